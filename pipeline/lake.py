@@ -1,0 +1,136 @@
+"""Every address in the lake: buckets, prefixes, databases and object keys are made here and nowhere else.
+
+Standard library only, so that Lambdas and Glue jobs ship it as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Zone = Literal["bronze", "silver", "gold", "quality", "results", "code"]
+ZONES: tuple[Zone, ...] = get_args(Zone)
+
+Database = Literal["bronze", "silver", "gold_releases", "gold", "quality"]
+DATABASES: tuple[Database, ...] = get_args(Database)
+
+
+def split(address: str) -> tuple[str, str]:
+    """``s3://bucket/some/key`` to ``("bucket", "some/key")``."""
+    scheme, _, rest = address.partition("://")
+    if scheme != "s3" or not rest:
+        raise ValueError(f"'{address}' is not an S3 address: it should look like s3://bucket/key.")
+    bucket, _, key = rest.partition("/")
+    return bucket, key
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The lake of one installation; `prefix` is the name that Terraform or the laptop cloud gave it."""
+
+    prefix: str
+
+    def bucket(self, zone: Zone) -> str:
+        return f"{self.prefix}-{zone}"
+
+    def database(self, database: Database) -> str:
+        return f"{self.prefix.replace('-', '_')}_{database}"
+
+    def job(self, name: str) -> str:
+        return f"{self.prefix}-{name.replace('_', '-')}"
+
+    def function(self, name: str) -> str:
+        return f"{self.prefix}-{name.replace('_', '-')}"
+
+    @property
+    def state_machine(self) -> str:
+        return f"{self.prefix}-pipeline"
+
+    @property
+    def workgroup(self) -> str:
+        return f"{self.prefix}-portal"
+
+    # bronze: CSV as received
+
+    def manifests(self) -> str:
+        return self._address("bronze", "_manifests/")
+
+    def manifest(self, batch_id: str) -> str:
+        return self._address("bronze", f"_manifests/{batch_id}.json")
+
+    def bronze_table(self, table: str) -> str:
+        return self._address("bronze", f"{table}/")
+
+    def bronze_batch(self, table: str, batch_id: str) -> str:
+        return self._address("bronze", f"{table}/batch_id={batch_id}/")
+
+    # silver: cleaned and typed, one folder a batch
+
+    def silver_table(self, table: str) -> str:
+        return self._address("silver", f"{table}/")
+
+    def silver_batch(self, table: str, batch_id: str) -> str:
+        return self._address("silver", f"{table}/batch_id={batch_id}/")
+
+    # gold: immutable releases
+
+    def gold_table(self, table: str) -> str:
+        return self._address("gold", f"{table}/")
+
+    def gold_release(self, table: str, release_id: str) -> str:
+        return self._address("gold", f"{table}/release_id={release_id}/")
+
+    # quality: what was refused, what was measured, what was decided
+
+    def quarantine_table(self, table: str) -> str:
+        return self._address("quality", f"quarantine/{table}/")
+
+    def quarantine(self, table: str, run_id: str) -> str:
+        return self._address("quality", f"quarantine/{table}/run_id={run_id}/")
+
+    def results_table(self) -> str:
+        return self._address("quality", "results/")
+
+    def results(self, run_id: str) -> str:
+        return self._address("quality", f"results/run_id={run_id}/")
+
+    def reconciliation_table(self) -> str:
+        return self._address("quality", "reconciliation/")
+
+    def reconciliation(self, run_id: str) -> str:
+        return self._address("quality", f"reconciliation/run_id={run_id}/")
+
+    def run_plan(self, run_id: str) -> str:
+        return self._address("quality", f"runs/{run_id}.json")
+
+    def run_lock(self) -> str:
+        return self._address("quality", "runs/_lock.json")
+
+    def audit(self, run_id: str) -> str:
+        return self._address("quality", f"audits/{run_id}.json")
+
+    def releases(self) -> str:
+        return self._address("quality", "releases/")
+
+    def release(self, release_id: str) -> str:
+        return self._address("quality", f"releases/{release_id}.json")
+
+    def current_release(self) -> str:
+        return self._address("quality", "releases/current.json")
+
+    def reviews(self, run_id: str) -> str:
+        return self._address("quality", f"reviews/{run_id}/")
+
+    # results and code
+
+    def query_results(self) -> str:
+        return self._address("results", "athena/")
+
+    def script(self, path: str) -> str:
+        return self._address("code", f"scripts/{path}")
+
+    def package(self) -> str:
+        return self._address("code", "packages/pipeline.zip")
+
+    def _address(self, zone: Zone, key: str) -> str:
+        return f"s3://{self.bucket(zone)}/{key}"
