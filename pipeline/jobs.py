@@ -1,0 +1,38 @@
+"""The Glue jobs of the pipeline, as declared in `jobs.yaml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+import yaml
+
+Stage = Literal["silver", "dimensions", "facts", "quality"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One Glue job: `script` is its path below `glue_jobs`, `reads` are the tables it takes its input from."""
+
+    name: str
+    stage: Stage
+    zone: str
+    table: str
+    script: str
+    reads: tuple[str, ...]
+    worker_type: str
+    workers: int
+    timeout_minutes: int
+
+
+@cache
+def jobs() -> tuple[Job, ...]:
+    """All jobs in the order of a run."""
+    declared = yaml.safe_load((files("pipeline") / "jobs.yaml").read_text())["jobs"]
+    return tuple(Job(**{**job, "reads": tuple(job["reads"])}) for job in declared)
+
+
+def stage(name: Stage) -> tuple[Job, ...]:
+    return tuple(job for job in jobs() if job.stage == name)

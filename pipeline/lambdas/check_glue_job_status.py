@@ -1,0 +1,44 @@
+"""Tells whether a Glue job run has ended; raises when it ended badly or has outlived its time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+
+from pipeline.lake import Lake
+
+glue = boto3.client("glue")
+lake = Lake(os.environ["HDP_PREFIX"])
+
+GRACE = timedelta(minutes=15)
+"""Beyond the job's own timeout: time to get workers and to wind down."""
+
+
+class GlueJobFailed(Exception):
+    """The job run ended in another state than SUCCEEDED."""
+
+
+class GlueJobOverdue(Exception):
+    """The job run outlived its timeout and was stopped."""
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
+    """``{"job", "job_run_id"}`` to ``{"job", "job_run_id", "state", "done"}``."""
+    job, job_run_id = event["job"], event["job_run_id"]
+    run = glue.get_job_run(JobName=lake.job(job), RunId=job_run_id)["JobRun"]
+    state = run["JobRunState"]
+    if state in {"FAILED", "ERROR", "TIMEOUT", "STOPPED", "EXPIRED"}:
+        raise GlueJobFailed(f"{job} ended {state}: {run.get('ErrorMessage') or 'no message'}")
+    if state != "SUCCEEDED" and _overdue(run):
+        glue.batch_stop_job_run(JobName=lake.job(job), JobRunIds=[job_run_id])
+        raise GlueJobOverdue(f"{job} was stopped: still {state} after {run['Timeout']} minutes.")
+    return {"job": job, "job_run_id": job_run_id, "state": state, "done": state == "SUCCEEDED"}
+
+
+def _overdue(run: Mapping[str, Any]) -> bool:
+    limit = timedelta(minutes=run["Timeout"]) + GRACE
+    return bool(datetime.now(UTC) - run["StartedOn"] > limit)

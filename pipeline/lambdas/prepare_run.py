@@ -1,0 +1,69 @@
+"""First step of a run: check its input, take the lake's write lock, settle which batches it covers."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import boto3
+
+from pipeline.lake import Lake
+from pipeline.lambdas import run_lock
+from pipeline.release import current, get, now, read_json, write_json
+from pipeline.run_input import check
+
+s3 = boto3.client("s3")
+states = boto3.client("stepfunctions")
+lake = Lake(os.environ["HDP_PREFIX"])
+
+
+class NoBatches(Exception):
+    """There is no batch to run on: import an extract or generate one first."""
+
+
+class UnknownBatch(Exception):
+    """A batch id that the lake does not hold."""
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
+    """``{"input": <execution input>, "execution": <ARN>, "name": <execution name>}`` to the run plan.
+
+    A start that names no run (the schedule's) is named after its execution.
+    """
+    wanted = check({"run_id": event["name"], **event["input"]})
+    run_id = wanted["run_id"]
+    run_lock.take(s3, states, lake, run_id, event["execution"])
+    plan = _plan(run_id, wanted["batch_ids"])
+    write_json(s3, lake.run_plan(run_id), plan)
+    print(json.dumps({"run_id": run_id, "batches": len(plan["batch_ids"])}))  # noqa: T201
+    return {**plan, "auto_publish": wanted["auto_publish"]}
+
+
+def _plan(run_id: str, batch_ids: list[str]) -> dict[str, Any]:
+    earlier = read_json(s3, lake.run_plan(run_id))
+    if earlier:
+        return earlier[0]
+    there = _batch_ids()
+    missing = [batch_id for batch_id in batch_ids if batch_id not in there]
+    if missing:
+        raise UnknownBatch(f"There is no batch {', '.join(missing)}: 'hdp batches' lists those there are.")
+    published = current(s3, lake)
+    held = get(s3, lake, published.release_id).batch_ids if published else []
+    chosen = batch_ids or [batch_id for batch_id in there if batch_id not in held] or held
+    if not chosen:
+        raise NoBatches("The lake holds no batch yet: generate sample data or import an extract first.")
+    return {
+        "run_id": run_id,
+        "batch_ids": chosen,
+        "release_batch_ids": sorted({*held, *chosen}),
+        "base_release_id": published.release_id if published else None,
+        "started_at": now(),
+    }
+
+
+def _batch_ids() -> list[str]:
+    bucket, prefix = lake.bucket("bronze"), "_manifests/"
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    keys = (item["Key"] for page in pages for item in page.get("Contents", []))
+    return sorted(key.removeprefix(prefix).removesuffix(".json") for key in keys if key.endswith(".json"))

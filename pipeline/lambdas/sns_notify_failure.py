@@ -1,0 +1,35 @@
+"""Tells subscribers that a run has failed: which run, which error, what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import boto3
+
+sns = boto3.client("sns")
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: ARG001
+    """``{"run_id", "execution", "error": {"Error", "Cause"}}`` to ``{"run_id", "error", "cause"}``."""
+    cause = _sentence(event["error"].get("Cause", ""))
+    message = {
+        "run_id": event["run_id"],
+        "execution": event["execution"],
+        "error": event["error"].get("Error", "Unknown"),
+        "cause": cause,
+        "next": "Open the run in the portal: it names the job, shows its log and goes on from there.",
+    }
+    subject = f"Health data: run {event['run_id']} failed"
+    sns.publish(TopicArn=os.environ["HDP_TOPIC_ARN"], Subject=subject[:100], Message=json.dumps(message))
+    return {"run_id": event["run_id"], "error": message["error"], "cause": cause}
+
+
+def _sentence(cause: str) -> str:
+    """A Lambda's cause is a JSON document; its errorMessage is the sentence for people."""
+    try:
+        document = json.loads(cause)
+    except ValueError:
+        return cause
+    return str(document.get("errorMessage", cause)) if isinstance(document, dict) else cause

@@ -1,0 +1,57 @@
+"""The input of a run, checked against `run_input.schema.json`.
+
+Lambdas carry the standard library only, so the few JSON Schema words that the schema uses (type, pattern,
+items, maxItems, required, default, additionalProperties) are checked here; a test holds this against the
+jsonschema package.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+_TYPES = {"string": str, "array": list, "boolean": bool}
+
+
+class BadRunInput(ValueError):
+    """The run's input breaks the schema; the text says which part, which value and what is allowed."""
+
+
+@cache
+def schema() -> dict[str, Any]:
+    return dict(json.loads((files("pipeline") / "run_input.schema.json").read_text()))
+
+
+def check(document: object) -> dict[str, Any]:
+    """The input with its defaults filled in; raises `BadRunInput`."""
+    if not isinstance(document, dict):
+        raise BadRunInput(f"A run's input is a JSON object, not {type(document).__name__}.")
+    properties: dict[str, Any] = schema()["properties"]
+    unknown = sorted(set(document) - set(properties))
+    if unknown:
+        raise BadRunInput(
+            f"Unknown {', '.join(unknown)} in the run's input; allowed: {', '.join(properties)}."
+        )
+    missing = [name for name in schema()["required"] if name not in document]
+    if missing:
+        raise BadRunInput(f"The run's input lacks {', '.join(missing)}.")
+    defaults = {name: spec["default"] for name, spec in properties.items() if "default" in spec}
+    checked = {**defaults, **document}
+    for name, value in checked.items():
+        _check_value(name, value, properties[name])
+    return checked
+
+
+def _check_value(name: str, value: object, spec: dict[str, Any]) -> None:
+    if not isinstance(value, _TYPES[spec["type"]]):
+        raise BadRunInput(f"{name} is {value!r}: it must be of type {spec['type']}.")
+    if isinstance(value, str) and not re.fullmatch(spec.get("pattern", ".*"), value):
+        raise BadRunInput(f"{name} is '{value}': it must look like {spec['pattern']}.")
+    if isinstance(value, list):
+        if len(value) > spec["maxItems"]:
+            raise BadRunInput(f"{name} has {len(value)} entries: at most {spec['maxItems']} are allowed.")
+        for item in value:
+            _check_value(name, item, spec["items"])

@@ -1,0 +1,143 @@
+"""The state machine's template, derived from jobs.yaml; `hdp contracts render` writes it down.
+
+`${…}` stand for what an installation knows: the Lambdas' ARNs and the seconds between two looks at a job.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pipeline.jobs import Job, stage
+
+State = dict[str, Any]
+States = dict[str, State]
+
+RUN_TIMEOUT_SECONDS = 6 * 3600
+
+_FAULTS = [
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+    "ClientError",
+    "EndpointConnectionError",
+    "ConnectTimeoutError",
+    "ReadTimeoutError",
+    "States.Timeout",
+]
+_RETRY_FAULTS = {
+    "ErrorEquals": _FAULTS,
+    "IntervalSeconds": 2,
+    "BackoffRate": 2,
+    "MaxAttempts": 5,
+    "MaxDelaySeconds": 60,
+    "JitterStrategy": "FULL",
+}
+_RETRY_BUSY = {"ErrorEquals": ["JobBusy"], "IntervalSeconds": 30, "BackoffRate": 1.5, "MaxAttempts": 6}
+_CATCH = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "NotifyFailure"}]
+
+
+def template() -> str:
+    """The whole definition as JSON text."""
+    return json.dumps(definition(), indent=2).replace('"${poll_seconds}"', "${poll_seconds}") + "\n"
+
+
+def definition() -> dict[str, Any]:
+    ordered = [*stage("dimensions"), *stage("facts"), *stage("quality")]
+    states: States = {
+        "PrepareRun": _task(
+            "prepare_run",
+            {"input.$": "$", "execution.$": "$$.Execution.Id", "name.$": "$$.Execution.Name"},
+            "$.plan",
+            keep=["run_id", "batch_ids", "release_batch_ids", "auto_publish"],
+            then="Silver",
+            catch=True,
+        ),
+        "Silver": {
+            "Type": "Parallel",
+            "Comment": "Bronze to silver, side by side",
+            "Branches": [_branch(job) for job in stage("silver")],
+            "ResultPath": "$.silver",
+            "Next": ordered[0].name,
+            "Catch": _CATCH,
+        },
+    }
+    for job, following in zip(ordered, [*(job.name for job in ordered[1:]), "PublishRelease"], strict=True):
+        states |= _job_states(job, then=following, catch=True)
+    states |= _closing_states()
+    return {
+        "Comment": "Raw extract to star schema. Generated from pipeline/jobs.yaml: hdp contracts render",
+        "StartAt": "PrepareRun",
+        "TimeoutSeconds": RUN_TIMEOUT_SECONDS,
+        "States": states,
+    }
+
+
+def _branch(job: Job) -> dict[str, Any]:
+    states = _job_states(job, then=f"{job.name} loaded", catch=False)
+    return {"StartAt": job.name, "States": {**states, f"{job.name} loaded": {"Type": "Succeed"}}}
+
+
+def _job_states(job: Job, then: str, catch: bool) -> States:
+    """Start, wait, check, and wait again until the job is done."""
+    wait, check, done = f"{job.name} wait", f"{job.name} check", f"{job.name} done?"
+    start = {"job": job.name, "run_id.$": "$.plan.run_id"}
+    look = {"job": job.name, "job_run_id.$": "$.job.job_run_id"}
+    answer = ["job_run_id", "state", "done"]
+    begin = _task("start_glue_job", start, "$.job", keep=["job_run_id"], then=wait, catch=catch)
+    return {
+        job.name: {**begin, "Retry": [*begin["Retry"], _RETRY_BUSY]},
+        wait: {"Type": "Wait", "Seconds": "${poll_seconds}", "Next": check},
+        check: _task("check_glue_job_status", look, "$.job", keep=answer, then=done, catch=catch),
+        done: {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.job.done", "BooleanEquals": True, "Next": then}],
+            "Default": wait,
+        },
+    }
+
+
+def _closing_states() -> States:
+    publish = {"run_id.$": "$.plan.run_id", "auto_publish.$": "$.plan.auto_publish"}
+    success = {"run_id.$": "$.plan.run_id", "release.$": "$.release"}
+    failure = {"run_id.$": "$$.Execution.Name", "execution.$": "$$.Execution.Id", "error.$": "$.error"}
+    outcome = ["release_id", "decision", "published", "reasons"]
+    told = ["error", "cause"]
+    notify = _task("sns_notify_failure", failure, "$.failure", keep=told, then="RunFailed", catch=False)
+    untold = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.untold", "Next": "RunFailedUntold"}]
+    return {
+        "PublishRelease": _task(
+            "publish_release", publish, "$.release", keep=outcome, then="NotifySuccess", catch=True
+        ),
+        "NotifySuccess": _task(
+            "sns_notify_success",
+            success,
+            "$.release",
+            keep=[*outcome, "state"],
+            then="RunSucceeded",
+            catch=True,
+        ),
+        "RunSucceeded": {"Type": "Succeed", "OutputPath": "$.release"},
+        "NotifyFailure": {**notify, "Catch": untold},
+        "RunFailed": {"Type": "Fail", "ErrorPath": "$.failure.error", "CausePath": "$.failure.cause"},
+        "RunFailedUntold": {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"},
+    }
+
+
+def _task(
+    function: str, payload: dict[str, Any], result_path: str, *, keep: list[str], then: str, catch: bool
+) -> State:
+    """A Lambda call; of its answer the fields in `keep` land at `result_path`."""
+    state: State = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": f"${{{function}_arn}}", "Payload": payload},
+        "ResultSelector": {f"{name}.$": f"$.Payload.{name}" for name in keep},
+        "ResultPath": result_path,
+        "TimeoutSeconds": 120,
+        "Retry": [_RETRY_FAULTS],
+        "Next": then,
+    }
+    return {**state, "Catch": _CATCH} if catch else state
