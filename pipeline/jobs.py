@@ -14,7 +14,7 @@ Stage = Literal["silver", "dimensions", "facts", "quality"]
 
 @dataclass(frozen=True)
 class Job:
-    """One Glue job: `script` is its path below `glue_jobs`, `reads` are the tables it takes its input from."""
+    """One Glue job: `script` is its path below `glue_jobs`, `reads` are the tables that it reads."""
 
     name: str
     stage: Stage

@@ -30,7 +30,7 @@ _FAULTS = [
 _RETRY_FAULTS = {
     "ErrorEquals": _FAULTS,
     "IntervalSeconds": 2,
-    "BackoffRate": 2,
+    "BackoffRate": 2.0,
     "MaxAttempts": 5,
     "MaxDelaySeconds": 60,
     "JitterStrategy": "FULL",
