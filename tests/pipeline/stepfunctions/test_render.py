@@ -1,0 +1,79 @@
+"""The state machine's template: in step with jobs.yaml, sound ASL, and with the promised safeguards."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pipeline.stepfunctions
+from pipeline.jobs import jobs
+from pipeline.stepfunctions.render import template
+
+COMMITTED = Path(pipeline.stepfunctions.__file__).parent / "state_machine_def.template.json"
+
+
+def rendered() -> str:
+    text = COMMITTED.read_text().replace("${poll_seconds}", "15")
+    return re.sub(r"\$\{(\w+)_arn\}", r"arn:aws:lambda:us-east-1:123456789012:function:hdp-\1", text)
+
+
+def all_states(machine=None) -> dict:
+    found = {}
+    for name, state in (machine or json.loads(rendered()))["States"].items():
+        found[name] = state
+        for branch in state.get("Branches", []):
+            found |= all_states(branch)
+    return found
+
+
+def test_committed_template_is_what_jobs_yaml_renders():
+    assert COMMITTED.read_text() == template(), "run: hdp contracts render"
+
+
+def test_statelint_finds_nothing(tmp_path):
+    path = tmp_path / "machine.json"
+    path.write_text(rendered())
+    linted = subprocess.run(
+        [Path(sys.executable).parent / "statelint", path], check=False, capture_output=True, text=True
+    )
+    assert (linted.returncode, linted.stdout.strip()) == (0, "")
+
+
+def test_every_job_is_started_awaited_and_checked():
+    states = all_states()
+    for job in jobs():
+        assert states[job.name]["Parameters"]["Payload"]["job"] == job.name
+        assert states[f"{job.name} wait"]["Next"] == f"{job.name} check"
+        assert states[f"{job.name} done?"]["Default"] == f"{job.name} wait"
+
+
+def test_every_lambda_call_is_tried_again_on_throttling_and_has_a_timeout():
+    tasks = {name: state for name, state in all_states().items() if state["Type"] == "Task"}
+    assert tasks
+    for name, state in tasks.items():
+        assert "Lambda.TooManyRequestsException" in state["Retry"][0]["ErrorEquals"], name
+        assert state["TimeoutSeconds"] > 0, name
+
+
+def test_a_failed_job_is_never_started_again_by_a_retry():
+    retried = {
+        error
+        for state in all_states().values()
+        for retry in state.get("Retry", [])
+        for error in retry["ErrorEquals"]
+    }
+    assert not retried & {"States.ALL", "States.TaskFailed", "GlueJobFailed", "GlueJobOverdue", "LakeBusy"}
+
+
+@pytest.mark.parametrize(
+    "name", ["PrepareRun", "Silver", "quality_audit", "quality_audit check", "PublishRelease"]
+)
+def test_any_error_leads_to_the_failure_notification(name):
+    assert json.loads(rendered())["States"][name]["Catch"][0]["Next"] == "NotifyFailure"
+
+
+def test_the_whole_run_has_a_timeout():
+    assert json.loads(rendered())["TimeoutSeconds"] == 6 * 3600

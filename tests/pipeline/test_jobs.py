@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import pipeline
+from pipeline.contracts import all_contracts
+from pipeline.jobs import jobs, stage
+
+
+def test_stages_are_run_in_order():
+    order = [job.stage for job in jobs()]
+    assert order == sorted(order, key=["silver", "dimensions", "facts", "quality"].index)
+
+
+def test_the_ten_jobs_of_the_system_it_recreates_are_there():
+    assert [job.table for job in stage("silver")] == ["patients", "encounters", "medications"]
+    assert [job.table for job in stage("dimensions") + stage("facts")] == [
+        "dim_patient",
+        "dim_time",
+        "dim_medication",
+        "dim_provider",
+        "dim_diagnosis",
+        "fact_encounter",
+        "fact_medication_admin",
+    ]
+
+
+def test_every_script_exists():
+    folder = Path(pipeline.__file__).parent / "glue_jobs"
+    assert [job.script for job in jobs() if not (folder / job.script).is_file()] == []
+
+
+def test_every_table_that_a_job_reads_or_writes_has_a_contract():
+    known = {f"{contract.zone}.{contract.table}" for contract in all_contracts()}
+    named = {table for job in jobs() for table in (*job.reads, f"{job.zone}.{job.table}")}
+    assert named <= known

@@ -1,0 +1,27 @@
+import pytest
+
+from pipeline.lake import ZONES, Lake, split
+
+
+def test_address_splits_into_bucket_and_key():
+    assert split("s3://hdp-gold/dim_time/release_id=r/") == ("hdp-gold", "dim_time/release_id=r/")
+
+
+@pytest.mark.parametrize("address", ["", "gold/x", "https://hdp-gold/x", "s3://"])
+def test_other_address_is_refused(address):
+    with pytest.raises(ValueError, match="not an S3 address"):
+        split(address)
+
+
+def test_every_zone_has_its_own_bucket():
+    assert len({Lake("hdp").bucket(zone) for zone in ZONES}) == 6
+
+
+def test_database_name_has_no_dash_for_athena():
+    assert Lake("st-mary").database("gold_releases") == "st_mary_gold_releases"
+
+
+def test_release_lies_below_its_table():
+    lake = Lake("hdp")
+    assert lake.gold_release("dim_time", "r1") == "s3://hdp-gold/dim_time/release_id=r1/"
+    assert lake.gold_release("dim_time", "r1").startswith(lake.gold_table("dim_time"))
