@@ -1,0 +1,151 @@
+"""The tables' contracts (Open Data Contract Standard v3): columns, keys, meaning, PHI class, quality rules.
+
+Everything about a table is derived from its YAML file: Spark schema, Glue columns, reference SQL, dictionary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+import yaml
+
+Zone = Literal["bronze", "silver", "gold", "quality"]
+ZONES: tuple[Zone, ...] = ("bronze", "silver", "gold", "quality")
+
+SUFFIX = ".odcs.yaml"
+
+
+class ContractError(Exception):
+    """Data or a contract file breaks a contract; the text says which, where and what is expected."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; `type` is its Glue and Athena type, `classification` its PHI class."""
+
+    name: str
+    type: str
+    description: str
+    required: bool
+    key_position: int | None
+    partition_position: int | None
+    classification: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One quality rule, as data.
+
+    `fails` is a SQL condition that is true for a failing row and `applies` one that is true for a row of the
+    denominator; a rule on whole tables has `measure` instead: a query for one row (checked, failed).
+    `threshold` is the largest share of failing rows that is still accepted, 0 to 1.
+    """
+
+    id: str
+    description: str
+    dimension: str
+    category: str
+    severity: str
+    level: str
+    threshold: float
+    rationale: str
+    cause: str
+    fails: str | None
+    applies: str | None
+    measure: str | None
+
+    @property
+    def refuses(self) -> bool:
+        """Whether a failing row goes to quarantine."""
+        return self.level == "row" and self.severity in {"error", "block"}
+
+
+@dataclass(frozen=True)
+class Contract:
+    zone: Zone
+    table: str
+    grain: str
+    purpose: str
+    columns: tuple[Column, ...]
+    rules: tuple[Rule, ...]
+
+    @property
+    def data_columns(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns if column.partition_position is None)
+
+    @property
+    def partition_columns(self) -> tuple[Column, ...]:
+        parts = [column for column in self.columns if column.partition_position is not None]
+        return tuple(sorted(parts, key=lambda column: column.partition_position or 0))
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        keys = [column for column in self.columns if column.key_position is not None]
+        return tuple(column.name for column in sorted(keys, key=lambda column: column.key_position or 0))
+
+
+def tables(zone: Zone) -> tuple[str, ...]:
+    folder = files("pipeline.contracts") / zone
+    names = (entry.name for entry in folder.iterdir())
+    return tuple(sorted(name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)))
+
+
+@cache
+def document(zone: Zone, table: str) -> dict[str, Any]:
+    """The YAML file as it is."""
+    source = files("pipeline.contracts") / zone / f"{table}{SUFFIX}"
+    if not source.is_file():
+        raise ContractError(f"There is no contract {zone}.{table}; {zone} has {', '.join(tables(zone))}.")
+    return dict(yaml.safe_load(source.read_text(encoding="utf-8")))
+
+
+@cache
+def load(zone: Zone, table: str) -> Contract:
+    contract = document(zone, table)
+    schema = contract["schema"][0]
+    return Contract(
+        zone=zone,
+        table=table,
+        grain=schema["description"],
+        purpose=contract["description"]["purpose"],
+        columns=tuple(_column(entry) for entry in schema["properties"]),
+        rules=tuple(_rule(entry) for entry in schema.get("quality", [])),
+    )
+
+
+def all_contracts() -> tuple[Contract, ...]:
+    return tuple(load(zone, table) for zone in ZONES for table in tables(zone))
+
+
+def _column(entry: dict[str, Any]) -> Column:
+    return Column(
+        name=entry["name"],
+        type=entry["physicalType"],
+        description=entry["description"],
+        required=entry.get("required", False),
+        key_position=entry.get("primaryKeyPosition"),
+        partition_position=entry.get("partitionKeyPosition"),
+        classification=entry["classification"],
+    )
+
+
+def _rule(entry: dict[str, Any]) -> Rule:
+    custom = {item["property"]: item["value"] for item in entry["customProperties"]}
+    how = entry["implementation"]
+    return Rule(
+        id=entry["name"],
+        description=entry["description"],
+        dimension=entry["dimension"],
+        category=custom["category"],
+        severity=entry["severity"],
+        level=custom["level"],
+        threshold=entry["mustBeLessOrEqualTo"] / 100,
+        rationale=entry["businessImpact"],
+        cause=custom["cause"],
+        fails=how.get("fails"),
+        applies=how.get("applies"),
+        measure=how.get("measure"),
+    )

@@ -1,0 +1,30 @@
+-- One row a medication administration, its newest version.
+-- Generated from its contract: hdp contracts render
+
+CREATE EXTERNAL TABLE IF NOT EXISTS `hdp_gold_releases`.`fact_medication_admin` (
+  `administration_key` bigint COMMENT 'xxhash64 of administration_id.',
+  `encounter_key` bigint COMMENT 'xxhash64 of encounter_id: joins fact_encounter.',
+  `patient_key` bigint COMMENT 'The patient''s version when it was given; -1 where there is none.',
+  `medication_key` bigint COMMENT 'The medication; -1 where there is none.',
+  `provider_key` bigint COMMENT 'The clinician''s version when it was given; -1 where there is none.',
+  `ordered_date_key` int COMMENT 'Day of the order, key of dim_time; -1 where there is none.',
+  `administered_date_key` int COMMENT 'Day of the administration, key of dim_time; -1 where it was not given.',
+  `dose` double COMMENT 'Amount given, in dose_unit.',
+  `dose_unit` string COMMENT 'UCUM unit of the dose.',
+  `route` string COMMENT 'Route of administration, short code.',
+  `status` string COMMENT 'FHIR MedicationAdministration status.',
+  `ordered_at` timestamp COMMENT 'When it was ordered (UTC).',
+  `administered_at` timestamp COMMENT 'When it was given (UTC).',
+  `minutes_from_order` double COMMENT 'Minutes from the order to the administration; negative when given before the order.',
+  `administered_hour` int COMMENT 'Hour of the administration, 0 to 23 (UTC).'
+)
+COMMENT 'One row a medication administration, its newest version.'
+PARTITIONED BY (
+  `release_id` string COMMENT 'The release, named after the run that made it; immutable.',
+  `administered_month` string COMMENT 'Month (yyyy-MM) of the administration, or of the order where nothing was given.'
+)
+STORED AS PARQUET
+LOCATION 's3://hdp-gold/fact_medication_admin/';
+
+-- The plain view, made anew each time a release is published.
+CREATE OR REPLACE VIEW "hdp_gold"."fact_medication_admin" AS SELECT * FROM "hdp_gold_releases"."fact_medication_admin" WHERE release_id = '<release>';

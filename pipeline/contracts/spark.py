@@ -1,0 +1,70 @@
+"""A contract as a Spark schema, and the select that every job ends in."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column as SparkColumn
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import (
+    ArrayType,
+    BooleanType,
+    DataType,
+    DateType,
+    DecimalType,
+    DoubleType,
+    IntegerType,
+    LongType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampType,
+)
+
+from pipeline.contracts import Contract, ContractError
+
+
+_TYPES: dict[str, DataType] = {
+    "string": StringType(),
+    "date": DateType(),
+    "timestamp": TimestampType(),
+    "bigint": LongType(),
+    "int": IntegerType(),
+    "double": DoubleType(),
+    "boolean": BooleanType(),
+}
+
+
+def schema(contract: Contract, partitions: bool = True) -> StructType:
+    """Columns in the contract's order; `partitions` says whether the partition columns are among them."""
+    columns = contract.columns if partitions else contract.data_columns
+    return StructType([StructField(column.name, data_type(column.type)) for column in columns])
+
+
+def data_type(name: str) -> DataType:
+    """The Spark type of a Glue type name such as ``bigint``, ``decimal(12,2)`` or ``array<string>``."""
+    if name.startswith("array<"):
+        return ArrayType(data_type(name[len("array<") : -1]))
+    if name.startswith("decimal("):
+        precision, scale = name[len("decimal(") : -1].split(",")
+        return DecimalType(int(precision), int(scale))
+    return _TYPES[name]
+
+
+def check_columns(frame: DataFrame, contract: Contract, partitions: bool = True) -> None:
+    """Raise `ContractError` with what is missing and what is there."""
+    columns = contract.columns if partitions else contract.data_columns
+    missing = [column.name for column in columns if column.name not in frame.columns]
+    if missing:
+        where, there = f"{contract.zone}.{contract.table}", ", ".join(frame.columns)
+        raise ContractError(f"{where} lacks {', '.join(missing)}; there are {there}.")
+
+
+def conform(frame: DataFrame, contract: Contract, partitions: bool = True) -> DataFrame:
+    """The contract's columns, in its order and of its types."""
+    check_columns(frame, contract, partitions)
+    columns = contract.columns if partitions else contract.data_columns
+    return frame.select(*(_cast(column.name, column.type) for column in columns))
+
+
+def _cast(name: str, type_: str) -> SparkColumn:
+    return F.col(f"`{name}`").cast(type_).alias(name)
