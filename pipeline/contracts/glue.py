@@ -25,7 +25,7 @@ _CSV = {
 def database(contract: Contract, lake: Lake) -> str:
     """Gold's physical tables hold every release; readers of `gold` see views of the published one."""
     zones: dict[str, Database] = {"gold": "gold_releases"}
-    return lake.database(zones.get(contract.zone, contract.zone))  # type: ignore[arg-type]
+    return lake.database(zones.get(contract.zone, contract.zone))
 
 
 def location(contract: Contract, lake: Lake) -> str:

@@ -22,7 +22,6 @@ from pyspark.sql.types import (
 
 from pipeline.contracts import Contract, ContractError
 
-
 _TYPES: dict[str, DataType] = {
     "string": StringType(),
     "date": DateType(),
