@@ -1,0 +1,304 @@
+"""Athena: DuckDB over the files of the Glue catalog's tables."""
+
+from __future__ import annotations
+
+import csv
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from moto.athena.models import AthenaBackend
+from moto.athena.responses import AthenaResponse
+from moto.core.responses import ActionResult
+
+from infra.local.athena_sql import Catalog, Prepared, QueryError, prepare
+from infra.local.context import ACCOUNT, Context
+
+_TYPES = {
+    "BIGINT": "bigint",
+    "HUGEINT": "bigint",
+    "UBIGINT": "bigint",
+    "INTEGER": "integer",
+    "SMALLINT": "smallint",
+    "TINYINT": "tinyint",
+    "DOUBLE": "double",
+    "FLOAT": "float",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "VARCHAR": "varchar",
+}
+_KEPT = 5000
+
+
+@dataclass
+class Query:
+    """One query execution; times are seconds since 1970, durations milliseconds."""
+
+    id: str
+    sql: str
+    context: dict[str, str]
+    workgroup: str
+    output: str
+    parameters: list[str] | None
+    submitted: float = field(default_factory=time.time)
+    state: str = "QUEUED"
+    reason: str | None = None
+    completed: float | None = None
+    started: float | None = None
+    scanned: int = 0
+    statement: str = "DML"
+    columns: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        end = self.completed or time.time()
+        engine = int((end - self.started) * 1000) if self.started else 0
+        total = int((end - self.submitted) * 1000)
+        status = {"State": self.state, "SubmissionDateTime": self.submitted}
+        if self.completed:
+            status["CompletionDateTime"] = self.completed
+        if self.reason:
+            status["StateChangeReason"] = self.reason
+            status["AthenaError"] = {"ErrorCategory": 2, "ErrorMessage": self.reason, "Retryable": False}
+        return {
+            "QueryExecutionId": self.id,
+            "Query": self.sql,
+            "StatementType": self.statement,
+            "ResultConfiguration": {"OutputLocation": self.output},
+            "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
+            "QueryExecutionContext": self.context,
+            "Status": status,
+            "Statistics": {
+                "EngineExecutionTimeInMillis": engine,
+                "DataScannedInBytes": self.scanned,
+                "TotalExecutionTimeInMillis": total,
+                "QueryQueueTimeInMillis": max(0, total - engine),
+                "ResultReuseInformation": {"ReusedPreviousResult": False},
+            },
+            "WorkGroup": self.workgroup,
+            "EngineVersion": {"EffectiveEngineVersion": "Athena engine version 3"},
+        }
+
+
+class AthenaEngine:
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.catalog = Catalog(context)
+        self.queries: dict[str, Query] = {}
+        self._connections: dict[str, Any] = {}
+        self._slots = threading.Semaphore(4)
+        for key, document in context.store.all("query")[-_KEPT:]:
+            query = self.queries[key] = Query(**document)
+            if query.state in {"QUEUED", "RUNNING"}:
+                self._end(query, "FAILED", "The laptop cloud ended while the query was running.")
+
+    def start(self, query: Query, limit: int | None) -> None:
+        self.queries[query.id] = query
+        threading.Thread(target=self._execute, args=(query, limit), daemon=True).start()
+
+    def stop(self, query: Query) -> None:
+        if query.state in {"QUEUED", "RUNNING"}:
+            self._end(query, "CANCELLED", "Query cancelled by user")
+            if connection := self._connections.get(query.id):
+                connection.interrupt()
+
+    def result_file(self, query: Query) -> Path:
+        return self.context.path(query.output)
+
+    def _execute(self, query: Query, limit: int | None) -> None:
+        with self._slots:
+            if query.state != "QUEUED":
+                return
+            query.state, query.started = "RUNNING", time.time()
+            try:
+                prepared = prepare(query.sql, query.context.get("Database"), query.parameters, self.catalog)
+                query.statement, query.scanned = prepared.statement, prepared.bytes_scanned
+                if limit and query.scanned > limit:
+                    raise QueryError(f"Bytes scanned limit was exceeded: {query.scanned} of {limit}")
+                self._run(query, prepared)
+            except QueryError as error:
+                self._end(query, "FAILED", str(error))
+            except duckdb.Error as error:
+                self._end(query, "FAILED", _reason(error))
+            except Exception as error:
+                self._end(query, "FAILED", f"INTERNAL_ERROR: {type(error).__name__}: {error}")
+            else:
+                self._end(query, "SUCCEEDED", None)
+
+    def _run(self, query: Query, prepared: Prepared) -> None:
+        """Run the translated SQL with access to the files that it names and to nothing else."""
+        target = self.result_file(query)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if prepared.rows is not None:
+            query.columns = [_column(name, "varchar") for name in prepared.columns]
+            with target.open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file, quoting=csv.QUOTE_ALL).writerows([prepared.columns, *prepared.rows])
+            return
+        pending = target.with_name(f".pending-{query.id}")
+        with duckdb.connect(config={"threads": 2, "memory_limit": "4GB"}) as connection:
+            self._connections[query.id] = connection
+            try:
+                allowed = ", ".join(_quoted(str(path)) for path in [*prepared.files, pending])
+                connection.execute("SET TimeZone = 'UTC'")
+                connection.execute(f"SET temp_directory = {_quoted(str(self.context.work / 'duckdb'))}")
+                connection.execute(f"SET allowed_paths = [{allowed}]")
+                connection.execute("SET enable_external_access = false")
+                connection.execute("SET lock_configuration = true")
+                for statement in prepared.setup:
+                    connection.execute(statement)
+                shape = connection.execute(f"DESCRIBE {prepared.sql}").fetchall()
+                query.columns = [_column(name, _athena_type(type_)) for name, type_, *_ in shape]
+                shown = ", ".join(_projection(i, name, type_) for i, (name, type_, *_) in enumerate(shape))
+                aliases = ", ".join(f"c{i}" for i in range(len(shape)))
+                connection.execute(
+                    f"COPY (SELECT {shown} FROM ({prepared.sql}) AS t({aliases})) TO {_quoted(str(pending))} "
+                    "(FORMAT csv, HEADER, FORCE_QUOTE *, NULLSTR '', TIMESTAMPFORMAT '%Y-%m-%d %H:%M:%S.%g')"
+                )
+                if query.state == "RUNNING":
+                    pending.replace(target)
+            finally:
+                self._connections.pop(query.id, None)
+                pending.unlink(missing_ok=True)
+
+    def _end(self, query: Query, state: str, reason: str | None) -> None:
+        if query.state in {"QUEUED", "RUNNING"}:
+            query.state, query.reason, query.completed = state, reason, time.time()
+            self.context.store.put("query", query.id, asdict(query))
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _athena_type(type_: str) -> str:
+    if type_.startswith("DECIMAL"):
+        return type_.lower()
+    if type_.startswith("TIMESTAMP"):
+        return "timestamp"
+    return "array" if type_.endswith("[]") else _TYPES.get(type_, "varchar")
+
+
+def _projection(position: int, name: str, type_: str) -> str:
+    """Lists become text, as in Athena's CSV; sums of integers stay integers."""
+    cast = {"HUGEINT": "BIGINT", "UBIGINT": "BIGINT"}.get(type_)
+    cast = cast or ("VARCHAR" if _athena_type(type_) in {"array", "varchar"} else None)
+    label = '"' + name.replace('"', '""') + '"'
+    return f"CAST(c{position} AS {cast}) AS {label}" if cast else f"c{position} AS {label}"
+
+
+def _column(name: str, type_: str) -> dict[str, Any]:
+    precision, scale = 0, 0
+    if type_.startswith("decimal("):
+        precision, scale = (int(part) for part in type_[8:-1].split(","))
+        type_ = "decimal"
+    return {
+        "CatalogName": "hive",
+        "SchemaName": "",
+        "TableName": "",
+        "Name": name,
+        "Label": name,
+        "Type": type_,
+        "Precision": precision,
+        "Scale": scale,
+        "Nullable": "UNKNOWN",
+        "CaseSensitive": type_ == "varchar",
+    }
+
+
+def _reason(error: duckdb.Error) -> str:
+    """DuckDB's first line under the name that Athena gives such an error."""
+    first = str(error).splitlines()[0]
+    if isinstance(error, duckdb.InterruptException):
+        return "Query cancelled by user"
+    kind = (
+        "COLUMN_NOT_FOUND" if "column" in first.lower() and "not found" in first.lower() else "SYNTAX_ERROR"
+    )
+    if isinstance(error, duckdb.PermissionException):
+        kind = "NOT_SUPPORTED"
+    return f"{kind}: {first.partition(': ')[2] or first}"
+
+
+def install(context: Context) -> None:
+    engine = AthenaEngine(context)
+
+    def start_query_execution(
+        backend: Any, query: str, context: Any, config: Any, workgroup: str, execution_parameters: Any
+    ) -> str:
+        group = backend.work_groups.get(workgroup or "primary") or backend.work_groups["primary"]
+        settings = group.configuration
+        forced = settings.get("ResultConfiguration", {}).get("OutputLocation")
+        asked = (config or {}).get("OutputLocation")
+        output = forced if forced and settings.get("EnforceWorkGroupConfiguration") else asked or forced
+        query_id = str(uuid.uuid4())
+        folder = (output or f"s3://aws-athena-query-results-{ACCOUNT}/").rstrip("/")
+        address = f"{folder}/{query_id}.csv"
+        started = Query(query_id, query, context or {}, group.name, address, execution_parameters)
+        engine.start(started, settings.get("BytesScannedCutoffPerQuery"))
+        return query_id
+
+    AthenaBackend.start_query_execution = start_query_execution
+    AthenaBackend.stop_query_execution = lambda backend, exec_id: engine.stop(engine.queries[exec_id])
+    AthenaResponse.get_query_execution = _guarded(engine, lambda _, q: {"QueryExecution": q.as_dict()})
+    AthenaResponse.get_query_results = _guarded(engine, _results(engine))
+    AthenaResponse.get_query_runtime_statistics = _guarded(
+        engine, lambda _, q: {"QueryRuntimeStatistics": {"Rows": {"InputBytes": q.scanned}}}
+    )
+    AthenaResponse.list_query_executions = lambda response: ActionResult(_listing(engine, response))
+    AthenaResponse.batch_get_query_execution = lambda response: ActionResult(
+        {
+            "QueryExecutions": [
+                engine.queries[key].as_dict()
+                for key in response._get_param("QueryExecutionIds")
+                if key in engine.queries
+            ],
+            "UnprocessedQueryExecutionIds": [],
+        }
+    )
+
+
+def _guarded(engine: AthenaEngine, answer: Callable[[Any, Query], dict[str, Any]]) -> Callable[[Any], Any]:
+    def respond(response: Any) -> Any:
+        query = engine.queries.get(response._get_param("QueryExecutionId"))
+        if query is None:
+            return response.error("QueryExecution was not found", 400)
+        return ActionResult(answer(response, query))
+
+    return respond
+
+
+def _results(engine: AthenaEngine) -> Callable[[Any, Query], dict[str, Any]]:
+    def read(response: Any, query: Query) -> dict[str, Any]:
+        if query.state != "SUCCEEDED":
+            raise QueryNotReady(query)
+        size = response._get_int_param("MaxResults") or 1000
+        start = int(response._get_param("NextToken") or 0)
+        with engine.result_file(query).open(newline="", encoding="utf-8") as file:
+            lines = list(csv.reader(file))
+        rows = [{"Data": [{"VarCharValue": v} if v else {} for v in line]} for line in lines]
+        page = {"Rows": rows[start : start + size], "ResultSetMetadata": {"ColumnInfo": query.columns}}
+        answer: dict[str, Any] = {"ResultSet": page, "UpdateCount": 0}
+        if start + size < len(rows):
+            answer["NextToken"] = str(start + size)
+        return answer
+
+    return read
+
+
+class QueryNotReady(QueryError):
+    def __init__(self, query: Query) -> None:
+        super().__init__(f"Query has not yet finished. Current state: {query.state}")
+
+
+def _listing(engine: AthenaEngine, response: Any) -> dict[str, Any]:
+    workgroup = response._get_param("WorkGroup") or "primary"
+    found = [key for key, query in reversed(list(engine.queries.items())) if query.workgroup == workgroup]
+    size = response._get_int_param("MaxResults") or 50
+    start = int(response._get_param("NextToken") or 0)
+    answer: dict[str, Any] = {"QueryExecutionIds": found[start : start + size]}
+    if start + size < len(found):
+        answer["NextToken"] = str(start + size)
+    return answer

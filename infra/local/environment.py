@@ -1,0 +1,42 @@
+"""The environment of whatever speaks to a laptop cloud: nothing of a person's own AWS set-up shines through."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from infra.local.context import ACCOUNT, REGION
+from pipeline.lake import Lake
+
+
+def variables(endpoint: str, prefix: str) -> dict[str, str]:
+    """What a client needs; account and region are the laptop cloud's own."""
+    lake = Lake(prefix)
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "laptop",
+        "AWS_SECRET_ACCESS_KEY": "laptop",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+        "HDP_PREFIX": prefix,
+        "HDP_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{lake.state_machine}",
+        "HDP_TOPIC_SUCCEEDED_ARN": f"arn:aws:sns:{REGION}:{ACCOUNT}:{prefix}-run-succeeded",
+        "HDP_TOPIC_FAILED_ARN": f"arn:aws:sns:{REGION}:{ACCOUNT}:{prefix}-run-failed",
+    }
+
+
+def clean(ambient: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The ambient environment without anything of AWS, Spark, Java or this product in it."""
+    dropped = ("AWS_", "HDP_", "SPARK_", "PYSPARK_", "JAVA_", "HADOOP_", "MOTO_", "BOTO_")
+    source = os.environ if ambient is None else ambient
+    return {name: value for name, value in source.items() if not name.startswith(dropped)}
+
+
+def environment(endpoint: str, prefix: str) -> dict[str, str]:
+    """A whole process environment for a client of the laptop cloud at `endpoint`."""
+    return {**clean(), **variables(endpoint, prefix)}

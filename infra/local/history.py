@@ -1,0 +1,51 @@
+"""What a restart must not forget, as JSON documents in one SQLite file."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+
+class HistoryStore:
+    """Documents by kind and key; each write is on disk when the call returns."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS document (kind TEXT, key TEXT, body TEXT, PRIMARY KEY (kind, key))"
+        )
+
+    def put(self, kind: str, key: str, document: dict[str, Any]) -> None:
+        body = json.dumps(document, default=str)
+        with self._lock:
+            self._db.execute("INSERT OR REPLACE INTO document VALUES (?, ?, ?)", (kind, key, body))
+
+    def get(self, kind: str, key: str) -> dict[str, Any] | None:
+        with self._lock:
+            row = self._db.execute(
+                "SELECT body FROM document WHERE kind = ? AND key = ?", (kind, key)
+            ).fetchone()
+        return dict(json.loads(row[0])) if row else None
+
+    def delete(self, kind: str, key: str) -> None:
+        with self._lock:
+            self._db.execute("DELETE FROM document WHERE kind = ? AND key = ?", (kind, key))
+
+    def all(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
+        """Every document of a kind, in the order of first writing."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT key, body FROM document WHERE kind = ? ORDER BY rowid", (kind,)
+            ).fetchall()
+        return [(key, json.loads(body)) for key, body in rows]
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()

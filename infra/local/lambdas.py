@@ -1,0 +1,100 @@
+"""Lambda: the handler from the deployed zip, in a process of its own, with the deployed environment only."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import threading
+import uuid
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from moto.awslambda_simple.models import LambdaSimpleBackend
+
+from infra.local.context import Context
+from infra.local.process import JsonProcess, ProcessDied
+
+_WORKER = Path(__file__).with_name("lambda_worker.py")
+
+
+@dataclass
+class _Warm:
+    """The warm process of one deployed version of a function; it answers one event at a time."""
+
+    version: str
+    process: JsonProcess
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class LambdaEngine:
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._warm: dict[str, _Warm] = {}
+        self._lock = threading.Lock()
+        context.on_stop.append(self.stop)
+
+    def invoke(self, function: Any, body: str) -> tuple[bytes, bool]:
+        """The payload, and whether it is an error."""
+        warm = self._process(function)
+        with warm.lock:
+            try:
+                event = json.loads(body or "{}")
+                answer = warm.process.ask({"event": event, "request_id": str(uuid.uuid4())})
+            except ProcessDied as died:
+                what = f"The function's process ended: {died}."
+                answer = {"error": {"errorMessage": what, "errorType": "Lambda.ServiceException"}}
+        failed = "error" in answer
+        return json.dumps(answer["error"] if failed else answer["result"]).encode(), failed
+
+    def stop(self) -> None:
+        with self._lock:
+            for warm in self._warm.values():
+                warm.process.kill()
+            self._warm.clear()
+
+    def _process(self, function: Any) -> _Warm:
+        variables = dict(function.environment_vars or {})
+        stamp = json.dumps([function.code_sha_256, function.handler, variables], sort_keys=True)
+        version = hashlib.sha256(stamp.encode()).hexdigest()[:16]
+        with self._lock:
+            warm = self._warm.get(function.function_name)
+            if warm and warm.version == version and warm.process.is_alive:
+                return warm
+            if warm:
+                warm.process.kill()
+            warm = _Warm(version, self._start(function, version, variables))
+            self._warm[function.function_name] = warm
+            return warm
+
+    def _start(self, function: Any, version: str, variables: dict[str, str]) -> JsonProcess:
+        folder = self.context.work / "lambda" / f"{function.function_name}-{version}"
+        if not folder.is_dir():
+            with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as archive:
+                archive.extractall(folder)
+        environment = {**self.context.environment, **variables, "PYTHONUNBUFFERED": "1"}
+        environment.setdefault("AWS_LAMBDA_FUNCTION_NAME", function.function_name)
+        log = self.context.work / "logs" / f"lambda-{function.function_name}.log"
+        return JsonProcess(_WORKER, [str(folder), function.handler], environment, log)
+
+
+def install(context: Context) -> None:
+    engine = LambdaEngine(context)
+
+    def invoke(
+        backend: Any,
+        function_name: str,
+        qualifier: str | None,
+        body: Any,
+        headers: Any,
+        response_headers: Any,
+    ) -> bytes:
+        function = backend.get_function(function_name, qualifier)
+        payload, failed = engine.invoke(function, body.decode() if isinstance(body, bytes) else body)
+        if failed:
+            response_headers["x-amz-function-error"] = "Unhandled"
+        return payload
+
+    LambdaSimpleBackend.invoke = invoke

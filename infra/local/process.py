@@ -1,0 +1,69 @@
+"""A child process that is asked one JSON line and answers one JSON line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+class ProcessDied(Exception):
+    """The process ended before it answered; `returncode` tells how."""
+
+    def __init__(self, returncode: int | None) -> None:
+        super().__init__(f"the process ended with code {returncode}")
+        self.returncode = returncode
+
+
+class JsonProcess:
+    """Runs `script` with this interpreter; the child speaks JSON lines on its file descriptors 3 and 4."""
+
+    def __init__(self, script: Path, arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        to_child, self._writer = os.pipe()
+        self._reader, from_child = os.pipe()
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, str(script), str(to_child), str(from_child), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=dict(environment),
+                pass_fds=(to_child, from_child),
+                start_new_session=True,
+            )
+        os.close(to_child)
+        os.close(from_child)
+        self._answers = os.fdopen(self._reader, "r", encoding="utf-8")
+        self._questions = os.fdopen(self._writer, "w", encoding="utf-8")
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        try:
+            self._questions.write(json.dumps(question) + "\n")
+            self._questions.flush()
+            line = self._answers.readline()
+        except (BrokenPipeError, ValueError):
+            line = ""
+        if not line:
+            raise ProcessDied(self._process.wait())
+        return dict(json.loads(line))
+
+    def kill(self) -> None:
+        """End the process and its children (a Spark worker has a JVM)."""
+        try:
+            os.killpg(self._process.pid, 9)
+        except ProcessLookupError:
+            pass
+        self._process.wait()

@@ -1,0 +1,228 @@
+"""Sets the laptop cloud up as Terraform sets up AWS: from the same contracts, jobs.yaml and ASL template.
+
+Idempotent: a second start finds most of it there and brings the rest up to date.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from infra.local.context import ACCOUNT, REGION
+from pipeline import contracts
+from pipeline.contracts.glue import database as glue_database
+from pipeline.contracts.glue import table_input
+from pipeline.jobs import Job, jobs
+from pipeline.lake import DATABASES, ZONES, Lake, split
+
+FUNCTIONS = (
+    "prepare_run",
+    "start_glue_job",
+    "check_glue_job_status",
+    "publish_release",
+    "sns_notify_success",
+    "sns_notify_failure",
+)
+SERVICES = {
+    "glue": "glue.amazonaws.com",
+    "lambda": "lambda.amazonaws.com",
+    "states": "states.amazonaws.com",
+    "scheduler": "scheduler.amazonaws.com",
+}
+TOPICS = {"sns_notify_success": "run-succeeded", "sns_notify_failure": "run-failed"}
+POLL_SECONDS = 1
+BYTES_LIMIT = 10 << 30
+
+_PACKAGE = Path(str(files("pipeline")))
+_SHIPPED = {".py", ".yaml", ".json", ".csv"}
+
+
+class Provisioner:
+    def __init__(self, endpoint: str, prefix: str) -> None:
+        self.lake = Lake(prefix)
+        self._session = boto3.session.Session(
+            aws_access_key_id="laptop", aws_secret_access_key="laptop", region_name=REGION
+        )
+        self._endpoint = endpoint
+
+    def _client(self, service: str) -> Any:
+        return self._session.client(service, endpoint_url=self._endpoint)  # type: ignore[call-overload]
+
+    def run(self) -> None:
+        self.roles()
+        self.buckets()
+        self.code()
+        self.catalog()
+        self.jobs()
+        self.functions()
+        self.topics()
+        self.workgroup()
+        self.state_machine()
+        self.schedule()
+
+    def roles(self) -> None:
+        iam = self._client("iam")
+        for name, service in SERVICES.items():
+            trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+            policy = {"Version": "2012-10-17", "Statement": [trust]}
+            iam.create_role(
+                RoleName=f"{self.lake.prefix}-{name}", AssumeRolePolicyDocument=json.dumps(policy)
+            )
+
+    def _role(self, name: str) -> str:
+        return f"arn:aws:iam::{ACCOUNT}:role/{self.lake.prefix}-{name}"
+
+    def buckets(self) -> None:
+        s3 = self._client("s3")
+        there = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
+        for zone in ZONES:
+            if (name := self.lake.bucket(zone)) not in there:
+                s3.create_bucket(Bucket=name)
+
+    def code(self) -> None:
+        s3 = self._client("s3")
+        self._put(s3, self.lake.package(), archive(_PACKAGE, lambda path: True))
+        for job in jobs():
+            self._put(s3, self.lake.script(job.script), (_PACKAGE / "glue_jobs" / job.script).read_bytes())
+
+    def _put(self, s3: Any, address: str, body: bytes) -> None:
+        bucket, key = split(address)
+        try:
+            if s3.get_object(Bucket=bucket, Key=key)["Body"].read() == body:
+                return
+        except s3.exceptions.NoSuchKey:
+            pass
+        s3.put_object(Bucket=bucket, Key=key, Body=body)
+
+    def catalog(self) -> None:
+        glue = self._client("glue")
+        for name in DATABASES:
+            try:
+                glue.create_database(DatabaseInput={"Name": self.lake.database(name)})
+            except glue.exceptions.AlreadyExistsException:
+                pass
+        for contract in contracts.all_contracts():
+            wanted, where = table_input(contract, self.lake), glue_database(contract, self.lake)
+            try:
+                glue.create_table(DatabaseName=where, TableInput=wanted)
+            except glue.exceptions.AlreadyExistsException:
+                there = glue.get_table(DatabaseName=where, Name=contract.table)["Table"]
+                if any(there.get(name) != value for name, value in wanted.items()):
+                    glue.update_table(DatabaseName=where, TableInput=wanted)
+
+    def jobs(self) -> None:
+        glue = self._client("glue")
+        for job in jobs():
+            glue.create_job(Name=self.lake.job(job.name), **self._job(job))
+
+    def _job(self, job: Job) -> dict[str, Any]:
+        return {
+            "Role": self._role("glue"),
+            "Command": {
+                "Name": "glueetl",
+                "ScriptLocation": self.lake.script(job.script),
+                "PythonVersion": "3",
+            },
+            "DefaultArguments": {
+                "--prefix": self.lake.prefix,
+                "--extra-py-files": self.lake.package(),
+                "--job-language": "python",
+            },
+            "GlueVersion": "5.1",
+            "WorkerType": job.worker_type,
+            "NumberOfWorkers": job.workers,
+            "Timeout": job.timeout_minutes,
+            "ExecutionProperty": {"MaxConcurrentRuns": 1},
+        }
+
+    def functions(self) -> None:
+        client = self._client("lambda")
+        code = archive(_PACKAGE, ships_with_lambda)
+        topics = {name: self.topic_arn(topic) for name, topic in TOPICS.items()}
+        for name in FUNCTIONS:
+            variables = {"HDP_PREFIX": self.lake.prefix}
+            if name in topics:
+                variables["HDP_TOPIC_ARN"] = topics[name]
+            client.create_function(
+                FunctionName=self.lake.function(name),
+                Runtime="python3.11",
+                Role=self._role("lambda"),
+                Handler=f"pipeline.lambdas.{name}.handler",
+                Code={"ZipFile": code},
+                Timeout=120,
+                MemorySize=256,
+                Environment={"Variables": variables},
+            )
+
+    def topics(self) -> None:
+        sns = self._client("sns")
+        for topic in TOPICS.values():
+            sns.create_topic(Name=f"{self.lake.prefix}-{topic}")
+
+    def topic_arn(self, topic: str) -> str:
+        return f"arn:aws:sns:{REGION}:{ACCOUNT}:{self.lake.prefix}-{topic}"
+
+    def workgroup(self) -> None:
+        self._client("athena").create_work_group(
+            Name=self.lake.workgroup,
+            Configuration={
+                "EnforceWorkGroupConfiguration": True,
+                "BytesScannedCutoffPerQuery": BYTES_LIMIT,
+                "ResultConfiguration": {"OutputLocation": self.lake.query_results()},
+            },
+        )
+
+    def state_machine(self) -> None:
+        self._client("stepfunctions").create_state_machine(
+            name=self.lake.state_machine,
+            definition=self.definition(),
+            roleArn=self._role("states"),
+        )
+
+    def definition(self) -> str:
+        """The template with its placeholders filled in, as Terraform's templatefile does."""
+        text = (_PACKAGE / "stepfunctions" / "state_machine_def.template.json").read_text()
+        text = text.replace("${poll_seconds}", str(POLL_SECONDS))
+        for name in FUNCTIONS:
+            arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.lake.function(name)}"
+            text = text.replace(f"${{{name}_arn}}", arn)
+        return text
+
+    def schedule(self) -> None:
+        scheduler = self._client("scheduler")
+        machine = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{self.lake.state_machine}"
+        scheduler.create_schedule(
+            Name=f"{self.lake.prefix}-nightly",
+            ScheduleExpression="cron(0 2 * * ? *)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            State="DISABLED",
+            Target={
+                "Arn": machine,
+                "RoleArn": self._role("scheduler"),
+                "Input": json.dumps({"batch_ids": []}),
+            },
+        )
+
+
+def ships_with_lambda(path: Path) -> bool:
+    """What the Lambdas' zip holds: the standard library and boto3 are all that they import beside it."""
+    inside = path.relative_to(_PACKAGE).as_posix()
+    named = {"__init__.py", "lake.py", "release.py", "run_input.py", "run_input.schema.json"}
+    return inside in named or inside.startswith("lambdas/")
+
+
+def archive(package: Path, ships: Any) -> bytes:
+    """A zip of the package; the same files give the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as out:
+        for path in sorted(package.rglob("*")):
+            if path.is_file() and path.suffix in _SHIPPED and "__pycache__" not in path.parts and ships(path):
+                name = path.relative_to(package.parent).as_posix()
+                out.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), path.read_bytes())
+    return buffer.getvalue()

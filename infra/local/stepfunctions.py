@@ -1,0 +1,135 @@
+"""Step Functions is moto's own interpreter; here its executions are made to survive a restart."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from moto.stepfunctions import responses
+from moto.stepfunctions.parser.backend import execution as live
+from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+
+from infra.local.context import Context
+from infra.local.history import HistoryStore
+
+_INTERRUPTED = "The laptop cloud ended while this execution was running."
+
+
+class PastExecution:
+    """An execution that a former process ran: what the API tells of it, and no more."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.execution_arn = document["execution_arn"]
+        self.state_machine_arn = document["state_machine_arn"]
+        self.name = document["name"]
+        self.status = document["status"]
+        self.start_date = datetime.fromisoformat(document["start_date"])
+        self.stop_date = datetime.fromisoformat(document["stop_date"]) if document["stop_date"] else None
+        self.execution_input = document["input"]
+        self.output = document["output"]
+        self.output_details = {"included": True}
+        self.error = document["error"]
+        self.cause = document["cause"]
+        self._events = document["events"]
+
+    def to_history_output(self) -> dict[str, Any]:
+        events = [
+            {**event, "timestamp": datetime.fromisoformat(event["timestamp"])} for event in self._events
+        ]
+        return {"events": events}
+
+    def stop(self, **_: Any) -> None:
+        """It has ended already."""
+
+
+class _Memory:
+    def __init__(self, store: HistoryStore) -> None:
+        self.store = store
+
+    def note(self, execution: Any) -> None:
+        """Write down an execution as it stands."""
+        history = execution.to_history_output()["events"] if execution.exec_worker else []
+        document = {
+            "execution_arn": execution.exec_arn,
+            "state_machine_arn": execution.state_machine_arn,
+            "name": execution.name,
+            "status": execution.status,
+            "start_date": execution.start_date.isoformat(),
+            "stop_date": execution.stop_date.isoformat() if execution.stop_date else None,
+            "input": execution.execution_input,
+            "output": json.dumps(execution.output) if execution.output is not None else None,
+            "error": execution.error,
+            "cause": execution.cause,
+            "events": json.loads(json.dumps(history, default=_iso)),
+        }
+        self.store.put("execution", execution.exec_arn, document)
+
+    def restore(self, state_machine: Any) -> None:
+        for arn, document in self.store.all("execution"):
+            if document["state_machine_arn"] != state_machine.arn:
+                continue
+            if document["status"] == "RUNNING":
+                ended = {"stop_date": datetime.now(UTC).isoformat(), "cause": _INTERRUPTED}
+                document = {**document, **ended, "status": "ABORTED", "error": "LaptopCloudEnded"}  # noqa: PLW2901
+                self.store.put("execution", arn, document)
+            state_machine.executions.append(PastExecution(document))
+
+
+def install(context: Context) -> None:
+    memory = _Memory(context.store)
+    _note_start_and_end(memory)
+    create = StepFunctionsParserBackend.create_state_machine
+
+    def create_state_machine(backend: Any, *args: Any, **kwargs: Any) -> Any:
+        known = {machine.arn for machine in backend.state_machines}
+        state_machine = create(backend, *args, **kwargs)
+        if state_machine.arn not in known:
+            memory.restore(state_machine)
+        return state_machine
+
+    StepFunctionsParserBackend.create_state_machine = create_state_machine
+    StepFunctionsParserBackend.stop_execution = _stop_execution
+    responses.StepFunctionResponse.get_execution_history = _get_execution_history
+
+
+def _note_start_and_end(memory: _Memory) -> None:
+    start = live.Execution.start
+    terminated = live.BaseExecutionWorkerCommunication.terminated
+
+    def noted_start(execution: Any) -> None:
+        start(execution)
+        memory.note(execution)
+
+    def noted_end(communication: Any) -> None:
+        terminated(communication)
+        memory.note(communication.execution)
+
+    live.Execution.start = noted_start
+    live.BaseExecutionWorkerCommunication.terminated = noted_end
+
+
+def _stop_execution(backend: Any, execution_arn: str, error: str = "", cause: str = "") -> Any:
+    """As moto's, but with a stop date at once: the interpreter ends at its next state."""
+    execution = backend.describe_execution(execution_arn)
+    execution.stop(stop_date=datetime.now(UTC), error=error, cause=cause)
+    execution.stop_date = execution.stop_date or datetime.now(UTC)
+    return execution
+
+
+def _get_execution_history(response: Any) -> Any:
+    """With reverseOrder and pages, which moto leaves out."""
+    backend = response.stepfunction_backend
+    events = backend.get_execution_history(response._get_param("executionArn"))["events"]
+    if response._get_param("reverseOrder"):
+        events = events[::-1]
+    size = response._get_int_param("maxResults") or 1000
+    start = int(response._get_param("nextToken") or 0)
+    answer: dict[str, Any] = {"events": events[start : start + size]}
+    if start + size < len(events):
+        answer["nextToken"] = str(start + size)
+    return responses.ActionResult(answer)
+
+
+def _iso(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

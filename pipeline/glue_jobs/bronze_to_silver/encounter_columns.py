@@ -1,0 +1,29 @@
+"""How each silver column of encounters is read from the text received."""
+
+from pipeline.glue_jobs.bronze_to_silver.typing import (
+    DIAGNOSIS_SYSTEM,
+    ENCOUNTER_CLASS,
+    code,
+    moment,
+    money,
+    text,
+    upper,
+)
+
+EXPRESSIONS = {
+    "encounter_id": text("encounter_id"),
+    "patient_id": text("patient_id"),
+    "provider_npi": text("provider_npi"),
+    "provider_name": text("provider_name"),
+    "provider_specialty": text("provider_specialty"),
+    "department": text("department"),
+    "encounter_class": code("encounter_class", ENCOUNTER_CLASS),
+    "admitted_at": moment("admitted_at"),
+    "discharged_at": moment("discharged_at"),
+    "diagnosis_code": upper("diagnosis_code"),
+    "diagnosis_code_system": code("diagnosis_code_system", DIAGNOSIS_SYSTEM),
+    "diagnosis_description": text("diagnosis_description"),
+    "discharge_disposition": text("discharge_disposition"),
+    "total_cost": money("total_cost"),
+    "updated_at": moment("updated_at"),
+}

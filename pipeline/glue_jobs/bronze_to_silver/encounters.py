@@ -1,0 +1,33 @@
+"""Glue job bronze_to_silver_encounters."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from pipeline.contracts import load as load_contract
+from pipeline.contracts.spark import conform
+from pipeline.glue_jobs.bronze_to_silver import encounter_columns, load, lookups
+from pipeline.glue_jobs.job import Run, main
+
+CONTRACT = load_contract("silver", "encounters")
+
+
+def transform(received: DataFrame, patients: DataFrame) -> DataFrame:
+    """Typed encounters beside the text that was received, each with its patient."""
+    read = load.mark_repeats(load.typed(received, encounter_columns.EXPRESSIONS), "encounter_id")
+    return lookups.join(read, patients, "patient_id", "patient")
+
+
+def select(judged: DataFrame) -> DataFrame:
+    """The silver columns."""
+    return conform(judged.withColumn("admitted_month", F.date_format("admitted_at", "yyyy-MM")), CONTRACT)
+
+
+def work(run: Run) -> None:
+    judged = transform(load.received(run, "encounters"), lookups.patients(run))
+    load.run_table(run, CONTRACT, judged, select, key="encounter_id")
+
+
+if __name__ == "__main__":
+    main(work)

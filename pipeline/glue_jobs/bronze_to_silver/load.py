@@ -1,0 +1,165 @@
+"""From batches as received to silver and quarantine: the steps that the three tables share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import reduce
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+from pyspark.storagelevel import StorageLevel
+
+from pipeline.contracts import Contract, load
+from pipeline.contracts.spark import conform, schema
+from pipeline.glue_jobs.job import JobError, Run, describe
+from pipeline.quality import rows
+from pipeline.sources import spark as sources
+
+
+def received(run: Run, table: str) -> DataFrame:
+    """Every row of this run's batches, as text: `raw`, `batch`, `batch_id`, `malformed`, `_file`, `_received`."""
+    frames = [sources.read(run.spark, run.lake, run.manifest(b), table) for b in run.plan["batch_ids"]]
+    there = [as_raw(frame, table) for frame in frames if frame is not None]
+    if not there:
+        return as_raw(_nothing(run, table), table)
+    return reduce(DataFrame.unionByName, there)
+
+
+def as_raw(frame: DataFrame, table: str) -> DataFrame:
+    """The bronze columns gathered in the struct `raw`."""
+    names = [column.name for column in load("bronze", table).data_columns]
+    return frame.select(
+        F.struct(*(F.col(name) for name in names)).alias("raw"),
+        "batch",
+        "batch_id",
+        F.col("_malformed").alias("malformed"),
+        "_file",
+        "_received",
+    )
+
+
+def _nothing(run: Run, table: str) -> DataFrame:
+    contract = load("bronze", table)
+    empty = run.spark.createDataFrame([], schema(contract))
+    return empty.select(
+        "*",
+        F.lit(False).alias("_malformed"),
+        F.lit("").alias("_file"),
+        F.lit("").alias("_received"),
+        F.struct(F.current_timestamp().alias("received_at")).alias("batch"),
+    )
+
+
+def typed(frame: DataFrame, expressions: Mapping[str, str]) -> DataFrame:
+    """Each silver column from its SQL expression; a row without `updated_at` counts as of its batch."""
+    read = frame.withColumns({name: F.expr(sql) for name, sql in expressions.items()})
+    read = read.withColumn("updated_at_read", F.col("updated_at"))
+    moment = F.when(F.col("raw.updated_at").isNull(), F.col("batch.received_at")).otherwise(
+        F.col("updated_at")
+    )
+    return read.withColumn("updated_at", moment)
+
+
+def mark_repeats(frame: DataFrame, key: str) -> DataFrame:
+    """`row_hash` and `is_repeat`: of rows that are the same in every field, all but the first."""
+    hashed = frame.withColumn("row_hash", F.xxhash64(F.col("raw")))
+    same = Window.partitionBy("batch_id", key, "row_hash").orderBy("_file")
+    repeated = (F.row_number().over(same) > 1) & ~F.col("malformed")
+    return hashed.withColumn("is_repeat", repeated)
+
+
+def run_table(
+    run: Run, contract: Contract, judged: DataFrame, select: Callable[[DataFrame], DataFrame], key: str
+) -> None:
+    """Evaluate the rules on `judged`, then write silver, quarantine, results and the reconciliation."""
+    rules = rows.row_rules(contract)
+    evaluated = rows.evaluate(judged, rules).withColumns(
+        {"_rule_ids": rows.failing_ids(rules), "_reasons": rows.reasons(rules)}
+    )
+    refused = F.size("_rule_ids") > 0
+    evaluated = evaluated.withColumn(
+        "_disposition", F.when(refused, "refused").when(F.col("is_repeat"), "repeat")
+    ).persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        loaded = _write_silver(run, contract, select(evaluated.where("_disposition is null")))
+        quarantined = _write_quarantine(run, contract, evaluated, key)
+        results = rows.count(evaluated, rules, contract, key)
+        run.write_results(results)
+        _reconcile(run, contract, evaluated, loaded, quarantined)
+    finally:
+        evaluated.unpersist()
+
+
+def _write_silver(run: Run, contract: Contract, accepted: DataFrame) -> dict[str, int]:
+    """One folder a batch; the counts are those of the files, read back."""
+    month = contract.partition_columns[-1].name
+    conformed = conform(accepted, contract)
+    written = {}
+    for batch_id in run.plan["batch_ids"]:
+        if contract.table not in run.manifest(batch_id)["tables"]:
+            continue
+        address = run.lake.silver_batch(contract.table, batch_id)
+        part = conformed.where(F.col("batch_id") == batch_id).drop("batch_id")
+        run.write(part.repartition(month), address, month)
+        values = run._folders(address, month)
+        run.register(contract, [([batch_id, value], f"{address}{month}={value}/") for value in values])
+        there = run.silver(contract.table, [batch_id])
+        written[batch_id] = there.count()
+    return written
+
+
+def _write_quarantine(run: Run, contract: Contract, evaluated: DataFrame, key: str) -> dict[str, int]:
+    quarantine = load("quality", f"quarantine_{contract.table}")
+    kept = evaluated.where("_disposition is not null").select(
+        "batch_id",
+        F.col("_file").alias("source_file"),
+        F.col(f"raw.{key}").alias("record_key"),
+        F.when(F.col("_disposition") == "repeat", F.array(F.lit(_repeat_rule(contract))))
+        .otherwise(F.col("_rule_ids"))
+        .alias("rule_ids"),
+        F.when(F.col("_disposition") == "repeat", F.array(F.lit("The same row was received before.")))
+        .otherwise(F.col("_reasons"))
+        .alias("reasons"),
+        F.col("_disposition").alias("disposition"),
+        F.col("_received").alias("raw"),
+    )
+    address = run.lake.quarantine(contract.table, run.run_id)
+    run.write(conform(kept, quarantine, partitions=False).coalesce(2), address)
+    run.register(quarantine, [([run.run_id], address)])
+    there = run.spark.read.parquet(address).groupBy("batch_id").count().collect()
+    return {row["batch_id"]: row["count"] for row in there}
+
+
+def _repeat_rule(contract: Contract) -> str:
+    return next(rule.id for rule in contract.rules if rule.fails == "is_repeat")
+
+
+def _reconcile(
+    run: Run, contract: Contract, evaluated: DataFrame, loaded: dict[str, int], quarantined: dict[str, int]
+) -> None:
+    """received = loaded + quarantined for every batch, by the manifest's own count, or the run fails."""
+    repeats = {
+        row["batch_id"]: row["count"]
+        for row in evaluated.where("_disposition = 'repeat'").groupBy("batch_id").count().collect()
+    }
+    account = []
+    for batch_id in loaded:
+        files = run.manifest(batch_id)["tables"][contract.table]["files"]
+        account.append(
+            {
+                "table_name": contract.table,
+                "batch_id": batch_id,
+                "received": sum(file["rows"] for file in files),
+                "loaded": loaded[batch_id],
+                "quarantined": quarantined.get(batch_id, 0),
+                "repeated": repeats.get(batch_id, 0),
+            }
+        )
+    run.write_quality("reconciliation", account)
+    for line in account:
+        describe(line)
+        if line["received"] != line["loaded"] + line["quarantined"]:
+            raise JobError(
+                f"Rows of {contract.table} in batch {line['batch_id']} went astray: received {line['received']}, "
+                f"loaded {line['loaded']}, quarantined {line['quarantined']}. Nothing was published; run it again."
+            )

@@ -1,0 +1,64 @@
+"""What the rules of one table ask of the others: the newest version of each patient and encounter, the formulary.
+
+The jobs of this stage run side by side, so the other table is read from the batches as received (this run's) and
+from silver (the release's other batches).
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from pipeline.glue_jobs.bronze_to_silver import encounter_columns, load, patient_columns
+from pipeline.glue_jobs.job import Run
+from pipeline.reference import formulary, zip_states
+
+_PATIENT = ("birth_date", "death_date", "sex")
+_ENCOUNTER = ("patient_id", "admitted_at", "discharged_at", "encounter_class")
+
+
+def patients(run: Run) -> DataFrame:
+    """One row a patient: `patient_id` and the struct `patient` (found, birth_date, death_date, sex)."""
+    return _newest(run, "patients", "patient_id", "patient", _PATIENT, patient_columns.EXPRESSIONS)
+
+
+def encounters(run: Run) -> DataFrame:
+    """One row an encounter: `encounter_id` and the struct `encounter`."""
+    return _newest(run, "encounters", "encounter_id", "encounter", _ENCOUNTER, encounter_columns.EXPRESSIONS)
+
+
+def _newest(
+    run: Run, table: str, key: str, name: str, columns: tuple[str, ...], expressions: dict[str, str]
+) -> DataFrame:
+    needed = {column: expressions[column] for column in (key, *columns, "updated_at")}
+    here = load.typed(load.received(run, table), needed)
+    elsewhere = [b for b in run.plan["release_batch_ids"] if b not in run.plan["batch_ids"]]
+    picked = [key, *columns, "updated_at"]
+    both = here.select(*picked).unionByName(run.silver(table, elsewhere).select(*picked))
+    content = F.struct(F.lit(True).alias("found"), *columns)
+    newest = F.max_by(content, F.coalesce("updated_at", F.lit(0).cast("timestamp")))
+    return both.where(F.col(key).isNotNull()).groupBy(key).agg(newest.alias(name))
+
+
+def join(frame: DataFrame, lookup: DataFrame, key: str, name: str) -> DataFrame:
+    """`frame` with the struct `name`; its field `found` is false where the lookup has no such key."""
+    joined = frame.join(lookup, key, "left")
+    found = F.coalesce(F.col(f"{name}.found"), F.lit(False))
+    return joined.withColumn(name, F.col(name).withField("found", found))
+
+
+def with_formulary(run: Run, frame: DataFrame) -> DataFrame:
+    """`frame` with the struct `formulary`: found, usual_low, usual_high, unit, routes, form."""
+    rows = [(m.code, (True, m.usual_low, m.usual_high, m.unit, list(m.routes), m.form)) for m in formulary()]
+    shape = "struct<found: boolean, usual_low: double, usual_high: double, unit: string, routes: array<string>, form: string>"
+    lookup = run.spark.createDataFrame(rows, f"medication_code string, formulary {shape}")
+    return join(frame, F.broadcast(lookup), "medication_code", "formulary")
+
+
+def with_zip_states(run: Run, frame: DataFrame) -> DataFrame:
+    """`frame` with `zip_states`: the states that the ZIP code's prefix serves; NULL where it is not assigned."""
+    rows = [(prefix, list(states)) for prefix, states in zip_states().items()]
+    lookup = run.spark.createDataFrame(rows, "_prefix string, zip_states array<string>")
+    return frame.withColumn("_prefix", F.left("postal_code", F.lit(3))).join(
+        F.broadcast(lookup), "_prefix", "left"
+    )

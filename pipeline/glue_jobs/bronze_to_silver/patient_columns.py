@@ -1,0 +1,25 @@
+"""How each silver column of patients is read from the text received."""
+
+from pipeline.glue_jobs.bronze_to_silver.typing import SEX, code, date, moment, state, text
+
+EXPRESSIONS = {
+    "patient_id": text("patient_id"),
+    "mrn": text("mrn"),
+    "first_name": text("first_name"),
+    "last_name": text("last_name"),
+    "birth_date": date("birth_date"),
+    "death_date": date("death_date"),
+    "sex": code("sex", SEX),
+    "race": text("race"),
+    "ethnicity": text("ethnicity"),
+    "marital_status": text("marital_status"),
+    "language": text("language"),
+    "street": text("street"),
+    "city": text("city"),
+    "state": state("state"),
+    "postal_code": text("postal_code"),
+    "phone": text("phone"),
+    "email": text("email"),
+    "payer": text("payer"),
+    "updated_at": moment("updated_at"),
+}

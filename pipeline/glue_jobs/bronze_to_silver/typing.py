@@ -1,0 +1,127 @@
+"""Text as received to typed values: SQL expressions over a bronze column. What cannot be read becomes NULL."""
+
+from __future__ import annotations
+
+from pipeline.reference import state_codes
+
+_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?$"
+
+
+def text(column: str) -> str:
+    return f"trim(raw.{column})"
+
+
+def upper(column: str) -> str:
+    return f"upper(trim(raw.{column}))"
+
+
+def date(column: str) -> str:
+    """An ISO 8601 date; a moment gives its day."""
+    day = f"left(trim(raw.{column}), 10)"
+    return f"case when {day} rlike '{_DATE}' and trim(raw.{column}) rlike '{_MOMENT}' then cast({day} as date) end"
+
+
+def moment(column: str) -> str:
+    """An ISO 8601 moment in UTC, or with its offset."""
+    return f"case when trim(raw.{column}) rlike '{_MOMENT}' then cast(trim(raw.{column}) as timestamp) end"
+
+
+def number(column: str) -> str:
+    return f"case when trim(raw.{column}) rlike '^-?[0-9]+(\\\\.[0-9]+)?$' then cast(trim(raw.{column}) as double) end"
+
+
+def money(column: str) -> str:
+    pattern = "^-?[0-9]{1,10}(\\\\.[0-9]{1,2})?$"
+    return f"case when raw.{column} rlike '{pattern}' then cast(raw.{column} as decimal(12,2)) end"
+
+
+def code(column: str, codes: dict[str, str]) -> str:
+    """One of a list of codes, found without regard to case; NULL for any other."""
+    whens = " ".join(f"when '{theirs}' then '{ours}'" for theirs, ours in codes.items())
+    return f"case lower(trim(raw.{column})) {whens} end"
+
+
+def state(column: str) -> str:
+    """The USPS code for a state's name or code; any other text in capitals."""
+    whens = " ".join(f"when '{name}' then '{usps}'" for name, usps in state_codes().items())
+    return f"case lower(trim(raw.{column})) {whens} else upper(trim(raw.{column})) end"
+
+
+def _same(*codes: str) -> dict[str, str]:
+    return {each.lower(): each for each in codes}
+
+
+SEX = {
+    **_same("F", "M", "X", "U"),
+    "female": "F",
+    "male": "M",
+    "other": "X",
+    "o": "X",
+    "un": "X",
+    "unknown": "U",
+    "unk": "U",
+}
+"""HL7 AdministrativeGender (v2 table 0001 and FHIR) to the contract's codes."""
+
+ENCOUNTER_CLASS = {
+    **_same("AMB", "EMER", "IMP", "ACUTE", "OBSENC", "VR", "HH"),
+    "ambulatory": "AMB",
+    "emergency": "EMER",
+    "inpatient": "IMP",
+    "inpatient acute": "ACUTE",
+    "observation": "OBSENC",
+    "virtual": "VR",
+    "home health": "HH",
+}
+"""HL7 v3 ActCode, ActEncounterCode."""
+
+DIAGNOSIS_SYSTEM = {
+    "icd-10-cm": "ICD-10-CM",
+    "icd10cm": "ICD-10-CM",
+    "http://hl7.org/fhir/sid/icd-10-cm": "ICD-10-CM",
+    "snomed-ct": "SNOMED-CT",
+    "snomed": "SNOMED-CT",
+    "http://snomed.info/sct": "SNOMED-CT",
+}
+
+MEDICATION_SYSTEM = {
+    "rxnorm": "RxNorm",
+    "http://www.nlm.nih.gov/research/umls/rxnorm": "RxNorm",
+    "ndc": "NDC",
+    "http://hl7.org/fhir/sid/ndc": "NDC",
+}
+
+ROUTE = {
+    **_same("PO", "IV", "IM", "SC", "INH", "TOP", "PR", "SL", "NAS", "OPH", "TD"),
+    "oral": "PO",
+    "26643006": "PO",
+    "intravenous": "IV",
+    "47625008": "IV",
+    "intramuscular": "IM",
+    "78421000": "IM",
+    "subcutaneous": "SC",
+    "34206005": "SC",
+    "inhalation": "INH",
+    "447694001": "INH",
+    "topical": "TOP",
+    "6064005": "TOP",
+    "rectal": "PR",
+    "37161004": "PR",
+    "sublingual": "SL",
+    "37839007": "SL",
+    "nasal": "NAS",
+    "46713006": "NAS",
+    "ophthalmic": "OPH",
+    "54485002": "OPH",
+    "transdermal": "TD",
+    "45890007": "TD",
+}
+"""Short codes, words and SNOMED CT route codes."""
+
+STATUS = {
+    **_same("in-progress", "not-done", "on-hold", "completed", "entered-in-error", "stopped", "unknown"),
+    "not done": "not-done",
+    "in progress": "in-progress",
+}
+"""FHIR R4 MedicationAdministration.status."""

@@ -1,0 +1,196 @@
+"""What every Glue job shares: its arguments, its run plan, where it reads and writes.
+
+A job that is run again writes the same files again: each output folder is replaced as a whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+
+from pipeline.contracts import Contract, ContractError, load
+from pipeline.contracts.glue import database, location
+from pipeline.contracts.spark import schema
+from pipeline.lake import Lake, split
+from pipeline.quality.rows import Result
+from pipeline.release import read_json
+
+log = logging.getLogger("pipeline")
+
+
+class JobError(Exception):
+    """Why a job cannot go on, in a sentence that names no person's data."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One job of one run."""
+
+    spark: SparkSession
+    lake: Lake
+    job_name: str
+    plan: dict[str, Any]
+
+    @property
+    def run_id(self) -> str:
+        return str(self.plan["run_id"])
+
+    @cached_property
+    def s3(self) -> Any:
+        return boto3.client("s3")
+
+    def manifest(self, batch_id: str) -> dict[str, Any]:
+        found = read_json(self.s3, self.lake.manifest(batch_id))
+        if found is None:
+            raise JobError(f"Batch {batch_id} has no manifest: import it again, then start a new run.")
+        return found[0]
+
+    # reading
+
+    def silver(self, table: str, batch_ids: Sequence[str] | None = None) -> DataFrame:
+        """Silver rows of the release's batches (or those named), with `batch_id`."""
+        contract = load("silver", table)
+        wanted = self.plan["release_batch_ids"] if batch_ids is None else batch_ids
+        have = [batch_id for batch_id in wanted if table in self.manifest(batch_id)["tables"]]
+        for batch_id in have:
+            if not self._exists(self.lake.silver_batch(table, batch_id) + "_SUCCESS"):
+                raise JobError(
+                    f"Batch {batch_id} has no complete silver {table}: start a run that names this batch."
+                )
+        if not have:
+            return self.spark.createDataFrame([], schema(contract))
+        reader = self.spark.read.schema(schema(contract)).option("basePath", self.lake.silver_table(table))
+        return reader.parquet(*(self.lake.silver_batch(table, batch_id) for batch_id in have))
+
+    def gold(self, table: str) -> DataFrame:
+        """A gold table of this run's release."""
+        contract = load("gold", table)
+        reader = self.spark.read.schema(schema(contract)).option("basePath", self.lake.gold_table(table))
+        return reader.parquet(self.lake.gold_release(table, self.run_id))
+
+    # writing
+
+    def write(self, frame: DataFrame, address: str, partition_by: str | None = None) -> None:
+        """Replace the Parquet files below `address`."""
+        writer = frame.write.mode("overwrite").option("compression", "zstd")
+        if partition_by:
+            writer = writer.partitionBy(partition_by)
+        writer.parquet(address)
+
+    def write_gold(self, frame: DataFrame, contract: Contract) -> None:
+        """One table of this run's release, registered in the catalog."""
+        address = self.lake.gold_release(contract.table, self.run_id)
+        month = [column.name for column in contract.partition_columns if column.name != "release_id"]
+        columns = [column.name for column in contract.columns if column.name != "release_id"]
+        frame = frame.select(*columns)
+        if month:
+            self.write(frame.repartition(month[0]), address, month[0])
+            values = [[self.run_id, value] for value in self._folders(address, month[0])]
+            self.register(contract, [(v, f"{address}{month[0]}={v[1]}/") for v in values])
+        else:
+            self.write(frame.coalesce(1), address)
+            self.register(contract, [([self.run_id], address)])
+        log.info("%s: release %s written", contract.table, self.run_id)
+
+    def register(self, contract: Contract, partitions: Sequence[tuple[list[str], str]]) -> None:
+        """Make partitions known to the Glue catalog; those known already stay."""
+        glue = boto3.client("glue")
+        where = database(contract, self.lake)
+        table = glue.get_table(DatabaseName=where, Name=contract.table)["Table"]
+        storage = table["StorageDescriptor"]
+        for start in range(0, len(partitions), 100):
+            inputs = [
+                {"Values": values, "StorageDescriptor": {**storage, "Location": address}}
+                for values, address in partitions[start : start + 100]
+            ]
+            answer = glue.batch_create_partition(
+                DatabaseName=where, TableName=contract.table, PartitionInputList=inputs
+            )
+            unknown = [
+                error["ErrorDetail"]["ErrorCode"]
+                for error in answer.get("Errors", [])
+                if error["ErrorDetail"]["ErrorCode"] != "AlreadyExistsException"
+            ]
+            if unknown:
+                raise JobError(f"The catalog refused a partition of {contract.table}: {unknown[0]}.")
+
+    def write_quality(self, table: str, rows: Iterable[dict[str, Any]]) -> None:
+        """Rows of a quality table that this job measured, in a folder of its own within the run's partition."""
+        contract = load("quality", table)
+        columns = [column.name for column in contract.data_columns]
+        values = [tuple(row[name] for name in columns) for row in rows]
+        frame = self.spark.createDataFrame(values, schema(contract, partitions=False)).coalesce(1)
+        address = f"{location(contract, self.lake)}run_id={self.run_id}/"
+        self.write(frame, f"{address}job={self.job_name}/")
+        self.register(contract, [([self.run_id], address)])
+
+    def write_results(self, results: Iterable[Result]) -> None:
+        self.write_quality("rule_result", [result.as_row() for result in results])
+
+    def _exists(self, address: str) -> bool:
+        bucket, key = split(address)
+        return bool(self.s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents"))
+
+    def _folders(self, address: str, column: str) -> list[str]:
+        bucket, prefix = split(address)
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+        found = [entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", [])]
+        marker = f"{column}="
+        return sorted(p.rstrip("/").rpartition("/")[2].removeprefix(marker) for p in found if marker in p)
+
+
+def main(work: Callable[[Run], None]) -> None:
+    """Run a job as Glue calls it: ``--JOB_NAME … --prefix … --run_id …``."""
+    logging.getLogger().setLevel(logging.INFO)
+    parser = argparse.ArgumentParser()
+    for name in ("--JOB_NAME", "--prefix", "--run_id"):
+        parser.add_argument(name, required=True)
+    options, _ = parser.parse_known_args(sys.argv[1:])
+    lake = Lake(options.prefix)
+    found = read_json(boto3.client("s3"), lake.run_plan(options.run_id))
+    if found is None:
+        raise JobError(f"Run {options.run_id} has no plan: jobs are started by the state machine.")
+    spark = SparkSession.builder.appName(options.JOB_NAME).getOrCreate()
+    spark.conf.set("spark.sql.session.timeZone", "UTC")
+    spark.conf.set("spark.sql.ansi.enabled", "false")
+    spark.conf.set("spark.sql.legacy.timeParserPolicy", "CORRECTED")
+    run = Run(spark, lake, options.JOB_NAME, found[0])
+    log.info("%s starts for run %s on %d batches", run.job_name, run.run_id, len(run.plan["batch_ids"]))
+    try:
+        work(run)
+    except (JobError, ContractError):
+        raise
+    except Exception as error:
+        raise JobError(_without_data(error)) from None
+    finally:
+        spark.catalog.clearCache()
+    log.info("%s is done", run.job_name)
+
+
+def _without_data(error: Exception) -> str:
+    """What went wrong and where. An engine's message may quote values, so only its kind is told.
+
+    An AnalysisException speaks of columns and types alone; its text is kept.
+    """
+    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if "pipeline" in frame.filename]
+    where = f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
+    if isinstance(error, AnalysisException | AssertionError | KeyError):
+        return f"{type(error).__name__}{where}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+    return f"{type(error).__name__}{where}"
+
+
+def describe(document: dict[str, Any]) -> None:
+    """One structured log line; counts and names only, never a row's content."""
+    log.info(json.dumps(document, sort_keys=True, default=str))

@@ -1,0 +1,54 @@
+"""Glue job silver_to_gold_dim_diagnosis: one row a diagnosis code, with its ICD-10-CM chapter."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from pipeline.contracts import load
+from pipeline.glue_jobs.job import Run, main
+from pipeline.glue_jobs.silver_to_gold import star
+from pipeline.reference import icd10_chapters
+
+CONTRACT = load("gold", "dim_diagnosis")
+
+
+def transform(encounters: DataFrame) -> DataFrame:
+    """Silver encounters to their diagnoses; the newest description of a code counts."""
+    described = (
+        encounters.where("diagnosis_code is not null")
+        .groupBy("diagnosis_code_system", "diagnosis_code")
+        .agg(
+            F.max_by(
+                "diagnosis_description", F.struct("updated_at", "batch_id", "diagnosis_description")
+            ).alias("diagnosis_description")
+        )
+    )
+    chapters = encounters.sparkSession.createDataFrame(
+        [(c.number, c.first, c.last, c.title) for c in icd10_chapters()],
+        "icd10_chapter int, _first string, _last string, icd10_chapter_title string",
+    )
+    category = F.left("diagnosis_code", F.lit(3))
+    within = (
+        (F.col("diagnosis_code_system") == "ICD-10-CM")
+        & (category >= F.col("_first"))
+        & (category <= F.col("_last"))
+    )
+    rows = described.join(F.broadcast(chapters), within, "left").withColumn("diagnosis_key", diagnosis_key())
+    return star.with_unknown(rows, CONTRACT, {"diagnosis_description": "No diagnosis recorded"})
+
+
+def diagnosis_key() -> Column:
+    return star.key_of("diagnosis_code_system", "diagnosis_code")
+
+
+def select(rows: DataFrame, release_id: str) -> DataFrame:
+    return star.select(rows, CONTRACT, release_id)
+
+
+def work(run: Run) -> None:
+    run.write_gold(select(transform(run.silver("encounters")), run.run_id), CONTRACT)
+
+
+if __name__ == "__main__":
+    main(work)

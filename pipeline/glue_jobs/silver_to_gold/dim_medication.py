@@ -1,0 +1,47 @@
+"""Glue job silver_to_gold_dim_medication: one row a medication code, with class and usual dose where known."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from pipeline.contracts import load
+from pipeline.glue_jobs.job import Run, main
+from pipeline.glue_jobs.silver_to_gold import star
+from pipeline.reference import formulary
+
+CONTRACT = load("gold", "dim_medication")
+
+
+def transform(medications: DataFrame) -> DataFrame:
+    """Silver administrations to their medications; the newest name of a code counts."""
+    named = medications.groupBy("medication_code_system", "medication_code").agg(
+        F.max_by("medication_name", F.struct("updated_at", "batch_id", "medication_name")).alias(
+            "medication_name"
+        )
+    )
+    known = medications.sparkSession.createDataFrame(
+        [(m.code, m.therapeutic_class, m.form, m.usual_low, m.usual_high, m.unit) for m in formulary()],
+        "medication_code string, therapeutic_class string, dose_form string, usual_dose_low double, "
+        "usual_dose_high double, usual_dose_unit string",
+    )
+    rows = named.join(F.broadcast(known), "medication_code", "left").withColumn(
+        "medication_key", medication_key()
+    )
+    return star.with_unknown(rows, CONTRACT, {"medication_name": "Unknown medication"})
+
+
+def medication_key() -> Column:
+    return star.key_of("medication_code_system", "medication_code")
+
+
+def select(rows: DataFrame, release_id: str) -> DataFrame:
+    return star.select(rows, CONTRACT, release_id)
+
+
+def work(run: Run) -> None:
+    run.write_gold(select(transform(run.silver("medications")), run.run_id), CONTRACT)
+
+
+if __name__ == "__main__":
+    main(work)

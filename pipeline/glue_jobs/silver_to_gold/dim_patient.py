@@ -1,0 +1,75 @@
+"""Glue job silver_to_gold_dim_patient: Type 2 history of patients, de-identified by HIPAA Safe Harbor."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from pipeline.contracts import load
+from pipeline.glue_jobs.job import Run, main
+from pipeline.glue_jobs.silver_to_gold import star
+from pipeline.reference import RESTRICTED_ZIP3
+
+CONTRACT = load("gold", "dim_patient")
+
+TRACKED = (
+    "birth_date",
+    "death_date",
+    "sex",
+    "race",
+    "ethnicity",
+    "marital_status",
+    "language",
+    "state",
+    "zip3",
+    "payer",
+)
+
+
+def transform(patients: DataFrame, as_of: str) -> DataFrame:
+    """Versions of silver patients to dimension rows; ages are those of the day `as_of` (ISO 8601) or of death."""
+    versions = star.history(patients.withColumn("zip3", zip3("postal_code")), "patient_id", TRACKED)
+    age = F.floor(F.months_between(F.coalesce("death_date", F.lit(as_of).cast("date")), "birth_date") / 12)
+    rows = (
+        versions.withColumn("_age", age)
+        .withColumn("patient_key", star.key_of("patient_id", "_changed_at"))
+        .withColumn("patient_durable_key", star.key_of("patient_id"))
+        .withColumn("birth_year", F.when(F.col("_age") < 90, F.year("birth_date")))
+        .withColumn("age_band", age_band("_age"))
+        .withColumn("is_deceased", F.col("death_date").isNotNull())
+    )
+    forever = {"valid_from": _moment(star.BEGINNING), "valid_to": _moment(star.END)}
+    return star.with_unknown(rows, CONTRACT, {**forever, "is_current": True, "version": 0})
+
+
+def select(rows: DataFrame, release_id: str) -> DataFrame:
+    return star.select(rows, CONTRACT, release_id)
+
+
+def zip3(column: str) -> Column:
+    """The first three digits of a ZIP code, 000 for areas of 20,000 people or fewer (45 CFR 164.514(b)(2)(i)(B))."""
+    prefix = F.regexp_extract(column, r"^([0-9]{3})[0-9]{2}(-?[0-9]{4})?$", 1)
+    return F.when(prefix.isin(*RESTRICTED_ZIP3), "000").when(prefix != "", prefix)
+
+
+def age_band(column: str) -> Column:
+    """Five-year bands; 90 and over are one (45 CFR 164.514(b)(2)(i)(C))."""
+    low = (F.floor(F.col(column) / 5) * 5).cast("int")
+    band = F.concat(low.cast("string"), F.lit("-"), (low + 4).cast("string"))
+    return F.when(F.col(column) >= 90, "90+").when(F.col(column) >= 0, band)
+
+
+def _moment(text: str) -> object:
+    from datetime import datetime  # noqa: PLC0415
+
+    return datetime.fromisoformat(text)
+
+
+def work(run: Run) -> None:
+    received = [run.manifest(batch_id)["received_at"] for batch_id in run.plan["release_batch_ids"]]
+    rows = transform(run.silver("patients"), max(received)[:10])
+    run.write_gold(select(rows, run.run_id), CONTRACT)
+
+
+if __name__ == "__main__":
+    main(work)

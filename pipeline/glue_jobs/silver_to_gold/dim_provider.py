@@ -1,0 +1,70 @@
+"""Glue job silver_to_gold_dim_provider: Type 2 history of clinicians as encounters name them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from pipeline.contracts import load
+from pipeline.glue_jobs.job import Run, main
+from pipeline.glue_jobs.silver_to_gold import star
+
+CONTRACT = load("gold", "dim_provider")
+
+TRACKED = ("provider_name", "provider_specialty")
+
+
+def transform(encounters: DataFrame, medications: DataFrame) -> DataFrame:
+    """Providers of encounters, and those that administrations alone name (by number only)."""
+    seen = encounters.where("provider_npi is not null").select(
+        "provider_npi", *TRACKED, "updated_at", "batch_id"
+    )
+    known = seen.select("provider_npi").distinct()
+    nothing = {name: F.lit(None).cast("string") for name in TRACKED}
+    alone = (
+        medications.where("provider_npi is not null")
+        .join(known, "provider_npi", "left_anti")
+        .groupBy("provider_npi")
+        .agg(F.min("updated_at").alias("updated_at"), F.min("batch_id").alias("batch_id"))
+        .withColumns(nothing)
+    )
+    rows = (
+        star.history(seen.unionByName(alone), "provider_npi", TRACKED)
+        .withColumn("provider_key", star.key_of("provider_npi", "_changed_at"))
+        .withColumn("provider_durable_key", star.key_of("provider_npi"))
+        .withColumn("is_npi_valid", is_npi_valid("provider_npi"))
+    )
+    return star.with_unknown(
+        rows,
+        CONTRACT,
+        {
+            "provider_name": "Unknown provider",
+            "valid_from": datetime.fromisoformat(star.BEGINNING),
+            "valid_to": datetime.fromisoformat(star.END),
+            "is_current": True,
+            "version": 0,
+        },
+    )
+
+
+def is_npi_valid(column: str) -> Column:
+    """Ten digits, the first 1 or 2, the Luhn check digit right over 80840 + number (CMS NPI check digit)."""
+    doubled = f"translate(substring({column}, i, 1), '0123456789', '0246813579')"
+    digit = f"cast(if(i % 2 = 1, {doubled}, substring({column}, i, 1)) as int)"
+    total = f"aggregate(sequence(1, 10), 24, (total, i) -> total + {digit})"
+    return F.expr(f"{column} rlike '^[12][0-9]{{9}}$' and {total} % 10 = 0")
+
+
+def select(rows: DataFrame, release_id: str) -> DataFrame:
+    return star.select(rows, CONTRACT, release_id)
+
+
+def work(run: Run) -> None:
+    rows = transform(run.silver("encounters"), run.silver("medications"))
+    run.write_gold(select(rows, run.run_id), CONTRACT)
+
+
+if __name__ == "__main__":
+    main(work)

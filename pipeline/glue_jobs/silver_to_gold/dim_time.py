@@ -1,0 +1,50 @@
+"""Glue job silver_to_gold_dim_time: every day from the first to the last that a fact may name."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from pipeline.contracts import load
+from pipeline.glue_jobs.job import Run, main
+from pipeline.glue_jobs.silver_to_gold import star
+
+CONTRACT = load("gold", "dim_time")
+
+
+def transform(encounters: DataFrame, medications: DataFrame) -> DataFrame:
+    """One row a calendar day between the earliest and the latest event, and the unknown member."""
+    stays = encounters.select(F.explode(F.array("admitted_at", "discharged_at")).alias("moment"))
+    doses = medications.select(F.explode(F.array("ordered_at", "administered_at")).alias("moment"))
+    ends = stays.union(doses).agg(F.min("moment").alias("first"), F.max("moment").alias("last"))
+    days = ends.where("first is not null").select(
+        F.explode(F.sequence(F.to_date("first"), F.to_date("last"))).alias("date")
+    )
+    rows = days.select(
+        star.date_key("date").alias("date_key"),
+        "date",
+        F.year("date").alias("year"),
+        F.quarter("date").alias("quarter"),
+        F.month("date").alias("month"),
+        F.date_format("date", "MMMM").alias("month_name"),
+        F.weekofyear("date").alias("week_of_year"),
+        F.dayofmonth("date").alias("day_of_month"),
+        (F.weekday("date") + 1).alias("day_of_week"),
+        F.date_format("date", "EEEE").alias("day_name"),
+        (F.weekday("date") >= 5).alias("is_weekend"),
+        F.date_format("date", "yyyy-MM").alias("year_month"),
+    )
+    return star.with_unknown(rows, CONTRACT, {})
+
+
+def select(rows: DataFrame, release_id: str) -> DataFrame:
+    return star.select(rows, CONTRACT, release_id)
+
+
+def work(run: Run) -> None:
+    rows = transform(run.silver("encounters"), run.silver("medications"))
+    run.write_gold(select(rows, run.run_id), CONTRACT)
+
+
+if __name__ == "__main__":
+    main(work)

@@ -1,0 +1,110 @@
+"""What the dimensions and facts share: the newest row of a key, Type 2 history, keys, unknown members."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+
+from pipeline.contracts import Contract
+from pipeline.contracts.spark import conform, schema
+
+UNKNOWN = -1
+"""Key of the unknown member, present in every dimension (Kimball): a fact without a partner stands on it."""
+
+BEGINNING = "1900-01-01 00:00:00"
+END = "9999-12-31 00:00:00"
+
+
+def newest(frame: DataFrame, key: str) -> DataFrame:
+    """One row a key: that of the newest `updated_at`; of two, that of the later batch."""
+    order = Window.partitionBy(key).orderBy(
+        F.desc("updated_at"), F.desc("batch_id"), F.xxhash64(F.struct("*"))
+    )
+    return frame.withColumn("_rank", F.row_number().over(order)).where("_rank = 1").drop("_rank")
+
+
+def key_of(*columns: str) -> Column:
+    """The surrogate key of a business key: the same on every run."""
+    return F.xxhash64(*columns)
+
+
+def history(versions: DataFrame, key: str, tracked: Sequence[str]) -> DataFrame:
+    """Type 2 history of rows (`key`, `updated_at`, `tracked` …): one row a change of a tracked column.
+
+    Adds valid_from, valid_to (the first version since ever, the last for ever), is_current, version (from 1) and
+    `_changed_at`, the moment that the version's own key is made of.
+    """
+    moments = Window.partitionBy(key, "updated_at").orderBy(F.desc("batch_id"), F.xxhash64(*tracked))
+    single = versions.withColumn("_rank", F.row_number().over(moments)).where("_rank = 1").drop("_rank")
+    timeline = Window.partitionBy(key).orderBy("updated_at")
+    content = F.xxhash64(*(F.col(name) for name in tracked))
+    changed = (
+        single.withColumn("_content", content)
+        .withColumn("_before", F.lag("_content").over(timeline))
+        .where("_before is null or _before <> _content")
+        .drop("_content", "_before")
+    )
+    version = F.row_number().over(timeline)
+    following = F.lead("updated_at").over(timeline)
+    return (
+        changed.withColumn("version", version)
+        .withColumn("valid_to", F.coalesce(following, F.lit(END).cast("timestamp")))
+        .withColumn("is_current", following.isNull())
+        .withColumn("_changed_at", F.col("updated_at"))
+        .withColumn(
+            "valid_from",
+            F.when(F.col("version") == 1, F.lit(BEGINNING).cast("timestamp")).otherwise(F.col("updated_at")),
+        )
+    )
+
+
+def with_unknown(frame: DataFrame, contract: Contract, known: Mapping[str, object]) -> DataFrame:
+    """The dimension with its unknown member: key -1, the columns in `known`, everything else empty."""
+    spark: SparkSession = frame.sparkSession
+    columns = [column for column in contract.columns if column.name != "release_id"]
+    fields = [field for field in schema(contract) if field.name != "release_id"]
+    values = []
+    for column in columns:
+        default = UNKNOWN if column.key_position is not None or column.name.endswith("_durable_key") else None
+        values.append(known.get(column.name, default))
+    shape = schema(contract)
+    unknown = spark.createDataFrame([tuple(values)], type(shape)(fields))
+    return frame.select(*(column.name for column in columns)).unionByName(unknown)
+
+
+def select(frame: DataFrame, contract: Contract, release_id: str) -> DataFrame:
+    """The contract's columns with the release named."""
+    return conform(frame.withColumn("release_id", F.lit(release_id)), contract)
+
+
+def as_of(fact: DataFrame, dimension: DataFrame, durable: str, key: str, moment: str) -> DataFrame:
+    """`fact` with `key` of the dimension's version that was valid at `moment`; -1 where there is none.
+
+    `fact` has the column `durable`, the hash of the business key.
+    """
+    versions = dimension.where(f"{durable} <> {UNKNOWN}").select(
+        F.col(durable).alias("_durable"), F.col(key).alias("_key"), "valid_from", "valid_to"
+    )
+    fits = (
+        (fact[durable] == versions["_durable"])
+        & (fact[moment] >= versions["valid_from"])
+        & (fact[moment] < versions["valid_to"])
+    )
+    joined = fact.join(versions, fits, "left").drop("_durable", "valid_from", "valid_to")
+    return joined.withColumn(key, F.coalesce("_key", F.lit(UNKNOWN).cast("long"))).drop("_key")
+
+
+def member(fact: DataFrame, dimension: DataFrame, key: str) -> DataFrame:
+    """`fact` with `key` replaced by -1 where the dimension lacks it."""
+    there = dimension.select(F.col(key).alias("_there")).distinct()
+    joined = fact.join(there, fact[key] == there["_there"], "left")
+    return joined.withColumn(key, F.coalesce("_there", F.lit(UNKNOWN).cast(fact.schema[key].dataType))).drop(
+        "_there"
+    )
+
+
+def date_key(moment: str) -> Column:
+    """yyyymmdd as a number; -1 where there is no date."""
+    return F.coalesce(F.date_format(moment, "yyyyMMdd").cast("int"), F.lit(UNKNOWN))

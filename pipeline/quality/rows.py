@@ -1,0 +1,143 @@
+"""All row rules of a table in one scan, all their counts in one aggregation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from pipeline.contracts import Contract, Rule
+
+FAILING = "_failing"
+"""Bits of the rules that a row fails: bit n stands for the n-th rule; an array of longs of 32 bits each."""
+
+SAMPLE = 200
+_BITS = 32
+
+
+@dataclass(frozen=True)
+class Result:
+    """One rule on one table in one run: one row of quality.rule_result."""
+
+    rule: Rule
+    zone: str
+    table: str
+    checked: int
+    failed: int
+    sample_keys: tuple[str, ...] = ()
+    broken: bool = False
+
+    @property
+    def rate(self) -> float | None:
+        return self.failed / self.checked if self.checked else None
+
+    @property
+    def status(self) -> str:
+        """One of five outcomes; an error of the rule itself is never a pass, nothing to check is neither."""
+        if self.broken:
+            return "error"
+        if self.checked == 0:
+            return "not_applicable"
+        if self.failed == 0:
+            return "pass"
+        return "fail" if self.failed / self.checked > self.rule.threshold else "pass_with_failures"
+
+    def as_row(self) -> dict[str, Any]:
+        return {
+            "rule_id": self.rule.id,
+            "table_name": self.table,
+            "zone": self.zone,
+            "category": self.rule.category,
+            "dimension": self.rule.dimension,
+            "severity": self.rule.severity,
+            "level": self.rule.level,
+            "checked": self.checked,
+            "failed": self.failed,
+            "rate": self.rate,
+            "threshold": self.rule.threshold,
+            "status": self.status,
+            "sample_keys": list(self.sample_keys),
+        }
+
+
+def row_rules(contract: Contract) -> tuple[Rule, ...]:
+    return tuple(rule for rule in contract.rules if rule.fails is not None)
+
+
+def evaluate(frame: DataFrame, rules: Sequence[Rule]) -> DataFrame:
+    """`frame` with the columns `_failing` and `_applying`: which rules each row fails, and which apply to it."""
+    fails = [
+        F.coalesce(F.expr(f"({rule.applies or 'true'}) and ({rule.fails})"), F.lit(False)) for rule in rules
+    ]
+    applies = [F.coalesce(F.expr(rule.applies or "true"), F.lit(False)) for rule in rules]
+    return frame.withColumns({FAILING: _pack(fails), "_applying": _pack(applies)})
+
+
+def _pack(flags: Sequence[Column]) -> Column:
+    words = []
+    for start in range(0, len(flags), _BITS):
+        word = F.lit(0).cast("long")
+        for position, flag in enumerate(flags[start : start + _BITS]):
+            word = word + F.when(flag, F.lit(1 << position)).otherwise(F.lit(0)).cast("long")
+        words.append(word)
+    return F.array(*words)
+
+
+def _bit(column: str, number: int) -> Column:
+    word = F.col(column)[number // _BITS]
+    return F.shiftright(word, number % _BITS).bitwiseAND(F.lit(1).cast("long"))
+
+
+def failing_ids(rules: Sequence[Rule]) -> Column:
+    """The ids of the refusing rules that a row fails, as an array of text."""
+    chosen = [F.when(_bit(FAILING, n) == 1, F.lit(rule.id)) for n, rule in enumerate(rules) if rule.refuses]
+    return F.array_compact(F.array(*chosen))
+
+
+def reasons(rules: Sequence[Rule]) -> Column:
+    """What those rules say, as sentences."""
+    said = [
+        F.when(_bit(FAILING, n) == 1, F.lit(f"Not met: {rule.description}"))
+        for n, rule in enumerate(rules)
+        if rule.refuses
+    ]
+    return F.array_compact(F.array(*said))
+
+
+def count(evaluated: DataFrame, rules: Sequence[Rule], contract: Contract, key: str) -> list[Result]:
+    """One aggregation for all rules; a second, narrow one for the keys of failing rows."""
+    sums = [F.sum(_bit("_applying", n)).alias(f"a{n}") for n in range(len(rules))]
+    sums += [F.sum(_bit(FAILING, n)).alias(f"f{n}") for n in range(len(rules))]
+    counted = evaluated.agg(*sums).first()
+    assert counted is not None
+    failed = {n: int(counted[f"f{n}"] or 0) for n in range(len(rules))}
+    samples = _samples(evaluated, failed, key)
+    return [
+        Result(rule, contract.zone, contract.table, int(counted[f"a{n}"] or 0), failed[n], samples.get(n, ()))
+        for n, rule in enumerate(rules)
+    ]
+
+
+def _samples(evaluated: DataFrame, failed: dict[int, int], key: str) -> dict[int, tuple[str, ...]]:
+    """Up to 200 keys a rule; where many rows fail, an even share of them by the hash of the key."""
+    wanted = [n for n, number in failed.items() if number]
+    if not wanted:
+        return {}
+    picked = []
+    for n in wanted:
+        step = max(1, failed[n] // (4 * SAMPLE))
+        lucky = F.pmod(F.xxhash64(F.col(key)), F.lit(step)) == 0
+        picked.append(F.when((_bit(FAILING, n) == 1) & lucky, F.lit(n)))
+    exploded = evaluated.select(
+        F.col(key).alias("key"), F.explode(F.array_compact(F.array(*picked))).alias("rule")
+    )
+    rows = (
+        exploded.where("key is not null")
+        .groupBy("rule")
+        .agg(F.slice(F.array_sort(F.collect_set("key")), 1, SAMPLE).alias("keys"))
+        .collect()
+    )
+    return {row["rule"]: tuple(row["keys"]) for row in rows}

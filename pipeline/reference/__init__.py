@@ -1,0 +1,106 @@
+"""Small reference tables: formulary, ICD-10-CM chapters, states, ZIP prefixes.
+
+Sources: RxNorm concept numbers (NLM RxNav); ICD-10-CM chapter ranges (CDC/CMS tabular list 2025); USPS state codes
+and Publication 65 ZIP prefixes; the restricted ZIP prefixes of 45 CFR 164.514(b)(2)(i)(B), Census 2000. The usual
+doses are single adult doses from the products' labels; no pharmacist has signed them.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+RESTRICTED_ZIP3 = frozenset(
+    [
+        "036",
+        "059",
+        "063",
+        "102",
+        "203",
+        "556",
+        "692",
+        "790",
+        "821",
+        "823",
+        "830",
+        "831",
+        "878",
+        "879",
+        "884",
+        "890",
+        "893",
+    ]
+)
+"""Prefixes with 20,000 people or fewer: Safe Harbor has them written as 000."""
+
+
+@dataclass(frozen=True)
+class Medication:
+    """One medication of the formulary; the dose is a single usual adult dose, `unit` a UCUM unit."""
+
+    code: str
+    name: str
+    therapeutic_class: str
+    form: str
+    usual_low: float
+    usual_high: float
+    unit: str
+    routes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One chapter of ICD-10-CM; `first` and `last` are three-character categories."""
+
+    number: int
+    first: str
+    last: str
+    title: str
+
+
+@cache
+def formulary() -> tuple[Medication, ...]:
+    return tuple(
+        Medication(
+            code=row["code"],
+            name=row["name"],
+            therapeutic_class=row["therapeutic_class"],
+            form=row["form"],
+            usual_low=float(row["usual_low"]),
+            usual_high=float(row["usual_high"]),
+            unit=row["unit"],
+            routes=tuple(row["routes"].split()),
+        )
+        for row in _rows("formulary.csv")
+    )
+
+
+@cache
+def icd10_chapters() -> tuple[Chapter, ...]:
+    return tuple(
+        Chapter(int(row["number"]), row["first"], row["last"], row["title"])
+        for row in _rows("icd10_chapters.csv")
+    )
+
+
+@cache
+def state_codes() -> dict[str, str]:
+    """Lower-case state name to USPS code."""
+    return {row["name"].lower(): row["code"] for row in _rows("states.csv")}
+
+
+@cache
+def zip_states() -> dict[str, tuple[str, ...]]:
+    """Three-digit ZIP prefix to the states that it serves."""
+    return {
+        f"{prefix:03d}": tuple(row["states"].split())
+        for row in _rows("zip_prefixes.csv")
+        for prefix in range(int(row["first"]), int(row["last"]) + 1)
+    }
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (files("pipeline.reference") / name).open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))

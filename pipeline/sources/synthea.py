@@ -1,0 +1,79 @@
+"""A CSV export of Synthea, as SQL over its files' own columns.
+
+Synthea's data dictionary: https://github.com/synthetichealth/synthea/wiki/CSV-File-Data-Dictionary
+Its medication rows are orders: START stands for both times, dose and route are not given. An administration's
+identifier is the hash of its whole row, because patient, encounter, code and start may repeat.
+"""
+
+from __future__ import annotations
+
+REQUIRED = {
+    "patients": frozenset({"Id", "BIRTHDATE", "FIRST", "LAST", "GENDER"}),
+    "encounters": frozenset({"Id", "START", "STOP", "PATIENT", "ENCOUNTERCLASS"}),
+    "medications": frozenset({"START", "PATIENT", "ENCOUNTER", "CODE", "DESCRIPTION", "DISPENSES"}),
+    "providers": frozenset({"Id", "NAME", "SPECIALITY"}),
+    "conditions": frozenset({"START", "STOP", "PATIENT", "ENCOUNTER", "CODE", "DESCRIPTION"}),
+}
+
+_USED = {
+    "patients": "DEATHDATE RACE ETHNICITY MARITAL ADDRESS CITY STATE ZIP",
+    "encounters": "PROVIDER TOTAL_CLAIM_COST REASONCODE REASONDESCRIPTION",
+    "medications": "STOP TOTALCOST BASE_COST PAYER PAYER_COVERAGE REASONCODE REASONDESCRIPTION",
+    "providers": "",
+    "conditions": "",
+}
+
+KNOWN = {table: required | frozenset(_USED[table].split()) for table, required in REQUIRED.items()}
+
+_CLASSES = {
+    "wellness": "AMB",
+    "ambulatory": "AMB",
+    "outpatient": "AMB",
+    "urgentcare": "AMB",
+    "emergency": "EMER",
+    "inpatient": "IMP",
+    "hospice": "IMP",
+    "snf": "IMP",
+    "virtual": "VR",
+    "home": "HH",
+}
+
+_WHENS = " ".join(f"WHEN '{theirs}' THEN '{ours}'" for theirs, ours in _CLASSES.items())
+
+_QUERIES = {
+    "patients": """
+        SELECT Id AS patient_id, CAST(NULL AS STRING) AS mrn, FIRST AS first_name, LAST AS last_name,
+               BIRTHDATE AS birth_date, DEATHDATE AS death_date, GENDER AS sex, RACE AS race,
+               ETHNICITY AS ethnicity, MARITAL AS marital_status, CAST(NULL AS STRING) AS language,
+               ADDRESS AS street, CITY AS city, STATE AS state, ZIP AS postal_code,
+               CAST(NULL AS STRING) AS phone, CAST(NULL AS STRING) AS email, CAST(NULL AS STRING) AS payer,
+               CAST(NULL AS STRING) AS updated_at, _malformed, _file, _received
+        FROM patients""",
+    "encounters": f"""
+        SELECT e.Id AS encounter_id, e.PATIENT AS patient_id, e.PROVIDER AS provider_npi, p.NAME AS provider_name,
+               p.SPECIALITY AS provider_specialty, p.SPECIALITY AS department,
+               CASE lower(e.ENCOUNTERCLASS) {_WHENS} ELSE e.ENCOUNTERCLASS END AS encounter_class,
+               e.START AS admitted_at, e.STOP AS discharged_at, e.REASONCODE AS diagnosis_code,
+               CASE WHEN e.REASONCODE IS NOT NULL THEN 'SNOMED-CT' END AS diagnosis_code_system,
+               e.REASONDESCRIPTION AS diagnosis_description, CAST(NULL AS STRING) AS discharge_disposition,
+               e.TOTAL_CLAIM_COST AS total_cost, CAST(NULL AS STRING) AS updated_at,
+               e._malformed, e._file, e._received
+        FROM encounters e LEFT JOIN (SELECT Id, any_value(NAME) AS NAME, any_value(SPECIALITY) AS SPECIALITY
+                                     FROM providers GROUP BY Id) p ON e.PROVIDER = p.Id""",
+    "medications": """
+        SELECT sha2(m._received, 256) AS administration_id, m.ENCOUNTER AS encounter_id, m.PATIENT AS patient_id,
+               e.PROVIDER AS provider_npi, m.CODE AS medication_code, 'RxNorm' AS medication_code_system,
+               m.DESCRIPTION AS medication_name, CAST(NULL AS STRING) AS dose, CAST(NULL AS STRING) AS dose_unit,
+               CAST(NULL AS STRING) AS route, m.START AS ordered_at, m.START AS administered_at,
+               'completed' AS status, CAST(NULL AS STRING) AS updated_at, m._malformed, m._file, m._received
+        FROM medications m LEFT JOIN (SELECT Id, any_value(PROVIDER) AS PROVIDER
+                                      FROM encounters GROUP BY Id) e ON m.ENCOUNTER = e.Id""",
+}
+
+LOOKS_UP = {"patients": (), "encounters": ("providers",), "medications": ("encounters",)}
+"""Other files that a table's query reads."""
+
+
+def query(table: str) -> str:
+    """SQL over Synthea's columns, a view a file kind, to the bronze columns."""
+    return _QUERIES[table]

@@ -1,0 +1,48 @@
+"""boto3 clients, one of each a process; they follow AWS_ENDPOINT_URL like everything else."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.lake import Lake
+from portal.settings import Settings
+
+
+class ServiceError(Exception):
+    """Something that a person should read: what, which value, what to do."""
+
+
+@dataclass(frozen=True)
+class Aws:
+    """The clients of one installation. Clients are thread-safe; making them is not, hence the lock."""
+
+    settings: Settings
+    _clients: dict[str, Any] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def lake(self) -> Lake:
+        return self.settings.lake
+
+    def client(self, service: str) -> Any:
+        with self._lock:
+            if service not in self._clients:
+                config = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=32)
+                self._clients[service] = boto3.session.Session().client(service, config=config)  # type: ignore[call-overload]
+            return self._clients[service]
+
+
+def explain(error: Exception) -> str:
+    """An AWS failure as one sentence without a traceback."""
+    if isinstance(error, ClientError):
+        detail = error.response.get("Error", {})
+        return f"AWS answered {detail.get('Code', 'an error')}: {detail.get('Message', 'no message')}"
+    if isinstance(error, BotoCoreError):
+        return f"AWS could not be reached ({type(error).__name__}): is the cloud running, and this machine online?"
+    return str(error)

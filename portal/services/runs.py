@@ -1,0 +1,360 @@
+"""Runs of the pipeline: start, watch, stop, go on from where one failed."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pipeline.jobs import Job, jobs
+from pipeline.release import read_json
+from pipeline.run_input import BadRunInput, check
+from portal.services.aws import Aws, ServiceError
+
+ENDED = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
+JOB_ENDED = frozenset({"SUCCEEDED", "FAILED", "ERROR", "TIMEOUT", "STOPPED", "EXPIRED"})
+DPU_HOUR_DOLLARS = 0.44
+"""AWS Glue, us-east-1, a DPU hour of Spark jobs (aws.amazon.com/glue/pricing)."""
+
+
+@dataclass(frozen=True)
+class JobRun:
+    """One attempt of one Glue job; times in UTC, `dpu_seconds` as Glue bills them."""
+
+    job: str
+    job_run_id: str
+    state: str
+    started_at: datetime
+    ended_at: datetime | None
+    execution_seconds: int
+    dpu_seconds: float
+    error: str | None
+    log_group: str
+
+    @property
+    def seconds(self) -> float:
+        """From start to end, waiting for a worker among it."""
+        return ((self.ended_at or datetime.now(UTC)) - self.started_at).total_seconds()
+
+
+@dataclass(frozen=True)
+class StepState:
+    """One state of the state machine that is not a Glue job's."""
+
+    name: str
+    state: str
+    entered_at: datetime | None
+    left_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run; `attempt` counts its executions from 1, the times are those of the newest."""
+
+    run_id: str
+    status: str
+    started_at: datetime
+    stopped_at: datetime | None
+    execution_arn: str
+    attempt: int = 1
+    error: str | None = None
+    cause: str | None = None
+    batch_ids: tuple[str, ...] = ()
+    auto_publish: bool = True
+    decision: str | None = None
+    is_published: bool | None = None
+    jobs: tuple[JobRun, ...] = ()
+    steps: tuple[StepState, ...] = ()
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in ENDED
+
+    @property
+    def seconds(self) -> float:
+        return ((self.stopped_at or datetime.now(UTC)) - self.started_at).total_seconds()
+
+    def latest(self, job: str) -> JobRun | None:
+        """The newest attempt of a job."""
+        attempts = [each for each in self.jobs if each.job == job]
+        return max(attempts, key=lambda each: each.started_at) if attempts else None
+
+    @property
+    def failed_job(self) -> JobRun | None:
+        failed = [j for j in self.jobs if j.state in JOB_ENDED - {"SUCCEEDED"} and self.latest(j.job) is j]
+        return min(failed, key=lambda job: job.started_at) if failed else None
+
+    @property
+    def cost_dollars(self) -> float:
+        return sum(job.dpu_seconds for job in self.jobs) / 3600 * DPU_HOUR_DOLLARS
+
+
+def new_run_id() -> str:
+    return f"run-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
+def start(
+    aws: Aws, batch_ids: Sequence[str] = (), *, auto_publish: bool = True, run_id: str | None = None
+) -> Run:
+    """Start a run; the same `run_id` again is the same run, not a second one."""
+    wanted = {"batch_ids": list(batch_ids), "run_id": run_id or new_run_id(), "auto_publish": auto_publish}
+    try:
+        checked = check(wanted)
+    except BadRunInput as error:
+        raise ServiceError(str(error)) from None
+    _refuse_while_another_writes(aws, checked["run_id"])
+    return _execute(aws, checked["run_id"], checked)
+
+
+def redrive(aws: Aws, run_id: str) -> Run:
+    """Go on with a run that failed: jobs that have succeeded are not run again."""
+    last = get(aws, run_id, details=False)
+    if not last.is_over:
+        raise ServiceError(f"Run '{run_id}' is still running: there is nothing to go on from.")
+    if last.status == "SUCCEEDED":
+        raise ServiceError(f"Run '{run_id}' has succeeded: start a new run instead.")
+    _refuse_while_another_writes(aws, run_id)
+    wanted = {"batch_ids": list(last.batch_ids), "run_id": run_id, "auto_publish": last.auto_publish}
+    return _execute(aws, f"{run_id}.{last.attempt + 1}", wanted)
+
+
+def stop(aws: Aws, run_id: str) -> Run:
+    """Stop a run and the Glue jobs that it has going."""
+    run = get(aws, run_id)
+    if run.is_over:
+        raise ServiceError(f"Run '{run_id}' has ended already ({run.status}).")
+    aws.client("stepfunctions").stop_execution(
+        executionArn=run.execution_arn, error="StoppedByUser", cause=f"Stopped by {aws.settings.user}."
+    )
+    for job in run.jobs:
+        if job.state not in JOB_ENDED:
+            aws.client("glue").batch_stop_job_run(JobName=aws.lake.job(job.job), JobRunIds=[job.job_run_id])
+    return get(aws, run_id)
+
+
+def list_runs(aws: Aws, limit: int = 50) -> list[Run]:
+    """The newest runs, one entry a run however many attempts it took."""
+    pages = (
+        aws.client("stepfunctions")
+        .get_paginator("list_executions")
+        .paginate(stateMachineArn=aws.settings.state_machine_arn, PaginationConfig={"PageSize": 100})
+    )
+    found: dict[str, Run] = {}
+    for page in pages:
+        for execution in page["executions"]:
+            run_id, attempt = _split_name(execution["name"])
+            if run_id not in found or found[run_id].attempt < attempt:
+                found[run_id] = _brief(execution, run_id, attempt)
+        if len(found) >= limit:
+            break
+    return sorted(found.values(), key=lambda run: run.started_at, reverse=True)[:limit]
+
+
+def running(aws: Aws) -> Run | None:
+    """The run that is writing now, if there is one."""
+    answer = aws.client("stepfunctions").list_executions(
+        stateMachineArn=aws.settings.state_machine_arn, statusFilter="RUNNING", maxResults=1
+    )
+    for execution in answer["executions"]:
+        return _brief(execution, *_split_name(execution["name"]))
+    return None
+
+
+def get(aws: Aws, run_id: str, *, details: bool = True) -> Run:
+    """One run with its job runs and steps (without them where `details` is false)."""
+    execution = _newest_execution(aws, run_id)
+    document = json.loads(execution["input"])
+    output = json.loads(execution["output"]) if execution.get("output") else {}
+    _, attempt = _split_name(execution["name"])
+    started = _first_start(aws, run_id) if attempt > 1 else execution["startDate"]
+    return Run(
+        run_id=run_id,
+        status=execution["status"],
+        started_at=execution["startDate"],
+        stopped_at=execution.get("stopDate"),
+        execution_arn=execution["executionArn"],
+        attempt=attempt,
+        error=execution.get("error"),
+        cause=execution.get("cause"),
+        batch_ids=tuple(document.get("batch_ids", ())),
+        auto_publish=document.get("auto_publish", True),
+        decision=output.get("decision"),
+        is_published=output.get("published"),
+        jobs=_job_runs(aws, run_id, started) if details else (),
+        steps=_steps(aws, execution["executionArn"]) if details else (),
+    )
+
+
+def wait(
+    aws: Aws,
+    run_id: str,
+    *,
+    seconds: float = 6 * 3600,
+    watch: Callable[[Run], None] | None = None,
+    poll: float = 1.0,
+) -> Run:
+    """Wait for the end of a run; `watch` is shown each look at it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        run = get(aws, run_id)
+        if watch:
+            watch(run)
+        if run.is_over:
+            return run
+        if time.monotonic() > deadline:
+            raise ServiceError(f"Run '{run_id}' is still {run.status} after {seconds:.0f} s; it goes on.")
+        time.sleep(poll)
+
+
+def log_lines(aws: Aws, job_run: JobRun, limit: int = 1000) -> list[tuple[datetime, str]]:
+    """The last lines of an attempt's log, oldest first."""
+    logs = aws.client("logs")
+    lines: list[tuple[datetime, str]] = []
+    for group in (f"{job_run.log_group}/output", f"{job_run.log_group}/error"):
+        try:
+            answer = logs.get_log_events(
+                logGroupName=group, logStreamName=job_run.job_run_id, limit=limit, startFromHead=False
+            )
+        except logs.exceptions.ResourceNotFoundException:
+            continue
+        lines += [
+            (datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"])
+            for event in answer["events"]
+        ]
+    return sorted(lines, key=lambda line: line[0])[-limit:]
+
+
+def plan(aws: Aws, run_id: str) -> dict[str, Any] | None:
+    """What the run covers, once it has settled that."""
+    found = read_json(aws.client("s3"), aws.lake.run_plan(run_id))
+    return found[0] if found else None
+
+
+def _execute(aws: Aws, name: str, document: dict[str, Any]) -> Run:
+    states = aws.client("stepfunctions")
+    try:
+        states.start_execution(
+            stateMachineArn=aws.settings.state_machine_arn,
+            name=name,
+            input=json.dumps(document, sort_keys=True),
+        )
+    except states.exceptions.ExecutionAlreadyExists:
+        pass  # a double click: the run is there already
+    return get(aws, document["run_id"], details=False)
+
+
+def _refuse_while_another_writes(aws: Aws, run_id: str) -> None:
+    other = running(aws)
+    if other and other.run_id != run_id:
+        raise ServiceError(
+            f"Run '{other.run_id}' has been writing since {other.started_at:%H:%M} UTC: "
+            "wait for its end or stop it, then start again."
+        )
+
+
+def _split_name(name: str) -> tuple[str, int]:
+    run_id, dot, attempt = name.rpartition(".")
+    return (run_id, int(attempt)) if dot and attempt.isdigit() else (name, 1)
+
+
+def _arn(aws: Aws, name: str) -> str:
+    return aws.settings.state_machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
+
+
+def _newest_execution(aws: Aws, run_id: str) -> dict[str, Any]:
+    states = aws.client("stepfunctions")
+    found: dict[str, Any] | None = None
+    attempt = 1
+    while True:
+        name = run_id if attempt == 1 else f"{run_id}.{attempt}"
+        try:
+            found = states.describe_execution(executionArn=_arn(aws, name))
+        except (states.exceptions.ExecutionDoesNotExist, states.exceptions.InvalidArn):
+            break
+        attempt += 1
+    if found is None:
+        raise ServiceError(f"There is no run '{run_id}': 'hdp runs' lists those there are.")
+    return found
+
+
+def _first_start(aws: Aws, run_id: str) -> datetime:
+    described = aws.client("stepfunctions").describe_execution(executionArn=_arn(aws, run_id))
+    moment: datetime = described["startDate"]
+    return moment
+
+
+def _brief(execution: dict[str, Any], run_id: str, attempt: int) -> Run:
+    return Run(
+        run_id=run_id,
+        status=execution["status"],
+        started_at=execution["startDate"],
+        stopped_at=execution.get("stopDate"),
+        execution_arn=execution["executionArn"],
+        attempt=attempt,
+    )
+
+
+def _job_runs(aws: Aws, run_id: str, since: datetime) -> tuple[JobRun, ...]:
+    found = [each for job in jobs() for each in _attempts(aws, job, run_id, since - timedelta(minutes=1))]
+    return tuple(sorted(found, key=lambda run: run.started_at))
+
+
+def _attempts(aws: Aws, job: Job, run_id: str, since: datetime) -> list[JobRun]:
+    pages = aws.client("glue").get_paginator("get_job_runs").paginate(JobName=aws.lake.job(job.name))
+    found = []
+    for page in pages:
+        for run in page["JobRuns"]:
+            if run["StartedOn"] < since:
+                return found
+            if run.get("Arguments", {}).get("--run_id") == run_id:
+                found.append(_job_run(job, run))
+    return found
+
+
+def _job_run(job: Job, run: dict[str, Any]) -> JobRun:
+    seconds = run.get("ExecutionTime", 0)
+    return JobRun(
+        job=job.name,
+        job_run_id=run["Id"],
+        state=run["JobRunState"],
+        started_at=run["StartedOn"],
+        ended_at=run.get("CompletedOn"),
+        execution_seconds=seconds,
+        dpu_seconds=run.get("DPUSeconds") or seconds * (run.get("MaxCapacity") or 0),
+        error=run.get("ErrorMessage"),
+        log_group=run.get("LogGroupName", "/aws-glue/jobs"),
+    )
+
+
+_STEPS = ("PrepareRun", "PublishRelease", "NotifySuccess", "NotifyFailure")
+
+
+def _steps(aws: Aws, execution_arn: str) -> tuple[StepState, ...]:
+    """The steps beside the jobs, from the execution's history."""
+    entered: dict[str, datetime] = {}
+    left: dict[str, datetime] = {}
+    pages = (
+        aws.client("stepfunctions")
+        .get_paginator("get_execution_history")
+        .paginate(executionArn=execution_arn, PaginationConfig={"PageSize": 1000})
+    )
+    for page in pages:
+        for event in page["events"]:
+            if name := event.get("stateEnteredEventDetails", {}).get("name"):
+                entered[name] = event["timestamp"]
+            if name := event.get("stateExitedEventDetails", {}).get("name"):
+                left[name] = event["timestamp"]
+    failed_next = "NotifyFailure" in entered
+    steps = []
+    for name in _STEPS:
+        state = "NOT_STARTED"
+        if name in left:
+            state = "SUCCEEDED"
+        elif name in entered:
+            state = "FAILED" if failed_next and name != "NotifyFailure" else "RUNNING"
+        steps.append(StepState(name, state, entered.get(name), left.get(name)))
+    return tuple(steps)

@@ -1,0 +1,94 @@
+"""Questions to the gold tables through Athena, each answered from one release."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import awswrangler as wr
+import boto3
+import pandas as pd
+from awswrangler.exceptions import QueryCancelled, QueryFailed
+
+from pipeline.release import current
+from portal.services.aws import Aws, ServiceError
+
+_READS = re.compile(r"^\s*(select|with|show|describe)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Rows, and what they cost: `seconds` of waiting, `scanned` bytes; `release_id` where one was named."""
+
+    frame: pd.DataFrame
+    sql: str
+    query_id: str
+    scanned: int
+    seconds: float
+    release_id: str | None = None
+
+
+class NoRelease(ServiceError):
+    """Nothing has been published yet."""
+
+    def __init__(self) -> None:
+        super().__init__("No release has been published yet: start a run first.")
+
+
+def published(aws: Aws) -> str:
+    """The id of the release that readers see."""
+    found = current(aws.client("s3"), aws.lake)
+    if found is None:
+        raise NoRelease
+    return found.release_id
+
+
+def table(aws: Aws, name: str, release_id: str) -> str:
+    """A gold table of one release, as something to select from."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", release_id):
+        raise ServiceError(f"'{release_id}' is no release id.")
+    return f"""(SELECT * FROM "{aws.lake.database("gold_releases")}"."{name}" WHERE release_id = '{release_id}')"""
+
+
+def ask(
+    aws: Aws,
+    sql: str,
+    *,
+    database: str | None = None,
+    release_id: str | None = None,
+    params: dict[str, Any] | None = None,
+) -> Answer:
+    """Run one reading statement; `params` fill `:name` places."""
+    if not _READS.match(sql):
+        first = sql.split()[0].upper() if sql.split() else "nothing"
+        raise ServiceError(f"Only SELECT, WITH, SHOW and DESCRIBE may be asked here, not {first}.")
+    began = time.monotonic()
+    try:
+        frame = wr.athena.read_sql_query(
+            sql,
+            database=database or aws.lake.database("gold"),
+            workgroup=aws.lake.workgroup,
+            ctas_approach=False,
+            params=params,
+            paramstyle="named",
+            athena_query_wait_polling_delay=_polling(),
+            boto3_session=boto3.session.Session(),
+        )
+    except (QueryFailed, QueryCancelled) as error:
+        raise ServiceError(f"Athena could not answer: {error}") from None
+    metadata = getattr(frame, "query_metadata", None) or {}
+    return Answer(
+        frame=frame,
+        sql=sql,
+        query_id=metadata.get("QueryExecutionId", ""),
+        scanned=metadata.get("Statistics", {}).get("DataScannedInBytes", 0),
+        seconds=time.monotonic() - began,
+        release_id=release_id,
+    )
+
+
+def _polling() -> float:
+    """Seconds between two looks at a query: Athena itself answers in tenths of a second at best."""
+    return 0.1
