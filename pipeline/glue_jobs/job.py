@@ -188,7 +188,17 @@ def _without_data(error: Exception) -> str:
     where = f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
     if isinstance(error, AnalysisException | AssertionError | KeyError):
         return f"{type(error).__name__}{where}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-    return f"{type(error).__name__}{where}"
+    return f"{_kind(error)}{where}"
+
+
+def _kind(error: Exception) -> str:
+    """The class of the error; of one from the JVM, the classes of its causes."""
+    cause = getattr(error, "java_exception", None)
+    kinds = [type(error).__name__]
+    while cause is not None and len(kinds) < 6:
+        kinds.append(str(cause.getClass().getSimpleName()))
+        cause = cause.getCause()
+    return " from ".join(kinds)
 
 
 def describe(document: dict[str, Any]) -> None:
