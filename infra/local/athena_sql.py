@@ -212,7 +212,7 @@ def _select(
     return Prepared("DML", tree.sql(dialect="duckdb"), setup, files, scanned)
 
 
-def _bind(tree: exp.Expression, parameters: list[str]) -> None:
+def _bind(tree: Any, parameters: list[str]) -> None:
     holes = list(tree.find_all(exp.Placeholder))
     if len(holes) != len(parameters):
         raise QueryError(
@@ -222,7 +222,7 @@ def _bind(tree: exp.Expression, parameters: list[str]) -> None:
         hole.replace(sqlglot.parse_one(text, read="athena"))
 
 
-def _expand_views(tree: exp.Expression, database: str | None, catalog: Catalog, depth: int) -> None:
+def _expand_views(tree: Any, database: str | None, catalog: Catalog, depth: int) -> None:
     if depth > 10:
         raise QueryError("VIEW_IS_STALE: views refer to each other")
     for table in _physical_tables(tree, database):
@@ -239,7 +239,7 @@ def _expand_views(tree: exp.Expression, database: str | None, catalog: Catalog, 
         )
 
 
-def _physical_tables(tree: exp.Expression, database: str | None) -> list[exp.Table]:
+def _physical_tables(tree: Any, database: str | None) -> list[exp.Table]:
     """Tables of the catalog that the statement names; names of its own WITH clauses are not."""
     own = {cte.alias_or_name for cte in tree.find_all(exp.CTE)}
     found = []
@@ -256,7 +256,7 @@ def _physical_tables(tree: exp.Expression, database: str | None) -> list[exp.Tab
 def _wanted(table: exp.Table, found: Any) -> dict[str, set[str]]:
     """Partition values that the enclosing SELECT asks for by name: `key = 'x'` or `key IN ('x', 'y')`."""
     keys = {column["Name"] for column in latest(found).get("PartitionKeys", [])}
-    select = table.find_ancestor(exp.Select)
+    select: Any = table.find_ancestor(exp.Select)
     where = select.args.get("where") if select else None
     if where is None:
         return {}
@@ -271,7 +271,7 @@ def _wanted(table: exp.Table, found: Any) -> dict[str, set[str]]:
     return wanted
 
 
-def _equality(condition: exp.Expression) -> tuple[exp.Column | None, set[str]]:
+def _equality(condition: Any) -> tuple[exp.Column | None, set[str]]:
     if isinstance(condition, exp.EQ) and isinstance(condition.left, exp.Column):
         if isinstance(condition.right, exp.Literal):
             return condition.left, {condition.right.name}

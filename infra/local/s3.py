@@ -63,7 +63,7 @@ class FileContent:
                 yield chunk
 
 
-class FileKey(_MemoryKey):  # type: ignore[misc]
+class FileKey(_MemoryKey):
     """A key in memory until `attach` has made it a file."""
 
     _file: Path | None = None

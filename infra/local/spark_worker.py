@@ -138,16 +138,13 @@ def main(questions_fd: int, answers_fd: int, root: Path, scratch: Path) -> None:
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     os.environ.pop("SPARK_HOME", None)
     with os.fdopen(questions_fd) as questions, os.fdopen(answers_fd, "w") as answers:
-        spark = session(root, scratch)
+        session(root, scratch)
         code = _Code()
         for line in questions:
             question = json.loads(line)
             if question.get("archive"):
                 code.use(question["archive"])
-            if "script" in question:
-                answer = run(question)
-            else:
-                answer = {"state": "READY"}
+            answer = run(question) if "script" in question else {"state": "READY"}
             answers.write(json.dumps(answer) + "\n")
             answers.flush()
 

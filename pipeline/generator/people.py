@@ -221,7 +221,7 @@ def table(people: People, rng: np.random.Generator, pool: Pools) -> pa.Table:
 def _versions(people: People) -> tuple[Any, Any, Any, Any]:
     """Patient, day, whether moved, whether the payer has changed: by version, in the order of patients."""
     everyone = np.arange(people.count)
-    alive = lambda day: (day >= 0) & ((people.death_day < 0) | (day < people.death_day))  # noqa: E731
+    alive: Any = lambda day: (day >= 0) & ((people.death_day < 0) | (day < people.death_day))  # noqa: E731
     moves = everyone[alive(people.move_day)[: people.count]]
     changes = everyone[
         alive(people.payer_day)[: people.count] & (people.payer_day != people.move_day)[: people.count]

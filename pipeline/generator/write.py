@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -178,10 +178,10 @@ def _open(folder: Path, table: str, format: str, header: list[str]) -> Any:
     if format == "parquet":
         return _ParquetFile(folder / f"{table}.parquet", header)
     path = folder / f"{table}.{format}"
-    # no time in the gzip header: the same rows give the same bytes
-    file: IO[bytes] = (
-        path.open("wb") if format == "csv" else gzip.GzipFile(path, "wb", compresslevel=4, mtime=0)
-    )  # type: ignore[assignment]
+    file: Any = path.open("wb")
+    if format == "csv.gz":  # no time in the header: the same rows give the same bytes
+        file.close()
+        file = gzip.GzipFile(path, "wb", compresslevel=4, mtime=0)
     file.write((",".join(header) + "\n").encode())
     return file
 

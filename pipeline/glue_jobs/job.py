@@ -111,7 +111,7 @@ class Run:
         table = glue.get_table(DatabaseName=where, Name=contract.table)["Table"]
         storage = table["StorageDescriptor"]
         for start in range(0, len(partitions), 100):
-            inputs = [
+            inputs: list[Any] = [
                 {"Values": values, "StorageDescriptor": {**storage, "Location": address}}
                 for values, address in partitions[start : start + 100]
             ]
@@ -154,6 +154,7 @@ class Run:
 def main(work: Callable[[Run], None]) -> None:
     """Run a job as Glue calls it: ``--JOB_NAME … --prefix … --run_id …``."""
     logging.getLogger().setLevel(logging.INFO)
+    logging.getLogger("botocore").setLevel(logging.WARNING)
     parser = argparse.ArgumentParser()
     for name in ("--JOB_NAME", "--prefix", "--run_id"):
         parser.add_argument(name, required=True)

@@ -22,7 +22,7 @@ def emit_json(value: Any) -> None:
 
 
 def emit_table(
-    rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = (), empty: str = "Nothing."
+    rows: Iterable[Mapping[Any, Any]], columns: Sequence[str] = (), empty: str = "Nothing."
 ) -> None:
     """Write `rows` as a table, numbers to the right; `empty` where there are none."""
     rows = list(rows)

@@ -112,7 +112,7 @@ def import_files(
     progress: Progress | None = None,
 ) -> Batch:
     """Upload an extract and write its manifest last; the same content again is the batch that is there."""
-    tell = progress or (lambda what, done, total: None)
+    tell = progress or (_silent)
     total = sum(file.size for file in files)
     looked, done = [], 0
     for file in files:
@@ -164,6 +164,10 @@ def list_batches(aws: Aws) -> list[Batch]:
     found = (read_json(s3, f"s3://{bucket}/{key}") for key in keys)
     batches = [Batch(**document[0]) for document in found if document]
     return sorted(batches, key=lambda batch: (batch.received_at, batch.batch_id), reverse=True)
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Nobody watches."""
 
 
 def _upload(aws: Aws, looked: _Looked, batch_id: str, number: int) -> dict[str, Any]:

@@ -305,7 +305,7 @@ def _job_runs(aws: Aws, run_id: str, since: datetime) -> tuple[JobRun, ...]:
 
 def _attempts(aws: Aws, job: Job, run_id: str, since: datetime) -> list[JobRun]:
     pages = aws.client("glue").get_paginator("get_job_runs").paginate(JobName=aws.lake.job(job.name))
-    found = []
+    found: list[JobRun] = []
     for page in pages:
         for run in page["JobRuns"]:
             if run["StartedOn"] < since:

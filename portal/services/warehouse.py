@@ -62,7 +62,7 @@ def ask(
 ) -> Answer:
     """Run one reading statement; `params` fill `:name` places."""
     if not _READS.match(sql):
-        first = sql.split()[0].upper() if sql.split() else "nothing"
+        first = sql.split(maxsplit=1)[0].upper() if sql.split() else "nothing"
         raise ServiceError(f"Only SELECT, WITH, SHOW and DESCRIBE may be asked here, not {first}.")
     began = time.monotonic()
     try:

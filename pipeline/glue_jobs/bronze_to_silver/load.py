@@ -143,14 +143,14 @@ def _reconcile(
         for row in evaluated.where("_disposition = 'repeat'").groupBy("batch_id").count().collect()
     }
     account = []
-    for batch_id in loaded:
+    for batch_id, rows_loaded in loaded.items():
         files = run.manifest(batch_id)["tables"][contract.table]["files"]
         account.append(
             {
                 "table_name": contract.table,
                 "batch_id": batch_id,
                 "received": sum(file["rows"] for file in files),
-                "loaded": loaded[batch_id],
+                "loaded": rows_loaded,
                 "quarantined": quarantined.get(batch_id, 0),
                 "repeated": repeats.get(batch_id, 0),
             }

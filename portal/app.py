@@ -1,0 +1,34 @@
+"""Page configuration, sign-in and navigation; nothing else."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from portal import auth
+from portal.components import state
+
+st.set_page_config(page_title="Health data portal", page_icon=":material/monitor_heart:", layout="wide")
+
+if auth.may_choose_role():
+    with st.sidebar:
+        st.selectbox(
+            "Role", auth.ROLES, index=auth.ROLES.index("engineer"), format_func=str.title, key="role"
+        )
+
+person = state.user()
+
+PAGES = [
+    st.Page("app_pages/overview.py", title="Overview", icon=":material/home:", default=True),
+    st.Page("app_pages/encounters.py", title="Encounters", icon=":material/local_hospital:"),
+    st.Page("app_pages/medications.py", title="Medications", icon=":material/medication:"),
+    st.Page("app_pages/quality.py", title="Quality", icon=":material/fact_check:"),
+]
+if person.may("import_data"):
+    PAGES.append(st.Page("app_pages/data.py", title="Data", icon=":material/upload:"))
+if person.may("run_pipeline"):
+    PAGES.append(st.Page("app_pages/runs.py", title="Runs", icon=":material/account_tree:"))
+if person.may("query"):
+    PAGES.append(st.Page("app_pages/sql.py", title="SQL", icon=":material/database:"))
+PAGES.append(st.Page("app_pages/dictionary.py", title="Dictionary", icon=":material/menu_book:"))
+
+st.navigation(PAGES).run()

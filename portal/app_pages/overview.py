@@ -1,0 +1,88 @@
+"""The latest run, rows by layer, how fresh the published data are."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from pipeline.release import Release
+from portal.components import state
+from portal.components.palette import words
+from portal.services import batches, quality, releases
+from portal.services.aws import ServiceError
+
+st.title("Overview")
+
+
+@st.cache_data(ttl=60, max_entries=50, show_spinner=False)
+def layers(run_id: str) -> pd.DataFrame:
+    return pd.DataFrame(quality.reconciliation(state.aws(), run_id))
+
+
+@st.cache_data(ttl=300, max_entries=50, show_spinner=False)
+def release(release_id: str) -> Release:
+    return releases.get(state.aws(), release_id)
+
+
+@st.fragment(run_every=5)
+def latest() -> None:
+    found = state.recent_runs(1)
+    if not found:
+        st.info("No run yet. Make sample data or import an extract; then start the first run.")
+        st.page_link("app_pages/data.py", label="Go to Data", icon=":material/upload:")
+        return
+    run = found[0]
+    current = state.published()
+    left, middle, right = st.columns(3)
+    left.metric("Latest run", words(run.status), help=run.run_id)
+    left.caption(f"{run.run_id}, started {state.ago(run.started_at)}, {run.seconds:,.0f} s")
+    if current:
+        published_at = state.moment(current.published_at)
+        middle.metric("Published release", state.ago(published_at), help=current.release_id)
+        middle.caption(f"{current.release_id}, by {current.published_by}")
+    else:
+        middle.metric("Published release", "None yet")
+    count = len(batches.list_batches(state.aws()))
+    right.metric("Batches received", f"{count:,}")
+    if current:
+        right.caption(f"{len(release(current.release_id).batch_ids):,} of them in the published release")
+
+
+def rows_by_layer() -> None:
+    current = state.published()
+    if current is None:
+        return
+    made = release(current.release_id)
+    st.subheader("Rows by layer")
+    account = layers(made.run_id)
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**Received and loaded in this release's run**")
+        if account.empty:
+            st.caption("This run received nothing new.")
+        else:
+            total = (
+                account.groupby("table_name")[["received", "loaded", "quarantined", "repeated"]]
+                .sum()
+                .reset_index()
+            )
+            total.columns = ["Table", "Received", "Loaded to silver", "Quarantined", "Repeats among them"]
+            st.dataframe(total, hide_index=True, width="stretch", column_config=state.numbers(total))
+            st.caption("Received = loaded + quarantined, checked by the run itself.")
+    with right:
+        st.markdown("**Gold, the published release**")
+        gold = pd.DataFrame({"Table": list(made.tables), "Rows": list(made.tables.values())})
+        st.dataframe(
+            gold, hide_index=True, width="stretch", height="content", column_config=state.numbers(gold)
+        )
+    if made.reasons:
+        listed = ", ".join(reason["rule_id"] for reason in made.reasons)
+        st.warning(f"Published with {len(made.reasons)} warnings: {listed}.")
+        st.page_link("app_pages/quality.py", label="See what they mean", icon=":material/fact_check:")
+
+
+try:
+    latest()
+    rows_by_layer()
+except ServiceError as error:
+    state.show_error(error)

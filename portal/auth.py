@@ -1,0 +1,38 @@
+"""Who is signed in, and what the role may do."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Role = Literal["viewer", "analyst", "clinician", "engineer"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+Right = Literal["see_charts", "query", "see_phi", "review", "import_data", "run_pipeline", "publish"]
+
+_RIGHTS: dict[Role, frozenset[Right]] = {
+    "viewer": frozenset({"see_charts"}),
+    "analyst": frozenset({"see_charts", "query"}),
+    "clinician": frozenset({"see_charts", "query", "see_phi", "review"}),
+    "engineer": frozenset({"see_charts", "query", "import_data", "run_pipeline", "publish"}),
+}
+
+
+@dataclass(frozen=True)
+class User:
+    name: str
+    role: Role
+
+    def may(self, right: Right) -> bool:
+        return right in _RIGHTS[self.role]
+
+
+def may_choose_role() -> bool:
+    """On a laptop a plain choice stands in for the sign-in."""
+    return os.environ.get("HDP_ROLE_CHOICE") == "true"
+
+
+def role_of(text: str | None) -> Role:
+    """The role by that name; the one with the fewest rights for any other."""
+    return next((role for role in ROLES if role == text), "viewer")

@@ -1,0 +1,67 @@
+"""`hdp`: the portal's services from a terminal.
+
+Exit codes: 0 done, 1 the run or a rule failed, 2 bad input (a sentence on standard error, never a traceback).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.local.cloud import Cloud, CloudError
+from pipeline.generator import BadOptions
+from pipeline.release import ReleaseError
+from portal.commands import cloud, contracts, data, queries, releases, runs
+from portal.commands.session import Session
+from portal.services.aws import ServiceError, explain
+from portal.settings import SettingsError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    default=lambda: Path(os.environ.get("HDP_STATE", ".hdp")),
+    help="Folder that holds the laptop's lake (HDP_STATE, default .hdp).",
+)
+@click.pass_context
+def hdp(context: click.Context, state: Path) -> None:
+    """From raw hospital extracts to a star schema that can be trusted."""
+    context.obj = Session(state, os.environ.get("HDP_TARGET", "laptop"), Cloud)
+    context.call_on_close(context.obj.close)
+
+
+for command in (
+    *cloud.COMMANDS,
+    *data.COMMANDS,
+    *runs.COMMANDS,
+    *queries.COMMANDS,
+    *releases.COMMANDS,
+    *contracts.COMMANDS,
+):
+    hdp.add_command(command)
+
+
+def main() -> None:
+    try:
+        code = hdp.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Abort:
+        fail("Stopped.", 130)
+    except click.ClickException as error:
+        fail(error.format_message(), 2)
+    except (ServiceError, CloudError, BadOptions, SettingsError, ReleaseError) as error:
+        fail(str(error), 2)
+    except (ClientError, BotoCoreError) as error:
+        fail(explain(error), 2)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+def fail(sentence: str, code: int) -> None:
+    click.echo(sentence, err=True)
+    sys.exit(code)

@@ -1,0 +1,59 @@
+"""hdp query, hdp quality."""
+
+from __future__ import annotations
+
+import click
+
+from portal.commands.output import emit_json, emit_table, json_option
+from portal.commands.session import Session
+from portal.services import quality, releases, warehouse
+from portal.services.aws import ServiceError
+
+
+@click.command("query")
+@click.argument("sql")
+@click.option("--database", help="gold (default), silver, quality, or a database's full name.")
+@json_option
+@click.pass_obj
+def query_command(session: Session, sql: str, database: str | None, as_json: bool) -> None:
+    """Ask Athena; tables of the published release go by their plain names."""
+    aws = session.aws
+    short = {
+        name: aws.lake.database(name) for name in ("gold", "silver", "quality", "gold_releases", "bronze")
+    }
+    answer = warehouse.ask(aws, sql, database=short.get(database or "gold", database))
+    rows = answer.frame.astype(object).where(answer.frame.notna(), None).to_dict("records")
+    if as_json:
+        emit_json(rows)
+        return
+    emit_table(rows, empty="No rows.")
+    click.echo(f"{len(rows)} rows, {answer.scanned:,} bytes scanned, {answer.seconds:.1f} s", err=True)
+
+
+@click.command("quality")
+@click.argument("run_id", required=False)
+@click.option("--all", "everything", is_flag=True, help="Also the rules that passed.")
+@json_option
+@click.pass_obj
+def quality_command(session: Session, run_id: str | None, everything: bool, as_json: bool) -> None:
+    """What the rules found in a run (default: the published release's)."""
+    aws = session.aws
+    if run_id is None:
+        published = releases.current(aws)
+        if published is None:
+            raise ServiceError("Nothing has been published yet: name a run, or start one with 'hdp run'.")
+        run_id = published.release_id
+    frame = quality.results(aws, run_id).sort_values(["table_name", "rule_id"])
+    if not everything:
+        frame = frame[~frame["status"].isin(["pass", "not_applicable"])]
+    columns = ["rule_id", "table_name", "severity", "status", "failed", "checked", "rate", "threshold"]
+    rows = frame[columns].astype(object).where(frame[columns].notna(), None).to_dict("records")
+    if as_json:
+        emit_json({"run_id": run_id, "audit": quality.audit(aws, run_id), "results": rows})
+    else:
+        emit_table(rows, empty=f"{run_id}: every rule passed.")
+    if any(row["status"] in {"fail", "error"} and row["severity"] in {"error", "block"} for row in rows):
+        raise click.exceptions.Exit(1)
+
+
+COMMANDS = (query_command, quality_command)

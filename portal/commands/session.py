@@ -1,0 +1,53 @@
+"""What a command works on: the laptop cloud of a state folder, or AWS."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from portal.services.aws import Aws, ServiceError
+from portal.settings import Settings
+
+
+class Session:
+    """Starts a laptop cloud for the command's duration where none runs; `HDP_TARGET=aws` speaks to AWS."""
+
+    def __init__(self, state: Path, target: str, cloud: Callable[[Path], Any]) -> None:
+        if target not in {"laptop", "aws"}:
+            raise ServiceError(f"HDP_TARGET is '{target}': it is laptop or aws.")
+        self.state = state
+        self.target = target
+        self._make = cloud
+        self._cloud: Any = None
+
+    @property
+    def aws(self) -> Aws:
+        if self.target == "laptop":
+            self.start()
+        return Aws(Settings.from_environment())
+
+    def start(self, port: int = 0) -> Any:
+        """The laptop cloud; this process's environment points at it from here on."""
+        if self.target == "aws":
+            raise ServiceError("HDP_TARGET is aws: there is no laptop cloud to start. Unset it first.")
+        if self._cloud is None:
+            self._cloud = self._make(self.state) if not port else self._make(self.state, port)  # type: ignore[call-arg]
+            self._cloud.start()
+            user = os.environ.get("HDP_USER")
+            role = os.environ.get("HDP_ROLE")
+            name = user or os.environ.get("USER") or "laptop"
+            surroundings = self._cloud.environment()
+            for variable in [v for v in os.environ if v.startswith(("AWS_", "HDP_"))]:
+                del os.environ[variable]
+            os.environ.update(surroundings)
+            os.environ["HDP_USER"] = name
+            if role:
+                os.environ["HDP_ROLE"] = role
+        return self._cloud
+
+    def close(self) -> None:
+        if self._cloud is not None:
+            self._cloud.stop()
+            self._cloud = None

@@ -1,0 +1,83 @@
+"""`hdp` as it is typed."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def hdp(cloud):
+    """Runs a command on the test run's cloud, in an environment with somebody's own AWS set-up in it."""
+
+    def run(*arguments, state=None):
+        environment = {
+            **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+            "AWS_PROFILE": "somebody-elses",
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+            "HDP_USER": "tester",
+        }
+        command = [
+            sys.executable,
+            "-c",
+            "from portal.cli import main; main()",
+            "--state",
+            str(state or cloud.state),
+            *arguments,
+        ]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+    return run
+
+
+def test_reading_commands_answer_as_json(hdp, first_run, sample):
+    shown = json.loads(hdp("runs", "--json").stdout)
+    assert first_run.run_id in [run["run_id"] for run in shown]
+    counted = hdp("query", "select count(*) as n from fact_encounter", "--json")
+    assert json.loads(counted.stdout) == [{"n": sample.rows["encounters"]}]
+    detail = json.loads(hdp("show", first_run.run_id, "--json").stdout)
+    assert len({job["job"] for job in detail["run"]["jobs"]}) == 11
+    assert hdp("quality", first_run.run_id).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["import", "/nowhere"], 2, "'/nowhere' is no folder"),
+        (["generate", "--patients", "0"], 2, "0 patients: between 1 and 5,000,000"),
+        (["generate", "--from", "soon"], 2, "'soon' is no day"),
+        (["show", "run-nowhere"], 2, "There is no run 'run-nowhere'"),
+        (["query", "drop table fact_encounter"], 2, "Only SELECT, WITH, SHOW and DESCRIBE"),
+        (["query", "select * from nowhere"], 2, "TABLE_NOT_FOUND"),
+        (["publish", "nothing"], 2, "There is no release 'nothing'"),
+        (["validate-parquet", "/nowhere"], 1, ""),
+        (["frobnicate"], 2, "No such command"),
+    ],
+)
+def test_bad_input_is_a_sentence_on_standard_error(hdp, arguments, code, sentence):
+    done = hdp(*arguments)
+    assert done.returncode == code
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_a_command_starts_a_cloud_for_its_own_duration(hdp, tmp_path):
+    done = hdp("batches", state=tmp_path / "new")
+    assert (done.returncode, "holds no batch yet" in done.stdout) == (0, True)
+
+
+def test_contracts_are_sound_and_what_is_derived_is_in_step(hdp):
+    assert "rules are sound" in hdp("contracts", "check").stdout
+    assert hdp("contracts", "render", "--check").returncode == 0
+
+
+def test_files_are_generated_without_a_cloud(hdp, tmp_path):
+    done = hdp("generate", "--patients", "5", "--out", str(tmp_path / "x"), "--json")
+    assert json.loads(done.stdout)["rows"]["patients"] >= 5
+    assert sorted(f.name for f in (tmp_path / "x").iterdir()) == [
+        "encounters.csv",
+        "medications.csv",
+        "patients.csv",
+    ]

@@ -1,0 +1,81 @@
+"""The pages by AppTest: an empty lake, a bad address, a thousand rows."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from portal.components import state
+from portal.services import batches
+from portal.services.aws import Aws
+from portal.settings import Settings
+
+PAGES = "portal/app_pages"
+
+
+@pytest.fixture
+def empty_lake(aws, lake_prefix, cloud, monkeypatch):
+    """The pages over a lake in which nothing is."""
+    s3 = aws.client("s3")
+    for zone in ("bronze", "quality", "gold", "results"):
+        s3.create_bucket(Bucket=f"{lake_prefix}-{zone}")
+    machine = os.environ["HDP_STATE_MACHINE_ARN"].replace("hdp-pipeline", f"{lake_prefix}-pipeline")
+    aws.client("stepfunctions").create_state_machine(
+        name=f"{lake_prefix}-pipeline",
+        definition='{"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}',
+        roleArn="arn:aws:iam::123456789012:role/hdp-states",
+    )
+    monkeypatch.setenv("HDP_PREFIX", lake_prefix)
+    monkeypatch.setenv("HDP_STATE_MACHINE_ARN", machine)
+    monkeypatch.setenv("HDP_ROLE_CHOICE", "true")
+    _forget()
+    yield Aws(Settings.from_environment())
+    _forget()
+
+
+def _forget():
+    state.aws.clear()
+    for cached in (state.run, state.recent_runs, state.published, state.ask):
+        cached.clear()
+
+
+def open_page(name, **query):
+    app = AppTest.from_file(f"{PAGES}/{name}.py", default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+@pytest.mark.parametrize(
+    "name", ["overview", "encounters", "medications", "quality", "data", "runs", "sql", "dictionary"]
+)
+def test_an_empty_lake_is_told_in_words_not_in_errors(empty_lake, name, monkeypatch):
+    monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)  # its pages are known to app.py alone
+    app = open_page(name)
+    assert not app.exception
+    assert not app.error
+    if name != "dictionary":
+        assert app.info
+
+
+def test_a_run_that_does_not_exist_is_one_sentence(empty_lake):
+    app = open_page("runs", run="run-nowhere")
+    assert [e.value for e in app.error] == [
+        "There is no run 'run-nowhere': 'hdp runs' lists those there are."
+    ]
+
+
+def test_a_thousand_columns_are_found_by_a_word(empty_lake):
+    app = open_page("dictionary")
+    app.text_input[0].set_value("readmi").run()
+    assert "is_readmitted_30d" in app.dataframe[0].value["column"].to_list()
+    app.text_input[0].set_value("zzzz").run()
+    assert app.info
+
+
+def test_uploading_what_is_no_table_names_what_is_missing(empty_lake):
+    source = batches.SourceFile.from_bytes("labs.csv", b"patient_id,loinc,value\n1,2,3\n")
+    with pytest.raises(batches.ServiceError, match="to be native patients it lacks birth_date, updated_at"):
+        batches.import_files(empty_lake, [source], uploader="tester")
