@@ -90,6 +90,7 @@ def install(context: Context) -> None:
 
     StepFunctionsParserBackend.create_state_machine = create_state_machine
     StepFunctionsParserBackend.stop_execution = _stop_execution
+    responses.StepFunctionResponse.stop_execution = _answer_stop
     responses.StepFunctionResponse.get_execution_history = _get_execution_history
 
 
@@ -114,7 +115,15 @@ def _stop_execution(backend: Any, execution_arn: str, error: str = "", cause: st
     execution = backend.describe_execution(execution_arn)
     execution.stop(stop_date=datetime.now(UTC), error=error, cause=cause)
     execution.stop_date = execution.stop_date or datetime.now(UTC)
+    execution.error, execution.cause = error or None, cause or None
     return execution
+
+
+def _answer_stop(response: Any) -> Any:
+    """With the error and cause that the caller gives, which moto leaves out."""
+    arn, error, cause = (response._get_param(name) or "" for name in ("executionArn", "error", "cause"))
+    execution = response.stepfunction_backend.stop_execution(arn, error, cause)
+    return responses.ActionResult({"stopDate": execution.stop_date})
 
 
 def _get_execution_history(response: Any) -> Any:

@@ -78,10 +78,12 @@ def table(
     rows = pa.table(
         {
             "administration_id": pc.binary_join_element_wise(
-                pc.replace_substring(encounter, "E", "A"), pc.utf8_lpad(sequence, 3, "0"), "-"
+                pc.replace_substring(encounter, "E", "A", max_replacements=1),
+                pc.utf8_lpad(sequence, 3, "0"),
+                "-",
             ),
             "encounter_id": encounter,
-            "patient_id": identifier("P", pa.array(number)),
+            "patient_id": identifier(f"P{people.tag}", pa.array(number)),
             "provider_npi": pool.provider_npi.take(pa.array(stays.provider[stay])),
             "medication_code": choose(tuple(m.code for m in listed), drug),
             "medication_code_system": pa.array(["RxNorm"] * n, pa.string()),

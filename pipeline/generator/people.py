@@ -69,8 +69,9 @@ YEAR = 365.25
 
 @dataclass
 class People:
-    """One block; the arrays are by patient. Days are counted from 1970-01-01, -1 stands for never."""
+    """One block; `tag` marks the seed in its identifiers; the arrays are by patient. Days are counted from 1970-01-01, -1 stands for never."""
 
+    tag: str
     first_index: int
     count: int
     birth_day: Any
@@ -109,6 +110,7 @@ def draw(rng: np.random.Generator, options: Options, block: int, pool: Pools) ->
     moves = rng.random(n) < 1 - (1 - MOVES_A_YEAR) ** years
     changes = rng.random(n) < 1 - (1 - PAYER_CHANGES_A_YEAR) ** years
     return People(
+        tag=tag(options.seed),
         first_index=block * BLOCK,
         count=max(0, min(BLOCK, options.patients - block * BLOCK)),
         birth_day=birth,
@@ -187,8 +189,8 @@ def table(people: People, rng: np.random.Generator, pool: Pools) -> pa.Table:
     age = people.age_at(who, version_day)
     return pa.table(
         {
-            "patient_id": identifier("P", number),
-            "mrn": identifier("MRN", number),
+            "patient_id": identifier(f"P{people.tag}", number),
+            "mrn": identifier(f"MRN{people.tag}", number),
             "first_name": first,
             "last_name": last,
             "birth_date": dates(people.birth_day[who]),
@@ -257,6 +259,11 @@ def _marital(uniform: Any, age: Any) -> Any:
     )
     edges = np.cumsum(table, axis=1)[shares]
     return np.minimum((uniform[:, None] > edges).sum(axis=1), 3)
+
+
+def tag(seed: int) -> str:
+    """Four hexadecimal digits in every identifier: samples of two seeds are two hospitals' people."""
+    return f"{(seed * 2654435761 >> 12) & 0xFFFF:04x}"
 
 
 def day_of(day: Any) -> int:

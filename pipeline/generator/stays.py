@@ -204,7 +204,9 @@ def table(stays: Stays, people: People, rng: np.random.Generator, pool: Pools) -
     number = people.first_index + stays.who + 1
     ordinal = _ordinal(stays.who)
     ids = pc.binary_join_element_wise(
-        identifier("E", pa.array(number)), pc.utf8_lpad(pa.array(ordinal).cast(pa.string()), 3, "0"), "-"
+        identifier(f"E{people.tag}", pa.array(number)),
+        pc.utf8_lpad(pa.array(ordinal).cast(pa.string()), 3, "0"),
+        "-",
     )
     home = rng.random(n)
     disposition = np.where(
@@ -216,7 +218,7 @@ def table(stays: Stays, people: People, rng: np.random.Generator, pool: Pools) -
     table_ = pa.table(
         {
             "encounter_id": ids,
-            "patient_id": identifier("P", pa.array(number)),
+            "patient_id": identifier(f"P{people.tag}", pa.array(number)),
             "provider_npi": pool.provider_npi.take(pa.array(stays.provider)),
             "provider_name": pool.provider_name.take(pa.array(stays.provider)),
             "provider_specialty": pool.provider_specialty.take(pa.array(stays.provider)),

@@ -186,6 +186,13 @@ def rows(run: Run) -> None:
     st.dataframe(frame, hide_index=True, width="stretch", column_config=state.numbers(frame))
 
 
+def stop_button(run_id: str) -> None:
+    if person.may("run_pipeline") and st.button("Stop this run"):
+        runs.stop(state.aws(), run_id)
+        state.run.clear()
+        st.rerun()
+
+
 @st.fragment(run_every=2)
 def live(run_id: str) -> None:
     """Draws itself again every two seconds while the run goes on."""
@@ -193,8 +200,6 @@ def live(run_id: str) -> None:
     head(run)
     st.graphviz_chart(graph.dot(run), width="stretch")
     job_table(run)
-    if person.may("run_pipeline") and st.button("Stop this run", key="stop"):
-        runs.stop(state.aws(), run_id)
     if run.is_over:
         state.recent_runs.clear()
         st.rerun()
@@ -226,6 +231,7 @@ try:
         if current.is_over:
             ended(current)
         else:
+            stop_button(run_id)
             live(run_id)
 except ServiceError as error:
     state.show_error(error)

@@ -22,8 +22,25 @@ PAGES = {
 }
 
 
+STREAMLITS_OWN: set[str] = {
+    "aria-required-children",  # its menu of pages
+    "scrollable-region-focusable",  # its page container
+    "nested-interactive",  # its multiple choice
+}
+
+
+def serious(page):
+    """What axe calls serious or worse, beside what is of Streamlit's own making."""
+    found = Axe().run(page).response["violations"]
+    return [
+        (v["id"], [n["target"] for n in v["nodes"]][:3])
+        for v in found
+        if v["impact"] in {"serious", "critical"} and v["id"] not in STREAMLITS_OWN
+    ]
+
+
 @pytest.mark.parametrize("path", PAGES)
-def test_screenshots_of_every_page_without_errors_at_two_widths(page, path):
+def test_screenshots_of_every_page_at_two_widths_without_errors_and_with_nothing_serious_for_axe(page, path):
     problems = []
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     for width in (1440, 390):
@@ -33,28 +50,9 @@ def test_screenshots_of_every_page_without_errors_at_two_widths(page, path):
         expect(page.get_by_role("heading", name=PAGES[path], exact=True)).to_be_visible()
         assert page.locator("[data-testid=stException]").count() == 0
         assert page.locator("[data-testid=stAlertContentError]").count() == 0
+        assert serious(page) == []
         shot(page, f"{path or 'overview'}-{width}")
     assert [p for p in problems if "Failed to load resource" not in p and "WebSocket" not in p] == []
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing_serious(page, path):
-    page.goto(f"/{path}")
-    settle(page)
-    found = Axe().run(page).response["violations"]
-    serious = [
-        (v["id"], [n["target"] for n in v["nodes"]][:3])
-        for v in found
-        if v["impact"] in {"serious", "critical"}
-    ]
-    assert [v for v in serious if v[0] not in STREAMLITS_OWN] == []
-
-
-STREAMLITS_OWN: set[str] = {
-    "aria-required-children",  # its menu of pages
-    "scrollable-region-focusable",  # its page container
-    "nested-interactive",  # its multiple choice
-}
 
 
 def test_an_analyst_filters_and_the_url_keeps_it(page):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import portal
 from portal.components import state
 from portal.services import batches
 from portal.services.aws import Aws
 from portal.settings import Settings
 
-PAGES = "portal/app_pages"
+PAGES = Path(portal.__file__).parent / "app_pages"
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def _forget():
 
 
 def open_page(name, **query):
-    app = AppTest.from_file(f"{PAGES}/{name}.py", default_timeout=60)
+    app = AppTest.from_file(str(PAGES / f"{name}.py"), default_timeout=60)
     for key, value in query.items():
         app.query_params[key] = value
     return app.run()

@@ -27,7 +27,9 @@ def hdp(cloud):
             str(state or cloud.state),
             *arguments,
         ]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        return subprocess.run(
+            command, check=False, env=environment, capture_output=True, text=True, timeout=120
+        )
 
     return run
 
