@@ -31,4 +31,4 @@ if person.may("query"):
     PAGES.append(st.Page("app_pages/sql.py", title="SQL", icon=":material/database:"))
 PAGES.append(st.Page("app_pages/dictionary.py", title="Dictionary", icon=":material/menu_book:"))
 
-st.navigation(PAGES).run()
+state.guarded(st.navigation(PAGES).run)

@@ -24,7 +24,7 @@ def release(release_id: str) -> Release:
     return releases.get(state.aws(), release_id)
 
 
-@st.fragment(run_every=5)
+@state.live(5)
 def latest() -> None:
     found = state.recent_runs(1)
     if not found:

@@ -193,7 +193,7 @@ def stop_button(run_id: str) -> None:
         st.rerun()
 
 
-@st.fragment(run_every=2)
+@state.live(2)
 def live(run_id: str) -> None:
     """Draws itself again every two seconds while the run goes on."""
     run = state.run(run_id)

@@ -33,6 +33,7 @@ def up(session: Session, port: int, no_browser: bool, no_sample: bool) -> None:
     if not _is_free(port):
         raise ServiceError(f"Port {port} is taken: stop what listens there, or name another with --port.")
     click.echo("Starting the laptop cloud (S3, Glue, Step Functions, Lambda, Athena on 127.0.0.1) …")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     cloud = session.start()
     click.echo(f"  ready at {cloud.endpoint}, its files in {cloud.state}")
     portal = _portal(port)

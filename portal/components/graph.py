@@ -31,7 +31,7 @@ def dot(run: Run | None, medians: dict[str, float] | None = None) -> str:
         "NotifySuccess",
     ]
     edges += [f'"{job.name}" -> "{chain[0]}"' for job in stage("silver")]
-    edges += [f'"{a}" -> "{b}"' for a, b in pairwise(chain)]
+    edges += [_edge(a, b) for a, b in pairwise(chain)]
     style = 'rankdir=LR; bgcolor="transparent"; nodesep=0.18; ranksep=0.3; fontname="sans-serif"'
     node = 'node [shape=box, style="filled,rounded", fontname="sans-serif", fontsize=11, margin="0.12,0.06"]'
     edge = 'edge [color="#8796a1", arrowsize=0.6]'
@@ -51,6 +51,14 @@ def states(run: Run | None) -> dict[str, str]:
 
 
 _TITLES = {"silver": "Bronze to silver", "dimensions": "Dimensions", "facts": "Facts", "quality": "Quality"}
+
+
+def _edge(first: str, second: str) -> str:
+    """Steps of one stage stand in one column, the first on top: Graphviz draws those edges upwards."""
+    stages = {job.name: job.stage for job in jobs()}
+    if first in stages and stages[first] == stages.get(second):
+        return f'"{second}" -> "{first}" [dir=back]'
+    return f'"{first}" -> "{second}"'
 
 
 def _cluster(name: str, members: list[str]) -> str:

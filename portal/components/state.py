@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -12,11 +13,13 @@ import streamlit as st
 
 from portal import auth
 from portal.services import releases, runs, warehouse
-from portal.services.aws import Aws, ServiceError
+from portal.services.aws import Aws, ServiceError, explain, is_aws
 from portal.services.facts import rows as listed
 from portal.services.runs import Run
 from portal.services.warehouse import Answer
 from portal.settings import Settings
+
+log = logging.getLogger("portal")
 
 
 @st.cache_resource
@@ -65,6 +68,30 @@ def ago(moment: datetime) -> str:
 
 def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def guarded(page: Callable[[], None]) -> None:
+    """Draw a page; what it did not expect becomes one sentence, and a log line that names no data."""
+    try:
+        page()
+    except Exception as error:
+        log.error("page failed: %s", type(error).__name__)  # noqa: TRY400  (a traceback may quote values)
+        known = str(error) if isinstance(error, ServiceError) else explain(error) if is_aws(error) else None
+        st.error(
+            known or "This page could not be drawn. Reload it; if that does not help, tell the engineers."
+        )
+
+
+def live(seconds: float) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A part of a page that draws itself again every so many seconds, guarded like a page."""
+
+    def decorate(part: Callable[..., None]) -> Callable[..., None]:
+        def drawn(*args: Any) -> None:
+            guarded(lambda: part(*args))
+
+        return st.fragment(drawn, run_every=seconds)
+
+    return decorate
 
 
 def numbers(frame: pd.DataFrame) -> dict[str, Any]:

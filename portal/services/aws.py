@@ -38,6 +38,10 @@ class Aws:
             return self._clients[service]
 
 
+def is_aws(error: Exception) -> bool:
+    return isinstance(error, ClientError | BotoCoreError)
+
+
 def explain(error: Exception) -> str:
     """An AWS failure as one sentence without a traceback."""
     if isinstance(error, ClientError):

@@ -88,7 +88,8 @@ def test_an_engineer_generates_starts_watches_and_stops_a_run(page, browser, url
     second = browser.new_context(base_url=url).new_page()  # a second engineer meanwhile
     second.goto("/runs")
     settle(second)
-    second.get_by_text("Start a run").click()
+    second.get_by_text("Start a run").first.click()
+    second.wait_for_timeout(800)
     second.get_by_role("button", name="Start", exact=True).click()
     expect(second.get_by_text("has been writing since")).to_be_visible(timeout=30_000)
     second.context.close()

@@ -81,3 +81,12 @@ def test_uploading_what_is_no_table_names_what_is_missing(empty_lake):
     source = batches.SourceFile.from_bytes("labs.csv", b"patient_id,loinc,value\n1,2,3\n")
     with pytest.raises(batches.ServiceError, match="to be native patients it lacks birth_date, updated_at"):
         batches.import_files(empty_lake, [source], uploader="tester")
+
+
+def test_a_cloud_that_cannot_be_reached_is_one_sentence(empty_lake, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    _forget()
+    app = AppTest.from_file(str(PAGES.parent / "app.py"), default_timeout=120).run()
+    assert not app.exception
+    assert "AWS could not be reached" in app.error[0].value
