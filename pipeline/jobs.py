@@ -9,7 +9,7 @@ from typing import Literal
 
 import yaml
 
-Stage = Literal["silver", "dimensions", "facts", "quality"]
+Stage = Literal["generate", "silver", "dimensions", "facts", "quality"]
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,15 @@ class Job:
 
 @cache
 def jobs() -> tuple[Job, ...]:
-    """All jobs in the order of a run."""
-    declared = yaml.safe_load((files("pipeline") / "jobs.yaml").read_text())["jobs"]
-    return tuple(Job(**{**job, "reads": tuple(job["reads"])}) for job in declared)
+    """The jobs of a run, in its order."""
+    return tuple(job for job in declared() if job.stage != "generate")
+
+
+@cache
+def declared() -> tuple[Job, ...]:
+    """Every job there is."""
+    entries = yaml.safe_load((files("pipeline") / "jobs.yaml").read_text())["jobs"]
+    return tuple(Job(**{**job, "reads": tuple(job["reads"])}) for job in entries)
 
 
 def stage(name: Stage) -> tuple[Job, ...]:

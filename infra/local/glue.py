@@ -154,7 +154,12 @@ class GlueEngine:
         scratch = self.context.work / "spark" / f"worker-{number}"
         log = self.context.work / "logs" / f"spark-worker-{number}.log"
         arguments = [str(self.context.root), str(scratch)]
-        return JsonProcess(_WORKER, arguments, self.context.environment, log)
+        # Python workers of Spark import the deployed package too
+        environment = {
+            **self.context.environment,
+            "PYTHONPATH": str(self.context.path(self.context.lake.package())),
+        }
+        return JsonProcess(_WORKER, arguments, environment, log)
 
     def _run(self, run: JobRun, process: JsonProcess) -> None:
         job = models.glue_backends[ACCOUNT][REGION].jobs[run.job_name]

@@ -18,7 +18,7 @@ from infra.local.context import ACCOUNT, REGION
 from pipeline import contracts
 from pipeline.contracts.glue import database as glue_database
 from pipeline.contracts.glue import table_input
-from pipeline.jobs import Job, jobs
+from pipeline.jobs import Job, declared
 from pipeline.lake import DATABASES, ZONES, Lake, split
 
 FUNCTIONS = (
@@ -88,7 +88,7 @@ class Provisioner:
     def code(self) -> None:
         s3 = self._client("s3")
         self._put(s3, self.lake.package(), archive(_PACKAGE, lambda path: True))
-        for job in jobs():
+        for job in declared():
             self._put(s3, self.lake.script(job.script), (_PACKAGE / "glue_jobs" / job.script).read_bytes())
 
     def _put(self, s3: Any, address: str, body: bytes) -> None:
@@ -118,7 +118,7 @@ class Provisioner:
 
     def jobs(self) -> None:
         glue = self._client("glue")
-        for job in jobs():
+        for job in declared():
             glue.create_job(Name=self.lake.job(job.name), **self._job(job))
 
     def _job(self, job: Job) -> dict[str, Any]:

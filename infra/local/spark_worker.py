@@ -27,6 +27,7 @@ _SMALL_AND_QUIET = {
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.shuffle.partitions": "4",
     "spark.sql.ui.retainedExecutions": "5",
+    "spark.python.worker.reuse": "false",  # what is deployed may have changed
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.memory": "3g",

@@ -7,7 +7,8 @@ keeps the smaller one's patients.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from datetime import date
 
 VERSION = "1"
@@ -47,6 +48,15 @@ class Options:
         if not 0 <= self.defect_rate <= 0.5:
             raise BadOptions(f"A defect rate of {self.defect_rate} is not between 0 and 0.5.")
         return self
+
+    def as_json(self) -> str:
+        return json.dumps({**asdict(self), "start": str(self.start), "end": str(self.end)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Options:
+        given = json.loads(text)
+        days = {name: date.fromisoformat(given[name]) for name in ("start", "end")}
+        return cls(**{**given, **days, "defects": tuple(given["defects"])})
 
     @property
     def blocks(self) -> int:

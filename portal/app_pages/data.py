@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from io import BytesIO
 from typing import Any
@@ -10,15 +11,16 @@ import pandas as pd
 import streamlit as st
 
 from pipeline.generator import MAX_PATIENTS, BadOptions, Options, estimate
+from pipeline.generator.blocks import make
 from pipeline.generator.defects import KINDS
 from pipeline.generator.write import Progress
-from portal.components import state
+from portal.components import charts, state
 from portal.services import batches, runs, samples
 from portal.services.aws import ServiceError
 from portal.services.batches import Batch, SourceFile
 
-MOST_HERE = 100_000
-"""Patients that this page makes by itself; beyond, the command line writes files."""
+MOST_ZIPPED = 20_000
+LOOK = 500
 
 st.title("Data")
 person = state.user()
@@ -40,66 +42,155 @@ def _source(file: Any) -> SourceFile:
     return SourceFile(file.name, file.size, lambda: BytesIO(file.getbuffer()))
 
 
-def generate() -> None:
-    with st.form("generate", border=True):
-        st.markdown("#### Generate sample data")
-        left, right = st.columns(2)
-        patients = left.number_input(
-            "Patients",
-            1,
-            MOST_HERE,
-            1000,
-            step=500,
-            help=f"Up to {MOST_HERE:,} here; 'hdp generate' makes up to {MAX_PATIENTS:,}.",
-        )
-        seed = right.number_input("Seed", 0, 2**31, 7, help="The same seed gives the same rows.")
-        start = left.date_input("From", date(2024, 1, 1), min_value=date(1990, 1, 1), max_value=date.today())  # noqa: DTZ011
-        end = right.date_input("To", date(2025, 12, 31), min_value=date(1990, 1, 1), max_value=date.today())  # noqa: DTZ011
-        locale = left.selectbox(
-            "Names from",
-            ["en_US", "es_MX", "de_DE", "fr_FR", "it_IT", "pt_BR"],
-            help="Faker locale; addresses stay in the US.",
-        )
-        rate = right.slider(
-            "Share of rows to damage",
-            0.0,
-            0.2,
-            0.0,
-            0.01,
-            format="percent",
-            help="Seeded defects, told in an answer key.",
-        )
-        names = {kind.name: kind.words for kind in KINDS}
-        chosen = st.multiselect(
-            "Kinds of damage",
-            list(names),
-            format_func=lambda name: names[name],
-            placeholder="All kinds",
-            help="Only where a share is chosen.",
-        )
-        submitted = st.form_submit_button("Generate", type="primary")
-    options = Options(
-        int(patients), int(seed), start, end, locale, float(rate), tuple(chosen) if rate else ()
+def options_from_page() -> Options:
+    """The choices; every change redraws the estimate below them."""
+    left, right = st.columns(2)
+    patients = left.number_input(
+        "Patients",
+        1,
+        MAX_PATIENTS,
+        1000,
+        step=500,
+        help=f"Up to {samples.MOST_HERE:,} are made at once, more by a Glue job.",
     )
-    if not submitted:
+    seed = right.number_input("Seed", 0, 2**31, 7, help="The same seed gives the same rows.")
+    today = date.today()  # noqa: DTZ011
+    start = left.date_input(
+        "From", date(2024, 1, 1), min_value=date(1990, 1, 1), max_value=today, format="YYYY-MM-DD"
+    )
+    end = right.date_input(
+        "To", date(2025, 12, 31), min_value=date(1990, 1, 1), max_value=today, format="YYYY-MM-DD"
+    )
+    locale = left.selectbox(
+        "Names from",
+        ["en_US", "es_MX", "de_DE", "fr_FR", "it_IT", "pt_BR"],
+        help="Faker locale; addresses stay in the US.",
+    )
+    rate = right.slider(
+        "Share of rows to damage",
+        0.0,
+        0.2,
+        0.0,
+        0.01,
+        format="percent",
+        help="Seeded defects, told in an answer key.",
+    )
+    names = {kind.name: kind.words for kind in KINDS}
+    chosen = st.multiselect(
+        "Kinds of damage",
+        list(names),
+        format_func=lambda n: names[n],
+        placeholder="All kinds",
+        disabled=not rate,
+    )
+    return Options(int(patients), int(seed), start, end, locale, float(rate), tuple(chosen) if rate else ())
+
+
+def generate() -> None:
+    with st.container(border=True):
+        st.markdown("#### Generate sample data")
+        options = options_from_page()
+        try:
+            options.checked()
+        except BadOptions as error:
+            state.show_error(error)
+            return
         guess = estimate(options)
         rows = ", ".join(f"{n:,} {t}" for t, n in guess.rows.items())
-        st.caption(f"About {rows}; {state.size(guess.bytes)}; {guess.seconds:.0f} s.")
-        return
-    try:
-        options.checked()
-        bar = st.progress(0.0, "Making patients …")
-        sample = samples.create(
-            state.aws(),
-            options,
-            uploader=person.name,
-            progress=lambda made: _show(bar, made),
+        by_job = options.patients > samples.MOST_HERE
+        how = "by a Glue job" if by_job else f"in about {guess.seconds:.0f} s"
+        st.caption(f"About {rows}; {state.size(guess.bytes)}; {how}.")
+        left, right = st.columns(2)
+        busy = "task" in st.session_state
+        if left.button("Generate", type="primary", disabled=busy, width="stretch"):
+            begin = samples.begin_job if by_job else samples.begin
+            st.session_state["task"] = begin(state.aws(), options, uploader=person.name)
+            st.rerun()
+        right.download_button(
+            "Download as zip",
+            lambda: samples.as_zip(options),
+            f"sample-{options.patients}-{options.seed}.zip",
+            "application/zip",
+            disabled=options.patients > MOST_ZIPPED,
+            help=f"Up to {MOST_ZIPPED:,} patients; 'hdp generate --out' writes more.",
+            width="stretch",
+            on_click="ignore",
         )
-        bar.empty()
-    except (BadOptions, ServiceError) as error:
-        state.show_error(error)
+        look(options)
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def first_rows(options: Options) -> dict[str, pd.DataFrame]:
+    """A few hundred patients of these options: a smaller size has the larger one's first patients."""
+    made = make(replace(options, patients=min(options.patients, LOOK)), 0)
+    return {table: rows.to_pandas() for table, rows in made.items()}
+
+
+def look(options: Options) -> None:
+    with st.expander("Look at the first rows"):
+        if not st.toggle("Show a preview"):
+            return
+        made = first_rows(options)
+        for tab, (table, frame) in zip(st.tabs([t.title() for t in made]), made.items(), strict=True):
+            tab.dataframe(frame.head(20), hide_index=True, width="stretch")
+            tab.caption(
+                f"Made-up people, before any damage. {table.title()} of the first {min(options.patients, LOOK):,} patients."
+            )
+        people = made["patients"].drop_duplicates("patient_id")
+        age = (pd.Timestamp(options.start) - pd.to_datetime(people["birth_date"])).dt.days // 3653 * 10
+        ages = pd.DataFrame({"age": age, "sex": people["sex"]}).value_counts().reset_index(name="patients")
+        labels = {"age": "Age in decades", "patients": "Patients", "sex": "Sex"}
+        st.plotly_chart(
+            charts.distribution(ages.sort_values("age"), "age", "patients", "sex", labels), key="preview-ages"
+        )
+        months = made["encounters"].assign(month=made["encounters"]["admitted_at"].str[:7])
+        counted = months.groupby(["month", "encounter_class"]).size().reset_index(name="encounters")
+        labels = {"month": "Month of admission", "encounters": "Encounters", "encounter_class": "Class"}
+        st.plotly_chart(
+            charts.over_time(counted, "month", "encounters", "encounter_class", labels), key="preview-months"
+        )
+
+
+@state.live(0.7)
+def watch() -> None:
+    """Data in the making: how far it is, and the way out."""
+    task = st.session_state.get("task")
+    if task is None:
         return
-    st.session_state["new_batch"] = (sample.batch, sample.answer_key)
+    if isinstance(task, samples.JobTask):
+        watch_job(task)
+        return
+    if task.is_over:
+        del st.session_state["task"]
+        if task.sample:
+            st.session_state["new_batch"] = (task.sample.batch, task.sample.answer_key)
+        else:
+            st.session_state["generate_error"] = task.error
+        st.rerun()
+    if task.progress:
+        _show(st.progress(0.0), task.progress)
+    else:
+        st.progress(0.0, "Preparing names and addresses …")
+    if st.button("Cancel", key="cancel-sample"):
+        task.cancel.set()
+
+
+def watch_job(task: samples.JobTask) -> None:
+    where, message = samples.job_state(state.aws(), task)
+    if where == "SUCCEEDED":
+        del st.session_state["task"]
+        found = next(batch for batch in batches.list_batches(state.aws()) if batch.batch_id == task.batch_id)
+        st.session_state["new_batch"] = (found, samples.answer_key(state.aws(), task.batch_id))
+        st.rerun()
+    if where in runs.JOB_ENDED:
+        del st.session_state["task"]
+        st.session_state["generate_error"] = (
+            f"The Glue job ended {where.lower()}: {message or 'no message'}. Nothing was kept."
+        )
+        st.rerun()
+    st.info(f"The Glue job generate_sample makes batch {task.batch_id}: {where.lower()}.")
+    if st.button("Cancel", key="cancel-job"):
+        samples.cancel_job(state.aws(), task)
 
 
 def upload() -> None:
@@ -208,6 +299,10 @@ with first:
     generate()
 with second:
     upload()
+if "task" in st.session_state:
+    watch()
+if message := st.session_state.pop("generate_error", None):
+    st.warning(message)
 next_step()
 try:
     list_batches()

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pipeline
 from pipeline.contracts import all_contracts
-from pipeline.jobs import jobs, stage
+from pipeline.jobs import declared, jobs, stage
 
 
 def test_stages_are_run_in_order():
@@ -25,7 +25,7 @@ def test_the_ten_jobs_of_the_system_it_recreates_are_there():
 
 def test_every_script_exists():
     folder = Path(pipeline.__file__).parent / "glue_jobs"
-    assert [job.script for job in jobs() if not (folder / job.script).is_file()] == []
+    assert [job.script for job in declared() if not (folder / job.script).is_file()] == []
 
 
 def test_every_table_that_a_job_reads_or_writes_has_a_contract():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,25 @@ def test_a_cloud_that_cannot_be_reached_is_one_sentence(empty_lake, monkeypatch)
     app = AppTest.from_file(str(PAGES.parent / "app.py"), default_timeout=120).run()
     assert not app.exception
     assert "AWS could not be reached" in app.error[0].value
+
+
+def test_the_data_page_estimates_previews_and_says_its_limits(empty_lake):
+    app = open_page("data")
+    assert any("About 1,271 patients" in c.value for c in app.caption)
+    app.number_input[0].set_value(250_000).run()
+    assert any("by a Glue job" in c.value for c in app.caption)
+    app.toggle[0].set_value(True).run()
+    assert not app.exception
+    assert len(app.dataframe[0].value) == 20
+
+
+def test_data_are_generated_beside_the_page_and_offered_to_the_pipeline(empty_lake):
+    app = open_page("data")
+    app.number_input[0].set_value(30).run()
+    next(b for b in app.button if b.label == "Generate").click().run()
+    task = app.session_state["task"]
+    while not task.is_over:
+        time.sleep(0.05)
+    app.run()
+    assert any("is in the lake" in s.value for s in app.success)
+    assert [b.label for b in app.button if b.label.startswith("Run the")] == ["Run the pipeline on this"]

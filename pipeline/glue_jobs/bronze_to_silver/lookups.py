@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from pipeline.glue_jobs.bronze_to_silver import encounter_columns, load, patient_columns
 from pipeline.glue_jobs.job import Run
@@ -42,9 +43,11 @@ def _newest(
 
 def join(frame: DataFrame, lookup: DataFrame, key: str, name: str) -> DataFrame:
     """`frame` with the struct `name`; its field `found` is false where the lookup has no such key."""
-    joined = frame.join(lookup, key, "left")
-    found = F.coalesce(F.col(f"{name}.found"), F.lit(False))
-    return joined.withColumn(name, F.col(name).withField("found", found))
+    shape = lookup.schema[name].dataType
+    assert isinstance(shape, StructType)
+    found = F.coalesce(F.col(f"{name}.found"), F.lit(False)).alias("found")
+    others = [F.col(f"{name}.{field}").alias(field) for field in shape.fieldNames() if field != "found"]
+    return frame.join(lookup, key, "left").withColumn(name, F.struct(found, *others))
 
 
 def with_formulary(run: Run, frame: DataFrame) -> DataFrame:

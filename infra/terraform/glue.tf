@@ -1,0 +1,156 @@
+resource "aws_glue_catalog_database" "zone" {
+  for_each = local.databases
+
+  name = each.value
+}
+
+resource "aws_glue_catalog_table" "contract" {
+  for_each = local.tables
+
+  name          = each.value.name
+  database_name = each.value.database
+  description   = substr(each.value.comment, 0, 2048)
+  table_type    = "EXTERNAL_TABLE"
+
+  parameters = merge(
+    { EXTERNAL = "TRUE", classification = each.value.is_csv ? "csv" : "parquet" },
+    each.value.is_csv ? { "skip.header.line.count" = "1" } : {}
+  )
+
+  dynamic "partition_keys" {
+    for_each = each.value.partitions
+
+    content {
+      name    = partition_keys.value.name
+      type    = partition_keys.value.physicalType
+      comment = substr(partition_keys.value.description, 0, 255)
+    }
+  }
+
+  storage_descriptor {
+    location = each.value.location
+
+    input_format = (
+      each.value.is_csv
+      ? "org.apache.hadoop.mapred.TextInputFormat"
+      : "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
+    )
+    output_format = (
+      each.value.is_csv
+      ? "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
+      : "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
+    )
+
+    ser_de_info {
+      serialization_library = (
+        each.value.is_csv
+        ? "org.apache.hadoop.hive.serde2.OpenCSVSerde"
+        : "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+      )
+      parameters = each.value.is_csv ? { separatorChar = ",", quoteChar = "\"", escapeChar = "\\" } : {}
+    }
+
+    dynamic "columns" {
+      for_each = each.value.columns
+
+      content {
+        name    = columns.value.name
+        type    = columns.value.physicalType
+        comment = substr(columns.value.description, 0, 255)
+      }
+    }
+  }
+
+  depends_on = [aws_glue_catalog_database.zone]
+}
+
+resource "aws_glue_security_configuration" "jobs" {
+  name = "${var.name}-jobs"
+
+  encryption_configuration {
+    cloudwatch_encryption {
+      cloudwatch_encryption_mode = "SSE-KMS"
+      kms_key_arn                = aws_kms_key.data.arn
+    }
+
+    job_bookmarks_encryption {
+      job_bookmarks_encryption_mode = "CSE-KMS"
+      kms_key_arn                   = aws_kms_key.data.arn
+    }
+
+    s3_encryption {
+      s3_encryption_mode = "SSE-KMS"
+      kms_key_arn        = aws_kms_key.data.arn
+    }
+  }
+}
+
+data "archive_file" "package" {
+  type        = "zip"
+  output_path = "${path.module}/.build/pipeline.zip"
+
+  dynamic "source" {
+    for_each = toset([
+      for file in fileset(local.pipeline, "**") : file if can(regex("\\.(py|yaml|json|csv)$", file)) && !can(regex("__pycache__", file))
+    ])
+
+    content {
+      filename = "pipeline/${source.value}"
+      content  = file("${local.pipeline}/${source.value}")
+    }
+  }
+}
+
+resource "aws_s3_object" "package" {
+  bucket      = aws_s3_bucket.zone["code"].id
+  key         = "packages/pipeline.zip"
+  source      = data.archive_file.package.output_path
+  source_hash = data.archive_file.package.output_base64sha256
+  kms_key_id  = aws_kms_key.data.arn
+}
+
+resource "aws_s3_object" "script" {
+  for_each = local.jobs
+
+  bucket      = aws_s3_bucket.zone["code"].id
+  key         = "scripts/${each.value.script}"
+  source      = "${local.pipeline}/glue_jobs/${each.value.script}"
+  source_hash = filemd5("${local.pipeline}/glue_jobs/${each.value.script}")
+  kms_key_id  = aws_kms_key.data.arn
+}
+
+resource "aws_glue_job" "job" {
+  for_each = local.jobs
+
+  name                   = "${var.name}-${replace(each.key, "_", "-")}"
+  role_arn               = aws_iam_role.glue.arn
+  glue_version           = "5.1"
+  worker_type            = each.value.worker_type
+  number_of_workers      = each.value.workers
+  timeout                = each.value.timeout_minutes
+  max_retries            = 0
+  security_configuration = aws_glue_security_configuration.jobs.name
+
+  command {
+    name            = "glueetl"
+    script_location = "s3://${aws_s3_bucket.zone["code"].id}/${aws_s3_object.script[each.key].key}"
+    python_version  = "3"
+  }
+
+  execution_property {
+    max_concurrent_runs = 1
+  }
+
+  default_arguments = merge(
+    {
+      "--prefix"                           = var.name
+      "--extra-py-files"                   = "s3://${aws_s3_bucket.zone["code"].id}/${aws_s3_object.package.key}"
+      "--job-language"                     = "python"
+      "--enable-auto-scaling"              = "true"
+      "--enable-metrics"                   = "true"
+      "--enable-continuous-cloudwatch-log" = "true"
+      "--enable-job-insights"              = "true"
+    },
+    each.value.stage == "generate" ? { "--additional-python-modules" = "faker==40.1.0" } : {}
+  )
+}

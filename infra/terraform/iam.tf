@@ -1,0 +1,244 @@
+data "aws_iam_policy_document" "trust" {
+  for_each = toset(["glue", "lambda", "states", "scheduler"])
+
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["${each.key}.amazonaws.com"]
+    }
+  }
+}
+
+locals {
+  bucket_arns  = { for zone, bucket in aws_s3_bucket.zone : zone => bucket.arn }
+  job_arns     = [for job in local.jobs : "arn:${local.partition}:glue:${var.region}:${local.account}:job/${var.name}-${replace(job.name, "_", "-")}"]
+  catalog_arn  = "arn:${local.partition}:glue:${var.region}:${local.account}:catalog"
+  machine_arn  = "arn:${local.partition}:states:${var.region}:${local.account}:stateMachine:${var.name}-pipeline"
+  run_arns     = "arn:${local.partition}:states:${var.region}:${local.account}:execution:${var.name}-pipeline:*"
+  athena_group = "arn:${local.partition}:athena:${var.region}:${local.account}:workgroup/${var.name}-portal"
+}
+
+# Glue jobs: read bronze, write silver, gold and quality, register partitions.
+
+resource "aws_iam_role" "glue" {
+  name               = "${var.name}-glue"
+  assume_role_policy = data.aws_iam_policy_document.trust["glue"].json
+}
+
+data "aws_iam_policy_document" "glue" {
+  statement {
+    sid       = "List"
+    actions   = ["s3:ListBucket"]
+    resources = values(local.bucket_arns)
+  }
+
+  statement {
+    sid       = "Read"
+    actions   = ["s3:GetObject"]
+    resources = [for zone in ["bronze", "silver", "gold", "quality", "code"] : "${local.bucket_arns[zone]}/*"]
+  }
+
+  statement {
+    sid       = "Write"
+    actions   = ["s3:PutObject", "s3:DeleteObject"]
+    resources = [for zone in ["silver", "gold", "quality"] : "${local.bucket_arns[zone]}/*"]
+  }
+
+  statement {
+    sid       = "WriteSamples"
+    actions   = ["s3:PutObject"]
+    resources = ["${local.bucket_arns["bronze"]}/*"]
+  }
+
+  statement {
+    sid     = "Catalog"
+    actions = ["glue:GetTable", "glue:BatchCreatePartition"]
+    resources = concat(
+      [local.catalog_arn],
+      [for name in ["silver", "gold_releases", "quality"] : "arn:${local.partition}:glue:${var.region}:${local.account}:database/${local.databases[name]}"],
+      [for name in ["silver", "gold_releases", "quality"] : "arn:${local.partition}:glue:${var.region}:${local.account}:table/${local.databases[name]}/*"]
+    )
+  }
+
+  statement {
+    sid       = "Logs"
+    actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:AssociateKmsKey"]
+    resources = ["arn:${local.partition}:logs:${var.region}:${local.account}:log-group:/aws-glue/*"]
+  }
+
+  statement {
+    sid       = "Key"
+    actions   = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
+    resources = [aws_kms_key.data.arn]
+  }
+}
+
+resource "aws_iam_role_policy" "glue" {
+  name   = "work"
+  role   = aws_iam_role.glue.id
+  policy = data.aws_iam_policy_document.glue.json
+}
+
+# Lambdas: a role each.
+
+resource "aws_iam_role" "lambda" {
+  for_each = local.functions
+
+  name               = "${var.name}-lambda-${replace(each.key, "_", "-")}"
+  assume_role_policy = data.aws_iam_policy_document.trust["lambda"].json
+}
+
+locals {
+  lambda_statements = {
+    prepare_run = [
+      { actions = ["s3:ListBucket"], resources = [local.bucket_arns["bronze"], local.bucket_arns["quality"]] },
+      { actions = ["s3:GetObject"], resources = ["${local.bucket_arns["quality"]}/runs/*", "${local.bucket_arns["quality"]}/releases/*"] },
+      { actions = ["s3:PutObject"], resources = ["${local.bucket_arns["quality"]}/runs/*"] },
+      { actions = ["states:DescribeExecution"], resources = [local.run_arns] },
+    ]
+    start_glue_job = [
+      { actions = ["glue:StartJobRun", "glue:GetJobRuns"], resources = local.job_arns },
+    ]
+    check_glue_job_status = [
+      { actions = ["glue:GetJobRun", "glue:BatchStopJobRun"], resources = local.job_arns },
+    ]
+    publish_release = [
+      { actions = ["s3:ListBucket"], resources = [local.bucket_arns["quality"]] },
+      { actions = ["s3:GetObject", "s3:PutObject"], resources = ["${local.bucket_arns["quality"]}/releases/*"] },
+      { actions = ["athena:StartQueryExecution", "athena:GetQueryExecution"], resources = [local.athena_group] },
+      {
+        actions = ["glue:GetDatabase", "glue:GetTable", "glue:CreateTable", "glue:UpdateTable"]
+        resources = concat(
+          [local.catalog_arn],
+          [for name in ["gold", "gold_releases"] : "arn:${local.partition}:glue:${var.region}:${local.account}:database/${local.databases[name]}"],
+          [for name in ["gold", "gold_releases"] : "arn:${local.partition}:glue:${var.region}:${local.account}:table/${local.databases[name]}/*"]
+        )
+      },
+      { actions = ["s3:GetBucketLocation"], resources = [local.bucket_arns["results"]] },
+      { actions = ["s3:PutObject", "s3:GetObject"], resources = ["${local.bucket_arns["results"]}/athena/*"] },
+    ]
+    sns_notify_success = [
+      { actions = ["sns:Publish"], resources = [aws_sns_topic.run["succeeded"].arn] },
+    ]
+    sns_notify_failure = [
+      { actions = ["sns:Publish"], resources = [aws_sns_topic.run["failed"].arn] },
+    ]
+  }
+}
+
+data "aws_iam_policy_document" "lambda" {
+  for_each = local.functions
+
+  dynamic "statement" {
+    for_each = local.lambda_statements[each.key]
+
+    content {
+      actions   = statement.value.actions
+      resources = statement.value.resources
+    }
+  }
+
+  statement {
+    sid       = "Key"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [aws_kms_key.data.arn]
+  }
+
+  statement {
+    sid       = "Logs"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["arn:${local.partition}:logs:${var.region}:${local.account}:log-group:/aws/lambda/${var.name}-${replace(each.key, "_", "-")}:*"]
+  }
+
+  statement {
+    sid       = "Tracing"
+    actions   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+    resources = ["*"]
+  }
+}
+
+resource "aws_iam_role_policy" "lambda" {
+  for_each = local.functions
+
+  name   = "work"
+  role   = aws_iam_role.lambda[each.key].id
+  policy = data.aws_iam_policy_document.lambda[each.key].json
+}
+
+# Step Functions: the Lambdas of the pipeline, its log, its traces.
+
+resource "aws_iam_role" "states" {
+  name               = "${var.name}-states"
+  assume_role_policy = data.aws_iam_policy_document.trust["states"].json
+}
+
+data "aws_iam_policy_document" "states" {
+  statement {
+    sid       = "Invoke"
+    actions   = ["lambda:InvokeFunction"]
+    resources = [for function in module.lambda : function.arn]
+  }
+
+  statement {
+    sid       = "Key"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [aws_kms_key.data.arn]
+  }
+
+  # Log delivery and X-Ray know no resources: AWS documents these two statements so.
+  statement {
+    sid = "LogDelivery"
+    actions = [
+      "logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery",
+      "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"
+    ]
+    resources = ["*"]
+  }
+
+  statement {
+    sid       = "Tracing"
+    actions   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"]
+    resources = ["*"]
+  }
+}
+
+resource "aws_iam_role_policy" "states" {
+  name   = "work"
+  role   = aws_iam_role.states.id
+  policy = data.aws_iam_policy_document.states.json
+}
+
+# The schedule: start the pipeline, and put down what could not be started.
+
+resource "aws_iam_role" "scheduler" {
+  name               = "${var.name}-scheduler"
+  assume_role_policy = data.aws_iam_policy_document.trust["scheduler"].json
+}
+
+data "aws_iam_policy_document" "scheduler" {
+  statement {
+    sid       = "Start"
+    actions   = ["states:StartExecution"]
+    resources = [local.machine_arn]
+  }
+
+  statement {
+    sid       = "DeadLetters"
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.dead_letters.arn]
+  }
+
+  statement {
+    sid       = "Key"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [aws_kms_key.data.arn]
+  }
+}
+
+resource "aws_iam_role_policy" "scheduler" {
+  name   = "work"
+  role   = aws_iam_role.scheduler.id
+  policy = data.aws_iam_policy_document.scheduler.json
+}

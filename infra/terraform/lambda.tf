@@ -1,0 +1,31 @@
+data "archive_file" "lambda" {
+  type        = "zip"
+  output_path = "${path.module}/.build/lambda.zip"
+
+  # What the Lambdas ship: infra/local/provision.py names the same files.
+  dynamic "source" {
+    for_each = toset(concat(
+      ["__init__.py", "lake.py", "release.py", "run_input.py", "run_input.schema.json"],
+      [for file in fileset(local.pipeline, "lambdas/*.py") : file]
+    ))
+
+    content {
+      filename = "pipeline/${source.value}"
+      content  = file("${local.pipeline}/${source.value}")
+    }
+  }
+}
+
+module "lambda" {
+  source   = "./modules/lambda"
+  for_each = local.functions
+
+  name               = "${var.name}-${replace(each.key, "_", "-")}"
+  handler            = "pipeline.lambdas.${each.key}.handler"
+  package            = data.archive_file.lambda.output_path
+  package_hash       = data.archive_file.lambda.output_base64sha256
+  role_arn           = aws_iam_role.lambda[each.key].arn
+  variables          = merge({ HDP_PREFIX = var.name }, each.value)
+  kms_key_arn        = aws_kms_key.data.arn
+  log_retention_days = var.log_retention_days
+}

@@ -1,0 +1,74 @@
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+locals {
+  account   = data.aws_caller_identity.current.account_id
+  partition = data.aws_partition.current.partition
+  pipeline  = "${path.module}/../../pipeline"
+
+  jobs = { for job in yamldecode(file("${local.pipeline}/jobs.yaml")).jobs : job.name => job }
+
+  zones = toset(["bronze", "silver", "gold", "quality", "results", "code"])
+
+  prefix_words = replace(var.name, "-", "_")
+
+  databases = {
+    bronze        = "${local.prefix_words}_bronze"
+    silver        = "${local.prefix_words}_silver"
+    gold_releases = "${local.prefix_words}_gold_releases"
+    gold          = "${local.prefix_words}_gold"
+    quality       = "${local.prefix_words}_quality"
+  }
+
+  contract_files = fileset("${local.pipeline}/contracts", "*/*.odcs.yaml")
+
+  contracts = {
+    for file in local.contract_files : trimsuffix(file, ".odcs.yaml") => {
+      zone   = dirname(file)
+      table  = trimsuffix(basename(file), ".odcs.yaml")
+      schema = yamldecode(file("${local.pipeline}/contracts/${file}")).schema[0]
+    }
+  }
+
+  # Where a table's files lie: as pipeline/contracts/glue.py says it.
+  quality_folders = {
+    rule_result            = "results"
+    reconciliation         = "reconciliation"
+    quarantine_patients    = "quarantine/patients"
+    quarantine_encounters  = "quarantine/encounters"
+    quarantine_medications = "quarantine/medications"
+  }
+
+  tables = {
+    for key, contract in local.contracts : key => {
+      name     = contract.table
+      comment  = contract.schema.description
+      is_csv   = contract.zone == "bronze"
+      database = local.databases[contract.zone == "gold" ? "gold_releases" : contract.zone]
+      location = format(
+        "s3://%s-%s/%s/", var.name, contract.zone,
+        contract.zone == "quality" ? local.quality_folders[contract.table] : contract.table
+      )
+      columns = [
+        for column in contract.schema.properties : column if !can(column.partitionKeyPosition)
+      ]
+      # Positions are two digits at most: sorted as text they are sorted.
+      partitions = [
+        for column in values({
+          for column in contract.schema.properties :
+          format("%02d", column.partitionKeyPosition) => column if can(column.partitionKeyPosition)
+        }) : column
+      ]
+    }
+  }
+
+  functions = {
+    prepare_run           = {}
+    start_glue_job        = {}
+    check_glue_job_status = {}
+    publish_release       = {}
+    sns_notify_success    = { HDP_TOPIC_ARN = aws_sns_topic.run["succeeded"].arn }
+    sns_notify_failure    = { HDP_TOPIC_ARN = aws_sns_topic.run["failed"].arn }
+  }
+}

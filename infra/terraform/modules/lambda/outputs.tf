@@ -1,0 +1,9 @@
+output "arn" {
+  description = "The function's ARN."
+  value       = aws_lambda_function.this.arn
+}
+
+output "log_group_arn" {
+  description = "Its log group."
+  value       = aws_cloudwatch_log_group.this.arn
+}

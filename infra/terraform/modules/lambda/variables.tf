@@ -1,0 +1,39 @@
+variable "name" {
+  description = "The function's name."
+  type        = string
+}
+
+variable "handler" {
+  description = "Module and function."
+  type        = string
+}
+
+variable "package" {
+  description = "Path of the zip."
+  type        = string
+}
+
+variable "package_hash" {
+  description = "Base64 SHA-256 of the zip."
+  type        = string
+}
+
+variable "role_arn" {
+  description = "The role that the function runs as."
+  type        = string
+}
+
+variable "variables" {
+  description = "Its environment."
+  type        = map(string)
+}
+
+variable "kms_key_arn" {
+  description = "Key of its environment and logs."
+  type        = string
+}
+
+variable "log_retention_days" {
+  description = "Days that its log is kept."
+  type        = number
+}

@@ -1,0 +1,19 @@
+output "state_machine_arn" {
+  description = "HDP_STATE_MACHINE_ARN of the portal and the command line."
+  value       = aws_sfn_state_machine.pipeline.arn
+}
+
+output "buckets" {
+  description = "Bucket by zone."
+  value       = { for zone, bucket in aws_s3_bucket.zone : zone => bucket.id }
+}
+
+output "topics" {
+  description = "Notification topics."
+  value       = { for name, topic in aws_sns_topic.run : name => topic.arn }
+}
+
+output "workgroup" {
+  description = "Athena workgroup."
+  value       = aws_athena_workgroup.portal.name
+}

@@ -1,0 +1,3 @@
+name        = "hdp-prod"
+environment = "prod"
+alert_email = "data-team@example.org"

@@ -1,0 +1,139 @@
+resource "aws_s3_bucket" "zone" {
+  for_each = local.zones
+
+  bucket              = "${var.name}-${each.key}"
+  object_lock_enabled = each.key == "quality"
+}
+
+resource "aws_s3_bucket_public_access_block" "zone" {
+  for_each = local.zones
+
+  bucket                  = aws_s3_bucket.zone[each.key].id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_ownership_controls" "zone" {
+  for_each = local.zones
+
+  bucket = aws_s3_bucket.zone[each.key].id
+
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_versioning" "zone" {
+  for_each = local.zones
+
+  bucket = aws_s3_bucket.zone[each.key].id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "zone" {
+  for_each = local.zones
+
+  bucket = aws_s3_bucket.zone[each.key].id
+
+  rule {
+    bucket_key_enabled = true
+
+    apply_server_side_encryption_by_default {
+      sse_algorithm     = "aws:kms"
+      kms_master_key_id = aws_kms_key.data.arn
+    }
+  }
+}
+
+data "aws_iam_policy_document" "tls_only" {
+  for_each = local.zones
+
+  statement {
+    sid       = "TlsOnly"
+    effect    = "Deny"
+    actions   = ["s3:*"]
+    resources = [aws_s3_bucket.zone[each.key].arn, "${aws_s3_bucket.zone[each.key].arn}/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "tls_only" {
+  for_each = local.zones
+
+  bucket = aws_s3_bucket.zone[each.key].id
+  policy = data.aws_iam_policy_document.tls_only[each.key].json
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "zone" {
+  for_each = local.zones
+
+  bucket = aws_s3_bucket.zone[each.key].id
+
+  rule {
+    id     = "abort-incomplete-uploads"
+    status = "Enabled"
+
+    filter {}
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 3
+    }
+  }
+
+  rule {
+    id     = "noncurrent-versions"
+    status = "Enabled"
+
+    filter {}
+
+    noncurrent_version_expiration {
+      noncurrent_days = var.superseded_release_days
+    }
+  }
+
+  dynamic "rule" {
+    for_each = each.key == "bronze" ? [1] : []
+
+    content {
+      id     = "bronze-to-glacier"
+      status = "Enabled"
+
+      filter {}
+
+      transition {
+        days          = 90
+        storage_class = "GLACIER_IR"
+      }
+    }
+  }
+
+  dynamic "rule" {
+    for_each = each.key == "results" ? [1] : []
+
+    content {
+      id     = "query-results"
+      status = "Enabled"
+
+      filter {}
+
+      expiration {
+        days = 7
+      }
+    }
+  }
+}

@@ -1,0 +1,1 @@
+"""Sample data beyond one machine's size."""

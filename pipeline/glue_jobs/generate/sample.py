@@ -1,0 +1,132 @@
+"""Glue job generate_sample: the generator's blocks over Spark partitions, one object a block and table.
+
+``--options`` is the JSON of `pipeline.generator.Options`, ``--uploader`` who asked. The rows are those that one
+machine makes from the same options; the manifest is written last, so a job that ends early leaves no batch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import io
+import logging
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pandas as pd
+from pyspark.sql import SparkSession
+
+from pipeline.generator import Options
+from pipeline.generator.blocks import TABLES, make
+from pipeline.generator.defects import KEY_COLUMNS
+from pipeline.generator.write import ANSWER_KEY, piece
+from pipeline.lake import Lake, split
+from pipeline.release import write_json
+
+log = logging.getLogger("pipeline")
+
+_SUMMARY = "block long, table_name string, key string, rows long, bytes long, sha256 string, defects string"
+
+
+def transform(
+    blocks: Iterator[pd.DataFrame], options: Options, lake: Lake, batch_id: str
+) -> Iterator[pd.DataFrame]:
+    """Column `id` of block numbers to a summary row a block and table; the rows themselves go to bronze."""
+    s3 = boto3.client("s3")
+    header = {table: made.column_names for table, made in make(replace(options, patients=1), 0).items()}
+    for frame in blocks:
+        for block in frame["id"]:
+            yield pd.DataFrame(_write(s3, lake, batch_id, options, int(block), header))
+
+
+def _write(
+    s3: Any, lake: Lake, batch_id: str, options: Options, block: int, header: dict[str, list[str]]
+) -> list[dict[str, Any]]:
+    made, lines = piece(options, block), []
+    for table in TABLES:
+        body = (",".join(header[table]) + "\n").encode() + made.text[table]
+        bucket, key = split(f"{lake.bronze_batch(table, batch_id)}{table}-{block:05d}.csv")
+        s3.put_object(Bucket=bucket, Key=key, Body=body)
+        key_lines = io.StringIO()
+        writer = csv.writer(key_lines, lineterminator="\n")
+        writer.writerows(asdict(defect).values() for defect in made.key if defect.table == table)
+        lines.append(
+            {
+                "block": block,
+                "table_name": table,
+                "key": key,
+                "rows": made.rows[table],
+                "bytes": len(body),
+                "sha256": hashlib.sha256(body).hexdigest(),
+                "defects": key_lines.getvalue(),
+            }
+        )
+    return lines
+
+
+def manifest(summary: list[Any], options: Options, batch_id: str, uploader: str) -> dict[str, Any]:
+    """The batch's manifest from the summary rows."""
+    header = {table: made.column_names for table, made in make(replace(options, patients=1), 0).items()}
+    ordered = sorted(summary, key=lambda row: (row["table_name"], row["block"]))
+    tables: dict[str, Any] = {table: {"files": [], "ignored_columns": []} for table in TABLES}
+    for row in ordered:
+        file = {name: row[name] for name in ("key", "rows", "bytes", "sha256")}
+        tables[row["table_name"]]["files"].append(
+            {**file, "header": header[row["table_name"]], "multiline": False}
+        )
+    content = "\n".join(f"{row['table_name']} {row['sha256']}" for row in ordered)
+    return {
+        "batch_id": batch_id,
+        "source": "native",
+        "received_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "uploader": uploader,
+        "seed": options.seed,
+        "content_sha256": hashlib.sha256(content.encode()).hexdigest(),
+        "tables": tables,
+    }
+
+
+def answer_key(summary: list[Any]) -> str:
+    """The defects of all blocks, rows counted over the whole table."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(KEY_COLUMNS)
+    before = dict.fromkeys(TABLES, 0)
+    for row in sorted(summary, key=lambda row: (row["block"], TABLES.index(row["table_name"]))):
+        table = row["table_name"]
+        for name, number, *rest in csv.reader(io.StringIO(row["defects"])):
+            writer.writerow([name, int(number) + before[table], *rest])
+        before[table] += row["rows"]
+    return out.getvalue()
+
+
+def main() -> None:
+    logging.getLogger().setLevel(logging.INFO)
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    parser = argparse.ArgumentParser()
+    for name in ("--prefix", "--batch_id", "--options", "--uploader"):
+        parser.add_argument(name, required=True)
+    given, _ = parser.parse_known_args(sys.argv[1:])
+    options, lake = Options.from_json(given.options).checked(), Lake(given.prefix)
+    spark = SparkSession.builder.getOrCreate()
+    slices = max(1, min(options.blocks, spark.sparkContext.defaultParallelism * 4))
+    blocks = spark.range(0, options.blocks, 1, slices)
+    batch_id = given.batch_id
+    summary = blocks.mapInPandas(
+        lambda frames: transform(iter(frames), options, lake, batch_id), _SUMMARY
+    ).collect()
+    s3 = boto3.client("s3")
+    if options.defect_rate:
+        bucket, key = split(lake.manifests() + f"{batch_id}{ANSWER_KEY}")
+        s3.put_object(Bucket=bucket, Key=key, Body=answer_key(summary).encode())
+    write_json(s3, lake.manifest(batch_id), manifest(summary, options, batch_id, given.uploader))
+    log.info("batch %s: %d rows", batch_id, sum(row["rows"] for row in summary))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Figures, each as a ratio against a peer in the same run: `make bench`. They are read, never asserted."""

@@ -1,0 +1,129 @@
+"""Every seeded defect is caught by the rule that the answer key names; clean data raises no error."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pyspark.sql import functions as F
+
+from pipeline.contracts import load as load_contract
+from pipeline.generator import Options
+from pipeline.generator.defects import KINDS
+from pipeline.generator.write import generate
+from pipeline.glue_jobs.bronze_to_silver import encounters, load, lookups, medications, patients
+from pipeline.glue_jobs.job import Run
+from pipeline.lake import Lake
+from pipeline.quality import rows
+from pipeline.sources import TABLES
+
+JOBS = {"patients": patients, "encounters": encounters, "medications": medications}
+SEEDS = (1, 2, 3)
+KEYS = {"patients": "patient_id", "encounters": "encounter_id", "medications": "administration_id"}
+
+
+class FilesRun(Run):
+    """A run over files on disk: no cloud is asked."""
+
+    def manifest(self, batch_id):
+        return self.plan["manifest"]
+
+
+@pytest.fixture
+def judge(spark, tmp_path):
+    """Generates an extract and gives, by table, the rows with the rules that they fail."""
+    root = spark.sparkContext.getConf().get("spark.hadoop.fs.s3.root")
+
+    def run(every, prefix):
+        tables = {table: {"files": []} for table in TABLES}
+        defects = []
+        for options in every:
+            folder = generate(options, tmp_path / f"{prefix}{options.seed}").folder
+            for table in TABLES:
+                target = Path(root) / f"{prefix}-bronze" / table
+                target.mkdir(parents=True, exist_ok=True)
+                content = (folder / f"{table}.csv").read_text()
+                (target / f"{options.seed}.csv").write_text(content)
+                header = content.partition("\n")[0].split(",")
+                file = {"key": f"{table}/{options.seed}.csv", "header": header, "multiline": False}
+                tables[table]["files"].append(file)
+            if (key := folder / "_defects.csv").is_file():
+                defects += csv.DictReader(key.open())
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        manifest = {"batch_id": "b", "source": "native", "received_at": now, "tables": tables}
+        plan = {"run_id": "r", "batch_ids": ["b"], "release_batch_ids": ["b"], "manifest": manifest}
+        job = FilesRun(spark, Lake(prefix), "test", plan)
+        return {table: _evaluated(job, table) for table in TABLES}, defects
+
+    return run
+
+
+def _evaluated(job, table):
+    contract = load_contract("silver", table)
+    rules = rows.row_rules(contract)
+    received = load.received(job, table)
+    if table == "patients":
+        judged = lookups.with_zip_states(job, patients.transform(received))
+    elif table == "encounters":
+        judged = encounters.transform(received, lookups.patients(job))
+    else:
+        joined = medications.transform(received, lookups.encounters(job), lookups.patients(job))
+        judged = lookups.with_formulary(job, joined)
+    evaluated = rows.evaluate(judged, rules).persist()
+    results = rows.count(evaluated, rules, contract, KEYS[table])
+    named = F.array_compact(
+        F.array(*(F.when(rows._bit(rows.FAILING, n) == 1, F.lit(r.id)) for n, r in enumerate(rules)))
+    )
+    found = evaluated.where(F.size(named) > 0).select("_received", named.alias("rules")).collect()
+    return results, [(row["_received"], set(row["rules"])) for row in found]
+
+
+def test_each_defect_of_three_seeds_is_caught_by_its_rule(judge):
+    judged, defects = judge([Options(patients=1000, seed=seed, defect_rate=0.08) for seed in SEEDS], "dirty")
+    missed = defaultdict(list)
+    for table in TABLES:
+        flagged = defaultdict(set)
+        for received, failing in judged[table][1]:
+            flagged[_key(received, KEYS[table])] |= failing
+        for line in (line for line in defects if line["table"] == table):
+            if line["rule_id"] not in flagged[line["key"]] and not _in_any(line, judged[table][1]):
+                missed[line["kind"]].append((line["key"], line["rule_id"]))
+    assert dict(missed) == {}
+    assert {line["kind"] for line in defects} == {kind.name for kind in KINDS}
+
+
+def _key(received, column):
+    try:
+        return json.loads(received).get(column, "")
+    except ValueError:
+        return received.split(",")[0]
+
+
+def _in_any(line, found):
+    """A row without its key is found by its rule and by being without it."""
+    if line["kind"] != "missing_key":
+        return False
+    column = line["column"]
+    return any(line["rule_id"] in rules and column not in _fields(received) for received, rules in found)
+
+
+def _fields(received):
+    try:
+        return json.loads(received)
+    except ValueError:
+        return {}
+
+
+def test_clean_data_of_three_seeds_raise_no_error(judge):
+    judged, _ = judge([Options(patients=1000, seed=seed) for seed in SEEDS], "clean")
+    raised = [
+        (r.rule.id, r.failed)
+        for results, _ in judged.values()
+        for r in results
+        if r.failed and r.rule.severity in {"error", "block"}
+    ]
+    assert raised == []

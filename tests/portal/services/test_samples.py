@@ -1,0 +1,73 @@
+"""Sample data: here, beside a page, and by the Glue job."""
+
+import io
+import time
+import zipfile
+
+import pytest
+
+from pipeline.generator import BLOCK, BadOptions, Options
+from pipeline.generator.blocks import TABLES
+from pipeline.generator.write import Cancelled, generate
+from portal.services import batches, samples
+from portal.services.aws import ServiceError
+
+
+def test_the_glue_job_makes_the_same_rows_as_one_process(portal, tmp_path):
+    options = Options(patients=BLOCK + 100, seed=21, defect_rate=0.01)
+    here = generate(options, tmp_path / "here").folder
+    task = samples.begin_job(portal, options, uploader="tester")
+    while (state := samples.job_state(portal, task))[0] in {"STARTING", "RUNNING"}:
+        time.sleep(0.2)
+    assert state == ("SUCCEEDED", None)
+    batch = next(b for b in batches.list_batches(portal) if b.batch_id == task.batch_id)
+    s3, bucket = portal.client("s3"), portal.lake.bucket("bronze")
+    for table in TABLES:
+        files = batch.tables[table]["files"]
+        parts = [s3.get_object(Bucket=bucket, Key=f["key"])["Body"].read().split(b"\n", 1) for f in files]
+        assert len(parts) == 2
+        assert (
+            parts[0][0] + b"\n" + b"".join(part[1] for part in parts) == (here / f"{table}.csv").read_bytes()
+        )
+    told = samples.answer_key(portal, task.batch_id).splitlines()
+    assert sorted(told) == sorted((here / "_defects.csv").read_text().splitlines())
+
+
+def test_a_task_tells_its_progress_and_ends_in_a_batch(portal):
+    task = samples.begin(portal, Options(patients=BLOCK * 2, seed=22), uploader="tester")
+    while not task.is_over:
+        time.sleep(0.05)
+    assert task.error is None
+    assert (task.progress.blocks_done, task.progress.blocks) == (2, 2)
+    assert task.sample.batch.batch_id in [b.batch_id for b in batches.list_batches(portal)]
+
+
+def test_a_cancelled_task_leaves_no_batch(portal):
+    before = len(batches.list_batches(portal))
+    with pytest.raises(Cancelled):
+        samples.create(portal, Options(patients=10, seed=23), uploader="tester", cancelled=lambda: True)
+    assert len(batches.list_batches(portal)) == before
+
+
+def test_the_answer_key_is_no_table_of_the_batch(portal):
+    sample = samples.create(portal, Options(patients=200, seed=24, defect_rate=0.05), uploader="tester")
+    assert set(sample.batch.tables) == set(TABLES)
+    assert sample.answer_key.startswith("table,row,key,column,kind,before,after,rule_id\n")
+    assert sample.written.defects == len(sample.answer_key.splitlines()) - 1 > 10
+
+
+def test_limits_are_said_not_hit(portal):
+    with pytest.raises(ServiceError, match="150,000 patients are for the Glue job"):
+        samples.begin(portal, Options(patients=150_000), uploader="tester")
+    with pytest.raises(BadOptions, match="between 1 and 5,000,000"):
+        samples.begin_job(portal, Options(patients=6_000_000), uploader="tester")
+
+
+def test_options_survive_their_journey_as_json():
+    options = Options(patients=3, defect_rate=0.1, defects=("swapped_dates",))
+    assert Options.from_json(options.as_json()) == options
+
+
+def test_a_zip_holds_the_files():
+    with zipfile.ZipFile(io.BytesIO(samples.as_zip(Options(patients=5, defect_rate=0.1)))) as archive:
+        assert archive.namelist() == ["_defects.csv", "encounters.csv", "medications.csv", "patients.csv"]
