@@ -24,7 +24,7 @@ from portal.services.aws import Aws
 from portal.settings import Settings
 
 SYNTHEA = Path(__file__).parents[2] / "shared" / "data" / "synthea"
-SMALL = Options(patients=40, seed=11, start=date(2025, 1, 1), end=date(2025, 6, 30))
+SMALL = Options(patients=40, seed=11, start=date(2025, 1, 1), end=date(2025, 3, 31))
 
 
 @pytest.fixture(scope="session")
