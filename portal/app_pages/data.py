@@ -76,14 +76,12 @@ def options_from_page() -> Options:
         help="Seeded defects, told in an answer key.",
     )
     names = {kind.name: kind.words for kind in KINDS}
-    chosen = st.multiselect(
-        "Kinds of damage",
-        list(names),
-        format_func=lambda n: names[n],
-        placeholder="All kinds",
-        disabled=not rate,
-    )
-    return Options(int(patients), int(seed), start, end, locale, float(rate), tuple(chosen) if rate else ())
+    chosen: list[str] = []
+    if rate:
+        chosen = st.multiselect(
+            "Kinds of damage", list(names), format_func=lambda n: names[n], placeholder="All kinds"
+        )
+    return Options(int(patients), int(seed), start, end, locale, float(rate), tuple(chosen))
 
 
 def generate() -> None:
