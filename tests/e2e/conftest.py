@@ -72,7 +72,7 @@ def settle(page):
         " && document.querySelector('[data-testid=stApp]').dataset.testScriptState !== 'running'",
         timeout=60_000,
     )
-    page.wait_for_timeout(700)
+    page.wait_for_timeout(400)
 
 
 def shot(page, name):
@@ -81,6 +81,6 @@ def shot(page, name):
     size = page.viewport_size
     height = page.evaluate("(document.querySelector('[data-testid=stMain]') || document.body).scrollHeight")
     page.set_viewport_size({"width": size["width"], "height": min(int(height) + 20, 4000)})
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(300)
     page.screenshot(path=SHOTS / f"{name}.png")
     page.set_viewport_size(size)
