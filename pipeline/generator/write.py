@@ -112,13 +112,23 @@ def generate(
     folder: Path,
     *,
     format: str = "csv",
+    parts: int = 1,
     processes: int = 1,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Written:
-    """Write patients, encounters and medications (and `_defects.csv`) into `folder`, which must be new or empty."""
+    """Write patients, encounters and medications (and `_defects.csv`) into `folder`, which must be new or empty.
+
+    With `parts` above 1 each table is that many files (at most one a block), their rows in the same order.
+    """
     options.checked()
-    chosen(options)
+    kinds = chosen(options)
+    if format == "parquet" and options.defect_rate and any(kind.shifts for kind in kinds):
+        raise BadOptions(
+            "Parquet has no place for a field too many: write csv, or name kinds without shifted_columns."
+        )
+    if parts < 1:
+        raise BadOptions(f"{parts} parts: a table is at least one file.")
     if format not in FORMATS:
         raise BadOptions(f"There is no format '{format}': it is {', '.join(FORMATS)}.")
     if folder.exists() and any(folder.iterdir()):
@@ -127,7 +137,7 @@ def generate(
     shutil.rmtree(pending, ignore_errors=True)
     pending.mkdir(parents=True)
     try:
-        rows, defects = _write(options, pending, format, processes, progress, cancelled)
+        rows, defects = _write(options, pending, format, parts, processes, progress, cancelled)
     except BaseException:
         shutil.rmtree(pending, ignore_errors=True)
         raise
@@ -142,6 +152,7 @@ def _write(
     options: Options,
     folder: Path,
     format: str,
+    parts: int,
     processes: int,
     progress: Callable[[Progress], None] | None,
     cancelled: Callable[[], bool],
@@ -149,8 +160,9 @@ def _write(
     began = time.monotonic()
     rows, defects = dict.fromkeys(TABLES, 0), 0
     header = {table: columns.column_names for table, columns in make(replace(options, patients=1), 0).items()}
-    with ExitStack() as stack:
-        files = {table: stack.enter_context(_open(folder, table, format, header[table])) for table in TABLES}
+    parts = min(parts, options.blocks)
+    part, files = -1, dict[str, Any]()
+    with ExitStack() as stack, ExitStack() as tables:
         key = csv.writer(io.StringIO())
         if options.defect_rate:
             file = stack.enter_context((folder / ANSWER_KEY).open("w", newline="", encoding="utf-8"))
@@ -159,6 +171,11 @@ def _write(
         for each in pieces(options, processes):
             if cancelled():
                 raise Cancelled
+            if part != (part := each.block * parts // options.blocks):
+                tables.close()
+                for table in TABLES:
+                    name = table if parts == 1 else f"{table}-{part:05d}"
+                    files[table] = tables.enter_context(_open(folder, name, format, header[table]))
             for defect in each.key:
                 defects += 1
                 key.writerow(asdict(replace(defect, row=defect.row + rows[defect.table])).values())
@@ -174,10 +191,10 @@ def _progress(done: int, blocks: int, rows: dict[str, int], seconds: float) -> P
     return Progress(done, blocks, dict(rows), sum(rows.values()) / seconds, seconds / done * (blocks - done))
 
 
-def _open(folder: Path, table: str, format: str, header: list[str]) -> Any:
+def _open(folder: Path, name: str, format: str, header: list[str]) -> Any:
     if format == "parquet":
-        return _ParquetFile(folder / f"{table}.parquet", header)
-    path = folder / f"{table}.{format}"
+        return _ParquetFile(folder / f"{name}.parquet", header)
+    path = folder / f"{name}.{format}"
     file: Any = path.open("wb")
     if format == "csv.gz":  # no time in the header: the same rows give the same bytes
         file.close()

@@ -7,7 +7,7 @@ import streamlit as st
 
 from portal.components import charts, graph, state
 from portal.components.palette import words
-from portal.services import quality, runs
+from portal.services import batches, quality, runs
 from portal.services.aws import ServiceError
 from portal.services.runs import JobRun, Run
 
@@ -36,8 +36,6 @@ def launch() -> None:
     if not person.may("run_pipeline"):
         return
     with st.expander("Start a run", icon=":material/play_arrow:"):
-        from portal.services import batches  # noqa: PLC0415
-
         ids = [batch.batch_id for batch in batches.list_batches(state.aws())]
         chosen = st.multiselect(
             "Batches", ids, placeholder="All that the published release does not hold yet"

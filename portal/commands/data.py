@@ -34,6 +34,7 @@ _DEFAULT = Options()
 @click.option(
     "--format", "format_", type=click.Choice(FORMATS), default="csv", show_default=True, help="With --out."
 )
+@click.option("--parts", default=1, show_default=True, help="With --out: files a table.")
 @click.option("--processes", default=1, show_default=True, help="With --out: how many processes.")
 @json_option
 @click.pass_obj
@@ -48,6 +49,7 @@ def generate_command(
     defects: str,
     out: Path | None,
     format_: str,
+    parts: int,
     processes: int,
     as_json: bool,
 ) -> None:
@@ -55,7 +57,7 @@ def generate_command(
     kinds = tuple(name.strip() for name in defects.split(",") if name.strip())
     options = Options(patients, seed, _day(start), _day(end), locale, defect_rate, kinds).checked()
     if out:
-        written = generate(options, out, format=format_, processes=processes, progress=_tell)
+        written = generate(options, out, format=format_, parts=parts, processes=processes, progress=_tell)
         _answer(
             as_json,
             {

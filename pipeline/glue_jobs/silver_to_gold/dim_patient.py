@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -38,7 +40,10 @@ def transform(patients: DataFrame, as_of: str) -> DataFrame:
         .withColumn("age_band", age_band("_age"))
         .withColumn("is_deceased", F.col("death_date").isNotNull())
     )
-    forever = {"valid_from": _moment(star.BEGINNING), "valid_to": _moment(star.END)}
+    forever = {
+        "valid_from": datetime.fromisoformat(star.BEGINNING),
+        "valid_to": datetime.fromisoformat(star.END),
+    }
     return star.with_unknown(rows, CONTRACT, {**forever, "is_current": True, "version": 0})
 
 
@@ -57,12 +62,6 @@ def age_band(column: str) -> Column:
     low = (F.floor(F.col(column) / 5) * 5).cast("int")
     band = F.concat(low.cast("string"), F.lit("-"), (low + 4).cast("string"))
     return F.when(F.col(column) >= 90, "90+").when(F.col(column) >= 0, band)
-
-
-def _moment(text: str) -> object:
-    from datetime import datetime  # noqa: PLC0415
-
-    return datetime.fromisoformat(text)
 
 
 def work(run: Run) -> None:

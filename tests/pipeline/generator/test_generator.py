@@ -77,6 +77,29 @@ def test_compressed_and_parquet_hold_the_same_rows(tmp_path):
         assert rows.to_dict("records") == read(plain, table)
 
 
+def test_parts_hold_the_same_rows_in_the_same_order(tmp_path):
+    options = Options(patients=2 * BLOCK + 10, seed=4, defect_rate=0.01)
+    whole = generate(options, tmp_path / "whole").folder
+    parted = generate(options, tmp_path / "parted", parts=2).folder
+    for table in TABLES:
+        files = sorted(parted.glob(f"{table}-*.csv"))
+        texts = [file.read_text().partition("\n") for file in files]
+        assert len(files) == 2
+        assert (
+            texts[0][0] + "\n" + "".join(rows for _, _, rows in texts) == (whole / f"{table}.csv").read_text()
+        )
+    assert (parted / "_defects.csv").read_bytes() == (whole / "_defects.csv").read_bytes()
+
+
+def test_damage_that_parquet_cannot_hold_is_refused(tmp_path):
+    with pytest.raises(BadOptions, match="Parquet has no place for a field too many"):
+        generate(Options(patients=50, defect_rate=0.1), tmp_path / "a", format="parquet")
+    kept = generate(
+        Options(patients=50, defect_rate=0.1, defects=("wrong_unit",)), tmp_path / "b", format="parquet"
+    )
+    assert kept.defects > 0
+
+
 # clinical sense, against the figures cited where they are used
 
 
