@@ -118,8 +118,14 @@ class Lake:
     def current_release(self) -> str:
         return self._address("quality", "releases/current.json")
 
-    def reviews(self, run_id: str) -> str:
-        return self._address("quality", f"reviews/{run_id}/")
+    def reviews(self) -> str:
+        return self._address("quality", "reviews/")
+
+    def review(self, number: int) -> str:
+        return self._address("quality", f"reviews/{number:08d}.json")
+
+    def review_head(self) -> str:
+        return self._address("quality", "reviews/head.json")
 
     # results and code
 

@@ -19,6 +19,22 @@ _RIGHTS: dict[Role, frozenset[Right]] = {
 }
 
 
+_WORDS: dict[Right, str] = {
+    "see_charts": "see charts",
+    "query": "ask questions in SQL",
+    "see_phi": "see who a patient is",
+    "review": "review and sign",
+    "import_data": "bring in data",
+    "run_pipeline": "start or stop runs",
+    "publish": "publish or roll back releases",
+}
+
+
+def words(right: Right) -> str:
+    """A right as a verb."""
+    return _WORDS[right]
+
+
 @dataclass(frozen=True)
 class User:
     name: str

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.local.cloud import Cloud, CloudError
 from pipeline.generator import BadOptions
 from pipeline.release import ReleaseError
-from portal.commands import cloud, contracts, data, queries, releases, runs
+from portal.commands import cloud, contracts, data, queries, releases, reviews, runs
 from portal.commands.session import Session
 from portal.services.aws import ServiceError, explain
 from portal.settings import SettingsError
@@ -41,6 +41,7 @@ for command in (
     *runs.COMMANDS,
     *queries.COMMANDS,
     *releases.COMMANDS,
+    *reviews.COMMANDS,
     *contracts.COMMANDS,
 ):
     hdp.add_command(command)

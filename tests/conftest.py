@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import http.server
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -19,8 +23,9 @@ import pytest
 from infra.local.cloud import Cloud
 from pipeline.generator import Options
 from pipeline.generator.write import generate
-from portal.services import batches, runs
-from portal.services.aws import Aws
+from portal.auth import User
+from portal.services import batches, releases, runs, warehouse
+from portal.services.aws import Aws, ServiceError
 from portal.settings import Settings
 
 SYNTHEA = Path(__file__).parents[2] / "shared" / "data" / "synthea"
@@ -110,3 +115,99 @@ def synthea():
     if not SYNTHEA.is_dir():
         pytest.skip(f"the Synthea sample is not at {SYNTHEA}")
     return SYNTHEA
+
+
+@pytest.fixture(scope="session")
+def notifications(portal):
+    """What subscribers of both topics are told, as documents."""
+    received = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if document.get("Type") == "Notification":
+                received.append(json.loads(document["Message"]))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sns = portal.client("sns")
+    endpoint = f"http://127.0.0.1:{server.server_port}/"
+    for topic in ("HDP_TOPIC_FAILED_ARN", "HDP_TOPIC_SUCCEEDED_ARN"):
+        sns.subscribe(TopicArn=os.environ[topic], Protocol="http", Endpoint=endpoint)
+    yield received
+    server.shutdown()
+
+
+BROKEN = {
+    "patients.csv": ("patient_id,birth_date,sex,postal_code,state,updated_at", ["Q1,1980-02-03,F,02115,MA,2025-01-01T00:00:00Z", "Q2,03/09/1984,M,02115,MA,2025-01-01T00:00:00Z", ",1990-01-02,M,02115,MA,2025-01-01T00:00:00Z"]),
+    "encounters.csv": (
+        "encounter_id,patient_id,admitted_at,discharged_at,encounter_class,updated_at",
+        [
+            "R1,Q1,2025-02-01T08:00:00Z,2025-02-01T09:00:00Z,AMB,2025-02-02T00:00:00Z",
+            "R2,Q1,2025-02-05T08:00:00Z,2025-02-04T08:00:00Z,AMB,2025-02-05T00:00:00Z",
+            "R3,Q1,2025-02-06T08:00:00Z,2025-02-06T09:00:00Z,AMB,2025-02-07T00:00:00Z",
+            "R3,Q1,2025-02-06T08:00:00Z,2025-02-06T09:00:00Z,AMB,2025-02-07T00:00:00Z",
+        ],
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def failed_run(portal, first_run, cloud, notifications, release_files, tmp_path_factory):
+    """A batch with broken rows beside the first one, its run failed by the script of dim_time."""
+    folder = tmp_path_factory.mktemp("broken")
+    for name, (header, rows) in BROKEN.items():
+        (folder / name).write_text("\n".join([header, *rows]) + "\n")
+    batch = batches.import_folder(portal, folder, uploader="tester")
+    published = releases.current(portal)
+    before = release_files(first_run.run_id)
+    script = cloud.state / "s3" / "hdp-code" / "scripts" / "silver_to_gold" / "dim_time.py"
+    kept = script.read_text()
+    script.write_text("print('about to fail')\nraise ValueError('the disk is full')\n")
+    try:
+        started = runs.start(portal, [*first_run.batch_ids, batch.batch_id])
+        with pytest.raises(ServiceError, match="has been writing since"):
+            runs.start(portal, [batch.batch_id])
+        run = runs.wait(portal, started.run_id, seconds=200, poll=0.3)
+    finally:
+        script.write_text(kept)
+    counted = warehouse.ask(portal, "SELECT count(*) FROM fact_encounter").frame
+    return SimpleNamespace(
+        run=run,
+        batch_id=batch.batch_id,
+        published_before=published,
+        published_after=releases.current(portal),
+        files_before=before,
+        encounters=int(counted.iloc[0, 0]),
+    )
+
+
+@pytest.fixture(scope="session")
+def held_run(portal, failed_run):
+    """The same run gone on with: its release is held, for a row without its key."""
+    return runs.wait(portal, runs.redrive(portal, failed_run.run.run_id).run_id, seconds=200, poll=0.3)
+
+
+@pytest.fixture
+def acting(portal):
+    """The portal's services on behalf of somebody: `acting("dr.lee", "clinician")`."""
+    return lambda name, role: portal.acting(User(name, role))
+
+
+@pytest.fixture(scope="session")
+def release_files(cloud):
+    """The Parquet files of a release with the times at which they were written."""
+
+    def files(release_id):
+        return {
+            path: path.stat().st_mtime_ns
+            for path in (cloud.state / "s3" / "hdp-gold").rglob("*.parquet")
+            if f"release_id={release_id}" in path.parts
+        }
+
+    return files

@@ -25,6 +25,8 @@ _OUTPUT = f"{LOG_GROUP}/output"
 _WORKER = Path(__file__).with_name("spark_worker.py")
 _ALIVE = {"STARTING", "RUNNING", "STOPPING", "WAITING"}
 _KEPT_LOGS = 300
+_PATIENCE = 1.0
+"""Seconds that GetJobRun waits for a run's end, so that a state machine need not."""
 
 
 @dataclass
@@ -42,6 +44,9 @@ class JobRun:
     running_since: float | None = None
     completed_on: float | None = None
     error: str | None = None
+
+    def __post_init__(self) -> None:
+        self.ended = threading.Event()
 
     @property
     def key(self) -> str:
@@ -207,6 +212,7 @@ class GlueEngine:
     def _end(self, run: JobRun, state: str, error: str | None) -> None:
         run.status, run.error, run.completed_on = state, error, time.time()
         self._save(run)
+        run.ended.set()
 
     # memory
 
@@ -270,6 +276,8 @@ def install(context: Context) -> None:
         run = engine.runs.get(run_id)
         if run is None or run.job_name != job.name:
             raise JobRunNotFoundException(run_id)
+        if run.status in _ALIVE:
+            run.ended.wait(_PATIENCE)
         return run
 
     models.FakeJob.start_job_run = start_job_run

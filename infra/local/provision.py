@@ -36,7 +36,7 @@ SERVICES = {
     "scheduler": "scheduler.amazonaws.com",
 }
 TOPICS = {"sns_notify_success": "run-succeeded", "sns_notify_failure": "run-failed"}
-POLL_SECONDS = 1
+POLL_SECONDS = 0
 BYTES_LIMIT = 10 << 30
 
 _PACKAGE = Path(str(files("pipeline")))

@@ -40,8 +40,10 @@ class Rule:
     """One quality rule, as data.
 
     `fails` is a SQL condition that is true for a failing row and `applies` one that is true for a row of the
-    denominator; a rule on whole tables has `measure` instead: a query for one row (checked, failed).
-    `threshold` is the largest share of failing rows that is still accepted, 0 to 1.
+    denominator. A rule on whole tables has `aggregates` over the relation `of` instead, or, where those don't do,
+    `measure`, a query for one row. Both give (checked, failed), and may give a `value` to be judged in place of
+    the share that failed. `threshold` is the largest share, or value, that is still accepted and `floor` the
+    least; `unit` is "percent" for shares (0 to 1 here), or names the value.
     """
 
     id: str
@@ -51,11 +53,20 @@ class Rule:
     severity: str
     level: str
     threshold: float
+    floor: float
+    unit: str
     rationale: str
     cause: str
     fails: str | None
     applies: str | None
     measure: str | None
+    of: str | None
+    aggregates: dict[str, str]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it speaks of tables, not of rows."""
+        return self.fails is None
 
     @property
     def refuses(self) -> bool:
@@ -135,6 +146,8 @@ def _column(entry: dict[str, Any]) -> Column:
 def _rule(entry: dict[str, Any]) -> Rule:
     custom = {item["property"]: item["value"] for item in entry["customProperties"]}
     how = entry["implementation"]
+    scale = 100 if entry["unit"] == "percent" else 1
+    floor, threshold = entry.get("mustBeBetween") or (0, entry["mustBeLessOrEqualTo"])
     return Rule(
         id=entry["name"],
         description=entry["description"],
@@ -142,10 +155,16 @@ def _rule(entry: dict[str, Any]) -> Rule:
         category=custom["category"],
         severity=entry["severity"],
         level=custom["level"],
-        threshold=entry["mustBeLessOrEqualTo"] / 100,
+        threshold=threshold / scale,
+        floor=floor / scale,
+        unit=entry["unit"],
         rationale=entry["businessImpact"],
         cause=custom["cause"],
         fails=how.get("fails"),
         applies=how.get("applies"),
         measure=how.get("measure"),
+        of=how.get("of"),
+        aggregates={
+            name: str(how[name]) for name in ("checked", "failed", "value") if "of" in how and name in how
+        },
     )

@@ -62,7 +62,9 @@ def _rule_problems(rule: Rule) -> Iterator[str]:
         yield f"has the unknown level '{rule.level}'"
     if not rule.category.startswith(CATEGORIES):
         yield f"has the unknown category '{rule.category}'"
-    if not 0 <= rule.threshold <= 1:
-        yield f"has a threshold of {rule.threshold:.0%}: it must lie between 0 and 100 percent"
-    if (rule.fails is None) == (rule.measure is None):
-        yield "needs either a condition that fails or a measure"
+    if rule.unit == "percent" and not 0 <= rule.floor <= rule.threshold <= 1:
+        yield f"has limits of {rule.floor:.0%} and {rule.threshold:.0%}: they must lie between 0 and 100 percent"
+    if [rule.fails, rule.measure, rule.of].count(None) != 2:
+        yield "needs one of these: a condition that fails, a measure, aggregates of a relation"
+    if rule.of and not {"checked", "failed"} <= set(rule.aggregates):
+        yield "needs the aggregates checked and failed"

@@ -11,7 +11,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import boto3
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
+from pipeline import frames
 from pipeline.contracts import Contract, ContractError, load
 from pipeline.contracts.glue import database, location
 from pipeline.contracts.spark import schema
@@ -42,6 +43,7 @@ class Run:
     lake: Lake
     job_name: str
     plan: dict[str, Any]
+    manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def run_id(self) -> str:
@@ -52,10 +54,12 @@ class Run:
         return boto3.client("s3")
 
     def manifest(self, batch_id: str) -> dict[str, Any]:
-        found = read_json(self.s3, self.lake.manifest(batch_id))
-        if found is None:
-            raise JobError(f"Batch {batch_id} has no manifest: import it again, then start a new run.")
-        return found[0]
+        if batch_id not in self.manifests:
+            found = read_json(self.s3, self.lake.manifest(batch_id))
+            if found is None:
+                raise JobError(f"Batch {batch_id} has no manifest: import it again, then start a new run.")
+            self.manifests[batch_id] = found[0]
+        return self.manifests[batch_id]
 
     # reading
 
@@ -70,15 +74,28 @@ class Run:
                     f"Batch {batch_id} has no complete silver {table}: start a run that names this batch."
                 )
         if not have:
-            return self.spark.createDataFrame([], schema(contract))
+            return frames.of(self.spark, [], schema(contract))
         reader = self.spark.read.schema(schema(contract)).option("basePath", self.lake.silver_table(table))
         return reader.parquet(*(self.lake.silver_batch(table, batch_id) for batch_id in have))
 
     def gold(self, table: str) -> DataFrame:
         """A gold table of this run's release."""
+        return self.released(table, self.run_id)
+
+    def released(self, table: str, release_id: str | None) -> DataFrame:
+        """A gold table of a release; empty where `release_id` is None."""
         contract = load("gold", table)
+        if release_id is None:
+            return frames.of(self.spark, [], schema(contract))
         reader = self.spark.read.schema(schema(contract)).option("basePath", self.lake.gold_table(table))
-        return reader.parquet(self.lake.gold_release(table, self.run_id))
+        return reader.parquet(self.lake.gold_release(table, release_id))
+
+    def reconciliation(self, run_id: str | None) -> DataFrame:
+        """What a run received, loaded and refused; empty where `run_id` is None."""
+        columns = schema(load("quality", "reconciliation"), partitions=False)
+        if run_id is None:
+            return frames.of(self.spark, [], columns)
+        return self.spark.read.schema(columns).parquet(self.lake.reconciliation(run_id))
 
     # writing
 
@@ -97,8 +114,8 @@ class Run:
         frame = frame.select(*columns)
         if month:
             self.write(frame.repartition(month[0]), address, month[0])
-            values = [[self.run_id, value] for value in self._folders(address, month[0])]
-            self.register(contract, [(v, f"{address}{month[0]}={v[1]}/") for v in values])
+            months = [[self.run_id, value] for value in self._folders(address, month[0])]
+            self.register(contract, [(m, f"{address}{month[0]}={m[1]}/") for m in months])
         else:
             self.write(frame.coalesce(1), address)
             self.register(contract, [([self.run_id], address)])
@@ -129,9 +146,7 @@ class Run:
     def write_quality(self, table: str, rows: Iterable[dict[str, Any]]) -> None:
         """Rows of a quality table that this job measured, in a folder of its own within the run's partition."""
         contract = load("quality", table)
-        columns = [column.name for column in contract.data_columns]
-        values = [tuple(row[name] for name in columns) for row in rows]
-        frame = self.spark.createDataFrame(values, schema(contract, partitions=False)).coalesce(1)
+        frame = frames.of(self.spark, rows, schema(contract, partitions=False))
         address = f"{location(contract, self.lake)}run_id={self.run_id}/"
         self.write(frame, f"{address}job={self.job_name}/")
         self.register(contract, [([self.run_id], address)])

@@ -34,7 +34,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
     wanted = check({"run_id": event["name"], **event["input"]})
     run_id = wanted["run_id"]
     run_lock.take(s3, states, lake, run_id, event["execution"])
-    plan = _plan(run_id, wanted["batch_ids"])
+    plan = {"started_by": wanted["started_by"], **_plan(run_id, wanted["batch_ids"])}
     write_json(s3, lake.run_plan(run_id), plan)
     print(json.dumps({"run_id": run_id, "batches": len(plan["batch_ids"])}))  # noqa: T201
     return {**plan, "auto_publish": wanted["auto_publish"]}

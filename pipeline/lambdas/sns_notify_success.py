@@ -1,4 +1,4 @@
-"""Tells subscribers that a run has ended well, or that its release waits for a reviewer."""
+"""Tells subscribers that a run has ended well, that its release waits for a reviewer, or what the reviewer decided."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ import boto3
 
 sns = boto3.client("sns")
 
+_WORDS = {
+    "PUBLISHED": "published",
+    "HELD": "waits for review",
+    "REJECTED": "rejected by its reviewer",
+}
+
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """``{"run_id", "release": {...}}`` to the same, once the message is sent. Carries no row data."""
     outcome = event["release"]
-    state, words = ("PUBLISHED", "published") if outcome["published"] else ("HELD", "waits for review")
-    subject = f"Health data: release {outcome['release_id']} {words}"
+    state = outcome.get("state") or ("PUBLISHED" if outcome["published"] else "HELD")
+    subject = f"Health data: release {outcome['release_id']} {_WORDS[state]}"
     message = {"run_id": event["run_id"], "state": state, "rules_with_findings": outcome["reasons"]}
+    if "reviewed_by" in outcome:
+        message["reviewed_by"] = outcome["reviewed_by"]
     sns.publish(TopicArn=os.environ["HDP_TOPIC_ARN"], Subject=subject[:100], Message=json.dumps(message))
     return {**outcome, "state": state}

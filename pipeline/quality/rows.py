@@ -29,21 +29,25 @@ class Result:
     failed: int
     sample_keys: tuple[str, ...] = ()
     broken: bool = False
+    value: float | None = None
 
     @property
     def rate(self) -> float | None:
-        return self.failed / self.checked if self.checked else None
+        """What is held against the rule's limits: the value that was measured, or the share that failed."""
+        if self.value is not None or not self.checked:
+            return self.value
+        return self.failed / self.checked
 
     @property
     def status(self) -> str:
         """One of five outcomes; an error of the rule itself is never a pass, nothing to check is neither."""
         if self.broken:
             return "error"
-        if self.checked == 0:
+        if self.rate is None:
             return "not_applicable"
-        if self.failed == 0:
-            return "pass"
-        return "fail" if self.failed / self.checked > self.rule.threshold else "pass_with_failures"
+        if not self.rule.floor <= self.rate <= self.rule.threshold:
+            return "fail"
+        return "pass_with_failures" if self.failed else "pass"
 
     def as_row(self) -> dict[str, Any]:
         return {
@@ -108,7 +112,7 @@ def reasons(rules: Sequence[Rule]) -> Column:
 
 
 def count(evaluated: DataFrame, rules: Sequence[Rule], contract: Contract, key: str) -> list[Result]:
-    """One aggregation for all rules; a second, narrow one for the keys of failing rows."""
+    """One aggregation for all rules; a second, narrow one for the keys of failing rows, where there are any."""
     sums = [F.sum(_bit("_applying", n)).alias(f"a{n}") for n in range(len(rules))]
     sums += [F.sum(_bit(FAILING, n)).alias(f"f{n}") for n in range(len(rules))]
     counted = evaluated.agg(*sums).first()

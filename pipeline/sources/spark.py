@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
+from pipeline import frames
 from pipeline.lake import Lake
 from pipeline.sources import formats, native, synthea
 
@@ -34,13 +35,13 @@ def read(spark: SparkSession, lake: Lake, manifest: dict[str, Any], table: str) 
 def _files(spark: SparkSession, lake: Lake, manifest: dict[str, Any], table: str) -> DataFrame:
     """All files of a kind; a column that the format knows and no file has is there, empty."""
     known = next(each.known[table] for each in formats() if each.name == manifest["source"])
-    frames = [_file(spark, lake, file) for file in manifest["tables"].get(table, {"files": []})["files"]]
-    if not frames:
+    parts = [_file(spark, lake, file) for file in manifest["tables"].get(table, {"files": []})["files"]]
+    if not parts:
         fields = [StructField(name, StringType()) for name in sorted(known)]
         extra = [*fields, *(StructField(name, StringType()) for name in EXTRA)]
-        return spark.createDataFrame([], StructType(extra)).withColumn("_malformed", F.lit(False))
-    frame = frames[0]
-    for other in frames[1:]:
+        return frames.of(spark, [], StructType(extra)).withColumn("_malformed", F.lit(False))
+    frame = parts[0]
+    for other in parts[1:]:
         frame = frame.unionByName(other, allowMissingColumns=True)
     missing = {name: F.lit(None).cast("string") for name in sorted(known - set(frame.columns))}
     return frame.withColumns(missing) if missing else frame

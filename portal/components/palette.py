@@ -10,6 +10,8 @@ BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, GREY = (
     "#6B7280",
 )
 
+GRID = "#dfe6ea"
+
 SEQUENCE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION, GREY)
 
 CLASSES = {
@@ -57,3 +59,33 @@ def words(state: str) -> str:
     """A state as people read it, its sign before it."""
     mark = MARKS.get(state, "")
     return f"{mark} {STATES.get(state, (state.title(), '', ''))[0]}".strip()
+
+
+SEVERITIES = ("block", "error", "warning", "info")
+
+SEVERITY_WORDS = {
+    "block": "■ Blocks the release",
+    "error": "▲ Error",
+    "warning": "● Warning",
+    "info": "○ For information",
+}
+
+SEVERITY_COLOURS = {"block": VERMILLION, "error": ORANGE, "warning": PURPLE, "info": SKY}
+
+OUTCOMES = {
+    "fail": "✕ Failed",
+    "error": "! Rule broke",
+    "pass_with_failures": "✓ Passed, some rows fail",
+    "pass": "✓ Passed",
+    "not_applicable": "– Nothing to check",
+}
+"""A rule's outcome in words, the worst first."""
+
+CHANGES = {
+    "new": "★ New",
+    "worse": "↑ Worse",
+    "still there": "= Still there",
+    "better": "↓ Better",
+    "resolved": "✓ Resolved",
+    "stable": "– Stable",
+}

@@ -23,37 +23,44 @@ log = logging.getLogger("portal")
 
 
 @st.cache_resource
-def aws() -> Aws:
+def clients() -> Aws:
     return Aws(Settings.from_environment())
 
 
+def aws() -> Aws:
+    """The clients on behalf of the person at this browser: services refuse what the role may not do."""
+    return clients().acting(user())
+
+
 def user() -> auth.User:
-    """The person at this browser; on the laptop with the role chosen in the sidebar."""
-    settings = aws().settings
-    chosen = st.session_state.get("role") if auth.may_choose_role() else settings.role
-    return auth.User(settings.user, auth.role_of(chosen or "engineer" if auth.may_choose_role() else chosen))
+    """The person at this browser; on the laptop one person a role stands in for the sign-in."""
+    settings = clients().settings
+    if auth.may_choose_role():
+        role = auth.role_of(st.session_state.get("role") or "engineer")
+        return auth.User(f"{role}@{settings.user}", role)
+    return auth.User(settings.user, auth.role_of(settings.role))
 
 
 @st.cache_data(ttl=3600, max_entries=500, show_spinner=False)
 def ask(sql: str, release_id: str) -> Answer:
     """An answer from one release never changes, so it may be kept."""
-    return warehouse.ask(aws(), sql, release_id=release_id)
+    return warehouse.ask(clients(), sql, release_id=release_id)
 
 
 @st.cache_data(ttl=2, max_entries=50, show_spinner=False)
 def run(run_id: str) -> Run:
     """A run's live state; many viewers cost one look."""
-    return runs.get(aws(), run_id)
+    return runs.get(clients(), run_id)
 
 
 @st.cache_data(ttl=2, max_entries=5, show_spinner=False)
 def recent_runs(limit: int = 50) -> list[Run]:
-    return runs.list_runs(aws(), limit)
+    return runs.list_runs(clients(), limit)
 
 
 @st.cache_data(ttl=2, max_entries=2, show_spinner=False)
 def published() -> Any:
-    return releases.current(aws())
+    return releases.current(clients())
 
 
 def ago(moment: datetime) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import boto3
@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.lake import Lake
+from portal.auth import ROLES, Right, User, role_of, words
 from portal.settings import Settings
 
 
@@ -29,6 +30,20 @@ class Aws:
     @property
     def lake(self) -> Lake:
         return self.settings.lake
+
+    def acting(self, user: User) -> Aws:
+        """The same clients on behalf of another person."""
+        settings = replace(self.settings, user=user.name, role=user.role)
+        return replace(self, settings=settings)
+
+    def require(self, right: Right) -> None:
+        """`ServiceError` where the person's role does not have `right`."""
+        person = User(self.settings.user, role_of(self.settings.role))
+        if not person.may(right):
+            allowed = " and ".join(f"{role}s" for role in ROLES if User("", role).may(right))
+            raise ServiceError(
+                f"Your role ({person.role}) may not {words(right)}: {allowed} may. Ask one of them, or sign in as one."
+            )
 
     def client(self, service: str) -> Any:
         with self._lock:

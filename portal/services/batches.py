@@ -112,6 +112,7 @@ def import_files(
     progress: Progress | None = None,
 ) -> Batch:
     """Upload an extract and write its manifest last; the same content again is the batch that is there."""
+    aws.require("import_data")
     tell = progress or (_silent)
     total = sum(file.size for file in files)
     looked, done = [], 0

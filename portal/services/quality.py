@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from pipeline.contracts import Contract, all_contracts
 from pipeline.release import read_json
 from portal.services import warehouse
 from portal.services.aws import Aws, ServiceError
 
+MOST_ROWS = 200
 _RUN_ID = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -31,8 +36,145 @@ def audit(aws: Aws, run_id: str) -> Audit | None:
 
 
 def results(aws: Aws, run_id: str) -> pd.DataFrame:
-    """One row a rule and table: checked, failed, rate, threshold, status, sample keys."""
-    return _rows(aws, "rule_result", run_id)
+    """One row a rule and table: checked, failed, rate, threshold, status, sample keys (a tuple)."""
+    frame = _rows(aws, "rule_result", run_id)
+    return frame.assign(sample_keys=frame["sample_keys"].map(_keys))
+
+
+def history(aws: Aws, run_ids: Sequence[str]) -> pd.DataFrame:
+    """The results of several runs: run_id, table_name, rule_id, severity, category, status, checked, failed, rate."""
+    columns = [
+        "run_id",
+        "table_name",
+        "rule_id",
+        "severity",
+        "category",
+        "status",
+        "checked",
+        "failed",
+        "rate",
+    ]
+    if not run_ids:
+        return pd.DataFrame(columns=columns)
+    wanted = ", ".join(f"'{_checked(run_id)}'" for run_id in run_ids)
+    database = aws.lake.database("quality")
+    sql = f"""SELECT {", ".join(columns)} FROM "{database}"."rule_result" WHERE run_id IN ({wanted})"""
+    return warehouse.ask(aws, sql, database=database).frame
+
+
+FOUND = frozenset({"fail", "error", "pass_with_failures"})
+
+
+def changes(now: pd.DataFrame, before: pd.DataFrame) -> pd.Series:
+    """By row of `now`: new, worse, better, still there, resolved, or stable, held against `before`."""
+    key = ["table_name", "rule_id"]
+    both = now.merge(before[[*key, "status", "rate"]], on=key, how="left", suffixes=("", "_before"))
+    columns = ("status", "rate", "status_before", "rate_before")
+    found = [_change(*row) for row in zip(*(both[name].to_list() for name in columns), strict=True)]
+    return pd.Series(found, index=now.index, dtype=object)
+
+
+def _change(status: str, rate: float, status_before: object, rate_before: float) -> str:
+    is_found, was_found = status in FOUND, status_before in FOUND
+    if not is_found:
+        return "resolved" if was_found else "stable"
+    if not was_found:
+        return "new"
+    if pd.isna(rate) or pd.isna(rate_before) or abs(rate - rate_before) < 1e-9:
+        return "still there"
+    return "worse" if rate > rate_before else "better"
+
+
+def scorecard(frame: pd.DataFrame) -> pd.DataFrame:
+    """By table and category the share of rules that passed, of those that had something to check (0 to 1)."""
+    applicable = frame[frame["status"] != "not_applicable"]
+    passed = applicable["status"].isin(["pass", "pass_with_failures"])
+    kind = applicable["category"].str.split(":").str[0]
+    return (
+        passed.groupby([applicable["table_name"], kind])
+        .mean()
+        .unstack()
+        .rename_axis(index=None, columns=None)
+    )
+
+
+def failing_rows(aws: Aws, run_id: str, table: str, rule_id: str, *, identified: bool) -> pd.DataFrame:
+    """Up to 200 rows that fail a rule, with the failing row's key in `row`.
+
+    Unless `identified`, keys are stand-ins and every column that could tell who it is about is masked. Refused rows
+    come as they were received, others as they are in silver. Empty for rules that speak of whole tables.
+    """
+    if identified:
+        aws.require("see_phi")
+    contract = next((c for c in all_contracts() if c.table == table and c.zone == "silver"), None)
+    rule = next((r for r in contract.rules if r.id == rule_id), None) if contract else None
+    if contract is None or rule is None or rule.is_whole:
+        return pd.DataFrame()
+    frame = _refused(aws, run_id, table, rule_id) if rule.refuses else _loaded(aws, run_id, contract, rule_id)
+    return frame if identified else mask(frame, contract, run_id)
+
+
+def mask(frame: pd.DataFrame, contract: Contract, salt: str) -> pd.DataFrame:
+    """`frame` without what tells who a row is about; the same key has the same stand-in within one `salt`."""
+    open_columns = {c.name for c in contract.columns if c.classification == "none"}
+    hidden = {
+        name: frame[name].where(frame[name].isna(), "•••")
+        for name in frame.columns
+        if name not in open_columns
+    }
+    if "row" in frame:
+        hidden["row"] = frame["row"].map(
+            lambda key: f"row {hashlib.sha256(f'{salt} {key}'.encode()).hexdigest()[:8]}"
+        )
+    return frame.assign(**hidden)
+
+
+def _refused(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
+    database = aws.lake.database("quality")
+    sql = (
+        f"""SELECT record_key, raw FROM "{database}"."quarantine_{table}" """
+        f"WHERE run_id = '{_checked(run_id)}' AND contains(rule_ids, '{_checked(rule_id)}') LIMIT {MOST_ROWS}"
+    )
+    found = warehouse.ask(aws, sql, database=database).frame
+    rows = pd.DataFrame([_received(raw) for raw in found["raw"]])
+    rows.insert(0, "row", found["record_key"].fillna("(none)").to_list())
+    return rows
+
+
+def _received(raw: str) -> dict[str, Any]:
+    """The fields of a row as received; a row that could not be split into fields is one field."""
+    try:
+        document = json.loads(raw)
+    except ValueError:
+        return {"as_received": raw}
+    return document if isinstance(document, dict) else {"as_received": raw}
+
+
+def _loaded(aws: Aws, run_id: str, contract: Contract, rule_id: str) -> pd.DataFrame:
+    found = results(aws, run_id)
+    keys = found[(found["table_name"] == contract.table) & (found["rule_id"] == rule_id)]["sample_keys"]
+    wanted = list(keys.iloc[0]) if len(keys) else []
+    if not wanted:
+        return pd.DataFrame()
+    places = ", ".join(f":k{n}" for n in range(len(wanted)))
+    database = aws.lake.database("silver")
+    sql = f"""SELECT * FROM "{database}"."{contract.table}" WHERE {contract.key[0]} IN ({places}) LIMIT {MOST_ROWS}"""
+    params = {f"k{n}": key for n, key in enumerate(wanted)}
+    rows = warehouse.ask(aws, sql, database=database, params=params).frame
+    rows.insert(0, "row", rows[contract.key[0]])
+    return rows
+
+
+def _keys(text: object) -> tuple[str, ...]:
+    """The array of an Athena result, which is text: ``[a, b]``."""
+    listed = str(text or "").strip("[]")
+    return tuple(key.strip() for key in listed.split(",")) if listed and text is not None else ()
+
+
+def _checked(name: str) -> str:
+    if not _RUN_ID.fullmatch(name):
+        raise ServiceError(f"'{name}' is no id: letters, digits, dots and dashes only.")
+    return name
 
 
 def reconciliation(aws: Aws, run_id: str) -> list[dict[str, Any]]:
@@ -51,9 +193,7 @@ def quarantined(aws: Aws, run_id: str, table: str, limit: int = 200) -> pd.DataF
 
 
 def _rows(aws: Aws, table: str, run_id: str, limit: int | None = None) -> pd.DataFrame:
-    if not _RUN_ID.fullmatch(run_id):
-        raise ServiceError(f"'{run_id}' is no run id.")
     database = aws.lake.database("quality")
     last = f" LIMIT {limit}" if limit else ""
-    sql = f"""SELECT * FROM "{database}"."{table}" WHERE run_id = '{run_id}'{last}"""
+    sql = f"""SELECT * FROM "{database}"."{table}" WHERE run_id = '{_checked(run_id)}'{last}"""
     return warehouse.ask(aws, sql, database=database).frame

@@ -23,6 +23,39 @@ def get(aws: Aws, release_id: str) -> Release:
 
 
 def publish(aws: Aws, release_id: str, *, reason: str, expect: str | None = None) -> Published:
+    """Publish a release that the audit let through, or one that was published before; no other."""
+    aws.require("publish")
+    made = get(aws, release_id)
+    if made.decision == "hold" and not _was_published(aws, release_id):
+        raise ServiceError(
+            f"Release '{release_id}' was held by the audit: a clinician publishes it by approving it ('hdp review')."
+        )
+    return _publish(aws, release_id, reason=reason, expect=expect)
+
+
+def publish_approved(aws: Aws, release_id: str, *, reason: str) -> Published:
+    """Publish a held release on a reviewer's signature; `reviews.sign` has checked it."""
+    aws.require("review")
+    return _publish(aws, release_id, reason=reason)
+
+
+def rollback(aws: Aws, *, reason: str) -> Published:
+    aws.require("publish")
+    refresh = release.view_refresher(aws.client("athena"), aws.lake)
+    try:
+        return release.rollback(
+            aws.client("s3"), aws.lake, by=aws.settings.user, reason=reason, refresh_views=refresh
+        )
+    except ReleaseError as error:
+        raise ServiceError(str(error)) from None
+
+
+def _was_published(aws: Aws, release_id: str) -> bool:
+    present = current(aws)
+    return present is not None and release_id in {present.release_id, present.previous_release_id}
+
+
+def _publish(aws: Aws, release_id: str, *, reason: str, expect: str | None = None) -> Published:
     refresh = release.view_refresher(aws.client("athena"), aws.lake)
     try:
         return release.publish(
@@ -33,16 +66,6 @@ def publish(aws: Aws, release_id: str, *, reason: str, expect: str | None = None
             reason=reason,
             refresh_views=refresh,
             expect=expect,
-        )
-    except ReleaseError as error:
-        raise ServiceError(str(error)) from None
-
-
-def rollback(aws: Aws, *, reason: str) -> Published:
-    refresh = release.view_refresher(aws.client("athena"), aws.lake)
-    try:
-        return release.rollback(
-            aws.client("s3"), aws.lake, by=aws.settings.user, reason=reason, refresh_views=refresh
         )
     except ReleaseError as error:
         raise ServiceError(str(error)) from None

@@ -65,6 +65,7 @@ class Run:
     cause: str | None = None
     batch_ids: tuple[str, ...] = ()
     auto_publish: bool = True
+    started_by: str = ""
     decision: str | None = None
     is_published: bool | None = None
     jobs: tuple[JobRun, ...] = ()
@@ -101,7 +102,13 @@ def start(
     aws: Aws, batch_ids: Sequence[str] = (), *, auto_publish: bool = True, run_id: str | None = None
 ) -> Run:
     """Start a run; the same `run_id` again is the same run, not a second one."""
-    wanted = {"batch_ids": list(batch_ids), "run_id": run_id or new_run_id(), "auto_publish": auto_publish}
+    aws.require("run_pipeline")
+    wanted = {
+        "batch_ids": list(batch_ids),
+        "run_id": run_id or new_run_id(),
+        "auto_publish": auto_publish,
+        "started_by": aws.settings.user,
+    }
     try:
         checked = check(wanted)
     except BadRunInput as error:
@@ -112,6 +119,7 @@ def start(
 
 def redrive(aws: Aws, run_id: str) -> Run:
     """Go on with a run that failed: jobs that have succeeded are not run again."""
+    aws.require("run_pipeline")
     last = get(aws, run_id, details=False)
     if not last.is_over:
         raise ServiceError(f"Run '{run_id}' is still running: there is nothing to go on from.")
@@ -119,11 +127,13 @@ def redrive(aws: Aws, run_id: str) -> Run:
         raise ServiceError(f"Run '{run_id}' has succeeded: start a new run instead.")
     _refuse_while_another_writes(aws, run_id)
     wanted = {"batch_ids": list(last.batch_ids), "run_id": run_id, "auto_publish": last.auto_publish}
+    wanted["started_by"] = last.started_by
     return _execute(aws, f"{run_id}.{last.attempt + 1}", wanted)
 
 
 def stop(aws: Aws, run_id: str) -> Run:
     """Stop a run and the Glue jobs that it has going."""
+    aws.require("run_pipeline")
     run = get(aws, run_id)
     if run.is_over:
         raise ServiceError(f"Run '{run_id}' has ended already ({run.status}).")
@@ -182,6 +192,7 @@ def get(aws: Aws, run_id: str, *, details: bool = True) -> Run:
         cause=execution.get("cause"),
         batch_ids=tuple(document.get("batch_ids", ())),
         auto_publish=document.get("auto_publish", True),
+        started_by=document.get("started_by", "the schedule"),
         decision=output.get("decision"),
         is_published=output.get("published"),
         jobs=_job_runs(aws, run_id, started) if details else (),

@@ -76,6 +76,7 @@ def create(
 
 def begin(aws: Aws, options: Options, *, uploader: str) -> Task:
     """Start `create` in a thread of this process; refused beyond `MOST_HERE` patients."""
+    aws.require("import_data")
     options.checked()
     if options.patients > MOST_HERE:
         raise ServiceError(
@@ -108,6 +109,7 @@ def _note(task: Task, made: Progress) -> None:
 
 def begin_job(aws: Aws, options: Options, *, uploader: str) -> JobTask:
     """Start the Glue job that makes a batch of any size."""
+    aws.require("import_data")
     options.checked()
     batch_id = f"{datetime.now(UTC):%Y%m%d}-{uuid.uuid4().hex[:8]}"
     arguments = {"--batch_id": batch_id, "--options": options.as_json(), "--uploader": uploader}

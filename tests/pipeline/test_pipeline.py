@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
-import shutil
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
 
 from pipeline.contracts import tables
 from portal.services import batches, quality, releases, runs, warehouse
-from portal.services.aws import ServiceError
 
 
 def number(portal, sql):
@@ -67,87 +63,33 @@ def test_a_killed_worker_fails_its_run_which_then_goes_on_from_there(portal, kil
     assert releases.current(portal).release_id == first_run.run_id
 
 
-def _files(cloud, release_id):
-    return {
-        path: path.stat().st_mtime_ns
-        for path in (cloud.state / "s3" / "hdp-gold").rglob("*.parquet")
-        if f"release_id={release_id}" in path.parts
-    }
-
-
-@pytest.fixture
-def notifications(portal):
-    """What is published to the failure topic, as its subscribers get it."""
-    received = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    sns = portal.client("sns")
-    topic = os.environ["HDP_TOPIC_FAILED_ARN"]
-    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=f"http://127.0.0.1:{server.server_port}/")
-    yield received
-    server.shutdown()
-
-
-BROKEN = {
-    "patients.csv": ("patient_id,birth_date,sex,postal_code,state,updated_at", ["Q1,1980-02-03,F,02115,MA,2025-01-01T00:00:00Z", "Q2,03/09/1984,M,02115,MA,2025-01-01T00:00:00Z", ",1990-01-02,M,02115,MA,2025-01-01T00:00:00Z"]),
-    "encounters.csv": (
-        "encounter_id,patient_id,admitted_at,discharged_at,encounter_class,updated_at",
-        [
-            "R1,Q1,2025-02-01T08:00:00Z,2025-02-01T09:00:00Z,AMB,2025-02-02T00:00:00Z",
-            "R2,Q1,2025-02-05T08:00:00Z,2025-02-04T08:00:00Z,AMB,2025-02-05T00:00:00Z",
-            "R3,Q1,2025-02-06T08:00:00Z,2025-02-06T09:00:00Z,AMB,2025-02-07T00:00:00Z",
-            "R3,Q1,2025-02-06T08:00:00Z,2025-02-06T09:00:00Z,AMB,2025-02-07T00:00:00Z",
-        ],
-    ),
-}  # fmt: skip
-
-
-def test_broken_rows_are_kept_apart_and_a_failing_job_is_named_and_told(
-    portal, first_run, cloud, tmp_path, notifications
-):
-    for name, (header, rows) in BROKEN.items():
-        (tmp_path / name).write_text("\n".join([header, *rows]) + "\n")
-    batch = batches.import_folder(portal, tmp_path, uploader="tester")
-    published, before = releases.current(portal).release_id, _files(cloud, first_run.run_id)
-    script = cloud.state / "s3" / "hdp-code" / "scripts" / "silver_to_gold" / "dim_time.py"
-    shutil.copy(script, tmp_path / "kept.py")
-    script.write_text("print('about to fail')\nraise ValueError('the disk is full')\n")
-    started = runs.start(portal, [*first_run.batch_ids, batch.batch_id])
-    with pytest.raises(ServiceError, match="has been writing since"):
-        runs.start(portal, [batch.batch_id])
-    run = runs.wait(portal, started.run_id, seconds=200, poll=0.3)
-    shutil.copy(tmp_path / "kept.py", script)
-
+def test_a_failing_job_is_named_and_told_and_changes_nothing(portal, first_run, failed_run, notifications):
+    run = failed_run.run
     assert (run.status, run.failed_job.job) == ("FAILED", "silver_to_gold_dim_time")
     assert "ValueError: the disk is full" in run.failed_job.error
     assert "about to fail" in [line for _, line in runs.log_lines(portal, run.failed_job)]
-    assert releases.current(portal).release_id == published
-    assert number(portal, "SELECT count(*) FROM fact_encounter") == first_encounters(portal, first_run)
-    told = [json.loads(n["Message"]) for n in notifications if n.get("Type") == "Notification"]
-    assert [(m["run_id"], m["error"]) for m in told] == [(run.run_id, "GlueJobFailed")]
+    assert failed_run.published_after == failed_run.published_before
+    assert failed_run.encounters == first_encounters(portal, first_run)
+    told = [m for m in notifications if m["run_id"] == run.run_id and "error" in m]
+    assert [m["error"] for m in told] == ["GlueJobFailed"]
 
-    ended = runs.wait(portal, runs.redrive(portal, run.run_id).run_id, seconds=200, poll=0.3)
-    assert ended.status == "SUCCEEDED"
-    assert _files(cloud, first_run.run_id) == before, "a new release leaves the old one untouched"
-    account = quality.reconciliation(portal, run.run_id)
+
+def test_broken_rows_are_kept_apart_and_hold_the_release(
+    portal, first_run, failed_run, held_run, release_files
+):
+    assert (held_run.status, held_run.started_by) == ("SUCCEEDED", "tester")
+    assert release_files(first_run.run_id) == failed_run.files_before, (
+        "a new release leaves the old one alone"
+    )
+    account = quality.reconciliation(portal, held_run.run_id)
     again = [line for line in account if line["batch_id"] in first_run.batch_ids]
     assert again == quality.reconciliation(portal, first_run.run_id), (
         "the same batch again gives the same rows"
     )
-    lines = {line["table_name"]: line for line in account if line["batch_id"] == batch.batch_id}
+    lines = {line["table_name"]: line for line in account if line["batch_id"] == failed_run.batch_id}
     assert [lines["patients"][k] for k in ("received", "loaded", "quarantined", "repeated")] == [3, 1, 2, 0]
     assert [lines["encounters"][k] for k in ("received", "loaded", "quarantined", "repeated")] == [4, 2, 2, 1]
-    refused = quality.quarantined(portal, run.run_id, "patients").sort_values(
+    refused = quality.quarantined(portal, held_run.run_id, "patients").sort_values(
         "record_key", na_position="last"
     )
     assert [
@@ -156,14 +98,14 @@ def test_broken_rows_are_kept_apart_and_a_failing_job_is_named_and_told(
     ][0] == ("Q2", True, False)
     assert "PAT-M01" in refused["rule_ids"].iloc[1]
     assert "03/09/1984" in refused["raw"].iloc[0]
-    encounters = quality.quarantined(portal, run.run_id, "encounters")
+    encounters = quality.quarantined(portal, held_run.run_id, "encounters")
     assert sorted(zip(encounters["record_key"], encounters["disposition"], strict=True)) == [
         ("R2", "refused"),
         ("R3", "repeat"),
     ]
-    assert (ended.decision, ended.is_published) == ("hold", False), "a row without its key blocks"
+    assert (held_run.decision, held_run.is_published) == ("hold", False), "a row without its key blocks"
     assert (
-        number(portal, f"SELECT count(*) FROM {warehouse.table(portal, 'fact_encounter', run.run_id)} x")
+        number(portal, f"SELECT count(*) FROM {warehouse.table(portal, 'fact_encounter', held_run.run_id)} x")
         == first_encounters(portal, first_run) + 2
     )
 

@@ -34,7 +34,12 @@ def test_check_agrees_with_jsonschema(document):
 
 
 def test_defaults_are_filled_in():
-    assert check({"run_id": "run-1"}) == {"run_id": "run-1", "batch_ids": [], "auto_publish": True}
+    assert check({"run_id": "run-1"}) == {
+        "run_id": "run-1",
+        "batch_ids": [],
+        "auto_publish": True,
+        "started_by": "the schedule",
+    }
 
 
 def test_unknown_name_is_refused_with_the_allowed_ones():

@@ -39,7 +39,7 @@ def empty_lake(aws, lake_prefix, cloud, monkeypatch):
 
 
 def _forget():
-    state.aws.clear()
+    state.clients.clear()
     for cached in (state.run, state.recent_runs, state.published, state.ask):
         cached.clear()
 

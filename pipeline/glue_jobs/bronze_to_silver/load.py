@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import reduce
 
@@ -9,6 +10,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
+from pipeline import frames
 from pipeline.contracts import Contract, load
 from pipeline.contracts.spark import conform, schema
 from pipeline.glue_jobs.job import JobError, Run, describe
@@ -40,7 +42,7 @@ def as_raw(frame: DataFrame, table: str) -> DataFrame:
 
 def _nothing(run: Run, table: str) -> DataFrame:
     contract = load("bronze", table)
-    empty = run.spark.createDataFrame([], schema(contract))
+    empty = frames.of(run.spark, [], schema(contract))
     return empty.select(
         "*",
         F.lit(False).alias("_malformed"),
@@ -85,7 +87,7 @@ def run_table(
         quarantined = _write_quarantine(run, contract, evaluated, key)
         results = rows.count(evaluated, rules, contract, key)
         run.write_results(results)
-        _reconcile(run, contract, evaluated, loaded, quarantined)
+        _reconcile(run, contract, loaded, quarantined)
     finally:
         evaluated.unpersist()
 
@@ -108,7 +110,10 @@ def _write_silver(run: Run, contract: Contract, accepted: DataFrame) -> dict[str
     return written
 
 
-def _write_quarantine(run: Run, contract: Contract, evaluated: DataFrame, key: str) -> dict[str, int]:
+def _write_quarantine(
+    run: Run, contract: Contract, evaluated: DataFrame, key: str
+) -> Counter[tuple[str, str]]:
+    """The rows that are not loaded; counts by batch and disposition are those of the files, read back."""
     quarantine = load("quality", f"quarantine_{contract.table}")
     kept = evaluated.where("_disposition is not null").select(
         "batch_id",
@@ -126,8 +131,8 @@ def _write_quarantine(run: Run, contract: Contract, evaluated: DataFrame, key: s
     address = run.lake.quarantine(contract.table, run.run_id)
     run.write(conform(kept, quarantine, partitions=False).coalesce(2), address)
     run.register(quarantine, [([run.run_id], address)])
-    there = run.spark.read.parquet(address).groupBy("batch_id").count().collect()
-    return {row["batch_id"]: row["count"] for row in there}
+    there = run.spark.read.parquet(address).groupBy("batch_id", "disposition").count().collect()
+    return Counter({(row["batch_id"], row["disposition"]): row["count"] for row in there})
 
 
 def _repeat_rule(contract: Contract) -> str:
@@ -135,13 +140,9 @@ def _repeat_rule(contract: Contract) -> str:
 
 
 def _reconcile(
-    run: Run, contract: Contract, evaluated: DataFrame, loaded: dict[str, int], quarantined: dict[str, int]
+    run: Run, contract: Contract, loaded: dict[str, int], quarantined: Counter[tuple[str, str]]
 ) -> None:
     """received = loaded + quarantined for every batch, by the manifest's own count, or the run fails."""
-    repeats = {
-        row["batch_id"]: row["count"]
-        for row in evaluated.where("_disposition = 'repeat'").groupBy("batch_id").count().collect()
-    }
     account = []
     for batch_id, rows_loaded in loaded.items():
         files = run.manifest(batch_id)["tables"][contract.table]["files"]
@@ -151,8 +152,8 @@ def _reconcile(
                 "batch_id": batch_id,
                 "received": sum(file["rows"] for file in files),
                 "loaded": rows_loaded,
-                "quarantined": quarantined.get(batch_id, 0),
-                "repeated": repeats.get(batch_id, 0),
+                "quarantined": quarantined[batch_id, "refused"] + quarantined[batch_id, "repeat"],
+                "repeated": quarantined[batch_id, "repeat"],
             }
         )
     run.write_quality("reconciliation", account)

@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from pipeline import frames
 from pipeline.glue_jobs.bronze_to_silver import encounter_columns, load, patient_columns
 from pipeline.glue_jobs.job import Run
 from pipeline.reference import formulary, zip_states
@@ -52,16 +53,29 @@ def join(frame: DataFrame, lookup: DataFrame, key: str, name: str) -> DataFrame:
 
 def with_formulary(run: Run, frame: DataFrame) -> DataFrame:
     """`frame` with the struct `formulary`: found, usual_low, usual_high, unit, routes, form."""
-    rows = [(m.code, (True, m.usual_low, m.usual_high, m.unit, list(m.routes), m.form)) for m in formulary()]
+    rows = [
+        {
+            "medication_code": m.code,
+            "formulary": {
+                "found": True,
+                "usual_low": m.usual_low,
+                "usual_high": m.usual_high,
+                "unit": m.unit,
+                "routes": m.routes,
+                "form": m.form,
+            },
+        }
+        for m in formulary()
+    ]
     shape = "struct<found: boolean, usual_low: double, usual_high: double, unit: string, routes: array<string>, form: string>"
-    lookup = run.spark.createDataFrame(rows, f"medication_code string, formulary {shape}")
+    lookup = frames.of(run.spark, rows, f"medication_code string, formulary {shape}")
     return join(frame, F.broadcast(lookup), "medication_code", "formulary")
 
 
 def with_zip_states(run: Run, frame: DataFrame) -> DataFrame:
     """`frame` with `zip_states`: the states that the ZIP code's prefix serves; NULL where it is not assigned."""
-    rows = [(prefix, list(states)) for prefix, states in zip_states().items()]
-    lookup = run.spark.createDataFrame(rows, "_prefix string, zip_states array<string>")
+    rows = [{"_prefix": prefix, "zip_states": states} for prefix, states in zip_states().items()]
+    lookup = frames.of(run.spark, rows, "_prefix string, zip_states array<string>")
     return frame.withColumn("_prefix", F.left("postal_code", F.lit(3))).join(
         F.broadcast(lookup), "_prefix", "left"
     )

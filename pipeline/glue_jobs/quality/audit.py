@@ -2,51 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipeline import release
-from pipeline.contracts import all_contracts, load, tables
+from pipeline import release, reviews
+from pipeline.contracts import Rule, all_contracts, load, tables
 from pipeline.glue_jobs.job import Run, describe, main
 from pipeline.glue_jobs.silver_to_gold import star
 from pipeline.quality.rows import Result
+from pipeline.reviews import Acceptance
 
 _KEYS = {"patients": "patient_id", "encounters": "encounter_id", "medications": "administration_id"}
 
 
-def measure(spark: SparkSession) -> list[Result]:
-    """All table-level rules of the contracts in one query over the views named by the tables.
+def measure(spark: SparkSession, has_former: bool) -> list[Result]:
+    """All table-level rules of the contracts over the views named by `name_views`.
 
-    A rule that cannot be computed is an error of its own and spoils no other.
+    Aggregates of one relation are one query, whatever their number. A rule that cannot be computed is an error of
+    its own and spoils no other; one that finds nothing to measure, or nothing to compare with, does not apply.
     """
-    wanted = [(c, rule) for c in all_contracts() for rule in c.rules if rule.measure is not None]
-    parts, results = [], []
-    for number, (contract, rule) in enumerate(wanted):
-        sql = f"SELECT {number} AS number, CAST(checked AS BIGINT) AS checked, CAST(failed AS BIGINT) AS failed FROM ({rule.measure})"
-        try:
-            parts.append(spark.sql(sql))
-        except Exception:
-            results.append(Result(rule, contract.zone, contract.table, 0, 0, broken=True))
-    for row in _union(parts):
-        contract, rule = wanted[row["number"]]
-        results.append(Result(rule, contract.zone, contract.table, row["checked"] or 0, row["failed"] or 0))
+    wanted = [(c, rule) for c in all_contracts() for rule in c.rules if rule.is_whole]
+    results = [Result(rule, contract.zone, contract.table, 0, 0) for contract, rule in wanted]
+    asked = [n for n, (_, rule) in enumerate(wanted) if has_former or rule.level != "run"]
+    groups: dict[str, list[int]] = defaultdict(list)
+    for number in asked:
+        groups[wanted[number][1].of or f"rule {number}"].append(number)
+    for group in groups.values():
+        for number, result in _measured(spark, results, group):
+            results[number] = result
     return results
 
 
-def _union(parts: list[DataFrame]) -> list[Any]:
-    if not parts:
-        return []
-    whole = parts[0]
-    for part in parts[1:]:
-        whole = whole.unionByName(part)
-    return whole.collect()
+def _measured(spark: SparkSession, results: list[Result], group: list[int]) -> list[tuple[int, Result]]:
+    """The results of the rules of one relation: in one query, or one by one where one of them breaks it."""
+    try:
+        row = _query(spark, [results[n].rule for n in group]).first()
+    except Exception:
+        if len(group) == 1:
+            return [(group[0], replace(results[group[0]], broken=True))]
+        return [each for number in group for each in _measured(spark, results, [number])]
+    found = row.asDict() if row else {}
+    return [
+        (
+            number,
+            replace(
+                results[number],
+                checked=int(found.get(f"checked_{n}") or 0),
+                failed=int(found.get(f"failed_{n}") or 0),
+                value=_number(found.get(f"value_{n}")),
+            ),
+        )
+        for n, number in enumerate(group)
+    ]
 
 
-def decide(results: Iterable[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]]:
-    """Hold where a rule that blocks has failed or broken; warn where another one has; publish otherwise."""
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _query(spark: SparkSession, rules: list[Rule]) -> DataFrame:
+    """One row with the columns checked_n, failed_n and value_n of the n-th rule."""
+    if rules[0].measure:
+        measured = spark.sql(rules[0].measure)
+        return measured.toDF(*(f"{name}_0" for name in measured.columns))
+    wanted = [
+        F.expr(sql).alias(f"{name}_{n}")
+        for n, rule in enumerate(rules)
+        for name, sql in rule.aggregates.items()
+    ]
+    return spark.table(str(rules[0].of)).agg(*wanted)
+
+
+def decide(
+    results: Iterable[dict[str, Any]],
+    accepted: Mapping[tuple[str, str], Acceptance] | None = None,
+    on: date | None = None,
+) -> tuple[str, list[dict[str, Any]]]:
+    """Hold where a rule that blocks has failed or broken; warn where another one has; publish otherwise.
+
+    A failure that a reviewer's acceptance covers on the day `on` is named with it and holds nothing.
+    """
     found = [r for r in results if r["status"] in {"fail", "error"} and r["severity"] != "info"]
     found.sort(key=lambda r: (r["severity"] != "block", r["severity"] != "error", r["rule_id"]))
     reasons = [
@@ -56,29 +97,70 @@ def decide(results: Iterable[dict[str, Any]]) -> tuple[str, list[dict[str, Any]]
             "severity": r["severity"],
             "checked": r["checked"],
             "failed": r["failed"],
+            "rate": r["rate"],
             "status": r["status"],
+            "accepted": _covering(r, accepted or {}, on or datetime.now(UTC).date()),
         }
         for r in found
     ]
-    if any(r["severity"] == "block" for r in found):
+    if any(reason["severity"] == "block" and not reason["accepted"] for reason in reasons):
         return "hold", reasons
     return ("publish_with_warnings" if reasons else "publish"), reasons
 
 
-def work(run: Run) -> None:
+def _covering(
+    result: Mapping[str, Any], accepted: Mapping[tuple[str, str], Acceptance], on: date
+) -> dict[str, Any] | None:
+    """Who took responsibility for this failure, and until when; a broken rule can't be accepted."""
+    found = accepted.get((result["table_name"], result["rule_id"]))
+    if found is None or result["status"] == "error" or not found.covers(result["rate"], on):
+        return None
+    return {"by": found.by, "reason": found.reason, "until": found.until, "event": found.event}
+
+
+def _acceptances(run: Run) -> dict[tuple[str, str], Acceptance]:
+    """Those that stand; none where the log of reviews has been tampered with."""
+    log = reviews.read(run.s3, run.lake)
+    if log.problems:
+        describe({"reviews": "the log does not verify: no acceptance is applied", "problems": log.problems})
+        return {}
+    return reviews.acceptances(log.events)
+
+
+def name_views(run: Run) -> dict[str, DataFrame]:
+    """The names that measures speak of; the gold tables are given back too.
+
+    A gold table by its name; of silver ``newest_…`` (one row a key of the release) and ``arrived_…`` (this run's
+    batches); ``former_…``, the same of the published release that this one would follow, empty where there is
+    none; ``reconciliation`` and ``former_reconciliation``.
+    """
     gold = {table: run.gold(table).persist() for table in tables("gold")}
     for table, frame in gold.items():
         frame.createOrReplaceTempView(table)
+    base = run.plan["base_release_id"]
+    former = release.get(run.s3, run.lake, base) if base else None
     for table, key in _KEYS.items():
         star.newest(run.silver(table), key).persist().createOrReplaceTempView(f"newest_{table}")
-    results = measure(run.spark)
+        run.silver(table, run.plan["batch_ids"]).createOrReplaceTempView(f"arrived_{table}")
+        run.silver(table, former.batch_ids if former else []).createOrReplaceTempView(f"former_{table}")
+    for table in ("fact_encounter", "fact_medication_admin"):
+        run.released(table, base).createOrReplaceTempView(f"former_{table}")
+    run.reconciliation(run.run_id).createOrReplaceTempView("reconciliation")
+    run.reconciliation(base).createOrReplaceTempView("former_reconciliation")
+    return gold
+
+
+def work(run: Run) -> None:
+    gold = name_views(run)
+    results = measure(run.spark, has_former=run.plan["base_release_id"] is not None)
     run.write_results(results)
     contract = load("quality", "rule_result")
     everything = run.spark.read.parquet(f"{run.lake.results(run.run_id)}").select(
         *(column.name for column in contract.data_columns)
     )
     decision, reasons = decide(
-        row.asDict() for row in everything.where(F.col("rule_id").isNotNull()).collect()
+        (row.asDict() for row in everything.where(F.col("rule_id").isNotNull()).collect()),
+        _acceptances(run),
     )
     counts = {table: frame.count() for table, frame in gold.items()}
     made = release.Release(

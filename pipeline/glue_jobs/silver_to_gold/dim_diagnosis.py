@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from pipeline import frames
 from pipeline.contracts import load
 from pipeline.glue_jobs.job import Run, main
 from pipeline.glue_jobs.silver_to_gold import star
@@ -24,8 +25,12 @@ def transform(encounters: DataFrame) -> DataFrame:
             ).alias("diagnosis_description")
         )
     )
-    chapters = encounters.sparkSession.createDataFrame(
-        [(c.number, c.first, c.last, c.title) for c in icd10_chapters()],
+    chapters = frames.of(
+        encounters.sparkSession,
+        [
+            {"icd10_chapter": c.number, "_first": c.first, "_last": c.last, "icd10_chapter_title": c.title}
+            for c in icd10_chapters()
+        ],
         "icd10_chapter int, _first string, _last string, icd10_chapter_title string",
     )
     category = F.left("diagnosis_code", F.lit(3))

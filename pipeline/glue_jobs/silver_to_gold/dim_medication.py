@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from pipeline import frames
 from pipeline.contracts import load
 from pipeline.glue_jobs.job import Run, main
 from pipeline.glue_jobs.silver_to_gold import star
@@ -20,8 +21,19 @@ def transform(medications: DataFrame) -> DataFrame:
             "medication_name"
         )
     )
-    known = medications.sparkSession.createDataFrame(
-        [(m.code, m.therapeutic_class, m.form, m.usual_low, m.usual_high, m.unit) for m in formulary()],
+    known = frames.of(
+        medications.sparkSession,
+        [
+            {
+                "medication_code": m.code,
+                "therapeutic_class": m.therapeutic_class,
+                "dose_form": m.form,
+                "usual_dose_low": m.usual_low,
+                "usual_dose_high": m.usual_high,
+                "usual_dose_unit": m.unit,
+            }
+            for m in formulary()
+        ],
         "medication_code string, therapeutic_class string, dose_form string, usual_dose_low double, "
         "usual_dose_high double, usual_dose_unit string",
     )

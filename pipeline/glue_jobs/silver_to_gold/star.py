@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
+from pipeline import frames
 from pipeline.contracts import Contract
 from pipeline.contracts.spark import conform, schema
 
@@ -65,12 +67,11 @@ def with_unknown(frame: DataFrame, contract: Contract, known: Mapping[str, objec
     spark: SparkSession = frame.sparkSession
     columns = [column for column in contract.columns if column.name != "release_id"]
     fields = [field for field in schema(contract) if field.name != "release_id"]
-    values = []
+    member: dict[str, object] = {}
     for column in columns:
-        default = UNKNOWN if column.key_position is not None or column.name.endswith("_durable_key") else None
-        values.append(known.get(column.name, default))
-    shape = schema(contract)
-    unknown = spark.createDataFrame([tuple(values)], type(shape)(fields))
+        is_key = column.key_position is not None or column.name.endswith("_durable_key")
+        member[column.name] = known.get(column.name, UNKNOWN if is_key else None)
+    unknown = frames.of(spark, [member], StructType(fields))
     return frame.select(*(column.name for column in columns)).unionByName(unknown)
 
 

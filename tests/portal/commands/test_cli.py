@@ -12,12 +12,13 @@ import pytest
 def hdp(cloud):
     """Runs a command on the test run's cloud, in an environment with somebody's own AWS set-up in it."""
 
-    def run(*arguments, state=None):
+    def run(*arguments, state=None, **variables):
         environment = {
             **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
             "AWS_PROFILE": "somebody-elses",
             "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
             "HDP_USER": "tester",
+            **variables,
         }
         command = [
             sys.executable,
@@ -83,3 +84,35 @@ def test_files_are_generated_without_a_cloud(hdp, tmp_path):
         "medications.csv",
         "patients.csv",
     ]
+
+
+def test_a_review_is_kept_and_its_log_verifies(hdp, held_run):
+    finding = [held_run.run_id, "patients", "PAT-M01"]
+    lee = {"HDP_USER": "dr.lee", "HDP_ROLE": "clinician"}
+    refused = hdp("review", "open", *finding, "Who?")
+    assert (refused.returncode, "may not review and sign: clinicians may" in refused.stderr) == (2, True)
+    opened = hdp("review", "open", *finding, "Who is this?", "--assignee", "dr.kim", **lee)
+    assert opened.returncode == 0, opened.stderr
+    query_id = opened.stdout.split()[-1]
+    listed = json.loads(hdp("review", "list", "--run", held_run.run_id, "--json").stdout)
+    assert ("dr.kim", "Who is this?") in [(q["assignee"], q["question"]) for q in listed]
+    assert hdp("review", "answer", query_id, "Nobody.").returncode == 0
+    assert hdp("review", "close", query_id, "Agreed.", "--reason", "verified", **lee).returncode == 0
+    assert hdp("publish", held_run.run_id).returncode == 2
+    verified = hdp("review", "verify")
+    assert (verified.returncode, "each follows the one before it" in verified.stdout) == (0, True)
+
+
+def test_verify_fails_where_an_event_was_removed_by_hand(hdp, held_run, cloud):
+    lee = {"HDP_USER": "dr.lee", "HDP_ROLE": "clinician"}
+    opened = hdp("review", "open", held_run.run_id, "patients", "PAT-M01", "A word", **lee)
+    events = sorted((cloud.state / "s3" / "hdp-quality" / "reviews").glob("0*.json"))
+    kept = events[-1].read_bytes()
+    events[-1].unlink()
+    try:
+        found = hdp("review", "verify")
+        assert (found.returncode, found.stderr) == (1, f"Event {len(events)} is missing.\n")
+    finally:
+        events[-1].write_bytes(kept)
+    query_id = opened.stdout.split()[-1]
+    assert hdp("review", "close", query_id, "Done.", "--reason", "other", **lee).returncode == 0

@@ -15,7 +15,9 @@ HEADER = "patient_id,birth_date,updated_at"
 @pytest.fixture
 def lake(aws, lake_prefix):
     aws.client("s3").create_bucket(Bucket=f"{lake_prefix}-bronze")
-    return Aws(Settings(lake_prefix, "arn:aws:states:us-east-1:123456789012:stateMachine:x", "tester", None))
+    return Aws(
+        Settings(lake_prefix, "arn:aws:states:us-east-1:123456789012:stateMachine:x", "tester", "engineer")
+    )
 
 
 def load(lake, *files):

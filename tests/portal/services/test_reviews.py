@@ -1,0 +1,190 @@
+"""A held release, from its first question to a signature that publishes it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pipeline.lake import split
+from portal.services import releases, reviews, warehouse
+from portal.services.aws import ServiceError
+
+FINDING = ("patients", "PAT-M01")
+TODAY = datetime.now(UTC).date()
+
+
+@pytest.fixture
+def lee(acting):
+    return acting("dr.lee", "clinician")
+
+
+@pytest.fixture
+def kim(acting):
+    return acting("dr.kim", "clinician")
+
+
+@pytest.fixture
+def query(lee, held_run):
+    event = reviews.open_query(lee, held_run.run_id, *FINDING, "Who is this patient?", assignee="dr.kim")
+    yield event.subject["query_id"]
+    if reviews._query(lee, event.subject["query_id"], {"open", "answered", "closed"}).state != "closed":
+        reviews.close(lee, event.subject["query_id"], "other", "The test has ended.")
+
+
+def _state(aws, query_id):
+    return next(q for q in reviews.all_queries(aws) if q.query_id == query_id)
+
+
+def test_a_query_goes_from_open_to_closed_and_back(lee, kim, query):
+    assert (_state(lee, query).state, _state(lee, query).assignee) == ("open", "dr.kim")
+    reviews.answer(kim, query, "A row without a patient: the registration failed.")
+    assert _state(lee, query).state == "answered"
+    reviews.close(lee, query, "verified", "Agreed.")
+    assert _state(lee, query).state == "closed"
+    reviews.reopen(lee, query, "It is there again.")
+    found = _state(lee, query)
+    assert (found.state, found.question, len(found.events)) == ("open", "Who is this patient?", 4)
+    reviews.assign(kim, query, "registration")
+    assert _state(lee, query).assignee == "registration"
+    assert found.is_due(TODAY + timedelta(days=7))
+    assert not found.is_due(TODAY)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "x" * 2001])
+def test_a_query_needs_a_text_of_sensible_length(lee, held_run, text):
+    before = len(reviews.log(lee).events)
+    with pytest.raises(ServiceError):
+        reviews.open_query(lee, held_run.run_id, *FINDING, text)
+    assert len(reviews.log(lee).events) == before
+
+
+def test_a_closed_query_cannot_be_answered(lee, query):
+    reviews.close(lee, query, "duplicate", "Asked before.")
+    with pytest.raises(ServiceError, match="is closed"):
+        reviews.answer(lee, query, "Too late")
+
+
+def test_roles_that_may_not_review_are_refused(acting, held_run):
+    for role in ("viewer", "analyst", "engineer"):
+        with pytest.raises(ServiceError, match="clinicians may"):
+            reviews.accept(
+                acting("x", role), held_run.run_id, *FINDING, reason="verified", text="t", until=TODAY
+            )
+
+
+def test_the_second_reviewer_is_told_what_changed_and_nothing_is_written(lee, kim, held_run, query):
+    seen = reviews.of_run(lee, held_run.run_id).seen
+    reviews.answer(kim, query, "Kim was faster.", seen=seen)
+    with pytest.raises(reviews.ReviewConflict, match=r"dr\.kim was here first") as conflict:
+        reviews.close(lee, query, "verified", "Lee's comment", seen=seen)
+    assert [event.said["text"] for event in conflict.value.changes] == ["Kim was faster."]
+    assert _state(lee, query).state == "answered"
+
+
+def test_reviewers_at_the_same_moment_both_get_in_and_the_chain_holds(lee, kim, held_run):
+    before = len(reviews.log(lee).events)
+    people = [lee, kim] * 4
+    threads = [
+        threading.Thread(target=reviews.reject, args=(who, held_run.run_id, *FINDING, f"word {n}"))
+        for n, who in enumerate(people)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    log = reviews.log(lee)
+    assert len(log.events) == before + len(people)
+    assert log.problems == ()
+
+
+def test_an_acceptance_stands_until_withdrawn(lee, held_run):
+    with pytest.raises(ServiceError, match="between today and a year"):
+        reviews.accept(
+            lee, held_run.run_id, *FINDING, reason="verified", text="t", until=TODAY - timedelta(days=1)
+        )
+    with pytest.raises(ServiceError, match="is no reason"):
+        reviews.accept(lee, held_run.run_id, *FINDING, reason="bored", text="t", until=TODAY)
+    reviews.accept(
+        lee, held_run.run_id, *FINDING, reason="known_limitation", text="One row.", until=TODAY, margin=0.01
+    )
+    made = reviews.acceptances(lee)[FINDING]
+    assert (made.by, made.reason, made.covers(made.rate, TODAY)) == ("dr.lee", "known_limitation", True)
+    reviews.withdraw(lee, held_run.run_id, *FINDING, "On second thoughts.")
+    assert FINDING not in reviews.acceptances(lee)
+
+
+def test_unmasking_is_written_down(lee, held_run):
+    reviews.note_unmasking(lee, held_run.run_id, *FINDING, "to call the ward", 1)
+    last = reviews.log(lee).events[-1]
+    assert (last.kind, last.by, last.said) == (
+        "rows_unmasked",
+        "dr.lee",
+        {"why": "to call the ward", "rows": 1},
+    )
+
+
+def test_a_held_release_is_published_by_a_signature_and_no_other_way(
+    portal, acting, lee, held_run, first_run, query, notifications
+):
+    run_id = held_run.run_id
+    former = releases.current(portal).release_id
+    assert former != run_id
+    with pytest.raises(ServiceError, match="was held"):
+        releases.publish(portal, run_id, reason="I want to")
+    with pytest.raises(ServiceError, match="must be closed"):
+        reviews.sign(lee, run_id, "approve", "Fine.")
+    reviews.close(lee, query, "verified", "Seen.")
+    with pytest.raises(ServiceError, match="started run"):
+        reviews.sign(acting("tester", "clinician"), run_id, "approve", "My own run.")
+
+    reviews.sign(lee, run_id, "reject", "Ask the ward first.")
+    assert releases.current(portal).release_id == former
+    assert notifications[-1] == {
+        "run_id": run_id,
+        "state": "REJECTED",
+        "rules_with_findings": notifications[-1]["rules_with_findings"],
+        "reviewed_by": "dr.lee",
+    }
+    with pytest.raises(ServiceError, match="must approve"):
+        reviews.publish_signed(lee, run_id)
+
+    reviews.sign(lee, run_id, "approve", "The ward has confirmed it.")
+    try:
+        assert releases.current(portal).release_id == run_id
+        assert (notifications[-1]["state"], notifications[-1]["reviewed_by"]) == ("PUBLISHED", "dr.lee")
+        signature = reviews.of_run(lee, run_id).signature
+        assert (signature.by, signature.role, signature.stands) == ("dr.lee", "clinician", True)
+        counted = warehouse.ask(portal, "SELECT count(*) FROM fact_encounter").frame.iloc[0, 0]
+        assert counted == releases.get(portal, run_id).tables["fact_encounter"]
+        _after_its_release_changed(portal, lee, run_id)
+    finally:
+        assert releases.rollback(portal, reason="the test is over").release_id == former
+
+
+def _after_its_release_changed(portal, lee, run_id):
+    s3 = portal.client("s3")
+    bucket, key = split(portal.lake.release(run_id))
+    kept = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    changed = {**json.loads(kept), "created_at": "2030-01-01T00:00:00Z"}
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(changed))
+    try:
+        assert not reviews.of_run(lee, run_id).signature.stands
+    finally:
+        s3.put_object(Bucket=bucket, Key=key, Body=kept)
+
+
+def test_a_tampered_log_is_found_and_takes_no_more(portal, lee, held_run, query):
+    s3 = portal.client("s3")
+    bucket, key = split(portal.lake.review(reviews.log(lee).events[-1].number))
+    kept = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    s3.put_object(Bucket=bucket, Key=key, Body=kept.replace(b"Who is", b"Who was"))
+    try:
+        assert "was altered" in reviews.of_run(lee, held_run.run_id).problems[0]
+        with pytest.raises(ServiceError, match="does not verify"):
+            reviews.answer(lee, query, "More")
+    finally:
+        s3.put_object(Bucket=bucket, Key=key, Body=kept)
+    assert reviews.log(lee).problems == ()
