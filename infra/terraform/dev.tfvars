@@ -3,3 +3,4 @@ environment = "dev"
 alert_email = "data-team@example.org"
 
 log_retention_days = 30
+certificate_arn    = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"

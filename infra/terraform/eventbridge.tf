@@ -30,3 +30,88 @@ resource "aws_scheduler_schedule" "nightly" {
     }
   }
 }
+
+# A batch whose manifest lands may start a run by itself.
+
+resource "aws_s3_bucket_notification" "bronze" {
+  bucket      = aws_s3_bucket.zone["bronze"].id
+  eventbridge = true
+}
+
+resource "aws_cloudwatch_event_rule" "arrival" {
+  name        = "${var.name}-arrival"
+  description = "A batch's manifest was written to bronze."
+  state       = var.start_on_arrival ? "ENABLED" : "DISABLED"
+
+  event_pattern = jsonencode({
+    source        = ["aws.s3"]
+    "detail-type" = ["Object Created"]
+    detail = {
+      bucket = { name = [aws_s3_bucket.zone["bronze"].id] }
+      object = { key = [{ wildcard = "_manifests/*.json" }] }
+    }
+  })
+}
+
+resource "aws_cloudwatch_event_target" "arrival" {
+  rule     = aws_cloudwatch_event_rule.arrival.name
+  arn      = aws_sfn_state_machine.pipeline.arn
+  role_arn = aws_iam_role.arrival.arn
+  input    = jsonencode({ batch_ids = [], started_by = "the arrival of a batch" })
+
+  dead_letter_config {
+    arn = aws_sqs_queue.dead_letters.arn
+  }
+}
+
+data "aws_iam_policy_document" "arrival_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "arrival" {
+  name               = "${var.name}-arrival"
+  assume_role_policy = data.aws_iam_policy_document.arrival_trust.json
+}
+
+data "aws_iam_policy_document" "arrival" {
+  statement {
+    actions   = ["states:StartExecution"]
+    resources = [local.machine_arn]
+  }
+}
+
+resource "aws_iam_role_policy" "arrival" {
+  name   = "start"
+  role   = aws_iam_role.arrival.id
+  policy = data.aws_iam_policy_document.arrival.json
+}
+
+data "aws_iam_policy_document" "dead_letters" {
+  statement {
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.dead_letters.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:SourceArn"
+      values   = [aws_cloudwatch_event_rule.arrival.arn]
+    }
+  }
+}
+
+resource "aws_sqs_queue_policy" "dead_letters" {
+  queue_url = aws_sqs_queue.dead_letters.id
+  policy    = data.aws_iam_policy_document.dead_letters.json
+}

@@ -17,3 +17,18 @@ output "workgroup" {
   description = "Athena workgroup."
   value       = aws_athena_workgroup.portal.name
 }
+
+output "portal_url" {
+  description = "Where the portal is."
+  value       = "https://${local.portal_host}"
+}
+
+output "image_repository" {
+  description = "Where the release workflow pushes the portal's image."
+  value       = aws_ecr_repository.portal.repository_url
+}
+
+output "cluster" {
+  description = "ECS cluster of the portal."
+  value       = aws_ecs_cluster.main.name
+}

@@ -1,3 +1,4 @@
-name        = "hdp-prod"
-environment = "prod"
-alert_email = "data-team@example.org"
+name            = "hdp-prod"
+environment     = "prod"
+alert_email     = "data-team@example.org"
+certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"

@@ -61,3 +61,76 @@ variable "superseded_release_days" {
   type        = number
   default     = 90
 }
+
+variable "vpc_cidr" {
+  description = "Addresses of the network that is made for the portal."
+  type        = string
+  default     = "10.42.0.0/16"
+}
+
+variable "allowed_cidrs" {
+  description = "From where the portal may be reached: the hospital's own networks. Empty: from nowhere."
+  type        = list(string)
+  default     = ["10.0.0.0/8"]
+}
+
+variable "domain" {
+  description = "Host name of the portal, where it has one of its own; its certificate must fit it."
+  type        = string
+  default     = null
+}
+
+variable "certificate_arn" {
+  description = "ACM certificate of the load balancer, in this region: HTTPS can't do without one."
+  type        = string
+}
+
+variable "oidc" {
+  description = "A sign-in provider of one's own in place of Cognito; its access tokens carry the groups."
+  type = object({
+    issuer                 = string
+    keys                   = string
+    authorization_endpoint = string
+    token_endpoint         = string
+    user_info_endpoint     = string
+    client_id              = string
+  })
+  default = null
+}
+
+variable "oidc_client_secret" {
+  description = "The secret of var.oidc's client."
+  type        = string
+  default     = null
+  sensitive   = true
+}
+
+variable "start_on_arrival" {
+  description = "Whether a batch whose manifest lands starts a run by itself."
+  type        = bool
+  default     = false
+}
+
+variable "image_tag" {
+  description = "Tag of the portal's image for the first deployment; later ones are the release workflow's."
+  type        = string
+  default     = "first"
+}
+
+variable "portal_cpu" {
+  description = "CPU units of a portal task (1024 is one core)."
+  type        = number
+  default     = 1024
+}
+
+variable "portal_memory" {
+  description = "Memory of a portal task in MiB."
+  type        = number
+  default     = 4096
+}
+
+variable "portal_most_tasks" {
+  description = "Most portal tasks at a time."
+  type        = number
+  default     = 6
+}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -15,6 +18,8 @@ FAILING = "_failing"
 """Bits of the rules that a row fails: bit n stands for the n-th rule; an array of longs of 32 bits each."""
 
 SAMPLE = 200
+_FEW = 1_000_000
+"""Rows that may be sent to every worker."""
 _BITS = 32
 
 
@@ -71,13 +76,39 @@ def row_rules(contract: Contract) -> tuple[Rule, ...]:
     return tuple(rule for rule in contract.rules if rule.fails is not None)
 
 
-def evaluate(frame: DataFrame, rules: Sequence[Rule]) -> DataFrame:
-    """`frame` with the columns `_failing` and `_applying`: which rules each row fails, and which apply to it."""
-    fails = [
-        F.coalesce(F.expr(f"({rule.applies or 'true'}) and ({rule.fails})"), F.lit(False)) for rule in rules
-    ]
+def evaluate(frame: DataFrame, rules: Sequence[Rule], identity: Sequence[str]) -> DataFrame:
+    """`frame` with the columns `_failing` and `_applying`: which rules each row fails, and which apply to it.
+
+    Rows with the same `identity` columns are the same row. Rules that look across rows (window functions) are
+    answered on the few columns that they need, so that whole rows are not sorted once a rule.
+    """
+    across = {n: f"_across_{n}" for n, rule in enumerate(rules) if _OVER.search(str(rule.fails))}
+    if across:
+        frame = _with_across(frame, {name: _fails(rules[n]) for n, name in across.items()}, identity)
+    fails = [F.col(across[n]) if n in across else _fails(rule) for n, rule in enumerate(rules)]
     applies = [F.coalesce(F.expr(rule.applies or "true"), F.lit(False)) for rule in rules]
-    return frame.withColumns({FAILING: _pack(fails), "_applying": _pack(applies)})
+    packed = {FAILING: _pack([F.coalesce(flag, F.lit(False)) for flag in fails]), "_applying": _pack(applies)}
+    return frame.withColumns(packed).drop(*across.values())
+
+
+_OVER = re.compile(r"\bover\s*\(", re.IGNORECASE)
+
+
+def _fails(rule: Rule) -> Column:
+    return F.coalesce(F.expr(f"({rule.applies or 'true'}) and ({rule.fails})"), F.lit(False))
+
+
+def _with_across(frame: DataFrame, conditions: dict[str, Column], identity: Sequence[str]) -> DataFrame:
+    """`frame` with a column a condition, joined from the rows that meet one: they are few, or much is wrong."""
+    judged = frame.select(*identity, *(condition.alias(name) for name, condition in conditions.items()))
+    met = (
+        judged.where(" or ".join(conditions)).groupBy(*identity).agg(*(F.max(n).alias(n) for n in conditions))
+    )
+    met = met.toDF(*(f"_same_{name}" for name in identity), *conditions).persist()
+    few = met.count() < _FEW
+    same = [F.col(name).eqNullSafe(F.col(f"_same_{name}")) for name in identity]
+    joined = frame.join(F.broadcast(met) if few else met, same, "left")
+    return joined.drop(*(f"_same_{name}" for name in identity))
 
 
 def _pack(flags: Sequence[Column]) -> Column:
@@ -93,6 +124,15 @@ def _pack(flags: Sequence[Column]) -> Column:
 def _bit(column: str, number: int) -> Column:
     word = F.col(column)[number // _BITS]
     return F.shiftright(word, number % _BITS).bitwiseAND(F.lit(1).cast("long"))
+
+
+def refused(rules: Sequence[Rule]) -> Column:
+    """Whether a row fails a rule that sends it to quarantine."""
+    words = []
+    for start in range(0, len(rules), _BITS):
+        mask = sum(1 << n for n, rule in enumerate(rules[start : start + _BITS]) if rule.refuses)
+        words.append(F.col(FAILING)[start // _BITS].bitwiseAND(F.lit(mask).cast("long")) != 0)
+    return reduce(or_, words)
 
 
 def failing_ids(rules: Sequence[Rule]) -> Column:

@@ -62,10 +62,15 @@ def typed(frame: DataFrame, expressions: Mapping[str, str]) -> DataFrame:
     return read.withColumn("updated_at", moment)
 
 
+def identity(key: str) -> tuple[str, ...]:
+    """Rows that agree in these were received twice: they are the same row."""
+    return ("batch_id", key, "row_hash")
+
+
 def mark_repeats(frame: DataFrame, key: str) -> DataFrame:
     """`row_hash` and `is_repeat`: of rows that are the same in every field, all but the first."""
     hashed = frame.withColumn("row_hash", F.xxhash64(F.col("raw")))
-    same = Window.partitionBy("batch_id", key, "row_hash").orderBy("_file")
+    same = Window.partitionBy(*identity(key)).orderBy("_file")
     repeated = (F.row_number().over(same) > 1) & ~F.col("malformed")
     return hashed.withColumn("is_repeat", repeated)
 
@@ -75,13 +80,9 @@ def run_table(
 ) -> None:
     """Evaluate the rules on `judged`, then write silver, quarantine, results and the reconciliation."""
     rules = rows.row_rules(contract)
-    evaluated = rows.evaluate(judged, rules).withColumns(
-        {"_rule_ids": rows.failing_ids(rules), "_reasons": rows.reasons(rules)}
-    )
-    refused = F.size("_rule_ids") > 0
-    evaluated = evaluated.withColumn(
-        "_disposition", F.when(refused, "refused").when(F.col("is_repeat"), "repeat")
-    ).persist(StorageLevel.MEMORY_AND_DISK)
+    evaluated = rows.evaluate(judged, rules, identity(key))
+    disposition = F.when(rows.refused(rules), "refused").when(F.col("is_repeat"), "repeat")
+    evaluated = evaluated.withColumn("_disposition", disposition).persist(StorageLevel.MEMORY_AND_DISK)
     try:
         loaded = _write_silver(run, contract, select(evaluated.where("_disposition is null")))
         quarantined = _write_quarantine(run, contract, evaluated, key)
@@ -115,15 +116,16 @@ def _write_quarantine(
 ) -> Counter[tuple[str, str]]:
     """The rows that are not loaded; counts by batch and disposition are those of the files, read back."""
     quarantine = load("quality", f"quarantine_{contract.table}")
+    rules = rows.row_rules(contract)
     kept = evaluated.where("_disposition is not null").select(
         "batch_id",
         F.col("_file").alias("source_file"),
         F.col(f"raw.{key}").alias("record_key"),
         F.when(F.col("_disposition") == "repeat", F.array(F.lit(_repeat_rule(contract))))
-        .otherwise(F.col("_rule_ids"))
+        .otherwise(rows.failing_ids(rules))
         .alias("rule_ids"),
         F.when(F.col("_disposition") == "repeat", F.array(F.lit("The same row was received before.")))
-        .otherwise(F.col("_reasons"))
+        .otherwise(rows.reasons(rules))
         .alias("reasons"),
         F.col("_disposition").alias("disposition"),
         F.col("_received").alias("raw"),

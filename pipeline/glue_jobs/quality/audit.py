@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -18,18 +19,27 @@ from pipeline.glue_jobs.silver_to_gold import star
 from pipeline.quality.rows import Result
 from pipeline.reviews import Acceptance
 
+_FACTS = {
+    "fact_encounter": ("encounters", "admitted_month"),
+    "fact_medication_admin": ("medications", "administered_month"),
+}
 _KEYS = {"patients": "patient_id", "encounters": "encounter_id", "medications": "administration_id"}
 
 
-def measure(spark: SparkSession, has_former: bool) -> list[Result]:
+def measure(spark: SparkSession, has_former: bool, has_new: bool) -> list[Result]:
     """All table-level rules of the contracts over the views named by `name_views`.
 
     Aggregates of one relation are one query, whatever their number. A rule that cannot be computed is an error of
-    its own and spoils no other; one that finds nothing to measure, or nothing to compare with, does not apply.
+    its own and spoils no other; one that finds nothing to measure, or nothing to compare with (no published
+    release, or no batch that it lacks), does not apply.
     """
     wanted = [(c, rule) for c in all_contracts() for rule in c.rules if rule.is_whole]
     results = [Result(rule, contract.zone, contract.table, 0, 0) for contract, rule in wanted]
-    asked = [n for n, (_, rule) in enumerate(wanted) if has_former or rule.level != "run"]
+    asked = [
+        n
+        for n, (_, rule) in enumerate(wanted)
+        if rule.level != "run" or (has_former and (has_new or "arrived_" not in str(rule.measure)))
+    ]
     groups: dict[str, list[int]] = defaultdict(list)
     for number in asked:
         groups[wanted[number][1].of or f"rule {number}"].append(number)
@@ -127,32 +137,63 @@ def _acceptances(run: Run) -> dict[tuple[str, str], Acceptance]:
     return reviews.acceptances(log.events)
 
 
+def _months(table: str, silver: str, month: str) -> str:
+    """A fact's rows and cost a month, beside those of silver and of the published release."""
+    cost = "sum(total_cost)" if table == "fact_encounter" else "cast(null as double)"
+    counted = f"SELECT {month}, count(*) AS {{0}}rows, {cost} AS {{0}}cost FROM {{1}} GROUP BY {month}"
+    sides = ((counted.format("", table)), counted.format("silver_", f"newest_{silver}"))
+    former = f"SELECT {month}, count(*) AS former_rows FROM former_{table} GROUP BY {month}"
+    return f"SELECT * FROM ({sides[0]}) FULL JOIN ({sides[1]}) USING ({month}) FULL JOIN ({former}) USING ({month})"
+
+
+def _named(frame: DataFrame) -> DataFrame:
+    """Of `frame` the columns that some measure names: what is kept in memory is what is asked for."""
+    rules = [rule for contract in all_contracts() for rule in contract.rules if rule.is_whole]
+    words = set(
+        re.findall(
+            r"\w+",
+            " ".join(
+                [
+                    *(f"{rule.measure} {rule.aggregates}" for rule in rules),
+                    *(_months(t, *how) for t, how in _FACTS.items()),
+                ]
+            ),
+        )
+    )
+    return frame.select(*(name for name in frame.columns if name in words))
+
+
 def name_views(run: Run) -> dict[str, DataFrame]:
     """The names that measures speak of; the gold tables are given back too.
 
     A gold table by its name; of silver ``newest_…`` (one row a key of the release) and ``arrived_…`` (this run's
     batches); ``former_…``, the same of the published release that this one would follow, empty where there is
-    none; ``reconciliation`` and ``former_reconciliation``.
+    none; ``months_…`` of a fact, the rows a month beside those of silver and of the published release;
+    ``reconciliation`` of this run and (is_former) of the published one's.
     """
-    gold = {table: run.gold(table).persist() for table in tables("gold")}
+    gold = {table: _named(run.gold(table)).persist() for table in tables("gold")}
     for table, frame in gold.items():
         frame.createOrReplaceTempView(table)
     base = run.plan["base_release_id"]
     former = release.get(run.s3, run.lake, base) if base else None
     for table, key in _KEYS.items():
-        star.newest(run.silver(table), key).persist().createOrReplaceTempView(f"newest_{table}")
+        _named(star.newest(run.silver(table), key)).persist().createOrReplaceTempView(f"newest_{table}")
         run.silver(table, run.plan["batch_ids"]).createOrReplaceTempView(f"arrived_{table}")
         run.silver(table, former.batch_ids if former else []).createOrReplaceTempView(f"former_{table}")
-    for table in ("fact_encounter", "fact_medication_admin"):
+    for table, (silver, month) in _FACTS.items():
         run.released(table, base).createOrReplaceTempView(f"former_{table}")
-    run.reconciliation(run.run_id).createOrReplaceTempView("reconciliation")
-    run.reconciliation(base).createOrReplaceTempView("former_reconciliation")
+        run.spark.sql(_months(table, silver, month)).createOrReplaceTempView(f"months_{table}")
+    of_run = run.reconciliation(run.run_id).withColumn("is_former", F.lit(False))
+    of_base = run.reconciliation(base).withColumn("is_former", F.lit(True))
+    of_run.unionByName(of_base).createOrReplaceTempView("reconciliation")
     return gold
 
 
 def work(run: Run) -> None:
     gold = name_views(run)
-    results = measure(run.spark, has_former=run.plan["base_release_id"] is not None)
+    base = run.plan["base_release_id"]
+    new = set(run.plan["batch_ids"]) - set(release.get(run.s3, run.lake, base).batch_ids if base else [])
+    results = measure(run.spark, has_former=base is not None, has_new=bool(new))
     run.write_results(results)
     contract = load("quality", "rule_result")
     everything = run.spark.read.parquet(f"{run.lake.results(run.run_id)}").select(

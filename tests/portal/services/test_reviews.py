@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipeline.lake import split
-from portal.services import releases, reviews, warehouse
+from portal.services import quality, releases, reviews, warehouse
 from portal.services.aws import ServiceError
 
 FINDING = ("patients", "PAT-M01")
@@ -188,3 +188,29 @@ def test_a_tampered_log_is_found_and_takes_no_more(portal, lee, held_run, query)
     finally:
         s3.put_object(Bucket=bucket, Key=key, Body=kept)
     assert reviews.log(lee).problems == ()
+
+
+def test_an_accepted_finding_holds_no_later_run_and_says_so(portal, lee, held_run):
+    run_id = held_run.run_id
+    for reason in _audited_again(portal, run_id):
+        if reason["severity"] == "block":
+            finding = (reason["table"], reason["rule_id"])
+            reviews.accept(lee, run_id, *finding, reason="verified", text="One row.", until=TODAY, margin=0.0)
+    try:
+        reasons = {(r["table"], r["rule_id"]): r for r in _audited_again(portal, run_id)}
+        assert reasons[FINDING]["accepted"]["by"] == "dr.lee"
+        assert releases.get(portal, run_id).decision == "publish_with_warnings"
+    finally:
+        for finding in list(reviews.acceptances(lee)):
+            reviews.withdraw(lee, run_id, *finding, "The test is over.")
+        _audited_again(portal, run_id)
+    assert releases.get(portal, run_id).decision == "hold"
+
+
+def _audited_again(portal, run_id):
+    """The audit job run once more on its own; gives its reasons."""
+    glue, name = portal.client("glue"), portal.lake.job("quality_audit")
+    job_run = glue.start_job_run(JobName=name, Arguments={"--run_id": run_id})["JobRunId"]
+    while (state := glue.get_job_run(JobName=name, RunId=job_run)["JobRun"]["JobRunState"]) != "SUCCEEDED":
+        assert state in {"STARTING", "RUNNING"}, state
+    return quality.audit(portal, run_id).reasons

@@ -7,3 +7,8 @@ output "log_group_arn" {
   description = "Its log group."
   value       = aws_cloudwatch_log_group.this.arn
 }
+
+output "log_group_name" {
+  description = "Its log group's name."
+  value       = aws_cloudwatch_log_group.this.name
+}

@@ -1,0 +1,150 @@
+resource "aws_ecs_cluster" "main" {
+  name = var.name
+
+  setting {
+    name  = "containerInsights"
+    value = "enabled"
+  }
+}
+
+resource "aws_cloudwatch_log_group" "portal" {
+  name              = "/${var.name}/portal"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = aws_kms_key.data.arn
+}
+
+# Streamlit signs its cookies with it: the same in every task.
+resource "random_password" "cookie" {
+  length  = 64
+  special = false
+}
+
+resource "aws_secretsmanager_secret" "cookie" {
+  name                    = "${var.name}/portal/cookie-secret"
+  kms_key_id              = aws_kms_key.data.arn
+  recovery_window_in_days = 7
+}
+
+resource "aws_secretsmanager_secret_version" "cookie" {
+  secret_id     = aws_secretsmanager_secret.cookie.id
+  secret_string = random_password.cookie.result
+}
+
+resource "aws_ecs_task_definition" "portal" {
+  family                   = "${var.name}-portal"
+  requires_compatibilities = ["FARGATE"]
+  network_mode             = "awsvpc"
+  cpu                      = var.portal_cpu
+  memory                   = var.portal_memory
+  execution_role_arn       = aws_iam_role.execution.arn
+  task_role_arn            = aws_iam_role.portal.arn
+
+  runtime_platform {
+    operating_system_family = "LINUX"
+    cpu_architecture        = "X86_64"
+  }
+
+  volume {
+    name = "tmp"
+  }
+
+  container_definitions = jsonencode([{
+    name                   = "portal"
+    image                  = "${aws_ecr_repository.portal.repository_url}:${var.image_tag}"
+    essential              = true
+    user                   = "10001:10001"
+    readonlyRootFilesystem = true
+    portMappings           = [{ containerPort = 8501, protocol = "tcp" }]
+    mountPoints            = [{ sourceVolume = "tmp", containerPath = "/tmp", readOnly = false }]
+    linuxParameters        = { initProcessEnabled = true, capabilities = { drop = ["ALL"] } }
+    environment = [
+      { name = "AWS_REGION", value = var.region },
+      { name = "AWS_DEFAULT_REGION", value = var.region },
+      { name = "HDP_PREFIX", value = var.name },
+      { name = "HDP_STATE_MACHINE_ARN", value = aws_sfn_state_machine.pipeline.arn },
+      { name = "HDP_SIGN_IN_KEYS", value = local.sign_in_keys },
+      { name = "HDP_SIGN_IN_ISSUER", value = local.sign_in_issuer },
+    ]
+    secrets = [{ name = "STREAMLIT_SERVER_COOKIE_SECRET", valueFrom = aws_secretsmanager_secret.cookie.arn }]
+    healthCheck = {
+      command = [
+        "CMD", "python", "-c",
+        "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)",
+      ]
+      interval    = 15
+      timeout     = 5
+      retries     = 4
+      startPeriod = 30
+    }
+    logConfiguration = {
+      logDriver = "awslogs"
+      options = {
+        awslogs-group         = aws_cloudwatch_log_group.portal.name
+        awslogs-region        = var.region
+        awslogs-stream-prefix = "portal"
+      }
+    }
+  }])
+}
+
+resource "aws_ecs_service" "portal" {
+  name                   = "portal"
+  cluster                = aws_ecs_cluster.main.id
+  task_definition        = aws_ecs_task_definition.portal.arn
+  desired_count          = 2
+  launch_type            = "FARGATE"
+  platform_version       = "LATEST"
+  enable_execute_command = false
+
+  network_configuration {
+    subnets          = aws_subnet.private[*].id
+    security_groups  = [aws_security_group.portal.id]
+    assign_public_ip = false
+  }
+
+  load_balancer {
+    target_group_arn = aws_lb_target_group.portal.arn
+    container_name   = "portal"
+    container_port   = 8501
+  }
+
+  deployment_circuit_breaker {
+    enable   = true
+    rollback = true
+  }
+
+  deployment_minimum_healthy_percent = 100
+  deployment_maximum_percent         = 200
+  health_check_grace_period_seconds  = 60
+
+  # The number of tasks is the autoscaler's, the version the release workflow's.
+  lifecycle {
+    ignore_changes = [desired_count, task_definition]
+  }
+
+  depends_on = [aws_lb_listener.https]
+}
+
+resource "aws_appautoscaling_target" "portal" {
+  service_namespace  = "ecs"
+  resource_id        = "service/${aws_ecs_cluster.main.name}/${aws_ecs_service.portal.name}"
+  scalable_dimension = "ecs:service:DesiredCount"
+  min_capacity       = 2
+  max_capacity       = var.portal_most_tasks
+}
+
+resource "aws_appautoscaling_policy" "cpu" {
+  name               = "cpu"
+  policy_type        = "TargetTrackingScaling"
+  service_namespace  = aws_appautoscaling_target.portal.service_namespace
+  resource_id        = aws_appautoscaling_target.portal.resource_id
+  scalable_dimension = aws_appautoscaling_target.portal.scalable_dimension
+
+  target_tracking_scaling_policy_configuration {
+    target_value = 60
+
+    predefined_metric_specification {
+      predefined_metric_type = "ECSServiceAverageCPUUtilization"
+    }
+  }
+}

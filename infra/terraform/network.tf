@@ -1,0 +1,223 @@
+# Private subnets have no way to the internet: AWS services are reached through endpoints, the portal through its
+# load balancer.
+
+data "aws_availability_zones" "here" {
+  state = "available"
+}
+
+locals {
+  zone_names = slice(data.aws_availability_zones.here.names, 0, 2)
+
+  interface_endpoints = toset([
+    "athena", "cognito-idp", "ecr.api", "ecr.dkr", "glue", "kms", "lambda", "logs", "secretsmanager", "sns", "states",
+  ])
+}
+
+resource "aws_vpc" "main" {
+  cidr_block           = var.vpc_cidr
+  enable_dns_hostnames = true
+  enable_dns_support   = true
+
+  tags = { Name = var.name }
+}
+
+# The default group lets nothing through.
+resource "aws_default_security_group" "closed" {
+  vpc_id = aws_vpc.main.id
+}
+
+resource "aws_subnet" "public" {
+  count = 2
+
+  vpc_id            = aws_vpc.main.id
+  availability_zone = local.zone_names[count.index]
+  cidr_block        = cidrsubnet(var.vpc_cidr, 4, count.index)
+
+  tags = { Name = "${var.name}-public-${count.index}" }
+}
+
+resource "aws_subnet" "private" {
+  count = 2
+
+  vpc_id            = aws_vpc.main.id
+  availability_zone = local.zone_names[count.index]
+  cidr_block        = cidrsubnet(var.vpc_cidr, 4, count.index + 8)
+
+  tags = { Name = "${var.name}-private-${count.index}" }
+}
+
+resource "aws_internet_gateway" "main" {
+  vpc_id = aws_vpc.main.id
+}
+
+resource "aws_route_table" "public" {
+  vpc_id = aws_vpc.main.id
+
+  route {
+    cidr_block = "0.0.0.0/0"
+    gateway_id = aws_internet_gateway.main.id
+  }
+}
+
+resource "aws_route_table" "private" {
+  vpc_id = aws_vpc.main.id
+}
+
+resource "aws_route_table_association" "public" {
+  count = 2
+
+  subnet_id      = aws_subnet.public[count.index].id
+  route_table_id = aws_route_table.public.id
+}
+
+resource "aws_route_table_association" "private" {
+  count = 2
+
+  subnet_id      = aws_subnet.private[count.index].id
+  route_table_id = aws_route_table.private.id
+}
+
+resource "aws_vpc_endpoint" "s3" {
+  vpc_id            = aws_vpc.main.id
+  service_name      = "com.amazonaws.${var.region}.s3"
+  vpc_endpoint_type = "Gateway"
+  route_table_ids   = [aws_route_table.private.id]
+}
+
+resource "aws_vpc_endpoint" "interface" {
+  for_each = local.interface_endpoints
+
+  vpc_id              = aws_vpc.main.id
+  service_name        = "com.amazonaws.${var.region}.${each.key}"
+  vpc_endpoint_type   = "Interface"
+  private_dns_enabled = true
+  subnet_ids          = aws_subnet.private[*].id
+  security_group_ids  = [aws_security_group.endpoints.id]
+}
+
+resource "aws_security_group" "balancer" {
+  name        = "${var.name}-balancer"
+  description = "HTTPS from those who may reach the portal, and on to its tasks."
+  vpc_id      = aws_vpc.main.id
+}
+
+resource "aws_vpc_security_group_ingress_rule" "balancer_https" {
+  for_each = toset(var.allowed_cidrs)
+
+  security_group_id = aws_security_group.balancer.id
+  description       = "HTTPS"
+  cidr_ipv4         = each.key
+  from_port         = 443
+  to_port           = 443
+  ip_protocol       = "tcp"
+}
+
+resource "aws_vpc_security_group_egress_rule" "balancer_to_portal" {
+  security_group_id            = aws_security_group.balancer.id
+  description                  = "Streamlit"
+  referenced_security_group_id = aws_security_group.portal.id
+  from_port                    = 8501
+  to_port                      = 8501
+  ip_protocol                  = "tcp"
+}
+
+# The load balancer itself asks the sign-in service for tokens.
+resource "aws_vpc_security_group_egress_rule" "balancer_to_sign_in" {
+  security_group_id = aws_security_group.balancer.id
+  description       = "Sign-in service"
+  cidr_ipv4         = "0.0.0.0/0"
+  from_port         = 443
+  to_port           = 443
+  ip_protocol       = "tcp"
+}
+
+resource "aws_security_group" "portal" {
+  name        = "${var.name}-portal"
+  description = "The portal's tasks: in from the load balancer alone, out to AWS endpoints alone."
+  vpc_id      = aws_vpc.main.id
+}
+
+resource "aws_vpc_security_group_ingress_rule" "portal_from_balancer" {
+  security_group_id            = aws_security_group.portal.id
+  description                  = "Streamlit"
+  referenced_security_group_id = aws_security_group.balancer.id
+  from_port                    = 8501
+  to_port                      = 8501
+  ip_protocol                  = "tcp"
+}
+
+resource "aws_vpc_security_group_egress_rule" "portal_to_endpoints" {
+  security_group_id            = aws_security_group.portal.id
+  description                  = "AWS services"
+  referenced_security_group_id = aws_security_group.endpoints.id
+  from_port                    = 443
+  to_port                      = 443
+  ip_protocol                  = "tcp"
+}
+
+resource "aws_vpc_security_group_egress_rule" "portal_to_s3" {
+  security_group_id = aws_security_group.portal.id
+  description       = "S3 by its gateway endpoint"
+  prefix_list_id    = aws_vpc_endpoint.s3.prefix_list_id
+  from_port         = 443
+  to_port           = 443
+  ip_protocol       = "tcp"
+}
+
+resource "aws_security_group" "endpoints" {
+  name        = "${var.name}-endpoints"
+  description = "AWS service endpoints: in from the portal alone."
+  vpc_id      = aws_vpc.main.id
+}
+
+resource "aws_vpc_security_group_ingress_rule" "endpoints_from_portal" {
+  security_group_id            = aws_security_group.endpoints.id
+  description                  = "HTTPS"
+  referenced_security_group_id = aws_security_group.portal.id
+  from_port                    = 443
+  to_port                      = 443
+  ip_protocol                  = "tcp"
+}
+
+resource "aws_flow_log" "main" {
+  vpc_id               = aws_vpc.main.id
+  traffic_type         = "REJECT"
+  log_destination_type = "cloud-watch-logs"
+  log_destination      = aws_cloudwatch_log_group.flow.arn
+  iam_role_arn         = aws_iam_role.flow.arn
+}
+
+resource "aws_cloudwatch_log_group" "flow" {
+  name              = "/${var.name}/network"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = aws_kms_key.data.arn
+}
+
+data "aws_iam_policy_document" "flow_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["vpc-flow-logs.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "flow" {
+  name               = "${var.name}-flow"
+  assume_role_policy = data.aws_iam_policy_document.flow_trust.json
+}
+
+data "aws_iam_policy_document" "flow" {
+  statement {
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
+    resources = ["${aws_cloudwatch_log_group.flow.arn}:*"]
+  }
+}
+
+resource "aws_iam_role_policy" "flow" {
+  name   = "write"
+  role   = aws_iam_role.flow.id
+  policy = data.aws_iam_policy_document.flow.json
+}
