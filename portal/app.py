@@ -6,6 +6,7 @@ import streamlit as st
 
 from portal import auth
 from portal.components import state
+from portal.sign_in import SignInError
 
 st.set_page_config(page_title="Health data portal", page_icon=":material/monitor_heart:", layout="wide")
 
@@ -15,7 +16,11 @@ if auth.may_choose_role():
             "Role", auth.ROLES, index=auth.ROLES.index("engineer"), format_func=str.title, key="role"
         )
 
-person = state.user()
+try:
+    person = state.user()
+except SignInError as error:
+    st.error(str(error))
+    st.stop()
 
 PAGES = [
     st.Page("app_pages/overview.py", title="Overview", icon=":material/home:", default=True),

@@ -151,6 +151,23 @@ data "aws_iam_policy_document" "access" {
   }
 
   statement {
+    sid       = "BucketLogs"
+    actions   = ["s3:PutObject"]
+    resources = ["${aws_s3_bucket.access.arn}/s3/*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["logging.s3.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+  }
+
+  statement {
     sid       = "TlsOnly"
     effect    = "Deny"
     actions   = ["s3:*"]

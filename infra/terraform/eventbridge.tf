@@ -33,8 +33,10 @@ resource "aws_scheduler_schedule" "nightly" {
 
 # A batch whose manifest lands may start a run by itself.
 
-resource "aws_s3_bucket_notification" "bronze" {
-  bucket      = aws_s3_bucket.zone["bronze"].id
+resource "aws_s3_bucket_notification" "zone" {
+  for_each = local.zones
+
+  bucket      = aws_s3_bucket.zone[each.key].id
   eventbridge = true
 }
 

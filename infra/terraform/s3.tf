@@ -137,3 +137,11 @@ resource "aws_s3_bucket_lifecycle_configuration" "zone" {
     }
   }
 }
+
+resource "aws_s3_bucket_logging" "zone" {
+  for_each = local.zones
+
+  bucket        = aws_s3_bucket.zone[each.key].id
+  target_bucket = aws_s3_bucket.access.id
+  target_prefix = "s3/${each.key}/"
+}

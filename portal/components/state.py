@@ -11,13 +11,14 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from portal import auth
+from portal import auth, sign_in
 from portal.services import releases, runs, warehouse
 from portal.services.aws import Aws, ServiceError, explain, is_aws
 from portal.services.facts import rows as listed
 from portal.services.runs import Run
 from portal.services.warehouse import Answer
 from portal.settings import Settings
+from portal.sign_in import SignInError
 
 log = logging.getLogger("portal")
 
@@ -35,6 +36,8 @@ def aws() -> Aws:
 def user() -> auth.User:
     """The person at this browser; on the laptop one person a role stands in for the sign-in."""
     settings = clients().settings
+    if settings.sign_in_keys:
+        return sign_in.person(st.context.headers, settings.sign_in_keys, settings.sign_in_issuer)
     if auth.may_choose_role():
         role = auth.role_of(st.session_state.get("role") or "engineer")
         return auth.User(f"{role}@{settings.user}", role)
@@ -81,6 +84,8 @@ def guarded(page: Callable[[], None]) -> None:
     """Draw a page; what it did not expect becomes one sentence, and a log line that names no data."""
     try:
         page()
+    except SignInError as error:
+        st.error(str(error))
     except Exception as error:
         log.error("page failed: %s", type(error).__name__)  # noqa: TRY400  (a traceback may quote values)
         known = str(error) if isinstance(error, ServiceError) else explain(error) if is_aws(error) else None

@@ -1,0 +1,107 @@
+"""Only a token that the sign-in service signed, and that has not expired, makes a person."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+import time
+from pathlib import Path
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
+from streamlit.testing.v1 import AppTest
+
+import portal
+from portal import sign_in
+from portal.auth import User
+from portal.components import state
+from portal.sign_in import HEADER, SignInError
+
+ISSUER = "https://sign-in.example.org/pool"
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+OTHER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.fixture(scope="module")
+def keys():
+    """The address of a key set."""
+    key = json.loads(RSAAlgorithm.to_jwk(KEY.public_key())) | {"kid": "one", "use": "sig", "alg": "RS256"}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"keys": [key]}).encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/keys"
+    server.shutdown()
+
+
+def _token(key=KEY, kid="one", algorithm="RS256", **changes):
+    claims = {"iss": ISSUER, "sub": "s-1", "username": "lee", "exp": time.time() + 60, **changes}
+    return jwt.encode(
+        {k: v for k, v in claims.items() if v is not None}, key, algorithm, headers={"kid": kid}
+    )
+
+
+@pytest.mark.parametrize(
+    ("claims", "person"),
+    [
+        ({"cognito:groups": ["clinician"]}, User("lee", "clinician")),
+        ({"cognito:groups": ["viewer", "engineer"]}, User("lee", "engineer")),
+        ({"cognito:groups": ["administrator"]}, User("lee", "viewer")),
+        ({}, User("lee", "viewer")),
+        ({"groups": ["analyst"], "email": "lee@example.org"}, User("lee@example.org", "analyst")),
+        ({"username": None}, User("s-1", "viewer")),
+    ],
+)
+def test_a_signed_token_makes_a_person_with_the_role_of_the_group(keys, claims, person):
+    assert sign_in.person({HEADER: _token(**claims)}, keys, ISSUER) == person
+
+
+@pytest.mark.parametrize(
+    ("token", "sentence"),
+    [
+        (lambda: None, "Nobody is signed in"),
+        (lambda: "", "Nobody is signed in"),
+        (lambda: "nonsense", "could not be verified"),
+        (lambda: _token(exp=time.time() - 1), "session has ended"),
+        (lambda: _token(exp=None), "could not be verified"),
+        (lambda: _token(iss="https://elsewhere.example.org"), "could not be verified"),
+        (lambda: _token(key=OTHER), "could not be verified"),
+        (lambda: _token(kid="two"), "could not be verified"),
+        (lambda: _token(key="secret" * 8, algorithm="HS256"), "could not be verified"),
+    ],
+)
+def test_any_other_token_makes_nobody(keys, token, sentence):
+    with pytest.raises(SignInError, match=sentence):
+        sign_in.person({HEADER: token()}, keys, ISSUER)
+
+
+def test_a_sign_in_service_that_is_away_is_said():
+    with pytest.raises(SignInError, match="cannot be reached"):
+        sign_in.person({HEADER: _token()}, "http://127.0.0.1:9/keys", ISSUER)
+
+
+def test_without_a_token_the_portal_shows_a_sentence_and_no_page(cloud, keys, monkeypatch):
+    monkeypatch.setenv("HDP_SIGN_IN_KEYS", keys)
+    monkeypatch.setenv("HDP_SIGN_IN_ISSUER", ISSUER)
+    monkeypatch.delenv("HDP_ROLE_CHOICE", raising=False)
+    state.clients.clear()
+    try:
+        app = AppTest.from_file(str(Path(portal.__file__).parent / "app.py"), default_timeout=60).run()
+        assert [error.value for error in app.error] == [
+            "Nobody is signed in: open the portal by its own address, which asks you to sign in."
+        ]
+        assert not app.title
+        assert not app.exception
+    finally:
+        state.clients.clear()
