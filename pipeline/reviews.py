@@ -22,6 +22,12 @@ from pipeline.release import read_json, write_json
 GENESIS = "0" * 64
 
 
+def fingerprint(document: Mapping[str, Any]) -> str:
+    """SHA-256 of a document as JSON with sorted keys."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 @dataclass(frozen=True)
 class Event:
     """One thing that one person said or did.
@@ -44,11 +50,10 @@ class Event:
         return replace(self, hash=self.digest())
 
     def digest(self) -> str:
-        """SHA-256 of everything but the hash itself, as JSON with sorted keys."""
+        """Stands for everything but the hash itself."""
         content = asdict(self)
         del content["hash"]
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return fingerprint(content)
 
     @property
     def finding(self) -> tuple[str, str] | None:

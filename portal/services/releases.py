@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline import release
+from dataclasses import asdict
+
+from pipeline import release, reviews
 from pipeline.release import Published, Release, ReleaseError
 from portal.services.aws import Aws, ServiceError
 
@@ -23,10 +25,10 @@ def get(aws: Aws, release_id: str) -> Release:
 
 
 def publish(aws: Aws, release_id: str, *, reason: str, expect: str | None = None) -> Published:
-    """Publish a release that the audit let through, or one that was published before; no other."""
+    """Publish a release that the audit let through, or that a reviewer has approved; no other."""
     aws.require("publish")
     made = get(aws, release_id)
-    if made.decision == "hold" and not _was_published(aws, release_id):
+    if made.decision == "hold" and not _is_approved(aws, made):
         raise ServiceError(
             f"Release '{release_id}' was held by the audit: a clinician publishes it by approving it ('hdp review')."
         )
@@ -50,9 +52,15 @@ def rollback(aws: Aws, *, reason: str) -> Published:
         raise ServiceError(str(error)) from None
 
 
-def _was_published(aws: Aws, release_id: str) -> bool:
-    present = current(aws)
-    return present is not None and release_id in {present.release_id, present.previous_release_id}
+def _is_approved(aws: Aws, made: Release) -> bool:
+    """Whether the last signature on the release as it is approves it, in a log that verifies."""
+    log = reviews.read(aws.client("s3"), aws.lake)
+    signed = [e.said for e in log.of_run(made.run_id) if e.kind == "release_signed"]
+    if log.problems or not signed:
+        return False
+    return bool(
+        signed[-1]["verdict"] == "approve" and signed[-1]["release"] == reviews.fingerprint(asdict(made))
+    )
 
 
 def _publish(aws: Aws, release_id: str, *, reason: str, expect: str | None = None) -> Published:

@@ -397,7 +397,7 @@ def _signature(aws: Aws, run_id: str, events: Sequence[Event]) -> Signature | No
 
 def _fingerprint(made: Release) -> str:
     """Stands for what the reviewer saw: the release's tables, decision, reasons and time of making."""
-    return chain.Event(0, "", "", "", "", {}, asdict(made)).digest()
+    return chain.fingerprint(asdict(made))
 
 
 def _query(aws: Aws, query_id: str, states: set[str]) -> Query:

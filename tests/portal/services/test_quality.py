@@ -82,7 +82,8 @@ def test_loaded_rows_that_fail_a_warning_are_found_in_silver(acting, held_run, p
     rows = quality.failing_rows(
         clinician, held_run.run_id, row["table_name"], row["rule_id"], identified=True
     )
-    refused = set(quality.quarantined(portal, held_run.run_id, row["table_name"])["record_key"])
+    kept_apart = quality.quarantined(portal, held_run.run_id, row["table_name"])
+    refused = set(kept_apart[kept_apart["disposition"] == "refused"]["record_key"])
     assert set(rows["row"]) == set(row["sample_keys"]) - refused
     assert len(rows)
 
