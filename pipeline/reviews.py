@@ -94,15 +94,18 @@ class Acceptance:
         return in_time and rate is not None and rate <= self.rate + self.margin + 1e-12
 
 
-def read(s3: Any, lake: Lake, known: Mapping[str, tuple[str, Event]] | None = None) -> Log:
-    """The whole log, verified. `known` spares the reading of objects: by key the ETag and the event."""
-    return verify(*fetch(s3, lake, dict(known or {})))
+def read(s3: Any, lake: Lake) -> Log:
+    """The whole log, verified."""
+    return verify(*fetch(s3, lake, {}))
 
 
 def fetch(
     s3: Any, lake: Lake, known: dict[str, tuple[str, Event]]
 ) -> tuple[list[tuple[str, Event | None]], dict[str, Any] | None]:
-    """By key each event (None where it cannot be read), and the head; `known` is brought up to date."""
+    """By key each event (None where it cannot be read), and the head.
+
+    `known` spares the reading of objects that have not changed: by key the ETag and the event, brought up to date.
+    """
     head = read_json(
         s3, lake.review_head()
     )  # before the events: it must not name one that was listed too early

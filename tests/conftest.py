@@ -194,6 +194,16 @@ def held_run(portal, failed_run):
 
 
 @pytest.fixture
+def on_its_base(portal, held_run):
+    """The release that the held one was made on, published for the test's duration; gives its id."""
+    present = releases.current(portal).release_id
+    base = releases.get(portal, held_run.run_id).base_release_id
+    releases.publish(portal, base, reason="for a test")
+    yield base
+    releases.publish(portal, present, reason="the test is over")
+
+
+@pytest.fixture
 def acting(portal):
     """The portal's services on behalf of somebody: `acting("dr.lee", "clinician")`."""
     return lambda name, role: portal.acting(User(name, role))

@@ -1,47 +1,116 @@
-resource "aws_cloudwatch_metric_alarm" "run_failed" {
-  alarm_name          = "${var.name}-run-failed"
-  alarm_description   = "A run of the pipeline failed: open the portal's Runs page."
-  namespace           = "AWS/States"
-  metric_name         = "ExecutionsFailed"
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 0
-  comparison_operator = "GreaterThanThreshold"
-  treat_missing_data  = "notBreaching"
-  dimensions          = { StateMachineArn = aws_sfn_state_machine.pipeline.arn }
-  alarm_actions       = [aws_sns_topic.run["failed"].arn]
+# Each alarm tells the topic of failed runs. Silence is good news unless `missing` says otherwise.
+
+locals {
+  alarms = {
+    "run-failed" = {
+      description = "A run of the pipeline failed: open the portal's Runs page."
+      namespace   = "AWS/States"
+      metric      = "ExecutionsFailed"
+      statistic   = "Sum"
+      seconds     = 300
+      periods     = 1
+      threshold   = 0
+      compare     = "GreaterThanThreshold"
+      missing     = "notBreaching"
+      enabled     = true
+      dimensions  = { StateMachineArn = aws_sfn_state_machine.pipeline.arn }
+    }
+    "schedule-dead-letters" = {
+      description = "A scheduled run could not be started."
+      namespace   = "AWS/SQS"
+      metric      = "ApproximateNumberOfMessagesVisible"
+      statistic   = "Maximum"
+      seconds     = 300
+      periods     = 1
+      threshold   = 0
+      compare     = "GreaterThanThreshold"
+      missing     = "notBreaching"
+      enabled     = true
+      dimensions  = { QueueName = aws_sqs_queue.dead_letters.name }
+    }
+    "run-late" = {
+      description = "No run has succeeded for a day."
+      namespace   = "AWS/States"
+      metric      = "ExecutionsSucceeded"
+      statistic   = "Sum"
+      seconds     = 86400
+      periods     = 1
+      threshold   = 1
+      compare     = "LessThanThreshold"
+      missing     = "breaching"
+      enabled     = var.schedule_enabled
+      dimensions  = { StateMachineArn = aws_sfn_state_machine.pipeline.arn }
+    }
+    "release-held" = {
+      description = "A release waits for a clinician's review."
+      namespace   = var.name
+      metric      = "ReleasesHeld"
+      statistic   = "Sum"
+      seconds     = 300
+      periods     = 1
+      threshold   = 0
+      compare     = "GreaterThanThreshold"
+      missing     = "notBreaching"
+      enabled     = true
+      dimensions  = {}
+    }
+    "portal-5xx" = {
+      description = "The portal answers with errors."
+      namespace   = "AWS/ApplicationELB"
+      metric      = "HTTPCode_Target_5XX_Count"
+      statistic   = "Sum"
+      seconds     = 300
+      periods     = 1
+      threshold   = 5
+      compare     = "GreaterThanThreshold"
+      missing     = "notBreaching"
+      enabled     = true
+      dimensions  = { LoadBalancer = aws_lb.portal.arn_suffix }
+    }
+    "portal-unhealthy" = {
+      description = "A portal task does not answer its health check."
+      namespace   = "AWS/ApplicationELB"
+      metric      = "UnHealthyHostCount"
+      statistic   = "Maximum"
+      seconds     = 60
+      periods     = 5
+      threshold   = 0
+      compare     = "GreaterThanThreshold"
+      missing     = "breaching"
+      enabled     = true
+      dimensions  = { LoadBalancer = aws_lb.portal.arn_suffix, TargetGroup = aws_lb_target_group.portal.arn_suffix }
+    }
+    "athena-bytes" = {
+      description = "Queries have scanned a terabyte within an hour: about 5 dollars."
+      namespace   = "AWS/Athena"
+      metric      = "ProcessedBytes"
+      statistic   = "Sum"
+      seconds     = 3600
+      periods     = 1
+      threshold   = 1099511627776
+      compare     = "GreaterThanThreshold"
+      missing     = "notBreaching"
+      enabled     = true
+      dimensions  = { WorkGroup = aws_athena_workgroup.portal.name }
+    }
+  }
 }
 
-resource "aws_cloudwatch_metric_alarm" "dead_letters" {
-  alarm_name          = "${var.name}-schedule-dead-letters"
-  alarm_description   = "A scheduled run could not be started."
-  namespace           = "AWS/SQS"
-  metric_name         = "ApproximateNumberOfMessagesVisible"
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 0
-  comparison_operator = "GreaterThanThreshold"
-  treat_missing_data  = "notBreaching"
-  dimensions          = { QueueName = aws_sqs_queue.dead_letters.name }
-  alarm_actions       = [aws_sns_topic.run["failed"].arn]
-}
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
 
-# A run that never started, or has not ended, shows as no success in a day while the schedule is on.
-resource "aws_cloudwatch_metric_alarm" "run_late" {
-  alarm_name          = "${var.name}-run-late"
-  alarm_description   = "No run has succeeded for a day."
-  namespace           = "AWS/States"
-  metric_name         = "ExecutionsSucceeded"
-  statistic           = "Sum"
-  period              = 86400
-  evaluation_periods  = 1
-  threshold           = 1
-  comparison_operator = "LessThanThreshold"
-  treat_missing_data  = "breaching"
-  actions_enabled     = var.schedule_enabled
-  dimensions          = { StateMachineArn = aws_sfn_state_machine.pipeline.arn }
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.description
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  statistic           = each.value.statistic
+  period              = each.value.seconds
+  evaluation_periods  = each.value.periods
+  threshold           = each.value.threshold
+  comparison_operator = each.value.compare
+  treat_missing_data  = each.value.missing
+  actions_enabled     = each.value.enabled
+  dimensions          = each.value.dimensions
   alarm_actions       = [aws_sns_topic.run["failed"].arn]
 }
 
@@ -56,66 +125,4 @@ resource "aws_cloudwatch_log_metric_filter" "held" {
     namespace = var.name
     value     = "1"
   }
-}
-
-resource "aws_cloudwatch_metric_alarm" "held" {
-  alarm_name          = "${var.name}-release-held"
-  alarm_description   = "A release waits for a clinician's review."
-  namespace           = var.name
-  metric_name         = "ReleasesHeld"
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 0
-  comparison_operator = "GreaterThanThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = [aws_sns_topic.run["failed"].arn]
-}
-
-resource "aws_cloudwatch_metric_alarm" "portal_errors" {
-  alarm_name          = "${var.name}-portal-5xx"
-  alarm_description   = "The portal answers with errors."
-  namespace           = "AWS/ApplicationELB"
-  metric_name         = "HTTPCode_Target_5XX_Count"
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 5
-  comparison_operator = "GreaterThanThreshold"
-  treat_missing_data  = "notBreaching"
-  dimensions          = { LoadBalancer = aws_lb.portal.arn_suffix }
-  alarm_actions       = [aws_sns_topic.run["failed"].arn]
-}
-
-resource "aws_cloudwatch_metric_alarm" "portal_unhealthy" {
-  alarm_name          = "${var.name}-portal-unhealthy"
-  alarm_description   = "A portal task does not answer its health check."
-  namespace           = "AWS/ApplicationELB"
-  metric_name         = "UnHealthyHostCount"
-  statistic           = "Maximum"
-  period              = 60
-  evaluation_periods  = 5
-  threshold           = 0
-  comparison_operator = "GreaterThanThreshold"
-  treat_missing_data  = "breaching"
-  dimensions = {
-    LoadBalancer = aws_lb.portal.arn_suffix
-    TargetGroup  = aws_lb_target_group.portal.arn_suffix
-  }
-  alarm_actions = [aws_sns_topic.run["failed"].arn]
-}
-
-resource "aws_cloudwatch_metric_alarm" "athena_bytes" {
-  alarm_name          = "${var.name}-athena-bytes"
-  alarm_description   = "Queries have scanned a terabyte within an hour: about 5 dollars."
-  namespace           = "AWS/Athena"
-  metric_name         = "ProcessedBytes"
-  statistic           = "Sum"
-  period              = 3600
-  evaluation_periods  = 1
-  threshold           = 1099511627776
-  comparison_operator = "GreaterThanThreshold"
-  treat_missing_data  = "notBreaching"
-  dimensions          = { WorkGroup = aws_athena_workgroup.portal.name }
-  alarm_actions       = [aws_sns_topic.run["failed"].arn]
 }

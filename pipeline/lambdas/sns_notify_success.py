@@ -13,6 +13,7 @@ sns = boto3.client("sns")
 _WORDS = {
     "PUBLISHED": "published",
     "HELD": "waits for review",
+    "APPROVED": "approved by its reviewer",
     "REJECTED": "rejected by its reviewer",
 }
 

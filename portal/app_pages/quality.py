@@ -8,9 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from portal.components import conversation, findings, state
-from portal.services import quality, releases, report, reviews
+from portal.services import quality, releases, report, review_log, reviews
 from portal.services.aws import ServiceError
-from portal.services.reviews import Review
+from portal.services.review_log import Review
 
 RUNS_BACK = 20
 DECISIONS = {
@@ -30,6 +30,11 @@ def results(run_id: str) -> pd.DataFrame:
 @st.cache_data(ttl=600, max_entries=20, show_spinner=False)
 def history(run_ids: tuple[str, ...]) -> pd.DataFrame:
     return quality.history(state.clients(), run_ids)
+
+
+@st.cache_data(ttl=600, max_entries=50, show_spinner=False)
+def masked_rows(run_id: str, table: str, rule_id: str) -> pd.DataFrame:
+    return quality.failing_rows(state.clients(), run_id, table, rule_id)
 
 
 def pick_run() -> tuple[str | None, list[str]]:
@@ -109,10 +114,12 @@ def scorecard(frame: pd.DataFrame, past: pd.DataFrame, run_ids: list[str]) -> No
         st.plotly_chart(findings.trend(past, run_ids), key="trend", config={"displaylogo": False})
 
 
-def rule_table(frame: pd.DataFrame, past: pd.DataFrame, run_ids: list[str]) -> tuple[str, str] | None:
+def rule_table(
+    frame: pd.DataFrame, past: pd.DataFrame, run_ids: list[str], review: Review
+) -> tuple[str, str] | None:
     """The rules with their outcome; gives the one that is opened."""
     before = past[past["run_id"] == run_ids[-2]] if len(run_ids) > 1 else past.iloc[0:0]
-    table = findings.overview(frame, quality.changes(frame, before), reviews.acceptances(state.aws()))
+    table = findings.overview(frame, quality.changes(frame, before), review.accepted)
     show = (
         st.segmented_control("Show", ["Findings", "All rules"], default="Findings", key="show") or "Findings"
     )
@@ -198,9 +205,9 @@ def failing(run_id: str, chosen: tuple[str, str]) -> tuple[str, ...]:
     """The failing rows, masked until the role allows it and a reason is written down; gives the chosen rows' keys."""
     aws, (table, rule_id) = state.aws(), chosen
     unmasked = st.session_state.setdefault("unmasked", {})
-    why = unmasked.get((run_id, *chosen, person.name))
+    why, rows = unmasked.get((run_id, *chosen, person.name), ("", None))
     try:
-        rows = quality.failing_rows(aws, run_id, table, rule_id, identified=bool(why))
+        rows = masked_rows(run_id, table, rule_id) if rows is None else rows
     except ServiceError as error:
         state.show_error(error)
         return ()
@@ -227,12 +234,13 @@ def failing(run_id: str, chosen: tuple[str, str]) -> tuple[str, ...]:
         )
         if right.button("Show identified rows", key=f"unmask-{table}-{rule_id}"):
             try:
-                reviews.note_unmasking(aws, run_id, table, rule_id, reason, len(rows))
+                unmasked[run_id, *chosen, person.name] = (
+                    reason,
+                    reviews.unmask(aws, run_id, table, rule_id, reason),
+                )
+                st.rerun()
             except ServiceError as error:
                 right.error(str(error))
-            else:
-                unmasked[run_id, *chosen, person.name] = reason
-                st.rerun()
     else:
         right.caption("••• stands for what could tell who a patient is; clinicians may see it.")
     if not why:
@@ -258,17 +266,17 @@ def talk(run_id: str, chosen: tuple[str, str], review: Review, keys: tuple[str, 
             conversation.ask(aws, run_id, chosen, keys)
         with right, st.container(border=True):
             st.markdown("**Judge the finding**")
-            conversation.judge(aws, run_id, chosen, chosen in reviews.acceptances(aws))
+            conversation.judge(aws, run_id, chosen, chosen in review.accepted)
 
 
-def work_list() -> None:
+def work_list(review: Review) -> None:
     """Queries of all runs: those for me, those open, those due."""
     st.markdown("## Work list")
     which = st.segmented_control(
         "Queries", ["Assigned to me", "Open", "Due", "Closed"], default="Open", key="work"
     )
     today = datetime.now(UTC).date()
-    every = reviews.all_queries(state.aws())
+    every = review.work_list
     shown = {
         "Assigned to me": [q for q in every if q.state != "closed" and q.assignee in {person.name, person.name.split("@")[0]}],
         "Due": [q for q in every if q.is_due(today)],
@@ -306,13 +314,13 @@ def draw() -> None:
     if run_id is None:
         return
     frame, past = results(run_id), history(tuple(run_ids))
-    review = reviews.of_run(state.aws(), run_id)
+    review = review_log.of_run(state.aws(), run_id)
     conversation.remember(review)
     banner(run_id, review)
     figures(frame, review)
     scorecard(frame, past, run_ids)
     st.markdown("## Rules")
-    chosen = rule_table(frame, past, run_ids)
+    chosen = rule_table(frame, past, run_ids, review)
     if chosen:
         rule_detail(run_id, frame, past, run_ids, chosen, review)
     else:
@@ -323,13 +331,13 @@ def draw() -> None:
         st.download_button(
             "Printable report (HTML)",
             lambda: report.html(
-                releases.get(state.aws(), run_id), frame, reviews.of_run(state.aws(), run_id)
+                releases.get(state.aws(), run_id), frame, review_log.of_run(state.aws(), run_id)
             ),
             file_name=f"quality-{run_id}.html",
             mime="text/html",
             on_click="ignore",
         )
-    work_list()
+    work_list(review)
 
 
 try:

@@ -9,7 +9,7 @@ import click
 
 from portal.commands.output import emit_json, emit_table, json_option
 from portal.commands.session import Session
-from portal.services import reviews
+from portal.services import review_log, reviews
 
 
 @click.group("review")
@@ -36,7 +36,7 @@ def list_command(session: Session, run_id: str | None, with_closed: bool, as_jso
             "due": f"{query.due}{' (overdue)' if query.is_due(today) else ''}",
             "question": query.question,
         }
-        for query in reviews.all_queries(session.aws)
+        for query in review_log.all_queries(review_log.log(session.aws))
         if (with_closed or query.state != "closed") and run_id in {None, query.run_id}
     ]
     if as_json:
@@ -132,7 +132,7 @@ def sign_command(session: Session, run_id: str, verdict: str, text: str) -> None
 @click.pass_obj
 def verify_command(session: Session) -> None:
     """Prove that no event was altered or removed; exit code 1 where one was."""
-    log = reviews.log(session.aws)
+    log = review_log.log(session.aws)
     for problem in log.problems:
         click.echo(problem, err=True)
     if log.problems:

@@ -11,7 +11,8 @@ import streamlit as st
 from pipeline.reviews import Event
 from portal.services import reviews
 from portal.services.aws import Aws, ServiceError
-from portal.services.reviews import Query, Review, ReviewConflict
+from portal.services.review_log import Query, Review
+from portal.services.reviews import ReviewConflict
 
 _SEEN = "review-seen"
 _SAID = "review-said"
@@ -102,7 +103,7 @@ def _reply(aws: Aws, query: Query, may_review: bool) -> None:
     label = "Why open it again?" if query.state == "closed" else "Reply"
     if query.state == "closed" and not may_review:
         return
-    text = st.text_area(label, key=key, max_chars=2000, height=80)
+    st.text_area(label, key=key, max_chars=2000, height=80)
     buttons = st.columns(3)
     identity = query.query_id
     if query.state == "closed":
@@ -142,7 +143,6 @@ def _reply(aws: Aws, query: Query, may_review: bool) -> None:
                 key,
             ),
         )
-    del text
 
 
 def ask(aws: Aws, run_id: str, finding: tuple[str, str], keys: tuple[str, ...]) -> None:

@@ -15,14 +15,12 @@ from portal.components.palette import (
     CHANGES,
     GRID,
     OUTCOMES,
+    SEVERITIES,
     SEVERITY_COLOURS,
     SEVERITY_WORDS,
     VERMILLION,
 )
 from portal.services.quality import FOUND
-
-_ORDER = ["block", "error", "warning", "info"]
-_OUTCOME_ORDER = list(OUTCOMES)
 
 
 @st.cache_resource
@@ -62,7 +60,7 @@ def overview(
         rows.append(
             {
                 "finding": finding,
-                "rank": (_OUTCOME_ORDER.index(row["status"]) > 2, _ORDER.index(row["severity"]), finding),
+                "rank": (row["status"] not in FOUND, SEVERITIES.index(row["severity"]), finding),
                 "Severity": SEVERITY_WORDS[row["severity"]],
                 "Outcome": OUTCOMES[row["status"]],
                 "Change": CHANGES[change],
@@ -88,7 +86,7 @@ def trend(frame: pd.DataFrame, run_ids: list[str]) -> go.Figure:
         found.groupby(["run_id", "severity"]).size().unstack(fill_value=0).reindex(run_ids, fill_value=0)
     )
     figure = go.Figure()
-    for severity in _ORDER:
+    for severity in SEVERITIES:
         if severity in counted:
             figure.add_bar(
                 x=[_short(run_id) for run_id in counted.index],

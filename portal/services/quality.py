@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.contracts import Contract, all_contracts
+from pipeline.contracts import Contract, all_contracts, load
 from pipeline.release import read_json
 from portal.services import warehouse
 from portal.services.aws import Aws, ServiceError
@@ -98,20 +98,29 @@ def scorecard(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def failing_rows(aws: Aws, run_id: str, table: str, rule_id: str, *, identified: bool) -> pd.DataFrame:
-    """Up to 200 rows that fail a rule, with the failing row's key in `row`.
+def failing_rows(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
+    """As `identified_rows`, with stand-ins for keys and every column masked that could tell who it is about."""
+    rows = _failing(aws, run_id, table, rule_id)
+    return mask(rows, load("silver", table), run_id) if len(rows) else rows
 
-    Unless `identified`, keys are stand-ins and every column that could tell who it is about is masked. Refused rows
-    come as they were received, others as they are in silver. Empty for rules that speak of whole tables.
+
+def identified_rows(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
+    """Up to 200 rows that fail a rule, with the failing row's key in `row`; `reviews.unmask` is the way to them.
+
+    Refused rows come as they were received, others as they are in silver. Empty for rules that speak of whole tables.
     """
-    if identified:
-        aws.require("see_phi")
+    aws.require("see_phi")
+    return _failing(aws, run_id, table, rule_id)
+
+
+def _failing(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
     contract = next((c for c in all_contracts() if c.table == table and c.zone == "silver"), None)
     rule = next((r for r in contract.rules if r.id == rule_id), None) if contract else None
     if contract is None or rule is None or rule.is_whole:
         return pd.DataFrame()
-    frame = _refused(aws, run_id, table, rule_id) if rule.refuses else _loaded(aws, run_id, contract, rule_id)
-    return frame if identified else mask(frame, contract, run_id)
+    if rule.refuses:
+        return _refused(aws, run_id, table, rule_id)
+    return _loaded(aws, run_id, contract, rule_id)
 
 
 def mask(frame: pd.DataFrame, contract: Contract, salt: str) -> pd.DataFrame:

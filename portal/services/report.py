@@ -10,7 +10,8 @@ import pandas as pd
 
 from pipeline.contracts import all_contracts
 from pipeline.release import Release
-from portal.services.reviews import REASONS, Review
+from portal.services.review_log import Review
+from portal.services.reviews import REASONS
 
 _STYLE = """
 body { font: 14px/1.45 system-ui, sans-serif; color: #14202b; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }

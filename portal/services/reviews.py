@@ -1,20 +1,21 @@
-"""Reviewing a release: queries on findings, acceptances, sign-off. Every word is an event of `pipeline.reviews`."""
+"""Reviewing a release: ask, answer, accept, reject, sign. Every word becomes an event of `pipeline.reviews`."""
 
 from __future__ import annotations
 
 import json
 import secrets
-import threading
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
+import pandas as pd
+
 from pipeline import reviews as chain
 from pipeline.release import Release
-from pipeline.reviews import Acceptance, Event, Log
+from pipeline.reviews import Event
 from portal.services import quality, releases, runs
 from portal.services.aws import Aws, ServiceError
+from portal.services.review_log import Query, all_queries, fingerprint, log, of_run
 
 REASONS = {
     "false_alarm": "False alarm: the rule is wrong here",
@@ -37,8 +38,6 @@ DUE = timedelta(days=7)
 LONGEST = timedelta(days=366)
 _TEXT = 2000
 
-QueryState = Literal["open", "answered", "closed"]
-
 
 class ReviewConflict(ServiceError):
     """Somebody else said something about the same thing first. Nothing was written; `changes` is what they said."""
@@ -49,101 +48,6 @@ class ReviewConflict(ServiceError):
             f"{who} was here first: read what changed, then send again. What you typed is still here."
         )
         self.changes = tuple(changes)
-
-
-@dataclass(frozen=True)
-class Query:
-    """A question about a finding, or about some of its rows; its state is that of its newest event."""
-
-    query_id: str
-    run_id: str
-    table_name: str
-    rule_id: str
-    state: QueryState
-    opened_by: str
-    opened_at: str
-    assignee: str
-    due: date
-    record_keys: tuple[str, ...]
-    events: tuple[Event, ...]
-
-    @property
-    def question(self) -> str:
-        return str(self.events[0].said["text"])
-
-    def is_due(self, on: date) -> bool:
-        return self.state != "closed" and self.due <= on
-
-
-@dataclass(frozen=True)
-class Signature:
-    """Who signed a release off, and whether what was signed is still what is there."""
-
-    by: str
-    role: str
-    at: str
-    meaning: str
-    verdict: Literal["approve", "reject"]
-    comment: str
-    event: int
-    stands: bool
-
-
-@dataclass(frozen=True)
-class Review:
-    """Everything that was said of one run's release."""
-
-    run_id: str
-    seen: int
-    queries: tuple[Query, ...] = ()
-    signature: Signature | None = None
-    events: tuple[Event, ...] = ()
-    problems: tuple[str, ...] = ()
-
-    @property
-    def open_queries(self) -> tuple[Query, ...]:
-        return tuple(query for query in self.queries if query.state != "closed")
-
-
-@dataclass
-class _Known:
-    """Events read before, by key with their ETag: an event does not change, and a changed one is read again."""
-
-    events: dict[str, tuple[str, Event]] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
-_known: dict[str, _Known] = {}
-
-
-def log(aws: Aws) -> Log:
-    """Every event, verified."""
-    known = _known.setdefault(aws.lake.reviews(), _Known())
-    with known.lock:
-        return chain.verify(*chain.fetch(aws.client("s3"), aws.lake, known.events))
-
-
-def of_run(aws: Aws, run_id: str) -> Review:
-    whole = log(aws)
-    events = whole.of_run(run_id)
-    seen = whole.events[-1].number if whole.events else 0
-    return Review(
-        run_id=run_id,
-        seen=seen,
-        queries=tuple(_queries(events)),
-        signature=_signature(aws, run_id, events),
-        events=tuple(events),
-        problems=whole.problems,
-    )
-
-
-def all_queries(aws: Aws) -> list[Query]:
-    """Every query of every run, the longest open first."""
-    return sorted(_queries(log(aws).events), key=lambda query: (query.state == "closed", query.opened_at))
-
-
-def acceptances(aws: Aws) -> dict[tuple[str, str], Acceptance]:
-    return chain.acceptances(log(aws).events)
 
 
 # what a reviewer does; `seen` is the number of the newest event that the reviewer's screen showed
@@ -248,7 +152,7 @@ def reject(
 
 def withdraw(aws: Aws, run_id: str, table_name: str, rule_id: str, text: str) -> Event:
     """End an acceptance before its day."""
-    if (table_name, rule_id) not in acceptances(aws):
+    if (table_name, rule_id) not in chain.acceptances(log(aws).events):
         raise ServiceError(f"{rule_id} of {table_name} is not accepted: there is nothing to withdraw.")
     said = {"text": _text(text, "A withdrawal needs a comment")}
     return _say(aws, "acceptance_withdrawn", _finding(run_id, table_name, rule_id), said, None)
@@ -272,16 +176,20 @@ def sign(
     if verdict == "approve" and review.open_queries:
         names = ", ".join(query.query_id for query in review.open_queries)
         raise ServiceError(f"{names} must be closed before the release can be approved.")
+    if verdict == "approve" and made.decision == "hold":
+        _refuse_what_is_stale(aws, made)
     said = {
         "verdict": verdict,
         "meaning": MEANINGS[verdict],
         "text": _text(text, "A signature needs a comment"),
-        "release": _fingerprint(made),
+        "release": fingerprint(made),
     }
     event = _say(aws, "release_signed", {"run_id": run_id}, said, seen)
+    state = {"approve": "APPROVED", "reject": "REJECTED"}[verdict]
     if verdict == "approve" and made.decision == "hold":
         publish_signed(aws, run_id)
-    _notify(aws, made, "PUBLISHED" if verdict == "approve" else "REJECTED", event)
+        state = "PUBLISHED"
+    _notify(aws, made, state, event)
     return event
 
 
@@ -292,16 +200,32 @@ def publish_signed(aws: Aws, run_id: str) -> None:
         raise ServiceError(
             f"Release '{run_id}' was held: a clinician must approve it before it is published."
         )
+    _refuse_what_is_stale(aws, releases.get(aws, run_id))
     releases.publish_approved(aws, run_id, reason=f"approved by {signature.by} (event {signature.event})")
 
 
-def note_unmasking(aws: Aws, run_id: str, table_name: str, rule_id: str, why: str, rows: int) -> Event:
-    """Write down that somebody looked at identified rows: who, when, why, how many."""
-    said = {"why": _text(why, "Say why you need to see who these patients are"), "rows": rows}
-    return _say(aws, "rows_unmasked", _finding(run_id, table_name, rule_id), said, None, right="see_phi")
+def unmask(aws: Aws, run_id: str, table_name: str, rule_id: str, why: str) -> pd.DataFrame:
+    """The identified rows that fail a rule; who saw how many, when and why is written down first."""
+    aws.require("see_phi")
+    reason = _text(why, "Say why you need to see who these patients are")
+    rows = quality.identified_rows(aws, run_id, table_name, rule_id)
+    said = {"why": reason, "rows": len(rows)}
+    _say(aws, "rows_unmasked", _finding(run_id, table_name, rule_id), said, None, right="see_phi")
+    return rows
 
 
 # how
+
+
+def _refuse_what_is_stale(aws: Aws, made: Release) -> None:
+    """A held release follows the one that it was made on; published after a newer one it would take data back."""
+    present = releases.current(aws)
+    found = present.release_id if present else None
+    if found not in {made.base_release_id, made.release_id}:
+        raise ServiceError(
+            f"Release '{found}' was published since '{made.release_id}' was made: approving would take its data "
+            "back. Start a new run, which holds both, and review that."
+        )
 
 
 def _say(
@@ -339,69 +263,8 @@ def _touches(event: Event, subject: dict[str, str]) -> bool:
     return all(event.subject[name] == subject[name] for name in shared)
 
 
-def _queries(events: Sequence[Event]) -> list[Query]:
-    grouped: dict[str, list[Event]] = {}
-    for event in events:
-        if query_id := event.subject.get("query_id"):
-            grouped.setdefault(query_id, []).append(event)
-    return [_as_query(query_id, said) for query_id, said in grouped.items() if said[0].kind == "query_opened"]
-
-
-_STATE_AFTER: dict[str, QueryState] = {
-    "query_opened": "open",
-    "query_answered": "answered",
-    "query_closed": "closed",
-    "query_reopened": "open",
-}
-
-
-def _as_query(query_id: str, events: list[Event]) -> Query:
-    first = events[0]
-    states = [_STATE_AFTER[event.kind] for event in events if event.kind in _STATE_AFTER]
-    assignees = [event.said["assignee"] for event in events if "assignee" in event.said]
-    return Query(
-        query_id=query_id,
-        run_id=first.subject["run_id"],
-        table_name=first.subject["table_name"],
-        rule_id=first.subject["rule_id"],
-        state=states[-1],
-        opened_by=first.by,
-        opened_at=first.at,
-        assignee=assignees[-1],
-        due=date.fromisoformat(first.said["due"]),
-        record_keys=tuple(first.said["record_keys"]),
-        events=tuple(events),
-    )
-
-
-def _signature(aws: Aws, run_id: str, events: Sequence[Event]) -> Signature | None:
-    signed = [event for event in events if event.kind == "release_signed"]
-    if not signed:
-        return None
-    last = signed[-1]
-    try:
-        now = _fingerprint(releases.get(aws, run_id))
-    except ServiceError:
-        now = ""
-    return Signature(
-        by=last.by,
-        role=last.role,
-        at=last.at,
-        meaning=last.said["meaning"],
-        verdict=last.said["verdict"],
-        comment=last.said["text"],
-        event=last.number,
-        stands=now == last.said["release"],
-    )
-
-
-def _fingerprint(made: Release) -> str:
-    """Stands for what the reviewer saw: the release's tables, decision, reasons and time of making."""
-    return chain.fingerprint(asdict(made))
-
-
 def _query(aws: Aws, query_id: str, states: set[str]) -> Query:
-    found = next((query for query in all_queries(aws) if query.query_id == query_id), None)
+    found = next((query for query in all_queries(log(aws)) if query.query_id == query_id), None)
     if found is None:
         raise ServiceError(f"There is no query '{query_id}': 'hdp review list' lists those there are.")
     if found.state not in states:

@@ -17,6 +17,7 @@ from pipeline.contracts import Rule, all_contracts, load, tables
 from pipeline.glue_jobs.job import Run, describe, main
 from pipeline.glue_jobs.silver_to_gold import star
 from pipeline.quality.rows import Result
+from pipeline.release import Release
 from pipeline.reviews import Acceptance
 
 _FACTS = {
@@ -163,7 +164,7 @@ def _named(frame: DataFrame) -> DataFrame:
     return frame.select(*(name for name in frame.columns if name in words))
 
 
-def name_views(run: Run) -> dict[str, DataFrame]:
+def name_views(run: Run, former: Release | None) -> dict[str, DataFrame]:
     """The names that measures speak of; the gold tables are given back too.
 
     A gold table by its name; of silver ``newest_…`` (one row a key of the release) and ``arrived_…`` (this run's
@@ -174,8 +175,7 @@ def name_views(run: Run) -> dict[str, DataFrame]:
     gold = {table: _named(run.gold(table)).persist() for table in tables("gold")}
     for table, frame in gold.items():
         frame.createOrReplaceTempView(table)
-    base = run.plan["base_release_id"]
-    former = release.get(run.s3, run.lake, base) if base else None
+    base = former.release_id if former else None
     for table, key in _KEYS.items():
         _named(star.newest(run.silver(table), key)).persist().createOrReplaceTempView(f"newest_{table}")
         run.silver(table, run.plan["batch_ids"]).createOrReplaceTempView(f"arrived_{table}")
@@ -190,10 +190,11 @@ def name_views(run: Run) -> dict[str, DataFrame]:
 
 
 def work(run: Run) -> None:
-    gold = name_views(run)
     base = run.plan["base_release_id"]
-    new = set(run.plan["batch_ids"]) - set(release.get(run.s3, run.lake, base).batch_ids if base else [])
-    results = measure(run.spark, has_former=base is not None, has_new=bool(new))
+    former = release.get(run.s3, run.lake, base) if base else None
+    gold = name_views(run, former)
+    new = set(run.plan["batch_ids"]) - set(former.batch_ids if former else [])
+    results = measure(run.spark, has_former=former is not None, has_new=bool(new))
     run.write_results(results)
     contract = load("quality", "rule_result")
     everything = run.spark.read.parquet(f"{run.lake.results(run.run_id)}").select(
@@ -204,7 +205,7 @@ def work(run: Run) -> None:
         _acceptances(run),
     )
     counts = {table: frame.count() for table, frame in gold.items()}
-    made = release.Release(
+    made = Release(
         release_id=run.run_id,
         run_id=run.run_id,
         batch_ids=list(run.plan["release_batch_ids"]),

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.contracts import load
 from portal.components import findings
-from portal.services import quality, releases, report, reviews
+from portal.services import quality, releases, report, review_log, reviews
 from portal.services.aws import ServiceError
 
 
@@ -62,15 +62,15 @@ def test_a_count_above_zero_is_never_shown_as_no_percent(rate, unit, text):
 
 
 def test_refused_rows_are_masked_until_a_clinician_asks(portal, acting, held_run):
-    masked = quality.failing_rows(portal, held_run.run_id, "patients", "PAT-C01", identified=False)
+    masked = quality.failing_rows(portal, held_run.run_id, "patients", "PAT-C01")
     assert len(masked) == 1
     assert re.fullmatch("row [0-9a-f]{8}", masked["row"].iloc[0])
     assert masked["birth_date"].iloc[0] == "•••"
     assert not masked.astype(str).apply(lambda column: column.str.contains("Q2|1984")).any().any()
     with pytest.raises(ServiceError, match="may not see who a patient is"):
-        quality.failing_rows(portal, held_run.run_id, "patients", "PAT-C01", identified=True)
+        quality.identified_rows(portal, held_run.run_id, "patients", "PAT-C01")
     clinician = acting("dr.lee", "clinician")
-    whole = quality.failing_rows(clinician, held_run.run_id, "patients", "PAT-C01", identified=True)
+    whole = quality.identified_rows(clinician, held_run.run_id, "patients", "PAT-C01")
     assert (whole["row"].iloc[0], whole["birth_date"].iloc[0]) == ("Q2", "03/09/1984")
 
 
@@ -79,9 +79,7 @@ def test_loaded_rows_that_fail_a_warning_are_found_in_silver(acting, held_run, p
     found = results[(results["zone"] == "silver") & (results["failed"] > 0) & (results["level"] == "row")]
     row = found[~found["severity"].isin(["error", "block"])].iloc[0]
     clinician = acting("dr.lee", "clinician")
-    rows = quality.failing_rows(
-        clinician, held_run.run_id, row["table_name"], row["rule_id"], identified=True
-    )
+    rows = quality.identified_rows(clinician, held_run.run_id, row["table_name"], row["rule_id"])
     kept_apart = quality.quarantined(portal, held_run.run_id, row["table_name"])
     refused = set(kept_apart[kept_apart["disposition"] == "refused"]["record_key"])
     assert set(rows["row"]) == set(row["sample_keys"]) - refused
@@ -106,7 +104,7 @@ def test_an_id_that_is_none_reaches_no_query(portal, name):
 def test_the_report_is_whole_and_carries_no_row(portal, held_run):
     made = releases.get(portal, held_run.run_id)
     results = quality.results(portal, held_run.run_id)
-    page = report.html(made, results, reviews.of_run(portal, held_run.run_id))
+    page = report.html(made, results, review_log.of_run(portal, held_run.run_id))
     assert page.count("<tr>") >= len(results)
     assert "was held by the audit for review" in page
     assert "Signed by" in page or "Not signed." in page
@@ -118,7 +116,7 @@ def test_what_reviewers_write_cannot_become_markup(portal, acting, held_run):
     lee = acting("dr.lee", "clinician")
     event = reviews.open_query(lee, held_run.run_id, "patients", "PAT-M01", "<script>alert(1)</script>")
     try:
-        review = reviews.of_run(portal, held_run.run_id)
+        review = review_log.of_run(portal, held_run.run_id)
         page = report.html(
             releases.get(portal, held_run.run_id), quality.results(portal, held_run.run_id), review
         )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipeline.lake import split
-from portal.services import quality, releases, reviews, warehouse
+from portal.services import quality, releases, review_log, reviews, warehouse
 from portal.services.aws import ServiceError
 
 FINDING = ("patients", "PAT-M01")
@@ -35,7 +35,7 @@ def query(lee, held_run):
 
 
 def _state(aws, query_id):
-    return next(q for q in reviews.all_queries(aws) if q.query_id == query_id)
+    return next(q for q in review_log.all_queries(review_log.log(aws)) if q.query_id == query_id)
 
 
 def test_a_query_goes_from_open_to_closed_and_back(lee, kim, query):
@@ -55,10 +55,10 @@ def test_a_query_goes_from_open_to_closed_and_back(lee, kim, query):
 
 @pytest.mark.parametrize("text", ["", "   ", "x" * 2001])
 def test_a_query_needs_a_text_of_sensible_length(lee, held_run, text):
-    before = len(reviews.log(lee).events)
+    before = len(review_log.log(lee).events)
     with pytest.raises(ServiceError):
         reviews.open_query(lee, held_run.run_id, *FINDING, text)
-    assert len(reviews.log(lee).events) == before
+    assert len(review_log.log(lee).events) == before
 
 
 def test_a_closed_query_cannot_be_answered(lee, query):
@@ -76,7 +76,7 @@ def test_roles_that_may_not_review_are_refused(acting, held_run):
 
 
 def test_the_second_reviewer_is_told_what_changed_and_nothing_is_written(lee, kim, held_run, query):
-    seen = reviews.of_run(lee, held_run.run_id).seen
+    seen = review_log.of_run(lee, held_run.run_id).seen
     reviews.answer(kim, query, "Kim was faster.", seen=seen)
     with pytest.raises(reviews.ReviewConflict, match=r"dr\.kim was here first") as conflict:
         reviews.close(lee, query, "verified", "Lee's comment", seen=seen)
@@ -85,7 +85,7 @@ def test_the_second_reviewer_is_told_what_changed_and_nothing_is_written(lee, ki
 
 
 def test_reviewers_at_the_same_moment_both_get_in_and_the_chain_holds(lee, kim, held_run):
-    before = len(reviews.log(lee).events)
+    before = len(review_log.log(lee).events)
     people = [lee, kim] * 4
     threads = [
         threading.Thread(target=reviews.reject, args=(who, held_run.run_id, *FINDING, f"word {n}"))
@@ -95,7 +95,7 @@ def test_reviewers_at_the_same_moment_both_get_in_and_the_chain_holds(lee, kim, 
         thread.start()
     for thread in threads:
         thread.join()
-    log = reviews.log(lee)
+    log = review_log.log(lee)
     assert len(log.events) == before + len(people)
     assert log.problems == ()
 
@@ -110,15 +110,20 @@ def test_an_acceptance_stands_until_withdrawn(lee, held_run):
     reviews.accept(
         lee, held_run.run_id, *FINDING, reason="known_limitation", text="One row.", until=TODAY, margin=0.01
     )
-    made = reviews.acceptances(lee)[FINDING]
+    made = review_log.of_run(lee, held_run.run_id).accepted[FINDING]
     assert (made.by, made.reason, made.covers(made.rate, TODAY)) == ("dr.lee", "known_limitation", True)
     reviews.withdraw(lee, held_run.run_id, *FINDING, "On second thoughts.")
-    assert FINDING not in reviews.acceptances(lee)
+    assert FINDING not in review_log.of_run(lee, held_run.run_id).accepted
 
 
-def test_unmasking_is_written_down(lee, held_run):
-    reviews.note_unmasking(lee, held_run.run_id, *FINDING, "to call the ward", 1)
-    last = reviews.log(lee).events[-1]
+def test_unmasking_is_written_down(lee, acting, held_run):
+    before = review_log.log(lee).events
+    for who, why in ((acting("x", "engineer"), "curious"), (lee, " ")):
+        with pytest.raises(ServiceError, match=r"may not see|Say why"):
+            reviews.unmask(who, held_run.run_id, *FINDING, why)
+    assert review_log.log(lee).events == before
+    assert len(reviews.unmask(lee, held_run.run_id, *FINDING, "to call the ward")) == 1
+    last = review_log.log(lee).events[-1]
     assert (last.kind, last.by, last.said) == (
         "rows_unmasked",
         "dr.lee",
@@ -127,11 +132,10 @@ def test_unmasking_is_written_down(lee, held_run):
 
 
 def test_a_held_release_is_published_by_a_signature_and_no_other_way(
-    portal, acting, lee, held_run, first_run, query, notifications
+    portal, acting, lee, held_run, on_its_base, query, notifications
 ):
     run_id = held_run.run_id
-    former = releases.current(portal).release_id
-    assert former != run_id
+    former = on_its_base
     with pytest.raises(ServiceError, match="must be closed"):
         reviews.sign(lee, run_id, "approve", "Fine.")
     reviews.close(lee, query, "verified", "Seen.")
@@ -155,13 +159,36 @@ def test_a_held_release_is_published_by_a_signature_and_no_other_way(
     try:
         assert releases.current(portal).release_id == run_id
         assert (notifications[-1]["state"], notifications[-1]["reviewed_by"]) == ("PUBLISHED", "dr.lee")
-        signature = reviews.of_run(lee, run_id).signature
+        signature = review_log.of_run(lee, run_id).signature
         assert (signature.by, signature.role, signature.stands) == ("dr.lee", "clinician", True)
         counted = warehouse.ask(portal, "SELECT count(*) FROM fact_encounter").frame.iloc[0, 0]
         assert counted == releases.get(portal, run_id).tables["fact_encounter"]
         _after_its_release_changed(portal, lee, run_id)
     finally:
         assert releases.rollback(portal, reason="the test is over").release_id == former
+
+
+def test_an_approval_takes_no_newer_release_back(portal, lee, held_run, on_its_base):
+    bucket, key = split(portal.lake.current_release())
+    s3 = portal.client("s3")
+    kept = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps({**json.loads(kept), "release_id": "run-newer"}))
+    before = len(review_log.log(lee).events)
+    try:
+        with pytest.raises(ServiceError, match="'run-newer' was published since"):
+            reviews.sign(lee, held_run.run_id, "approve", "Too late.")
+        assert len(review_log.log(lee).events) == before
+    finally:
+        s3.put_object(Bucket=bucket, Key=key, Body=kept)
+
+
+def test_approving_what_was_not_held_publishes_nothing_and_says_so(portal, lee, first_run, notifications):
+    present = releases.current(portal)
+    before = len(notifications)
+    reviews.sign(lee, first_run.run_id, "reject", "Not yet.")
+    reviews.sign(lee, first_run.run_id, "approve", "Seen.")
+    assert releases.current(portal) == present
+    assert [told["state"] for told in notifications[before:]] == ["REJECTED", "APPROVED"]
 
 
 def _after_its_release_changed(portal, lee, run_id):
@@ -171,23 +198,23 @@ def _after_its_release_changed(portal, lee, run_id):
     changed = {**json.loads(kept), "created_at": "2030-01-01T00:00:00Z"}
     s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(changed))
     try:
-        assert not reviews.of_run(lee, run_id).signature.stands
+        assert not review_log.of_run(lee, run_id).signature.stands
     finally:
         s3.put_object(Bucket=bucket, Key=key, Body=kept)
 
 
 def test_a_tampered_log_is_found_and_takes_no_more(portal, lee, held_run, query):
     s3 = portal.client("s3")
-    bucket, key = split(portal.lake.review(reviews.log(lee).events[-1].number))
+    bucket, key = split(portal.lake.review(review_log.log(lee).events[-1].number))
     kept = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     s3.put_object(Bucket=bucket, Key=key, Body=kept.replace(b"Who is", b"Who was"))
     try:
-        assert "was altered" in reviews.of_run(lee, held_run.run_id).problems[0]
+        assert "was altered" in review_log.of_run(lee, held_run.run_id).problems[0]
         with pytest.raises(ServiceError, match="does not verify"):
             reviews.answer(lee, query, "More")
     finally:
         s3.put_object(Bucket=bucket, Key=key, Body=kept)
-    assert reviews.log(lee).problems == ()
+    assert review_log.log(lee).problems == ()
 
 
 def test_an_accepted_finding_holds_no_later_run_and_says_so(portal, lee, held_run):
@@ -201,7 +228,7 @@ def test_an_accepted_finding_holds_no_later_run_and_says_so(portal, lee, held_ru
         assert reasons[FINDING]["accepted"]["by"] == "dr.lee"
         assert releases.get(portal, run_id).decision == "publish_with_warnings"
     finally:
-        for finding in list(reviews.acceptances(lee)):
+        for finding in list(review_log.of_run(lee, held_run.run_id).accepted):
             reviews.withdraw(lee, run_id, *finding, "The test is over.")
         _audited_again(portal, run_id)
     assert releases.get(portal, run_id).decision == "hold"
