@@ -13,7 +13,12 @@ st.set_page_config(page_title="Health data portal", page_icon=":material/monitor
 if auth.may_choose_role():
     with st.sidebar:
         st.selectbox(
-            "Role", auth.ROLES, index=auth.ROLES.index("engineer"), format_func=str.title, key="role"
+            "Role",
+            auth.ROLES,
+            index=auth.ROLES.index("engineer"),
+            format_func=str.title,
+            key="role",
+            bind="query-params",
         )
 
 try:
@@ -26,14 +31,19 @@ PAGES = [
     st.Page("app_pages/overview.py", title="Overview", icon=":material/home:", default=True),
     st.Page("app_pages/encounters.py", title="Encounters", icon=":material/local_hospital:"),
     st.Page("app_pages/medications.py", title="Medications", icon=":material/medication:"),
+    st.Page("app_pages/patients.py", title="Patients", icon=":material/group:"),
     st.Page("app_pages/quality.py", title="Quality", icon=":material/fact_check:"),
 ]
 if person.may("import_data"):
     PAGES.append(st.Page("app_pages/data.py", title="Data", icon=":material/upload:"))
 if person.may("run_pipeline"):
     PAGES.append(st.Page("app_pages/runs.py", title="Runs", icon=":material/account_tree:"))
+    PAGES.append(st.Page("app_pages/run.py", title="Run", visibility="hidden"))
 if person.may("query"):
     PAGES.append(st.Page("app_pages/sql.py", title="SQL", icon=":material/database:"))
+PAGES.append(st.Page("app_pages/alerts.py", title="Alerts", icon=":material/notifications:"))
 PAGES.append(st.Page("app_pages/dictionary.py", title="Dictionary", icon=":material/menu_book:"))
 
-state.guarded(st.navigation(PAGES).run)
+page = st.navigation(PAGES)
+state.guarded(state.banner)
+state.guarded(page.run)

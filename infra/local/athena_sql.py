@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,7 +115,7 @@ def prepare(sql: str, database: str | None, parameters: list[str] | None, catalo
     if len(statements) != 1:
         raise QueryError("SYNTAX_ERROR: Only one sql statement is allowed.")
     tree = statements[0]
-    words = " ".join(sql.split()).rstrip("; ").split(" ")
+    words = re.sub(r"^(\s*--[^\n]*\n)+", "", sql).rstrip("; \n").split()
     if [word.upper() for word in words[:1]] == ["SHOW"]:
         return _show(words, database, catalog)
     if isinstance(tree, exp.Create) and tree.kind == "VIEW":

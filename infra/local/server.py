@@ -74,14 +74,14 @@ def _assemble(state: Path, port: int, prefix: str, workers: int, endpoint: str) 
     )
     from werkzeug.serving import make_server  # noqa: PLC0415
 
-    from infra.local import athena, catalog, glue, lambdas, s3, stepfunctions  # noqa: PLC0415
+    from infra.local import athena, catalog, glue, lambdas, named_queries, s3, stepfunctions  # noqa: PLC0415
     from infra.local.context import Context  # noqa: PLC0415
 
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     default_user_config["lambda"] = {"use_docker": False}
     store = HistoryStore(state / "cloud" / "history.sqlite")
     context = Context(state, prefix, endpoint, workers, store, dict(os.environ))
-    for engine in (s3, catalog, glue, lambdas, stepfunctions, athena):
+    for engine in (s3, catalog, glue, lambdas, stepfunctions, athena, named_queries):
         engine.install(context)
 
     class Handler(MotoRequestHandler):  # type: ignore[misc]

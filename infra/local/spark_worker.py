@@ -30,10 +30,9 @@ _SMALL_AND_QUIET = {
     "spark.python.worker.reuse": "false",  # what is deployed may have changed
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.memory": "3g",
     "spark.sql.autoBroadcastJoinThreshold": str(32 << 20),
     "spark.sql.session.timeZone": "UTC",
-    "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseSerialGC -XX:TieredStopAtLevel=4",
+    "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseParallelGC",
 }
 
 
@@ -49,6 +48,7 @@ def session(root: Path, scratch: Path) -> Any:
         "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
         "spark.driver.extraClassPath": str(_compile(scratch.parent / "classes")),
         "spark.local.dir": str(scratch),
+        "spark.driver.memory": f"{_gigabytes()}g",
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         **_SMALL_AND_QUIET,
     }
@@ -58,6 +58,12 @@ def session(root: Path, scratch: Path) -> Any:
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     return spark
+
+
+def _gigabytes() -> int:
+    """A quarter of this machine's memory, between 1 and 6 GiB."""
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return max(1, min(6, int(there / 4)))
 
 
 def _compile(folder: Path) -> Path:

@@ -62,6 +62,8 @@ resource "aws_ecs_task_definition" "portal" {
       { name = "AWS_DEFAULT_REGION", value = var.region },
       { name = "HDP_PREFIX", value = var.name },
       { name = "HDP_STATE_MACHINE_ARN", value = aws_sfn_state_machine.pipeline.arn },
+      { name = "HDP_TOPIC_FAILED_ARN", value = aws_sns_topic.run["failed"].arn },
+      { name = "HDP_TOPIC_SUCCEEDED_ARN", value = aws_sns_topic.run["succeeded"].arn },
       { name = "HDP_SIGN_IN_KEYS", value = local.sign_in_keys },
       { name = "HDP_SIGN_IN_ISSUER", value = local.sign_in_issuer },
     ]

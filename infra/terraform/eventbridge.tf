@@ -29,6 +29,11 @@ resource "aws_scheduler_schedule" "nightly" {
       maximum_event_age_in_seconds = 3600
     }
   }
+
+  # The portal's Alerts page sets these.
+  lifecycle {
+    ignore_changes = [schedule_expression, state]
+  }
 }
 
 # A batch whose manifest lands may start a run by itself.

@@ -110,6 +110,8 @@ data "aws_iam_policy_document" "portal" {
     sid = "Ask"
     actions = [
       "athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults", "athena:GetWorkGroup",
+      "athena:ListQueryExecutions", "athena:BatchGetQueryExecution", "athena:ListNamedQueries",
+      "athena:BatchGetNamedQuery", "athena:CreateNamedQuery", "athena:DeleteNamedQuery",
     ]
     resources = [local.athena_group]
   }
@@ -121,6 +123,36 @@ data "aws_iam_policy_document" "portal" {
   }
 
   statement {
+    sid       = "Schedule"
+    actions   = ["scheduler:GetSchedule", "scheduler:UpdateSchedule"]
+    resources = [aws_scheduler_schedule.nightly.arn]
+  }
+
+  statement {
+    sid       = "ScheduleKeepsItsRole"
+    actions   = ["iam:PassRole"]
+    resources = [aws_iam_role.scheduler.arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["scheduler.amazonaws.com"]
+    }
+  }
+
+  statement {
+    sid       = "Subscriptions"
+    actions   = ["sns:ListSubscriptionsByTopic", "sns:Subscribe"]
+    resources = [for topic in aws_sns_topic.run : topic.arn]
+
+    condition {
+      test     = "StringEqualsIfExists"
+      variable = "sns:Protocol"
+      values   = ["email"]
+    }
+  }
+
+  statement {
     sid       = "Notify"
     actions   = ["lambda:InvokeFunction"]
     resources = ["arn:${local.partition}:lambda:${var.region}:${local.account}:function:${var.name}-sns-notify-success"]
@@ -128,7 +160,7 @@ data "aws_iam_policy_document" "portal" {
 
   statement {
     sid       = "Key"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"]
     resources = [aws_kms_key.data.arn]
   }
 }

@@ -9,7 +9,8 @@ locals {
   zone_names = slice(data.aws_availability_zones.here.names, 0, 2)
 
   interface_endpoints = toset([
-    "athena", "cognito-idp", "ecr.api", "ecr.dkr", "glue", "kms", "lambda", "logs", "secretsmanager", "sns", "states",
+    "athena", "cognito-idp", "ecr.api", "ecr.dkr", "glue", "kms", "lambda", "logs", "scheduler", "secretsmanager", "sns",
+    "states",
   ])
 }
 

@@ -40,7 +40,8 @@ class Rule:
     """One quality rule, as data.
 
     `fails` is a SQL condition that is true for a failing row and `applies` one that is true for a row of the
-    denominator. A rule on whole tables has `aggregates` over the relation `of` instead, or, where those don't do,
+    denominator. With `among` it is a condition on groups, of the rows to which it applies that agree in those
+    expressions; a window in `fails` sees the rows to which it applies. A rule on whole tables has `aggregates` over the relation `of` instead, or, where those don't do,
     `measure`, a query for one row. Both give (checked, failed), and may give a `value` to be judged in place of
     the share that failed. `threshold` is the largest share, or value, that is still accepted and `floor` the
     least; `unit` is "percent" for shares (0 to 1 here), or names the value.
@@ -62,6 +63,7 @@ class Rule:
     measure: str | None
     of: str | None
     aggregates: dict[str, str]
+    among: tuple[str, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -164,6 +166,7 @@ def _rule(entry: dict[str, Any]) -> Rule:
         applies=how.get("applies"),
         measure=how.get("measure"),
         of=how.get("of"),
+        among=tuple(how.get("among", ())),
         aggregates={
             name: str(how[name]) for name in ("checked", "failed", "value") if "of" in how and name in how
         },

@@ -183,6 +183,8 @@ def main(work: Callable[[Run], None]) -> None:
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     spark.conf.set("spark.sql.ansi.enabled", "false")
     spark.conf.set("spark.sql.legacy.timeParserPolicy", "CORRECTED")
+    # joins sort neither side where one fits in memory, part by part
+    spark.conf.set("spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold", "64MB")
     run = Run(spark, lake, options.JOB_NAME, found[0])
     log.info("%s starts for run %s on %d batches", run.job_name, run.run_id, len(run.plan["batch_ids"]))
     try:

@@ -17,6 +17,9 @@ from pipeline.contracts import Contract, Rule
 FAILING = "_failing"
 """Bits of the rules that a row fails: bit n stands for the n-th rule; an array of longs of 32 bits each."""
 
+APPLYING = "_applying"
+"""The same of the rules that apply to a row."""
+
 SAMPLE = 200
 _FEW = 1_000_000
 """Rows that may be sent to every worker."""
@@ -76,39 +79,76 @@ def row_rules(contract: Contract) -> tuple[Rule, ...]:
     return tuple(rule for rule in contract.rules if rule.fails is not None)
 
 
-def evaluate(frame: DataFrame, rules: Sequence[Rule], identity: Sequence[str]) -> DataFrame:
+def evaluate(frame: DataFrame, rules: Sequence[Rule]) -> DataFrame:
     """`frame` with the columns `_failing` and `_applying`: which rules each row fails, and which apply to it.
 
-    Rows with the same `identity` columns are the same row. Rules that look across rows (window functions) are
-    answered on the few columns that they need, so that whole rows are not sorted once a rule.
+    Rules that look across rows are left open: `across` answers them.
     """
-    across = {n: f"_across_{n}" for n, rule in enumerate(rules) if _OVER.search(str(rule.fails))}
-    if across:
-        frame = _with_across(frame, {name: _fails(rules[n]) for n, name in across.items()}, identity)
-    fails = [F.col(across[n]) if n in across else _fails(rule) for n, rule in enumerate(rules)]
-    applies = [F.coalesce(F.expr(rule.applies or "true"), F.lit(False)) for rule in rules]
-    packed = {FAILING: _pack([F.coalesce(flag, F.lit(False)) for flag in fails]), "_applying": _pack(applies)}
-    return frame.withColumns(packed).drop(*across.values())
+    fails = [F.lit(False) if _looks_across(rule) else _fails(rule) for rule in rules]
+    return frame.withColumns({FAILING: _pack(fails), APPLYING: _pack([_applies(rule) for rule in rules])})
 
 
 _OVER = re.compile(r"\bover\s*\(", re.IGNORECASE)
+
+
+def _looks_across(rule: Rule) -> bool:
+    """Whether a row's answer depends on others: those of its group, or those that a window looks at."""
+    return bool(rule.among) or _OVER.search(str(rule.fails)) is not None
+
+
+def _applies(rule: Rule) -> Column:
+    return F.coalesce(F.expr(rule.applies or "true"), F.lit(False))
 
 
 def _fails(rule: Rule) -> Column:
     return F.coalesce(F.expr(f"({rule.applies or 'true'}) and ({rule.fails})"), F.lit(False))
 
 
-def _with_across(frame: DataFrame, conditions: dict[str, Column], identity: Sequence[str]) -> DataFrame:
-    """`frame` with a column a condition, joined from the rows that meet one: they are few, or much is wrong."""
-    judged = frame.select(*identity, *(condition.alias(name) for name, condition in conditions.items()))
-    met = (
-        judged.where(" or ".join(conditions)).groupBy(*identity).agg(*(F.max(n).alias(n) for n in conditions))
-    )
-    met = met.toDF(*(f"_same_{name}" for name in identity), *conditions).persist()
-    few = met.count() < _FEW
+def words_across(rules: Sequence[Rule]) -> frozenset[str]:
+    """The words, columns among them, of the rules that look across rows."""
+    texts = [text for rule in rules if _looks_across(rule) for text in (str(rule.fails), *rule.among)]
+    return frozenset(re.findall(r"\w+", " ".join(texts)))
+
+
+def across(evaluated: DataFrame, rules: Sequence[Rule], identity: Sequence[str]) -> DataFrame:
+    """`evaluated` with the answers of the rules that look across rows; it is read once a rule, so keep it at hand.
+
+    Rows with the same `identity` columns are the same row. The rows that fail are few, or much is wrong.
+    """
+    failing = [
+        _failing_across(evaluated.where(_bit(APPLYING, n) == 1), rule, identity).withColumn("_rule", F.lit(n))
+        for n, rule in enumerate(rules)
+        if _looks_across(rule)
+    ]
+    if not failing:
+        return evaluated
+    met = reduce(DataFrame.unionByName, failing).groupBy(*identity).agg(F.collect_set("_rule").alias("_met"))
+    met = met.toDF(*(f"_same_{name}" for name in identity), "_met").persist()
+    number = met.count()
+    if not number:
+        return evaluated
     same = [F.col(name).eqNullSafe(F.col(f"_same_{name}")) for name in identity]
-    joined = frame.join(F.broadcast(met) if few else met, same, "left")
-    return joined.drop(*(f"_same_{name}" for name in identity))
+    joined = evaluated.join(F.broadcast(met) if number < _FEW else met, same, "left")
+    flags = [
+        F.coalesce(F.array_contains("_met", n), F.lit(False)) if _looks_across(rule) else F.lit(False)
+        for n, rule in enumerate(rules)
+    ]
+    both = F.zip_with(FAILING, _pack(flags), lambda one, other: one.bitwiseOR(other))
+    return joined.withColumn(FAILING, F.when(F.col("_met").isNull(), F.col(FAILING)).otherwise(both)).drop(
+        *(f"_same_{name}" for name in identity), "_met"
+    )
+
+
+def _failing_across(rows: DataFrame, rule: Rule, identity: Sequence[str]) -> DataFrame:
+    """The identities of those of `rows` that fail one rule."""
+    if not rule.among:
+        return rows.withColumn("_fails", F.expr(str(rule.fails))).where("_fails").select(*identity)
+    keys = {f"_among_{n}": F.expr(sql) for n, sql in enumerate(rule.among)}
+    rows = rows.withColumns(keys)
+    groups = rows.groupBy(*keys).agg(F.expr(str(rule.fails)).alias("_fails")).where("_fails")
+    groups = groups.toDF(*(f"_of{key}" for key in keys), "_fails").persist()
+    same = [F.col(key).eqNullSafe(F.col(f"_of{key}")) for key in keys]
+    return rows.join(F.broadcast(groups) if groups.count() < _FEW else groups, same).select(*identity)
 
 
 def _pack(flags: Sequence[Column]) -> Column:
@@ -153,7 +193,7 @@ def reasons(rules: Sequence[Rule]) -> Column:
 
 def count(evaluated: DataFrame, rules: Sequence[Rule], contract: Contract, key: str) -> list[Result]:
     """One aggregation for all rules; a second, narrow one for the keys of failing rows, where there are any."""
-    sums = [F.sum(_bit("_applying", n)).alias(f"a{n}") for n in range(len(rules))]
+    sums = [F.sum(_bit(APPLYING, n)).alias(f"a{n}") for n in range(len(rules))]
     sums += [F.sum(_bit(FAILING, n)).alias(f"f{n}") for n in range(len(rules))]
     counted = evaluated.agg(*sums).first()
     assert counted is not None

@@ -139,13 +139,13 @@ def look(options: Options) -> None:
         ages = pd.DataFrame({"age": age, "sex": people["sex"]}).value_counts().reset_index(name="patients")
         labels = {"age": "Age in decades", "patients": "Patients", "sex": "Sex"}
         st.plotly_chart(
-            charts.distribution(ages.sort_values("age"), "age", "patients", "sex", labels), key="preview-ages"
+            charts.stacked(ages.sort_values("age"), "age", "patients", "sex", labels), key="preview-ages"
         )
         months = made["encounters"].assign(month=made["encounters"]["admitted_at"].str[:7])
         counted = months.groupby(["month", "encounter_class"]).size().reset_index(name="encounters")
         labels = {"month": "Month of admission", "encounters": "Encounters", "encounter_class": "Class"}
         st.plotly_chart(
-            charts.over_time(counted, "month", "encounters", "encounter_class", labels), key="preview-months"
+            charts.stacked(counted, "month", "encounters", "encounter_class", labels), key="preview-months"
         )
 
 
@@ -250,7 +250,7 @@ def next_step() -> None:
             state.show_error(error)
             return
         del st.session_state["new_batch"]
-        st.switch_page("app_pages/runs.py", query_params={"run": run.run_id})
+        st.switch_page("app_pages/run.py", query_params={"run": run.run_id})
     if key:
         right.download_button(
             "Answer key of the defects", key, f"{batch.batch_id}_defects.csv", "text/csv", on_click="ignore"

@@ -2,115 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import pandas as pd
 import streamlit as st
 
-from portal.components import charts, state
-from portal.services.aws import ServiceError
-from portal.services.facts import Facts, Filters
-
-ROUTES = {
-    "PO": "By mouth (PO)",
-    "IV": "Intravenous (IV)",
-    "IM": "Intramuscular (IM)",
-    "SC": "Subcutaneous (SC)",
-    "INH": "Inhaled (INH)",
-    "SL": "Under the tongue (SL)",
-}
+from portal.components import dashboard
+from portal.components.dashboard import Figure
+from portal.services.questions import ADMINISTRATIONS, MEDICATION_QUESTIONS
 
 st.title("Medications")
-release_id = state.release_or_stop()
-facts = Facts(state.aws(), release_id)
 
 
-def filters() -> Filters:
-    choices = state.ask(facts.administration_choices(), release_id)
-    with st.container(border=True):
-        left, middle, right, last = st.columns(4)
-        with left:
-            start, end = state.period(choices.frame["first"].iloc[0], choices.frame["last"].iloc[0])
-        with middle:
-            routes = state.pick("Route", "route", state.choice(choices, "routes"), lambda r: ROUTES.get(r, r))
-        with right:
-            classes = state.pick(
-                "Therapeutic class", "therapeutic", state.choice(choices, "therapeutic_classes")
-            )
-        with last:
-            statuses = state.pick("Status", "status", state.choice(choices, "statuses"))
-    return Filters(start, end, routes=routes, therapeutic_classes=classes, statuses=statuses)
-
-
-def figures(chosen: Filters) -> None:
-    row = state.ask(facts.administration_figures(chosen), release_id).frame.iloc[0]
+def figures(ask: Callable[[Mapping[str, str]], pd.Series]) -> list[Figure]:
+    row = ask(
+        {
+            "administrations": "count(*)",
+            "patients": "count(DISTINCT patient_key)",
+            "medications": "count(DISTINCT medication_key)",
+            "not_given": "sum(CASE WHEN state = 'not-done' THEN 1 ELSE 0 END)",
+            "first_dose": "approx_percentile(first_minutes, 0.5)",
+        }
+    )
     total = int(row["administrations"])
-    columns = st.columns(5)
-    columns[0].metric("Administrations", f"{total:,}")
-    columns[1].metric("Patients", f"{int(row['patients']):,}")
-    columns[2].metric("Medications", f"{int(row['medications']):,}")
-    columns[3].metric(
-        "Not given",
-        f"{int(row['not_given'] or 0) / total:.1%}" if total else "–",
-        help="Status not-done: missed or refused",
-    )
-    minutes = row["minutes_from_order"]
-    columns[4].metric(
-        "Median order to administration",
-        f"{float(minutes):,.0f} min" if pd.notna(minutes) else "–",
-    )
+    share = int(row["not_given"] or 0) / total if total else None
+    minutes = None if pd.isna(row["first_dose"]) else float(row["first_dose"])
+    return [
+        Figure("Administrations", total, f"{total:,}"),
+        Figure("Patients", int(row["patients"]), f"{int(row['patients']):,}"),
+        Figure("Medications", int(row["medications"]), f"{int(row['medications']):,}"),
+        Figure("Not given", share, "–" if share is None else f"{share:.1%}", "Status not-done: missed or refused"),
+        Figure(
+            "Median order to first dose",
+            minutes,
+            "–" if minutes is None else f"{minutes:,.0f} min",
+            "To the first dose of an order that was given",
+        ),
+    ]  # fmt: skip
 
 
-def draw(chosen: Filters) -> None:
-    words = chosen.words()
-    labels = {"month": "Month", "administrations": "Administrations", "route": "Route"}
-    answer = state.ask(facts.administrations_by_month(chosen), release_id)
-    state.chart(
-        "Administrations a month by route",
-        answer,
-        charts.over_time(answer.frame, "month", "administrations", "route", labels),
-        "administrations-by-month",
-        words,
-    )
-    left, right = st.columns(2)
-    with left:
-        answer = state.ask(facts.by_therapeutic_class(chosen), release_id)
-        state.chart(
-            "By therapeutic class",
-            answer,
-            charts.ranking(answer.frame, "therapeutic_class", "administrations", labels),
-            "by-class",
-            words,
-        )
-        answer = state.ask(facts.by_status(chosen), release_id)
-        state.chart(
-            "By status",
-            answer,
-            charts.ranking(answer.frame, "status", "administrations", labels),
-            "by-status",
-            words,
-        )
-    with right:
-        answer = state.ask(facts.by_medication(chosen), release_id)
-        state.chart(
-            "By medication",
-            answer,
-            charts.ranking(answer.frame, "medication_name", "administrations", labels),
-            "by-medication",
-            words,
-        )
-        answer = state.ask(facts.administrations_by_hour(chosen), release_id)
-        state.chart(
-            "By weekday and hour",
-            answer,
-            charts.week(answer.frame, "weekday", "hour", "administrations", "doses"),
-            "administrations-by-hour",
-            words,
-        )
-
-
-try:
-    wanted = filters()
-    with st.spinner("Asking Athena …"):
-        figures(wanted)
-        draw(wanted)
-except ServiceError as error:
-    state.show_error(error)
+dashboard.draw(ADMINISTRATIONS, MEDICATION_QUESTIONS, figures)

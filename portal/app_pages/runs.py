@@ -1,235 +1,223 @@
-"""Start runs, watch one: graph, job runs, logs, rows, what to do next."""
+"""Start a run, find one among many, hold two against each other."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from portal.components import charts, graph, state
+from pipeline.run_input import schema
+from portal.components import state
 from portal.components.palette import words
-from portal.services import batches, quality, runs
+from portal.services import batches, run_history, runs
 from portal.services.aws import ServiceError
-from portal.services.runs import JobRun, Run
+from portal.services.runs import Run
 
-st.title("Runs")
+PAGE = 50
+STATES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
+GIVEN = ("run_id", "started_by")
+"""Parts of the input that are not the person's to choose."""
+
 person = state.user()
+st.title("Runs")
 
 
-def chosen_run(found: list[Run]) -> str | None:
-    """The run that the URL names, or the newest."""
-    named = st.query_params.get("run")
-    ids = [run.run_id for run in found]
-    if named and named not in ids:
-        ids.insert(0, named)
-    if not ids:
-        return None
-    labels = {run.run_id: f"{run.run_id}  {words(run.status)}, {state.ago(run.started_at)}" for run in found}
-    picked = st.selectbox(
-        "Run", ids, index=ids.index(named) if named in ids else 0, format_func=lambda i: labels.get(i, i)
-    )
-    if picked and picked != named:
-        st.query_params["run"] = picked
-    return picked
+# launch: one form from the schema that the pipeline checks its input by
+
+
+def fields() -> dict[str, dict[str, Any]]:
+    return {name: part for name, part in schema()["properties"].items() if name not in GIVEN}
+
+
+def defaults() -> dict[str, Any]:
+    return {name: part["default"] for name, part in fields().items()}
+
+
+def presets(every: list[str]) -> dict[str, dict[str, Any]]:
+    """Settings by the name that people know them under."""
+    found = {
+        "What is new": defaults(),
+        "Everything again": {**defaults(), "batch_ids": every},
+        "What is new, published by hand": {**defaults(), "auto_publish": False},
+    }
+    if like := st.query_params.get("like"):
+        run = runs.get(state.aws(), like, details=False)
+        same = {"batch_ids": [b for b in run.batch_ids if b in every], "auto_publish": run.auto_publish}
+        found = {f"As {like}": {**defaults(), **same}, **found}
+    return found
+
+
+def apply(chosen: dict[str, Any]) -> None:
+    for name, value in chosen.items():
+        st.session_state[f"launch-{name}"] = value
 
 
 def launch() -> None:
     if not person.may("run_pipeline"):
         return
-    with st.expander("Start a run", icon=":material/play_arrow:"):
-        ids = [batch.batch_id for batch in batches.list_batches(state.aws())]
-        chosen = st.multiselect(
-            "Batches", ids, placeholder="All that the published release does not hold yet"
+    like = st.query_params.get("like")
+    with st.expander("Start a run", icon=":material/play_arrow:", expanded=bool(like)):
+        every = [batch.batch_id for batch in batches.list_batches(state.aws())]
+        known = presets(every)
+        if st.session_state.get("launch-like") != (like or ""):
+            st.session_state["launch-like"] = like or ""
+            apply(next(iter(known.values())))
+        st.caption("Settings to begin with")
+        for column, (name, chosen) in zip(st.columns(len(known)), known.items(), strict=True):
+            column.button(name, on_click=apply, args=(chosen,), width="stretch")
+        wanted = {name: field(name, part, every) for name, part in fields().items()}
+        told = run_history.estimate(state.history())
+        st.caption(
+            f"The last {told.of} runs took {state.duration(told.fastest)} to {state.duration(told.slowest)} "
+            f"(median {state.duration(told.seconds)}) and cost ${told.dollars:,.2f} in AWS."
+            if told
+            else "There is no former run to estimate time and cost by."
         )
-        publish = st.checkbox("Publish by itself where the audit finds nothing that blocks", value=True)
-        if "next_run_id" not in st.session_state:
-            st.session_state["next_run_id"] = runs.new_run_id()
-        if st.button("Start", type="primary"):
-            try:
-                run = runs.start(
-                    state.aws(), chosen, auto_publish=publish, run_id=st.session_state["next_run_id"]
-                )
-            except ServiceError as error:
-                state.show_error(error)
-                return
-            del st.session_state["next_run_id"]  # until here a second click is the same run
-            st.query_params["run"] = run.run_id
-            state.recent_runs.clear()
-            st.rerun()
+        start(wanted)
 
 
-def head(run: Run) -> None:
-    columns = st.columns([2, 1, 1, 1, 1])
-    columns[0].metric("State", words(run.status))
-    columns[1].metric("Attempt", run.attempt)
-    columns[2].metric("Duration", f"{run.seconds:,.0f} s")
-    columns[3].metric("Jobs done", f"{sum(j.state == 'SUCCEEDED' for j in run.jobs)} of 11")
-    columns[4].metric(
-        "Cost in AWS",
-        f"${run.cost_dollars:,.2f}",
-        help=f"DPU seconds at ${runs.DPU_HOUR_DOLLARS} an hour; on a laptop nothing is billed.",
-    )
+def field(name: str, part: dict[str, Any], every: list[str]) -> Any:
+    """The widget for a part of the schema."""
+    key = f"launch-{name}"
+    if part["type"] == "boolean":
+        return st.checkbox(part["title"], key=key, help=part["description"])
+    st.session_state[key] = [value for value in st.session_state[key] if value in every]
+    return st.multiselect(
+        part["title"], every, key=key, help=part["description"], placeholder="All that the published release lacks"
+    )  # fmt: skip
 
 
-def failure(run: Run) -> None:
-    if not run.is_over or run.status == "SUCCEEDED":
-        return
-    failed = run.failed_job
-    what = (
-        f"{failed.job}: {failed.error or failed.state}"
-        if failed
-        else run.cause or run.error or "no cause was given"
-    )
-    st.error(f"The run ended {words(run.status)}. {what}")
-    st.caption(
-        "The published release was not touched. Going on runs only what has not succeeded yet; nothing is loaded twice."
-    )
-    if person.may("run_pipeline") and st.button(
-        "Go on from here", type="primary", key=f"redrive-{run.run_id}-{run.attempt}"
-    ):
-        try:
-            runs.redrive(state.aws(), run.run_id)
-        except ServiceError as error:
-            state.show_error(error)
-            return
-        state.run.clear()
-        st.rerun()
+def start(wanted: dict[str, Any]) -> None:
+    busy = next((run for run in state.recent_runs() if not run.is_over), None)
+    if busy:
+        st.warning(
+            f"Run {busy.run_id} has been writing since {state.when(busy.started_at)}: one run writes at a time."
+        )
+        st.page_link(
+            "app_pages/run.py",
+            label="Watch it",
+            icon=":material/visibility:",
+            query_params={"run": busy.run_id},
+        )
+    if "next_run_id" not in st.session_state:
+        st.session_state["next_run_id"] = runs.new_run_id()
+    if st.button("Start", type="primary", disabled=busy is not None):
+        run = runs.start(state.aws(), run_id=st.session_state["next_run_id"], **wanted)
+        del st.session_state["next_run_id"]  # until here a second click is the same run
+        state.forget_runs()
+        st.switch_page("app_pages/run.py", query_params={"run": run.run_id})
 
 
-def job_table(run: Run) -> None:
-    st.markdown("#### Jobs")
-    if not run.jobs:
-        st.caption("No job has been started yet.")
-        return
-    frame = pd.DataFrame(
+# the list
+
+
+def table(found: list[Run]) -> pd.DataFrame:
+    return pd.DataFrame(
         [
             {
-                "Job": job.job,
-                "State": words(job.state),
-                "Attempt": _attempt(run, job),
-                "Started": pd.Timestamp(job.started_at),
-                "Seconds": round(job.seconds, 1),
-                "Running": job.execution_seconds,
-                "DPU hours": round(job.dpu_seconds / 3600, 3),
-                "Error": job.error or "",
+                "Run": run.run_id,
+                "State": words(run.status),
+                "Started": pd.Timestamp(run.started_at),
+                "Duration": state.duration(run.seconds),
+                "Attempt": run.attempt,
+                "DPU hours": round(run_history.cost(run)[0], 3),
+                "Cost (US $)": round(run_history.cost(run)[1], 2),
+                "Error": (run.failed_job.error if run.failed_job else None) or run.cause or run.error or "",
             }
-            for job in run.jobs
+            for run in found
         ]
     )
-    st.dataframe(
+
+
+def fitting(found: list[Run]) -> list[Run]:
+    """What the filters leave; the URL has them."""
+    left, right = st.columns([2, 1])
+    named = [s for s in st.query_params.get_all("state") if s in STATES]
+    chosen = left.pills(
+        "State", STATES, selection_mode="multi", default=named, format_func=words, key="runs-state"
+    )
+    text = right.text_input("Run or error holds", st.query_params.get("text", ""), key="runs-text")
+    st.query_params["state"] = chosen
+    if text:
+        st.query_params["text"] = text
+    else:
+        st.query_params.pop("text", None)
+    return [
+        run
+        for run in found
+        if (not chosen or run.status in chosen)
+        and text.lower() in f"{run.run_id} {run.error} {run.cause} {[j.error for j in run.jobs]}".lower()
+    ]
+
+
+def listing() -> list[Run]:
+    shown = int(st.session_state.get("runs-shown", PAGE))
+    found = state.history(shown)
+    if not found:
+        st.info("No run yet. Start one above; without a batch, make or import data first.")
+        return []
+    fit = fitting(found)
+    if not fit:
+        st.info("No run fits these filters.")
+        return found
+    frame = table(fit)
+    picked = st.dataframe(
         frame,
         hide_index=True,
         width="stretch",
-        height="content",
+        height=min(560, 38 + 35 * len(frame)),
+        on_select="rerun",
+        selection_mode="multi-row",
+        key="runs-table",
         column_config={
-            "Started": st.column_config.DatetimeColumn(format="HH:mm:ss", help="In your time zone"),
-            "Running": st.column_config.NumberColumn("Running (s)", help="Without waiting for a worker"),
+            "Started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone=state.zone(), help="In your time zone"),
+            "Error": st.column_config.TextColumn(width="large"),
         },
+    )["selection"]["rows"]  # fmt: skip
+    chosen = [fit[n] for n in picked if n < len(fit)]
+    left, middle, right = st.columns([1, 1, 2])
+    names = [run.run_id for run in fit]
+    opened = left.selectbox("Open a run", names, index=names.index(chosen[0].run_id) if chosen else 0)
+    with middle:
+        st.caption("The run from top to bottom")
+        if st.button("Open", type="primary", width="stretch"):
+            st.switch_page("app_pages/run.py", query_params={"run": opened})
+    right.caption(
+        f"{len(fit):,} of the newest {len(found):,} runs. Choose two rows to hold them against each other."
     )
-    bars = pd.DataFrame(
-        [
-            {
-                "job": job.job,
-                "started_at": job.started_at,
-                "ended_at": job.ended_at or pd.Timestamp.now(tz="UTC"),
-                "state": words(job.state).split(" ", 1)[-1],
-            }
-            for job in run.jobs
-        ]
-    )
-    st.plotly_chart(charts.gantt(bars), key="gantt", config={"displaylogo": False})
-
-
-def _attempt(run: Run, job: JobRun) -> int:
-    return 1 + sum(other.job == job.job and other.started_at < job.started_at for other in run.jobs)
-
-
-def logs(run: Run) -> None:
-    if not run.jobs:
-        return
-    st.markdown("#### Log")
-    failed = run.failed_job
-    names = {
-        job.job_run_id: f"{job.job}, attempt {_attempt(run, job)}, {words(job.state)}" for job in run.jobs
-    }
-    ids = list(names)
-    index = ids.index(failed.job_run_id) if failed else len(ids) - 1
-    left, right = st.columns([2, 1])
-    picked = left.selectbox(
-        "Job run", ids, index=index, format_func=lambda i: names[i], key=f"log-{run.run_id}"
-    )
-    wanted = right.text_input("Only lines with", key="log-filter")
-    job = next(job for job in run.jobs if job.job_run_id == picked)
-    lines = [
-        f"{at:%H:%M:%S} {line}"
-        for at, line in runs.log_lines(state.aws(), job)
-        if wanted.lower() in line.lower()
-    ]
-    if not lines:
-        st.caption("No line yet." if not wanted else "No line holds that.")
-        return
-    text = "\n".join(lines)
-    st.code(text, language=None, height=260, wrap_lines=True)
-    st.download_button("Download the log", text, f"{job.job}-{job.job_run_id[:12]}.log", on_click="ignore")
-
-
-def rows(run: Run) -> None:
-    if not run.is_over:
-        return
-    account = quality.reconciliation(state.aws(), run.run_id)
-    if not account:
-        return
-    st.markdown("#### Rows")
-    frame = pd.DataFrame(account)
-    frame.columns = ["Table", "Batch", "Received", "Loaded", "Quarantined", "Repeats among them"]
-    st.dataframe(frame, hide_index=True, width="stretch", column_config=state.numbers(frame))
-
-
-def stop_button(run_id: str) -> None:
-    if person.may("run_pipeline") and st.button("Stop this run"):
-        runs.stop(state.aws(), run_id)
-        state.run.clear()
+    if len(found) == shown and right.button("Show older runs"):
+        st.session_state["runs-shown"] = shown + 4 * PAGE
         st.rerun()
+    if len(chosen) == 2:
+        st.query_params["compare"] = [run.run_id for run in chosen]
+    return found
 
 
-@state.live(2)
-def live(run_id: str) -> None:
-    """Draws itself again every two seconds while the run goes on."""
-    run = state.run(run_id)
-    head(run)
-    st.graphviz_chart(graph.dot(run), width="stretch")
-    job_table(run)
-    if run.is_over:
-        state.recent_runs.clear()
+def comparison(found: list[Run]) -> None:
+    named = st.query_params.get_all("compare")
+    by_id = {run.run_id: run for run in found}
+    if len(named) != 2 or any(name not in by_id for name in named):
+        return
+    st.markdown(f"#### {named[0]} against {named[1]}")
+    made = run_history.compare(state.aws(), by_id[named[0]], by_id[named[1]])
+    left, right = st.columns(2)
+    left.markdown("**Seconds by job**")
+    left.dataframe(made.times, hide_index=True, width="stretch")
+    right.markdown("**Rows**")
+    right.dataframe(made.rows, hide_index=True, width="stretch", column_config=state.numbers(made.rows))
+    st.markdown("**Rules that say otherwise**")
+    if made.rules.empty:
+        st.caption("Every rule says the same of both.")
+    else:
+        st.dataframe(made.rules, hide_index=True, width="stretch")
+    if st.button("Close the comparison"):
+        st.query_params.pop("compare", None)
         st.rerun()
-
-
-def ended(run: Run) -> None:
-    head(run)
-    failure(run)
-    st.graphviz_chart(graph.dot(run), width="stretch")
-    with st.expander("The same as a table"):
-        table = [{"Step": name, "State": words(value)} for name, value in graph.states(run).items()]
-        st.dataframe(pd.DataFrame(table), hide_index=True, width="stretch")
-    job_table(run)
-    logs(run)
-    rows(run)
-    if run.decision:
-        st.markdown(
-            f"#### Release\nThe audit decided: **{run.decision.replace('_', ' ')}**. Published: **{'yes' if run.is_published else 'no'}**."
-        )
 
 
 try:
     launch()
-    run_id = chosen_run(state.recent_runs())
-    if run_id is None:
-        st.info("No run yet. Start one above; without a batch, make or import data first.")
-    else:
-        current = state.run(run_id)
-        if current.is_over:
-            ended(current)
-        else:
-            stop_button(run_id)
-            live(run_id)
+    comparison(listing())
 except ServiceError as error:
     state.show_error(error)

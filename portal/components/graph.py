@@ -1,81 +1,85 @@
-"""The state machine as a graph, coloured by the state of each step."""
+"""The state machine as a graph of buttons: a column a stage, a button a step, coloured and marked by its state."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Mapping
 
-from pipeline.jobs import Job, jobs, stage
+import streamlit as st
+
+from pipeline.jobs import jobs, stage
 from portal.components.palette import STATES, words
 from portal.services.runs import Run
 
 _STEPS = {
-    "PrepareRun": "Check input, take the lock",
+    "PrepareRun": "Check the input",
     "PublishRelease": "Publish or hold",
     "NotifySuccess": "Tell subscribers",
 }
 
-
-def dot(run: Run | None, medians: dict[str, float] | None = None) -> str:
-    """Graphviz text of the whole pipeline; without a run every step is not started."""
-    state = states(run)
-    chain = ["PrepareRun"]
-    lines = [_node(name, label, state[name]) for name, label in _STEPS.items()]
-    lines += [_node(job.name, _label(job, run, medians or {}), state[job.name]) for job in jobs()]
-    edges = [f'"PrepareRun" -> "{job.name}"' for job in stage("silver")]
-    for name in ("dimensions", "facts", "quality"):
-        lines.append(_cluster(name, [job.name for job in stage(name)]))
-    lines.append(_cluster("silver", [job.name for job in stage("silver")]))
-    chain = [
-        *(job.name for name in ("dimensions", "facts", "quality") for job in stage(name)),
-        "PublishRelease",
-        "NotifySuccess",
-    ]
-    edges += [f'"{job.name}" -> "{chain[0]}"' for job in stage("silver")]
-    edges += [_edge(a, b) for a, b in pairwise(chain)]
-    style = 'rankdir=LR; bgcolor="transparent"; nodesep=0.18; ranksep=0.3; fontname="sans-serif"'
-    node = 'node [shape=box, style="filled,rounded", fontname="sans-serif", fontsize=11, margin="0.12,0.06"]'
-    edge = 'edge [color="#8796a1", arrowsize=0.6]'
-    return "digraph pipeline {" + ";\n".join([style, node, edge, *lines, *edges]) + "}"
+_COLUMNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("Start", "", ("PrepareRun",)),
+    ("Bronze to silver", "side by side", tuple(job.name for job in stage("silver"))),
+    ("Dimensions", "one after another", tuple(job.name for job in stage("dimensions"))),
+    ("Facts", "one after another", tuple(job.name for job in stage("facts"))),
+    ("Quality and release", "one after another", (*(job.name for job in stage("quality")), "PublishRelease", "NotifySuccess")),
+)  # fmt: skip
 
 
 def states(run: Run | None) -> dict[str, str]:
-    """Every step's state by its name."""
-    found = dict.fromkeys((*_STEPS, *(job.name for job in jobs())), "NOT_STARTED")
+    """Every step's state by its name, in the order of the run."""
+    found = {name: "NOT_STARTED" for _, _, names in _COLUMNS for name in names}
     if run:
         found |= {step.name: step.state for step in run.steps if step.name in found}
-        for job in jobs():
-            latest = run.latest(job.name)
-            if latest:
-                found[job.name] = latest.state
+        latest = {name: run.latest(name) for name in found}
+        found |= {name: job.state for name, job in latest.items() if job}
     return found
 
 
-_TITLES = {"silver": "Bronze to silver", "dimensions": "Dimensions", "facts": "Facts", "quality": "Quality"}
-
-
-def _edge(first: str, second: str) -> str:
-    """Steps of one stage stand in one column, the first on top: Graphviz draws those edges upwards."""
-    stages = {job.name: job.stage for job in jobs()}
-    if first in stages and stages[first] == stages.get(second):
-        return f'"{second}" -> "{first}" [dir=back]'
-    return f'"{first}" -> "{second}"'
-
-
-def _cluster(name: str, members: list[str]) -> str:
-    inside = "{rank=same; " + "; ".join(f'"{member}"' for member in members) + "}"
-    look = 'style="rounded"; color="#c3d0d8"; fontsize=11; fontcolor="#3b4a54"'
-    return f'subgraph cluster_{name} {{label="{_TITLES[name]}"; {look}; {inside}}}'
-
-
-def _label(job: Job, run: Run | None, medians: dict[str, float]) -> str:
-    latest = run.latest(job.name) if run else None
+def label(name: str, run: Run | None, medians: Mapping[str, float]) -> str:
+    """What a step's button says: its name, its state, how long it took or usually takes."""
+    title = _STEPS.get(name) or next(
+        job.table if job.stage != "quality" else "Audit" for job in jobs() if job.name == name
+    )
+    latest = run.latest(name) if run else None
+    state = states(run)[name]
+    usual = medians.get(name)
     if latest:
-        return f"{job.table}\\n{latest.seconds:.0f} s"
-    usual = medians.get(job.name)
-    return f"{job.table}\\nusually {usual:.0f} s" if usual else job.table
+        time = f"{latest.seconds:,.0f} s" + (
+            f", usually {usual:,.0f} s" if usual and state == "RUNNING" else ""
+        )
+    else:
+        time = f"usually {usual:,.0f} s" if usual else ""
+    return f"**{title}**  \n{words(state)}" + (f" · {time}" if time else "")
 
 
-def _node(name: str, label: str, state: str) -> str:
-    _, fill, text = STATES.get(state, STATES["NOT_STARTED"])
-    shown = words(state)
-    return f'"{name}" [label="{label}\\n{shown}", fillcolor="{fill}", fontcolor="{text}", color="{text}", tooltip="{name}: {shown}"]'
+def draw(run: Run, medians: Mapping[str, float]) -> str | None:
+    """The graph; gives the job whose button was pressed."""
+    found = states(run)
+    st.html(_style(found))
+    pressed = None
+    with st.container(key="graph"):
+        for column, (title, order, names) in zip(st.columns(len(_COLUMNS)), _COLUMNS, strict=True):
+            with column:
+                st.caption(f"**{title}**" + (f", {order}" if order else ""))
+                for name in names:
+                    is_job = name not in _STEPS
+                    if st.button(
+                        label(name, run, medians), key=f"step-{name}", width="stretch",
+                        disabled=not (is_job and run.latest(name)),
+                        help="Show this job's attempts and log" if is_job else None,
+                    ):  # fmt: skip
+                        pressed = name
+    return pressed
+
+
+def _style(found: Mapping[str, str]) -> str:
+    """Fill and text of each button, by the state's colours."""
+    rules = []
+    for name, state in found.items():
+        _, fill, text = STATES.get(state, STATES["NOT_STARTED"])
+        rules.append(
+            f".st-key-step-{name} button, .st-key-step-{name} button:disabled "
+            f"{{background: {fill}; color: {text}; border-color: {text}; opacity: 1}}"
+            f".st-key-step-{name} button p {{color: {text}}}"
+        )
+    return f"<style>.st-key-graph button {{min-height: 3.6rem}} {' '.join(rules)}</style>"

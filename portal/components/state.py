@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
+from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
 from portal import auth, sign_in
-from portal.services import releases, runs, warehouse
+from portal.services import alerts as alerting
+from portal.services import releases, run_history, runs, warehouse
+from portal.services.alerts import Alert
 from portal.services.aws import Aws, ServiceError, explain, is_aws
-from portal.services.facts import rows as listed
 from portal.services.runs import Run
 from portal.services.warehouse import Answer
 from portal.settings import Settings
 from portal.sign_in import SignInError
 
 log = logging.getLogger("portal")
+
+_AT_ONCE = 6
+"""Queries of one page that Athena works on at the same time; an account may have 20 (its default quota)."""
 
 
 @st.cache_resource
@@ -50,6 +57,18 @@ def ask(sql: str, release_id: str) -> Answer:
     return warehouse.ask(clients(), sql, release_id=release_id)
 
 
+def ask_together(questions: Sequence[tuple[str, str]]) -> None:
+    """Have the answers to several (SQL, release) at hand: asked side by side, they take as long as the slowest."""
+
+    def one(question: tuple[str, str]) -> None:
+        add_script_run_ctx(threading.current_thread(), context)
+        ask(*question)
+
+    context = get_script_run_ctx()
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        list(threads.map(one, questions))
+
+
 @st.cache_data(ttl=2, max_entries=50, show_spinner=False)
 def run(run_id: str) -> Run:
     """A run's live state; many viewers cost one look."""
@@ -59,6 +78,41 @@ def run(run_id: str) -> Run:
 @st.cache_data(ttl=2, max_entries=5, show_spinner=False)
 def recent_runs(limit: int = 50) -> list[Run]:
     return runs.list_runs(clients(), limit)
+
+
+@st.cache_data(ttl=10, max_entries=5, show_spinner=False)
+def history(limit: int = 50) -> list[Run]:
+    """The newest runs with their job runs."""
+    return run_history.recent(clients(), limit)
+
+
+def medians() -> dict[str, float]:
+    """Seconds by job, as a rule."""
+    return run_history.medians(history())
+
+
+@st.cache_data(ttl=30, max_entries=2, show_spinner=False)
+def alerts() -> list[Alert]:
+    """What needs somebody now; the same for all."""
+    return alerting.now(clients(), history())
+
+
+def forget_schedule() -> None:
+    alerts.clear()
+
+
+def banner() -> None:
+    """On top of every page: what needs somebody now, for those who can do something about it."""
+    if not user().may("query"):
+        return
+    for alert in alerts():
+        st.warning(f"{alert.words}")
+
+
+def forget_runs() -> None:
+    """Somebody has started, stopped or gone on with a run: look anew."""
+    for kept in (run, recent_runs, history, alerts):
+        kept.clear()
 
 
 @st.cache_data(ttl=2, max_entries=2, show_spinner=False)
@@ -78,6 +132,26 @@ def ago(moment: datetime) -> str:
 
 def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def zone() -> str:
+    """The viewer's time zone, as the browser tells it."""
+    return st.context.timezone or "UTC"
+
+
+def when(moment: datetime) -> str:
+    """A moment in the viewer's zone, in UTC where that is another."""
+    local = moment.astimezone(ZoneInfo(zone()))
+    utc = "" if zone() == "UTC" else f" ({moment.astimezone(UTC):%H:%M} UTC)"
+    return f"{local:%Y-%m-%d %H:%M}{utc or ' UTC'}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 120:
+        return f"{seconds:,.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:,.0f} min" if minutes < 120 else f"{minutes / 60:,.1f} h"
 
 
 def guarded(page: Callable[[], None]) -> None:
@@ -133,88 +207,6 @@ def _size(number: float) -> str:
 
 
 size = _size
-
-
-def chart(title: str, answer: Answer, figure: go.Figure, key: str, filters: str = "") -> None:
-    """A figure with what it is as of, its SQL and its rows to take away."""
-    with st.container(border=True):
-        st.markdown(f"#### {title}")
-        if answer.frame.empty:
-            st.info("Nothing fits these filters. Widen the period or clear a filter.")
-        else:
-            st.plotly_chart(
-                figure, key=key, config={"displaylogo": False, "toImageButtonOptions": {"filename": key}}
-            )
-        st.caption(as_of(answer))
-        left, right = st.columns(2)
-        with left.popover("SQL", width="stretch"):
-            st.code(answer.sql, language="sql", wrap_lines=True)
-        right.download_button(
-            "CSV",
-            export(answer, filters),
-            file_name=f"{key}-{answer.release_id}.csv",
-            mime="text/csv",
-            key=f"{key}-csv",
-            width="stretch",
-            on_click="ignore",
-        )
-
-
-def export(answer: Answer, filters: str) -> str:
-    """CSV with the release, the filters and the time in its first lines."""
-    head = f"# release {answer.release_id}\n# filters: {filters or 'none'}\n# exported {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n"
-    return head + answer.frame.to_csv(index=False)
-
-
-def choice(answer: Answer, column: str) -> Sequence[str]:
-    return listed(answer.frame[column].iloc[0]) if len(answer.frame) else ()
-
-
-def from_url(name: str, allowed: Sequence[str]) -> list[str]:
-    """A filter as the URL has it; values that are not there any more are left out."""
-    return [value for value in st.query_params.get_all(name) if value in allowed]
-
-
-def pick(label: str, name: str, options: Sequence[str], format_func: Any = str) -> tuple[str, ...]:
-    """A multiple choice whose state is the URL's."""
-    chosen = st.multiselect(
-        label,
-        options,
-        default=from_url(name, options),
-        format_func=format_func,
-        key=f"filter-{name}",
-        placeholder="All",
-    )
-    st.query_params[name] = chosen
-    return tuple(chosen)
-
-
-def period(first: Any, last: Any) -> tuple[date | None, date | None]:
-    """The days looked at; None, None is the whole of it."""
-    if pd.isna(first) or pd.isna(last):
-        return None, None
-    low, high = pd.Timestamp(first).date(), pd.Timestamp(last).date()
-    given = [_day(st.query_params.get(name)) for name in ("from", "to")]
-    start = min(max(given[0] or low, low), high)
-    end = max(min(given[1] or high, high), start)
-    picked = st.date_input(
-        "Period", (start, end), min_value=low, max_value=high, key="filter-period", format="YYYY-MM-DD"
-    )
-    if not isinstance(picked, tuple) or len(picked) != 2:
-        return start, end
-    for name, value, edge in (("from", picked[0], low), ("to", picked[1], high)):
-        if value == edge:
-            st.query_params.pop(name, None)
-        else:
-            st.query_params[name] = str(value)
-    return picked[0], picked[1]
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        return None
 
 
 def release_or_stop() -> str:

@@ -36,13 +36,17 @@ class Aws:
         settings = replace(self.settings, user=user.name, role=user.role)
         return replace(self, settings=settings)
 
+    @property
+    def person(self) -> User:
+        """On whose behalf the services act."""
+        return User(self.settings.user, role_of(self.settings.role))
+
     def require(self, right: Right) -> None:
         """`ServiceError` where the person's role does not have `right`."""
-        person = User(self.settings.user, role_of(self.settings.role))
-        if not person.may(right):
+        if not self.person.may(right):
             allowed = " and ".join(f"{role}s" for role in ROLES if User("", role).may(right))
             raise ServiceError(
-                f"Your role ({person.role}) may not {words(right)}: {allowed} may. Ask one of them, or sign in as one."
+                f"Your role ({self.person.role}) may not {words(right)}: {allowed} may. Ask one of them, or sign in as one."
             )
 
     def client(self, service: str) -> Any:

@@ -1,50 +1,128 @@
-"""The questions behind the charts of the two facts: each one aggregated statement over one release."""
+"""What the dashboards ask of the star: subjects with their dimensions, and questions, each one statement over one release.
+
+A subject is a fact (or the patients) with the attributes that it can be filtered and grouped by; a question groups
+one subject by one or two of them. Statements name the joins and columns that they need and no others, because
+Athena bills by what is read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from typing import Literal
 
-from portal.services.aws import Aws
-from portal.services.warehouse import table
+import pandas as pd
+
+from portal.services.aws import Aws, ServiceError
+from portal.services.warehouse import Answer, ask, table
+
+NOT_RECORDED = "Not recorded"
+FEWEST = 11
+"""Counts from 1 to 10 could tell who somebody is: cell size suppression policy of the CMS (ResDAC, 2024)."""
+
+MOST_ROWS = 500
+_SEPARATOR = "chr(31)"
+
+Kind = Literal["months", "ranking", "rate", "week", "histogram", "pyramid", "parts", "line", "dose"]
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """An attribute to group by, and to filter by: from a list, or by a click on a chart alone."""
+
+    name: str
+    label: str
+    sql: str
+    filter: Literal["", "listed", "clicked"] = ""
+    words: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is counted: `source` is the fact as `f`, `joins` its dimensions by the alias that their columns have."""
+
+    name: str
+    noun: str
+    source: str
+    dimensions: tuple[Dimension, ...]
+    measures: Mapping[str, str]
+    rows: tuple[str, ...]
+    joins: Mapping[str, str] = field(default_factory=dict)
+    moment: str = ""
+
+    def dimension(self, name: str) -> Dimension:
+        return next(each for each in self.dimensions if each.name == name)
+
+    @property
+    def filters(self) -> tuple[Dimension, ...]:
+        return tuple(d for d in self.dimensions if d.filter)
+
+
+@dataclass(frozen=True)
+class Value:
+    """One figure a group: an aggregate over the subject's measures; a count of people or events is hidden when small."""
+
+    sql: str
+    label: str
+    is_count: bool = True
+
+
+@dataclass(frozen=True)
+class Question:
+    """One chart: `by` are dimensions of the subject, a click on the chart filters by `click`."""
+
+    key: str
+    title: str
+    kind: Kind
+    subject: Subject
+    by: tuple[str, ...]
+    values: Mapping[str, Value]
+    where: str = ""
+    click: str | None = None
+    note: str = ""
+    least: int = 0
+
+    @property
+    def labels(self) -> dict[str, str]:
+        named = {name: self.subject.dimension(name).label for name in self.by}
+        return named | {name: value.label for name, value in self.values.items()}
+
+    def suppressed(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """`frame` with the figures of small groups left out, as who may not see PHI takes it away."""
+        return suppress(frame, [n for n, v in self.values.items() if v.is_count], list(self.values))
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What is looked at; an empty selection is everything."""
+    """What is looked at; a dimension without values is not filtered."""
 
     start: date | None = None
     end: date | None = None
-    classes: tuple[str, ...] = ()
-    departments: tuple[str, ...] = ()
-    routes: tuple[str, ...] = ()
-    therapeutic_classes: tuple[str, ...] = ()
-    statuses: tuple[str, ...] = ()
+    chosen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def where(self, moment: str) -> str:
+    def conditions(self, subject: Subject) -> list[str]:
         parts = []
-        if self.start:
-            parts.append(f"{moment} >= TIMESTAMP '{self.start} 00:00:00'")
-        if self.end:
-            parts.append(f"{moment} < TIMESTAMP '{self.end} 00:00:00' + INTERVAL '1' DAY")
-        for column, values in (
-            ("encounter_class", self.classes),
-            ("department", self.departments),
-            ("route", self.routes),
-            ("therapeutic_class", self.therapeutic_classes),
-            ("status", self.statuses),
-        ):
+        if subject.moment and self.start:
+            parts.append(f"{subject.moment} >= TIMESTAMP '{self.start} 00:00:00'")
+        if subject.moment and self.end:
+            parts.append(f"{subject.moment} < TIMESTAMP '{self.end} 00:00:00' + INTERVAL '1' DAY")
+        for name, values in self.chosen.items():
             if values:
-                parts.append(f"{column} IN ({', '.join(literal(value) for value in values)})")
-        return f"WHERE {' AND '.join(parts)}" if parts else ""
+                listed = ", ".join(literal(value) for value in values)
+                parts.append(f"{subject.dimension(name).sql} IN ({listed})")
+        return parts
 
-    def words(self) -> str:
-        """The filters as they stand in an export's first lines."""
-        chosen = [self.classes, self.departments, self.routes, self.therapeutic_classes, self.statuses]
-        listed = [", ".join(values) for values in chosen if values]
-        period = f"{self.start or 'the beginning'} to {self.end or 'the end'}"
-        return "; ".join([period, *listed])
+    def words(self, subject: Subject) -> str:
+        """The filters as they stand in an export."""
+        said = [f"{self.start or 'the beginning'} to {self.end or 'the end'}"] if subject.moment else []
+        said += [
+            f"{subject.dimension(name).label}: {', '.join(values)}"
+            for name, values in self.chosen.items()
+            if values
+        ]
+        return "; ".join(said) or "none"
 
 
 def literal(value: str) -> str:
@@ -58,124 +136,93 @@ class Facts:
     aws: Aws
     release_id: str
 
-    def _table(self, name: str) -> str:
-        return table(self.aws, name, self.release_id)
-
-    # encounters
-
-    def _encounters(self, filters: Filters) -> str:
-        return f"{self._table('fact_encounter')} f {filters.where('f.admitted_at')}"
-
-    def encounter_choices(self) -> str:
+    def question(self, question: Question, filters: Filters) -> str:
+        """One row a group."""
+        values = ", ".join(f"{value.sql} AS {name}" for name, value in question.values.items())
+        used = " ".join([*(value.sql for value in question.values.values()), question.where])
+        relation = self._relation(question.subject, question.by, used, filters)
+        where = f" WHERE {question.where}" if question.where else ""
+        groups = ", ".join(str(n + 1) for n in range(len(question.by)))
+        having = (
+            f" HAVING {next(iter(question.values.values())).sql} >= {question.least}"
+            if question.least
+            else ""
+        )
         return (
-            "SELECT min(admitted_at) AS first, max(admitted_at) AS last, "
-            "array_join(array_agg(DISTINCT encounter_class), '|') AS classes, "
-            f"array_join(array_agg(DISTINCT department), '|') AS departments FROM {self._table('fact_encounter')} f"
+            f"SELECT {', '.join(question.by)}, {values} FROM ({relation}) r{where} "
+            f"GROUP BY {groups}{having} ORDER BY {groups}"
         )
 
-    def encounter_figures(self, filters: Filters) -> str:
+    def figures(self, subject: Subject, values: Mapping[str, str], filters: Filters) -> str:
+        """One row: several aggregates over the whole of what is looked at."""
+        listed = ", ".join(f"{sql} AS {name}" for name, sql in values.items())
+        return f"SELECT {listed} FROM ({self._relation(subject, (), ' '.join(values.values()), filters)}) r"
+
+    def choices(self, subject: Subject) -> str:
+        """One row: first and last day, and the values of every offered dimension."""
+        offered = [d for d in subject.dimensions if d.filter == "listed"]
+        listed = [f"array_join(array_agg(DISTINCT {d.name}), {_SEPARATOR}) AS {d.name}" for d in offered]
+        if subject.moment:
+            listed = ["min(moment) AS first", "max(moment) AS last", *listed]
+        relation = self._relation(subject, [d.name for d in offered], "moment", Filters())
+        return f"SELECT {', '.join(listed)} FROM ({relation}) r"
+
+    def rows(self, subject: Subject, filters: Filters) -> str:
+        """The newest rows themselves, as the star has them: no identifier of a person is in them."""
+        named = [name for name in subject.rows if any(d.name == name for d in subject.dimensions)]
+        relation = self._relation(subject, named, " ".join(subject.rows), filters)
+        order = f" ORDER BY {subject.rows[0]} DESC" if subject.moment else ""
+        return f"SELECT {', '.join(subject.rows)} FROM ({relation}) r{order} LIMIT {MOST_ROWS}"
+
+    def _relation(self, subject: Subject, by: Sequence[str], used: str, filters: Filters) -> str:
+        """The subject's rows that fit, with the dimensions `by` and the measures that `used` names."""
+        words = set(re.findall(r"\w+", used))
+        measures = {name: sql for name, sql in subject.measures.items() if name in words}
+        if "moment" in words and subject.moment:
+            measures["moment"] = subject.moment
+        grouped = [subject.dimension(name) for name in by]
+        filtered = [subject.dimension(name) for name, values in filters.chosen.items() if values]
+        columns = [f"{d.sql} AS {d.name}" for d in grouped] + [f"{sql} AS {n}" for n, sql in measures.items()]
+        text = " ".join([*columns, *(d.sql for d in filtered)])
+        aliases = [alias for alias in subject.joins if re.search(rf"\b{alias}\.", text)]
+        joins = " ".join(self._named(subject.joins[alias]) for alias in aliases)
+        conditions = filters.conditions(subject)
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         return (
-            "SELECT count(*) AS encounters, count(DISTINCT patient_key) AS patients, sum(total_cost) AS cost, "
-            "approx_percentile(CASE WHEN encounter_class IN ('IMP', 'ACUTE') THEN length_of_stay_hours END, 0.5) / 24 AS stay_days, "
-            "count(is_readmitted_30d) AS index_stays, "
-            "sum(CASE WHEN is_readmitted_30d THEN 1 ELSE 0 END) AS readmitted "
-            f"FROM {self._encounters(filters)}"
+            f"SELECT {', '.join(columns) or '1 AS one'} FROM {self._named(subject.source)} f {joins}{where}"
         )
 
-    def encounters_by_month(self, filters: Filters) -> str:
-        return (
-            "SELECT date_format(admitted_at, '%Y-%m') AS month, encounter_class, count(*) AS encounters, sum(total_cost) AS cost "
-            f"FROM {self._encounters(filters)} GROUP BY 1, 2 ORDER BY 1, 2"
+    def _named(self, text: str) -> str:
+        return re.sub(r"\{(\w+)\}", lambda found: table(self.aws, found[1], self.release_id), text)
+
+
+def rows(aws: Aws, release_id: str, subject: Subject, filters: Filters) -> Answer:
+    """The rows behind a chart; `ServiceError` where the role may not see them, or so few that they tell who."""
+    aws.require("query")
+    answer = ask(aws, Facts(aws, release_id).rows(subject, filters), release_id=release_id)
+    if 0 < len(answer.frame) < FEWEST and not aws.person.may("see_phi"):
+        raise ServiceError(
+            f"Fewer than {FEWEST} {subject.noun} fit these filters: so few could tell who somebody is. "
+            "Widen a filter, or ask a clinician."
         )
-
-    def encounters_by_department(self, filters: Filters) -> str:
-        return (
-            "SELECT coalesce(department, 'Not recorded') AS department, count(*) AS encounters "
-            f"FROM {self._encounters(filters)} GROUP BY 1 ORDER BY 2 DESC"
-        )
-
-    def encounters_by_diagnosis(self, filters: Filters) -> str:
-        inner = f"(SELECT diagnosis_key FROM {self._encounters(filters)})"
-        return (
-            "SELECT coalesce(d.icd10_chapter_title, d.diagnosis_description) AS chapter, count(*) AS encounters "
-            f"FROM {inner} f JOIN {self._table('dim_diagnosis')} d ON f.diagnosis_key = d.diagnosis_key "
-            "GROUP BY 1 ORDER BY 2 DESC"
-        )
-
-    def arrivals_by_hour(self, filters: Filters) -> str:
-        return (
-            "SELECT day_of_week(admitted_at) AS weekday, admitted_hour AS hour, count(*) AS encounters "
-            f"FROM {self._encounters(filters)} GROUP BY 1, 2"
-        )
-
-    def stay_distribution(self, filters: Filters) -> str:
-        source = self._encounters(filters)
-        joined = "AND" if "WHERE" in source.rpartition(" f ")[2] else "WHERE"
-        return (
-            "SELECT least(length_of_stay_days, 30) AS days, encounter_class, count(*) AS encounters "
-            f"FROM {source} {joined} length_of_stay_days IS NOT NULL AND encounter_class IN ('IMP', 'ACUTE', 'OBSENC', 'EMER') "
-            "GROUP BY 1, 2 ORDER BY 1, 2"
-        )
-
-    # medication administrations
-
-    def _administrations(self, filters: Filters) -> str:
-        columns = (
-            "f.*, d.medication_name, coalesce(d.therapeutic_class, 'Not classified') AS therapeutic_class"
-        )
-        inner = (
-            f"SELECT {columns} FROM {self._table('fact_medication_admin')} f "
-            f"JOIN {self._table('dim_medication')} d ON f.medication_key = d.medication_key"
-        )
-        return f"({inner}) a {filters.where('coalesce(administered_at, ordered_at)')}"
-
-    def administration_choices(self) -> str:
-        return (
-            "SELECT min(ordered_at) AS first, max(coalesce(administered_at, ordered_at)) AS last, "
-            "array_join(array_agg(DISTINCT route), '|') AS routes, array_join(array_agg(DISTINCT status), '|') AS statuses, "
-            f"array_join(array_agg(DISTINCT therapeutic_class), '|') AS therapeutic_classes FROM {self._administrations(Filters())}"
-        )
-
-    def administration_figures(self, filters: Filters) -> str:
-        return (
-            "SELECT count(*) AS administrations, count(DISTINCT patient_key) AS patients, "
-            "count(DISTINCT medication_key) AS medications, "
-            "sum(CASE WHEN status = 'not-done' THEN 1 ELSE 0 END) AS not_given, "
-            "approx_percentile(minutes_from_order, 0.5) AS minutes_from_order "
-            f"FROM {self._administrations(filters)}"
-        )
-
-    def administrations_by_month(self, filters: Filters) -> str:
-        return (
-            "SELECT date_format(coalesce(administered_at, ordered_at), '%Y-%m') AS month, "
-            "coalesce(route, 'Not recorded') AS route, count(*) AS administrations "
-            f"FROM {self._administrations(filters)} GROUP BY 1, 2 ORDER BY 1, 2"
-        )
-
-    def by_therapeutic_class(self, filters: Filters) -> str:
-        return (
-            "SELECT therapeutic_class, count(*) AS administrations "
-            f"FROM {self._administrations(filters)} GROUP BY 1 ORDER BY 2 DESC"
-        )
-
-    def by_medication(self, filters: Filters) -> str:
-        return (
-            "SELECT medication_name, count(*) AS administrations "
-            f"FROM {self._administrations(filters)} GROUP BY 1 ORDER BY 2 DESC"
-        )
-
-    def by_status(self, filters: Filters) -> str:
-        return f"SELECT status, count(*) AS administrations FROM {self._administrations(filters)} GROUP BY 1 ORDER BY 2 DESC"
-
-    def administrations_by_hour(self, filters: Filters) -> str:
-        source = self._administrations(filters)
-        joined = "AND" if filters != Filters() and filters.where("x") else "WHERE"
-        return (
-            "SELECT day_of_week(administered_at) AS weekday, administered_hour AS hour, count(*) AS administrations "
-            f"FROM {source} {joined} administered_at IS NOT NULL GROUP BY 1, 2"
-        )
+    return answer
 
 
-def rows(values: str | None) -> Sequence[str]:
-    """The distinct values that a `choices` statement lists, sorted."""
-    return sorted(value for value in (values or "").split("|") if value)
+def suppress(frame: pd.DataFrame, counts: Sequence[str], values: Sequence[str]) -> pd.DataFrame:
+    """`frame` with the `values` of every row emptied where one of its `counts` is from 1 to 10.
+
+    Where that is one row alone, the next smallest is emptied too, or the total would give it away.
+    """
+    if frame.empty or not counts:
+        return frame
+    smallest = frame[list(counts)].astype("float64").where(lambda n: n > 0).min(axis=1)
+    small = smallest < FEWEST
+    others = smallest[~small].dropna()
+    if small.sum() == 1 and len(others):
+        small |= smallest.index == others.idxmin()
+    return frame.assign(**{name: frame[name].astype("object").where(~small, None) for name in values})
+
+
+def listed(values: str | None) -> Sequence[str]:
+    """The distinct values that a `choices` statement gives, sorted."""
+    return sorted(value for value in (values or "").split("\x1f") if value)

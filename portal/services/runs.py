@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -309,21 +309,31 @@ def _brief(execution: dict[str, Any], run_id: str, attempt: int) -> Run:
     )
 
 
-def _job_runs(aws: Aws, run_id: str, since: datetime) -> tuple[JobRun, ...]:
-    found = [each for job in jobs() for each in _attempts(aws, job, run_id, since - timedelta(minutes=1))]
-    return tuple(sorted(found, key=lambda run: run.started_at))
-
-
-def _attempts(aws: Aws, job: Job, run_id: str, since: datetime) -> list[JobRun]:
+def job_runs_since(aws: Aws, job: Job, since: datetime) -> Iterator[tuple[str, JobRun]]:
+    """The attempts of a job from `since` on, newest first, each with the id of its run."""
     pages = aws.client("glue").get_paginator("get_job_runs").paginate(JobName=aws.lake.job(job.name))
-    found: list[JobRun] = []
     for page in pages:
         for run in page["JobRuns"]:
             if run["StartedOn"] < since:
-                return found
-            if run.get("Arguments", {}).get("--run_id") == run_id:
-                found.append(_job_run(job, run))
-    return found
+                return
+            yield run.get("Arguments", {}).get("--run_id", ""), _job_run(job, run)
+
+
+def ending(aws: Aws, execution_arn: str) -> tuple[str | None, str | None]:
+    """Error and cause of an execution that has ended otherwise than well."""
+    execution = aws.client("stepfunctions").describe_execution(executionArn=execution_arn)
+    return execution.get("error"), execution.get("cause")
+
+
+def _job_runs(aws: Aws, run_id: str, since: datetime) -> tuple[JobRun, ...]:
+    earliest = since - timedelta(minutes=1)
+    found = [
+        attempt
+        for job in jobs()
+        for of_run, attempt in job_runs_since(aws, job, earliest)
+        if of_run == run_id
+    ]
+    return tuple(sorted(found, key=lambda run: run.started_at))
 
 
 def _job_run(job: Job, run: dict[str, Any]) -> JobRun:

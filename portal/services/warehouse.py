@@ -15,7 +15,7 @@ from awswrangler.exceptions import QueryCancelled, QueryFailed
 from pipeline.release import current
 from portal.services.aws import Aws, ServiceError
 
-_READS = re.compile(r"^\s*(select|with|show|describe)\b", re.IGNORECASE)
+_READS = re.compile(r"^(\s|--[^\n]*\n)*(select|with|show|describe)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ def ask(
 ) -> Answer:
     """Run one reading statement; `params` fill `:name` places."""
     if not _READS.match(sql):
-        first = sql.split(maxsplit=1)[0].upper() if sql.split() else "nothing"
+        said = re.sub(r"--[^\n]*", " ", sql).split()
+        first = said[0].upper() if said else "nothing"
         raise ServiceError(f"Only SELECT, WITH, SHOW and DESCRIBE may be asked here, not {first}.")
     began = time.monotonic()
     try:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
 from pipeline import frames
-from pipeline.contracts import Contract, load
+from pipeline.contracts import Contract, Rule, load
 from pipeline.contracts.spark import conform, schema
 from pipeline.glue_jobs.job import JobError, Run, describe
 from pipeline.quality import rows
@@ -80,17 +80,62 @@ def run_table(
 ) -> None:
     """Evaluate the rules on `judged`, then write silver, quarantine, results and the reconciliation."""
     rules = rows.row_rules(contract)
-    evaluated = rows.evaluate(judged, rules, identity(key))
-    disposition = F.when(rows.refused(rules), "refused").when(F.col("is_repeat"), "repeat")
-    evaluated = evaluated.withColumn("_disposition", disposition).persist(StorageLevel.MEMORY_AND_DISK)
+    kept = _kept(rows.evaluate(judged, rules), contract, key).persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        loaded = _write_silver(run, contract, select(evaluated.where("_disposition is null")))
-        quarantined = _write_quarantine(run, contract, evaluated, key)
-        results = rows.count(evaluated, rules, contract, key)
+        whole = rows.across(kept, rules, identity(key))
+        whole = whole.withColumn("_disposition", _disposition(rules))
+        loaded = _write_silver(run, contract, select(whole.where("_disposition is null")))
+        refused = _as_received(whole.where("_disposition is not null"), judged, key)
+        quarantined = _write_quarantine(run, contract, refused)
+        results = rows.count(whole, rules, contract, key)
         run.write_results(results)
         _reconcile(run, contract, loaded, quarantined)
     finally:
-        evaluated.unpersist()
+        kept.unpersist()
+
+
+def _disposition(rules: Sequence[Rule]) -> Column:
+    """Why a row is not loaded; NULL where it is."""
+    return F.when(rows.refused(rules), "refused").when(F.col("is_repeat"), "repeat")
+
+
+def _kept(evaluated: DataFrame, contract: Contract, key: str) -> DataFrame:
+    """What rules across rows and the writes need, and no more: the text of a row only where it is not loaded."""
+    rules = rows.row_rules(contract)
+    needed = {column.name for column in contract.columns} | set(identity(key)) | rows.words_across(rules)
+    held = _disposition(rules).isNotNull()
+    return evaluated.select(
+        *(name for name in evaluated.columns if name in needed),
+        *(F.when(held, F.col(source)).alias(name) for name, source in _received_as(key).items()),
+        "is_repeat",
+        rows.FAILING,
+        rows.APPLYING,
+    )
+
+
+def _received_as(key: str) -> dict[str, str]:
+    """Columns of quarantine that say what was received, and where they come from."""
+    return {"source_file": "_file", "record_key": f"raw.{key}", "raw": "_received"}
+
+
+def _as_received(refused: DataFrame, judged: DataFrame, key: str) -> DataFrame:
+    """`refused` with the text of every row: rows that only others made wrong are read again."""
+    lacking = refused.where("raw is null").select(*identity(key)).distinct()
+    if lacking.isEmpty():
+        return refused
+    names = {name: f"_again_{name}" for name in identity(key)}
+    texts = judged.select(
+        *(F.col(name).alias(again) for name, again in names.items()),
+        *(F.col(source).alias(f"_again_{name}") for name, source in _received_as(key).items()),
+    )
+    found = texts.join(
+        F.broadcast(lacking),
+        [F.col(again).eqNullSafe(F.col(name)) for name, again in names.items()],
+        "left_semi",
+    ).dropDuplicates(list(names.values()))
+    same = [F.col(name).eqNullSafe(F.col(again)) for name, again in names.items()]
+    texts_of = {name: F.coalesce(F.col(name), F.col(f"_again_{name}")) for name in _received_as(key)}
+    return refused.join(F.broadcast(found), same, "left").withColumns(texts_of)
 
 
 def _write_silver(run: Run, contract: Contract, accepted: DataFrame) -> dict[str, int]:
@@ -111,27 +156,24 @@ def _write_silver(run: Run, contract: Contract, accepted: DataFrame) -> dict[str
     return written
 
 
-def _write_quarantine(
-    run: Run, contract: Contract, evaluated: DataFrame, key: str
-) -> Counter[tuple[str, str]]:
+def _write_quarantine(run: Run, contract: Contract, refused: DataFrame) -> Counter[tuple[str, str]]:
     """The rows that are not loaded; counts by batch and disposition are those of the files, read back."""
     quarantine = load("quality", f"quarantine_{contract.table}")
     rules = rows.row_rules(contract)
-    kept = evaluated.where("_disposition is not null").select(
-        "batch_id",
-        F.col("_file").alias("source_file"),
-        F.col(f"raw.{key}").alias("record_key"),
-        F.when(F.col("_disposition") == "repeat", F.array(F.lit(_repeat_rule(contract))))
-        .otherwise(rows.failing_ids(rules))
-        .alias("rule_ids"),
-        F.when(F.col("_disposition") == "repeat", F.array(F.lit("The same row was received before.")))
-        .otherwise(rows.reasons(rules))
-        .alias("reasons"),
-        F.col("_disposition").alias("disposition"),
-        F.col("_received").alias("raw"),
+    is_repeat = F.col("_disposition") == "repeat"
+    explained = refused.withColumns(
+        {
+            "rule_ids": F.when(is_repeat, F.array(F.lit(_repeat_rule(contract)))).otherwise(
+                rows.failing_ids(rules)
+            ),
+            "reasons": F.when(is_repeat, F.array(F.lit("The same row was received before."))).otherwise(
+                rows.reasons(rules)
+            ),
+            "disposition": F.col("_disposition"),
+        }
     )
     address = run.lake.quarantine(contract.table, run.run_id)
-    run.write(conform(kept, quarantine, partitions=False).coalesce(2), address)
+    run.write(conform(explained, quarantine, partitions=False).coalesce(2), address)
     run.register(quarantine, [([run.run_id], address)])
     there = run.spark.read.parquet(address).groupBy("batch_id", "disposition").count().collect()
     return Counter({(row["batch_id"], row["disposition"]): row["count"] for row in there})

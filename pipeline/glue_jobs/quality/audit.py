@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -24,6 +25,9 @@ _FACTS = {
     "fact_encounter": ("encounters", "admitted_month"),
     "fact_medication_admin": ("medications", "administered_month"),
 }
+_AT_ONCE = 4
+"""Queries that are under way together: while one is planned, another computes."""
+
 _KEYS = {"patients": "patient_id", "encounters": "encounter_id", "medications": "administration_id"}
 
 
@@ -44,9 +48,10 @@ def measure(spark: SparkSession, has_former: bool, has_new: bool) -> list[Result
     groups: dict[str, list[int]] = defaultdict(list)
     for number in asked:
         groups[wanted[number][1].of or f"rule {number}"].append(number)
-    for group in groups.values():
-        for number, result in _measured(spark, results, group):
-            results[number] = result
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        for found in threads.map(lambda group: _measured(spark, results, group), list(groups.values())):
+            for number, result in found:
+                results[number] = result
     return results
 
 
@@ -172,7 +177,7 @@ def name_views(run: Run, former: Release | None) -> dict[str, DataFrame]:
     none; ``months_…`` of a fact, the rows a month beside those of silver and of the published release;
     ``reconciliation`` of this run and (is_former) of the published one's.
     """
-    gold = {table: _named(run.gold(table)).persist() for table in tables("gold")}
+    gold = {table: run.gold(table) for table in tables("gold")}
     for table, frame in gold.items():
         frame.createOrReplaceTempView(table)
     base = former.release_id if former else None

@@ -15,16 +15,30 @@ from pipeline.contracts.spark import conform, schema
 UNKNOWN = -1
 """Key of the unknown member, present in every dimension (Kimball): a fact without a partner stands on it."""
 
+_FEW = 1_000_000
+"""Keys that may be sent to every worker."""
+
 BEGINNING = "1900-01-01 00:00:00"
 END = "9999-12-31 00:00:00"
 
 
 def newest(frame: DataFrame, key: str) -> DataFrame:
-    """One row a key: that of the newest `updated_at`; of two, that of the later batch."""
+    """One row a key: that of the newest `updated_at`; of two, that of the later batch.
+
+    Only rows whose key is there more than once are put in order: as a rule they are few.
+    """
+    repeated = frame.groupBy(key).count().where("count > 1").select(F.col(key).alias("_repeated")).persist()
+    number = repeated.count()
+    if not number:
+        return frame
+    others = F.broadcast(repeated) if number < _FEW else repeated
+    same = F.col(key) == F.col("_repeated")
     order = Window.partitionBy(key).orderBy(
         F.desc("updated_at"), F.desc("batch_id"), F.xxhash64(F.struct("*"))
     )
-    return frame.withColumn("_rank", F.row_number().over(order)).where("_rank = 1").drop("_rank")
+    ranked = frame.join(others, same, "left_semi").withColumn("_rank", F.row_number().over(order))
+    first = ranked.where("_rank = 1").drop("_rank")
+    return frame.join(others, same, "left_anti").unionByName(first)
 
 
 def key_of(*columns: str) -> Column:

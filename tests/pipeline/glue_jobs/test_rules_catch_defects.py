@@ -73,7 +73,7 @@ def _evaluated(job, table):
     else:
         joined = medications.transform(received, lookups.encounters(job), lookups.patients(job))
         judged = lookups.with_formulary(job, joined)
-    evaluated = rows.evaluate(judged, rules, load.identity(KEYS[table])).persist()
+    evaluated = rows.across(rows.evaluate(judged, rules).persist(), rules, load.identity(KEYS[table]))
     results = rows.count(evaluated, rules, contract, KEYS[table])
     named = F.array_compact(
         F.array(*(F.when(rows._bit(rows.FAILING, n) == 1, F.lit(r.id)) for n, r in enumerate(rules)))

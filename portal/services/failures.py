@@ -1,0 +1,88 @@
+"""Why a run failed, in plain words: a table of known causes, what they touched, and what to do next."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.jobs import jobs
+from portal.services.runs import Run
+
+Next = Literal["go_on", "fix_data", "run_again", "wait"]
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A known cause: `sign` is looked for in what the run and its failed job say."""
+
+    name: str
+    sign: str
+    words: str
+    next: Next
+
+
+CAUSES = (
+    Cause("Stopped by a person", r"StoppedByUser|Stopped by ", "Somebody stopped this run.", "go_on"),
+    Cause("The lake was busy", r"LakeBusy|has been writing since", "Another run was writing, so this one was refused and changed nothing.", "wait"),
+    Cause("Nothing to load", r"NoBatches|holds no batch yet", "There was no batch to run on.", "fix_data"),
+    Cause("A batch is not there", r"UnknownBatch|has no manifest|There is no batch", "A batch that the run names is not in the lake, or its import did not end.", "fix_data"),
+    Cause("Bad input", r"BadRunInput|run's input", "The run was started with an input that the pipeline does not accept.", "run_again"),
+    Cause("A batch was never loaded", r"has no complete silver", "The release holds a batch whose silver tables are not there.", "run_again"),
+    Cause("Rows went astray", r"went astray", "Rows received and rows written do not add up, so the job refused to go on.", "go_on"),
+    Cause("Out of time", r"TIMEOUT|TIMED_OUT|Timeout(?!Exception)|timed out", "The job took longer than it may.", "go_on"),
+    Cause("The worker went away", r"worker (ended|died|was killed|went away)|died while|signal|SIGKILL|exit(ed with)? code|ExecutorLost|OutOfMemory|Java heap|LaptopCloudEnded|cloud ended while", "The machine that ran the job was lost: killed, out of memory, or switched off.", "go_on"),
+    Cause("No room on the disk", r"disk is full|No space left|ENOSPC", "The disk of the worker is full.", "go_on"),
+    Cause("Permission is missing", r"AccessDenied|not authorized|AccessDeniedException", "AWS refused the job an action: its role lacks a permission.", "go_on"),
+    Cause("AWS was busy", r"Throttl|TooManyRequests|SlowDown|JobBusy|ConcurrentRunsExceeded|Rate exceeded", "AWS answered that there was too much at once.", "go_on"),
+    Cause("AWS could not be reached", r"EndpointConnection|ConnectTimeout|ReadTimeout|ConnectionClosed|UnknownHost", "The network between the job and AWS broke.", "go_on"),
+    Cause("A column is not as the contract says", r"ContractError|AnalysisException|UNRESOLVED_COLUMN|CAST_INVALID", "A table does not have the columns or types that the contract has.", "fix_data"),
+    Cause("A file could not be read", r"FileNotFound|FAILED_READ_FILE|CANNOT_READ|NoSuchKey|ParquetDecoding", "A file that belongs to a batch or a table is missing or damaged.", "fix_data"),
+    Cause("The script has a fault", r"Error at \w+\.py:\d+|Traceback|Error:|Exception", "The job's script ended with an error of its own.", "go_on"),
+)  # fmt: skip
+
+UNKNOWN = Cause("Cause not known", "", "This failure is none of those that the portal knows: its message and log follow.", "go_on")  # fmt: skip
+
+_LINE = re.compile(r"(?:at |File \"?[^\n\"]*?)(\w+\.py)(?::|\", line )(\d+)")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A failed run explained; `is_safe` says whether running again loads or publishes nothing twice."""
+
+    cause: Cause
+    message: str
+    job: str | None
+    line: str | None
+    touched: tuple[str, ...]
+    halfway: str | None
+
+    @property
+    def safety(self) -> str:
+        """Whether running again is safe, and why."""
+        why = "It is safe to go on or to run again: each job replaces what it wrote as a whole, jobs that succeeded are not run twice"
+        if self.halfway:
+            why += f", and {self.halfway}, which may be half written, is written anew"
+        return f"{why}. The published release was not touched."
+
+
+def explain(run: Run, log: str = "") -> Failure:
+    """The failure of a run that has ended; `log` is the failed job's, where there is one."""
+    failed = run.failed_job
+    said = [run.error, run.cause, failed.state if failed else None, failed.error if failed else None]
+    message = (failed.error if failed and failed.error else run.cause or run.error) or "no message was left"
+    text = " ".join(part for part in said if part)
+    cause = next((each for each in CAUSES if re.search(each.sign, text)), None)
+    if cause is None and log:
+        cause = next((each for each in CAUSES if re.search(each.sign, log)), None)
+    lines = _LINE.findall(message) or _LINE.findall(log)
+    tables = {job.name: f"{job.zone}.{job.table}" for job in jobs()}
+    done = [j.job for j in run.jobs if j.state == "SUCCEEDED"]
+    return Failure(
+        cause=cause or UNKNOWN,
+        message=message,
+        job=failed.job if failed else None,
+        line=f"{lines[-1][0]}, line {lines[-1][1]}" if lines else None,
+        touched=tuple(dict.fromkeys(tables[name] for name in done if name in tables)),
+        halfway=tables.get(failed.job) if failed else None,
+    )

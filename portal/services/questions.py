@@ -1,0 +1,248 @@
+"""The catalogue of what the dashboards ask: encounters, medication administrations, patients."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from portal.services.facts import NOT_RECORDED, Dimension, Question, Subject, Value
+
+CLASSES = {
+    "AMB": "Ambulatory (AMB)",
+    "EMER": "Emergency (EMER)",
+    "IMP": "Inpatient (IMP)",
+    "ACUTE": "Inpatient acute (ACUTE)",
+    "OBSENC": "Observation (OBSENC)",
+    "VR": "Virtual (VR)",
+    "HH": "Home health (HH)",
+}
+
+
+def _or_not(column: str) -> str:
+    return f"coalesce({column}, '{NOT_RECORDED}')"
+
+
+_PATIENT = "LEFT JOIN {dim_patient} p ON f.patient_key = p.patient_key"
+_PROVIDER = "LEFT JOIN {dim_provider} w ON f.provider_key = w.provider_key"
+
+ENCOUNTERS = Subject(
+    name="encounters",
+    noun="encounters",
+    source="{fact_encounter}",
+    moment="f.admitted_at",
+    joins={
+        "d": "LEFT JOIN {dim_diagnosis} d ON f.diagnosis_key = d.diagnosis_key",
+        "p": _PATIENT,
+        "w": _PROVIDER,
+    },
+    dimensions=(
+        Dimension("class", "Class", _or_not("f.encounter_class"), filter="listed", words=CLASSES),
+        Dimension("department", "Department", _or_not("f.department"), filter="listed"),
+        Dimension("payer", "Payer", _or_not("p.payer"), filter="listed"),
+        Dimension("chapter", "Diagnosis chapter", f"coalesce(d.icd10_chapter_title, d.diagnosis_description, '{NOT_RECORDED}')", filter="clicked"),
+        Dimension("specialty", "Clinician's specialty", _or_not("w.provider_specialty"), filter="clicked"),
+        Dimension("diagnosis", "Diagnosis", _or_not("d.diagnosis_description")),
+        Dimension("month", "Month of admission", "f.admitted_month"),
+        Dimension("weekday", "Weekday", "day_of_week(f.admitted_at)"),
+        Dimension("hour", "Hour (UTC)", "f.admitted_hour"),
+        Dimension("days", "Days (30 stands for 30 and more)", "least(f.length_of_stay_days, 30)"),
+    ),
+    measures={
+        "patient_key": "f.patient_key",
+        "cost": "f.total_cost",
+        "stay_hours": "f.length_of_stay_hours",
+        "is_inpatient": "f.encounter_class IN ('IMP', 'ACUTE')",
+        "is_bedded": "f.encounter_class IN ('IMP', 'ACUTE', 'OBSENC', 'EMER') AND f.length_of_stay_days IS NOT NULL",
+        "is_readmitted": "f.is_readmitted_30d",
+        "admitted_at": "f.admitted_at",
+        "discharged_at": "f.discharged_at",
+        "age": "f.age_at_admission",
+        "disposition": "f.discharge_disposition",
+    },
+    rows=("admitted_at", "discharged_at", "class", "department", "diagnosis", "stay_hours", "cost", "age", "disposition", "payer"),
+)  # fmt: skip
+
+_COUNT = {"encounters": Value("count(*)", "Encounters")}
+_READMITTED = {
+    "stays": Value("count(is_readmitted)", "Stays"),
+    "readmitted": Value("sum(CASE WHEN is_readmitted THEN 1 ELSE 0 END)", "Readmitted within 30 days"),
+}
+_COST = {
+    "cost": Value("sum(cost)", "Cost (US $)", is_count=False),
+    "encounters": Value("count(*)", "Encounters"),
+}
+
+ENCOUNTER_QUESTIONS = (
+    Question("encounters-by-month", "Encounters a month", "months", ENCOUNTERS, ("month", "class"), _COUNT, click="class"),
+    Question("encounters-by-department", "By department", "ranking", ENCOUNTERS, ("department",), _COUNT, click="department"),
+    Question("case-mix", "Case mix by diagnosis chapter", "ranking", ENCOUNTERS, ("chapter",), _COUNT, click="chapter"),
+    Question("length-of-stay", "Length of stay", "histogram", ENCOUNTERS, ("days", "class"), _COUNT, where="is_bedded", click="class"),
+    Question("arrivals", "Arrivals by weekday and hour", "week", ENCOUNTERS, ("weekday", "hour"), _COUNT),
+    Question(
+        "readmissions", "Readmission within 30 days by department", "rate", ENCOUNTERS, ("department",), _READMITTED,
+        where="is_readmitted IS NOT NULL", click="department",
+        note="Of inpatient stays that 30 days have passed since; the bars' ends show the 95 % interval (Wilson).",
+    ),
+    Question("cost-by-class", "Cost by class", "ranking", ENCOUNTERS, ("class",), _COST, click="class"),
+    Question("payers", "By payer", "ranking", ENCOUNTERS, ("payer",), _COUNT, click="payer"),
+)  # fmt: skip
+
+# medication administrations
+
+ROUTES = {
+    "PO": "By mouth (PO)",
+    "IV": "Intravenous (IV)",
+    "IM": "Intramuscular (IM)",
+    "SC": "Subcutaneous (SC)",
+    "INH": "Inhaled (INH)",
+    "SL": "Under the tongue (SL)",
+}
+STATUSES = {
+    "completed": "Given (completed)",
+    "not-done": "Missed or refused (not-done)",
+    "stopped": "Stopped",
+    "in-progress": "In progress",
+    "on-hold": "On hold",
+    "entered-in-error": "Entered in error",
+    "unknown": "Unknown",
+}
+LATE_MINUTES = 60
+"""A first dose later than an hour after its order counts as late: a working limit, since orders carry no due time."""
+
+ADMINISTRATIONS = Subject(
+    name="medications",
+    noun="administrations",
+    source="{fact_medication_admin}",
+    moment="coalesce(f.administered_at, f.ordered_at)",
+    joins={
+        "d": "LEFT JOIN {dim_medication} d ON f.medication_key = d.medication_key",
+        "w": _PROVIDER,
+    },
+    dimensions=(
+        Dimension("route", "Route", _or_not("f.route"), filter="listed", words=ROUTES),
+        Dimension("therapeutic", "Therapeutic class", "coalesce(d.therapeutic_class, 'Not classified')", filter="listed"),
+        Dimension("status", "Status", _or_not("f.status"), filter="listed", words=STATUSES),
+        Dimension("medication", "Medication", _or_not("d.medication_name"), filter="clicked"),
+        Dimension("specialty", "Clinician's specialty", _or_not("w.provider_specialty"), filter="clicked"),
+        Dimension("month", "Month", "f.administered_month"),
+        Dimension("weekday", "Weekday", "day_of_week(f.administered_at)"),
+        Dimension("hour", "Hour (UTC)", "f.administered_hour"),
+        Dimension("dose", "Dose", "f.dose"),
+        Dimension("unit", "Unit", _or_not("f.dose_unit")),
+    ),
+    measures={
+        "patient_key": "f.patient_key",
+        "medication_key": "f.medication_key",
+        "given": "f.administered_at",
+        "state": "f.status",
+        "minutes": "f.minutes_from_order",
+        "first_minutes": (
+            "CASE WHEN row_number() OVER (PARTITION BY f.encounter_key, f.medication_key, f.ordered_at "
+            "ORDER BY f.administered_at NULLS LAST) = 1 THEN f.minutes_from_order END"
+        ),
+        "amount": "f.dose",
+        "is_judged": "f.dose IS NOT NULL AND d.usual_dose_low IS NOT NULL AND f.dose_unit = d.usual_dose_unit",
+        "low": "d.usual_dose_low",
+        "high": "d.usual_dose_high",
+        "administered_at": "f.administered_at",
+        "ordered_at": "f.ordered_at",
+        "minutes_from_order": "f.minutes_from_order",
+    },
+    rows=("administered_at", "ordered_at", "medication", "amount", "unit", "route", "status", "minutes_from_order", "specialty"),
+)  # fmt: skip
+
+FIRST_DOSES = replace(
+    ADMINISTRATIONS,
+    noun="first doses",
+    source=(
+        "(SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY encounter_key, medication_key, ordered_at "
+        "ORDER BY administered_at) AS dose_number FROM {fact_medication_admin} WHERE administered_at IS NOT NULL) "
+        "WHERE dose_number = 1)"
+    ),
+)
+"""Of every order the dose that was given first: what the time from order to administration is measured by."""
+
+_DOSES = {"administrations": Value("count(*)", "Administrations")}
+
+MEDICATION_QUESTIONS = (
+    Question("administrations-by-month", "Administrations a month by route", "months", ADMINISTRATIONS, ("month", "route"), _DOSES, click="route"),
+    Question("by-class", "By therapeutic class", "ranking", ADMINISTRATIONS, ("therapeutic",), _DOSES, click="therapeutic"),
+    Question("by-medication", "By medication", "ranking", ADMINISTRATIONS, ("medication",), _DOSES, click="medication"),
+    Question(
+        "dose-range", "Doses against the usual range", "parts", ADMINISTRATIONS, ("medication",),
+        {
+            "below": Value("sum(CASE WHEN amount < low THEN 1 ELSE 0 END)", "Below"),
+            "usual": Value("sum(CASE WHEN amount BETWEEN low AND high THEN 1 ELSE 0 END)", "Usual"),
+            "above": Value("sum(CASE WHEN amount > high THEN 1 ELSE 0 END)", "Above"),
+        },
+        where="is_judged", click="medication",
+        note="Of doses in the formulary's unit; the usual range is that of a single adult dose.",
+    ),
+    Question(
+        "dose-distribution", "Distribution of doses", "dose", ADMINISTRATIONS, ("dose", "unit", "medication"),
+        {
+            "administrations": Value("count(*)", "Administrations"),
+            "low_end": Value("min(low)", "Usual from", is_count=False),
+            "high_end": Value("max(high)", "Usual to", is_count=False),
+        },
+        where="dose IS NOT NULL",
+        note="Of the medication given most often among those chosen; click one in another chart to see it here.",
+    ),
+    Question("by-status", "By status", "ranking", ADMINISTRATIONS, ("status",), _DOSES, click="status"),
+    Question(
+        "not-given", "Doses not given, a month", "line", ADMINISTRATIONS, ("month",),
+        {
+            "not_given": Value("sum(CASE WHEN state = 'not-done' THEN 1 ELSE 0 END)", "Not given (missed or refused)"),
+            "administrations": Value("count(*)", "Administrations"),
+        },
+        note="The source records no reason, so missed and refused can't be told apart.",
+    ),
+    Question(
+        "order-to-dose", "Late first doses by therapeutic class", "rate", FIRST_DOSES, ("therapeutic",),
+        {
+            "doses": Value("count(minutes)", "First doses"),
+            "late": Value(f"sum(CASE WHEN minutes > {LATE_MINUTES} THEN 1 ELSE 0 END)", f"More than {LATE_MINUTES} minutes after the order"),
+        },
+        where="minutes IS NOT NULL", click="therapeutic",
+        note=f"Late: the order's first dose came more than {LATE_MINUTES} minutes after it.",
+    ),
+    Question("administrations-by-hour", "By weekday and hour", "week", ADMINISTRATIONS, ("weekday", "hour"), _DOSES, where="given IS NOT NULL"),
+    Question("by-specialty", "By the clinician's specialty", "ranking", ADMINISTRATIONS, ("specialty",), _DOSES, click="specialty"),
+)  # fmt: skip
+
+# patients
+
+SEXES = {"F": "Female", "M": "Male", "X": "Non-binary", "U": "Unknown"}
+
+PATIENTS = Subject(
+    name="patients",
+    noun="patients",
+    source="(SELECT * FROM {dim_patient} WHERE is_current AND patient_key <> -1)",
+    dimensions=(
+        Dimension("sex", "Sex", _or_not("f.sex"), filter="listed", words=SEXES),
+        Dimension("state", "State", _or_not("f.state"), filter="listed"),
+        Dimension("payer", "Payer", _or_not("f.payer"), filter="listed"),
+        Dimension("age_band", "Age", _or_not("f.age_band"), filter="clicked"),
+        Dimension("zip3", "ZIP code, first three digits", _or_not("f.zip3")),
+        Dimension("race", "Race", _or_not("f.race")),
+        Dimension("language", "Language", _or_not("f.language")),
+    ),
+    measures={
+        "is_deceased": "f.is_deceased",
+        "version": "f.version",
+    },
+    rows=("age_band", "sex", "race", "language", "state", "zip3", "payer", "is_deceased"),
+)
+
+_PEOPLE = {"patients": Value("count(*)", "Patients")}
+
+PATIENT_QUESTIONS = (
+    Question("cohort", "Patients by age and sex", "pyramid", PATIENTS, ("age_band", "sex"), _PEOPLE, click="age_band"),
+    Question("patients-by-payer", "Who pays", "ranking", PATIENTS, ("payer",), _PEOPLE, click="payer"),
+    Question("patients-by-state", "By state", "ranking", PATIENTS, ("state",), _PEOPLE, click="state"),
+    Question(
+        "patients-by-zip3", "By ZIP code, first three digits", "ranking", PATIENTS, ("zip3",), _PEOPLE,
+        note="000 stands for the areas of 20,000 people or fewer (Safe Harbor).",
+    ),
+    Question("patients-by-race", "By race, as recorded", "ranking", PATIENTS, ("race",), _PEOPLE),
+    Question("patients-by-language", "By preferred language", "ranking", PATIENTS, ("language",), _PEOPLE),
+)  # fmt: skip

@@ -1,0 +1,136 @@
+"""What former runs tell: how long each job usually takes, what a run will take and cost, and how two runs differ."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any
+
+import pandas as pd
+
+from pipeline.jobs import jobs
+from portal.services import quality, runs
+from portal.services.aws import Aws
+from portal.services.runs import DPU_HOUR_DOLLARS, Run
+
+LOOK_BACK = 20
+"""Runs that a median is of."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will take, by the last `of` that succeeded: seconds, and US dollars in AWS."""
+
+    of: int
+    seconds: float
+    fastest: float
+    slowest: float
+    dollars: float
+
+
+def recent(aws: Aws, limit: int = 50) -> list[Run]:
+    """The newest runs with their job runs, and with the cause of those that failed."""
+    found = runs.list_runs(aws, limit)
+    if not found:
+        return []
+    since = min(run.started_at for run in found)
+    of_run: dict[str, list[runs.JobRun]] = defaultdict(list)
+    for job in jobs():
+        for run_id, attempt in runs.job_runs_since(aws, job, since):
+            of_run[run_id].append(attempt)
+    return [_with_cause(aws, replace(run, jobs=tuple(of_run[run.run_id]))) for run in found]
+
+
+def _with_cause(aws: Aws, run: Run) -> Run:
+    if run.status in {"RUNNING", "SUCCEEDED"}:
+        return run
+    error, cause = runs.ending(aws, run.execution_arn)
+    return replace(run, error=error, cause=cause)
+
+
+def medians(past: Sequence[Run]) -> dict[str, float]:
+    """Seconds by job, waiting for a worker among them: the median of its last 20 that succeeded."""
+    taken: dict[str, list[float]] = defaultdict(list)
+    for run in past:
+        for job in run.jobs:
+            if job.state == "SUCCEEDED" and len(taken[job.job]) < LOOK_BACK:
+                taken[job.job].append(job.seconds)
+    return {job: median(seconds) for job, seconds in taken.items()}
+
+
+def estimate(past: Sequence[Run]) -> Estimate | None:
+    """By runs that succeeded at their first attempt; None before the first one."""
+    whole = [run for run in past if run.status == "SUCCEEDED" and run.attempt == 1][:LOOK_BACK]
+    if not whole:
+        return None
+    seconds = [run.seconds for run in whole]
+    return Estimate(
+        of=len(whole),
+        seconds=median(seconds),
+        fastest=min(seconds),
+        slowest=max(seconds),
+        dollars=median(run.cost_dollars for run in whole),
+    )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs side by side: seconds by job, rows by table, and the rules that found something in one of them."""
+
+    times: pd.DataFrame
+    rows: pd.DataFrame
+    rules: pd.DataFrame
+
+
+def compare(aws: Aws, first: Run, second: Run) -> Comparison:
+    names = (first.run_id, second.run_id)
+    times = pd.DataFrame(
+        [{"job": job.name, names[0]: _seconds(first, job.name), names[1]: _seconds(second, job.name)} for job in jobs()]
+    )  # fmt: skip
+    times = times[times[list(names)].notna().any(axis=1)]
+    accounts = {name: quality.reconciliation(aws, name) for name in names}
+    return Comparison(times, _rows(accounts), _rules(aws, names))
+
+
+def _seconds(run: Run, job: str) -> float | None:
+    latest = run.latest(job)
+    return round(latest.seconds, 1) if latest else None
+
+
+def _rows(accounts: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
+    """One row a table and count; a run that received nothing has 0."""
+    said = [
+        {"table": line["table_name"], "rows": kind, "run": name, "number": line[kind]}
+        for name, lines in accounts.items()
+        for line in lines
+        for kind in ("received", "loaded", "quarantined")
+    ]
+    if not said:
+        return pd.DataFrame(columns=["table", "rows", *accounts])
+    wide = pd.DataFrame(said).pivot_table(
+        index=["table", "rows"], columns="run", values="number", aggfunc="sum", fill_value=0
+    )
+    return wide.reindex(columns=list(accounts), fill_value=0).reset_index().rename_axis(columns=None)
+
+
+def _rules(aws: Aws, names: tuple[str, str]) -> pd.DataFrame:
+    """Rules whose outcome or rate differs."""
+    found = quality.history(aws, names)
+    if found.empty:
+        return pd.DataFrame(columns=["table_name", "rule_id"])
+    sides = [
+        found[found["run_id"] == name].set_index(["table_name", "rule_id"])[["status", "rate"]].add_suffix(f" · {name}")
+        for name in names
+    ]  # fmt: skip
+    both = sides[0].join(sides[1], how="outer")
+    (status_a, rate_a), (status_b, rate_b) = (side.columns for side in sides)
+    differs = (both[status_a] != both[status_b]) | ((both[rate_a] - both[rate_b]).abs() > 1e-9)
+    return both[differs & both[[status_a, status_b]].notna().any(axis=1)].reset_index()
+
+
+def cost(run: Run) -> tuple[float, float]:
+    """DPU hours and US dollars."""
+    hours = sum(job.dpu_seconds for job in run.jobs) / 3600
+    return hours, hours * DPU_HOUR_DOLLARS
