@@ -72,15 +72,19 @@ def lineage(table: str) -> None:
     if not before and not after:
         st.caption("No job of the run reads or writes this table.")
         return
-    st.graphviz_chart(_dot(table, (*before, *after)), width="stretch", alt=f"Lineage of {table}")
+    st.graphviz_chart(_dot(table, before, after), width="stretch", alt=f"Lineage of {table}")
     for step in before:
         st.markdown(f"- **{step.writes}** is made by `{step.job}` from {', '.join(step.reads)}")
     for step in after:
         st.markdown(f"- **{step.writes}** is made of it by `{step.job}`")
 
 
-def _dot(table: str, steps: tuple[Step, ...]) -> str:
-    edges = sorted({(source, step.writes) for step in steps for source in step.reads})
+def _dot(table: str, before: tuple[Step, ...], after: tuple[Step, ...]) -> str:
+    made = {table, *(step.writes for step in after)}
+    edges = sorted(
+        {(source, step.writes) for step in before for source in step.reads}
+        | {(source, step.writes) for step in after for source in step.reads if source in made}
+    )
     names = sorted({name for edge in edges for name in edge})
     sources = [name for name in names if name.startswith("bronze.")]
     look = 'rankdir=LR; bgcolor="transparent"; node [shape=box, style="filled,rounded", fillcolor="#eef1f3", fontcolor="#0a1218", color="#8796a1", fontname="sans-serif", fontsize=11]; edge [color="#8796a1", arrowsize=0.6]'

@@ -39,7 +39,7 @@ def figures(ask: Callable[[Mapping[str, str]], pd.Series]) -> list[Figure]:
             "30-day readmission",
             back / stays if stays else None,
             f"{back / stays:.1%}" if stays else "–",
-            f"{back:,} of {stays:,} stays; 95 % interval {low:.1%} to {high:.1%}",
+            f"{back:,} of {stays:,} stays; 95 % interval {low:.1%} to {high:.1%}" if stays else "",
         ),
     ]
 

@@ -171,7 +171,7 @@ def rows(run: Run) -> None:
     if not account and audit is None:
         return
     st.markdown("#### Rows")
-    left, right = st.columns(2)
+    left, right = st.columns([3, 1])
     if account:
         frame = pd.DataFrame(account)
         frame["out of balance"] = frame["received"] - frame["loaded"] - frame["quarantined"]

@@ -176,13 +176,11 @@ def listing() -> list[Run]:
         },
     )["selection"]["rows"]  # fmt: skip
     chosen = [fit[n] for n in picked if n < len(fit)]
-    left, middle, right = st.columns([1, 1, 2])
+    left, middle, right = st.columns([2, 1, 3], vertical_alignment="bottom")
     names = [run.run_id for run in fit]
     opened = left.selectbox("Open a run", names, index=names.index(chosen[0].run_id) if chosen else 0)
-    with middle:
-        st.caption("The run from top to bottom")
-        if st.button("Open", type="primary", width="stretch"):
-            st.switch_page("app_pages/run.py", query_params={"run": opened})
+    if middle.button("Open", type="primary", width="stretch"):
+        st.switch_page("app_pages/run.py", query_params={"run": opened})
     right.caption(
         f"{len(fit):,} of the newest {len(found):,} runs. Choose two rows to hold them against each other."
     )

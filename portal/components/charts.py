@@ -40,7 +40,14 @@ def figure(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None 
 def stacked(frame: pd.DataFrame, x: str, y: str, color: str, labels: dict[str, str]) -> go.Figure:
     """Bars by `x`, stacked by `color`, that a click on can tell the colour of."""
     drawn = px.bar(
-        frame, x=x, y=y, color=color, labels=labels, color_discrete_map=CLASSES, custom_data=[color]
+        frame,
+        x=x,
+        y=y,
+        color=color,
+        labels=labels,
+        custom_data=[color],
+        color_discrete_map=CLASSES,
+        color_discrete_sequence=list(SEQUENCE),
     )
     return drawn.update_layout(**_LAYOUT, bargap=0.05)
 
@@ -247,7 +254,7 @@ def _beside(
 
 
 def _tall(bars: int) -> dict[str, Any]:
-    return {**_LAYOUT, "height": max(220, 90 + 26 * bars)}
+    return {**_LAYOUT, "height": max(220, 90 + 26 * bars), "yaxis": {"type": "category", "title": ""}}
 
 
 _COMPARED = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from io import BytesIO
@@ -70,12 +71,10 @@ def _filters(subject: Subject, asked: Facts) -> tuple[Filters, str | None]:
         clicked = [d for d in subject.filters if d.filter == "clicked" and _present(subject, d)]
         for dimension in clicked:
             chosen[dimension.name] = _pick(subject, dimension, _present(subject, dimension))
-        left, right = st.columns([3, 1])
-        with left:
-            former = _former()
+        former = _former()
         filters = Filters(start, end, {name: values for name, values in chosen.items() if values})
         if filters.chosen or st.query_params.get("from") or st.query_params.get("to"):
-            right.button("Clear all filters", on_click=_clear, args=(subject,), width="stretch")
+            st.button("Clear all filters", on_click=_clear, args=(subject,))
     return filters, former
 
 
@@ -244,13 +243,15 @@ def _first(data: Any) -> Any:
 
 def _signed(figure: go.Figure, release_id: str, words: str) -> go.Figure:
     """The figure with release and filters inside it: a picture of it that is saved says what it shows."""
-    margin = dict(figure.layout.margin.to_plotly_json())
     said = f"Release {release_id}; filters: {words}"
-    figure.add_annotation(
-        text=said if len(said) <= 110 else f"{said[:109]}…", xref="paper", yref="paper", x=0, y=0, yshift=-58,
-        xanchor="left", yanchor="bottom", showarrow=False, font={"size": 10},
-    )  # fmt: skip
-    return figure.update_layout(margin={**margin, "b": 64}, height=figure.layout.height + 56)
+    lines = "<br>".join(textwrap.wrap(said, 70)[:3])
+    place = {"x": 0, "xref": "container", "xanchor": "left", "y": 0, "yref": "container", "yanchor": "bottom"}
+    margin = dict(figure.layout.margin.to_plotly_json())
+    return figure.update_layout(
+        title={"text": lines, "font": {"size": 10, "weight": "normal"}, "pad": {"l": 8, "b": 4}, **place},
+        margin={**margin, "b": 88},
+        height=figure.layout.height + 80,
+    )
 
 
 # taking away

@@ -67,7 +67,7 @@ _READMITTED = {
     "readmitted": Value("sum(CASE WHEN is_readmitted THEN 1 ELSE 0 END)", "Readmitted within 30 days"),
 }
 _COST = {
-    "cost": Value("sum(cost)", "Cost (US $)", is_count=False),
+    "cost": Value("CAST(sum(cost) AS double)", "Cost (US $)", is_count=False),
     "encounters": Value("count(*)", "Encounters"),
 }
 

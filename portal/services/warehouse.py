@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import awswrangler as wr
-import boto3
 import pandas as pd
 from awswrangler.exceptions import QueryCancelled, QueryFailed
 
@@ -16,6 +15,9 @@ from pipeline.release import current
 from portal.services.aws import Aws, ServiceError
 
 _READS = re.compile(r"^(\s|--[^\n]*\n)*(select|with|show|describe)\b", re.IGNORECASE)
+
+_POLLING = 0.05
+"""Seconds between two looks at a query: Athena itself answers in tenths of a second at best."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +69,17 @@ def ask(
         raise ServiceError(f"Only SELECT, WITH, SHOW and DESCRIBE may be asked here, not {first}.")
     began = time.monotonic()
     try:
-        frame = wr.athena.read_sql_query(
-            sql,
-            database=database or aws.lake.database("gold"),
-            workgroup=aws.lake.workgroup,
-            ctas_approach=False,
-            params=params,
-            paramstyle="named",
-            athena_query_wait_polling_delay=_polling(),
-            boto3_session=boto3.session.Session(),
-        )
+        with aws.session() as session:
+            frame = wr.athena.read_sql_query(
+                sql,
+                database=database or aws.lake.database("gold"),
+                workgroup=aws.lake.workgroup,
+                ctas_approach=False,
+                params=params,
+                paramstyle="named",
+                athena_query_wait_polling_delay=_POLLING,
+                boto3_session=session,
+            )
     except (QueryFailed, QueryCancelled) as error:
         raise ServiceError(f"Athena could not answer: {error}") from None
     metadata = getattr(frame, "query_metadata", None) or {}
@@ -88,8 +91,3 @@ def ask(
         seconds=time.monotonic() - began,
         release_id=release_id,
     )
-
-
-def _polling() -> float:
-    """Seconds between two looks at a query: Athena itself answers in tenths of a second at best."""
-    return 0.1
