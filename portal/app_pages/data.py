@@ -66,15 +66,10 @@ def options_from_page() -> Options:
         ["en_US", "es_MX", "de_DE", "fr_FR", "it_IT", "pt_BR"],
         help="Faker locale; addresses stay in the US.",
     )
-    rate = right.slider(
-        "Share of rows to damage",
-        0.0,
-        0.2,
-        0.0,
-        0.01,
-        format="percent",
-        help="Seeded defects, told in an answer key.",
+    percent = right.number_input(
+        "Rows to damage (%)", 0, 20, 0, help="Seeded defects, told in an answer key.", placeholder="0"
     )
+    rate = percent / 100
     names = {kind.name: kind.words for kind in KINDS}
     chosen: list[str] = []
     if rate:

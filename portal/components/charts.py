@@ -17,7 +17,7 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MOST_BARS = 12
 
 _LAYOUT: dict[str, Any] = {
-    "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+    "margin": {"l": 8, "r": 8, "t": 36, "b": 8},  # above the plot is room for Plotly's own buttons
     "font": {"size": 13},
     "legend": {"orientation": "h", "y": 1.12, "x": 0, "title": {"text": ""}},
     "height": 320,
@@ -223,8 +223,7 @@ def _dose(question: Question, frame: pd.DataFrame) -> go.Figure:
         drawn.add_annotation(
             x=(float(low) + float(high)) / 2, y=1, yref="paper", showarrow=False, text="usual range", yanchor="bottom"
         )  # fmt: skip
-    layout = {**_LAYOUT, "margin": {"l": 8, "r": 8, "t": 24, "b": 8}}
-    return drawn.update_layout(**layout, xaxis_title=f"{name}, {of}", yaxis_title="Administrations")
+    return drawn.update_layout(**_LAYOUT, xaxis_title=f"{name}, {of}", yaxis_title="Administrations")
 
 
 def _named(question: Question, top: pd.DataFrame) -> pd.DataFrame:

@@ -55,6 +55,8 @@ def _key(subject: Subject, dimension: Dimension) -> str:
 def _filters(subject: Subject, asked: Facts) -> tuple[Filters, str | None]:
     """What the URL says, changed by what is chosen here; with it the former release, where it is compared with."""
     choices = state.ask(asked.choices(subject), asked.release_id).frame
+    for name, values in st.session_state.pop(_clicked(subject), {}).items():
+        st.session_state[_key(subject, subject.dimension(name))] = values
     with st.container(border=True):
         listed = [d for d in subject.filters if d.filter == "listed"]
         columns = st.columns(len(listed) + bool(subject.moment))
@@ -217,21 +219,23 @@ def _plot(question: Question, figure: go.Figure, words: str, release_id: str) ->
         return
     dimension = question.subject.dimension(question.click)
     figure.update_layout(clickmode="event+select", dragmode=False)
-    st.plotly_chart(
+    points = st.plotly_chart(
         figure,
         key=key,
         config=config,
         alt=f"{question.title}. A click filters by {dimension.label.lower()}; the filter above does so by keyboard.",
         selection_mode="points",
-        on_select=lambda: _clicked(question.subject, dimension, key),
-    )
+        on_select="rerun",
+    )["selection"]["points"]
+    values = {str(_first(point["customdata"])) for point in points if point.get("customdata") is not None}
+    if values and sorted(values) != sorted(_present(question.subject, dimension)):
+        st.session_state[_clicked(question.subject)] = {dimension.name: sorted(values)}
+        st.rerun()
 
 
-def _clicked(subject: Subject, dimension: Dimension, key: str) -> None:
-    points = st.session_state[key]["selection"]["points"]
-    values = {str(_first(point.get("customdata"))) for point in points if point.get("customdata") is not None}
-    if values:
-        st.session_state[_key(subject, dimension)] = sorted(values)
+def _clicked(subject: Subject) -> str:
+    """Where a click waits for the next draw: a filter's value is set before it is drawn."""
+    return f"clicked-{subject.name}"
 
 
 def _first(data: Any) -> Any:

@@ -23,7 +23,7 @@ class Cause:
 
 
 CAUSES = (
-    Cause("Stopped by a person", r"StoppedByUser|Stopped by ", "Somebody stopped this run.", "go_on"),
+    Cause("Stopped by a person", r"StoppedByUser|Stopped by |\bSTOPPED\b", "Somebody stopped this run.", "go_on"),
     Cause("The lake was busy", r"LakeBusy|has been writing since", "Another run was writing, so this one was refused and changed nothing.", "wait"),
     Cause("Nothing to load", r"NoBatches|holds no batch yet", "There was no batch to run on.", "fix_data"),
     Cause("A batch is not there", r"UnknownBatch|has no manifest|There is no batch", "A batch that the run names is not in the lake, or its import did not end.", "fix_data"),
@@ -31,7 +31,7 @@ CAUSES = (
     Cause("A batch was never loaded", r"has no complete silver", "The release holds a batch whose silver tables are not there.", "run_again"),
     Cause("Rows went astray", r"went astray", "Rows received and rows written do not add up, so the job refused to go on.", "go_on"),
     Cause("Out of time", r"TIMEOUT|TIMED_OUT|Timeout(?!Exception)|timed out", "The job took longer than it may.", "go_on"),
-    Cause("The worker went away", r"worker (ended|died|was killed|went away)|died while|signal|SIGKILL|exit(ed with)? code|ExecutorLost|OutOfMemory|Java heap|LaptopCloudEnded|cloud ended while", "The machine that ran the job was lost: killed, out of memory, or switched off.", "go_on"),
+    Cause("The worker went away", r"worker (process )?(ended|died|was killed|went away)|died while|signal|SIGKILL|exit(ed with)? code|ExecutorLost|OutOfMemory|Java heap|LaptopCloudEnded|cloud ended while", "The machine that ran the job was lost: killed, out of memory, or switched off.", "go_on"),
     Cause("No room on the disk", r"disk is full|No space left|ENOSPC", "The disk of the worker is full.", "go_on"),
     Cause("Permission is missing", r"AccessDenied|not authorized|AccessDeniedException", "AWS refused the job an action: its role lacks a permission.", "go_on"),
     Cause("AWS was busy", r"Throttl|TooManyRequests|SlowDown|JobBusy|ConcurrentRunsExceeded|Rate exceeded", "AWS answered that there was too much at once.", "go_on"),

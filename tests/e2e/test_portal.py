@@ -6,6 +6,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from portal.components import graph
+from portal.components.palette import STATES
+from portal.services import releases, runs
+from portal.services.facts import FEWEST
 from tests.e2e.conftest import settle, shot
 
 pytestmark = pytest.mark.e2e
@@ -14,10 +18,12 @@ PAGES = {
     "": "Overview",
     "encounters": "Encounters",
     "medications": "Medications",
+    "patients": "Patients",
     "quality": "Quality",
     "data": "Data",
     "runs": "Runs",
     "sql": "SQL",
+    "alerts": "Alerts and schedule",
     "dictionary": "Dictionary",
 }
 
@@ -40,41 +46,78 @@ def serious(page):
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_screenshots_of_every_page_at_two_widths_without_errors_and_with_nothing_serious_for_axe(page, path):
+def test_screenshots_of_every_page_light_and_dark_without_errors_and_with_nothing_serious_for_axe(page, path):
     problems = []
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    for width in (1440, 390):
-        page.set_viewport_size({"width": width, "height": 1000})
-        page.goto(f"/{path}")
-        settle(page)
-        expect(page.get_by_role("heading", name=PAGES[path], exact=True)).to_be_visible()
-        assert page.locator("[data-testid=stException]").count() == 0
-        assert page.locator("[data-testid=stAlertContentError]").count() == 0
-        assert width < 1440 or serious(page) == []
-        shot(page, f"{path or 'overview'}-{width}")
+    page.goto(f"/{path}")
+    settle(page)
+    expect(page.get_by_role("heading", name=PAGES[path], exact=True)).to_be_visible()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_timeout(500)
+        assert serious(page) == [], scheme
+        for width in (1440, 390):
+            page.set_viewport_size({"width": width, "height": 1000})
+            settle(page)
+            shot(page, f"{path or 'overview'}-{width}" + ("-dark" if scheme == "dark" else ""))
+        page.set_viewport_size({"width": 1440, "height": 1000})
+    assert page.locator("[data-testid=stException]").count() == 0
+    assert page.locator("[data-testid=stAlertContentError]").count() == 0
     assert [p for p in problems if "Failed to load resource" not in p and "WebSocket" not in p] == []
 
 
-def test_an_analyst_filters_and_the_url_keeps_it(page):
-    page.goto("/encounters?class=EMER")
+def _first_figure(page):
+    return int(page.get_by_test_id("stMetricValue").first.inner_text().replace(",", ""))
+
+
+def test_an_analyst_filters_drills_and_takes_away_and_the_url_keeps_it(page):
+    page.goto("/encounters?role=Analyst")
     settle(page)
     charts = page.locator("[data-testid=stPlotlyChart]")
     expect(charts.first).to_be_visible(timeout=30_000)
-    assert charts.count() == 5
-    number = page.get_by_test_id("stMetricValue").first.inner_text()
+    assert charts.count() == 8
+    everything = _first_figure(page)
+    page.locator("[data-testid=stPlotlyChart]").nth(1).locator(".bars .point path").last.click(force=True)
+    expect(page.get_by_role("button", name="Clear all filters")).to_be_visible(timeout=30_000)
+    settle(page)
+    filtered = _first_figure(page)
+    assert 0 < filtered < everything
+    assert "department=" in page.url
     page.reload()
     settle(page)
-    assert page.get_by_test_id("stMetricValue").first.inner_text() == number
-    page.goto("/encounters")
-    settle(page)
-    assert int(page.get_by_test_id("stMetricValue").first.inner_text().replace(",", "")) > int(
-        number.replace(",", "")
-    )
+    assert _first_figure(page) == filtered
+    page.get_by_test_id("stCheckbox").filter(has_text="Show the encounters behind").click()
+    if filtered < FEWEST:
+        expect(page.get_by_text(f"Fewer than {FEWEST} encounters fit these filters")).to_be_visible(
+            timeout=30_000
+        )
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV", exact=True).first.click()
+    assert "Department: " in download.value.path().read_text()
     page.get_by_role("button", name="SQL").first.click()
     expect(page.get_by_text("GROUP BY").first).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Clear all filters").click()
+    expect(page.get_by_role("button", name="Clear all filters")).to_have_count(0, timeout=30_000)
+    settle(page)
+    assert _first_figure(page) == everything
+    expect(page.get_by_role("button", name="CSV of these rows")).to_be_visible(timeout=30_000)
 
 
-def test_an_engineer_generates_starts_watches_and_stops_a_run(page, browser, url):
+RANK = {"Not started": 0, "Starting": 1, "Waiting": 1, "Running": 2, "Succeeded": 3}
+
+
+def _shown(page):
+    """The rank of each step's state, as the graph shows it."""
+    texts = page.locator(".st-key-graph button").all_inner_texts()
+    return [next(rank for word, rank in RANK.items() if word in text) for text in texts]
+
+
+def _told(portal, run_id):
+    return [RANK[STATES[state][0]] for state in graph.states(runs.get(portal, run_id)).values()]
+
+
+def test_an_engineer_generates_starts_watches_stops_and_goes_on_to_the_end(page, browser, url, portal):
     page.goto("/data")
     settle(page)
     page.get_by_role("spinbutton", name="Patients").fill("20")
@@ -82,24 +125,45 @@ def test_an_engineer_generates_starts_watches_and_stops_a_run(page, browser, url
     page.get_by_role("button", name="Generate").click()
     expect(page.get_by_text("is in the lake:")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="Run the pipeline on this").click()
-    page.wait_for_url("**/runs?run=*", timeout=30_000)
+    page.wait_for_url("**/run?run=*", timeout=30_000)
+    run_id = page.url.partition("run=")[2].partition("&")[0]
     expect(page.get_by_text("▶ Running").first).to_be_visible(timeout=60_000)
     shot(page, "run-live-1440")
     second = browser.new_context(base_url=url).new_page()  # a second engineer meanwhile
     second.goto("/runs")
     settle(second)
     second.get_by_text("Start a run").first.click()
-    second.wait_for_timeout(800)
-    second.get_by_role("button", name="Start", exact=True).click()
     expect(second.get_by_text("has been writing since")).to_be_visible(timeout=30_000)
+    expect(second.get_by_role("button", name="Start", exact=True)).to_be_disabled()
     second.context.close()
     page.get_by_role("button", name="Stop this run").click()
-    expect(page.get_by_text("■ Stopped").first).to_be_visible(timeout=60_000)
-    expect(page.get_by_role("button", name="Go on from here")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Stopped by a person.")).to_be_visible(timeout=60_000)
     page.reload()
     settle(page)
-    expect(page.get_by_text("■ Stopped").first).to_be_visible()
+    expect(page.get_by_text("Is it safe to run again?")).to_be_visible()
     shot(page, "run-stopped-1440")
+    page.get_by_role("button", name="Go on from here").click()
+    expect(page.get_by_role("button", name="Stop this run")).to_be_visible(timeout=30_000)
+    try:
+        while not runs.get(portal, run_id, details=False).is_over:  # nobody touches the page from here on
+            before = _told(portal, run_id)
+            page.wait_for_timeout(2500)  # a look is at most two seconds old
+            shown = _shown(page)
+            after = _told(portal, run_id)
+            if len(shown) == len(before):
+                assert all(low <= seen <= high for low, seen, high in zip(before, shown, after, strict=True))
+        expect(page.get_by_text("is the published one")).to_be_visible(timeout=30_000)
+        assert set(_shown(page)) == {RANK["Succeeded"]}
+        settle(page)
+        page.get_by_role("button", name="dim_time").click()
+        expect(page.get_by_text("hdp-silver-to-gold-dim-time is done").first).to_be_visible(timeout=20_000)
+        shot(page, "run-1440")
+        page.goto("/runs")
+        settle(page)
+        expect(page.get_by_text("Choose two rows")).to_be_visible()
+    finally:
+        if releases.current(portal).release_id == run_id:
+            releases.rollback(portal, reason="the test is over")
 
 
 def test_the_menu_shows_what_the_role_can_do(page):

@@ -18,10 +18,8 @@ RULE = "patients:PAT-M01"
 
 
 def _open(page, run_id, role="Clinician"):
-    page.goto(f"/quality?run={run_id}&rule={RULE}")
+    page.goto(f"/quality?run={run_id}&rule={RULE}&role={role}")
     settle(page)
-    page.get_by_label("Role").click()
-    page.get_by_role("option", name=role).click()
     expect(page.get_by_role("heading", name="PAT-M01 · patients")).to_be_visible(timeout=30_000)
     settle(page)
 

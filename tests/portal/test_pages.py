@@ -30,9 +30,17 @@ def empty_lake(aws, lake_prefix, cloud, monkeypatch):
         definition='{"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}',
         roleArn="arn:aws:iam::123456789012:role/hdp-states",
     )
+    aws.client("scheduler").create_schedule(
+        Name=f"{lake_prefix}-nightly",
+        ScheduleExpression="cron(0 2 * * ? *)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        State="DISABLED",
+        Target={"Arn": machine, "RoleArn": "arn:aws:iam::123456789012:role/hdp-scheduler"},
+    )
     monkeypatch.setenv("HDP_PREFIX", lake_prefix)
     monkeypatch.setenv("HDP_STATE_MACHINE_ARN", machine)
     monkeypatch.setenv("HDP_ROLE_CHOICE", "true")
+    monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)  # its pages are known to app.py alone
     _forget()
     yield Aws(Settings.from_environment())
     _forget()
@@ -40,7 +48,7 @@ def empty_lake(aws, lake_prefix, cloud, monkeypatch):
 
 def _forget():
     state.clients.clear()
-    for cached in (state.run, state.recent_runs, state.published, state.ask):
+    for cached in (state.run, state.recent_runs, state.published, state.ask, state.history, state.alerts):
         cached.clear()
 
 
@@ -52,19 +60,30 @@ def open_page(name, **query):
 
 
 @pytest.mark.parametrize(
-    "name", ["overview", "encounters", "medications", "quality", "data", "runs", "sql", "dictionary"]
+    "name",
+    [
+        "overview",
+        "encounters",
+        "medications",
+        "patients",
+        "quality",
+        "data",
+        "runs",
+        "run",
+        "sql",
+        "alerts",
+        "dictionary",
+    ],
 )
-def test_an_empty_lake_is_told_in_words_not_in_errors(empty_lake, name, monkeypatch):
-    monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)  # its pages are known to app.py alone
+def test_an_empty_lake_is_told_in_words_not_in_errors(empty_lake, name):
     app = open_page(name)
     assert not app.exception
     assert not app.error
-    if name != "dictionary":
-        assert app.info
+    assert app.success if name == "alerts" else app.info or name == "dictionary"
 
 
 def test_a_run_that_does_not_exist_is_one_sentence(empty_lake):
-    app = open_page("runs", run="run-nowhere")
+    app = open_page("run", run="run-nowhere")
     assert [e.value for e in app.error] == [
         "There is no run 'run-nowhere': 'hdp runs' lists those there are."
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from pipeline.jobs import jobs
 from portal.components import graph
 from portal.components.palette import words
+from portal.services import runs
 from portal.services.runs import JobRun, Run, StepState
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -23,32 +23,40 @@ def _run(job_runs=(), steps=()):
     return Run("run-1", "RUNNING", NOW, None, "arn", jobs=tuple(job_runs), steps=tuple(steps))
 
 
-def _labels(text):
-    return dict(re.findall(r'^"([^"]+)" \[label="([^"]+)"', text.replace("{", ";\n"), re.MULTILINE))
-
-
-def test_without_a_run_every_step_is_not_started():
-    labels = _labels(graph.dot(None))
-    assert len(labels) == len(jobs()) + 3
-    assert all(label.endswith(words("NOT_STARTED")) for label in labels.values())
+def test_without_a_run_every_step_is_there_and_not_started():
+    found = graph.states(None)
+    assert set(found.values()) == {"NOT_STARTED"}
+    assert set(found) == {job.name for job in jobs()} | {"PrepareRun", "PublishRelease", "NotifySuccess"}
+    assert all(words("NOT_STARTED") in graph.label(name, None, {}) for name in found)
 
 
 @pytest.mark.parametrize("state", ["RUNNING", "SUCCEEDED", "FAILED", "STOPPED"])
 def test_a_step_shows_the_state_of_its_latest_attempt(state):
     name = jobs()[0].name
     run = _run([_job_run(name, state, 2), _job_run(name, "FAILED", 1)])
-    latest = run.latest(name)
-    assert _labels(graph.dot(run))[name].endswith(words(latest.state))
+    assert words(run.latest(name).state) in graph.label(name, run, {})
+
+
+def test_a_step_that_has_not_begun_says_how_long_it_usually_takes():
+    name = jobs()[0].name
+    assert "usually 1,234 s" in graph.label(name, None, {name: 1234.0})
 
 
 def test_steps_without_a_job_follow_the_history():
     run = _run(steps=[StepState("PrepareRun", "SUCCEEDED", NOW, NOW)])
-    labels = _labels(graph.dot(run))
-    assert labels["PrepareRun"].endswith(words("SUCCEEDED"))
-    assert labels["PublishRelease"].endswith(words("NOT_STARTED"))
+    found = graph.states(run)
+    assert found["PrepareRun"] == "SUCCEEDED"
+    assert found["PublishRelease"] == "NOT_STARTED"
 
 
-def test_every_step_is_connected():
-    text = graph.dot(None)
-    ends = set(re.findall(r'"([^"]+)" -> "([^"]+)"', text))
-    assert {name for pair in ends for name in pair} == set(_labels(text))
+def test_the_graph_of_a_run_agrees_with_the_executions_history(portal, first_run):
+    events = portal.client("stepfunctions").get_execution_history(
+        executionArn=first_run.execution_arn, maxResults=1000
+    )["events"]
+    left = {
+        event["stateExitedEventDetails"]["name"] for event in events if "stateExitedEventDetails" in event
+    }
+    shown = graph.states(runs.get(portal, first_run.run_id))
+    assert {name for name in shown if name in left} == {
+        n for n, state in shown.items() if state == "SUCCEEDED"
+    }

@@ -1,0 +1,83 @@
+"""A failed run in plain words: the cause, what it touched, what comes next."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from portal.services import failures, runs
+from portal.services.failures import CAUSES, UNKNOWN
+from portal.services.runs import JobRun, Run
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+def _job(name, state, error=None):
+    return JobRun(name, f"jr-{name}", state, NOW, NOW, 4, 8.0, error, "/aws-glue/jobs")
+
+
+def _failed(error=None, cause=None, jobs=()):
+    return Run("run-1", "FAILED", NOW, NOW, "arn", error=error, cause=cause, jobs=tuple(jobs))
+
+
+SAID = {
+    "Stopped by a person": _failed("StoppedByUser", "Stopped by ann."),
+    "The lake was busy": _failed("LakeBusy", "Run 'x' has been writing since 10:00"),
+    "Nothing to load": _failed("NoBatches", "The lake holds no batch yet"),
+    "A batch is not there": _failed("UnknownBatch", "There is no batch b1"),
+    "Bad input": _failed("BadRunInput", "run_id: 'x y' does not fit"),
+    "A batch was never loaded": _failed("GlueJobFailed", "Batch b has no complete silver patients: start …"),
+    "Rows went astray": _failed(jobs=[_job("bronze_to_silver_patients", "FAILED", "Rows of patients in batch b went astray")]),
+    "Out of time": _failed(jobs=[_job("quality_audit", "TIMEOUT")]),
+    "The worker went away": _failed(jobs=[_job("quality_audit", "FAILED", "The worker died while the job ran (signal 9)")]),
+    "No room on the disk": _failed(jobs=[_job("quality_audit", "FAILED", "Py4JJavaError from IOException: No space left on device")]),
+    "Permission is missing": _failed(jobs=[_job("quality_audit", "FAILED", "AccessDeniedException: not authorized to perform")]),
+    "AWS was busy": _failed("Lambda.TooManyRequestsException", "Rate exceeded"),
+    "AWS could not be reached": _failed("EndpointConnectionError", "Could not connect"),
+    "A column is not as the contract says": _failed(jobs=[_job("quality_audit", "FAILED", "AnalysisException at audit.py:61: UNRESOLVED_COLUMN")]),
+    "A file could not be read": _failed(jobs=[_job("quality_audit", "FAILED", "SparkException from FileNotFoundException at audit.py:61")]),
+    "The script has a fault": _failed(jobs=[_job("silver_to_gold_dim_time", "FAILED", "ValueError at dim_time.py:12")]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_every_known_cause_is_found_by_what_it_says(name):
+    assert failures.explain(SAID[name]).cause.name == name
+
+
+def test_every_cause_of_the_table_has_an_example():
+    assert set(SAID) == {cause.name for cause in CAUSES}
+
+
+def test_an_unknown_cause_shows_its_message_and_is_looked_for_in_the_log():
+    run = _failed(jobs=[_job("quality_audit", "FAILED", "something else")])
+    assert failures.explain(run).cause is UNKNOWN
+    assert failures.explain(run).message == "something else"
+    assert (
+        failures.explain(run, "java.io.IOException: No space left on device").cause.name
+        == "No room on the disk"
+    )
+
+
+def test_a_run_that_left_no_message_says_so():
+    assert failures.explain(_failed()).message == "no message was left"
+
+
+def test_a_real_failure_names_the_line_the_tables_and_that_it_is_safe(portal, failed_run):
+    run = failed_run.run
+    log = "\n".join(line for _, line in runs.log_lines(portal, run.failed_job))
+    found = failures.explain(run, log)
+    assert found.job == "silver_to_gold_dim_time"
+    assert found.cause.name == "No room on the disk"
+    assert "silver.patients" in found.touched
+    assert "gold.dim_patient" in found.touched
+    assert "gold.fact_encounter" not in found.touched
+    assert "gold.dim_time, which may be half written" in found.safety
+    assert "The published release was not touched" in found.safety
+
+
+def test_a_killed_worker_is_told_as_such(killed_run):
+    found = failures.explain(killed_run)
+    assert found.cause.name == "The worker went away"
+    assert found.cause.next == "go_on"
