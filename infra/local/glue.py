@@ -17,6 +17,7 @@ from moto.glue import models, responses
 from moto.glue.exceptions import ConcurrentRunsExceededException, JobRunNotFoundException
 from moto.logs.models import logs_backends
 
+from infra.local.calls import caller
 from infra.local.context import ACCOUNT, REGION, Context
 from infra.local.process import JsonProcess, ProcessDied
 
@@ -161,7 +162,7 @@ class GlueEngine:
         arguments = [str(self.context.root), str(scratch)]
         # Python workers of Spark import the deployed package too
         environment = {
-            **self.context.environment,
+            **caller(self.context.environment, f"{self.context.lake.prefix}-glue"),
             "PYTHONPATH": str(self.context.path(self.context.lake.package())),
         }
         return JsonProcess(_WORKER, arguments, environment, log)

@@ -14,6 +14,7 @@ from typing import Any
 
 from moto.awslambda_simple.models import LambdaSimpleBackend
 
+from infra.local.calls import caller
 from infra.local.context import Context
 from infra.local.process import JsonProcess, ProcessDied
 
@@ -74,7 +75,8 @@ class LambdaEngine:
         if not folder.is_dir():
             with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as archive:
                 archive.extractall(folder)
-        environment = {**self.context.environment, **variables, "PYTHONUNBUFFERED": "1"}
+        role = function.role.rpartition("/")[2]
+        environment = {**caller(self.context.environment, role), **variables, "PYTHONUNBUFFERED": "1"}
         environment.setdefault("AWS_LAMBDA_FUNCTION_NAME", function.function_name)
         log = self.context.work / "logs" / f"lambda-{function.function_name}.log"
         return JsonProcess(_WORKER, [str(folder), function.handler], environment, log)

@@ -31,10 +31,11 @@ FUNCTIONS = (
 )
 SERVICES = {
     "glue": "glue.amazonaws.com",
-    "lambda": "lambda.amazonaws.com",
     "states": "states.amazonaws.com",
     "scheduler": "scheduler.amazonaws.com",
+    **{f"lambda-{name.replace('_', '-')}": "lambda.amazonaws.com" for name in FUNCTIONS},
 }
+"""Roles by name, and who takes them on."""
 TOPICS = {"sns_notify_success": "run-succeeded", "sns_notify_failure": "run-failed"}
 POLL_SECONDS = 0
 BYTES_LIMIT = 10 << 30
@@ -152,7 +153,7 @@ class Provisioner:
             client.create_function(
                 FunctionName=self.lake.function(name),
                 Runtime="python3.11",
-                Role=self._role("lambda"),
+                Role=self._role(f"lambda-{name.replace('_', '-')}"),
                 Handler=f"pipeline.lambdas.{name}.handler",
                 Code={"ZipFile": code},
                 Timeout=120,

@@ -75,6 +75,7 @@ def _assemble(state: Path, port: int, prefix: str, workers: int, endpoint: str) 
     from werkzeug.serving import make_server  # noqa: PLC0415
 
     from infra.local import athena, catalog, glue, lambdas, named_queries, s3, stepfunctions  # noqa: PLC0415
+    from infra.local.calls import Calls  # noqa: PLC0415
     from infra.local.context import Context  # noqa: PLC0415
 
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
@@ -90,7 +91,7 @@ def _assemble(state: Path, port: int, prefix: str, workers: int, endpoint: str) 
         def log(self, *_: Any) -> None:
             """Requests are not logged: a path may name a person's file."""
 
-    app = DomainDispatcherApplication(create_backend_app)
+    app = Calls(DomainDispatcherApplication(create_backend_app), state / "cloud" / "calls.jsonl")
     server = make_server(HOST, port, app, threaded=True, request_handler=Handler)
 
     def stop() -> None:

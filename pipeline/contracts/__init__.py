@@ -70,6 +70,14 @@ class Rule:
         """Whether it speaks of tables, not of rows."""
         return self.fails is None
 
+    def outcome(self, failed: int, rate: float | None) -> str:
+        """What a measure says against the limits; nothing to check is neither a pass nor a failure."""
+        if rate is None:
+            return "not_applicable"
+        if not self.floor <= rate <= self.threshold:
+            return "fail"
+        return "pass_with_failures" if failed else "pass"
+
     @property
     def refuses(self) -> bool:
         """Whether a failing row goes to quarantine."""

@@ -48,14 +48,8 @@ class Result:
 
     @property
     def status(self) -> str:
-        """One of five outcomes; an error of the rule itself is never a pass, nothing to check is neither."""
-        if self.broken:
-            return "error"
-        if self.rate is None:
-            return "not_applicable"
-        if not self.rule.floor <= self.rate <= self.rule.threshold:
-            return "fail"
-        return "pass_with_failures" if self.failed else "pass"
+        """One of five outcomes; an error of the rule itself is never a pass."""
+        return "error" if self.broken else self.rule.outcome(self.failed, self.rate)
 
     def as_row(self) -> dict[str, Any]:
         return {

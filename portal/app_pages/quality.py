@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pandas as pd
 import streamlit as st
 
+from pipeline.contracts import Rule
 from portal.components import conversation, findings, state
 from portal.services import quality, releases, report, review_log, reviews
 from portal.services.aws import ServiceError
@@ -110,8 +112,28 @@ def scorecard(frame: pd.DataFrame, past: pd.DataFrame, run_ids: list[str]) -> No
             "Plausibility: what is there can be true."
         )
     with right, st.container(border=True):
-        st.markdown("#### Rules that failed, run by run")
-        st.plotly_chart(findings.trend(past, run_ids), key="trend", config={"displaylogo": False})
+        st.markdown("#### Run by run")
+        shown = st.segmented_control(
+            "Show", ["By severity", "By table and kind"], default="By severity", key="trend-by"
+        )
+        if shown == "By table and kind":
+            st.plotly_chart(
+                findings.cards(quality.trend(past, run_ids)), key="cards", config={"displaylogo": False},
+                alt="Share of rules passed by table and kind, run by run",
+            )  # fmt: skip
+        elif not past["status"].isin(["fail", "error"]).any():
+            st.success(f"No rule failed in the last {len(run_ids)} runs.")
+        else:
+            st.plotly_chart(
+                findings.trend(past, run_ids), key="trend", config={"displaylogo": False},
+                alt="Rules that failed by severity, run by run",
+            )  # fmt: skip
+    moved = frame["status"] != quality.rescored(frame)["status"]
+    if moved.any():
+        names = ", ".join(frame[moved]["rule_id"])
+        st.info(
+            f"The contracts have other limits by now. By today's limits these would end otherwise: {names}."
+        )
 
 
 def rule_table(
@@ -194,11 +216,28 @@ def rule_detail(
             st.caption(f"Counted out of: {rule.applies or ('all rows' if rule.fails else 'see the query')}. "
                        f"The limit is in pipeline/contracts and its owner can change it there alone.")  # fmt: skip
         mine = past[(past["table_name"] == table) & (past["rule_id"] == rule_id)]
+        with left.popover("Try another limit"):
+            try_limit(rule, mine)
         right.plotly_chart(
             findings.rule_history(mine, rule, run_ids), key="rule-history", config={"displaylogo": False}
         )
         keys = failing(run_id, chosen)
         talk(run_id, chosen, review, keys)
+
+
+def try_limit(rule: Rule, mine: pd.DataFrame) -> None:
+    """Score what former runs measured against a limit that is only tried."""
+    scale = 100 if rule.unit == "percent" else 1
+    unit = "percent" if rule.unit == "percent" else rule.unit
+    tried = st.number_input(
+        f"Accept up to ({unit})", min_value=0.0, value=float(rule.threshold * scale), key=f"limit-{rule.id}"
+    )
+    measured = mine[mine["rate"].notna()]
+    other = replace(rule, threshold=tried / scale)
+    ended = [other.outcome(*found) for found in zip(measured["failed"], measured["rate"], strict=True)]
+    now, then = int((measured["status"] == "fail").sum()), ended.count("fail")
+    st.markdown(f"Of {len(measured)} runs that measured it, **{then}** would have failed; {now} did.")
+    st.caption("Nothing is changed here: the limit stands in the contract, and its owner changes it there.")
 
 
 def failing(run_id: str, chosen: tuple[str, str]) -> tuple[str, ...]:

@@ -45,7 +45,9 @@ def failure(run: Run) -> None:
     if not run.is_over or run.status == "SUCCEEDED":
         return
     failed = run.failed_job
-    log = "\n".join(line for _, line in runs.log_lines(state.aws(), failed)) if failed else ""
+    log = (
+        "\n".join(line for _, line in state.log_lines(failed.job_run_id, failed.log_group)) if failed else ""
+    )
     found = failures.explain(run, log)
     with st.container(border=True):
         st.error(f"**{found.cause.name}.** {found.cause.words}")
@@ -152,7 +154,7 @@ def log(run: Run, pressed: str | None) -> None:
     job = next(job for job in run.jobs if job.job_run_id == picked)
     lines = [
         f"{at:%H:%M:%S} {line}"
-        for at, line in runs.log_lines(state.aws(), job)
+        for at, line in state.log_lines(job.job_run_id, job.log_group)
         if wanted.lower() in line.lower()
     ]
     if not lines:

@@ -33,9 +33,14 @@ def query_command(session: Session, sql: str, database: str | None, as_json: boo
 @click.command("quality")
 @click.argument("run_id", required=False)
 @click.option("--all", "everything", is_flag=True, help="Also the rules that passed.")
+@click.option(
+    "--today", is_flag=True, help="Judge the stored measures by the limits that the contracts have today."
+)
 @json_option
 @click.pass_obj
-def quality_command(session: Session, run_id: str | None, everything: bool, as_json: bool) -> None:
+def quality_command(
+    session: Session, run_id: str | None, everything: bool, today: bool, as_json: bool
+) -> None:
     """What the rules found in a run (default: the published release's)."""
     aws = session.aws
     if run_id is None:
@@ -44,6 +49,8 @@ def quality_command(session: Session, run_id: str | None, everything: bool, as_j
             raise ServiceError("Nothing has been published yet: name a run, or start one with 'hdp run'.")
         run_id = published.release_id
     frame = quality.results(aws, run_id).sort_values(["table_name", "rule_id"])
+    if today:
+        frame = quality.rescored(frame)
     if not everything:
         frame = frame[~frame["status"].isin(["pass", "not_applicable"])]
     columns = ["rule_id", "table_name", "severity", "status", "failed", "checked", "rate", "threshold"]

@@ -112,7 +112,7 @@ def _failure(aws: Aws, run: Run, log_lines: int) -> None:
     click.echo(f"\n{run.run_id} ended {run.status}: {run.cause or run.error or 'no cause given'}", err=True)
     if failed := run.failed_job:
         click.echo(f"{failed.job} ({failed.state}): {failed.error or 'no message'}", err=True)
-        for moment, line in runs.log_lines(aws, failed)[-log_lines:]:
+        for moment, line in runs.log_lines(aws, failed.job_run_id, failed.log_group)[-log_lines:]:
             click.echo(f"  {moment:%H:%M:%S} {line}", err=True)
     click.echo(f"Put the cause right, then go on from there: hdp redrive {run.run_id}", err=True)
 

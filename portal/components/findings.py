@@ -104,6 +104,34 @@ def trend(frame: pd.DataFrame, run_ids: list[str]) -> go.Figure:
     )
 
 
+def cards(card: pd.DataFrame) -> go.Figure:
+    """The scorecard run by run: a row a table and kind, a cell the share of its rules that passed."""
+    names = [f"{table} · {kind}" for table, kind in card.index]
+    share = (100 * card).round(0)
+    figure = go.Figure(
+        go.Heatmap(
+            z=share.to_numpy(),
+            x=[_short(run_id) for run_id in card.columns],
+            y=names,
+            text=[["" if pd.isna(cell) else f"{cell:.0f} %" for cell in row] for row in share.to_numpy()],
+            texttemplate="%{text}",
+            colorscale=[[0, VERMILLION], [0.5, "#f4d9c6"], [1, "#cfe6f5"]],
+            zmin=0,
+            zmax=100,
+            showscale=False,
+            xgap=2,
+            ygap=2,
+            hovertemplate="%{y}, %{x}: %{z:.0f} % of the rules passed<extra></extra>",
+        )
+    )
+    return figure.update_layout(
+        height=max(260, 60 + 20 * len(names)),
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        yaxis={"autorange": "reversed", "type": "category"},
+        xaxis={"type": "category", "side": "top"},
+    )
+
+
 def rule_history(frame: pd.DataFrame, rule: Rule, run_ids: list[str]) -> go.Figure:
     """A rule's rate over the runs, with what is accepted as a dashed line."""
     scale = 100 if rule.unit == "percent" else 1

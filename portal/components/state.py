@@ -75,6 +75,12 @@ def run(run_id: str) -> Run:
     return runs.get(clients(), run_id)
 
 
+@st.cache_data(ttl=2, max_entries=50, show_spinner=False)
+def log_lines(job_run_id: str, log_group: str) -> list[tuple[datetime, str]]:
+    """The log of an attempt; many viewers cost one look."""
+    return runs.log_lines(clients(), job_run_id, log_group)
+
+
 @st.cache_data(ttl=2, max_entries=5, show_spinner=False)
 def recent_runs(limit: int = 50) -> list[Run]:
     return runs.list_runs(clients(), limit)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from pipeline.contracts import Contract, all_contracts, load
+from pipeline.contracts import Contract, Rule, all_contracts, load
 from pipeline.release import read_json
 from portal.services import warehouse
 from portal.services.aws import Aws, ServiceError
@@ -96,6 +96,28 @@ def scorecard(frame: pd.DataFrame) -> pd.DataFrame:
         .unstack()
         .rename_axis(index=None, columns=None)
     )
+
+
+def rescored(frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` judged by the limits that the contracts have today; a rule that broke, or is gone, keeps its outcome."""
+    rules = {(c.table, rule.id): rule for c in all_contracts() for rule in c.rules}
+    return frame.assign(status=[_again(row, rules) for row in frame.to_dict("records")])
+
+
+def _again(row: dict[Any, Any], rules: Mapping[tuple[str, str], Rule]) -> str:
+    rule = rules.get((row["table_name"], row["rule_id"]))
+    if rule is None or row["status"] == "error":
+        return str(row["status"])
+    return rule.outcome(row["failed"], None if pd.isna(row["rate"]) else row["rate"])
+
+
+def trend(past: pd.DataFrame, run_ids: Sequence[str]) -> pd.DataFrame:
+    """By table and category (rows) and run (columns) the share of rules that passed, of those that applied (0 to 1)."""
+    applicable = past[past["status"] != "not_applicable"]
+    passed = applicable["status"].isin(["pass", "pass_with_failures"])
+    kind = applicable["category"].str.split(":").str[0]
+    card = passed.groupby([applicable["table_name"], kind, applicable["run_id"]]).mean().unstack("run_id")
+    return card.reindex(columns=list(run_ids)).rename_axis(index=["table", "kind"], columns=None)
 
 
 def failing_rows(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:

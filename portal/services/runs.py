@@ -221,14 +221,14 @@ def wait(
         time.sleep(poll)
 
 
-def log_lines(aws: Aws, job_run: JobRun, limit: int = 1000) -> list[tuple[datetime, str]]:
+def log_lines(aws: Aws, job_run_id: str, log_group: str, limit: int = 1000) -> list[tuple[datetime, str]]:
     """The last lines of an attempt's log, oldest first."""
     logs = aws.client("logs")
     lines: list[tuple[datetime, str]] = []
-    for group in (f"{job_run.log_group}/output", f"{job_run.log_group}/error"):
+    for group in (f"{log_group}/output", f"{log_group}/error"):
         try:
             answer = logs.get_log_events(
-                logGroupName=group, logStreamName=job_run.job_run_id, limit=limit, startFromHead=False
+                logGroupName=group, logStreamName=job_run_id, limit=limit, startFromHead=False
             )
         except logs.exceptions.ResourceNotFoundException:
             continue

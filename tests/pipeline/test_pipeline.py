@@ -67,7 +67,9 @@ def test_a_failing_job_is_named_and_told_and_changes_nothing(portal, first_run, 
     run = failed_run.run
     assert (run.status, run.failed_job.job) == ("FAILED", "silver_to_gold_dim_time")
     assert "ValueError: the disk is full" in run.failed_job.error
-    assert "about to fail" in [line for _, line in runs.log_lines(portal, run.failed_job)]
+    assert "about to fail" in [
+        line for _, line in runs.log_lines(portal, run.failed_job.job_run_id, run.failed_job.log_group)
+    ]
     assert failed_run.published_after == failed_run.published_before
     assert failed_run.encounters == first_encounters(portal, first_run)
     told = [m for m in notifications if m["run_id"] == run.run_id and "error" in m]

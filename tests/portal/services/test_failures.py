@@ -66,7 +66,9 @@ def test_a_run_that_left_no_message_says_so():
 
 def test_a_real_failure_names_the_line_the_tables_and_that_it_is_safe(portal, failed_run):
     run = failed_run.run
-    log = "\n".join(line for _, line in runs.log_lines(portal, run.failed_job))
+    log = "\n".join(
+        line for _, line in runs.log_lines(portal, run.failed_job.job_run_id, run.failed_job.log_group)
+    )
     found = failures.explain(run, log)
     assert found.job == "silver_to_gold_dim_time"
     assert found.cause.name == "No room on the disk"

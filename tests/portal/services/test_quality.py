@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
-from pipeline.contracts import load
+from pipeline.contracts import all_contracts, load
 from portal.components import findings
 from portal.services import quality, releases, report, review_log, reviews
 from portal.services.aws import ServiceError
@@ -124,3 +125,29 @@ def test_what_reviewers_write_cannot_become_markup(portal, acting, held_run):
         assert "&lt;script&gt;" in page
     finally:
         reviews.close(lee, event.subject["query_id"], "other", "The test is over.")
+
+
+def test_stored_measures_are_judged_again_by_other_limits(portal, held_run, monkeypatch):
+    frame = quality.results(portal, held_run.run_id)
+    assert (quality.rescored(frame)["status"] == frame["status"]).all()
+    failed = frame[(frame["status"] == "fail") & (frame["rate"] > 0)].iloc[0]
+    lenient = [
+        replace(
+            c, rules=tuple(replace(r, threshold=1e9) if r.id == failed["rule_id"] else r for r in c.rules)
+        )
+        for c in all_contracts()
+    ]
+    monkeypatch.setattr(quality, "all_contracts", lambda: tuple(lenient))
+    again = quality.rescored(frame)
+    moved = again[again["status"] != frame["status"]]
+    assert set(moved["rule_id"]) == {failed["rule_id"]}
+    assert set(moved["status"]) == {"pass_with_failures"}
+
+
+def test_the_scorecard_over_runs_counts_what_applied(portal, first_run, held_run):
+    runs = [first_run.run_id, held_run.run_id]
+    card = quality.trend(quality.history(portal, runs), runs)
+    assert list(card.columns) == runs
+    alone = quality.scorecard(quality.results(portal, held_run.run_id))
+    for (table, kind), share in card[held_run.run_id].dropna().items():
+        assert share == alone.loc[table, kind]
