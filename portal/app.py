@@ -10,6 +10,13 @@ from portal.sign_in import SignInError
 
 st.set_page_config(page_title="Health data portal", page_icon=":material/monitor_heart:", layout="wide")
 
+# Streamlit writes white on the primary colour; on a dark page that colour is light, so that it can be read as text.
+st.html(
+    """<style>@media (prefers-color-scheme: dark) {
+    [data-testid^="stBaseButton-primary"] p, [data-testid="stMultiSelectTagsContainer"] [data-tag] * {color: #06202f}
+    }</style>"""
+)
+
 if auth.may_choose_role():
     with st.sidebar:
         st.selectbox(

@@ -15,7 +15,7 @@ from pipeline.generator.blocks import make
 from pipeline.generator.defects import KINDS
 from pipeline.generator.write import Progress
 from portal.components import charts, state
-from portal.services import batches, runs, samples
+from portal.services import batches, job_runs, runs, samples
 from portal.services.aws import ServiceError
 from portal.services.batches import Batch, SourceFile
 
@@ -175,7 +175,7 @@ def watch_job(task: samples.JobTask) -> None:
         found = next(batch for batch in batches.list_batches(state.aws()) if batch.batch_id == task.batch_id)
         st.session_state["new_batch"] = (found, samples.answer_key(state.aws(), task.batch_id))
         st.rerun()
-    if where in runs.JOB_ENDED:
+    if where in job_runs.JOB_ENDED:
         del st.session_state["task"]
         st.session_state["generate_error"] = (
             f"The Glue job ended {where.lower()}: {message or 'no message'}. Nothing was kept."

@@ -10,7 +10,8 @@ from portal.components import charts, graph, state
 from portal.components.palette import words
 from portal.services import failures, quality, run_history, runs
 from portal.services.aws import ServiceError
-from portal.services.runs import JobRun, Run
+from portal.services.job_runs import DPU_HOUR_DOLLARS, JobRun
+from portal.services.runs import Run
 
 NEXT = {
     "go_on": "Put the cause right where it needs that, then go on from here.",
@@ -35,7 +36,7 @@ def head(run: Run) -> None:
     columns[4].metric(
         "Cost in AWS",
         f"${dollars:,.2f}",
-        help=f"{hours:.2f} DPU hours at ${runs.DPU_HOUR_DOLLARS}; on a laptop nothing is billed.",
+        help=f"{hours:.2f} DPU hours at ${DPU_HOUR_DOLLARS}; on a laptop nothing is billed.",
     )
     st.caption(f"Started {state.when(run.started_at)} by {run.started_by}. Batches: {', '.join(run.batch_ids) or 'all that were new'}.")  # fmt: skip
 

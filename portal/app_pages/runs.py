@@ -10,7 +10,7 @@ import streamlit as st
 from pipeline.run_input import schema
 from portal.components import state
 from portal.components.palette import words
-from portal.services import batches, run_history, runs
+from portal.services import batches, failures, run_history, runs
 from portal.services.aws import ServiceError
 from portal.services.runs import Run
 
@@ -123,7 +123,7 @@ def table(found: list[Run]) -> pd.DataFrame:
                 "Attempt": run.attempt,
                 "DPU hours": round(run_history.cost(run)[0], 3),
                 "Cost (US $)": round(run_history.cost(run)[1], 2),
-                "Error": (run.failed_job.error if run.failed_job else None) or run.cause or run.error or "",
+                "Error": failures.explain(run).message if run.is_over and run.status != "SUCCEEDED" else "",
             }
             for run in found
         ]

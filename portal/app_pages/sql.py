@@ -7,7 +7,7 @@ import plotly.express as px
 import streamlit as st
 
 from pipeline.contracts import load, tables
-from portal.components import dashboard, state
+from portal.components import exports, state
 from portal.components.palette import SEQUENCE
 from portal.services import sql_queries, warehouse
 from portal.services.aws import ServiceError
@@ -118,7 +118,7 @@ def shown(answer: Answer) -> None:
     name = f"query-{release_id}"
     left.download_button(
         "CSV",
-        lambda: dashboard.csv(frame, answer, "by SQL"),
+        lambda: exports.csv(frame, answer, "by SQL"),
         f"{name}.csv",
         "text/csv",
         width="stretch",
@@ -126,7 +126,7 @@ def shown(answer: Answer) -> None:
     )
     right.download_button(
         "Parquet",
-        lambda: dashboard.parquet(frame, answer, "by SQL"),
+        lambda: exports.parquet(frame, answer, "by SQL"),
         f"{name}.parquet",
         "application/vnd.apache.parquet",
         width="stretch",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from portal.services import runs
+from portal.services import job_runs, runs
 from portal.services.aws import Aws
 from portal.services.runs import Run
 
@@ -18,7 +18,7 @@ def watch_run(aws: Aws, run_id: str) -> Run:
             if seen.get(job.job_run_id) == job.state:
                 continue
             seen[job.job_run_id] = job.state
-            if job.state in runs.JOB_ENDED:
+            if job.state in job_runs.JOB_ENDED:
                 why = f": {job.error}" if job.error else ""
                 click.echo(f"  {job.state.lower():<10} {job.job} ({job.seconds:.0f} s){why}", err=True)
 

@@ -9,8 +9,9 @@ import click
 from portal.commands.output import emit_json, emit_table, json_option
 from portal.commands.progress import watch_run
 from portal.commands.session import Session
-from portal.services import quality, runs
+from portal.services import job_runs, quality, runs
 from portal.services.aws import Aws
+from portal.services.job_runs import JobRun
 from portal.services.runs import Run
 
 
@@ -112,7 +113,7 @@ def _failure(aws: Aws, run: Run, log_lines: int) -> None:
     click.echo(f"\n{run.run_id} ended {run.status}: {run.cause or run.error or 'no cause given'}", err=True)
     if failed := run.failed_job:
         click.echo(f"{failed.job} ({failed.state}): {failed.error or 'no message'}", err=True)
-        for moment, line in runs.log_lines(aws, failed.job_run_id, failed.log_group)[-log_lines:]:
+        for moment, line in job_runs.log_lines(aws, failed.job_run_id, failed.log_group)[-log_lines:]:
             click.echo(f"  {moment:%H:%M:%S} {line}", err=True)
     click.echo(f"Put the cause right, then go on from there: hdp redrive {run.run_id}", err=True)
 
@@ -130,7 +131,7 @@ def _brief(run: Run) -> dict[str, Any]:
     }
 
 
-def _job(job: runs.JobRun) -> dict[str, Any]:
+def _job(job: JobRun) -> dict[str, Any]:
     return {
         "job": job.job,
         "state": job.state,

@@ -305,4 +305,4 @@ def gantt(frame: pd.DataFrame, medians: Mapping[str, float]) -> go.Figure:
             hovertemplate="%{y}: usually %{customdata:.0f} s<extra></extra>",
         )  # fmt: skip
     drawn.update_yaxes(autorange="reversed", title="")
-    return drawn.update_layout(**{**_LAYOUT, "height": 90 + 26 * frame["job"].nunique()})
+    return drawn.update_layout(**{**_LAYOUT, "height": 140 + 26 * frame["job"].nunique()})

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
-from io import BytesIO
+from datetime import date
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
-import pyarrow as pa
-import pyarrow.parquet as pq
 import streamlit as st
 
-from portal.components import charts, state
+from portal.components import charts, exports, state
 from portal.services import facts
 from portal.services.aws import ServiceError
 from portal.services.facts import Dimension, Facts, Filters, Question, Subject
@@ -271,37 +268,13 @@ def _takeaway(question: Question, answer: Answer, words: str) -> None:
         st.code(answer.sql, language="sql", wrap_lines=True)
     name = f"{question.key}-{answer.release_id}"
     columns[1].download_button(
-        "CSV", lambda: csv(frame, answer, words, note), f"{name}.csv", "text/csv",
+        "CSV", lambda: exports.csv(frame, answer, words, note), f"{name}.csv", "text/csv",
         key=f"{question.key}-csv", width="stretch", on_click="ignore",
     )  # fmt: skip
     columns[2].download_button(
-        "Parquet", lambda: parquet(frame, answer, words, note), f"{name}.parquet", "application/vnd.apache.parquet",
+        "Parquet", lambda: exports.parquet(frame, answer, words, note), f"{name}.parquet", "application/vnd.apache.parquet",
         key=f"{question.key}-parquet", width="stretch", on_click="ignore",
     )  # fmt: skip
-
-
-def _origin(answer: Answer, filters: str, note: str) -> dict[str, str]:
-    return {
-        "release": str(answer.release_id),
-        "filters": filters,
-        "exported": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "small counts": note,
-    }
-
-
-def csv(frame: pd.DataFrame, answer: Answer, filters: str, note: str = "none left out") -> str:
-    """CSV with the release, the filters and the time in its first lines."""
-    head = "".join(f"# {name}: {said}\n" for name, said in _origin(answer, filters, note).items())
-    return head + frame.to_csv(index=False)
-
-
-def parquet(frame: pd.DataFrame, answer: Answer, filters: str, note: str = "none left out") -> bytes:
-    """Parquet with the release, the filters, the time and the SQL in the file's metadata."""
-    table = pa.Table.from_pandas(frame.convert_dtypes(), preserve_index=False)
-    said = {**_origin(answer, filters, note), "sql": answer.sql}
-    buffer = BytesIO()
-    pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), **said}), buffer)
-    return buffer.getvalue()
 
 
 # the rows behind the charts
@@ -326,6 +299,6 @@ def _rows(subject: Subject, filters: Filters, release_id: str) -> None:
     least = f"The newest {facts.MOST_ROWS:,}; " if len(answer.frame) == facts.MOST_ROWS else ""
     st.caption(f"{least}{state.as_of(answer)}")
     st.download_button(
-        "CSV of these rows", lambda: csv(answer.frame, answer, filters.words(subject)),
+        "CSV of these rows", lambda: exports.csv(answer.frame, answer, filters.words(subject)),
         f"{subject.name}-{release_id}.csv", "text/csv", key=f"rows-{subject.name}-csv", on_click="ignore",
     )  # fmt: skip

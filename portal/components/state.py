@@ -16,7 +16,7 @@ from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ct
 
 from portal import auth, sign_in
 from portal.services import alerts as alerting
-from portal.services import releases, run_history, runs, warehouse
+from portal.services import job_runs, releases, run_history, runs, warehouse
 from portal.services.alerts import Alert
 from portal.services.aws import Aws, ServiceError, explain, is_aws
 from portal.services.runs import Run
@@ -78,7 +78,7 @@ def run(run_id: str) -> Run:
 @st.cache_data(ttl=2, max_entries=50, show_spinner=False)
 def log_lines(job_run_id: str, log_group: str) -> list[tuple[datetime, str]]:
     """The log of an attempt; many viewers cost one look."""
-    return runs.log_lines(clients(), job_run_id, log_group)
+    return job_runs.log_lines(clients(), job_run_id, log_group)
 
 
 @st.cache_data(ttl=2, max_entries=5, show_spinner=False)

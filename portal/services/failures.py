@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -70,7 +71,7 @@ def explain(run: Run, log: str = "") -> Failure:
     """The failure of a run that has ended; `log` is the failed job's, where there is one."""
     failed = run.failed_job
     said = [run.error, run.cause, failed.state if failed else None, failed.error if failed else None]
-    message = (failed.error if failed and failed.error else run.cause or run.error) or "no message was left"
+    message = _plain(failed.error if failed and failed.error else run.cause or run.error or "")
     text = " ".join(part for part in said if part)
     cause = next((each for each in CAUSES if re.search(each.sign, text)), None)
     if cause is None and log:
@@ -80,9 +81,18 @@ def explain(run: Run, log: str = "") -> Failure:
     done = [j.job for j in run.jobs if j.state == "SUCCEEDED"]
     return Failure(
         cause=cause or UNKNOWN,
-        message=message,
+        message=message or "no message was left",
         job=failed.job if failed else None,
         line=f"{lines[-1][0]}, line {lines[-1][1]}" if lines else None,
         touched=tuple(dict.fromkeys(tables[name] for name in done if name in tables)),
         halfway=tables.get(failed.job) if failed else None,
     )
+
+
+def _plain(text: str) -> str:
+    """What a Lambda's error says, without its stack; any other text as it is."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return text
+    return str(document.get("errorMessage", text)) if isinstance(document, dict) else text

@@ -11,9 +11,10 @@ from typing import Any
 import pandas as pd
 
 from pipeline.jobs import jobs
-from portal.services import quality, runs
+from portal.services import job_runs, quality, runs
 from portal.services.aws import Aws
-from portal.services.runs import DPU_HOUR_DOLLARS, Run
+from portal.services.job_runs import DPU_HOUR_DOLLARS, JobRun
+from portal.services.runs import Run
 
 LOOK_BACK = 20
 """Runs that a median is of."""
@@ -36,9 +37,9 @@ def recent(aws: Aws, limit: int = 50) -> list[Run]:
     if not found:
         return []
     since = min(run.started_at for run in found)
-    of_run: dict[str, list[runs.JobRun]] = defaultdict(list)
+    of_run: dict[str, list[JobRun]] = defaultdict(list)
     for job in jobs():
-        for run_id, attempt in runs.job_runs_since(aws, job, since):
+        for run_id, attempt in job_runs.since(aws, job, since):
             of_run[run_id].append(attempt)
     return [_with_cause(aws, replace(run, jobs=tuple(of_run[run.run_id]))) for run in found]
 

@@ -5,40 +5,18 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from pipeline.jobs import Job, jobs
 from pipeline.release import read_json
 from pipeline.run_input import BadRunInput, check
+from portal.services import job_runs
 from portal.services.aws import Aws, ServiceError
+from portal.services.job_runs import DPU_HOUR_DOLLARS, JOB_ENDED, JobRun
 
 ENDED = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
-JOB_ENDED = frozenset({"SUCCEEDED", "FAILED", "ERROR", "TIMEOUT", "STOPPED", "EXPIRED"})
-DPU_HOUR_DOLLARS = 0.44
-"""AWS Glue, us-east-1, a DPU hour of Spark jobs (aws.amazon.com/glue/pricing)."""
-
-
-@dataclass(frozen=True)
-class JobRun:
-    """One attempt of one Glue job; times in UTC, `dpu_seconds` as Glue bills them."""
-
-    job: str
-    job_run_id: str
-    state: str
-    started_at: datetime
-    ended_at: datetime | None
-    execution_seconds: int
-    dpu_seconds: float
-    error: str | None
-    log_group: str
-
-    @property
-    def seconds(self) -> float:
-        """From start to end, waiting for a worker among it."""
-        return ((self.ended_at or datetime.now(UTC)) - self.started_at).total_seconds()
 
 
 @dataclass(frozen=True)
@@ -195,7 +173,7 @@ def get(aws: Aws, run_id: str, *, details: bool = True) -> Run:
         started_by=document.get("started_by", "the schedule"),
         decision=output.get("decision"),
         is_published=output.get("published"),
-        jobs=_job_runs(aws, run_id, started) if details else (),
+        jobs=job_runs.of_run(aws, run_id, started) if details else (),
         steps=_steps(aws, execution["executionArn"]) if details else (),
     )
 
@@ -219,24 +197,6 @@ def wait(
         if time.monotonic() > deadline:
             raise ServiceError(f"Run '{run_id}' is still {run.status} after {seconds:.0f} s; it goes on.")
         time.sleep(poll)
-
-
-def log_lines(aws: Aws, job_run_id: str, log_group: str, limit: int = 1000) -> list[tuple[datetime, str]]:
-    """The last lines of an attempt's log, oldest first."""
-    logs = aws.client("logs")
-    lines: list[tuple[datetime, str]] = []
-    for group in (f"{log_group}/output", f"{log_group}/error"):
-        try:
-            answer = logs.get_log_events(
-                logGroupName=group, logStreamName=job_run_id, limit=limit, startFromHead=False
-            )
-        except logs.exceptions.ResourceNotFoundException:
-            continue
-        lines += [
-            (datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"])
-            for event in answer["events"]
-        ]
-    return sorted(lines, key=lambda line: line[0])[-limit:]
 
 
 def plan(aws: Aws, run_id: str) -> dict[str, Any] | None:
@@ -309,46 +269,10 @@ def _brief(execution: dict[str, Any], run_id: str, attempt: int) -> Run:
     )
 
 
-def job_runs_since(aws: Aws, job: Job, since: datetime) -> Iterator[tuple[str, JobRun]]:
-    """The attempts of a job from `since` on, newest first, each with the id of its run."""
-    pages = aws.client("glue").get_paginator("get_job_runs").paginate(JobName=aws.lake.job(job.name))
-    for page in pages:
-        for run in page["JobRuns"]:
-            if run["StartedOn"] < since:
-                return
-            yield run.get("Arguments", {}).get("--run_id", ""), _job_run(job, run)
-
-
 def ending(aws: Aws, execution_arn: str) -> tuple[str | None, str | None]:
     """Error and cause of an execution that has ended otherwise than well."""
     execution = aws.client("stepfunctions").describe_execution(executionArn=execution_arn)
     return execution.get("error"), execution.get("cause")
-
-
-def _job_runs(aws: Aws, run_id: str, since: datetime) -> tuple[JobRun, ...]:
-    earliest = since - timedelta(minutes=1)
-    found = [
-        attempt
-        for job in jobs()
-        for of_run, attempt in job_runs_since(aws, job, earliest)
-        if of_run == run_id
-    ]
-    return tuple(sorted(found, key=lambda run: run.started_at))
-
-
-def _job_run(job: Job, run: dict[str, Any]) -> JobRun:
-    seconds = run.get("ExecutionTime", 0)
-    return JobRun(
-        job=job.name,
-        job_run_id=run["Id"],
-        state=run["JobRunState"],
-        started_at=run["StartedOn"],
-        ended_at=run.get("CompletedOn"),
-        execution_seconds=seconds,
-        dpu_seconds=run.get("DPUSeconds") or seconds * (run.get("MaxCapacity") or 0),
-        error=run.get("ErrorMessage"),
-        log_group=run.get("LogGroupName", "/aws-glue/jobs"),
-    )
 
 
 _STEPS = ("PrepareRun", "PublishRelease", "NotifySuccess", "NotifyFailure")

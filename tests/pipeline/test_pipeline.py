@@ -11,7 +11,7 @@ import time
 import pytest
 
 from pipeline.contracts import tables
-from portal.services import batches, quality, releases, runs, warehouse
+from portal.services import batches, job_runs, quality, releases, runs, warehouse
 
 
 def number(portal, sql):
@@ -68,7 +68,7 @@ def test_a_failing_job_is_named_and_told_and_changes_nothing(portal, first_run, 
     assert (run.status, run.failed_job.job) == ("FAILED", "silver_to_gold_dim_time")
     assert "ValueError: the disk is full" in run.failed_job.error
     assert "about to fail" in [
-        line for _, line in runs.log_lines(portal, run.failed_job.job_run_id, run.failed_job.log_group)
+        line for _, line in job_runs.log_lines(portal, run.failed_job.job_run_id, run.failed_job.log_group)
     ]
     assert failed_run.published_after == failed_run.published_before
     assert failed_run.encounters == first_encounters(portal, first_run)

@@ -17,6 +17,7 @@ from pipeline.generator import Options
 from portal.auth import User
 from portal.services import (
     batches,
+    job_runs,
     quality,
     releases,
     reviews,
@@ -149,7 +150,7 @@ def _use(engineer, held_run, first_run, folder):
     runs.plan(engineer, run.run_id)
     past = run_history.recent(engineer, 20)
     job = next(job for each in past for job in each.jobs)
-    runs.log_lines(engineer, job.job_run_id, job.log_group)
+    job_runs.log_lines(engineer, job.job_run_id, job.log_group)
     quality.results(engineer, held_run.run_id)
     quality.reconciliation(engineer, held_run.run_id)
     quality.audit(engineer, held_run.run_id)

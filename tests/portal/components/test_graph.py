@@ -10,7 +10,8 @@ from pipeline.jobs import jobs
 from portal.components import graph
 from portal.components.palette import words
 from portal.services import runs
-from portal.services.runs import JobRun, Run, StepState
+from portal.services.job_runs import JobRun
+from portal.services.runs import Run, StepState
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.components import dashboard
+from portal.components import exports
 from portal.services import facts, releases, warehouse
 from portal.services.aws import ServiceError
 from portal.services.facts import FEWEST, Facts, Filters, suppress
@@ -239,12 +239,12 @@ def test_exports_carry_release_filters_and_what_was_left_out(portal, release_id,
     )
     hidden = question.suppressed(answer.frame)
     words = filters.words(ENCOUNTERS)
-    text = dashboard.csv(hidden, answer, words, "counts from 1 to 10 are left empty")
+    text = exports.csv(hidden, answer, words, "counts from 1 to 10 are left empty")
     head = [line for line in text.splitlines() if line.startswith("#")]
     assert f"# release: {release_id}" in head
     assert "# filters: 2025-01-10 to 2025-02-20; Class: AMB, EMER, IMP" in head
     file = tmp_path / "export.parquet"
-    file.write_bytes(dashboard.parquet(hidden, answer, words))
+    file.write_bytes(exports.parquet(hidden, answer, words))
     import pyarrow.parquet as pq
 
     metadata = pq.read_schema(file).metadata

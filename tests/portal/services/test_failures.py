@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from portal.services import failures, runs
+from portal.services import failures, job_runs
 from portal.services.failures import CAUSES, UNKNOWN
-from portal.services.runs import JobRun, Run
+from portal.services.job_runs import JobRun
+from portal.services.runs import Run
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -67,7 +68,7 @@ def test_a_run_that_left_no_message_says_so():
 def test_a_real_failure_names_the_line_the_tables_and_that_it_is_safe(portal, failed_run):
     run = failed_run.run
     log = "\n".join(
-        line for _, line in runs.log_lines(portal, run.failed_job.job_run_id, run.failed_job.log_group)
+        line for _, line in job_runs.log_lines(portal, run.failed_job.job_run_id, run.failed_job.log_group)
     )
     found = failures.explain(run, log)
     assert found.job == "silver_to_gold_dim_time"
@@ -83,3 +84,8 @@ def test_a_killed_worker_is_told_as_such(killed_run):
     found = failures.explain(killed_run)
     assert found.cause.name == "The worker went away"
     assert found.cause.next == "go_on"
+
+
+def test_a_lambdas_stack_does_not_reach_a_person():
+    cause = '{"errorMessage": "dim_time ended STOPPED: no message", "stackTrace": ["File x.py, line 1"]}'
+    assert failures.explain(_failed("GlueJobFailed", cause)).message == "dim_time ended STOPPED: no message"

@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.jobs import jobs
 from portal.services import quality, run_history
-from portal.services.runs import DPU_HOUR_DOLLARS, JobRun, Run
+from portal.services.job_runs import DPU_HOUR_DOLLARS, JobRun
+from portal.services.runs import Run
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
