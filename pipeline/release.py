@@ -69,12 +69,12 @@ def read_json(s3: Any, address: str) -> tuple[dict[str, Any], str] | None:
     return json.loads(answer["Body"].read()), answer["ETag"]
 
 
-def write_json(s3: Any, address: str, document: dict[str, Any], **condition: str) -> bool:
-    """Write `document`; False where a condition (IfMatch, IfNoneMatch) no longer holds."""
+def write_json(s3: Any, address: str, document: dict[str, Any], **options: Any) -> bool:
+    """Write `document`; False where a condition among S3's options (IfMatch, IfNoneMatch) no longer holds."""
     bucket, key = split(address)
     body = json.dumps(document, indent=1, sort_keys=True).encode()
     try:
-        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", **condition)
+        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", **options)
     except s3.exceptions.ClientError as error:
         if error.response["Error"]["Code"] in {"PreconditionFailed", "ConditionalRequestConflict"}:
             return False

@@ -13,13 +13,15 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pipeline.lake import Lake, split
 from pipeline.release import read_json, write_json
 
 GENESIS = "0" * 64
+RETENTION = timedelta(days=6 * 365 + 2)
+"""How long S3's Object Lock keeps an event: six years, as 45 CFR 164.316(b)(2)(i) asks of such records."""
 
 
 def fingerprint(document: Mapping[str, Any]) -> str:
@@ -168,7 +170,8 @@ def append(s3: Any, lake: Lake, log: Log, event: Event) -> Event:
     last = log.events[-1] if log.events else None
     number = last.number + 1 if last else 1
     sealed = replace(event, number=number, before=last.hash if last else GENESIS).sealed()
-    if not write_json(s3, lake.review(number), asdict(sealed), IfNoneMatch="*"):
+    lock = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": datetime.now(UTC) + RETENTION}
+    if not write_json(s3, lake.review(number), asdict(sealed), IfNoneMatch="*", **lock):
         raise Raced
     write_json(s3, lake.review_head(), {"number": number, "hash": sealed.hash})
     return sealed

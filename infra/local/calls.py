@@ -48,15 +48,16 @@ class Calls:
 
     def _note(self, role: str, service: str, environ: dict[str, Any]) -> None:
         bucket, _, key = unquote(environ.get("PATH_INFO", "")).lstrip("/").partition("/")
-        action = _s3(environ, key) if service == "s3" else _action(service, environ)
+        actions = _s3(environ, key) if service == "s3" else [_action(service, environ)]
         place = (bucket, key) if service == "s3" else ("", "")
-        call = (role, f"{service}:{action}", *place)
-        with self._lock:
-            if call in self._seen:
-                return
-            self._seen.add(call)
-            with self._path.open("a") as file:
-                file.write(json.dumps(call) + "\n")
+        for action in actions:
+            call = (role, f"{service}:{action}", *place)
+            with self._lock:
+                if call in self._seen:
+                    continue
+                self._seen.add(call)
+                with self._path.open("a") as file:
+                    file.write(json.dumps(call) + "\n")
 
 
 def _action(service: str, environ: dict[str, Any]) -> str:
@@ -69,20 +70,22 @@ def _action(service: str, environ: dict[str, Any]) -> str:
     return str(parse_qs(body.decode()).get("Action", ["Unknown"])[0])
 
 
-def _s3(environ: dict[str, Any], key: str) -> str:
-    """The action that AWS checks for a request to S3."""
+def _s3(environ: dict[str, Any], key: str) -> list[str]:
+    """The actions that AWS checks for a request to S3."""
     method, query = environ["REQUEST_METHOD"], environ.get("QUERY_STRING", "")
     names = parse_qs(query, keep_blank_values=True)
     for name, action in _SUBRESOURCES.items():
         if name in names:
-            return action
+            return [action]
     if not key:
-        return {"GET": "ListBucket", "HEAD": "ListBucket", "PUT": "CreateBucket", "POST": "DeleteObject"}[
-            method
-        ]
+        whole = {"GET": "ListBucket", "HEAD": "ListBucket", "PUT": "CreateBucket", "POST": "DeleteObject"}
+        return [whole[method]]
     if method == "DELETE":
-        return "AbortMultipartUpload" if "uploadId" in names else "DeleteObject"
-    return "GetObject" if method in {"GET", "HEAD"} else "PutObject"
+        return ["AbortMultipartUpload" if "uploadId" in names else "DeleteObject"]
+    if method in {"GET", "HEAD"}:
+        return ["GetObject"]
+    locked = "HTTP_X_AMZ_OBJECT_LOCK_MODE" in environ
+    return ["PutObject", "PutObjectRetention"] if locked else ["PutObject"]
 
 
 def read(path: Path) -> set[tuple[str, ...]]:

@@ -112,11 +112,13 @@ class FileKey(_MemoryKey):
         if self._file is None:
             return
         kept = {name: str(value) for name, value in self._metadata.items()}
-        if kept.get("Content-Type", kept.get("content-type")) == _CONTENT_TYPE and len(kept) == 1:
+        plain = kept.get("Content-Type", kept.get("content-type")) == _CONTENT_TYPE and len(kept) == 1
+        if plain and not self.lock_mode:
             self._sidecar.unlink(missing_ok=True)
             return
         self._sidecar.parent.mkdir(parents=True, exist_ok=True)
-        self._sidecar.write_text(json.dumps({"etag": self._etag, "metadata": kept}))
+        lock = [self.lock_mode, self.lock_until]
+        self._sidecar.write_text(json.dumps({"etag": self._etag, "metadata": kept, "lock": lock}))
 
     def _read_sidecar(self) -> None:
         try:
@@ -125,6 +127,7 @@ class FileKey(_MemoryKey):
             return
         if kept["etag"] == self._etag:
             self._metadata.update(kept["metadata"])
+            self.lock_mode, self.lock_until = kept.get("lock", (None, None))
 
     def dispose(self, garbage: bool = False) -> None:
         super().dispose(garbage=False)
@@ -247,6 +250,7 @@ def install(context: Context) -> None:
     def create_bucket(backend: Any, bucket_name: str, *args: Any, **kwargs: Any) -> Any:
         bucket = create(backend, bucket_name, *args, **kwargs)
         bucket.keys = FileKeys(bucket_name, context.root, sidecars)
+        bucket.object_lock_enabled = True  # a writer may lock an object; none is locked by default
         return bucket
 
     models.S3Backend.create_bucket = create_bucket

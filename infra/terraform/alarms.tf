@@ -97,7 +97,7 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = local.alarms
+  for_each = { for name, alarm in local.alarms : name => alarm if alarm.enabled }
 
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = each.value.description
@@ -109,9 +109,8 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   threshold           = each.value.threshold
   comparison_operator = each.value.compare
   treat_missing_data  = each.value.missing
-  actions_enabled     = each.value.enabled
   dimensions          = each.value.dimensions
-  alarm_actions       = [aws_sns_topic.run["failed"].arn]
+  alarm_actions       = [local.topic_arns["failed"]]
 }
 
 # publish_release says on one structured line what became of a release.

@@ -90,6 +90,8 @@ resource "aws_lb_listener" "https" {
 data "aws_elb_service_account" "here" {}
 
 resource "aws_s3_bucket" "access" {
+  #checkov:skip=CKV_AWS_144:Access logs need no second region.
+  #checkov:skip=CKV_AWS_145:Load balancers write their logs to buckets with S3's own keys only.
   bucket = "${var.name}-access-logs"
 }
 
@@ -118,6 +120,11 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "access" {
       sse_algorithm = "AES256"
     }
   }
+}
+
+resource "aws_s3_bucket_notification" "access" {
+  bucket      = aws_s3_bucket.access.id
+  eventbridge = true
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "access" {

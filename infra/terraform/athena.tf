@@ -11,7 +11,7 @@ resource "aws_athena_workgroup" "portal" {
     }
 
     result_configuration {
-      output_location = "s3://${aws_s3_bucket.zone["results"].id}/athena/"
+      output_location = "s3://${aws_s3_bucket.zone["results"].bucket}/athena/"
 
       encryption_configuration {
         encryption_option = "SSE_KMS"

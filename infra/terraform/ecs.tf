@@ -20,6 +20,7 @@ resource "random_password" "cookie" {
 }
 
 resource "aws_secretsmanager_secret" "cookie" {
+  #checkov:skip=CKV2_AWS_57:It signs cookies of open pages; `terraform apply -replace random_password.cookie` changes it, with a new task.
   name                    = "${var.name}/portal/cookie-secret"
   kms_key_id              = aws_kms_key.data.arn
   recovery_window_in_days = 7
@@ -50,7 +51,7 @@ resource "aws_ecs_task_definition" "portal" {
 
   container_definitions = jsonencode([{
     name                   = "portal"
-    image                  = "${aws_ecr_repository.portal.repository_url}:${var.image_tag}"
+    image                  = "${local.image}:${var.image_tag}"
     essential              = true
     user                   = "10001:10001"
     readonlyRootFilesystem = true
@@ -61,13 +62,13 @@ resource "aws_ecs_task_definition" "portal" {
       { name = "AWS_REGION", value = var.region },
       { name = "AWS_DEFAULT_REGION", value = var.region },
       { name = "HDP_PREFIX", value = var.name },
-      { name = "HDP_STATE_MACHINE_ARN", value = aws_sfn_state_machine.pipeline.arn },
-      { name = "HDP_TOPIC_FAILED_ARN", value = aws_sns_topic.run["failed"].arn },
-      { name = "HDP_TOPIC_SUCCEEDED_ARN", value = aws_sns_topic.run["succeeded"].arn },
+      { name = "HDP_STATE_MACHINE_ARN", value = local.machine_arn },
+      { name = "HDP_TOPIC_FAILED_ARN", value = local.topic_arns["failed"] },
+      { name = "HDP_TOPIC_SUCCEEDED_ARN", value = local.topic_arns["succeeded"] },
       { name = "HDP_SIGN_IN_KEYS", value = local.sign_in_keys },
       { name = "HDP_SIGN_IN_ISSUER", value = local.sign_in_issuer },
     ]
-    secrets = [{ name = "STREAMLIT_SERVER_COOKIE_SECRET", valueFrom = aws_secretsmanager_secret.cookie.arn }]
+    secrets = [{ name = "STREAMLIT_SERVER_COOKIE_SECRET", valueFrom = local.arns.cookie }]
     healthCheck = {
       command = [
         "CMD", "python", "-c",

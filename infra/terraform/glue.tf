@@ -133,7 +133,7 @@ resource "aws_glue_job" "job" {
 
   command {
     name            = "glueetl"
-    script_location = "s3://${aws_s3_bucket.zone["code"].id}/${aws_s3_object.script[each.key].key}"
+    script_location = "s3://${aws_s3_bucket.zone["code"].bucket}/${aws_s3_object.script[each.key].key}"
     python_version  = "3"
   }
 
@@ -144,7 +144,7 @@ resource "aws_glue_job" "job" {
   default_arguments = merge(
     {
       "--prefix"                           = var.name
-      "--extra-py-files"                   = "s3://${aws_s3_bucket.zone["code"].id}/${aws_s3_object.package.key}"
+      "--extra-py-files"                   = "s3://${aws_s3_bucket.zone["code"].bucket}/${aws_s3_object.package.key}"
       "--job-language"                     = "python"
       "--enable-auto-scaling"              = "true"
       "--enable-metrics"                   = "true"

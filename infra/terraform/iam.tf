@@ -12,11 +12,26 @@ data "aws_iam_policy_document" "trust" {
 }
 
 locals {
-  bucket_arns  = { for zone, bucket in aws_s3_bucket.zone : zone => bucket.arn }
+  bucket_arns   = { for zone, bucket in aws_s3_bucket.zone : zone => bucket.arn }
+  function_arns = { for name, function in module.lambda : name => function.arn }
+  topic_arns    = { for name, topic in aws_sns_topic.run : name => topic.arn }
+
+  arns = {
+    key          = aws_kms_key.data.arn
+    dead_letters = aws_sqs_queue.dead_letters.arn
+    schedule     = "arn:${local.partition}:scheduler:${var.region}:${local.account}:schedule/default/${var.name}-nightly"
+    scheduler    = aws_iam_role.scheduler.arn
+    image        = aws_ecr_repository.portal.arn
+    portal_log   = aws_cloudwatch_log_group.portal.arn
+    flow_log     = aws_cloudwatch_log_group.flow.arn
+    cookie       = aws_secretsmanager_secret.cookie.arn
+  }
+
   job_arns     = [for job in local.jobs : "arn:${local.partition}:glue:${var.region}:${local.account}:job/${var.name}-${replace(job.name, "_", "-")}"]
   catalog_arn  = "arn:${local.partition}:glue:${var.region}:${local.account}:catalog"
   machine_arn  = "arn:${local.partition}:states:${var.region}:${local.account}:stateMachine:${var.name}-pipeline"
   run_arns     = "arn:${local.partition}:states:${var.region}:${local.account}:execution:${var.name}-pipeline:*"
+  image        = aws_ecr_repository.portal.repository_url
   athena_group = "arn:${local.partition}:athena:${var.region}:${local.account}:workgroup/${var.name}-portal"
 }
 
@@ -71,7 +86,7 @@ data "aws_iam_policy_document" "glue" {
   statement {
     sid       = "Key"
     actions   = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
-    resources = [aws_kms_key.data.arn]
+    resources = [local.arns.key]
   }
 }
 
@@ -120,10 +135,10 @@ locals {
       { actions = ["s3:PutObject", "s3:GetObject"], resources = ["${local.bucket_arns["results"]}/athena/*"] },
     ]
     sns_notify_success = [
-      { actions = ["sns:Publish"], resources = [aws_sns_topic.run["succeeded"].arn] },
+      { actions = ["sns:Publish"], resources = [local.topic_arns["succeeded"]] },
     ]
     sns_notify_failure = [
-      { actions = ["sns:Publish"], resources = [aws_sns_topic.run["failed"].arn] },
+      { actions = ["sns:Publish"], resources = [local.topic_arns["failed"]] },
     ]
   }
 }
@@ -143,7 +158,7 @@ data "aws_iam_policy_document" "lambda" {
   statement {
     sid       = "Key"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = [aws_kms_key.data.arn]
+    resources = [local.arns.key]
   }
 
   statement {
@@ -153,10 +168,24 @@ data "aws_iam_policy_document" "lambda" {
   }
 
   statement {
+    sid       = "DeadLetters"
+    actions   = ["sqs:SendMessage"]
+    resources = [local.arns.dead_letters]
+  }
+
+  statement {
     sid       = "Tracing"
     actions   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
     resources = ["*"]
   }
+}
+
+# Lambda's own right to put a function into the private subnets: its network interfaces know no narrower resource.
+resource "aws_iam_role_policy_attachment" "lambda_network" {
+  for_each = local.functions
+
+  role       = aws_iam_role.lambda[each.key].name
+  policy_arn = "arn:${local.partition}:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
 }
 
 resource "aws_iam_role_policy" "lambda" {
@@ -178,13 +207,13 @@ data "aws_iam_policy_document" "states" {
   statement {
     sid       = "Invoke"
     actions   = ["lambda:InvokeFunction"]
-    resources = [for function in module.lambda : function.arn]
+    resources = values(local.function_arns)
   }
 
   statement {
     sid       = "Key"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = [aws_kms_key.data.arn]
+    resources = [local.arns.key]
   }
 
   # Log delivery and X-Ray know no resources: AWS documents these two statements so.
@@ -227,13 +256,13 @@ data "aws_iam_policy_document" "scheduler" {
   statement {
     sid       = "DeadLetters"
     actions   = ["sqs:SendMessage"]
-    resources = [aws_sqs_queue.dead_letters.arn]
+    resources = [local.arns.dead_letters]
   }
 
   statement {
     sid       = "Key"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = [aws_kms_key.data.arn]
+    resources = [local.arns.key]
   }
 }
 

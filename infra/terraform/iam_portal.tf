@@ -62,6 +62,13 @@ data "aws_iam_policy_document" "portal" {
     ]
   }
 
+  # Each event is locked for six years; who may look past a lock (s3:BypassGovernanceRetention) is no role of ours.
+  statement {
+    sid       = "KeepReviews"
+    actions   = ["s3:PutObjectRetention"]
+    resources = ["${local.bucket_arns["quality"]}/reviews/*"]
+  }
+
   statement {
     sid       = "Runs"
     actions   = ["states:StartExecution", "states:ListExecutions"]
@@ -125,13 +132,13 @@ data "aws_iam_policy_document" "portal" {
   statement {
     sid       = "Schedule"
     actions   = ["scheduler:GetSchedule", "scheduler:UpdateSchedule"]
-    resources = [aws_scheduler_schedule.nightly.arn]
+    resources = [local.arns.schedule]
   }
 
   statement {
     sid       = "ScheduleKeepsItsRole"
     actions   = ["iam:PassRole"]
-    resources = [aws_iam_role.scheduler.arn]
+    resources = [local.arns.scheduler]
 
     condition {
       test     = "StringEquals"
@@ -143,7 +150,7 @@ data "aws_iam_policy_document" "portal" {
   statement {
     sid       = "Subscriptions"
     actions   = ["sns:ListSubscriptionsByTopic", "sns:Subscribe"]
-    resources = [for topic in aws_sns_topic.run : topic.arn]
+    resources = values(local.topic_arns)
 
     condition {
       test     = "StringEqualsIfExists"
@@ -161,7 +168,7 @@ data "aws_iam_policy_document" "portal" {
   statement {
     sid       = "Key"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"]
-    resources = [aws_kms_key.data.arn]
+    resources = [local.arns.key]
   }
 }
 
@@ -189,25 +196,25 @@ data "aws_iam_policy_document" "execution" {
   statement {
     sid       = "Image"
     actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-    resources = [aws_ecr_repository.portal.arn]
+    resources = [local.arns.image]
   }
 
   statement {
     sid       = "Logs"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["${aws_cloudwatch_log_group.portal.arn}:*"]
+    resources = ["${local.arns.portal_log}:*"]
   }
 
   statement {
     sid       = "Secret"
     actions   = ["secretsmanager:GetSecretValue"]
-    resources = [aws_secretsmanager_secret.cookie.arn]
+    resources = [local.arns.cookie]
   }
 
   statement {
     sid       = "Key"
     actions   = ["kms:Decrypt"]
-    resources = [aws_kms_key.data.arn]
+    resources = [local.arns.key]
   }
 }
 

@@ -1,47 +1,38 @@
-data "aws_iam_policy_document" "key" {
-  statement {
-    sid       = "Account"
-    actions   = ["kms:*"]
-    resources = ["*"]
+# In a key's own policy "*" stands for the key that it hangs on.
+locals {
+  key_uses = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*", "kms:DescribeKey"]
 
-    principals {
-      type        = "AWS"
-      identifiers = ["arn:${local.partition}:iam::${local.account}:root"]
-    }
-  }
-
-  statement {
-    sid       = "Services"
-    actions   = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*", "kms:DescribeKey"]
-    resources = ["*"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["logs.${var.region}.amazonaws.com", "sns.amazonaws.com", "cloudwatch.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account]
-    }
-  }
-
-  statement {
-    sid       = "Logs"
-    actions   = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*", "kms:DescribeKey"]
-    resources = ["*"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["logs.${var.region}.amazonaws.com"]
-    }
-
-    condition {
-      test     = "ArnLike"
-      variable = "kms:EncryptionContext:aws:logs:arn"
-      values   = ["arn:${local.partition}:logs:${var.region}:${local.account}:*"]
-    }
+  key_policy = {
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "Account"
+        Effect    = "Allow"
+        Action    = "kms:*"
+        Resource  = "*"
+        Principal = { AWS = "arn:${local.partition}:iam::${local.account}:root" }
+      },
+      {
+        Sid       = "Services"
+        Effect    = "Allow"
+        Action    = local.key_uses
+        Resource  = "*"
+        Principal = { Service = ["sns.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com"] }
+        Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+      },
+      {
+        Sid       = "Logs"
+        Effect    = "Allow"
+        Action    = local.key_uses
+        Resource  = "*"
+        Principal = { Service = ["logs.${var.region}.amazonaws.com"] }
+        Condition = {
+          ArnLike = {
+            "kms:EncryptionContext:aws:logs:arn" = "arn:${local.partition}:logs:${var.region}:${local.account}:*"
+          }
+        }
+      },
+    ]
   }
 }
 
@@ -49,7 +40,7 @@ resource "aws_kms_key" "data" {
   description             = "${var.name}: data, logs, notifications"
   enable_key_rotation     = true
   deletion_window_in_days = 30
-  policy                  = data.aws_iam_policy_document.key.json
+  policy                  = jsonencode(local.key_policy)
 }
 
 resource "aws_kms_alias" "data" {

@@ -28,4 +28,7 @@ module "lambda" {
   variables          = merge({ HDP_PREFIX = var.name }, each.value)
   kms_key_arn        = aws_kms_key.data.arn
   log_retention_days = var.log_retention_days
+  subnet_ids         = aws_subnet.private[*].id
+  security_group_id  = aws_security_group.lambda.id
+  dead_letter_arn    = local.arns.dead_letters
 }

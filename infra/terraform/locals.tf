@@ -68,7 +68,7 @@ locals {
     start_glue_job        = {}
     check_glue_job_status = {}
     publish_release       = {}
-    sns_notify_success    = { HDP_TOPIC_ARN = aws_sns_topic.run["succeeded"].arn }
-    sns_notify_failure    = { HDP_TOPIC_ARN = aws_sns_topic.run["failed"].arn }
+    sns_notify_success    = { HDP_TOPIC_ARN = local.topic_arns["succeeded"] }
+    sns_notify_failure    = { HDP_TOPIC_ARN = local.topic_arns["failed"] }
   }
 }

@@ -1,12 +1,8 @@
 # Private subnets have no way to the internet: AWS services are reached through endpoints, the portal through its
-# load balancer.
-
-data "aws_availability_zones" "here" {
-  state = "available"
-}
+# load balancer. Portal and Lambdas both live there.
 
 locals {
-  zone_names = slice(data.aws_availability_zones.here.names, 0, 2)
+  zone_names = [for letter in var.zone_letters : "${var.region}${letter}"]
 
   interface_endpoints = toset([
     "athena", "cognito-idp", "ecr.api", "ecr.dkr", "glue", "kms", "lambda", "logs", "scheduler", "secretsmanager", "sns",
@@ -147,8 +143,10 @@ resource "aws_vpc_security_group_ingress_rule" "portal_from_balancer" {
   ip_protocol                  = "tcp"
 }
 
-resource "aws_vpc_security_group_egress_rule" "portal_to_endpoints" {
-  security_group_id            = aws_security_group.portal.id
+resource "aws_vpc_security_group_egress_rule" "to_endpoints" {
+  for_each = local.inside
+
+  security_group_id            = each.value
   description                  = "AWS services"
   referenced_security_group_id = aws_security_group.endpoints.id
   from_port                    = 443
@@ -156,8 +154,10 @@ resource "aws_vpc_security_group_egress_rule" "portal_to_endpoints" {
   ip_protocol                  = "tcp"
 }
 
-resource "aws_vpc_security_group_egress_rule" "portal_to_s3" {
-  security_group_id = aws_security_group.portal.id
+resource "aws_vpc_security_group_egress_rule" "to_s3" {
+  for_each = local.inside
+
+  security_group_id = each.value
   description       = "S3 by its gateway endpoint"
   prefix_list_id    = aws_vpc_endpoint.s3.prefix_list_id
   from_port         = 443
@@ -165,16 +165,28 @@ resource "aws_vpc_security_group_egress_rule" "portal_to_s3" {
   ip_protocol       = "tcp"
 }
 
-resource "aws_security_group" "endpoints" {
-  name        = "${var.name}-endpoints"
-  description = "AWS service endpoints: in from the portal alone."
+resource "aws_security_group" "lambda" {
+  name        = "${var.name}-lambda"
+  description = "The pipeline's Lambdas: nothing in, out to AWS endpoints alone."
   vpc_id      = aws_vpc.main.id
 }
 
-resource "aws_vpc_security_group_ingress_rule" "endpoints_from_portal" {
+resource "aws_security_group" "endpoints" {
+  name        = "${var.name}-endpoints"
+  description = "AWS service endpoints: in from the portal and the Lambdas alone."
+  vpc_id      = aws_vpc.main.id
+}
+
+locals {
+  inside = { portal = aws_security_group.portal.id, lambda = aws_security_group.lambda.id }
+}
+
+resource "aws_vpc_security_group_ingress_rule" "endpoints" {
+  for_each = local.inside
+
   security_group_id            = aws_security_group.endpoints.id
-  description                  = "HTTPS"
-  referenced_security_group_id = aws_security_group.portal.id
+  description                  = "HTTPS from ${each.key}"
+  referenced_security_group_id = each.value
   from_port                    = 443
   to_port                      = 443
   ip_protocol                  = "tcp"
@@ -213,7 +225,7 @@ resource "aws_iam_role" "flow" {
 data "aws_iam_policy_document" "flow" {
   statement {
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
-    resources = ["${aws_cloudwatch_log_group.flow.arn}:*"]
+    resources = ["${local.arns.flow_log}:*"]
   }
 }
 

@@ -1,4 +1,5 @@
 resource "aws_s3_bucket" "zone" {
+  #checkov:skip=CKV_AWS_144:A second region doubles the cost and takes PHI out of the region: the owner's decision. Versions protect against mistakes.
   for_each = local.zones
 
   bucket              = "${var.name}-${each.key}"
@@ -119,6 +120,10 @@ resource "aws_s3_bucket_lifecycle_configuration" "zone" {
         days          = 90
         storage_class = "GLACIER_IR"
       }
+
+      abort_incomplete_multipart_upload {
+        days_after_initiation = 3
+      }
     }
   }
 
@@ -133,6 +138,10 @@ resource "aws_s3_bucket_lifecycle_configuration" "zone" {
 
       expiration {
         days = 7
+      }
+
+      abort_incomplete_multipart_upload {
+        days_after_initiation = 3
       }
     }
   }

@@ -68,6 +68,17 @@ variable "vpc_cidr" {
   default     = "10.42.0.0/16"
 }
 
+variable "zone_letters" {
+  description = "The two availability zones, by their letters: aws ec2 describe-availability-zones names them."
+  type        = list(string)
+  default     = ["a", "b"]
+
+  validation {
+    condition     = length(distinct(var.zone_letters)) == 2
+    error_message = "zone_letters names two different zones."
+  }
+}
+
 variable "allowed_cidrs" {
   description = "From where the portal may be reached: the hospital's own networks. Empty: from nowhere."
   type        = list(string)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -45,6 +45,13 @@ def test_events_come_back_in_order_and_verify(five):
     assert [event.number for event in five.events] == [1, 2, 3, 4, 5]
     assert [event.said["text"] for event in five.events] == [f"word {n}" for n in range(5)]
     assert five.problems == ()
+
+
+def test_an_event_is_locked_for_six_years(s3, lake, five):
+    bucket, key = split(lake.review(3))
+    kept = s3.head_object(Bucket=bucket, Key=key)
+    assert kept["ObjectLockMode"] == "GOVERNANCE"
+    assert kept["ObjectLockRetainUntilDate"] > datetime.now(UTC) + timedelta(days=6 * 365)
 
 
 @pytest.mark.parametrize("number", range(1, 6))

@@ -8,7 +8,7 @@ output "lock_table" {
   value       = aws_dynamodb_table.lock.name
 }
 
-output "github_role_arn" {
-  description = "Role for GitHub Actions."
-  value       = aws_iam_role.github.arn
+output "github_role_arns" {
+  description = "Roles of GitHub Actions: AWS_ROLE_ARN is `plan` in the repository's variables, `deploy` in the environment's."
+  value       = { for name, role in aws_iam_role.github : name => role.arn }
 }

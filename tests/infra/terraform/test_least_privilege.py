@@ -1,18 +1,18 @@
-"""Least privilege, proven by a run: what each role did on the laptop against what its policy in Terraform allows.
+"""Least privilege, proven by a run: what each role did on the laptop against what its policy in Terraform allows,
+as the real terraform renders it.
 
 The laptop cloud writes down each call with the access key that signed it; services sign with their role's name.
 """
 
 from __future__ import annotations
 
-import re
 from datetime import time
-from pathlib import Path
+from fnmatch import fnmatchcase
 
 import pytest
 
-import infra
 from infra.local import calls
+from infra.local.provision import FUNCTIONS
 from pipeline.generator import Options
 from portal.auth import User
 from portal.services import (
@@ -31,8 +31,6 @@ from portal.services import (
 from portal.services.aws import Aws
 from portal.settings import Settings
 
-FOLDER = Path(infra.__file__).parent / "terraform"
-
 OF_THE_PLATFORM = {
     "glue": {
         # Spark reads and writes S3 itself, on a laptop as files; the runtime writes logs and decrypts
@@ -41,7 +39,7 @@ OF_THE_PLATFORM = {
         "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey",
     },
     "lambda": {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTraceSegments", "xray:PutTelemetryRecords",
-               "kms:Decrypt", "kms:GenerateDataKey"},
+               "kms:Decrypt", "kms:GenerateDataKey", "sqs:SendMessage"},
     # Athena reads the catalog and writes results on behalf of whoever asks; S3 and Scheduler use the key
     "athena": {"glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartitions", "glue:CreateTable",
                "glue:UpdateTable", "s3:GetBucketLocation", "s3:PutObject", "s3:GetObject", "s3:ListBucket"},
@@ -53,76 +51,31 @@ TAKES_TOO_LONG = {"lambda-check-glue-job-status": {"glue:BatchStopJobRun"}}
 """A job that has outlived its timeout by a quarter of an hour is stopped: no run of a test waits for that."""
 
 
-def _blocks(text):
-    """The statements of a policy document: their actions and their resources as written."""
-    for body in re.findall(r"statement \{\n(.*?)\n  \}", text, re.DOTALL):
-        actions = re.search(r"actions\s*=\s*\[(.*?)\]", body, re.DOTALL)
-        resources = re.search(r"resources\s*=\s*(.*)", body, re.DOTALL)
-        if actions and resources:
-            yield re.findall(r'"([^"]+)"', actions[1]), resources[1]
-
-
-def _policy(name):
-    for file in FOLDER.glob("*.tf"):
-        found = re.search(
-            rf'data "aws_iam_policy_document" "{name}" \{{\n(.*?)\n\}}', file.read_text(), re.DOTALL
+def _statements(policy):
+    for statement in policy["Statement"]:
+        actions, resources = statement["Action"], statement["Resource"]
+        yield (
+            [actions] if isinstance(actions, str) else actions,
+            [resources] if isinstance(resources, str) else resources,
         )
-        if found:
-            return list(_blocks(found[1]))
-    raise AssertionError(f"no policy {name}")
-
-
-def _function(name):
-    text = (FOLDER / "iam.tf").read_text()
-    body = re.search(rf"^    {name} = \[\n(.*?)^    \]", text, re.DOTALL | re.MULTILINE)[1]
-    own = re.findall(r"actions = \[([^\]]*)\],? *\n? *resources = (.*?)(?= \},|\n      \},)", body, re.DOTALL)
-    return [(re.findall(r'"([^"]+)"', actions), resources) for actions, resources in own] + _policy("lambda")
-
-
-def _places(resources):
-    """(zone, start of the key) of each S3 resource, as the Terraform text names them."""
-    places = []
-    for zone, key in re.findall(r'\$\{local\.bucket_arns\["(\w+)"\]\}/([^"]*)"', resources):
-        places.append((zone, key.removesuffix("*")))
-    for zones, key in re.findall(
-        r'\[for zone in \[([^\]]+)\] : "\$\{local\.bucket_arns\[zone\]\}/([^"]*)"\]', resources
-    ):
-        places += [(zone, key.removesuffix("*")) for zone in re.findall(r'"(\w+)"', zones)]
-    for zones in re.findall(r"\[for zone in \[([^\]]+)\] : local\.bucket_arns\[zone\]\]", resources):
-        places += [(zone, None) for zone in re.findall(r'"(\w+)"', zones)]
-    places += [(zone, None) for zone in re.findall(r'local\.bucket_arns\["(\w+)"\](?!\}/)', resources)]
-    if "values(local.bucket_arns)" in resources:
-        places += [(zone, None) for zone in ("bronze", "silver", "gold", "quality", "results", "code")]
-    return places
 
 
 def _allows(policy, action, bucket, key):
-    for actions, resources in policy:
-        if action not in actions:
-            continue
-        if not action.startswith("s3:"):
+    place = f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
+    for actions, resources in _statements(policy):
+        if action in actions and (
+            not action.startswith("s3:") or any(fnmatchcase(place, pattern) for pattern in resources)
+        ):
             return True
-        for zone, start in _places(resources):
-            if bucket.endswith(f"-{zone}") and (start is None) == (not key) and key.startswith(start or ""):
-                return True
     return False
 
 
 ROLES = {
-    "glue": lambda: _policy("glue"),
-    "portal": lambda: _policy("portal"),
-    **{
-        f"lambda-{name.replace('_', '-')}": lambda name=name: _function(name)
-        for name in (
-            "prepare_run",
-            "start_glue_job",
-            "check_glue_job_status",
-            "publish_release",
-            "sns_notify_success",
-            "sns_notify_failure",
-        )
-    },
+    "glue": "glue",
+    "portal": "portal",
+    **{f"lambda-{name.replace('_', '-')}": f'lambda["{name}"]' for name in FUNCTIONS},
 }
+"""By role the policy document in Terraform that is its."""
 
 
 @pytest.fixture(scope="module")
@@ -174,8 +127,8 @@ def _use(engineer, held_run, first_run, folder):
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_what_a_role_did_is_allowed_and_what_is_allowed_was_done(recorded, role):
-    policy = ROLES[role]()
+def test_what_a_role_did_is_allowed_and_what_is_allowed_was_done(plan, recorded, role):
+    policy = plan.policies[ROLES[role]]
     done = {(action, bucket, key) for who, action, bucket, key in recorded if who == f"hdp-{role}"}
     assert done, "the role did nothing"
     refused = sorted({call for call in done if not _allows(policy, *call)})
@@ -186,6 +139,6 @@ def test_what_a_role_did_is_allowed_and_what_is_allowed_was_done(recorded, role)
     if role in {"portal", "lambda-publish-release"}:
         platform = platform | OF_THE_PLATFORM["athena"]
     unused = (
-        {action for actions, _ in policy for action in actions} - {action for action, *_ in done} - platform
+        {action for actions, _ in _statements(policy) for action in actions} - {action for action, *_ in done} - platform
     )
     assert unused == set()

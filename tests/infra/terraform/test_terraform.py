@@ -1,62 +1,74 @@
-"""Terraform against what the laptop cloud provisions: read as text, so that it runs everywhere."""
+"""The real terraform formats, validates and plans both modules, where it is at hand; and what a plan would allow."""
 
-import json
-import re
+import os
 import shutil
 import subprocess
-from pathlib import Path
+import sys
 
 import pytest
 
-import infra
-from infra.local.provision import FUNCTIONS, TOPICS
-from pipeline.lake import DATABASES, ZONES
-
-FOLDER = Path(infra.__file__).parent / "terraform"
-CHECK = Path(__file__).parents[4] / "shared" / "terraform-check" / "check"
-TEXT = "\n".join(file.read_text() for file in sorted(FOLDER.glob("*.tf")))
+from tests.infra.terraform.conftest import CHECK, FOLDER
 
 
-@pytest.fixture(scope="module")
-def terraform():
-    found = shutil.which("terraform")
-    if found is None:
-        pytest.skip("terraform is not on the PATH")
-    return found
+def _run(*words, **options):
+    return subprocess.run(words, capture_output=True, text=True, timeout=300, **options)  # noqa: PLW1510
 
 
 def test_files_are_formatted(terraform):
-    done = subprocess.run(  # noqa: PLW1510
-        [terraform, "fmt", "-check", "-recursive", str(FOLDER)], capture_output=True, text=True
-    )
+    done = _run(terraform, "fmt", "-check", "-recursive", str(FOLDER))
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("module", [".", "bootstrap"])
+def test_the_module_is_valid_with_the_registrys_provider(terraform, tmp_path, module):
+    work = shutil.copytree(FOLDER.parents[1], tmp_path / "copy", ignore=shutil.ignore_patterns(".*", "tests"))
+    folder = work / "infra" / "terraform" / module
+    environment = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+    ready = _run(terraform, "init", "-backend=false", "-input=false", "-no-color", cwd=folder, env=environment)
+    if ready.returncode:
+        said = next(line for line in ready.stderr.splitlines() if line.startswith(("Could not", "Error")))
+        pytest.skip(f"terraform finds no provider here: {said}")
+    done = _run(terraform, "validate", "-no-color", cwd=folder, env=environment)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["infra/terraform", "--plan", "-var-file", "dev.tfvars"], ["infra/terraform/bootstrap", "--plan"]],
-)
-def test_the_real_terraform_plans_it(terraform, arguments):
-    if not CHECK.is_file():
-        pytest.skip(f"the checker that serves provider schemas is not at {CHECK}")
-    done = subprocess.run(  # noqa: PLW1510
-        [str(CHECK), *arguments], cwd=FOLDER.parents[1], capture_output=True, text=True, timeout=300
-    )
+    [["infra/terraform", "--plan", "-var-file", "dev.tfvars"], ["infra/terraform", "--plan", "-var-file", "prod.tfvars"],
+     ["infra/terraform/bootstrap", "--plan"]],
+)  # fmt: skip
+def test_the_real_terraform_plans_it(checker, arguments):
+    done = _run(sys.executable, str(CHECK), *arguments, cwd=FOLDER.parents[1])
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
 
-def test_buckets_databases_functions_and_topics_are_those_of_the_laptop():
-    zones = re.search(r"zones = toset\((\[[^]]+\])\)", TEXT)
-    assert set(json.loads(zones.group(1))) == set(ZONES)
-    databases = re.search(r"databases = \{(.*?)\n  \}", TEXT, re.DOTALL).group(1)
-    assert set(re.findall(r"^\s+(\w+)\s+=", databases, re.MULTILINE)) == set(DATABASES)
-    functions = re.search(r"functions = \{(.*?)\n  \}", TEXT, re.DOTALL).group(1)
-    assert set(re.findall(r"^\s+(\w+)\s+=", functions, re.MULTILINE)) == set(FUNCTIONS)
-    topics = re.search(r'"aws_sns_topic" "run" \{\s+for_each = toset\((\[[^]]+\])\)', TEXT).group(1)
-    assert {f"run-{name}" for name in json.loads(topics)} == set(TOPICS.values())
+def test_no_role_is_allowed_a_wildcard_action(plan):
+    for name, policy in plan.policies.items():
+        for statement in policy["Statement"]:
+            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            assert not any("*" in action for action in actions), name
 
 
-def test_no_policy_has_a_wildcard_action_but_the_keys_and_the_denial():
-    wild = re.findall(r'actions\s+= \["(\w+:\*)"\]', TEXT)
-    denials = re.findall(r'effect\s+= "Deny"\n\s+actions\s+= \["(s3:\*)"\]', TEXT)
-    assert sorted(wild) == ["kms:*", *denials]
+NO_RESOURCE = {
+    "ecr:GetAuthorizationToken",
+    *("xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"),
+    *(f"logs:{name}" for name in (
+        "CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery", "ListLogDeliveries",
+        "PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups")),
+}  # fmt: skip
+"""Actions that know no resource, by AWS's Service Authorization Reference."""
+
+
+def test_every_action_that_knows_resources_names_them(plan):
+    for name, policy in plan.policies.items():
+        for statement in policy["Statement"]:
+            if statement.get("Resource") == "*":
+                actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+                assert set(actions) <= NO_RESOURCE, name
+
+
+def test_the_portal_cannot_read_rows_of_bronze(plan):
+    for statement in plan.policies["portal"]["Statement"]:
+        if "s3:GetObject" in statement["Action"]:
+            of_bronze = [place for place in statement["Resource"] if "-bronze/" in place]
+            assert of_bronze == ["arn:aws:s3:::hdp-bronze/_manifests/*"]

@@ -37,3 +37,18 @@ variable "log_retention_days" {
   description = "Days that its log is kept."
   type        = number
 }
+
+variable "subnet_ids" {
+  description = "Subnets that it runs in."
+  type        = list(string)
+}
+
+variable "security_group_id" {
+  description = "What it may reach."
+  type        = string
+}
+
+variable "dead_letter_arn" {
+  description = "Queue of asynchronous calls that failed."
+  type        = string
+}

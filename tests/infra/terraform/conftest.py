@@ -1,0 +1,117 @@
+"""The plan of infra/terraform as JSON, by the real terraform, where the checker that serves its providers is at hand."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+
+import boto3
+import pytest
+
+import infra
+from infra.local.context import ACCOUNT, REGION
+
+FOLDER = Path(infra.__file__).parent / "terraform"
+CHECK = Path(__file__).parents[4] / "shared" / "terraform-check" / "check"
+
+KNOWN_AFTER_APPLY = """
+locals {
+  bucket_arns    = { for zone in local.zones : zone => "arn:aws:s3:::${var.name}-${zone}" }
+  topic_arns     = { for name in ["succeeded", "failed"] : name => "arn:aws:sns:${var.region}:${local.account}:${var.name}-run-${name}" }
+  function_arns  = { for name in keys(local.functions) : name => "arn:aws:lambda:${var.region}:${local.account}:function:${var.name}-${replace(name, "_", "-")}" }
+  cognito_issuer = "https://cognito-idp.${var.region}.amazonaws.com/${var.region}_people"
+  image          = "${local.account}.dkr.ecr.${var.region}.amazonaws.com/${var.name}-portal"
+
+  arns = {
+    key          = "arn:aws:kms:${var.region}:${local.account}:key/00000000-0000-0000-0000-000000000000"
+    dead_letters = "arn:aws:sqs:${var.region}:${local.account}:${var.name}-schedule-dead-letters"
+    schedule     = "arn:aws:scheduler:${var.region}:${local.account}:schedule/default/${var.name}-nightly"
+    scheduler    = "arn:aws:iam::${local.account}:role/${var.name}-scheduler"
+    image        = "arn:aws:ecr:${var.region}:${local.account}:repository/${var.name}-portal"
+    portal_log   = "arn:aws:logs:${var.region}:${local.account}:log-group:/${var.name}/portal"
+    flow_log     = "arn:aws:logs:${var.region}:${local.account}:log-group:/${var.name}/network"
+    cookie       = "arn:aws:secretsmanager:${var.region}:${local.account}:secret:${var.name}/portal/cookie-secret-000000"
+  }
+}
+"""
+"""What AWS would answer: put over the module's own locals, so that what is made from them is known in the plan."""
+
+
+class Plan:
+    """A plan's resources and data sources by their addresses."""
+
+    def __init__(self, document: dict) -> None:
+        self.resources = {}
+        for module in self._modules(document["planned_values"]["root_module"]):
+            for resource in module.get("resources", []):
+                self.resources[resource["address"]] = resource.get("values", {})
+        self.policies = {
+            resource["address"].removeprefix("data.aws_iam_policy_document."): json.loads(resource["values"]["json"])
+            for resource in document["prior_state"]["values"]["root_module"]["resources"]
+            if resource["type"] == "aws_iam_policy_document"
+        }  # fmt: skip
+
+    def _modules(self, module: dict) -> Iterator[dict]:
+        yield module
+        for child in module.get("child_modules", []):
+            yield from self._modules(child)
+
+    def all_of(self, kind: str) -> list[dict]:
+        """Values of each resource of a type."""
+        return [values for address, values in self.resources.items() if f"{kind}." in address]
+
+
+@pytest.fixture(scope="session")
+def terraform():
+    found = shutil.which("terraform")
+    if found is None:
+        pytest.skip("terraform is not on the PATH")
+    return found
+
+
+@pytest.fixture(scope="session")
+def checker(terraform):
+    """The checker's own module: how it prepares providers and serves them."""
+    if not CHECK.is_file():
+        pytest.skip(f"the checker that serves provider schemas is not at {CHECK}")
+    loader = SourceFileLoader("terraform_check", str(CHECK))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("terraform_check", loader))
+    loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def aws_of_cloud(cloud):
+    """Makes clients of the laptop cloud, by service."""
+    session = boto3.session.Session()
+    return session.client
+
+
+@pytest.fixture(scope="session")
+def plan(checker, terraform, cloud):
+    """A plan with the laptop cloud's own name and region, all that it can know in it."""
+    flags = [f"-var=name={cloud.prefix}", f"-var=region={REGION}", "-var=alert_email=data-team@hospital.org",
+             f"-var=certificate_arn=arn:aws:acm:{REGION}:{ACCOUNT}:certificate/0", "-var=poll_seconds=0"]  # fmt: skip
+    python, schemas = checker.prepare()
+    with tempfile.TemporaryDirectory(prefix="tfplan-") as folder:
+        top = Path(folder).resolve()
+        work = checker.copy(FOLDER, top / "copy")
+        (work / "known_override.tf").write_text(KNOWN_AFTER_APPLY + 'terraform {\n  backend "local" {}\n}\n')
+        with checker.serving(python, schemas, work, top) as env:
+
+            def run(*arguments: str) -> str:
+                done = subprocess.run(
+                    [terraform, *arguments], cwd=work, env=env, capture_output=True, text=True
+                )
+                assert done.returncode == 0, done.stderr
+                return done.stdout
+
+            run("init", "-no-color")
+            run("plan", "-no-color", "-refresh=false", "-lock=false", "-out=plan.out", *flags)
+            return Plan(json.loads(run("show", "-json", "plan.out")))

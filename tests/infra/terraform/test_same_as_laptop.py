@@ -1,0 +1,131 @@
+"""What Terraform plans is what the laptop cloud provisions: asked of both by their own APIs, so that neither drifts."""
+
+import json
+
+import pytest
+
+from infra.local.environment import variables
+from infra.local.provision import FUNCTIONS, TOPICS
+from pipeline.jobs import declared
+from pipeline.lake import DATABASES, ZONES, Lake
+
+
+@pytest.fixture(scope="module")
+def lake(cloud):
+    return Lake(cloud.prefix)
+
+
+def _by(plan, kind, name):
+    return {values[name]: values for values in plan.all_of(kind)}
+
+
+def test_buckets(plan, aws_of_cloud, lake):
+    there = {bucket["Name"] for bucket in aws_of_cloud("s3").list_buckets()["Buckets"]}
+    zones = {values["bucket"] for name, values in plan.resources.items() if name.startswith("aws_s3_bucket.zone[")}
+    assert zones == {lake.bucket(zone) for zone in ZONES}
+    assert zones <= there
+
+
+def test_jobs(plan, aws_of_cloud, lake):
+    planned = _by(plan, "aws_glue_job", "name")
+    provisioned = {job["Name"]: job for job in aws_of_cloud("glue").get_jobs()["Jobs"]}
+    assert set(planned) == {lake.job(job.name) for job in declared()} <= set(provisioned)
+    for name, job in planned.items():
+        there = provisioned[name]
+        [command] = job["command"]
+        assert (command["name"], command["script_location"], command["python_version"]) == (
+            there["Command"]["Name"],
+            there["Command"]["ScriptLocation"],
+            there["Command"]["PythonVersion"],
+        )
+        assert (job["glue_version"], job["worker_type"], job["number_of_workers"], job["timeout"]) == (
+            there["GlueVersion"],
+            there["WorkerType"],
+            there["NumberOfWorkers"],
+            there["Timeout"],
+        )
+        assert job["execution_property"][0]["max_concurrent_runs"] == there["ExecutionProperty"]["MaxConcurrentRuns"]
+        assert there["DefaultArguments"].items() <= job["default_arguments"].items()
+
+
+def test_catalog(plan, aws_of_cloud, lake):
+    glue = aws_of_cloud("glue")
+    databases = {values["name"] for values in plan.all_of("aws_glue_catalog_database")}
+    assert databases == {lake.database(name) for name in DATABASES}
+    tables = plan.all_of("aws_glue_catalog_table")
+    assert len(tables) > 10
+    seen = set()
+    for table in tables:
+        there = glue.get_table(DatabaseName=table["database_name"], Name=table["name"])["Table"]
+        [planned], stored = table["storage_descriptor"], there["StorageDescriptor"]
+        assert _columns(planned["columns"]) == _columns(stored["Columns"]), table["name"]
+        assert _columns(table["partition_keys"]) == _columns(there.get("PartitionKeys", [])), table["name"]
+        assert planned["location"].rstrip("/") == stored["Location"].rstrip("/")
+        assert (planned["input_format"], planned["output_format"]) == (stored["InputFormat"], stored["OutputFormat"])
+        [serde] = planned["ser_de_info"]
+        assert serde["serialization_library"] == stored["SerdeInfo"]["SerializationLibrary"]
+        assert (serde["parameters"] or {}) == stored["SerdeInfo"].get("Parameters", {})
+        assert table["parameters"] == there["Parameters"]
+        assert table["table_type"] == there["TableType"]
+        seen.add((table["database_name"], table["name"]))
+    provisioned = {
+        (database, table["Name"])
+        for database in databases
+        for page in glue.get_paginator("get_tables").paginate(DatabaseName=database)
+        for table in page["TableList"]
+        if table["TableType"] == "EXTERNAL_TABLE"
+    }
+    assert seen == provisioned
+
+
+def _columns(columns):
+    """Name, type and comment; Terraform writes them small, boto3 with a capital."""
+    return [tuple({key.lower(): value for key, value in each.items()}[key] for key in ("name", "type", "comment"))
+            for each in columns]  # fmt: skip
+
+
+def test_functions(plan, aws_of_cloud, lake):
+    planned = _by(plan, "aws_lambda_function", "function_name")
+    assert set(planned) == {lake.function(name) for name in FUNCTIONS}
+    for name, function in planned.items():
+        there = aws_of_cloud("lambda").get_function(FunctionName=name)["Configuration"]
+        assert (function["handler"], function["timeout"], function["memory_size"]) == (
+            there["Handler"],
+            there["Timeout"],
+            there["MemorySize"],
+        )
+        assert function["environment"][0]["variables"] == there["Environment"]["Variables"]
+
+
+def test_state_machine(plan, aws_of_cloud, cloud):
+    planned = plan.resources["aws_sfn_state_machine.pipeline"]
+    arn = cloud.environment()["HDP_STATE_MACHINE_ARN"]
+    there = aws_of_cloud("stepfunctions").describe_state_machine(stateMachineArn=arn)
+    assert planned["name"] == there["name"]
+    assert json.loads(planned["definition"]) == json.loads(there["definition"])
+
+
+def test_topics_workgroup_and_schedule(plan, aws_of_cloud, lake):
+    arns = {topic["TopicArn"] for topic in aws_of_cloud("sns").list_topics()["Topics"]}
+    topics = {values["name"] for values in plan.all_of("aws_sns_topic")}
+    assert topics == {f"{lake.prefix}-{topic}" for topic in TOPICS.values()} == {arn.rpartition(":")[2] for arn in arns}
+    [group] = plan.all_of("aws_athena_workgroup")
+    there = aws_of_cloud("athena").get_work_group(WorkGroup=group["name"])["WorkGroup"]["Configuration"]
+    [configuration] = group["configuration"]
+    assert configuration["enforce_workgroup_configuration"] is there["EnforceWorkGroupConfiguration"] is True
+    assert configuration["bytes_scanned_cutoff_per_query"] == there["BytesScannedCutoffPerQuery"]
+    assert configuration["result_configuration"][0]["output_location"] == there["ResultConfiguration"]["OutputLocation"]
+    [schedule] = plan.all_of("aws_scheduler_schedule")
+    set_up = aws_of_cloud("scheduler").get_schedule(Name=schedule["name"])
+    assert json.loads(schedule["target"][0]["input"]) == json.loads(set_up["Target"]["Input"])
+    assert schedule["target"][0]["arn"] == set_up["Target"]["Arn"]
+
+
+def test_the_portal_is_told_the_same(plan, cloud):
+    [task] = plan.all_of("aws_ecs_task_definition")
+    [container] = json.loads(task["container_definitions"])
+    told = {each["name"]: each["value"] for each in container["environment"]}
+    laptop = variables(cloud.endpoint, cloud.prefix)
+    shared = {name: value for name, value in laptop.items() if name in told}
+    assert {name: told[name] for name in shared} == shared
+    assert {name for name in laptop if name.startswith("HDP_")} - set(told) == {"HDP_ROLE"}  # signed in, not chosen
