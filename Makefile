@@ -1,10 +1,11 @@
 # Python 3.11+ and make are all that this needs; the rest is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+AUDIT := .venv-audit/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test install lint unit e2e bench screenshots lock clean
+.PHONY: help run test audit install lint bench screenshots lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +17,12 @@ test: .venv/.dev ## Install, then lint, types and all tests
 	@scripts/install-test-packages
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/pytest
+
+audit: .venv-audit/.done ## The linters that security teams use: Terraform, Dockerfile, workflows
+	@$(AUDIT)/checkov --directory . --skip-path '\.venv' --framework terraform dockerfile github_actions --quiet --compact
+	@$(AUDIT)/hadolint Dockerfile
+	@$(AUDIT)/zizmor --offline --quiet .github/workflows
+	@$(AUDIT)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 install: .venv/.local ## Install into .venv; the command line is .venv/bin/hdp
 
@@ -37,7 +44,7 @@ lock: .venv/.dev ## Pin every dependency anew, with hashes
 	@scripts/lock
 
 clean: ## Remove what was installed, built and generated (never .hdp, the laptop's lake)
-	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis screenshots
+	@rm -rf .venv .venv-audit build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis screenshots
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -57,3 +64,8 @@ clean: ## Remove what was installed, built and generated (never .hdp, the laptop
 	@$(BIN)/pip install --quiet --require-hashes --requirement requirements/dev.txt
 	@$(BIN)/pip install --quiet --no-deps --editable .
 	@touch $@ .venv/.local
+
+.venv-audit/.done: requirements/audit.txt
+	@$(PYTHON) -m venv .venv-audit
+	@$(AUDIT)/pip install --quiet --require-hashes --requirement requirements/audit.txt
+	@touch $@

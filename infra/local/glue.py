@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
@@ -20,6 +21,7 @@ from moto.logs.models import logs_backends
 from infra.local.calls import caller
 from infra.local.context import ACCOUNT, REGION, Context
 from infra.local.process import JsonProcess, ProcessDied
+from infra.local.runtimes import ADDED, GLUE, MACHINE, site
 
 LOG_GROUP = "/aws-glue/jobs"
 _OUTPUT = f"{LOG_GROUP}/output"
@@ -160,10 +162,13 @@ class GlueEngine:
         scratch = self.context.work / "spark" / f"worker-{number}"
         log = self.context.work / "logs" / f"spark-worker-{number}.log"
         arguments = [str(self.context.root), str(scratch)]
+        installed = site(self.context.work / "runtimes" / f"glue-{number}", GLUE + ADDED + MACHINE)
         # Python workers of Spark import the deployed package too
         environment = {
             **caller(self.context.environment, f"{self.context.lake.prefix}-glue"),
-            "PYTHONPATH": str(self.context.path(self.context.lake.package())),
+            "PYTHONPATH": os.pathsep.join(
+                [str(self.context.path(self.context.lake.package())), str(installed)]
+            ),
         }
         return JsonProcess(_WORKER, arguments, environment, log)
 

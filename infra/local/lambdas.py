@@ -17,6 +17,7 @@ from moto.awslambda_simple.models import LambdaSimpleBackend
 from infra.local.calls import caller
 from infra.local.context import Context
 from infra.local.process import JsonProcess, ProcessDied
+from infra.local.runtimes import LAMBDA, site
 
 _WORKER = Path(__file__).with_name("lambda_worker.py")
 
@@ -76,7 +77,13 @@ class LambdaEngine:
             with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as archive:
                 archive.extractall(folder)
         role = function.role.rpartition("/")[2]
-        environment = {**caller(self.context.environment, role), **variables, "PYTHONUNBUFFERED": "1"}
+        installed = site(self.context.work / "runtimes" / "lambda", LAMBDA)
+        environment = {
+            **caller(self.context.environment, role),
+            **variables,
+            "PYTHONPATH": str(installed),
+            "PYTHONUNBUFFERED": "1",
+        }
         environment.setdefault("AWS_LAMBDA_FUNCTION_NAME", function.function_name)
         log = self.context.work / "logs" / f"lambda-{function.function_name}.log"
         return JsonProcess(_WORKER, [str(folder), function.handler], environment, log)

@@ -20,7 +20,7 @@ class ProcessDied(Exception):
 
 
 class JsonProcess:
-    """Runs `script` with this interpreter; the child speaks JSON lines on its file descriptors 3 and 4."""
+    """Runs `script` with this interpreter but none of its packages: the environment's PYTHONPATH says which."""
 
     def __init__(self, script: Path, arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -28,7 +28,7 @@ class JsonProcess:
         self._reader, from_child = os.pipe()
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, str(script), str(to_child), str(from_child), *arguments],
+                [sys.executable, "-S", "-P", str(script), str(to_child), str(from_child), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -41,7 +41,7 @@ POLL_SECONDS = 0
 BYTES_LIMIT = 10 << 30
 
 _PACKAGE = Path(str(files("pipeline")))
-_SHIPPED = {".py", ".yaml", ".json", ".csv"}
+_SHIPPED = {".py", ".yaml", ".json", ".csv", ".sql"}
 
 
 class Provisioner:

@@ -91,7 +91,7 @@ data "archive_file" "package" {
 
   dynamic "source" {
     for_each = toset([
-      for file in fileset(local.pipeline, "**") : file if can(regex("\\.(py|yaml|json|csv)$", file)) && !can(regex("__pycache__", file))
+      for file in fileset(local.pipeline, "**") : file if can(regex("\\.(py|yaml|json|csv|sql)$", file)) && !can(regex("__pycache__", file))
     ])
 
     content {

@@ -149,11 +149,17 @@ data "aws_iam_policy_document" "portal" {
 
   statement {
     sid       = "Subscriptions"
-    actions   = ["sns:ListSubscriptionsByTopic", "sns:Subscribe"]
+    actions   = ["sns:ListSubscriptionsByTopic"]
+    resources = values(local.topic_arns)
+  }
+
+  statement {
+    sid       = "SubscribeByMail"
+    actions   = ["sns:Subscribe"]
     resources = values(local.topic_arns)
 
     condition {
-      test     = "StringEqualsIfExists"
+      test     = "StringEquals"
       variable = "sns:Protocol"
       values   = ["email"]
     }

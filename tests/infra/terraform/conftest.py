@@ -51,11 +51,13 @@ class Plan:
         for module in self._modules(document["planned_values"]["root_module"]):
             for resource in module.get("resources", []):
                 self.resources[resource["address"]] = resource.get("values", {})
+        data = document["prior_state"]["values"]["root_module"]["resources"]
+        self.data = {resource["address"].removeprefix("data."): resource["values"] for resource in data}
         self.policies = {
-            resource["address"].removeprefix("data.aws_iam_policy_document."): json.loads(resource["values"]["json"])
-            for resource in document["prior_state"]["values"]["root_module"]["resources"]
-            if resource["type"] == "aws_iam_policy_document"
-        }  # fmt: skip
+            address.removeprefix("aws_iam_policy_document."): json.loads(values["json"])
+            for address, values in self.data.items()
+            if address.startswith("aws_iam_policy_document.")
+        }
 
     def _modules(self, module: dict) -> Iterator[dict]:
         yield module
@@ -107,7 +109,7 @@ def plan(checker, terraform, cloud):
 
             def run(*arguments: str) -> str:
                 done = subprocess.run(
-                    [terraform, *arguments], cwd=work, env=env, capture_output=True, text=True
+                    [terraform, *arguments], check=False, cwd=work, env=env, capture_output=True, text=True
                 )
                 assert done.returncode == 0, done.stderr
                 return done.stdout

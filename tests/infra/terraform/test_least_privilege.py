@@ -139,6 +139,8 @@ def test_what_a_role_did_is_allowed_and_what_is_allowed_was_done(plan, recorded,
     if role in {"portal", "lambda-publish-release"}:
         platform = platform | OF_THE_PLATFORM["athena"]
     unused = (
-        {action for actions, _ in _statements(policy) for action in actions} - {action for action, *_ in done} - platform
+        {action for actions, _ in _statements(policy) for action in actions}
+        - {action for action, *_ in done}
+        - platform
     )
     assert unused == set()

