@@ -5,7 +5,7 @@ AUDIT := .venv-audit/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test audit install lint bench screenshots lock clean
+.PHONY: help run test audit image install lint bench screenshots lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,10 @@ audit: .venv-audit/.done ## The linters that security teams use: Terraform, Dock
 	@$(AUDIT)/hadolint Dockerfile
 	@$(AUDIT)/zizmor --offline --quiet .github/workflows
 	@$(AUDIT)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+image: ## Follow the Dockerfile in a clean Debian folder, start what comes of it, ask for its health
+	@scripts/install-test-packages
+	@$(PYTHON) scripts/image-root
 
 install: .venv/.local ## Install into .venv; the command line is .venv/bin/hdp
 

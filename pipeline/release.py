@@ -92,11 +92,16 @@ def current(s3: Any, lake: Lake) -> Published | None:
     return Published(**found[0]) if found else None
 
 
-def get(s3: Any, lake: Lake, release_id: str) -> Release:
+def find(s3: Any, lake: Lake, release_id: str) -> Release | None:
     found = read_json(s3, lake.release(release_id))
+    return Release(**found[0]) if found else None
+
+
+def get(s3: Any, lake: Lake, release_id: str) -> Release:
+    found = find(s3, lake, release_id)
     if found is None:
         raise ReleaseError(f"There is no release '{release_id}': 'hdp releases' lists those there are.")
-    return Release(**found[0])
+    return found
 
 
 def all_releases(s3: Any, lake: Lake) -> list[Release]:

@@ -52,5 +52,7 @@ PAGES.append(st.Page("app_pages/alerts.py", title="Alerts", icon=":material/noti
 PAGES.append(st.Page("app_pages/dictionary.py", title="Dictionary", icon=":material/menu_book:"))
 
 page = st.navigation(PAGES)
+if not auth.may_choose_role():
+    st.sidebar.caption(f"{person.name} · {person.role}")
 state.guarded(state.banner)
 state.guarded(page.run)

@@ -28,8 +28,7 @@ def release(release_id: str) -> Release:
 def latest() -> None:
     found = state.recent_runs(1)
     if not found:
-        st.info("No run yet. Make sample data or import an extract; then start the first run.")
-        st.page_link("app_pages/data.py", label="Go to Data", icon=":material/upload:")
+        state.nothing_yet("No run yet.")
         return
     run = found[0]
     current = state.published()

@@ -353,6 +353,9 @@ def draw() -> None:
     if run_id is None:
         return
     frame, past = results(run_id), history(tuple(run_ids))
+    if frame.empty:
+        st.info(f"The results of {run_id} are not in the lake (any more): choose another run.")
+        return
     review = review_log.of_run(state.aws(), run_id)
     conversation.remember(review)
     banner(run_id, review)

@@ -223,7 +223,15 @@ def release_or_stop() -> str:
         show_error(error)
         st.stop()
     if current is None:
-        st.info("Nothing has been published yet. Import or generate data, then start a run.")
-        st.page_link("app_pages/data.py", label="Go to Data", icon=":material/upload:")
+        nothing_yet("Nothing has been published yet.")
         st.stop()
     return str(current.release_id)
+
+
+def nothing_yet(what: str) -> None:
+    """Say what is missing and, as the role allows, where to make it."""
+    if user().may("import_data"):
+        st.info(f"{what} Import or generate data, then start a run.")
+        st.page_link("app_pages/data.py", label="Go to Data", icon=":material/upload:")
+    else:
+        st.info(f"{what} An engineer brings data in and starts a run; then it shows here by itself.")

@@ -33,7 +33,7 @@ class Alert:
 def now(aws: Aws, past: Sequence[Run]) -> list[Alert]:
     """The alerts of this moment, by the newest runs with their job runs."""
     ended = next((run for run in past if run.status == "SUCCEEDED"), None)
-    newest = releases.get(aws, ended.run_id) if ended else None
+    newest = releases.find(aws, ended.run_id) if ended else None
     judged = bool(
         ended and (signature := review_log.of_run(aws, ended.run_id).signature) and signature.stands
     )

@@ -17,6 +17,11 @@ def current(aws: Aws) -> Published | None:
     return release.current(aws.client("s3"), aws.lake)
 
 
+def find(aws: Aws, release_id: str) -> Release | None:
+    """The release, or None where there is none of that name (any more)."""
+    return release.find(aws.client("s3"), aws.lake, release_id)
+
+
 def get(aws: Aws, release_id: str) -> Release:
     try:
         return release.get(aws.client("s3"), aws.lake, release_id)

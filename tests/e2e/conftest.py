@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,30 +21,41 @@ PORTAL = Path(portal_package.__file__).parent
 SHOTS = Path(__file__).parents[2] / "screenshots"
 
 
-@pytest.fixture(scope="session")
-def url(cloud, first_run):
-    """The portal's address, over a lake with one published release."""
+@contextmanager
+def serving(**environment):
+    """The address of a portal with these variables set."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", str(PORTAL / "app.py"), "--server.port", str(port)]
     command += ["--server.address", "127.0.0.1", "--server.headless", "true"]
-    environment = {**os.environ, "HDP_ROLE_CHOICE": "true", "PYTHONPATH": str(PORTAL.parent)}
     process = subprocess.Popen(
-        command, cwd=PORTAL, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        cwd=PORTAL,
+        env={**os.environ, "PYTHONPATH": str(PORTAL.parent), **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     address = f"http://127.0.0.1:{port}"
-    for _ in range(300):
-        try:
-            urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-                f"{address}/_stcore/health", timeout=1
-            )
-            break
-        except OSError:
-            time.sleep(0.1)
-    yield address
-    process.kill()
-    process.wait()
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        for _ in range(300):
+            try:
+                direct.open(f"{address}/_stcore/health", timeout=1)
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield address
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def url(cloud, first_run):
+    """The portal's address, over a lake with one published release."""
+    with serving(HDP_ROLE_CHOICE="true") as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

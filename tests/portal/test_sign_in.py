@@ -6,6 +6,7 @@ import http.server
 import json
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import jwt
@@ -25,8 +26,8 @@ KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-@pytest.fixture(scope="module")
-def keys():
+@contextmanager
+def key_set():
     """The address of a key set."""
     key = json.loads(RSAAlgorithm.to_jwk(KEY.public_key())) | {"kid": "one", "use": "sig", "alg": "RS256"}
 
@@ -45,7 +46,14 @@ def keys():
     server.shutdown()
 
 
-def _token(key=KEY, kid="one", algorithm="RS256", **changes):
+@pytest.fixture(scope="module")
+def keys():
+    with key_set() as address:
+        yield address
+
+
+def token(key=KEY, kid="one", algorithm="RS256", **changes):
+    """An access token of "lee" that lasts a minute, unless `changes` to its claims say otherwise."""
     claims = {"iss": ISSUER, "sub": "s-1", "username": "lee", "exp": time.time() + 60, **changes}
     return jwt.encode(
         {k: v for k, v in claims.items() if v is not None}, key, algorithm, headers={"kid": kid}
@@ -64,31 +72,31 @@ def _token(key=KEY, kid="one", algorithm="RS256", **changes):
     ],
 )
 def test_a_signed_token_makes_a_person_with_the_role_of_the_group(keys, claims, person):
-    assert sign_in.person({HEADER: _token(**claims)}, keys, ISSUER) == person
+    assert sign_in.person({HEADER: token(**claims)}, keys, ISSUER) == person
 
 
 @pytest.mark.parametrize(
-    ("token", "sentence"),
+    ("made", "sentence"),
     [
         (lambda: None, "Nobody is signed in"),
         (lambda: "", "Nobody is signed in"),
         (lambda: "nonsense", "could not be verified"),
-        (lambda: _token(exp=time.time() - 1), "session has ended"),
-        (lambda: _token(exp=None), "could not be verified"),
-        (lambda: _token(iss="https://elsewhere.example.org"), "could not be verified"),
-        (lambda: _token(key=OTHER), "could not be verified"),
-        (lambda: _token(kid="two"), "could not be verified"),
-        (lambda: _token(key="secret" * 8, algorithm="HS256"), "could not be verified"),
+        (lambda: token(exp=time.time() - 1), "session has ended"),
+        (lambda: token(exp=None), "could not be verified"),
+        (lambda: token(iss="https://elsewhere.example.org"), "could not be verified"),
+        (lambda: token(key=OTHER), "could not be verified"),
+        (lambda: token(kid="two"), "could not be verified"),
+        (lambda: token(key="secret" * 8, algorithm="HS256"), "could not be verified"),
     ],
 )
-def test_any_other_token_makes_nobody(keys, token, sentence):
+def test_any_other_token_makes_nobody(keys, made, sentence):
     with pytest.raises(SignInError, match=sentence):
-        sign_in.person({HEADER: token()}, keys, ISSUER)
+        sign_in.person({HEADER: made()}, keys, ISSUER)
 
 
 def test_a_sign_in_service_that_is_away_is_said():
     with pytest.raises(SignInError, match="cannot be reached"):
-        sign_in.person({HEADER: _token()}, "http://127.0.0.1:9/keys", ISSUER)
+        sign_in.person({HEADER: token()}, "http://127.0.0.1:9/keys", ISSUER)
 
 
 def test_without_a_token_the_portal_shows_a_sentence_and_no_page(cloud, keys, monkeypatch):

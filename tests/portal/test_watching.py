@@ -39,10 +39,8 @@ def test_twenty_watchers_cost_as_many_api_calls_as_one(first_run, monkeypatch):
     assert _calls(20, first_run.run_id) == alone
 
 
-@pytest.fixture
-def long_history(tmp_path, monkeypatch):
-    """A laptop cloud that remembers 10,000 runs, every tenth of them failed."""
-    folder = tmp_path / "state"
+def remember_runs(folder):
+    """The state folder of a laptop cloud that remembers 10,000 runs, every tenth of them failed."""
     newest = datetime.now(UTC)
     store = HistoryStore(folder / "cloud" / "history.sqlite")
     arn = "arn:aws:states:us-east-1:123456789012:{}:hdp-pipeline"
@@ -65,8 +63,13 @@ def long_history(tmp_path, monkeypatch):
         }
         store.put("execution", document["execution_arn"], document)
     store.close()
+    return folder
+
+
+@pytest.fixture
+def long_history(tmp_path, monkeypatch):
     before = dict(os.environ)
-    with Cloud(folder, workers=1) as cloud:
+    with Cloud(remember_runs(tmp_path / "state"), workers=1) as cloud:
         os.environ.update(cloud.environment())
         monkeypatch.setenv("HDP_ROLE_CHOICE", "true")
         state.clients.clear()
