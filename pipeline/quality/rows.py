@@ -137,12 +137,20 @@ def _failing_across(rows: DataFrame, rule: Rule, identity: Sequence[str]) -> Dat
     """The identities of those of `rows` that fail one rule."""
     if not rule.among:
         return rows.withColumn("_fails", F.expr(str(rule.fails))).where("_fails").select(*identity)
-    keys = {f"_among_{n}": F.expr(sql) for n, sql in enumerate(rule.among)}
-    rows = rows.withColumns(keys)
-    groups = rows.groupBy(*keys).agg(F.expr(str(rule.fails)).alias("_fails")).where("_fails")
-    groups = groups.toDF(*(f"_of{key}" for key in keys), "_fails").persist()
-    same = [F.col(key).eqNullSafe(F.col(f"_of{key}")) for key in keys]
-    return rows.join(F.broadcast(groups) if groups.count() < _FEW else groups, same).select(*identity)
+    rows = rows.withColumn("_group", _hash(rule.among))
+    groups = rows.groupBy("_group").agg(F.expr(str(rule.fails)).alias("_fails")).where("_fails")
+    groups = groups.select(F.col("_group").alias("_of")).persist()
+    few = groups.count() < _FEW
+    return rows.join(F.broadcast(groups) if few else groups, F.col("_group") == F.col("_of")).select(
+        *identity
+    )
+
+
+def _hash(expressions: Sequence[str]) -> Column:
+    """64 bits of the values, as the keys of the star schema are made; NULL differs from every value."""
+    return F.xxhash64(
+        *(F.expr(sql) for sql in expressions), *(F.expr(f"({sql}) is null") for sql in expressions)
+    )
 
 
 def _pack(flags: Sequence[Column]) -> Column:
@@ -186,10 +194,17 @@ def reasons(rules: Sequence[Rule]) -> Column:
 
 
 def count(evaluated: DataFrame, rules: Sequence[Rule], contract: Contract, key: str) -> list[Result]:
-    """One aggregation for all rules; a second, narrow one for the keys of failing rows, where there are any."""
-    sums = [F.sum(_bit(APPLYING, n)).alias(f"a{n}") for n in range(len(rules))]
-    sums += [F.sum(_bit(FAILING, n)).alias(f"f{n}") for n in range(len(rules))]
-    counted = evaluated.agg(*sums).first()
+    """One aggregation for all rules; a second, narrow one for the keys of failing rows, where there are any.
+
+    Rows are counted by the pattern of their bits, so that a rule more costs a bit and not an aggregate of all rows.
+    """
+    patterns = evaluated.groupBy(APPLYING, FAILING).count()
+    sums = {
+        f"{name}{n}": F.sum(_bit(bits, n) * F.col("count"))
+        for name, bits in (("a", APPLYING), ("f", FAILING))
+        for n in range(len(rules))
+    }
+    counted = patterns.agg(*(total.alias(name) for name, total in sums.items())).first()
     assert counted is not None
     failed = {n: int(counted[f"f{n}"] or 0) for n in range(len(rules))}
     samples = _samples(evaluated, failed, key)

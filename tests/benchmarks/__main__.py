@@ -1,16 +1,17 @@
-"""`python -m tests.benchmarks [generator|memory|runs|quality …]`; all without a name."""
+"""`python -m tests.benchmarks [generator|memory|runs|quality|pages …]`; all without a name."""
 
 from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import generator, quality, runs
+from tests.benchmarks import generator, pages, quality, runs
 
 BENCHES = {
     "generator": generator.speed,
     "memory": generator.memory,
     "runs": runs.warm_against_spark_submit,
     "quality": quality.cost,
+    "pages": pages.scripts,
 }
 
 

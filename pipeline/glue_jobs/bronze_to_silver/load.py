@@ -64,7 +64,7 @@ def typed(frame: DataFrame, expressions: Mapping[str, str]) -> DataFrame:
 
 def identity(key: str) -> tuple[str, ...]:
     """Rows that agree in these were received twice: they are the same row."""
-    return ("batch_id", key, "row_hash")
+    return ("row_hash", key, "batch_id")
 
 
 def mark_repeats(frame: DataFrame, key: str) -> DataFrame:

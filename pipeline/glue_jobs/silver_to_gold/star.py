@@ -27,12 +27,15 @@ def newest(frame: DataFrame, key: str) -> DataFrame:
 
     Only rows whose key is there more than once are put in order: as a rule they are few.
     """
-    repeated = frame.groupBy(key).count().where("count > 1").select(F.col(key).alias("_repeated")).persist()
+    hashed = F.xxhash64(key)
+    repeated = (
+        frame.groupBy(hashed.alias("_repeated")).count().where("count > 1").select("_repeated").persist()
+    )
     number = repeated.count()
     if not number:
         return frame
     others = F.broadcast(repeated) if number < _FEW else repeated
-    same = F.col(key) == F.col("_repeated")
+    same = hashed == F.col("_repeated")
     order = Window.partitionBy(key).orderBy(
         F.desc("updated_at"), F.desc("batch_id"), F.xxhash64(F.struct("*"))
     )
