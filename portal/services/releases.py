@@ -100,6 +100,7 @@ def _refuse_taking_back(aws: Aws, made: Release, present: Published) -> None:
 
 
 def _publish(aws: Aws, made: Release, *, expect: str | None, reason: str) -> Published:
+    log = reviews.read(aws.client("s3"), aws.lake)
     try:
         return release.publish(
             aws.client("s3"),
@@ -109,6 +110,7 @@ def _publish(aws: Aws, made: Release, *, expect: str | None, reason: str) -> Pub
             by=aws.settings.user,
             reason=reason,
             refresh_views=release.view_refresher(aws.client("athena"), aws.lake),
+            reviewed=reviews.newest(log),
         )
     except ReleaseError as error:
         raise ServiceError(str(error)) from None
