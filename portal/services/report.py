@@ -70,7 +70,7 @@ def _signature(review: Review) -> str:
     state = (
         ""
         if signature.stands
-        else "<br><strong>The release has changed since: the signature no longer counts.</strong>"
+        else f"<br><strong>The signature no longer counts. {escape(signature.why_not)}</strong>"
     )
     return (
         f'<div class="sign"><strong>{escape(signature.meaning)}</strong><br>{escape(signature.comment)}<br>'
