@@ -418,7 +418,7 @@ def _received(spark, table):
                 sound = {**SOUND[table], KEYS[table]: own, **names}
                 for r, row in enumerate(group if isinstance(group, list) else [group]):
                     answer = kind if row.get("_answer", True) else "there"
-                    found.append(_row(table, f"{rule_id}|{answer}|{g}.{r}", {**sound, **row}))
+                    found.append(_row(table, f"{rule_id}|{g}.{r}|{answer}", {**sound, **row}))
     shape = (
         schema(load("bronze", table), partitions=False).add("_file", "string").add("_malformed", "boolean")
     )
@@ -490,7 +490,7 @@ def test_each_rule_says_of_each_row_what_it_should(judged):
     wrong = {}
     for label, (failing, applying) in found.items():
         rule, _, rest = label.partition("|")
-        kind = rest.partition("|")[0]
+        kind = rest.rpartition("|")[2]
         said = "fails" if rule in failing else "passes" if rule in applying else "spares"
         if label != "empty" and said != kind.replace("there", "passes"):
             wrong[label] = said
