@@ -44,7 +44,8 @@ class Rule:
     expressions; a window in `fails` sees the rows to which it applies. A rule on whole tables has `aggregates` over the relation `of` instead, or, where those don't do,
     `measure`, a query for one row. Both give (checked, failed), and may give a `value` to be judged in place of
     the share that failed. `threshold` is the largest share, or value, that is still accepted and `floor` the
-    least; `unit` is "percent" for shares (0 to 1 here), or names the value.
+    least; `unit` is "percent" for shares (0 to 1 here), or names the value. `population` says in the plural what
+    is counted ("inpatient stays"), `limit_owner` who may change the limits and `limit_reason` why they are so.
     """
 
     id: str
@@ -58,6 +59,9 @@ class Rule:
     unit: str
     rationale: str
     cause: str
+    population: str
+    limit_owner: str
+    limit_reason: str
     fails: str | None
     applies: str | None
     measure: str | None
@@ -170,6 +174,9 @@ def _rule(entry: dict[str, Any]) -> Rule:
         unit=entry["unit"],
         rationale=entry["businessImpact"],
         cause=custom["cause"],
+        population=custom.get("population", ""),
+        limit_owner=custom.get("limit_owner", ""),
+        limit_reason=custom.get("limit_reason", ""),
         fails=how.get("fails"),
         applies=how.get("applies"),
         measure=how.get("measure"),

@@ -56,6 +56,9 @@ def _habits(contract: Contract) -> Iterator[str]:
 
 
 def _rule_problems(rule: Rule) -> Iterator[str]:
+    for name in ("description", "rationale", "cause", "population", "limit_owner", "limit_reason"):
+        if not getattr(rule, name).strip():
+            yield f"does not say its {name}"
     if rule.severity not in SEVERITIES:
         yield f"has the unknown severity '{rule.severity}'"
     if rule.level not in LEVELS:

@@ -25,6 +25,7 @@ from pipeline.contracts import Contract, ContractError, load
 from pipeline.contracts.glue import database, location
 from pipeline.contracts.spark import schema
 from pipeline.lake import Lake, split
+from pipeline.quality.change import change
 from pipeline.quality.rows import Result
 from pipeline.release import read_json
 
@@ -153,7 +154,21 @@ class Run:
         self.register(contract, [([self.run_id], address)])
 
     def write_results(self, results: Iterable[Result]) -> None:
-        self.write_quality("rule_result", [result.as_row() for result in results])
+        """What rules say, each with its change since the release that this run's would follow."""
+        before = self._outcomes(self.plan["base_release_id"])
+        rows = [result.as_row() for result in results]
+        changes = [change(row["status"], before.get((row["table_name"], row["rule_id"]))) for row in rows]
+        self.write_quality(
+            "rule_result", [row | {"change": found} for row, found in zip(rows, changes, strict=True)]
+        )
+
+    def _outcomes(self, run_id: str | None) -> dict[tuple[str, str], str]:
+        """By table and rule the outcomes of a run; none where `run_id` is None."""
+        if run_id is None:
+            return {}
+        written = self.spark.read.schema("table_name string, rule_id string, status string")
+        found = written.parquet(self.lake.results(run_id)).collect()
+        return {(row["table_name"], row["rule_id"]): row["status"] for row in found}
 
     def _exists(self, address: str) -> bool:
         bucket, key = split(address)

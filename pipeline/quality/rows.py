@@ -227,10 +227,11 @@ def _samples(evaluated: DataFrame, failed: dict[int, int], key: str) -> dict[int
     exploded = evaluated.select(
         F.col(key).alias("key"), F.explode(F.array_compact(F.array(*picked))).alias("rule")
     )
+    hashed = F.struct(F.xxhash64("key").alias("hash"), "key")
     rows = (
         exploded.where("key is not null")
         .groupBy("rule")
-        .agg(F.slice(F.array_sort(F.collect_set("key")), 1, SAMPLE).alias("keys"))
+        .agg(F.array_sort(F.slice(F.array_sort(F.collect_set(hashed)), 1, SAMPLE)["key"]).alias("keys"))
         .collect()
     )
     return {row["rule"]: tuple(row["keys"]) for row in rows}

@@ -1,6 +1,7 @@
-"""Small reference tables: formulary, ICD-10-CM chapters, states, ZIP prefixes.
+"""Reference tables: formulary, ICD-10-CM codes and chapters, states, ZIP prefixes.
 
-Sources: RxNorm concept numbers (NLM RxNav); ICD-10-CM chapter ranges (CDC/CMS tabular list 2025); USPS state codes
+Sources: RxNorm concept numbers (NLM RxNav); ICD-10-CM chapter ranges (CDC/CMS tabular list 2025) and codes (CDC
+release of April 2026, as simple-icd-10-cm 1.5.0 carries it, a test holds them together); USPS state codes
 and Publication 65 ZIP prefixes; the restricted ZIP prefixes of 45 CFR 164.514(b)(2)(i)(B), Census 2000. The usual
 doses are single adult doses from the products' labels; no pharmacist has signed them.
 """
@@ -83,6 +84,16 @@ def icd10_chapters() -> tuple[Chapter, ...]:
         Chapter(int(row["number"]), row["first"], row["last"], row["title"])
         for row in _rows("icd10_chapters.csv")
     )
+
+
+@cache
+def icd10cm_codes() -> tuple[str, ...]:
+    """Every code of ICD-10-CM, without its point: those that may be billed and the headings above them.
+
+    Headings count, because a code that was right in its year becomes one when it is divided further.
+    """
+    text = (files("pipeline.reference") / "icd10cm_codes.csv").read_text(encoding="utf-8")
+    return tuple(text.split()[1:])
 
 
 @cache

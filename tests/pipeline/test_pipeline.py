@@ -106,6 +106,13 @@ def test_broken_rows_are_kept_apart_and_hold_the_release(
         ("R3", "repeat"),
     ]
     assert (held_run.decision, held_run.is_published) == ("hold", False), "a row without its key blocks"
+    first, changes = (
+        quality.results(portal, run.run_id).set_index(["table_name", "rule_id"])["change"]
+        for run in (first_run, held_run)
+    )
+    assert set(first) <= {"new", "stable"}, "nothing was published before it"
+    assert (changes["patients", "PAT-M01"], changes["patients", "PAT-C06"]) == ("new", "stable")
+    assert (changes[first == "new"] == "still_there").any()
     assert (
         number(portal, f"SELECT count(*) FROM {warehouse.table(portal, 'fact_encounter', held_run.run_id)} x")
         == first_encounters(portal, first_run) + 2

@@ -14,9 +14,9 @@ CONTRACT = load_contract("silver", "encounters")
 
 
 def transform(received: DataFrame, patients: DataFrame) -> DataFrame:
-    """Typed encounters beside the text that was received, each with its patient."""
+    """Typed encounters beside the text that was received, each with its patient; `is_icd10cm` of its diagnosis."""
     read = load.mark_repeats(load.typed(received, encounter_columns.EXPRESSIONS), "encounter_id")
-    return lookups.join(read, patients, "patient_id", "patient")
+    return lookups.with_icd10cm(lookups.join(read, patients, "patient_id", "patient"))
 
 
 def select(judged: DataFrame) -> DataFrame:

@@ -13,7 +13,7 @@ from pyspark.sql.types import StructType
 from pipeline import frames
 from pipeline.glue_jobs.bronze_to_silver import encounter_columns, load, patient_columns
 from pipeline.glue_jobs.job import Run
-from pipeline.reference import formulary, zip_states
+from pipeline.reference import formulary, icd10cm_codes, zip_states
 
 _PATIENT = ("birth_date", "death_date", "sex")
 _ENCOUNTER = ("patient_id", "admitted_at", "discharged_at", "encounter_class")
@@ -70,6 +70,16 @@ def with_formulary(run: Run, frame: DataFrame) -> DataFrame:
     shape = "struct<found: boolean, usual_low: double, usual_high: double, unit: string, routes: array<string>, form: string>"
     lookup = frames.of(run.spark, rows, f"medication_code string, formulary {shape}")
     return join(frame, F.broadcast(lookup), "medication_code", "formulary")
+
+
+def with_icd10cm(frame: DataFrame) -> DataFrame:
+    """`frame` with `is_icd10cm`: whether ICD-10-CM has the diagnosis code, with or without its point."""
+    held = frame.sparkSession.range(0, 1, 1, 1)  # one literal: a row a code would be a plan of megabytes
+    codes = held.select(F.explode(F.split(F.lit(" ".join(icd10cm_codes())), " ")).alias("_code"))
+    known = codes.withColumn("is_icd10cm", F.lit(True))
+    plain = frame.withColumn("_code", F.replace("diagnosis_code", F.lit("."), F.lit("")))
+    joined = plain.join(F.broadcast(known), "_code", "left").drop("_code")
+    return joined.withColumn("is_icd10cm", F.coalesce("is_icd10cm", F.lit(False)))
 
 
 def with_zip_states(run: Run, frame: DataFrame) -> DataFrame:

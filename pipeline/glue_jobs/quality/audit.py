@@ -14,31 +14,36 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from pipeline import release, reviews
-from pipeline.contracts import Rule, all_contracts, load, tables
+from pipeline.contracts import Contract, Rule, all_contracts, load, tables
 from pipeline.glue_jobs.job import Run, describe, main
 from pipeline.glue_jobs.silver_to_gold import star
 from pipeline.quality.rows import Result
 from pipeline.release import Release
-from pipeline.reviews import Acceptance
+from pipeline.reviews import Acceptance, RowAcceptance
 
 _FACTS = {
     "fact_encounter": ("encounters", "admitted_month"),
     "fact_medication_admin": ("medications", "administered_month"),
 }
+AcceptedRows = Mapping[tuple[str, str], Mapping[str, RowAcceptance]]
+"""By table and rule, by the hash of a row's key."""
+
 _AT_ONCE = 4
 """Queries that are under way together: while one is planned, another computes."""
 
 _KEYS = {"patients": "patient_id", "encounters": "encounter_id", "medications": "administration_id"}
 
 
-def measure(spark: SparkSession, has_former: bool, has_new: bool) -> list[Result]:
-    """All table-level rules of the contracts over the views named by `name_views`.
+def measure(
+    spark: SparkSession, has_former: bool, has_new: bool, contracts: Iterable[Contract] | None = None
+) -> list[Result]:
+    """All rules on whole tables of `contracts` (of every one, unless said) over the views named by `name_views`.
 
     Aggregates of one relation are one query, whatever their number. A rule that cannot be computed is an error of
     its own and spoils no other; one that finds nothing to measure, or nothing to compare with (no published
     release, or no batch that it lacks), does not apply.
     """
-    wanted = [(c, rule) for c in all_contracts() for rule in c.rules if rule.is_whole]
+    wanted = [(c, rule) for c in contracts or all_contracts() for rule in c.rules if rule.is_whole]
     results = [Result(rule, contract.zone, contract.table, 0, 0) for contract, rule in wanted]
     asked = [
         n
@@ -99,12 +104,16 @@ def decide(
     results: Iterable[dict[str, Any]],
     accepted: Mapping[tuple[str, str], Acceptance] | None = None,
     on: date | None = None,
+    rows: AcceptedRows | None = None,
 ) -> tuple[str, list[dict[str, Any]]]:
     """Hold where a rule that blocks has failed or broken; warn where another one has; publish otherwise.
 
-    A failure that a reviewer's acceptance covers on the day `on` is named with it and holds nothing.
+    A failure that a reviewer's acceptance covers on the day `on` is named with it and holds nothing; rows that a
+    reviewer has verified as true don't count as failing, and are named too.
     """
-    found = [r for r in results if r["status"] in {"fail", "error"} and r["severity"] != "info"]
+    on = on or datetime.now(UTC).date()
+    judged = [_without_accepted(result, rows or {}, on) for result in results]
+    found = [r for r in judged if r["severity"] != "info" and (_stands(r) or r["accepted_rows"])]
     found.sort(key=lambda r: (r["severity"] != "block", r["severity"] != "error", r["rule_id"]))
     reasons = [
         {
@@ -115,13 +124,34 @@ def decide(
             "failed": r["failed"],
             "rate": r["rate"],
             "status": r["status"],
-            "accepted": _covering(r, accepted or {}, on or datetime.now(UTC).date()),
+            "accepted_rows": r["accepted_rows"],
+            "accepted": _covering(r, accepted or {}, on),
         }
         for r in found
     ]
-    if any(reason["severity"] == "block" and not reason["accepted"] for reason in reasons):
+    if any(r["severity"] == "block" and _stands(r) and not r["accepted"] for r in reasons):
         return "hold", reasons
     return ("publish_with_warnings" if reasons else "publish"), reasons
+
+
+def _stands(result: Mapping[str, Any]) -> bool:
+    return result["status"] in {"fail", "error"}
+
+
+def _without_accepted(result: Mapping[str, Any], rows: AcceptedRows, on: date) -> dict[str, Any]:
+    """`result` judged without the failing rows that are accepted on that day, and their number.
+
+    Only where each failing row is known by a key of its own: a sample of more cannot be counted off.
+    """
+    keys, accepted = set(result["sample_keys"] or ()), rows.get((result["table_name"], result["rule_id"]), {})
+    covering = (accepted.get(reviews.row_hash(key)) for key in keys)
+    number = sum(1 for found in covering if found is not None and found.covers(on))
+    if not number or result["status"] == "error" or len(keys) != result["failed"]:
+        return {**result, "accepted_rows": 0}
+    failed = result["failed"] - number
+    rate = failed / result["checked"]
+    status = "fail" if rate > result["threshold"] else "pass_with_failures" if failed else "pass"
+    return {**result, "failed": failed, "rate": rate, "status": status, "accepted_rows": number}
 
 
 def _covering(
@@ -134,12 +164,12 @@ def _covering(
     return {"by": found.by, "reason": found.reason, "until": found.until, "event": found.event}
 
 
-def _acceptances(log: reviews.Log) -> dict[tuple[str, str], Acceptance]:
-    """Those that stand; none where the log of reviews has been tampered with."""
+def _trusted(log: reviews.Log) -> tuple[reviews.Event, ...]:
+    """The events of the log of reviews; none where it has been tampered with."""
     if log.problems:
         describe({"reviews": "the log does not verify: no acceptance is applied", "problems": log.problems})
-        return {}
-    return reviews.acceptances(log.events)
+        return ()
+    return log.events
 
 
 def _months(table: str, silver: str, month: str) -> str:
@@ -205,9 +235,11 @@ def work(run: Run) -> None:
         *(column.name for column in contract.data_columns)
     )
     log = reviews.read(run.s3, run.lake)
+    events = _trusted(log)
     decision, reasons = decide(
         (row.asDict() for row in everything.where(F.col("rule_id").isNotNull()).collect()),
-        _acceptances(log),
+        reviews.acceptances(events),
+        rows=reviews.row_acceptances(events),
     )
     counts = {table: frame.count() for table, frame in gold.items()}
     made = Release(

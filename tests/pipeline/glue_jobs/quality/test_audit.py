@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.glue_jobs.quality.audit import decide
-from pipeline.reviews import Acceptance
+from pipeline.quality.change import change
+from pipeline.reviews import Acceptance, RowAcceptance, row_hash
 
 RESULTS = st.fixed_dictionaries(
     {
@@ -19,6 +20,8 @@ RESULTS = st.fixed_dictionaries(
         "status": st.sampled_from(["pass", "fail", "error", "pass_with_failures", "not_applicable"]),
         "checked": st.integers(0, 100),
         "failed": st.integers(0, 100),
+        "threshold": st.just(0.0),
+        "sample_keys": st.just([]),
         "rate": st.none() | st.floats(0, 1),
     }
 )
@@ -33,6 +36,8 @@ def _result(severity, status, rule_id="PAT-C01"):
         "checked": 10,
         "failed": 3,
         "rate": 0.3,
+        "threshold": 0.0,
+        "sample_keys": ["P1", "P2", "P3"],
     }
 
 
@@ -90,3 +95,65 @@ def test_an_acceptance_holds_until_its_day_and_its_margin(changes, held):
 
 def test_a_broken_rule_cannot_be_accepted():
     assert decide([_result("block", "error")], _acceptance(), date(2026, 11, 23))[0] == "hold"
+
+
+ON = date(2026, 11, 23)
+
+
+def _rows(*keys, until="2026-12-31"):
+    accepted = {
+        row_hash(key): RowAcceptance(
+            "patients", "PAT-C01", row_hash(key), "dr.who", "verified as true", until, 7
+        )
+        for key in keys
+    }
+    return {("patients", "PAT-C01"): accepted}
+
+
+def test_rows_verified_as_true_do_not_count_and_are_named():
+    decision, reasons = decide([_result("block", "fail")], on=ON, rows=_rows("P1", "P2", "P3", "P4"))
+    assert decision == "publish_with_warnings"
+    assert [(r["failed"], r["rate"], r["status"], r["accepted_rows"]) for r in reasons] == [(0, 0, "pass", 3)]
+
+
+def test_rows_that_nobody_verified_still_hold():
+    decision, reasons = decide([_result("block", "fail")], on=ON, rows=_rows("P1", "P2"))
+    assert decision == "hold"
+    assert [(r["failed"], r["rate"], r["status"], r["accepted_rows"]) for r in reasons] == [
+        (1, 0.1, "fail", 2)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "rows"),
+    [
+        ({}, _rows("P1", "P2", "P3", until="2026-11-22")),
+        ({"rule_id": "PAT-C02"}, _rows("P1", "P2", "P3")),
+        ({"status": "error"}, _rows("P1", "P2", "P3")),
+        ({"failed": 300}, _rows("P1", "P2", "P3")),  # more than the keys that are kept
+        ({"sample_keys": ["P1", "P2"]}, _rows("P1", "P2")),  # a failing row without a key, or two of one key
+        ({"sample_keys": None}, _rows("P1", "P2", "P3")),
+    ],
+)
+def test_accepted_rows_are_counted_off_only_where_all_failing_rows_are_known(changes, rows):
+    result = _result("block", "fail") | changes
+    decision, reasons = decide([result], on=ON, rows=rows)
+    assert decision == "hold"
+    assert [(r["failed"], r["accepted_rows"]) for r in reasons] == [(result["failed"], 0)]
+
+
+@pytest.mark.parametrize(
+    ("status", "before", "expected"),
+    [
+        ("fail", None, "new"),
+        ("pass_with_failures", "pass", "new"),
+        ("error", "not_applicable", "new"),
+        ("fail", "pass_with_failures", "still_there"),
+        ("pass", "fail", "resolved"),
+        ("not_applicable", "error", "resolved"),
+        ("pass", "pass", "stable"),
+        ("pass", None, "stable"),
+    ],
+)
+def test_a_result_says_what_changed_since_the_published_release(status, before, expected):
+    assert change(status, before) == expected

@@ -1,0 +1,13 @@
+"""What became of a rule since the published release: the change that stands beside each result."""
+
+from __future__ import annotations
+
+FOUND = frozenset({"fail", "error", "pass_with_failures"})
+"""Outcomes in which there is something to look at."""
+
+
+def change(status: str, before: str | None) -> str:
+    """new, still_there, resolved or stable; `before` is the outcome in the published release, None without one."""
+    if status in FOUND:
+        return "still_there" if before in FOUND else "new"
+    return "resolved" if before in FOUND else "stable"

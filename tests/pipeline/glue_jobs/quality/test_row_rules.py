@@ -1,0 +1,508 @@
+"""Every row rule has rows that fail it, rows beside them that don't, and rows of which it says nothing."""
+
+from __future__ import annotations
+
+import pytest
+from pyspark.sql import functions as F
+
+from pipeline import frames
+from pipeline.contracts import load, tables
+from pipeline.contracts.spark import schema
+from pipeline.glue_jobs.bronze_to_silver import encounters, lookups, medications, patients
+from pipeline.glue_jobs.bronze_to_silver import load as loading
+from pipeline.quality import rows
+
+KEYS = {"patients": "patient_id", "encounters": "encounter_id", "medications": "administration_id"}
+RECEIVED_AT = "2025-03-01T00:00:00Z"
+
+SOUND = {
+    "patients": {
+        "first_name": "Ada",
+        "birth_date": "1980-02-03",
+        "sex": "F",
+        "race": "White",
+        "ethnicity": "Non-Hispanic",
+        "city": "Boston",
+        "state": "MA",
+        "postal_code": "02115",
+        "phone": "617-555-0100",
+        "email": "ada@example.org",
+        "updated_at": "2025-02-01T00:00:00Z",
+    },
+    "encounters": {
+        "patient_id": "woman",
+        "provider_npi": "1234567893",
+        "provider_name": "Dr Lee",
+        "encounter_class": "AMB",
+        "admitted_at": "2025-02-01T08:00:00Z",
+        "discharged_at": "2025-02-01T09:00:00Z",
+        "diagnosis_code": "J18.9",
+        "diagnosis_code_system": "ICD-10-CM",
+        "discharge_disposition": "home",
+        "total_cost": "100.00",
+        "updated_at": "2025-02-02T00:00:00Z",
+    },
+    "medications": {
+        "encounter_id": "stay",
+        "patient_id": "woman",
+        "medication_code": "29046",
+        "medication_code_system": "RxNorm",
+        "medication_name": "Lisinopril",
+        "dose": "10",
+        "dose_unit": "mg",
+        "route": "PO",
+        "ordered_at": "2025-02-01T09:00:00Z",
+        "administered_at": "2025-02-01T10:00:00Z",
+        "status": "completed",
+        "updated_at": "2025-02-02T00:00:00Z",
+    },
+}
+"""What a row has unless its case says otherwise; its key, and a patient's name and number, are its case's own."""
+
+PEOPLE = [
+    ("woman", "1980-02-03", None, "F"),
+    ("man", "1980-02-03", None, "M"),
+    ("unrecorded", "1980-02-03", None, "U"),
+    ("child", "2015-02-03", None, "F"),
+    ("baby", "2025-01-20", None, "M"),
+    ("dead", "1950-02-03", "2025-01-10", "F"),
+]
+STAYS = [
+    ("stay", "woman", "2025-02-01T08:00:00Z", "2025-02-03T08:00:00Z"),
+    ("last", "dead", "2025-01-09T08:00:00Z", "2025-01-10T08:00:00Z"),
+]
+
+ALONE = {"_answer": False}
+"""In a group that fails: this row is only there so that another fails."""
+
+
+def _inpatient(key, days, **others):
+    first, last = (f"2025-02-{day:02d}T08:00:00Z" for day in days)
+    return {
+        "encounter_id": key,
+        "encounter_class": "IMP",
+        "admitted_at": first,
+        "discharged_at": last,
+        **others,
+    }
+
+
+def _dose(key, moment, patient):
+    return {"administration_id": key, "administered_at": f"2025-02-01T{moment}Z", "patient_id": patient}
+
+
+LATER = {"updated_at": "2025-02-20T00:00:00Z"}
+
+# by rule: rows (or groups of rows) that fail, that pass, and to which it does not apply
+PATIENTS = {
+    "PAT-M01": ([{"patient_id": None}], [{}], []),
+    "PAT-M02": ([{"birth_date": None}], [{}, {"birth_date": "31/12/1980"}], []),
+    "PAT-M03": ([{"sex": None}], [{"sex": "U"}], []),
+    "PAT-M04": ([{"postal_code": None}, {"state": None}], [{}], []),
+    "PAT-M05": ([{"race": None}, {"ethnicity": None}], [{}], []),
+    "PAT-C01": (
+        [{"birth_date": "03/09/1984"}, {"death_date": "2025-02-30"}, {"updated_at": "yesterday"}],
+        [{}, {"birth_date": "1984-03-09T00:00:00Z"}, {"birth_date": None}],
+        [],
+    ),
+    "PAT-C02": ([{"sex": "Q"}], [{"sex": "female"}, {"sex": "x"}, {"sex": None}], []),
+    "PAT-C03": (
+        [{"postal_code": "2115"}, {"state": "ZZ"}],
+        [{"postal_code": "02115-1234"}, {"state": "Massachusetts"}, {"state": None}],
+        [{"postal_code": None, "state": None}],
+    ),
+    "PAT-C04": ([{"postal_code": "10001"}], [{}], [{"state": None}, {"postal_code": None}]),
+    "PAT-C05": (
+        [{"first_name": "Ad\x07a"}, {"city": " Boston"}, {"city": "Bost\ufffdn"}, {"city": "MÃ¼nchen"}],
+        [{"first_name": "Zoë"}, {"city": None}],
+        [],
+    ),
+    "PAT-C06": ([{"_malformed": True}], [{}], []),
+    "PAT-C07": (
+        [{"email": "ada(at)example"}, {"phone": "12345"}],
+        [{}, {"email": None}],
+        [{"email": None, "phone": None}],
+    ),
+    "PAT-P01": ([[ALONE, {}], [ALONE, {}, {}]], [{}, [{}, LATER]], []),
+    "PAT-P02": (
+        [[{}, {"city": "Salem"}]],
+        [[{}, {"city": "Salem", **LATER}], [{}, {}]],
+        [{"patient_id": None}],
+    ),
+    "PAT-P03": (
+        [{"birth_date": "2025-03-02"}, {"birth_date": "1890-01-01"}],
+        [{"birth_date": "1910-01-01"}, {"birth_date": "2025-03-01"}],
+        [{"birth_date": None}],
+    ),
+    "PAT-P04": (
+        [{"death_date": "1980-02-02"}, {"death_date": "2025-03-02"}],
+        [{"death_date": "1980-02-03"}, {"death_date": "2025-03-01"}],
+        [{}],
+    ),
+    "PAT-P05": (
+        [{"first_name": "Test"}, {"last_name": "ZZZPATIENT"}, {"mrn": "DO NOT USE"}],
+        [{"first_name": "Testa"}, {"last_name": "Contest"}, {"mrn": None}],
+        [],
+    ),
+    "PAT-P06": (
+        [
+            [{}, {"patient_id": "again", "mrn": "again"}],
+            [{"first_name": "ADA"}, {"patient_id": "2", "mrn": "2"}],
+        ],
+        [[{}, {"patient_id": "twin", "birth_date": "1980-02-04"}], [{}, LATER]],
+        [{"postal_code": None}],
+    ),
+    "PAT-P07": ([{"birth_date": "1980-01-01"}], [{"birth_date": "1980-01-02"}], [{"birth_date": None}]),
+    "PAT-P09": ([[{}, {"patient_id": "other", "last_name": "Other"}]], [[{}, LATER]], [{"mrn": None}]),
+}
+
+ENCOUNTERS = {
+    "ENC-M01": ([{"encounter_id": None}, {"patient_id": None}, {"admitted_at": None}], [{}], []),
+    "ENC-M02": (
+        [{"admitted_at": "2024-11-01T08:00:00Z", "discharged_at": None}],
+        [{"admitted_at": "2024-11-01T08:00:00Z", "discharged_at": "2024-11-01T09:00:00Z"}],
+        [{"discharged_at": None}, {"encounter_class": None, "admitted_at": "2024-11-01"}],
+    ),
+    "ENC-M03": (
+        [{"encounter_class": "IMP", "diagnosis_code": None}],
+        [{"encounter_class": "EMER"}],
+        [{"diagnosis_code": None}],
+    ),
+    "ENC-M04": ([{"provider_npi": None}], [{}], []),
+    "ENC-C01": (
+        [{"admitted_at": "02/01/2025 08:00"}, {"discharged_at": "noon"}, {"updated_at": "yesterday"}],
+        [{"admitted_at": "2025-02-01 08:00:00"}, {"admitted_at": "2025-02-01"}, {"discharged_at": None}],
+        [],
+    ),
+    "ENC-C02": (
+        [{"encounter_class": "XYZ"}],
+        [{"encounter_class": "inpatient"}, {"encounter_class": None}],
+        [],
+    ),
+    "ENC-C03": (
+        [
+            {"diagnosis_code": c}
+            for c in ("Pneumonia", "J1", "J18.99999", "J18..9", "J99.9", "U99.9", "Z99.999")
+        ],
+        [{"diagnosis_code": c} for c in ("j189", "E11", "U07.1", "QA0.0101", "S72.001A", "T78.40XA")],
+        [{"diagnosis_code": "233604007", "diagnosis_code_system": "SNOMED-CT"}, {"diagnosis_code": None}],
+    ),
+    "ENC-C04": (
+        [{"diagnosis_code_system": "SNOMED-CT"}, {"diagnosis_code_system": None}],
+        [{}],
+        [{"diagnosis_code": None}],
+    ),
+    "ENC-C05": (
+        [{"provider_npi": n} for n in ("1234567890", "123", "DR-LEE", "3234567893")],
+        [{}],
+        [{"provider_npi": None}],
+    ),
+    "ENC-C06": ([{"patient_id": "nobody"}], [{}], [{"patient_id": None}]),
+    "ENC-C07": (
+        [{"total_cost": c} for c in ("1,00", "$5", "1.234")],
+        [{"total_cost": "0"}, {"total_cost": "-5.10"}],
+        [{"total_cost": None}],
+    ),
+    "ENC-C08": ([{"_malformed": True}], [{}], []),
+    "ENC-P01": ([[ALONE, {}]], [{}, [{}, LATER]], []),
+    "ENC-P02": (
+        [[{}, {"total_cost": "5"}]],
+        [[{}, {"total_cost": "5", **LATER}], [{}, {}]],
+        [{"encounter_id": None}],
+    ),
+    "ENC-P03": (
+        [{"discharged_at": "2025-02-01T07:59:59Z"}],
+        [{"discharged_at": "2025-02-01T08:00:00Z"}],
+        [{"discharged_at": None}],
+    ),
+    "ENC-P04": (
+        [{"patient_id": "baby", "admitted_at": "2025-01-19"}, {"admitted_at": "2025-03-01T00:00:01Z"}],
+        [{"patient_id": "baby", "admitted_at": "2025-01-20T00:30:00Z"}, {"patient_id": "nobody"}],
+        [{"admitted_at": None}],
+    ),
+    "ENC-P05": (
+        [{"patient_id": "dead", "admitted_at": "2025-02-10"}],
+        [{"patient_id": "dead", "admitted_at": "2025-02-09"}],
+        [{}],
+    ),
+    "ENC-P15": (
+        [{"patient_id": "dead", "admitted_at": "2025-01-12"}],
+        [{"patient_id": "dead", "admitted_at": "2025-01-11"}],
+        [{}],
+    ),
+    "ENC-P06": (
+        [
+            {"encounter_class": "IMP", "admitted_at": "2024-01-01", "discharged_at": "2025-01-01"},
+            {"encounter_class": "EMER", "discharged_at": "2025-02-08T09:00:00Z"},
+            {"discharged_at": "2025-02-02T09:00:00Z"},
+        ],
+        [
+            {"encounter_class": "EMER", "discharged_at": "2025-02-08T08:00:00Z"},
+            {"discharged_at": "2025-02-02T08:00:00Z"},
+        ],
+        [{"encounter_class": "VR"}, {"discharged_at": None}],
+    ),
+    "ENC-P07": (
+        [
+            [_inpatient("a", (1, 5), patient_id="1", **ALONE), _inpatient("b", (3, 6), patient_id="1")],
+            [
+                _inpatient("c", (1, 20), patient_id="2", **ALONE),
+                _inpatient("d", (3, 4), patient_id="2"),
+                _inpatient("e", (6, 7), patient_id="2"),
+            ],
+        ],
+        [
+            [_inpatient("f", (1, 5), patient_id="3"), _inpatient("g", (5, 6), patient_id="3")],
+            [_inpatient("h", (1, 5), patient_id="4"), _inpatient("h", (1, 5), patient_id="4", **LATER)],
+        ],
+        [{}],
+    ),
+    "ENC-P08": (
+        [{"patient_id": "man", "diagnosis_code": "O80"}, {"diagnosis_code": "C61"}],
+        [{"patient_id": "man", "diagnosis_code": "C61"}, {"diagnosis_code": "O80"}],
+        [
+            {"patient_id": "unrecorded", "diagnosis_code": "O80"},
+            {"patient_id": "man", "diagnosis_code": None},
+        ],
+    ),
+    "ENC-P09": (
+        [{"diagnosis_code": "P59.9"}, {"patient_id": "child", "diagnosis_code": "F03.90"}],
+        [{"patient_id": "baby", "diagnosis_code": "P59.9"}, {"diagnosis_code": "G30.9"}],
+        [{"patient_id": "nobody"}, {"diagnosis_code_system": "SNOMED-CT"}],
+    ),
+    "ENC-P10": (
+        [{"total_cost": "-0.01"}, {"total_cost": "5000000"}],
+        [{"total_cost": "0"}, {"total_cost": "4999999.99"}],
+        [{"total_cost": None}, {"total_cost": "much"}],
+    ),
+    "ENC-P11": (
+        [
+            {"encounter_class": "IMP", "discharge_disposition": "Expired"},
+            {
+                "encounter_class": "IMP",
+                "patient_id": "dead",
+                "admitted_at": "2025-01-05",
+                "discharged_at": "2025-01-10",
+            },
+        ],
+        [
+            {
+                "encounter_class": "IMP",
+                "patient_id": "dead",
+                "admitted_at": "2025-01-05",
+                "discharged_at": "2025-01-10",
+                "discharge_disposition": "expired",
+            }
+        ],
+        [{"encounter_class": "IMP"}, {"encounter_class": "IMP", "discharge_disposition": None}],
+    ),
+    "ENC-P14": (
+        [[{"provider_npi": "A"}, {"encounter_id": "i", "provider_npi": "A", "provider_name": "Dr Who"}]],
+        [[{"provider_npi": "B"}, {"encounter_id": "j", "provider_npi": "B", "provider_name": "DR LEE"}]],
+        [{"provider_npi": "C", "provider_name": None}, {"provider_npi": None}],
+    ),
+}
+
+MEDICATIONS = {
+    "MED-M01": (
+        [{c: None} for c in ("administration_id", "encounter_id", "patient_id", "medication_code")],
+        [{}],
+        [],
+    ),
+    "MED-M02": ([{"administered_at": None}], [{}, {"administered_at": "noon"}], [{"status": "not-done"}]),
+    "MED-M03": ([{"dose": None}, {"dose_unit": None}], [{}], [{"dose": None, "status": "not-done"}]),
+    "MED-M04": ([{"route": None}], [{}], [{"route": None, "status": "stopped"}]),
+    "MED-C01": (
+        [{"administered_at": "noon"}, {"ordered_at": "02/01/2025"}, {"updated_at": "yesterday"}],
+        [{}, {"ordered_at": None}],
+        [],
+    ),
+    "MED-C02": (
+        [{"medication_code": "lisinopril"}, {"medication_code": "123456789"}],
+        [{"medication_code": "12345678"}],
+        [{"medication_code_system": "NDC"}, {"medication_code": None}],
+    ),
+    "MED-C03": (
+        [{"dose": "ten"}, {"dose_unit": "spoon"}],
+        [{}, {"dose": None}, {"dose_unit": None}],
+        [{"dose": None, "dose_unit": None}],
+    ),
+    "MED-C04": ([{"route": "XX"}], [{"route": "oral"}, {"route": "26643006"}, {"route": None}], []),
+    "MED-C05": ([{"status": "given"}], [{"status": "not done"}, {"status": None}], []),
+    "MED-C06": ([{"encounter_id": "nowhere"}, {"patient_id": "nobody"}], [{}, {"patient_id": None}], []),
+    "MED-C07": ([{"patient_id": "man"}], [{}], [{"encounter_id": "nowhere"}, {"patient_id": None}]),
+    "MED-C08": ([{"_malformed": True}], [{}], []),
+    "MED-C09": (
+        [
+            {"medication_code_system": "NDC", "medication_code": code}
+            for code in ("0071015523", "99999999999", "99999-9999-99", "ASPIRIN")
+        ],
+        [{"medication_code_system": "NDC", "medication_code": "00071-0155-23"}],
+        [{}, {"medication_code_system": "NDC", "medication_code": None}],
+    ),
+    "MED-P01": ([[ALONE, {}]], [{}, [{}, LATER]], []),
+    "MED-P02": (
+        [[{}, {"dose": "5"}]],
+        [[{}, {"dose": "5", **LATER}], [{}, {}]],
+        [{"administration_id": None}],
+    ),
+    "MED-P03": (
+        [{"dose": d} for d in ("0", "-1", "400.1", "0.2")],
+        [{"dose": "400"}, {"dose": "0.25"}, {"dose": "4000", "dose_unit": "g"}],
+        [{"dose": None}],
+    ),
+    "MED-P04": (
+        [{"dose": "41"}, {"dose": "2"}],
+        [{"dose": "40"}],
+        [{"dose_unit": "g"}, {"medication_code": "1"}],
+    ),
+    "MED-P05": ([{"dose_unit": "g"}], [{}], [{"dose_unit": None}, {"medication_code": "1"}]),
+    "MED-P06": (
+        [{"administered_at": "2025-02-04T08:00:01Z"}, {"administered_at": "2025-01-31T07:59:59Z"}],
+        [{"administered_at": "2025-02-04T08:00:00Z"}],
+        [
+            {"dose": None, "administered_at": "2025-02-20", "ordered_at": "2025-02-20"},
+            {"administered_at": None},
+        ],
+    ),
+    "MED-P12": (
+        [{"administered_at": "2025-02-03T09:00:01Z"}, {"administered_at": "2025-02-01T06:59:59Z"}],
+        [{"administered_at": "2025-02-03T09:00:00Z"}],
+        [{"encounter_id": "nowhere"}],
+    ),
+    "MED-P07": (
+        [{"administered_at": "2025-02-01T08:59:59Z"}],
+        [{"administered_at": "2025-02-01T09:00:00Z"}],
+        [{"ordered_at": None}],
+    ),
+    "MED-P08": (
+        [{"patient_id": "dead", "encounter_id": "last", "administered_at": "2025-01-11T00:00:00Z"}],
+        [{"patient_id": "dead", "encounter_id": "last", "administered_at": "2025-01-10T23:00:00Z"}],
+        [{}],
+    ),
+    "MED-P09": (
+        [{"administered_at": "2025-03-01T00:00:01Z"}, {"ordered_at": "2025-03-02"}],
+        [{"administered_at": "2025-03-01T00:00:00Z"}, {"administered_at": None}],
+        [],
+    ),
+    "MED-P10": (
+        [[{**_dose("a", "10:00:00", "1"), **ALONE}, _dose("b", "10:04:59", "1")]],
+        [
+            [_dose("c", "10:00:00", "2"), _dose("d", "10:05:00", "2")],
+            [_dose("e", "10:00:00", "3"), {**_dose("e", "10:01:00", "3"), **LATER}],
+            [_dose("f", "10:00:00", "4"), {**_dose("g", "10:01:00", "4"), "medication_code": "6809"}],
+        ],
+        [{"status": "not-done"}],
+    ),
+    "MED-P11": ([{"route": "IV"}], [{}], [{"route": None}, {"medication_code": "1"}]),
+}
+
+CASES = {"patients": PATIENTS, "encounters": ENCOUNTERS, "medications": MEDICATIONS}
+
+EMPTY = {
+    "patients": {"PAT-M02", "PAT-M03", "PAT-M04", "PAT-M05"},
+    "encounters": {"ENC-M01", "ENC-M04"},
+    "medications": {"MED-M01"},
+}
+"""What a row with nothing but its key fails."""
+
+
+def _received(spark, table):
+    """Every row of every case as it would be received; `_file` names rule, kind, group and row."""
+    found = [_row(table, "empty", {KEYS[table]: "empty"})]
+    for rule_id, kinds in CASES[table].items():
+        for kind, groups in zip(("fails", "passes", "spares"), kinds, strict=True):
+            for g, group in enumerate(groups):
+                own = f"{rule_id}-{kind}-{g}"
+                names = {"mrn": own, "last_name": own} if table == "patients" else {}
+                sound = {**SOUND[table], KEYS[table]: own, **names}
+                for r, row in enumerate(group if isinstance(group, list) else [group]):
+                    answer = kind if row.get("_answer", True) else "there"
+                    found.append(_row(table, f"{rule_id}|{g}.{r}|{answer}", {**sound, **row}))
+    shape = (
+        schema(load("bronze", table), partitions=False).add("_file", "string").add("_malformed", "boolean")
+    )
+    frame = frames.of(spark, found, shape).withColumns(
+        {
+            "batch_id": F.lit("b"),
+            "batch": F.struct(F.lit(RECEIVED_AT).cast("timestamp").alias("received_at")),
+            "_received": F.lit(""),
+        }
+    )
+    return loading.as_raw(frame, table)
+
+
+def _row(table, label, values):
+    return {"_malformed": False, **values, "_file": label}
+
+
+def _lookups(spark):
+    people = [
+        {"patient_id": p, "patient": {"found": True, "birth_date": b, "death_date": d, "sex": s}}
+        for p, b, d, s in PEOPLE
+    ]
+    stays = [
+        {
+            "encounter_id": e,
+            "encounter": {"found": True, "patient_id": p, "admitted_at": a, "discharged_at": d},
+        }
+        for e, p, a, d in STAYS
+    ]
+    person = "struct<found: boolean, birth_date: date, death_date: date, sex: string>"
+    stay = "struct<found: boolean, patient_id: string, admitted_at: timestamp, discharged_at: timestamp>"
+    return (
+        frames.of(spark, people, f"patient_id string, patient {person}"),
+        frames.of(spark, stays, f"encounter_id string, encounter {stay}"),
+    )
+
+
+@pytest.fixture(scope="module", params=tables("silver"))
+def judged(request, spark, frames_run):
+    """The table, and by label of a row the rules that it fails and those that apply to it."""
+    table = request.param
+    received, (people, stays) = _received(spark, table), _lookups(spark)
+    run = frames_run({}, {})[0]
+    if table == "patients":
+        frame = lookups.with_zip_states(run, patients.transform(received))
+    elif table == "encounters":
+        frame = encounters.transform(received, people)
+    else:
+        frame = lookups.with_formulary(run, medications.transform(received, stays, people))
+    rules = rows.row_rules(load("silver", table))
+    evaluated = rows.evaluate(frame, rules).persist()
+    whole = rows.across(evaluated, rules, loading.identity(KEYS[table]))
+    found = whole.select("_file", rows.FAILING, rows.APPLYING).collect()
+    return table, {row[0]: (_named(rules, row[1]), _named(rules, row[2])) for row in found}
+
+
+def _named(rules, words):
+    return {rule.id for n, rule in enumerate(rules) if words[n // 32] >> (n % 32) & 1}
+
+
+def test_every_row_rule_has_rows_that_fail_and_rows_that_pass(judged):
+    table, _ = judged
+    assert set(CASES[table]) == {rule.id for rule in rows.row_rules(load("silver", table))}
+    assert [rule for rule, (fails, passes, _) in CASES[table].items() if not fails or not passes] == []
+
+
+def test_each_rule_says_of_each_row_what_it_should(judged):
+    _, found = judged
+    wrong = {}
+    for label, (failing, applying) in found.items():
+        rule, _, rest = label.partition("|")
+        kind = rest.rpartition("|")[2]
+        said = "fails" if rule in failing else "passes" if rule in applying else "spares"
+        if label != "empty" and said != kind.replace("there", "passes"):
+            wrong[label] = said
+    assert wrong == {}
+
+
+def test_what_is_missing_fails_the_rules_on_what_is_missing_alone(judged):
+    table, found = judged
+    failing, _ = found["empty"]
+    assert failing == EMPTY[table]
+
+
+def test_no_row_fails_a_rule_that_does_not_apply_to_it(judged):
+    _, found = judged
+    assert [label for label, (failing, applying) in found.items() if failing - applying] == []

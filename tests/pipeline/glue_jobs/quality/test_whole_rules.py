@@ -1,0 +1,310 @@
+"""Every rule on whole tables passes on sound tables, and fails, it alone, on tables with its fault."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import reduce
+
+import pytest
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from pipeline import frames
+from pipeline.contracts import all_contracts, load
+from pipeline.contracts.spark import conform, schema
+from pipeline.glue_jobs.quality import audit
+
+WHOLE = [(contract.table, rule) for contract in all_contracts() for rule in contract.rules if rule.is_whole]
+
+PATIENTS = """
+    select concat('P', id) as patient_id, concat('M', id) as mrn, 'Ada' as first_name, 'Lee' as last_name,
+    make_date(1940 + id % 60, 3 + id % 9, 1 + id % 28) as birth_date, cast(null as date) as death_date,
+    if(id % 2 = 0, 'F', 'M') as sex, 'White' as race, 'Non-Hispanic' as ethnicity, 'M' as marital_status,
+    'en' as language, '1 Main St' as street, 'Boston' as city, 'MA' as state, '02115' as postal_code,
+    '617-555-0100' as phone, 'ada@example.org' as email, 'Medicare' as payer,
+    if(id < 500, timestamp '2025-02-28', timestamp '2025-03-28') as updated_at,
+    if(id < 500, 'b0', 'b1') as batch_id, if(id < 500, '2025-02', '2025-03') as updated_month from range(1000)"""
+ENCOUNTERS = """
+    select concat('E', id) as encounter_id, concat('P', if(id % 20 = 0, id % 200, id)) as patient_id,
+    '1234567893' as provider_npi, 'Dr Who' as provider_name, 'Cardiology' as provider_specialty,
+    'Cardiology' as department, if(id % 2 = 0, 'IMP', 'AMB') as encounter_class, admitted_at,
+    if(id % 2 = 0, admitted_at + interval 2 days, admitted_at + interval 1 hour) as discharged_at,
+    'J18.9' as diagnosis_code, 'ICD-10-CM' as diagnosis_code_system, 'Pneumonia' as diagnosis_description,
+    'home' as discharge_disposition, 100.00 as total_cost, admitted_at as updated_at,
+    if(id < 590, 'b0', 'b1') as batch_id, date_format(admitted_at, 'yyyy-MM') as admitted_month
+    from (select id, timestamp '2025-01-01 08:00:00' + make_interval(0, 0, 0, cast(id div 10 as int),
+    cast(id % 10 as int)) as admitted_at from range(870))"""
+"""Ten a day: of January and February in b0, of March in b1. Every twentieth comes back after twenty days."""
+MEDICATIONS = """
+    select concat('A', encounter_id) as administration_id, encounter_id, patient_id, provider_npi,
+    '29046' as medication_code, 'RxNorm' as medication_code_system, 'Lisinopril 10 MG Oral Tablet' as medication_name,
+    10.0 as dose, 'mg' as dose_unit, 'PO' as route, admitted_at as ordered_at,
+    admitted_at + interval 1 hour as administered_at, 'completed' as status, updated_at, batch_id,
+    admitted_month as administered_month from stays"""
+
+
+@pytest.fixture(scope="module")
+def views(spark, frames_run):
+    """The sound frames by the names that measures speak of."""
+    stays = spark.sql(ENCOUNTERS)
+    stays.createOrReplaceTempView("stays")
+    found = {"patients": PATIENTS, "encounters": ENCOUNTERS, "medications": MEDICATIONS}
+    silver = {table: conform(spark.sql(sql), load("silver", table)) for table, sql in found.items()}
+    audit.name_views(*frames_run(silver, {"r1": _account(spark, 30), "r0": _account(spark, 50)}))
+    names = [row.tableName for row in spark.sql("show tables").collect() if row.isTemporary]
+    # cut off from the jobs' plans: each query would be planned with all of them
+    sound = {name: spark.table(name).localCheckpoint() for name in names if not name.startswith("months_")}
+    for name, frame in sound.items():
+        frame.createOrReplaceTempView(name)
+    _months(spark, sound)
+    return sound
+
+
+def _account(spark, quarantined):
+    rows = [
+        {
+            "table_name": table,
+            "batch_id": "b1",
+            "received": 1000,
+            "loaded": 1000 - quarantined,
+            "quarantined": quarantined,
+            "repeated": 5,
+        }
+        for table in ("patients", "encounters", "medications")
+    ]
+    return frames.of(spark, rows, schema(load("quality", "reconciliation"), partitions=False))
+
+
+@pytest.fixture
+def measured(spark, views):
+    """Gives what the rules that look at the changed views say; afterwards the views are as they were."""
+    changed = {}
+
+    def measure(changes):
+        changed.update(changes)
+        for name, change in changes.items():
+            change(views[name]).createOrReplaceTempView(name)
+        named = {*changes, *_months(spark, changes)}
+        looked = [
+            replace(c, rules=tuple(r for r in c.rules if r.is_whole and named & _words(r)))
+            for c in all_contracts()
+        ]
+        return audit.measure(spark, has_former=True, has_new=True, contracts=looked)
+
+    yield measure
+    for name in changed:
+        views[name].createOrReplaceTempView(name)
+    _months(spark, changed)
+
+
+def _months(spark, changes):
+    """The views of months that come of changed ones, made anew."""
+    names = []
+    for table, (silver, month) in audit._FACTS.items():
+        if {table, f"newest_{silver}", f"former_{table}"} & set(changes):
+            names.append(f"months_{table}")
+            spark.sql(audit._months(table, silver, month)).createOrReplaceTempView(names[-1])
+    return names
+
+
+def _words(rule):
+    return set(re.findall(r"\w+", f"{rule.measure} {rule.of}"))
+
+
+def _set(column, sql, condition="true"):
+    """A change of a frame: another value in the rows with the condition."""
+    return lambda frame: frame.withColumn(
+        column, F.expr(f"if({condition}, {sql}, {column})").cast(frame.schema[column].dataType)
+    )
+
+
+def _both(*changes):
+    return lambda frame: reduce(lambda found, change: change(found), changes, frame)
+
+
+def _only(condition):
+    return lambda frame: frame.where(condition)
+
+
+def _again(condition, times=1):
+    """Rows that are there once more, or oftener."""
+    return lambda frame: reduce(DataFrame.unionByName, [frame, *[frame.where(condition)] * times])
+
+
+def _of_silver(table, prefix, column, moment):
+    """The faults that every silver table may have."""
+    now, before = (f"table_name = '{table}' and is_former = {former}" for former in ("false", "true"))
+    cases = {
+        "GLD-C01": [{"reconciliation": _set("loaded", "loaded - 1", now)}],
+        "GLD-P04": [{"reconciliation": _both(_set("quarantined", 60, now), _set("loaded", 940, now))}],
+        "GLD-P04-growth": [{"reconciliation": _set("quarantined", 15, before)}],
+        f"{prefix}-M06": [{f"arrived_{table}": _set(column, "null", "pmod(hash(patient_id), 5) = 0")}],
+    }
+    if moment:
+        cases["GLD-P05"] = [{f"arrived_{table}": _only(f"{moment} < '2025-03-15'")}]
+    return {(table, rule): changes for rule, changes in cases.items()}
+
+
+def _of_dimension(table, key, identifying):
+    """The faults of a dimension; where it has history, of that too."""
+    cases = {"GLD-C03": [{table: _again(f"{key} <> -1")}]}
+    if identifying:
+        leaks = ["'123-45-6789'", "'ada@example.org'", "'call (617) 555-0100'"]
+        cases["GLD-P03"] = [{table: _set(identifying, leak)} for leak in leaks]
+    if table in {"dim_patient", "dim_provider"}:
+        cases["GLD-C04"] = [{table: _set("valid_to", "timestamp '2025-01-01'", f"{key} <> -1")}]
+        cases["GLD-C10"] = [{table: _set("is_current", "false", f"{key} <> -1")}]
+    return {(table, rule): changes for rule, changes in cases.items()}
+
+
+def _of_fact(table, one, moment, names):
+    """The faults that both facts may have; `names` gives by dimension the columns that stand on it."""
+    month = audit._FACTS[table][1]
+    some = "pmod(patient_key, 10) = 0"
+    columns = [column for found in names.values() for column in found]
+    unknown = {d: _both(*(_set(column, -1, some) for column in found)) for d, found in names.items()}
+    cases = {
+        "GLD-C02": [{table: _set(column, 42, one)} for column in columns],
+        "GLD-C03": [{table: _again(one)}],
+        "GLD-C05": [{table: _only(f"not {one}")}],
+        **{f"GLD-M01-{dimension}": [{table: change}] for dimension, change in unknown.items()},
+        "GLD-P01": [{f"former_{table}": _again(f"{month} = '2025-02'", times=2)}],
+        "GLD-P02": [{f"former_{table}": _set(month, "'2024-12'", f"cast({moment} as date) = '2025-01-07'")}],
+    }
+    return {(table, rule): changes for rule, changes in cases.items()}
+
+
+STAY, DOSE = "encounter_key = xxhash64('E2')", "administration_key = xxhash64('AE2')"
+KEYS = {"dim_patient": ["patient_key"], "dim_provider": ["provider_key"]}
+
+FAULTS = {
+    **_of_silver("patients", "PAT", "email", None),
+    **_of_silver("encounters", "ENC", "department", "admitted_at"),
+    **_of_silver("medications", "MED", "route", "administered_at"),
+    ("patients", "PAT-P08-age"): [{"arrived_patients": _set("birth_date", "add_months(birth_date, 240)")}],
+    ("patients", "PAT-P08-sex"): [{"arrived_patients": _set("sex", "'F'")}],
+    ("encounters", "ENC-P12"): [
+        {"arrived_encounters": _only("day(admitted_at) not between 5 and 8 or hour(admitted_at) > 13")},
+        {"arrived_encounters": _again("day(admitted_at) between 5 and 8", times=2)},
+    ],
+    ("encounters", "ENC-P13"): [
+        {"fact_encounter": _set("is_readmitted_30d", share, "is_readmitted_30d is not null")}
+        for share in ("false", "true")
+    ],
+    **_of_dimension("dim_patient", "patient_key", "payer"),
+    **_of_dimension("dim_provider", "provider_key", "provider_specialty"),
+    **_of_dimension("dim_diagnosis", "diagnosis_key", "diagnosis_description"),
+    **_of_dimension("dim_medication", "medication_key", "medication_name"),
+    **_of_dimension("dim_time", "date_key", None),
+    ("dim_time", "GLD-C06"): [{"dim_time": _only("date_key <> 20250329")}],
+    **_of_fact(
+        "fact_encounter",
+        STAY,
+        "admitted_at",
+        {
+            **KEYS,
+            "dim_diagnosis": ["diagnosis_key"],
+            "dim_time": ["admitted_date_key", "discharged_date_key"],
+        },
+    ),
+    ("fact_encounter", "GLD-C05"): [
+        {"fact_encounter": _set("total_cost", "total_cost + 0.01", STAY)},
+        {"newest_encounters": _only("encounter_id <> 'E3'")},
+    ],
+    ("fact_encounter", "GLD-C07"): [
+        {"fact_encounter": _set("length_of_stay_days", "length_of_stay_days + 1", STAY)},
+        {"fact_encounter": _set("length_of_stay_hours", "null", STAY)},
+    ],
+    ("fact_encounter", "GLD-C08"): [
+        {"fact_encounter": _set("age_at_admission", "age_at_admission + 1", STAY)},
+        {"fact_encounter": _set("age_at_admission", "null", STAY)},
+    ],
+    ("fact_encounter", "GLD-C09"): [
+        {"fact_encounter": _set("is_readmitted_30d", "true", STAY)},
+        {"fact_encounter": _set("is_readmitted_30d", "null", STAY)},
+        {"newest_patients": _set("death_date", "date '2025-01-03'", "patient_id = 'P2'")},
+    ],
+    ("fact_encounter", "GLD-P03"): [{"fact_encounter": _set("department", "'call 617.555.0100'", STAY)}],
+    **_of_fact(
+        "fact_medication_admin",
+        DOSE,
+        "administered_at",
+        {
+            **KEYS,
+            "dim_medication": ["medication_key"],
+            "dim_time": ["ordered_date_key", "administered_date_key"],
+        },
+    ),
+    ("fact_medication_admin", "GLD-P03"): [{"fact_medication_admin": _set("route", "'123-45-6789'", DOSE)}],
+}
+
+FOLLOWS = {
+    # a second row of a version is a version of no length, and current a second time
+    ("dim_patient", "GLD-C03"): {("dim_patient", "GLD-C04"), ("dim_patient", "GLD-C10")},
+    ("dim_provider", "GLD-C03"): {("dim_provider", "GLD-C04"), ("dim_provider", "GLD-C10")},
+    ("fact_encounter", "GLD-C03"): {("fact_encounter", "GLD-C05")},
+    ("fact_medication_admin", "GLD-C03"): {("fact_medication_admin", "GLD-C05")},
+    # stays are discharged on the day that is gone
+    ("dim_time", "GLD-C06"): {("fact_encounter", "GLD-C02")},
+    # a rate that is far off is one that recomputing does not give
+    ("encounters", "ENC-P13"): {("fact_encounter", "GLD-C09")},
+}
+
+
+def test_all_pass_on_sound_tables(spark, views):
+    assert views
+    results = audit.measure(spark, has_former=True, has_new=True)
+    assert len(results) == len(WHOLE)
+    assert {(r.table, r.rule.id): r.status for r in results if r.status != "pass"} == {}
+    assert [r.rule.id for r in results if not r.checked] == []
+
+
+@pytest.mark.parametrize(("table", "rule"), WHOLE, ids=lambda v: v if isinstance(v, str) else v.id)
+def test_each_fails_on_its_fault_alone(measured, table, rule):
+    assert (table, rule.id) in FAULTS, "add a fault that this rule catches"
+    for changes in FAULTS[table, rule.id]:
+        results = {(r.table, r.rule.id): r for r in measured(changes)}
+        failing = {name for name, result in results.items() if result.status == "fail"}
+        assert failing == {(table, rule.id)} | FOLLOWS.get((table, rule.id), set())
+        assert [name for name, result in results.items() if result.status == "error"] == []
+        found = results[table, rule.id]
+        assert found.value is not None or 0 < found.failed <= found.checked
+
+
+def test_every_fault_is_of_a_rule():
+    assert {*FAULTS, *FOLLOWS} <= {(table, rule.id) for table, rule in WHOLE}
+
+
+def test_without_a_published_release_only_comparisons_do_not_apply(spark, views):
+    assert views
+    results = audit.measure(spark, has_former=False, has_new=True)
+    assert {r.status for r in results if r.rule.level == "run"} == {"not_applicable"}
+    assert {r.status for r in results if r.rule.level != "run"} == {"pass"}
+
+
+def test_without_a_new_batch_new_rows_are_not_compared(spark, views):
+    assert views
+    results = audit.measure(spark, has_former=True, has_new=False)
+    idle = {r.rule.id for r in results if r.status == "not_applicable"}
+    assert idle == {"PAT-M06", "ENC-M06", "MED-M06", "PAT-P08-age", "PAT-P08-sex", "ENC-P12"}
+
+
+@pytest.mark.parametrize(
+    ("table", "rule_id", "broken"),
+    [
+        (
+            "fact_encounter",
+            "GLD-C07",
+            {"aggregates": {"checked": "count(*)", "failed": "sum(no_such_column)"}},
+        ),
+        ("fact_encounter", "GLD-C08", {"measure": "select 1 as checked, from"}),
+        ("fact_encounter", "GLD-C08", {"measure": "select raise_error('full') as checked, 0 as failed"}),
+    ],
+)
+def test_a_broken_rule_is_an_error_and_spoils_no_other(spark, views, table, rule_id, broken):
+    assert views
+    contract = load("gold", table)
+    rules = [replace(r, **broken) if r.id == rule_id else r for r in contract.rules]
+    results = audit.measure(spark, True, True, [replace(contract, rules=tuple(rules))])
+    assert {r.rule.id: r.status for r in results if r.status != "pass"} == {rule_id: "error"}
