@@ -253,7 +253,7 @@ def sign(
         names = ", ".join(query.query_id for query in review.open_queries)
         done = "approved" if verdict == "approve" else "rejected"
         raise ServiceError(f"{names} must be closed before the release can be {done}.")
-    publishes = verdict == "approve" and made.decision == "hold"
+    publishes = verdict == "approve" and made.decision == "hold" and not _is_followed(aws, run_id)
     if publishes:
         releases.refuse_stale(aws, made)
     said = {
@@ -275,6 +275,12 @@ def sign(
     if untold:
         raise Untold(f"Signed, as event {event.number}, and {state.lower()}. {untold}")
     return event
+
+
+def _is_followed(aws: Aws, release_id: str) -> bool:
+    """Whether it was published before and others followed: approved again, it can be gone back to."""
+    present = releases.current(aws)
+    return present is not None and release_id in present.line
 
 
 def _refusal(aws: Aws, run_id: str) -> str:

@@ -80,8 +80,8 @@ def test_every_command_says_what_it_is_for():
                 assert parameter.help, f"{name} {parameter.name}"
 
 
-def _event(folder, number, **changes):
-    path = folder / "reviews" / f"{number:08d}.json"
+def _event(folder, place, **changes):
+    path = folder / "reviews" / f"{place:08d}.json"
     document = json.loads(path.read_text())
     document.update(changes)
     return path, document
