@@ -117,7 +117,8 @@ data "aws_iam_policy_document" "portal" {
   statement {
     sid = "Ask"
     actions = [
-      "athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults", "athena:GetWorkGroup",
+      "athena:StartQueryExecution", "athena:StopQueryExecution", "athena:GetQueryExecution",
+      "athena:GetQueryResults", "athena:GetWorkGroup",
       "athena:ListQueryExecutions", "athena:BatchGetQueryExecution", "athena:ListNamedQueries",
       "athena:BatchGetNamedQuery", "athena:CreateNamedQuery", "athena:DeleteNamedQuery",
     ]

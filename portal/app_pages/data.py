@@ -18,6 +18,7 @@ from portal.components import charts, state
 from portal.services import batches, job_runs, runs, samples
 from portal.services.aws import ServiceError
 from portal.services.batches import Batch, SourceFile
+from portal.services.samples import JobTask, Task
 
 MOST_ZIPPED = 20_000
 LOOK = 500
@@ -94,14 +95,15 @@ def generate() -> None:
         how = "by a Glue job" if by_job else f"in about {guess.seconds:.0f} s"
         st.caption(f"About {rows}; {state.size(guess.bytes)}; {how}.")
         left, right = st.columns(2)
-        busy = "task" in st.session_state
-        if left.button("Generate", type="primary", disabled=busy, width="stretch"):
+        if left.button("Generate", type="primary", disabled=making is not None, width="stretch"):
             begin = samples.begin_job if by_job else samples.begin
-            st.session_state["task"] = begin(state.aws(), options, uploader=person.name)
-            st.rerun()
+            try:
+                begun(begin(state.aws(), options))
+            except ServiceError as error:
+                state.show_error(error)
         right.download_button(
             "Download as zip",
-            lambda: samples.as_zip(options),
+            lambda: samples.as_zip(state.aws(), options),
             f"sample-{options.patients}-{options.seed}.zip",
             "application/zip",
             disabled=options.patients > MOST_ZIPPED,
@@ -144,17 +146,32 @@ def look(options: Options) -> None:
         )
 
 
+def begun(task: Task | JobTask) -> None:
+    """Show it; the address carries a job's run, so that a reload finds out how it ended."""
+    if isinstance(task, JobTask):
+        st.query_params["job"] = task.job_run_id
+    st.rerun()
+
+
+def in_the_making() -> Task | JobTask | None:
+    """What is made for this person: by the job in the address, in this process, or by another job."""
+    if job_run_id := st.query_params.get("job"):
+        try:
+            return samples.job(state.aws(), job_run_id)
+        except ServiceError as error:
+            st.session_state["generate_error"] = str(error)
+            del st.query_params["job"]
+    return samples.making(state.aws())
+
+
 @state.live(0.7)
-def watch() -> None:
+def watch(task: Task | JobTask) -> None:
     """Data in the making: how far it is, and the way out."""
-    task = st.session_state.get("task")
-    if task is None:
-        return
-    if isinstance(task, samples.JobTask):
+    if isinstance(task, JobTask):
         watch_job(task)
         return
     if task.is_over:
-        del st.session_state["task"]
+        samples.told(state.aws())
         if task.sample:
             st.session_state["new_batch"] = (task.sample.batch, task.sample.answer_key)
         else:
@@ -168,19 +185,21 @@ def watch() -> None:
         task.cancel.set()
 
 
-def watch_job(task: samples.JobTask) -> None:
+def watch_job(task: JobTask) -> None:
     where, message = samples.job_state(state.aws(), task)
-    if where == "SUCCEEDED":
-        del st.session_state["task"]
-        found = next(batch for batch in batches.list_batches(state.aws()) if batch.batch_id == task.batch_id)
-        st.session_state["new_batch"] = (found, samples.answer_key(state.aws(), task.batch_id))
-        st.rerun()
     if where in job_runs.JOB_ENDED:
-        del st.session_state["task"]
-        st.session_state["generate_error"] = (
-            f"The Glue job ended {where.lower()}: {message or 'no message'}. Nothing was kept."
-        )
+        st.query_params.pop("job", None)
+        if where == "SUCCEEDED":
+            every = batches.list_batches(state.aws())
+            found = next(batch for batch in every if batch.batch_id == task.batch_id)
+            st.session_state["new_batch"] = (found, samples.answer_key(state.aws(), task.batch_id))
+        else:
+            said = message or "no message"
+            st.session_state["generate_error"] = (
+                f"The Glue job ended {where.lower()}: {said}. Nothing was kept."
+            )
         st.rerun()
+    st.query_params["job"] = task.job_run_id
     st.info(f"The Glue job generate_sample makes batch {task.batch_id}: {where.lower()}.")
     if st.button("Cancel", key="cancel-job"):
         samples.cancel_job(state.aws(), task)
@@ -198,9 +217,9 @@ def upload() -> None:
         files = [_source(file) for file in given]
         with st.expander("Look at the first rows"):
             for file in files:
-                header, rows = batches.preview(file, 5)
+                header, rows = batches.preview(state.aws(), file, 5)
                 st.markdown(f"**{file.name}**, {state.size(file.size)}, {len(header)} columns")
-                if person.may("see_phi"):
+                if rows:
                     st.dataframe(
                         pd.DataFrame([(r + [""] * len(header))[: len(header)] for r in rows], columns=header),
                         hide_index=True,
@@ -263,7 +282,9 @@ def list_batches() -> None:
         hide_index=True,
         width="stretch",
         column_config={
-            "Received": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", help="In your time zone"),
+            "Received": st.column_config.DatetimeColumn(
+                format="YYYY-MM-DD HH:mm", timezone=state.zone(), help="In your time zone"
+            ),
             "Size": st.column_config.NumberColumn(format="bytes"),
             **{
                 name: st.column_config.NumberColumn(format="localized")
@@ -287,13 +308,14 @@ def _line(batch: Batch) -> dict[str, object]:
     }
 
 
+making = in_the_making()
 first, second = st.columns(2)
 with first:
     generate()
 with second:
     upload()
-if "task" in st.session_state:
-    watch()
+if making:
+    watch(making)
 if message := st.session_state.pop("generate_error", None):
     st.warning(message)
 next_step()

@@ -6,41 +6,75 @@ import pandas as pd
 import plotly.express as px
 import streamlit as st
 
-from pipeline.contracts import load, tables
 from portal.components import exports, state
 from portal.components.palette import SEQUENCE
-from portal.services import sql_queries, warehouse
+from portal.services import sql_queries, statements
 from portal.services.aws import ServiceError
+from portal.services.sql_queries import Asked
 from portal.services.warehouse import Answer
 
 PAGE = 200
+AT_ONCE = 1.5
+"""Seconds for which the page simply waits."""
 DEFAULT = "SELECT encounter_class, count(*) AS encounters\nFROM fact_encounter\nGROUP BY 1\nORDER BY 2 DESC"
 
 st.title("SQL")
 person = state.user()
+if not person.may("query"):
+    st.info("Asking in SQL is for analysts, clinicians and engineers. Ask one, or choose that role.")
+    st.stop()
 release_id = state.release_or_stop()
+
+
+@st.cache_resource(show_spinner=False)
+def drafts() -> dict[str, tuple[str | None, str]]:
+    """What each person typed last, and beside which answer: it outlives a reload, and is in no address."""
+    return {}
 
 
 def statement() -> str:
     return str(st.session_state.get("sql", "")).strip().rstrip(";").strip()
 
 
+def asked_id() -> str | None:
+    """The question that is shown: the address carries its id, never its words."""
+    return st.query_params.get("asked")
+
+
+def present() -> Asked | None:
+    """The question in the address, where it is this person's."""
+    try:
+        return sql_queries.asked(state.aws(), str(asked_id())) if asked_id() else None
+    except ServiceError:
+        return None
+
+
+def first_text() -> str:
+    """What to begin with: the draft, unless the address is of another question."""
+    beside, draft = drafts().get(person.name, (None, DEFAULT))
+    question = present() if asked_id() != beside else None
+    return question.sql if question else draft
+
+
 def take(sql: str) -> None:
     st.session_state["sql"] = sql
+
+
+def show_again(question: Asked) -> None:
+    take(question.sql)
+    st.query_params["asked"] = question.query_id
 
 
 def browser() -> None:
     """Tables and columns from the contracts."""
     st.markdown("**Tables**")
-    quality = state.aws().lake.database("quality")
-    for zone, table in [("gold", t) for t in tables("gold")] + [("quality", "rule_result")]:
-        with st.expander(table):
-            contract = load("gold" if zone == "gold" else "quality", table)
+    for name, contract in statements.readable().items():
+        with st.expander(name):
             st.caption(contract.grain)
-            st.code("\n".join(f"{c.name}  {c.type}" for c in contract.data_columns), language=None)
-            name = table if zone == "gold" else f'"{quality}"."{table}"'
+            listed = statements.columns(contract)
+            st.code("\n".join(f"{c.name}  {c.type}" for c in listed), language=None)
             first = f"SELECT *\nFROM {name}\nLIMIT 20"
-            st.button("Look at 20 rows", on_click=take, args=(first,), key=f"look-{table}", width="stretch")
+            st.button("Look at 20 rows", on_click=take, args=(first,), key=f"look-{name}", width="stretch")
 
 
 def saved() -> None:
@@ -90,35 +124,76 @@ def history() -> None:
             },
         )["selection"]["rows"]  # fmt: skip
         if picked:
-            st.code(found[picked[0]].sql, language="sql")
-            st.button("Take this one", on_click=take, args=(found[picked[0]].sql,))
+            chosen = found[picked[0]]
+            st.code(chosen.sql, language="sql", wrap_lines=True)
+            left, right = st.columns(2)
+            left.button("Take this one", on_click=take, args=(chosen.sql,), width="stretch")
+            right.button("Show its answer", on_click=show_again, args=(chosen,), width="stretch")
 
 
 def ask() -> None:
+    """Begin, and wait a moment: most answers are there before anybody would look for a Cancel button."""
     sql = statement()
+    running = present()
+    if running and not running.is_over and running.sql == sql:
+        return  # a double click
+    query_id = sql_queries.begin(state.aws(), sql, release_id)
+    st.query_params["asked"] = query_id
     with st.spinner("Asking Athena …"):
-        answer = warehouse.ask(state.aws(), sql_queries.marked(state.aws(), sql), release_id=release_id)
-    st.query_params["sql"] = sql
-    st.session_state["answer"] = answer
+        sql_queries.wait(state.aws(), query_id, AT_ONCE)
+
+
+@state.live(0.7)
+def watch(query_id: str) -> None:
+    """A question that Athena is at work on, and the way out."""
+    question = sql_queries.asked(state.aws(), query_id)
+    if question.is_over:
+        st.rerun()
+    left, right = st.columns([3, 1], vertical_alignment="center")
+    left.info(f"Athena is at work on this, asked {state.when(question.asked_at)}.")
+    if right.button("Cancel", width="stretch"):
+        sql_queries.cancel(state.aws(), query_id)
+
+
+def result() -> None:
+    """The answer to the question in the address, once there is one."""
+    if not asked_id():
+        return
+    question = present()
+    if question is None:
+        st.info("The question in this address was not asked by you: ask a statement of your own.")
+        return
+    if not question.is_over:
+        watch(question.query_id)
+        return
+    if st.session_state.get("answered") != (question.query_id, person):
+        st.session_state["answer"] = sql_queries.answer(state.aws(), question.query_id)
+        st.session_state["answered"] = (question.query_id, person)
+    if question.sql != statement():
+        st.caption("The answer to:")
+        st.code(question.sql, language="sql", wrap_lines=True)
+    shown(st.session_state["answer"])
 
 
 def shown(answer: Answer) -> None:
     frame = answer.frame
+    said = state.as_of(answer) + (f". Of this answer: {answer.note}." if answer.note else "")
     if frame.empty:
         st.info("The statement gives no row.")
-        st.caption(state.as_of(answer))
+        st.caption(said)
         return
     pages = -(-len(frame) // PAGE)
     page = 1
     if pages > 1:
-        page = int(st.number_input(f"Page of {pages:,}", 1, pages, 1))
-    st.dataframe(frame.iloc[(page - 1) * PAGE : page * PAGE], hide_index=True, width="stretch")
-    st.caption(state.as_of(answer))
+        page = int(st.number_input(f"Page of {pages:,}", 1, pages, 1, key=f"page-{answer.query_id}"))
+    part = frame.iloc[(page - 1) * PAGE : page * PAGE]
+    st.dataframe(part, hide_index=True, width="stretch", placeholder="–")
+    st.caption(said)
     left, right = st.columns(2)
-    name = f"query-{release_id}"
+    name, note = f"query-{answer.release_id}", answer.note or "none left out"
     left.download_button(
         "CSV",
-        lambda: exports.csv(frame, answer, "by SQL"),
+        lambda: exports.csv(frame, answer, "by SQL", note),
         f"{name}.csv",
         "text/csv",
         width="stretch",
@@ -126,7 +201,7 @@ def shown(answer: Answer) -> None:
     )
     right.download_button(
         "Parquet",
-        lambda: exports.parquet(frame, answer, "by SQL"),
+        lambda: exports.parquet(frame, answer, "by SQL", note),
         f"{name}.parquet",
         "application/vnd.apache.parquet",
         width="stretch",
@@ -152,31 +227,39 @@ def chart(frame: pd.DataFrame) -> None:
             st.caption("Of the first 2,000 rows.")
 
 
+def estimate() -> str:
+    """What the statement would read, or why it may not be asked."""
+    try:
+        checked = sql_queries.checked(state.aws(), statement(), release_id)
+    except ServiceError as error:
+        return str(error)
+    most = state.size(sql_queries.bytes_at_most(state.aws(), checked, release_id))
+    return f"Reads {most} of release {release_id} at most, and shows {statements.MOST_ROWS:,} rows at most."
+
+
 def write() -> None:
-    st.session_state.setdefault("sql", st.query_params.get("sql", DEFAULT))
+    st.session_state.setdefault("sql", first_text())
     st.text_area("One reading statement", key="sql", height=180)
     left, right = st.columns([1, 3], vertical_alignment="center")
-    asked = left.button("Ask", type="primary", width="stretch", disabled=not statement())
-    right.caption(
-        f"Reads {state.size(sql_queries.bytes_at_most(state.aws(), statement(), release_id))} at most."
-    )
-    if asked:
-        try:
-            ask()
-        except ServiceError as error:
-            st.session_state.pop("answer", None)
-            state.show_error(error)
-    if "answer" in st.session_state:
-        shown(st.session_state["answer"])
-    saved()
-    history()
-
-
-left, right = st.columns([1, 3])
-with left:
-    browser()
-with right:
+    asking = left.button("Ask", type="primary", width="stretch", disabled=not statement())
+    if statement():
+        right.caption(estimate())
     try:
-        write()
+        if asking:
+            ask()
+        result()
     except ServiceError as error:
         state.show_error(error)
+    drafts()[person.name] = (asked_id(), str(st.session_state["sql"]))
+
+
+left, right = st.columns([3, 1])
+with left:
+    write()
+    try:
+        saved()
+        history()
+    except ServiceError as error:
+        state.show_error(error)
+with right:
+    browser()

@@ -6,28 +6,28 @@ import click
 
 from portal.commands.output import emit_json, emit_table, json_option
 from portal.commands.session import Session
-from portal.services import quality, releases, warehouse
+from portal.services import quality, releases, sql_queries
 from portal.services.aws import ServiceError
 
 
 @click.command("query")
 @click.argument("sql")
-@click.option("--database", help="gold (default), silver, quality, or a database's full name.")
 @json_option
 @click.pass_obj
-def query_command(session: Session, sql: str, database: str | None, as_json: bool) -> None:
-    """Ask Athena; tables of the published release go by their plain names."""
-    aws = session.aws
-    short = {
-        name: aws.lake.database(name) for name in ("gold", "silver", "quality", "gold_releases", "bronze")
-    }
-    answer = warehouse.ask(aws, sql, database=short.get(database or "gold", database))
+def query_command(session: Session, sql: str, as_json: bool) -> None:
+    """Ask Athena of the published release; SHOW TABLES tells what may be asked."""
+    answer = sql_queries.ask(session.aws, sql)
     rows = answer.frame.astype(object).where(answer.frame.notna(), None).to_dict("records")
+    if answer.note:
+        click.echo(f"Of this answer: {answer.note}.", err=True)
     if as_json:
         emit_json(rows)
         return
     emit_table(rows, empty="No rows.")
-    click.echo(f"{len(rows)} rows, {answer.scanned:,} bytes scanned, {answer.seconds:.1f} s", err=True)
+    click.echo(
+        f"{len(rows)} rows, {answer.scanned:,} bytes scanned, {answer.seconds:.1f} s, release {answer.release_id}",
+        err=True,
+    )
 
 
 @click.command("quality")

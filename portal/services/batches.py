@@ -89,6 +89,7 @@ def import_folder(
     progress: Progress | None = None,
 ) -> Batch:
     """Import every CSV (or .csv.gz) of a folder as one batch."""
+    aws.require("import_data")
     if not folder.is_dir():
         raise ServiceError(f"'{folder}' is no folder: name the one that holds the extract's CSV files.")
     paths = [
@@ -156,6 +157,7 @@ def import_files(
 
 def list_batches(aws: Aws) -> list[Batch]:
     """Every batch, newest first."""
+    aws.require("see_charts")
     s3 = aws.client("s3")
     bucket, prefix = split(aws.lake.manifests())
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -233,8 +235,10 @@ def _count(file: SourceFile, compressed: bool) -> tuple[list[str], int, bool]:
     return header, rows, multiline
 
 
-def preview(file: SourceFile, rows: int = 20) -> tuple[list[str], list[list[str]]]:
-    """The header and the first rows of a CSV file."""
+def preview(aws: Aws, file: SourceFile, rows: int = 20) -> tuple[list[str], list[list[str]]]:
+    """The header of a CSV file, and its first rows for those who may see who a patient is."""
+    aws.require("import_data")
+    rows = rows if aws.person.may("see_phi") else 0
     with file.open() as raw:
         stream: Any = gzip.open(raw) if file.name.endswith(".gz") else raw
         reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline=""))

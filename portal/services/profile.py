@@ -30,6 +30,7 @@ def statement(aws: Aws, name: str, release_id: str) -> str:
 
 def of(aws: Aws, name: str, release_id: str) -> Answer:
     """One row a column: column, empty (share), distinct, least, greatest."""
+    aws.require("see_charts")
     answer = ask(aws, statement(aws, name, release_id), release_id=release_id)
     row = answer.frame.iloc[0]
     total = int(row["total"])

@@ -1,31 +1,52 @@
-"""What the SQL page keeps beside the answers: estimates, the person's history, queries saved for all."""
+"""What people ask in SQL: begun, waited for, cancelled, answered; their history, and queries saved for all."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
-from pipeline.contracts import tables
+import awswrangler as wr
+import pandas as pd
+
+from pipeline.contracts.glue import quality_location
 from pipeline.lake import split
+from pipeline.release import current
+from portal.services import statements, warehouse
 from portal.services.aws import Aws, ServiceError
+from portal.services.facts import FEWEST, suppress
+from portal.services.statements import MOST_ROWS, Statement
+from portal.services.warehouse import Answer
 
 MOST_KEPT = 50
 _LOOKED_THROUGH = 200
-_MARK = "-- portal, SQL page: "
+_POLLING = 0.1
+_ALIVE = frozenset({"QUEUED", "RUNNING"})
+_WHO = "-- asked in the portal by "
+_RELEASE = "-- of release "
+_TYPED = "-- | "
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A query of the person's own, from Athena's history; `scanned` in bytes."""
+    """A query of the person's own, as Athena's history has it: `sql` as typed; `scanned` in bytes."""
 
+    query_id: str
     sql: str
+    release_id: str
     state: str
     asked_at: datetime
     seconds: float
     scanned: int
+    reason: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        return self.state not in _ALIVE
 
 
 @dataclass(frozen=True)
@@ -38,17 +59,159 @@ class Saved:
     sql: str
 
 
-def marked(aws: Aws, sql: str) -> str:
-    """`sql` under a comment that names who asked, so that Athena's history can be told apart by person."""
-    return f"{_MARK}{_person(aws)}\n{sql}"
+# asking
+
+
+def checked(aws: Aws, sql: str, release_id: str) -> Statement:
+    """`sql` as it would run over a release; `ServiceError` where the person may not ask it."""
+    aws.require("query")
+    return statements.resolve(aws.lake, sql, release_id, _visible(aws))
+
+
+def begin(aws: Aws, sql: str, release_id: str) -> str:
+    """Have Athena start on what a person typed; gives the id under which it is answered."""
+    statement = checked(aws, sql, release_id)
+    started = aws.client("athena").start_query_execution(
+        QueryString=_headed(aws, statement, release_id),
+        QueryExecutionContext={"Database": aws.lake.database("gold")},
+        WorkGroup=aws.lake.workgroup,
+    )
+    return str(started["QueryExecutionId"])
+
+
+def asked(aws: Aws, query_id: str) -> Asked:
+    """What the person asked under that id, and how far it is; nobody else's, and nothing the portal asked itself."""
+    aws.require("query")
+    athena = aws.client("athena")
+    found = list(_executions(athena, [query_id])) if re.fullmatch(r"[\w-]{1,128}", query_id) else []
+    mine = [each for each in map(_asked, found) if each and _is_mine(aws, found[0])]
+    if not mine:
+        raise ServiceError(f"You have asked nothing as '{query_id[:80]}': ask the statement anew.")
+    return mine[0]
+
+
+def wait(aws: Aws, query_id: str, seconds: float) -> Asked:
+    """The question once it is over, or as it stands after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (found := asked(aws, query_id)).is_over and time.monotonic() < deadline:
+        time.sleep(_POLLING)
+    return found
+
+
+def cancel(aws: Aws, query_id: str) -> None:
+    """Stop a question of the person's own."""
+    asked(aws, query_id)
+    aws.client("athena").stop_query_execution(QueryExecutionId=query_id)
+
+
+def answer(aws: Aws, query_id: str) -> Answer:
+    """The rows of a question that is over, as the person's role may see them."""
+    found = asked(aws, query_id)
+    if found.state != "SUCCEEDED":
+        raise ServiceError(_no_answer(found))
+    statement = checked(aws, found.sql, found.release_id)
+    with aws.session() as session:
+        frame = wr.athena.get_query_results(query_id, boto3_session=session)
+    shown, note = _as_seen(aws, statement, frame)
+    return Answer(shown, found.sql, query_id, found.scanned, found.seconds, found.release_id, note)
+
+
+def ask(aws: Aws, sql: str, release_id: str | None = None) -> Answer:
+    """Ask of the published release, or another, and wait for the answer; who stops waiting stops the question."""
+    query_id = begin(aws, sql, release_id or warehouse.published(aws))
+    try:
+        while not wait(aws, query_id, 60).is_over:
+            pass
+    except KeyboardInterrupt:
+        cancel(aws, query_id)
+        raise
+    return answer(aws, query_id)
+
+
+def _no_answer(found: Asked) -> str:
+    if not found.is_over:
+        return "Athena is still at work on this: wait, or cancel it."
+    if found.state == "CANCELLED":
+        return "This question was cancelled."
+    return f"Athena could not answer: {found.reason}"
+
+
+def _visible(aws: Aws) -> Sequence[str] | None:
+    """Releases in `gold_releases` for this person: a held one is for those who review or publish, who see all."""
+    if aws.person.may("publish") or aws.person.may("review"):
+        return None
+    present = current(aws.client("s3"), aws.lake)
+    return [each for each in (present.release_id, present.previous_release_id) if each] if present else []
+
+
+# what a role may see of an answer
+
+
+def _as_seen(aws: Aws, statement: Statement, frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The rows for this person, and what was left out of them.
+
+    A guard against a small cell shown by accident, as on the dashboards. It isn't proof against intent: figures of
+    a group whose count is not among the columns are shown.
+    """
+    notes = [f"the first {MOST_ROWS:,} rows"] if len(frame) >= MOST_ROWS else []
+    if not aws.person.may("see_phi"):
+        if statement.is_narrow and 0 < len(frame) < FEWEST:
+            raise ServiceError(
+                f"Fewer than {FEWEST} rows fit this condition: so few could tell who somebody is. "
+                "Widen it, or ask a clinician."
+            )
+        counts = _among(frame, statement.counts)
+        shown = suppress(frame, counts, _among(frame, statement.aggregates | statement.counts))
+        if shown.isna().sum().sum() > frame.isna().sum().sum():
+            notes.append(f"counts from 1 to {FEWEST - 1}, and what is said of such groups, are left empty")
+        frame = shown.astype({name: frame[name].dtype for name in frame.columns})
+    return frame, "; ".join(notes)
+
+
+def _among(frame: pd.DataFrame, names: frozenset[str]) -> list[str]:
+    numbers = set(frame.select_dtypes("number").columns)
+    return [str(name) for name in frame.columns if str(name).lower() in names and name in numbers]
+
+
+# Athena's history
+
+
+def _headed(aws: Aws, statement: Statement, release_id: str) -> str:
+    """What runs, under comments that tell who asked, of which release, and what was typed."""
+    lines = re.split(r"\r\n|\r|\n", statement.typed)
+    typed = "\n".join(_TYPED + line for line in lines)
+    return f"{_WHO}{_person(aws)}\n{_RELEASE}{release_id}\n{typed}\n{statement.runs}"
 
 
 def _person(aws: Aws) -> str:
     return re.sub(r"[^\w.@+-]", "_", aws.settings.user)
 
 
+def _is_mine(aws: Aws, execution: dict[str, Any]) -> bool:
+    return str(execution["Query"]).startswith(f"{_WHO}{_person(aws)}\n")
+
+
+def _asked(execution: dict[str, Any]) -> Asked | None:
+    """An execution as somebody asked it, or None for one of the portal's own."""
+    _, *lines = str(execution["Query"]).split("\n")
+    if not execution["Query"].startswith(_WHO) or not lines or not lines[0].startswith(_RELEASE):
+        return None
+    typed = [line.removeprefix(_TYPED) for line in takewhile(lambda x: x.startswith(_TYPED), lines[1:])]
+    status, cost = execution["Status"], execution.get("Statistics", {})
+    return Asked(
+        query_id=execution["QueryExecutionId"],
+        sql="\n".join(typed),
+        release_id=lines[0].removeprefix(_RELEASE),
+        state=status["State"],
+        asked_at=status["SubmissionDateTime"],
+        seconds=cost.get("TotalExecutionTimeInMillis", 0) / 1000,
+        scanned=cost.get("DataScannedInBytes", 0),
+        reason=status.get("StateChangeReason", "no reason given"),
+    )
+
+
 def history(aws: Aws) -> list[Asked]:
-    """The person's newest questions on the SQL page, newest first."""
+    """What the person asked last, newest first."""
     aws.require("query")
     athena = aws.client("athena")
     ids: list[str] = []
@@ -56,19 +219,9 @@ def history(aws: Aws) -> list[Asked]:
         WorkGroup=aws.lake.workgroup, PaginationConfig={"PageSize": 50, "MaxItems": _LOOKED_THROUGH}
     ):
         ids += page["QueryExecutionIds"]
-    mine = _MARK + _person(aws) + "\n"
-    found = [e for e in _executions(athena, ids) if e["Query"].startswith(mine)]
-    found.sort(key=lambda e: e["Status"]["SubmissionDateTime"], reverse=True)
-    return [
-        Asked(
-            sql=e["Query"].removeprefix(mine),
-            state=e["Status"]["State"],
-            asked_at=e["Status"]["SubmissionDateTime"],
-            seconds=e.get("Statistics", {}).get("TotalExecutionTimeInMillis", 0) / 1000,
-            scanned=e.get("Statistics", {}).get("DataScannedInBytes", 0),
-        )
-        for e in found[:MOST_KEPT]
-    ]
+    mine = [_asked(each) for each in _executions(athena, ids) if _is_mine(aws, each)]
+    found = sorted((each for each in mine if each), key=lambda each: each.asked_at, reverse=True)
+    return found[:MOST_KEPT]
 
 
 def _executions(athena: Any, ids: list[str]) -> Iterator[dict[str, Any]]:
@@ -78,8 +231,12 @@ def _executions(athena: Any, ids: list[str]) -> Iterator[dict[str, Any]]:
         ]
 
 
+# saved queries
+
+
 def saved(aws: Aws) -> list[Saved]:
     """Queries saved for everybody, by name."""
+    aws.require("query")
     athena = aws.client("athena")
     ids = athena.list_named_queries(WorkGroup=aws.lake.workgroup, MaxResults=50)["NamedQueryIds"]
     if not ids:
@@ -119,13 +276,19 @@ def remove(aws: Aws, query_id: str) -> None:
     aws.client("athena").delete_named_query(NamedQueryId=query_id)
 
 
-def bytes_at_most(aws: Aws, sql: str, release_id: str) -> int:
-    """The size of the tables that a statement names: it reads that much at most, fewer columns read less."""
-    words = {word.lower() for word in re.findall(r"\w+", sql)}
-    places = [aws.lake.gold_release(table, release_id) for table in tables("gold") if table in words]
-    if "rule_result" in words:
-        places.append(aws.lake.results_table())
-    return sum(_size(aws, place) for place in places)
+# estimates
+
+
+def bytes_at_most(aws: Aws, statement: Statement, release_id: str) -> int:
+    """The size of the tables that a statement reads: it scans that much of a release at most, fewer columns less."""
+    aws.require("query")
+    return sum(_size(aws, _place(aws, *named, release_id)) for named in statement.tables)
+
+
+def _place(aws: Aws, database: str, table: str, release_id: str) -> str:
+    if database == "gold":
+        return aws.lake.gold_release(table, release_id)
+    return aws.lake.gold_table(table) if database == "gold_releases" else quality_location(table, aws.lake)
 
 
 def _size(aws: Aws, address: str) -> int:

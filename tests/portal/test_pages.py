@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 import portal
 from portal.components import state
-from portal.services import batches
+from portal.services import batches, samples
 from portal.services.aws import Aws
 from portal.settings import Settings
 
@@ -126,7 +126,7 @@ def test_data_are_generated_beside_the_page_and_offered_to_the_pipeline(empty_la
     app = open_page("data")
     app.number_input[0].set_value(30).run()
     next(b for b in app.button if b.label == "Generate").click().run()
-    task = app.session_state["task"]
+    (task,) = samples._MAKING.values()
     while not task.is_over:
         time.sleep(0.05)
     app.run()

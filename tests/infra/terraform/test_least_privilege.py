@@ -117,8 +117,12 @@ def _use(engineer, held_run, first_run, folder):
     sql_queries.history(engineer)
     sql_queries.save(engineer, "to prove a permission", "SELECT 1")
     sql_queries.remove(engineer, sql_queries.saved(engineer)[0].query_id)
-    sql_queries.bytes_at_most(engineer, "select * from dim_time", present)
-    task = samples.begin_job(engineer, Options(patients=200_000, seed=3), uploader="eve")
+    sql_queries.bytes_at_most(
+        engineer, sql_queries.checked(engineer, "select * from dim_time", present), present
+    )
+    sql_queries.ask(engineer, "select * from rule_result")
+    sql_queries.cancel(engineer, sql_queries.begin(engineer, "select 1", present))
+    task = samples.begin_job(engineer, Options(patients=200_000, seed=3))
     samples.job_state(engineer, task)
     samples.cancel_job(engineer, task)
     schedule.change(engineer, is_on=False, at=time(2), weekdays_only=False)

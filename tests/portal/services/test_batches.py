@@ -85,3 +85,8 @@ def test_bad_input_is_one_sentence_and_changes_nothing(lake, files, sentence):
     with pytest.raises(ServiceError, match=sentence):
         load(lake, *files)
     assert batches.list_batches(lake) == []
+
+
+def test_a_preview_tells_the_columns_and_nobodys_name(lake):
+    file = SourceFile.from_bytes("p.csv", b"patient_id,first_name\nP1,Maria\n")
+    assert batches.preview(lake, file) == (["patient_id", "first_name"], [])

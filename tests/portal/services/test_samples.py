@@ -3,6 +3,7 @@
 import io
 import time
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -12,11 +13,14 @@ from pipeline.generator.write import Cancelled, generate
 from portal.services import batches, samples
 from portal.services.aws import ServiceError
 
+JOB = samples.JobTask("b", "jr", Options())
+FILE = batches.SourceFile.from_bytes("p.csv", b"patient_id,first_name\nP1,Maria\n")
+
 
 def test_the_glue_job_makes_the_same_rows_as_one_process(portal, tmp_path):
     options = Options(patients=BLOCK + 100, seed=21, defect_rate=0.01)
     here = generate(options, tmp_path / "here").folder
-    task = samples.begin_job(portal, options, uploader="tester")
+    task = samples.begin_job(portal, options)
     while (state := samples.job_state(portal, task))[0] in {"STARTING", "RUNNING"}:
         time.sleep(0.2)
     assert state == ("SUCCEEDED", None)
@@ -34,12 +38,41 @@ def test_the_glue_job_makes_the_same_rows_as_one_process(portal, tmp_path):
 
 
 def test_a_task_tells_its_progress_and_ends_in_a_batch(portal):
-    task = samples.begin(portal, Options(patients=BLOCK * 2, seed=22), uploader="tester")
+    options = Options(patients=BLOCK * 2, seed=22)
+    task = samples.begin(portal, options)
+    assert samples.begin(portal, options) is samples.making(portal) is task
+    with pytest.raises(ServiceError, match="Other sample data are being made for you"):
+        samples.begin(portal, Options(patients=3))
     while not task.is_over:
         time.sleep(0.05)
     assert task.error is None
     assert (task.progress.blocks_done, task.progress.blocks) == (2, 2)
     assert task.sample.batch.batch_id in [b.batch_id for b in batches.list_batches(portal)]
+    samples.told(portal)
+    assert samples.making(portal) is None
+
+
+@pytest.mark.parametrize("role", ["viewer", "analyst", "clinician"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda aws: samples.create(aws, Options(patients=1), uploader="x"),
+        lambda aws: samples.begin(aws, Options(patients=1)),
+        lambda aws: samples.begin_job(aws, Options(patients=1)),
+        samples.making,
+        lambda aws: samples.job(aws, "jr"),
+        lambda aws: samples.job_state(aws, JOB),
+        lambda aws: samples.cancel_job(aws, JOB),
+        lambda aws: samples.answer_key(aws, "b"),
+        lambda aws: samples.as_zip(aws, Options(patients=1)),
+        lambda aws: batches.import_folder(aws, Path(), uploader="x"),
+        lambda aws: batches.import_files(aws, [], uploader="x"),
+        lambda aws: batches.preview(aws, FILE),
+    ],
+)
+def test_who_may_not_bring_in_data_may_do_none_of_it(acting, role, call):
+    with pytest.raises(ServiceError, match="may not bring in data: engineers may"):
+        call(acting("somebody", role))
 
 
 def test_a_cancelled_task_leaves_no_batch(portal):
@@ -58,9 +91,9 @@ def test_the_answer_key_is_no_table_of_the_batch(portal):
 
 def test_limits_are_said_not_hit(portal):
     with pytest.raises(ServiceError, match="150,000 patients are for the Glue job"):
-        samples.begin(portal, Options(patients=150_000), uploader="tester")
+        samples.begin(portal, Options(patients=150_000))
     with pytest.raises(BadOptions, match="between 1 and 5,000,000"):
-        samples.begin_job(portal, Options(patients=6_000_000), uploader="tester")
+        samples.begin_job(portal, Options(patients=6_000_000))
 
 
 def test_options_survive_their_journey_as_json():
@@ -68,6 +101,6 @@ def test_options_survive_their_journey_as_json():
     assert Options.from_json(options.as_json()) == options
 
 
-def test_a_zip_holds_the_files():
-    with zipfile.ZipFile(io.BytesIO(samples.as_zip(Options(patients=5, defect_rate=0.1)))) as archive:
+def test_a_zip_holds_the_files(portal):
+    with zipfile.ZipFile(io.BytesIO(samples.as_zip(portal, Options(patients=5, defect_rate=0.1)))) as archive:
         assert archive.namelist() == ["_defects.csv", "encounters.csv", "medications.csv", "patients.csv"]

@@ -1,4 +1,4 @@
-"""The SQL page's history by person, saved queries, estimates; profiles; lineage."""
+"""What people ask in SQL, by role; their history, saved queries, estimates; profiles; lineage."""
 
 from __future__ import annotations
 
@@ -6,29 +6,137 @@ import pytest
 
 from pipeline.contracts import load
 from pipeline.contracts.lineage import downstream, upstream
+from pipeline.release import view_refresher
 from portal.services import profile, sql_queries, warehouse
 from portal.services.aws import ServiceError
+from portal.services.statements import Statement, readable
 
 
-def test_a_person_sees_their_own_history_and_nobody_elses(acting, first_run):
+def test_a_person_sees_their_own_history_as_typed_and_nobody_elses(acting, first_run):
     ann, bob = acting("ann", "analyst"), acting("bob", "analyst")
-    warehouse.ask(ann, sql_queries.marked(ann, "SELECT 1 AS one"))
-    with pytest.raises(ServiceError, match="Only SELECT"):
-        warehouse.ask(ann, sql_queries.marked(ann, "DROP TABLE fact_encounter"))
+    typed = "-- how many\nSELECT 1 AS one,\r\n 'it''s' AS said -- | x"
+    sql_queries.ask(ann, typed)
+    with pytest.raises(ServiceError, match="not DROP"):
+        sql_queries.ask(ann, "DROP TABLE fact_encounter")
     with pytest.raises(ServiceError, match="COLUMN_NOT_FOUND"):
-        warehouse.ask(ann, sql_queries.marked(ann, "SELECT nothing FROM dim_time"))
-    assert [(q.sql, q.state) for q in sql_queries.history(ann)] == [
-        ("SELECT nothing FROM dim_time", "FAILED"),
-        ("SELECT 1 AS one", "SUCCEEDED"),
+        sql_queries.ask(ann, "SELECT nothing FROM dim_time")
+    assert [(q.sql, q.state, q.release_id) for q in sql_queries.history(ann)] == [
+        ("SELECT nothing FROM dim_time", "FAILED", first_run.run_id),
+        (typed.replace("\r", ""), "SUCCEEDED", first_run.run_id),
     ]
     assert sql_queries.history(bob) == []
 
 
-def test_a_comment_before_a_statement_hides_nothing(acting, first_run):
+def test_an_answer_is_given_again_to_who_asked_and_to_nobody_else(acting, portal, first_run):
+    ann, bob = acting("ann2", "analyst"), acting("bob", "analyst")
+    query_id = sql_queries.begin(ann, "SELECT count(*) AS days FROM dim_time", first_run.run_id)
+    assert sql_queries.wait(ann, query_id, 30).state == "SUCCEEDED"
+    answer = sql_queries.answer(ann, query_id)
+    assert (answer.sql, answer.release_id) == ("SELECT count(*) AS days FROM dim_time", first_run.run_id)
+    assert answer.frame["days"].iloc[0] > 60
+    own = warehouse.ask(portal, f'SELECT * FROM "{portal.lake.database("silver")}"."patients" LIMIT 1')
+    for person, asked in [(bob, query_id), (ann, own.query_id), (ann, "nowhere"), (ann, "../x")]:
+        for call in (sql_queries.answer, sql_queries.cancel, sql_queries.asked):
+            with pytest.raises(ServiceError, match="You have asked nothing as"):
+                call(person, asked)
+
+
+def test_names_are_refused_to_every_role_in_every_way(acting, portal, first_run):
+    silver = portal.lake.database("silver")
+    for role in ("analyst", "clinician", "engineer"):
+        person = acting("somebody", role)
+        for name in (f'"{silver}"."patients"', f"{silver}.patients", "quality.quarantine_patients"):
+            with pytest.raises(ServiceError, match="may not be asked here"):
+                sql_queries.ask(person, f"SELECT * FROM {name}")
+        assert "sample_keys" not in sql_queries.ask(person, "SELECT * FROM rule_result LIMIT 1").frame.columns
+    assert len(warehouse.ask(portal, f'SELECT * FROM "{silver}"."patients" LIMIT 1').frame) == 1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda aws: sql_queries.begin(aws, "SELECT 1", "r"),
+        lambda aws: sql_queries.ask(aws, "SELECT 1", "r"),
+        lambda aws: sql_queries.checked(aws, "SELECT 1", "r"),
+        lambda aws: sql_queries.asked(aws, "x"),
+        lambda aws: sql_queries.answer(aws, "x"),
+        lambda aws: sql_queries.cancel(aws, "x"),
+        sql_queries.history,
+        sql_queries.saved,
+        lambda aws: sql_queries.save(aws, "n", "SELECT 1"),
+        lambda aws: sql_queries.remove(aws, "x"),
+        lambda aws: sql_queries.bytes_at_most(aws, Statement("", ""), "r"),
+    ],
+)
+def test_a_viewer_may_not_ask(acting, call):
+    with pytest.raises(ServiceError, match="may not ask questions in SQL"):
+        call(acting("vic", "viewer"))
+
+
+def test_a_half_done_publish_shows_in_no_answer(acting, portal, first_run, on_its_base):
+    """The views still point at one release while another is the published one: names are those of the published."""
     ann = acting("ann", "analyst")
-    with pytest.raises(ServiceError, match="not DELETE"):
-        warehouse.ask(ann, "-- select\nDELETE FROM dim_time")
-    assert len(warehouse.ask(ann, "-- what is there\nSHOW TABLES").frame) > 0
+    view_sql = f'SELECT max(release_id) AS r FROM "{portal.lake.database("gold")}"."dim_time"'
+    refresh = view_refresher(portal.client("athena"), portal.lake)
+    refresh("a-release-that-was-killed-half-way")
+    try:
+        assert warehouse.ask(portal, view_sql).frame["r"].isna().all()
+        both = "SELECT max(d.release_id) AS d, max(f.release_id) AS f FROM dim_time d, fact_encounter f"
+        assert sql_queries.ask(ann, both).frame.to_dict("records") == [{"d": on_its_base, "f": on_its_base}]
+    finally:
+        refresh(on_its_base)
+
+
+def test_a_held_release_is_seen_by_those_who_decide_on_it_alone(acting, held_run, on_its_base):
+    sql = "SELECT DISTINCT release_id FROM gold_releases.dim_time"
+    for role in ("clinician", "engineer"):
+        assert held_run.run_id in set(sql_queries.ask(acting("x", role), sql).frame["release_id"])
+    seen = set(sql_queries.ask(acting("x", "analyst"), sql).frame["release_id"])
+    assert on_its_base in seen
+
+
+def test_small_counts_of_people_are_left_empty_for_who_may_not_see_phi(acting, portal, first_run):
+    sql = (
+        "SELECT department, count(*) AS n, avg(total_cost) AS cost FROM fact_encounter GROUP BY 1 ORDER BY 1"
+    )
+    full = sql_queries.ask(acting("lee", "clinician"), sql)
+    assert (full.frame["n"] < 11).any(), "the sample has a small department"
+    assert full.note == ""
+    for role in ("analyst", "engineer"):
+        seen = sql_queries.ask(acting("x", role), sql)
+        kept = seen.frame["n"].notna()
+        assert not (full.frame["n"][kept] < 11).any()
+        assert seen.frame["cost"][~kept].isna().all()
+        assert (seen.frame["n"][kept] == full.frame["n"][kept]).all()
+        assert "counts from 1 to 10" in seen.note
+
+
+def test_a_few_rows_about_people_are_shown_to_who_may_see_phi_alone(acting, first_run):
+    sql = "SELECT admitted_at, department FROM fact_encounter WHERE encounter_key IS NOT NULL LIMIT 3"
+    assert len(sql_queries.ask(acting("lee", "clinician"), sql).frame) == 3
+    with pytest.raises(ServiceError, match="Fewer than 11 rows fit"):
+        sql_queries.ask(acting("ann", "analyst"), sql)
+    assert len(sql_queries.ask(acting("ann", "analyst"), sql.replace("3", "11")).frame) == 11
+
+
+def test_a_question_that_runs_is_cancelled(acting, first_run):
+    ann = acting("ann", "analyst")
+    days = ", ".join(f"dim_time AS t{n}" for n in range(6))
+    query_id = sql_queries.begin(ann, f"SELECT sum(t0.year + t5.year) AS n FROM {days}", first_run.run_id)
+    assert not sql_queries.wait(ann, query_id, 0.5).is_over
+    with pytest.raises(ServiceError, match="still at work"):
+        sql_queries.answer(ann, query_id)
+    sql_queries.cancel(ann, query_id)
+    assert sql_queries.wait(ann, query_id, 10).state == "CANCELLED"
+    with pytest.raises(ServiceError, match="was cancelled"):
+        sql_queries.answer(ann, query_id)
+
+
+def test_what_there_is_is_told_from_the_contracts(acting, first_run):
+    ann = acting("ann", "analyst")
+    assert set(sql_queries.ask(ann, "SHOW TABLES").frame["table_name"]) == set(readable())
+    told = sql_queries.ask(ann, "DESCRIBE fact_encounter").frame
+    assert list(told["column_name"]) == [c.name for c in load("gold", "fact_encounter").columns]
 
 
 def test_saved_queries_are_everybodys_and_removed_by_their_author_or_an_engineer(acting):
@@ -46,16 +154,15 @@ def test_saved_queries_are_everybodys_and_removed_by_their_author_or_an_engineer
     assert sql_queries.saved(ann) == []
 
 
-def test_the_estimate_is_no_less_than_what_is_scanned(portal, first_run):
+def test_the_estimate_is_no_less_than_what_is_scanned(acting, first_run):
+    ann = acting("ann", "analyst")
     sql = "SELECT * FROM fact_encounter JOIN dim_diagnosis USING (diagnosis_key)"
-    from portal.services.warehouse import table
-
-    named = sql.replace("fact_encounter", table(portal, "fact_encounter", first_run.run_id)).replace(
-        "dim_diagnosis", table(portal, "dim_diagnosis", first_run.run_id)
+    at_most = sql_queries.bytes_at_most(
+        ann, sql_queries.checked(ann, sql, first_run.run_id), first_run.run_id
     )
-    at_most = sql_queries.bytes_at_most(portal, sql, first_run.run_id)
-    assert 0 < warehouse.ask(portal, named).scanned <= at_most
-    assert sql_queries.bytes_at_most(portal, "SELECT 1", first_run.run_id) == 0
+    assert 0 < sql_queries.ask(ann, sql, first_run.run_id).scanned <= at_most
+    nothing = sql_queries.checked(ann, "SELECT 'fact_encounter'", first_run.run_id)
+    assert sql_queries.bytes_at_most(ann, nothing, first_run.run_id) == 0
 
 
 def test_a_profile_agrees_with_plain_queries_and_tells_no_text(portal, first_run):

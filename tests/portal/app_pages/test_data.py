@@ -1,0 +1,99 @@
+"""The data page: what is in the making outlives a reload, is begun once, and is the engineer's alone."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from pipeline.generator import BLOCK, Options
+from portal.auth import User
+from portal.services import samples
+from portal.services.aws import Aws
+from portal.settings import Settings
+from tests.portal.app_pages.conftest import parameter, press
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Generation that goes on until it is let go or cancelled; gives the lever, and how often it was begun."""
+    begun, let_go = [], []
+    real = samples.generate
+
+    def generate(options, folder, *, progress, cancelled):
+        begun.append(options)
+        while not let_go and not cancelled():
+            time.sleep(0.02)
+        return real(options, folder, progress=progress, cancelled=cancelled)
+
+    monkeypatch.setattr(samples, "generate", generate)
+    yield begun, let_go
+    let_go.append(True)
+    while any(not task.is_over for task in samples._MAKING.values()):
+        time.sleep(0.02)
+    samples._MAKING.clear()
+
+
+def _patients(app, number):
+    return app.number_input[0].set_value(number).run()
+
+
+def test_a_generation_is_begun_once_found_after_a_reload_and_told(empty_lake, as_role, slow):
+    begun, let_go = slow
+    app = press(_patients(as_role("data", "engineer"), 30), "Generate")
+    assert next(b for b in app.button if b.label == "Generate").disabled
+    again = as_role("data", "engineer")
+    assert [b.label for b in again.button if b.label == "Cancel"] == ["Cancel"]
+    assert next(b for b in again.button if b.label == "Generate").disabled
+    let_go.append(True)
+    (task,) = samples._MAKING.values()
+    while not task.is_over:
+        time.sleep(0.02)
+    again.run()
+    assert any("is in the lake" in s.value for s in again.success)
+    assert len(begun) == 1
+    assert samples._MAKING == {}
+
+
+def test_a_generation_is_cancelled_from_a_page_that_was_reloaded(empty_lake, as_role, slow):
+    press(_patients(as_role("data", "engineer"), 30), "Generate")
+    again = press(as_role("data", "engineer"), "Cancel")
+    (task,) = samples._MAKING.values() or [None]
+    while not task.is_over:
+        time.sleep(0.02)
+    again.run()
+    assert [w.value for w in again.warning] == ["Cancelled: nothing was kept."]
+    assert any("holds no batch yet" in i.value for i in again.info)
+
+
+def test_a_job_is_found_after_a_reload_by_who_began_it_and_by_its_address(filled_lake, as_role):
+    eve = Aws(Settings.from_environment()).acting(User("engineer@tester", "engineer"))
+    task = samples.begin_job(eve, Options(patients=BLOCK + 5, seed=77))
+    assert samples.begin_job(eve, Options(patients=BLOCK + 5, seed=77)) == task
+    app = as_role("data", "engineer")
+    assert any(task.batch_id in i.value for i in app.info)
+    assert parameter(app, "job") == task.job_run_id
+    while samples.job_state(eve, task)[0] != "SUCCEEDED":
+        time.sleep(0.2)
+    over = as_role("data", "engineer", job=task.job_run_id)
+    assert any(task.batch_id in s.value for s in over.success)
+    assert "job" not in over.query_params
+    nowhere = as_role("data", "engineer", job="jr_nowhere")
+    assert not nowhere.exception
+    assert "There is no job run 'jr_nowhere'" in nowhere.warning[0].value
+
+
+@pytest.mark.parametrize("role", ["viewer", "analyst", "clinician"])
+def test_others_are_told_whose_task_it_is(filled_lake, as_role, role):
+    app = as_role("data", role)
+    assert not app.exception
+    assert "the engineer's task" in app.info[0].value
+    assert not app.button
+
+
+def test_the_batches_are_listed_with_their_time_in_the_viewer_s_zone(filled_lake, as_role, monkeypatch):
+    monkeypatch.setattr("portal.components.state.zone", lambda: "Asia/Tokyo")
+    app = as_role("data", "engineer")
+    frame = app.dataframe[-1]
+    assert len(frame.value) >= 1
+    assert '"timezone": "Asia/Tokyo"' in frame.proto.columns
