@@ -284,17 +284,24 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
     return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
-def gantt(frame: pd.DataFrame, medians: Mapping[str, float]) -> go.Figure:
+def gantt(frame: pd.DataFrame, medians: Mapping[str, float], zone: str = "UTC") -> go.Figure:
     """Job runs as bars over time, a mark where each would have ended by its median.
 
-    `frame` has the columns job, attempt, started_at, ended_at, state; `medians` are seconds by job.
+    `frame` has the columns job, attempt, started_at, ended_at, state; `medians` are seconds by job. Plotly knows no
+    time zones: moments are handed to it as the clock in `zone` shows them.
     """
+    local = frame.assign(
+        **{n: frame[n].dt.tz_convert(zone).dt.tz_localize(None) for n in ("started_at", "ended_at")}
+    )
     colors = {words: text for words, _, text in STATES.values()}
     drawn = px.timeline(
-        frame, x_start="started_at", x_end="ended_at", y="job", color="state",
-        color_discrete_map=colors, hover_data=["attempt"],
+        local, x_start="started_at", x_end="ended_at", y="job", color="state",
+        color_discrete_map=colors, custom_data=[frame["attempt"], *_hover_times(frame, zone)],
     )  # fmt: skip
-    last = frame.sort_values("started_at").groupby("job").tail(1)
+    drawn.update_traces(
+        hovertemplate="<b>%{y}</b>, attempt %{customdata[0]}<br>%{customdata[1]}<br>%{customdata[2]}<extra>%{fullData.name}</extra>"
+    )
+    last = local.sort_values("started_at").groupby("job").tail(1)
     usual = last[last["job"].isin(list(medians))]
     if len(usual):
         ends = usual["started_at"] + pd.to_timedelta(usual["job"].map(medians), unit="s")
@@ -305,4 +312,17 @@ def gantt(frame: pd.DataFrame, medians: Mapping[str, float]) -> go.Figure:
             hovertemplate="%{y}: usually %{customdata:.0f} s<extra></extra>",
         )  # fmt: skip
     drawn.update_yaxes(autorange="reversed", title="")
-    return drawn.update_layout(**{**_LAYOUT, "height": 140 + 26 * frame["job"].nunique()})
+    drawn.update_xaxes(title=f"Time of day ({zone})", tickformat="%H:%M:%S", hoverformat="%H:%M:%S")
+    return drawn.update_layout(**{**_LAYOUT, "height": 160 + 26 * frame["job"].nunique()})
+
+
+def _hover_times(frame: pd.DataFrame, zone: str) -> list[list[str]]:
+    """From when to when in the zone, and the same in UTC where that is another."""
+
+    def spans(name: str) -> list[str]:
+        starts, ends = (
+            frame[n].dt.tz_convert(name).dt.strftime("%H:%M:%S") for n in ("started_at", "ended_at")
+        )
+        return [f"{start} to {end} {name}" for start, end in zip(starts, ends, strict=True)]
+
+    return [spans(zone), spans("UTC") if zone != "UTC" else [""] * len(frame)]
