@@ -194,7 +194,9 @@ def log(run: Run) -> None:
     left, middle, right = st.columns([3, 2, 1], vertical_alignment="bottom")
     picked = left.selectbox("Job run", ids, format_func=lambda i: names[i], key=key)
     wanted = middle.text_input("Only lines with", key=f"{key}-filter")
-    troubled = right.checkbox("Errors and warnings only", key=f"{key}-trouble")
+    troubled = right.checkbox(
+        "Trouble only", help="Lines that speak of an error, a failure or a warning", key=f"{key}-trouble"
+    )
     job = next(job for job in run.jobs if job.job_run_id == picked)
     shown = st.session_state.setdefault(f"{key}-lines-{picked}", LINES)
     is_tail = job.state not in JOB_ENDED and not wanted and not troubled and shown == LINES
@@ -212,8 +214,8 @@ def log(run: Run) -> None:
         st.session_state[f"{key}-lines-{picked}"] += LINES
         st.rerun(scope="fragment" if not run.is_over else "app")
     st.code(_text(lines[-shown:]), language=None, height=260, wrap_lines=True)
-    of = f"the last {shown:,} of {len(lines):,}" if earlier > 0 else f"{len(lines):,}"
-    st.caption(f"{of} lines, times in {state.zone_words(job.started_at)}.".capitalize())
+    of = f"The last {shown:,} of {len(lines):,}" if earlier > 0 else f"{len(lines):,}"
+    st.caption(f"{of} lines, times in {state.zone_words(job.started_at)}.")
     st.download_button(
         "Download the whole log",
         lambda: _text(state.whole_log(job.job_run_id, job.log_group)),
@@ -246,7 +248,7 @@ def rows(run: Run) -> None:
             "Received (bronze)",
             "Loaded (silver)",
             "Quarantined",
-            "Repeats among them",
+            "Repeats",
             "Out of balance",
         ]
         left.dataframe(frame, hide_index=True, width="stretch", column_config=state.numbers(frame))

@@ -31,7 +31,8 @@ _STAGES: dict[Stage, str] = {
     "facts": "Facts",
     "quality": "Quality and release",
 }
-_WIDTH, _HEIGHT, _COLUMN, _ROW = 158, 46, 200, 74
+_WIDTH, _HEIGHT, _COLUMN, _ROW = 152, 46, 200, 74
+_MARGIN, _HEAD = 8, 52
 
 
 @dataclass(frozen=True)
@@ -161,42 +162,40 @@ def _caught() -> list[str]:
     return [name for name in steps() if name not in ahead and name != definition()["StartAt"]]
 
 
+def size() -> tuple[int, int]:
+    """Width and height of the picture in pixels."""
+    columns, rows = (1 + max(place[n] for place in places().values()) for n in (0, 1))
+    return (columns - 1) * _COLUMN + _WIDTH + 2 * _MARGIN, (
+        rows - 1
+    ) * _ROW + _HEIGHT // 2 + _HEAD + 3 * _MARGIN
+
+
 def option(run: Run, medians: Mapping[str, float]) -> dict[str, Any]:
-    """The graph as ECharts draws it."""
+    """The graph as ECharts draws it; steps are the first of its nodes, in their order."""
     found = states(run)
-    heads = [
-        {
-            "name": words_,
-            "x": column * _COLUMN,
-            "y": -_ROW * 0.75,
-            "symbolSize": 0.1,
-            "label": {"formatter": words_, "color": GREY, "fontWeight": "bold", "fontSize": 13},
-            "tooltip": {"show": False},
-            "selectMode": False,
-        }
-        for column, words_ in enumerate(["Start", *_STAGES.values()])
-    ]
+    steps_ = [_node(name, run, found[name], medians) for name in steps()]
+    heads = [_head(column, said) for column, said in enumerate(["Start", *_STAGES.values()])]
+    ports = [_port(name, side) for name in steps() for side in _SIDES]
+    width, height = size()
     return {
         "animation": False,
-        "tooltip": {"formatter": "{b}"},
         "series": [
             {
                 "type": "graph",
                 "layout": "none",
-                "left": _WIDTH // 2 + 6,
-                "right": _WIDTH // 2 + 6,
-                "top": 20,
-                "bottom": _HEIGHT // 2 + 8,
-                "preserveAspect": False,
-                "nodeScaleRatio": 0,
+                # the box that the heads and the outermost ports span, so that a unit is a pixel
+                "left": _MARGIN,
+                "top": 2 * _MARGIN,
+                "width": width - 2 * _MARGIN,
+                "height": height - 3 * _MARGIN,
                 "symbol": "roundRect",
                 "symbolSize": [_WIDTH, _HEIGHT],
                 "edgeSymbol": ["none", "arrow"],
-                "edgeSymbolSize": 8,
+                "edgeSymbolSize": 9,
                 "selectedMode": "single",
                 "select": {"itemStyle": {"borderWidth": 4}},
                 "label": {"show": True, "fontSize": 12, "lineHeight": 17},
-                "data": [*(_node(name, run, found[name], medians) for name in steps()), *heads],
+                "data": [*steps_, *heads, *ports],
                 "links": [_link(edge, found) for edge in edges()],
             }
         ],
@@ -205,26 +204,47 @@ def option(run: Run, medians: Mapping[str, float]) -> dict[str, Any]:
 
 def _node(name: str, run: Run, state: str, medians: Mapping[str, float]) -> dict[str, Any]:
     _, fill, text = STATES.get(state, STATES["NOT_STARTED"])
-    column, row = places()[name]
+    x, y = _centre(name)
     time = timing(name, run, medians).partition(",")[0]
     return {
         "name": name,
-        "x": column * _COLUMN,
-        "y": row * _ROW,
+        "x": x,
+        "y": y,
         "itemStyle": {"color": fill, "borderColor": text, "borderWidth": 1},
         "label": {"formatter": f"{title(name)}\n{words(state)}{f' · {time}' if time else ''}", "color": text},
     }
 
 
+def _head(column: int, said: str) -> dict[str, Any]:
+    label = {"formatter": said, "color": GREY, "fontWeight": "bold", "fontSize": 13}
+    return {"name": said, "x": column * _COLUMN, "y": -_HEAD, "symbolSize": 0.1, "label": label}
+
+
+_SIDES = {"left": (-0.5, 0), "right": (0.5, 0), "top": (0, -0.5), "bottom": (0, 0.5)}
+
+
+def _port(name: str, side: str) -> dict[str, Any]:
+    """The middle of one side of a step, where transitions begin and end: ECharts would let them end inside a box."""
+    (x, y), (right, down) = _centre(name), _SIDES[side]
+    place = {"x": x + right * _WIDTH, "y": y + down * _HEIGHT}
+    return {"name": f"{name} {side}", **place, "symbolSize": 0.1, "label": {"show": False}}
+
+
+def _centre(name: str) -> tuple[int, int]:
+    column, row = places()[name]
+    return column * _COLUMN, row * _ROW
+
+
 def _link(edge: Edge, found: Mapping[str, str]) -> dict[str, Any]:
     """A transition; one of failure is dashed, and plain to see only where it was taken."""
-    if not edge.is_failure:
-        style: dict[str, Any] = {"color": GREY, "width": 2, "curveness": 0, "opacity": 1}
-    else:
+    source, target = places()[edge.source][0], places()[edge.target][0]
+    out, into = ("bottom", "top") if source == target else ("right", "left")
+    style: dict[str, Any] = {"color": GREY, "width": 2, "opacity": 1, "curveness": 0}
+    if edge.is_failure:
         taken = found[edge.source] in _FAILED
-        style = {"color": VERMILLION if taken else GREY, "width": 2.5 if taken else 1}
-        style |= {"type": "dashed", "curveness": 0, "opacity": 1 if taken else 0.35}
-    return {"source": edge.source, "target": edge.target, "lineStyle": style}
+        style |= {"type": "dashed", "color": VERMILLION if taken else GREY}
+        style |= {"width": 2.5 if taken else 1, "opacity": 1 if taken else 0.35}
+    return {"source": f"{edge.source} {out}", "target": f"{edge.target} {into}", "lineStyle": style}
 
 
 _FAILED = frozenset({"FAILED", "ERROR", "TIMEOUT", "TIMED_OUT", "EXPIRED"})
@@ -254,12 +274,16 @@ def told(run: Run, medians: Mapping[str, float]) -> pd.DataFrame:
 
 def draw(run: Run, medians: Mapping[str, float], choose: Callable[[str], None]) -> None:
     """The graph and, below it, the same as a table; `choose` is told the job whose step was picked in either."""
+    width, height = size()
     with st.container(key="graph"):
-        st.html("<style>.st-key-graph {overflow-x: auto} .st-key-state-graph {min-width: 1040px}</style>")
+        st.html(
+            f"<style>.st-key-graph {{overflow-x: auto}} .st-key-state-graph {{min-width: {width}px}}</style>"
+        )
         st.echarts_chart(
             option(run, medians),
             key="state-graph",
-            height=_ROW * (1 + max(row for _, row in places().values())) + 76,
+            width=width,
+            height=height,
             renderer="svg",
             theme=None,
             on_select=lambda: _picked(_node_picked(), choose),
