@@ -54,5 +54,6 @@ PAGES.append(st.Page("app_pages/dictionary.py", title="Dictionary", icon=":mater
 page = st.navigation(PAGES)
 if not auth.may_choose_role():
     st.sidebar.caption(f"{person.name} · {person.role}")
-state.guarded(state.banner)
+if page.url_path != "alerts":  # which lists them itself
+    state.guarded(state.banner)
 state.guarded(page.run)

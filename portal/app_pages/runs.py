@@ -61,9 +61,9 @@ def in_url() -> dict[str, Any]:
     return {name: read[fields()[name]["type"]](values) for name, values in told.items() if values}
 
 
-def keep_in_url(wanted: dict[str, Any]) -> None:
+def keep_in_url(wanted: dict[str, Any], usual: dict[str, Any]) -> None:
     for name, value in wanted.items():
-        if value == defaults()[name]:
+        if value == usual[name]:
             st.query_params.pop(name, None)
         else:
             st.query_params[name] = str(value).lower() if isinstance(value, bool) else value
@@ -73,19 +73,21 @@ def launch() -> None:
     if not person.may("run_pipeline"):
         return
     like = st.query_params.get("like")
-    with st.expander("Start a run", icon=":material/play_arrow:", expanded=bool(like or in_url())):
+    is_open = st.session_state.setdefault("launch-open", bool(like or in_url()))
+    with st.expander("Start a run", icon=":material/play_arrow:", expanded=is_open):
         every = [batch.batch_id for batch in state.received()]
         known = presets(every)
+        usual = next(iter(known.values()))
         is_new = any(f"launch-{name}" not in st.session_state for name in fields())
         if is_new or st.session_state.get("launch-like") != like:
             st.session_state["launch-like"] = like
-            apply({**next(iter(known.values())), **in_url()})
+            apply({**usual, **in_url()})
         st.caption("Settings to begin with")
         with st.container(horizontal=True):
             for name, chosen in known.items():
                 st.button(name, on_click=apply, args=(chosen,), width="stretch")
         wanted = {name: field(name, part, every) for name, part in fields().items()}
-        keep_in_url(wanted)
+        keep_in_url(wanted, usual)
         told = run_history.estimate(state.history())
         st.caption(
             f"The last {told.of} runs took {state.duration(told.fastest)} to {state.duration(told.slowest)} "
@@ -246,7 +248,7 @@ def comparison() -> None:
     if len(named) != 2:
         return
     first, second = (state.run(name) for name in named)
-    st.markdown(f"#### {named[0]} against {named[1]}")
+    st.markdown(f"#### A {named[0]} against B {named[1]}")
     with st.container(horizontal=True):
         if st.button("Swap the sides"):
             st.query_params["compare"] = named[::-1]
@@ -258,16 +260,32 @@ def comparison() -> None:
             )  # the table's choice goes with it
             st.rerun()
     made = run_history.compare(state.aws(), first, second)
+    times, rows, rules = (lettered(frame, named) for frame in (made.times, made.rows, made.rules))
     left, right = st.columns(2)
     left.markdown("**Seconds by job**")
-    left.dataframe(made.times, hide_index=True, width="stretch")
+    left.dataframe(times, hide_index=True, width="stretch", height="content")
     right.markdown("**Rows**")
-    right.dataframe(made.rows, hide_index=True, width="stretch", column_config=state.numbers(made.rows))
+    right.dataframe(
+        rows, hide_index=True, width="stretch", height="content", column_config=state.numbers(rows)
+    )
     st.markdown("**Rules that say otherwise**")
-    if made.rules.empty:
+    if rules.empty:
         st.caption("Every rule says the same of both.")
     else:
-        st.dataframe(made.rules, hide_index=True, width="stretch")
+        st.dataframe(rules, hide_index=True, width="stretch")
+
+
+def lettered(frame: pd.DataFrame, named: list[str]) -> pd.DataFrame:
+    """`frame` with columns of runs headed A and B: their names are too long for heads."""
+    first, second = named
+    heads = {"table_name": "Table", "rule_id": "Rule"}
+    return frame.rename(
+        columns=lambda name: (
+            heads.get(name, name.replace(second, "B").replace(first, "A").capitalize())
+            if name not in named
+            else "AB"[named.index(name)]
+        )
+    )
 
 
 for part in (launch, listing, comparison):

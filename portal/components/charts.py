@@ -10,7 +10,18 @@ import pandas as pd
 import plotly.express as px
 import plotly.graph_objects as go
 
-from portal.components.palette import BLUE, CLASSES, GREY, ORANGE, SEQUENCE, SKY, STATES, VERMILLION
+from portal.components.palette import (
+    BLUE,
+    CLASSES,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SEQUENCE,
+    SKY,
+    STATES,
+    VERMILLION,
+)
 from portal.services.facts import Question
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -284,6 +295,13 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
     return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
+_BARS = {
+    "SUCCEEDED": GREEN, "RUNNING": BLUE, "FAILED": VERMILLION, "TIMEOUT": VERMILLION, "EXPIRED": VERMILLION,
+    "STOPPED": PURPLE, "STARTING": ORANGE, "WAITING": ORANGE, "STOPPING": ORANGE,
+}  # fmt: skip
+"""Bars by state: strong enough for a light and a dark page."""
+
+
 def gantt(frame: pd.DataFrame, medians: Mapping[str, float], zone: str = "UTC") -> go.Figure:
     """Job runs as bars over time, a mark where each would have ended by its median.
 
@@ -293,7 +311,7 @@ def gantt(frame: pd.DataFrame, medians: Mapping[str, float], zone: str = "UTC") 
     local = frame.assign(
         **{n: frame[n].dt.tz_convert(zone).dt.tz_localize(None) for n in ("started_at", "ended_at")}
     )
-    colors = {words: text for words, _, text in STATES.values()}
+    colors = {STATES[name][0]: color for name, color in _BARS.items()}
     drawn = px.timeline(
         local, x_start="started_at", x_end="ended_at", y="job", color="state",
         color_discrete_map=colors, custom_data=[frame["attempt"], *_hover_times(frame, zone)],
@@ -307,7 +325,7 @@ def gantt(frame: pd.DataFrame, medians: Mapping[str, float], zone: str = "UTC") 
         ends = usual["started_at"] + pd.to_timedelta(usual["job"].map(medians), unit="s")
         drawn.add_scatter(
             x=ends, y=usual["job"], mode="markers", name="Usual end (median)",
-            marker={"symbol": "line-ns-open", "size": 16, "color": VERMILLION, "line": {"width": 3}},
+            marker={"symbol": "line-ns-open", "size": 16, "color": GREY, "line": {"width": 3}},
             customdata=usual["job"].map(medians),
             hovertemplate="%{y}: usually %{customdata:.0f} s<extra></extra>",
         )  # fmt: skip

@@ -180,7 +180,7 @@ def test_ten_thousand_runs_in_the_list(runs_page):
     assert "the disk is full" in " ".join(app.dataframe[0].value["Error"])
     _press(app, "Show older runs")
     assert len(_listed(app)) == 250
-    assert app.query_params["shown"] == ["250"]
+    assert app.query_params["shown"] == "250"
 
 
 def test_rare_failures_are_looked_for_until_a_page_of_them_is_found(runs_page):
@@ -204,7 +204,7 @@ def test_without_a_hit_it_is_said_how_far_was_looked_and_one_can_look_further(ru
     assert [i.value for i in app.info] == ["None of the 2,000 runs looked at fits these filters."]
     _press(app, "Look further back")
     assert [i.value for i in app.info] == ["None of the 4,000 runs looked at fits these filters."]
-    assert app.query_params["depth"] == ["2"]
+    assert app.query_params["depth"] == "2"
 
 
 def test_two_runs_are_compared_swapped_closed_and_stay_closed(runs_page, monkeypatch):
@@ -216,9 +216,9 @@ def test_two_runs_are_compared_swapped_closed_and_stay_closed(runs_page, monkeyp
     app.session_state["runs-table-0"] = {"selection": {"rows": [0, 1], "columns": [], "cells": []}}
     app.query_params["compare"] = [f"run-{RUNS - 1:05d}", "run-00007"]  # one of them far out of the list
     app.run()
-    assert any(m.value == f"#### run-{RUNS - 1:05d} against run-00007" for m in app.markdown)
+    assert any(m.value == f"#### A run-{RUNS - 1:05d} against B run-00007" for m in app.markdown)
     _press(app, "Swap the sides")
-    assert any(m.value == f"#### run-00007 against run-{RUNS - 1:05d}" for m in app.markdown)
+    assert any(m.value == f"#### A run-00007 against B run-{RUNS - 1:05d}" for m in app.markdown)
     _press(app, "Close the comparison")
     app.run()
     assert "compare" not in app.query_params
