@@ -43,7 +43,7 @@ PAGES = [
 ]
 if person.may("import_data"):
     PAGES.append(st.Page("app_pages/data.py", title="Data", icon=":material/upload:"))
-if person.may("run_pipeline"):
+if person.may("watch_runs"):
     PAGES.append(st.Page("app_pages/runs.py", title="Runs", icon=":material/account_tree:"))
     PAGES.append(st.Page("app_pages/run.py", title="Run", visibility="hidden"))
 if person.may("query"):
@@ -54,5 +54,6 @@ PAGES.append(st.Page("app_pages/dictionary.py", title="Dictionary", icon=":mater
 page = st.navigation(PAGES)
 if not auth.may_choose_role():
     st.sidebar.caption(f"{person.name} · {person.role}")
-state.guarded(state.banner)
+if page.url_path != "alerts":  # which lists them itself
+    state.guarded(state.banner)
 state.guarded(page.run)

@@ -10,18 +10,21 @@ from typing import Literal, get_args
 Role = Literal["viewer", "analyst", "clinician", "engineer"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
-Right = Literal["see_charts", "query", "see_phi", "review", "import_data", "run_pipeline", "publish"]
+Right = Literal[
+    "see_charts", "watch_runs", "query", "see_phi", "review", "import_data", "run_pipeline", "publish"
+]
 
 _RIGHTS: dict[Role, frozenset[Right]] = {
     "viewer": frozenset({"see_charts"}),
-    "analyst": frozenset({"see_charts", "query"}),
-    "clinician": frozenset({"see_charts", "query", "see_phi", "review"}),
-    "engineer": frozenset({"see_charts", "query", "import_data", "run_pipeline", "publish"}),
+    "analyst": frozenset({"see_charts", "watch_runs", "query"}),
+    "clinician": frozenset({"see_charts", "watch_runs", "query", "see_phi", "review"}),
+    "engineer": frozenset({"see_charts", "watch_runs", "query", "import_data", "run_pipeline", "publish"}),
 }
 
 
 _WORDS: dict[Right, str] = {
     "see_charts": "see charts",
+    "watch_runs": "watch runs and read their logs",
     "query": "ask questions in SQL",
     "see_phi": "see who a patient is",
     "review": "review and sign",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import UTC, datetime, time
 
 import pandas as pd
 import streamlit as st
 
 from portal.components import state
 from portal.services import schedule
-from portal.services.aws import ServiceError
 
 st.title("Alerts and schedule")
 person = state.user()
@@ -17,11 +16,16 @@ person = state.user()
 
 def now() -> None:
     st.markdown("#### Now")
+    if not person.may("watch_runs"):
+        st.caption("Those who may watch runs see here what needs somebody.")
+        return
     found = state.alerts()
     if not found:
-        st.success("Nothing needs anybody: no run failed, none is late, no release waits.")
+        st.success(
+            "Nothing needs anybody: the newest run did not fail, none is late, none that was due is missing, no release waits."
+        )
     for alert in found:
-        st.warning(f"**{alert.kind.capitalize()}.** {alert.words}")
+        state.show_alert(alert)
 
 
 def starts() -> None:
@@ -35,6 +39,8 @@ def starts() -> None:
         st.markdown(
             f"**{days} at {present.at:%H:%M} UTC** on every batch that is new." if present.is_on else "**Off:** runs start by hand."
         )  # fmt: skip
+        if due := present.next_due(datetime.now(UTC)):
+            st.caption(f"The next one: {state.when(due)}.")
         if not person.may("run_pipeline"):
             st.caption("Engineers change it.")
             return
@@ -81,9 +87,5 @@ def told() -> None:
     )
 
 
-try:
-    now()
-    starts()
-    told()
-except ServiceError as error:
-    state.show_error(error)
+for part in (now, starts, told):
+    state.guarded(part)

@@ -8,15 +8,10 @@ import streamlit as st
 from pipeline.release import Release
 from portal.components import state
 from portal.components.palette import words
-from portal.services import batches, quality, releases
+from portal.services import releases
 from portal.services.aws import ServiceError
 
 st.title("Overview")
-
-
-@st.cache_data(ttl=60, max_entries=50, show_spinner=False)
-def layers(run_id: str) -> pd.DataFrame:
-    return pd.DataFrame(quality.reconciliation(state.aws(), run_id))
 
 
 @st.cache_data(ttl=300, max_entries=50, show_spinner=False)
@@ -34,14 +29,24 @@ def latest() -> None:
     current = state.published()
     left, middle, right = st.columns(3)
     left.metric("Latest run", words(run.status), help=run.run_id)
-    left.caption(f"{run.run_id}, started {state.ago(run.started_at)}, {run.seconds:,.0f} s")
+    left.caption(
+        f"{run.run_id}, started {state.ago(run.started_at)}, {state.duration(run.seconds)}",
+        help=state.when(run.started_at),
+    )
+    if state.user().may("watch_runs"):
+        left.page_link(
+            "app_pages/run.py",
+            label="Look at it" if run.is_over else "Watch it",
+            icon=":material/visibility:",
+            query_params={"run": run.run_id},
+        )
     if current:
         published_at = state.moment(current.published_at)
         middle.metric("Published release", state.ago(published_at), help=current.release_id)
-        middle.caption(f"{current.release_id}, by {current.published_by}")
+        middle.caption(f"{current.release_id}, by {current.published_by}", help=state.when(published_at))
     else:
         middle.metric("Published release", "None yet")
-    count = len(batches.list_batches(state.aws()))
+    count = len(state.received())
     right.metric("Batches received", f"{count:,}")
     if current:
         right.caption(f"{len(release(current.release_id).batch_ids):,} of them in the published release")
@@ -53,7 +58,7 @@ def rows_by_layer() -> None:
         return
     made = release(current.release_id)
     st.subheader("Rows by layer")
-    account = layers(made.run_id)
+    account = pd.DataFrame(state.reconciliation(made.run_id))
     left, right = st.columns(2)
     with left:
         st.markdown("**Received and loaded in this release's run**")

@@ -10,8 +10,9 @@ import streamlit as st
 from pipeline.run_input import schema
 from portal.components import state
 from portal.components.palette import words
-from portal.services import batches, failures, run_history, runs
+from portal.services import failures, run_history, runs
 from portal.services.aws import ServiceError
+from portal.services.run_history import Found
 from portal.services.runs import Run
 
 PAGE = 50
@@ -53,20 +54,40 @@ def apply(chosen: dict[str, Any]) -> None:
         st.session_state[f"launch-{name}"] = value
 
 
+def in_url() -> dict[str, Any]:
+    """The choices that the URL holds, so that a reload keeps them."""
+    told = {name: st.query_params.get_all(name) for name in fields()}
+    read = {"boolean": lambda values: values[0] == "true", "array": list}
+    return {name: read[fields()[name]["type"]](values) for name, values in told.items() if values}
+
+
+def keep_in_url(wanted: dict[str, Any], usual: dict[str, Any]) -> None:
+    for name, value in wanted.items():
+        if value == usual[name]:
+            st.query_params.pop(name, None)
+        else:
+            st.query_params[name] = str(value).lower() if isinstance(value, bool) else value
+
+
 def launch() -> None:
     if not person.may("run_pipeline"):
         return
     like = st.query_params.get("like")
-    with st.expander("Start a run", icon=":material/play_arrow:", expanded=bool(like)):
-        every = [batch.batch_id for batch in batches.list_batches(state.aws())]
+    is_open = st.session_state.setdefault("launch-open", bool(like or in_url()))
+    with st.expander("Start a run", icon=":material/play_arrow:", expanded=is_open):
+        every = [batch.batch_id for batch in state.received()]
         known = presets(every)
-        if st.session_state.get("launch-like") != (like or ""):
-            st.session_state["launch-like"] = like or ""
-            apply(next(iter(known.values())))
+        usual = next(iter(known.values()))
+        is_new = any(f"launch-{name}" not in st.session_state for name in fields())
+        if is_new or st.session_state.get("launch-like") != like:
+            st.session_state["launch-like"] = like
+            apply({**usual, **in_url()})
         st.caption("Settings to begin with")
-        for column, (name, chosen) in zip(st.columns(len(known)), known.items(), strict=True):
-            column.button(name, on_click=apply, args=(chosen,), width="stretch")
+        with st.container(horizontal=True):
+            for name, chosen in known.items():
+                st.button(name, on_click=apply, args=(chosen,), width="stretch")
         wanted = {name: field(name, part, every) for name, part in fields().items()}
+        keep_in_url(wanted, usual)
         told = run_history.estimate(state.history())
         st.caption(
             f"The last {told.of} runs took {state.duration(told.fastest)} to {state.duration(told.slowest)} "
@@ -102,9 +123,11 @@ def start(wanted: dict[str, Any]) -> None:
         )
     if "next_run_id" not in st.session_state:
         st.session_state["next_run_id"] = runs.new_run_id()
-    if st.button("Start", type="primary", disabled=busy is not None):
-        run = runs.start(state.aws(), run_id=st.session_state["next_run_id"], **wanted)
-        del st.session_state["next_run_id"]  # until here a second click is the same run
+    run_id = st.session_state["next_run_id"]
+    # the button is that of this one run: a second click on it is the same run, or comes from a button that is gone
+    if st.button("Start", type="primary", disabled=busy is not None, key=f"start-{run_id}"):
+        run = runs.start(state.aws(), run_id=run_id, **wanted)
+        del st.session_state["next_run_id"]
         state.forget_runs()
         st.switch_page("app_pages/run.py", query_params={"run": run.run_id})
 
@@ -121,8 +144,8 @@ def table(found: list[Run]) -> pd.DataFrame:
                 "Started": pd.Timestamp(run.started_at),
                 "Duration": state.duration(run.seconds),
                 "Attempt": run.attempt,
-                "DPU hours": round(run_history.cost(run)[0], 3),
-                "Cost (US $)": round(run_history.cost(run)[1], 2),
+                "DPU hours": round(run_history.cost(run)[0], 3) if run.jobs else None,
+                "Cost (US $)": round(run_history.cost(run)[1], 2) if run.jobs else None,
                 "Error": failures.explain(run).message if run.is_over and run.status != "SUCCEEDED" else "",
             }
             for run in found
@@ -130,8 +153,13 @@ def table(found: list[Run]) -> pd.DataFrame:
     )
 
 
-def fitting(found: list[Run]) -> list[Run]:
-    """What the filters leave; the URL has them."""
+def number_in_url(name: str, default: int) -> int:
+    told = st.query_params.get(name, "")
+    return max(default, int(told)) if told.isdecimal() else default
+
+
+def filters() -> tuple[list[str], str]:
+    """The states and the words that are looked for; the URL has them."""
     left, right = st.columns([2, 1])
     named = [s for s in st.query_params.get_all("state") if s in STATES]
     chosen = left.pills(
@@ -143,79 +171,125 @@ def fitting(found: list[Run]) -> list[Run]:
         st.query_params["text"] = text
     else:
         st.query_params.pop("text", None)
-    return [
-        run
-        for run in found
-        if (not chosen or run.status in chosen)
-        and text.lower() in f"{run.run_id} {run.error} {run.cause} {[j.error for j in run.jobs]}".lower()
-    ]
+    return chosen, text
 
 
-def listing() -> list[Run]:
-    shown = int(st.session_state.get("runs-shown", PAGE))
-    found = state.history(shown)
-    if not found:
+def listing() -> None:
+    """The newest runs that fit, with ways to more of them and further back."""
+    statuses, text = filters()
+    shown, depth = number_in_url("shown", PAGE), number_in_url("depth", 1)
+    found = state.search(tuple(statuses), text, shown, depth)
+    if found.runs:
+        selectable(found.runs)
+    elif found.is_all and not statuses and not text:
         st.info("No run yet. Start one above; without a batch, make or import data first.")
-        return []
-    fit = fitting(found)
-    if not fit:
-        st.info("No run fits these filters.")
-        return found
-    frame = table(fit)
+        return
+    else:
+        st.info(f"None of the {found.looked_at:,} runs looked at fits these filters.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(reach(found))
+        if not found.is_all and len(found.runs) == shown and st.button("Show older runs"):
+            st.query_params["shown"] = str(shown + 4 * PAGE)
+            st.rerun()
+        if not found.is_all and len(found.runs) < shown and st.button("Look further back"):
+            st.query_params["depth"] = str(depth + 1)
+            st.rerun()
+
+
+def reach(found: Found) -> str:
+    """How far back was looked, in words."""
+    if found.is_all:
+        return f"{len(found.runs):,} of all {found.looked_at:,} runs. Choose two rows to hold them against each other."
+    return (
+        f"{len(found.runs):,} runs, of the newest {found.looked_at:,}; there are older ones. "
+        "Choose two rows to hold them against each other."
+    )
+
+
+def selectable(found: list[Run]) -> None:
+    """The table; two chosen rows are compared, one can be opened."""
+    frame = table(found)
+    key = f"runs-table-{st.session_state.setdefault('runs-turn', 0)}"
+    names = [run.run_id for run in found]
     picked = st.dataframe(
         frame,
         hide_index=True,
         width="stretch",
         height=min(560, 38 + 35 * len(frame)),
-        on_select="rerun",
+        on_select=lambda: compare_chosen(key, names),
         selection_mode="multi-row",
-        key="runs-table",
+        key=key,
         column_config={
-            "Started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone=state.zone(), help="In your time zone"),
+            "Run": st.column_config.TextColumn(width="medium", pinned=True),
+            "Started": state.time_column("YYYY-MM-DD HH:mm"),
+            "DPU hours": st.column_config.NumberColumn(help=f"Known of the newest {run_history.JOB_RUNS:,} runs"),
             "Error": st.column_config.TextColumn(width="large"),
         },
     )["selection"]["rows"]  # fmt: skip
-    chosen = [fit[n] for n in picked if n < len(fit)]
-    left, middle, right = st.columns([2, 1, 3], vertical_alignment="bottom")
-    names = [run.run_id for run in fit]
-    opened = left.selectbox("Open a run", names, index=names.index(chosen[0].run_id) if chosen else 0)
-    if middle.button("Open", type="primary", width="stretch"):
+    chosen = [names[n] for n in picked if n < len(names)]
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    opened = left.selectbox("Open a run", names, index=names.index(chosen[0]) if chosen else 0)
+    if right.button("Open", type="primary", width="stretch"):
         st.switch_page("app_pages/run.py", query_params={"run": opened})
-    right.caption(
-        f"{len(fit):,} of the newest {len(found):,} runs. Choose two rows to hold them against each other."
-    )
-    if len(found) == shown and right.button("Show older runs"):
-        st.session_state["runs-shown"] = shown + 4 * PAGE
-        st.rerun()
-    if len(chosen) == 2:
-        st.query_params["compare"] = [run.run_id for run in chosen]
-    return found
 
 
-def comparison(found: list[Run]) -> None:
+def compare_chosen(key: str, names: list[str]) -> None:
+    """Put the two chosen runs into the URL; only a change of the choice does so, or a comparison could not be closed."""
+    rows = [n for n in st.session_state[key]["selection"]["rows"] if n < len(names)]
+    if len(rows) == 2:
+        st.query_params["compare"] = [names[n] for n in rows]
+
+
+# two runs side by side
+
+
+def comparison() -> None:
     named = st.query_params.get_all("compare")
-    by_id = {run.run_id: run for run in found}
-    if len(named) != 2 or any(name not in by_id for name in named):
+    if len(named) != 2:
         return
-    st.markdown(f"#### {named[0]} against {named[1]}")
-    made = run_history.compare(state.aws(), by_id[named[0]], by_id[named[1]])
+    first, second = (state.run(name) for name in named)
+    st.markdown(f"#### A {named[0]} against B {named[1]}")
+    with st.container(horizontal=True):
+        if st.button("Swap the sides"):
+            st.query_params["compare"] = named[::-1]
+            st.rerun()
+        if st.button("Close the comparison"):
+            st.query_params.pop("compare", None)
+            st.session_state["runs-turn"] = (
+                st.session_state.get("runs-turn", 0) + 1
+            )  # the table's choice goes with it
+            st.rerun()
+    made = run_history.compare(state.aws(), first, second)
+    times, rows, rules = (lettered(frame, named) for frame in (made.times, made.rows, made.rules))
     left, right = st.columns(2)
     left.markdown("**Seconds by job**")
-    left.dataframe(made.times, hide_index=True, width="stretch")
+    left.dataframe(times, hide_index=True, width="stretch", height="content")
     right.markdown("**Rows**")
-    right.dataframe(made.rows, hide_index=True, width="stretch", column_config=state.numbers(made.rows))
+    right.dataframe(
+        rows, hide_index=True, width="stretch", height="content", column_config=state.numbers(rows)
+    )
     st.markdown("**Rules that say otherwise**")
-    if made.rules.empty:
+    if rules.empty:
         st.caption("Every rule says the same of both.")
     else:
-        st.dataframe(made.rules, hide_index=True, width="stretch")
-    if st.button("Close the comparison"):
-        st.query_params.pop("compare", None)
-        st.rerun()
+        st.dataframe(rules, hide_index=True, width="stretch")
 
 
-try:
-    launch()
-    comparison(listing())
-except ServiceError as error:
-    state.show_error(error)
+def lettered(frame: pd.DataFrame, named: list[str]) -> pd.DataFrame:
+    """`frame` with columns of runs headed A and B: their names are too long for heads."""
+    first, second = named
+    heads = {"table_name": "Table", "rule_id": "Rule"}
+    return frame.rename(
+        columns=lambda name: (
+            heads.get(name, name.replace(second, "B").replace(first, "A").capitalize())
+            if name not in named
+            else "AB"[named.index(name)]
+        )
+    )
+
+
+for part in (launch, listing, comparison):
+    try:
+        part()
+    except ServiceError as error:
+        state.show_error(error)

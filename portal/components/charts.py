@@ -10,7 +10,18 @@ import pandas as pd
 import plotly.express as px
 import plotly.graph_objects as go
 
-from portal.components.palette import BLUE, CLASSES, GREY, ORANGE, SEQUENCE, SKY, STATES, VERMILLION
+from portal.components.palette import (
+    BLUE,
+    CLASSES,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SEQUENCE,
+    SKY,
+    STATES,
+    VERMILLION,
+)
 from portal.services.facts import Question
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -284,25 +295,52 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
     return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
-def gantt(frame: pd.DataFrame, medians: Mapping[str, float]) -> go.Figure:
+_BARS = {
+    "SUCCEEDED": GREEN, "RUNNING": BLUE, "FAILED": VERMILLION, "TIMEOUT": VERMILLION, "EXPIRED": VERMILLION,
+    "STOPPED": PURPLE, "STARTING": ORANGE, "WAITING": ORANGE, "STOPPING": ORANGE,
+}  # fmt: skip
+"""Bars by state: strong enough for a light and a dark page."""
+
+
+def gantt(frame: pd.DataFrame, medians: Mapping[str, float], zone: str = "UTC") -> go.Figure:
     """Job runs as bars over time, a mark where each would have ended by its median.
 
-    `frame` has the columns job, attempt, started_at, ended_at, state; `medians` are seconds by job.
+    `frame` has the columns job, attempt, started_at, ended_at, state; `medians` are seconds by job. Plotly knows no
+    time zones: moments are handed to it as the clock in `zone` shows them.
     """
-    colors = {words: text for words, _, text in STATES.values()}
+    local = frame.assign(
+        **{n: frame[n].dt.tz_convert(zone).dt.tz_localize(None) for n in ("started_at", "ended_at")}
+    )
+    colors = {STATES[name][0]: color for name, color in _BARS.items()}
     drawn = px.timeline(
-        frame, x_start="started_at", x_end="ended_at", y="job", color="state",
-        color_discrete_map=colors, hover_data=["attempt"],
+        local, x_start="started_at", x_end="ended_at", y="job", color="state",
+        color_discrete_map=colors, custom_data=[frame["attempt"], *_hover_times(frame, zone)],
     )  # fmt: skip
-    last = frame.sort_values("started_at").groupby("job").tail(1)
+    drawn.update_traces(
+        hovertemplate="<b>%{y}</b>, attempt %{customdata[0]}<br>%{customdata[1]}<br>%{customdata[2]}<extra>%{fullData.name}</extra>"
+    )
+    last = local.sort_values("started_at").groupby("job").tail(1)
     usual = last[last["job"].isin(list(medians))]
     if len(usual):
         ends = usual["started_at"] + pd.to_timedelta(usual["job"].map(medians), unit="s")
         drawn.add_scatter(
             x=ends, y=usual["job"], mode="markers", name="Usual end (median)",
-            marker={"symbol": "line-ns-open", "size": 16, "color": VERMILLION, "line": {"width": 3}},
+            marker={"symbol": "line-ns-open", "size": 16, "color": GREY, "line": {"width": 3}},
             customdata=usual["job"].map(medians),
             hovertemplate="%{y}: usually %{customdata:.0f} s<extra></extra>",
         )  # fmt: skip
     drawn.update_yaxes(autorange="reversed", title="")
-    return drawn.update_layout(**{**_LAYOUT, "height": 140 + 26 * frame["job"].nunique()})
+    drawn.update_xaxes(title=f"Time of day ({zone})", tickformat="%H:%M:%S", hoverformat="%H:%M:%S")
+    return drawn.update_layout(**{**_LAYOUT, "height": 160 + 26 * frame["job"].nunique()})
+
+
+def _hover_times(frame: pd.DataFrame, zone: str) -> list[list[str]]:
+    """From when to when in the zone, and the same in UTC where that is another."""
+
+    def spans(name: str) -> list[str]:
+        starts, ends = (
+            frame[n].dt.tz_convert(name).dt.strftime("%H:%M:%S") for n in ("started_at", "ended_at")
+        )
+        return [f"{start} to {end} {name}" for start, end in zip(starts, ends, strict=True)]
+
+    return [spans(zone), spans("UTC") if zone != "UTC" else [""] * len(frame)]

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -15,10 +15,15 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
 from portal import auth, sign_in
+from portal.auth import Right
 from portal.services import alerts as alerting
-from portal.services import job_runs, releases, run_history, runs, warehouse
+from portal.services import batches, failures, job_runs, quality, releases, run_history, runs, warehouse
 from portal.services.alerts import Alert
 from portal.services.aws import Aws, ServiceError, explain, is_aws
+from portal.services.batches import Batch
+from portal.services.job_runs import Line
+from portal.services.quality import Audit
+from portal.services.run_history import Found
 from portal.services.runs import Run
 from portal.services.warehouse import Answer
 from portal.settings import Settings
@@ -69,27 +74,80 @@ def ask_together(questions: Sequence[tuple[str, str]]) -> None:
         list(threads.map(one, questions))
 
 
-@st.cache_data(ttl=2, max_entries=50, show_spinner=False)
-def run(run_id: str) -> Run:
-    """A run's live state; many viewers cost one look."""
-    return runs.get(clients(), run_id)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-@st.cache_data(ttl=2, max_entries=50, show_spinner=False)
-def log_lines(job_run_id: str, log_group: str) -> list[tuple[datetime, str]]:
-    """The log of an attempt; many viewers cost one look."""
-    return job_runs.log_lines(clients(), job_run_id, log_group)
+def stamp(run: Run) -> tuple[str, ...]:
+    """What a run's rows and findings change with: its own end, and each job's."""
+    return (run.run_id, run.status, *(job.job_run_id for job in run.jobs if job.state == "SUCCEEDED"))
 
 
-@st.cache_data(ttl=2, max_entries=5, show_spinner=False)
-def recent_runs(limit: int = 50) -> list[Run]:
-    return runs.list_runs(clients(), limit)
+class Shared(Generic[P, R]):
+    """A question whose answer everybody who has the right shares for some seconds: many viewers cost one look.
+
+    The right is asked for at every look, for a kept answer would not ask.
+    """
+
+    def __init__(
+        self, right: Right, question: Callable[Concatenate[Aws, P], R], ttl: float, most: int
+    ) -> None:
+        self._right = right
+        keep = st.cache_data(ttl=ttl, max_entries=most, show_spinner=False, hash_funcs={Run: stamp})
+        self._kept: Any = keep(question)
+        self.clear: Callable[[], None] = self._kept.clear
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        asker = aws()
+        asker.require(self._right)
+        answer: R = self._kept(asker, *args, **kwargs)
+        return answer
 
 
-@st.cache_data(ttl=10, max_entries=5, show_spinner=False)
-def history(limit: int = 50) -> list[Run]:
+def shared(
+    right: Right, *, ttl: float, most: int = 50
+) -> Callable[[Callable[Concatenate[Aws, P], R]], Shared[P, R]]:
+    """Make a `Shared` question of a function whose first argument is the asker's `_aws`, which is no part of the key."""
+    return lambda question: Shared(right, question, ttl, most)
+
+
+@shared("watch_runs", ttl=2)
+def run(_aws: Aws, run_id: str) -> Run:
+    """A run's live state."""
+    return runs.get(_aws, run_id)
+
+
+@shared("watch_runs", ttl=2)
+def log_tail(_aws: Aws, job_run_id: str, log_group: str) -> list[Line]:
+    """The last lines of an attempt's log."""
+    return job_runs.log_lines(_aws, job_run_id, log_group)
+
+
+@shared("watch_runs", ttl=30, most=20)
+def whole_log(_aws: Aws, job_run_id: str, log_group: str) -> list[Line]:
+    return job_runs.log_lines(_aws, job_run_id, log_group, limit=None)
+
+
+@shared("see_charts", ttl=2, most=5)
+def recent_runs(_aws: Aws, limit: int = 50) -> list[Run]:
+    return runs.list_runs(_aws, limit)
+
+
+@shared("watch_runs", ttl=10, most=5)
+def history(_aws: Aws, limit: int = 50) -> list[Run]:
     """The newest runs with their job runs."""
-    return run_history.recent(clients(), limit)
+    return run_history.search(_aws, limit=limit, ending=_ending).runs
+
+
+@shared("watch_runs", ttl=10, most=20)
+def search(_aws: Aws, statuses: tuple[str, ...], text: str, limit: int, depth: int) -> Found:
+    return run_history.search(_aws, statuses=statuses, text=text, limit=limit, depth=depth, ending=_ending)
+
+
+@shared("watch_runs", ttl=3600, most=10_000)
+def _ending(_aws: Aws, execution_arn: str) -> tuple[str | None, str | None]:
+    """Error and cause of an execution that has ended: they change no more."""
+    return runs.ending(_aws, execution_arn)
 
 
 def medians() -> dict[str, float]:
@@ -97,27 +155,101 @@ def medians() -> dict[str, float]:
     return run_history.medians(history())
 
 
-@st.cache_data(ttl=30, max_entries=2, show_spinner=False)
-def alerts() -> list[Alert]:
+@shared("watch_runs", ttl=30, most=2)
+def alerts(_aws: Aws) -> list[Alert]:
     """What needs somebody now; the same for all."""
-    return alerting.now(clients(), history())
+    return alerting.now(_aws, history())
+
+
+@shared("see_charts", ttl=5, most=2)
+def received(_aws: Aws) -> list[Batch]:
+    """The batches that are in the lake."""
+    return batches.list_batches(_aws)
+
+
+@shared("see_charts", ttl=600, most=200)
+def reconciliation(_aws: Aws, run_id: str) -> list[dict[str, Any]]:
+    """Rows received, loaded and refused by a run that has ended."""
+    return quality.reconciliation(_aws, run_id)
+
+
+# of a run that may be going on: asked for anew when one of its jobs has ended (`stamp`)
+
+
+@shared("watch_runs", ttl=600, most=200)
+def rows_so_far(_aws: Aws, run: Run) -> list[dict[str, Any]]:
+    return quality.reconciliation(_aws, run.run_id)
+
+
+@shared("watch_runs", ttl=600, most=200)
+def gold_rows(_aws: Aws, run: Run) -> dict[str, int]:
+    return run_history.gold_rows(_aws, run)
+
+
+@shared("watch_runs", ttl=600, most=200)
+def audit(_aws: Aws, run: Run) -> Audit | None:
+    return quality.audit(_aws, run.run_id)
+
+
+@shared("watch_runs", ttl=600, most=50)
+def rule_results(_aws: Aws, run: Run) -> pd.DataFrame:
+    return quality.results(_aws, run.run_id)
+
+
+@shared("query", ttl=600, most=50)
+def refused_rows(_aws: Aws, run: Run, table: str) -> pd.DataFrame:
+    return failures.refused_rows(_aws, run.run_id, table)
 
 
 def forget_schedule() -> None:
     alerts.clear()
 
 
+def told(alert: Alert) -> str:
+    """An alert in words, its moment in the viewer's zone."""
+    words = alert.words.replace("{at}", when(alert.at)) if alert.at else alert.words
+    return f"**{alert.kind.capitalize()}.** {words}"
+
+
 def banner() -> None:
     """On top of every page: what needs somebody now, for those who can do something about it."""
-    if not user().may("query"):
+    if not user().may("watch_runs"):
         return
-    for alert in alerts():
-        st.warning(f"{alert.words}")
+    try:
+        found = alerts()
+    except Exception as error:
+        if not (isinstance(error, ServiceError) or is_aws(error)):
+            raise
+        st.caption("Whether a run needs somebody could not be asked just now.")
+        return
+    for alert in found:
+        show_alert(alert)
+
+
+def show_alert(alert: Alert) -> None:
+    """An alert with the way to what it is about."""
+    page, label = ALERT_PAGES[alert.kind]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.warning(told(alert), width="stretch")
+        st.page_link(
+            f"app_pages/{page}.py",
+            label=label,
+            icon=":material/arrow_forward:",
+            query_params={"run": alert.run_id} if alert.run_id else None,
+        )
+
+
+ALERT_PAGES = {
+    "failed": ("run", "See why"),
+    "late": ("run", "Watch it"),
+    "held": ("quality", "Review it"),
+    "never started": ("runs", "See the runs"),
+}
 
 
 def forget_runs() -> None:
     """Somebody has started, stopped or gone on with a run: look anew."""
-    for kept in (run, recent_runs, history, alerts):
+    for kept in (run, recent_runs, history, search, alerts):
         kept.clear()
 
 
@@ -143,6 +275,22 @@ def moment(text: str) -> datetime:
 def zone() -> str:
     """The viewer's time zone, as the browser tells it."""
     return st.context.timezone or "UTC"
+
+
+def zone_words(moment: datetime | None = None) -> str:
+    """The viewer's zone with its distance from UTC, for heads of columns and axes."""
+    offset = f"{(moment or datetime.now(UTC)).astimezone(ZoneInfo(zone())):%z}"
+    return "UTC" if zone() == "UTC" else f"{zone()}, UTC{offset[:3]}:{offset[3:]}"
+
+
+def time_column(format: str = "YYYY-MM-DD HH:mm:ss") -> Any:
+    """A column of moments in the viewer's zone."""
+    return st.column_config.DatetimeColumn(format=format, timezone=zone(), help=f"Times in {zone_words()}")
+
+
+def clock(moment: datetime) -> str:
+    """The time of day in the viewer's zone."""
+    return f"{moment.astimezone(ZoneInfo(zone())):%H:%M:%S}"
 
 
 def when(moment: datetime) -> str:
@@ -178,8 +326,12 @@ def live(seconds: float) -> Callable[[Callable[..., None]], Callable[..., None]]
     """A part of a page that draws itself again every so many seconds, guarded like a page."""
 
     def decorate(part: Callable[..., None]) -> Callable[..., None]:
+        def signed_in(*args: Any) -> None:
+            user()  # what is kept is shown to nobody whose session has ended
+            part(*args)
+
         def drawn(*args: Any) -> None:
-            guarded(lambda: part(*args))
+            guarded(lambda: signed_in(*args))
 
         return st.fragment(drawn, run_every=seconds)
 

@@ -25,19 +25,23 @@ GRACE = timedelta(minutes=30)
 
 @dataclass(frozen=True)
 class Alert:
+    """`{at}` in the words stands for the moment `at`, which is told in the reader's time zone."""
+
     kind: Kind
     words: str
     run_id: str | None = None
+    at: datetime | None = None
 
 
 def now(aws: Aws, past: Sequence[Run]) -> list[Alert]:
     """The alerts of this moment, by the newest runs with their job runs."""
+    aws.require("watch_runs")
     ended = next((run for run in past if run.status == "SUCCEEDED"), None)
     newest = releases.find(aws, ended.run_id) if ended else None
     judged = bool(
         ended and (signature := review_log.of_run(aws, ended.run_id).signature) and signature.stands
     )
-    return alerts(past, newest, releases.current(aws), schedule.get(aws), is_judged=judged)
+    return alerts(past, newest, releases.current(aws), schedule.find(aws), is_judged=judged)
 
 
 def alerts(
@@ -52,7 +56,7 @@ def alerts(
     at = at or datetime.now(UTC)
     found = []
     if past and past[0].status in {"FAILED", "TIMED_OUT"}:
-        found.append(Alert("failed", f"Run {past[0].run_id} did not succeed. The published release is the former one.", past[0].run_id))  # fmt: skip
+        found.append(Alert("failed", f"Run {past[0].run_id} did not succeed. {_left(past[0], published)}", past[0].run_id))  # fmt: skip
     if (
         newest
         and newest.decision == "hold"
@@ -68,9 +72,7 @@ def alerts(
             found.append(Alert("late", f"Run {run.run_id} has taken {run.seconds / 60:,.0f} minutes; the slowest of the last {usual.of} took {usual.slowest / 60:,.1f}.", run.run_id))  # fmt: skip
     due = starts.last_due(at - GRACE) if starts else None
     if due and not any(run.started_at >= due - timedelta(minutes=1) for run in past):
-        found.append(
-            Alert("never started", f"A run was due at {due:%Y-%m-%d %H:%M} UTC and none has started.")
-        )
+        found.append(Alert("never started", "A run was due at {at} and none has started.", at=due))
     return found
 
 
@@ -82,3 +84,12 @@ def _is_overtaken(newest: Release, published: Published) -> bool:
         and published.release_id not in seen
         and newest.release_id not in published.line
     )
+
+
+def _left(run: Run, published: Published | None) -> str:
+    """What a failed run has left readers with."""
+    if published is None:
+        return "Nothing has been published yet."
+    if published.release_id == run.run_id:
+        return "Its release is published all the same; what was left to do after that is not done."
+    return f"Readers still see release {published.release_id}."

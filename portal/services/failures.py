@@ -7,7 +7,13 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+import pandas as pd
+
+from pipeline.contracts import load
 from pipeline.jobs import jobs
+from pipeline.release import Published
+from portal.services import quality
+from portal.services.aws import Aws
 from portal.services.runs import Run
 
 Next = Literal["go_on", "fix_data", "run_again", "wait"]
@@ -49,7 +55,10 @@ _LINE = re.compile(r"(?:at |File \"?[^\n\"]*?)(\w+\.py)(?::|\", line )(\d+)")
 
 @dataclass(frozen=True)
 class Failure:
-    """A failed run explained; `is_safe` says whether running again loads or publishes nothing twice."""
+    """A failed run explained.
+
+    `looks_at` are the tables whose refused rows tell more, `readers` says what those of the lake see by now.
+    """
 
     cause: Cause
     message: str
@@ -57,6 +66,8 @@ class Failure:
     line: str | None
     touched: tuple[str, ...]
     halfway: str | None
+    looks_at: tuple[str, ...] = ()
+    readers: str = ""
 
     @property
     def safety(self) -> str:
@@ -64,11 +75,11 @@ class Failure:
         why = "It is safe to go on or to run again: each job replaces what it wrote as a whole, jobs that succeeded are not run twice"
         if self.halfway:
             why += f", and {self.halfway}, which may be half written, is written anew"
-        return f"{why}. The published release was not touched."
+        return f"{why}. {self.readers}".strip()
 
 
-def explain(run: Run, log: str = "") -> Failure:
-    """The failure of a run that has ended; `log` is the failed job's, where there is one."""
+def explain(run: Run, log: str = "", published: Published | None = None) -> Failure:
+    """The failure of a run that has ended; `log` is the failed job's, `published` what readers see by now."""
     failed = run.failed_job
     said = [run.error, run.cause, failed.state if failed else None, failed.error if failed else None]
     message = _plain(failed.error if failed and failed.error else run.cause or run.error or "")
@@ -86,7 +97,47 @@ def explain(run: Run, log: str = "") -> Failure:
         line=f"{lines[-1][0]}, line {lines[-1][1]}" if lines else None,
         touched=tuple(dict.fromkeys(tables[name] for name in done if name in tables)),
         halfway=tables.get(failed.job) if failed else None,
+        looks_at=_sources(failed.job) if failed else (),
+        readers=_readers(run, published),
     )
+
+
+def _sources(name: str) -> tuple[str, ...]:
+    """The received tables that a job builds on, by way of other jobs too."""
+    found: list[str] = []
+    by_table = {f"{job.zone}.{job.table}": job for job in jobs()}
+    waiting = [job for job in jobs() if job.name == name]
+    while waiting:
+        job = waiting.pop(0)
+        if job.zone == "silver" and job.table not in found:
+            found.append(job.table)
+        waiting += [by_table[table] for table in job.reads if table in by_table]
+    return tuple(found)
+
+
+def _readers(run: Run, published: Published | None) -> str:
+    """What readers of the lake see after this failure."""
+    if published is None:
+        return "Nothing has been published yet, by this run either."
+    if published.release_id == run.run_id:
+        return (
+            "This run's release is the published one already, and the dashboards show it: what came after is not done, "
+            "so the plain views for other SQL tools may still show the former one. Going on from here puts that right."
+        )
+    return f"The published release was not touched: it is still {published.release_id}."
+
+
+def refused_rows(aws: Aws, run_id: str, table: str) -> pd.DataFrame:
+    """Up to 200 rows of a table that the run refused, with the rules that did so; masked like all rows of the portal."""
+    aws.require("query")
+    found = quality.quarantined(aws, run_id, table)
+    if found.empty:
+        return pd.DataFrame()
+    rows = pd.DataFrame([quality.received(raw) for raw in found["raw"]])
+    rows.insert(0, "row", found["record_key"].fillna("(none)").to_list())
+    masked = quality.mask(rows, load("silver", table), run_id)
+    masked.insert(1, "refused by", [str(ids).strip("[]") for ids in found["rule_ids"]])
+    return masked
 
 
 def _plain(text: str) -> str:

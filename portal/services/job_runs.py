@@ -14,6 +14,9 @@ JOB_ENDED = frozenset({"SUCCEEDED", "FAILED", "ERROR", "TIMEOUT", "STOPPED", "EX
 DPU_HOUR_DOLLARS = 0.44
 """AWS Glue, us-east-1, a DPU hour of Spark jobs (aws.amazon.com/glue/pricing)."""
 
+_LOG_PAGE = 10_000
+"""Lines that CloudWatch Logs gives at once, at most."""
+
 
 @dataclass(frozen=True)
 class JobRun:
@@ -43,7 +46,11 @@ def of_run(aws: Aws, run_id: str, start: datetime) -> tuple[JobRun, ...]:
 
 def since(aws: Aws, job: Job, start: datetime) -> Iterator[tuple[str, JobRun]]:
     """The attempts of a job from `start` on, newest first, each with the id of its run."""
-    pages = aws.client("glue").get_paginator("get_job_runs").paginate(JobName=aws.lake.job(job.name))
+    pages = (
+        aws.client("glue")
+        .get_paginator("get_job_runs")
+        .paginate(JobName=aws.lake.job(job.name), PaginationConfig={"PageSize": 200})
+    )
     for page in pages:
         for run in page["JobRuns"]:
             if run["StartedOn"] < start:
@@ -66,19 +73,31 @@ def _job_run(job: Job, run: dict[str, Any]) -> JobRun:
     )
 
 
-def log_lines(aws: Aws, job_run_id: str, log_group: str, limit: int = 1000) -> list[tuple[datetime, str]]:
-    """The last lines of an attempt's log, oldest first."""
-    logs = aws.client("logs")
-    lines: list[tuple[datetime, str]] = []
+Line = tuple[datetime, str]
+
+
+def log_lines(aws: Aws, job_run_id: str, log_group: str, limit: int | None = 1000) -> list[Line]:
+    """The last lines of an attempt's log, oldest first; all of them where `limit` is None."""
+    aws.require("watch_runs")
+    lines: list[Line] = []
     for group in (f"{log_group}/output", f"{log_group}/error"):
+        lines += _stream(aws.client("logs"), group, job_run_id, limit)
+    lines.sort(key=lambda line: line[0])
+    return lines if limit is None else lines[-limit:]
+
+
+def _stream(logs: Any, group: str, stream: str, limit: int | None) -> list[Line]:
+    """A stream's lines, read from its end backwards until there are `limit` of them."""
+    pages: list[list[Line]] = []
+    options: dict[str, Any] = {"limit": min(limit or _LOG_PAGE, _LOG_PAGE), "startFromHead": False}
+    token = None
+    while limit is None or sum(map(len, pages)) < limit:
         try:
-            answer = logs.get_log_events(
-                logGroupName=group, logStreamName=job_run_id, limit=limit, startFromHead=False
-            )
+            answer = logs.get_log_events(logGroupName=group, logStreamName=stream, **options)
         except logs.exceptions.ResourceNotFoundException:
-            continue
-        lines += [
-            (datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"])
-            for event in answer["events"]
-        ]
-    return sorted(lines, key=lambda line: line[0])[-limit:]
+            break
+        pages.insert(0, [(datetime.fromtimestamp(e["timestamp"] / 1000, UTC), e["message"]) for e in answer["events"]])  # fmt: skip
+        if answer["nextBackwardToken"] == token:  # how CloudWatch says that there is nothing before
+            break
+        token = options["nextToken"] = answer["nextBackwardToken"]
+    return [line for page in pages for line in page]

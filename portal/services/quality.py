@@ -167,12 +167,12 @@ def _refused(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
         f"WHERE run_id = '{_checked(run_id)}' AND contains(rule_ids, '{_checked(rule_id)}') LIMIT {MOST_ROWS}"
     )
     found = warehouse.ask(aws, sql, database=database).frame
-    rows = pd.DataFrame([_received(raw) for raw in found["raw"]])
+    rows = pd.DataFrame([received(raw) for raw in found["raw"]])
     rows.insert(0, "row", found["record_key"].fillna("(none)").to_list())
     return rows
 
 
-def _received(raw: str) -> dict[str, Any]:
+def received(raw: str) -> dict[str, Any]:
     """The fields of a row as received; a row that could not be split into fields is one field."""
     try:
         document = json.loads(raw)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from statistics import median
 from typing import Any
 
 import pandas as pd
 
 from pipeline.jobs import jobs
-from portal.services import job_runs, quality, runs
+from portal.services import job_runs, quality, runs, warehouse
 from portal.services.aws import Aws
 from portal.services.job_runs import DPU_HOUR_DOLLARS, JobRun
 from portal.services.runs import Run
 
 LOOK_BACK = 20
 """Runs that a median is of."""
+
+LOOK, CAUSES = 10_000, 300
+"""Runs, and causes of failed ones, that a search looks at before it asks whether to look further back."""
+
+JOB_RUNS = 1000
+"""Job runs of each job that a list of runs asks for: cost is known of the newest runs alone."""
 
 
 @dataclass(frozen=True)
@@ -31,24 +38,70 @@ class Estimate:
     dollars: float
 
 
+@dataclass(frozen=True)
+class Found:
+    """Runs that fit a question, the newest first; `is_all` says that no older run is left to look at."""
+
+    runs: list[Run]
+    looked_at: int
+    is_all: bool
+
+
 def recent(aws: Aws, limit: int = 50) -> list[Run]:
     """The newest runs with their job runs, and with the cause of those that failed."""
-    found = runs.list_runs(aws, limit)
+    return search(aws, limit=limit).runs
+
+
+Ending = tuple[str | None, str | None]
+
+
+def search(
+    aws: Aws,
+    *,
+    statuses: Sequence[str] = (),
+    text: str = "",
+    limit: int = 50,
+    depth: int = 1,
+    ending: Callable[[str], Ending] | None = None,
+) -> Found:
+    """The newest `limit` runs in one of `statuses` whose name, error or cause holds `text`.
+
+    `depth` is how far back it looks for them: that many times 10,000 runs, or 300 causes. `ending` tells an
+    execution's error and cause, for a caller who keeps them.
+    """
+    aws.require("watch_runs")
+    ending = ending or (lambda arn: runs.ending(aws, arn))
+    hits: list[Run] = []
+    looked = read = 0
+    for run in runs.newest_first(aws, page_size=1000 if statuses or text else min(1000, 2 * limit)):
+        if len(hits) == limit or looked == depth * LOOK or read >= depth * CAUSES:
+            return Found(_with_job_runs(aws, hits), looked, is_all=False)
+        looked += 1
+        if statuses and run.status not in statuses:
+            continue
+        told = _with_cause(run, ending)
+        read += told is not run
+        if text.lower() in f"{told.run_id} {told.error} {told.cause}".lower():
+            hits.append(told)
+    return Found(_with_job_runs(aws, hits), looked, is_all=True)
+
+
+def _with_cause(run: Run, ending: Callable[[str], Ending]) -> Run:
+    if run.status in {"RUNNING", "SUCCEEDED"}:
+        return run
+    error, cause = ending(run.execution_arn)
+    return replace(run, error=error, cause=cause)
+
+
+def _with_job_runs(aws: Aws, found: Sequence[Run]) -> list[Run]:
     if not found:
         return []
     since = min(run.started_at for run in found)
     of_run: dict[str, list[JobRun]] = defaultdict(list)
     for job in jobs():
-        for run_id, attempt in job_runs.since(aws, job, since):
+        for run_id, attempt in islice(job_runs.since(aws, job, since), JOB_RUNS):
             of_run[run_id].append(attempt)
-    return [_with_cause(aws, replace(run, jobs=tuple(of_run[run.run_id]))) for run in found]
-
-
-def _with_cause(aws: Aws, run: Run) -> Run:
-    if run.status in {"RUNNING", "SUCCEEDED"}:
-        return run
-    error, cause = runs.ending(aws, run.execution_arn)
-    return replace(run, error=error, cause=cause)
+    return [replace(run, jobs=tuple(of_run[run.run_id])) for run in found]
 
 
 def medians(past: Sequence[Run]) -> dict[str, float]:
@@ -129,6 +182,19 @@ def _rules(aws: Aws, names: tuple[str, str]) -> pd.DataFrame:
     (status_a, rate_a), (status_b, rate_b) = (side.columns for side in sides)
     differs = (both[status_a] != both[status_b]) | ((both[rate_a] - both[rate_b]).abs() > 1e-9)
     return both[differs & both[[status_a, status_b]].notna().any(axis=1)].reset_index()
+
+
+def gold_rows(aws: Aws, run: Run) -> dict[str, int]:
+    """Rows of each gold table that the run has written so far."""
+    ended = {attempt.job for attempt in run.jobs if attempt.state == "SUCCEEDED"}
+    tables = [job.table for job in jobs() if job.zone == "gold" and job.name in ended]
+    if not tables:
+        return {}
+    sql = " UNION ALL ".join(
+        f"SELECT '{name}' AS name, count(*) AS number FROM {warehouse.table(aws, name, run.run_id)}" for name in tables
+    )  # fmt: skip
+    counted = warehouse.ask(aws, sql).frame.set_index("name")["number"]
+    return {name: int(counted[name]) for name in tables}
 
 
 def cost(run: Run) -> tuple[float, float]:

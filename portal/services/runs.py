@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from pipeline.release import read_json
@@ -126,20 +127,27 @@ def stop(aws: Aws, run_id: str) -> Run:
 
 def list_runs(aws: Aws, limit: int = 50) -> list[Run]:
     """The newest runs, one entry a run however many attempts it took."""
+    return list(islice(newest_first(aws, page_size=min(1000, 2 * limit)), limit))
+
+
+def newest_first(aws: Aws, page_size: int = 1000) -> Iterator[Run]:
+    """Every run there is, each as its newest attempt, asked for page by page as the caller goes on.
+
+    Not by `statusFilter`: it would give a run that has been gone on with by the attempt that failed.
+    """
+    aws.require("see_charts")
     pages = (
         aws.client("stepfunctions")
         .get_paginator("list_executions")
-        .paginate(stateMachineArn=aws.settings.state_machine_arn, PaginationConfig={"PageSize": 100})
+        .paginate(stateMachineArn=aws.settings.state_machine_arn, PaginationConfig={"PageSize": page_size})
     )
-    found: dict[str, Run] = {}
+    seen: set[str] = set()
     for page in pages:
         for execution in page["executions"]:
             run_id, attempt = _split_name(execution["name"])
-            if run_id not in found or found[run_id].attempt < attempt:
-                found[run_id] = _brief(execution, run_id, attempt)
-        if len(found) >= limit:
-            break
-    return sorted(found.values(), key=lambda run: run.started_at, reverse=True)[:limit]
+            if run_id not in seen:
+                seen.add(run_id)
+                yield _brief(execution, run_id, attempt)
 
 
 def running(aws: Aws) -> Run | None:
@@ -154,6 +162,7 @@ def running(aws: Aws) -> Run | None:
 
 def get(aws: Aws, run_id: str, *, details: bool = True) -> Run:
     """One run with its job runs and steps (without them where `details` is false)."""
+    aws.require("watch_runs")
     execution = _newest_execution(aws, run_id)
     document = json.loads(execution["input"])
     output = json.loads(execution["output"]) if execution.get("output") else {}
@@ -271,6 +280,7 @@ def _brief(execution: dict[str, Any], run_id: str, attempt: int) -> Run:
 
 def ending(aws: Aws, execution_arn: str) -> tuple[str | None, str | None]:
     """Error and cause of an execution that has ended otherwise than well."""
+    aws.require("watch_runs")
     execution = aws.client("stepfunctions").describe_execution(executionArn=execution_arn)
     return execution.get("error"), execution.get("cause")
 

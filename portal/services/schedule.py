@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from portal.services.aws import Aws, ServiceError
 
 _DAILY = re.compile(r"cron\((\d{1,2}) (\d{1,2}) (?:\* \* \?|\? \* (MON-FRI)) \*\)")
@@ -25,6 +27,11 @@ class Schedule:
     expression: str
     at: time | None
     weekdays_only: bool
+
+    def next_due(self, now: datetime) -> datetime | None:
+        """The first moment after `now` at which a run is due; None where it is off or not read."""
+        later = (self.last_due(now + timedelta(days=days)) for days in range(1, 9))
+        return next((due for due in later if due and due > now), None)
 
     def last_due(self, now: datetime) -> datetime | None:
         """The newest moment up to `now` at which a run was due; None where it is off or not read."""
@@ -48,6 +55,14 @@ def get(aws: Aws) -> Schedule:
     read = _DAILY.fullmatch(expression)
     at = time(int(read[2]), int(read[1])) if read else None
     return Schedule(found["State"] == "ENABLED", expression, at, bool(read and read[3]))
+
+
+def find(aws: Aws) -> Schedule | None:
+    """The schedule, or None where AWS does not tell it: whoever only looks for alerts can do without."""
+    try:
+        return get(aws)
+    except (ClientError, BotoCoreError):
+        return None
 
 
 def change(aws: Aws, *, is_on: bool, at: time, weekdays_only: bool) -> Schedule:

@@ -7,11 +7,13 @@ import time
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import portal
+from pipeline.jobs import jobs
 from portal.components import state
-from portal.services import batches, samples
+from portal.services import batches, runs, samples
 from portal.services.aws import Aws
 from portal.settings import Settings
 
@@ -41,6 +43,7 @@ def empty_lake(aws, lake_prefix, cloud, monkeypatch):
     monkeypatch.setenv("HDP_STATE_MACHINE_ARN", machine)
     monkeypatch.setenv("HDP_ROLE_CHOICE", "true")
     monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)  # its pages are known to app.py alone
+    monkeypatch.setattr("streamlit.delta_generator.DeltaGenerator.page_link", lambda *_, **__: None)
     _forget()
     yield Aws(Settings.from_environment())
     _forget()
@@ -48,8 +51,7 @@ def empty_lake(aws, lake_prefix, cloud, monkeypatch):
 
 def _forget():
     state.clients.clear()
-    for cached in (state.run, state.recent_runs, state.published, state.ask, state.history, state.alerts):
-        cached.clear()
+    st.cache_data.clear()
 
 
 def open_page(name, **query):
@@ -132,3 +134,44 @@ def test_data_are_generated_beside_the_page_and_offered_to_the_pipeline(empty_la
     app.run()
     assert any("is in the lake" in s.value for s in app.success)
     assert [b.label for b in app.button if b.label.startswith("Run the")] == ["Run the pipeline on this"]
+
+
+def test_a_double_click_starts_one_run(empty_lake, monkeypatch):
+    opened = []
+    monkeypatch.setattr("streamlit.switch_page", lambda _, query_params: opened.append(query_params["run"]))
+    for job in jobs():  # the list asks for the job runs of every run
+        empty_lake.client("glue").create_job(
+            Name=empty_lake.lake.job(job.name), Role="hdp-glue", Command={"Name": "glueetl"}
+        )
+    app = open_page("runs")
+    run_id = app.session_state["next_run_id"]
+    for _ in range(2):  # the second click was on its way before the first was answered
+        app.session_state["next_run_id"] = run_id
+        app.button(key=f"start-{run_id}").click().run()
+        assert not app.exception
+        assert not app.error
+    assert opened == [run_id, run_id]
+    assert [run.run_id for run in runs.list_runs(empty_lake)] == [run_id]
+    app.run()
+    assert app.session_state["next_run_id"] != run_id, "the next click is another run"
+
+
+def test_the_launch_forms_choices_survive_a_reload(empty_lake):
+    app = open_page("runs")
+    app.checkbox(key="launch-auto_publish").uncheck().run()
+    assert app.query_params["auto_publish"] == "false"
+    again = open_page("runs", auto_publish="false")
+    assert not again.checkbox(key="launch-auto_publish").value
+    again.checkbox(key="launch-auto_publish").check().run()
+    assert "auto_publish" not in again.query_params
+
+
+def test_without_a_schedule_the_alerts_page_says_so_and_no_other_page_does(empty_lake):
+    empty_lake.client("scheduler").delete_schedule(Name=f"{empty_lake.lake.prefix}-nightly")
+    _forget()
+    app = open_page("alerts")
+    assert not app.exception
+    assert [s.value for s in app.success][0].startswith("Nothing needs anybody")
+    assert "Schedule" in app.error[0].value
+    assert any(m.value == "#### Who is told" for m in app.markdown)
+    assert not AppTest.from_file(str(PAGES.parent / "app.py"), default_timeout=120).run().error

@@ -3,62 +3,130 @@
 from __future__ import annotations
 
 import os
-import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import streamlit as st
+from streamlit.runtime.caching import cache_utils
 from streamlit.testing.v1 import AppTest
 
 from infra.local.cloud import Cloud
 from infra.local.history import HistoryStore
 from portal.components import state
+from portal.services.aws import Aws
+from portal.sign_in import SignInError
 from tests.portal.test_pages import PAGES
 
 RUNS = 10_000
 
 
-def _calls(times, run_id):
-    """How many API calls it costs when so many look at a run's page at the same time."""
+# twenty watchers
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Every API call that is made, with time standing still for what is kept: all looks are in the same window."""
+    calls = []
+    make = Aws.client
+
+    def client(aws, service):
+        made = make(aws, service)
+        made.meta.events.unregister("before-send", unique_id="count")
+        made.meta.events.register("before-send", lambda **_: calls.append(service), unique_id="count")
+        return made
+
+    monkeypatch.setattr(Aws, "client", client)
+    monkeypatch.setattr(cache_utils, "TTLCACHE_TIMER", lambda: 1.0)
+    monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)  # its pages are known to app.py alone
+    monkeypatch.setattr("streamlit.delta_generator.DeltaGenerator.page_link", lambda *_, **__: None)
+    monkeypatch.setenv("HDP_ROLE_CHOICE", "true")
+    _forget()
+    yield calls
+    _forget()
+
+
+def _forget():
+    st.cache_data.clear()
     state.clients.clear()
-    state.run.clear()
-    aws = state.clients()
-    counted = []
-    for service in ("stepfunctions", "glue"):
-        aws.client(service).meta.events.register("before-send.*", lambda **_: counted.append(1))
-    state.run(run_id)
-    with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda _: state.run(run_id), range(times - 1)))
-    return len(counted)
 
 
-def test_twenty_watchers_cost_as_many_api_calls_as_one(first_run, monkeypatch):
-    monkeypatch.setattr(state, "clients", state.clients)
-    alone = _calls(1, first_run.run_id)
+def _calls(calls, page, watchers, **query):
+    """How many API calls it costs when so many look at a page: one opens it, all look again as its fragment does."""
+    _forget()
+    calls.clear()
+    for _ in range(1 + watchers):
+        app = AppTest.from_file(str(PAGES / f"{page}.py"), default_timeout=120)
+        for name, value in query.items():
+            app.query_params[name] = value
+        app.run()
+        assert not app.exception
+        assert not app.error
+    return len(calls)
+
+
+@pytest.mark.parametrize("page", ["overview", "run"])
+def test_twenty_watchers_cost_as_many_api_calls_as_one(first_run, counted, page):
+    query = {"run": first_run.run_id} if page == "run" else {}
+    alone = _calls(counted, page, 1, **query)
     assert alone > 2
-    assert _calls(20, first_run.run_id) == alone
+    assert _calls(counted, page, 20, **query) == alone
+
+
+# a session that ends
+
+
+def test_a_live_part_shows_nothing_more_once_the_session_has_ended(monkeypatch):
+    drawn, said = [], []
+
+    def ended():
+        raise SignInError("Your session has ended: reload this page to sign in again.")
+
+    monkeypatch.setattr("streamlit.error", said.append)
+    monkeypatch.setattr(st, "fragment", lambda part, run_every: part)
+    part = state.live(2)(drawn.append)
+    monkeypatch.setattr(state, "user", lambda: None)
+    part("while signed in")
+    monkeypatch.setattr(state, "user", ended)
+    part("after the end")
+    assert drawn == ["while signed in"]
+    assert said == ["Your session has ended: reload this page to sign in again."]
+
+
+# what is kept is kept from those without the right
+
+
+def test_a_kept_answer_is_refused_to_those_who_may_not_have_it(first_run, counted, monkeypatch):
+    engineer, viewer = (state.auth.User("x", role) for role in ("engineer", "viewer"))
+    monkeypatch.setattr(state, "user", lambda: engineer)
+    assert state.run(first_run.run_id).run_id == first_run.run_id
+    monkeypatch.setattr(state, "user", lambda: viewer)
+    with pytest.raises(state.ServiceError, match=r"Your role \(viewer\) may not watch runs"):
+        state.run(first_run.run_id)
+
+
+# many runs
 
 
 def remember_runs(folder):
-    """The state folder of a laptop cloud that remembers 10,000 runs, every tenth of them failed."""
+    """The state folder of a laptop cloud that remembers 10,000 runs, every tenth of them failed, the oldest stopped."""
     newest = datetime.now(UTC)
     store = HistoryStore(folder / "cloud" / "history.sqlite")
     arn = "arn:aws:states:us-east-1:123456789012:{}:hdp-pipeline"
     for number in range(RUNS):
         started = newest - timedelta(hours=RUNS - number)
-        failed = number % 10 == 0
+        status = "ABORTED" if number == 0 else "FAILED" if number % 10 == 0 else "SUCCEEDED"
         name = f"run-{number:05d}"
         document = {
             "execution_arn": f"{arn.format('execution')}:{name}",
             "state_machine_arn": arn.format("stateMachine"),
             "name": name,
-            "status": "FAILED" if failed else "SUCCEEDED",
+            "status": status,
             "start_date": started.isoformat(),
             "stop_date": (started + timedelta(minutes=4)).isoformat(),
             "input": "{}",
             "output": None,
-            "error": "JobFailed" if failed else None,
-            "cause": f"the disk is full ({number})" if failed else None,
+            "error": "JobFailed" if status != "SUCCEEDED" else None,
+            "cause": f"the disk is full ({number})" if status != "SUCCEEDED" else None,
             "events": [],
         }
         store.put("execution", document["execution_arn"], document)
@@ -66,32 +134,92 @@ def remember_runs(folder):
     return folder
 
 
-@pytest.fixture
-def long_history(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def long_history(tmp_path_factory):
+    """A cloud of its own with 10,000 runs; gives its environment."""
     before = dict(os.environ)
-    with Cloud(remember_runs(tmp_path / "state"), workers=1) as cloud:
-        os.environ.update(cloud.environment())
-        monkeypatch.setenv("HDP_ROLE_CHOICE", "true")
-        state.clients.clear()
-        yield cloud
-    os.environ.clear()
-    os.environ.update(before)
-    state.clients.clear()
-    state.forget_runs()
+    with Cloud(remember_runs(tmp_path_factory.mktemp("long") / "state"), workers=1) as cloud:
+        os.environ.clear()
+        os.environ.update(before)
+        yield {**cloud.environment(), "HDP_ROLE_CHOICE": "true"}
 
 
-def test_ten_thousand_runs_in_the_list(long_history):
-    state.forget_runs()
-    app = AppTest.from_file(str(PAGES / "runs.py"), default_timeout=120).run()
-    assert not app.exception
-    assert not app.error
-    shown = app.dataframe[0].value
-    assert len(shown) == 50
-    assert shown["Run"].iloc[0] == f"run-{RUNS - 1:05d}"
-    assert "the disk is full" in " ".join(shown["Error"])
-    began = time.monotonic()
-    app.text_input(key="runs-text").set_value("disk is full").run()
-    assert len(app.dataframe[0].value) == 5
-    assert time.monotonic() - began < 20, "what is at hand is filtered, not asked for again"
-    next(b for b in app.button if b.label == "Show older runs").click().run()
-    assert len(app.dataframe[0].value) == 25
+@pytest.fixture
+def runs_page(long_history, monkeypatch):
+    """Opens the list of runs, with a query."""
+    for name, value in long_history.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)
+    _forget()
+
+    def opened(**query):
+        app = AppTest.from_file(str(PAGES / "runs.py"), default_timeout=120)
+        for name, value in query.items():
+            app.query_params[name] = value
+        app.run()
+        assert not app.exception
+        assert not app.error
+        return app
+
+    yield opened
+    _forget()
+
+
+def _listed(app):
+    return app.dataframe[0].value["Run"].to_list()
+
+
+def _press(app, label):
+    return next(b for b in app.button if b.label == label).click().run()
+
+
+def test_ten_thousand_runs_in_the_list(runs_page):
+    app = runs_page()
+    assert len(_listed(app)) == 50
+    assert _listed(app)[0] == f"run-{RUNS - 1:05d}"
+    assert "the disk is full" in " ".join(app.dataframe[0].value["Error"])
+    _press(app, "Show older runs")
+    assert len(_listed(app)) == 250
+    assert app.query_params["shown"] == "250"
+
+
+def test_rare_failures_are_looked_for_until_a_page_of_them_is_found(runs_page):
+    failed = [f"run-{number:05d}" for number in range(RUNS - 10, RUNS - 510, -10)]
+    assert _listed(runs_page(text="disk is full")) == failed
+    app = runs_page(state="FAILED")
+    assert _listed(app) == failed
+    _press(app, "Show older runs")
+    assert len(_listed(app)) == 250
+
+
+def test_the_one_stopped_run_among_ten_thousand_is_found_and_so_is_that_there_is_no_other(runs_page):
+    app = runs_page(state="ABORTED")
+    assert _listed(app) == ["run-00000"]
+    assert any("1 of all 10,000 runs" in c.value for c in app.caption)
+
+
+def test_without_a_hit_it_is_said_how_far_was_looked_and_one_can_look_further(runs_page, monkeypatch):
+    monkeypatch.setattr(state.run_history, "LOOK", 2000)
+    app = runs_page(state="ABORTED")
+    assert [i.value for i in app.info] == ["None of the 2,000 runs looked at fits these filters."]
+    _press(app, "Look further back")
+    assert [i.value for i in app.info] == ["None of the 4,000 runs looked at fits these filters."]
+    assert app.query_params["depth"] == "2"
+
+
+def test_two_runs_are_compared_swapped_closed_and_stay_closed(runs_page, monkeypatch):
+    empty = state.pd.DataFrame(columns=["table"])
+    monkeypatch.setattr(
+        state.run_history, "compare", lambda *_: state.run_history.Comparison(empty, empty, empty)
+    )
+    app = runs_page()
+    app.session_state["runs-table-0"] = {"selection": {"rows": [0, 1], "columns": [], "cells": []}}
+    app.query_params["compare"] = [f"run-{RUNS - 1:05d}", "run-00007"]  # one of them far out of the list
+    app.run()
+    assert any(m.value == f"#### A run-{RUNS - 1:05d} against B run-00007" for m in app.markdown)
+    _press(app, "Swap the sides")
+    assert any(m.value == f"#### A run-00007 against B run-{RUNS - 1:05d}" for m in app.markdown)
+    _press(app, "Close the comparison")
+    app.run()
+    assert "compare" not in app.query_params
+    assert not any("against" in m.value for m in app.markdown)

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.jobs import jobs
 from portal.components import graph
-from portal.components.palette import words
+from portal.components.palette import STATES, words
 from portal.services import runs
 from portal.services.job_runs import JobRun
 from portal.services.runs import Run, StepState
@@ -24,23 +24,71 @@ def _run(job_runs=(), steps=()):
     return Run("run-1", "RUNNING", NOW, None, "arn", jobs=tuple(job_runs), steps=tuple(steps))
 
 
+def _by_name(option):
+    return {node["name"]: node for node in option["series"][0]["data"]}
+
+
 def test_without_a_run_every_step_is_there_and_not_started():
     found = graph.states(None)
     assert set(found.values()) == {"NOT_STARTED"}
-    assert set(found) == {job.name for job in jobs()} | {"PrepareRun", "PublishRelease", "NotifySuccess"}
-    assert all(words("NOT_STARTED") in graph.label(name, None, {}) for name in found)
+    assert set(found) == {job.name for job in jobs()} | {
+        "PrepareRun", "PublishRelease", "NotifySuccess", "NotifyFailure",
+    }  # fmt: skip
+
+
+def test_the_transitions_are_those_of_the_state_machine():
+    ahead = {(e.source, e.target) for e in graph.edges() if not e.is_failure}
+    silver = {"bronze_to_silver_patients", "bronze_to_silver_encounters", "bronze_to_silver_medications"}
+    assert {target for source, target in ahead if source == "PrepareRun"} == silver
+    assert {source for source, target in ahead if target == "silver_to_gold_dim_patient"} == silver
+    assert ("silver_to_gold_dim_diagnosis", "silver_to_gold_fact_encounter") in ahead
+    assert ("quality_audit", "PublishRelease") in ahead
+    assert ("PublishRelease", "NotifySuccess") in ahead
+    fails = {e.source: e.target for e in graph.edges() if e.is_failure}
+    assert set(fails) == set(graph.steps()) - {"NotifyFailure"}
+    assert set(fails.values()) == {"NotifyFailure"}
+
+
+def test_no_two_steps_stand_at_one_place():
+    assert len(set(graph.places().values())) == len(graph.steps())
 
 
 @pytest.mark.parametrize("state", ["RUNNING", "SUCCEEDED", "FAILED", "STOPPED"])
-def test_a_step_shows_the_state_of_its_latest_attempt(state):
+def test_a_step_shows_the_state_of_its_latest_attempt_in_words_and_colour(state):
     name = jobs()[0].name
     run = _run([_job_run(name, state, 2), _job_run(name, "FAILED", 1)])
-    assert words(run.latest(name).state) in graph.label(name, run, {})
+    node = _by_name(graph.option(run, {}))[name]
+    shown = run.latest(name).state
+    assert words(shown) in node["label"]["formatter"]
+    assert node["itemStyle"]["color"] == STATES[shown][1]
+    told = graph.told(run, {})
+    assert words(shown) in told[told["Step"] == graph.title(name)]["State"].to_list()
+
+
+def test_the_way_that_a_failure_took_stands_out():
+    failed, well = jobs()[0].name, jobs()[1].name
+    links = graph.option(_run([_job_run(failed, "FAILED"), _job_run(well, "SUCCEEDED")]), {})["series"][0][
+        "links"
+    ]
+    to_failure = {
+        link["source"].split(" ")[0]: link["lineStyle"]
+        for link in links
+        if link["target"].startswith("NotifyFailure")
+    }
+    assert to_failure[failed]["opacity"] == 1
+    assert to_failure[well]["opacity"] < 1
 
 
 def test_a_step_that_has_not_begun_says_how_long_it_usually_takes():
     name = jobs()[0].name
-    assert "usually 1,234 s" in graph.label(name, None, {name: 1234.0})
+    assert graph.timing(name, None, {name: 1234.0}) == "usually 1,234 s"
+
+
+def test_a_step_that_is_picked_is_told_and_a_heading_is_not():
+    picked = []
+    graph._picked([3], picked.append)
+    graph._picked([len(graph.steps())], picked.append)
+    assert picked == [graph.steps()[3]]
 
 
 def test_steps_without_a_job_follow_the_history():

@@ -33,6 +33,14 @@ def test_a_failed_newest_run_is_told_and_an_older_one_is_not():
     assert _kinds([good, failed]) == []
 
 
+def test_a_failed_run_says_what_readers_see():
+    failed = _run("a", "FAILED", NOW - timedelta(hours=1), 60)
+    told = lambda published: alerts.alerts([failed], None, published, None, is_judged=False, at=NOW)[0].words  # noqa: E731
+    assert told(Published("r0", "", "", "")).endswith("Readers still see release r0.")
+    assert "Its release is published all the same" in told(Published("a", "", "", ""))
+    assert told(None).endswith("Nothing has been published yet.")
+
+
 def test_a_held_release_is_told_until_it_is_judged_or_published():
     held = Release("r", "r", [], "hold", "2026-11-23T08:00:00Z")
     assert _kinds([], held) == ["held"]
@@ -86,6 +94,20 @@ def test_the_schedule_is_changed_by_engineers_and_read_back(acting):
     finally:
         schedule.change(engineer, is_on=False, at=time(2), weekdays_only=False)
     assert schedule.get(engineer) == before
+
+
+def test_alerts_do_without_a_schedule_that_cannot_be_read(portal, lake_prefix, monkeypatch):
+    monkeypatch.setattr(schedule, "_name", lambda _: f"{lake_prefix}-gone")
+    assert schedule.find(portal) is None
+    alerts.now(portal, [])
+
+
+def test_the_next_run_is_the_first_due_moment_to_come():
+    assert NIGHTLY.next_due(NOW) == datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
+    assert NIGHTLY.next_due(NOW.replace(hour=1)) == NOW.replace(hour=2)
+    weekdays = Schedule(True, "", time(2), weekdays_only=True)
+    assert weekdays.next_due(datetime(2026, 11, 20, 9, 0, tzinfo=UTC)) == NOW.replace(hour=2)
+    assert Schedule(False, "", time(2), weekdays_only=False).next_due(NOW) is None
 
 
 def test_an_expression_that_is_no_time_of_day_is_left_alone():

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from pipeline.release import Published
 from portal.services import failures, job_runs
+from portal.services.aws import ServiceError
 from portal.services.failures import CAUSES, UNKNOWN
 from portal.services.job_runs import JobRun
 from portal.services.runs import Run
@@ -70,14 +72,33 @@ def test_a_real_failure_names_the_line_the_tables_and_that_it_is_safe(portal, fa
     log = "\n".join(
         line for _, line in job_runs.log_lines(portal, run.failed_job.job_run_id, run.failed_job.log_group)
     )
-    found = failures.explain(run, log)
+    found = failures.explain(run, log, failed_run.published_after)
     assert found.job == "silver_to_gold_dim_time"
     assert found.cause.name == "No room on the disk"
     assert "silver.patients" in found.touched
     assert "gold.dim_patient" in found.touched
     assert "gold.fact_encounter" not in found.touched
     assert "gold.dim_time, which may be half written" in found.safety
-    assert "The published release was not touched" in found.safety
+    assert f"was not touched: it is still {failed_run.published_after.release_id}" in found.safety
+    assert found.looks_at == ("encounters", "medications")
+
+
+def test_a_run_that_failed_after_it_had_published_does_not_say_that_nothing_was_touched():
+    run = _failed("ReleaseError", "The views could not be pointed at the release")
+    found = failures.explain(run, published=Published("run-1", "", "", ""))
+    assert "was not touched" not in found.safety
+    assert "This run's release is the published one already" in found.safety
+    assert "Nothing has been published yet" in failures.explain(run).safety
+
+
+def test_the_rows_that_a_failed_run_refused_are_there_masked_with_the_rules(portal, failed_run, acting):
+    rows = failures.refused_rows(portal, failed_run.run.run_id, "patients")
+    assert len(rows) == 2  # Q2 with a date of the wrong form, and one without its key
+    assert set(rows["birth_date"]) == {"•••"}
+    assert "Q2" not in rows.to_csv()
+    assert all(rows["refused by"])
+    with pytest.raises(ServiceError, match="viewer"):
+        failures.refused_rows(acting("v", "viewer"), failed_run.run.run_id, "patients")
 
 
 def test_a_killed_worker_is_told_as_such(killed_run):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipeline.jobs import jobs
-from portal.services import quality, run_history
+from portal.services import quality, run_history, runs
 from portal.services.job_runs import DPU_HOUR_DOLLARS, JobRun
 from portal.services.runs import Run
 
@@ -51,8 +51,23 @@ def test_the_list_has_each_runs_jobs_and_the_cause_of_a_failure(portal, failed_r
     assert {job.job for job in run.jobs} == {job.name for job in jobs()}
     assert run_history.cost(run)[0] > 0
     gone_on = replace(failed_run.run, jobs=())
-    assert run_history._with_cause(portal, gone_on).cause == failed_run.run.cause
+    told = run_history._with_cause(gone_on, lambda arn: runs.ending(portal, arn))
+    assert told.cause == failed_run.run.cause
     assert failed_run.run.cause
+
+
+def test_a_run_that_was_gone_on_with_is_listed_by_its_newest_attempt(portal, held_run):
+    found = run_history.search(portal, statuses=["FAILED", "ABORTED"], text=held_run.run_id)
+    assert found.runs == []
+    assert [run.attempt for run in run_history.search(portal, text=held_run.run_id).runs] == [2]
+
+
+def test_gold_rows_are_counted_as_soon_as_their_job_has_ended(portal, held_run):
+    run = runs.get(portal, held_run.run_id)
+    audit = quality.audit(portal, held_run.run_id)
+    assert run_history.gold_rows(portal, run) == audit.tables
+    begun = replace(run, jobs=tuple(job for job in run.jobs if job.job == "silver_to_gold_dim_patient"))
+    assert run_history.gold_rows(portal, begun) == {"dim_patient": audit.tables["dim_patient"]}
 
 
 def test_two_runs_side_by_side(portal, first_run, held_run):
