@@ -127,6 +127,9 @@ class Lake:
     def review_head(self) -> str:
         return self._address("quality", "reviews/head.json")
 
+    def review_anchor(self) -> str:
+        return self._address("quality", "review_anchor.json")
+
     # results and code
 
     def query_results(self) -> str:

@@ -36,7 +36,11 @@ class ReleaseConflict(ReleaseError):
 
 @dataclass(frozen=True)
 class Release:
-    """What one run made: immutable once written."""
+    """What one run made: immutable once written.
+
+    `reviewed` names the newest review event of that moment (`pipeline.reviews.Anchor`), so that a log of reviews
+    that is cut off later does not fit.
+    """
 
     release_id: str
     run_id: str
@@ -46,17 +50,39 @@ class Release:
     tables: dict[str, int] = field(default_factory=dict)
     base_release_id: str | None = None
     reasons: list[dict[str, Any]] = field(default_factory=list)
+    reviewed: dict[str, Any] | None = None
+
+
+LINE = 100
+"""How many former releases can be gone back to."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """The content of ``releases/current.json``: the release that readers see."""
+    """The content of ``releases/current.json``: the release that readers see, and those it followed.
+
+    `line` is the history that led to it, oldest first. Publishing adds to it; going back takes from it, so that
+    what was rolled back is not in it and a second rollback goes further back. It is in the same object as the
+    release itself, because one conditional write changes both or neither; S3's versions of the object keep what
+    was published in between.
+    """
 
     release_id: str
     published_at: str
     published_by: str
     reason: str
-    previous_release_id: str | None = None
+    line: list[str] = field(default_factory=list)
+    reviewed: dict[str, Any] | None = None
+
+    @property
+    def previous_release_id(self) -> str | None:
+        return self.line[-1] if self.line else None
+
+    def line_to(self, release_id: str) -> list[str]:
+        """The line of `release_id` if it is published now: back to its place in this one, or after all of it."""
+        if release_id in self.line:
+            return self.line[: self.line.index(release_id)]
+        return [*self.line, self.release_id][-LINE:]
 
 
 def read_json(s3: Any, address: str) -> tuple[dict[str, Any], str] | None:
@@ -124,26 +150,28 @@ def publish(
     lake: Lake,
     release_id: str,
     *,
+    expect: str | None,
     by: str,
     reason: str,
     refresh_views: Callable[[str], None],
-    expect: str | None = None,
+    reviewed: dict[str, Any] | None = None,
 ) -> Published:
     """Make `release_id` the one that readers see.
 
-    `expect` is the release that the publisher saw as published; where another one is by now, nothing is
-    changed and `ReleaseConflict` says so. Publishing what is published already only refreshes the views,
-    so that a publisher who was killed half-way can be repeated.
+    `expect` is the release that it is to follow, None for none: where another one is published by now, nothing
+    is changed and `ReleaseConflict` says so. Publishing what is published already only refreshes the views, so
+    that a publisher who was killed half-way can be repeated.
     """
-    get(s3, lake, release_id)
+    made = get(s3, lake, release_id)
     found = read_json(s3, lake.current_release())
     before = Published(**found[0]) if found else None
     if before and before.release_id == release_id:
         refresh_views(release_id)
         return before
-    if expect is not None and (before is None or before.release_id != expect):
+    if expect != (before.release_id if before else None):
         raise ReleaseConflict(_conflict(release_id, before))
-    after = Published(release_id, now(), by, reason, before.release_id if before else None)
+    line = before.line_to(release_id) if before else []
+    after = Published(release_id, now(), by, reason, line, reviewed or made.reviewed)
     condition = {"IfMatch": found[1]} if found else {"IfNoneMatch": "*"}
     if not write_json(s3, lake.current_release(), asdict(after), **condition):
         raise ReleaseConflict(_conflict(release_id, current(s3, lake)))
@@ -151,20 +179,18 @@ def publish(
     return after
 
 
-def rollback(s3: Any, lake: Lake, *, by: str, reason: str, refresh_views: Callable[[str], None]) -> Published:
-    """Publish the release that was published before the present one."""
+def former(s3: Any, lake: Lake) -> tuple[Published, Release]:
+    """What is published, and the release that a rollback goes back to."""
     present = current(s3, lake)
     if present is None or present.previous_release_id is None:
         raise ReleaseError("There is no earlier published release to go back to.")
-    return publish(
-        s3,
-        lake,
-        present.previous_release_id,
-        by=by,
-        reason=reason,
-        refresh_views=refresh_views,
-        expect=present.release_id,
-    )
+    return present, get(s3, lake, present.previous_release_id)
+
+
+def batches_taken_back(s3: Any, lake: Lake, made: Release, present: Published) -> list[str]:
+    """Batches that readers see now and would no longer see with `made`."""
+    seen = find(s3, lake, present.release_id)
+    return sorted(set(seen.batch_ids if seen else []) - set(made.batch_ids))
 
 
 def view_sql(lake: Lake, table: str, release_id: str) -> str:
@@ -207,5 +233,6 @@ def _wait(athena: Any, query_ids: Iterable[str], seconds: float) -> None:
 def _conflict(release_id: str, found: Published | None) -> str:
     there = f"'{found.release_id}' was published by {found.published_by}" if found else "none is published"
     return (
-        f"Release '{release_id}' was not published: in the meantime {there}. Look at it, then publish again."
+        f"Release '{release_id}' was not published: in the meantime {there}. "
+        "Look at it, then publish again, or start a run that holds both."
     )

@@ -58,6 +58,7 @@ data "aws_iam_policy_document" "portal" {
     resources = [
       "${local.bucket_arns["quality"]}/releases/current.json",
       "${local.bucket_arns["quality"]}/reviews/*",
+      "${local.bucket_arns["quality"]}/review_anchor.json",
       "${local.bucket_arns["results"]}/athena/*",
     ]
   }

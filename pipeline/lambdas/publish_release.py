@@ -1,4 +1,4 @@
-"""Last step of a run: publish what the audit let through, hold what it did not."""
+"""Last step of a run: publish what the audit let through and nothing has overtaken, hold what it did not."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import boto3
 
 from pipeline import release
 from pipeline.lake import Lake
+from pipeline.release import Release, ReleaseConflict
 
 s3 = boto3.client("s3")
 athena = boto3.client("athena")
@@ -17,18 +18,38 @@ lake = Lake(os.environ["HDP_PREFIX"])
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """``{"run_id", "auto_publish"}`` to ``{"release_id", "decision", "published", "reasons"}``."""
+    """``{"run_id", "auto_publish"}`` to what became of the release: its `state`, and in `why` a sentence of it."""
     made = release.get(s3, lake, event["run_id"])
-    published = made.decision != "hold" and event["auto_publish"]
-    if published:
-        refresh = release.view_refresher(athena, lake)
-        reason = f"audit decided: {made.decision}"
-        release.publish(s3, lake, made.release_id, by="pipeline", reason=reason, refresh_views=refresh)
+    state, why = _publish(made) if made.decision != "hold" and event["auto_publish"] else ("HELD", "")
     outcome = {
         "release_id": made.release_id,
         "decision": made.decision,
-        "published": published,
+        "published": state == "PUBLISHED",
+        "state": state,
+        "why": why,
         "reasons": [reason["rule_id"] for reason in made.reasons],
     }
     print(json.dumps(outcome))  # noqa: T201  (an alarm counts the held ones)
     return outcome
+
+
+def _publish(made: Release) -> tuple[str, str]:
+    """Publish what was made on the release that is still published.
+
+    Where another one is by now, a reviewer approved it or somebody went back during the run: published here,
+    this release would take that back unseen. The run has done its work all the same, so it ends well and says
+    what a person is to look at.
+    """
+    try:
+        release.publish(
+            s3,
+            lake,
+            made.release_id,
+            expect=made.base_release_id,
+            by="pipeline",
+            reason=f"audit decided: {made.decision}",
+            refresh_views=release.view_refresher(athena, lake),
+        )
+    except ReleaseConflict as conflict:
+        return "OVERTAKEN", str(conflict)
+    return "PUBLISHED", ""

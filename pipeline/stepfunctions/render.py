@@ -103,7 +103,7 @@ def _closing_states() -> States:
     publish = {"run_id.$": "$.plan.run_id", "auto_publish.$": "$.plan.auto_publish"}
     success = {"run_id.$": "$.plan.run_id", "release.$": "$.release"}
     failure = {"run_id.$": "$$.Execution.Name", "execution.$": "$$.Execution.Id", "error.$": "$.error"}
-    outcome = ["release_id", "decision", "published", "reasons"]
+    outcome = ["release_id", "decision", "published", "state", "why", "reasons"]
     told = ["error", "cause"]
     notify = _task("sns_notify_failure", failure, "$.failure", keep=told, then="RunFailed", catch=False)
     untold = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.untold", "Next": "RunFailedUntold"}]
@@ -115,7 +115,7 @@ def _closing_states() -> States:
             "sns_notify_success",
             success,
             "$.release",
-            keep=[*outcome, "state"],
+            keep=outcome,
             then="RunSucceeded",
             catch=True,
         ),

@@ -29,56 +29,88 @@ def get(aws: Aws, release_id: str) -> Release:
         raise ServiceError(str(error)) from None
 
 
-def publish(aws: Aws, release_id: str, *, reason: str, expect: str | None = None) -> Published:
-    """Publish a release that the audit let through, or that a reviewer has approved; no other."""
+def publish(aws: Aws, release_id: str, *, reason: str) -> Published:
+    """Publish by hand a release that the audit let through, or that a reviewer has approved; no other.
+
+    It may take nothing back that readers see, but by going back to a release that was published before.
+    """
     aws.require("publish")
-    made = get(aws, release_id)
-    if made.decision == "hold" and not _is_approved(aws, made):
-        raise ServiceError(
-            f"Release '{release_id}' was held by the audit: a clinician publishes it by approving it ('hdp review')."
-        )
-    return _publish(aws, release_id, reason=reason, expect=expect)
+    made, present = get(aws, release_id), current(aws)
+    refuse_unapproved(aws, made)
+    if present and release_id not in {present.release_id, *present.line}:
+        if made.decision == "hold":
+            refuse_stale(aws, made)
+        _refuse_taking_back(aws, made, present)
+    return _publish(aws, made, expect=present.release_id if present else None, reason=reason)
 
 
-def publish_approved(aws: Aws, release_id: str, *, reason: str) -> Published:
-    """Publish a held release on a reviewer's signature; `reviews.sign` has checked it."""
+def publish_approved(aws: Aws, made: Release, *, reason: str) -> Published:
+    """Publish a held release on a reviewer's signature, after the one that it was made on."""
     aws.require("review")
-    return _publish(aws, release_id, reason=reason)
+    return _publish(aws, made, expect=made.base_release_id, reason=reason)
 
 
 def rollback(aws: Aws, *, reason: str) -> Published:
+    """Go back to the release that was published before the present one."""
     aws.require("publish")
-    refresh = release.view_refresher(aws.client("athena"), aws.lake)
     try:
-        return release.rollback(
-            aws.client("s3"), aws.lake, by=aws.settings.user, reason=reason, refresh_views=refresh
-        )
+        present, made = release.former(aws.client("s3"), aws.lake)
     except ReleaseError as error:
         raise ServiceError(str(error)) from None
+    refuse_unapproved(aws, made)
+    return _publish(aws, made, expect=present.release_id, reason=reason)
 
 
-def _is_approved(aws: Aws, made: Release) -> bool:
-    """Whether the last signature on the release as it is approves it, in a log that verifies."""
+def refuse_unapproved(aws: Aws, made: Release) -> None:
+    """`ServiceError` unless the audit let the release through or an approval stands, and none has rejected it."""
     log = reviews.read(aws.client("s3"), aws.lake)
-    signed = [e.said for e in log.of_run(made.run_id) if e.kind == "release_signed"]
-    if log.problems or not signed:
-        return False
-    return bool(
-        signed[-1]["verdict"] == "approve" and signed[-1]["release"] == reviews.fingerprint(asdict(made))
-    )
+    signed = [event for event in log.of_run(made.run_id) if event.kind == "release_signed"]
+    last = signed[-1] if signed else None
+    if last and last.said["verdict"] == "reject":
+        raise ServiceError(
+            f"Release '{made.release_id}' was rejected by {last.by}: it is published once a clinician approves it."
+        )
+    if made.decision != "hold":
+        return
+    if log.problems or last is None or last.said["release"] != reviews.fingerprint(asdict(made)):
+        raise ServiceError(
+            f"Release '{made.release_id}' was held by the audit and no approval of it stands: "
+            "a clinician publishes it by approving it ('hdp review sign')."
+        )
 
 
-def _publish(aws: Aws, release_id: str, *, reason: str, expect: str | None = None) -> Published:
-    refresh = release.view_refresher(aws.client("athena"), aws.lake)
+def refuse_stale(aws: Aws, made: Release) -> None:
+    """A held release follows the one that it was made on; published after a newer one it would take data back."""
+    present = current(aws)
+    found = present.release_id if present else None
+    if found not in {made.base_release_id, made.release_id}:
+        raise ServiceError(
+            f"Release '{found}' was published since '{made.release_id}' was made: approving would take its data "
+            "back. Start a new run, which holds both, and review that."
+        )
+
+
+def _refuse_taking_back(aws: Aws, made: Release, present: Published) -> None:
+    lost = release.batches_taken_back(aws.client("s3"), aws.lake, made, present)
+    if lost:
+        raise ServiceError(
+            f"Release '{made.release_id}' lacks {', '.join(lost)}, which readers see in '{present.release_id}': "
+            "publishing it would take that back. Start a run, which holds both, or roll back first."
+        )
+
+
+def _publish(aws: Aws, made: Release, *, expect: str | None, reason: str) -> Published:
+    log = reviews.read(aws.client("s3"), aws.lake)
     try:
         return release.publish(
             aws.client("s3"),
             aws.lake,
-            release_id,
+            made.release_id,
+            expect=expect,
             by=aws.settings.user,
             reason=reason,
-            refresh_views=refresh,
-            expect=expect,
+            refresh_views=release.view_refresher(aws.client("athena"), aws.lake),
+            reviewed=reviews.newest(log),
         )
     except ReleaseError as error:
         raise ServiceError(str(error)) from None

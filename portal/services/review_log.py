@@ -75,9 +75,9 @@ class Review:
 
 @dataclass
 class _Known:
-    """Events read before, by key with their ETag: an event does not change, and a changed one is read again."""
+    """What was read before: an event does not change, and a changed one is read again."""
 
-    events: dict[str, tuple[str, Event]] = field(default_factory=dict)
+    objects: chain.Known = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -88,7 +88,7 @@ def log(aws: Aws) -> Log:
     """Every event, verified."""
     known = _known.setdefault(aws.lake.reviews(), _Known())
     with known.lock:
-        return chain.verify(*chain.fetch(aws.client("s3"), aws.lake, known.events))
+        return chain.verify(chain.fetch(aws.client("s3"), aws.lake, known.objects))
 
 
 def of_run(aws: Aws, run_id: str) -> Review:

@@ -177,7 +177,7 @@ def sign(
         names = ", ".join(query.query_id for query in review.open_queries)
         raise ServiceError(f"{names} must be closed before the release can be approved.")
     if verdict == "approve" and made.decision == "hold":
-        _refuse_what_is_stale(aws, made)
+        releases.refuse_stale(aws, made)
     said = {
         "verdict": verdict,
         "meaning": MEANINGS[verdict],
@@ -200,8 +200,9 @@ def publish_signed(aws: Aws, run_id: str) -> None:
         raise ServiceError(
             f"Release '{run_id}' was held: a clinician must approve it before it is published."
         )
-    _refuse_what_is_stale(aws, releases.get(aws, run_id))
-    releases.publish_approved(aws, run_id, reason=f"approved by {signature.by} (event {signature.event})")
+    made = releases.get(aws, run_id)
+    releases.refuse_stale(aws, made)
+    releases.publish_approved(aws, made, reason=f"approved by {signature.by} (event {signature.event})")
 
 
 def unmask(aws: Aws, run_id: str, table_name: str, rule_id: str, why: str) -> pd.DataFrame:
@@ -215,17 +216,6 @@ def unmask(aws: Aws, run_id: str, table_name: str, rule_id: str, why: str) -> pd
 
 
 # how
-
-
-def _refuse_what_is_stale(aws: Aws, made: Release) -> None:
-    """A held release follows the one that it was made on; published after a newer one it would take data back."""
-    present = releases.current(aws)
-    found = present.release_id if present else None
-    if found not in {made.base_release_id, made.release_id}:
-        raise ServiceError(
-            f"Release '{found}' was published since '{made.release_id}' was made: approving would take its data "
-            "back. Start a new run, which holds both, and review that."
-        )
 
 
 def _say(

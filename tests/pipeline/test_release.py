@@ -1,5 +1,6 @@
 """Publishing on the laptop cloud's S3: whoever comes second is told, and nothing is half published."""
 
+import importlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -22,10 +23,11 @@ def s3(aws):
     return aws.client("s3")
 
 
-def add_release(s3, lake, release_id, decision="publish"):
-    release.write(
-        s3, lake, Release(release_id, release_id, ["b1"], decision, f"2026-01-01T00:00:00Z-{release_id}")
-    )
+def add_release(s3, lake, release_id, decision="publish", batches=("b1",), base=None):
+    made = f"2026-01-01T00:00:00Z-{release_id}"
+    document = Release(release_id, release_id, list(batches), decision, made, base_release_id=base)
+    release.write(s3, lake, document)
+    return document
 
 
 class Views:
@@ -38,10 +40,22 @@ class Views:
         self.pointed_at.append(release_id)
 
 
-def publish(s3, lake, release_id, views=None, **options):
+PRESENT = object()
+
+
+def publish(s3, lake, release_id, views=None, expect=PRESENT):
+    """Publish after `expect`, which is the published one where nothing is said."""
+    present = release.current(s3, lake)
+    if expect is PRESENT:
+        expect = present.release_id if present else None
     return release.publish(
-        s3, lake, release_id, by="test", reason="tried", refresh_views=views or Views(), **options
+        s3, lake, release_id, expect=expect, by="test", reason="tried", refresh_views=views or Views()
     )
+
+
+def go_back(s3, lake):
+    _, made = release.former(s3, lake)
+    return publish(s3, lake, made.release_id).release_id
 
 
 def test_nothing_is_published_at_first(s3, lake):
@@ -62,19 +76,38 @@ def test_unknown_release_is_refused_and_changes_nothing(s3, lake):
     assert release.current(s3, lake) is None
 
 
-def test_rollback_returns_to_the_one_before(s3, lake):
-    for release_id in ("r1", "r2"):
+def test_each_rollback_goes_further_back(s3, lake):
+    for release_id in ("r1", "r2", "r3"):
         add_release(s3, lake, release_id)
         publish(s3, lake, release_id)
-    release.rollback(s3, lake, by="test", reason="wrong", refresh_views=Views())
-    assert release.current(s3, lake).release_id == "r1"
+    assert [go_back(s3, lake), go_back(s3, lake)] == ["r2", "r1"]
+    with pytest.raises(ReleaseError, match="no earlier published release"):
+        release.former(s3, lake)
+
+
+def test_what_was_rolled_back_is_not_gone_back_to(s3, lake):
+    for release_id in ("r1", "r2", "r3"):
+        add_release(s3, lake, release_id)
+    publish(s3, lake, "r1")
+    publish(s3, lake, "r2")
+    go_back(s3, lake)
+    publish(s3, lake, "r3")
+    assert release.current(s3, lake).line == ["r1"]
+    assert go_back(s3, lake) == "r1"
+
+
+def test_publishing_an_earlier_release_by_name_is_going_back_to_its_place(s3, lake):
+    for release_id in ("r1", "r2", "r3"):
+        add_release(s3, lake, release_id)
+        publish(s3, lake, release_id)
+    assert publish(s3, lake, "r2").line == ["r1"]
 
 
 def test_rollback_without_an_earlier_release_says_so(s3, lake):
     add_release(s3, lake, "r1")
     publish(s3, lake, "r1")
     with pytest.raises(ReleaseError, match="no earlier published release"):
-        release.rollback(s3, lake, by="test", reason="wrong", refresh_views=Views())
+        release.former(s3, lake)
 
 
 def test_publisher_who_saw_another_release_is_told_who_was_first(s3, lake):
@@ -85,6 +118,81 @@ def test_publisher_who_saw_another_release_is_told_who_was_first(s3, lake):
     with pytest.raises(ReleaseConflict, match="'r2' was published by test"):
         publish(s3, lake, "r3", expect="r1")
     assert release.current(s3, lake).release_id == "r2"
+
+
+def test_publisher_who_saw_none_is_told_that_there_is_one(s3, lake):
+    for release_id in ("r1", "r2"):
+        add_release(s3, lake, release_id)
+    publish(s3, lake, "r1")
+    with pytest.raises(ReleaseConflict, match="'r1' was published by test"):
+        publish(s3, lake, "r2", expect=None)
+    assert release.current(s3, lake).release_id == "r1"
+
+
+def test_publisher_who_saw_one_is_told_that_there_is_none(s3, lake):
+    add_release(s3, lake, "r1")
+    with pytest.raises(ReleaseConflict, match="none is published"):
+        publish(s3, lake, "r1", expect="r0")
+
+
+@pytest.fixture
+def end_of_run(lake, monkeypatch):
+    """The handler of the publish_release Lambda on this lake; gives the state and the sentence."""
+    monkeypatch.setenv("HDP_PREFIX", lake.prefix)
+    module = importlib.reload(importlib.import_module("pipeline.lambdas.publish_release"))
+    monkeypatch.setattr(module.release, "view_refresher", lambda *_: Views())
+
+    def handler(run_id, auto_publish=True):
+        outcome = module.handler({"run_id": run_id, "auto_publish": auto_publish}, None)
+        assert outcome["published"] == (outcome["state"] == "PUBLISHED")
+        return outcome["state"], outcome["why"]
+
+    return handler
+
+
+def test_a_run_publishes_what_it_made_on_the_published_release(s3, lake, end_of_run):
+    add_release(s3, lake, "r1")
+    add_release(s3, lake, "r2", base="r1")
+    assert end_of_run("r1") == ("PUBLISHED", "")
+    assert end_of_run("r2") == ("PUBLISHED", "")
+    assert end_of_run("r2") == ("PUBLISHED", ""), "the step was repeated"
+    assert release.current(s3, lake).release_id == "r2"
+
+
+@pytest.mark.parametrize(("decision", "auto_publish"), [("hold", True), ("publish", False)])
+def test_a_run_leaves_what_it_may_not_publish(s3, lake, end_of_run, decision, auto_publish):
+    add_release(s3, lake, "r1", decision)
+    assert end_of_run("r1", auto_publish) == ("HELD", "")
+    assert release.current(s3, lake) is None
+
+
+def test_a_run_takes_nothing_back_that_was_published_meanwhile(s3, lake, end_of_run):
+    add_release(s3, lake, "a", batches=["b1"])
+    add_release(s3, lake, "b", "hold", batches=["b1", "b2"], base="a")
+    add_release(s3, lake, "c", batches=["b1", "b3"], base="a")
+    publish(s3, lake, "a")
+    publish(s3, lake, "b")
+    state, why = end_of_run("c")
+    assert (state, release.current(s3, lake).release_id) == ("OVERTAKEN", "b")
+    assert "'b' was published by test. Look at it, then publish again" in why
+
+
+def test_a_run_brings_nothing_again_that_was_rolled_back_meanwhile(s3, lake, end_of_run):
+    add_release(s3, lake, "a")
+    add_release(s3, lake, "b", batches=["b1", "b2"], base="a")
+    add_release(s3, lake, "c", batches=["b1", "b2", "b3"], base="b")
+    publish(s3, lake, "a")
+    publish(s3, lake, "b")
+    go_back(s3, lake)
+    assert end_of_run("c")[0] == "OVERTAKEN"
+    assert release.current(s3, lake).release_id == "a"
+
+
+def test_batches_that_a_release_would_take_back_are_named(s3, lake):
+    add_release(s3, lake, "b", batches=["b1", "b2"])
+    c = add_release(s3, lake, "c", batches=["b1", "b3"])
+    present = publish(s3, lake, "b")
+    assert release.batches_taken_back(s3, lake, c, present) == ["b2"]
 
 
 def test_of_many_publishers_who_saw_the_same_release_exactly_one_wins(s3, lake):

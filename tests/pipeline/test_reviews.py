@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import reviews
+from pipeline import release, reviews
 from pipeline.lake import Lake, split
-from pipeline.reviews import Event, Log, Raced
+from pipeline.release import Release
+from pipeline.reviews import GENESIS, Acceptance, Anchor, Event, Found, Log, Raced
 
 
 @pytest.fixture
@@ -27,7 +31,7 @@ def s3(aws):
 
 
 def _said(number):
-    return reviews.event("lee", "clinician", "query_opened", {"run_id": "r"}, {"text": f"word {number}"})
+    return reviews.event("lee", "clinician", "release_noted", {"run_id": "r"}, {"text": f"word {number}"})
 
 
 @pytest.fixture
@@ -78,22 +82,189 @@ def test_a_removed_event_is_found(s3, lake, five, number):
 
 
 def test_damaged_bytes_are_found(s3, lake, five):
-    bucket, key = split(lake.review(3))
-    s3.put_object(Bucket=bucket, Key=key, Body=b"{")
+    _put(s3, lake.review(3), b"{")
     assert "cannot be read" in reviews.read(s3, lake).problems[0]
 
 
-def test_a_missing_note_of_the_newest_event_is_found(s3, lake, five):
-    bucket, key = split(lake.review_head())
-    s3.delete_object(Bucket=bucket, Key=key)
-    assert reviews.read(s3, lake).problems
+@pytest.mark.parametrize("note", [Lake.review_head, Lake.review_anchor])
+def test_a_missing_note_of_the_newest_event_is_found(s3, lake, five, note):
+    _delete(s3, note(lake))
+    assert "is missing" in reviews.read(s3, lake).problems[0]
+
+
+@pytest.mark.parametrize("note", [Lake.review_head, Lake.review_anchor])
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b"null", b"{}", b'{"number": "5", "hash": ""}', b'{"number": 5}']
+)
+def test_a_damaged_note_is_found(s3, lake, five, note, body):
+    _put(s3, note(lake), body)
+    (problem,) = reviews.read(s3, lake).problems
+    assert "cannot be read" in problem
+
+
+def test_the_last_event_cut_off_and_the_head_rewritten_is_found(s3, lake, five):
+    _delete(s3, lake.review(5))
+    _put_json(s3, lake.review_head(), {"number": 4, "hash": five.events[3].hash})
+    assert "Event 5 is missing." in reviews.read(s3, lake).problems
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_folder_that_was_emptied_is_found(s3, lake, count):
+    for number in range(count):
+        reviews.append(s3, lake, reviews.read(s3, lake), _said(number))
+    for number in range(1, count + 1):
+        _delete(s3, lake.review(number))
+    _delete(s3, lake.review_head())
+    missing = "Event 1 is missing." if count == 1 else "Events 1 to 5 are missing."
+    assert missing in reviews.read(s3, lake).problems
+
+
+def test_a_release_remembers_the_log_that_it_was_made_under(s3, lake, five):
+    made = Release("r1", "r1", [], "publish", "", reviewed=reviews.newest(five))
+    release.write(s3, lake, made)
+    for address in (*map(lake.review, range(1, 6)), lake.review_head(), lake.review_anchor()):
+        _delete(s3, address)
+    assert reviews.read(s3, lake).problems == ("Events 1 to 5 are missing.",)
+    for number in range(5):
+        reviews.append(s3, lake, _no_problems(reviews.read(s3, lake)), _said(f"other {number}"))
+    (problem,) = reviews.read(s3, lake).problems
+    assert "Event 5 is not the one that releases/r1.json names" in problem
+
+
+def test_what_is_published_remembers_the_log_too(s3, lake, five):
+    release.write(s3, lake, Release("r1", "r1", [], "publish", ""))
+    release.publish(
+        s3, lake, "r1", expect=None, by="lee", reason="", refresh_views=str, reviewed=reviews.newest(five)
+    )
+    for address in (lake.review(5), lake.review_head(), lake.review_anchor()):
+        _delete(s3, address)
+    assert "Event 5 is missing." in reviews.read(s3, lake).problems
+
+
+def test_a_second_event_under_the_same_number_is_found(s3, lake, five):
+    forged = json.loads(_get(s3, lake.review(5)))
+    forged["said"]["text"] = "forged"
+    forged["hash"] = Event(**forged).digest()
+    _put_json(s3, lake.review(5).replace("00000005", "00000005b"), forged)
+    (problem,) = reviews.read(s3, lake).problems
+    assert problem == "00000005b.json is not the place of an event: it was put there by hand."
+    assert [event.said["text"] for event in reviews.read(s3, lake).events][-1] == "word 4"
+
+
+def test_an_event_copied_to_the_next_place_is_found(s3, lake, five):
+    _put(s3, lake.review(6), _get(s3, lake.review(5)))
+    assert reviews.read(s3, lake).problems == ("00000006.json holds event 5: it was moved or copied there.",)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"number": "3"}, {"number": True}, {"said": []}, {"subject": {}}, {"by": None}, {"kind": 7},
+        {"kind": "query_opened"}, {"kind": "finding_accepted"}, {"extra": 1},
+    ],
+)  # fmt: skip
+def test_an_event_of_the_wrong_shape_is_found_and_shown_to_nobody(s3, lake, five, change):
+    _rewrite(s3, lake, 3, lambda document: document.update(change))
+    log = reviews.read(s3, lake)
+    assert log.problems
+    assert 3 not in [event.number for event in log.events]
+
+
+def test_a_slower_writer_puts_no_note_back(s3, lake, five):
+    late = five.events[1]
+    for address in (lake.review_head(), lake.review_anchor()):
+        reviews._forward(s3, address, late)
+        assert json.loads(_get(s3, address))["number"] == 5
+
+
+def test_a_head_put_back_by_hand_is_found(s3, lake, five):
+    _put_json(s3, lake.review_head(), {"number": 3, "hash": five.events[2].hash})
+    assert "put back" in reviews.read(s3, lake).problems[0]
+
+
+def test_an_event_whose_writer_was_killed_before_its_notes_is_no_problem(s3, lake, five):
+    for address in (lake.review_head(), lake.review_anchor()):
+        _put_json(s3, address, {"number": 4, "hash": five.events[3].hash})
+    assert reviews.read(s3, lake).problems == ()
+    reviews.append(s3, lake, reviews.read(s3, lake), _said("next"))
+    assert json.loads(_get(s3, lake.review_head()))["number"] == 6
+
+
+def _chain(count):
+    """Events that follow one another, as documents, with their keys."""
+    documents, before = [], GENESIS
+    for number in range(1, count + 1):
+        event = Event(
+            number, "t", "lee", "clinician", "release_noted", {"run_id": "r"}, {"text": f"w{number}"}, before
+        )
+        documents.append(asdict(event.sealed()))
+        before = documents[-1]["hash"]
+    return [f"reviews/{d['number']:08d}.json" for d in documents], documents
+
+
+def _verified(keys, documents, last):
+    bodies = [json.dumps(document).encode() for document in documents]
+    note = {"number": last["number"], "hash": last["hash"]}
+    return reviews.verify(
+        Found(
+            events=tuple((key, reviews._event(key, body)) for key, body in zip(keys, bodies, strict=True)),
+            head=Anchor("reviews/head.json", **note),
+            twin=Anchor("review_anchor.json", **note),
+        )
+    )
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(st.data(), st.integers(1, 6))
+def test_any_single_alteration_is_found(data, count):
+    keys, documents = _chain(count)
+    assert _verified(keys, documents, documents[-1]).problems == ()
+    last, changed = documents[-1], copy.deepcopy(documents)
+    which = data.draw(st.integers(0, count - 1))
+    name = data.draw(st.sampled_from(sorted(changed[which])))
+    changed[which][name] = data.draw(
+        JSON.filter(lambda v: json.dumps(v) != json.dumps(documents[which][name]))
+    )
+    if data.draw(st.booleans(), "with a new hash"):
+        with suppress(TypeError, AttributeError):
+            changed[which]["hash"] = Event(**changed[which]).digest()
+    if changed != documents:
+        assert _verified(keys, changed, last).problems
+
+
+@given(st.data(), st.integers(1, 6))
+def test_any_removal_or_other_order_is_found(data, count):
+    keys, documents = _chain(count)
+    order = data.draw(
+        st.lists(st.integers(0, count - 1), max_size=count).filter(lambda o: o != list(range(count)))
+    )
+    moved = [documents[n] for n in order]
+    assert _verified(keys[: len(order)], moved, documents[-1]).problems, "moved up"
+    kept = sorted(set(order))
+    if len(kept) < count:
+        assert _verified([keys[n] for n in kept], [documents[n] for n in kept], documents[-1]).problems, (
+            "left out"
+        )
+
+
+@given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_no_bytes_break_the_reading(body):
+    found = Found(events=(("reviews/00000001.json", reviews._event("", body)),))
+    assert reviews.verify(found).problems
+    assert reviews._release_anchor("releases/x.json", body) in {(), None}
 
 
 def test_what_is_known_is_read_again_only_when_it_changed(s3, lake, five):
     known = {}
     reviews.fetch(s3, lake, known)
     _rewrite(s3, lake, 2, lambda document: document["said"].update(text="later"))
-    assert reviews.verify(*reviews.fetch(s3, lake, known)).problems
+    assert reviews.verify(reviews.fetch(s3, lake, known)).problems
 
 
 def test_two_writers_cannot_take_one_place(s3, lake, five):
@@ -120,12 +291,116 @@ def test_the_last_word_on_a_finding_counts(words):
     assert set(reviews.acceptances(events)) == expected
 
 
+ON = date(2026, 12, 31)
+
+
+def _accepted(**changes):
+    given = {"until": "2026-12-31", "rate": 0.1, "margin": 0.02, "event": 1, **changes}
+    return Acceptance("patients", "PAT-C01", by="lee", reason="verified", **given)
+
+
 def test_an_acceptance_covers_its_day_and_its_margin():
-    made = reviews.Acceptance("patients", "PAT-C01", "lee", "verified", "2026-12-31", 0.1, 0.02, 1)
-    assert made.covers(0.12, date(2026, 12, 31))
-    assert not made.covers(0.13, date(2026, 12, 31))
+    made = _accepted()
+    assert made.covers(0.12, ON)
+    assert made.covers(0.01, ON), "it got better"
+    assert not made.covers(0.13, ON)
     assert not made.covers(0.1, date(2027, 1, 1))
-    assert not made.covers(None, date(2026, 12, 1))
+    assert not made.covers(None, ON)
+
+
+def test_an_acceptance_below_the_floor_covers_no_further_fall():
+    made = _accepted(rate=80.0, margin=5.0, floor=100.0, threshold=500.0, unit="rows")
+    assert made.covers(75.0, ON)
+    assert made.covers(99.0, ON), "it got better"
+    assert not made.covers(74.0, ON)
+    assert not made.covers(0.0, ON)
+    assert not made.covers(501.0, ON), "the other limit is another finding"
+
+
+def test_an_acceptance_above_the_threshold_covers_no_fall_below_the_floor():
+    made = _accepted(rate=1.5, margin=0.1, floor=0.5, threshold=1.2, unit="ratio")
+    assert made.covers(1.6, ON)
+    assert not made.covers(0.4, ON)
+
+
+@pytest.mark.parametrize(
+    ("acceptance", "rate", "on", "why"),
+    [
+        (_accepted(), 0.12, ON, ""),
+        (_accepted(), 0.1, date(2027, 1, 1), "its last day was 2026-12-31"),
+        (_accepted(), None, ON, "nothing was measured"),
+        (_accepted(), 0.2, ON, "it grew past the margin: 20 % now, 10 % accepted with a margin of 2 %"),
+        (
+            _accepted(rate=80, margin=5, floor=100, unit="rows"),
+            12,
+            ON,
+            "it fell past the margin: 12 rows now, 80 rows accepted with a margin of 5 rows",
+        ),
+        (
+            _accepted(rate=1.5, floor=0.5, unit="ratio"),
+            0.4,
+            ON,
+            "it fails the other way: 0.4 ratio now, 1.5 ratio accepted",
+        ),
+    ],
+)
+def test_why_an_acceptance_has_lapsed_is_said(acceptance, rate, on, why):
+    assert reviews.lapsed(acceptance, rate, on) == why
+
+
+def _rows(number, kind, keys, rule="PAT-C01"):
+    said = {
+        "reason": "verified",
+        "until": "2026-12-31",
+        "row_hashes": [reviews.row_hash(key) for key in keys],
+    }
+    subject = {"run_id": "r", "table_name": "patients", "rule_id": rule}
+    return Event(number, "", "lee", "clinician", kind, subject, said)
+
+
+def test_the_last_word_on_a_row_counts():
+    events = [
+        _rows(1, "rows_accepted", ["a", "b"]),
+        _rows(2, "rows_accepted", ["a"], rule="PAT-C02"),
+        _rows(3, "row_acceptance_withdrawn", ["a", "never accepted"]),
+    ]
+    standing = reviews.row_acceptances(events)
+    assert {finding: set(rows) for finding, rows in standing.items()} == {
+        ("patients", "PAT-C01"): {reviews.row_hash("b")},
+        ("patients", "PAT-C02"): {reviews.row_hash("a")},
+    }
+    made = standing["patients", "PAT-C01"][reviews.row_hash("b")]
+    assert (made.by, made.event, made.covers(ON), made.covers(date(2027, 1, 1))) == ("lee", 1, True, False)
+    assert reviews.row_acceptances([*events, _rows(4, "row_acceptance_withdrawn", ["b"])]).keys() == {
+        ("patients", "PAT-C02")
+    }
+
+
+def test_a_row_is_named_by_the_sha256_of_its_key():
+    assert reviews.row_hash("P1") == "fbeae7c18667b6987518f3ae61ed8b19038e5961e8e7368597428eff76e4842a"
+
+
+def _no_problems(log):
+    return Log(log.events)
+
+
+def _get(s3, address):
+    bucket, key = split(address)
+    return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+
+def _put(s3, address, body):
+    bucket, key = split(address)
+    s3.put_object(Bucket=bucket, Key=key, Body=body)
+
+
+def _put_json(s3, address, document):
+    _put(s3, address, json.dumps(document))
+
+
+def _delete(s3, address):
+    bucket, key = split(address)
+    s3.delete_object(Bucket=bucket, Key=key)
 
 
 def _rewrite(s3, lake, number, change):

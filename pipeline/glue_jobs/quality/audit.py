@@ -134,9 +134,8 @@ def _covering(
     return {"by": found.by, "reason": found.reason, "until": found.until, "event": found.event}
 
 
-def _acceptances(run: Run) -> dict[tuple[str, str], Acceptance]:
+def _acceptances(log: reviews.Log) -> dict[tuple[str, str], Acceptance]:
     """Those that stand; none where the log of reviews has been tampered with."""
-    log = reviews.read(run.s3, run.lake)
     if log.problems:
         describe({"reviews": "the log does not verify: no acceptance is applied", "problems": log.problems})
         return {}
@@ -205,9 +204,10 @@ def work(run: Run) -> None:
     everything = run.spark.read.parquet(f"{run.lake.results(run.run_id)}").select(
         *(column.name for column in contract.data_columns)
     )
+    log = reviews.read(run.s3, run.lake)
     decision, reasons = decide(
         (row.asDict() for row in everything.where(F.col("rule_id").isNotNull()).collect()),
-        _acceptances(run),
+        _acceptances(log),
     )
     counts = {table: frame.count() for table, frame in gold.items()}
     made = Release(
@@ -219,6 +219,7 @@ def work(run: Run) -> None:
         created_at=release.now(),
         decision=decision,
         reasons=reasons,
+        reviewed=reviews.newest(log),
     )
     audit = {"run_id": run.run_id, "decision": decision, "reasons": reasons, "tables": counts}
     release.write_json(run.s3, run.lake.audit(run.run_id), audit)
