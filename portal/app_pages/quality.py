@@ -92,17 +92,29 @@ def banner(run_id: str, review: Review) -> None:
 def figures(frame: pd.DataFrame, review: Review) -> None:
     counted = frame["status"].value_counts()
     passed = counted.get("pass", 0) + counted.get("pass_with_failures", 0)
+    applied = len(frame) - counted.get("not_applicable", 0)
     cards = {
-        "Rules passed": (f"{passed} of {len(frame) - counted.get('not_applicable', 0)}",
-                         f"{counted.get('pass_with_failures', 0)} of them with failing rows that are within the limit."),
+        "Rules passed": (str(passed), f"Of {applied} that had something to check; {counted.get('pass_with_failures', 0)} of them with failing rows that are within the limit."),
         "Rules failed": (str(counted.get("fail", 0)), "More rows fail than the rule's limit bears."),
         "Rules broke": (str(counted.get("error", 0)), "They could not be computed, so nothing is known: never a pass."),
         "Nothing to check": (str(counted.get("not_applicable", 0)),
                              "Rules that found no row to apply to, or no published release to compare with. They count neither way."),
         "Open queries": (str(len(review.open_queries)), "Of this run; all must be closed before it can be approved."),
     }  # fmt: skip
-    for place, (label, (value, meaning)) in zip(st.columns(len(cards)), cards.items(), strict=True):
-        place.metric(label, value, border=True, help=meaning)
+    with st.container(horizontal=True):
+        for label, (value, meaning) in cards.items():
+            of = f"of {applied}" if label == "Rules passed" else None
+            st.metric(
+                label,
+                value,
+                of,
+                delta_color="off",
+                delta_arrow="off",
+                border=True,
+                help=meaning,
+                width=176,
+                height="stretch",
+            )
 
 
 def scorecard(shown: Shown) -> None:
@@ -181,6 +193,7 @@ def rule_table(shown: Shown) -> Finding | None:
             **findings.ranked(table),
             "Rule": st.column_config.TextColumn(width="small"),
             "What is checked": st.column_config.TextColumn(width="medium"),
+            "What is counted": st.column_config.TextColumn(width="small"),
         },
     )
     return _opened(table, picked["selection"]["rows"])

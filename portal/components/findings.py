@@ -65,7 +65,7 @@ def overview(
                 "Rate": measures.share(row["rate"], unit),
                 "Accepted": measures.limit(rule) if rule else "–",
                 "Queries": _most_urgent(asked[finding]),
-                "Review": measures.standing(acceptance, row["rate"], unit, on) if acceptance else "",
+                "Review": measures.standing(acceptance, row["rate"], on) if acceptance else "",
             }
         )
     table = pd.DataFrame(rows)
@@ -80,7 +80,7 @@ def ranked(table: pd.DataFrame) -> dict[str, Any]:
     """Column settings that show a place in a list as its words."""
     return {
         name: st.column_config.SelectboxColumn(
-            options=list(range(len(words))), format_func=partial(_word, words), width="small"
+            options=list(range(len(words))), format_func=partial(_word, words)
         )
         for name, words in _RANKED.items()
         if name in table
@@ -176,9 +176,9 @@ def rule_history(frame: pd.DataFrame, rule: Rule, run_ids: list[str]) -> go.Figu
     )
     title = "Failing rows, percent" if rule.unit == "percent" else rule.unit
     return figure.update_layout(
-        height=240,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "y": 1.18, "x": 0},
+        height=270,
+        margin={"l": 8, "r": 8, "t": 56, "b": 8},
+        legend={"orientation": "h", "y": 1.04, "yanchor": "bottom", "x": 0},
         yaxis={"title": title, "rangemode": "tozero", "gridcolor": GRID},
         xaxis={"type": "category"},
     )

@@ -46,7 +46,7 @@ def draw(shown: Shown, chosen: Finding) -> None:
             st.info("This rule is no longer in the contracts; its result is kept.")
         else:
             _measure(rule, table, row, str(shown.changed[is_it].iloc[0]))
-            _judged(shown.review, chosen, row, rule)
+            _judged(shown.review, chosen, row)
             left, right = st.columns(2)
             with left:
                 _advice(rule)
@@ -72,10 +72,10 @@ def _measure(rule: Rule, table: str, row: pd.Series, change: str) -> None:
         st.caption(whose)
 
 
-def _judged(review: Review, chosen: Finding, row: pd.Series, rule: Rule) -> None:
+def _judged(review: Review, chosen: Finding, row: pd.Series) -> None:
     """What reviewers have made of it: an acceptance or its end, and whether the rule is worth keeping."""
     if acceptance := review.accepted.get(chosen):
-        said = measures.standing(acceptance, row["rate"], rule.unit, datetime.now(UTC).date())
+        said = measures.standing(acceptance, row["rate"], datetime.now(UTC).date())
         (st.warning if "lapsed" in said else st.info)(
             f"{said}. {review_words.plain(acceptance.by)} took responsibility for it: {reviews.REASONS[acceptance.reason]}."
         )
@@ -147,9 +147,7 @@ def _failing(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ..
     if rows.empty:
         return rows, ()
     most = failing_sql.MOST_ROWS
-    st.markdown(
-        f"#### Failing rows ({f'the first {most}' if len(rows) == most else f'{len(rows)} loaded or refused'})"
-    )
+    st.markdown(f"#### Failing rows ({f'the first {most}' if len(rows) == most else len(rows)})")
     rule = measures.rules().get(chosen)
     query = quality.failing_query(state.clients(), run_id, *chosen) if rule else None
     if query and not query.is_exact:

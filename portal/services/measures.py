@@ -8,7 +8,7 @@ from functools import cache
 import pandas as pd
 
 from pipeline.contracts import Rule, all_contracts
-from pipeline.reviews import Acceptance
+from pipeline.reviews import Acceptance, lapsed
 
 _NOUNS = {
     "patients": "patient records",
@@ -111,13 +111,12 @@ def advice(rule: Rule) -> tuple[str, str]:
     return f"{rule.cause} {engineer}", f"{rule.rationale} {reader}"
 
 
-def standing(acceptance: Acceptance, rate: float | None, unit: str, on: date) -> str:
+def standing(acceptance: Acceptance, rate: float | None, on: date) -> str:
     """Whether an acceptance covers what was measured, and where not, why it lapsed."""
-    if on > date.fromisoformat(acceptance.until):
-        return f"Acceptance lapsed: it stood until {acceptance.until}"
-    if rate is None or pd.isna(rate):
-        return f"Accepted until {acceptance.until}; nothing was measured"
-    if not acceptance.covers(rate, on):
-        grown = f"from {share(acceptance.rate, unit)} to {share(rate, unit)}"
-        return f"Acceptance lapsed: the rate grew {grown}, by more than the {100 * acceptance.margin:g} points it bears"
-    return f"Accepted until {acceptance.until}"
+    measured = None if rate is None or pd.isna(rate) else rate
+    why = lapsed(acceptance, measured, on)
+    if not why:
+        return f"Accepted until {acceptance.until}"
+    if measured is None and on <= date.fromisoformat(acceptance.until):
+        return f"Accepted until {acceptance.until}; {why}"
+    return f"Acceptance lapsed: {why}"

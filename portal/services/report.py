@@ -115,9 +115,7 @@ def _result(row: Mapping[Any, Any], review: Review, on: date) -> list[str]:
     rule, acceptance = measures.rules().get(finding), review.accepted.get(finding)
     unit = rule.unit if rule else "percent"
     rejected = [e for e in review.events if e.finding == finding and e.kind == "finding_rejected"]
-    said = (
-        [measures.standing(acceptance, row["rate"], unit, on) + f" ({acceptance.by})"] if acceptance else []
-    )
+    said = [measures.standing(acceptance, row["rate"], on) + f" ({acceptance.by})"] if acceptance else []
     said += [f"Rejected by {rejected[-1].by}"] if rejected and not acceptance else []
     cells = [
         finding[1],

@@ -197,13 +197,14 @@ def test_a_measure_is_said_with_count_denominator_rate_and_limit(rule, measure, 
     ("rate", "on", "words"),
     [
         (0.02, date(2025, 6, 1), "Accepted until 2025-06-30"),
-        (0.02, date(2025, 7, 1), "Acceptance lapsed: it stood until 2025-06-30"),
-        (0.05, date(2025, 6, 1), "Acceptance lapsed: the rate grew from 2.00 % to 5.00 %, by more than the 1 points it bears"),
+        (None, date(2025, 6, 1), "Accepted until 2025-06-30; nothing was measured"),
+        (0.02, date(2025, 7, 1), "Acceptance lapsed: its last day was 2025-06-30"),
+        (0.05, date(2025, 6, 1), "Acceptance lapsed: it grew past the margin: 5 % now, 2 % accepted with a margin of 1 %"),
     ],
 )  # fmt: skip
 def test_an_acceptance_that_lapsed_says_why(rate, on, words):
     made = Acceptance("patients", "PAT-M04", "dr.lee", "verified", "2025-06-30", 0.02, 0.01, 7)
-    assert measures.standing(made, rate, "percent", on) == words
+    assert measures.standing(made, rate, on) == words
 
 
 def _query(number, *kinds, rule="PAT-M04", days=0):
