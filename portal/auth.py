@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -52,3 +53,20 @@ def may_choose_role() -> bool:
 def role_of(text: str | None) -> Role:
     """The role by that name; the one with the fewest rights for any other."""
     return next((role for role in ROLES if role == text), "viewer")
+
+
+def caller(arn: str, wanted: str | None) -> User:
+    """Who calls on AWS, by the ARN that STS knows them by: a name that is typed proves nothing there.
+
+    The name is the session's (with IAM Identity Center the person's user name) or the IAM user's. Only an IAM role
+    with the word ``clinician`` in its name makes a clinician; between the other roles `wanted` chooses, because
+    IAM itself guards what they may do. A role that lets its sessions name themselves proves no person: its trust
+    policy should ask for ``sts:RoleSessionName``.
+    """
+    kind, *path = arn.rpartition(":")[2].split("/")
+    words = re.split(r"[^a-z]+", path[0].lower()) if kind == "assumed-role" and path else []
+    name = path[-1] if path else kind
+    role = role_of(wanted)
+    if "clinician" in words:
+        return User(name, "clinician")
+    return User(name, role if role != "clinician" else "viewer")

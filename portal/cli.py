@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
+import traceback
 from pathlib import Path
 
 import click
@@ -61,6 +63,20 @@ def main() -> None:
         fail(explain(error), 2)
     except BrokenPipeError:
         sys.exit(0)
+    except Exception as error:
+        fail(unexpected(error), 1)
+
+
+def unexpected(error: Exception) -> str:
+    """A fault of the program itself as one sentence; where in the code it was is in a file.
+
+    The file names code and nothing else: an error's message, or a line's values, could tell of a patient.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
+    with tempfile.NamedTemporaryFile("w", prefix="hdp-fault-", suffix=".txt", delete=False) as log:
+        log.write("\n".join([type(error).__name__, *places]) + "\n")
+    return f"hdp met a fault of its own ({type(error).__name__}). Where in its code is in {log.name}; no data is in that file."
 
 
 def fail(sentence: str, code: int) -> None:

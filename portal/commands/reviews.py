@@ -10,11 +10,16 @@ import click
 from portal.commands.output import emit_json, emit_table, json_option
 from portal.commands.session import Session
 from portal.services import review_log, reviews
+from portal.services.aws import ServiceError
 
 
 @click.group("review")
 def review() -> None:
-    """Review a release as a clinician (HDP_ROLE=clinician, HDP_USER=your name)."""
+    """Review a release as a clinician.
+
+    On a laptop you are who you say: HDP_ROLE=clinician HDP_USER=your-name. On AWS you are who STS says, and a
+    clinician if your IAM role's name has that word in it.
+    """
 
 
 @review.command("list")
@@ -45,6 +50,32 @@ def list_command(session: Session, run_id: str | None, with_closed: bool, as_jso
         emit_table(rows, empty="No query is open.")
 
 
+@review.command("show")
+@click.argument("query_id")
+@json_option
+@click.pass_obj
+def show_command(session: Session, query_id: str, as_json: bool) -> None:
+    """One query with its conversation."""
+    query = review_log.query(session.aws, query_id)
+    if as_json:
+        emit_json(query)
+        return
+    click.echo(
+        f"{query.query_id} is {query.state}: {query.rule_id} of {query.table_name}, run {query.run_id}"
+    )
+    emit_table(
+        {
+            "event": event.number,
+            "at": event.at[:16].replace("T", " "),
+            "by": event.by,
+            "role": event.role,
+            "what": event.kind.removeprefix("query_"),
+            "text": event.said.get("text") or event.said.get("assignee"),
+        }
+        for event in query.events
+    )
+
+
 @review.command("open")
 @click.argument("run_id")
 @click.argument("table_name")
@@ -69,6 +100,16 @@ def open_command(
     click.echo(f"Opened {event.subject['query_id']}")
 
 
+@review.command("assign")
+@click.argument("query_id")
+@click.argument("assignee")
+@click.pass_obj
+def assign_command(session: Session, query_id: str, assignee: str) -> None:
+    """Say who is to answer a query."""
+    reviews.assign(session.aws, query_id, assignee)
+    click.echo(f"Assigned {query_id} to {assignee}")
+
+
 @review.command("answer")
 @click.argument("query_id")
 @click.argument("text")
@@ -90,6 +131,26 @@ def close_command(session: Session, query_id: str, text: str, reason: str) -> No
     click.echo(f"Closed {query_id}")
 
 
+@review.command("send-back")
+@click.argument("query_id")
+@click.argument("text")
+@click.pass_obj
+def send_back_command(session: Session, query_id: str, text: str) -> None:
+    """Say what an answer lacks: the query is open again."""
+    reviews.send_back(session.aws, query_id, text)
+    click.echo(f"Sent {query_id} back")
+
+
+@review.command("reopen")
+@click.argument("query_id")
+@click.argument("text")
+@click.pass_obj
+def reopen_command(session: Session, query_id: str, text: str) -> None:
+    """Open a closed query again, with the reason."""
+    reviews.reopen(session.aws, query_id, text)
+    click.echo(f"Opened {query_id} again")
+
+
 @review.command("accept")
 @click.argument("run_id")
 @click.argument("table_name")
@@ -97,7 +158,12 @@ def close_command(session: Session, query_id: str, text: str, reason: str) -> No
 @click.argument("text")
 @click.option("--reason", type=click.Choice(list(reviews.REASONS)), required=True)
 @click.option("--days", default=30, show_default=True, help="How long the acceptance stands.")
-@click.option("--margin", default=0.0, show_default=True, help="Growth of the rate that it bears, 0 to 1.")
+@click.option(
+    "--margin",
+    default=0.0,
+    show_default=True,
+    help="How much worse it may get: a share (0 to 1) for rules in percent, the rule's own unit for others.",
+)
 @click.pass_obj
 def accept_command(
     session: Session,
@@ -110,11 +176,79 @@ def accept_command(
     margin: float,
 ) -> None:
     """Take responsibility for a finding, in later runs too."""
-    until: date = datetime.now(UTC).date() + timedelta(days=days)
+    until = _day(days)
     reviews.accept(
         session.aws, run_id, table_name, rule_id, reason=reason, text=text, until=until, margin=margin
     )
     click.echo(f"Accepted {rule_id} of {table_name} until {until}")
+
+
+@review.command("reject")
+@click.argument("run_id")
+@click.argument("table_name")
+@click.argument("rule_id")
+@click.argument("text")
+@click.pass_obj
+def reject_command(session: Session, run_id: str, table_name: str, rule_id: str, text: str) -> None:
+    """Say that a finding must be put right; an acceptance of it ends."""
+    reviews.reject(session.aws, run_id, table_name, rule_id, text)
+    click.echo(f"Rejected {rule_id} of {table_name}")
+
+
+@review.command("withdraw")
+@click.argument("run_id")
+@click.argument("table_name")
+@click.argument("rule_id")
+@click.argument("text")
+@click.pass_obj
+def withdraw_command(session: Session, run_id: str, table_name: str, rule_id: str, text: str) -> None:
+    """End the acceptance of a finding before its day."""
+    reviews.withdraw(session.aws, run_id, table_name, rule_id, text)
+    click.echo(f"Withdrew the acceptance of {rule_id} of {table_name}")
+
+
+@review.command("accept-rows")
+@click.argument("run_id")
+@click.argument("table_name")
+@click.argument("rule_id")
+@click.argument("text")
+@click.option(
+    "--key", "keys", multiple=True, required=True, help="A row's key; more than once for more rows."
+)
+@click.option("--reason", type=click.Choice(list(reviews.REASONS)), default="verified", show_default=True)
+@click.option("--days", default=30, show_default=True, help="How long the acceptance stands.")
+@click.pass_obj
+def accept_rows_command(
+    session: Session,
+    run_id: str,
+    table_name: str,
+    rule_id: str,
+    text: str,
+    keys: tuple[str, ...],
+    reason: str,
+    days: int,
+) -> None:
+    """Say that single rows are true as they are: later runs do not count them."""
+    until = _day(days)
+    reviews.accept_rows(session.aws, run_id, table_name, rule_id, keys, reason=reason, text=text, until=until)
+    click.echo(f"Accepted {len(keys)} rows under {rule_id} of {table_name} until {until}")
+
+
+@review.command("withdraw-rows")
+@click.argument("run_id")
+@click.argument("table_name")
+@click.argument("rule_id")
+@click.argument("text")
+@click.option(
+    "--key", "keys", multiple=True, required=True, help="A row's key; more than once for more rows."
+)
+@click.pass_obj
+def withdraw_rows_command(
+    session: Session, run_id: str, table_name: str, rule_id: str, text: str, keys: tuple[str, ...]
+) -> None:
+    """Take the acceptance of single rows back."""
+    reviews.withdraw_rows(session.aws, run_id, table_name, rule_id, keys, text)
+    click.echo(f"Withdrew the acceptance of {len(keys)} rows under {rule_id} of {table_name}")
 
 
 @review.command("sign")
@@ -124,21 +258,39 @@ def accept_command(
 @click.pass_obj
 def sign_command(session: Session, run_id: str, verdict: str, text: str) -> None:
     """Sign a release off: approval publishes a held one, rejection leaves the former one."""
-    event = reviews.sign(session.aws, run_id, "approve" if verdict == "approve" else "reject", text)
+    try:
+        event = reviews.sign(session.aws, run_id, "approve" if verdict == "approve" else "reject", text)
+    except reviews.Untold as untold:
+        click.echo(untold, err=True)
+        sys.exit(1)
     click.echo(f"Signed as event {event.number}: {event.said['meaning']}")
 
 
 @review.command("verify")
+@json_option
 @click.pass_obj
-def verify_command(session: Session) -> None:
+def verify_command(session: Session, as_json: bool) -> None:
     """Prove that no event was altered or removed; exit code 1 where one was."""
     log = review_log.log(session.aws)
-    for problem in log.problems:
-        click.echo(problem, err=True)
+    newest = log.events[-1].hash if log.events else None
+    if as_json:
+        emit_json({"events": len(log.events), "newest": newest, "problems": log.problems})
+    elif not log.problems:
+        said = f", the newest {newest[:16]}…" if newest else ""
+        click.echo(f"{len(log.events)} events, each follows the one before it{said}")
+    else:
+        for problem in log.problems:
+            click.echo(problem, err=True)
     if log.problems:
         sys.exit(1)
-    newest = f", the newest {log.events[-1].hash[:16]}…" if log.events else ""
-    click.echo(f"{len(log.events)} events, each follows the one before it{newest}")
+
+
+def _day(days: int) -> date:
+    """The day that lies so many days ahead."""
+    try:
+        return datetime.now(UTC).date() + timedelta(days=days)
+    except OverflowError:
+        raise ServiceError(f"{days} days: at most {reviews.LONGEST.days} are possible.") from None
 
 
 COMMANDS = (review,)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from portal.auth import caller
 from portal.services.aws import Aws, ServiceError
 from portal.settings import Settings
 
@@ -26,7 +27,9 @@ class Session:
     def aws(self) -> Aws:
         if self.target == "laptop":
             self.start()
-        return Aws(Settings.from_environment())
+            return Aws(Settings.from_environment())
+        aws = Aws(Settings.from_environment())
+        return aws.acting(caller(aws.client("sts").get_caller_identity()["Arn"], aws.settings.role))
 
     def start(self, port: int = 0) -> Any:
         """The laptop cloud; this process's environment points at it from here on."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from pipeline import release, reviews
 from pipeline.release import Published, Release, ReleaseError
+from portal.services import signatures
 from portal.services.aws import Aws, ServiceError
 
 
@@ -63,19 +62,16 @@ def rollback(aws: Aws, *, reason: str) -> Published:
 
 def refuse_unapproved(aws: Aws, made: Release) -> None:
     """`ServiceError` unless the audit let the release through or an approval stands, and none has rejected it."""
-    log = reviews.read(aws.client("s3"), aws.lake)
-    signed = [event for event in log.of_run(made.run_id) if event.kind == "release_signed"]
-    last = signed[-1] if signed else None
-    if last and last.said["verdict"] == "reject":
+    signature = signatures.of_run(aws, reviews.read(aws.client("s3"), aws.lake), made.run_id)
+    if signature and signature.verdict == "reject":
         raise ServiceError(
-            f"Release '{made.release_id}' was rejected by {last.by}: it is published once a clinician approves it."
+            f"Release '{made.release_id}' was rejected by {signature.by}: it is published once a clinician approves it."
         )
-    if made.decision != "hold":
-        return
-    if log.problems or last is None or last.said["release"] != reviews.fingerprint(asdict(made)):
+    if made.decision == "hold" and not (signature and signature.stands):
+        why = f" {signature.why_not}" if signature else ""
         raise ServiceError(
             f"Release '{made.release_id}' was held by the audit and no approval of it stands: "
-            "a clinician publishes it by approving it ('hdp review sign')."
+            f"a clinician publishes it by approving it ('hdp review sign').{why}"
         )
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
 from pipeline import reviews as chain
-from pipeline.release import Release
-from pipeline.reviews import Acceptance, Event, Log
-from portal.services import releases
+from pipeline.reviews import Acceptance, Event, Log, RowAcceptance
+from portal.services import signatures
 from portal.services.aws import Aws, ServiceError
+from portal.services.signatures import Signature
 
 QueryState = Literal["open", "answered", "closed"]
 
@@ -42,20 +42,6 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Signature:
-    """Who signed a release off, and whether what was signed is still what is there."""
-
-    by: str
-    role: str
-    at: str
-    meaning: str
-    verdict: Literal["approve", "reject"]
-    comment: str
-    event: int
-    stands: bool
-
-
-@dataclass(frozen=True)
 class Review:
     """Everything that was said of one run's release, with the queries of all runs and what is accepted now."""
 
@@ -64,6 +50,7 @@ class Review:
     queries: tuple[Query, ...] = ()
     work_list: tuple[Query, ...] = ()
     accepted: dict[tuple[str, str], Acceptance] = field(default_factory=dict)
+    accepted_rows: dict[tuple[str, str], dict[str, RowAcceptance]] = field(default_factory=dict)
     signature: Signature | None = None
     events: tuple[Event, ...] = ()
     problems: tuple[str, ...] = ()
@@ -101,7 +88,8 @@ def of_run(aws: Aws, run_id: str) -> Review:
         queries=tuple(query for query in queries if query.run_id == run_id),
         work_list=tuple(queries),
         accepted=chain.acceptances(whole.events),
-        signature=_signature(aws, run_id, whole.of_run(run_id)),
+        accepted_rows=chain.row_acceptances(whole.events),
+        signature=signatures.of_run(aws, whole, run_id),
         events=tuple(whole.of_run(run_id)),
         problems=whole.problems,
     )
@@ -110,6 +98,14 @@ def of_run(aws: Aws, run_id: str) -> Review:
 def all_queries(whole: Log) -> list[Query]:
     """Every query of every run, the longest open first."""
     return sorted(_queries(whole.events), key=lambda query: (query.state == "closed", query.opened_at))
+
+
+def query(aws: Aws, query_id: str) -> Query:
+    """One query with its conversation."""
+    found = next((each for each in all_queries(log(aws)) if each.query_id == query_id), None)
+    if found is None:
+        raise ServiceError(f"There is no query '{query_id}': 'hdp review list' lists those there are.")
+    return found
 
 
 def _queries(events: Sequence[Event]) -> list[Query]:
@@ -145,29 +141,3 @@ def _as_query(query_id: str, events: list[Event]) -> Query:
         record_keys=tuple(first.said["record_keys"]),
         events=tuple(events),
     )
-
-
-def _signature(aws: Aws, run_id: str, events: Sequence[Event]) -> Signature | None:
-    signed = [event for event in events if event.kind == "release_signed"]
-    if not signed:
-        return None
-    last = signed[-1]
-    try:
-        now = fingerprint(releases.get(aws, run_id))
-    except ServiceError:
-        now = ""
-    return Signature(
-        by=last.by,
-        role=last.role,
-        at=last.at,
-        meaning=last.said["meaning"],
-        verdict=last.said["verdict"],
-        comment=last.said["text"],
-        event=last.number,
-        stands=now == last.said["release"],
-    )
-
-
-def fingerprint(made: Release) -> str:
-    """Stands for what the reviewer saw: the release's tables, decision, reasons and time of making."""
-    return chain.fingerprint(asdict(made))

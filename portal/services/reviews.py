@@ -11,11 +11,13 @@ from typing import Any, Literal
 import pandas as pd
 
 from pipeline import reviews as chain
+from pipeline.contracts import Rule, all_contracts
 from pipeline.release import Release
 from pipeline.reviews import Event
-from portal.services import quality, releases, runs
-from portal.services.aws import Aws, ServiceError
-from portal.services.review_log import Query, all_queries, fingerprint, log, of_run
+from portal.services import quality, releases, review_log, runs
+from portal.services.aws import Aws, ServiceError, explain, is_aws
+from portal.services.review_log import Query, log, of_run
+from portal.services.signatures import fingerprint
 
 REASONS = {
     "false_alarm": "False alarm: the rule is wrong here",
@@ -48,6 +50,10 @@ class ReviewConflict(ServiceError):
             f"{who} was here first: read what changed, then send again. What you typed is still here."
         )
         self.changes = tuple(changes)
+
+
+class Untold(ServiceError):
+    """What was done stands, and nobody could be told of it."""
 
 
 # what a reviewer does; `seen` is the number of the newest event that the reviewer's screen showed
@@ -108,6 +114,13 @@ def reopen(aws: Aws, query_id: str, text: str, *, seen: int | None = None) -> Ev
     )
 
 
+def send_back(aws: Aws, query_id: str, text: str, *, seen: int | None = None) -> Event:
+    """Say that an answer does not do: the query is open again."""
+    query = _query(aws, query_id, {"answered"})
+    said = {"text": _text(text, "Say what the answer lacks")}
+    return _say(aws, "query_reopened", _subject(query), said, seen)
+
+
 def accept(
     aws: Aws,
     run_id: str,
@@ -120,25 +133,83 @@ def accept(
     margin: float = 0.0,
     seen: int | None = None,
 ) -> Event:
-    """Take responsibility for a finding until a day, and until its rate grows by more than `margin` (a share)."""
+    """Take responsibility for a finding until a day, and until its measure is worse by more than `margin`.
+
+    The margin is a share for rules in percent, and in the rule's own unit for others.
+    """
     found = _result(aws, run_id, table_name, rule_id)
     if found["status"] not in {"fail", "pass_with_failures"}:
         raise ServiceError(
             f"{rule_id} of {table_name} has nothing to accept: its outcome is {found['status']}."
         )
-    today = datetime.now(UTC).date()
-    if not today <= until <= today + LONGEST:
-        raise ServiceError(f"The last day is {until}: it must lie between today and a year from now.")
-    if not 0 <= margin <= 1:
+    rule = _rule(table_name, rule_id)
+    unit = rule.unit if rule else "percent"
+    if unit == "percent" and not 0 <= margin <= 1:
         raise ServiceError(f"The margin is {margin:.0%}: it must lie between 0 and 100 percent.")
+    if not 0 <= margin < float("inf"):
+        raise ServiceError(f"The margin is {margin:g} {unit}: it must be 0 or more.")
     said = {
         "reason": _reason(reason),
         "text": _text(text, "An acceptance needs a comment"),
-        "until": str(until),
+        "until": _until(until),
         "rate": float(found["rate"]),
         "margin": margin,
+        "floor": float(rule.floor if rule else 0),
+        "threshold": float(rule.threshold if rule else found["threshold"]),
+        "unit": unit,
     }
     return _say(aws, "finding_accepted", _finding(run_id, table_name, rule_id), said, seen)
+
+
+def accept_rows(
+    aws: Aws,
+    run_id: str,
+    table_name: str,
+    rule_id: str,
+    record_keys: Sequence[str],
+    *,
+    reason: str,
+    text: str,
+    until: date,
+    seen: int | None = None,
+) -> Event:
+    """Say of single rows that they are true as they are: later runs do not count them, until a day."""
+    known = set(_result(aws, run_id, table_name, rule_id)["sample_keys"])
+    if not record_keys:
+        raise ServiceError("No row is chosen: choose those that are true as they are.")
+    if strange := set(record_keys) - known:
+        raise ServiceError(
+            f"{len(strange)} of {len(set(record_keys))} rows are not among the failing rows of {rule_id} "
+            f"that run '{run_id}' has kept, or have no key: accept the finding instead."
+        )
+    said = {
+        "reason": _reason(reason),
+        "text": _text(text, "An acceptance needs a comment"),
+        "until": _until(until),
+        "row_hashes": _hashes(record_keys),
+    }
+    return _say(aws, "rows_accepted", _finding(run_id, table_name, rule_id), said, seen)
+
+
+def withdraw_rows(
+    aws: Aws,
+    run_id: str,
+    table_name: str,
+    rule_id: str,
+    record_keys: Sequence[str],
+    text: str,
+    *,
+    seen: int | None = None,
+) -> Event:
+    """Take the acceptance of single rows back: later runs count them again."""
+    standing = chain.row_acceptances(log(aws).events).get((table_name, rule_id), {})
+    hashes = _hashes(record_keys)
+    if not hashes or not set(hashes) <= set(standing):
+        raise ServiceError(
+            f"Not all of these rows of {table_name} are accepted under {rule_id}: choose accepted ones."
+        )
+    said = {"text": _text(text, "A withdrawal needs a comment"), "row_hashes": hashes}
+    return _say(aws, "row_acceptance_withdrawn", _finding(run_id, table_name, rule_id), said, seen)
 
 
 def reject(
@@ -150,12 +221,14 @@ def reject(
     return _say(aws, "finding_rejected", _finding(run_id, table_name, rule_id), said, seen)
 
 
-def withdraw(aws: Aws, run_id: str, table_name: str, rule_id: str, text: str) -> Event:
+def withdraw(
+    aws: Aws, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
+) -> Event:
     """End an acceptance before its day."""
     if (table_name, rule_id) not in chain.acceptances(log(aws).events):
         raise ServiceError(f"{rule_id} of {table_name} is not accepted: there is nothing to withdraw.")
     said = {"text": _text(text, "A withdrawal needs a comment")}
-    return _say(aws, "acceptance_withdrawn", _finding(run_id, table_name, rule_id), said, None)
+    return _say(aws, "acceptance_withdrawn", _finding(run_id, table_name, rule_id), said, seen)
 
 
 def sign(
@@ -166,31 +239,53 @@ def sign(
     *,
     seen: int | None = None,
 ) -> Event:
-    """Sign a release off. Approval publishes one that was held; rejection leaves the former one. Both notify."""
+    """Sign a release off. Approval publishes one that was held; rejection leaves the former one. Both notify.
+
+    Neither is signed while a query is open: the answer may change the verdict, and a held release waits meanwhile.
+    """
     aws.require("review")
     made = releases.get(aws, run_id)
     review = of_run(aws, run_id)
     starter = (runs.plan(aws, run_id) or {}).get("started_by")
     if starter == aws.settings.user:
         raise ServiceError(f"{starter} started run '{run_id}': somebody else must sign its release off.")
-    if verdict == "approve" and review.open_queries:
+    if review.open_queries:
         names = ", ".join(query.query_id for query in review.open_queries)
-        raise ServiceError(f"{names} must be closed before the release can be approved.")
-    if verdict == "approve" and made.decision == "hold":
+        done = "approved" if verdict == "approve" else "rejected"
+        raise ServiceError(f"{names} must be closed before the release can be {done}.")
+    publishes = verdict == "approve" and made.decision == "hold"
+    if publishes:
         releases.refuse_stale(aws, made)
     said = {
         "verdict": verdict,
         "meaning": MEANINGS[verdict],
         "text": _text(text, "A signature needs a comment"),
-        "release": fingerprint(made),
+        "release": fingerprint(aws, made),
     }
-    event = _say(aws, "release_signed", {"run_id": run_id}, said, seen)
+    event = _say(aws, "release_signed", {"run_id": run_id}, said, review.seen if seen is None else seen)
     state = {"approve": "APPROVED", "reject": "REJECTED"}[verdict]
-    if verdict == "approve" and made.decision == "hold":
-        publish_signed(aws, run_id)
+    refused = _refusal(aws, run_id) if publishes else ""
+    if publishes and not refused:
         state = "PUBLISHED"
-    _notify(aws, made, state, event)
+    untold = _notify(aws, made, state, event)
+    if refused:
+        raise ServiceError(
+            f"Your approval is event {event.number} of the log, but: {refused} {untold}".strip()
+        )
+    if untold:
+        raise Untold(f"Signed, as event {event.number}, and {state.lower()}. {untold}")
     return event
+
+
+def _refusal(aws: Aws, run_id: str) -> str:
+    """Publish what was just signed; why it was not published, where it was not."""
+    try:
+        publish_signed(aws, run_id)
+    except Exception as error:
+        if not isinstance(error, ServiceError) and not is_aws(error):
+            raise
+        return explain(error)
+    return ""
 
 
 def publish_signed(aws: Aws, run_id: str) -> None:
@@ -254,9 +349,7 @@ def _touches(event: Event, subject: dict[str, str]) -> bool:
 
 
 def _query(aws: Aws, query_id: str, states: set[str]) -> Query:
-    found = next((query for query in all_queries(log(aws)) if query.query_id == query_id), None)
-    if found is None:
-        raise ServiceError(f"There is no query '{query_id}': 'hdp review list' lists those there are.")
+    found = review_log.query(aws, query_id)
     if found.state not in states:
         raise ServiceError(
             f"Query {query_id} is {found.state}: only {' or '.join(sorted(states))} ones can be."
@@ -280,6 +373,23 @@ def _result(aws: Aws, run_id: str, table_name: str, rule_id: str) -> dict[str, A
     return {str(name): value for name, value in found.iloc[0].to_dict().items()}
 
 
+def _rule(table_name: str, rule_id: str) -> Rule | None:
+    """The rule as the contracts have it today; None where it is gone."""
+    rules = (rule for c in all_contracts() if c.table == table_name for rule in c.rules)
+    return next((rule for rule in rules if rule.id == rule_id), None)
+
+
+def _hashes(record_keys: Sequence[str]) -> list[str]:
+    return sorted({chain.row_hash(key) for key in record_keys})
+
+
+def _until(day: date) -> str:
+    today = datetime.now(UTC).date()
+    if not today <= day <= today + LONGEST:
+        raise ServiceError(f"The last day is {day}: it must lie between today and a year from now.")
+    return str(day)
+
+
 def _reason(reason: str) -> str:
     if reason not in REASONS:
         raise ServiceError(f"'{reason}' is no reason: choose {', '.join(REASONS)}.")
@@ -295,7 +405,8 @@ def _text(text: str, sentence: str) -> str:
     return cleaned
 
 
-def _notify(aws: Aws, made: Release, state: str, event: Event) -> None:
+def _notify(aws: Aws, made: Release, state: str, event: Event) -> str:
+    """Tell the subscribers; a sentence where that failed, for what was done stands all the same."""
     outcome = {
         "release_id": made.release_id,
         "decision": made.decision,
@@ -304,7 +415,14 @@ def _notify(aws: Aws, made: Release, state: str, event: Event) -> None:
         "reviewed_by": event.by,
         "reasons": [reason["rule_id"] for reason in made.reasons],
     }
-    aws.client("lambda").invoke(
-        FunctionName=aws.lake.function("sns_notify_success"),
-        Payload=json.dumps({"run_id": made.run_id, "release": outcome}).encode(),
-    )
+    sentence = "The notification could not be sent ({}): tell those who wait for it."
+    try:
+        answer = aws.client("lambda").invoke(
+            FunctionName=aws.lake.function("sns_notify_success"),
+            Payload=json.dumps({"run_id": made.run_id, "release": outcome}).encode(),
+        )
+    except Exception as error:
+        if not is_aws(error):
+            raise
+        return sentence.format(explain(error).rstrip("."))
+    return sentence.format("its Lambda failed") if answer.get("FunctionError") else ""

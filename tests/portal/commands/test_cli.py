@@ -100,7 +100,7 @@ def test_a_review_is_kept_and_its_log_verifies(hdp, held_run):
     assert hdp("review", "close", query_id, "Agreed.", "--reason", "verified", **lee).returncode == 0
     assert hdp("review", "sign", held_run.run_id, "reject", "Not yet.", **lee).returncode == 0
     published = hdp("publish", held_run.run_id)
-    assert (published.returncode, "was held by the audit" in published.stderr) == (2, True)
+    assert (published.returncode, "was rejected by dr.lee" in published.stderr) == (2, True)
     verified = hdp("review", "verify")
     assert (verified.returncode, "each follows the one before it" in verified.stdout) == (0, True)
 

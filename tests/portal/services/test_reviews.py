@@ -7,9 +7,11 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
+from pipeline import reviews as chain
 from pipeline.lake import split
-from portal.services import quality, releases, review_log, reviews, warehouse
+from portal.services import quality, releases, review_log, reviews, signatures, warehouse
 from portal.services.aws import ServiceError
 
 FINDING = ("patients", "PAT-M01")
@@ -136,8 +138,9 @@ def test_a_held_release_is_published_by_a_signature_and_no_other_way(
 ):
     run_id = held_run.run_id
     former = on_its_base
-    with pytest.raises(ServiceError, match="must be closed"):
-        reviews.sign(lee, run_id, "approve", "Fine.")
+    for verdict in ("approve", "reject"):
+        with pytest.raises(ServiceError, match="must be closed"):
+            reviews.sign(lee, run_id, verdict, "Fine.")
     reviews.close(lee, query, "verified", "Seen.")
     with pytest.raises(ServiceError, match="started run"):
         reviews.sign(acting("tester", "clinician"), run_id, "approve", "My own run.")
@@ -152,7 +155,7 @@ def test_a_held_release_is_published_by_a_signature_and_no_other_way(
     }
     with pytest.raises(ServiceError, match="must approve"):
         reviews.publish_signed(lee, run_id)
-    with pytest.raises(ServiceError, match="was held"):
+    with pytest.raises(ServiceError, match=r"was rejected by dr\.lee"):
         releases.publish(portal, run_id, reason="I want to")
 
     reviews.sign(lee, run_id, "approve", "The ward has confirmed it.")
@@ -164,6 +167,8 @@ def test_a_held_release_is_published_by_a_signature_and_no_other_way(
         counted = warehouse.ask(portal, "SELECT count(*) FROM fact_encounter").frame.iloc[0, 0]
         assert counted == releases.get(portal, run_id).tables["fact_encounter"]
         _after_its_release_changed(portal, lee, run_id)
+        _after_what_is_under_it_changed(portal, lee, run_id)
+        _after_a_question(portal, lee, run_id)
     finally:
         assert releases.rollback(portal, reason="the test is over").release_id == former
 
@@ -201,6 +206,108 @@ def _after_its_release_changed(portal, lee, run_id):
         assert not review_log.of_run(lee, run_id).signature.stands
     finally:
         s3.put_object(Bucket=bucket, Key=key, Body=kept)
+
+
+def _after_what_is_under_it_changed(portal, lee, run_id):
+    for address in (
+        portal.lake.audit(run_id),
+        f"{portal.lake.results(run_id)}more.parquet",
+        f"{portal.lake.gold_release('dim_time', run_id)}more.parquet",
+    ):
+        made = releases.get(portal, run_id)
+        before = signatures.fingerprint(portal, made)
+        bucket, key = split(address)
+        s3 = portal.client("s3")
+        kept = s3.get_object(Bucket=bucket, Key=key)["Body"].read() if key.endswith(".json") else None
+        s3.put_object(Bucket=bucket, Key=key, Body=b"{}")
+        try:
+            assert signatures.fingerprint(portal, made) != before, address
+            assert "Changed since review" in review_log.of_run(lee, run_id).signature.why_not
+        finally:
+            if kept is None:
+                s3.delete_object(Bucket=bucket, Key=key)
+            else:
+                s3.put_object(Bucket=bucket, Key=key, Body=kept)
+
+
+def _after_a_question(portal, lee, run_id):
+    """A query that is opened after the signature takes it away, until the release is signed again."""
+    reviews.sign(lee, run_id, "approve", "All of it is in place again.")
+    assert review_log.of_run(lee, run_id).signature.stands
+    later = reviews.open_query(lee, run_id, *FINDING, "One more thing?").subject["query_id"]
+    assert f"Query {later} was opened after it" in review_log.of_run(lee, run_id).signature.why_not
+    reviews.close(lee, later, "verified", "Seen.")
+    assert not review_log.of_run(lee, run_id).signature.stands
+    with pytest.raises(ServiceError, match="no approval of it stands"):
+        releases.refuse_unapproved(portal, releases.get(portal, run_id))
+    reviews.sign(lee, run_id, "approve", "And that.")
+    releases.refuse_unapproved(portal, releases.get(portal, run_id))
+
+
+class _Broken:
+    """Stands where Lambda is: answers that the function failed, or is not there."""
+
+    def __init__(self, error=None):
+        self.error = error
+
+    def invoke(self, **_):
+        if self.error:
+            raise self.error
+        return {"FunctionError": "Unhandled"}
+
+
+@pytest.mark.parametrize("error", [None, EndpointConnectionError(endpoint_url="https://lambda")])
+def test_a_signature_stands_where_nobody_could_be_told(lee, first_run, error, monkeypatch):
+    monkeypatch.setitem(lee._clients, "lambda", _Broken(error))
+    before = len(review_log.log(lee).events)
+    with pytest.raises(reviews.Untold, match=r"and approved\. The notification could not be sent"):
+        reviews.sign(lee, first_run.run_id, "approve", "Seen.")
+    assert [event.kind for event in review_log.log(lee).events[before:]] == ["release_signed"]
+
+
+def test_a_publish_that_fails_after_the_signature_is_said(
+    lee, held_run, on_its_base, monkeypatch, notifications
+):
+    def overtaken(*_, **__):
+        raise ServiceError("in the meantime another one was published.")
+
+    monkeypatch.setattr(releases, "publish_approved", overtaken)
+    with pytest.raises(ServiceError, match=r"Your approval is event \d+ of the log, but: in the meantime"):
+        reviews.sign(lee, held_run.run_id, "approve", "Seen.")
+    assert notifications[-1]["state"] == "APPROVED"
+    reviews.sign(lee, held_run.run_id, "reject", "For the tests that follow.")
+
+
+def test_nothing_goes_back_to_a_release_that_was_rejected(portal, lee, held_run, on_its_base):
+    former = on_its_base
+    reviews.sign(lee, former, "reject", "It was wrong after all.")
+    try:
+        with pytest.raises(ServiceError, match=r"was rejected by dr\.lee"):
+            releases.publish(portal, former, reason="again")
+    finally:
+        reviews.sign(lee, former, "approve", "It was not.")
+    assert releases.publish(portal, former, reason="again").release_id == former
+
+
+def test_rows_are_accepted_and_counted_again(lee, held_run):
+    run_id = held_run.run_id
+    frame = quality.results(lee, run_id)
+    frame = frame[frame["sample_keys"].map(len) > 0]
+    row = frame.iloc[0]
+    finding, key = (row["table_name"], row["rule_id"]), row["sample_keys"][0]
+    with pytest.raises(ServiceError, match="1 of 1 rows are not among the failing rows"):
+        reviews.accept_rows(lee, run_id, *finding, ["nobody"], reason="verified", text="t", until=TODAY)
+    with pytest.raises(ServiceError, match="between today and a year"):
+        reviews.accept_rows(
+            lee, run_id, *finding, [key], reason="verified", text="t", until=TODAY - timedelta(days=1)
+        )
+    event = reviews.accept_rows(lee, run_id, *finding, [key], reason="verified", text="True.", until=TODAY)
+    assert key not in json.dumps(event.said)
+    assert list(review_log.of_run(lee, run_id).accepted_rows[finding]) == [chain.row_hash(key)]
+    reviews.withdraw_rows(lee, run_id, *finding, [key], "It is not.")
+    assert finding not in review_log.of_run(lee, run_id).accepted_rows
+    with pytest.raises(ServiceError, match="Not all of these rows"):
+        reviews.withdraw_rows(lee, run_id, *finding, [key], "Twice.")
 
 
 def test_a_tampered_log_is_found_and_takes_no_more(portal, lee, held_run, query):
