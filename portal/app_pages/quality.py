@@ -11,7 +11,7 @@ from portal.components import findings, judgement, rule_detail, state, work_list
 from portal.components.conversation import Finding
 from portal.components.palette import CHANGES, words
 from portal.components.rule_detail import Shown
-from portal.services import quality, releases, report, review_log, review_words
+from portal.services import quality, releases, report, review_log, review_words, signatures
 from portal.services.aws import ServiceError
 from portal.services.review_log import Review
 
@@ -42,7 +42,7 @@ def history(run_ids: tuple[str, ...], version: str) -> pd.DataFrame:  # noqa: AR
 def version_of(run_id: str) -> str:
     """Stands for the release that the run has made; the same as what a signature signs."""
     made = releases.find(state.clients(), run_id)
-    return review_log.fingerprint(made) if made else ""
+    return signatures.fingerprint(state.clients(), made) if made else ""
 
 
 def pick_run() -> tuple[str | None, list[str]]:
@@ -153,14 +153,14 @@ def _trend(shown: Shown) -> None:
     by = st.segmented_control("Show", ["By severity", "By table and kind"], default="By severity", key="trend-by")  # fmt: skip
     if by == "By table and kind":
         st.plotly_chart(
-            findings.cards(quality.trend(shown.past, shown.run_ids)), key="cards", config={"displaylogo": False},
+            findings.cards(quality.trend(shown.past, shown.run_ids)), key="cards", config={"displayModeBar": False},
             alt="Share of rules passed by table and kind, run by run",
         )  # fmt: skip
     elif not shown.past["status"].isin(["fail", "error"]).any():
         st.success("No rule failed in this run, nor in those before it that are kept in view.")
     else:
         st.plotly_chart(
-            findings.trend(shown.past, shown.run_ids), key="trend", config={"displaylogo": False},
+            findings.trend(shown.past, shown.run_ids), key="trend", config={"displayModeBar": False},
             alt="Rules that failed by severity, run by run",
         )  # fmt: skip
 
@@ -225,6 +225,7 @@ def sign_off(shown: Shown) -> None:
                 shown.frame,
                 shown.changed.map(lambda change: CHANGES[change]),
                 review_log.of_run(state.aws(), shown.run_id),
+                version_of(shown.run_id),
             ),
             file_name=f"quality-{shown.run_id}.html",
             mime="text/html",

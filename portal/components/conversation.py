@@ -71,7 +71,7 @@ def _reply(aws: Aws, query: Query, may_review: bool, seen: int) -> None:
             return
         if query.state == "answered":
             _button("Send back", "send-back", key, query_id, f"{query_id} is open again.",
-                    lambda text, seen: reviews.reopen(aws, query_id, text, seen=seen),
+                    lambda text, seen: reviews.send_back(aws, query_id, text, seen=seen),
                     "The answer is not enough: say what is missing.")  # fmt: skip
         _assign(aws, query_id, seen)
         st.selectbox(

@@ -10,7 +10,7 @@ import streamlit as st
 
 from portal.services import review_words
 from portal.services.aws import ServiceError, explain, is_aws
-from portal.services.reviews import ReviewConflict
+from portal.services.reviews import ReviewConflict, Untold
 
 log = logging.getLogger("portal")
 
@@ -46,6 +46,9 @@ def send(key: str, act: Act, done: str) -> None:
     except ReviewConflict as conflict:
         _tell(key, "error", str(conflict), [review_words.line(event) for event in conflict.changes])
         _kept("seen").pop(key, None)  # told now: sent again, it is an answer to that too
+    except Untold as untold:
+        _tell(key, "warning", str(untold))
+        st.session_state[key] = ""
     except ServiceError as error:
         _tell(key, "error", str(error))
     except Exception as error:
@@ -71,7 +74,7 @@ def told(key: str) -> None:
     if sent_by != key:
         return
     del st.session_state[_SAID]
-    (st.success if kind == "done" else st.error)(
+    {"done": st.success, "warning": st.warning, "error": st.error}[kind](
         "\n".join([sentence, "", *(f"- {each}" for each in changes)])
     )
 

@@ -35,6 +35,8 @@ _RANKED = {
 }
 """Columns whose cells are places in a list, the most serious first: they sort by place and read as words."""
 
+_WIDTHS = {"Severity": 140, "Outcome": 150, "Change": 105}
+
 
 def overview(
     frame: pd.DataFrame,
@@ -80,7 +82,7 @@ def ranked(table: pd.DataFrame) -> dict[str, Any]:
     """Column settings that show a place in a list as its words."""
     return {
         name: st.column_config.SelectboxColumn(
-            options=list(range(len(words))), format_func=partial(_word, words)
+            options=list(range(len(words))), format_func=partial(_word, words), width=_WIDTHS[name]
         )
         for name, words in _RANKED.items()
         if name in table
@@ -127,7 +129,7 @@ def trend(frame: pd.DataFrame, run_ids: list[str]) -> go.Figure:
         height=260,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         legend={"orientation": "h", "y": 1.15, "x": 0},
-        yaxis={"title": "Rules that failed"},
+        yaxis={"title": "Rules that failed", "dtick": 1 if counted.sum(axis=1).max() < 10 else None},
         xaxis={"type": "category"},
     )
 

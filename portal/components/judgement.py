@@ -7,32 +7,20 @@ from typing import Literal
 
 import streamlit as st
 
+from pipeline.reviews import row_hash
 from portal.components import drafts
 from portal.components.conversation import Finding, reason
-from portal.services import releases, review_log, review_words, reviews
+from portal.services import measures, releases, review_words, reviews, signatures
 from portal.services.aws import Aws, ServiceError
-from portal.services.review_log import Review, Signature
+from portal.services.review_log import Review
+from portal.services.signatures import Signature
 
 
-def judge(aws: Aws, run_id: str, finding: Finding, is_accepted: bool, seen: int) -> None:
-    """Accept a finding with a reason and a last day, reject it, or end an acceptance."""
+def judge(aws: Aws, run_id: str, finding: Finding, keys: tuple[str, ...], review: Review) -> None:
+    """Accept a finding, or those of its rows that are chosen, with a reason and a last day; reject; take back."""
     name = "-".join(finding)
-    key = f"judge-{name}"
-    drafts.text("Comment", key, seen)
-    today = datetime.now(UTC).date()
-    with st.container(horizontal=True):
-        st.selectbox(
-            "Reason",
-            list(reviews.REASONS),
-            index=5,
-            format_func=reason,
-            key=f"reason-{name}",
-            width=260,
-        )
-        st.date_input("Until", today + timedelta(days=30), min_value=today, max_value=today + reviews.LONGEST,
-                      key=f"until-{name}", width=140)  # fmt: skip
-        st.number_input("May grow by (points)", 0.0, 100.0, 1.0, 0.5, key=f"margin-{name}", width=160,
-                        help="Percentage points of failing rows.")  # fmt: skip
+    drafts.text("Comment", f"judge-{name}", review.seen)
+    unit = _terms(finding, name)
 
     def accept(text: str, seen: int) -> None:
         chosen = st.session_state  # what the form holds at the click, not at the last drawing of the page
@@ -43,20 +31,70 @@ def judge(aws: Aws, run_id: str, finding: Finding, is_accepted: bool, seen: int)
             reason=chosen[f"reason-{name}"],
             text=text,
             until=chosen[f"until-{name}"],
-            margin=chosen[f"margin-{name}"] / 100,
+            margin=chosen[f"margin-{name}"] / (100 if unit == "percent" else 1),
             seen=seen,
         )
 
+    def reject(text: str, seen: int) -> None:
+        reviews.reject(aws, run_id, *finding, text, seen=seen)
+
+    def withdraw(text: str, seen: int) -> None:
+        reviews.withdraw(aws, run_id, *finding, text, seen=seen)
+
     with st.container(horizontal=True):
-        st.button("Accept the finding", key=f"accept-{name}", on_click=drafts.send,
-                  args=(key, accept, "The finding is accepted, in later runs too."))  # fmt: skip
-        st.button("Reject the finding", key=f"reject-{name}", on_click=drafts.send,
-                  args=(key, lambda text, seen: reviews.reject(aws, run_id, *finding, text, seen=seen),
-                        "The finding is rejected."))  # fmt: skip
-        if is_accepted:
-            st.button("Withdraw the acceptance", key=f"withdraw-{name}", on_click=drafts.send,
-                      args=(key, lambda text, _: reviews.withdraw(aws, run_id, *finding, text),
-                            "The acceptance has ended."))  # fmt: skip
+        _button("Accept the finding", "accept", name, accept, "The finding is accepted, in later runs too.")
+        _button("Reject the finding", "reject", name, reject, "The finding is rejected.")
+        if finding in review.accepted:
+            _button("Withdraw the acceptance", "withdraw", name, withdraw, "The acceptance has ended.")
+    if keys:
+        _judge_rows(aws, run_id, finding, keys, review)
+
+
+def _terms(finding: Finding, name: str) -> str:
+    """Reason, last day and margin; gives the unit of the margin."""
+    rule = measures.rules().get(finding)
+    unit = rule.unit if rule else "percent"
+    today = datetime.now(UTC).date()
+    with st.container(horizontal=True):
+        st.selectbox(
+            "Reason", list(reviews.REASONS), index=5, format_func=reason, key=f"reason-{name}", width=260
+        )
+        st.date_input("Until", today + timedelta(days=30), min_value=today, max_value=today + reviews.LONGEST,
+                      key=f"until-{name}", width=140)  # fmt: skip
+        if unit == "percent":
+            st.number_input("May get worse by (points)", 0.0, 100.0, 1.0, 0.5, key=f"margin-{name}", width=180,
+                            help="Percentage points of failing rows.")  # fmt: skip
+        else:
+            st.number_input(
+                f"May get worse by ({unit})", 0.0, None, 0.0, 0.05, key=f"margin-{name}", width=180
+            )
+    return unit
+
+
+def _judge_rows(aws: Aws, run_id: str, finding: Finding, keys: tuple[str, ...], review: Review) -> None:
+    """The chosen rows alone: true as they are, or no longer so."""
+    name = "-".join(finding)
+    accepted = review.accepted_rows.get(finding, {})
+    standing = [key for key in keys if row_hash(key) in accepted]
+
+    def verify(text: str, seen: int) -> None:
+        until = st.session_state[f"until-{name}"]
+        reviews.accept_rows(aws, run_id, *finding, keys, reason="verified", text=text, until=until, seen=seen)
+
+    def take_back(text: str, seen: int) -> None:
+        reviews.withdraw_rows(aws, run_id, *finding, standing, text, seen=seen)
+
+    rows = f"{len(keys)} chosen row{'s' if len(keys) > 1 else ''}"
+    with st.container(horizontal=True):
+        _button(f"Verify the {rows} as true", "verify-rows", name, verify,
+                "The rows are verified as true: later runs do not count them, until that day.")  # fmt: skip
+        if standing:
+            _button(f"Take back: {len(standing)} of the {rows}", "withdraw-rows", name, take_back,
+                    "The rows count again.")  # fmt: skip
+
+
+def _button(label: str, verb: str, name: str, act: drafts.Act, done: str) -> None:
+    st.button(label, key=f"{verb}-{name}", on_click=drafts.send, args=(f"judge-{name}", act, done))
 
 
 def sign(aws: Aws, review: Review, seen_release: str) -> None:
@@ -86,7 +124,7 @@ def _signature(signature: Signature) -> None:
         f"{review_words.moment(signature.at)}: {review_words.plain(signature.comment)}"
     )
     if not signature.stands:
-        st.error("Changed since review: the release is no longer what was signed. It must be reviewed again.")
+        st.error(f"The signature no longer counts. {signature.why_not}")
 
 
 def _verdict(
@@ -96,7 +134,7 @@ def _verdict(
     done = "Signed. The release is approved." if approves else "Signed. The former release stays."
 
     def act(text: str, seen: int) -> None:
-        if review_log.fingerprint(releases.get(aws, run_id)) != seen_release:
+        if signatures.fingerprint(aws, releases.get(aws, run_id)) != seen_release:
             raise ServiceError(
                 f"{run_id} was made anew since this page was drawn: look at it again, then sign."
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -57,7 +58,7 @@ def draw(shown: Shown, chosen: Finding) -> None:
                 with st.popover("Try another limit"):
                     _try_limit(rule, mine)
             right.plotly_chart(
-                findings.rule_history(mine, rule, shown.run_ids), key="rule-history", config={"displaylogo": False},
+                findings.rule_history(mine, rule, shown.run_ids), key="rule-history", config={"displayModeBar": False},
                 alt=f"What {rule_id} measured, run by run, with the largest that is accepted",
             )  # fmt: skip
         rows, keys = _failing(shown, chosen)
@@ -79,11 +80,24 @@ def _judged(review: Review, chosen: Finding, row: pd.Series) -> None:
         (st.warning if "lapsed" in said else st.info)(
             f"{said}. {review_words.plain(acceptance.by)} took responsibility for it: {reviews.REASONS[acceptance.reason]}."
         )
+    for by, until, number in sorted(_verified(review, chosen)):
+        rows = f"{number} row{'s' if number > 1 else ''}"
+        st.info(
+            f"{review_words.plain(by)} verified {rows} as true until {until}: later runs do not count them."
+        )
     if chosen in (alarms := quality.false_alarms(review.work_list)):
         number, of = alarms[chosen]
         st.warning(
             f"{number} of {of} queries on it were false alarms: consider retiring it, or another limit."
         )
+
+
+def _verified(review: Review, chosen: Finding) -> list[tuple[str, str, int]]:
+    """Who verified how many rows as true, until which day; those that still stand."""
+    today = datetime.now(UTC).date()
+    rows = [row for row in review.accepted_rows.get(chosen, {}).values() if row.covers(today)]
+    counted = Counter((row.by, row.until) for row in rows)
+    return [(by, until, number) for (by, until), number in counted.items()]
 
 
 def _advice(rule: Rule) -> None:
@@ -241,4 +255,4 @@ def _talk(shown: Shown, chosen: Finding, rows: pd.DataFrame, keys: tuple[str, ..
             conversation.ask(aws, shown.run_id, chosen, keys, review.seen)
         with right, st.container(border=True):
             st.markdown("**Judge the finding**")
-            judgement.judge(aws, shown.run_id, chosen, chosen in review.accepted, review.seen)
+            judgement.judge(aws, shown.run_id, chosen, keys, review)

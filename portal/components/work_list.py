@@ -39,7 +39,11 @@ def draw(review: Review, person: User, seen_in: Sightings, rows_of: Rows) -> Non
         table(shown, seen_in, rows_of, today),
         hide_index=True,
         width="stretch",
-        column_config={"Open it": st.column_config.LinkColumn(display_text="Open", pinned=True)},
+        column_config={
+            "Open it": st.column_config.LinkColumn(display_text="Open", pinned=True),
+            "Question": st.column_config.TextColumn(width="medium"),
+            "Last comment": st.column_config.TextColumn(width="medium"),
+        },
     )
 
 
@@ -64,21 +68,21 @@ def _row(query: Query, seen_in: Sightings, rows: pd.DataFrame, today: date) -> d
     comments = [event for event in query.events if event.said.get("text")]
     return {
         "Open it": f"?run={query.run_id}&rule={query.table_name}:{query.rule_id}",
-        "Query": query.query_id,
         "State": review_words.STATES[query.state],
         "Rule": query.rule_id,
         "Table": query.table_name,
         "Record": _record(query),
         "Field": ", ".join(fields(query.table_name, query.rule_id)),
         "Value": _value(query, rows),
-        "Question": query.question,
-        "Comments": len(comments),
-        "Last comment": f"{comments[-1].by}: {comments[-1].said['text']}",
         "For": query.assignee or "anybody",
         "Due": query.due,
         "Days open": days_open(query, today),
+        "Question": query.question,
+        "Comments": len(comments),
+        "Last comment": f"{comments[-1].by}: {comments[-1].said['text']}",
         "First seen": first,
         "Last seen": last,
+        "Query": query.query_id,
     }
 
 

@@ -11,13 +11,15 @@ import pandas as pd
 
 from pipeline.release import Release
 from portal.services import measures, quality, review_words
-from portal.services.review_log import Query, Review, Signature, fingerprint
+from portal.services.review_log import Query, Review
+from portal.services.signatures import Signature
 
 _STYLE = """
 body { font: 14px/1.45 system-ui, sans-serif; color: #14202b; background: #fff; max-width: 76rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.6rem } h2 { font-size: 1.15rem; margin-top: 2rem; border-bottom: 1px solid #c3d0d8 }
 .wide { overflow-x: auto } table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; padding: .3rem .5rem; vertical-align: top; border-bottom: 1px solid #dfe6ea; overflow-wrap: anywhere }
+th, td { text-align: left; padding: .3rem .5rem; vertical-align: top; border-bottom: 1px solid #dfe6ea; overflow-wrap: break-word }
+td:first-child, td.n { white-space: nowrap }
 th { white-space: nowrap } .sign { border: 2px solid #14202b; padding: 1rem; margin-top: 1rem; break-inside: avoid }
 .wrong { border: 3px double #8a1c00; padding: 1rem } .small, code { color: #3b4a54; font-size: .85rem }
 @page { size: A4 landscape; margin: 14mm }
@@ -27,7 +29,7 @@ thead { display: table-header-group } .wide { overflow: visible } }
 
 OUTCOMES = {
     "pass": "Passed",
-    "pass_with_failures": "Passed, some rows fail",
+    "pass_with_failures": "Passed with some failing rows",
     "fail": "Failed",
     "error": "Rule broke",
     "not_applicable": "Nothing to check",
@@ -47,14 +49,17 @@ _DECISIONS = {
 }
 
 
-def html(made: Release, results: pd.DataFrame, changed: Iterable[str], review: Review) -> str:
+def html(
+    made: Release, results: pd.DataFrame, changed: Iterable[str], review: Review, fingerprint: str
+) -> str:
     """The report of one release: decision, signature, findings with what was made of them, queries, every rule.
 
-    `changed` says by row of `results` what is new since the run before.
+    `changed` says by row of `results` what is new since the run before; `fingerprint` stands for the release as it
+    is now, and is what a signature signs.
     """
     results = results.assign(change=list(changed)).sort_values(["table_name", "rule_id"])
     counted = results["status"].value_counts()
-    summary = ", ".join(f"{counted.get(key, 0)} {words.lower()}" for key, words in OUTCOMES.items())
+    summary = "; ".join(f"{counted.get(key, 0)} {words.lower()}" for key, words in OUTCOMES.items())
     severe = results["severity"].map(list(SEVERITIES).index)
     found = (
         results[results["status"].isin(quality.FOUND)].assign(rank=severe).sort_values("rank", kind="stable")
@@ -68,7 +73,7 @@ def html(made: Release, results: pd.DataFrame, changed: Iterable[str], review: R
         _log_state(review),
         "<h2>Signature</h2>",
         _signature(review.signature),
-        f"<p class=small>Fingerprint of the release as it is now: <code>{fingerprint(made)}</code></p>",
+        f"<p class=small>Fingerprint of the release as it is now: <code>{fingerprint}</code></p>",
         "<h2>Findings</h2>",
         _table(found, review, now.date()) if len(found) else "<p>Every rule passed.</p>",
         "<h2>Decisions on findings, and looks at identified rows</h2>",
@@ -97,7 +102,7 @@ def _signature(signature: Signature | None) -> str:
         lines = ["Not signed.", "Name: ______________________", "Role: ____________", "Date: ____________",
                  "Meaning: I have reviewed this release and ☐ approve it for analysis ☐ reject it."]  # fmt: skip
         return f'<div class="sign">{"<br>".join(lines)}</div>'
-    changed = "<br><strong>The release has changed since: the signature no longer counts.</strong>"
+    changed = f"<br><strong>It no longer counts. {escape(signature.why_not)}</strong>"
     return (
         f'<div class="sign"><strong>{escape(signature.meaning)}</strong><br>{escape(signature.comment)}<br>'
         f"Signed by {escape(signature.by)} ({escape(signature.role)}), {review_words.moment(signature.at)}, "
@@ -129,7 +134,7 @@ def _result(row: Mapping[Any, Any], review: Review, on: date) -> list[str]:
         measures.limit(rule) if rule else "–",
         "; ".join(said),
     ]
-    return [escape(cell) for cell in cells]
+    return [escape(cell).replace(" %", "&nbsp;%") for cell in cells]
 
 
 def _decisions(review: Review) -> str:

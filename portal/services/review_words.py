@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from pipeline.reviews import Event
 from portal.services.reviews import REASONS
@@ -16,6 +17,8 @@ KINDS = {
     "finding_accepted": "accepted the finding",
     "finding_rejected": "rejected the finding",
     "acceptance_withdrawn": "withdrew the acceptance",
+    "rows_accepted": "verified rows as true",
+    "row_acceptance_withdrawn": "took back that rows are true",
     "release_signed": "signed",
     "rows_unmasked": "looked at identified rows",
 }
@@ -34,11 +37,21 @@ def text(event: Event) -> str:
     said = event.said
     parts = [f"for {said['assignee']}"] if said.get("assignee") else []
     if "until" in said:
-        parts.append(f"until {said['until']}, while it grows by at most {100 * said['margin']:g} points")
+        parts.append(f"until {said['until']}{_margin(said)}")
+    if "row_hashes" in said:
+        parts.append(f"{len(said['row_hashes'])} row{'s' if len(said['row_hashes']) > 1 else ''}")
     if "reason" in said:
         parts.append(REASONS.get(said["reason"], said["reason"]))
     words = str(said.get("text") or said.get("why") or "")
     return ": ".join(part for part in (" · ".join(parts), words) if part)
+
+
+def _margin(said: dict[str, Any]) -> str:
+    if "margin" not in said:
+        return ""
+    unit = said.get("unit", "percent")
+    much = f"{100 * said['margin']:g} points" if unit == "percent" else f"{said['margin']:g} {unit}"
+    return f", while it gets worse by at most {much}"
 
 
 def line(event: Event) -> str:

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 import portal
 from pipeline import reviews as chain
 from portal.components import rule_detail, state
-from portal.services import quality, review_log, reviews
+from portal.services import quality, review_log, reviews, signatures
 from portal.services.aws import ServiceError
 
 PAGE = str(Path(portal.__file__).parent / "app_pages" / "quality.py")
@@ -243,6 +243,22 @@ def test_accepting_takes_what_the_form_holds_at_the_click(open_page, portal, act
     assert "rejected the finding" in _said(app)
 
 
+def test_a_chosen_row_is_verified_as_true_and_taken_back(open_page, portal, held_run):
+    finding = ("patients", "PAT-C01")
+    app = open_page(finding=finding)
+    app.session_state["rows-patients-PAT-C01-False"] = {
+        "selection": {"rows": [0], "columns": [], "cells": []}
+    }
+    app.run()
+    app.text_area(key="judge-patients-PAT-C01").set_value("The ward says so.").run()
+    _press(app, "Verify the 1 chosen row as true")
+    assert len(review_log.of_run(portal, held_run.run_id).accepted_rows[finding]) == 1
+    assert "clinician@tester verified 1 row as true" in _said(app).replace("\\", "")
+    app.text_area(key="judge-patients-PAT-C01").set_value("It was September after all.").run()
+    _press(app, "Take back: 1 of the 1 chosen row")
+    assert finding not in review_log.of_run(portal, held_run.run_id).accepted_rows
+
+
 def test_the_work_list_sorts_queries_out_and_names_no_record(open_page, query, acting, held_run, portal):
     lee = acting("dr.lee", "clinician")
     rows = reviews.open_query(lee, held_run.run_id, "patients", "PAT-C01", "Which?", record_keys=["Q2"])
@@ -294,7 +310,7 @@ def test_who_started_the_run_cannot_sign_it(open_page, held_run, monkeypatch):
 def test_what_was_made_anew_since_the_page_was_drawn_is_not_signed(open_page, held_run, monkeypatch):
     app = open_page()
     app.text_area(key=f"sign-{held_run.run_id}").set_value("Fine.").run()
-    monkeypatch.setattr(review_log, "fingerprint", lambda _: "another")
+    monkeypatch.setattr(signatures, "fingerprint", lambda *_: "another")
     _press(app, "Reject and sign")
     assert "was made anew since this page was drawn" in _said(app)
 

@@ -25,6 +25,7 @@ from portal.services import (
     review_log,
     review_words,
     reviews,
+    signatures,
     warehouse,
 )
 from portal.services.aws import ServiceError
@@ -241,9 +242,9 @@ def test_a_finding_was_seen_from_its_first_run_to_its_last():
 
 
 def _report(portal, run_id):
-    results = quality.results(portal, run_id)
+    results, made = quality.results(portal, run_id), releases.get(portal, run_id)
     review = review_log.of_run(portal, run_id)
-    return report.html(releases.get(portal, run_id), results, ["new"] * len(results), review)
+    return report.html(made, results, ["new"] * len(results), review, signatures.fingerprint(portal, made))
 
 
 def test_the_report_is_whole_and_carries_no_row(portal, acting, held_run):
@@ -275,7 +276,7 @@ def test_the_report_is_whole_and_carries_no_row(portal, acting, held_run):
         "○ Open",
         "March or September?",
         quality.stand_in("Q2", run_id),
-        review_log.fingerprint(made),
+        signatures.fingerprint(portal, made),
         "The log of reviews verifies up to event",
         "@media print",
     ):
@@ -290,7 +291,9 @@ def test_the_report_is_whole_and_carries_no_row(portal, acting, held_run):
 def test_a_report_over_an_altered_log_says_so_first(portal, held_run):
     review = replace(review_log.of_run(portal, held_run.run_id), problems=("Event 3 was <altered>.",))
     results = quality.results(portal, held_run.run_id)
-    page = report.html(releases.get(portal, held_run.run_id), results, ["stable"] * len(results), review)
+    page = report.html(
+        releases.get(portal, held_run.run_id), results, ["stable"] * len(results), review, "f00d"
+    )
     assert "The log of reviews does not verify." in page
     assert "Event 3 was &lt;altered&gt;." in page
 
