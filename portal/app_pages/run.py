@@ -211,6 +211,8 @@ def outcome(run: Run) -> None:
     (st.warning if audit.reasons else st.success)(
         f"The audit found {said}: {'the release is held for a review' if held else 'the release may be published'}."
     )
+    if run.status == "SUCCEEDED" and run.cause:
+        st.warning(run.cause)
     if audit.reasons:
         table = pd.DataFrame(audit.reasons)[["severity", "rule_id", "table", "failed", "checked"]]
         table.columns = ["Severity", "Rule", "Table", "Failing", "Of"]

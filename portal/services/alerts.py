@@ -60,6 +60,8 @@ def alerts(
         and (published is None or published.release_id != newest.release_id)
     ):
         found.append(Alert("held", f"Release {newest.release_id} is held: it waits for a clinician's signature.", newest.run_id))  # fmt: skip
+    if newest and published and _is_overtaken(newest, published):
+        found.append(Alert("held", f"Release {newest.release_id} is not published: it was made on {newest.base_release_id}, and {published.release_id} is published by now. Look at both, then publish it or start a run that holds both.", newest.run_id))  # fmt: skip
     usual = estimate(past)
     for run in past:
         if not run.is_over and usual and run.seconds > max(LATE * usual.slowest, 60):
@@ -70,3 +72,13 @@ def alerts(
             Alert("never started", f"A run was due at {due:%Y-%m-%d %H:%M} UTC and none has started.")
         )
     return found
+
+
+def _is_overtaken(newest: Release, published: Published) -> bool:
+    """Whether the audit let it through and another one than it was made on is what readers see."""
+    seen = {newest.release_id, newest.base_release_id}
+    return (
+        newest.decision != "hold"
+        and published.release_id not in seen
+        and newest.release_id not in published.line
+    )

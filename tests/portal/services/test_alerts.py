@@ -40,6 +40,14 @@ def test_a_held_release_is_told_until_it_is_judged_or_published():
     assert _kinds([], held, Published("r", "", "", "")) == []
 
 
+def test_a_release_that_another_one_overtook_is_told():
+    made = Release("c", "c", [], "publish", "2026-11-23T08:00:00Z", base_release_id="a")
+    assert _kinds([], made, Published("b", "", "", "", ["a"])) == ["held"]
+    assert _kinds([], made, Published("a", "", "", "")) == []
+    assert _kinds([], made, Published("c", "", "", "", ["a"])) == []
+    assert _kinds([], made, Published("d", "", "", "", ["a", "c"])) == []
+
+
 def test_a_run_that_takes_far_longer_than_all_others_is_late():
     past = [_run(str(n), "SUCCEEDED", NOW - timedelta(days=n + 1), 100) for n in range(3)]
     now = datetime.now(UTC)
