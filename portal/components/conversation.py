@@ -48,7 +48,7 @@ def _about(query: Query, rows: pd.DataFrame) -> None:
     mine = rows[rows["row"].isin(names)] if "row" in rows else rows
     st.caption(f"About {len(query.record_keys)} row{'s' if len(query.record_keys) > 1 else ''}:")
     if len(mine):
-        st.dataframe(mine, hide_index=True, width="stretch", key=f"about-{query.query_id}")
+        st.dataframe(mine, hide_index=True, width="stretch")
     else:
         st.caption(", ".join(quality.stand_in(key, query.run_id) for key in query.record_keys))
 

@@ -120,31 +120,20 @@ def test_an_id_that_is_none_reaches_no_query(portal, name):
 
 
 def test_only_the_version_that_fails_is_shown_and_only_of_the_batches_of_the_run(portal, held_run):
-    """Rows typed by hand beside the run's: the same keys in another batch, and a version that passes."""
-    results = quality.results(portal, held_run.run_id)
-    failing = results[(results["rule_id"] == "MED-M04") | (results["rule_id"] == "ENC-M03")]
-    row = failing[failing["failed"] > 0].iloc[0]
-    contract = load("silver", row["table_name"])
-    key, column = contract.key[0], {"MED-M04": "route", "ENC-M03": "diagnosis_code"}[row["rule_id"]]
-    query = quality.failing_query(portal, held_run.run_id, row["table_name"], row["rule_id"])
+    """R1 came without a provider; beside it, what silver would hold had it come again: with one, and elsewhere."""
+    query = quality.failing_query(portal, held_run.run_id, "encounters", "ENC-M04")
     assert query.is_exact
-    batches = {f"'{batch_id}'" for batch_id in held_run.batch_ids}
-    silver = f"{portal.lake.database('silver')}.{contract.table}".replace(".", '"."')
-    noted = row["sample_keys"][0]
-    # what silver would hold had the key come again: a version that passes, and a batch that the run does not cover
-    also = ", ".join(
-        "'elsewhere' AS batch_id" if c.name == "batch_id" else f'"{c.name}"' for c in contract.columns
-    )
-    passes = ", ".join(
-        f"'x' AS \"{c.name}\"" if c.name == column else f'"{c.name}"' for c in contract.columns
-    )
-    mine = f'SELECT * FROM "{silver}" WHERE "{key}" = \'{noted}\''
-    union = f"({mine} UNION ALL SELECT {also} FROM ({mine}) UNION ALL SELECT {passes} FROM ({mine}))"
-    sql = query.sql.replace(f'"{silver}"', union)
+    names = [column.name for column in load("silver", "encounters").columns]
+    silver = f'"{portal.lake.database("silver")}"."encounters"'
+    mine = f"SELECT * FROM {silver} WHERE encounter_id = 'R1'"
+    elsewhere = ", ".join("'elsewhere' AS batch_id" if name == "batch_id" else name for name in names)
+    passing = ", ".join("'1234567893' AS provider_npi" if name == "provider_npi" else name for name in names)
+    more = f"({mine} UNION ALL SELECT {elsewhere} FROM ({mine}) UNION ALL SELECT {passing} FROM ({mine}))"
+    sql = query.sql.replace(silver, more)
     found = warehouse.ask(portal, sql, database=portal.lake.database("quality")).frame
-    assert len(found) == len(warehouse.ask(portal, mine).frame)
-    assert found[column].isna().all()
-    assert {f"'{batch_id}'" for batch_id in found["batch_id"]} <= batches
+    assert list(found["encounter_id"]) == ["R1"]
+    assert found["provider_npi"].isna().all()
+    assert set(found["batch_id"]) <= set(held_run.batch_ids)
 
 
 @pytest.mark.parametrize(
