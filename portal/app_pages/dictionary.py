@@ -8,9 +8,9 @@ import streamlit as st
 from pipeline.contracts import Contract, all_contracts
 from pipeline.contracts.dictionary import entries
 from pipeline.contracts.lineage import Step, downstream, upstream
-from portal.components import findings, state
+from portal.components import state
 from portal.components.palette import SEVERITY_WORDS
-from portal.services import profile
+from portal.services import measures, profile
 from portal.services.aws import ServiceError
 
 PHI = {
@@ -56,7 +56,7 @@ def rules(contract: Contract) -> None:
                 "Rule": rule.id,
                 "Severity": SEVERITY_WORDS[rule.severity],
                 "What is checked": rule.description,
-                "Accepted": findings.limit(rule),
+                "Accepted": measures.limit(rule),
                 "Why it matters": rule.rationale,
             }
             for rule in contract.rules

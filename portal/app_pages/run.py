@@ -342,8 +342,7 @@ def publish(run: Run, published: Published | None) -> None:
     now = f"Readers see {published.release_id} now." if published else "Nothing is published now."
     st.markdown(f"Readers will see release **{run.run_id}** from then on. {now}")
     if reason := _reason("Publish"):
-        expect = published.release_id if published else None
-        _changed(lambda: releases.publish(state.aws(), run.run_id, reason=reason, expect=expect))
+        _changed(lambda: releases.publish(state.aws(), run.run_id, reason=reason))
 
 
 @st.dialog("Roll back")

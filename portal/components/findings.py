@@ -1,14 +1,18 @@
-"""The parts of a quality review: figures and tables out of results; no service is asked here."""
+"""The parts of a quality review: tables and figures out of results; no service is asked here."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date
+from functools import partial
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from pipeline.contracts import Rule, all_contracts
+from pipeline.contracts import Rule
 from pipeline.reviews import Acceptance
 from portal.components.palette import (
     BLUE,
@@ -20,63 +24,89 @@ from portal.components.palette import (
     SEVERITY_WORDS,
     VERMILLION,
 )
+from portal.services import measures, review_words
 from portal.services.quality import FOUND
+from portal.services.review_log import Query
 
+_RANKED = {
+    "Severity": [SEVERITY_WORDS[name] for name in SEVERITIES],
+    "Outcome": list(OUTCOMES.values()),
+    "Change": list(CHANGES.values()),
+}
+"""Columns whose cells are places in a list, the most serious first: they sort by place and read as words."""
 
-@st.cache_resource
-def rules() -> dict[tuple[str, str], Rule]:
-    """Every rule by table and id."""
-    return {(contract.table, rule.id): rule for contract in all_contracts() for rule in contract.rules}
-
-
-def share(rate: float | None, unit: str = "percent") -> str:
-    """A rate for people: never 0 % for a count above zero."""
-    if rate is None or pd.isna(rate):
-        return "–"
-    if unit != "percent":
-        return f"{rate:.2f}"
-    if 0 < rate < 0.0001:
-        return "under 0.01 %"
-    return f"{rate:.2%}".replace("%", " %")
-
-
-def limit(rule: Rule) -> str:
-    """What is still accepted, in words."""
-    if rule.floor:
-        return f"{share(rule.floor, rule.unit)} to {share(rule.threshold, rule.unit)}"
-    return "none" if rule.threshold == 0 else f"up to {share(rule.threshold, rule.unit)}"
+_WIDTHS = {"Severity": 140, "Outcome": 150, "Change": 105}
 
 
 def overview(
-    frame: pd.DataFrame, changed: pd.Series, accepted: Mapping[tuple[str, str], Acceptance]
+    frame: pd.DataFrame,
+    changed: pd.Series,
+    accepted: Mapping[tuple[str, str], Acceptance],
+    queries: Iterable[Query],
+    on: date,
 ) -> pd.DataFrame:
-    """One row a rule, the most serious first; texts ready to be read."""
-    known = rules()
+    """One row a rule, the most serious first; `finding` and `is_found` are not for the screen."""
+    asked = _by_finding(queries)
     rows = []
     for row, change in zip(frame.to_dict("records"), changed, strict=True):
         finding = (row["table_name"], row["rule_id"])
-        rule = known.get(finding)
-        acceptance = accepted.get(finding)
+        rule, acceptance = measures.rules().get(finding), accepted.get(finding)
+        unit = rule.unit if rule else "percent"
         rows.append(
             {
                 "finding": finding,
-                "rank": (row["status"] not in FOUND, SEVERITIES.index(row["severity"]), finding),
-                "Severity": SEVERITY_WORDS[row["severity"]],
-                "Outcome": OUTCOMES[row["status"]],
-                "Change": CHANGES[change],
+                "is_found": row["status"] in FOUND,
+                "Severity": SEVERITIES.index(row["severity"]),
+                "Outcome": list(OUTCOMES).index(row["status"]),
+                "Change": list(CHANGES).index(change),
                 "Rule": row["rule_id"],
-                "Table": row["table_name"],
                 "What is checked": rule.description if rule else "This rule is no longer in the contracts.",
                 "Failing": row["failed"],
                 "Of": row["checked"],
-                "Rate": share(row["rate"], rule.unit if rule else "percent"),
-                "Accepted": limit(rule) if rule else "–",
-                "Review": f"Accepted until {acceptance.until}" if acceptance else "",
-                "is_found": row["status"] in FOUND,
+                "What is counted": measures.population(rule, row["table_name"]),
+                "Rate": measures.share(row["rate"], unit),
+                "Accepted": measures.limit(rule) if rule else "–",
+                "Queries": _most_urgent(asked[finding]),
+                "Review": measures.standing(acceptance, row["rate"], on) if acceptance else "",
             }
         )
     table = pd.DataFrame(rows)
-    return table.sort_values("rank").drop(columns="rank").reset_index(drop=True) if len(table) else table
+    if table.empty:
+        return table
+    return table.sort_values(
+        ["is_found", "Severity", "finding"], ascending=[False, True, True], ignore_index=True
+    )
+
+
+def ranked(table: pd.DataFrame) -> dict[str, Any]:
+    """Column settings that show a place in a list as its words."""
+    return {
+        name: st.column_config.SelectboxColumn(
+            options=list(range(len(words))), format_func=partial(_word, words), width=_WIDTHS[name]
+        )
+        for name, words in _RANKED.items()
+        if name in table
+    }
+
+
+def _word(words: list[str], place: str | float) -> str:
+    return words[int(place)]
+
+
+def _by_finding(queries: Iterable[Query]) -> dict[tuple[str, str], list[Query]]:
+    found: dict[tuple[str, str], list[Query]] = defaultdict(list)
+    for query in queries:
+        found[query.table_name, query.rule_id].append(query)
+    return found
+
+
+def _most_urgent(queries: list[Query]) -> str:
+    """Of several queries the state that asks for most: open, then answered, then closed."""
+    states = [query.state for query in queries]
+    for state, words in review_words.STATES.items():
+        if number := states.count(state):  # type: ignore[arg-type]
+            return f"{words} ({number})" if len(states) > 1 else words
+    return ""
 
 
 def trend(frame: pd.DataFrame, run_ids: list[str]) -> go.Figure:
@@ -99,7 +129,7 @@ def trend(frame: pd.DataFrame, run_ids: list[str]) -> go.Figure:
         height=260,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         legend={"orientation": "h", "y": 1.15, "x": 0},
-        yaxis={"title": "Rules that failed"},
+        yaxis={"title": "Rules that failed", "dtick": 1 if counted.sum(axis=1).max() < 10 else None},
         xaxis={"type": "category"},
     )
 
@@ -148,9 +178,9 @@ def rule_history(frame: pd.DataFrame, rule: Rule, run_ids: list[str]) -> go.Figu
     )
     title = "Failing rows, percent" if rule.unit == "percent" else rule.unit
     return figure.update_layout(
-        height=240,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "y": 1.18, "x": 0},
+        height=270,
+        margin={"l": 8, "r": 8, "t": 56, "b": 8},
+        legend={"orientation": "h", "y": 1.04, "yanchor": "bottom", "x": 0},
         yaxis={"title": title, "rangemode": "tozero", "gridcolor": GRID},
         xaxis={"type": "category"},
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,13 @@ import pandas as pd
 
 from pipeline.contracts import Contract, Rule, all_contracts, load
 from pipeline.release import read_json
-from portal.services import warehouse
+from portal.services import failing_sql, warehouse
 from portal.services.aws import Aws, ServiceError
+from portal.services.failing_sql import FailingQuery
+from portal.services.review_log import Query
 
-MOST_ROWS = 200
+NO_KEY = "(none)"
+"""Stands for the key of a row that was received without one."""
 _RUN_ID = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -85,6 +88,33 @@ def _change(status: str, rate: float, status_before: object, rate_before: float)
     return "worse" if rate > rate_before else "better"
 
 
+def former_run(run_id: str, ended: Sequence[str]) -> str | None:
+    """The run before `run_id` among those that `ended` well, newest first."""
+    later = ended.index(run_id) + 1 if run_id in ended else len(ended)
+    return ended[later] if later < len(ended) else None
+
+
+def sightings(past: pd.DataFrame, run_ids: Sequence[str]) -> dict[tuple[str, str], tuple[str, str]]:
+    """By table and rule the first and the last of `run_ids` (oldest first) in which it found something."""
+    place = {run_id: n for n, run_id in enumerate(run_ids)}
+    found = past[past["status"].isin(FOUND) & past["run_id"].isin(place)]
+    seen: dict[tuple[str, str], list[int]] = {}
+    for table, rule, run_id in found[["table_name", "rule_id", "run_id"]].itertuples(index=False):
+        seen.setdefault((table, rule), []).append(place[run_id])
+    return {finding: (run_ids[min(places)], run_ids[max(places)]) for finding, places in seen.items()}
+
+
+def false_alarms(queries: Iterable[Query]) -> dict[tuple[str, str], tuple[int, int]]:
+    """By table and rule how many of its closed queries were false alarms, and of how many: where most were."""
+    ended: dict[tuple[str, str], list[str]] = {}
+    for query in queries:
+        if query.state == "closed":
+            last = next(event for event in reversed(query.events) if event.kind == "query_closed")
+            ended.setdefault((query.table_name, query.rule_id), []).append(last.said["reason"])
+    counted = {finding: (reasons.count("false_alarm"), len(reasons)) for finding, reasons in ended.items()}
+    return {finding: (n, of) for finding, (n, of) in counted.items() if n >= 2 and n > of / 2}
+
+
 def scorecard(frame: pd.DataFrame) -> pd.DataFrame:
     """By table and category the share of rules that passed, of those that had something to check (0 to 1)."""
     applicable = frame[frame["status"] != "not_applicable"]
@@ -121,7 +151,7 @@ def trend(past: pd.DataFrame, run_ids: Sequence[str]) -> pd.DataFrame:
 
 
 def failing_rows(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
-    """As `identified_rows`, with stand-ins for keys and every column masked that could tell who it is about."""
+    """As `identified_rows`, for everybody: with stand-ins for keys and every column masked that could tell who it is about."""
     rows = _failing(aws, run_id, table, rule_id)
     return mask(rows, load("silver", table), run_id) if len(rows) else rows
 
@@ -135,14 +165,32 @@ def identified_rows(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataF
     return _failing(aws, run_id, table, rule_id)
 
 
-def _failing(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
+def failing_query(aws: Aws, run_id: str, table: str, rule_id: str) -> FailingQuery | None:
+    """The SQL that gives those rows; None for rules that speak of whole tables, or that are no more."""
     contract = next((c for c in all_contracts() if c.table == table and c.zone == "silver"), None)
     rule = next((r for r in contract.rules if r.id == rule_id), None) if contract else None
     if contract is None or rule is None or rule.is_whole:
+        return None
+    plan = read_json(aws.client("s3"), aws.lake.run_plan(_checked(run_id)))
+    batches = [_checked(batch_id) for batch_id in plan[0]["batch_ids"]] if plan else []
+    if not batches:
+        raise ServiceError(
+            f"What run '{run_id}' covered is not in the lake (any more): its rows cannot be told."
+        )
+    return failing_sql.of_rule(aws.lake, contract, rule, run_id, batches)
+
+
+def _failing(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
+    query = failing_query(aws, run_id, table, rule_id)
+    if query is None:
         return pd.DataFrame()
-    if rule.refuses:
-        return _refused(aws, run_id, table, rule_id)
-    return _loaded(aws, run_id, contract, rule_id)
+    found = warehouse.ask(aws, query.sql, database=aws.lake.database("quality")).frame
+    if "raw" in found and "record_key" in found:
+        rows = pd.DataFrame([received(raw) for raw in found["raw"]])
+        rows.insert(0, "row", found["record_key"].fillna(NO_KEY).to_list())
+        return rows
+    found.insert(0, "row", found[load("silver", table).key[0]])
+    return found
 
 
 def mask(frame: pd.DataFrame, contract: Contract, salt: str) -> pd.DataFrame:
@@ -154,22 +202,13 @@ def mask(frame: pd.DataFrame, contract: Contract, salt: str) -> pd.DataFrame:
         if name not in open_columns
     }
     if "row" in frame:
-        hidden["row"] = frame["row"].map(
-            lambda key: f"row {hashlib.sha256(f'{salt} {key}'.encode()).hexdigest()[:8]}"
-        )
+        hidden["row"] = frame["row"].map(lambda key: stand_in(key, salt))
     return frame.assign(**hidden)
 
 
-def _refused(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
-    database = aws.lake.database("quality")
-    sql = (
-        f"""SELECT record_key, raw FROM "{database}"."quarantine_{table}" """
-        f"WHERE run_id = '{_checked(run_id)}' AND contains(rule_ids, '{_checked(rule_id)}') LIMIT {MOST_ROWS}"
-    )
-    found = warehouse.ask(aws, sql, database=database).frame
-    rows = pd.DataFrame([received(raw) for raw in found["raw"]])
-    rows.insert(0, "row", found["record_key"].fillna("(none)").to_list())
-    return rows
+def stand_in(key: str, salt: str) -> str:
+    """What a row is called where its key may not be seen; the same within one `salt`, which is the run's id."""
+    return f"row {hashlib.sha256(f'{salt} {key}'.encode()).hexdigest()[:8]}"
 
 
 def received(raw: str) -> dict[str, Any]:
@@ -179,21 +218,6 @@ def received(raw: str) -> dict[str, Any]:
     except ValueError:
         return {"as_received": raw}
     return document if isinstance(document, dict) else {"as_received": raw}
-
-
-def _loaded(aws: Aws, run_id: str, contract: Contract, rule_id: str) -> pd.DataFrame:
-    found = results(aws, run_id)
-    keys = found[(found["table_name"] == contract.table) & (found["rule_id"] == rule_id)]["sample_keys"]
-    wanted = list(keys.iloc[0]) if len(keys) else []
-    if not wanted:
-        return pd.DataFrame()
-    places = ", ".join(f":k{n}" for n in range(len(wanted)))
-    database = aws.lake.database("silver")
-    sql = f"""SELECT * FROM "{database}"."{contract.table}" WHERE {contract.key[0]} IN ({places}) LIMIT {MOST_ROWS}"""
-    params = {f"k{n}": key for n, key in enumerate(wanted)}
-    rows = warehouse.ask(aws, sql, database=database, params=params).frame
-    rows.insert(0, "row", rows[contract.key[0]])
-    return rows
 
 
 def _keys(text: object) -> tuple[str, ...]:

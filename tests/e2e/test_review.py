@@ -24,6 +24,13 @@ def _open(page, run_id, role="Clinician"):
     settle(page)
 
 
+def _type(field, text):
+    """As a person types: key by key, with a rest before the hand goes to the mouse."""
+    field.press("End")
+    field.press_sequentially(text, delay=40)
+    field.page.wait_for_timeout(600)
+
+
 def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     page, browser, url, portal, held_run, on_its_base
 ):
@@ -47,12 +54,16 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
 
     second = browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=url).new_page()
     _open(second, run_id)
-    second.get_by_label("Reply").first.fill("The second reviewer's long answer")
+    _type(second.get_by_label("Reply").first, "The second reviewer's ")
     page.get_by_label("Reply").first.fill("Ward 4, a power cut.")
     page.get_by_role("button", name="Answer", exact=True).first.click()
     expect(page.get_by_text(re.compile("is answered"))).to_be_visible()
+    _type(second.get_by_label("Reply").first, "long answer")
+    second.get_by_role("heading", name="Conversation").click()  # a look at what was said draws the page anew
+    expect(second.get_by_text("Ward 4, a power cut.").first).to_be_visible()
+    settle(second)
     second.get_by_role("button", name="Answer", exact=True).first.click()
-    expect(second.get_by_text("was here first")).to_be_visible()
+    expect(second.get_by_text("was here first")).to_be_visible(timeout=20_000)
     expect(second.get_by_text("Ward 4, a power cut.").first).to_be_visible()
     expect(second.get_by_label("Reply").first).to_have_value("The second reviewer's long answer")
     second.context.close()

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from pipeline.contracts import all_contracts, load
-from portal.components import findings
-from portal.services import quality, releases, report, review_log, reviews
+from pipeline.reviews import Acceptance, Event, Log
+from portal.commands.queries import quality_command
+from portal.components import work_list
+from portal.services import (
+    failing_sql,
+    measures,
+    quality,
+    releases,
+    report,
+    review_log,
+    review_words,
+    reviews,
+    signatures,
+    warehouse,
+)
 from portal.services.aws import ServiceError
 
 
@@ -59,7 +76,7 @@ def test_what_did_not_apply_counts_neither_way():
     ],
 )
 def test_a_count_above_zero_is_never_shown_as_no_percent(rate, unit, text):
-    assert findings.share(rate, unit) == text
+    assert measures.share(rate, unit) == text
 
 
 def test_refused_rows_are_masked_until_a_clinician_asks(portal, acting, held_run):
@@ -102,29 +119,186 @@ def test_an_id_that_is_none_reaches_no_query(portal, name):
         quality.results(portal, name)
 
 
-def test_the_report_is_whole_and_carries_no_row(portal, held_run):
-    made = releases.get(portal, held_run.run_id)
-    results = quality.results(portal, held_run.run_id)
-    page = report.html(made, results, review_log.of_run(portal, held_run.run_id))
-    assert page.count("<tr>") >= len(results)
-    assert "was held by the audit for review" in page
-    assert "Signed by" in page or "Not signed." in page
+def test_only_the_version_that_fails_is_shown_and_only_of_the_batches_of_the_run(portal, held_run):
+    """R1 came without a provider; beside it, what silver would hold had it come again: with one, and elsewhere."""
+    query = quality.failing_query(portal, held_run.run_id, "encounters", "ENC-M04")
+    assert query.is_exact
+    names = [column.name for column in load("silver", "encounters").columns]
+    silver = f'"{portal.lake.database("silver")}"."encounters"'
+    mine = f"SELECT * FROM {silver} WHERE encounter_id = 'R1'"
+    elsewhere = ", ".join("'elsewhere' AS batch_id" if name == "batch_id" else name for name in names)
+    passing = ", ".join("'1234567893' AS provider_npi" if name == "provider_npi" else name for name in names)
+    more = f"({mine} UNION ALL SELECT {elsewhere} FROM ({mine}) UNION ALL SELECT {passing} FROM ({mine}))"
+    sql = query.sql.replace(silver, more)
+    found = warehouse.ask(portal, sql, database=portal.lake.database("quality")).frame
+    assert list(found["encounter_id"]) == ["R1"]
+    assert found["provider_npi"].isna().all()
+    assert set(found["batch_id"]) <= set(held_run.batch_ids)
+
+
+@pytest.mark.parametrize(
+    ("table", "rule_id", "condition"),
+    [
+        ("encounters", "ENC-M04", "(provider_npi is null)"),
+        ("medications", "MED-M04", "(status = 'completed') AND (route is null)"),
+        ("medications", "MED-P07", "(administered_at is not null and ordered_at is not null) AND (administered_at < ordered_at)"),
+        ("encounters", "ENC-P08", None),
+        ("encounters", "ENC-P14", None),
+        ("encounters", "ENC-P07", None),
+    ],
+)  # fmt: skip
+def test_a_condition_on_the_row_alone_is_asked_again_and_no_other(table, rule_id, condition):
+    contract = load("silver", table)
+    rule = next(r for r in contract.rules if r.id == rule_id)
+    assert failing_sql.row_condition(contract, rule) == condition
+
+
+def test_every_query_for_failing_rows_is_understood_by_athena(portal, held_run):
+    for table in ("patients", "encounters", "medications"):
+        for rule in load("silver", table).rules:
+            if query := quality.failing_query(portal, held_run.run_id, table, rule.id):
+                warehouse.ask(portal, query.sql, database=portal.lake.database("quality"))
+
+
+def test_exact_repeats_are_found_where_they_were_kept(acting, held_run):
+    rows = quality.identified_rows(acting("dr.lee", "clinician"), held_run.run_id, "encounters", "ENC-P01")
+    assert list(rows["row"]) == ["R3"]
+
+
+RULE = measures.rules()["patients", "PAT-M04"]
+BY_VALUE = measures.rules()["patients", "PAT-P08-age"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "measure", "words"),
+    [
+        (RULE, ("fail", 3, 12, 0.25), "3 of 12 patient records fail (25.00 %); accepted: up to 5.00 %."),
+        (RULE, ("not_applicable", 0, 0, None), "There was nothing to check in this run: it counts neither as passed nor as failed."),
+        (RULE, ("error", 0, 0, None), "The rule itself broke, so nothing is known: this is not a pass."),
+        (BY_VALUE, ("fail", 0, 1204, 0.31), "Measured 0.31 (psi) over 1,204 values that were compared; accepted: up to 0.20."),
+    ],
+)  # fmt: skip
+def test_a_measure_is_said_with_count_denominator_rate_and_limit(rule, measure, words):
+    rule = replace(rule, **({"population": ""} if hasattr(rule, "population") else {}))
+    assert measures.measured(rule, "patients", *measure) == words
+
+
+@pytest.mark.parametrize(
+    ("rate", "on", "words"),
+    [
+        (0.02, date(2025, 6, 1), "Accepted until 2025-06-30"),
+        (None, date(2025, 6, 1), "Accepted until 2025-06-30; nothing was measured"),
+        (0.02, date(2025, 7, 1), "Acceptance lapsed: its last day was 2025-06-30"),
+        (0.05, date(2025, 6, 1), "Acceptance lapsed: it grew past the margin: 5 % now, 2 % accepted with a margin of 1 %"),
+    ],
+)  # fmt: skip
+def test_an_acceptance_that_lapsed_says_why(rate, on, words):
+    made = Acceptance("patients", "PAT-M04", "dr.lee", "verified", "2025-06-30", 0.02, 0.01, 7)
+    assert measures.standing(made, rate, on) == words
+
+
+def _query(number, *kinds, rule="PAT-M04", days=0):
+    subject = {"run_id": "run-1", "table_name": "patients", "rule_id": rule, "query_id": f"Q-{number}"}
+    said = {"text": "t", "assignee": "", "due": "2025-01-08", "record_keys": []}
+    events = [Event(1, "2025-01-01T09:00:00Z", "lee", "clinician", "query_opened", subject, said)]
+    for kind in kinds:
+        at = f"2025-01-{1 + days:02d}T10:00:00Z"
+        events.append(
+            Event(2, at, "lee", "clinician", "query_closed", subject, {"text": "t", "reason": kind})
+        )
+    return review_log.all_queries(Log(tuple(events)))[0]
+
+
+def test_a_rule_whose_queries_were_mostly_false_alarms_is_named():
+    closed = [_query(n, "false_alarm") for n in range(3)] + [_query(3, "verified"), _query(4)]
+    once = [_query(5, "false_alarm", rule="PAT-M03")]
+    assert quality.false_alarms([*closed, *once]) == {("patients", "PAT-M04"): (3, 4)}
+
+
+def test_days_open_stop_when_a_query_is_closed():
+    assert work_list.days_open(_query(1), date(2025, 1, 11)) == 10
+    assert work_list.days_open(_query(1, "verified", days=4), date(2025, 1, 11)) == 4
+
+
+def test_a_finding_was_seen_from_its_first_run_to_its_last():
+    past = pd.concat(
+        [
+            _results(("patients", "A", status, None)).assign(run_id=run)
+            for run, status in (("r1", "pass"), ("r2", "fail"), ("r3", "error"), ("r4", "pass"))
+        ]
+    )
+    assert quality.sightings(past, ["r1", "r2", "r3", "r4"]) == {("patients", "A"): ("r2", "r3")}
+
+
+def _report(portal, run_id):
+    results, made = quality.results(portal, run_id), releases.get(portal, run_id)
+    review = review_log.of_run(portal, run_id)
+    return report.html(made, results, ["new"] * len(results), review, signatures.fingerprint(portal, made))
+
+
+def test_the_report_is_whole_and_carries_no_row(portal, acting, held_run):
+    lee, run_id = acting("dr.lee", "clinician"), held_run.run_id
+    opened = reviews.open_query(
+        lee, run_id, "patients", "PAT-C01", "March or September?", record_keys=["Q2"]
+    ).subject["query_id"]
+    reviews.reject(lee, run_id, "patients", "PAT-C01", "The ward must correct it.")
+    until = datetime.now(UTC).date()
+    reviews.accept(
+        lee, run_id, "patients", "PAT-M01", reason="known_limitation", text="One row.", until=until
+    )
+    try:
+        page = _report(portal, run_id)
+    finally:
+        reviews.withdraw(lee, run_id, "patients", "PAT-M01", "The test is over.")
+        reviews.close(lee, opened, "other", "The test is over.")
+    made = releases.get(portal, run_id)
+    for words in (
+        "was held by the audit for review",
+        "Blocks the release",
+        "<td>new</td>",
+        " patient records</td>",
+        "<td>none</td>",
+        f"Accepted until {until} (dr.lee)",
+        "Rejected by dr.lee",
+        "The ward must correct it.",
+        "Known limitation of the source: One row.",
+        "○ Open",
+        "March or September?",
+        quality.stand_in("Q2", run_id),
+        signatures.fingerprint(portal, made),
+        "The log of reviews verifies up to event",
+        "@media print",
+    ):
+        assert words in page, words
+    assert "approve it for analysis" in page, "the signature block names what a signature means"
+    rules = re.findall(r"<tr><td>([A-Z0-9-]+[^<]*)</td>", page.partition("<h2>All rules</h2>")[2])
+    assert len(rules) == len(quality.results(portal, run_id))
     for secret in ("Q2", "03/09/1984", "R2"):
         assert f">{secret}<" not in page
+
+
+def test_a_report_over_an_altered_log_says_so_first(portal, held_run):
+    review = replace(review_log.of_run(portal, held_run.run_id), problems=("Event 3 was <altered>.",))
+    results = quality.results(portal, held_run.run_id)
+    page = report.html(
+        releases.get(portal, held_run.run_id), results, ["stable"] * len(results), review, "f00d"
+    )
+    assert "The log of reviews does not verify." in page
+    assert "Event 3 was &lt;altered&gt;." in page
 
 
 def test_what_reviewers_write_cannot_become_markup(portal, acting, held_run):
     lee = acting("dr.lee", "clinician")
     event = reviews.open_query(lee, held_run.run_id, "patients", "PAT-M01", "<script>alert(1)</script>")
     try:
-        review = review_log.of_run(portal, held_run.run_id)
-        page = report.html(
-            releases.get(portal, held_run.run_id), quality.results(portal, held_run.run_id), review
-        )
+        page = _report(portal, held_run.run_id)
         assert "<script>" not in page
         assert "&lt;script&gt;" in page
     finally:
         reviews.close(lee, event.subject["query_id"], "other", "The test is over.")
+    picture = review_words.line(replace(event, said={"text": "see ![](http://x/y.png) and [this](z)"}))
+    assert "![]" not in picture
+    assert "](z)" not in picture
 
 
 def test_stored_measures_are_judged_again_by_other_limits(portal, held_run, monkeypatch):
@@ -151,3 +325,11 @@ def test_the_scorecard_over_runs_counts_what_applied(portal, first_run, held_run
     alone = quality.scorecard(quality.results(portal, held_run.run_id))
     for (table, kind), share in card[held_run.run_id].dropna().items():
         assert share == alone.loc[table, kind]
+
+
+def test_a_terminal_tells_the_change_since_the_run_before(portal, first_run, held_run):
+    session = SimpleNamespace(aws=portal)
+    answer = CliRunner().invoke(quality_command, [held_run.run_id, "--all", "--json"], obj=session)
+    changes = {row["rule_id"]: row["change"] for row in json.loads(answer.stdout)["results"]}
+    assert (changes["PAT-M01"], changes["PAT-C06"]) == ("new", "stable")
+    assert answer.exit_code == 1, "a rule of severity block has failed"

@@ -1,0 +1,85 @@
+"""Forms whose text survives a refusal, a reload of the page and another reviewer's words."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from portal.services import review_words
+from portal.services.aws import ServiceError, explain, is_aws
+from portal.services.reviews import ReviewConflict, Untold
+
+log = logging.getLogger("portal")
+
+Act = Callable[[str, int], Any]
+"""What a form does with its text and with the newest event that its writer had seen."""
+
+_SAID = "review-said"
+
+
+def text(label: str, key: str, seen: int, *, is_short: bool = False) -> None:
+    """A text field that keeps what was typed, and how far the log went when its writer began.
+
+    Leaving the field draws the page anew. What others wrote since the writer began is on the screen by then,
+    but below a half-written answer nobody reads it: it stays news to this form until it is sent or emptied.
+    """
+    if key not in st.session_state:
+        st.session_state[key] = _kept("texts").get(key, "")
+    typed = str(st.session_state[key])
+    _kept("texts")[key] = typed
+    if not typed.strip() or key not in _kept("seen"):
+        _kept("seen")[key] = seen
+    told(key)
+    if is_short:
+        st.text_input(label, key=key, max_chars=100)
+    else:
+        st.text_area(label, key=key, max_chars=2000, height=80)
+
+
+def send(key: str, act: Act, done: str) -> None:
+    """A button's callback: `act` on the text of `key` and what its writer had seen; empties it only when done."""
+    try:
+        act(str(st.session_state.get(key, "")), int(_kept("seen").get(key, 0)))
+    except ReviewConflict as conflict:
+        _tell(key, "error", str(conflict), [review_words.line(event) for event in conflict.changes])
+        _kept("seen").pop(key, None)  # told now: sent again, it is an answer to that too
+    except Untold as untold:
+        _tell(key, "warning", str(untold))
+        st.session_state[key] = ""
+    except ServiceError as error:
+        _tell(key, "error", str(error))
+    except Exception as error:
+        log.error("review failed: %s", type(error).__name__)  # noqa: TRY400  (a traceback may quote values)
+        why = explain(error) if is_aws(error) else "Something went wrong that the portal did not expect."
+        _tell(
+            key,
+            "error",
+            f"{why} What you typed is still here: see whether it was written, then send it again.",
+        )
+    else:
+        _tell(key, "done", done)
+        st.session_state[key] = ""
+
+
+def _tell(key: str, kind: str, sentence: str, changes: Sequence[str] = ()) -> None:
+    st.session_state[_SAID] = (key, kind, sentence, tuple(changes))
+
+
+def told(key: str) -> None:
+    """What became of what was last sent, above the form that sent it."""
+    sent_by, kind, sentence, changes = st.session_state.get(_SAID, ("", "", "", ()))
+    if sent_by != key:
+        return
+    del st.session_state[_SAID]
+    {"done": st.success, "warning": st.warning, "error": st.error}[kind](
+        "\n".join([sentence, "", *(f"- {each}" for each in changes)])
+    )
+
+
+def _kept(what: str) -> dict[str, Any]:
+    """Texts and what was seen, apart from the widgets: those are forgotten when they are not on the page."""
+    kept: dict[str, Any] = st.session_state.setdefault(f"review-{what}", {})
+    return kept

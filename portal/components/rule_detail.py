@@ -1,0 +1,258 @@
+"""One rule of a run: what it measured, what to do about it, its history, its failing rows and the talk about them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import pandas as pd
+import streamlit as st
+
+from pipeline.contracts import Rule
+from portal.components import conversation, findings, judgement, state
+from portal.components.conversation import Finding
+from portal.components.palette import CHANGES
+from portal.services import failing_sql, measures, quality, review_words, reviews
+from portal.services.aws import ServiceError
+from portal.services.review_log import Query, Review
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The run that a reviewer looks at; `version` stands for its release, so that what is kept goes with it."""
+
+    run_id: str
+    version: str
+    run_ids: list[str]
+    frame: pd.DataFrame
+    past: pd.DataFrame
+    changed: pd.Series
+    review: Review
+
+
+@st.cache_data(ttl=600, max_entries=50, show_spinner=False)
+def masked_rows(run_id: str, table: str, rule_id: str, version: str) -> pd.DataFrame:  # noqa: ARG001  (a key)
+    return quality.failing_rows(state.clients(), run_id, table, rule_id)
+
+
+def draw(shown: Shown, chosen: Finding) -> None:
+    table, rule_id = chosen
+    is_it = (shown.frame["table_name"] == table) & (shown.frame["rule_id"] == rule_id)
+    row = shown.frame[is_it].iloc[0]
+    rule = measures.rules().get(chosen)
+    with st.container(border=True):
+        st.markdown(f"### {rule_id} · {table}")
+        if rule is None:
+            st.info("This rule is no longer in the contracts; its result is kept.")
+        else:
+            _measure(rule, table, row, str(shown.changed[is_it].iloc[0]))
+            _judged(shown.review, chosen, row)
+            left, right = st.columns(2)
+            with left:
+                _advice(rule)
+            mine = shown.past[(shown.past["table_name"] == table) & (shown.past["rule_id"] == rule_id)]
+            with left, st.container(horizontal=True):
+                _counting(rule)
+                _query(shown.run_id, chosen)
+                with st.popover("Try another limit"):
+                    _try_limit(rule, mine)
+            right.plotly_chart(
+                findings.rule_history(mine, rule, shown.run_ids), key="rule-history", config={"displayModeBar": False},
+                alt=f"What {rule_id} measured, run by run, with the largest that is accepted",
+            )  # fmt: skip
+        rows, keys = _failing(shown, chosen)
+        _talk(shown, chosen, rows, keys)
+
+
+def _measure(rule: Rule, table: str, row: pd.Series, change: str) -> None:
+    said = measures.measured(rule, table, row["status"], int(row["failed"]), int(row["checked"]), row["rate"])
+    st.markdown(f"**{rule.description}**")
+    st.markdown(f"{said} Since the last run: {CHANGES[change]}.")
+    if whose := measures.limit_owner(rule):
+        st.caption(whose)
+
+
+def _judged(review: Review, chosen: Finding, row: pd.Series) -> None:
+    """What reviewers have made of it: an acceptance or its end, and whether the rule is worth keeping."""
+    if acceptance := review.accepted.get(chosen):
+        said = measures.standing(acceptance, row["rate"], datetime.now(UTC).date())
+        (st.warning if "lapsed" in said else st.info)(
+            f"{said}. {review_words.plain(acceptance.by)} took responsibility for it: {reviews.REASONS[acceptance.reason]}."
+        )
+    for by, until, number in sorted(_verified(review, chosen)):
+        rows = f"{number} row{'s' if number > 1 else ''}"
+        st.info(
+            f"{review_words.plain(by)} verified {rows} as true until {until}: later runs do not count them."
+        )
+    if chosen in (alarms := quality.false_alarms(review.work_list)):
+        number, of = alarms[chosen]
+        st.warning(
+            f"{number} of {of} queries on it were false alarms: consider retiring it, or another limit."
+        )
+
+
+def _verified(review: Review, chosen: Finding) -> list[tuple[str, str, int]]:
+    """Who verified how many rows as true, until which day; those that still stand."""
+    today = datetime.now(UTC).date()
+    rows = [row for row in review.accepted_rows.get(chosen, {}).values() if row.covers(today)]
+    counted = Counter((row.by, row.until) for row in rows)
+    return [(by, until, number) for (by, until), number in counted.items()]
+
+
+def _advice(rule: Rule) -> None:
+    engineer, reader = measures.advice(rule)
+    st.markdown(f"**To whoever uses the data.** {reader}")
+    st.markdown(f"**To the engineer.** {engineer}")
+
+
+def _counting(rule: Rule) -> None:
+    with st.popover("How it is counted"):
+        st.code(
+            rule.fails or rule.measure or "\n".join(rule.aggregates.values()), language="sql", wrap_lines=True
+        )
+        st.caption(f"Counted out of: {rule.applies or ('all rows' if rule.fails else 'see the query')}. "
+                   "This is the condition as the Spark job asks it; it and the limit are in pipeline/contracts.")  # fmt: skip
+
+
+def _query(run_id: str, chosen: Finding) -> None:
+    query = quality.failing_query(state.clients(), run_id, *chosen)
+    if query is None:
+        return
+    with st.popover("Query for its failing rows"):
+        st.code(query.sql, language="sql", wrap_lines=True)
+        st.caption("For Athena, by somebody who may read silver and quarantine.")
+        if not query.is_exact:
+            st.caption(_INEXACT)
+
+
+_INEXACT = (
+    "This rule looks beyond the row itself, so of a record with several versions in this run all are here, "
+    "also one that passes."
+)
+
+
+def _try_limit(rule: Rule, mine: pd.DataFrame) -> None:
+    """Score what former runs measured against a limit that is only tried."""
+    scale = 100 if rule.unit == "percent" else 1
+    tried = st.number_input(
+        f"Accept up to ({rule.unit})",
+        min_value=0.0,
+        value=float(rule.threshold * scale),
+        key=f"limit-{rule.id}",
+    )
+    measured = mine[mine["rate"].notna()]
+    other = replace(rule, threshold=tried / scale)
+    ended = [other.outcome(*found) for found in zip(measured["failed"], measured["rate"], strict=True)]
+    now, then = int((measured["status"] == "fail").sum()), ended.count("fail")
+    st.markdown(f"Of {len(measured)} runs that measured it, **{then}** would have failed; {now} did.")
+    st.caption("Nothing is changed here: the limit stands in the contract, and its owner changes it there.")
+
+
+def _failing(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The failing rows, masked until the role allows it and a reason is written down; and the chosen rows' keys."""
+    run_id, (table, rule_id), person = shown.run_id, chosen, state.user()
+    why, rows = _unmasked().get((run_id, *chosen, person.name), ("", None))
+    try:
+        rows = masked_rows(run_id, table, rule_id, shown.version) if rows is None else rows
+    except ServiceError as error:
+        state.show_error(error)
+        return pd.DataFrame(), ()
+    if rows.empty:
+        return rows, ()
+    most = failing_sql.MOST_ROWS
+    st.markdown(f"#### Failing rows ({f'the first {most}' if len(rows) == most else len(rows)})")
+    rule = measures.rules().get(chosen)
+    query = quality.failing_query(state.clients(), run_id, *chosen) if rule else None
+    if query and not query.is_exact:
+        st.caption(_INEXACT)
+    picked = st.dataframe(
+        rows, hide_index=True, width="stretch", height=min(330, 38 + 35 * len(rows)),
+        on_select="rerun", selection_mode="multi-row", key=f"rows-{table}-{rule_id}-{bool(why)}",
+    )  # fmt: skip
+    left, right = st.columns(2)
+    left.download_button(
+        "Export these rows (CSV)" if why else "Export these rows, masked (CSV)",
+        export(rows, run_id, chosen, bool(why)),
+        file_name=f"{rule_id}-{table}-{run_id}.csv",
+        mime="text/csv",
+        on_click="ignore",
+    )
+    with right:
+        _unmask(run_id, chosen, why)
+    return rows, _keys(shown, chosen, [str(rows["row"].iloc[n]) for n in picked["selection"]["rows"]])
+
+
+def export(rows: pd.DataFrame, run_id: str, chosen: Finding, is_identified: bool) -> str:
+    """CSV with the run, the rule and the time in its first lines."""
+    table, rule_id = chosen
+    head = [
+        f"run: {run_id}",
+        f"rule: {rule_id} of {table}",
+        f"exported: {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        f"rows: {len(rows)}, {'identified' if is_identified else 'masked'}, at most {failing_sql.MOST_ROWS}",
+    ]
+    return "".join(f"# {line}\n" for line in head) + rows.to_csv(index=False)
+
+
+def _unmask(run_id: str, chosen: Finding, why: str) -> None:
+    person, (table, rule_id) = state.user(), chosen
+    if why:
+        st.caption(f"Identified rows, shown to {person.name}: “{why}”. This is in the log of reviews.")
+        return
+    if not person.may("see_phi"):
+        st.caption("••• stands for what could tell who a patient is; clinicians may see it.")
+        return
+    reason = st.text_input(
+        "Why do you need to see who they are?", key=f"why-{table}-{rule_id}", max_chars=200
+    )
+    if st.button("Show identified rows", key=f"unmask-{table}-{rule_id}"):
+        try:
+            rows = reviews.unmask(state.aws(), run_id, table, rule_id, reason)
+        except ServiceError as error:
+            st.error(str(error))
+            return
+        _unmasked()[run_id, *chosen, person.name] = (reason, rows)
+        st.rerun()
+
+
+def _unmasked() -> dict[tuple[str, ...], tuple[str, pd.DataFrame]]:
+    """Identified rows that this session was shown, with the reason that was given."""
+    kept: dict[tuple[str, ...], tuple[str, pd.DataFrame]] = st.session_state.setdefault("unmasked", {})
+    return kept
+
+
+def identified(query: Query) -> pd.DataFrame:
+    """The identified rows of a query's rule, where this session was shown them; empty otherwise."""
+    person = (query.run_id, query.table_name, query.rule_id, state.user().name)
+    return _unmasked().get(person, ("", pd.DataFrame()))[1]
+
+
+def _keys(shown: Shown, chosen: Finding, names: list[str]) -> tuple[str, ...]:
+    """The keys behind what rows are called on the screen: by itself a stand-in tells nothing."""
+    noted = shown.frame[(shown.frame["table_name"] == chosen[0]) & (shown.frame["rule_id"] == chosen[1])]
+    known = {
+        quality.stand_in(key, shown.run_id): key for key in [*noted["sample_keys"].iloc[0], quality.NO_KEY]
+    }
+    return tuple(dict.fromkeys(known.get(name, name) for name in names))
+
+
+def _talk(shown: Shown, chosen: Finding, rows: pd.DataFrame, keys: tuple[str, ...]) -> None:
+    aws, person, review = state.aws(), state.user(), shown.review
+    st.markdown("#### Conversation")
+    about = [q for q in review.queries if (q.table_name, q.rule_id) == chosen]
+    others = [e for e in review.events if e.finding == chosen and "query_id" not in e.subject]
+    for event in others:
+        st.markdown(f"- {review_words.line(event)}")
+    conversation.queries(aws, about, person, review.seen, rows)
+    if not about and not others:
+        st.caption("Nobody has said anything about this finding yet.")
+    if person.may("review"):
+        left, right = st.columns(2)
+        of_rows = f" about {len(keys)} chosen row{'s' if len(keys) > 1 else ''}" if keys else ""
+        with left, st.container(border=True):
+            st.markdown(f"**Ask{of_rows}**")
+            conversation.ask(aws, shown.run_id, chosen, keys, review.seen)
+        with right, st.container(border=True):
+            st.markdown("**Judge the finding**")
+            judgement.judge(aws, shown.run_id, chosen, keys, review)

@@ -1,0 +1,375 @@
+"""The quality page by AppTest over a held release: what each role sees, says and is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+from streamlit.testing.v1 import AppTest
+
+import portal
+from pipeline import reviews as chain
+from portal.components import rule_detail, state
+from portal.services import quality, review_log, reviews, runs, signatures
+from portal.services.aws import ServiceError
+
+PAGE = str(Path(portal.__file__).parent / "app_pages" / "quality.py")
+MISSING = ("patients", "PAT-M01")
+"""The rule that holds the release: a patient without an identifier."""
+
+pytestmark = pytest.mark.usefixtures("held_run")
+
+
+@pytest.fixture
+def open_page(held_run, monkeypatch):
+    """Opens the page as somebody of a role; every call is a browser session of its own."""
+    monkeypatch.setenv("HDP_ROLE_CHOICE", "true")
+    _forget()
+
+    def open_as(role="clinician", run=held_run.run_id, finding=MISSING):
+        app = AppTest.from_file(PAGE, default_timeout=60)
+        app.session_state["role"] = role
+        app.query_params["run"] = run
+        app.query_params["rule"] = ":".join(finding)
+        return app.run()
+
+    yield open_as
+    _forget()
+
+
+def _forget():
+    state.clients.clear()
+    for cached in (state.run, state.recent_runs, state.published, state.history, state.alerts):
+        cached.clear()
+
+
+@pytest.fixture
+def query(acting, held_run):
+    """An open query on the finding, closed when the test is over."""
+    lee = acting("dr.lee", "clinician")
+    opened = reviews.open_query(lee, held_run.run_id, *MISSING, "Which ward was it?", assignee="clinician")
+    query_id = opened.subject["query_id"]
+    yield query_id
+    if _state_of(lee, query_id) != "closed":
+        reviews.close(lee, query_id, "other", "The test is over.")
+
+
+def _state_of(aws, query_id):
+    return next(q.state for q in review_log.all_queries(review_log.log(aws)) if q.query_id == query_id)
+
+
+def _press(app, label):
+    next(button for button in app.button if button.label == label).click().run()
+    assert not app.exception
+    return app
+
+
+def _press_key(app, key):
+    app.button(key=key).click().run()
+    assert not app.exception
+    return app
+
+
+def _said(app):
+    kinds = (app.markdown, app.caption, app.success, app.info, app.warning, app.error)
+    return "\n".join(str(each.value) for kind in kinds for each in kind)
+
+
+def _table(app, column):
+    return next(each.value for each in app.dataframe if column in each.value.columns)
+
+
+def test_findings_come_with_count_denominator_rate_limit_and_change(open_page):
+    app = open_page("analyst")
+    table = _table(app, "What is checked")
+    row = table[table["Rule"] == "PAT-M01"].iloc[0]
+    assert (row["Failing"], row["What is counted"], row["Accepted"]) == (1, "patient records", "none")
+    assert row["Severity"] == 0, "a rank, so that the column sorts by how serious it is"
+    assert list(table["Severity"]) == sorted(table["Severity"])
+    assert {m.label for m in app.metric} >= {
+        "Rules passed",
+        "Rules failed",
+        "Rules broke",
+        "Nothing to check",
+    }
+    assert "1 of " in _said(app)
+    assert "patient records fail" in _said(app)
+    assert "Since the last run: ★ New." in _said(app)
+
+
+def test_rules_are_ordered_by_change_or_by_number(open_page):
+    app = open_page()
+    app.segmented_control(key="order").set_value("Most failing").run()
+    failing = list(_table(app, "What is checked")["Failing"])
+    assert failing == sorted(failing, reverse=True)
+    app.segmented_control(key="order").set_value("Change").run()
+    changes = list(_table(app, "What is checked")["Change"])
+    assert changes == sorted(changes)
+
+
+def test_a_rule_says_what_to_do_and_gives_the_query_for_its_rows(open_page, portal):
+    app = open_page()
+    assert "**To the engineer.**" in _said(app)
+    assert "**To whoever uses the data.**" in _said(app)
+    sql = next(code.value for code in app.code if "quarantine_patients" in code.value)
+    assert "contains(rule_ids, 'PAT-M01')" in sql
+    limit = app.number_input(key="limit-PAT-M01").set_value(100.0).run()
+    assert "**0** would have failed" in _said(limit)
+
+
+def test_an_analyst_sees_masked_rows_and_no_form(open_page):
+    app = open_page("analyst", finding=("patients", "PAT-C01"))
+    rows = _table(app, "birth_date")
+    assert rows["birth_date"].iloc[0] == "•••"
+    assert rows["row"].iloc[0].startswith("row ")
+    labels = {button.label for button in app.button}
+    assert not labels & {"Show identified rows", "Open a query", "Accept the finding", "Approve and sign"}
+
+
+def test_unmasking_takes_a_reason_and_is_written_down(open_page, portal):
+    finding = ("patients", "PAT-C01")
+    app = _press(open_page(finding=finding), "Show identified rows")
+    assert "Say why you need to see who these patients are" in _said(app)
+    app.text_input(key="why-patients-PAT-C01").set_value("to call the ward")
+    _press(app, "Show identified rows")
+    assert _table(app, "birth_date")["birth_date"].iloc[0] == "03/09/1984"
+    last = review_log.log(portal).events[-1]
+    assert (last.kind, last.by, last.said["why"]) == (
+        "rows_unmasked",
+        "clinician@tester",
+        "to call the ward",
+    )
+    assert last.at[:4].isdigit()
+    other = open_page("analyst", finding=finding)
+    assert _table(other, "birth_date")["birth_date"].iloc[0] == "•••", "it was shown to one person alone"
+
+
+@pytest.fixture
+def none_left_open(acting, held_run):
+    """Closes what a test has asked, also where the test ended early."""
+    lee = acting("dr.lee", "clinician")
+    before = {query.query_id for query in review_log.of_run(lee, held_run.run_id).open_queries}
+    yield
+    for query in review_log.of_run(lee, held_run.run_id).open_queries:
+        if query.query_id not in before:
+            reviews.close(lee, query.query_id, "other", "The test is over.")
+
+
+@pytest.mark.usefixtures("none_left_open")
+def test_a_query_about_a_chosen_row_goes_from_open_to_closed_and_back(open_page, portal):
+    finding = ("patients", "PAT-C01")
+    app = open_page(finding=finding)
+    app.session_state["rows-patients-PAT-C01-False"] = {
+        "selection": {"rows": [0], "columns": [], "cells": []}
+    }
+    app.run()
+    assert "about 1 chosen row" in _said(app)
+    app.text_area(key="ask-patients-PAT-C01").set_value("Is this March or September?").run()
+    _press(app, "Open a query")
+    assert "The query is open." in _said(app)
+    made = review_log.all_queries(review_log.log(portal))
+    made = next(q for q in made if q.question == "Is this March or September?")
+    assert made.record_keys == ("Q2",)
+    failing, about, *_ = (each.value for each in app.dataframe if "birth_date" in each.value)
+    assert about["row"].tolist() == failing["row"].tolist()[:1], "the query shows its row"
+    assert about["birth_date"].tolist() == ["•••"]
+
+    reply = f"reply-{made.query_id}"
+    app.text_area(key=reply).set_value("September.").run()
+    _press_key(app, f"answer-{made.query_id}")
+    assert _state_of(portal, made.query_id) == "answered"
+    app.text_area(key=reply).set_value("Who says so?").run()
+    _press_key(app, f"send-back-{made.query_id}")
+    assert _state_of(portal, made.query_id) == "open"
+    app.text_input(key=f"assignee-{made.query_id}").set_value("registration").run()
+    _press_key(app, f"assign-{made.query_id}")
+    app.text_area(key=reply).set_value("The ward has looked it up.").run()
+    app.selectbox(key=f"why-{made.query_id}").set_value("source_corrected").run()
+    _press_key(app, f"close-{made.query_id}")
+    closed = next(q for q in review_log.all_queries(review_log.log(portal)) if q.query_id == made.query_id)
+    assert (closed.state, closed.assignee) == ("closed", "registration")
+    assert closed.events[-1].said["reason"] == "source_corrected"
+    app.text_area(key=reply).set_value("It came again.").run()
+    _press_key(app, f"reopen-{made.query_id}")
+    assert _state_of(portal, made.query_id) == "open"
+    app.text_area(key=reply).set_value("Enough.").run()
+    _press_key(app, f"close-{made.query_id}")
+
+
+def test_the_second_reviewer_is_told_what_changed_however_slowly_they_type(open_page, query):
+    first, second = open_page(), open_page()
+    first.text_area(key=f"reply-{query}").set_value("Ward 4, a power cut.").run()
+    _press_key(first, f"answer-{query}")
+    reply = second.text_area(key=f"reply-{query}").set_value("A long answer")
+    reply.run()  # leaving the field draws the page, with what the first one wrote
+    second.segmented_control(key="show").set_value("All rules").run()
+    _press_key(second, f"answer-{query}")
+    assert "was here first" in second.error[0].value
+    assert "Ward 4, a power cut" in second.error[0].value
+    assert second.text_area(key=f"reply-{query}").value == "A long answer"
+    _press_key(second, f"answer-{query}")
+    assert "is answered" in _said(second), "told once, sending again is an answer to that too"
+    assert second.text_area(key=f"reply-{query}").value == ""
+
+
+def test_what_was_typed_is_there_again_after_a_look_at_another_rule(open_page, query):
+    app = open_page()
+    app.text_area(key=f"reply-{query}").set_value("Half an ans").run()
+    app.selectbox(key="open-rule").set_value(("patients", "PAT-C01")).run()
+    app.selectbox(key="open-rule").set_value(MISSING).run()
+    assert app.text_area(key=f"reply-{query}").value == "Half an ans"
+
+
+def test_what_aws_refuses_is_one_sentence_and_loses_nothing(open_page, query, monkeypatch):
+    app = open_page()
+    app.text_area(key=f"reply-{query}").set_value("An answer").run()
+
+    def refused(*_, **__):
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutObject")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(chain, "append", refused)
+        _press_key(app, f"answer-{query}")
+    assert "AWS answered AccessDenied: no" in app.error[0].value
+    assert app.text_area(key=f"reply-{query}").value == "An answer"
+
+
+def test_accepting_takes_what_the_form_holds_at_the_click(open_page, portal, acting, held_run):
+    app = open_page()
+    name = "-".join(MISSING)
+    app.text_area(key=f"judge-{name}").set_value("One row, known to the ward.").run()
+    app.number_input(key=f"margin-{name}").set_value(7.5)  # no drawing between this and the click
+    _press(app, "Accept the finding")
+    try:
+        made = review_log.of_run(portal, held_run.run_id).accepted[MISSING]
+        assert made.margin == pytest.approx(0.075)
+        assert f"Accepted until {made.until}" in _said(app)
+        app.text_area(key=f"judge-{name}").set_value("On second thoughts.").run()
+        _press(app, "Withdraw the acceptance")
+        assert MISSING not in review_log.of_run(portal, held_run.run_id).accepted
+    finally:
+        if MISSING in review_log.of_run(portal, held_run.run_id).accepted:
+            reviews.withdraw(acting("dr.lee", "clinician"), held_run.run_id, *MISSING, "The test is over.")
+    app.text_area(key=f"judge-{name}").set_value("It must be put right.").run()
+    _press(app, "Reject the finding")
+    assert "rejected the finding" in _said(app)
+
+
+def test_a_chosen_row_is_verified_as_true_and_taken_back(open_page, portal, held_run):
+    finding = ("patients", "PAT-C01")
+    app = open_page(finding=finding)
+    app.session_state["rows-patients-PAT-C01-False"] = {
+        "selection": {"rows": [0], "columns": [], "cells": []}
+    }
+    app.run()
+    app.text_area(key="judge-patients-PAT-C01").set_value("The ward says so.").run()
+    _press(app, "Verify the 1 chosen row as true")
+    assert len(review_log.of_run(portal, held_run.run_id).accepted_rows[finding]) == 1
+    assert "clinician@tester verified 1 row as true" in _said(app).replace("\\", "")
+    app.text_area(key="judge-patients-PAT-C01").set_value("It was September after all.").run()
+    _press(app, "Take back: 1 of the 1 chosen row")
+    assert finding not in review_log.of_run(portal, held_run.run_id).accepted_rows
+
+
+def test_the_work_list_sorts_queries_out_and_names_no_record(open_page, query, acting, held_run, portal):
+    lee = acting("dr.lee", "clinician")
+    rows = reviews.open_query(lee, held_run.run_id, "patients", "PAT-C01", "Which?", record_keys=["Q2"])
+    try:
+        app = open_page()
+        listed = _table(app, "Days open").set_index("Query")
+        assert listed.loc[query, ["Record", "For", "Days open", "Comments"]].tolist() == [
+            "the whole finding",
+            "clinician",
+            0,
+            1,
+        ]
+        about = listed.loc[rows.subject["query_id"]]
+        assert about["Record"] == quality.stand_in("Q2", held_run.run_id)
+        assert about["Value"] == "•••"
+        assert "birth_date" in about["Field"]
+        assert "Q2" not in listed.astype(str).to_numpy().ravel().tolist()
+        app.segmented_control(key="work").set_value("Assigned to me").run()
+        mine = _table(app, "Days open")
+        assert query in set(mine["Query"])
+        assert set(mine["For"]) == {"clinician"}
+        app.segmented_control(key="work").set_value("Due").run()
+        assert "No query is in this list." in _said(app)
+    finally:
+        reviews.close(lee, rows.subject["query_id"], "other", "The test is over.")
+    app.segmented_control(key="work").set_value("Closed").run()
+    assert rows.subject["query_id"] in set(_table(app, "Days open")["Query"])
+
+
+def test_an_open_query_forbids_the_approval_and_the_comment_stays(open_page, query, held_run):
+    app = open_page()
+    key = f"sign-{held_run.run_id}"
+    app.text_area(key=key).set_value("Looks right.").run()
+    _press(app, "Approve and sign")
+    assert "must be closed before the release can be approved" in _said(app)
+    assert app.text_area(key=key).value == "Looks right."
+
+
+def test_who_started_the_run_cannot_sign_it(open_page, held_run, portal, monkeypatch):
+    starter = runs.plan(portal, held_run.run_id)["started_by"]
+    monkeypatch.setenv("HDP_ROLE_CHOICE", "false")
+    monkeypatch.setenv("HDP_USER", starter)
+    monkeypatch.setenv("HDP_ROLE", "clinician")
+    _forget()
+    app = open_page()
+    app.text_area(key=f"sign-{held_run.run_id}").set_value("My own run.").run()
+    _press(app, "Approve and sign")
+    assert f"{starter} started run" in _said(app)
+    assert "somebody else must sign" in _said(app)
+
+
+def test_what_was_made_anew_since_the_page_was_drawn_is_not_signed(open_page, held_run, monkeypatch):
+    app = open_page()
+    app.text_area(key=f"sign-{held_run.run_id}").set_value("Fine.").run()
+    monkeypatch.setattr(signatures, "fingerprint", lambda *_: "another")
+    _press(app, "Reject and sign")
+    assert "was made anew since this page was drawn" in _said(app)
+
+
+def test_an_event_altered_by_hand_is_told_and_nothing_can_be_signed(
+    open_page, cloud, query, acting, held_run
+):
+    file = sorted((cloud.state / "s3" / "hdp-quality" / "reviews").glob("0*.json"))[-1]
+    kept = file.read_text()
+    document = json.loads(kept)
+    document["said"]["text"] = "Something else was asked."
+    file.write_text(json.dumps(document))
+    try:
+        app = open_page()
+        assert any("does not verify" in error.value for error in app.error)
+        assert "Nothing can be signed while the log of reviews does not verify." in _said(app)
+        assert not any(button.label == "Approve and sign" for button in app.button)
+        with pytest.raises(ServiceError, match="does not verify"):
+            reviews.reject(acting("dr.lee", "clinician"), held_run.run_id, *MISSING, "Nothing may follow it.")
+    finally:
+        file.write_text(kept)
+
+
+def test_the_trend_counts_the_runs_before(open_page):
+    app = open_page()
+    charts = [each for each in app.get("plotly_chart") if "PAT-M01" in each.proto.alt]
+    assert charts, "the rule's history is told in words too"
+    app.segmented_control(key="trend-by").set_value("By table and kind").run()
+    assert any("by table and kind" in each.proto.alt for each in app.get("plotly_chart"))
+
+
+def test_a_run_without_results_is_said_not_passed_over(open_page):
+    app = open_page(run="run-nowhere")
+    assert any("run-nowhere has no results to review" in warning.value for warning in app.warning)
+
+
+def test_the_export_says_where_its_rows_come_from(portal, held_run):
+    finding = ("patients", "PAT-C01")
+    rows = quality.failing_rows(portal, held_run.run_id, *finding)
+    text = rule_detail.export(rows, held_run.run_id, finding, False)
+    head = [line for line in text.splitlines() if line.startswith("#")]
+    assert head[0] == f"# run: {held_run.run_id}"
+    assert "PAT-C01 of patients" in head[1]
+    assert "1, masked" in head[3]
+    assert "1984" not in text
