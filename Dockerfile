@@ -1,5 +1,5 @@
 # The portal alone: no Spark, no moto, no test tool. `docker build .` is all it takes.
-FROM python:3.11.14-slim-bookworm AS build
+FROM python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d AS build
 
 WORKDIR /src
 COPY requirements/portal.txt requirements/portal.txt
@@ -11,15 +11,18 @@ COPY portal portal
 COPY infra/__init__.py infra/__init__.py
 RUN /venv/bin/pip install --no-cache-dir --no-deps .
 
-FROM python:3.11.14-slim-bookworm
+FROM python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d
 
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin portal
 COPY --from=build /venv /venv
 COPY portal/.streamlit /portal/.streamlit
 WORKDIR /portal
+# The one place that is written to. Declared, a volume takes on the folder's own rights; ECS gives one that is not
+# to root alone.
+VOLUME ["/tmp"]
 USER 10001:10001
+# Behind a proxy's prefix: STREAMLIT_SERVER_BASE_URL_PATH=hdp puts pages and the health check below /hdp/.
 ENV HOME=/tmp PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 EXPOSE 8501
-HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=4 \
-  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=4 CMD ["python", "-m", "portal.health"]
 CMD ["python", "-m", "streamlit", "run", "/venv/lib/python3.11/site-packages/portal/app.py", "--server.address=0.0.0.0", "--server.port=8501", "--server.headless=true"]

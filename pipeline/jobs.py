@@ -14,7 +14,8 @@ Stage = Literal["generate", "silver", "dimensions", "facts", "quality"]
 
 @dataclass(frozen=True)
 class Job:
-    """One Glue job: `script` is its path below `glue_jobs`, `reads` are the tables that it reads."""
+    """One Glue job: `script` is its path below `glue_jobs`, `reads` are the tables that it reads, `modules` what
+    it installs beside the wheel."""
 
     name: str
     stage: Stage
@@ -25,6 +26,7 @@ class Job:
     worker_type: str
     workers: int
     timeout_minutes: int
+    modules: tuple[str, ...] = ()
 
 
 @cache
@@ -37,7 +39,10 @@ def jobs() -> tuple[Job, ...]:
 def declared() -> tuple[Job, ...]:
     """Every job there is."""
     entries = yaml.safe_load((files("pipeline") / "jobs.yaml").read_text())["jobs"]
-    return tuple(Job(**{**job, "reads": tuple(job["reads"])}) for job in entries)
+    return tuple(
+        Job(**{**job, "reads": tuple(job["reads"]), "modules": tuple(job.get("modules", ()))})
+        for job in entries
+    )
 
 
 def stage(name: Stage) -> tuple[Job, ...]:

@@ -138,8 +138,8 @@ class Lake:
     def script(self, path: str) -> str:
         return self._address("code", f"scripts/{path}")
 
-    def package(self) -> str:
-        return self._address("code", "packages/pipeline.zip")
+    def wheel(self) -> str:
+        return self._address("code", "packages/hdp_pipeline-1-py3-none-any.whl")
 
     def _address(self, zone: Zone, key: str) -> str:
         return f"s3://{self.bucket(zone)}/{key}"

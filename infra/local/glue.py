@@ -167,7 +167,7 @@ class GlueEngine:
         environment = {
             **caller(self.context.environment, f"{self.context.lake.prefix}-glue"),
             "PYTHONPATH": os.pathsep.join(
-                [str(self.context.path(self.context.lake.package())), str(installed)]
+                [str(self.context.path(self.context.lake.wheel())), str(installed)]
             ),
         }
         return JsonProcess(_WORKER, arguments, environment, log)
@@ -204,10 +204,11 @@ class GlueEngine:
 
     def _question(self, run: JobRun, job: Any, log: Path) -> dict[str, Any]:
         arguments = {"--JOB_NAME": run.job_name, "--JOB_RUN_ID": run.job_run_id, **run.arguments}
-        packages = run.arguments.get("--extra-py-files", "")
+        modules = run.arguments.get("--additional-python-modules", "").split(",")
+        wheel = next((module for module in modules if module.endswith(".whl")), None)
         return {
             "script": str(self.context.path(job.command["ScriptLocation"])),
-            "archive": str(self.context.path(packages)) if packages else None,
+            "wheel": str(self.context.path(wheel)) if wheel else None,
             "arguments": [part for pair in arguments.items() for part in pair],
             "log": str(log),
         }

@@ -5,15 +5,12 @@ Idempotent: a second start finds most of it there and brings the rest up to date
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import boto3
 
+from infra import wheel
 from infra.local.context import ACCOUNT, REGION
 from pipeline import contracts
 from pipeline.contracts.glue import database as glue_database
@@ -40,8 +37,7 @@ TOPICS = {"sns_notify_success": "run-succeeded", "sns_notify_failure": "run-fail
 POLL_SECONDS = 0
 BYTES_LIMIT = 10 << 30
 
-_PACKAGE = Path(str(files("pipeline")))
-_SHIPPED = {".py", ".yaml", ".json", ".csv", ".sql"}
+_OF_LAMBDAS = {"__init__.py", "lake.py", "release.py", "run_input.py", "run_input.schema.json"}
 
 
 class Provisioner:
@@ -88,9 +84,10 @@ class Provisioner:
 
     def code(self) -> None:
         s3 = self._client("s3")
-        self._put(s3, self.lake.package(), archive(_PACKAGE, lambda path: True))
+        self._put(s3, self.lake.wheel(), wheel.wheel())
         for job in declared():
-            self._put(s3, self.lake.script(job.script), (_PACKAGE / "glue_jobs" / job.script).read_bytes())
+            script = (wheel.PACKAGE / "glue_jobs" / job.script).read_bytes()
+            self._put(s3, self.lake.script(job.script), script)
 
     def _put(self, s3: Any, address: str, body: bytes) -> None:
         bucket, key = split(address)
@@ -132,7 +129,7 @@ class Provisioner:
             },
             "DefaultArguments": {
                 "--prefix": self.lake.prefix,
-                "--extra-py-files": self.lake.package(),
+                "--additional-python-modules": ",".join([self.lake.wheel(), *job.modules]),
                 "--job-language": "python",
             },
             "GlueVersion": "5.1",
@@ -144,7 +141,7 @@ class Provisioner:
 
     def functions(self) -> None:
         client = self._client("lambda")
-        code = archive(_PACKAGE, ships_with_lambda)
+        code = wheel.archive(lambda_files())
         topics = {name: self.topic_arn(topic) for name, topic in TOPICS.items()}
         for name in FUNCTIONS:
             variables = {"HDP_PREFIX": self.lake.prefix}
@@ -188,7 +185,7 @@ class Provisioner:
 
     def definition(self) -> str:
         """The template with its placeholders filled in, as Terraform's templatefile does."""
-        text = (_PACKAGE / "stepfunctions" / "state_machine_def.template.json").read_text()
+        text = (wheel.PACKAGE / "stepfunctions" / "state_machine_def.template.json").read_text()
         text = text.replace("${poll_seconds}", str(POLL_SECONDS))
         for name in FUNCTIONS:
             arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.lake.function(name)}"
@@ -211,19 +208,11 @@ class Provisioner:
         )
 
 
-def ships_with_lambda(path: Path) -> bool:
+def lambda_files() -> dict[str, bytes]:
     """What the Lambdas' zip holds: the standard library and boto3 are all that they import beside it."""
-    inside = path.relative_to(_PACKAGE).as_posix()
-    named = {"__init__.py", "lake.py", "release.py", "run_input.py", "run_input.schema.json"}
-    return inside in named or inside.startswith("lambdas/")
-
-
-def archive(package: Path, ships: Any) -> bytes:
-    """A zip of the package; the same files give the same bytes."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as out:
-        for path in sorted(package.rglob("*")):
-            if path.is_file() and path.suffix in _SHIPPED and "__pycache__" not in path.parts and ships(path):
-                name = path.relative_to(package.parent).as_posix()
-                out.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), path.read_bytes())
-    return buffer.getvalue()
+    shipped = {f"pipeline/{name}" for name in _OF_LAMBDAS}
+    return {
+        name: content
+        for name, content in wheel.package_files().items()
+        if name in shipped or name.startswith("pipeline/lambdas/")
+    }

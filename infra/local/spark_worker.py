@@ -1,7 +1,7 @@
 """A warm Spark process that runs Glue job scripts, one after another. Started by `infra.local.glue`.
 
 Of the project it imports nothing: a job's script and its `pipeline` package come from the code bucket, as in
-AWS, and are loaded anew when what is deployed has changed.
+AWS, and are loaded anew when what is deployed has changed. The wheel is read where it lies, not unpacked.
 """
 
 from __future__ import annotations
@@ -96,15 +96,15 @@ class _Code:
     def __init__(self) -> None:
         self._loaded: tuple[str, int, int] | None = None
 
-    def use(self, archive: str) -> None:
-        stat = Path(archive).stat()
-        wanted = (archive, stat.st_mtime_ns, stat.st_size)
+    def use(self, wheel: str) -> None:
+        stat = Path(wheel).stat()
+        wanted = (wheel, stat.st_mtime_ns, stat.st_size)
         if wanted == self._loaded:
             return
         for name in [name for name in sys.modules if name.split(".")[0] == "pipeline"]:
             del sys.modules[name]
         zipimport._zip_directory_cache.clear()  # type: ignore[attr-defined]
-        sys.path[:] = [archive, *(entry for entry in sys.path if not entry.endswith("pipeline.zip"))]
+        sys.path[:] = [wheel, *(entry for entry in sys.path if not entry.endswith(".whl"))]
         sys.path_importer_cache.clear()
         importlib.invalidate_caches()
         self._loaded = wanted
@@ -149,8 +149,8 @@ def main(questions_fd: int, answers_fd: int, root: Path, scratch: Path) -> None:
         code = _Code()
         for line in questions:
             question = json.loads(line)
-            if question.get("archive"):
-                code.use(question["archive"])
+            if question.get("wheel"):
+                code.use(question["wheel"])
             answer = run(question) if "script" in question else {"state": "READY"}
             answers.write(json.dumps(answer) + "\n")
             answers.flush()

@@ -28,7 +28,7 @@ resource "aws_lb_target_group" "portal" {
   }
 
   health_check {
-    path                = "/_stcore/health"
+    path                = "/${join("/", compact([var.base_path, "_stcore/health"]))}"
     interval            = 15
     timeout             = 5
     healthy_threshold   = 2

@@ -4,3 +4,6 @@ alert_email = "data-team@example.org"
 
 log_retention_days = 30
 certificate_arn    = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"
+
+# Of bootstrap/: GitHub's role makes no role without it.
+permissions_boundary = "hdp-boundary"

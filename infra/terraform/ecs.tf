@@ -61,6 +61,7 @@ resource "aws_ecs_task_definition" "portal" {
     environment = [
       { name = "AWS_REGION", value = var.region },
       { name = "AWS_DEFAULT_REGION", value = var.region },
+      { name = "STREAMLIT_SERVER_BASE_URL_PATH", value = var.base_path },
       { name = "HDP_PREFIX", value = var.name },
       { name = "HDP_STATE_MACHINE_ARN", value = local.machine_arn },
       { name = "HDP_TOPIC_FAILED_ARN", value = local.topic_arns["failed"] },
@@ -70,10 +71,7 @@ resource "aws_ecs_task_definition" "portal" {
     ]
     secrets = [{ name = "STREAMLIT_SERVER_COOKIE_SECRET", valueFrom = local.arns.cookie }]
     healthCheck = {
-      command = [
-        "CMD", "python", "-c",
-        "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)",
-      ]
+      command     = ["CMD", "python", "-m", "portal.health"]
       interval    = 15
       timeout     = 5
       retries     = 4

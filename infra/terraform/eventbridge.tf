@@ -85,6 +85,8 @@ data "aws_iam_policy_document" "arrival_trust" {
 resource "aws_iam_role" "arrival" {
   name               = "${var.name}-arrival"
   assume_role_policy = data.aws_iam_policy_document.arrival_trust.json
+
+  permissions_boundary = local.boundary_arn
 }
 
 data "aws_iam_policy_document" "arrival" {

@@ -85,38 +85,69 @@ resource "aws_glue_security_configuration" "jobs" {
   }
 }
 
-data "archive_file" "package" {
+# The wheel as infra/wheel.py makes it: a zip with its own description and the hash of each file.
+locals {
+  wheel_info = "hdp_pipeline-1.dist-info"
+
+  wheel_files = merge(
+    {
+      for file in fileset(local.pipeline, "**") : "pipeline/${file}" => file("${local.pipeline}/${file}")
+      if can(regex("\\.(py|yaml|json|csv|sql)$", file)) && !can(regex("__pycache__", file))
+    },
+    {
+      "${local.wheel_info}/METADATA" = "Metadata-Version: 2.1\nName: hdp-pipeline\nVersion: 1\nRequires-Dist: boto3\nRequires-Dist: pyyaml\n"
+      "${local.wheel_info}/WHEEL"    = "Wheel-Version: 1.0\nGenerator: hdp\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    },
+  )
+
+  wheel_hashes = {
+    for name, content in local.wheel_files :
+    name => trimsuffix(replace(replace(base64sha256(content), "+", "-"), "/", "_"), "=")
+  }
+
+  wheel_record = join("", concat(
+    [for name, hash in local.wheel_hashes : "${name},sha256=${hash},\n"],
+    ["${local.wheel_info}/RECORD,,\n"],
+  ))
+}
+
+data "archive_file" "wheel" {
   type        = "zip"
-  output_path = "${path.module}/.build/pipeline.zip"
+  output_path = "${path.module}/.build/hdp_pipeline-1-py3-none-any.whl"
 
   dynamic "source" {
-    for_each = toset([
-      for file in fileset(local.pipeline, "**") : file if can(regex("\\.(py|yaml|json|csv|sql)$", file)) && !can(regex("__pycache__", file))
-    ])
+    for_each = merge(local.wheel_files, { "${local.wheel_info}/RECORD" = local.wheel_record })
 
     content {
-      filename = "pipeline/${source.value}"
-      content  = file("${local.pipeline}/${source.value}")
+      filename = source.key
+      content  = source.value
     }
   }
 }
 
-resource "aws_s3_object" "package" {
-  bucket      = aws_s3_bucket.zone["code"].id
-  key         = "packages/pipeline.zip"
-  source      = data.archive_file.package.output_path
-  source_hash = data.archive_file.package.output_base64sha256
-  kms_key_id  = aws_kms_key.data.arn
+# Wheel and scripts of the first day; later ones are the release workflow's, which alone writes these keys then.
+resource "aws_s3_object" "wheel" {
+  bucket     = aws_s3_bucket.zone["code"].id
+  key        = "packages/hdp_pipeline-1-py3-none-any.whl"
+  source     = data.archive_file.wheel.output_path
+  kms_key_id = aws_kms_key.data.arn
+
+  lifecycle {
+    ignore_changes = [source]
+  }
 }
 
 resource "aws_s3_object" "script" {
   for_each = local.jobs
 
-  bucket      = aws_s3_bucket.zone["code"].id
-  key         = "scripts/${each.value.script}"
-  source      = "${local.pipeline}/glue_jobs/${each.value.script}"
-  source_hash = filemd5("${local.pipeline}/glue_jobs/${each.value.script}")
-  kms_key_id  = aws_kms_key.data.arn
+  bucket     = aws_s3_bucket.zone["code"].id
+  key        = "scripts/${each.value.script}"
+  source     = "${local.pipeline}/glue_jobs/${each.value.script}"
+  kms_key_id = aws_kms_key.data.arn
+
+  lifecycle {
+    ignore_changes = [source]
+  }
 }
 
 resource "aws_glue_job" "job" {
@@ -141,16 +172,15 @@ resource "aws_glue_job" "job" {
     max_concurrent_runs = 1
   }
 
-  default_arguments = merge(
-    {
-      "--prefix"                           = var.name
-      "--extra-py-files"                   = "s3://${aws_s3_bucket.zone["code"].bucket}/${aws_s3_object.package.key}"
-      "--job-language"                     = "python"
-      "--enable-auto-scaling"              = "true"
-      "--enable-metrics"                   = "true"
-      "--enable-continuous-cloudwatch-log" = "true"
-      "--enable-job-insights"              = "true"
-    },
-    each.value.stage == "generate" ? { "--additional-python-modules" = "faker==40.1.0" } : {}
-  )
+  default_arguments = {
+    "--prefix" = var.name
+    "--additional-python-modules" = join(",", concat(
+      ["s3://${aws_s3_bucket.zone["code"].bucket}/${aws_s3_object.wheel.key}"], try(each.value.modules, [])
+    ))
+    "--job-language"                     = "python"
+    "--enable-auto-scaling"              = "true"
+    "--enable-metrics"                   = "true"
+    "--enable-continuous-cloudwatch-log" = "true"
+    "--enable-job-insights"              = "true"
+  }
 }

@@ -40,6 +40,8 @@ locals {
 resource "aws_iam_role" "glue" {
   name               = "${var.name}-glue"
   assume_role_policy = data.aws_iam_policy_document.trust["glue"].json
+
+  permissions_boundary = local.boundary_arn
 }
 
 data "aws_iam_policy_document" "glue" {
@@ -103,6 +105,8 @@ resource "aws_iam_role" "lambda" {
 
   name               = "${var.name}-lambda-${replace(each.key, "_", "-")}"
   assume_role_policy = data.aws_iam_policy_document.trust["lambda"].json
+
+  permissions_boundary = local.boundary_arn
 }
 
 locals {
@@ -201,6 +205,8 @@ resource "aws_iam_role_policy" "lambda" {
 resource "aws_iam_role" "states" {
   name               = "${var.name}-states"
   assume_role_policy = data.aws_iam_policy_document.trust["states"].json
+
+  permissions_boundary = local.boundary_arn
 }
 
 data "aws_iam_policy_document" "states" {
@@ -244,6 +250,8 @@ resource "aws_iam_role_policy" "states" {
 resource "aws_iam_role" "scheduler" {
   name               = "${var.name}-scheduler"
   assume_role_policy = data.aws_iam_policy_document.trust["scheduler"].json
+
+  permissions_boundary = local.boundary_arn
 }
 
 data "aws_iam_policy_document" "scheduler" {

@@ -21,6 +21,8 @@ data "aws_iam_policy_document" "tasks_trust" {
 resource "aws_iam_role" "portal" {
   name               = "${var.name}-portal"
   assume_role_policy = data.aws_iam_policy_document.tasks_trust.json
+
+  permissions_boundary = local.boundary_arn
 }
 
 locals {
@@ -191,6 +193,8 @@ resource "aws_iam_role_policy" "portal" {
 resource "aws_iam_role" "execution" {
   name               = "${var.name}-portal-execution"
   assume_role_policy = data.aws_iam_policy_document.tasks_trust.json
+
+  permissions_boundary = local.boundary_arn
 }
 
 data "aws_iam_policy_document" "execution" {

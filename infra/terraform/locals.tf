@@ -11,6 +11,8 @@ locals {
 
   zones = toset(["bronze", "silver", "gold", "quality", "results", "code"])
 
+  boundary_arn = var.permissions_boundary == null ? null : "arn:${local.partition}:iam::${local.account}:policy/${var.permissions_boundary}"
+
   prefix_words = replace(var.name, "-", "_")
 
   databases = {

@@ -220,6 +220,8 @@ data "aws_iam_policy_document" "flow_trust" {
 resource "aws_iam_role" "flow" {
   name               = "${var.name}-flow"
   assume_role_policy = data.aws_iam_policy_document.flow_trust.json
+
+  permissions_boundary = local.boundary_arn
 }
 
 data "aws_iam_policy_document" "flow" {

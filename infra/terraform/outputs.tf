@@ -20,7 +20,7 @@ output "workgroup" {
 
 output "portal_url" {
   description = "Where the portal is."
-  value       = "https://${local.portal_host}"
+  value       = "https://${local.portal_host}/${var.base_path}"
 }
 
 output "image_repository" {

@@ -96,6 +96,23 @@ variable "certificate_arn" {
   type        = string
 }
 
+variable "base_path" {
+  description = "Path below which the portal is reached, where a proxy shares its host name with others: hdp for /hdp/."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^([A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*)?$", var.base_path))
+    error_message = "base_path is words with single slashes between them, none at its ends: hdp or apps/hdp."
+  }
+}
+
+variable "permissions_boundary" {
+  description = "Name of the policy that bounds every role made here: bootstrap/ makes it, and GitHub's role makes no role without it. Null: no boundary."
+  type        = string
+  default     = null
+}
+
 variable "oidc" {
   description = "A sign-in provider of one's own in place of Cognito; its access tokens carry the groups."
   type = object({

@@ -19,7 +19,7 @@ Rules = list[dict[str, Any]]
 
 def cost() -> Iterator[tuple[str, str]]:
     with lake.large() as sample:
-        package = sample.cloud.state / "s3" / "hdp-code" / "packages" / "pipeline.zip"
+        package = sample.cloud.state / "s3" / "hdp-code" / "packages" / "hdp_pipeline-1-py3-none-any.whl"
         original = package.read_bytes()
         times = {}
         for name, change in (

@@ -66,7 +66,7 @@ def _submits(cloud: Cloud, run_id: str, folder: Path) -> float:
             worker=str(Path(__file__).parents[2] / "infra" / "local"),
             root=str(root),
             scratch=str(folder / "submit" / "scratch"),
-            package=str(root / "hdp-code" / "packages" / "pipeline.zip"),
+            package=str(root / "hdp-code" / "packages" / "hdp_pipeline-1-py3-none-any.whl"),
             script=str(root / "hdp-code" / "scripts" / job.script),
             name=f"hdp-{job.name.replace('_', '-')}",
             run_id=run_id,

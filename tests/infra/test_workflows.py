@@ -1,0 +1,71 @@
+"""What workflows and the image's health check promise, and no linter looks at."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import infra
+from portal import health
+
+PROJECT = Path(infra.__file__).parents[1]
+TERRAFORM = PROJECT / "infra" / "terraform"
+
+
+def _jobs(name):
+    return yaml.safe_load((PROJECT / ".github" / "workflows" / f"{name}.yml").read_text())["jobs"]
+
+
+def _steps(job):
+    return "\n".join(step.get("run", "") for step in job["steps"])
+
+
+def test_a_pull_request_plans_dev_and_main_applies_prod_each_in_its_own_state():
+    jobs = _jobs("terraform")
+    for job, environment in (("plan", "dev"), ("apply", "prod")):
+        words = _steps(jobs[job])
+        assert set(re.findall(r"-backend-config=(\w+)\.backend", words)) == {environment}
+        assert set(re.findall(r"-var-file=(\w+)\.tfvars", words)) == {environment}
+        assert jobs[job]["defaults"]["run"]["shell"] == "bash"
+    keys = [(TERRAFORM / f"{name}.backend").read_text() for name in ("dev", "prod")]
+    assert len(set(keys)) == 2
+    assert "key" not in re.sub(r"#.*", "", (TERRAFORM / "backend.tf").read_text())
+
+
+def test_a_release_deploys_what_it_scanned_and_goes_back_as_a_whole():
+    steps = [step.get("name", "") for step in _jobs("release")["release"]["steps"]]
+    order = ["Scan", "Keep", "Deploy", "Put", "Go back"]
+    assert [next(n for n, step in enumerate(steps) if step.startswith(word)) for word in order] == sorted(
+        next(n for n, step in enumerate(steps) if step.startswith(word)) for word in order
+    )
+    words = _steps(_jobs("release")["release"])
+    assert "IMAGE=$image@$digest" in words
+    assert "imageTag" not in words.partition("start-image-scan")[2]
+    assert '[ "$runs" = "$after" ]' in words
+
+
+def test_every_action_is_pinned_to_a_commit():
+    uses = [step["uses"] for file in ("ci", "release", "terraform")
+            for job in _jobs(file).values() for step in job["steps"] if "uses" in step]  # fmt: skip
+    assert [use for use in uses if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", use)] == []
+
+
+def test_every_role_is_within_the_boundary_that_is_asked_for():
+    blocks = [block for file in TERRAFORM.glob("*.tf")
+              for block in re.findall(r'resource "aws_iam_role" .*?\n}', file.read_text(), re.S)]  # fmt: skip
+    assert len(blocks) > 5
+    assert [block for block in blocks if "permissions_boundary = local.boundary_arn" not in block] == []
+
+
+@pytest.mark.parametrize(
+    ("prefix", "path"),
+    [("", "/_stcore/health"), ("hdp", "/hdp/_stcore/health"), ("/apps/hdp/", "/apps/hdp/_stcore/health")],
+)
+def test_health_is_asked_below_the_prefix(prefix, path):
+    assert health.path(prefix) == path
+
+
+def test_health_fails_where_nothing_answers(monkeypatch):
+    monkeypatch.setattr(health, "PORT", 9)
+    assert health.main() == 1
