@@ -19,6 +19,7 @@ from portal.services import alerts as alerting
 from portal.services import job_runs, releases, run_history, runs, warehouse
 from portal.services.alerts import Alert
 from portal.services.aws import Aws, ServiceError, explain, is_aws
+from portal.services.facts import FEWEST
 from portal.services.runs import Run
 from portal.services.warehouse import Answer
 from portal.settings import Settings
@@ -198,8 +199,10 @@ def show_error(error: Exception) -> None:
 
 def as_of(answer: Answer) -> str:
     """The line under every figure: which release, how many rows and bytes, how long."""
+    rows = len(answer.frame) if answer.rows is None else answer.rows
+    is_told = answer.rows is None or not 0 < rows < FEWEST or user().may("see_phi")
     return (
-        f"As of release {answer.release_id}: {len(answer.frame):,} rows, "
+        f"As of release {answer.release_id}: {f'{rows:,}' if is_told else f'fewer than {FEWEST}'} rows, "
         f"{_size(answer.scanned)} scanned, {answer.seconds:.1f} s"
     )
 

@@ -29,6 +29,20 @@ def get(aws: Aws, release_id: str) -> Release:
         raise ServiceError(str(error)) from None
 
 
+def readable(aws: Aws, release_id: str) -> Release:
+    """The release; one that the audit holds is for those who review or publish, until a clinician approves it."""
+    if release_id == "current":  # the name of what says which one is published
+        raise ServiceError("There is no release 'current': 'hdp releases' lists those there are.")
+    made = get(aws, release_id)
+    is_shut = made.decision == "hold" and not (aws.person.may("review") or aws.person.may("publish"))
+    if is_shut and not _is_approved(aws, made):
+        raise ServiceError(
+            f"Release '{release_id}' was held by the audit: your role ({aws.person.role}) sees it when a clinician "
+            "has approved it."
+        )
+    return made
+
+
 def publish(aws: Aws, release_id: str, *, reason: str, expect: str | None = None) -> Published:
     """Publish a release that the audit let through, or that a reviewer has approved; no other."""
     aws.require("publish")

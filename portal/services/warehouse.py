@@ -22,7 +22,10 @@ _POLLING = 0.05
 
 @dataclass(frozen=True)
 class Answer:
-    """Rows, and what they cost: `seconds` of waiting, `scanned` bytes; `release_id` where one was named."""
+    """Rows, and what they cost: `seconds` of waiting, `scanned` bytes; `release_id` where one was named.
+
+    `rows`, where groups were counted, is how many rows of the star are behind them.
+    """
 
     frame: pd.DataFrame
     sql: str
@@ -30,6 +33,7 @@ class Answer:
     scanned: int
     seconds: float
     release_id: str | None = None
+    rows: int | None = None
 
 
 class NoRelease(ServiceError):
