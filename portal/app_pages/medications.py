@@ -2,43 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
-import pandas as pd
 import streamlit as st
 
 from portal.components import dashboard
-from portal.components.dashboard import Figure
-from portal.services.questions import ADMINISTRATIONS, MEDICATION_QUESTIONS
+from portal.components.dashboard import Ask, Figure, number, whole
+from portal.services.questions import ADMINISTRATIONS, FIRST_DOSES, MEDICATION_QUESTIONS
 
 st.title("Medications")
 
 
-def figures(ask: Callable[[Mapping[str, str]], pd.Series]) -> list[Figure]:
+def figures(ask: Ask) -> list[Figure]:
     row = ask(
+        ADMINISTRATIONS,
         {
             "administrations": "count(*)",
             "patients": "count(DISTINCT patient_key)",
             "medications": "count(DISTINCT medication_key)",
             "not_given": "sum(CASE WHEN state = 'not-done' THEN 1 ELSE 0 END)",
-            "first_dose": "approx_percentile(first_minutes, 0.5)",
-        }
+        },
     )
-    total = int(row["administrations"])
-    share = int(row["not_given"] or 0) / total if total else None
-    minutes = None if pd.isna(row["first_dose"]) else float(row["first_dose"])
+    first = ask(FIRST_DOSES, {"doses": "count(minutes)", "median": "approx_percentile(minutes, 0.5)"})
+    total, patients, medications, missed = (
+        whole(row[name]) for name in ("administrations", "patients", "medications", "not_given")
+    )
+    share, minutes = missed / total if total else None, number(first["median"])
     return [
-        Figure("Administrations", total, f"{total:,}"),
-        Figure("Patients", int(row["patients"]), f"{int(row['patients']):,}"),
-        Figure("Medications", int(row["medications"]), f"{int(row['medications']):,}"),
-        Figure("Not given", share, "–" if share is None else f"{share:.1%}", "Status not-done: missed or refused"),
+        Figure("Administrations", total, f"{total:,}", counts=[total]),
+        Figure("Patients", patients, f"{patients:,}", counts=[patients]),
+        Figure("Medications", medications, f"{medications:,}"),
+        Figure(
+            "Not given",
+            share,
+            "–" if share is None else f"{share:.1%}",
+            "Status not-done: missed or refused",
+            counts=[total, missed, total - missed],
+        ),
         Figure(
             "Median order to first dose",
             minutes,
             "–" if minutes is None else f"{minutes:,.0f} min",
             "To the first dose of an order that was given",
+            counts=[whole(first["doses"])],
         ),
-    ]  # fmt: skip
+    ]
 
 
 dashboard.draw(ADMINISTRATIONS, MEDICATION_QUESTIONS, figures)

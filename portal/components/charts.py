@@ -11,20 +11,21 @@ import plotly.express as px
 import plotly.graph_objects as go
 
 from portal.components.palette import (
-    BLUE,
-    CLASSES,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
+    ABOVE,
+    BELOW,
+    FORMER,
+    MEASURE,
+    MEMBERS,
+    NEUTRAL,
+    NO_CHANGE,
     SEQUENCE,
-    SKY,
     STATES,
-    VERMILLION,
+    STRONG,
+    USUAL,
 )
-from portal.services.facts import Question
+from portal.services.facts import NOT_RECORDED, Question
+from portal.services.questions import LATE_MINUTES, WEEKDAYS
 
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MOST_BARS = 12
 
 _LAYOUT: dict[str, Any] = {
@@ -37,27 +38,60 @@ _LAYOUT: dict[str, Any] = {
     "separators": ".,",
 }
 
+_FORMER_MARK = {"color": FORMER, "symbol": "diamond-open", "size": 10, "line": {"width": 2}}
+
 
 def figure(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None = None) -> go.Figure:
     """The chart of a question; where the former release's rows are given, its figures are beside the present ones.
 
-    Every point carries, as custom data, the value that a click on it filters by.
+    Every point carries, as its first custom data, the values that a click on it filters by. Groups whose figures
+    are left out have no mark.
     """
-    if question.kind in _ALONE:
-        return _ALONE[question.kind](question, frame)
-    return _COMPARED[question.kind](question, frame, former)
+    if question.kind != "week":
+        frame, former = shown(question, frame), None if former is None else shown(question, former)
+    return _FIGURES[question.kind](question, frame, former)
 
 
-def stacked(frame: pd.DataFrame, x: str, y: str, color: str, labels: dict[str, str]) -> go.Figure:
-    """Bars by `x`, stacked by `color`, that a click on can tell the colour of."""
+def shown(question: Question, frame: pd.DataFrame) -> pd.DataFrame:
+    """The groups whose figures are not left out."""
+    return frame.dropna(subset=[next(iter(question.values))])
+
+
+def cut(question: Question, frame: pd.DataFrame) -> str:
+    """What a chart of the largest groups says of the others."""
+    groups = len(shown(question, frame))
+    if question.kind not in {"ranking", "rate", "parts"} or groups <= MOST_BARS:
+        return ""
+    return f"The {MOST_BARS} largest of {groups:,}; all of them are in the table and in the exports."
+
+
+def table(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None = None) -> pd.DataFrame:
+    """All groups of a chart that shows the largest, in words, the largest first."""
+    by, most = list(question.by), next(iter(question.values))
+    rows = frame.sort_values(most, ascending=False, kind="stable", na_position="last")
+    if former is not None:
+        before = former[[*by, *question.values]].rename(columns=lambda n: n if n in by else f"{n}_former")
+        rows = rows.merge(before, on=by, how="left")
+    words = {name: question.subject.dimension(name).words for name in by}
+    rows = rows.assign(**{name: [words[name].get(str(v), str(v)) for v in rows[name]] for name in by})
+    labels = question.labels | {
+        f"{n}_former": f"{v.label}, former release" for n, v in question.values.items()
+    }
+    return rows.rename(columns=labels)
+
+
+def stacked(
+    frame: pd.DataFrame, x: str, y: str, color: str, labels: dict[str, str], click: tuple[str, ...] = ()
+) -> go.Figure:
+    """Bars by `x`, stacked by `color`."""
     drawn = px.bar(
         frame,
         x=x,
         y=y,
         color=color,
         labels=labels,
-        custom_data=[color],
-        color_discrete_map=CLASSES,
+        custom_data=list(click) or None,
+        color_discrete_map={**MEMBERS, NOT_RECORDED: NEUTRAL},
         color_discrete_sequence=list(SEQUENCE),
     )
     return drawn.update_layout(**_LAYOUT, bargap=0.05)
@@ -66,106 +100,164 @@ def stacked(frame: pd.DataFrame, x: str, y: str, color: str, labels: dict[str, s
 def _bars(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
     """Stacked bars by month or by bin; the query has counted already."""
     x, color, y = question.by[0], question.by[1], next(iter(question.values))
-    drawn = stacked(frame, x, y, color, question.labels)
+    drawn = stacked(frame, x, y, color, question.labels, question.click)
     if former is not None:
         total = former.groupby(x, as_index=False)[y].sum()
         drawn.add_scatter(
-            x=total[x], y=total[y], mode="markers", name="Former release, all together",
-            marker={"color": GREY, "symbol": "diamond-open", "size": 9, "line": {"width": 2}},
+            x=total[x], y=total[y], mode="markers", name="Former release, all together", marker=_FORMER_MARK,
+            customdata=total[[x]],
         )  # fmt: skip
+    if x == "wait":
+        drawn.add_vline(
+            x=LATE_MINUTES, line={"color": USUAL, "dash": "dash"}, annotation_text="late from here"
+        )
     return drawn
 
 
 def _ranking(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
     """The largest values as horizontal bars, the largest on top."""
     name, value = question.by[0], next(iter(question.values))
-    top = _named(question, frame.nlargest(MOST_BARS, value).iloc[::-1])
+    top = _named(question, _largest(frame, value))
     drawn = px.bar(
         top, x=value, y="_short", orientation="h", labels={**question.labels, "_short": ""},
         custom_data=[name], hover_name="_long", hover_data={"_short": False},
     )  # fmt: skip
-    drawn.update_traces(marker_color=BLUE)
+    drawn.update_traces(marker_color=MEASURE)
     _beside(drawn, question, top, former, value)
     return drawn.update_layout(**_tall(len(top)))
+
+
+def _largest(frame: pd.DataFrame, value: str) -> pd.DataFrame:
+    """The largest groups, the smallest of them first: Plotly draws upwards."""
+    return frame.sort_values(value, ascending=False, kind="stable").head(MOST_BARS).iloc[::-1]
 
 
 def _rate(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
     """A share a group with its 95 % interval; `values` are how many there were, and how many of them it is so."""
     total, hits = question.values
-    top = _named(question, frame[frame[total] > 0].nlargest(MOST_BARS, total).iloc[::-1])
+    top = _named(question, _largest(frame[frame[total] > 0], total))
     ends = [wilson(int(h), int(t)) for h, t in zip(top[hits], top[total], strict=True)]
-    top["_share"] = 100 * top[hits].astype(float) / top[total].astype(float)
+    top["_share"] = _percent(top[hits], top[total])
     drawn = go.Figure(
         go.Bar(
             x=top["_share"],
             y=top["_short"],
             orientation="h",
-            marker_color=BLUE,
+            marker_color=MEASURE,
             customdata=top[[question.by[0], total, hits]],
             error_x={
                 "array": [100 * high - share for (_, high), share in zip(ends, top["_share"], strict=True)],
                 "arrayminus": [
                     share - 100 * low for (low, _), share in zip(ends, top["_share"], strict=True)
                 ],
-                "color": VERMILLION,
-                "thickness": 1.5,
+                "color": NEUTRAL,
+                "thickness": 2,
             },
             hovertemplate="%{y}: %{x:.1f} %, %{customdata[2]:,} of %{customdata[1]:,}<extra></extra>",
         )
     )
     if former is not None:
-        before = former.assign(_share=100 * former[hits].astype(float) / former[total].astype(float))
+        before = former.assign(_share=_percent(former[hits], former[total]))
         _beside(drawn, question, top, before, "_share")
     title = f"{question.values[hits].label}, percent"
     return drawn.update_layout(**_tall(len(top)), xaxis={"title": title, "rangemode": "tozero"})
 
 
-def _week(question: Question, frame: pd.DataFrame) -> go.Figure:
-    """A heat map of weekday by hour; hours without events are 0, not blank."""
-    day, hour = question.by
-    value, label = next((name, said.label.lower()) for name, said in question.values.items())
-    grid = frame.pivot_table(index=day, columns=hour, values=value, aggfunc="sum", fill_value=0)
-    grid = grid.reindex(index=range(1, 8), columns=range(24), fill_value=0)
+def _percent(part: pd.Series, whole: pd.Series) -> pd.Series:
+    return 100 * part.astype(float) / whole.astype(float)
+
+
+def _week(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
+    """A heat map of weekday by hour, beside a former release of the change since; a cell left out is blank.
+
+    Plotly reports no clicks on the cells of a heat map, so that marks that cannot be seen lie over them.
+    """
+    label = next(said.label.lower() for said in question.values.values())
+    grid = _grid(question, frame)
+    colours: dict[str, Any] = {"colorscale": [[0, NO_CHANGE], [1, MEASURE]]}
+    if former is not None:
+        grid, label = grid - _grid(question, former), f"{label} more or fewer than in the former release"
+        colours = {"colorscale": [[0, FORMER], [0.5, NO_CHANGE], [1, MEASURE]], "zmid": 0}
+    hours, days = [f"{hour:02d}" for hour in grid.columns], list(WEEKDAYS.values())
     drawn = go.Figure(
         go.Heatmap(
-            z=grid.to_numpy(),
-            x=[f"{h:02d}" for h in range(24)],
-            y=list(WEEKDAYS),
-            colorscale="Blues",
-            colorbar={"title": label},
-            hovertemplate="%{y} %{x}:00, %{z:,} " + label + "<extra></extra>",
+            z=grid.to_numpy(), x=hours, y=days, xgap=1, ygap=1, hoverinfo="skip", showscale=True, **colours
         )
     )
+    cells = [(d, h, n) for d, row in zip(WEEKDAYS, grid.to_numpy(), strict=True) for h, n in enumerate(row)]
+    told = [cell for cell in cells if not math.isnan(cell[2])]
+    drawn.add_scatter(
+        x=[hours[h] for _, h, _ in told], y=[WEEKDAYS[d] for d, _, _ in told], mode="markers", showlegend=False,
+        marker={"symbol": "square", "size": 14, "color": "rgba(0, 0, 0, 0)"},
+        customdata=[[d, str(h), n] for d, h, n in told],
+        hovertemplate="%{y} %{x}:00, %{customdata[2]:,} " + label + "<extra></extra>",
+    )  # fmt: skip
     return drawn.update_layout(**_LAYOUT, yaxis_autorange="reversed", xaxis_title="Hour (UTC)")
 
 
-def _pyramid(question: Question, frame: pd.DataFrame) -> go.Figure:
+def _grid(question: Question, frame: pd.DataFrame) -> pd.DataFrame:
+    """Seven days by 24 hours; hours without events are 0, those left out are not a number."""
+    day, hour = question.by
+    grid = pd.DataFrame(0.0, index=range(1, 8), columns=range(24))
+    for row in zip(frame[day], frame[hour], frame[next(iter(question.values))], strict=True):
+        grid.loc[int(row[0]), int(row[1])] = float("nan") if pd.isna(row[2]) else float(row[2])
+    return grid
+
+
+_SEXES = (("M", -1), ("F", 1), ("X", 1), ("U", 1), (NOT_RECORDED, 1))
+"""Sexes from the middle outwards, and the side of the pyramid that each is on."""
+
+
+def _pyramid(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
     """Men to the left, women to the right, a bar an age band; other sexes are a third bar to the right."""
     band, sex = question.by
     value = next(iter(question.values))
     words = question.subject.dimension(sex).words
-    order = sorted(frame[band].unique(), key=_age)
+    order = sorted(set(frame[band]) | set([] if former is None else former[band]), key=_age)
+    ends = [str(each) for each in order]
     drawn = go.Figure()
-    for code, color in (("M", BLUE), ("F", ORANGE), ("X", SKY), ("U", GREY)):
-        part = frame[frame[sex] == code].set_index(band)[value].reindex(order).fillna(0).astype(int)
-        if part.sum() == 0:
-            continue
-        drawn.add_bar(
-            x=-part if code == "M" else part,
-            y=[str(each) for each in order],
-            orientation="h",
-            name=words[code],
-            marker_color=color,
-            customdata=[[each, number] for each, number in part.items()],
-            hovertemplate="%{y}, " + words[code] + ": %{customdata[1]:,}<extra></extra>",
-        )
-    most = max(1, int(frame.groupby(band)[value].sum().max())) if len(frame) else 1
-    step = 10 ** max(0, len(str(most)) - 1)
-    ticks = list(range(-(most // step + 1) * step, (most // step + 2) * step, step))
+    before = {-1: pd.Series(0, order), 1: pd.Series(0, order)}
+    marks: list[tuple[Any, ...]] = []
+    for code, side in _SEXES:
+        part = _of(frame, sex, code, band, value, order)
+        if part.any():
+            drawn.add_bar(
+                x=side * part,
+                y=ends,
+                orientation="h",
+                name=words.get(code, code),
+                marker_color=MEMBERS.get(code, NEUTRAL),
+                customdata=[[each, number] for each, number in part.items()],
+                hovertemplate="%{y}, " + words.get(code, code) + ": %{customdata[1]:,}<extra></extra>",
+            )
+        if former is not None:
+            was = side * _of(former, sex, code, band, value, order)
+            before[side] += was
+            rows = zip(before[side], ends, order, abs(was), strict=True)
+            marks += [(*row, words.get(code, code)) for row in rows if row[3]]
+    if former is not None:
+        drawn.add_scatter(
+            x=[x for x, *_ in marks], y=[y for _, y, *_ in marks], mode="markers", name="Former release", marker=_FORMER_MARK,
+            customdata=[rest for _, _, *rest in marks],
+            hovertemplate="Former release, %{y}, %{customdata[2]}: %{customdata[1]:,}<extra></extra>",
+        )  # fmt: skip
+    ticks = _ticks(drawn)
     return drawn.update_layout(
         **_tall(len(order)), barmode="relative", bargap=0.08, yaxis_title=question.labels[band],
         xaxis={"tickvals": ticks, "ticktext": [f"{abs(tick):,}" for tick in ticks], "title": "Patients"},
     )  # fmt: skip
+
+
+def _of(frame: pd.DataFrame, sex: str, code: str, band: str, value: str, order: list[Any]) -> pd.Series:
+    """The counts of one sex by age band."""
+    return frame[frame[sex] == code].set_index(band)[value].reindex(order).fillna(0).astype(int)
+
+
+def _ticks(drawn: go.Figure) -> list[int]:
+    """Round numbers to both sides, as far as the longest bar goes."""
+    most = max([1, *(abs(int(x)) for trace in drawn.data for x in trace.x)])
+    step = 10 ** (len(str(most)) - 1)
+    return list(range(-(most // step + 1) * step, (most // step + 2) * step, step))
 
 
 def _age(band: str) -> int:
@@ -173,16 +265,15 @@ def _age(band: str) -> int:
     return int(digits) if digits else -1
 
 
-def _parts(question: Question, frame: pd.DataFrame) -> go.Figure:
+def _parts(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
     """Horizontal bars that add up to 100 %: the groups with most, the largest on top."""
     names = list(question.values)
-    total = frame[names].sum(axis=1)
-    top = frame.assign(_all=total)[total > 0].nlargest(MOST_BARS, "_all").iloc[::-1]
-    top = _named(question, top)
+    counted = frame.assign(_all=frame[names].sum(axis=1))
+    top = _named(question, _largest(counted[counted["_all"] > 0], "_all"))
     drawn = go.Figure()
-    for name, color in zip(names, (SKY, BLUE, VERMILLION), strict=False):
+    for name, color in zip(names, (BELOW, USUAL, ABOVE), strict=True):
         drawn.add_bar(
-            x=100 * top[name] / top["_all"],
+            x=_percent(top[name], top["_all"]),
             y=top["_short"],
             orientation="h",
             name=question.values[name].label,
@@ -190,6 +281,15 @@ def _parts(question: Question, frame: pd.DataFrame) -> go.Figure:
             customdata=top[[question.by[0], name]],
             hovertemplate="%{y}: %{customdata[1]:,} (%{x:.1f} %)<extra>" + question.values[name].label + "</extra>",
         )  # fmt: skip
+    if former is not None:
+        was = former.set_index(question.by[0])[names].reindex(top[question.by[0]]).astype(float)
+        ends = was.cumsum(axis=1).div(was.sum(axis=1), axis=0).mul(100)
+        for name in names[:-1]:
+            drawn.add_scatter(
+                x=ends[name], y=top["_short"], mode="markers", name="Former release", marker=_FORMER_MARK,
+                customdata=top[[question.by[0]]], showlegend=name == names[0],
+                hovertemplate=f"Former release, {question.values[name].label.lower()} up to " + "%{x:.1f} %<extra></extra>",
+            )  # fmt: skip
     return drawn.update_layout(**_tall(len(top)), barmode="stack", xaxis={"title": "Percent of doses"})
 
 
@@ -198,15 +298,14 @@ def _line(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) 
     hits, total = question.values
     drawn = go.Figure()
     for name, rows, look in (
-        ("This release", frame, {"color": BLUE}),
-        ("Former release", former, {"color": GREY, "dash": "dot"}),
+        ("This release", frame, {"color": MEASURE}),
+        ("Former release", former, {"color": FORMER, "dash": "dot"}),
     ):
         if rows is not None:
-            share = 100 * rows[hits].astype(float) / rows[total].astype(float)
             drawn.add_scatter(
-                x=rows[question.by[0]], y=share, mode="lines+markers", name=name, line=look,
-                customdata=rows[[hits, total]],
-                hovertemplate="%{x}: %{y:.1f} %, %{customdata[0]:,} of %{customdata[1]:,}<extra></extra>",
+                x=rows[question.by[0]], y=_percent(rows[hits], rows[total]), mode="lines+markers", name=name, line=look,
+                customdata=rows[[question.by[0], hits, total]],
+                hovertemplate="%{x}: %{y:.1f} %, %{customdata[1]:,} of %{customdata[2]:,}<extra></extra>",
             )  # fmt: skip
     title = f"{question.values[hits].label}, percent"
     return drawn.update_layout(
@@ -214,27 +313,39 @@ def _line(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) 
     )
 
 
-def _dose(question: Question, frame: pd.DataFrame) -> go.Figure:
+def _dose(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
     """Doses of the medication and unit with most rows; the usual range is the shaded band."""
     dose, unit, medication = question.by
     counted = frame.groupby([medication, unit], as_index=False)["administrations"].sum()
     name, of = counted.loc[counted["administrations"].idxmax(), [medication, unit]]
+
     mine = frame[(frame[medication] == name) & (frame[unit] == of)]
     drawn = go.Figure(
         go.Bar(
             x=mine[dose].astype(float),
             y=mine["administrations"],
-            marker_color=BLUE,
+            name="This release",
+            marker_color=MEASURE,
             hovertemplate="%{x} " + of + ": %{y:,}<extra></extra>",
         )
     )
+    if former is not None:
+        was = former[(former[medication] == name) & (former[unit] == of)]
+        drawn.add_scatter(
+            x=was[dose].astype(float), y=was["administrations"], mode="markers", name="Former release", marker=_FORMER_MARK,
+            hovertemplate="Former release, %{x} " + of + ": %{y:,}<extra></extra>",
+        )  # fmt: skip
     low, high = mine["low_end"].min(), mine["high_end"].max()
     if pd.notna(low) and pd.notna(high):
-        drawn.add_vrect(x0=float(low), x1=float(high), fillcolor=SKY, opacity=0.25, line_width=0)
+        drawn.add_vrect(x0=float(low), x1=float(high), fillcolor=USUAL, opacity=0.2, line_width=0)
         drawn.add_annotation(
             x=(float(low) + float(high)) / 2, y=1, yref="paper", showarrow=False, text="usual range", yanchor="bottom"
         )  # fmt: skip
-    return drawn.update_layout(**_LAYOUT, xaxis_title=f"{name}, {of}", yaxis_title="Administrations")
+    return drawn.update_layout(
+        **{**_LAYOUT, "showlegend": former is not None},
+        xaxis_title=f"{name}, {of}",
+        yaxis_title="Administrations",
+    )
 
 
 def _named(question: Question, top: pd.DataFrame) -> pd.DataFrame:
@@ -256,8 +367,8 @@ def _beside(
         return
     before = former.set_index(question.by[0])[value].reindex(top[question.by[0]])
     drawn.add_scatter(
-        x=before, y=top["_short"], mode="markers", name="Former release",
-        marker={"color": GREY, "symbol": "diamond-open", "size": 10, "line": {"width": 2}},
+        x=before, y=top["_short"], mode="markers", name="Former release", marker=_FORMER_MARK,
+        customdata=top[[question.by[0]]],
         hovertemplate="Former release: %{x:,.1f}<extra></extra>",
     )  # fmt: skip
     drawn.update_layout(showlegend=True)
@@ -267,16 +378,12 @@ def _tall(bars: int) -> dict[str, Any]:
     return {**_LAYOUT, "height": max(220, 90 + 26 * bars), "yaxis": {"type": "category", "title": ""}}
 
 
-_COMPARED = {
+_FIGURES = {
     "months": _bars,
     "histogram": _bars,
     "ranking": _ranking,
     "rate": _rate,
     "line": _line,
-}
-"""Charts that show the former release's figures beside the present ones."""
-
-_ALONE = {
     "week": _week,
     "pyramid": _pyramid,
     "parts": _parts,
@@ -295,13 +402,6 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
     return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
-_BARS = {
-    "SUCCEEDED": GREEN, "RUNNING": BLUE, "FAILED": VERMILLION, "TIMEOUT": VERMILLION, "EXPIRED": VERMILLION,
-    "STOPPED": PURPLE, "STARTING": ORANGE, "WAITING": ORANGE, "STOPPING": ORANGE,
-}  # fmt: skip
-"""Bars by state: strong enough for a light and a dark page."""
-
-
 def gantt(frame: pd.DataFrame, medians: Mapping[str, float], zone: str = "UTC") -> go.Figure:
     """Job runs as bars over time, a mark where each would have ended by its median.
 
@@ -311,7 +411,7 @@ def gantt(frame: pd.DataFrame, medians: Mapping[str, float], zone: str = "UTC") 
     local = frame.assign(
         **{n: frame[n].dt.tz_convert(zone).dt.tz_localize(None) for n in ("started_at", "ended_at")}
     )
-    colors = {STATES[name][0]: color for name, color in _BARS.items()}
+    colors = {STATES[name][0]: color for name, color in STRONG.items()}
     drawn = px.timeline(
         local, x_start="started_at", x_end="ended_at", y="job", color="state",
         color_discrete_map=colors, custom_data=[frame["attempt"], *_hover_times(frame, zone)],
@@ -325,7 +425,7 @@ def gantt(frame: pd.DataFrame, medians: Mapping[str, float], zone: str = "UTC") 
         ends = usual["started_at"] + pd.to_timedelta(usual["job"].map(medians), unit="s")
         drawn.add_scatter(
             x=ends, y=usual["job"], mode="markers", name="Usual end (median)",
-            marker={"symbol": "line-ns-open", "size": 16, "color": GREY, "line": {"width": 3}},
+            marker={"symbol": "line-ns-open", "size": 16, "color": USUAL, "line": {"width": 3}},
             customdata=usual["job"].map(medians),
             hovertemplate="%{y}: usually %{customdata:.0f} s<extra></extra>",
         )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -12,7 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from portal.components import charts, exports, state
-from portal.services import facts
+from portal.services import facts, releases
 from portal.services.aws import ServiceError
 from portal.services.facts import Dimension, Facts, Filters, Question, Subject
 from portal.services.warehouse import Answer
@@ -21,25 +22,95 @@ from portal.services.warehouse import Answer
 def draw(
     subject: Subject,
     questions: Sequence[Question],
-    figures: Callable[[Callable[[Mapping[str, str]], pd.Series]], list[Figure]],
+    figures: Callable[[Ask], list[Figure]],
 ) -> None:
     """The whole page; `figures` gives the numbers above the charts from the answers to aggregates."""
-    release_id = state.release_or_stop()
+    newest = state.release_or_stop()
     try:
-        filters, former = _filters(subject, Facts(state.aws(), release_id))
+        release_id, former = _release(newest)
+        filters = _filters(subject, Facts(state.aws(), release_id))
         with st.spinner("Asking Athena …"):
-            _numbers(subject, filters, release_id, former, figures)
+            _numbers(filters, release_id, former, figures)
             _charts(questions, filters, release_id, former)
         _rows(subject, filters, release_id)
     except ServiceError as error:
         state.show_error(error)
 
 
-class Figure:
-    """A number above the charts; `number` is what a former release's is compared with."""
+Ask = Callable[[Subject, Mapping[str, str]], pd.Series]
+"""Answers aggregates by name, as SQL over the subject's measures, of what the filters leave."""
 
-    def __init__(self, label: str, number: float | None, text: str, note: str = "") -> None:
-        self.label, self.number, self.text, self.note = label, number, text, note
+
+class Figure:
+    """A number above the charts; `number` is what a former release's is compared with.
+
+    `counts` are how many rows or people it is of: where one is small, it is shown to those who may see PHI alone.
+    """
+
+    def __init__(
+        self, label: str, number: float | None, text: str, note: str = "", counts: Sequence[int] = ()
+    ) -> None:
+        self.label, self.number, self.text, self.note, self.counts = label, number, text, note, counts
+
+    def suppressed(self) -> Figure:
+        if not any(0 < count < facts.FEWEST for count in self.counts):
+            return self
+        return Figure(self.label, None, "–", f"Fewer than {facts.FEWEST}: not shown")
+
+
+def whole(value: Any) -> int:
+    """A count or a sum of Athena's; nothing is 0."""
+    return 0 if pd.isna(value) else int(value)
+
+
+def number(value: Any) -> float | None:
+    """A figure of Athena's, or None where there is none."""
+    return None if pd.isna(value) else float(value)
+
+
+# the release
+
+
+def _release(newest: str) -> tuple[str, str | None]:
+    """The release that the URL names, the published one unless it does; and the one that it is compared with."""
+    shown = st.query_params.get("release") or newest
+    if shown != newest:
+        st.button(f"Show the published release, {newest}", on_click=_show, args=(newest,))
+        made = releases.readable(state.aws(), shown)
+        age = "A newer release exists" if made.created_at <= _made_at(newest) else "It is not published"
+        st.info(f"Release {shown} is shown. {age}; {newest} is the published one.")
+        before = made.base_release_id
+    else:
+        before = state.published().previous_release_id
+    st.query_params["release"] = shown
+    return shown, _former(shown, before)
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def _made_at(release_id: str) -> str:
+    return releases.get(state.clients(), release_id).created_at
+
+
+def _show(release_id: str) -> None:
+    st.query_params["release"] = release_id
+    st.query_params.pop("compare", None)
+
+
+def _former(release_id: str, before: str | None) -> str | None:
+    """The release before the one that is shown, or that the URL names, where the person wants both."""
+    named = st.query_params.get("compare")
+    if named and named != before:
+        before = releases.readable(state.aws(), named).release_id
+    if before is None:
+        return None
+    compare = st.toggle(
+        "Compare with the former release", bool(named), key=f"compare-{release_id}", help=f"Release {before}"
+    )
+    if compare:
+        st.query_params["compare"] = before
+    else:
+        st.query_params.pop("compare", None)
+    return before if compare else None
 
 
 # filters
@@ -49,11 +120,11 @@ def _key(subject: Subject, dimension: Dimension) -> str:
     return f"filter-{subject.name}-{dimension.name}"
 
 
-def _filters(subject: Subject, asked: Facts) -> tuple[Filters, str | None]:
-    """What the URL says, changed by what is chosen here; with it the former release, where it is compared with."""
+def _filters(subject: Subject, asked: Facts) -> Filters:
+    """What the URL says, changed by what is chosen here."""
     choices = state.ask(asked.choices(subject), asked.release_id).frame
-    for name, values in st.session_state.pop(_clicked(subject), {}).items():
-        st.session_state[_key(subject, subject.dimension(name))] = values
+    for key, value in st.session_state.pop(_clicked(subject), {}).items():
+        st.session_state[key] = value
     with st.container(border=True):
         listed = [d for d in subject.filters if d.filter == "listed"]
         columns = st.columns(len(listed) + bool(subject.moment))
@@ -67,20 +138,20 @@ def _filters(subject: Subject, asked: Facts) -> tuple[Filters, str | None]:
                 chosen[dimension.name] = _pick(
                     subject, dimension, facts.listed(choices[dimension.name].iloc[0])
                 )
-        clicked = [d for d in subject.filters if d.filter == "clicked" and _present(subject, d)]
-        for dimension in clicked:
-            chosen[dimension.name] = _pick(subject, dimension, _present(subject, dimension))
-        former = _former()
+        for dimension in subject.filters:
+            if dimension.filter == "clicked" and (present := _present(subject, dimension)):
+                chosen[dimension.name] = _pick(subject, dimension, present)
         filters = Filters(start, end, {name: values for name, values in chosen.items() if values})
         if filters.chosen or st.query_params.get("from") or st.query_params.get("to"):
             st.button("Clear all filters", on_click=_clear, args=(subject,))
-    return filters, former
+    return filters
 
 
 def _present(subject: Subject, dimension: Dimension) -> list[str]:
     """The values that are chosen now: by the session, or before its first draw by the URL."""
     key = _key(subject, dimension)
-    return list(st.session_state[key] if key in st.session_state else st.query_params.get_all(dimension.name))
+    said = st.session_state[key] if key in st.session_state else st.query_params.get_all(dimension.name)
+    return [value for value in said if dimension.allows(value)]
 
 
 def _pick(subject: Subject, dimension: Dimension, options: Sequence[str]) -> tuple[str, ...]:
@@ -97,22 +168,28 @@ def _pick(subject: Subject, dimension: Dimension, options: Sequence[str]) -> tup
 def _clear(subject: Subject) -> None:
     for dimension in subject.filters:
         st.session_state[_key(subject, dimension)] = []
-    st.session_state.pop(f"filter-{subject.name}-period", None)
+    st.session_state.pop(_period_key(subject), None)
     for name in ("from", "to", *(d.name for d in subject.filters)):
         st.query_params.pop(name, None)
 
 
+def _period_key(subject: Subject) -> str:
+    return f"filter-{subject.name}-period"
+
+
 def _period(subject: Subject, first: Any, last: Any) -> tuple[date | None, date | None]:
-    """The days looked at; None, None is the whole of it."""
+    """The days looked at; None, None where there are none. Half a choice changes nothing yet."""
     if pd.isna(first) or pd.isna(last):
         return None, None
     low, high = pd.Timestamp(first).date(), pd.Timestamp(last).date()
-    given = [_day(st.query_params.get(name)) for name in ("from", "to")]
-    start = min(max(given[0] or low, low), high)
-    end = max(min(given[1] or high, high), start)
-    picked = st.date_input(
-        "Period", (start, end), min_value=low, max_value=high, key=f"filter-{subject.name}-period", format="YYYY-MM-DD"
-    )  # fmt: skip
+    key = _period_key(subject)
+    in_url = [_day(st.query_params.get(name)) for name in ("from", "to")]
+    start, end = _between(in_url, low, high)
+    held = st.session_state.get(key)
+    if held is None or len(held) == 2:
+        start, end = _between(held or in_url, low, high)
+        st.session_state[key] = (start, end)
+    picked = st.date_input("Period", min_value=low, max_value=high, key=key, format="YYYY-MM-DD")
     if not isinstance(picked, tuple) or len(picked) != 2:
         return start, end
     for name, value, edge in (("from", picked[0], low), ("to", picked[1], high)):
@@ -123,6 +200,12 @@ def _period(subject: Subject, first: Any, last: Any) -> tuple[date | None, date 
     return picked[0], picked[1]
 
 
+def _between(days: Sequence[date | None], low: date, high: date) -> tuple[date, date]:
+    """A period within the data's own."""
+    start = min(max(days[0] or low, low), high)
+    return start, max(min(days[1] or high, high), start)
+
+
 def _day(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
@@ -130,36 +213,23 @@ def _day(text: str | None) -> date | None:
         return None
 
 
-def _former() -> str | None:
-    """The release before the published one, where the person wants both."""
-    former = state.published().previous_release_id
-    if former is None:
-        return None
-    compare = st.toggle(
-        "Compare with the former release", st.query_params.get("compare") == "yes", help=f"Release {former}"
-    )
-    if compare:
-        st.query_params["compare"] = "yes"
-    else:
-        st.query_params.pop("compare", None)
-    return former if compare else None
-
-
 # numbers and charts
 
 
 def _numbers(
-    subject: Subject,
     filters: Filters,
     release_id: str,
     former: str | None,
-    figures: Callable[[Callable[[Mapping[str, str]], pd.Series]], list[Figure]],
+    figures: Callable[[Ask], list[Figure]],
 ) -> None:
     def of(release: str) -> list[Figure]:
         asked = Facts(state.aws(), release)
-        return figures(
-            lambda values: state.ask(asked.figures(subject, values, filters), release).frame.iloc[0]
-        )
+
+        def ask(subject: Subject, values: Mapping[str, str]) -> pd.Series:
+            return state.ask(asked.figures(subject, values, filters), release).frame.iloc[0]
+
+        told = figures(ask)
+        return told if state.user().may("see_phi") else [figure.suppressed() for figure in told]
 
     now = of(release_id)
     before = of(former) if former else [None] * len(now)
@@ -185,23 +255,44 @@ def _charts(questions: Sequence[Question], filters: Filters, release_id: str, fo
             _chart(question, filters, words, release_id, former)
 
 
+def _asked(question: Question, filters: Filters, release_id: str) -> tuple[Answer, int]:
+    """The answer as this person may see it, and of how many groups it leaves the figures out."""
+    answer = facts.grouped(state.ask(Facts(state.aws(), release_id).question(question, filters), release_id))
+    if state.user().may("see_phi"):
+        return answer, 0
+    frame = question.suppressed(answer.frame)
+    return replace(answer, frame=frame), len(frame) - len(charts.shown(question, frame))
+
+
 def _chart(question: Question, filters: Filters, words: str, release_id: str, former: str | None) -> None:
-    answer = state.ask(Facts(state.aws(), release_id).question(question, filters), release_id)
-    before = (
-        state.ask(Facts(state.aws(), former).question(question, filters), former).frame if former else None
-    )
+    answer, hidden = _asked(question, filters, release_id)
+    before = _asked(question, filters, former)[0].frame if former else None
+    note = f"Counts under {facts.FEWEST}, and those that would give them away, are not shown: {hidden:,} of {len(answer.frame):,} groups."  # fmt: skip
+    notes = [question.note, note if hidden else "", charts.cut(question, answer.frame), state.as_of(answer)]
     with st.container(border=True):
         st.markdown(f"#### {question.title}")
         if answer.frame.empty:
             st.info("Nothing fits these filters. Widen the period or clear a filter.")
+        elif hidden == len(answer.frame):
+            st.info(
+                f"Only counts under {facts.FEWEST} fit these filters. Widen the period or clear a filter."
+            )
         else:
-            figure = _signed(charts.figure(question, answer.frame, before), release_id, words)
+            figure = _signed(charts.figure(question, answer.frame, before), release_id, former, words)
             _plot(question, figure, words, release_id)
-        if question.note:
-            st.caption(question.note)
-        st.caption(state.as_of(answer))
+        for said in filter(None, notes):
+            st.caption(said)
+        if charts.cut(question, answer.frame):
+            _table(question, answer.frame, before)
         if not answer.frame.empty:
-            _takeaway(question, answer, words)
+            _takeaway(question, answer, words, note if hidden else "none left out")
+
+
+def _table(question: Question, frame: pd.DataFrame, before: pd.DataFrame | None) -> None:
+    """All groups of a chart that shows the largest."""
+    listed = charts.table(question, frame, before)
+    with st.expander(f"All {len(listed):,} as a table"):
+        st.dataframe(listed, hide_index=True, width="stretch", column_config=state.numbers(listed))
 
 
 def _plot(question: Question, figure: go.Figure, words: str, release_id: str) -> None:
@@ -209,25 +300,39 @@ def _plot(question: Question, figure: go.Figure, words: str, release_id: str) ->
     key = f"{question.key}-{abs(hash((words, release_id))):x}"
     config = {
         "displaylogo": False,
+        "modeBarButtons": [["toImage"]],
+        "displayModeBar": True,
         "toImageButtonOptions": {"filename": f"{question.key}-{release_id}", "scale": 2},
     }
-    if question.click is None:
+    if not question.click:
         st.plotly_chart(figure, key=key, config=config, alt=question.title)
         return
-    dimension = question.subject.dimension(question.click)
+    dimensions = [question.subject.dimension(name) for name in question.click]
+    labels = " and ".join(dimension.label.lower() for dimension in dimensions)
     figure.update_layout(clickmode="event+select", dragmode=False)
     points = st.plotly_chart(
         figure,
         key=key,
         config=config,
-        alt=f"{question.title}. A click filters by {dimension.label.lower()}; the filter above does so by keyboard.",
+        alt=f"{question.title}. A click filters by {labels}; the filters above do so by keyboard.",
         selection_mode="points",
         on_select="rerun",
     )["selection"]["points"]
-    values = {str(_first(point["customdata"])) for point in points if point.get("customdata") is not None}
-    if values and sorted(values) != sorted(_present(question.subject, dimension)):
-        st.session_state[_clicked(question.subject)] = {dimension.name: sorted(values)}
+    values = [_values(point["customdata"]) for point in points if point.get("customdata") is not None]
+    chosen = {d: sorted({row[n] for row in values}) for n, d in enumerate(dimensions)} if values else {}
+    if any(said != sorted(_present(question.subject, dimension)) for dimension, said in chosen.items()):
+        st.session_state[_clicked(question.subject)] = dict(
+            _choice(question.subject, dimension, said) for dimension, said in chosen.items()
+        )
         st.rerun()
+
+
+def _choice(subject: Subject, dimension: Dimension, values: Sequence[str]) -> tuple[str, Any]:
+    """The state of the filter by which these values are chosen: months are the period from the first to the last."""
+    if dimension.filter != "period":
+        return _key(subject, dimension), list(values)
+    ends = [pd.Period(value, "M") for value in (values[0], values[-1])]
+    return _period_key(subject), (ends[0].start_time.date(), ends[1].end_time.date())
 
 
 def _clicked(subject: Subject) -> str:
@@ -235,16 +340,17 @@ def _clicked(subject: Subject) -> str:
     return f"clicked-{subject.name}"
 
 
-def _first(data: Any) -> Any:
-    """Custom data come as a list, or as a mapping by position."""
+def _values(data: Any) -> list[str]:
+    """What a point says that a click filters by: custom data come as a list, or as a mapping by position."""
     if isinstance(data, Mapping):
-        return next(iter(data.values()))
-    return data[0] if isinstance(data, Sequence) and not isinstance(data, str) else data
+        data = list(data.values())
+    return [str(each) for each in data] if isinstance(data, Sequence) and not isinstance(data, str) else [str(data)]  # fmt: skip
 
 
-def _signed(figure: go.Figure, release_id: str, words: str) -> go.Figure:
+def _signed(figure: go.Figure, release_id: str, former: str | None, words: str) -> go.Figure:
     """The figure with release and filters inside it: a picture of it that is saved says what it shows."""
-    said = f"Release {release_id}; filters: {words}"
+    beside = f", beside {former}" if former else ""
+    said = f"Release {release_id}{beside}; filters: {words}"
     lines = "<br>".join(textwrap.wrap(said, 70)[:3])
     place = {"x": 0, "xref": "container", "xanchor": "left", "y": 0, "yref": "container", "yanchor": "bottom"}
     margin = dict(figure.layout.margin.to_plotly_json())
@@ -258,11 +364,8 @@ def _signed(figure: go.Figure, release_id: str, words: str) -> go.Figure:
 # taking away
 
 
-def _takeaway(question: Question, answer: Answer, words: str) -> None:
-    person = state.user()
-    frame = answer.frame if person.may("see_phi") else question.suppressed(answer.frame)
-    hidden = len(frame) and int(frame.isna().sum().sum() > answer.frame.isna().sum().sum())
-    note = f"counts from 1 to {facts.FEWEST - 1} are left empty" if hidden else "none left out"
+def _takeaway(question: Question, answer: Answer, words: str, note: str) -> None:
+    frame = answer.frame
     columns = st.columns(3)
     with columns[0].popover("SQL", width="stretch"):
         st.code(answer.sql, language="sql", wrap_lines=True)

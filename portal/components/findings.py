@@ -15,14 +15,14 @@ import streamlit as st
 from pipeline.contracts import Rule
 from pipeline.reviews import Acceptance
 from portal.components.palette import (
-    BLUE,
     CHANGES,
     GRID,
+    MEASURE,
     OUTCOMES,
     SEVERITIES,
     SEVERITY_COLOURS,
     SEVERITY_WORDS,
-    VERMILLION,
+    USUAL,
 )
 from portal.services import measures, review_words
 from portal.services.quality import FOUND
@@ -145,7 +145,7 @@ def cards(card: pd.DataFrame) -> go.Figure:
             y=names,
             text=[["" if pd.isna(cell) else f"{cell:.0f} %" for cell in row] for row in share.to_numpy()],
             texttemplate="%{text}",
-            colorscale=[[0, VERMILLION], [0.5, "#f4d9c6"], [1, "#cfe6f5"]],
+            colorscale=[[0, SEVERITY_COLOURS["block"]], [0.5, "#f4d9c6"], [1, "#cfe6f5"]],
             zmin=0,
             zmax=100,
             showscale=False,
@@ -168,13 +168,13 @@ def rule_history(frame: pd.DataFrame, rule: Rule, run_ids: list[str]) -> go.Figu
     rates = frame.set_index("run_id")["rate"].reindex(run_ids) * scale
     figure = go.Figure()
     names = [_short(run_id) for run_id in run_ids]
-    figure.add_scatter(x=names, y=rates, mode="lines+markers", name="Measured", line_color=BLUE)
+    figure.add_scatter(x=names, y=rates, mode="lines+markers", name="Measured", line_color=MEASURE)
     figure.add_scatter(
         x=names,
         y=[rule.threshold * scale] * len(names),
         mode="lines",
         name="Largest that is accepted",
-        line={"color": VERMILLION, "dash": "dash"},
+        line={"color": USUAL, "dash": "dash"},
     )
     title = "Failing rows, percent" if rule.unit == "percent" else rule.unit
     return figure.update_layout(

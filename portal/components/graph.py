@@ -16,7 +16,7 @@ import streamlit as st
 
 from pipeline.jobs import Job, Stage, jobs
 from pipeline.stepfunctions.render import definition
-from portal.components.palette import GREY, STATES, VERMILLION, words
+from portal.components.palette import FAILED_MARK, NEUTRAL, STATES, words
 from portal.services.runs import Run
 
 _TITLES = {
@@ -216,7 +216,7 @@ def _node(name: str, run: Run, state: str, medians: Mapping[str, float]) -> dict
 
 
 def _head(column: int, said: str) -> dict[str, Any]:
-    label = {"formatter": said, "color": GREY, "fontWeight": "bold", "fontSize": 13}
+    label = {"formatter": said, "color": NEUTRAL, "fontWeight": "bold", "fontSize": 13}
     return {"name": said, "x": column * _COLUMN, "y": -_HEAD, "symbolSize": 0.1, "label": label}
 
 
@@ -239,10 +239,10 @@ def _link(edge: Edge, found: Mapping[str, str]) -> dict[str, Any]:
     """A transition; one of failure is dashed, and plain to see only where it was taken."""
     source, target = places()[edge.source][0], places()[edge.target][0]
     out, into = ("bottom", "top") if source == target else ("right", "left")
-    style: dict[str, Any] = {"color": GREY, "width": 2, "opacity": 1, "curveness": 0}
+    style: dict[str, Any] = {"color": NEUTRAL, "width": 2, "opacity": 1, "curveness": 0}
     if edge.is_failure:
         taken = found[edge.source] in _FAILED
-        style |= {"type": "dashed", "color": VERMILLION if taken else GREY}
+        style |= {"type": "dashed", "color": FAILED_MARK if taken else NEUTRAL}
         style |= {"width": 2.5 if taken else 1, "opacity": 1 if taken else 0.35}
     return {"source": f"{edge.source} {out}", "target": f"{edge.target} {into}", "lineStyle": style}
 

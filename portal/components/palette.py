@@ -1,28 +1,34 @@
-"""Colours that mean the same on every page; of Okabe and Ito's set, which colour-blind people can tell apart."""
+"""Colours that mean the same on every page, and that colour-blind people can tell apart where they meet.
 
-BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, GREY = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#D55E00",
-    "#CC79A7",
-    "#56B4E9",
-    "#6B7280",
-)
+Three sets that share no colour: what a mark stands for, how bad something is, and the members of a category. The
+test of this module holds them apart as people with deuteranopia and protanopia see them.
+"""
+
+MEASURE = "#0072B2"
+"""What was counted in the release that is shown."""
+
+FORMER = "#8C564B"
+"""The same of the former release."""
+
+USUAL = "#009E73"
+"""What is usual or accepted: a dose's range, a median, a limit."""
+
+BELOW, ABOVE = "#C3B5E3", "#7A5FBF"
+"""Outside of the usual."""
+
+NEUTRAL = "#8A939B"
+"""What is no finding: an interval, a value that was not recorded."""
 
 GRID = "rgba(128, 144, 154, 0.3)"
+NO_CHANGE = "rgba(128, 144, 154, 0.15)"
 
-SEQUENCE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION, GREY)
+SEQUENCE = ("#6688DD", "#EE3377", "#B8A200", "#00A6CA", "#AA4499", "#90C987", "#A0522D")
+"""The members of a category, where they have no colour of their own below."""
 
-CLASSES = {
-    "AMB": BLUE,
-    "EMER": VERMILLION,
-    "IMP": PURPLE,
-    "ACUTE": PURPLE,
-    "OBSENC": ORANGE,
-    "VR": SKY,
-    "HH": GREEN,
-}
+CLASSES = dict(zip(("AMB", "EMER", "OBSENC", "VR", "IMP", "HH", "ACUTE"), SEQUENCE, strict=True))
+ROUTES = dict(zip(("PO", "IV", "IM", "SC", "INH", "SL"), SEQUENCE, strict=False))
+SEXES = {"M": "#00A6CA", "F": "#B8A200", "X": "#AA4499", "U": NEUTRAL}
+MEMBERS = {**CLASSES, **ROUTES, **SEXES}
 
 STATES = {
     "NOT_STARTED": ("Not started", "#eef1f3", "#3b4a54"),
@@ -40,6 +46,20 @@ STATES = {
     "EXPIRED": ("Expired", "#fbd9c8", "#6e2400"),
 }
 """State to its words, fill and text colour."""
+
+FAILED_MARK, _WAITING, _STOPPED = "#C8553D", "#C99A2E", "#94708A"
+STRONG = {
+    "SUCCEEDED": "#3B9E7F",
+    "RUNNING": "#4A90D9",
+    "FAILED": FAILED_MARK,
+    "TIMEOUT": FAILED_MARK,
+    "EXPIRED": FAILED_MARK,
+    "STOPPED": _STOPPED,
+    "STARTING": _WAITING,
+    "WAITING": _WAITING,
+    "STOPPING": _WAITING,
+}
+"""The same states where a bar or a line stands for them: strong enough for a light and a dark page."""
 
 MARKS = {
     "SUCCEEDED": "✓",
@@ -70,7 +90,7 @@ SEVERITY_WORDS = {
     "info": "○ For information",
 }
 
-SEVERITY_COLOURS = {"block": VERMILLION, "error": ORANGE, "warning": PURPLE, "info": SKY}
+SEVERITY_COLOURS = {"block": "#8C2D04", "error": "#D55E00", "warning": "#F2A65A", "info": "#56B4E9"}
 
 OUTCOMES = {
     "fail": "✕ Failed",

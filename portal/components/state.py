@@ -21,6 +21,7 @@ from portal.services import batches, failures, job_runs, quality, releases, run_
 from portal.services.alerts import Alert
 from portal.services.aws import Aws, ServiceError, explain, is_aws
 from portal.services.batches import Batch
+from portal.services.facts import FEWEST
 from portal.services.job_runs import Line
 from portal.services.quality import Audit
 from portal.services.run_history import Found
@@ -350,8 +351,10 @@ def show_error(error: Exception) -> None:
 
 def as_of(answer: Answer) -> str:
     """The line under every figure: which release, how many rows and bytes, how long."""
+    rows = len(answer.frame) if answer.rows is None else answer.rows
+    is_told = answer.rows is None or not 0 < rows < FEWEST or user().may("see_phi")
     return (
-        f"As of release {answer.release_id}: {len(answer.frame):,} rows, "
+        f"As of release {answer.release_id}: {f'{rows:,}' if is_told else f'fewer than {FEWEST}'} rows, "
         f"{_size(answer.scanned)} scanned, {answer.seconds:.1f} s"
     )
 

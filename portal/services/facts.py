@@ -8,11 +8,12 @@ Athena bills by what is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from portal.services.aws import Aws, ServiceError
@@ -23,20 +24,34 @@ FEWEST = 11
 """Counts from 1 to 10 could tell who somebody is: cell size suppression policy of the CMS (ResDAC, 2024)."""
 
 MOST_ROWS = 500
+BEHIND = "rows_behind"
 _SEPARATOR = "chr(31)"
+_SHARES = {"rate", "line"}
 
 Kind = Literal["months", "ranking", "rate", "week", "histogram", "pyramid", "parts", "line", "dose"]
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """An attribute to group by, and to filter by: from a list, or by a click on a chart alone."""
+    """An attribute to group by, and to filter by: from a list, or by a click on a chart alone.
+
+    A click on a month chooses it as the period.
+    """
 
     name: str
     label: str
     sql: str
-    filter: Literal["", "listed", "clicked"] = ""
+    filter: Literal["", "listed", "clicked", "period"] = ""
     words: Mapping[str, str] = field(default_factory=dict)
+    is_number: bool = False
+
+    def allows(self, value: str) -> bool:
+        """Whether a value that the URL names can be asked for."""
+        return not self.is_number or re.fullmatch("-?[0-9]{1,9}", value) is not None
+
+    def condition(self, values: Sequence[str]) -> str:
+        listed = ", ".join(value if self.is_number else literal(value) for value in values)
+        return f"{self.sql} IN ({listed})"
 
 
 @dataclass(frozen=True)
@@ -57,7 +72,7 @@ class Subject:
 
     @property
     def filters(self) -> tuple[Dimension, ...]:
-        return tuple(d for d in self.dimensions if d.filter)
+        return tuple(d for d in self.dimensions if d.filter in {"listed", "clicked"})
 
 
 @dataclass(frozen=True)
@@ -71,7 +86,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Question:
-    """One chart: `by` are dimensions of the subject, a click on the chart filters by `click`."""
+    """One chart: `by` are dimensions of the subject, a click on the chart filters by those of `click`."""
 
     key: str
     title: str
@@ -80,9 +95,8 @@ class Question:
     by: tuple[str, ...]
     values: Mapping[str, Value]
     where: str = ""
-    click: str | None = None
+    click: tuple[str, ...] = ()
     note: str = ""
-    least: int = 0
 
     @property
     def labels(self) -> dict[str, str]:
@@ -90,8 +104,11 @@ class Question:
         return named | {name: value.label for name, value in self.values.items()}
 
     def suppressed(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """`frame` with the figures of small groups left out, as who may not see PHI takes it away."""
-        return suppress(frame, [n for n, v in self.values.items() if v.is_count], list(self.values))
+        """`frame` with the figures of small groups left out, as who may not see PHI gets it."""
+        counts = frame[[name for name, value in self.values.items() if value.is_count]]
+        if self.kind in _SHARES:  # how many it is not so of is told by a share and its whole
+            counts = counts.assign(rest=(counts.iloc[:, 0] - counts.iloc[:, 1]).abs())
+        return suppress(frame, self.by, counts, list(self.values))
 
 
 @dataclass(frozen=True)
@@ -108,20 +125,17 @@ class Filters:
             parts.append(f"{subject.moment} >= TIMESTAMP '{self.start} 00:00:00'")
         if subject.moment and self.end:
             parts.append(f"{subject.moment} < TIMESTAMP '{self.end} 00:00:00' + INTERVAL '1' DAY")
-        for name, values in self.chosen.items():
-            if values:
-                listed = ", ".join(literal(value) for value in values)
-                parts.append(f"{subject.dimension(name).sql} IN ({listed})")
+        parts += [subject.dimension(name).condition(values) for name, values in self.chosen.items() if values]
         return parts
 
     def words(self, subject: Subject) -> str:
         """The filters as they stand in an export."""
         said = [f"{self.start or 'the beginning'} to {self.end or 'the end'}"] if subject.moment else []
-        said += [
-            f"{subject.dimension(name).label}: {', '.join(values)}"
-            for name, values in self.chosen.items()
-            if values
-        ]
+        for name, values in self.chosen.items():
+            if values:
+                dimension = subject.dimension(name)
+                listed = ", ".join(dimension.words.get(value, value) for value in values)
+                said.append(f"{dimension.label}: {listed}")
         return "; ".join(said) or "none"
 
 
@@ -137,20 +151,15 @@ class Facts:
     release_id: str
 
     def question(self, question: Question, filters: Filters) -> str:
-        """One row a group."""
+        """One row a group; `BEHIND` of each is how many rows of the star all groups together were counted from."""
         values = ", ".join(f"{value.sql} AS {name}" for name, value in question.values.items())
         used = " ".join([*(value.sql for value in question.values.values()), question.where])
         relation = self._relation(question.subject, question.by, used, filters)
         where = f" WHERE {question.where}" if question.where else ""
         groups = ", ".join(str(n + 1) for n in range(len(question.by)))
-        having = (
-            f" HAVING {next(iter(question.values.values())).sql} >= {question.least}"
-            if question.least
-            else ""
-        )
         return (
-            f"SELECT {', '.join(question.by)}, {values} FROM ({relation}) r{where} "
-            f"GROUP BY {groups}{having} ORDER BY {groups}"
+            f"SELECT {', '.join(question.by)}, {values}, sum(count(*)) OVER () AS {BEHIND} "
+            f"FROM ({relation}) r{where} GROUP BY {groups} ORDER BY {groups}"
         )
 
     def figures(self, subject: Subject, values: Mapping[str, str], filters: Filters) -> str:
@@ -208,21 +217,53 @@ def rows(aws: Aws, release_id: str, subject: Subject, filters: Filters) -> Answe
     return answer
 
 
-def suppress(frame: pd.DataFrame, counts: Sequence[str], values: Sequence[str]) -> pd.DataFrame:
+def grouped(answer: Answer) -> Answer:
+    """The answer to a question, with how many rows of the star are behind it beside its rows, not in them."""
+    behind = answer.frame[BEHIND].iloc[0] if len(answer.frame) else 0
+    return replace(answer, frame=answer.frame.drop(columns=BEHIND), rows=int(behind))
+
+
+def suppress(
+    frame: pd.DataFrame, by: Sequence[str], counts: pd.DataFrame, values: Sequence[str]
+) -> pd.DataFrame:
     """`frame` with the `values` of every row emptied where one of its `counts` is from 1 to 10.
 
-    Where that is one row alone, the next smallest is emptied too, or the total would give it away.
+    Totals stand beside the charts: of everything, and by a filter of every group of `by`. So in each of
+    these sums what is emptied must leave more than one possibility; the next smallest rows are emptied until
+    it does. This is no defence against holding views with different filters against each other.
     """
-    if frame.empty or not counts:
-        return frame
-    smallest = frame[list(counts)].astype("float64").where(lambda n: n > 0).min(axis=1)
-    small = smallest < FEWEST
-    others = smallest[~small].dropna()
-    if small.sum() == 1 and len(others):
-        small |= smallest.index == others.idxmin()
-    return frame.assign(**{name: frame[name].astype("object").where(~small, None) for name in values})
+    numbers = counts.astype("float64").fillna(0).to_numpy()
+    gone = np.asarray(((numbers > 0) & (numbers < FEWEST)).any(axis=1))
+    sums = list(_sums(frame, by)) if gone.any() else []
+    while True:
+        before = gone.copy()
+        for inside in sums:
+            for column in numbers.T:
+                hidden = inside & gone & (column > 0)
+                left = inside & ~gone & (column > 0)
+                if _is_told(column[hidden]) and left.any():
+                    gone[np.flatnonzero(left)[column[left].argmin()]] = True
+        if (gone == before).all():
+            return frame.assign(**{name: frame[name].convert_dtypes().mask(gone) for name in values})
 
 
-def listed(values: str | None) -> Sequence[str]:
+def _sums(frame: pd.DataFrame, by: Sequence[str]) -> Iterator[np.ndarray]:
+    """Which rows are in each sum that somebody may know: of all, and of each value of each dimension."""
+    yield np.ones(len(frame), dtype=bool)
+    if len(by) > 1:
+        for name in by:
+            codes = pd.factorize(frame[name])[0]
+            yield from (codes == code for code in range(codes.max() + 1))
+
+
+def _is_told(hidden: np.ndarray) -> bool:
+    """Whether the sum of counts that are hidden says what each of them is."""
+    if len(hidden) < 2:
+        return len(hidden) == 1
+    most = len(hidden) * (FEWEST - 1)
+    return bool(hidden.sum() == len(hidden) or (hidden.sum() == most and hidden.max() < FEWEST))
+
+
+def listed(values: Any) -> Sequence[str]:
     """The distinct values that a `choices` statement gives, sorted."""
-    return sorted(value for value in (values or "").split("\x1f") if value)
+    return [] if pd.isna(values) else sorted(value for value in values.split("\x1f") if value)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from portal.services.facts import NOT_RECORDED, Dimension, Question, Subject, Value
 
+WEEKDAYS = dict(zip("1234567", ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), strict=True))
 CLASSES = {
     "AMB": "Ambulatory (AMB)",
     "EMER": "Emergency (EMER)",
@@ -41,10 +42,10 @@ ENCOUNTERS = Subject(
         Dimension("chapter", "Diagnosis chapter", f"coalesce(d.icd10_chapter_title, d.diagnosis_description, '{NOT_RECORDED}')", filter="clicked"),
         Dimension("specialty", "Clinician's specialty", _or_not("w.provider_specialty"), filter="clicked"),
         Dimension("diagnosis", "Diagnosis", _or_not("d.diagnosis_description")),
-        Dimension("month", "Month of admission", "f.admitted_month"),
-        Dimension("weekday", "Weekday", "day_of_week(f.admitted_at)"),
-        Dimension("hour", "Hour (UTC)", "f.admitted_hour"),
-        Dimension("days", "Days (30 stands for 30 and more)", "least(f.length_of_stay_days, 30)"),
+        Dimension("month", "Month of admission", "f.admitted_month", filter="period"),
+        Dimension("weekday", "Weekday", "day_of_week(f.admitted_at)", filter="clicked", words=WEEKDAYS, is_number=True),
+        Dimension("hour", "Hour (UTC)", "f.admitted_hour", filter="clicked", is_number=True),
+        Dimension("days", "Days (30 stands for 30 and more)", "least(f.length_of_stay_days, 30)", filter="clicked", is_number=True),
     ),
     measures={
         "patient_key": "f.patient_key",
@@ -72,18 +73,18 @@ _COST = {
 }
 
 ENCOUNTER_QUESTIONS = (
-    Question("encounters-by-month", "Encounters a month", "months", ENCOUNTERS, ("month", "class"), _COUNT, click="class"),
-    Question("encounters-by-department", "By department", "ranking", ENCOUNTERS, ("department",), _COUNT, click="department"),
-    Question("case-mix", "Case mix by diagnosis chapter", "ranking", ENCOUNTERS, ("chapter",), _COUNT, click="chapter"),
-    Question("length-of-stay", "Length of stay", "histogram", ENCOUNTERS, ("days", "class"), _COUNT, where="is_bedded", click="class"),
-    Question("arrivals", "Arrivals by weekday and hour", "week", ENCOUNTERS, ("weekday", "hour"), _COUNT),
+    Question("encounters-by-month", "Encounters a month", "months", ENCOUNTERS, ("month", "class"), _COUNT, click=("month",)),
+    Question("encounters-by-department", "By department", "ranking", ENCOUNTERS, ("department",), _COUNT, click=("department",)),
+    Question("case-mix", "Case mix by diagnosis chapter", "ranking", ENCOUNTERS, ("chapter",), _COUNT, click=("chapter",)),
+    Question("length-of-stay", "Length of stay", "histogram", ENCOUNTERS, ("days", "class"), _COUNT, where="is_bedded", click=("days",)),
+    Question("arrivals", "Arrivals by weekday and hour", "week", ENCOUNTERS, ("weekday", "hour"), _COUNT, click=("weekday", "hour")),
     Question(
         "readmissions", "Readmission within 30 days by department", "rate", ENCOUNTERS, ("department",), _READMITTED,
-        where="is_readmitted IS NOT NULL", click="department",
+        where="is_readmitted IS NOT NULL", click=("department",),
         note="Of inpatient stays that 30 days have passed since; the bars' ends show the 95 % interval (Wilson).",
     ),
-    Question("cost-by-class", "Cost by class", "ranking", ENCOUNTERS, ("class",), _COST, click="class"),
-    Question("payers", "By payer", "ranking", ENCOUNTERS, ("payer",), _COUNT, click="payer"),
+    Question("cost-by-class", "Cost by class", "ranking", ENCOUNTERS, ("class",), _COST, click=("class",)),
+    Question("payers", "By payer", "ranking", ENCOUNTERS, ("payer",), _COUNT, click=("payer",)),
 )  # fmt: skip
 
 # medication administrations
@@ -108,6 +109,13 @@ STATUSES = {
 LATE_MINUTES = 60
 """A first dose later than an hour after its order counts as late: a working limit, since orders carry no due time."""
 
+MOST_WAIT = 120
+_WAIT = f"CAST(least(floor(f.minutes_from_order / 10) * 10, {MOST_WAIT}) AS integer)"
+_PROVIDER_NAME = (
+    f"coalesce(w.provider_name || ' (' || w.provider_npi || ')', w.provider_npi, '{NOT_RECORDED}')"
+)
+"""Names are not unique. A clinician's are no PHI (the contract says so), so every role may see them."""
+
 ADMINISTRATIONS = Subject(
     name="medications",
     noun="administrations",
@@ -123,9 +131,11 @@ ADMINISTRATIONS = Subject(
         Dimension("status", "Status", _or_not("f.status"), filter="listed", words=STATUSES),
         Dimension("medication", "Medication", _or_not("d.medication_name"), filter="clicked"),
         Dimension("specialty", "Clinician's specialty", _or_not("w.provider_specialty"), filter="clicked"),
-        Dimension("month", "Month", "f.administered_month"),
-        Dimension("weekday", "Weekday", "day_of_week(f.administered_at)"),
-        Dimension("hour", "Hour (UTC)", "f.administered_hour"),
+        Dimension("provider", "Clinician", _PROVIDER_NAME, filter="clicked"),
+        Dimension("month", "Month", "f.administered_month", filter="period"),
+        Dimension("weekday", "Weekday", "day_of_week(f.administered_at)", filter="clicked", words=WEEKDAYS, is_number=True),
+        Dimension("hour", "Hour (UTC)", "f.administered_hour", filter="clicked", is_number=True),
+        Dimension("wait", f"Minutes from the order, in tens ({MOST_WAIT} stands for that and more)", _WAIT, filter="clicked", is_number=True),
         Dimension("dose", "Dose", "f.dose"),
         Dimension("unit", "Unit", _or_not("f.dose_unit")),
     ),
@@ -135,10 +145,6 @@ ADMINISTRATIONS = Subject(
         "given": "f.administered_at",
         "state": "f.status",
         "minutes": "f.minutes_from_order",
-        "first_minutes": (
-            "CASE WHEN row_number() OVER (PARTITION BY f.encounter_key, f.medication_key, f.ordered_at "
-            "ORDER BY f.administered_at NULLS LAST) = 1 THEN f.minutes_from_order END"
-        ),
         "amount": "f.dose",
         "is_judged": "f.dose IS NOT NULL AND d.usual_dose_low IS NOT NULL AND f.dose_unit = d.usual_dose_unit",
         "low": "d.usual_dose_low",
@@ -155,7 +161,7 @@ FIRST_DOSES = replace(
     noun="first doses",
     source=(
         "(SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY encounter_key, medication_key, ordered_at "
-        "ORDER BY administered_at) AS dose_number FROM {fact_medication_admin} WHERE administered_at IS NOT NULL) "
+        "ORDER BY administered_at, administration_key) AS dose_number FROM {fact_medication_admin} WHERE administered_at IS NOT NULL) "
         "WHERE dose_number = 1)"
     ),
 )
@@ -164,9 +170,9 @@ FIRST_DOSES = replace(
 _DOSES = {"administrations": Value("count(*)", "Administrations")}
 
 MEDICATION_QUESTIONS = (
-    Question("administrations-by-month", "Administrations a month by route", "months", ADMINISTRATIONS, ("month", "route"), _DOSES, click="route"),
-    Question("by-class", "By therapeutic class", "ranking", ADMINISTRATIONS, ("therapeutic",), _DOSES, click="therapeutic"),
-    Question("by-medication", "By medication", "ranking", ADMINISTRATIONS, ("medication",), _DOSES, click="medication"),
+    Question("administrations-by-month", "Administrations a month by route", "months", ADMINISTRATIONS, ("month", "route"), _DOSES, click=("month",)),
+    Question("by-class", "By therapeutic class", "ranking", ADMINISTRATIONS, ("therapeutic",), _DOSES, click=("therapeutic",)),
+    Question("by-medication", "By medication", "ranking", ADMINISTRATIONS, ("medication",), _DOSES, click=("medication",)),
     Question(
         "dose-range", "Doses against the usual range", "parts", ADMINISTRATIONS, ("medication",),
         {
@@ -174,7 +180,7 @@ MEDICATION_QUESTIONS = (
             "usual": Value("sum(CASE WHEN amount BETWEEN low AND high THEN 1 ELSE 0 END)", "Usual"),
             "above": Value("sum(CASE WHEN amount > high THEN 1 ELSE 0 END)", "Above"),
         },
-        where="is_judged", click="medication",
+        where="is_judged", click=("medication",),
         note="Of doses in the formulary's unit; the usual range is that of a single adult dose.",
     ),
     Question(
@@ -187,14 +193,23 @@ MEDICATION_QUESTIONS = (
         where="dose IS NOT NULL",
         note="Of the medication given most often among those chosen; click one in another chart to see it here.",
     ),
-    Question("by-status", "By status", "ranking", ADMINISTRATIONS, ("status",), _DOSES, click="status"),
+    Question("by-status", "By status", "ranking", ADMINISTRATIONS, ("status",), _DOSES, click=("status",)),
     Question(
         "not-given", "Doses not given, a month", "line", ADMINISTRATIONS, ("month",),
         {
             "not_given": Value("sum(CASE WHEN state = 'not-done' THEN 1 ELSE 0 END)", "Not given (missed or refused)"),
             "administrations": Value("count(*)", "Administrations"),
         },
-        note="The source records no reason, so missed and refused can't be told apart.",
+        click=("month",),
+        note=(
+            "Status not-done. FHIR tells missed from refused by the status reason, which no source here carries; "
+            "doses stopped, on hold or entered in error are apart, by status."
+        ),
+    ),
+    Question(
+        "order-to-dose-minutes", "From order to first dose", "histogram", FIRST_DOSES, ("wait", "route"), {"doses": Value("count(*)", "First doses")},
+        where="minutes IS NOT NULL", click=("wait",),
+        note="Minutes in tens: 0 stands for 0 to under 10. Of every order the dose that was given first.",
     ),
     Question(
         "order-to-dose", "Late first doses by therapeutic class", "rate", FIRST_DOSES, ("therapeutic",),
@@ -202,11 +217,12 @@ MEDICATION_QUESTIONS = (
             "doses": Value("count(minutes)", "First doses"),
             "late": Value(f"sum(CASE WHEN minutes > {LATE_MINUTES} THEN 1 ELSE 0 END)", f"More than {LATE_MINUTES} minutes after the order"),
         },
-        where="minutes IS NOT NULL", click="therapeutic",
+        where="minutes IS NOT NULL", click=("therapeutic",),
         note=f"Late: the order's first dose came more than {LATE_MINUTES} minutes after it.",
     ),
-    Question("administrations-by-hour", "By weekday and hour", "week", ADMINISTRATIONS, ("weekday", "hour"), _DOSES, where="given IS NOT NULL"),
-    Question("by-specialty", "By the clinician's specialty", "ranking", ADMINISTRATIONS, ("specialty",), _DOSES, click="specialty"),
+    Question("administrations-by-hour", "By weekday and hour", "week", ADMINISTRATIONS, ("weekday", "hour"), _DOSES, where="given IS NOT NULL", click=("weekday", "hour")),
+    Question("by-specialty", "By the clinician's specialty", "ranking", ADMINISTRATIONS, ("specialty",), _DOSES, click=("specialty",)),
+    Question("by-provider", "By clinician", "ranking", ADMINISTRATIONS, ("provider",), _DOSES, click=("provider",)),
 )  # fmt: skip
 
 # patients
@@ -222,9 +238,9 @@ PATIENTS = Subject(
         Dimension("state", "State", _or_not("f.state"), filter="listed"),
         Dimension("payer", "Payer", _or_not("f.payer"), filter="listed"),
         Dimension("age_band", "Age", _or_not("f.age_band"), filter="clicked"),
-        Dimension("zip3", "ZIP code, first three digits", _or_not("f.zip3")),
-        Dimension("race", "Race", _or_not("f.race")),
-        Dimension("language", "Language", _or_not("f.language")),
+        Dimension("zip3", "ZIP code, first three digits", _or_not("f.zip3"), filter="clicked"),
+        Dimension("race", "Race", _or_not("f.race"), filter="clicked"),
+        Dimension("language", "Language", _or_not("f.language"), filter="clicked"),
     ),
     measures={
         "is_deceased": "f.is_deceased",
@@ -236,13 +252,13 @@ PATIENTS = Subject(
 _PEOPLE = {"patients": Value("count(*)", "Patients")}
 
 PATIENT_QUESTIONS = (
-    Question("cohort", "Patients by age and sex", "pyramid", PATIENTS, ("age_band", "sex"), _PEOPLE, click="age_band"),
-    Question("patients-by-payer", "Who pays", "ranking", PATIENTS, ("payer",), _PEOPLE, click="payer"),
-    Question("patients-by-state", "By state", "ranking", PATIENTS, ("state",), _PEOPLE, click="state"),
+    Question("cohort", "Patients by age and sex", "pyramid", PATIENTS, ("age_band", "sex"), _PEOPLE, click=("age_band",)),
+    Question("patients-by-payer", "Who pays", "ranking", PATIENTS, ("payer",), _PEOPLE, click=("payer",)),
+    Question("patients-by-state", "By state", "ranking", PATIENTS, ("state",), _PEOPLE, click=("state",)),
     Question(
-        "patients-by-zip3", "By ZIP code, first three digits", "ranking", PATIENTS, ("zip3",), _PEOPLE,
+        "patients-by-zip3", "By ZIP code, first three digits", "ranking", PATIENTS, ("zip3",), _PEOPLE, click=("zip3",),
         note="000 stands for the areas of 20,000 people or fewer (Safe Harbor).",
     ),
-    Question("patients-by-race", "By race, as recorded", "ranking", PATIENTS, ("race",), _PEOPLE),
-    Question("patients-by-language", "By preferred language", "ranking", PATIENTS, ("language",), _PEOPLE),
+    Question("patients-by-race", "By race, as recorded", "ranking", PATIENTS, ("race",), _PEOPLE, click=("race",)),
+    Question("patients-by-language", "By preferred language", "ranking", PATIENTS, ("language",), _PEOPLE, click=("language",)),
 )  # fmt: skip

@@ -28,6 +28,20 @@ def get(aws: Aws, release_id: str) -> Release:
         raise ServiceError(str(error)) from None
 
 
+def readable(aws: Aws, release_id: str) -> Release:
+    """The release; one that the audit holds is for those who review or publish, until a clinician approves it."""
+    if release_id == "current":  # the name of what says which one is published
+        raise ServiceError("There is no release 'current': 'hdp releases' lists those there are.")
+    made = get(aws, release_id)
+    is_shut = made.decision == "hold" and not (aws.person.may("review") or aws.person.may("publish"))
+    if is_shut and not _is_approved(aws, made):
+        raise ServiceError(
+            f"Release '{release_id}' was held by the audit: your role ({aws.person.role}) sees it when a clinician "
+            "has approved it."
+        )
+    return made
+
+
 def publish(aws: Aws, release_id: str, *, reason: str) -> Published:
     """Publish by hand a release that the audit let through, or that a reviewer has approved; no other.
 
@@ -62,7 +76,7 @@ def rollback(aws: Aws, *, reason: str) -> Published:
 
 def refuse_unapproved(aws: Aws, made: Release) -> None:
     """`ServiceError` unless the audit let the release through or an approval stands, and none has rejected it."""
-    signature = signatures.of_run(aws, reviews.read(aws.client("s3"), aws.lake), made.run_id)
+    signature = _signature(aws, made)
     if signature and signature.verdict == "reject":
         raise ServiceError(
             f"Release '{made.release_id}' was rejected by {signature.by}: it is published once a clinician approves it."
@@ -73,6 +87,15 @@ def refuse_unapproved(aws: Aws, made: Release) -> None:
             f"Release '{made.release_id}' was held by the audit and no approval of it stands: "
             f"a clinician publishes it by approving it ('hdp review sign').{why}"
         )
+
+
+def _signature(aws: Aws, made: Release) -> signatures.Signature | None:
+    return signatures.of_run(aws, reviews.read(aws.client("s3"), aws.lake), made.run_id)
+
+
+def _is_approved(aws: Aws, made: Release) -> bool:
+    signature = _signature(aws, made)
+    return bool(signature and signature.verdict == "approve" and signature.stands)
 
 
 def refuse_stale(aws: Aws, made: Release) -> None:

@@ -161,7 +161,8 @@ def _as_seen(aws: Aws, statement: Statement, frame: pd.DataFrame) -> tuple[pd.Da
                 "Widen it, or ask a clinician."
             )
         counts = _among(frame, statement.counts)
-        shown = suppress(frame, counts, _among(frame, statement.aggregates | statement.counts))
+        figures = _among(frame, statement.aggregates | statement.counts)
+        shown = suppress(frame, (), frame[counts], figures)
         if shown.isna().sum().sum() > frame.isna().sum().sum():
             notes.append(f"counts from 1 to {FEWEST - 1}, and what is said of such groups, are left empty")
         frame = shown.astype({name: frame[name].dtype for name in frame.columns})

@@ -23,6 +23,7 @@ class Answer:
     """Rows, and what they cost: `seconds` of waiting, `scanned` bytes; `release_id` where one was named.
 
     `note` says what was left out of the rows.
+    `rows`, where groups were counted, is how many rows of the star are behind them.
     """
 
     frame: pd.DataFrame
@@ -32,6 +33,7 @@ class Answer:
     seconds: float
     release_id: str | None = None
     note: str = ""
+    rows: int | None = None
 
 
 class NoRelease(ServiceError):

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from itertools import combinations
+
+import numpy as np
 import pandas as pd
 import pytest
 
-from portal.components import charts
-from portal.components.dashboard import _first, _signed
+from portal.components import charts, palette
+from portal.components.dashboard import _signed, _values
 from portal.services.questions import ENCOUNTER_QUESTIONS, MEDICATION_QUESTIONS, PATIENT_QUESTIONS
 
 QUESTIONS = (*ENCOUNTER_QUESTIONS, *MEDICATION_QUESTIONS, *PATIENT_QUESTIONS)
+BY_KEY = {question.key: question for question in QUESTIONS}
 VALUES = {
     "weekday": [1, 7, 3],
     "hour": [0, 23, 12],
     "days": [0, 30, 2],
+    "wait": [0, 120, 30],
     "month": ["2025-01", "2025-02", "2025-03"],
     "dose": [5.0, 10.0, 20.0],
     "unit": ["mg", "mg", "mg"],
@@ -38,25 +44,65 @@ def test_every_question_has_a_figure_alone_and_beside_a_former_release(question)
     alone = charts.figure(question, _rows(question))
     assert len(alone.data) >= 1
     beside = charts.figure(question, _rows(question), _rows(question, factor=2))
-    former = [trace for trace in beside.data if "ormer" in str(trace.name)]
-    assert bool(former) == (question.kind in charts._COMPARED)
-    assert _signed(alone, "run-1", "none").layout.title.text == "Release run-1; filters: none"
+    if question.kind == "week":
+        assert np.nansum(np.array(beside.data[0].z)) == -np.nansum(np.array(alone.data[0].z))
+    else:
+        assert [trace for trace in beside.data if "ormer" in str(trace.name)]
+    assert _signed(alone, "run-1", None, "none").layout.title.text == "Release run-1; filters: none"
+    assert "run-1, beside run-0;" in _signed(beside, "run-1", "run-0", "none").layout.title.text
 
 
 @pytest.mark.parametrize("question", [q for q in QUESTIONS if q.click], ids=lambda q: q.key)
-def test_a_click_says_a_value_that_the_filter_knows(question):
+def test_a_click_says_values_that_the_filters_know(question):
     frame = _rows(question)
+    marks = [t for t in charts.figure(question, frame).data if t.customdata is not None]
     clicked = {
-        str(_first(list(point) if not isinstance(point, str) else point))
-        for trace in charts.figure(question, frame).data
-        for point in trace.customdata
+        tuple(_values(list(point))[: len(question.click)]) for trace in marks for point in trace.customdata
     }
-    assert clicked == {str(value) for value in frame[question.click]}
+    wanted = {
+        tuple(str(value) for value in row) for row in frame[list(question.click)].itertuples(index=False)
+    }
+    assert wanted <= clicked
+    assert len(clicked) == (7 * 24 if question.kind == "week" else len(wanted))
+    assert all(question.subject.dimension(name).filter for name in question.click)
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: q.key)
+def test_what_is_left_out_has_no_mark_and_breaks_no_figure(question):
+    frame = _rows(question).astype(dict.fromkeys(question.values, "Int64"))
+    frame.loc[0, list(question.values)] = pd.NA
+    figure = charts.figure(question, frame, frame)
+    if question.kind == "week":
+        grid = figure.data[0].z
+        assert math.isnan(grid[0][0])
+        assert np.isnan(np.array(grid, dtype=float)).sum() == 1
+        assert len(figure.data[1].x) == 7 * 24 - 1
+    else:
+        marks = [t for t in figure.data if t.customdata is not None]
+        told = {str(each) for trace in marks for row in trace.customdata for each in row}
+        assert str(frame[question.by[0]].iloc[0]) not in told
+
+
+def test_a_chart_of_the_largest_says_how_many_there_are_and_lists_all():
+    question = BY_KEY["patients-by-zip3"]
+    frame = pd.DataFrame({"zip3": [f"{n:03}" for n in range(30)], "patients": range(100, 130)})
+    assert charts.cut(question, frame.head(12)) == ""
+    assert charts.cut(question, frame).startswith("The 12 largest of 30;")
+    listed = charts.table(question, frame, frame.head(29))
+    assert list(listed.columns) == [
+        "ZIP code, first three digits",
+        "Patients",
+        "Patients, former release",
+    ]
+    assert listed.iloc[0].to_list()[:2] == ["029", 129]
+    assert len(listed) == 30
+    assert listed["Patients, former release"].isna().sum() == 1
 
 
 def test_long_names_are_shortened_and_still_told_apart():
-    question = next(q for q in ENCOUNTER_QUESTIONS if q.key == "encounters-by-department")
-    names = list(charts.figure(question, _rows(question)).data[0].y)
+    names = list(
+        charts.figure(BY_KEY["encounters-by-department"], _rows(BY_KEY["encounters-by-department"])).data[0].y
+    )
     assert len(set(names)) == 3
     assert max(len(name.strip("\u200b")) for name in names) == 34
 
@@ -79,3 +125,51 @@ def test_the_times_of_job_runs_are_those_of_the_viewers_clock_with_utc_on_hover(
     assert pd.Timestamp(usual.x[0]) == pd.Timestamp("2026-11-23 10:01:00")
     assert list(bar.customdata[0]) == [1, "10:00:00 to 10:01:30 Europe/Berlin", "09:00:00 to 09:01:30 UTC"]
     assert drawn.layout.xaxis.title.text == "Time of day (Europe/Berlin)"
+
+
+# colours
+
+MARKS = {name: getattr(palette, name) for name in ("MEASURE", "FORMER", "USUAL", "BELOW", "ABOVE", "NEUTRAL")}
+STATE_COLOURS = {colour for _, *pair in palette.STATES.values() for colour in pair} | set(
+    palette.STRONG.values()
+)
+TOGETHER = (
+    (*palette.SEQUENCE, palette.FORMER, palette.NEUTRAL),
+    (palette.BELOW, palette.USUAL, palette.ABOVE, palette.FORMER),
+    (palette.MEASURE, palette.FORMER, palette.USUAL, palette.NEUTRAL),
+    tuple(palette.SEVERITY_COLOURS.values()),
+)
+"""Colours that are in one figure."""
+
+SIGHTS = {
+    "all cones": np.eye(3),
+    # Machado, Oliveira and Fernandes 2009, table 1, severity 1.0
+    "protanopia": np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]),
+    "deuteranopia": np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]),
+}  # fmt: skip
+
+
+def _lab(colour, sight):
+    """CIE L*a*b* of a hex colour as it is seen."""
+    said = np.array([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])
+    linear = np.where(said <= 0.04045, said / 12.92, ((said + 0.055) / 1.055) ** 2.4)
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    x, y, z = np.cbrt(to_xyz @ np.clip(sight @ linear, 0, 1) / np.array([0.9505, 1, 1.089]))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def test_no_colour_has_two_meanings():
+    meanings = [*MARKS.values(), *palette.SEVERITY_COLOURS.values(), *palette.SEQUENCE]
+    assert len(set(meanings)) == len(meanings)
+    assert not STATE_COLOURS & set(meanings)
+    for members in (palette.CLASSES, palette.ROUTES, palette.SEXES):
+        assert len(set(members.values())) == len(members)
+        assert set(members.values()) <= {*palette.SEQUENCE, palette.NEUTRAL}
+    assert len(palette.MEMBERS) == len(palette.CLASSES) + len(palette.ROUTES) + len(palette.SEXES)
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+def test_colours_of_one_figure_are_told_apart_by_everybody(sight):
+    for colours in TOGETHER:
+        for one, other in combinations(colours, 2):
+            assert np.linalg.norm(_lab(one, SIGHTS[sight]) - _lab(other, SIGHTS[sight])) > 12, (one, other)
