@@ -13,6 +13,7 @@ from tests.e2e.conftest import settle, shot
 from tests.e2e.test_portal import serious
 
 pytestmark = pytest.mark.e2e
+expect.set_options(timeout=20_000)
 
 RULE = "patients:PAT-M01"
 
