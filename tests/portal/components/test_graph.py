@@ -99,11 +99,12 @@ def test_steps_without_a_job_follow_the_history():
 
 
 def test_the_graph_of_a_run_agrees_with_the_executions_history(portal, first_run):
-    events = portal.client("stepfunctions").get_execution_history(
-        executionArn=first_run.execution_arn, maxResults=1000
-    )["events"]
+    pages = portal.client("stepfunctions").get_paginator("get_execution_history")
     left = {
-        event["stateExitedEventDetails"]["name"] for event in events if "stateExitedEventDetails" in event
+        event["stateExitedEventDetails"]["name"]
+        for page in pages.paginate(executionArn=first_run.execution_arn)
+        for event in page["events"]
+        if "stateExitedEventDetails" in event
     }
     shown = graph.states(runs.get(portal, first_run.run_id))
     assert {name for name in shown if name in left} == {
