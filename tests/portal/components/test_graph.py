@@ -99,9 +99,8 @@ def test_steps_without_a_job_follow_the_history():
 
 
 def test_the_graph_of_a_run_agrees_with_the_executions_history(portal, first_run):
-    events = portal.client("stepfunctions").get_execution_history(
-        executionArn=first_run.execution_arn, maxResults=1000
-    )["events"]
+    pages = portal.client("stepfunctions").get_paginator("get_execution_history")
+    events = pages.paginate(executionArn=first_run.execution_arn).build_full_result()["events"]
     left = {
         event["stateExitedEventDetails"]["name"] for event in events if "stateExitedEventDetails" in event
     }
