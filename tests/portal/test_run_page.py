@@ -85,16 +85,21 @@ def test_an_engineer_publishes_with_a_reason_and_against_what_was_seen(run_page,
     monkeypatch.setattr(
         releases, "publish", lambda aws, name, **said: asked.append((aws.person.role, name, said))
     )
-    monkeypatch.setattr(state, "published", lambda: releases.Published("run-before", "", "", ""))
-    app = _press(run_page(held_run.run_id), "Publish this release")
-    _press(app, "Publish")
+    seen = st.cache_data(lambda: releases.Published("run-before", "", "", ""))
+    monkeypatch.setattr(state, "published", seen)
+    # AppTest draws the whole page at each press, where a browser draws the dialog alone: it is kept open here
+    pressed = st.button
+    monkeypatch.setattr("streamlit.dialog", lambda _: lambda body: body)
+    monkeypatch.setattr(
+        "streamlit.button", lambda label, **how: pressed(label, **how) or label == "Publish this release"
+    )
+    app = _press(run_page(held_run.run_id), "Publish")
     assert [e.value for e in app.error] == ["Give a reason: those who come after you will ask for it."]
     assert not asked
     next(t for t in app.text_input if t.label == "Reason").set_value("looked through by hand")
-    monkeypatch.setattr(state, "published", st.cache_data(lambda: None))
     _press(app, "Publish")
     assert asked[0][:2] == ("engineer", held_run.run_id)
-    assert asked[0][2]["reason"] == "looked through by hand"
+    assert asked[0][2] == {"reason": "looked through by hand", "expect": "run-before"}
 
 
 def test_rows_and_rules_show_while_the_run_still_goes_on(run_page, held_run, monkeypatch):

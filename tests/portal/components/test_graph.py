@@ -100,11 +100,9 @@ def test_steps_without_a_job_follow_the_history():
 
 def test_the_graph_of_a_run_agrees_with_the_executions_history(portal, first_run):
     pages = portal.client("stepfunctions").get_paginator("get_execution_history")
+    events = pages.paginate(executionArn=first_run.execution_arn).build_full_result()["events"]
     left = {
-        event["stateExitedEventDetails"]["name"]
-        for page in pages.paginate(executionArn=first_run.execution_arn)
-        for event in page["events"]
-        if "stateExitedEventDetails" in event
+        event["stateExitedEventDetails"]["name"] for event in events if "stateExitedEventDetails" in event
     }
     shown = graph.states(runs.get(portal, first_run.run_id))
     assert {name for name in shown if name in left} == {
