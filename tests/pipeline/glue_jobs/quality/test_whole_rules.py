@@ -78,10 +78,17 @@ def _account(spark, quarantined):
 
 @pytest.fixture
 def measured(spark, views):
-    """Gives what the rules that look at the changed views say; afterwards the views are as they were."""
-    changed = {}
+    """Gives what the rules that look at the changed views say, all other views as they were."""
+    changed = set()
+
+    def restore():
+        for name in changed:
+            views[name].createOrReplaceTempView(name)
+        _months(spark, changed)
+        changed.clear()
 
     def measure(changes):
+        restore()
         changed.update(changes)
         for name, change in changes.items():
             change(views[name]).createOrReplaceTempView(name)
@@ -93,9 +100,7 @@ def measured(spark, views):
         return audit.measure(spark, has_former=True, has_new=True, contracts=looked)
 
     yield measure
-    for name in changed:
-        views[name].createOrReplaceTempView(name)
-    _months(spark, changed)
+    restore()
 
 
 def _months(spark, changes):
@@ -251,12 +256,15 @@ FOLLOWS = {
     ("encounters", "ENC-P13"): {("fact_encounter", "GLD-C09")},
 }
 
+TOLERATED = {(t, "GLD-P04"): "pass_with_failures" for t in ("patients", "encounters", "medications")}
+"""Some rows are refused of every extract."""
+
 
 def test_all_pass_on_sound_tables(spark, views):
     assert views
     results = audit.measure(spark, has_former=True, has_new=True)
     assert len(results) == len(WHOLE)
-    assert {(r.table, r.rule.id): r.status for r in results if r.status != "pass"} == {}
+    assert {(r.table, r.rule.id): r.status for r in results if r.status != "pass"} == TOLERATED
     assert [r.rule.id for r in results if not r.checked] == []
 
 
@@ -280,7 +288,8 @@ def test_without_a_published_release_only_comparisons_do_not_apply(spark, views)
     assert views
     results = audit.measure(spark, has_former=False, has_new=True)
     assert {r.status for r in results if r.rule.level == "run"} == {"not_applicable"}
-    assert {r.status for r in results if r.rule.level != "run"} == {"pass"}
+    others = [r for r in results if r.rule.level != "run" and (r.table, r.rule.id) not in TOLERATED]
+    assert {r.status for r in others} == {"pass"}
 
 
 def test_without_a_new_batch_new_rows_are_not_compared(spark, views):
