@@ -23,10 +23,11 @@ class Settings:
     role: str | None
     sign_in_keys: str | None = None
     sign_in_issuer: str = ""
+    buckets: str = ""
 
     @property
     def lake(self) -> Lake:
-        return Lake(self.prefix)
+        return Lake(self.prefix, self.buckets)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -42,4 +43,5 @@ class Settings:
             role=environment.get("HDP_ROLE"),
             sign_in_keys=environment.get("HDP_SIGN_IN_KEYS"),
             sign_in_issuer=environment.get("HDP_SIGN_IN_ISSUER", ""),
+            buckets=environment.get("HDP_BUCKETS", ""),
         )

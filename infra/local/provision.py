@@ -31,6 +31,7 @@ FUNCTIONS = (
 )
 SERVICES = {
     "glue": "glue.amazonaws.com",
+    "portal": "ecs-tasks.amazonaws.com",
     "states": "states.amazonaws.com",
     "scheduler": "scheduler.amazonaws.com",
     **{f"lambda-{name.replace('_', '-')}": "lambda.amazonaws.com" for name in FUNCTIONS},
@@ -63,14 +64,16 @@ class Provisioner:
         self.jobs()
         self.functions()
         self.topics()
-        self.workgroup()
+        self.workgroups()
         self.state_machine()
         self.schedule()
 
     def roles(self) -> None:
         iam = self._client("iam")
-        for name, service in SERVICES.items():
-            trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+        trusted: dict[str, dict[str, str]] = {name: {"Service": each} for name, each in SERVICES.items()}
+        trusted["review"] = {"AWS": self._role("portal")}
+        for name, principal in trusted.items():
+            trust = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
             policy = {"Version": "2012-10-17", "Statement": [trust]}
             iam.create_role(
                 RoleName=f"{self.lake.prefix}-{name}", AssumeRolePolicyDocument=json.dumps(policy)
@@ -132,6 +135,8 @@ class Provisioner:
             },
             "DefaultArguments": {
                 "--prefix": self.lake.prefix,
+                "--buckets": self.lake.prefix,
+                "--custom-logGroup-prefix": self.lake.job_logs,
                 "--extra-py-files": self.lake.package(),
                 "--job-language": "python",
             },
@@ -147,7 +152,7 @@ class Provisioner:
         code = archive(_PACKAGE, ships_with_lambda)
         topics = {name: self.topic_arn(topic) for name, topic in TOPICS.items()}
         for name in FUNCTIONS:
-            variables = {"HDP_PREFIX": self.lake.prefix}
+            variables = {"HDP_PREFIX": self.lake.prefix, "HDP_BUCKETS": self.lake.prefix}
             if name in topics:
                 variables["HDP_TOPIC_ARN"] = topics[name]
             client.create_function(
@@ -169,15 +174,20 @@ class Provisioner:
     def topic_arn(self, topic: str) -> str:
         return f"arn:aws:sns:{REGION}:{ACCOUNT}:{self.lake.prefix}-{topic}"
 
-    def workgroup(self) -> None:
-        self._client("athena").create_work_group(
-            Name=self.lake.workgroup,
-            Configuration={
-                "EnforceWorkGroupConfiguration": True,
-                "BytesScannedCutoffPerQuery": BYTES_LIMIT,
-                "ResultConfiguration": {"OutputLocation": self.lake.query_results()},
-            },
-        )
+    def workgroups(self) -> None:
+        places = {
+            self.lake.workgroup: self.lake.query_results(),
+            self.lake.review_workgroup: self.lake.review_results(),
+        }
+        for name, place in places.items():
+            self._client("athena").create_work_group(
+                Name=name,
+                Configuration={
+                    "EnforceWorkGroupConfiguration": True,
+                    "BytesScannedCutoffPerQuery": BYTES_LIMIT,
+                    "ResultConfiguration": {"OutputLocation": place},
+                },
+            )
 
     def state_machine(self) -> None:
         self._client("stepfunctions").create_state_machine(

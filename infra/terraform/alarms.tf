@@ -91,7 +91,7 @@ locals {
       compare     = "GreaterThanThreshold"
       missing     = "notBreaching"
       enabled     = true
-      dimensions  = { WorkGroup = aws_athena_workgroup.portal.name }
+      dimensions  = { WorkGroup = aws_athena_workgroup.group["portal"].name }
     }
   }
 }

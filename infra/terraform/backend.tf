@@ -1,7 +1,7 @@
-# Bucket, lock table and region come from `terraform init -backend-config=<environment>.backend`, see bootstrap/.
+# Each environment has a state of its own: its key comes from `-backend-config=<environment>.backend`, bucket, lock table
+# and region from bootstrap/.
 terraform {
   backend "s3" {
-    key          = "health-data-portal/terraform.tfstate"
     encrypt      = true
     use_lockfile = true
   }

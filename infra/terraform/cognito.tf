@@ -9,7 +9,7 @@ locals {
 resource "aws_cognito_user_pool" "people" {
   name                = "${var.name}-people"
   mfa_configuration   = "ON"
-  deletion_protection = var.environment == "prod" ? "ACTIVE" : "INACTIVE"
+  deletion_protection = local.is_protected ? "ACTIVE" : "INACTIVE"
   username_attributes = ["email"]
 
   software_token_mfa_configuration {

@@ -61,7 +61,10 @@ resource "aws_ecs_task_definition" "portal" {
     environment = [
       { name = "AWS_REGION", value = var.region },
       { name = "AWS_DEFAULT_REGION", value = var.region },
+      { name = "AWS_STS_REGIONAL_ENDPOINTS", value = "regional" },
       { name = "HDP_PREFIX", value = var.name },
+      { name = "HDP_BUCKETS", value = local.bucket_prefix },
+      { name = "HDP_USER", value = "portal" },
       { name = "HDP_STATE_MACHINE_ARN", value = local.machine_arn },
       { name = "HDP_TOPIC_FAILED_ARN", value = local.topic_arns["failed"] },
       { name = "HDP_TOPIC_SUCCEEDED_ARN", value = local.topic_arns["succeeded"] },

@@ -89,8 +89,15 @@ resource "aws_iam_role" "arrival" {
 
 data "aws_iam_policy_document" "arrival" {
   statement {
+    sid       = "Start"
     actions   = ["states:StartExecution"]
     resources = [local.machine_arn]
+  }
+
+  statement {
+    sid       = "Key"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [local.arns.key]
   }
 }
 

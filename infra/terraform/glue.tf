@@ -144,10 +144,11 @@ resource "aws_glue_job" "job" {
   default_arguments = merge(
     {
       "--prefix"                           = var.name
+      "--buckets"                          = local.bucket_prefix
+      "--custom-logGroup-prefix"           = local.job_logs
       "--extra-py-files"                   = "s3://${aws_s3_bucket.zone["code"].bucket}/${aws_s3_object.package.key}"
       "--job-language"                     = "python"
       "--enable-auto-scaling"              = "true"
-      "--enable-metrics"                   = "true"
       "--enable-continuous-cloudwatch-log" = "true"
       "--enable-job-insights"              = "true"
     },

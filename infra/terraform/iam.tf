@@ -21,11 +21,21 @@ locals {
     dead_letters = aws_sqs_queue.dead_letters.arn
     schedule     = "arn:${local.partition}:scheduler:${var.region}:${local.account}:schedule/default/${var.name}-nightly"
     scheduler    = aws_iam_role.scheduler.arn
+    review       = aws_iam_role.review.arn
     image        = aws_ecr_repository.portal.arn
     portal_log   = aws_cloudwatch_log_group.portal.arn
     flow_log     = aws_cloudwatch_log_group.flow.arn
     cookie       = aws_secretsmanager_secret.cookie.arn
   }
+
+  # Where a Lambda's network interfaces may stand.
+  interface_arns = concat(
+    ["arn:${local.partition}:ec2:${var.region}:${local.account}:network-interface/*"],
+    local.subnet_arns, [local.lambda_group_arn]
+  )
+  portal_role_arn  = aws_iam_role.portal.arn
+  subnet_arns      = aws_subnet.private[*].arn
+  lambda_group_arn = aws_security_group.lambda.arn
 
   job_arns     = [for job in local.jobs : "arn:${local.partition}:glue:${var.region}:${local.account}:job/${var.name}-${replace(job.name, "_", "-")}"]
   catalog_arn  = "arn:${local.partition}:glue:${var.region}:${local.account}:catalog"
@@ -33,6 +43,15 @@ locals {
   run_arns     = "arn:${local.partition}:states:${var.region}:${local.account}:execution:${var.name}-pipeline:*"
   image        = aws_ecr_repository.portal.repository_url
   athena_group = "arn:${local.partition}:athena:${var.region}:${local.account}:workgroup/${var.name}-portal"
+  review_group = "arn:${local.partition}:athena:${var.region}:${local.account}:workgroup/${var.name}-review"
+
+  # By database and table what a policy names in the catalog: tables, and above them databases and the catalog itself.
+  database_arns = {
+    for name, database in local.databases : name => "arn:${local.partition}:glue:${var.region}:${local.account}:database/${database}"
+  }
+  table_arns = {
+    for name, database in local.databases : name => "arn:${local.partition}:glue:${var.region}:${local.account}:table/${database}"
+  }
 }
 
 # Glue jobs: read bronze, write silver, gold and quality, register partitions.
@@ -72,15 +91,15 @@ data "aws_iam_policy_document" "glue" {
     actions = ["glue:GetTable", "glue:BatchCreatePartition"]
     resources = concat(
       [local.catalog_arn],
-      [for name in ["silver", "gold_releases", "quality"] : "arn:${local.partition}:glue:${var.region}:${local.account}:database/${local.databases[name]}"],
-      [for name in ["silver", "gold_releases", "quality"] : "arn:${local.partition}:glue:${var.region}:${local.account}:table/${local.databases[name]}/*"]
+      [for name in ["silver", "gold_releases", "quality"] : local.database_arns[name]],
+      [for name in ["silver", "gold_releases", "quality"] : "${local.table_arns[name]}/*"]
     )
   }
 
   statement {
     sid       = "Logs"
     actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:AssociateKmsKey"]
-    resources = ["arn:${local.partition}:logs:${var.region}:${local.account}:log-group:/aws-glue/*"]
+    resources = ["arn:${local.partition}:logs:${var.region}:${local.account}:log-group:${local.job_logs}/*"]
   }
 
   statement {
@@ -127,8 +146,8 @@ locals {
         actions = ["glue:GetDatabase", "glue:GetTable", "glue:CreateTable", "glue:UpdateTable"]
         resources = concat(
           [local.catalog_arn],
-          [for name in ["gold", "gold_releases"] : "arn:${local.partition}:glue:${var.region}:${local.account}:database/${local.databases[name]}"],
-          [for name in ["gold", "gold_releases"] : "arn:${local.partition}:glue:${var.region}:${local.account}:table/${local.databases[name]}/*"]
+          [for name in ["gold", "gold_releases"] : local.database_arns[name]],
+          [for name in ["gold", "gold_releases"] : "${local.table_arns[name]}/*"]
         )
       },
       { actions = ["s3:GetBucketLocation"], resources = [local.bucket_arns["results"]] },
@@ -178,14 +197,26 @@ data "aws_iam_policy_document" "lambda" {
     actions   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
     resources = ["*"]
   }
-}
 
-# Lambda's own right to put a function into the private subnets: its network interfaces know no narrower resource.
-resource "aws_iam_role_policy_attachment" "lambda_network" {
-  for_each = local.functions
+  # Lambda puts a function into the private subnets in the role's name.
+  statement {
+    sid       = "Network"
+    actions   = ["ec2:CreateNetworkInterface"]
+    resources = local.interface_arns
+  }
 
-  role       = aws_iam_role.lambda[each.key].name
-  policy_arn = "arn:${local.partition}:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
+  statement {
+    sid       = "NetworkInterfaces"
+    actions   = ["ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
+    resources = ["arn:${local.partition}:ec2:${var.region}:${local.account}:network-interface/*"]
+  }
+
+  # These two know no resource.
+  statement {
+    sid       = "LookAtNetwork"
+    actions   = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+    resources = ["*"]
+  }
 }
 
 resource "aws_iam_role_policy" "lambda" {

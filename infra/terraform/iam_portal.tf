@@ -1,5 +1,5 @@
-# The portal: starts and watches the pipeline, takes extracts in, reads gold and quality; identified rows of silver
-# only on behalf of a reviewer, and each such look is an event of the review log.
+# The portal: starts and watches the pipeline, takes extracts in, reads gold and what was measured. Rows that tell who
+# a patient is, loaded or refused, it reads by the review role alone, in a session that carries the person's name.
 
 data "aws_iam_policy_document" "tasks_trust" {
   statement {
@@ -24,26 +24,35 @@ resource "aws_iam_role" "portal" {
 }
 
 locals {
-  portal_databases = ["silver", "gold_releases", "gold", "quality"]
+  # Of the quality bucket all but the refused rows, which are as they were received.
+  measured_tables = ["rule_result", "reconciliation"]
+  measured_places = ["audits/*", "reconciliation/*", "releases/*", "results/*", "reviews/*", "runs/*"]
 }
 
 data "aws_iam_policy_document" "portal" {
   statement {
     sid       = "List"
-    actions   = ["s3:ListBucket", "s3:GetBucketLocation"]
-    resources = [for zone in ["bronze", "silver", "gold", "quality", "results"] : local.bucket_arns[zone]]
+    actions   = ["s3:ListBucket"]
+    resources = [for zone in ["bronze", "gold", "quality"] : local.bucket_arns[zone]]
+  }
+
+  statement {
+    sid       = "Answers"
+    actions   = ["s3:GetBucketLocation"]
+    resources = [local.bucket_arns["results"]]
   }
 
   statement {
     sid     = "Read"
     actions = ["s3:GetObject"]
-    resources = [
-      "${local.bucket_arns["bronze"]}/_manifests/*",
-      "${local.bucket_arns["silver"]}/*",
-      "${local.bucket_arns["gold"]}/*",
-      "${local.bucket_arns["quality"]}/*",
-      "${local.bucket_arns["results"]}/athena/*",
-    ]
+    resources = concat(
+      [
+        "${local.bucket_arns["bronze"]}/_manifests/*",
+        "${local.bucket_arns["gold"]}/*",
+        "${local.bucket_arns["results"]}/athena/*",
+      ],
+      [for place in local.measured_places : "${local.bucket_arns["quality"]}/${place}"],
+    )
   }
 
   statement {
@@ -98,19 +107,16 @@ data "aws_iam_policy_document" "portal" {
     actions = ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartitions"]
     resources = concat(
       [local.catalog_arn],
-      [for name in local.portal_databases : "arn:${local.partition}:glue:${var.region}:${local.account}:database/${local.databases[name]}"],
-      [for name in local.portal_databases : "arn:${local.partition}:glue:${var.region}:${local.account}:table/${local.databases[name]}/*"],
+      [for name in ["gold_releases", "gold", "quality"] : local.database_arns[name]],
+      [for name in ["gold_releases", "gold"] : "${local.table_arns[name]}/*"],
+      [for table in local.measured_tables : "${local.table_arns["quality"]}/${table}"],
     )
   }
 
   statement {
-    sid     = "PointViews"
-    actions = ["glue:CreateTable", "glue:UpdateTable"]
-    resources = [
-      local.catalog_arn,
-      "arn:${local.partition}:glue:${var.region}:${local.account}:database/${local.databases["gold"]}",
-      "arn:${local.partition}:glue:${var.region}:${local.account}:table/${local.databases["gold"]}/*",
-    ]
+    sid       = "PointViews"
+    actions   = ["glue:CreateTable", "glue:UpdateTable"]
+    resources = [local.catalog_arn, local.database_arns["gold"], "${local.table_arns["gold"]}/*"]
   }
 
   statement {
@@ -126,7 +132,7 @@ data "aws_iam_policy_document" "portal" {
   statement {
     sid       = "Logs"
     actions   = ["logs:GetLogEvents"]
-    resources = ["arn:${local.partition}:logs:${var.region}:${local.account}:log-group:/aws-glue/jobs/*"]
+    resources = ["arn:${local.partition}:logs:${var.region}:${local.account}:log-group:${local.job_logs}/*"]
   }
 
   statement {
@@ -172,8 +178,14 @@ data "aws_iam_policy_document" "portal" {
   }
 
   statement {
+    sid       = "Review"
+    actions   = ["sts:AssumeRole"]
+    resources = [local.arns.review]
+  }
+
+  statement {
     sid       = "Key"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"]
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
     resources = [local.arns.key]
   }
 }
@@ -182,6 +194,78 @@ resource "aws_iam_role_policy" "portal" {
   name   = "work"
   role   = aws_iam_role.portal.id
   policy = data.aws_iam_policy_document.portal.json
+}
+
+# The review role: rows of silver and refused rows, by Athena.
+
+data "aws_iam_policy_document" "review_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "AWS"
+      identifiers = [local.portal_role_arn]
+    }
+  }
+}
+
+resource "aws_iam_role" "review" {
+  name                 = "${var.name}-review"
+  assume_role_policy   = data.aws_iam_policy_document.review_trust.json
+  max_session_duration = 3600
+}
+
+data "aws_iam_policy_document" "review" {
+  statement {
+    sid       = "List"
+    actions   = ["s3:ListBucket"]
+    resources = [local.bucket_arns["silver"], local.bucket_arns["quality"]]
+  }
+
+  statement {
+    sid       = "Read"
+    actions   = ["s3:GetObject"]
+    resources = ["${local.bucket_arns["silver"]}/*", "${local.bucket_arns["quality"]}/quarantine/*"]
+  }
+
+  statement {
+    sid     = "Catalog"
+    actions = ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"]
+    resources = concat(
+      [local.catalog_arn, local.database_arns["silver"], local.database_arns["quality"]],
+      ["${local.table_arns["silver"]}/*", "${local.table_arns["quality"]}/quarantine_*"],
+    )
+  }
+
+  statement {
+    sid       = "Ask"
+    actions   = ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetWorkGroup"]
+    resources = [local.review_group]
+  }
+
+  statement {
+    sid       = "Answers"
+    actions   = ["s3:GetBucketLocation"]
+    resources = [local.bucket_arns["results"]]
+  }
+
+  statement {
+    sid       = "ReadAnswers"
+    actions   = ["s3:GetObject", "s3:PutObject"]
+    resources = ["${local.bucket_arns["results"]}/review/*"]
+  }
+
+  statement {
+    sid       = "Key"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [local.arns.key]
+  }
+}
+
+resource "aws_iam_role_policy" "review" {
+  name   = "read"
+  role   = aws_iam_role.review.id
+  policy = data.aws_iam_policy_document.review.json
 }
 
 # Starts the tasks: image, secret, log streams.

@@ -25,10 +25,13 @@ module "lambda" {
   package            = data.archive_file.lambda.output_path
   package_hash       = data.archive_file.lambda.output_base64sha256
   role_arn           = aws_iam_role.lambda[each.key].arn
-  variables          = merge({ HDP_PREFIX = var.name }, each.value)
+  variables          = merge({ HDP_PREFIX = var.name, HDP_BUCKETS = local.bucket_prefix }, each.value)
   kms_key_arn        = aws_kms_key.data.arn
   log_retention_days = var.log_retention_days
   subnet_ids         = aws_subnet.private[*].id
   security_group_id  = aws_security_group.lambda.id
   dead_letter_arn    = local.arns.dead_letters
+
+  # Lambda refuses a function whose role may not put it into its subnets yet.
+  depends_on = [aws_iam_role_policy.lambda]
 }

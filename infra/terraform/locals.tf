@@ -9,7 +9,12 @@ locals {
 
   jobs = { for job in yamldecode(file("${local.pipeline}/jobs.yaml")).jobs : job.name => job }
 
+  is_protected = coalesce(var.deletion_protection, var.environment == "prod")
+
   zones = toset(["bronze", "silver", "gold", "quality", "results", "code"])
+
+  # Names of buckets are unique in all of AWS: the account is in them.
+  bucket_prefix = "${var.name}-${local.account}"
 
   prefix_words = replace(var.name, "-", "_")
 
@@ -47,7 +52,7 @@ locals {
       is_csv   = contract.zone == "bronze"
       database = local.databases[contract.zone == "gold" ? "gold_releases" : contract.zone]
       location = format(
-        "s3://%s-%s/%s/", var.name, contract.zone,
+        "s3://%s-%s/%s/", local.bucket_prefix, contract.zone,
         contract.zone == "quality" ? local.quality_folders[contract.table] : contract.table
       )
       columns = [

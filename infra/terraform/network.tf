@@ -6,7 +6,7 @@ locals {
 
   interface_endpoints = toset([
     "athena", "cognito-idp", "ecr.api", "ecr.dkr", "glue", "kms", "lambda", "logs", "scheduler", "secretsmanager", "sns",
-    "states",
+    "states", "sts",
   ])
 }
 

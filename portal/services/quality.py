@@ -166,7 +166,7 @@ def _refused(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
         f"""SELECT record_key, raw FROM "{database}"."quarantine_{table}" """
         f"WHERE run_id = '{_checked(run_id)}' AND contains(rule_ids, '{_checked(rule_id)}') LIMIT {MOST_ROWS}"
     )
-    found = warehouse.ask(aws, sql, database=database).frame
+    found = warehouse.ask(aws.reviewing(), sql, database=database).frame
     rows = pd.DataFrame([_received(raw) for raw in found["raw"]])
     rows.insert(0, "row", found["record_key"].fillna("(none)").to_list())
     return rows
@@ -191,7 +191,7 @@ def _loaded(aws: Aws, run_id: str, contract: Contract, rule_id: str) -> pd.DataF
     database = aws.lake.database("silver")
     sql = f"""SELECT * FROM "{database}"."{contract.table}" WHERE {contract.key[0]} IN ({places}) LIMIT {MOST_ROWS}"""
     params = {f"k{n}": key for n, key in enumerate(wanted)}
-    rows = warehouse.ask(aws, sql, database=database, params=params).frame
+    rows = warehouse.ask(aws.reviewing(), sql, database=database, params=params).frame
     rows.insert(0, "row", rows[contract.key[0]])
     return rows
 
@@ -220,7 +220,7 @@ def reconciliation(aws: Aws, run_id: str) -> list[dict[str, Any]]:
 
 def quarantined(aws: Aws, run_id: str, table: str, limit: int = 200) -> pd.DataFrame:
     """Refused rows as received, with rules and reasons. Raw rows are PHI: mask before showing."""
-    return _rows(aws, f"quarantine_{table}", run_id, limit)
+    return _rows(aws.reviewing(), f"quarantine_{table}", run_id, limit)
 
 
 def _rows(aws: Aws, table: str, run_id: str, limit: int | None = None) -> pd.DataFrame:
