@@ -155,6 +155,10 @@ class Lake:
     def review_head(self) -> str:
         return self._address("quality", "reviews/head.json")
 
+    def told(self, name: str) -> str:
+        """A note that an alert was sent."""
+        return self._address("quality", f"alerts/{name}.json")
+
     # results and code
 
     def query_results(self) -> str:
@@ -165,6 +169,9 @@ class Lake:
 
     def script(self, path: str) -> str:
         return self._address("code", f"scripts/{path}")
+
+    def sign_in_keys(self) -> str:
+        return self._address("code", "sign-in/keys.json")
 
     def package(self) -> str:
         return self._address("code", "packages/pipeline.zip")

@@ -21,7 +21,6 @@ class Settings:
     state_machine_arn: str
     user: str
     role: str | None
-    sign_in_keys: str | None = None
     sign_in_issuer: str = ""
     buckets: str = ""
 
@@ -41,7 +40,6 @@ class Settings:
             state_machine_arn=environment["HDP_STATE_MACHINE_ARN"],
             user=environment.get("HDP_USER") or environment.get("USER") or "unknown",
             role=environment.get("HDP_ROLE"),
-            sign_in_keys=environment.get("HDP_SIGN_IN_KEYS"),
             sign_in_issuer=environment.get("HDP_SIGN_IN_ISSUER", ""),
             buckets=environment.get("HDP_BUCKETS", ""),
         )

@@ -28,6 +28,9 @@ FUNCTIONS = (
     "publish_release",
     "sns_notify_success",
     "sns_notify_failure",
+    "watch_schedule",
+    "expire_releases",
+    "refresh_sign_in_keys",
 )
 SERVICES = {
     "glue": "glue.amazonaws.com",
@@ -37,9 +40,18 @@ SERVICES = {
     **{f"lambda-{name.replace('_', '-')}": "lambda.amazonaws.com" for name in FUNCTIONS},
 }
 """Roles by name, and who takes them on."""
-TOPICS = {"sns_notify_success": "run-succeeded", "sns_notify_failure": "run-failed"}
+TOPICS = {
+    "sns_notify_success": "run-succeeded",
+    "sns_notify_failure": "run-failed",
+    "watch_schedule": "run-failed",
+}
+"""By function the topic that it speaks to."""
+KEEP_DAYS = 90
 POLL_SECONDS = 0
+RUNTIME = "python3.11"
 BYTES_LIMIT = 10 << 30
+
+SHIPS_WITH_LAMBDA = {"__init__.py", "lake.py", "lateness.py", "release.py", "retention.py", "run_input.py", "run_input.schema.json"}  # fmt: skip
 
 _PACKAGE = Path(str(files("pipeline")))
 _SHIPPED = {".py", ".yaml", ".json", ".csv", ".sql"}
@@ -150,14 +162,21 @@ class Provisioner:
     def functions(self) -> None:
         client = self._client("lambda")
         code = archive(_PACKAGE, ships_with_lambda)
-        topics = {name: self.topic_arn(topic) for name, topic in TOPICS.items()}
+        own: dict[str, dict[str, str]] = {
+            name: {"HDP_TOPIC_ARN": self.topic_arn(topic)} for name, topic in TOPICS.items()
+        }
+        own["watch_schedule"]["HDP_STATE_MACHINE_ARN"] = self.state_machine_arn
+        own["expire_releases"] = {"HDP_KEEP_DAYS": str(KEEP_DAYS)}
+        own["refresh_sign_in_keys"] = {"HDP_SIGN_IN_KEYS": ""}  # nobody signs in on a laptop
         for name in FUNCTIONS:
-            variables = {"HDP_PREFIX": self.lake.prefix, "HDP_BUCKETS": self.lake.prefix}
-            if name in topics:
-                variables["HDP_TOPIC_ARN"] = topics[name]
+            variables = {
+                "HDP_PREFIX": self.lake.prefix,
+                "HDP_BUCKETS": self.lake.prefix,
+                **own.get(name, {}),
+            }
             client.create_function(
                 FunctionName=self.lake.function(name),
-                Runtime="python3.11",
+                Runtime=RUNTIME,
                 Role=self._role(f"lambda-{name.replace('_', '-')}"),
                 Handler=f"pipeline.lambdas.{name}.handler",
                 Code={"ZipFile": code},
@@ -168,7 +187,7 @@ class Provisioner:
 
     def topics(self) -> None:
         sns = self._client("sns")
-        for topic in TOPICS.values():
+        for topic in set(TOPICS.values()):
             sns.create_topic(Name=f"{self.lake.prefix}-{topic}")
 
     def topic_arn(self, topic: str) -> str:
@@ -205,16 +224,20 @@ class Provisioner:
             text = text.replace(f"${{{name}_arn}}", arn)
         return text
 
+    @property
+    def state_machine_arn(self) -> str:
+        return f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{self.lake.state_machine}"
+
     def schedule(self) -> None:
+        """The nightly one; the functions that AWS calls by the clock are called by nobody on a laptop."""
         scheduler = self._client("scheduler")
-        machine = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{self.lake.state_machine}"
         scheduler.create_schedule(
-            Name=f"{self.lake.prefix}-nightly",
+            Name=self.lake.schedule,
             ScheduleExpression="cron(0 2 * * ? *)",
             FlexibleTimeWindow={"Mode": "OFF"},
             State="DISABLED",
             Target={
-                "Arn": machine,
+                "Arn": self.state_machine_arn,
                 "RoleArn": self._role("scheduler"),
                 "Input": json.dumps({"batch_ids": []}),
             },
@@ -224,8 +247,7 @@ class Provisioner:
 def ships_with_lambda(path: Path) -> bool:
     """What the Lambdas' zip holds: the standard library and boto3 are all that they import beside it."""
     inside = path.relative_to(_PACKAGE).as_posix()
-    named = {"__init__.py", "lake.py", "release.py", "run_input.py", "run_input.schema.json"}
-    return inside in named or inside.startswith("lambdas/")
+    return inside in SHIPS_WITH_LAMBDA or inside.startswith("lambdas/")
 
 
 def archive(package: Path, ships: Any) -> bytes:

@@ -68,7 +68,6 @@ resource "aws_ecs_task_definition" "portal" {
       { name = "HDP_STATE_MACHINE_ARN", value = local.machine_arn },
       { name = "HDP_TOPIC_FAILED_ARN", value = local.topic_arns["failed"] },
       { name = "HDP_TOPIC_SUCCEEDED_ARN", value = local.topic_arns["succeeded"] },
-      { name = "HDP_SIGN_IN_KEYS", value = local.sign_in_keys },
       { name = "HDP_SIGN_IN_ISSUER", value = local.sign_in_issuer },
     ]
     secrets = [{ name = "STREAMLIT_SERVER_COOKIE_SECRET", valueFrom = local.arns.cookie }]
@@ -128,7 +127,7 @@ resource "aws_ecs_service" "portal" {
     ignore_changes = [desired_count, task_definition]
   }
 
-  depends_on = [aws_lb_listener.https]
+  depends_on = [aws_lb_listener.https, aws_lambda_invocation.sign_in_keys]
 }
 
 resource "aws_appautoscaling_target" "portal" {

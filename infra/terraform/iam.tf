@@ -45,6 +45,9 @@ locals {
   athena_group = "arn:${local.partition}:athena:${var.region}:${local.account}:workgroup/${var.name}-portal"
   review_group = "arn:${local.partition}:athena:${var.region}:${local.account}:workgroup/${var.name}-review"
 
+  # Athena looks at this database of the account whatever it is asked.
+  default_database_arn = "arn:${local.partition}:glue:${var.region}:${local.account}:database/default"
+
   # By database and table what a policy names in the catalog: tables, and above them databases and the catalog itself.
   database_arns = {
     for name, database in local.databases : name => "arn:${local.partition}:glue:${var.region}:${local.account}:database/${database}"
@@ -143,13 +146,18 @@ locals {
       { actions = ["s3:GetObject", "s3:PutObject"], resources = ["${local.bucket_arns["quality"]}/releases/*"] },
       { actions = ["athena:StartQueryExecution", "athena:GetQueryExecution"], resources = [local.athena_group] },
       {
-        actions = ["glue:GetDatabase", "glue:GetTable", "glue:CreateTable", "glue:UpdateTable"]
+        actions = ["glue:GetDatabase", "glue:GetTable"]
         resources = concat(
           [local.catalog_arn],
           [for name in ["gold", "gold_releases"] : local.database_arns[name]],
           [for name in ["gold", "gold_releases"] : "${local.table_arns[name]}/*"]
         )
       },
+      {
+        actions   = ["glue:CreateTable", "glue:UpdateTable"]
+        resources = [local.catalog_arn, local.database_arns["gold"], "${local.table_arns["gold"]}/*"]
+      },
+      { actions = ["glue:GetDatabase"], resources = [local.catalog_arn, local.default_database_arn] },
       { actions = ["s3:GetBucketLocation"], resources = [local.bucket_arns["results"]] },
       { actions = ["s3:PutObject", "s3:GetObject"], resources = ["${local.bucket_arns["results"]}/athena/*"] },
     ]
@@ -158,6 +166,21 @@ locals {
     ]
     sns_notify_failure = [
       { actions = ["sns:Publish"], resources = [local.topic_arns["failed"]] },
+    ]
+    watch_schedule = [
+      { actions = ["scheduler:GetSchedule"], resources = [local.arns.schedule] },
+      { actions = ["states:ListExecutions"], resources = [local.machine_arn] },
+      { actions = ["s3:ListBucket"], resources = [local.bucket_arns["quality"]] },
+      { actions = ["s3:GetObject", "s3:PutObject"], resources = ["${local.bucket_arns["quality"]}/alerts/*"] },
+      { actions = ["sns:Publish"], resources = [local.topic_arns["failed"]] },
+    ]
+    expire_releases = [
+      { actions = ["s3:ListBucket"], resources = [local.bucket_arns["quality"], local.bucket_arns["gold"]] },
+      { actions = ["s3:GetObject", "s3:DeleteObject"], resources = ["${local.bucket_arns["quality"]}/releases/*"] },
+      { actions = ["s3:DeleteObject"], resources = ["${local.bucket_arns["gold"]}/*"] },
+    ]
+    refresh_sign_in_keys = [
+      { actions = ["s3:PutObject"], resources = ["${local.bucket_arns["code"]}/sign-in/keys.json"] },
     ]
   }
 }
@@ -198,24 +221,21 @@ data "aws_iam_policy_document" "lambda" {
     resources = ["*"]
   }
 
-  # Lambda puts a function into the private subnets in the role's name.
-  statement {
-    sid       = "Network"
-    actions   = ["ec2:CreateNetworkInterface"]
-    resources = local.interface_arns
-  }
+  # Lambda puts a function into the private subnets in the role's name; what describes knows no resource.
+  dynamic "statement" {
+    for_each = contains(local.functions_outside, each.key) ? [] : [
+      { actions = ["ec2:CreateNetworkInterface"], resources = local.interface_arns },
+      {
+        actions   = ["ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
+        resources = ["arn:${local.partition}:ec2:${var.region}:${local.account}:network-interface/*"]
+      },
+      { actions = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"], resources = ["*"] },
+    ]
 
-  statement {
-    sid       = "NetworkInterfaces"
-    actions   = ["ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
-    resources = ["arn:${local.partition}:ec2:${var.region}:${local.account}:network-interface/*"]
-  }
-
-  # These two know no resource.
-  statement {
-    sid       = "LookAtNetwork"
-    actions   = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
-    resources = ["*"]
+    content {
+      actions   = statement.value.actions
+      resources = statement.value.resources
+    }
   }
 }
 
@@ -238,7 +258,7 @@ data "aws_iam_policy_document" "states" {
   statement {
     sid       = "Invoke"
     actions   = ["lambda:InvokeFunction"]
-    resources = values(local.function_arns)
+    resources = [for name, arn in local.function_arns : arn if !contains(keys(local.timed_functions), name)]
   }
 
   statement {
@@ -282,6 +302,12 @@ data "aws_iam_policy_document" "scheduler" {
     sid       = "Start"
     actions   = ["states:StartExecution"]
     resources = [local.machine_arn]
+  }
+
+  statement {
+    sid       = "Call"
+    actions   = ["lambda:InvokeFunction"]
+    resources = [for name in keys(local.timed_functions) : local.function_arns[name]]
   }
 
   statement {

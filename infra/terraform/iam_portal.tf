@@ -50,6 +50,7 @@ data "aws_iam_policy_document" "portal" {
         "${local.bucket_arns["bronze"]}/_manifests/*",
         "${local.bucket_arns["gold"]}/*",
         "${local.bucket_arns["results"]}/athena/*",
+        "${local.bucket_arns["code"]}/sign-in/keys.json",
       ],
       [for place in local.measured_places : "${local.bucket_arns["quality"]}/${place}"],
     )
@@ -103,12 +104,28 @@ data "aws_iam_policy_document" "portal" {
   }
 
   statement {
+    sid       = "DefaultDatabase"
+    actions   = ["glue:GetDatabase"]
+    resources = [local.catalog_arn, local.default_database_arn]
+  }
+
+  statement {
     sid     = "Catalog"
-    actions = ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartitions"]
+    actions = ["glue:GetDatabase", "glue:GetTable"]
     resources = concat(
       [local.catalog_arn],
       [for name in ["gold_releases", "gold", "quality"] : local.database_arns[name]],
       [for name in ["gold_releases", "gold"] : "${local.table_arns[name]}/*"],
+      [for table in local.measured_tables : "${local.table_arns["quality"]}/${table}"],
+    )
+  }
+
+  statement {
+    sid     = "Partitions"
+    actions = ["glue:GetPartitions"]
+    resources = concat(
+      [local.catalog_arn, local.database_arns["gold_releases"], local.database_arns["quality"]],
+      ["${local.table_arns["gold_releases"]}/*"],
       [for table in local.measured_tables : "${local.table_arns["quality"]}/${table}"],
     )
   }
@@ -226,6 +243,12 @@ data "aws_iam_policy_document" "review" {
     sid       = "Read"
     actions   = ["s3:GetObject"]
     resources = ["${local.bucket_arns["silver"]}/*", "${local.bucket_arns["quality"]}/quarantine/*"]
+  }
+
+  statement {
+    sid       = "DefaultDatabase"
+    actions   = ["glue:GetDatabase"]
+    resources = [local.catalog_arn, local.default_database_arn]
   }
 
   statement {

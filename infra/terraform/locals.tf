@@ -75,5 +75,18 @@ locals {
     publish_release       = {}
     sns_notify_success    = { HDP_TOPIC_ARN = local.topic_arns["succeeded"] }
     sns_notify_failure    = { HDP_TOPIC_ARN = local.topic_arns["failed"] }
+    watch_schedule        = { HDP_TOPIC_ARN = local.topic_arns["failed"], HDP_STATE_MACHINE_ARN = local.machine_arn }
+    expire_releases       = { HDP_KEEP_DAYS = tostring(var.superseded_release_days) }
+    refresh_sign_in_keys  = { HDP_SIGN_IN_KEYS = local.sign_in_keys }
   }
+
+  # What the clock calls, all of it in UTC.
+  timed_functions = {
+    watch_schedule       = "rate(10 minutes)"
+    expire_releases      = "cron(30 5 * * ? *)"
+    refresh_sign_in_keys = "rate(15 minutes)"
+  }
+
+  # The sign-in service is on the internet: no endpoint reaches a user pool that has a domain.
+  functions_outside = ["refresh_sign_in_keys"]
 }

@@ -129,16 +129,21 @@ variable "certificate_arn" {
 }
 
 variable "oidc" {
-  description = "A sign-in provider of one's own in place of Cognito; its access tokens carry the groups. key_set is its JSON Web Key Set, the document itself: the portal's tasks cannot reach the internet."
+  description = "A sign-in provider of one's own in place of Cognito; its access tokens carry the groups. keys is the address of its JSON Web Key Set."
   type = object({
     issuer                 = string
-    key_set                = string
+    keys                   = string
     authorization_endpoint = string
     token_endpoint         = string
     user_info_endpoint     = string
     client_id              = string
   })
   default = null
+
+  validation {
+    condition     = var.oidc == null || startswith(try(var.oidc.keys, ""), "https://")
+    error_message = "oidc.keys is an address that begins with https://."
+  }
 }
 
 variable "oidc_client_secret" {
