@@ -19,18 +19,18 @@ def arn(service: str, resource: str) -> str:
 
 
 def of(service: str, action: str, given: Parameters, workgroups: Mapping[str, str]) -> list[str]:
-    """The resources of a call; `workgroups` tells in which one a query, executed or saved, lies."""
-    if service == "athena":
-        return _athena(given, workgroups)
-    return _BY_SERVICE.get(service, _none)(action, given)
+    """The resources of a call; `workgroups` tells in which one a query, executed or saved, lies.
+
+    A call whose parameters are not known here is about everything: no policy of ours allows that.
+    """
+    try:
+        return _athena(given, workgroups) if service == "athena" else _BY_SERVICE[service](action, given)
+    except KeyError:
+        return ["*"]
 
 
 def of_s3(bucket: str, key: str) -> str:
     return f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
-
-
-def _none(action: str, given: Parameters) -> list[str]:
-    return ["*"]
 
 
 def _glue(action: str, given: Parameters) -> list[str]:

@@ -95,7 +95,7 @@ class Calls:
                 self._roles[key.decode()] = given["RoleArn"].rpartition("/")[2]
         else:
             for query in _QUERY.findall(answer):
-                self._workgroups[query.decode()] = given["WorkGroup"]
+                self._workgroups[query.decode()] = given.get("WorkGroup", "primary")
 
     def _note(self, call: Call) -> None:
         line = json.dumps(asdict(call), sort_keys=True)
@@ -113,7 +113,7 @@ def _calls(
     """A request as what AWS decides on: to hand a role to a service is a decision of its own."""
     context = {"sns:Protocol": str(given["Protocol"])} if action == "Subscribe" else {}
     yield Call(role, f"{service}:{action}", tuple(arns.of(service, action, given, workgroups)), context)
-    if action == "UpdateSchedule":
+    if action == "UpdateSchedule" and "Target" in given:
         passed = {"iam:PassedToService": "scheduler.amazonaws.com"}
         yield Call(role, "iam:PassRole", (given["Target"]["RoleArn"],), passed)
 

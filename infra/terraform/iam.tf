@@ -57,6 +57,11 @@ locals {
   }
 }
 
+locals {
+  # Where jobs write rows in the quality bucket; what people said lies beside it, and no job changes that.
+  job_places = ["quarantine/*", "reconciliation/*", "results/*"]
+}
+
 # Glue jobs: read bronze, write silver, gold and quality, register partitions.
 
 resource "aws_iam_role" "glue" {
@@ -72,15 +77,28 @@ data "aws_iam_policy_document" "glue" {
   }
 
   statement {
-    sid       = "Read"
-    actions   = ["s3:GetObject"]
-    resources = [for zone in ["bronze", "silver", "gold", "quality", "code"] : "${local.bucket_arns[zone]}/*"]
+    sid     = "Read"
+    actions = ["s3:GetObject"]
+    resources = concat(
+      [for zone in ["bronze", "silver", "gold"] : "${local.bucket_arns[zone]}/*"],
+      [for place in ["packages/*", "scripts/*"] : "${local.bucket_arns["code"]}/${place}"],
+      [for place in concat(local.job_places, ["runs/*", "releases/*", "reviews/*"]) : "${local.bucket_arns["quality"]}/${place}"],
+    )
   }
 
   statement {
-    sid       = "Write"
-    actions   = ["s3:PutObject", "s3:DeleteObject"]
-    resources = [for zone in ["silver", "gold", "quality"] : "${local.bucket_arns[zone]}/*"]
+    sid     = "Write"
+    actions = ["s3:PutObject", "s3:DeleteObject"]
+    resources = concat(
+      [for zone in ["silver", "gold"] : "${local.bucket_arns[zone]}/*"],
+      [for place in local.job_places : "${local.bucket_arns["quality"]}/${place}"],
+    )
+  }
+
+  statement {
+    sid       = "WriteAudit"
+    actions   = ["s3:PutObject"]
+    resources = [for place in ["audits/*", "releases/*"] : "${local.bucket_arns["quality"]}/${place}"]
   }
 
   statement {
