@@ -38,7 +38,7 @@ class Lake:
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Lake:
         """The lake that HDP_PREFIX and HDP_BUCKETS name."""
-        return cls(environment["HDP_PREFIX"], environment.get("HDP_BUCKETS", ""))
+        return cls(environment["HDP_PREFIX"], environment["HDP_BUCKETS"])
 
     def bucket(self, zone: Zone) -> str:
         return f"{self.buckets or self.prefix}-{zone}"

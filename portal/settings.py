@@ -18,11 +18,11 @@ class Settings:
     """One installation. The endpoint, where there is one, is boto3's own AWS_ENDPOINT_URL."""
 
     prefix: str
+    buckets: str
     state_machine_arn: str
     user: str
     role: str | None
     sign_in_issuer: str = ""
-    buckets: str = ""
 
     @property
     def lake(self) -> Lake:
@@ -30,7 +30,11 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        missing = [name for name in ("HDP_PREFIX", "HDP_STATE_MACHINE_ARN") if not environment.get(name)]
+        missing = [
+            name
+            for name in ("HDP_PREFIX", "HDP_BUCKETS", "HDP_STATE_MACHINE_ARN")
+            if not environment.get(name)
+        ]
         if missing:
             raise SettingsError(
                 f"{' and '.join(missing)} is not set: start the portal with 'hdp up', or set it as infra/README.md says."
@@ -41,5 +45,5 @@ class Settings:
             user=environment.get("HDP_USER") or environment.get("USER") or "unknown",
             role=environment.get("HDP_ROLE"),
             sign_in_issuer=environment.get("HDP_SIGN_IN_ISSUER", ""),
-            buckets=environment.get("HDP_BUCKETS", ""),
+            buckets=environment["HDP_BUCKETS"],
         )

@@ -32,4 +32,4 @@ def test_the_account_may_be_in_the_names_of_buckets_alone():
     assert lake.bucket("gold") == "hdp-123456789012-gold"
     assert lake.gold_table("dim_time") == "s3://hdp-123456789012-gold/dim_time/"
     assert (lake.database("gold"), lake.workgroup) == ("hdp_gold", "hdp-portal")
-    assert Lake.of({"HDP_PREFIX": "hdp"}).bucket("gold") == "hdp-gold"
+    assert Lake("hdp").bucket("gold") == "hdp-gold"
