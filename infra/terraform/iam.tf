@@ -37,7 +37,11 @@ locals {
   subnet_arns      = aws_subnet.private[*].arn
   lambda_group_arn = aws_security_group.lambda.arn
 
-  job_arns     = [for job in local.jobs : "arn:${local.partition}:glue:${var.region}:${local.account}:job/${var.name}-${replace(job.name, "_", "-")}"]
+  # Jobs of the pipeline, and beside them the one that makes samples for the portal.
+  all_job_arns      = { for job in local.jobs : job.name => "arn:${local.partition}:glue:${var.region}:${local.account}:job/${var.name}-${replace(job.name, "_", "-")}" }
+  job_arns          = values(local.all_job_arns)
+  pipeline_job_arns = [for job in local.jobs : local.all_job_arns[job.name] if job.stage != "generate"]
+
   catalog_arn  = "arn:${local.partition}:glue:${var.region}:${local.account}:catalog"
   machine_arn  = "arn:${local.partition}:states:${var.region}:${local.account}:stateMachine:${var.name}-pipeline"
   run_arns     = "arn:${local.partition}:states:${var.region}:${local.account}:execution:${var.name}-pipeline:*"
@@ -73,7 +77,7 @@ data "aws_iam_policy_document" "glue" {
   statement {
     sid       = "List"
     actions   = ["s3:ListBucket"]
-    resources = values(local.bucket_arns)
+    resources = [for zone in ["bronze", "silver", "gold", "quality", "code"] : local.bucket_arns[zone]]
   }
 
   statement {
@@ -154,10 +158,10 @@ locals {
       { actions = ["states:DescribeExecution"], resources = [local.run_arns] },
     ]
     start_glue_job = [
-      { actions = ["glue:StartJobRun", "glue:GetJobRuns"], resources = local.job_arns },
+      { actions = ["glue:StartJobRun", "glue:GetJobRuns"], resources = local.pipeline_job_arns },
     ]
     check_glue_job_status = [
-      { actions = ["glue:GetJobRun", "glue:BatchStopJobRun"], resources = local.job_arns },
+      { actions = ["glue:GetJobRun", "glue:BatchStopJobRun"], resources = local.pipeline_job_arns },
     ]
     publish_release = [
       { actions = ["s3:ListBucket"], resources = [local.bucket_arns["quality"]] },

@@ -262,7 +262,7 @@ data "aws_iam_policy_document" "review" {
 
   statement {
     sid       = "Ask"
-    actions   = ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetWorkGroup"]
+    actions   = ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults", "athena:GetWorkGroup"]
     resources = [local.review_group]
   }
 

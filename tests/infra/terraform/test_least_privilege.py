@@ -24,6 +24,7 @@ from pipeline.contracts.glue import location
 from pipeline.generator import Options
 from pipeline.lake import split
 from pipeline.release import Release, write
+from pipeline.retention import remove
 from portal.auth import User
 from portal.services import (
     batches,
@@ -41,6 +42,7 @@ from portal.services import (
 from portal.services.aws import Aws
 from portal.settings import Settings
 from tests.infra.terraform.policies import refused, unused
+from tests.pipeline.lambdas.test_clock import answering, call, configured, never_started
 
 ATHENA = {"portal", "review", "lambda-publish-release"}
 LAMBDAS = {f"lambda-{name.replace('_', '-')}": f'lambda["{name}"]' for name in FUNCTIONS}
@@ -134,14 +136,26 @@ def _use(engineer, held_run, first_run, folder):
 
 def _let_the_clock_call(portal):
     """Each function that the clock calls, with something to do."""
-    for name, day in (("gone", 1), ("gone-too", 2)):
-        write(
-            portal.client("s3"), portal.lake, Release(name, name, [], "publish", f"2001-01-0{day}T00:00:00Z")
-        )
-    bucket, prefix = split(portal.lake.gold_release("dim_time", "gone"))
-    portal.client("s3").put_object(Bucket=bucket, Key=f"{prefix}part.parquet", Body=b"rows")
-    for name in ("watch_schedule", "expire_releases", "refresh_sign_in_keys"):
-        portal.client("lambda").invoke(FunctionName=portal.lake.function(name), Payload=b"{}")
+    s3, lake = portal.client("s3"), portal.lake
+    gone, follower = (
+        Release(name, name, [], "publish", f"2001-01-0{day}T00:00:00Z")
+        for day, name in enumerate(("gone", "gone-too"), 1)
+    )
+    for each in (gone, follower):
+        write(s3, lake, each)
+    bucket, prefix = split(lake.gold_release("dim_time", gone.release_id))
+    s3.put_object(Bucket=bucket, Key=f"{prefix}part.parquet", Body=b"rows")
+    call(portal, "expire_releases")
+    remove(s3, lake, follower)
+    with never_started(portal, hours=2):
+        call(portal, "watch_schedule")
+    with (
+        answering(b'{"keys": [1]}') as keys,
+        configured(portal, "refresh_sign_in_keys", HDP_SIGN_IN_KEYS=keys),
+    ):
+        call(portal, "refresh_sign_in_keys")
+    bucket, key = split(lake.sign_in_keys())
+    s3.delete_object(Bucket=bucket, Key=key)
 
 
 # what Athena does for whoever asks

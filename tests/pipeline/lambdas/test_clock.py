@@ -16,6 +16,7 @@ from pipeline import release
 from pipeline.lake import split
 from pipeline.release import GOLD_TABLES, Release
 from pipeline.retention import remove
+from portal.auth import User
 from portal.services import alerts, schedule
 
 ROLE = "arn:aws:iam::123456789012:role/hdp-states"
@@ -39,19 +40,24 @@ def configured(portal, function, **variables):
     client.update_function_configuration(FunctionName=name, Environment={"Variables": before})
 
 
-@pytest.fixture
-def idle(portal, acting):
-    """A pipeline that has never run, watched by the function; its schedule is on since a day."""
+@contextmanager
+def never_started(portal, hours):
+    """The function watches a pipeline that has never run, though it was due so many hours ago."""
     machine = portal.client("stepfunctions").create_state_machine(
         name="idle", definition='{"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}', roleArn=ROLE
     )
-    engineer = acting("e", "engineer")
-    schedule.change(
-        engineer, is_on=True, at=(datetime.now(UTC) - timedelta(hours=1)).time(), weekdays_only=False
-    )
+    engineer = portal.acting(User("e", "engineer"))
+    due = (datetime.now(UTC) - timedelta(hours=hours)).time()
+    schedule.change(engineer, is_on=True, at=due, weekdays_only=False)
     with configured(portal, "watch_schedule", HDP_STATE_MACHINE_ARN=machine["stateMachineArn"]):
         yield
     schedule.change(engineer, is_on=False, at=clock(2), weekdays_only=False)
+
+
+@pytest.fixture
+def idle(portal):
+    with never_started(portal, hours=1):
+        yield
 
 
 def test_a_run_that_never_started_is_told_once_in_the_words_of_the_banner(portal, idle, notifications):
