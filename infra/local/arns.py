@@ -25,7 +25,7 @@ def of(service: str, action: str, given: Parameters, workgroups: Mapping[str, st
     """
     try:
         return _athena(given, workgroups) if service == "athena" else _BY_SERVICE[service](action, given)
-    except KeyError:
+    except LookupError:
         return ["*"]
 
 

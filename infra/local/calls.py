@@ -65,29 +65,35 @@ class Calls:
             return self._app(environ, start_response)
         role, service = self._roles.get(signed[1], signed[1]), signed[2]
         if service == "s3":
-            return self._s3(role, environ, start_response)
+            inner = self._app if role == _LAPTOP else self._s3_of(role)
+            return inner(environ, start_response)
         given = _parameters(environ)
         action = _action(service, environ, given)
         answer = self._app(environ, start_response)
         if action in _LEARNT_FROM:
             answer = [b"".join(answer)]
             self._learn(action, given, answer[0])
-        for call in _calls(role, service, action, given, self._workgroups):
-            self._note(call)
+        if role != _LAPTOP:
+            for call in _calls(role, service, action, given, self._workgroups):
+                self._note(call)
         return answer
 
-    def _s3(self, role: str, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Whether a missing object may be called missing, AWS decides by ListBucket."""
-        bucket, _, key = unquote(environ.get("PATH_INFO", "")).lstrip("/").partition("/")
+    def _s3_of(self, role: str) -> Callable[..., Iterable[bytes]]:
+        """S3 for a role. Whether a missing object may be called missing, AWS decides by ListBucket."""
 
-        def started(status: str, *rest: Any) -> Any:
-            if key and status.startswith("404") and environ["REQUEST_METHOD"] in {"GET", "HEAD"}:
-                self._note(Call(role, "s3:ListBucket", (arns.of_s3(bucket, ""),)))
-            return start_response(status, *rest)
+        def noted(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+            bucket, _, key = unquote(environ.get("PATH_INFO", "")).lstrip("/").partition("/")
 
-        for action, place in _s3_actions(environ, bucket, key):
-            self._note(Call(role, f"s3:{action}", (place,)))
-        return self._app(environ, started)
+            def started(status: str, *rest: Any) -> Any:
+                if key and status.startswith("404") and environ["REQUEST_METHOD"] in {"GET", "HEAD"}:
+                    self._note(Call(role, "s3:ListBucket", (arns.of_s3(bucket, ""),)))
+                return start_response(status, *rest)
+
+            for action, place in _s3_actions(environ, bucket, key):
+                self._note(Call(role, f"s3:{action}", (place,)))
+            return self._app(environ, started)
+
+        return noted
 
     def _learn(self, action: str, given: Mapping[str, Any], answer: bytes) -> None:
         """Keys that stand for roles, and queries that lie in workgroups."""
@@ -99,8 +105,6 @@ class Calls:
                 self._workgroups[query.decode()] = given.get("WorkGroup", "primary")
 
     def _note(self, call: Call) -> None:
-        if call.role == _LAPTOP:
-            return
         line = json.dumps(asdict(call), sort_keys=True)
         with self._lock:
             if line in self._seen:
