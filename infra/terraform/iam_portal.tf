@@ -93,13 +93,13 @@ data "aws_iam_policy_document" "portal" {
 
   statement {
     sid       = "Jobs"
-    actions   = ["glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"]
+    actions   = ["glue:GetJobRuns", "glue:BatchStopJobRun"]
     resources = local.job_arns
   }
 
   statement {
     sid       = "Sample"
-    actions   = ["glue:StartJobRun"]
+    actions   = ["glue:StartJobRun", "glue:GetJobRun"]
     resources = ["arn:${local.partition}:glue:${var.region}:${local.account}:job/${var.name}-generate-sample"]
   }
 

@@ -85,7 +85,11 @@ def recorded(cloud, portal, held_run, first_run, tmp_path_factory):
         engineer = Aws(Settings.from_environment()).acting(User("eve", "engineer"))
         _use(engineer, held_run, first_run, tmp_path_factory.mktemp("extract"))
     _let_the_clock_call(portal)
-    seen = calls.read(cloud.state / "cloud" / "calls.jsonl")
+    seen = [
+        each
+        for each in calls.read(cloud.state / "cloud" / "calls.jsonl")
+        if not any(place.endswith(":stateMachine:idle") for place in each.resources)  # a test's stand-in
+    ]
     return [*seen, *_of_athena(cloud, portal.lake), *_of_spark(cloud, portal.lake)]
 
 
@@ -147,6 +151,7 @@ def _let_the_clock_call(portal):
     s3.put_object(Bucket=bucket, Key=f"{prefix}part.parquet", Body=b"rows")
     call(portal, "expire_releases")
     remove(s3, lake, follower)
+    call(portal, "watch_schedule")
     with never_started(portal, hours=2):
         call(portal, "watch_schedule")
     with (
