@@ -5,6 +5,7 @@ Standard library only, so that Lambdas and Glue jobs ship it as it is.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -26,12 +27,21 @@ def split(address: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Lake:
-    """The lake of one installation; `prefix` is the name that Terraform or the laptop cloud gave it."""
+    """The lake of one installation; `prefix` is the name that Terraform or the laptop cloud gave it.
+
+    `buckets` begins the buckets' names where it is another: those are unique in all of AWS, so the account is in them.
+    """
 
     prefix: str
+    buckets: str = ""
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Lake:
+        """The lake that HDP_PREFIX and HDP_BUCKETS name."""
+        return cls(environment["HDP_PREFIX"], environment["HDP_BUCKETS"])
 
     def bucket(self, zone: Zone) -> str:
-        return f"{self.prefix}-{zone}"
+        return f"{self.buckets or self.prefix}-{zone}"
 
     def database(self, database: Database) -> str:
         return f"{self.prefix.replace('-', '_')}_{database}"
@@ -47,8 +57,26 @@ class Lake:
         return f"{self.prefix}-pipeline"
 
     @property
+    def schedule(self) -> str:
+        return f"{self.prefix}-nightly"
+
+    @property
     def workgroup(self) -> str:
         return f"{self.prefix}-portal"
+
+    @property
+    def review_workgroup(self) -> str:
+        """Queries that read identified rows: their results lie where the portal's own role cannot read."""
+        return f"{self.prefix}-review"
+
+    @property
+    def review_role(self) -> str:
+        return f"{self.prefix}-review"
+
+    @property
+    def job_logs(self) -> str:
+        """Above the log groups of the Glue jobs: named as Glue itself names those of a role and a configuration."""
+        return f"/aws-glue/jobs-{self.prefix}-glue-{self.prefix}-jobs"
 
     # bronze: CSV as received
 
@@ -130,16 +158,26 @@ class Lake:
     def review_anchor(self) -> str:
         return self._address("quality", "review_anchor.json")
 
+    def told(self, name: str) -> str:
+        """A note that an alert was sent."""
+        return self._address("quality", f"alerts/{name}.json")
+
     # results and code
 
     def query_results(self) -> str:
         return self._address("results", "athena/")
+
+    def review_results(self) -> str:
+        return self._address("results", "review/")
 
     def script(self, path: str) -> str:
         return self._address("code", f"scripts/{path}")
 
     def wheel(self) -> str:
         return self._address("code", "packages/hdp_pipeline-1-py3-none-any.whl")
+
+    def sign_in_keys(self) -> str:
+        return self._address("code", "sign-in/keys.json")
 
     def _address(self, zone: Zone, key: str) -> str:
         return f"s3://{self.bucket(zone)}/{key}"

@@ -206,7 +206,9 @@ def view_refresher(athena: Any, lake: Lake, seconds: float = 60) -> Callable[[st
     def refresh(release_id: str) -> None:
         queries = [
             athena.start_query_execution(
-                QueryString=view_sql(lake, table, release_id), WorkGroup=lake.workgroup
+                QueryString=view_sql(lake, table, release_id),
+                QueryExecutionContext={"Database": lake.database("gold")},
+                WorkGroup=lake.workgroup,
             )["QueryExecutionId"]
             for table in GOLD_TABLES
         ]

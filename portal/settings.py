@@ -18,19 +18,23 @@ class Settings:
     """One installation. The endpoint, where there is one, is boto3's own AWS_ENDPOINT_URL."""
 
     prefix: str
+    buckets: str
     state_machine_arn: str
     user: str
     role: str | None
-    sign_in_keys: str | None = None
     sign_in_issuer: str = ""
 
     @property
     def lake(self) -> Lake:
-        return Lake(self.prefix)
+        return Lake(self.prefix, self.buckets)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        missing = [name for name in ("HDP_PREFIX", "HDP_STATE_MACHINE_ARN") if not environment.get(name)]
+        missing = [
+            name
+            for name in ("HDP_PREFIX", "HDP_BUCKETS", "HDP_STATE_MACHINE_ARN")
+            if not environment.get(name)
+        ]
         if missing:
             raise SettingsError(
                 f"{' and '.join(missing)} is not set: start the portal with 'hdp up', or set it as infra/README.md says."
@@ -40,6 +44,6 @@ class Settings:
             state_machine_arn=environment["HDP_STATE_MACHINE_ARN"],
             user=environment.get("HDP_USER") or environment.get("USER") or "unknown",
             role=environment.get("HDP_ROLE"),
-            sign_in_keys=environment.get("HDP_SIGN_IN_KEYS"),
             sign_in_issuer=environment.get("HDP_SIGN_IN_ISSUER", ""),
+            buckets=environment["HDP_BUCKETS"],
         )

@@ -6,13 +6,13 @@ expiry at every look, for Streamlit's own connection outlives it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jwt
 
 from portal.auth import ROLES, User, role_of
+from portal.services.aws import is_aws
 
 HEADER = "x-amzn-oidc-accesstoken"
 _GROUPS = ("cognito:groups", "groups", "roles")
@@ -22,15 +22,19 @@ class SignInError(Exception):
     """Why nobody is signed in; the sentence says what to do."""
 
 
-def person(headers: Mapping[str, str], keys: str, issuer: str) -> User:
-    """The person whose token `headers` carry; `keys` is the address of the issuer's JSON Web Key Set (RFC 7517)."""
+KeySet = Callable[[], Mapping[str, Any] | None]
+"""Reads the issuer's JSON Web Key Set (RFC 7517), or None where it has not arrived yet."""
+
+
+def person(headers: Mapping[str, str], keys: KeySet, issuer: str) -> User:
+    """The person whose token `headers` carry."""
     token = headers.get(HEADER)
     if not token:
         raise SignInError(
             "Nobody is signed in: open the portal by its own address, which asks you to sign in."
         )
     try:
-        key = _keys(keys).get_signing_key_from_jwt(token).key
+        key = _key(keys, jwt.get_unverified_header(token).get("kid"))
         claims = jwt.decode(
             token,
             key,
@@ -40,18 +44,24 @@ def person(headers: Mapping[str, str], keys: str, issuer: str) -> User:
         )
     except jwt.ExpiredSignatureError:
         raise SignInError("Your session has ended: reload this page to sign in again.") from None
-    except jwt.PyJWKClientConnectionError:
-        raise SignInError(
-            "The sign-in service cannot be reached just now: reload this page in a minute."
-        ) from None
     except jwt.PyJWTError:
         raise SignInError("Your sign-in could not be verified: reload this page to sign in again.") from None
     return User(_name(claims), _role(claims))
 
 
-@cache
-def _keys(address: str) -> jwt.PyJWKClient:
-    return jwt.PyJWKClient(address, cache_keys=True, timeout=5)
+def _key(keys: KeySet, wanted: str | None) -> jwt.PyJWK:
+    try:
+        document = keys()
+    except Exception as error:
+        if not is_aws(error):
+            raise
+        document = None
+    if document is None:
+        raise SignInError("The keys of the sign-in service cannot be read: reload this page in a minute.")
+    found = next((key for key in jwt.PyJWKSet.from_dict(dict(document)).keys if key.key_id == wanted), None)
+    if found is None:
+        raise jwt.InvalidKeyError(f"There is no key '{wanted}'.")
+    return found
 
 
 def _name(claims: Mapping[str, Any]) -> str:

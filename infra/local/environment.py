@@ -24,6 +24,7 @@ def variables(endpoint: str, prefix: str) -> dict[str, str]:
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
         "HDP_PREFIX": prefix,
+        "HDP_BUCKETS": prefix,
         "HDP_ROLE": "engineer",
         "HDP_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{lake.state_machine}",
         "HDP_TOPIC_SUCCEEDED_ARN": f"arn:aws:sns:{REGION}:{ACCOUNT}:{prefix}-run-succeeded",

@@ -23,8 +23,6 @@ from infra.local.context import ACCOUNT, REGION, Context
 from infra.local.process import JsonProcess, ProcessDied
 from infra.local.runtimes import ADDED, GLUE, MACHINE, site
 
-LOG_GROUP = "/aws-glue/jobs"
-_OUTPUT = f"{LOG_GROUP}/output"
 _WORKER = Path(__file__).with_name("spark_worker.py")
 _ALIVE = {"STARTING", "RUNNING", "STOPPING", "WAITING"}
 _KEPT_LOGS = 300
@@ -55,6 +53,10 @@ class JobRun:
     def key(self) -> str:
         return self.job_run_id
 
+    @property
+    def log_group(self) -> str:
+        return self.arguments.get("--custom-logGroup-prefix", "/aws-glue/jobs")
+
     def as_dict(self) -> dict[str, Any]:
         end = self.completed_on or time.time()
         seconds = int(end - self.running_since) if self.running_since else 0
@@ -74,7 +76,7 @@ class JobRun:
             "MaxCapacity": capacity,
             "DPUSeconds": seconds * capacity,
             "GlueVersion": "5.1",
-            "LogGroupName": LOG_GROUP,
+            "LogGroupName": self.log_group,
             "PredecessorRuns": [],
         }
         if self.completed_on:
@@ -177,7 +179,7 @@ class GlueEngine:
         log = self._log_path(run)
         log.parent.mkdir(parents=True, exist_ok=True)
         log.touch()
-        tail = _Tail(log, run.job_run_id)
+        tail = _Tail(log, run)
         with self._lock:
             if run.status != "STARTING":
                 return
@@ -237,20 +239,20 @@ class GlueEngine:
                 self._end(run, "FAILED", "The laptop cloud ended while the job was running.")
         for run in list(self.runs.values())[-_KEPT_LOGS:]:
             if (log := self._log_path(run)).is_file():
-                _Tail(log, run.job_run_id).close()
+                _Tail(log, run).close()
 
 
 class _Tail:
     """Copies a growing log file into the job run's stream of CloudWatch Logs."""
 
-    def __init__(self, path: Path, stream: str) -> None:
+    def __init__(self, path: Path, run: JobRun) -> None:
         self._file = path.open(encoding="utf-8", errors="replace")
-        self._stream = stream
+        self._group, self._stream = f"{run.log_group}/output", run.job_run_id
         self._logs = logs_backends[ACCOUNT][REGION]
-        if _OUTPUT not in self._logs.groups:
-            self._logs.create_log_group(_OUTPUT, {})
-        if stream not in self._logs.groups[_OUTPUT].streams:
-            self._logs.create_log_stream(_OUTPUT, stream)
+        if self._group not in self._logs.groups:
+            self._logs.create_log_group(self._group, {})
+        if self._stream not in self._logs.groups[self._group].streams:
+            self._logs.create_log_stream(self._group, self._stream)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
@@ -270,7 +272,7 @@ class _Tail:
         lines = [line.rstrip("\n") for line in self._file.readlines()]
         events = [{"timestamp": now, "message": line} for line in lines if line]
         if events:
-            self._logs.put_log_events(_OUTPUT, self._stream, events)
+            self._logs.put_log_events(self._group, self._stream, events)
 
 
 def install(context: Context) -> None:

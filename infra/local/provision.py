@@ -25,19 +25,38 @@ FUNCTIONS = (
     "publish_release",
     "sns_notify_success",
     "sns_notify_failure",
+    "watch_schedule",
+    "expire_releases",
+    "refresh_sign_in_keys",
 )
 SERVICES = {
     "glue": "glue.amazonaws.com",
+    "portal": "ecs-tasks.amazonaws.com",
     "states": "states.amazonaws.com",
     "scheduler": "scheduler.amazonaws.com",
     **{f"lambda-{name.replace('_', '-')}": "lambda.amazonaws.com" for name in FUNCTIONS},
 }
 """Roles by name, and who takes them on."""
-TOPICS = {"sns_notify_success": "run-succeeded", "sns_notify_failure": "run-failed"}
+TOPICS = {
+    "sns_notify_success": "run-succeeded",
+    "sns_notify_failure": "run-failed",
+    "watch_schedule": "run-failed",
+}
+"""By function the topic that it speaks to."""
+KEEP_DAYS = 90
 POLL_SECONDS = 0
+RUNTIME = "python3.11"
 BYTES_LIMIT = 10 << 30
 
-_OF_LAMBDAS = {"__init__.py", "lake.py", "release.py", "run_input.py", "run_input.schema.json"}
+_OF_LAMBDAS = {
+    "__init__.py",
+    "lake.py",
+    "lateness.py",
+    "release.py",
+    "retention.py",
+    "run_input.py",
+    "run_input.schema.json",
+}
 
 
 class Provisioner:
@@ -59,14 +78,16 @@ class Provisioner:
         self.jobs()
         self.functions()
         self.topics()
-        self.workgroup()
+        self.workgroups()
         self.state_machine()
         self.schedule()
 
     def roles(self) -> None:
         iam = self._client("iam")
-        for name, service in SERVICES.items():
-            trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+        trusted: dict[str, dict[str, str]] = {name: {"Service": each} for name, each in SERVICES.items()}
+        trusted["review"] = {"AWS": self._role("portal")}
+        for name, principal in trusted.items():
+            trust = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
             policy = {"Version": "2012-10-17", "Statement": [trust]}
             iam.create_role(
                 RoleName=f"{self.lake.prefix}-{name}", AssumeRolePolicyDocument=json.dumps(policy)
@@ -129,6 +150,8 @@ class Provisioner:
             },
             "DefaultArguments": {
                 "--prefix": self.lake.prefix,
+                "--buckets": self.lake.prefix,
+                "--custom-logGroup-prefix": self.lake.job_logs,
                 "--additional-python-modules": ",".join([self.lake.wheel(), *job.modules]),
                 "--job-language": "python",
             },
@@ -142,14 +165,21 @@ class Provisioner:
     def functions(self) -> None:
         client = self._client("lambda")
         code = wheel.archive(lambda_files())
-        topics = {name: self.topic_arn(topic) for name, topic in TOPICS.items()}
+        own: dict[str, dict[str, str]] = {
+            name: {"HDP_TOPIC_ARN": self.topic_arn(topic)} for name, topic in TOPICS.items()
+        }
+        own["watch_schedule"]["HDP_STATE_MACHINE_ARN"] = self.state_machine_arn
+        own["expire_releases"] = {"HDP_KEEP_DAYS": str(KEEP_DAYS)}
+        own["refresh_sign_in_keys"] = {"HDP_SIGN_IN_KEYS": ""}  # nobody signs in on a laptop
         for name in FUNCTIONS:
-            variables = {"HDP_PREFIX": self.lake.prefix}
-            if name in topics:
-                variables["HDP_TOPIC_ARN"] = topics[name]
+            variables = {
+                "HDP_PREFIX": self.lake.prefix,
+                "HDP_BUCKETS": self.lake.prefix,
+                **own.get(name, {}),
+            }
             client.create_function(
                 FunctionName=self.lake.function(name),
-                Runtime="python3.11",
+                Runtime=RUNTIME,
                 Role=self._role(f"lambda-{name.replace('_', '-')}"),
                 Handler=f"pipeline.lambdas.{name}.handler",
                 Code={"ZipFile": code},
@@ -160,21 +190,26 @@ class Provisioner:
 
     def topics(self) -> None:
         sns = self._client("sns")
-        for topic in TOPICS.values():
+        for topic in set(TOPICS.values()):
             sns.create_topic(Name=f"{self.lake.prefix}-{topic}")
 
     def topic_arn(self, topic: str) -> str:
         return f"arn:aws:sns:{REGION}:{ACCOUNT}:{self.lake.prefix}-{topic}"
 
-    def workgroup(self) -> None:
-        self._client("athena").create_work_group(
-            Name=self.lake.workgroup,
-            Configuration={
-                "EnforceWorkGroupConfiguration": True,
-                "BytesScannedCutoffPerQuery": BYTES_LIMIT,
-                "ResultConfiguration": {"OutputLocation": self.lake.query_results()},
-            },
-        )
+    def workgroups(self) -> None:
+        places = {
+            self.lake.workgroup: self.lake.query_results(),
+            self.lake.review_workgroup: self.lake.review_results(),
+        }
+        for name, place in places.items():
+            self._client("athena").create_work_group(
+                Name=name,
+                Configuration={
+                    "EnforceWorkGroupConfiguration": True,
+                    "BytesScannedCutoffPerQuery": BYTES_LIMIT,
+                    "ResultConfiguration": {"OutputLocation": place},
+                },
+            )
 
     def state_machine(self) -> None:
         self._client("stepfunctions").create_state_machine(
@@ -192,16 +227,20 @@ class Provisioner:
             text = text.replace(f"${{{name}_arn}}", arn)
         return text
 
+    @property
+    def state_machine_arn(self) -> str:
+        return f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{self.lake.state_machine}"
+
     def schedule(self) -> None:
+        """The nightly one; the functions that AWS calls by the clock are called by nobody on a laptop."""
         scheduler = self._client("scheduler")
-        machine = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{self.lake.state_machine}"
         scheduler.create_schedule(
-            Name=f"{self.lake.prefix}-nightly",
+            Name=self.lake.schedule,
             ScheduleExpression="cron(0 2 * * ? *)",
             FlexibleTimeWindow={"Mode": "OFF"},
             State="DISABLED",
             Target={
-                "Arn": machine,
+                "Arn": self.state_machine_arn,
                 "RoleArn": self._role("scheduler"),
                 "Input": json.dumps({"batch_ids": []}),
             },

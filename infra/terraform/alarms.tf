@@ -1,20 +1,8 @@
-# Each alarm tells the topic of failed runs. Silence is good news unless `missing` says otherwise.
+# Each alarm tells the topic of failed runs. Silence is good news unless `missing` says otherwise. Runs that are late or
+# have never started are told by the watch_schedule Lambda, by the same rule as in the portal.
 
 locals {
   alarms = {
-    "run-failed" = {
-      description = "A run of the pipeline failed: open the portal's Runs page."
-      namespace   = "AWS/States"
-      metric      = "ExecutionsFailed"
-      statistic   = "Sum"
-      seconds     = 300
-      periods     = 1
-      threshold   = 0
-      compare     = "GreaterThanThreshold"
-      missing     = "notBreaching"
-      enabled     = true
-      dimensions  = { StateMachineArn = aws_sfn_state_machine.pipeline.arn }
-    }
     "schedule-dead-letters" = {
       description = "A scheduled run could not be started."
       namespace   = "AWS/SQS"
@@ -25,21 +13,7 @@ locals {
       threshold   = 0
       compare     = "GreaterThanThreshold"
       missing     = "notBreaching"
-      enabled     = true
       dimensions  = { QueueName = aws_sqs_queue.dead_letters.name }
-    }
-    "run-late" = {
-      description = "No run has succeeded for a day."
-      namespace   = "AWS/States"
-      metric      = "ExecutionsSucceeded"
-      statistic   = "Sum"
-      seconds     = 86400
-      periods     = 1
-      threshold   = 1
-      compare     = "LessThanThreshold"
-      missing     = "breaching"
-      enabled     = var.schedule_enabled
-      dimensions  = { StateMachineArn = aws_sfn_state_machine.pipeline.arn }
     }
     "release-held" = {
       description = "A release waits for a clinician's review."
@@ -51,21 +25,7 @@ locals {
       threshold   = 0
       compare     = "GreaterThanThreshold"
       missing     = "notBreaching"
-      enabled     = true
       dimensions  = {}
-    }
-    "portal-5xx" = {
-      description = "The portal answers with errors."
-      namespace   = "AWS/ApplicationELB"
-      metric      = "HTTPCode_Target_5XX_Count"
-      statistic   = "Sum"
-      seconds     = 300
-      periods     = 1
-      threshold   = 5
-      compare     = "GreaterThanThreshold"
-      missing     = "notBreaching"
-      enabled     = true
-      dimensions  = { LoadBalancer = aws_lb.portal.arn_suffix }
     }
     "portal-unhealthy" = {
       description = "A portal task does not answer its health check."
@@ -77,7 +37,6 @@ locals {
       threshold   = 0
       compare     = "GreaterThanThreshold"
       missing     = "breaching"
-      enabled     = true
       dimensions  = { LoadBalancer = aws_lb.portal.arn_suffix, TargetGroup = aws_lb_target_group.portal.arn_suffix }
     }
     "athena-bytes" = {
@@ -90,14 +49,55 @@ locals {
       threshold   = 1099511627776
       compare     = "GreaterThanThreshold"
       missing     = "notBreaching"
-      enabled     = true
-      dimensions  = { WorkGroup = aws_athena_workgroup.portal.name }
+      dimensions  = { WorkGroup = aws_athena_workgroup.group["portal"].name }
     }
   }
 }
 
+# Things that are counted within five minutes, and how many of them are too many.
+locals {
+  counted = {
+    for name, event in merge(
+      {
+        for outcome, words in { Failed = "failed", TimedOut = "ran out of time", Aborted = "was stopped" } : "run-${lower(outcome)}" => {
+          description                  = "A run of the pipeline ${words}: open the portal's Runs page."
+          namespace                    = "AWS/States"
+          metric                       = "Executions${outcome}"
+          most                         = 0
+          dimensions                   = { StateMachineArn = aws_sfn_state_machine.pipeline.arn }
+        }
+      },
+      {
+        for whose, words in { Target = "The portal", ELB = "The load balancer" } : "portal-${lower(whose)}-5xx" => {
+          description                = "${words} answers with errors."
+          namespace                  = "AWS/ApplicationELB"
+          metric                     = "HTTPCode_${whose}_5XX_Count"
+          most                       = 5
+          dimensions                 = { LoadBalancer = aws_lb.portal.arn_suffix }
+        }
+      },
+      {
+        for function in keys(local.timed_functions) : "${replace(function, "_", "-")}-fails" => {
+          description = "The function ${function} fails: see its log."
+          namespace   = "AWS/Lambda"
+          metric      = "Errors"
+          most        = 0
+          dimensions  = { FunctionName = module.lambda[function].name }
+        }
+      },
+      ) : name => merge(event, {
+        statistic = "Sum"
+        seconds   = 300
+        periods   = 1
+        threshold = event.most
+        compare   = "GreaterThanThreshold"
+        missing   = "notBreaching"
+    })
+  }
+}
+
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = { for name, alarm in local.alarms : name => alarm if alarm.enabled }
+  for_each = merge(local.alarms, local.counted)
 
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = each.value.description

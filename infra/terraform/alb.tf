@@ -4,13 +4,16 @@ resource "aws_lb" "portal" {
   subnets                    = aws_subnet.public[*].id
   security_groups            = [aws_security_group.balancer.id]
   drop_invalid_header_fields = true
-  enable_deletion_protection = var.environment == "prod"
+  enable_deletion_protection = local.is_protected
   idle_timeout               = 300
 
   access_logs {
     bucket  = aws_s3_bucket.access.id
     enabled = true
   }
+
+  # AWS tries to write there before it takes the setting.
+  depends_on = [aws_s3_bucket_policy.access]
 }
 
 # Streamlit keeps a session in one task: a browser stays with it.
@@ -41,7 +44,7 @@ resource "aws_lb_listener" "https" {
   port              = 443
   protocol          = "HTTPS"
   ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
-  certificate_arn   = var.certificate_arn
+  certificate_arn   = local.certificate_arn
 
   dynamic "default_action" {
     for_each = var.oidc == null ? [1] : []
@@ -87,12 +90,10 @@ resource "aws_lb_listener" "https" {
   }
 }
 
-data "aws_elb_service_account" "here" {}
-
 resource "aws_s3_bucket" "access" {
   #checkov:skip=CKV_AWS_144:Access logs need no second region.
   #checkov:skip=CKV_AWS_145:Load balancers write their logs to buckets with S3's own keys only.
-  bucket = "${var.name}-access-logs"
+  bucket = "${local.bucket_prefix}-access-logs"
 }
 
 resource "aws_s3_bucket_public_access_block" "access" {
@@ -140,6 +141,10 @@ resource "aws_s3_bucket_lifecycle_configuration" "access" {
       days = var.log_retention_days
     }
 
+    noncurrent_version_expiration {
+      noncurrent_days = 1
+    }
+
     abort_incomplete_multipart_upload {
       days_after_initiation = 3
     }
@@ -148,12 +153,13 @@ resource "aws_s3_bucket_lifecycle_configuration" "access" {
 
 data "aws_iam_policy_document" "access" {
   statement {
+    sid       = "BalancerLogs"
     actions   = ["s3:PutObject"]
     resources = ["${aws_s3_bucket.access.arn}/AWSLogs/${local.account}/*"]
 
     principals {
-      type        = "AWS"
-      identifiers = [data.aws_elb_service_account.here.arn]
+      type        = "Service"
+      identifiers = ["logdelivery.elasticloadbalancing.amazonaws.com"]
     }
   }
 

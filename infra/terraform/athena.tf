@@ -1,5 +1,12 @@
-resource "aws_athena_workgroup" "portal" {
-  name = "${var.name}-portal"
+# Identified rows are asked for in a workgroup of their own, whose results the portal's role cannot read.
+locals {
+  workgroups = { portal = "athena/", review = "review/" }
+}
+
+resource "aws_athena_workgroup" "group" {
+  for_each = local.workgroups
+
+  name = "${var.name}-${each.key}"
 
   configuration {
     enforce_workgroup_configuration    = true
@@ -11,7 +18,7 @@ resource "aws_athena_workgroup" "portal" {
     }
 
     result_configuration {
-      output_location = "s3://${aws_s3_bucket.zone["results"].bucket}/athena/"
+      output_location = "s3://${aws_s3_bucket.zone["results"].bucket}/${each.value}"
 
       encryption_configuration {
         encryption_option = "SSE_KMS"

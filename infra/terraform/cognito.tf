@@ -6,11 +6,12 @@ locals {
   sign_in_keys   = var.oidc == null ? "${local.cognito_issuer}/.well-known/jwks.json" : var.oidc.keys
 }
 
+# A person's username is the name in signatures and in the review log: give readable ones. Signing in takes the e-mail too.
 resource "aws_cognito_user_pool" "people" {
   name                = "${var.name}-people"
   mfa_configuration   = "ON"
-  deletion_protection = var.environment == "prod" ? "ACTIVE" : "INACTIVE"
-  username_attributes = ["email"]
+  deletion_protection = local.is_protected ? "ACTIVE" : "INACTIVE"
+  alias_attributes    = ["email"]
 
   software_token_mfa_configuration {
     enabled = true

@@ -33,7 +33,7 @@ locals {
     },
     {
       title   = "Athena bytes"
-      metrics = [["AWS/Athena", "ProcessedBytes", "WorkGroup", aws_athena_workgroup.portal.name]]
+      metrics = [["AWS/Athena", "ProcessedBytes", "WorkGroup", aws_athena_workgroup.group["portal"].name]]
       stat    = "Sum"
     },
   ]

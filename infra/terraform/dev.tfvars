@@ -1,9 +1,11 @@
 name        = "hdp-dev"
+region      = "us-east-1"
 environment = "dev"
+
+# Yours: nobody reads mail at example.org.
 alert_email = "data-team@example.org"
 
 log_retention_days = 30
-certificate_arn    = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"
 
 # Of bootstrap/: GitHub's role makes no role without it.
 permissions_boundary = "hdp-boundary"

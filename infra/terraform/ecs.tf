@@ -62,11 +62,13 @@ resource "aws_ecs_task_definition" "portal" {
       { name = "AWS_REGION", value = var.region },
       { name = "AWS_DEFAULT_REGION", value = var.region },
       { name = "STREAMLIT_SERVER_BASE_URL_PATH", value = var.base_path },
+      { name = "AWS_STS_REGIONAL_ENDPOINTS", value = "regional" },
       { name = "HDP_PREFIX", value = var.name },
+      { name = "HDP_BUCKETS", value = local.bucket_prefix },
+      { name = "HDP_USER", value = "portal" },
       { name = "HDP_STATE_MACHINE_ARN", value = local.machine_arn },
       { name = "HDP_TOPIC_FAILED_ARN", value = local.topic_arns["failed"] },
       { name = "HDP_TOPIC_SUCCEEDED_ARN", value = local.topic_arns["succeeded"] },
-      { name = "HDP_SIGN_IN_KEYS", value = local.sign_in_keys },
       { name = "HDP_SIGN_IN_ISSUER", value = local.sign_in_issuer },
     ]
     secrets = [{ name = "STREAMLIT_SERVER_COOKIE_SECRET", valueFrom = local.arns.cookie }]
@@ -123,7 +125,7 @@ resource "aws_ecs_service" "portal" {
     ignore_changes = [desired_count, task_definition]
   }
 
-  depends_on = [aws_lb_listener.https]
+  depends_on = [aws_lb_listener.https, aws_lambda_invocation.sign_in_keys]
 }
 
 resource "aws_appautoscaling_target" "portal" {

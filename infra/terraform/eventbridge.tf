@@ -36,6 +36,37 @@ resource "aws_scheduler_schedule" "nightly" {
   }
 }
 
+# Functions that the clock calls.
+
+resource "aws_scheduler_schedule" "timed" {
+  for_each = local.timed_functions
+
+  name                         = "${var.name}-${replace(each.key, "_", "-")}"
+  schedule_expression          = each.value
+  schedule_expression_timezone = "UTC"
+  kms_key_arn                  = aws_kms_key.data.arn
+
+  flexible_time_window {
+    mode = "OFF"
+  }
+
+  target {
+    arn      = local.function_arns[each.key]
+    role_arn = aws_iam_role.scheduler.arn
+
+    dead_letter_config {
+      arn = aws_sqs_queue.dead_letters.arn
+    }
+  }
+}
+
+# The portal needs the keys from its first minute on.
+resource "aws_lambda_invocation" "sign_in_keys" {
+  function_name = module.lambda["refresh_sign_in_keys"].name
+  input         = "{}"
+  triggers      = { keys = local.sign_in_keys }
+}
+
 # A batch whose manifest lands may start a run by itself.
 
 resource "aws_s3_bucket_notification" "zone" {
@@ -91,8 +122,15 @@ resource "aws_iam_role" "arrival" {
 
 data "aws_iam_policy_document" "arrival" {
   statement {
+    sid       = "Start"
     actions   = ["states:StartExecution"]
     resources = [local.machine_arn]
+  }
+
+  statement {
+    sid       = "Key"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [local.arns.key]
   }
 }
 

@@ -173,13 +173,14 @@ resource "aws_glue_job" "job" {
   }
 
   default_arguments = {
-    "--prefix" = var.name
+    "--prefix"                 = var.name
+    "--buckets"                = local.bucket_prefix
+    "--custom-logGroup-prefix" = local.job_logs
     "--additional-python-modules" = join(",", concat(
       ["s3://${aws_s3_bucket.zone["code"].bucket}/${aws_s3_object.wheel.key}"], try(each.value.modules, [])
     ))
     "--job-language"                     = "python"
     "--enable-auto-scaling"              = "true"
-    "--enable-metrics"                   = "true"
     "--enable-continuous-cloudwatch-log" = "true"
     "--enable-job-insights"              = "true"
   }

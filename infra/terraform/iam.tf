@@ -21,18 +21,49 @@ locals {
     dead_letters = aws_sqs_queue.dead_letters.arn
     schedule     = "arn:${local.partition}:scheduler:${var.region}:${local.account}:schedule/default/${var.name}-nightly"
     scheduler    = aws_iam_role.scheduler.arn
+    review       = aws_iam_role.review.arn
     image        = aws_ecr_repository.portal.arn
     portal_log   = aws_cloudwatch_log_group.portal.arn
     flow_log     = aws_cloudwatch_log_group.flow.arn
     cookie       = aws_secretsmanager_secret.cookie.arn
   }
 
-  job_arns     = [for job in local.jobs : "arn:${local.partition}:glue:${var.region}:${local.account}:job/${var.name}-${replace(job.name, "_", "-")}"]
+  # Where a Lambda's network interfaces may stand.
+  interface_arns = concat(
+    ["arn:${local.partition}:ec2:${var.region}:${local.account}:network-interface/*"],
+    local.subnet_arns, [local.lambda_group_arn]
+  )
+  portal_role_arn  = aws_iam_role.portal.arn
+  subnet_arns      = aws_subnet.private[*].arn
+  lambda_group_arn = aws_security_group.lambda.arn
+
+  # Jobs of the pipeline, and beside them the one that makes samples for the portal.
+  all_job_arns      = { for job in local.jobs : job.name => "arn:${local.partition}:glue:${var.region}:${local.account}:job/${var.name}-${replace(job.name, "_", "-")}" }
+  job_arns          = values(local.all_job_arns)
+  pipeline_job_arns = [for job in local.jobs : local.all_job_arns[job.name] if job.stage != "generate"]
+
   catalog_arn  = "arn:${local.partition}:glue:${var.region}:${local.account}:catalog"
   machine_arn  = "arn:${local.partition}:states:${var.region}:${local.account}:stateMachine:${var.name}-pipeline"
   run_arns     = "arn:${local.partition}:states:${var.region}:${local.account}:execution:${var.name}-pipeline:*"
   image        = aws_ecr_repository.portal.repository_url
   athena_group = "arn:${local.partition}:athena:${var.region}:${local.account}:workgroup/${var.name}-portal"
+  review_group = "arn:${local.partition}:athena:${var.region}:${local.account}:workgroup/${var.name}-review"
+
+  # Athena looks at this database of the account whatever it is asked.
+  default_database_arn = "arn:${local.partition}:glue:${var.region}:${local.account}:database/default"
+
+  # By database and table what a policy names in the catalog: tables, and above them databases and the catalog itself.
+  database_arns = {
+    for name, database in local.databases : name => "arn:${local.partition}:glue:${var.region}:${local.account}:database/${database}"
+  }
+  table_arns = {
+    for name, database in local.databases : name => "arn:${local.partition}:glue:${var.region}:${local.account}:table/${database}"
+  }
+}
+
+locals {
+  # Where jobs write rows in the quality bucket; what people said lies beside it, and no job changes that.
+  job_places = ["quarantine/*", "reconciliation/*", "results/*"]
 }
 
 # Glue jobs: read bronze, write silver, gold and quality, register partitions.
@@ -48,19 +79,32 @@ data "aws_iam_policy_document" "glue" {
   statement {
     sid       = "List"
     actions   = ["s3:ListBucket"]
-    resources = values(local.bucket_arns)
+    resources = [for zone in ["bronze", "silver", "gold", "quality", "code"] : local.bucket_arns[zone]]
   }
 
   statement {
-    sid       = "Read"
-    actions   = ["s3:GetObject"]
-    resources = [for zone in ["bronze", "silver", "gold", "quality", "code"] : "${local.bucket_arns[zone]}/*"]
+    sid     = "Read"
+    actions = ["s3:GetObject"]
+    resources = concat(
+      [for zone in ["bronze", "silver", "gold"] : "${local.bucket_arns[zone]}/*"],
+      [for place in ["packages/*", "scripts/*"] : "${local.bucket_arns["code"]}/${place}"],
+      [for place in concat(local.job_places, ["runs/*", "releases/*", "reviews/*"]) : "${local.bucket_arns["quality"]}/${place}"],
+    )
   }
 
   statement {
-    sid       = "Write"
-    actions   = ["s3:PutObject", "s3:DeleteObject"]
-    resources = [for zone in ["silver", "gold", "quality"] : "${local.bucket_arns[zone]}/*"]
+    sid     = "Write"
+    actions = ["s3:PutObject", "s3:DeleteObject"]
+    resources = concat(
+      [for zone in ["silver", "gold"] : "${local.bucket_arns[zone]}/*"],
+      [for place in local.job_places : "${local.bucket_arns["quality"]}/${place}"],
+    )
+  }
+
+  statement {
+    sid       = "WriteAudit"
+    actions   = ["s3:PutObject"]
+    resources = [for place in ["audits/*", "releases/*"] : "${local.bucket_arns["quality"]}/${place}"]
   }
 
   statement {
@@ -74,15 +118,15 @@ data "aws_iam_policy_document" "glue" {
     actions = ["glue:GetTable", "glue:BatchCreatePartition"]
     resources = concat(
       [local.catalog_arn],
-      [for name in ["silver", "gold_releases", "quality"] : "arn:${local.partition}:glue:${var.region}:${local.account}:database/${local.databases[name]}"],
-      [for name in ["silver", "gold_releases", "quality"] : "arn:${local.partition}:glue:${var.region}:${local.account}:table/${local.databases[name]}/*"]
+      [for name in ["silver", "gold_releases", "quality"] : local.database_arns[name]],
+      [for name in ["silver", "gold_releases", "quality"] : "${local.table_arns[name]}/*"]
     )
   }
 
   statement {
     sid       = "Logs"
     actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:AssociateKmsKey"]
-    resources = ["arn:${local.partition}:logs:${var.region}:${local.account}:log-group:/aws-glue/*"]
+    resources = ["arn:${local.partition}:logs:${var.region}:${local.account}:log-group:${local.job_logs}/*"]
   }
 
   statement {
@@ -118,23 +162,28 @@ locals {
       { actions = ["states:DescribeExecution"], resources = [local.run_arns] },
     ]
     start_glue_job = [
-      { actions = ["glue:StartJobRun", "glue:GetJobRuns"], resources = local.job_arns },
+      { actions = ["glue:StartJobRun", "glue:GetJobRuns"], resources = local.pipeline_job_arns },
     ]
     check_glue_job_status = [
-      { actions = ["glue:GetJobRun", "glue:BatchStopJobRun"], resources = local.job_arns },
+      { actions = ["glue:GetJobRun", "glue:BatchStopJobRun"], resources = local.pipeline_job_arns },
     ]
     publish_release = [
       { actions = ["s3:ListBucket"], resources = [local.bucket_arns["quality"]] },
       { actions = ["s3:GetObject", "s3:PutObject"], resources = ["${local.bucket_arns["quality"]}/releases/*"] },
       { actions = ["athena:StartQueryExecution", "athena:GetQueryExecution"], resources = [local.athena_group] },
       {
-        actions = ["glue:GetDatabase", "glue:GetTable", "glue:CreateTable", "glue:UpdateTable"]
+        actions = ["glue:GetDatabase", "glue:GetTable"]
         resources = concat(
           [local.catalog_arn],
-          [for name in ["gold", "gold_releases"] : "arn:${local.partition}:glue:${var.region}:${local.account}:database/${local.databases[name]}"],
-          [for name in ["gold", "gold_releases"] : "arn:${local.partition}:glue:${var.region}:${local.account}:table/${local.databases[name]}/*"]
+          [for name in ["gold", "gold_releases"] : local.database_arns[name]],
+          [for name in ["gold", "gold_releases"] : "${local.table_arns[name]}/*"]
         )
       },
+      {
+        actions   = ["glue:CreateTable", "glue:UpdateTable"]
+        resources = [local.catalog_arn, local.database_arns["gold"], "${local.table_arns["gold"]}/*"]
+      },
+      { actions = ["glue:GetDatabase"], resources = [local.catalog_arn, local.default_database_arn] },
       { actions = ["s3:GetBucketLocation"], resources = [local.bucket_arns["results"]] },
       { actions = ["s3:PutObject", "s3:GetObject"], resources = ["${local.bucket_arns["results"]}/athena/*"] },
     ]
@@ -143,6 +192,21 @@ locals {
     ]
     sns_notify_failure = [
       { actions = ["sns:Publish"], resources = [local.topic_arns["failed"]] },
+    ]
+    watch_schedule = [
+      { actions = ["scheduler:GetSchedule"], resources = [local.arns.schedule] },
+      { actions = ["states:ListExecutions"], resources = [local.machine_arn] },
+      { actions = ["s3:ListBucket"], resources = [local.bucket_arns["quality"]] },
+      { actions = ["s3:GetObject", "s3:PutObject"], resources = ["${local.bucket_arns["quality"]}/alerts/*"] },
+      { actions = ["sns:Publish"], resources = [local.topic_arns["failed"]] },
+    ]
+    expire_releases = [
+      { actions = ["s3:ListBucket"], resources = [local.bucket_arns["quality"], local.bucket_arns["gold"]] },
+      { actions = ["s3:GetObject", "s3:DeleteObject"], resources = ["${local.bucket_arns["quality"]}/releases/*"] },
+      { actions = ["s3:DeleteObject"], resources = ["${local.bucket_arns["gold"]}/*"] },
+    ]
+    refresh_sign_in_keys = [
+      { actions = ["s3:PutObject"], resources = ["${local.bucket_arns["code"]}/sign-in/keys.json"] },
     ]
   }
 }
@@ -182,14 +246,23 @@ data "aws_iam_policy_document" "lambda" {
     actions   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
     resources = ["*"]
   }
-}
 
-# Lambda's own right to put a function into the private subnets: its network interfaces know no narrower resource.
-resource "aws_iam_role_policy_attachment" "lambda_network" {
-  for_each = local.functions
+  # Lambda puts a function into the private subnets in the role's name; what describes knows no resource.
+  dynamic "statement" {
+    for_each = contains(local.functions_outside, each.key) ? [] : [
+      { actions = ["ec2:CreateNetworkInterface"], resources = local.interface_arns },
+      {
+        actions   = ["ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
+        resources = ["arn:${local.partition}:ec2:${var.region}:${local.account}:network-interface/*"]
+      },
+      { actions = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"], resources = ["*"] },
+    ]
 
-  role       = aws_iam_role.lambda[each.key].name
-  policy_arn = "arn:${local.partition}:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
+    content {
+      actions   = statement.value.actions
+      resources = statement.value.resources
+    }
+  }
 }
 
 resource "aws_iam_role_policy" "lambda" {
@@ -213,7 +286,7 @@ data "aws_iam_policy_document" "states" {
   statement {
     sid       = "Invoke"
     actions   = ["lambda:InvokeFunction"]
-    resources = values(local.function_arns)
+    resources = [for name, arn in local.function_arns : arn if !contains(keys(local.timed_functions), name)]
   }
 
   statement {
@@ -259,6 +332,12 @@ data "aws_iam_policy_document" "scheduler" {
     sid       = "Start"
     actions   = ["states:StartExecution"]
     resources = [local.machine_arn]
+  }
+
+  statement {
+    sid       = "Call"
+    actions   = ["lambda:InvokeFunction"]
+    resources = [for name in keys(local.timed_functions) : local.function_arns[name]]
   }
 
   statement {

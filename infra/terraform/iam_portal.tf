@@ -1,5 +1,5 @@
-# The portal: starts and watches the pipeline, takes extracts in, reads gold and quality; identified rows of silver
-# only on behalf of a reviewer, and each such look is an event of the review log.
+# The portal: starts and watches the pipeline, takes extracts in, reads gold and what was measured. Rows that tell who
+# a patient is, loaded or refused, it reads by the review role alone, in a session that carries the person's name.
 
 data "aws_iam_policy_document" "tasks_trust" {
   statement {
@@ -26,26 +26,36 @@ resource "aws_iam_role" "portal" {
 }
 
 locals {
-  portal_databases = ["silver", "gold_releases", "gold", "quality"]
+  # Of the quality bucket all but the refused rows, which are as they were received.
+  measured_tables = ["rule_result", "reconciliation"]
+  measured_places = ["audits/*", "reconciliation/*", "releases/*", "results/*", "reviews/*", "runs/*"]
 }
 
 data "aws_iam_policy_document" "portal" {
   statement {
     sid       = "List"
-    actions   = ["s3:ListBucket", "s3:GetBucketLocation"]
-    resources = [for zone in ["bronze", "silver", "gold", "quality", "results"] : local.bucket_arns[zone]]
+    actions   = ["s3:ListBucket"]
+    resources = [for zone in ["bronze", "gold", "quality"] : local.bucket_arns[zone]]
+  }
+
+  statement {
+    sid       = "Answers"
+    actions   = ["s3:GetBucketLocation"]
+    resources = [local.bucket_arns["results"]]
   }
 
   statement {
     sid     = "Read"
     actions = ["s3:GetObject"]
-    resources = [
-      "${local.bucket_arns["bronze"]}/_manifests/*",
-      "${local.bucket_arns["silver"]}/*",
-      "${local.bucket_arns["gold"]}/*",
-      "${local.bucket_arns["quality"]}/*",
-      "${local.bucket_arns["results"]}/athena/*",
-    ]
+    resources = concat(
+      [
+        "${local.bucket_arns["bronze"]}/_manifests/*",
+        "${local.bucket_arns["gold"]}/*",
+        "${local.bucket_arns["results"]}/athena/*",
+        "${local.bucket_arns["code"]}/sign-in/keys.json",
+      ],
+      [for place in local.measured_places : "${local.bucket_arns["quality"]}/${place}"],
+    )
   }
 
   statement {
@@ -86,34 +96,47 @@ data "aws_iam_policy_document" "portal" {
 
   statement {
     sid       = "Jobs"
-    actions   = ["glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"]
+    actions   = ["glue:GetJobRuns", "glue:BatchStopJobRun"]
     resources = local.job_arns
   }
 
   statement {
     sid       = "Sample"
-    actions   = ["glue:StartJobRun"]
+    actions   = ["glue:StartJobRun", "glue:GetJobRun"]
     resources = ["arn:${local.partition}:glue:${var.region}:${local.account}:job/${var.name}-generate-sample"]
   }
 
   statement {
+    sid       = "DefaultDatabase"
+    actions   = ["glue:GetDatabase"]
+    resources = [local.catalog_arn, local.default_database_arn]
+  }
+
+  statement {
     sid     = "Catalog"
-    actions = ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartitions"]
+    actions = ["glue:GetDatabase", "glue:GetTable"]
     resources = concat(
       [local.catalog_arn],
-      [for name in local.portal_databases : "arn:${local.partition}:glue:${var.region}:${local.account}:database/${local.databases[name]}"],
-      [for name in local.portal_databases : "arn:${local.partition}:glue:${var.region}:${local.account}:table/${local.databases[name]}/*"],
+      [for name in ["gold_releases", "gold", "quality"] : local.database_arns[name]],
+      [for name in ["gold_releases", "gold"] : "${local.table_arns[name]}/*"],
+      [for table in local.measured_tables : "${local.table_arns["quality"]}/${table}"],
     )
   }
 
   statement {
-    sid     = "PointViews"
-    actions = ["glue:CreateTable", "glue:UpdateTable"]
-    resources = [
-      local.catalog_arn,
-      "arn:${local.partition}:glue:${var.region}:${local.account}:database/${local.databases["gold"]}",
-      "arn:${local.partition}:glue:${var.region}:${local.account}:table/${local.databases["gold"]}/*",
-    ]
+    sid     = "Partitions"
+    actions = ["glue:GetPartitions"]
+    resources = concat(
+      [local.catalog_arn, local.database_arns["gold_releases"], local.database_arns["quality"]],
+      ["${local.table_arns["gold_releases"]}/*"],
+      [for table in local.measured_tables : "${local.table_arns["quality"]}/${table}"],
+    )
+  }
+
+  statement {
+    sid       = "PointViews"
+    actions   = ["glue:CreateTable", "glue:UpdateTable"]
+    resources = [local.catalog_arn, local.database_arns["gold"], "${local.table_arns["gold"]}/*"]
   }
 
   statement {
@@ -130,7 +153,7 @@ data "aws_iam_policy_document" "portal" {
   statement {
     sid       = "Logs"
     actions   = ["logs:GetLogEvents"]
-    resources = ["arn:${local.partition}:logs:${var.region}:${local.account}:log-group:/aws-glue/jobs/*"]
+    resources = ["arn:${local.partition}:logs:${var.region}:${local.account}:log-group:${local.job_logs}/*"]
   }
 
   statement {
@@ -176,8 +199,14 @@ data "aws_iam_policy_document" "portal" {
   }
 
   statement {
+    sid       = "Review"
+    actions   = ["sts:AssumeRole"]
+    resources = [local.arns.review]
+  }
+
+  statement {
     sid       = "Key"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"]
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
     resources = [local.arns.key]
   }
 }
@@ -186,6 +215,85 @@ resource "aws_iam_role_policy" "portal" {
   name   = "work"
   role   = aws_iam_role.portal.id
   policy = data.aws_iam_policy_document.portal.json
+}
+
+# The review role: rows of silver and refused rows, by Athena.
+
+data "aws_iam_policy_document" "review_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "AWS"
+      identifiers = [local.portal_role_arn]
+    }
+  }
+}
+
+resource "aws_iam_role" "review" {
+  name                 = "${var.name}-review"
+  assume_role_policy   = data.aws_iam_policy_document.review_trust.json
+  permissions_boundary = local.boundary_arn
+  max_session_duration = 3600
+}
+
+data "aws_iam_policy_document" "review" {
+  statement {
+    sid       = "List"
+    actions   = ["s3:ListBucket"]
+    resources = [local.bucket_arns["silver"], local.bucket_arns["quality"]]
+  }
+
+  statement {
+    sid       = "Read"
+    actions   = ["s3:GetObject"]
+    resources = ["${local.bucket_arns["silver"]}/*", "${local.bucket_arns["quality"]}/quarantine/*"]
+  }
+
+  statement {
+    sid       = "DefaultDatabase"
+    actions   = ["glue:GetDatabase"]
+    resources = [local.catalog_arn, local.default_database_arn]
+  }
+
+  statement {
+    sid     = "Catalog"
+    actions = ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"]
+    resources = concat(
+      [local.catalog_arn, local.database_arns["silver"], local.database_arns["quality"]],
+      ["${local.table_arns["silver"]}/*", "${local.table_arns["quality"]}/quarantine_*"],
+    )
+  }
+
+  statement {
+    sid       = "Ask"
+    actions   = ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults", "athena:GetWorkGroup"]
+    resources = [local.review_group]
+  }
+
+  statement {
+    sid       = "Answers"
+    actions   = ["s3:GetBucketLocation"]
+    resources = [local.bucket_arns["results"]]
+  }
+
+  statement {
+    sid       = "ReadAnswers"
+    actions   = ["s3:GetObject", "s3:PutObject"]
+    resources = ["${local.bucket_arns["results"]}/review/*"]
+  }
+
+  statement {
+    sid       = "Key"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [local.arns.key]
+  }
+}
+
+resource "aws_iam_role_policy" "review" {
+  name   = "read"
+  role   = aws_iam_role.review.id
+  policy = data.aws_iam_policy_document.review.json
 }
 
 # Starts the tasks: image, secret, log streams.

@@ -32,6 +32,19 @@ locals {
           }
         }
       },
+      # What Step Functions has encrypted with this key is read once more on its way into the log.
+      {
+        Sid       = "LogDelivery"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt*"]
+        Resource  = "*"
+        Principal = { Service = ["delivery.logs.amazonaws.com"] }
+        Condition = {
+          StringLike = {
+            "kms:EncryptionContext:SourceArn" = "arn:${local.partition}:logs:${var.region}:${local.account}:*"
+          }
+        }
+      },
     ]
   }
 }

@@ -5,7 +5,7 @@ data "archive_file" "lambda" {
   # What the Lambdas ship: infra/local/provision.py names the same files.
   dynamic "source" {
     for_each = toset(concat(
-      ["__init__.py", "lake.py", "release.py", "run_input.py", "run_input.schema.json"],
+      ["__init__.py", "lake.py", "lateness.py", "release.py", "retention.py", "run_input.py", "run_input.schema.json"],
       [for file in fileset(local.pipeline, "lambdas/*.py") : file]
     ))
 
@@ -25,10 +25,14 @@ module "lambda" {
   package            = data.archive_file.lambda.output_path
   package_hash       = data.archive_file.lambda.output_base64sha256
   role_arn           = aws_iam_role.lambda[each.key].arn
-  variables          = merge({ HDP_PREFIX = var.name }, each.value)
+  variables          = merge({ HDP_PREFIX = var.name, HDP_BUCKETS = local.bucket_prefix }, each.value)
   kms_key_arn        = aws_kms_key.data.arn
   log_retention_days = var.log_retention_days
+  is_inside          = !contains(local.functions_outside, each.key)
   subnet_ids         = aws_subnet.private[*].id
   security_group_id  = aws_security_group.lambda.id
   dead_letter_arn    = local.arns.dead_letters
+
+  # Lambda refuses a function whose role may not put it into its subnets yet.
+  depends_on = [aws_iam_role_policy.lambda]
 }

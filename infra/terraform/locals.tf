@@ -9,9 +9,14 @@ locals {
 
   jobs = { for job in yamldecode(file("${local.pipeline}/jobs.yaml")).jobs : job.name => job }
 
+  is_protected = coalesce(var.deletion_protection, var.environment == "prod")
+
   zones = toset(["bronze", "silver", "gold", "quality", "results", "code"])
 
   boundary_arn = var.permissions_boundary == null ? null : "arn:${local.partition}:iam::${local.account}:policy/${var.permissions_boundary}"
+
+  # Names of buckets are unique in all of AWS: the account is in them.
+  bucket_prefix = "${var.name}-${local.account}"
 
   prefix_words = replace(var.name, "-", "_")
 
@@ -49,7 +54,7 @@ locals {
       is_csv   = contract.zone == "bronze"
       database = local.databases[contract.zone == "gold" ? "gold_releases" : contract.zone]
       location = format(
-        "s3://%s-%s/%s/", var.name, contract.zone,
+        "s3://%s-%s/%s/", local.bucket_prefix, contract.zone,
         contract.zone == "quality" ? local.quality_folders[contract.table] : contract.table
       )
       columns = [
@@ -72,5 +77,18 @@ locals {
     publish_release       = {}
     sns_notify_success    = { HDP_TOPIC_ARN = local.topic_arns["succeeded"] }
     sns_notify_failure    = { HDP_TOPIC_ARN = local.topic_arns["failed"] }
+    watch_schedule        = { HDP_TOPIC_ARN = local.topic_arns["failed"], HDP_STATE_MACHINE_ARN = local.machine_arn }
+    expire_releases       = { HDP_KEEP_DAYS = tostring(var.superseded_release_days) }
+    refresh_sign_in_keys  = { HDP_SIGN_IN_KEYS = local.sign_in_keys }
   }
+
+  # What the clock calls, all of it in UTC.
+  timed_functions = {
+    watch_schedule       = "rate(10 minutes)"
+    expire_releases      = "cron(30 5 * * ? *)"
+    refresh_sign_in_keys = "rate(15 minutes)"
+  }
+
+  # The sign-in service is on the internet: no endpoint reaches a user pool that has a domain.
+  functions_outside = ["refresh_sign_in_keys"]
 }

@@ -5,8 +5,8 @@ locals {
   zone_names = [for letter in var.zone_letters : "${var.region}${letter}"]
 
   interface_endpoints = toset([
-    "athena", "cognito-idp", "ecr.api", "ecr.dkr", "glue", "kms", "lambda", "logs", "scheduler", "secretsmanager", "sns",
-    "states",
+    "athena", "ecr.api", "ecr.dkr", "glue", "kms", "lambda", "logs", "scheduler", "secretsmanager", "sns",
+    "states", "sts",
   ])
 }
 

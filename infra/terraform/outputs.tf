@@ -3,6 +3,11 @@ output "state_machine_arn" {
   value       = aws_sfn_state_machine.pipeline.arn
 }
 
+output "bucket_prefix" {
+  description = "HDP_BUCKETS of the command line; the code bucket is this with -code."
+  value       = local.bucket_prefix
+}
+
 output "buckets" {
   description = "Bucket by zone."
   value       = { for zone, bucket in aws_s3_bucket.zone : zone => bucket.id }
@@ -15,7 +20,7 @@ output "topics" {
 
 output "workgroup" {
   description = "Athena workgroup."
-  value       = aws_athena_workgroup.portal.name
+  value       = aws_athena_workgroup.group["portal"].name
 }
 
 output "portal_url" {

@@ -1,7 +1,11 @@
-name            = "hdp-prod"
-environment     = "prod"
-alert_email     = "data-team@example.org"
-certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"
+name        = "hdp-prod"
+region      = "us-east-1"
+environment = "prod"
+
+# Yours: nobody reads mail at example.org.
+alert_email = "data-team@example.org"
+
+# Yours, as far as you have them: domain with zone_id or certificate_arn, and allowed_cidrs.
 
 # Of bootstrap/: GitHub's role makes no role without it.
 permissions_boundary = "hdp-boundary"

@@ -2,7 +2,7 @@ resource "aws_s3_bucket" "zone" {
   #checkov:skip=CKV_AWS_144:A second region doubles the cost and takes PHI out of the region: the owner's decision. Versions protect against mistakes.
   for_each = local.zones
 
-  bucket              = "${var.name}-${each.key}"
+  bucket              = "${local.bucket_prefix}-${each.key}"
   object_lock_enabled = each.key == "quality"
 }
 
@@ -103,7 +103,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "zone" {
     filter {}
 
     noncurrent_version_expiration {
-      noncurrent_days = var.superseded_release_days
+      noncurrent_days = each.key == "results" ? 1 : var.former_version_days
     }
   }
 

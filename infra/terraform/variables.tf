@@ -1,7 +1,6 @@
 variable "name" {
-  description = "Prefix of every resource: lower-case letters, digits and dashes."
+  description = "Prefix of every resource: lower-case letters, digits and dashes, one for each installation of an account."
   type        = string
-  default     = "hdp"
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,20}$", var.name))
@@ -12,7 +11,6 @@ variable "name" {
 variable "region" {
   description = "AWS region."
   type        = string
-  default     = "us-east-1"
 }
 
 variable "alert_email" {
@@ -57,9 +55,21 @@ variable "log_retention_days" {
 }
 
 variable "superseded_release_days" {
-  description = "Days after which files of gold releases become eligible for expiry as noncurrent versions."
+  description = "Days that a release is kept after a newer one has taken its place; the published one and the one before stay."
   type        = number
   default     = 90
+}
+
+variable "former_version_days" {
+  description = "Days that an object can be had back after it was overwritten or deleted."
+  type        = number
+  default     = 30
+}
+
+variable "deletion_protection" {
+  description = "Whether load balancer and people are protected from deletion: by default in prod alone."
+  type        = bool
+  default     = null
 }
 
 variable "vpc_cidr" {
@@ -80,20 +90,42 @@ variable "zone_letters" {
 }
 
 variable "allowed_cidrs" {
-  description = "From where the portal may be reached: the hospital's own networks. Empty: from nowhere."
+  description = "From where the portal may be reached: name the hospital's own public addresses. Everybody has to sign in all the same, with a second factor."
   type        = list(string)
-  default     = ["10.0.0.0/8"]
+  default     = ["0.0.0.0/0"]
 }
 
 variable "domain" {
-  description = "Host name of the portal, where it has one of its own; its certificate must fit it."
+  description = "Host name of the portal. With zone_id its certificate and its record are made; with certificate_arn yours is taken."
   type        = string
   default     = null
 }
 
-variable "certificate_arn" {
-  description = "ACM certificate of the load balancer, in this region: HTTPS can't do without one."
+variable "zone_id" {
+  description = "Route 53 zone in which the portal's host name lies."
   type        = string
+  default     = null
+
+  validation {
+    condition     = var.zone_id == null || var.domain != null
+    error_message = "zone_id needs domain: the host name that gets a record in the zone."
+  }
+}
+
+variable "certificate_arn" {
+  description = "ACM certificate of the host name, in this region. Without it and without zone_id one is made that browsers warn of: enough to try it out."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.certificate_arn == null || var.domain != null
+    error_message = "certificate_arn needs domain: people are sent back to that host name after they have signed in."
+  }
+
+  validation {
+    condition     = var.certificate_arn == null || var.zone_id == null
+    error_message = "certificate_arn and zone_id exclude each other: with a zone the certificate is made."
+  }
 }
 
 variable "base_path" {
@@ -114,7 +146,7 @@ variable "permissions_boundary" {
 }
 
 variable "oidc" {
-  description = "A sign-in provider of one's own in place of Cognito; its access tokens carry the groups."
+  description = "A sign-in provider of one's own in place of Cognito; its access tokens carry the groups. keys is the address of its JSON Web Key Set."
   type = object({
     issuer                 = string
     keys                   = string
@@ -124,6 +156,11 @@ variable "oidc" {
     client_id              = string
   })
   default = null
+
+  validation {
+    condition     = var.oidc == null || startswith(try(var.oidc.keys, ""), "https://")
+    error_message = "oidc.keys is an address that begins with https://."
+  }
 }
 
 variable "oidc_client_secret" {

@@ -187,10 +187,10 @@ def main(work: Callable[[Run], None]) -> None:
     logging.getLogger().setLevel(logging.INFO)
     logging.getLogger("botocore").setLevel(logging.WARNING)
     parser = argparse.ArgumentParser()
-    for name in ("--JOB_NAME", "--prefix", "--run_id"):
+    for name in ("--JOB_NAME", "--prefix", "--buckets", "--run_id"):
         parser.add_argument(name, required=True)
     options, _ = parser.parse_known_args(sys.argv[1:])
-    lake = Lake(options.prefix)
+    lake = Lake(options.prefix, options.buckets)
     found = read_json(boto3.client("s3"), lake.run_plan(options.run_id))
     if found is None:
         raise JobError(f"Run {options.run_id} has no plan: jobs are started by the state machine.")

@@ -12,7 +12,7 @@ import boto3
 from pipeline.lake import Lake
 
 glue = boto3.client("glue")
-lake = Lake(os.environ["HDP_PREFIX"])
+lake = Lake.of(os.environ)
 
 GRACE = timedelta(minutes=15)
 """Beyond the job's own timeout: time to get workers and to wind down."""

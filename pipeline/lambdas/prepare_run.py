@@ -15,7 +15,7 @@ from pipeline.run_input import check
 
 s3 = boto3.client("s3")
 states = boto3.client("stepfunctions")
-lake = Lake(os.environ["HDP_PREFIX"])
+lake = Lake.of(os.environ)
 
 
 class NoBatches(Exception):

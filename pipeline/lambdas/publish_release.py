@@ -14,7 +14,7 @@ from pipeline.release import Release, ReleaseConflict
 
 s3 = boto3.client("s3")
 athena = boto3.client("athena")
-lake = Lake(os.environ["HDP_PREFIX"])
+lake = Lake.of(os.environ)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001

@@ -10,7 +10,7 @@ import boto3
 from pipeline.lake import Lake
 
 glue = boto3.client("glue")
-lake = Lake(os.environ["HDP_PREFIX"])
+lake = Lake.of(os.environ)
 
 ALIVE = {"STARTING", "RUNNING", "WAITING", "STOPPING"}
 

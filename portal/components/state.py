@@ -14,6 +14,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
+from pipeline.release import read_json
 from portal import auth, sign_in
 from portal.auth import Right
 from portal.services import alerts as alerting
@@ -46,11 +47,18 @@ def aws() -> Aws:
     return clients().acting(user())
 
 
+@st.cache_data(ttl=300, max_entries=1, show_spinner=False)
+def _sign_in_keys() -> Any:
+    """The keys of the sign-in service as the refresh_sign_in_keys Lambda has last seen them."""
+    found = read_json(clients().client("s3"), clients().lake.sign_in_keys())
+    return found[0] if found else None
+
+
 def user() -> auth.User:
     """The person at this browser; on the laptop one person a role stands in for the sign-in."""
     settings = clients().settings
-    if settings.sign_in_keys:
-        return sign_in.person(st.context.headers, settings.sign_in_keys, settings.sign_in_issuer)
+    if settings.sign_in_issuer:
+        return sign_in.person(st.context.headers, _sign_in_keys, settings.sign_in_issuer)
     if auth.may_choose_role():
         role = auth.role_of(st.session_state.get("role") or "engineer")
         return auth.User(f"{role}@{settings.user}", role)

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Literal
 
+from pipeline.lateness import Schedule, delays
 from pipeline.release import Published, Release
 from portal.services import releases, review_log, schedule
 from portal.services.aws import Aws
-from portal.services.run_history import estimate
 from portal.services.runs import Run
-from portal.services.schedule import Schedule
 
 Kind = Literal["failed", "held", "late", "never started"]
-
-LATE = 2.0
-"""A run that takes this many times the slowest of the former ones is late."""
-
-GRACE = timedelta(minutes=30)
-"""Between the moment that a run was due and the alert that none has started."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +59,7 @@ def alerts(
         found.append(Alert("held", f"Release {newest.release_id} is held: it waits for a clinician's signature.", newest.run_id))  # fmt: skip
     if newest and published and _is_overtaken(newest, published):
         found.append(Alert("held", f"Release {newest.release_id} is not published: it was made on {newest.base_release_id}, and {published.release_id} is published by now. Look at both, then publish it or start a run that holds both.", newest.run_id))  # fmt: skip
-    usual = estimate(past)
-    for run in past:
-        if not run.is_over and usual and run.seconds > max(LATE * usual.slowest, 60):
-            found.append(Alert("late", f"Run {run.run_id} has taken {run.seconds / 60:,.0f} minutes; the slowest of the last {usual.of} took {usual.slowest / 60:,.1f}.", run.run_id))  # fmt: skip
-    due = starts.last_due(at - GRACE) if starts else None
-    if due and not any(run.started_at >= due - timedelta(minutes=1) for run in past):
-        found.append(Alert("never started", "A run was due at {at} and none has started.", at=due))
+    found += [Alert(each.kind, each.words, each.run_id, each.at) for each in delays(past, starts, at)]
     return found
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -29,6 +30,8 @@ class Aws:
     _clients: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _sessions: list[boto3.session.Session] = field(default_factory=list)
+    _new_session: Callable[[], boto3.session.Session] = boto3.session.Session
+    _is_reviewing: bool = False
 
     @property
     def lake(self) -> Lake:
@@ -38,6 +41,29 @@ class Aws:
         """The same clients on behalf of another person."""
         settings = replace(self.settings, user=user.name, role=user.role)
         return replace(self, settings=settings)
+
+    @property
+    def workgroup(self) -> str:
+        """Where Athena is asked; each workgroup keeps its results in a place of its own."""
+        return self.lake.review_workgroup if self._is_reviewing else self.lake.workgroup
+
+    def reviewing(self) -> Aws:
+        """The same under the review role, which alone reads rows that tell who a patient is.
+
+        The session is the person's: CloudTrail names who looked, beside the review log.
+        """
+        _, partition, _, _, account, *_ = self.settings.state_machine_arn.split(":")
+        given = self.client("sts").assume_role(
+            RoleArn=f"arn:{partition}:iam::{account}:role/{self.lake.review_role}",
+            RoleSessionName=_session_name(self.settings.user),
+        )["Credentials"]
+
+        def session() -> boto3.session.Session:
+            return boto3.session.Session(
+                given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
+            )
+
+        return replace(self, _clients={}, _sessions=[], _new_session=session, _is_reviewing=True)
 
     @property
     def person(self) -> User:
@@ -56,7 +82,7 @@ class Aws:
     def session(self) -> Iterator[boto3.session.Session]:
         """A session that nobody else uses meanwhile; one that has made clients before makes others faster."""
         with self._lock:
-            session = self._sessions.pop() if self._sessions else boto3.session.Session()
+            session = self._sessions.pop() if self._sessions else self._new_session()
         yield session
         with self._lock:
             self._sessions.append(session)
@@ -65,8 +91,13 @@ class Aws:
         with self._lock:
             if service not in self._clients:
                 config = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=32)
-                self._clients[service] = boto3.session.Session().client(service, config=config)  # type: ignore[call-overload]
+                self._clients[service] = self._new_session().client(service, config=config)  # type: ignore[call-overload]
             return self._clients[service]
+
+
+def _session_name(person: str) -> str:
+    """A name as STS takes it: 2 to 64 letters, digits and ``=,.@-_+``."""
+    return re.sub(r"[^\w+=,.@-]", "_", person, flags=re.ASCII)[:64].ljust(2, "_")
 
 
 def is_aws(error: Exception) -> bool:

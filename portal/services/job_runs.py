@@ -69,7 +69,7 @@ def _job_run(job: Job, run: dict[str, Any]) -> JobRun:
         execution_seconds=seconds,
         dpu_seconds=run.get("DPUSeconds") or seconds * (run.get("MaxCapacity") or 0),
         error=run.get("ErrorMessage"),
-        log_group=run.get("LogGroupName", "/aws-glue/jobs"),
+        log_group=run.get("LogGroupName", "/aws-glue/jobs").rstrip("/"),
     )
 
 

@@ -184,7 +184,7 @@ def _failing(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
     query = failing_query(aws, run_id, table, rule_id)
     if query is None:
         return pd.DataFrame()
-    found = warehouse.ask(aws, query.sql, database=aws.lake.database("quality")).frame
+    found = warehouse.ask(aws.reviewing(), query.sql, database=aws.lake.database("quality")).frame
     if "raw" in found and "record_key" in found:
         rows = pd.DataFrame([received(raw) for raw in found["raw"]])
         rows.insert(0, "row", found["record_key"].fillna(NO_KEY).to_list())
@@ -244,7 +244,7 @@ def reconciliation(aws: Aws, run_id: str) -> list[dict[str, Any]]:
 
 def quarantined(aws: Aws, run_id: str, table: str, limit: int = 200) -> pd.DataFrame:
     """Refused rows as received, with rules and reasons. Raw rows are PHI: mask before showing."""
-    return _rows(aws, f"quarantine_{table}", run_id, limit)
+    return _rows(aws.reviewing(), f"quarantine_{table}", run_id, limit)
 
 
 def _rows(aws: Aws, table: str, run_id: str, limit: int | None = None) -> pd.DataFrame:

@@ -5,56 +5,23 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import time
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline.lateness import Schedule
 from portal.services.aws import Aws, ServiceError
 
-_DAILY = re.compile(r"cron\((\d{1,2}) (\d{1,2}) (?:\* \* \?|\? \* (MON-FRI)) \*\)")
 TOPICS = {
     "HDP_TOPIC_FAILED_ARN": "A run failed",
     "HDP_TOPIC_SUCCEEDED_ARN": "A run ended: published, or held for a review",
 }
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """`at` is UTC and None where the expression is one that the portal does not read."""
-
-    is_on: bool
-    expression: str
-    at: time | None
-    weekdays_only: bool
-
-    def next_due(self, now: datetime) -> datetime | None:
-        """The first moment after `now` at which a run is due; None where it is off or not read."""
-        later = (self.last_due(now + timedelta(days=days)) for days in range(1, 9))
-        return next((due for due in later if due and due > now), None)
-
-    def last_due(self, now: datetime) -> datetime | None:
-        """The newest moment up to `now` at which a run was due; None where it is off or not read."""
-        if not self.is_on or self.at is None:
-            return None
-        day = now.astimezone(UTC)
-        for back in range(8):
-            due = datetime.combine((day - timedelta(days=back)).date(), self.at, UTC)
-            if due <= now and not (self.weekdays_only and due.weekday() > 4):
-                return due
-        return None
-
-
-def _name(aws: Aws) -> str:
-    return f"{aws.lake.prefix}-nightly"
-
-
 def get(aws: Aws) -> Schedule:
-    found = aws.client("scheduler").get_schedule(Name=_name(aws))
-    expression = found["ScheduleExpression"]
-    read = _DAILY.fullmatch(expression)
-    at = time(int(read[2]), int(read[1])) if read else None
-    return Schedule(found["State"] == "ENABLED", expression, at, bool(read and read[3]))
+    found = aws.client("scheduler").get_schedule(Name=aws.lake.schedule)
+    return Schedule.read(found["State"], found["ScheduleExpression"])
 
 
 def find(aws: Aws) -> Schedule | None:
@@ -69,7 +36,7 @@ def change(aws: Aws, *, is_on: bool, at: time, weekdays_only: bool) -> Schedule:
     """Set the schedule; everything else of it stays as Terraform made it."""
     aws.require("run_pipeline")
     scheduler = aws.client("scheduler")
-    found = scheduler.get_schedule(Name=_name(aws))
+    found = scheduler.get_schedule(Name=aws.lake.schedule)
     days = "? * MON-FRI" if weekdays_only else "* * ?"
     kept: dict[str, Any] = {
         name: found[name]
@@ -77,7 +44,7 @@ def change(aws: Aws, *, is_on: bool, at: time, weekdays_only: bool) -> Schedule:
         if found.get(name)
     }
     scheduler.update_schedule(
-        Name=_name(aws),
+        Name=aws.lake.schedule,
         ScheduleExpression=f"cron({at.minute} {at.hour} {days} *)",
         State="ENABLED" if is_on else "DISABLED",
         **kept,

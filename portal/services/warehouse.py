@@ -73,7 +73,7 @@ def ask(
             frame = wr.athena.read_sql_query(
                 sql,
                 database=database or aws.lake.database("gold"),
-                workgroup=aws.lake.workgroup,
+                workgroup=aws.workgroup,
                 ctas_approach=False,
                 params=params,
                 paramstyle="named",

@@ -17,8 +17,8 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def signed_in_portal(cloud, first_run):
-    with key_set() as keys, serving(HDP_SIGN_IN_KEYS=keys, HDP_SIGN_IN_ISSUER=ISSUER, HDP_ROLE="") as address:
+def signed_in_portal(portal, first_run):
+    with key_set(portal), serving(HDP_SIGN_IN_ISSUER=ISSUER, HDP_ROLE="") as address:
         yield address
 
 

@@ -25,3 +25,11 @@ def test_release_lies_below_its_table():
     lake = Lake("hdp")
     assert lake.gold_release("dim_time", "r1") == "s3://hdp-gold/dim_time/release_id=r1/"
     assert lake.gold_release("dim_time", "r1").startswith(lake.gold_table("dim_time"))
+
+
+def test_the_account_may_be_in_the_names_of_buckets_alone():
+    lake = Lake.of({"HDP_PREFIX": "hdp", "HDP_BUCKETS": "hdp-123456789012"})
+    assert lake.bucket("gold") == "hdp-123456789012-gold"
+    assert lake.gold_table("dim_time") == "s3://hdp-123456789012-gold/dim_time/"
+    assert (lake.database("gold"), lake.workgroup) == ("hdp_gold", "hdp-portal")
+    assert Lake("hdp").bucket("gold") == "hdp-gold"

@@ -40,6 +40,7 @@ def empty_lake(aws, lake_prefix, cloud, monkeypatch):
         Target={"Arn": machine, "RoleArn": "arn:aws:iam::123456789012:role/hdp-scheduler"},
     )
     monkeypatch.setenv("HDP_PREFIX", lake_prefix)
+    monkeypatch.setenv("HDP_BUCKETS", lake_prefix)
     monkeypatch.setenv("HDP_STATE_MACHINE_ARN", machine)
     monkeypatch.setenv("HDP_ROLE_CHOICE", "true")
     monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)  # its pages are known to app.py alone

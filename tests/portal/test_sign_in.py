@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import jwt
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 from streamlit.testing.v1 import AppTest
 
 import portal
+from pipeline.lake import split
+from pipeline.release import write_json
 from portal import sign_in
 from portal.auth import User
 from portal.components import state
@@ -26,30 +27,19 @@ KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-@contextmanager
-def key_set():
-    """The address of a key set."""
-    key = json.loads(RSAAlgorithm.to_jwk(KEY.public_key())) | {"kid": "one", "use": "sig", "alg": "RS256"}
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(json.dumps({"keys": [key]}).encode())
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/keys"
-    server.shutdown()
-
-
-@pytest.fixture(scope="module")
 def keys():
-    with key_set() as address:
-        yield address
+    """The key set of the sign-in service."""
+    key = json.loads(RSAAlgorithm.to_jwk(KEY.public_key())) | {"kid": "one", "use": "sig", "alg": "RS256"}
+    return {"keys": [key]}
+
+
+@contextmanager
+def key_set(portal):
+    """The key set where the portal looks for it."""
+    write_json(portal.client("s3"), portal.lake.sign_in_keys(), keys())
+    yield
+    bucket, key = split(portal.lake.sign_in_keys())
+    portal.client("s3").delete_object(Bucket=bucket, Key=key)
 
 
 def token(key=KEY, kid="one", algorithm="RS256", **changes):
@@ -71,7 +61,7 @@ def token(key=KEY, kid="one", algorithm="RS256", **changes):
         ({"username": None}, User("s-1", "viewer")),
     ],
 )
-def test_a_signed_token_makes_a_person_with_the_role_of_the_group(keys, claims, person):
+def test_a_signed_token_makes_a_person_with_the_role_of_the_group(claims, person):
     assert sign_in.person({HEADER: token(**claims)}, keys, ISSUER) == person
 
 
@@ -89,18 +79,22 @@ def test_a_signed_token_makes_a_person_with_the_role_of_the_group(keys, claims, 
         (lambda: token(key="secret" * 8, algorithm="HS256"), "could not be verified"),
     ],
 )
-def test_any_other_token_makes_nobody(keys, made, sentence):
+def test_any_other_token_makes_nobody(made, sentence):
     with pytest.raises(SignInError, match=sentence):
         sign_in.person({HEADER: made()}, keys, ISSUER)
 
 
-def test_a_sign_in_service_that_is_away_is_said():
-    with pytest.raises(SignInError, match="cannot be reached"):
-        sign_in.person({HEADER: token()}, "http://127.0.0.1:9/keys", ISSUER)
+def _away():
+    raise EndpointConnectionError(endpoint_url="https://s3")
 
 
-def test_without_a_token_the_portal_shows_a_sentence_and_no_page(cloud, keys, monkeypatch):
-    monkeypatch.setenv("HDP_SIGN_IN_KEYS", keys)
+@pytest.mark.parametrize("keys", [_away, lambda: None])
+def test_keys_that_cannot_be_read_are_said(keys):
+    with pytest.raises(SignInError, match="keys of the sign-in service cannot be read"):
+        sign_in.person({HEADER: token()}, keys, ISSUER)
+
+
+def test_without_a_token_the_portal_shows_a_sentence_and_no_page(cloud, monkeypatch):
     monkeypatch.setenv("HDP_SIGN_IN_ISSUER", ISSUER)
     monkeypatch.delenv("HDP_ROLE_CHOICE", raising=False)
     state.clients.clear()

@@ -109,10 +109,10 @@ def main() -> None:
     logging.getLogger().setLevel(logging.INFO)
     logging.getLogger("botocore").setLevel(logging.WARNING)
     parser = argparse.ArgumentParser()
-    for name in ("--prefix", "--batch_id", "--options", "--uploader"):
+    for name in ("--prefix", "--buckets", "--batch_id", "--options", "--uploader"):
         parser.add_argument(name, required=True)
     given, _ = parser.parse_known_args(sys.argv[1:])
-    options, lake = Options.from_json(given.options).checked(), Lake(given.prefix)
+    options, lake = Options.from_json(given.options).checked(), Lake(given.prefix, given.buckets)
     spark = SparkSession.builder.getOrCreate()
     slices = max(1, min(options.blocks, spark.sparkContext.defaultParallelism * 4))
     blocks = spark.range(0, options.blocks, 1, slices)

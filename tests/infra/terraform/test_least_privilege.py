@@ -1,19 +1,30 @@
 """Least privilege, proven by a run: what each role did on the laptop against what its policy in Terraform allows,
-as the real terraform renders it.
+as the real terraform renders it, resource by resource and both ways.
 
-The laptop cloud writes down each call with the access key that signed it; services sign with their role's name.
+The laptop cloud writes down each call with the access key that signed it; services sign with their role's name. What
+Athena and Spark do in a role's name never reaches an endpoint of ours: it is told from the queries that were asked and
+from the files that lie there. What AWS alone does, no laptop shows: it is listed with its reason.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import time
 from fnmatch import fnmatchcase
 
 import pytest
 
-from infra.local import calls
+from infra.local import arns, calls
+from infra.local.calls import Call
+from infra.local.history import HistoryStore
 from infra.local.provision import FUNCTIONS
+from pipeline import contracts
+from pipeline.contracts.glue import location
 from pipeline.generator import Options
+from pipeline.lake import split
+from pipeline.release import Release, write
+from pipeline.retention import remove
 from portal.auth import User
 from portal.services import (
     batches,
@@ -30,62 +41,56 @@ from portal.services import (
 )
 from portal.services.aws import Aws
 from portal.settings import Settings
+from tests.infra.terraform.policies import refused, unused
+from tests.pipeline.lambdas.test_clock import answering, call, configured, never_started
 
-OF_THE_PLATFORM = {
-    "glue": {
-        # Spark reads and writes S3 itself, on a laptop as files; the runtime writes logs and decrypts
-        "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket",
-        "logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:AssociateKmsKey",
-        "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey",
-    },
-    "lambda": {"logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTraceSegments", "xray:PutTelemetryRecords",
-               "kms:Decrypt", "kms:GenerateDataKey", "sqs:SendMessage"},
-    # Athena reads the catalog and writes results on behalf of whoever asks; S3 and Scheduler use the key
-    "athena": {"glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartitions", "glue:CreateTable",
-               "glue:UpdateTable", "s3:GetBucketLocation", "s3:PutObject", "s3:GetObject", "s3:ListBucket"},
-    "portal": {"kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "iam:PassRole", "s3:AbortMultipartUpload"},
+ATHENA = {"portal", "review", "lambda-publish-release"}
+LAMBDAS = {f"lambda-{name.replace('_', '-')}": f'lambda["{name}"]' for name in FUNCTIONS}
+ROLES = {"glue": "glue", "portal": "portal", "review": "review", **LAMBDAS}
+"""By role the policy document in Terraform that is its."""
+
+KEY = {("kms:Decrypt", "*"), ("kms:GenerateDataKey", "*")}
+"""S3, SNS, Step Functions and Scheduler use the key in the name of whoever calls them."""
+
+AWS_ALONE = {
+    **dict.fromkeys(
+        LAMBDAS,
+        KEY
+        | {
+            ("logs:CreateLogStream", "*"), ("logs:PutLogEvents", "*"),  # Lambda writes a function's log,
+            ("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*"),  # its traces,
+            ("sqs:SendMessage", "*dead-letters"),  # puts down calls that failed,
+            ("ec2:CreateNetworkInterface", "*"), ("ec2:DeleteNetworkInterface", "*"),  # and stands in a subnet
+            ("ec2:AssignPrivateIpAddresses", "*"), ("ec2:UnassignPrivateIpAddresses", "*"),
+            ("ec2:DescribeNetworkInterfaces", "*"), ("ec2:DescribeSubnets", "*"),
+        },
+    ),
+    # Glue writes a job's log, and encrypts it and its bookmarks
+    "glue": KEY | {("kms:Encrypt", "*"), *((f"logs:{name}", "*/aws-glue/jobs-*") for name in (
+        "CreateLogGroup", "CreateLogStream", "PutLogEvents", "AssociateKmsKey"))},
+    "portal": KEY | {("s3:AbortMultipartUpload", "*-bronze/*")},  # an upload that breaks off half-way
+    "review": KEY,
 }  # fmt: skip
-"""Actions that AWS's own services take in the role's name, which no endpoint of ours can see."""
+"""By role the actions that AWS takes in its name out of our sight, and on what."""
 
-TAKES_TOO_LONG = {"lambda-check-glue-job-status": {"glue:BatchStopJobRun"}}
+TAKES_TOO_LONG = {"lambda-check-glue-job-status": {("glue:BatchStopJobRun", "*:job/*")}}
 """A job that has outlived its timeout by a quarter of an hour is stopped: no run of a test waits for that."""
 
 
-def _statements(policy):
-    for statement in policy["Statement"]:
-        actions, resources = statement["Action"], statement["Resource"]
-        yield (
-            [actions] if isinstance(actions, str) else actions,
-            [resources] if isinstance(resources, str) else resources,
-        )
-
-
-def _allows(policy, action, bucket, key):
-    place = f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
-    for actions, resources in _statements(policy):
-        if action in actions and (
-            not action.startswith("s3:") or any(fnmatchcase(place, pattern) for pattern in resources)
-        ):
-            return True
-    return False
-
-
-ROLES = {
-    "glue": "glue",
-    "portal": "portal",
-    **{f"lambda-{name.replace('_', '-')}": f'lambda["{name}"]' for name in FUNCTIONS},
-}
-"""By role the policy document in Terraform that is its."""
-
-
 @pytest.fixture(scope="module")
-def recorded(cloud, held_run, first_run, tmp_path_factory):
+def recorded(cloud, portal, held_run, first_run, tmp_path_factory):
     """Every call of a run that failed, was gone on with and held; and of a portal used for all that it can do."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "hdp-portal")
         engineer = Aws(Settings.from_environment()).acting(User("eve", "engineer"))
         _use(engineer, held_run, first_run, tmp_path_factory.mktemp("extract"))
-    return calls.read(cloud.state / "cloud" / "calls.jsonl")
+    _let_the_clock_call(portal)
+    seen = [
+        each
+        for each in calls.read(cloud.state / "cloud" / "calls.jsonl")
+        if not any(place.endswith(":stateMachine:idle") for place in each.resources)  # a test's stand-in
+    ]
+    return [*seen, *_of_athena(cloud, portal.lake), *_of_spark(cloud, portal.lake)]
 
 
 def _use(engineer, held_run, first_run, folder):
@@ -102,11 +107,17 @@ def _use(engineer, held_run, first_run, folder):
     runs.stop(engineer, run.run_id)
     runs.plan(engineer, run.run_id)
     past = run_history.recent(engineer, 20)
-    job = next(job for each in past for job in each.jobs)
-    job_runs.log_lines(engineer, job.job_run_id, job.log_group)
-    quality.results(engineer, held_run.run_id)
+    for job in {job.job: job for each in past for job in each.jobs}.values():
+        job_runs.log_lines(engineer, job.job_run_id, job.log_group)
+        engineer.client("glue").batch_stop_job_run(
+            JobName=engineer.lake.job(job.job), JobRunIds=[job.job_run_id]
+        )
+    found = quality.results(engineer, held_run.run_id)
     quality.reconciliation(engineer, held_run.run_id)
     quality.audit(engineer, held_run.run_id)
+    failing = found[found["failed"] > 0]
+    for table, rule in zip(failing["table_name"], failing["rule_id"], strict=True):
+        quality.failing_rows(engineer, held_run.run_id, table, rule)
     reviews.unmask(clinician, held_run.run_id, "patients", "PAT-M01", "to prove a permission")
     present = releases.current(engineer).release_id
     releases.publish(engineer, first_run.run_id, reason="to prove a permission")
@@ -126,25 +137,206 @@ def _use(engineer, held_run, first_run, folder):
     samples.job_state(engineer, task)
     samples.cancel_job(engineer, task)
     schedule.change(engineer, is_on=False, at=time(2), weekdays_only=False)
-    schedule.subscribe(engineer, next(iter(schedule.topics())), "eve@hospital.org")
+    for topic in schedule.topics():
+        schedule.subscribe(engineer, topic, "eve@hospital.org")
     schedule.subscriptions(engineer)
+
+
+def _let_the_clock_call(portal):
+    """Each function that the clock calls, with something to do."""
+    s3, lake = portal.client("s3"), portal.lake
+    gone, follower = (
+        Release(name, name, [], "publish", f"2001-01-0{day}T00:00:00Z")
+        for day, name in enumerate(("gone", "gone-too"), 1)
+    )
+    for each in (gone, follower):
+        write(s3, lake, each)
+    bucket, prefix = split(lake.gold_release("dim_time", gone.release_id))
+    s3.put_object(Bucket=bucket, Key=f"{prefix}part.parquet", Body=b"rows")
+    call(portal, "expire_releases")
+    remove(s3, lake, follower)
+    call(portal, "watch_schedule")
+    with never_started(portal, hours=2):
+        call(portal, "watch_schedule")
+    with (
+        answering(b'{"keys": [1]}') as keys,
+        configured(portal, "refresh_sign_in_keys", HDP_SIGN_IN_KEYS=keys),
+    ):
+        call(portal, "refresh_sign_in_keys")
+    bucket, key = split(lake.sign_in_keys())
+    s3.delete_object(Bucket=bucket, Key=key)
+
+
+# what Athena does for whoever asks
+
+
+def _of_athena(cloud, lake):
+    """Of each query what AWS documents: the catalog's tables and the files below them, and the results."""
+    groups = {lake.workgroup: ("portal", "lambda-publish-release"), lake.review_workgroup: ("review",)}
+    store = HistoryStore(cloud.state / "cloud" / "history.sqlite")
+    for _, query in store.all("query"):
+        for role in groups.get(query["workgroup"], ()):
+            is_view = query["sql"].startswith("CREATE")
+            if is_view or role != "lambda-publish-release":
+                yield from _of_query(f"{lake.prefix}-{role}", query, lake, is_view)
+    store.close()
+
+
+def _of_query(role, query, lake, is_view):
+    yield Call(role, "glue:GetDatabase", (arns.arn("glue", "catalog"), arns.arn("glue", "database/default")))
+    bucket, key = split(query["output"])
+    yield Call(role, "s3:GetBucketLocation", (arns.of_s3(bucket, ""),))
+    yield Call(role, "s3:PutObject", (arns.of_s3(bucket, key),))
+    yield Call(role, "s3:GetObject", (arns.of_s3(bucket, key),))
+    for database, table in re.findall(r'"(\w+)"\."(\w+)"', query["sql"]):
+        place = (arns.arn("glue", "catalog"), arns.arn("glue", f"database/{database}"))
+        yield Call(role, "glue:GetDatabase", place)
+        place = (*place, arns.arn("glue", f"table/{database}/{table}"))
+        yield Call(role, "glue:GetTable", place)
+        if is_view:
+            changes = ("glue:CreateTable", "glue:UpdateTable") if database == lake.database("gold") else ()
+            yield from (Call(role, action, place) for action in changes)
+        elif database != lake.database("gold"):  # its views have no partitions and no files
+            yield Call(role, "glue:GetPartitions", place)
+            yield from _of_files(role, database, table, lake)
+
+
+def _of_files(role, database, table, lake):
+    """The folder of a table is listed, its files are read."""
+    zone = "gold" if database == lake.database("gold_releases") else database.rpartition("_")[2]
+    contract = next(c for c in contracts.all_contracts() if (c.zone, c.table) == (zone, table))
+    bucket, prefix = split(location(contract, lake))
+    yield Call(role, "s3:ListBucket", (arns.of_s3(bucket, ""),))
+    yield Call(role, "s3:GetObject", (arns.of_s3(bucket, f"{prefix}part.parquet"),))
+
+
+# what Spark does in the jobs' name, as the files show
+
+
+def _of_spark(cloud, lake):
+    written = [lake.bucket(zone) for zone in ("silver", "gold")]
+    measured = [
+        *(lake.quarantine_table(table) for table in ("patients", "encounters", "medications")),
+        lake.results_table(),
+        lake.reconciliation_table(),
+    ]
+    folders = [(bucket, "") for bucket in written] + [split(place) for place in measured]
+    role = f"{lake.prefix}-glue"
+    for bucket, prefix in folders:
+        for path in (cloud.state / "s3" / bucket / prefix).rglob("*.parquet"):
+            place = arns.of_s3(bucket, path.relative_to(cloud.state / "s3" / bucket).as_posix())
+            for action in ("s3:PutObject", "s3:DeleteObject", "s3:GetObject"):  # _temporary comes and goes
+                yield Call(role, action, (place,))
+        yield Call(role, "s3:ListBucket", (arns.of_s3(bucket, ""),))
+    for action in ("s3:GetObject", "s3:PutObject"):  # a batch is read; a large sample is written
+        yield Call(role, action, (arns.of_s3(lake.bucket("bronze"), "patients/batch_id=b/part.csv"),))
+    yield Call(role, "s3:ListBucket", (arns.of_s3(lake.bucket("bronze"), ""),))
+    # Glue fetches the script and the package in the role's name
+    yield Call(role, "s3:GetObject", (arns.of_s3(*split(lake.wheel())),))
+    yield Call(role, "s3:GetObject", (arns.of_s3(*split(lake.script("quality/audit.py"))),))
+    yield Call(role, "s3:ListBucket", (arns.of_s3(lake.bucket("code"), ""),))
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_what_a_role_did_is_allowed_and_what_is_allowed_was_done(plan, recorded, role):
     policy = plan.policies[ROLES[role]]
-    done = {(action, bucket, key) for who, action, bucket, key in recorded if who == f"hdp-{role}"}
+    done = [call for call in recorded if call.role == f"hdp-{role}"]
     assert done, "the role did nothing"
-    refused = sorted({call for call in done if not _allows(policy, *call)})
-    assert refused == []
-    platform = OF_THE_PLATFORM.get(role, set()) | TAKES_TOO_LONG.get(role, set())
-    if role.startswith("lambda"):
-        platform = platform | OF_THE_PLATFORM["lambda"]
-    if role in {"portal", "lambda-publish-release"}:
-        platform = platform | OF_THE_PLATFORM["athena"]
-    unused = (
-        {action for actions, _ in _statements(policy) for action in actions}
-        - {action for action, *_ in done}
-        - platform
-    )
-    assert unused == set()
+    assert refused(policy, done) == []
+    known = AWS_ALONE.get(role, set()) | TAKES_TOO_LONG.get(role, set())
+    left = {
+        (action, place)
+        for action, place in unused(policy, done)
+        if not any(action == which and fnmatchcase(place, where) for which, where in known)
+    }
+    assert left == set()
+
+
+# roles that AWS's services take on themselves: what they are there for stands in the plan
+
+
+def _allowed(plan, name, without=("kms:", "xray:", "logs:")):
+    return {
+        (action, place) for action, place in unused(plan.policies[name], []) if not action.startswith(without)
+    }
+
+
+def test_the_state_machine_may_call_the_functions_that_its_definition_names_and_no_other(plan):
+    definition = plan.resources["aws_sfn_state_machine.pipeline"]["definition"]
+    named = set(re.findall(r"arn:aws:lambda:[^\"]+", definition))
+    assert len(named) > 4
+    assert _allowed(plan, "states") == {("lambda:InvokeFunction", each) for each in named}
+
+
+def test_the_scheduler_may_start_what_its_schedules_start_and_no_more(plan, portal):
+    targets = [values["target"][0] for values in plan.all_of("aws_scheduler_schedule")]
+    assert len(targets) == 4
+    machine = portal.settings.state_machine_arn
+    functions = {
+        arns.arn("lambda", f"function:{values['name']}")
+        for address, values in plan.resources.items()
+        if address.startswith("aws_scheduler_schedule.timed")
+    }
+    assert _allowed(plan, "scheduler") == {
+        ("states:StartExecution", machine),
+        ("sqs:SendMessage", arns.arn("sqs", "hdp-schedule-dead-letters")),
+        *(("lambda:InvokeFunction", each) for each in functions),
+    }
+
+
+def test_an_arriving_batch_may_start_the_pipeline_and_no_more(plan, portal):
+    assert _allowed(plan, "arrival") == {("states:StartExecution", portal.settings.state_machine_arn)}
+
+
+def test_what_starts_a_task_may_fetch_what_the_task_names(plan):
+    [task] = plan.all_of("aws_ecs_task_definition")
+    [container] = json.loads(task["container_definitions"])
+    [secret] = container["secrets"]
+    repository = container["image"].rpartition(":")[0].rpartition("/")[2]
+    image = arns.arn("ecr", f"repository/{repository}")
+    assert _allowed(plan, "execution", ("kms:",)) == {
+        ("ecr:GetAuthorizationToken", "*"),
+        ("secretsmanager:GetSecretValue", secret["valueFrom"]),
+        *((f"ecr:{name}", image) for name in ("BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer")),
+        *((f"logs:{name}", arns.arn("logs", "log-group:/hdp/portal:*")) for name in ("CreateLogStream", "PutLogEvents")),
+    }  # fmt: skip
+
+
+# who a patient is
+
+
+def test_only_the_review_role_reaches_rows_that_tell_who_a_patient_is(plan):
+    places = [
+        "arn:aws:s3:::hdp-silver/patients/batch_id=b/part.parquet",
+        "arn:aws:s3:::hdp-quality/quarantine/patients/run_id=r/part.parquet",
+        "arn:aws:s3:::hdp-bronze/patients/batch_id=b/patients.csv",
+        "arn:aws:s3:::hdp-results/review/answer.csv",
+    ]
+
+    def reads(name):
+        return [
+            place
+            for place in places
+            if not refused(plan.policies[name], [Call("", "s3:GetObject", (place,))])
+        ]
+
+    assert reads("portal") == []
+    assert reads("review") == [places[0], places[1], places[3]]
+    assert reads('lambda["publish_release"]') == []
+    tables = [arns.arn("glue", f"table/hdp_{name}") for name in ("silver/patients", "quality/quarantine_patients", "bronze/patients")]  # fmt: skip
+    for table in tables:
+        assert refused(plan.policies["portal"], [Call("", "glue:GetTable", (table,))])
+
+
+def test_only_the_portal_takes_on_the_review_role_and_in_the_persons_name(plan, recorded, cloud):
+    [trust] = plan.policies["review_trust"]["Statement"]
+    assert trust["Principal"] == {"AWS": arns.arn("iam", "role/hdp-portal").replace(":us-east-1:", "::")}
+    took = [call for call in recorded if call.action == "sts:AssumeRole"]
+    assert {call.role for call in took} == {"hdp-portal"}
+    portal_asked = [
+        resource
+        for call in recorded
+        if call.role == "hdp-portal" and call.action.startswith("athena:")
+        for resource in call.resources
+    ]
+    assert set(portal_asked) == {arns.arn("athena", "workgroup/hdp-portal")}

@@ -2,12 +2,13 @@
 
 import io
 import json
+import sys
 import zipfile
 
 import pytest
 
 from infra.local.environment import variables
-from infra.local.provision import FUNCTIONS, TOPICS, lambda_files
+from infra.local.provision import FUNCTIONS, RUNTIME, TOPICS, lambda_files
 from infra.wheel import wheel
 from pipeline.jobs import declared
 from pipeline.lake import DATABASES, ZONES, Lake
@@ -100,12 +101,21 @@ def test_functions(plan, aws_of_cloud, lake):
     assert set(planned) == {lake.function(name) for name in FUNCTIONS}
     for name, function in planned.items():
         there = aws_of_cloud("lambda").get_function(FunctionName=name)["Configuration"]
-        assert (function["handler"], function["timeout"], function["memory_size"]) == (
+        assert (function["runtime"], function["handler"], function["timeout"], function["memory_size"]) == (
+            there["Runtime"],
             there["Handler"],
             there["Timeout"],
             there["MemorySize"],
         )
-        assert function["environment"][0]["variables"] == there["Environment"]["Variables"]
+        variables, on_laptop = function["environment"][0]["variables"], there["Environment"]["Variables"]
+        assert set(variables) == set(on_laptop)
+        differ = {variable for variable in variables if variables[variable] != on_laptop[variable]}
+        assert differ <= {"HDP_SIGN_IN_KEYS"}  # nobody signs in on a laptop
+
+
+def test_functions_of_the_laptop_run_on_the_python_that_they_will_find_in_aws():
+    major, minor, *_ = sys.version_info
+    assert f"python{major}.{minor}" == RUNTIME
 
 
 def _planned(plan, name):
@@ -137,21 +147,35 @@ def test_topics_workgroup_and_schedule(plan, aws_of_cloud, lake):
     topics = {values["name"] for values in plan.all_of("aws_sns_topic")}
     assert (
         topics
-        == {f"{lake.prefix}-{topic}" for topic in TOPICS.values()}
+        == {f"{lake.prefix}-{topic}" for topic in set(TOPICS.values())}
         == {arn.rpartition(":")[2] for arn in arns}
     )
-    [group] = plan.all_of("aws_athena_workgroup")
-    there = aws_of_cloud("athena").get_work_group(WorkGroup=group["name"])["WorkGroup"]["Configuration"]
-    [configuration] = group["configuration"]
-    assert configuration["enforce_workgroup_configuration"] is there["EnforceWorkGroupConfiguration"] is True
-    assert configuration["bytes_scanned_cutoff_per_query"] == there["BytesScannedCutoffPerQuery"]
-    assert (
-        configuration["result_configuration"][0]["output_location"]
-        == there["ResultConfiguration"]["OutputLocation"]
-    )
-    [schedule] = plan.all_of("aws_scheduler_schedule")
+    groups = _by(plan, "aws_athena_workgroup", "name")
+    assert set(groups) == {lake.workgroup, lake.review_workgroup}
+    for name, group in groups.items():
+        there = aws_of_cloud("athena").get_work_group(WorkGroup=name)["WorkGroup"]["Configuration"]
+        [configuration] = group["configuration"]
+        assert (
+            configuration["enforce_workgroup_configuration"] is there["EnforceWorkGroupConfiguration"] is True
+        )
+        assert configuration["bytes_scanned_cutoff_per_query"] == there["BytesScannedCutoffPerQuery"]
+        assert (
+            configuration["result_configuration"][0]["output_location"]
+            == there["ResultConfiguration"]["OutputLocation"]
+        )
+    schedule = plan.resources["aws_scheduler_schedule.nightly"]
     set_up = aws_of_cloud("scheduler").get_schedule(Name=schedule["name"])
     assert json.loads(schedule["target"][0]["input"]) == json.loads(set_up["Target"]["Input"])
+
+
+def test_jobs_write_their_logs_where_the_portal_reads_them(plan, aws_of_cloud, lake):
+    groups = {values["name"] for values in plan.all_of("aws_cloudwatch_log_group")}
+    assert {f"{lake.job_logs}/output", f"{lake.job_logs}/error"} <= groups
+    configuration = plan.resources["aws_glue_security_configuration.jobs"]["name"]
+    role = plan.resources["aws_iam_role.glue"]["name"]
+    assert lake.job_logs == f"/aws-glue/jobs-{role}-{configuration}"
+    for job in plan.all_of("aws_glue_job"):
+        assert job["default_arguments"]["--custom-logGroup-prefix"] == lake.job_logs
 
 
 def test_the_portal_is_told_the_same(plan, cloud):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -39,11 +40,70 @@ def test_the_module_is_valid_with_the_registrys_provider(terraform, tmp_path, mo
 @pytest.mark.parametrize(
     "arguments",
     [["infra/terraform", "--plan", "-var-file", "dev.tfvars"], ["infra/terraform", "--plan", "-var-file", "prod.tfvars"],
+     ["infra/terraform", "--plan", "-var-file", "prod.tfvars", "-var", "domain=portal.example.org", "-var", "zone_id=Z1"],
      ["infra/terraform/bootstrap", "--plan"]],
 )  # fmt: skip
 def test_the_real_terraform_plans_it(checker, arguments):
     done = _run(sys.executable, str(CHECK), *arguments, cwd=FOLDER.parents[1])
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+def test_three_variables_are_enough_and_the_account_is_in_the_names_of_buckets(checker):
+    given = [f"-var={each}" for each in ("name=st-mary", "region=eu-west-1", "alert_email=a@hospital.org")]
+    done = _run(sys.executable, str(CHECK), "infra/terraform", "--plan", *given, cwd=FOLDER.parents[1])
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    buckets = set(re.findall(r'\+ bucket +=\s+"(.+)"', done.stdout))
+    assert len(buckets) > 6
+    assert all(bucket.startswith("st-mary-123456789012-") for bucket in buckets), buckets
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (
+            ["certificate_arn=arn:aws:acm:us-east-1:123456789012:certificate/0"],
+            "certificate_arn needs domain",
+        ),
+        (["zone_id=Z1"], "zone_id needs domain"),
+    ],
+)
+def test_a_certificate_without_its_host_name_is_refused(checker, given, sentence):
+    flags = [word for each in given for word in ("-var", each)]
+    done = _run(
+        *(sys.executable, str(CHECK), "infra/terraform", "--plan", "-var-file", "dev.tfvars", *flags),
+        cwd=FOLDER.parents[1],
+    )
+    assert done.returncode == 1
+    assert sentence in done.stdout + done.stderr
+
+
+def test_each_environment_has_a_state_of_its_own():
+    keys = {(FOLDER / f"{name}.backend").read_text() for name in ("dev", "prod")}
+    assert len(keys) == 2
+    assert "key" not in (FOLDER / "backend.tf").read_text().partition("{")[2].replace("use_lockfile", "")
+
+
+def test_superseded_versions_go_and_results_go_soonest(plan):
+    days = {}
+    for address, values in plan.resources.items():
+        if address.startswith("aws_s3_bucket_lifecycle_configuration."):
+            [rule] = [r for r in values["rule"] if r.get("noncurrent_version_expiration")]
+            days[values["rule"][0]["id"], address] = rule["noncurrent_version_expiration"][0][
+                "noncurrent_days"
+            ]
+    by_bucket = {
+        address.partition('"')[2].rstrip('"]') or "access": number for (_, address), number in days.items()
+    }
+    assert by_bucket["results"] == by_bucket["access"] == 1
+    assert by_bucket["gold"] == 30
+
+
+def test_the_key_lets_log_delivery_read_what_step_functions_encrypted(plan):
+    policy = json.loads(plan.resources["aws_kms_key.data"]["policy"])
+    [delivery] = [
+        s for s in policy["Statement"] if s["Principal"].get("Service") == ["delivery.logs.amazonaws.com"]
+    ]
+    assert delivery["Action"] == ["kms:Decrypt*"]
 
 
 def test_no_role_is_allowed_a_wildcard_action(plan):
@@ -54,7 +114,7 @@ def test_no_role_is_allowed_a_wildcard_action(plan):
 
 
 NO_RESOURCE = {
-    "ecr:GetAuthorizationToken",
+    "ecr:GetAuthorizationToken", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
     *("xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"),
     *(f"logs:{name}" for name in (
         "CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery", "ListLogDeliveries",
@@ -100,10 +160,3 @@ def test_suppressions_are_few_and_each_says_why():
     ]
     assert 0 < len(skips) < 10
     assert all(len(skip.partition(":")[2].partition(":")[2]) > 30 for skip in skips)
-
-
-def test_the_portal_cannot_read_rows_of_bronze(plan):
-    for statement in plan.policies["portal"]["Statement"]:
-        if "s3:GetObject" in statement["Action"]:
-            of_bronze = [place for place in statement["Resource"] if "-bronze/" in place]
-            assert of_bronze == ["arn:aws:s3:::hdp-bronze/_manifests/*"]

@@ -16,7 +16,13 @@ HEADER = "patient_id,birth_date,updated_at"
 def lake(aws, lake_prefix):
     aws.client("s3").create_bucket(Bucket=f"{lake_prefix}-bronze")
     return Aws(
-        Settings(lake_prefix, "arn:aws:states:us-east-1:123456789012:stateMachine:x", "tester", "engineer")
+        Settings(
+            lake_prefix,
+            lake_prefix,
+            "arn:aws:states:us-east-1:123456789012:stateMachine:x",
+            "tester",
+            "engineer",
+        )
     )
 
 

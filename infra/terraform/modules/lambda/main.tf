@@ -10,7 +10,7 @@ resource "aws_lambda_function" "this" {
   function_name    = var.name
   role             = var.role_arn
   handler          = var.handler
-  runtime          = "python3.13"
+  runtime          = "python3.11"
   filename         = var.package
   source_code_hash = var.package_hash
   timeout          = 120
@@ -25,9 +25,13 @@ resource "aws_lambda_function" "this" {
     mode = "Active"
   }
 
-  vpc_config {
-    subnet_ids         = var.subnet_ids
-    security_group_ids = [var.security_group_id]
+  dynamic "vpc_config" {
+    for_each = var.is_inside ? [1] : []
+
+    content {
+      subnet_ids         = var.subnet_ids
+      security_group_ids = [var.security_group_id]
+    }
   }
 
   dead_letter_config {

@@ -3,6 +3,11 @@ output "arn" {
   value       = aws_lambda_function.this.arn
 }
 
+output "name" {
+  description = "The function's name."
+  value       = aws_lambda_function.this.function_name
+}
+
 output "log_group_arn" {
   description = "Its log group."
   value       = aws_cloudwatch_log_group.this.arn

@@ -38,6 +38,12 @@ variable "log_retention_days" {
   type        = number
 }
 
+variable "is_inside" {
+  description = "Whether it runs in the private subnets, which have no way to the internet."
+  type        = bool
+  default     = true
+}
+
 variable "subnet_ids" {
   description = "Subnets that it runs in."
   type        = list(string)

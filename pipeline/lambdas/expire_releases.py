@@ -1,0 +1,26 @@
+"""Deletes releases that were superseded long ago; S3 keeps their versions for a while longer."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+
+from pipeline.lake import Lake
+from pipeline.release import all_releases, current
+from pipeline.retention import remove, superseded
+
+s3 = boto3.client("s3")
+lake = Lake.of(os.environ)
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, list[str]]:  # noqa: ARG001
+    """``{}`` to ``{"expired": [release ids]}``."""
+    keep = timedelta(days=float(os.environ["HDP_KEEP_DAYS"]))
+    old = superseded(all_releases(s3, lake), current(s3, lake), keep, datetime.now(UTC))
+    for each in old:
+        print(json.dumps({"expired": each.release_id, "files": remove(s3, lake, each)}))  # noqa: T201
+    return {"expired": [each.release_id for each in old]}

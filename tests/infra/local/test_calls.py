@@ -1,0 +1,90 @@
+"""What is written down of a call: who, which action, on what."""
+
+import io
+import json
+
+import pytest
+
+from infra.local.calls import Call, Calls, read
+
+ARN = "arn:aws:{}:us-east-1:123456789012:{}"
+
+
+@pytest.fixture
+def ask(tmp_path):
+    """Sends one request through the recorder, and tells the newest call that was written down."""
+    answers = {}
+    recorder = Calls(lambda environ, start: _answer(answers, start), tmp_path / "calls.jsonl")
+
+    def ask(service, *, key="hdp-portal", body=b"", status="200 OK", answer=b"{}", **environ):
+        answers.update(status=status, body=answer)
+        request = {
+            "REQUEST_METHOD": "POST",
+            "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/{service}/aws4_request, x",
+            "wsgi.input": io.BytesIO(body),
+            "CONTENT_LENGTH": str(len(body)),
+            **environ,
+        }
+        list(recorder(request, lambda *_: None))
+        return (read(tmp_path / "calls.jsonl") or [None])[-1]
+
+    return ask
+
+
+def _answer(answers, start):
+    start(answers["status"], [])
+    return [answers["body"]]
+
+
+def target(name, **parameters):
+    return {"HTTP_X_AMZ_TARGET": f"Service.{name}", "body": json.dumps(parameters).encode()}
+
+
+def form(**parameters):
+    body = "&".join(f"{name}={value}" for name, value in parameters.items()).encode()
+    return {"CONTENT_TYPE": "application/x-www-form-urlencoded", "body": body}
+
+
+def test_of_a_table_its_database_and_the_catalog_are_checked_too(ask):
+    call = ask("glue", **target("GetTable", DatabaseName="hdp_gold", Name="dim_time"))
+    places = ("catalog", "database/hdp_gold", "table/hdp_gold/dim_time")
+    assert call == Call("hdp-portal", "glue:GetTable", tuple(ARN.format("glue", place) for place in places))
+
+
+def test_a_query_is_its_workgroups(ask):
+    ask(
+        "athena",
+        **target("StartQueryExecution", WorkGroup="hdp-review"),
+        answer=b'{"QueryExecutionId": "q1"}',
+    )
+    call = ask("athena", **target("GetQueryResults", QueryExecutionId="q1"))
+    assert call.resources == (ARN.format("athena", "workgroup/hdp-review"),)
+
+
+def test_a_key_that_sts_hands_out_is_the_role_that_was_assumed(ask):
+    role = "arn:aws:iam::123456789012:role/hdp-review"
+    answer = b"<Credentials><AccessKeyId>ASIA1</AccessKeyId></Credentials>"
+    assert ask("sts", **form(Action="AssumeRole", RoleArn=role), answer=answer).resources == (role,)
+    call = ask("athena", key="ASIA1", **target("GetWorkGroup", WorkGroup="hdp-review"))
+    assert (call.role, call.action) == ("hdp-review", "athena:GetWorkGroup")
+
+
+def test_a_missing_object_is_called_missing_by_those_who_may_list(ask):
+    call = ask("s3", REQUEST_METHOD="GET", PATH_INFO="/hdp-quality/a.json", status="404 NOT FOUND")
+    assert (call.action, call.resources) == ("s3:ListBucket", ("arn:aws:s3:::hdp-quality",))
+
+
+def test_conditions_are_looked_at_and_a_role_that_is_handed_on_is_a_decision_of_its_own(ask):
+    topic = ARN.format("sns", "hdp-run-failed")
+    call = ask("sns", **form(Action="Subscribe", TopicArn=topic, Protocol="email"))
+    assert (call.resources, call.context) == ((topic,), {"sns:Protocol": "email"})
+    body = json.dumps({"Target": {"RoleArn": "r"}}).encode()
+    call = ask("scheduler", REQUEST_METHOD="PUT", PATH_INFO="/schedules/hdp-nightly", body=body)
+    assert call == Call(
+        "hdp-portal", "iam:PassRole", ("r",), {"iam:PassedToService": "scheduler.amazonaws.com"}
+    )
+
+
+def test_what_is_not_known_is_about_everything_and_what_sets_up_is_nobodys(ask):
+    assert ask("glue", **target("GetJobs")).resources == ("*",)
+    assert ask("ec2", key="laptop", **form(Action="DescribeVpcs")).action == "glue:GetJobs"

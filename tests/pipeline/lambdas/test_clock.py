@@ -1,0 +1,144 @@
+"""What the clock calls, on the laptop cloud: late runs are told once, old releases go, keys arrive."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from datetime import time as clock
+
+import pytest
+
+from pipeline import release
+from pipeline.lake import split
+from pipeline.release import GOLD_TABLES, Release
+from pipeline.retention import remove
+from portal.auth import User
+from portal.services import alerts, schedule
+
+ROLE = "arn:aws:iam::123456789012:role/hdp-states"
+
+
+def call(portal, function):
+    """What the function answers, or the error that it ends with."""
+    answer = portal.client("lambda").invoke(FunctionName=portal.lake.function(function), Payload=b"{}")
+    return json.loads(answer["Payload"].read())
+
+
+@contextmanager
+def configured(portal, function, **variables):
+    """The function with other variables than those it was deployed with."""
+    name, client = portal.lake.function(function), portal.client("lambda")
+    before = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    client.update_function_configuration(
+        FunctionName=name, Environment={"Variables": {**before, **variables}}
+    )
+    yield
+    client.update_function_configuration(FunctionName=name, Environment={"Variables": before})
+
+
+@contextmanager
+def never_started(portal, hours):
+    """The function watches a pipeline that has never run, though it was due so many hours ago."""
+    machine = portal.client("stepfunctions").create_state_machine(
+        name="idle", definition='{"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}', roleArn=ROLE
+    )
+    engineer = portal.acting(User("e", "engineer"))
+    due = (datetime.now(UTC) - timedelta(hours=hours)).time()
+    schedule.change(engineer, is_on=True, at=due, weekdays_only=False)
+    with configured(portal, "watch_schedule", HDP_STATE_MACHINE_ARN=machine["stateMachineArn"]):
+        yield
+    schedule.change(engineer, is_on=False, at=clock(2), weekdays_only=False)
+
+
+@pytest.fixture
+def idle(portal):
+    with never_started(portal, hours=1):
+        yield
+
+
+def test_a_run_that_never_started_is_told_once_in_the_words_of_the_banner(portal, idle, notifications):
+    starts = schedule.get(portal)
+    [banner] = alerts.alerts([], None, None, starts, is_judged=False)
+    assert call(portal, "watch_schedule") == {"told": [banner.words]}
+    assert call(portal, "watch_schedule") == {"told": []}
+    _until(lambda: banner.words in _told(notifications))
+    assert _told(notifications).count(banner.words) == 1
+    assert banner.kind == "never started"
+
+
+def test_with_the_schedule_off_nothing_is_told(portal, first_run):
+    assert call(portal, "watch_schedule") == {"told": []}
+
+
+def _told(notifications):
+    return [message["cause"] for message in notifications if message.get("alert") == "never started"]
+
+
+def _until(found, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not found() and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def test_only_a_release_that_was_superseded_long_ago_is_deleted(portal, first_run):
+    s3, lake = portal.client("s3"), portal.lake
+    old = Release("old", "old", ["b"], "publish", "2001-01-01T00:00:00Z")
+    followed = Release("old-2", "old-2", ["b"], "publish", "2001-01-02T00:00:00Z")
+    for each in (old, followed):
+        release.write(s3, lake, each)
+        for table in GOLD_TABLES[:2]:
+            bucket, prefix = split(lake.gold_release(table, each.release_id))
+            s3.put_object(Bucket=bucket, Key=f"{prefix}event_month=2001-01/part.parquet", Body=b"rows")
+    before = {each.release_id for each in release.all_releases(s3, lake)}
+    try:
+        assert call(portal, "expire_releases") == {"expired": ["old"]}
+        assert {each.release_id for each in release.all_releases(s3, lake)} == before - {"old"}
+        assert _files(s3, lake, "old") == 0
+        assert _files(s3, lake, "old-2") == 2
+        assert _files(s3, lake, first_run.run_id) > 7
+    finally:
+        remove(s3, lake, followed)
+
+
+def _files(s3, lake, release_id):
+    return sum(
+        s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["KeyCount"]
+        for bucket, prefix in (split(lake.gold_release(table, release_id)) for table in GOLD_TABLES)
+    )
+
+
+@contextmanager
+def answering(body):
+    """The address of a server that answers `body`."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/keys"
+    server.shutdown()
+
+
+def test_the_keys_of_the_sign_in_service_come_into_the_lake_and_bad_ones_do_not(portal):
+    s3, place = portal.client("s3"), portal.lake.sign_in_keys()
+
+    def refresh(body):
+        with answering(body) as address, configured(portal, "refresh_sign_in_keys", HDP_SIGN_IN_KEYS=address):
+            return call(portal, "refresh_sign_in_keys")
+
+    assert refresh(b'{"keys": [{"kid": "one"}]}') == {"keys": 1}
+    assert "answers no JSON Web Key Set" in refresh(b'{"message": "not found"}')["errorMessage"]
+    assert release.read_json(s3, place)[0] == {"keys": [{"kid": "one"}]}
+    bucket, key = split(place)
+    s3.delete_object(Bucket=bucket, Key=key)
