@@ -96,7 +96,13 @@ data "aws_iam_policy_document" "portal" {
 
   statement {
     sid       = "Jobs"
-    actions   = ["glue:GetJobRuns", "glue:BatchStopJobRun"]
+    actions   = ["glue:GetJobRuns"]
+    resources = local.pipeline_job_arns
+  }
+
+  statement {
+    sid       = "StopJobs"
+    actions   = ["glue:BatchStopJobRun"]
     resources = local.job_arns
   }
 
