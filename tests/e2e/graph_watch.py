@@ -33,6 +33,8 @@ class Span:
 NOT_STARTED = Span(LONG_AGO, ("Not started",))
 _ENDS = {"SUCCEEDED": "Succeeded", "FAILED": "Failed", "STOPPED": "Stopped", "TIMEOUT": "Timed out"}
 
+_BROKEN = {"TaskFailed", "TaskTimedOut", "LambdaFunctionFailed", "LambdaFunctionTimedOut"}
+
 _RECORD = """(() => {
     let before = ''
     const look = () => {
@@ -92,13 +94,18 @@ def _of_steps(portal, execution):
     pages = portal.client("stepfunctions").get_paginator("get_execution_history")
     events = [e for page in pages.paginate(executionArn=execution) for e in page["events"]]
     spans = {name: [NOT_STARTED] for name in graph.steps() if name not in {job.name for job in jobs()}}
+    broken = False
     for event in events:
         entered = event.get("stateEnteredEventDetails", {}).get("name")
         left = event.get("stateExitedEventDetails", {}).get("name")
         if entered in spans:
             spans[entered].append(Span(event["timestamp"], ("Running",)))
-        if left in spans:
-            spans[left].append(Span(event["timestamp"], ("Succeeded",)))
+        if event["type"] in _BROKEN:
+            broken = True
+        if left in spans:  # a step whose error is caught is left too
+            spans[left].append(Span(event["timestamp"], ("Failed" if broken else "Succeeded",)))
+        if left:
+            broken = False
     return spans
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from portal.components import graph
+from portal.components.palette import STATES
+from portal.services import releases, runs
 from tests.e2e.accessibility import inspect
-from tests.e2e.conftest import settle
+from tests.e2e.conftest import settle, shot
 
 pytestmark = pytest.mark.e2e
 
@@ -107,6 +110,68 @@ def test_a_clinician_filters_drills_and_takes_away_and_the_url_keeps_it(page):
     settle(page)
     assert _first_figure(page) == everything
     expect(page.get_by_role("button", name="CSV of these rows")).to_be_visible()
+
+
+RANK = {"Not started": 0, "Starting": 1, "Waiting": 1, "Running": 2, "Succeeded": 3}
+
+
+def _shown(page):
+    """The rank of each step's state, as the graph shows it."""
+    told = page.locator(".st-key-state-graph [aria-label]").first.get_attribute("aria-label")
+    return [next(rank for word, rank in RANK.items() if word in text) for text in told.split("; ")]
+
+
+def _told(portal, run_id):
+    return [RANK[STATES[state][0]] for state in graph.states(runs.get(portal, run_id)).values()]
+
+
+def test_an_engineer_generates_starts_watches_stops_and_goes_on_to_the_end(page, browser, url, portal):
+    page.goto("/data")
+    settle(page)
+    page.get_by_role("spinbutton", name="Patients").fill("20")
+    page.get_by_role("spinbutton", name="Seed").fill("99")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.get_by_text("is in the lake:")).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Run the pipeline on this").click()
+    page.wait_for_url("**/run?run=*", timeout=30_000)
+    run_id = page.url.partition("run=")[2].partition("&")[0]
+    expect(page.get_by_text("▶ Running").first).to_be_visible(timeout=60_000)
+    shot(page, "run-live-1440")
+    second = browser.new_context(base_url=url).new_page()  # a second engineer meanwhile
+    second.goto("/runs")
+    settle(second)
+    second.get_by_text("Start a run").first.click()
+    expect(second.get_by_text("has been writing since")).to_be_visible(timeout=30_000)
+    expect(second.get_by_role("button", name="Start", exact=True)).to_be_disabled()
+    second.context.close()
+    page.get_by_role("button", name="Stop this run").click()
+    expect(page.get_by_text("Stopped by a person.")).to_be_visible(timeout=60_000)
+    page.reload()
+    settle(page)
+    expect(page.get_by_text("Is it safe to run again?")).to_be_visible()
+    shot(page, "run-stopped-1440")
+    page.get_by_role("button", name="Go on from here").click()
+    expect(page.get_by_role("button", name="Stop this run")).to_be_visible(timeout=30_000)
+    try:
+        while not runs.get(portal, run_id, details=False).is_over:  # nobody touches the page from here on
+            before = _told(portal, run_id)
+            page.wait_for_timeout(2500)  # a look is at most two seconds old
+            shown = _shown(page)
+            after = _told(portal, run_id)
+            if len(shown) == len(before):
+                assert all(low <= seen <= high for low, seen, high in zip(before, shown, after, strict=True))
+        expect(page.get_by_text("is the published one")).to_be_visible(timeout=30_000)
+        assert _shown(page) == [RANK["Succeeded"]] * (len(graph.steps()) - 1) + [RANK["Not started"]]
+        settle(page)
+        page.locator(".st-key-state-graph text", has_text="dim_time").click(force=True)
+        expect(page.get_by_text("hdp-silver-to-gold-dim-time is done").first).to_be_visible(timeout=20_000)
+        shot(page, "run-1440")
+        page.goto("/runs")
+        settle(page)
+        expect(page.get_by_text("Choose two rows")).to_be_visible()
+    finally:
+        if releases.current(portal).release_id == run_id:
+            releases.rollback(portal, reason="the test is over")
 
 
 def test_the_menu_shows_what_the_role_can_do(page):

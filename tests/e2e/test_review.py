@@ -9,8 +9,8 @@ from playwright.sync_api import expect
 
 from portal.auth import User
 from portal.services import releases, review_log, reviews
-from tests.e2e.conftest import settle, shot
 from tests.e2e.accessibility import serious
+from tests.e2e.conftest import settle, shot
 
 pytestmark = pytest.mark.e2e
 
