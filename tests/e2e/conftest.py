@@ -13,12 +13,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 import portal as portal_package
+from infra.local.cloud import Cloud
+from portal.sign_in import HEADER
+from tests.portal.test_sign_in import ISSUER, key_set, token
+from tests.portal.test_watching import remember_runs
 
 PORTAL = Path(portal_package.__file__).parent
 SHOTS = Path(__file__).parents[2] / "screenshots"
+ENDED = "Your session has ended: reload this page to sign in again."
+
+expect.set_options(timeout=30_000)
 
 
 @contextmanager
@@ -59,6 +66,23 @@ def url(cloud, first_run):
 
 
 @pytest.fixture(scope="session")
+def signed_in_portal(portal, first_run):
+    """The same, where people sign in."""
+    with key_set(portal), serving(HDP_SIGN_IN_ISSUER=ISSUER, HDP_ROLE="") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def empty_portal(tmp_path_factory):
+    """A portal over a lake of its own in which nothing was ever published, for all its 10,000 runs."""
+    with (
+        Cloud(remember_runs(tmp_path_factory.mktemp("long") / "state"), workers=1) as cloud,
+        serving(**cloud.environment(), HDP_ROLE_CHOICE="true") as address,
+    ):
+        yield address
+
+
+@pytest.fixture(scope="session")
 def browser():
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if executable is None:
@@ -70,29 +94,117 @@ def browser():
 
 
 @pytest.fixture
-def page(browser, url):
-    context = browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=url)
-    yield context.new_page()
-    context.close()
+def open_page(browser):
+    """Opens a page of a browser of its own at an address, closed after the test."""
+    contexts = []
+
+    def opened(address, **options):
+        contexts.append(
+            browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=address, **options)
+        )
+        return contexts[-1].new_page()
+
+    yield opened
+    for context in contexts:
+        context.close()
 
 
-def settle(page):
-    """Wait until the page has drawn itself."""
-    page.wait_for_selector("h1", timeout=40_000)
-    page.wait_for_function(
-        "!document.querySelector('[data-testid=stStatusWidget]') && !document.querySelector('[data-testid=stSkeleton]')"
-        " && document.querySelector('[data-testid=stApp]').dataset.testScriptState !== 'running'",
-        timeout=60_000,
-    )
-    page.wait_for_timeout(400)
+@pytest.fixture
+def page(open_page, url):
+    return open_page(url)
+
+
+# signing in
+
+
+@pytest.fixture
+def person(open_page, signed_in_portal):
+    """Somebody at a browser of their own who has just signed in: `person("lee", "analyst")`."""
+
+    def signed_in(name, role):
+        page = open_page(signed_in_portal)
+        page.goto("/")
+        expect(page.get_by_text("Nobody is signed in")).to_be_visible()
+        sign_in(page, name, role)
+        expect(page.get_by_text(f"{name} · {role}")).to_be_visible()
+        return page
+
+    return signed_in
+
+
+def sign_in(page, name, role, seconds=3600):
+    """What the load balancer does: it sends the browser back to where it was, now with a token."""
+    claims = {"username": name, "cognito:groups": [role], "exp": time.time() + seconds}
+    page.context.set_extra_http_headers({HEADER: token(**claims)})
+    page.reload()
+
+
+def session_ends(page, name, role, touch):
+    """A session that ends while the page is open: it is told and shows nothing more; signed in again, it goes on there.
+
+    `touch` is what the person does next, unless the page has told it by itself.
+    """
+    address = page.url
+    sign_in(page, name, role, seconds=8)
+    expect(page.get_by_role("heading", level=1).or_(page.get_by_text(ENDED)).first).to_be_visible()
+    page.wait_for_function("end => Date.now() > end", arg=1000 * (time.time() + 8), timeout=20_000)
+    if not page.get_by_text(ENDED).first.is_visible():
+        touch(page)
+    expect(page.get_by_text(ENDED).first).to_be_visible()
+    assert page.get_by_test_id("stMetricValue").count() == 0
+    sign_in(page, name, role)
+    settle(page)
+    assert page.url == address
+    expect(page.get_by_text(ENDED)).to_have_count(0)
+
+
+# looking
+
+
+_SETTLED = """() => new Promise((done, fail) => {
+    const start = performance.now()
+    let changed = start
+    const observer = new MutationObserver(() => { changed = performance.now() })
+    observer.observe(document, {subtree: true, childList: true, attributes: true, characterData: true})
+    const look = () => {
+        const now = performance.now()
+        const app = document.querySelector('[data-testid=stApp]')
+        const busy = app?.dataset.testScriptState !== 'notRunning'
+            || document.querySelector('[data-testid=stStatusWidget], [data-testid=stSkeleton]')
+        if (busy) changed = now
+        if (now - changed > 300 || (!busy && now - start > 8000)) { observer.disconnect(); done() }
+        else if (now - start > 60000) { observer.disconnect(); fail('the page has not settled') }
+        else setTimeout(look, 50)
+    }
+    look()
+})"""
+
+
+APP = "[data-testid=stApp]"
+
+
+def settle(page, landmark="h1"):
+    """Wait until the page has drawn itself and nothing on it changes (a live part changes for ever: until it rests)."""
+    page.wait_for_selector(landmark, timeout=40_000)
+    page.evaluate(_SETTLED)
+
+
+def stretch(page):
+    """Make the window so high that the whole page is in it."""
+    height = page.evaluate("(document.querySelector('[data-testid=stMain]') || document.body).scrollHeight")
+    page.set_viewport_size({"width": page.viewport_size["width"], "height": min(int(height) + 20, 4000)})
+
+
+def picture(page, name):
+    """A picture of the window in the folder that git ignores, once it is at rest."""
+    SHOTS.mkdir(exist_ok=True)
+    settle(page, APP)
+    page.screenshot(path=SHOTS / f"{name}.png")
 
 
 def shot(page, name):
-    """A picture of the whole page in the folder that git ignores."""
-    SHOTS.mkdir(exist_ok=True)
+    """A picture of the whole page."""
     size = page.viewport_size
-    height = page.evaluate("(document.querySelector('[data-testid=stMain]') || document.body).scrollHeight")
-    page.set_viewport_size({"width": size["width"], "height": min(int(height) + 20, 4000)})
-    page.wait_for_timeout(300)
-    page.screenshot(path=SHOTS / f"{name}.png")
+    stretch(page)
+    picture(page, name)
     page.set_viewport_size(size)

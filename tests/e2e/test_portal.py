@@ -1,14 +1,14 @@
-"""People at the portal, in a real browser."""
+"""Every page in a real browser: without errors, with nothing serious for axe, and with pictures of it."""
 
 from __future__ import annotations
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from portal.components import graph
 from portal.components.palette import STATES
 from portal.services import releases, runs
+from tests.e2e.accessibility import inspect
 from tests.e2e.conftest import settle, shot
 
 pytestmark = pytest.mark.e2e
@@ -27,42 +27,55 @@ PAGES = {
 }
 
 
-STREAMLITS_OWN: set[str] = {
-    "aria-required-children",  # its menu of pages
-    "scrollable-region-focusable",  # its page container
-    "nested-interactive",  # its multiple choice
-}
-
-
-def serious(page):
-    """What axe calls serious or worse, beside what is of Streamlit's own making."""
-    found = Axe().run(page).response["violations"]
-    return [
-        (v["id"], [n["target"] for n in v["nodes"]][:3])
-        for v in found
-        if v["impact"] in {"serious", "critical"} and v["id"] not in STREAMLITS_OWN
-    ]
+def _problems(page):
+    """What the browser's console calls an error, from here on."""
+    problems = []
+    usual = ("Failed to load resource", "WebSocket")
+    page.on(
+        "console",
+        lambda said: (
+            problems.append(said.text)
+            if said.type == "error" and not any(words in said.text for words in usual)
+            else None
+        ),
+    )
+    return problems
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_screenshots_of_every_page_light_and_dark_without_errors_and_with_nothing_serious_for_axe(page, path):
-    problems = []
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    problems = _problems(page)
     page.goto(f"/{path}")
     settle(page)
     expect(page.get_by_role("heading", name=PAGES[path], exact=True)).to_be_visible()
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        page.wait_for_timeout(500)
-        assert serious(page) == [], scheme
-        for width in (1440, 390):
-            page.set_viewport_size({"width": width, "height": 1000})
-            settle(page)
-            shot(page, f"{path or 'overview'}-{width}" + ("-dark" if scheme == "dark" else ""))
-        page.set_viewport_size({"width": 1440, "height": 1000})
+    assert inspect(page, path or "overview") == {}
     assert page.locator("[data-testid=stException]").count() == 0
     assert page.locator("[data-testid=stAlertContentError]").count() == 0
-    assert [p for p in problems if "Failed to load resource" not in p and "WebSocket" not in p] == []
+    assert problems == []
+
+
+def test_screenshots_of_a_run_that_succeeded(page, first_run):
+    problems = _problems(page)
+    page.goto(f"/run?run={first_run.run_id}")
+    settle(page)
+    expect(page.get_by_role("heading", name="Quality and release")).to_be_visible()
+    assert inspect(page, "run") == {}
+    assert problems == []
+
+
+def test_screenshots_of_a_run_that_failed(page, failed_run):
+    page.goto(f"/run?run={failed_run.run.run_id}")
+    settle(page)
+    expect(page.get_by_text("No room on the disk").first).to_be_visible()
+    assert inspect(page, "run-failed") == {}
+
+
+def test_screenshots_of_what_is_there_before_anybody_has_signed_in(open_page, signed_in_portal):
+    page = open_page(signed_in_portal)
+    page.goto("/")
+    expect(page.get_by_text("Nobody is signed in")).to_be_visible()
+    assert inspect(page, "sign-in") == {}
+    assert page.get_by_test_id("stSidebarNav").count() == 0
 
 
 def _first_figure(page):
@@ -73,11 +86,11 @@ def test_a_clinician_filters_drills_and_takes_away_and_the_url_keeps_it(page):
     page.goto("/encounters?role=Clinician")
     settle(page)
     charts = page.locator("[data-testid=stPlotlyChart]")
-    expect(charts.first).to_be_visible(timeout=30_000)
+    expect(charts.first).to_be_visible()
     assert charts.count() == 8
     everything = _first_figure(page)
     page.locator("[data-testid=stPlotlyChart]").nth(1).locator(".bars .point path").last.click(force=True)
-    expect(page.get_by_role("button", name="Clear all filters")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Clear all filters")).to_be_visible()
     settle(page)
     filtered = _first_figure(page)
     assert 0 < filtered < everything
@@ -93,10 +106,10 @@ def test_a_clinician_filters_drills_and_takes_away_and_the_url_keeps_it(page):
     expect(page.get_by_text("GROUP BY").first).to_be_visible()
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Clear all filters").click()
-    expect(page.get_by_role("button", name="Clear all filters")).to_have_count(0, timeout=30_000)
+    expect(page.get_by_role("button", name="Clear all filters")).to_have_count(0)
     settle(page)
     assert _first_figure(page) == everything
-    expect(page.get_by_role("button", name="CSV of these rows")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="CSV of these rows")).to_be_visible()
 
 
 RANK = {"Not started": 0, "Starting": 1, "Waiting": 1, "Running": 2, "Succeeded": 3}
@@ -167,7 +180,5 @@ def test_the_menu_shows_what_the_role_can_do(page):
     assert page.get_by_role("link", name="Runs").count() == 1
     page.get_by_test_id("stSidebar").get_by_role("combobox").click()
     page.get_by_role("option", name="Viewer").click()
-    expect(page.get_by_test_id("stSidebarNav").get_by_role("link", name="Runs")).to_have_count(
-        0, timeout=20_000
-    )
+    expect(page.get_by_test_id("stSidebarNav").get_by_role("link", name="Runs")).to_have_count(0)
     expect(page.get_by_test_id("stSidebarNav").get_by_role("link", name="Encounters")).to_have_count(1)

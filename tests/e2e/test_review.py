@@ -9,11 +9,10 @@ from playwright.sync_api import expect
 
 from portal.auth import User
 from portal.services import releases, review_log, reviews
+from tests.e2e.accessibility import serious
 from tests.e2e.conftest import settle, shot
-from tests.e2e.test_portal import serious
 
 pytestmark = pytest.mark.e2e
-expect.set_options(timeout=20_000)
 
 RULE = "patients:PAT-M01"
 
