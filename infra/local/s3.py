@@ -23,6 +23,8 @@ from moto.s3.exceptions import S3ClientError
 from infra.local.context import ACCOUNT, REGION, Context
 
 _CHUNK = 1 << 20
+_SMALL = 1 << 18
+"""Objects up to this size may be replaced while they are read; larger ones are data files, written once."""
 _PENDING = ".pending-"
 _CONTENT_TYPE = "binary/octet-stream"
 
@@ -67,6 +69,7 @@ class FileKey(_MemoryKey):
     """A key in memory until `attach` has made it a file."""
 
     _file: Path | None = None
+    _content: bytes | None = None
 
     def attach(self, path: Path, sidecar: Path) -> None:
         """Write the bytes under a temporary name, then rename: a reader sees the old object or the new."""
@@ -78,18 +81,24 @@ class FileKey(_MemoryKey):
         path.with_name(f".{path.name}.crc").unlink(missing_ok=True)
         pending.replace(path)
         self._value_buffer.close()
-        self._point_at(path, sidecar)
+        self._point_at(path, sidecar, path.stat())
 
     @classmethod
-    def found(cls, name: str, bucket: str, path: Path, sidecar: Path) -> FileKey:
+    def found(cls, name: str, bucket: str, path: Path, sidecar: Path, is_read: bool = True) -> FileKey:
+        """The object at `path`; where it `is_read`, its size, ETag and bytes are those of one moment."""
         key = cls(name=name, value=b"", account_id=ACCOUNT, region_name=REGION, bucket_name=bucket)
         key._value_buffer.close()
-        key._point_at(path, sidecar)
+        if is_read:
+            with path.open("rb") as file:
+                stat = os.fstat(file.fileno())
+                key._content = file.read() if stat.st_size <= _SMALL else None
+        else:
+            stat = path.stat()
+        key._point_at(path, sidecar, stat)
         key._read_sidecar()
         return key
 
-    def _point_at(self, path: Path, sidecar: Path) -> None:
-        stat = path.stat()
+    def _point_at(self, path: Path, sidecar: Path, stat: os.stat_result) -> None:
         self._file, self._sidecar = path, sidecar
         self.contentsize = stat.st_size
         self.last_modified = datetime.fromtimestamp(stat.st_mtime, UTC).replace(tzinfo=None)
@@ -100,7 +109,7 @@ class FileKey(_MemoryKey):
     def value(self) -> Any:
         if self._file is None:
             return super().value
-        return FileContent(self._file, self.contentsize)
+        return FileContent(self._file, self.contentsize) if self._content is None else self._content
 
     @value.setter
     def value(self, new_value: bytes) -> None:
@@ -151,12 +160,12 @@ class FileKeys(dict):  # type: ignore[type-arg]
     def __contains__(self, key: object) -> bool:
         return self.get(str(key)) is not None
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: Any = None, is_read: bool = True) -> Any:
         try:
             path = self.path(key)
             if not path.is_file() or not is_object(path.name):
                 return default
-            return FileKey.found(key, self.bucket, path, self._sidecar(key))
+            return FileKey.found(key, self.bucket, path, self._sidecar(key), is_read)
         except (FileNotFoundError, BadKey, OSError):
             return default
 
@@ -220,7 +229,7 @@ class FileKeys(dict):  # type: ignore[type-arg]
 
     def _pairs(self) -> Iterator[tuple[str, Any]]:
         for name in self:
-            if (found := self.get(name)) is not None:
+            if (found := self.get(name, is_read=False)) is not None:
                 yield name, found
 
     items = iteritems = _pairs  # type: ignore[assignment]

@@ -139,6 +139,7 @@ def test_publisher_who_saw_one_is_told_that_there_is_none(s3, lake):
 def end_of_run(lake, monkeypatch):
     """The handler of the publish_release Lambda on this lake; gives the state and the sentence."""
     monkeypatch.setenv("HDP_PREFIX", lake.prefix)
+    monkeypatch.setenv("HDP_BUCKETS", lake.prefix)
     module = importlib.reload(importlib.import_module("pipeline.lambdas.publish_release"))
     monkeypatch.setattr(module.release, "view_refresher", lambda *_: Views())
 

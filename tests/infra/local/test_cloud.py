@@ -111,22 +111,25 @@ def test_the_cloud_listens_on_this_machine_only(cloud):
 @pytest.mark.parametrize("service", ["sns", "scheduler", "lambda"])
 def test_everything_is_provisioned(cloud, service):
     found = {
-        "sns": lambda c: [t["TopicArn"].rpartition(":")[2] for t in c.list_topics()["Topics"]],
+        "sns": lambda c: sorted(t["TopicArn"].rpartition(":")[2] for t in c.list_topics()["Topics"]),
         "scheduler": lambda c: [(s["Name"], s["State"]) for s in c.list_schedules()["Schedules"]],
         "lambda": lambda c: sorted(f["FunctionName"] for f in c.list_functions()["Functions"]),
     }[service](client(cloud, service))
     assert (
         found
         == {
-            "sns": ["hdp-run-succeeded", "hdp-run-failed"],
+            "sns": ["hdp-run-failed", "hdp-run-succeeded"],
             "scheduler": [("hdp-nightly", "DISABLED")],
             "lambda": [
                 "hdp-check-glue-job-status",
+                "hdp-expire-releases",
                 "hdp-prepare-run",
                 "hdp-publish-release",
+                "hdp-refresh-sign-in-keys",
                 "hdp-sns-notify-failure",
                 "hdp-sns-notify-success",
                 "hdp-start-glue-job",
+                "hdp-watch-schedule",
             ],
         }[service]
     )

@@ -47,6 +47,22 @@ def test_a_range_reads_that_range(s3, bucket):
     assert s3.get_object(Bucket=bucket, Key="k", Range="bytes=-2")["Body"].read() == b"89"
 
 
+def test_who_reads_while_others_write_gets_one_object_whole(s3, bucket):
+    sizes = [10, 5000]
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x" * sizes[0])
+
+    def write(number):
+        s3.put_object(Bucket=bucket, Key="k", Body=b"x" * sizes[number % 2])
+
+    def read(_):
+        return len(s3.get_object(Bucket=bucket, Key="k")["Body"].read())
+
+    with ThreadPoolExecutor(8) as pool:
+        written = pool.map(write, range(150))
+        assert set(pool.map(read, range(150))) <= set(sizes)
+        list(written)
+
+
 def test_a_large_upload_comes_in_parts_and_is_whole(s3, bucket):
     content = bytes(range(256)) * 80_000
     s3.upload_fileobj(io.BytesIO(content), bucket, "large.bin")

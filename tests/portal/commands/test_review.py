@@ -26,7 +26,10 @@ QUESTION = {"text": "Who?", "assignee": "kim", "due": "2026-12-01", "record_keys
 @pytest.fixture
 def lee(portal, lake_prefix):
     """A clinician at a lake that holds nothing but a quality bucket."""
-    aws = Aws(replace(portal.settings, prefix=lake_prefix, user="dr.lee", role="clinician"), portal._clients)
+    aws = Aws(
+        replace(portal.settings, prefix=lake_prefix, buckets=lake_prefix, user="dr.lee", role="clinician"),
+        portal._clients,
+    )
     aws.client("s3").create_bucket(Bucket=aws.lake.bucket("quality"))
     return aws
 

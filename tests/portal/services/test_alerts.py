@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
 from pipeline.release import Published, Release
 from portal.services import alerts, schedule
-from portal.services.aws import ServiceError
+from portal.services.aws import Aws, ServiceError
 from portal.services.runs import Run
 from portal.services.schedule import Schedule
 
@@ -96,10 +97,10 @@ def test_the_schedule_is_changed_by_engineers_and_read_back(acting):
     assert schedule.get(engineer) == before
 
 
-def test_alerts_do_without_a_schedule_that_cannot_be_read(portal, lake_prefix, monkeypatch):
-    monkeypatch.setattr(schedule, "_name", lambda _: f"{lake_prefix}-gone")
-    assert schedule.find(portal) is None
-    alerts.now(portal, [])
+def test_alerts_do_without_a_schedule_that_cannot_be_read(portal, lake_prefix):
+    elsewhere = Aws(replace(portal.settings, prefix=lake_prefix), portal._clients)
+    assert schedule.find(elsewhere) is None
+    alerts.now(elsewhere, [])
 
 
 def test_the_next_run_is_the_first_due_moment_to_come():

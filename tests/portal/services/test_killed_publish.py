@@ -27,7 +27,7 @@ def publish(release_id, expect, calls):
 
     made = botocore.client.BaseClient._make_api_call
     botocore.client.BaseClient._make_api_call = call
-    lake = Lake(os.environ["HDP_PREFIX"])
+    lake = Lake.of(os.environ)
     refresh = release.view_refresher(boto3.client("athena"), lake)
     release.publish(
         boto3.client("s3"), lake, release_id, expect=expect, by="test", reason="killed", refresh_views=refresh

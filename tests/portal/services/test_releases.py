@@ -17,7 +17,10 @@ def engineer(portal, lake_prefix, monkeypatch):
     """An engineer at a lake that holds only a quality and a gold bucket; the plain views are not there."""
     monkeypatch.setattr(release, "view_refresher", lambda *_: str)
     monkeypatch.setattr(reviews, "_notify", lambda *_: "")
-    aws = Aws(replace(portal.settings, prefix=lake_prefix, user="kim", role="engineer"), portal._clients)
+    aws = Aws(
+        replace(portal.settings, prefix=lake_prefix, buckets=lake_prefix, user="kim", role="engineer"),
+        portal._clients,
+    )
     for zone in ("quality", "gold"):
         aws.client("s3").create_bucket(Bucket=aws.lake.bucket(zone))
     return aws
