@@ -13,7 +13,7 @@ import pandas as pd
 from pipeline import reviews as chain
 from pipeline.contracts import Rule, all_contracts
 from pipeline.release import Release
-from pipeline.reviews import Event
+from pipeline.reviews import Event, Log
 from portal.services import quality, releases, review_log, runs
 from portal.services.aws import Aws, ServiceError, explain, is_aws
 from portal.services.review_log import Query, log, of_run
@@ -330,12 +330,7 @@ def _say(
     """Append an event; `ReviewConflict` where others spoke of the same subject after `seen`."""
     aws.require(right)
     while True:
-        whole = log(aws)
-        if whole.problems:
-            raise ServiceError(
-                f"The log of reviews does not verify ({whole.problems[0]}) "
-                "Nothing can be added until an engineer has looked into it: hdp review verify."
-            )
+        whole = _verified(aws)
         changes = [e for e in whole.events if seen is not None and e.number > seen and _touches(e, subject)]
         if changes:
             raise ReviewConflict(changes)
@@ -344,6 +339,17 @@ def _say(
             return chain.append(aws.client("s3"), aws.lake, whole, event)
         except chain.Raced:
             continue
+
+
+def _verified(aws: Aws) -> Log:
+    """The whole log; `ServiceError` where it does not verify."""
+    whole = log(aws)
+    if whole.problems:
+        raise ServiceError(
+            f"The log of reviews does not verify ({whole.problems[0]}) "
+            "Nothing can be added until an engineer has looked into it: hdp review verify."
+        )
+    return whole
 
 
 def _touches(event: Event, subject: dict[str, str]) -> bool:
@@ -355,6 +361,7 @@ def _touches(event: Event, subject: dict[str, str]) -> bool:
 
 
 def _query(aws: Aws, query_id: str, states: set[str]) -> Query:
+    _verified(aws)
     found = review_log.query(aws, query_id)
     if found.state not in states:
         raise ServiceError(
