@@ -319,10 +319,10 @@ def _plot(question: Question, figure: go.Figure, words: str, release_id: str) ->
         on_select="rerun",
     )["selection"]["points"]
     values = [_values(point["customdata"]) for point in points if point.get("customdata") is not None]
-    chosen = {d: sorted({row[n] for row in values}) for n, d in enumerate(dimensions)} if values else {}
-    if any(said != sorted(_present(question.subject, dimension)) for dimension, said in chosen.items()):
+    chosen = [(d, sorted({row[n] for row in values})) for n, d in enumerate(dimensions)] if values else []
+    if any(said != sorted(_present(question.subject, dimension)) for dimension, said in chosen):
         st.session_state[_clicked(question.subject)] = dict(
-            _choice(question.subject, dimension, said) for dimension, said in chosen.items()
+            _choice(question.subject, dimension, said) for dimension, said in chosen
         )
         st.rerun()
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from portal.components import graph
-from portal.components.palette import STATES
 from portal.services import releases, runs
+from tests.e2e import graph_watch
 from tests.e2e.accessibility import inspect
 from tests.e2e.conftest import settle, shot
 
@@ -112,19 +111,6 @@ def test_a_clinician_filters_drills_and_takes_away_and_the_url_keeps_it(page):
     expect(page.get_by_role("button", name="CSV of these rows")).to_be_visible()
 
 
-RANK = {"Not started": 0, "Starting": 1, "Waiting": 1, "Running": 2, "Succeeded": 3}
-
-
-def _shown(page):
-    """The rank of each step's state, as the graph shows it."""
-    told = page.locator(".st-key-state-graph [aria-label]").first.get_attribute("aria-label")
-    return [next(rank for word, rank in RANK.items() if word in text) for text in told.split("; ")]
-
-
-def _told(portal, run_id):
-    return [RANK[STATES[state][0]] for state in graph.states(runs.get(portal, run_id)).values()]
-
-
 def test_an_engineer_generates_starts_watches_stops_and_goes_on_to_the_end(page, browser, url, portal):
     page.goto("/data")
     settle(page)
@@ -152,16 +138,14 @@ def test_an_engineer_generates_starts_watches_stops_and_goes_on_to_the_end(page,
     shot(page, "run-stopped-1440")
     page.get_by_role("button", name="Go on from here").click()
     expect(page.get_by_role("button", name="Stop this run")).to_be_visible(timeout=30_000)
+    seen = graph_watch.record(page)
+    page.reload()  # nobody touches the page from here on
     try:
-        while not runs.get(portal, run_id, details=False).is_over:  # nobody touches the page from here on
-            before = _told(portal, run_id)
-            page.wait_for_timeout(2500)  # a look is at most two seconds old
-            shown = _shown(page)
-            after = _told(portal, run_id)
-            if len(shown) == len(before):
-                assert all(low <= seen <= high for low, seen, high in zip(before, shown, after, strict=True))
-        expect(page.get_by_text("is the published one")).to_be_visible(timeout=30_000)
-        assert _shown(page) == [RANK["Succeeded"]] * (len(graph.steps()) - 1) + [RANK["Not started"]]
+        ended = runs.wait(portal, run_id, seconds=300, poll=1)
+        expect(page.get_by_text("is the published one")).to_be_visible(timeout=60_000)
+        told = graph_watch.history(portal, run_id, ended.execution_arn)
+        assert len(seen) > 5
+        assert graph_watch.disagreements(seen, told) == []
         settle(page)
         page.locator(".st-key-state-graph text", has_text="dim_time").click(force=True)
         expect(page.get_by_text("hdp-silver-to-gold-dim-time is done").first).to_be_visible(timeout=20_000)
