@@ -28,7 +28,7 @@ resource "aws_iam_role" "portal" {
 locals {
   # Of the quality bucket all but the refused rows, which are as they were received.
   measured_tables = ["rule_result", "reconciliation"]
-  measured_places = ["audits/*", "reconciliation/*", "releases/*", "results/*", "reviews/*", "runs/*"]
+  measured_places = ["audits/*", "reconciliation/*", "releases/*", "results/*", "review_anchor.json", "reviews/*", "runs/*"]
 }
 
 data "aws_iam_policy_document" "portal" {
@@ -108,7 +108,7 @@ data "aws_iam_policy_document" "portal" {
 
   statement {
     sid       = "Sample"
-    actions   = ["glue:StartJobRun", "glue:GetJobRun"]
+    actions   = ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns"]
     resources = ["arn:${local.partition}:glue:${var.region}:${local.account}:job/${var.name}-generate-sample"]
   }
 
@@ -251,9 +251,13 @@ data "aws_iam_policy_document" "review" {
   }
 
   statement {
-    sid       = "Read"
-    actions   = ["s3:GetObject"]
-    resources = ["${local.bucket_arns["silver"]}/*", "${local.bucket_arns["quality"]}/quarantine/*"]
+    sid     = "Read"
+    actions = ["s3:GetObject"]
+    resources = [
+      "${local.bucket_arns["silver"]}/*",
+      "${local.bucket_arns["quality"]}/quarantine/*",
+      "${local.bucket_arns["quality"]}/results/*", # the keys of failing rows
+    ]
   }
 
   statement {
@@ -267,7 +271,7 @@ data "aws_iam_policy_document" "review" {
     actions = ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"]
     resources = concat(
       [local.catalog_arn, local.database_arns["silver"], local.database_arns["quality"]],
-      ["${local.table_arns["silver"]}/*", "${local.table_arns["quality"]}/quarantine_*"],
+      ["${local.table_arns["silver"]}/*", "${local.table_arns["quality"]}/quarantine_*", "${local.table_arns["quality"]}/rule_result"],
     )
   }
 

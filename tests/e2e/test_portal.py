@@ -111,6 +111,16 @@ def test_a_clinician_filters_drills_and_takes_away_and_the_url_keeps_it(page):
     expect(page.get_by_role("button", name="CSV of these rows")).to_be_visible()
 
 
+def _click(page, part):
+    """Click on a part of a drawing: it listens to the mouse itself."""
+    part.scroll_into_view_if_needed()
+    box = part.bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(*middle)
+    page.wait_for_timeout(300)
+    page.mouse.click(*middle)
+
+
 def test_an_engineer_generates_starts_watches_stops_and_goes_on_to_the_end(page, browser, url, portal):
     page.goto("/data")
     settle(page)
@@ -144,10 +154,14 @@ def test_an_engineer_generates_starts_watches_stops_and_goes_on_to_the_end(page,
         ended = runs.wait(portal, run_id, seconds=300, poll=1)
         expect(page.get_by_text("is the published one")).to_be_visible(timeout=60_000)
         told = graph_watch.history(portal, run_id, ended.execution_arn)
+        settle(page)
+        for _ in range(20):  # the last drawing is on its way
+            if seen[-1][1]["NotifySuccess"] == "Succeeded":
+                break
+            page.wait_for_timeout(500)
         assert len(seen) > 5
         assert graph_watch.disagreements(seen, told) == []
-        settle(page)
-        page.locator(".st-key-state-graph text", has_text="dim_time").click(force=True)
+        _click(page, page.locator(".st-key-state-graph text", has_text="dim_time"))
         expect(page.get_by_text("hdp-silver-to-gold-dim-time is done").first).to_be_visible(timeout=20_000)
         shot(page, "run-1440")
         page.goto("/runs")
