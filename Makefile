@@ -16,7 +16,14 @@ run: .venv/.local ## Install, then open everything: laptop cloud, a first sample
 test: .venv/.dev ## Install, then lint, types and all tests
 	@scripts/install-test-packages
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/pytest
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-outside test-inside
+
+.PHONY: test-outside test-inside  # two processes, each with a cloud of its own: a browser and Terraform mostly wait
+test-outside:
+	@$(BIN)/pytest tests/e2e tests/infra
+
+test-inside:
+	@$(BIN)/pytest tests/pipeline tests/portal
 
 audit: .venv-audit/.done ## The linters that security teams use: Terraform, Dockerfile, workflows
 	@$(AUDIT)/checkov --directory . --skip-path '\.venv' --framework terraform dockerfile github_actions --quiet --compact

@@ -270,7 +270,7 @@ def test_the_report_is_whole_and_carries_no_row(portal, acting, held_run):
         "@media print",
     ):
         assert words in page, words
-    assert "approve it for analysis" in page, "the signature block names what a signature means"
+    assert "I have reviewed this release and" in page, "the signature block names what a signature means"
     rules = re.findall(r"<tr><td>([A-Z0-9-]+[^<]*)</td>", page.partition("<h2>All rules</h2>")[2])
     assert len(rules) == len(quality.results(portal, run_id))
     for secret in ("Q2", "03/09/1984", "R2"):
