@@ -49,7 +49,7 @@ bench: .venv/.dev ## Measure, each figure as a ratio against a peer in the same 
 screenshots: .venv/.dev ## Take the README's pictures anew
 	@scripts/install-test-packages
 	@$(BIN)/pytest tests/e2e -k screenshots
-	@cp screenshots/encounters-1440.png docs/overview.png
+	@cp screenshots/run-1440.png docs/run.png
 
 lock: .venv/.dev ## Pin every dependency anew, with hashes
 	@scripts/lock
