@@ -11,8 +11,9 @@ from typing import Any
 
 import jwt
 
+from pipeline.release import read_json
 from portal.auth import ROLES, User, role_of
-from portal.services.aws import is_aws
+from portal.services.aws import Aws, is_aws
 
 HEADER = "x-amzn-oidc-accesstoken"
 _GROUPS = ("cognito:groups", "groups", "roles")
@@ -24,6 +25,12 @@ class SignInError(Exception):
 
 KeySet = Callable[[], Mapping[str, Any] | None]
 """Reads the issuer's JSON Web Key Set (RFC 7517), or None where it has not arrived yet."""
+
+
+def keys(aws: Aws) -> Any:
+    """The issuer's keys as the refresh_sign_in_keys Lambda has last seen them."""
+    found = read_json(aws.client("s3"), aws.lake.sign_in_keys())
+    return found[0] if found else None
 
 
 def person(headers: Mapping[str, str], keys: KeySet, issuer: str) -> User:

@@ -11,7 +11,7 @@ from portal.components import findings, judgement, rule_detail, state, work_list
 from portal.components.conversation import Finding
 from portal.components.palette import CHANGES, words
 from portal.components.rule_detail import Shown
-from portal.services import quality, releases, report, review_log, review_words, signatures
+from portal.services import quality, releases, report, review_log, review_words
 from portal.services.aws import ServiceError
 from portal.services.review_log import Review
 
@@ -27,22 +27,6 @@ ORDERS = {
     "Most failing": ["Failing", "finding"],
     "Rule": ["finding"],
 }
-
-
-@st.cache_data(ttl=600, max_entries=50, show_spinner=False)
-def results(run_id: str, version: str) -> pd.DataFrame:  # noqa: ARG001  (a run gone on with has other results)
-    return quality.results(state.clients(), run_id)
-
-
-@st.cache_data(ttl=600, max_entries=20, show_spinner=False)
-def history(run_ids: tuple[str, ...], version: str) -> pd.DataFrame:  # noqa: ARG001
-    return quality.history(state.clients(), run_ids)
-
-
-def version_of(run_id: str) -> str:
-    """Stands for the release that the run has made; the same as what a signature signs."""
-    made = releases.find(state.clients(), run_id)
-    return signatures.fingerprint(state.clients(), made) if made else ""
 
 
 def pick_run() -> tuple[str | None, list[str]]:
@@ -71,7 +55,7 @@ def banner(run_id: str, review: Review) -> None:
         st.error(
             f"The log of reviews does not verify: {problem} Nothing can be signed until an engineer has looked into it."
         )
-    audit = quality.audit(state.aws(), run_id)
+    audit = state.decision(run_id, review.version)
     if audit is None:
         return
     say, said = DECISIONS[audit.decision]
@@ -112,7 +96,7 @@ def figures(frame: pd.DataFrame, review: Review) -> None:
                 delta_arrow="off",
                 border=True,
                 help=meaning,
-                width=176,
+                width=160,
                 height="stretch",
             )
 
@@ -217,7 +201,7 @@ def _opened(table: pd.DataFrame, rows: list[int]) -> Finding:
 def sign_off(shown: Shown) -> None:
     st.markdown("## Sign-off")
     with st.container(border=True):
-        judgement.sign(state.aws(), shown.review, shown.version)
+        judgement.sign(state.aws(), shown.review)
         st.download_button(
             "Printable report (HTML)",
             lambda: report.html(
@@ -225,7 +209,6 @@ def sign_off(shown: Shown) -> None:
                 shown.frame,
                 shown.changed.map(lambda change: CHANGES[change]),
                 review_log.of_run(state.aws(), shown.run_id),
-                version_of(shown.run_id),
             ),
             file_name=f"quality-{shown.run_id}.html",
             mime="text/html",
@@ -238,14 +221,14 @@ def draw() -> None:
     run_id, run_ids = pick_run()
     if run_id is None:
         return
-    version = version_of(run_id)
-    frame, past = results(run_id, version), history(tuple(run_ids), version)
+    review = review_log.of_run(state.aws(), run_id)
+    frame = state.results(run_id, review.version)
+    past = state.past_results(tuple(run_ids), review.version)
     if frame.empty:
         st.info(f"The results of {run_id} are not in the lake (any more): choose another run.")
         return
     before = past[past["run_id"] == run_ids[-2]] if len(run_ids) > 1 else past.iloc[0:0]
-    review = review_log.of_run(state.aws(), run_id)
-    shown = Shown(run_id, version, run_ids, frame, past, quality.changes(frame, before), review)
+    shown = Shown(run_id, run_ids, frame, past, quality.changes(frame, before), review)
     banner(run_id, review)
     figures(frame, review)
     scorecard(shown)

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from pipeline.jobs import jobs
+from pipeline.quality.change import FOUND
 from pipeline.release import Published
 from portal.components import charts, graph, state
 from portal.components.palette import words
@@ -17,7 +18,7 @@ from portal.services import failures, releases, run_history, runs
 from portal.services.aws import ServiceError
 from portal.services.failures import Failure
 from portal.services.job_runs import DPU_HOUR_DOLLARS, JOB_ENDED, JobRun, Line
-from portal.services.quality import FOUND, Audit
+from portal.services.quality import Audit
 from portal.services.runs import Run
 
 NEXT = {

@@ -56,7 +56,7 @@ def list_command(session: Session, run_id: str | None, with_closed: bool, as_jso
 @click.pass_obj
 def show_command(session: Session, query_id: str, as_json: bool) -> None:
     """One query with its conversation."""
-    query = review_log.query(session.aws, query_id)
+    query = review_log.query(review_log.log(session.aws), query_id)
     if as_json:
         emit_json(query)
         return

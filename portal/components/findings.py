@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pipeline.contracts import Rule
+from pipeline.quality.change import FOUND
 from pipeline.reviews import Acceptance
 from portal.components.palette import (
     CHANGES,
@@ -25,7 +26,6 @@ from portal.components.palette import (
     USUAL,
 )
 from portal.services import measures, review_words
-from portal.services.quality import FOUND
 from portal.services.review_log import Query
 
 _RANKED = {

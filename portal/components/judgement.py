@@ -10,7 +10,7 @@ import streamlit as st
 from pipeline.reviews import row_hash
 from portal.components import drafts
 from portal.components.conversation import Finding, reason
-from portal.services import measures, releases, review_words, reviews, signatures
+from portal.services import measures, review_words, reviews, signatures
 from portal.services.aws import Aws, ServiceError
 from portal.services.review_log import Review
 from portal.services.signatures import Signature
@@ -97,8 +97,8 @@ def _button(label: str, verb: str, name: str, act: drafts.Act, done: str) -> Non
     st.button(label, key=f"{verb}-{name}", on_click=drafts.send, args=(f"judge-{name}", act, done))
 
 
-def sign(aws: Aws, review: Review, seen_release: str) -> None:
-    """The signature block and, for reviewers, the form to sign what the page shows: `seen_release` stands for it."""
+def sign(aws: Aws, review: Review) -> None:
+    """The signature block and, for reviewers, the form to sign the release that the page shows."""
     if review.signature:
         _signature(review.signature)
     if not aws.person.may("review"):
@@ -112,9 +112,9 @@ def sign(aws: Aws, review: Review, seen_release: str) -> None:
     drafts.text("Comment on the release", key, review.seen)
     left, right = st.columns(2)
     with left:
-        _verdict(aws, review.run_id, "approve", "Approve and sign", key, seen_release)
+        _verdict(aws, review.run_id, "approve", "Approve and sign", key, review.version)
     with right:
-        _verdict(aws, review.run_id, "reject", "Reject and sign", key, seen_release)
+        _verdict(aws, review.run_id, "reject", "Reject and sign", key, review.version)
 
 
 def _signature(signature: Signature) -> None:
@@ -134,7 +134,7 @@ def _verdict(
     done = "Signed. The release is approved." if approves else "Signed. The former release stays."
 
     def act(text: str, seen: int) -> None:
-        if signatures.fingerprint(aws, releases.get(aws, run_id)) != seen_release:
+        if signatures.version(aws, run_id) != seen_release:
             raise ServiceError(
                 f"{run_id} was made anew since this page was drawn: look at it again, then sign."
             )

@@ -20,20 +20,14 @@ from portal.services.review_log import Query, Review
 
 @dataclass(frozen=True)
 class Shown:
-    """The run that a reviewer looks at; `version` stands for its release, so that what is kept goes with it."""
+    """The run that a reviewer looks at."""
 
     run_id: str
-    version: str
     run_ids: list[str]
     frame: pd.DataFrame
     past: pd.DataFrame
     changed: pd.Series
     review: Review
-
-
-@st.cache_data(ttl=600, max_entries=50, show_spinner=False)
-def masked_rows(run_id: str, table: str, rule_id: str, version: str) -> pd.DataFrame:  # noqa: ARG001  (a key)
-    return quality.failing_rows(state.clients(), run_id, table, rule_id)
 
 
 def draw(shown: Shown, chosen: Finding) -> None:
@@ -69,8 +63,7 @@ def _measure(rule: Rule, table: str, row: pd.Series, change: str) -> None:
     said = measures.measured(rule, table, row["status"], int(row["failed"]), int(row["checked"]), row["rate"])
     st.markdown(f"**{rule.description}**")
     st.markdown(f"{said} Since the last run: {CHANGES[change]}.")
-    if whose := measures.limit_owner(rule):
-        st.caption(whose)
+    st.caption(measures.limit_owner(rule))
 
 
 def _judged(review: Review, chosen: Finding, row: pd.Series) -> None:
@@ -152,9 +145,12 @@ def _try_limit(rule: Rule, mine: pd.DataFrame) -> None:
 def _failing(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The failing rows, masked until the role allows it and a reason is written down; and the chosen rows' keys."""
     run_id, (table, rule_id), person = shown.run_id, chosen, state.user()
+    if not person.may("query"):
+        st.caption("Single rows are shown to analysts, clinicians and engineers.")
+        return pd.DataFrame(), ()
     why, rows = _unmasked().get((run_id, *chosen, person.name), ("", None))
     try:
-        rows = masked_rows(run_id, table, rule_id, shown.version) if rows is None else rows
+        rows = state.failing_rows(run_id, table, rule_id, shown.review.version) if rows is None else rows
     except ServiceError as error:
         state.show_error(error)
         return pd.DataFrame(), ()

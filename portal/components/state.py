@@ -14,7 +14,6 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
-from pipeline.release import read_json
 from portal import auth, sign_in
 from portal.auth import Right
 from portal.services import alerts as alerting
@@ -49,9 +48,7 @@ def aws() -> Aws:
 
 @st.cache_data(ttl=300, max_entries=1, show_spinner=False)
 def _sign_in_keys() -> Any:
-    """The keys of the sign-in service as the refresh_sign_in_keys Lambda has last seen them."""
-    found = read_json(clients().client("s3"), clients().lake.sign_in_keys())
-    return found[0] if found else None
+    return sign_in.keys(clients())
 
 
 def user() -> auth.User:
@@ -203,6 +200,29 @@ def audit(_aws: Aws, run: Run) -> Audit | None:
 @shared("watch_runs", ttl=600, most=50)
 def rule_results(_aws: Aws, run: Run) -> pd.DataFrame:
     return quality.results(_aws, run.run_id)
+
+
+# of a run that has ended, by the version of its release: a run that was gone on with has other results
+
+
+@shared("see_charts", ttl=600)
+def results(_aws: Aws, run_id: str, version: str) -> pd.DataFrame:  # noqa: ARG001  (a part of the key)
+    return quality.results(_aws, run_id)
+
+
+@shared("see_charts", ttl=600, most=20)
+def past_results(_aws: Aws, run_ids: tuple[str, ...], version: str) -> pd.DataFrame:  # noqa: ARG001
+    return quality.history(_aws, run_ids)
+
+
+@shared("see_charts", ttl=600)
+def decision(_aws: Aws, run_id: str, version: str) -> Audit | None:  # noqa: ARG001
+    return quality.audit(_aws, run_id)
+
+
+@shared("query", ttl=600)
+def failing_rows(_aws: Aws, run_id: str, table: str, rule_id: str, version: str) -> pd.DataFrame:  # noqa: ARG001
+    return quality.failing_rows(_aws, run_id, table, rule_id)
 
 
 @shared("query", ttl=600, most=50)

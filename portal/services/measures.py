@@ -10,20 +10,6 @@ import pandas as pd
 from pipeline.contracts import Rule, all_contracts
 from pipeline.reviews import Acceptance, lapsed
 
-_NOUNS = {
-    "patients": "patient records",
-    "encounters": "encounters",
-    "medications": "administrations",
-    "dim_patient": "versions of patients",
-    "dim_time": "days",
-    "dim_medication": "medications",
-    "dim_provider": "versions of providers",
-    "dim_diagnosis": "diagnoses",
-    "fact_encounter": "encounters",
-    "fact_medication_admin": "administrations",
-}
-"""What a row of a table is."""
-
 
 @cache
 def rules() -> dict[tuple[str, str], Rule]:
@@ -50,14 +36,8 @@ def limit(rule: Rule) -> str:
 
 
 def population(rule: Rule | None, table: str) -> str:
-    """What the denominator counts: as the contract says it, else what a row of the table is."""
-    said = getattr(rule, "population", None)
-    if said:
-        return str(said)
-    if rule is not None and rule.is_whole:
-        return "values that were compared"
-    noun = _NOUNS.get(table, f"rows of {table}")
-    return f"{noun} that it applies to" if rule is not None and rule.applies else noun
+    """What the denominator counts, as the contract says it; rows, of a rule that it does not have any more."""
+    return rule.population if rule else f"rows of {table}"
 
 
 def counted(rule: Rule | None, table: str, failed: int, checked: int) -> str:
@@ -86,9 +66,8 @@ def measured(
 
 
 def limit_owner(rule: Rule) -> str:
-    """Whose the limit is, and why it is where it is; empty where the contract does not say."""
-    owner, why = getattr(rule, "limit_owner", ""), getattr(rule, "limit_reason", "")
-    return " ".join(part for part in (f"Whose limit: {owner}." if owner else "", str(why)) if part)
+    """Whose the limit is, and why it is where it is."""
+    return f"Whose limit: {rule.limit_owner}. {rule.limit_reason}"
 
 
 def advice(rule: Rule) -> tuple[str, str]:

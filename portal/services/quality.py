@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.contracts import Contract, Rule, all_contracts, load
+from pipeline.quality.change import FOUND, change
 from pipeline.release import read_json
 from portal.services import failing_sql, warehouse
 from portal.services.aws import Aws, ServiceError
@@ -65,9 +66,6 @@ def history(aws: Aws, run_ids: Sequence[str]) -> pd.DataFrame:
     return warehouse.ask(aws, sql, database=database).frame
 
 
-FOUND = frozenset({"fail", "error", "pass_with_failures"})
-
-
 def changes(now: pd.DataFrame, before: pd.DataFrame) -> pd.Series:
     """By row of `now`: new, worse, better, still there, resolved, or stable, held against `before`."""
     key = ["table_name", "rule_id"]
@@ -78,11 +76,9 @@ def changes(now: pd.DataFrame, before: pd.DataFrame) -> pd.Series:
 
 
 def _change(status: str, rate: float, status_before: object, rate_before: float) -> str:
-    is_found, was_found = status in FOUND, status_before in FOUND
-    if not is_found:
-        return "resolved" if was_found else "stable"
-    if not was_found:
-        return "new"
+    said = change(status, str(status_before))
+    if said != "still_there":
+        return said
     if pd.isna(rate) or pd.isna(rate_before) or abs(rate - rate_before) < 1e-9:
         return "still there"
     return "worse" if rate > rate_before else "better"
@@ -151,7 +147,8 @@ def trend(past: pd.DataFrame, run_ids: Sequence[str]) -> pd.DataFrame:
 
 
 def failing_rows(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
-    """As `identified_rows`, for everybody: with stand-ins for keys and every column masked that could tell who it is about."""
+    """As `identified_rows`, for all who may ask of single rows: with stand-ins for keys and every column masked that could tell who it is about."""
+    aws.require("query")
     rows = _failing(aws, run_id, table, rule_id)
     return mask(rows, load("silver", table), run_id) if len(rows) else rows
 

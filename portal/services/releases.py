@@ -90,7 +90,8 @@ def refuse_unapproved(aws: Aws, made: Release) -> None:
 
 
 def _signature(aws: Aws, made: Release) -> signatures.Signature | None:
-    return signatures.of_run(aws, reviews.read(aws.client("s3"), aws.lake), made.run_id)
+    log = reviews.read(aws.client("s3"), aws.lake)
+    return signatures.of_run(log, made.run_id, signatures.version(aws, made.run_id))
 
 
 def _is_approved(aws: Aws, made: Release) -> bool:

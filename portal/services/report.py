@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.quality.change import FOUND
 from pipeline.release import Release
 from portal.services import measures, quality, review_words
 from portal.services.review_log import Query, Review
@@ -49,21 +50,16 @@ _DECISIONS = {
 }
 
 
-def html(
-    made: Release, results: pd.DataFrame, changed: Iterable[str], review: Review, fingerprint: str
-) -> str:
+def html(made: Release, results: pd.DataFrame, changed: Iterable[str], review: Review) -> str:
     """The report of one release: decision, signature, findings with what was made of them, queries, every rule.
 
-    `changed` says by row of `results` what is new since the run before; `fingerprint` stands for the release as it
-    is now, and is what a signature signs.
+    `changed` says by row of `results` what is new since the run before.
     """
     results = results.assign(change=list(changed)).sort_values(["table_name", "rule_id"])
     counted = results["status"].value_counts()
     summary = "; ".join(f"{counted.get(key, 0)} {words.lower()}" for key, words in OUTCOMES.items())
     severe = results["severity"].map(list(SEVERITIES).index)
-    found = (
-        results[results["status"].isin(quality.FOUND)].assign(rank=severe).sort_values("rank", kind="stable")
-    )
+    found = results[results["status"].isin(FOUND)].assign(rank=severe).sort_values("rank", kind="stable")
     now = datetime.now(UTC)
     parts = [
         f"<h1>Data quality of release {escape(made.release_id)}</h1>",
@@ -73,7 +69,7 @@ def html(
         _log_state(review),
         "<h2>Signature</h2>",
         _signature(review.signature),
-        f"<p class=small>Fingerprint of the release as it is now: <code>{fingerprint}</code></p>",
+        f"<p class=small>Fingerprint of the release as it is now: <code>{review.version}</code></p>",
         "<h2>Findings</h2>",
         _table(found, review, now.date()) if len(found) else "<p>Every rule passed.</p>",
         "<h2>Decisions on findings, and looks at identified rows</h2>",

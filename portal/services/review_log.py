@@ -43,10 +43,14 @@ class Query:
 
 @dataclass(frozen=True)
 class Review:
-    """Everything that was said of one run's release, with the queries of all runs and what is accepted now."""
+    """Everything that was said of one run's release, with the queries of all runs and what is accepted now.
+
+    `version` stands for the release as it is now (`signatures.version`): it is what a signature signs.
+    """
 
     run_id: str
     seen: int
+    version: str
     queries: tuple[Query, ...] = ()
     work_list: tuple[Query, ...] = ()
     accepted: dict[tuple[str, str], Acceptance] = field(default_factory=dict)
@@ -82,14 +86,16 @@ def of_run(aws: Aws, run_id: str) -> Review:
     """All that a reviewer of a run is shown, from one look at the log."""
     whole = log(aws)
     queries = all_queries(whole)
+    version = signatures.version(aws, run_id)
     return Review(
         run_id=run_id,
+        version=version,
         seen=whole.events[-1].number if whole.events else 0,
         queries=tuple(query for query in queries if query.run_id == run_id),
         work_list=tuple(queries),
         accepted=chain.acceptances(whole.events),
         accepted_rows=chain.row_acceptances(whole.events),
-        signature=signatures.of_run(aws, whole, run_id),
+        signature=signatures.of_run(whole, run_id, version),
         events=tuple(whole.of_run(run_id)),
         problems=whole.problems,
     )
@@ -100,9 +106,9 @@ def all_queries(whole: Log) -> list[Query]:
     return sorted(_queries(whole.events), key=lambda query: (query.state == "closed", query.opened_at))
 
 
-def query(aws: Aws, query_id: str) -> Query:
+def query(whole: Log, query_id: str) -> Query:
     """One query with its conversation."""
-    found = next((each for each in all_queries(log(aws)) if each.query_id == query_id), None)
+    found = next((each for each in all_queries(whole) if each.query_id == query_id), None)
     if found is None:
         raise ServiceError(f"There is no query '{query_id}': 'hdp review list' lists those there are.")
     return found

@@ -11,13 +11,11 @@ from typing import Any, Literal
 import pandas as pd
 
 from pipeline import reviews as chain
-from pipeline.contracts import Rule, all_contracts
 from pipeline.release import Release
 from pipeline.reviews import Event, Log
-from portal.services import quality, releases, review_log, runs
+from portal.services import measures, quality, releases, review_log, runs
 from portal.services.aws import Aws, ServiceError, explain, is_aws
 from portal.services.review_log import Query, log, of_run
-from portal.services.signatures import fingerprint
 
 REASONS = {
     "false_alarm": "False alarm: the rule is wrong here",
@@ -142,7 +140,7 @@ def accept(
         raise ServiceError(
             f"{rule_id} of {table_name} has nothing to accept: its outcome is {found['status']}."
         )
-    rule = _rule(table_name, rule_id)
+    rule = measures.rules().get((table_name, rule_id))
     unit = rule.unit if rule else "percent"
     if unit == "percent" and not 0 <= margin <= 1:
         raise ServiceError(f"The margin is {margin:.0%}: it must lie between 0 and 100 percent.")
@@ -260,7 +258,7 @@ def sign(
         "verdict": verdict,
         "meaning": MEANINGS[verdict],
         "text": _text(text, "A signature needs a comment"),
-        "release": fingerprint(aws, made),
+        "release": review.version,
     }
     event = _say(aws, "release_signed", {"run_id": run_id}, said, review.seen if seen is None else seen)
     state = {"approve": "APPROVED", "reject": "REJECTED"}[verdict]
@@ -361,8 +359,7 @@ def _touches(event: Event, subject: dict[str, str]) -> bool:
 
 
 def _query(aws: Aws, query_id: str, states: set[str]) -> Query:
-    _verified(aws)
-    found = review_log.query(aws, query_id)
+    found = review_log.query(_verified(aws), query_id)
     if found.state not in states:
         raise ServiceError(
             f"Query {query_id} is {found.state}: only {' or '.join(sorted(states))} ones can be."
@@ -384,12 +381,6 @@ def _result(aws: Aws, run_id: str, table_name: str, rule_id: str) -> dict[str, A
     if found.empty:
         raise ServiceError(f"Run '{run_id}' has no result of rule {rule_id} on {table_name}.")
     return {str(name): value for name, value in found.iloc[0].to_dict().items()}
-
-
-def _rule(table_name: str, rule_id: str) -> Rule | None:
-    """The rule as the contracts have it today; None where it is gone."""
-    rules = (rule for c in all_contracts() if c.table == table_name for rule in c.rules)
-    return next((rule for rule in rules if rule.id == rule_id), None)
 
 
 def _hashes(record_keys: Sequence[str]) -> list[str]:

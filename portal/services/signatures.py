@@ -33,8 +33,14 @@ class Signature:
         return not self.why_not
 
 
-def of_run(aws: Aws, log: Log, run_id: str) -> Signature | None:
-    """The last signature on a run's release, if there is one."""
+def version(aws: Aws, run_id: str) -> str:
+    """The fingerprint of the release that a run has made; empty where it is not there (any more)."""
+    made = release.find(aws.client("s3"), aws.lake, run_id)
+    return fingerprint(aws, made) if made else ""
+
+
+def of_run(log: Log, run_id: str, version: str) -> Signature | None:
+    """The last signature on a run's release, if there is one, held against the release's `version` of now."""
     said = log.of_run(run_id)
     signed = [event for event in said if event.kind == "release_signed"]
     if not signed:
@@ -48,11 +54,11 @@ def of_run(aws: Aws, log: Log, run_id: str) -> Signature | None:
         verdict=last.said["verdict"],
         comment=last.said["text"],
         event=last.number,
-        why_not=_why_not(aws, log, last, said),
+        why_not=_why_not(log, last, said, version),
     )
 
 
-def _why_not(aws: Aws, log: Log, signed: Event, said: list[Event]) -> str:
+def _why_not(log: Log, signed: Event, said: list[Event], version: str) -> str:
     if log.problems:
         return f"The log of reviews does not verify: {log.problems[0]}"
     asked = [
@@ -62,10 +68,9 @@ def _why_not(aws: Aws, log: Log, signed: Event, said: list[Event]) -> str:
     ]
     if asked:
         return f"Query {asked[-1]} was opened after it: it is to be closed, and the release signed again."
-    made = release.find(aws.client("s3"), aws.lake, signed.subject["run_id"])
-    if made is None:
+    if not version:
         return "The release is not there any more."
-    if fingerprint(aws, made) != signed.said["release"]:
+    if version != signed.said["release"]:
         return "Changed since review: the release is no longer what was signed. It must be reviewed again."
     return ""
 
