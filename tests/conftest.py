@@ -79,6 +79,10 @@ def spark(tmp_path_factory):
     running = session(folder / "s3", folder / "work" / "scratch")
     running.conf.set("spark.sql.ansi.enabled", "false")
     running.conf.set("spark.sql.shuffle.partitions", "1")
+    # a few rows a query: compiling it and planning it anew on the way would take longer than running it
+    running.conf.set("spark.sql.codegen.wholeStage", "false")
+    running.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+    running.conf.set("spark.sql.adaptive.enabled", "false")
     yield running
     running.stop()
 

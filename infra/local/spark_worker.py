@@ -27,6 +27,9 @@ _SMALL_AND_QUIET = {
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.shuffle.partitions": "4",
     "spark.sql.ui.retainedExecutions": "5",
+    "spark.sql.ui.explainMode": "simple",  # nobody reads the plans that a UI would show
+    "spark.sql.maxPlanStringLength": "0",
+    "spark.sql.codegen.cache.maxEntries": "5000",  # all jobs' code: the next run compiles none of it
     "spark.python.worker.reuse": "false",  # what is deployed may have changed
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
