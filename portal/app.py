@@ -31,6 +31,7 @@ if auth.may_choose_role():
 try:
     person = state.user()
 except SignInError as error:
+    st.title("Health data portal")
     st.error(str(error))
     st.stop()
 

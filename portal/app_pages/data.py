@@ -103,7 +103,7 @@ def generate() -> None:
                 state.show_error(error)
         right.download_button(
             "Download as zip",
-            lambda: samples.as_zip(state.aws(), options),
+            state.at_the_click(lambda aws: samples.as_zip(aws, options)),
             f"sample-{options.patients}-{options.seed}.zip",
             "application/zip",
             disabled=options.patients > MOST_ZIPPED,

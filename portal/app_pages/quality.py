@@ -111,9 +111,10 @@ def scorecard(shown: Shown) -> None:
             card.rename_axis("Table").reset_index(),
             hide_index=True,
             width="stretch",
-            column_config={
+            column_config={"Table": st.column_config.TextColumn(pinned=True)}
+            | {
                 name: st.column_config.ProgressColumn(
-                    name, format="%d %%", min_value=0, max_value=100, width="small"
+                    name, format="%d %%", min_value=0, max_value=100, width=130
                 )
                 for name in card.columns
             },
@@ -204,11 +205,13 @@ def sign_off(shown: Shown) -> None:
         judgement.sign(state.aws(), shown.review)
         st.download_button(
             "Printable report (HTML)",
-            lambda: report.html(
-                releases.get(state.aws(), shown.run_id),
-                shown.frame,
-                shown.changed.map(lambda change: CHANGES[change]),
-                review_log.of_run(state.aws(), shown.run_id),
+            state.at_the_click(
+                lambda aws: report.html(
+                    releases.get(aws, shown.run_id),
+                    shown.frame,
+                    shown.changed.map(lambda change: CHANGES[change]),
+                    review_log.of_run(aws, shown.run_id),
+                )
             ),
             file_name=f"quality-{shown.run_id}.html",
             mime="text/html",

@@ -199,11 +199,10 @@ def listing() -> None:
 def reach(found: Found) -> str:
     """How far back was looked, in words."""
     if found.is_all:
-        return f"{len(found.runs):,} of all {found.looked_at:,} runs. Choose two rows to hold them against each other."
-    return (
-        f"{len(found.runs):,} runs, of the newest {found.looked_at:,}; there are older ones. "
-        "Choose two rows to hold them against each other."
-    )
+        told = f"{len(found.runs):,} of all {found.looked_at:,} runs." if found.looked_at > 1 else "One run."
+    else:
+        told = f"{len(found.runs):,} runs, of the newest {found.looked_at:,}; there are older ones."
+    return f"{told} Choose two rows to hold them against each other."
 
 
 def selectable(found: list[Run]) -> None:

@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import click
 
 from portal.commands.output import emit_json, emit_table, json_option
 from portal.commands.session import Session
-from portal.services import review_log, reviews
+from portal.services import review_log, reviews, sign_off
 from portal.services.aws import ServiceError
+
+Command = Callable[..., None]
+
+
+def _about_a_query(command: Command) -> Command:
+    return click.argument("query_id")(click.argument("text")(command))
+
+
+def _about_a_finding(command: Command) -> Command:
+    for name in ("text", "rule_id", "table_name", "run_id"):
+        command = click.argument(name)(command)
+    return command
+
+
+_REASON = click.option("--reason", type=click.Choice(list(reviews.REASONS)), required=True)
+_DAYS = click.option("--days", default=30, show_default=True, help="How long the acceptance stands.")
+_KEYS = click.option(
+    "--key", "keys", multiple=True, required=True, help="A row's key; more than once for more rows."
+)
 
 
 @click.group("review")
@@ -77,10 +97,7 @@ def show_command(session: Session, query_id: str, as_json: bool) -> None:
 
 
 @review.command("open")
-@click.argument("run_id")
-@click.argument("table_name")
-@click.argument("rule_id")
-@click.argument("text")
+@_about_a_finding
 @click.option("--assignee", default="", help="Who is to answer.")
 @click.option("--key", "keys", multiple=True, help="A row's key; more than once for more rows.")
 @click.pass_obj
@@ -111,8 +128,7 @@ def assign_command(session: Session, query_id: str, assignee: str) -> None:
 
 
 @review.command("answer")
-@click.argument("query_id")
-@click.argument("text")
+@_about_a_query
 @click.pass_obj
 def answer_command(session: Session, query_id: str, text: str) -> None:
     """Answer a query."""
@@ -121,9 +137,8 @@ def answer_command(session: Session, query_id: str, text: str) -> None:
 
 
 @review.command("close")
-@click.argument("query_id")
-@click.argument("text")
-@click.option("--reason", type=click.Choice(list(reviews.REASONS)), required=True)
+@_about_a_query
+@_REASON
 @click.pass_obj
 def close_command(session: Session, query_id: str, text: str, reason: str) -> None:
     """Close a query with a reason and a comment."""
@@ -132,8 +147,7 @@ def close_command(session: Session, query_id: str, text: str, reason: str) -> No
 
 
 @review.command("send-back")
-@click.argument("query_id")
-@click.argument("text")
+@_about_a_query
 @click.pass_obj
 def send_back_command(session: Session, query_id: str, text: str) -> None:
     """Say what an answer lacks: the query is open again."""
@@ -142,8 +156,7 @@ def send_back_command(session: Session, query_id: str, text: str) -> None:
 
 
 @review.command("reopen")
-@click.argument("query_id")
-@click.argument("text")
+@_about_a_query
 @click.pass_obj
 def reopen_command(session: Session, query_id: str, text: str) -> None:
     """Open a closed query again, with the reason."""
@@ -152,12 +165,9 @@ def reopen_command(session: Session, query_id: str, text: str) -> None:
 
 
 @review.command("accept")
-@click.argument("run_id")
-@click.argument("table_name")
-@click.argument("rule_id")
-@click.argument("text")
-@click.option("--reason", type=click.Choice(list(reviews.REASONS)), required=True)
-@click.option("--days", default=30, show_default=True, help="How long the acceptance stands.")
+@_about_a_finding
+@_REASON
+@_DAYS
 @click.option(
     "--margin",
     default=0.0,
@@ -184,10 +194,7 @@ def accept_command(
 
 
 @review.command("reject")
-@click.argument("run_id")
-@click.argument("table_name")
-@click.argument("rule_id")
-@click.argument("text")
+@_about_a_finding
 @click.pass_obj
 def reject_command(session: Session, run_id: str, table_name: str, rule_id: str, text: str) -> None:
     """Say that a finding must be put right; an acceptance of it ends."""
@@ -196,10 +203,7 @@ def reject_command(session: Session, run_id: str, table_name: str, rule_id: str,
 
 
 @review.command("withdraw")
-@click.argument("run_id")
-@click.argument("table_name")
-@click.argument("rule_id")
-@click.argument("text")
+@_about_a_finding
 @click.pass_obj
 def withdraw_command(session: Session, run_id: str, table_name: str, rule_id: str, text: str) -> None:
     """End the acceptance of a finding before its day."""
@@ -208,15 +212,10 @@ def withdraw_command(session: Session, run_id: str, table_name: str, rule_id: st
 
 
 @review.command("accept-rows")
-@click.argument("run_id")
-@click.argument("table_name")
-@click.argument("rule_id")
-@click.argument("text")
-@click.option(
-    "--key", "keys", multiple=True, required=True, help="A row's key; more than once for more rows."
-)
+@_about_a_finding
+@_KEYS
 @click.option("--reason", type=click.Choice(list(reviews.REASONS)), default="verified", show_default=True)
-@click.option("--days", default=30, show_default=True, help="How long the acceptance stands.")
+@_DAYS
 @click.pass_obj
 def accept_rows_command(
     session: Session,
@@ -235,13 +234,8 @@ def accept_rows_command(
 
 
 @review.command("withdraw-rows")
-@click.argument("run_id")
-@click.argument("table_name")
-@click.argument("rule_id")
-@click.argument("text")
-@click.option(
-    "--key", "keys", multiple=True, required=True, help="A row's key; more than once for more rows."
-)
+@_about_a_finding
+@_KEYS
 @click.pass_obj
 def withdraw_rows_command(
     session: Session, run_id: str, table_name: str, rule_id: str, text: str, keys: tuple[str, ...]
@@ -259,8 +253,8 @@ def withdraw_rows_command(
 def sign_command(session: Session, run_id: str, verdict: str, text: str) -> None:
     """Sign a release off: approval publishes a held one, rejection leaves the former one."""
     try:
-        event = reviews.sign(session.aws, run_id, "approve" if verdict == "approve" else "reject", text)
-    except reviews.Untold as untold:
+        event = sign_off.sign(session.aws, run_id, "approve" if verdict == "approve" else "reject", text)
+    except sign_off.Untold as untold:
         click.echo(untold, err=True)
         sys.exit(1)
     click.echo(f"Signed as event {event.number}: {event.said['meaning']}")

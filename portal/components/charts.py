@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -19,8 +18,6 @@ from portal.components.palette import (
     NEUTRAL,
     NO_CHANGE,
     SEQUENCE,
-    STATES,
-    STRONG,
     USUAL,
 )
 from portal.services.facts import NOT_RECORDED, Question
@@ -28,7 +25,7 @@ from portal.services.questions import LATE_MINUTES, WEEKDAYS
 
 MOST_BARS = 12
 
-_LAYOUT: dict[str, Any] = {
+LAYOUT: dict[str, Any] = {
     "margin": {"l": 8, "r": 8, "t": 36, "b": 8},  # above the plot is room for Plotly's own buttons
     "font": {"size": 13},
     "legend": {"orientation": "h", "y": 1.12, "x": 0, "title": {"text": ""}},
@@ -66,9 +63,9 @@ def cut(question: Question, frame: pd.DataFrame) -> str:
 
 
 def table(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None = None) -> pd.DataFrame:
-    """All groups of a chart that shows the largest, in words, the largest first."""
+    """All groups with figures of a chart that shows the largest, in words, the largest first."""
     by, most = list(question.by), next(iter(question.values))
-    rows = frame.sort_values(most, ascending=False, kind="stable", na_position="last")
+    rows = shown(question, frame).sort_values(most, ascending=False, kind="stable")
     if former is not None:
         before = former[[*by, *question.values]].rename(columns=lambda n: n if n in by else f"{n}_former")
         rows = rows.merge(before, on=by, how="left")
@@ -94,7 +91,7 @@ def stacked(
         color_discrete_map={**MEMBERS, NOT_RECORDED: NEUTRAL},
         color_discrete_sequence=list(SEQUENCE),
     )
-    return drawn.update_layout(**_LAYOUT, bargap=0.05)
+    return drawn.update_layout(**LAYOUT, bargap=0.05)
 
 
 def _bars(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
@@ -192,7 +189,7 @@ def _week(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) 
         customdata=[[d, str(h), n] for d, h, n in told],
         hovertemplate="%{y} %{x}:00, %{customdata[2]:,} " + label + "<extra></extra>",
     )  # fmt: skip
-    return drawn.update_layout(**_LAYOUT, yaxis_autorange="reversed", xaxis_title="Hour (UTC)")
+    return drawn.update_layout(**LAYOUT, yaxis_autorange="reversed", xaxis_title="Hour (UTC)")
 
 
 def _grid(question: Question, frame: pd.DataFrame) -> pd.DataFrame:
@@ -309,7 +306,7 @@ def _line(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) 
             )  # fmt: skip
     title = f"{question.values[hits].label}, percent"
     return drawn.update_layout(
-        **{**_LAYOUT, "showlegend": former is not None}, yaxis={"title": title, "rangemode": "tozero"}
+        **{**LAYOUT, "showlegend": former is not None}, yaxis={"title": title, "rangemode": "tozero"}
     )
 
 
@@ -342,7 +339,7 @@ def _dose(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) 
             x=(float(low) + float(high)) / 2, y=1, yref="paper", showarrow=False, text="usual range", yanchor="bottom"
         )  # fmt: skip
     return drawn.update_layout(
-        **{**_LAYOUT, "showlegend": former is not None},
+        **{**LAYOUT, "showlegend": former is not None},
         xaxis_title=f"{name}, {of}",
         yaxis_title="Administrations",
     )
@@ -375,7 +372,7 @@ def _beside(
 
 
 def _tall(bars: int) -> dict[str, Any]:
-    return {**_LAYOUT, "height": max(220, 90 + 26 * bars), "yaxis": {"type": "category", "title": ""}}
+    return {**LAYOUT, "height": max(220, 90 + 26 * bars), "yaxis": {"type": "category", "title": ""}}
 
 
 _FIGURES = {
@@ -400,47 +397,3 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
     spread = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
     scale = 1 + z * z / total
     return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
-
-
-def gantt(frame: pd.DataFrame, medians: Mapping[str, float], zone: str = "UTC") -> go.Figure:
-    """Job runs as bars over time, a mark where each would have ended by its median.
-
-    `frame` has the columns job, attempt, started_at, ended_at, state; `medians` are seconds by job. Plotly knows no
-    time zones: moments are handed to it as the clock in `zone` shows them.
-    """
-    local = frame.assign(
-        **{n: frame[n].dt.tz_convert(zone).dt.tz_localize(None) for n in ("started_at", "ended_at")}
-    )
-    colors = {STATES[name][0]: color for name, color in STRONG.items()}
-    drawn = px.timeline(
-        local, x_start="started_at", x_end="ended_at", y="job", color="state",
-        color_discrete_map=colors, custom_data=[frame["attempt"], *_hover_times(frame, zone)],
-    )  # fmt: skip
-    drawn.update_traces(
-        hovertemplate="<b>%{y}</b>, attempt %{customdata[0]}<br>%{customdata[1]}<br>%{customdata[2]}<extra>%{fullData.name}</extra>"
-    )
-    last = local.sort_values("started_at").groupby("job").tail(1)
-    usual = last[last["job"].isin(list(medians))]
-    if len(usual):
-        ends = usual["started_at"] + pd.to_timedelta(usual["job"].map(medians), unit="s")
-        drawn.add_scatter(
-            x=ends, y=usual["job"], mode="markers", name="Usual end (median)",
-            marker={"symbol": "line-ns-open", "size": 16, "color": USUAL, "line": {"width": 3}},
-            customdata=usual["job"].map(medians),
-            hovertemplate="%{y}: usually %{customdata:.0f} s<extra></extra>",
-        )  # fmt: skip
-    drawn.update_yaxes(autorange="reversed", title="")
-    drawn.update_xaxes(title=f"Time of day ({zone})", tickformat="%H:%M:%S", hoverformat="%H:%M:%S")
-    return drawn.update_layout(**{**_LAYOUT, "height": 160 + 26 * frame["job"].nunique()})
-
-
-def _hover_times(frame: pd.DataFrame, zone: str) -> list[list[str]]:
-    """From when to when in the zone, and the same in UTC where that is another."""
-
-    def spans(name: str) -> list[str]:
-        starts, ends = (
-            frame[n].dt.tz_convert(name).dt.strftime("%H:%M:%S") for n in ("started_at", "ended_at")
-        )
-        return [f"{start} to {end} {name}" for start, end in zip(starts, ends, strict=True)]
-
-    return [spans(zone), spans("UTC") if zone != "UTC" else [""] * len(frame)]

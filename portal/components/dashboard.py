@@ -1,21 +1,20 @@
-"""A dashboard over one subject of the star: filters that are the URL, charts that filter when clicked, rows behind them."""
+"""A dashboard over one subject of the star: its numbers, charts that filter when clicked, and the rows behind them."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from portal.components import charts, exports, state
+from portal.components import charts, exports, state, url_filters
 from portal.services import facts, releases
 from portal.services.aws import ServiceError
-from portal.services.facts import Dimension, Facts, Filters, Question, Subject
+from portal.services.facts import Facts, Filters, Question, Subject
 from portal.services.warehouse import Answer
 
 
@@ -28,7 +27,7 @@ def draw(
     newest = state.release_or_stop()
     try:
         release_id, former = _release(newest)
-        filters = _filters(subject, Facts(state.aws(), release_id))
+        filters = url_filters.draw(subject, Facts(state.aws(), release_id))
         with st.spinner("Asking Athena …"):
             _numbers(filters, release_id, former, figures)
             _charts(questions, filters, release_id, former)
@@ -111,106 +110,6 @@ def _former(release_id: str, before: str | None) -> str | None:
     else:
         st.query_params.pop("compare", None)
     return before if compare else None
-
-
-# filters
-
-
-def _key(subject: Subject, dimension: Dimension) -> str:
-    return f"filter-{subject.name}-{dimension.name}"
-
-
-def _filters(subject: Subject, asked: Facts) -> Filters:
-    """What the URL says, changed by what is chosen here."""
-    choices = state.ask(asked.choices(subject), asked.release_id).frame
-    for key, value in st.session_state.pop(_clicked(subject), {}).items():
-        st.session_state[key] = value
-    with st.container(border=True):
-        listed = [d for d in subject.filters if d.filter == "listed"]
-        columns = st.columns(len(listed) + bool(subject.moment))
-        start = end = None
-        if subject.moment:
-            with columns[0]:
-                start, end = _period(subject, choices["first"].iloc[0], choices["last"].iloc[0])
-        chosen: dict[str, tuple[str, ...]] = {}
-        for column, dimension in zip(columns[-len(listed) :], listed, strict=True):
-            with column:
-                chosen[dimension.name] = _pick(
-                    subject, dimension, facts.listed(choices[dimension.name].iloc[0])
-                )
-        for dimension in subject.filters:
-            if dimension.filter == "clicked" and (present := _present(subject, dimension)):
-                chosen[dimension.name] = _pick(subject, dimension, present)
-        filters = Filters(start, end, {name: values for name, values in chosen.items() if values})
-        if filters.chosen or st.query_params.get("from") or st.query_params.get("to"):
-            st.button("Clear all filters", on_click=_clear, args=(subject,))
-    return filters
-
-
-def _present(subject: Subject, dimension: Dimension) -> list[str]:
-    """The values that are chosen now: by the session, or before its first draw by the URL."""
-    key = _key(subject, dimension)
-    said = st.session_state[key] if key in st.session_state else st.query_params.get_all(dimension.name)
-    return [value for value in said if dimension.allows(value)]
-
-
-def _pick(subject: Subject, dimension: Dimension, options: Sequence[str]) -> tuple[str, ...]:
-    """A multiple choice whose state is the URL's; values that are not there any more are left out."""
-    key = _key(subject, dimension)
-    st.session_state[key] = [value for value in _present(subject, dimension) if value in options]
-    chosen = st.multiselect(
-        dimension.label, options, format_func=lambda v: dimension.words.get(v, v), key=key, placeholder="All"
-    )
-    st.query_params[dimension.name] = chosen
-    return tuple(chosen)
-
-
-def _clear(subject: Subject) -> None:
-    for dimension in subject.filters:
-        st.session_state[_key(subject, dimension)] = []
-    st.session_state.pop(_period_key(subject), None)
-    for name in ("from", "to", *(d.name for d in subject.filters)):
-        st.query_params.pop(name, None)
-
-
-def _period_key(subject: Subject) -> str:
-    return f"filter-{subject.name}-period"
-
-
-def _period(subject: Subject, first: Any, last: Any) -> tuple[date | None, date | None]:
-    """The days looked at; None, None where there are none. Half a choice changes nothing yet."""
-    if pd.isna(first) or pd.isna(last):
-        return None, None
-    low, high = pd.Timestamp(first).date(), pd.Timestamp(last).date()
-    key = _period_key(subject)
-    in_url = [_day(st.query_params.get(name)) for name in ("from", "to")]
-    start, end = _between(in_url, low, high)
-    held = st.session_state.get(key)
-    if held is None or len(held) == 2:
-        start, end = _between(held or in_url, low, high)
-        st.session_state[key] = (start, end)
-    picked = st.date_input("Period", min_value=low, max_value=high, key=key, format="YYYY-MM-DD")
-    if not isinstance(picked, tuple) or len(picked) != 2:
-        return start, end
-    for name, value, edge in (("from", picked[0], low), ("to", picked[1], high)):
-        if value == edge:
-            st.query_params.pop(name, None)
-        else:
-            st.query_params[name] = str(value)
-    return picked[0], picked[1]
-
-
-def _between(days: Sequence[date | None], low: date, high: date) -> tuple[date, date]:
-    """A period within the data's own."""
-    start = min(max(days[0] or low, low), high)
-    return start, max(min(days[1] or high, high), start)
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        return None
 
 
 # numbers and charts
@@ -320,24 +219,8 @@ def _plot(question: Question, figure: go.Figure, words: str, release_id: str) ->
     )["selection"]["points"]
     values = [_values(point["customdata"]) for point in points if point.get("customdata") is not None]
     chosen = [(d, sorted({row[n] for row in values})) for n, d in enumerate(dimensions)] if values else []
-    if any(said != sorted(_present(question.subject, dimension)) for dimension, said in chosen):
-        st.session_state[_clicked(question.subject)] = dict(
-            _choice(question.subject, dimension, said) for dimension, said in chosen
-        )
+    if url_filters.choose(question.subject, chosen):
         st.rerun()
-
-
-def _choice(subject: Subject, dimension: Dimension, values: Sequence[str]) -> tuple[str, Any]:
-    """The state of the filter by which these values are chosen: months are the period from the first to the last."""
-    if dimension.filter != "period":
-        return _key(subject, dimension), list(values)
-    ends = [pd.Period(value, "M") for value in (values[0], values[-1])]
-    return _period_key(subject), (ends[0].start_time.date(), ends[1].end_time.date())
-
-
-def _clicked(subject: Subject) -> str:
-    """Where a click waits for the next draw: a filter's value is set before it is drawn."""
-    return f"clicked-{subject.name}"
 
 
 def _values(data: Any) -> list[str]:

@@ -10,7 +10,8 @@ import streamlit as st
 
 from portal.services import review_words
 from portal.services.aws import ServiceError, explain, is_aws
-from portal.services.reviews import ReviewConflict, Untold
+from portal.services.review_entry import ReviewConflict
+from portal.services.sign_off import Untold
 
 log = logging.getLogger("portal")
 

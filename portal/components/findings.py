@@ -12,9 +12,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from pipeline.acceptances import Acceptance
 from pipeline.contracts import Rule
 from pipeline.quality.change import FOUND
-from pipeline.reviews import Acceptance
 from portal.components.palette import (
     CHANGES,
     GRID,

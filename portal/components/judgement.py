@@ -7,10 +7,10 @@ from typing import Literal
 
 import streamlit as st
 
-from pipeline.reviews import row_hash
+from pipeline.acceptances import row_hash
 from portal.components import drafts
 from portal.components.conversation import Finding, reason
-from portal.services import measures, review_words, reviews, signatures
+from portal.services import measures, review_words, reviews, sign_off, signatures
 from portal.services.aws import Aws, ServiceError
 from portal.services.review_log import Review
 from portal.services.signatures import Signature
@@ -138,8 +138,8 @@ def _verdict(
             raise ServiceError(
                 f"{run_id} was made anew since this page was drawn: look at it again, then sign."
             )
-        reviews.sign(aws, run_id, verdict, text, seen=seen)
+        sign_off.sign(aws, run_id, verdict, text, seen=seen)
 
     st.button(label, key=f"{verdict}-{run_id}", type="primary" if approves else "secondary",
-              help=reviews.MEANINGS[verdict], on_click=drafts.send, args=(key, act, done))  # fmt: skip
-    st.caption(f"This says: “{reviews.MEANINGS[verdict]}”")
+              help=sign_off.MEANINGS[verdict], on_click=drafts.send, args=(key, act, done))  # fmt: skip
+    st.caption(f"This says: “{sign_off.MEANINGS[verdict]}”")

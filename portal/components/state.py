@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
@@ -32,6 +32,8 @@ from portal.sign_in import SignInError
 
 log = logging.getLogger("portal")
 
+T = TypeVar("T")
+
 _AT_ONCE = 6
 """Queries of one page that Athena works on at the same time; an account may have 20 (its default quota)."""
 
@@ -53,11 +55,24 @@ def _sign_in_keys() -> Any:
 
 def user() -> auth.User:
     """The person at this browser; on the laptop one person a role stands in for the sign-in."""
+    return _person(st.context.headers, st.session_state.get("role"))
+
+
+def at_the_click(make: Callable[[Aws], T]) -> Callable[[], T]:
+    """What a download button makes once it is clicked, for the person who is here now.
+
+    A click runs no page and knows of no browser; whoever's session has ended by then gets nothing.
+    """
+    headers, role = st.context.headers, st.session_state.get("role")
+    return lambda: make(clients().acting(_person(headers, role)))
+
+
+def _person(headers: Mapping[str, str], role: str | None) -> auth.User:
     settings = clients().settings
     if settings.sign_in_issuer:
-        return sign_in.person(st.context.headers, _sign_in_keys, settings.sign_in_issuer)
+        return sign_in.person(headers, _sign_in_keys, settings.sign_in_issuer)
     if auth.may_choose_role():
-        role = auth.role_of(st.session_state.get("role") or "engineer")
+        role = auth.role_of(role or "engineer")
         return auth.User(f"{role}@{settings.user}", role)
     return auth.User(settings.user, auth.role_of(settings.role))
 

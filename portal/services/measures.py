@@ -7,8 +7,8 @@ from functools import cache
 
 import pandas as pd
 
+from pipeline.acceptances import Acceptance, lapsed
 from pipeline.contracts import Rule, all_contracts
-from pipeline.reviews import Acceptance, lapsed
 
 
 @cache

@@ -9,7 +9,8 @@ from datetime import date
 from typing import Literal
 
 from pipeline import reviews as chain
-from pipeline.reviews import Acceptance, Event, Log, RowAcceptance
+from pipeline.acceptances import Acceptance, RowAcceptance, acceptances, row_acceptances
+from pipeline.reviews import Event, Log
 from portal.services import signatures
 from portal.services.aws import Aws, ServiceError
 from portal.services.signatures import Signature
@@ -93,8 +94,8 @@ def of_run(aws: Aws, run_id: str) -> Review:
         seen=whole.events[-1].number if whole.events else 0,
         queries=tuple(query for query in queries if query.run_id == run_id),
         work_list=tuple(queries),
-        accepted=chain.acceptances(whole.events),
-        accepted_rows=chain.row_acceptances(whole.events),
+        accepted=acceptances(whole.events),
+        accepted_rows=row_acceptances(whole.events),
         signature=signatures.of_run(whole, run_id, version),
         events=tuple(whole.of_run(run_id)),
         problems=whole.problems,

@@ -55,6 +55,11 @@ class Run:
         return self.status in ENDED
 
     @property
+    def is_at_rest(self) -> bool:
+        """Over, and so is each of its jobs: those beside one that failed go on to their own end."""
+        return self.is_over and all(job.state in JOB_ENDED for job in self.jobs)
+
+    @property
     def seconds(self) -> float:
         return ((self.stopped_at or datetime.now(UTC)) - self.started_at).total_seconds()
 

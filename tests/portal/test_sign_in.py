@@ -103,7 +103,8 @@ def test_without_a_token_the_portal_shows_a_sentence_and_no_page(cloud, monkeypa
         assert [error.value for error in app.error] == [
             "Nobody is signed in: open the portal by its own address, which asks you to sign in."
         ]
-        assert not app.title
+        assert [title.value for title in app.title] == ["Health data portal"]
+        assert not app.metric
         assert not app.exception
     finally:
         state.clients.clear()

@@ -13,13 +13,13 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipeline import release, reviews
+from pipeline import acceptances, release, reviews
+from pipeline.acceptances import Acceptance, RowAcceptance
 from pipeline.contracts import Contract, Rule, all_contracts, load, tables
 from pipeline.glue_jobs.job import Run, describe, main
 from pipeline.glue_jobs.silver_to_gold import star
 from pipeline.quality.rows import Result
 from pipeline.release import Release
-from pipeline.reviews import Acceptance, RowAcceptance
 
 _FACTS = {
     "fact_encounter": ("encounters", "admitted_month"),
@@ -144,7 +144,7 @@ def _without_accepted(result: Mapping[str, Any], rows: AcceptedRows, on: date) -
     Only where each failing row is known by a key of its own: a sample of more cannot be counted off.
     """
     keys, accepted = set(result["sample_keys"] or ()), rows.get((result["table_name"], result["rule_id"]), {})
-    covering = (accepted.get(reviews.row_hash(key)) for key in keys)
+    covering = (accepted.get(acceptances.row_hash(key)) for key in keys)
     number = sum(1 for found in covering if found is not None and found.covers(on))
     if not number or result["status"] == "error" or len(keys) != result["failed"]:
         return {**result, "accepted_rows": 0}
@@ -238,8 +238,8 @@ def work(run: Run) -> None:
     events = _trusted(log)
     decision, reasons = decide(
         (row.asDict() for row in everything.where(F.col("rule_id").isNotNull()).collect()),
-        reviews.acceptances(events),
-        rows=reviews.row_acceptances(events),
+        acceptances.acceptances(events),
+        rows=acceptances.row_acceptances(events),
     )
     counts = {table: frame.count() for table, frame in gold.items()}
     made = Release(

@@ -38,6 +38,7 @@ from portal.services import (
     runs,
     samples,
     schedule,
+    sign_off,
     sql_queries,
     warehouse,
 )
@@ -143,7 +144,7 @@ def _use(engineer, held_run, first_run, folder):
     present = releases.current(engineer).release_id
     releases.publish(engineer, ANOTHER, reason="to prove a permission")
     releases.list_releases(engineer)
-    reviews.sign(clinician, first_run.run_id, "approve", "to prove a permission")
+    sign_off.sign(clinician, first_run.run_id, "approve", "to prove a permission")
     releases.publish(engineer, present, reason="back")
     warehouse.ask(engineer, "SELECT count(*) AS n FROM dim_time")
     warehouse.ask(

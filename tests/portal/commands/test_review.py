@@ -16,7 +16,7 @@ from portal import cli
 from portal.auth import User, caller
 from portal.commands.reviews import review
 from portal.commands.session import Session
-from portal.services import review_log, reviews
+from portal.services import review_entry, review_log, reviews
 from portal.services.aws import Aws
 
 RUN = "run-1"
@@ -37,7 +37,7 @@ def lee(portal, lake_prefix):
 @pytest.fixture
 def query_id(lee):
     subject = {"run_id": RUN, "table_name": "patients", "rule_id": "PAT-M01", "query_id": "Q-1"}
-    reviews._say(lee, "query_opened", subject, QUESTION, None)
+    review_entry.say(lee, "query_opened", subject, QUESTION, None)
     return "Q-1"
 
 

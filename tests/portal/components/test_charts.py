@@ -114,19 +114,6 @@ def test_the_interval_of_a_share_is_wilsons():
     assert charts.wilson(0, 0) == (0.0, 1.0)
 
 
-def test_the_times_of_job_runs_are_those_of_the_viewers_clock_with_utc_on_hover():
-    at = pd.Timestamp("2026-11-23 09:00:00", tz="UTC")
-    frame = pd.DataFrame(
-        [{"job": "quality_audit", "attempt": 1, "started_at": at, "ended_at": at + pd.Timedelta("90s"), "state": "Succeeded"}]
-    )  # fmt: skip
-    drawn = charts.gantt(frame, {"quality_audit": 60.0}, "Europe/Berlin")
-    bar, usual = drawn.data
-    assert pd.Timestamp(bar.base[0]) == pd.Timestamp("2026-11-23 10:00:00")
-    assert pd.Timestamp(usual.x[0]) == pd.Timestamp("2026-11-23 10:01:00")
-    assert list(bar.customdata[0]) == [1, "10:00:00 to 10:01:30 Europe/Berlin", "09:00:00 to 09:01:30 UTC"]
-    assert drawn.layout.xaxis.title.text == "Time of day (Europe/Berlin)"
-
-
 # colours
 
 MARKS = {name: getattr(palette, name) for name in ("MEASURE", "FORMER", "USUAL", "BELOW", "ABOVE", "NEUTRAL")}

@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from pipeline.acceptances import Acceptance
 from pipeline.contracts import all_contracts, load
-from pipeline.reviews import Acceptance, Event, Log
+from pipeline.reviews import Event, Log
 from portal.commands.queries import quality_command
 from portal.components import work_list
 from portal.services import (
@@ -281,9 +282,7 @@ def test_the_report_is_whole_and_carries_no_row(portal, acting, held_run):
 def test_a_report_over_an_altered_log_says_so_first(portal, held_run):
     review = replace(review_log.of_run(portal, held_run.run_id), problems=("Event 3 was <altered>.",))
     results = quality.results(portal, held_run.run_id)
-    page = report.html(
-        releases.get(portal, held_run.run_id), results, ["stable"] * len(results), review, "f00d"
-    )
+    page = report.html(releases.get(portal, held_run.run_id), results, ["stable"] * len(results), review)
     assert "The log of reviews does not verify." in page
     assert "Event 3 was &lt;altered&gt;." in page
 

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import release
 from pipeline.release import Release
-from portal.services import releases, review_log, reviews
+from portal.services import releases, review_log, sign_off
 from portal.services.aws import Aws, ServiceError
 
 
@@ -16,7 +16,7 @@ from portal.services.aws import Aws, ServiceError
 def engineer(portal, lake_prefix, monkeypatch):
     """An engineer at a lake that holds only a quality and a gold bucket; the plain views are not there."""
     monkeypatch.setattr(release, "view_refresher", lambda *_: str)
-    monkeypatch.setattr(reviews, "_notify", lambda *_: "")
+    monkeypatch.setattr(sign_off, "_notify", lambda *_: "")
     aws = Aws(
         replace(portal.settings, prefix=lake_prefix, buckets=lake_prefix, user="kim", role="engineer"),
         portal._clients,
@@ -63,13 +63,13 @@ def test_a_rollback_is_refused_where_no_approval_of_the_held_release_stands(engi
     add(engineer, "b", "1", "2", base="a", decision="hold")
     add(engineer, "c", "1", "2", "3", base="b")
     publish(engineer, "a")
-    reviews.sign(lee, "b", "approve", "Fine.")
+    sign_off.sign(lee, "b", "approve", "Fine.")
     publish(engineer, "c")
-    reviews.sign(lee, "b", "reject", "Not fine after all.")
+    sign_off.sign(lee, "b", "reject", "Not fine after all.")
     with pytest.raises(ServiceError, match=r"'b' was rejected by dr\.lee"):
         releases.rollback(engineer, reason="wrong")
     assert seen(engineer) == "c"
-    reviews.sign(lee, "b", "approve", "It is.")
+    sign_off.sign(lee, "b", "approve", "It is.")
     add(engineer, "b", "1", "2", "4", base="a", decision="hold")
     with pytest.raises(ServiceError, match=r"no approval of it stands.*Changed since review"):
         releases.rollback(engineer, reason="wrong")
@@ -96,13 +96,13 @@ def test_an_approved_release_is_not_published_after_another_than_its_base(engine
     add(engineer, "b", "1", "2", base="a", decision="hold")
     add(engineer, "c", "1", "2", "3", base="a")
     publish(engineer, "a")
-    reviews.sign(lee, "b", "approve", "Fine.")
+    sign_off.sign(lee, "b", "approve", "Fine.")
     releases.rollback(engineer, reason="wait")
     publish(engineer, "c")
     with pytest.raises(ServiceError, match="'c' was published since 'b' was made"):
         publish(engineer, "b")
     with pytest.raises(ServiceError, match="'c' was published since 'b' was made"):
-        reviews.sign(lee, "b", "approve", "Again.")
+        sign_off.sign(lee, "b", "approve", "Again.")
     assert seen(engineer) == "c"
 
 
@@ -124,13 +124,13 @@ def test_a_publisher_between_the_check_and_the_write_is_not_overwritten(engineer
     with pytest.raises(
         ServiceError, match=r"approval is event 1 of the log, but: .*'c' was published by pipeline"
     ):
-        reviews.sign(lee, "b", "approve", "Fine.")
+        sign_off.sign(lee, "b", "approve", "Fine.")
     assert seen(engineer) == "c"
 
 
 def test_what_is_published_names_the_signature_that_published_it(engineer, lee):
     add(engineer, "b", "1", decision="hold")
-    event = reviews.sign(lee, "b", "approve", "Fine.")
+    event = sign_off.sign(lee, "b", "approve", "Fine.")
     assert releases.current(engineer).reviewed == {"number": event.number, "hash": event.hash}
 
 

@@ -9,9 +9,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from pipeline import reviews as chain
+from pipeline.acceptances import row_hash
 from pipeline.lake import split
-from portal.services import quality, releases, review_log, reviews, signatures, warehouse
+from portal.services import (
+    quality,
+    releases,
+    review_entry,
+    review_log,
+    reviews,
+    sign_off,
+    signatures,
+    warehouse,
+)
 from portal.services.aws import ServiceError
 
 FINDING = ("patients", "PAT-M01")
@@ -80,7 +89,7 @@ def test_roles_that_may_not_review_are_refused(acting, held_run):
 def test_the_second_reviewer_is_told_what_changed_and_nothing_is_written(lee, kim, held_run, query):
     seen = review_log.of_run(lee, held_run.run_id).seen
     reviews.answer(kim, query, "Kim was faster.", seen=seen)
-    with pytest.raises(reviews.ReviewConflict, match=r"dr\.kim was here first") as conflict:
+    with pytest.raises(review_entry.ReviewConflict, match=r"dr\.kim was here first") as conflict:
         reviews.close(lee, query, "verified", "Lee's comment", seen=seen)
     assert [event.said["text"] for event in conflict.value.changes] == ["Kim was faster."]
     assert _state(lee, query).state == "answered"
@@ -140,12 +149,12 @@ def test_a_held_release_is_published_by_a_signature_and_no_other_way(
     former = on_its_base
     for verdict in ("approve", "reject"):
         with pytest.raises(ServiceError, match="must be closed"):
-            reviews.sign(lee, run_id, verdict, "Fine.")
+            sign_off.sign(lee, run_id, verdict, "Fine.")
     reviews.close(lee, query, "verified", "Seen.")
     with pytest.raises(ServiceError, match="started run"):
-        reviews.sign(acting("tester", "clinician"), run_id, "approve", "My own run.")
+        sign_off.sign(acting("tester", "clinician"), run_id, "approve", "My own run.")
 
-    reviews.sign(lee, run_id, "reject", "Ask the ward first.")
+    sign_off.sign(lee, run_id, "reject", "Ask the ward first.")
     assert releases.current(portal).release_id == former
     assert notifications[-1] == {
         "run_id": run_id,
@@ -154,11 +163,11 @@ def test_a_held_release_is_published_by_a_signature_and_no_other_way(
         "reviewed_by": "dr.lee",
     }
     with pytest.raises(ServiceError, match="must approve"):
-        reviews.publish_signed(lee, run_id)
+        sign_off.publish_signed(lee, run_id)
     with pytest.raises(ServiceError, match=r"was rejected by dr\.lee"):
         releases.publish(portal, run_id, reason="I want to")
 
-    reviews.sign(lee, run_id, "approve", "The ward has confirmed it.")
+    sign_off.sign(lee, run_id, "approve", "The ward has confirmed it.")
     try:
         assert releases.current(portal).release_id == run_id
         assert (notifications[-1]["state"], notifications[-1]["reviewed_by"]) == ("PUBLISHED", "dr.lee")
@@ -181,7 +190,7 @@ def test_an_approval_takes_no_newer_release_back(portal, lee, held_run, on_its_b
     before = len(review_log.log(lee).events)
     try:
         with pytest.raises(ServiceError, match="'run-newer' was published since"):
-            reviews.sign(lee, held_run.run_id, "approve", "Too late.")
+            sign_off.sign(lee, held_run.run_id, "approve", "Too late.")
         assert len(review_log.log(lee).events) == before
     finally:
         s3.put_object(Bucket=bucket, Key=key, Body=kept)
@@ -190,8 +199,8 @@ def test_an_approval_takes_no_newer_release_back(portal, lee, held_run, on_its_b
 def test_approving_what_was_not_held_publishes_nothing_and_says_so(portal, lee, first_run, notifications):
     present = releases.current(portal)
     before = len(notifications)
-    reviews.sign(lee, first_run.run_id, "reject", "Not yet.")
-    reviews.sign(lee, first_run.run_id, "approve", "Seen.")
+    sign_off.sign(lee, first_run.run_id, "reject", "Not yet.")
+    sign_off.sign(lee, first_run.run_id, "approve", "Seen.")
     assert releases.current(portal) == present
     assert [told["state"] for told in notifications[before:]] == ["REJECTED", "APPROVED"]
 
@@ -232,7 +241,7 @@ def _after_what_is_under_it_changed(portal, lee, run_id):
 
 def _after_a_question(portal, lee, run_id):
     """A query that is opened after the signature takes it away, until the release is signed again."""
-    reviews.sign(lee, run_id, "approve", "All of it is in place again.")
+    sign_off.sign(lee, run_id, "approve", "All of it is in place again.")
     assert review_log.of_run(lee, run_id).signature.stands
     later = reviews.open_query(lee, run_id, *FINDING, "One more thing?").subject["query_id"]
     assert f"Query {later} was opened after it" in review_log.of_run(lee, run_id).signature.why_not
@@ -240,7 +249,7 @@ def _after_a_question(portal, lee, run_id):
     assert not review_log.of_run(lee, run_id).signature.stands
     with pytest.raises(ServiceError, match="no approval of it stands"):
         releases.refuse_unapproved(portal, releases.get(portal, run_id))
-    reviews.sign(lee, run_id, "approve", "And that.")
+    sign_off.sign(lee, run_id, "approve", "And that.")
     releases.refuse_unapproved(portal, releases.get(portal, run_id))
 
 
@@ -260,8 +269,8 @@ class _Broken:
 def test_a_signature_stands_where_nobody_could_be_told(lee, first_run, error, monkeypatch):
     monkeypatch.setitem(lee._clients, "lambda", _Broken(error))
     before = len(review_log.log(lee).events)
-    with pytest.raises(reviews.Untold, match=r"and approved\. The notification could not be sent"):
-        reviews.sign(lee, first_run.run_id, "approve", "Seen.")
+    with pytest.raises(sign_off.Untold, match=r"and approved\. The notification could not be sent"):
+        sign_off.sign(lee, first_run.run_id, "approve", "Seen.")
     assert [event.kind for event in review_log.log(lee).events[before:]] == ["release_signed"]
 
 
@@ -273,19 +282,19 @@ def test_a_publish_that_fails_after_the_signature_is_said(
 
     monkeypatch.setattr(releases, "publish_approved", overtaken)
     with pytest.raises(ServiceError, match=r"Your approval is event \d+ of the log, but: in the meantime"):
-        reviews.sign(lee, held_run.run_id, "approve", "Seen.")
+        sign_off.sign(lee, held_run.run_id, "approve", "Seen.")
     assert notifications[-1]["state"] == "APPROVED"
-    reviews.sign(lee, held_run.run_id, "reject", "For the tests that follow.")
+    sign_off.sign(lee, held_run.run_id, "reject", "For the tests that follow.")
 
 
 def test_nothing_goes_back_to_a_release_that_was_rejected(portal, lee, held_run, on_its_base):
     former = on_its_base
-    reviews.sign(lee, former, "reject", "It was wrong after all.")
+    sign_off.sign(lee, former, "reject", "It was wrong after all.")
     try:
         with pytest.raises(ServiceError, match=r"was rejected by dr\.lee"):
             releases.publish(portal, former, reason="again")
     finally:
-        reviews.sign(lee, former, "approve", "It was not.")
+        sign_off.sign(lee, former, "approve", "It was not.")
     assert releases.publish(portal, former, reason="again").release_id == former
 
 
@@ -303,7 +312,7 @@ def test_rows_are_accepted_and_counted_again(lee, held_run):
         )
     event = reviews.accept_rows(lee, run_id, *finding, [key], reason="verified", text="True.", until=TODAY)
     assert key not in json.dumps(event.said)
-    assert list(review_log.of_run(lee, run_id).accepted_rows[finding]) == [chain.row_hash(key)]
+    assert list(review_log.of_run(lee, run_id).accepted_rows[finding]) == [row_hash(key)]
     reviews.withdraw_rows(lee, run_id, *finding, [key], "It is not.")
     assert finding not in review_log.of_run(lee, run_id).accepted_rows
     with pytest.raises(ServiceError, match="Not all of these rows"):

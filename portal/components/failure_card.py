@@ -1,0 +1,82 @@
+"""What went wrong with a run, in plain words, and the button for what comes next."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pandas as pd
+import streamlit as st
+
+from portal.components import state
+from portal.services import failures, runs
+from portal.services.failures import Failure
+from portal.services.runs import Run
+
+NEXT = {
+    "go_on": "Put the cause right where it needs that, then go on from here.",
+    "run_again": "Start a new run with settings that fit.",
+    "wait": "Wait for the end of the other run, then go on from here.",
+    "fix_data": "Look at the data first; then go on from here, or start a new run.",
+}
+
+
+def draw(run: Run) -> None:
+    """What went wrong, what it touched, whether running again is safe, and the button for what comes next."""
+    if not run.is_over or run.status == "SUCCEEDED":
+        return
+    failed = run.failed_job
+    tail = state.log_tail(failed.job_run_id, failed.log_group) if failed else []
+    found = failures.explain(run, "\n".join(line for _, line in tail), state.published())
+    with st.container(border=True):
+        st.error(f"**{found.cause.name}.** {found.cause.words}")
+        where = " · ".join(part for part in (found.job, found.line) if part)
+        st.markdown(f"**What it said**{f' ({where})' if where else ''}")
+        st.code(found.message, language=None, wrap_lines=True)
+        st.markdown(f"**Tables written before it:** {', '.join(found.touched) or 'none'}.")
+        st.markdown(f"**Is it safe to run again?** {found.safety}")
+        st.markdown(f"**What to do.** {NEXT[found.cause.next]}")
+        next_steps(run, found)
+        if st.session_state.get(f"look-{run.run_id}"):
+            refused(run, found)
+
+
+def next_steps(run: Run, found: Failure) -> None:
+    """A button for each thing that can be done next, the fitting one in colour."""
+    if not state.user().may("run_pipeline"):
+        st.caption("Engineers can go on from here.")
+        return
+    left, middle, right = st.columns(3)
+    fits = found.cause.next
+    if left.button("Go on from here", type=_kind(fits in {"go_on", "wait"}), width="stretch"):
+        runs.redrive(state.aws(), run.run_id)
+        state.forget_runs()
+        st.rerun()
+    again(run, middle, is_next=fits == "run_again")
+    if right.button("Look at the data", type=_kind(fits == "fix_data"), width="stretch"):
+        if not found.looks_at:  # no job has read a row: what is amiss is with the batches themselves
+            st.switch_page("app_pages/data.py")
+        st.session_state[f"look-{run.run_id}"] = True
+
+
+def _kind(is_next: bool) -> Literal["primary", "secondary"]:
+    return "primary" if is_next else "secondary"
+
+
+def again(run: Run, place: st.delta_generator.DeltaGenerator, *, is_next: bool = False) -> None:
+    if place.button("Run again with these settings", type=_kind(is_next), width="stretch", key="again"):
+        st.switch_page("app_pages/runs.py", query_params={"like": run.run_id})
+
+
+def refused(run: Run, found: Failure) -> None:
+    """The rows that this run has refused, of the tables that its failed job builds on."""
+    st.markdown("**Rows that this run refused**")
+    table = st.segmented_control("Table", found.looks_at, default=found.looks_at[0], key="refused-table")
+    rows = state.refused_rows(run, table) if table else pd.DataFrame()
+    if len(rows):
+        st.dataframe(rows, hide_index=True, width="stretch", height=min(400, 38 + 35 * len(rows)))
+        st.caption(f"{len(rows):,} rows as received, masked (at most 200 are shown).")
+    else:
+        st.info(
+            f"This run has refused no row of {table}: look for the cause in the batch's files and their columns."
+        )
+    st.page_link("app_pages/data.py", label="See the batches", icon=":material/upload:")

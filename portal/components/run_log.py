@@ -1,0 +1,77 @@
+"""The log of the chosen attempt of a run's jobs: live, searchable from its first line, to take away as a whole."""
+
+from __future__ import annotations
+
+import re
+
+import streamlit as st
+
+from portal.components import state
+from portal.components.palette import words
+from portal.services import job_runs
+from portal.services.job_runs import JOB_ENDED, JobRun, Line
+from portal.services.runs import Run
+
+LINES = 1000
+_TROUBLE = re.compile(r"error|exception|traceback|\bfail|\bwarn|critical|fatal", re.IGNORECASE)
+
+
+def attempt(run: Run, job: JobRun) -> int:
+    return 1 + sum(other.job == job.job and other.started_at < job.started_at for other in run.jobs)
+
+
+def _key(run: Run) -> str:
+    return f"log-{run.run_id}"
+
+
+def turn_to(run: Run, name: str) -> None:
+    """Turn the log to the latest attempt of a job; a step that is no job has none."""
+    if latest := run.latest(name):
+        st.session_state[_key(run)] = latest.job_run_id
+
+
+def draw(run: Run) -> None:
+    if not run.jobs:
+        return
+    st.markdown("#### Log")
+    names = {j.job_run_id: f"{j.job}, attempt {attempt(run, j)}, {words(j.state)}" for j in run.jobs}
+    ids, key = list(names), _key(run)
+    if st.session_state.get(key) not in ids:
+        st.session_state[key] = (run.failed_job or run.jobs[-1]).job_run_id
+    left, middle, right = st.columns([3, 2, 1], vertical_alignment="bottom")
+    picked = left.selectbox("Job run", ids, format_func=lambda i: names[i], key=key)
+    wanted = middle.text_input("Only lines with", key=f"{key}-filter")
+    troubled = right.checkbox(
+        "Trouble only", help="Lines that speak of an error, a failure or a warning", key=f"{key}-trouble"
+    )
+    job = next(job for job in run.jobs if job.job_run_id == picked)
+    shown = st.session_state.setdefault(f"{key}-lines-{picked}", LINES)
+    is_tail = job.state not in JOB_ENDED and not wanted and not troubled and shown == LINES
+    read = state.log_tail if is_tail else state.whole_log
+    lines = [
+        line
+        for line in read(job.job_run_id, job.log_group)
+        if wanted.lower() in line[1].lower() and (not troubled or _TROUBLE.search(line[1]))
+    ]
+    if not lines:
+        st.caption("No line yet." if not wanted and not troubled else "No line holds that.")
+        return
+    earlier = len(lines) - shown
+    if (earlier > 0 or (is_tail and len(lines) == LINES)) and st.button("Load earlier lines"):
+        st.session_state[f"{key}-lines-{picked}"] += LINES
+        st.rerun(scope="app" if run.is_at_rest else "fragment")
+    st.code(_text(lines[-shown:]), language=None, height=260, wrap_lines=True)
+    of = f"The last {shown:,} of {len(lines):,}" if earlier > 0 else f"{len(lines):,}"
+    st.caption(f"{of} line{'s' if len(lines) > 1 else ''}, times in {state.zone_words(job.started_at)}.")
+    st.download_button(
+        "Download the whole log",
+        state.at_the_click(
+            lambda aws: _text(job_runs.log_lines(aws, job.job_run_id, job.log_group, limit=None))
+        ),
+        f"{job.job}-{job.job_run_id[:12]}.log",
+        on_click="ignore",
+    )
+
+
+def _text(lines: list[Line]) -> str:
+    return "\n".join(f"{state.clock(at)} {line}" for at, line in lines)
