@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from playwright.sync_api import expect
 
-from portal.sign_in import HEADER
 from tests.e2e.accessibility import inspect
 from tests.e2e.conftest import settle
-from tests.portal.test_sign_in import token
 from tests.portal.test_watching import RUNS
 
 pytestmark = pytest.mark.e2e
@@ -23,38 +19,6 @@ EMPTY = {
     "Clinician": ("", *DASHBOARDS, "quality", "sql", "alerts", "dictionary"),
     "Viewer": ("", *DASHBOARDS, "quality", "alerts", "dictionary"),
 }
-
-
-@pytest.mark.parametrize(
-    ("group", "path"), [("analyst", "encounters"), ("clinician", "quality"), ("engineer", "runs")]
-)
-def test_a_session_that_ends_is_told_shows_nothing_more_and_goes_on_where_it_was(
-    browser, signed_in_portal, group, path
-):
-    ends = time.time() + 12
-    claims = {"cognito:groups": [group]}
-    context = browser.new_context(
-        base_url=signed_in_portal,
-        extra_http_headers={HEADER: token(exp=ends, **claims)},
-    )
-    page = context.new_page()
-    page.goto(f"/{path}")
-    settle(page)
-    heading = page.get_by_role("heading", level=1).inner_text()
-    expect(page.get_by_text(f"lee · {group}")).to_be_visible()
-    page.wait_for_function("end => Date.now() > end", arg=1000 * ends)
-    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Overview").click()
-    expect(page.get_by_text("Your session has ended: reload this page to sign in again.")).to_be_visible(
-        timeout=20_000
-    )
-    assert page.get_by_test_id("stMetricValue").count() == 0
-    context.set_extra_http_headers(
-        {HEADER: token(**claims)}
-    )  # the load balancer has signed the person in again
-    page.goto(f"/{path}")
-    settle(page)
-    expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
-    context.close()
 
 
 def nothing_is_broken(page):

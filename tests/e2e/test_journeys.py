@@ -1,0 +1,329 @@
+"""From signing in to being done: an engineer, an analyst and a clinician.
+
+Each has a colleague at work, reloads, meets a run whose job has failed, and a session that ends on the way.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from playwright.sync_api import expect
+
+from portal.auth import User
+from portal.services import releases, review_log, reviews, runs
+from tests.e2e import graph_watch
+from tests.e2e.accessibility import serious
+from tests.e2e.conftest import session_ends, settle, shot
+
+pytestmark = pytest.mark.e2e
+
+RULE = "patients:PAT-M01"
+
+
+@contextmanager
+def _broken(cloud, script):
+    """The deployed script of a job fails for this long."""
+    path = cloud.state / "s3" / "hdp-code" / "scripts" / f"{script}.py"
+    sound = path.read_text()
+    path.write_text("print('about to fail')\nraise ValueError('the disk is full')\n")
+    try:
+        yield
+    finally:
+        path.write_text(sound)
+
+
+@pytest.fixture
+def stuck_run(portal, cloud, first_run):
+    """The newest run: it is over, for its first job has failed."""
+    with _broken(cloud, "bronze_to_silver/patients"):
+        run_id = runs.start(portal, list(first_run.batch_ids)).run_id
+        return runs.wait(portal, run_id, seconds=120, poll=0.3)
+
+
+def _taken(page, button):
+    """The text of the file that a button gives."""
+    settle(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name=button, exact=True).click()
+    return download.value.path().read_text()
+
+
+def _visit(page, name):
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
+    expect(page.get_by_role("heading", name=name, exact=True, level=1)).to_be_visible()
+    settle(page)
+
+
+def _reads_why_it_failed(page, run):
+    """From the banner that is on every page to the cause, and back; going on is not for this person."""
+    address = page.url
+    link = page.get_by_role("link", name="See why")
+    for _ in range(20):  # alerts are asked for twice a minute
+        if link.count():
+            break
+        page.wait_for_timeout(2000)
+        page.reload()
+        settle(page)
+    link.click()
+    page.wait_for_url(f"**/run?*{run.run_id}*")
+    expect(page.get_by_text("No room on the disk").first).to_be_visible()
+    expect(page.get_by_text("about to fail").first).to_be_visible()
+    expect(page.get_by_text("Engineers can go on from here.")).to_be_visible()
+    assert page.get_by_role("button", name="Go on from here").count() == 0
+    assert "about to fail" in _taken(page, "Download the whole log")
+    page.goto(address)
+    settle(page)
+
+
+def _click(page, part):
+    """Click on a part of a drawing: it listens to the mouse itself."""
+    part.scroll_into_view_if_needed()
+    box = part.bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(*middle)
+    page.wait_for_timeout(300)
+    page.mouse.click(*middle)
+
+
+def _watched_to_its_end(page, portal, run_id):
+    """The run once it is over; until then every look finds the page whole."""
+    for _ in range(600):
+        run = runs.get(portal, run_id)
+        assert page.get_by_text("could not be drawn").count() == 0
+        if run.is_over:
+            return run
+        page.wait_for_timeout(500)
+    pytest.fail(f"{run_id} did not end")
+
+
+def _tick_trouble(page):
+    page.get_by_test_id("stCheckbox").filter(has_text="Trouble only").click()
+
+
+def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end(person, portal, cloud):
+    page = person("eve", "engineer")
+    _visit(page, "Data")
+    page.get_by_role("spinbutton", name="Patients").fill("20")
+    page.get_by_role("spinbutton", name="Seed").fill("99")
+    settle(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as zip").click()
+    assert {"patients.csv", "encounters.csv"} <= {
+        Path(n).name for n in ZipFile(download.value.path()).namelist()
+    }
+    page.get_by_role("button", name="Generate").click()
+    expect(page.get_by_text("is in the lake:")).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Run the pipeline on this").click()
+    page.wait_for_url("**/run?run=*", timeout=30_000)
+    run_id = page.url.partition("run=")[2].partition("&")[0]
+    expect(page.get_by_text("▶ Running").first).to_be_visible(timeout=60_000)
+    shot(page, "run-live-1440")
+
+    colleague = person("max", "engineer")
+    _visit(colleague, "Runs")
+    colleague.get_by_text("Start a run").first.click()
+    expect(colleague.get_by_text("has been writing since")).to_be_visible()
+    expect(colleague.get_by_role("button", name="Start", exact=True)).to_be_disabled()
+
+    page.get_by_role("button", name="Stop this run").click()
+    expect(page.get_by_text("Stopped by a person.")).to_be_visible(timeout=60_000)
+    page.reload()
+    settle(page)
+    expect(page.get_by_text("Is it safe to run again?")).to_be_visible()
+    shot(page, "run-stopped-1440")
+
+    with _broken(cloud, "silver_to_gold/dim_time"):
+        page.get_by_role("button", name="Go on from here").click()
+        expect(page.get_by_role("button", name="Stop this run")).to_be_visible()
+        assert runs.wait(portal, run_id, seconds=200, poll=0.5).status == "FAILED"
+    expect(page.get_by_text("No room on the disk").first).to_be_visible()
+    expect(page.get_by_text("ValueError: the disk is full").first).to_be_visible()
+    page.get_by_label("Only lines with").fill("about to")
+    page.get_by_label("Only lines with").press("Enter")
+    expect(page.get_by_text("1 line, times in")).to_be_visible()
+    session_ends(page, "eve", "engineer", touch=_tick_trouble)
+
+    page.get_by_role("button", name="Go on from here").click()
+    expect(page.get_by_role("button", name="Stop this run")).to_be_visible()
+    seen = graph_watch.record(page)
+    page.reload()  # nobody touches the page from here on
+    try:
+        ended = _watched_to_its_end(page, portal, run_id)
+        expect(page.get_by_text("is the published one")).to_be_visible(timeout=60_000)
+        told = graph_watch.history(portal, run_id, ended.execution_arn)
+        settle(page)
+        for _ in range(20):  # the last drawing is on its way
+            if seen[-1][1]["NotifySuccess"] == "Succeeded":
+                break
+            page.wait_for_timeout(500)
+        assert len(seen) > 5
+        assert graph_watch.disagreements(seen, told) == []
+        _click(page, page.locator(".st-key-state-graph text", has_text="dim_time"))
+        expect(page.get_by_text("hdp-silver-to-gold-dim-time is done").first).to_be_visible()
+        shot(page, "run-1440")
+        colleague.reload()
+        settle(colleague)
+        expect(colleague.get_by_text("Choose two rows")).to_be_visible()
+    finally:
+        if releases.current(portal).release_id == run_id:
+            releases.rollback(portal, reason="the test is over")
+
+
+def _first_figure(page):
+    return page.get_by_test_id("stMetricValue").first.inner_text()
+
+
+def test_an_analyst_filters_reads_why_a_run_failed_asks_in_sql_and_takes_the_answer_away(
+    person, portal, stuck_run
+):
+    release_id = releases.current(portal).release_id
+    page, colleague = person("ana", "analyst"), person("ben", "analyst")
+    for each in (page, colleague):
+        _visit(each, "Encounters")
+    everything = _first_figure(page)
+    page.locator("[data-testid=stPlotlyChart] .bars .point path").last.click(force=True)
+    expect(page.get_by_role("button", name="Clear all filters")).to_be_visible()
+    settle(page)
+    filtered = _first_figure(page)
+    assert filtered != everything
+    assert "class=AMB" in page.url
+    colleague.reload()
+    settle(colleague)
+    assert _first_figure(colleague) == everything, "a filter is one person's"
+    page.reload()
+    settle(page)
+    assert _first_figure(page) == filtered
+    page.get_by_test_id("stCheckbox").filter(has_text="Show the encounters behind").click()
+    taken = _taken(page, "CSV of these rows")
+    assert "Class: " in taken
+    assert release_id in taken
+    _reads_why_it_failed(page, stuck_run)
+    assert _first_figure(page) == filtered, "a run that failed changes nothing that is shown"
+    page.get_by_role("button", name="Clear all filters").click()
+    expect(page.get_by_role("button", name="Clear all filters")).to_have_count(0)
+
+    _visit(page, "SQL")
+    statement = page.get_by_label("One reading statement")
+    statement.fill("SELECT first_name FROM hdp_silver.patients")
+    statement.press("Control+Enter")
+    expect(page.get_by_text("first_name").first).to_be_visible()
+    expect(page.get_by_text(f"of release {release_id} at most")).to_have_count(0)
+    statement.fill("SELECT department, count(*) AS encounters FROM fact_encounter GROUP BY 1 ORDER BY 2 DESC")
+    statement.press("Control+Enter")
+    expect(page.get_by_text(f"of release {release_id} at most")).to_be_visible()
+    settle(page)
+    page.get_by_role("button", name="Ask", exact=True).click()
+    expect(page.get_by_text(f"As of release {release_id}").first).to_be_visible()
+    session_ends(page, "ana", "analyst", touch=lambda page: page.get_by_text("Chart of this answer").click())
+    expect(statement).to_have_value(re.compile("GROUP BY 1"))
+    page.get_by_text("Chart of this answer").click()
+    expect(page.locator("[data-testid=stPlotlyChart] .bars").first).to_be_visible()
+    assert serious(page) == []
+    shot(page, "sql-answered-1440")
+    assert "department" in _taken(page, "CSV")
+
+    page.get_by_text("Saved queries").click()
+    page.get_by_label("Save the statement above as").fill("Encounters by department")
+    page.get_by_label("Save the statement above as").press("Enter")
+    page.get_by_role("button", name="Save", exact=True).click()
+    _visit(colleague, "SQL")
+    colleague.get_by_text("Saved queries").click()
+    shared = colleague.get_by_text("Encounters by department")
+    expect(shared).to_be_visible()
+    colleague.get_by_role("button", name="Take", exact=True).last.click()
+    expect(colleague.get_by_label("One reading statement")).to_have_value(re.compile("GROUP BY 1"))
+
+
+def _open(page, run_id):
+    page.goto(f"/quality?run={run_id}&rule={RULE}")
+    settle(page)
+    expect(page.get_by_role("heading", name="PAT-M01 · patients")).to_be_visible()
+    settle(page)
+
+
+def _type(field, text):
+    """As a person types: key by key, with a rest before the hand goes to the mouse."""
+    field.press("End")
+    field.press_sequentially(text, delay=40)
+    field.page.wait_for_timeout(600)
+
+
+def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
+    person, portal, held_run, on_its_base, stuck_run
+):
+    run_id, former = held_run.run_id, on_its_base
+    page = person("kim", "clinician")
+    _visit(page, "Quality")
+    _open(page, run_id)
+    expect(page.get_by_text(re.compile(f"The release of {run_id} (is|was) held"))).to_be_visible()
+    assert serious(page) == []
+
+    page.get_by_role("button", name="Show identified rows").click()
+    expect(page.get_by_text("Say why you need to see who these patients are")).to_be_visible()
+    page.get_by_label("Why do you need to see who they are?").fill("to call the ward")
+    page.get_by_role("button", name="Show identified rows").click()
+    expect(page.get_by_text("This is in the log of reviews")).to_be_visible()
+    assert review_log.log(portal).events[-1].kind == "rows_unmasked"
+
+    page.get_by_label("Question").fill("Which ward sent a patient without an identifier?")
+    page.get_by_role("button", name="Open a query").click()
+    expect(page.get_by_text("The query is open.")).to_be_visible()
+    expect(page.get_by_text("Which ward sent a patient").first).to_be_visible()
+    _reads_why_it_failed(page, stuck_run)
+
+    colleague = person("lou", "clinician")
+    _open(colleague, run_id)
+    _type(colleague.get_by_label("Reply").first, "The second reviewer's ")
+    page.get_by_label("Reply").first.fill("Ward 4, a power cut.")
+    page.get_by_role("button", name="Answer", exact=True).first.click()
+    expect(page.get_by_text(re.compile("is answered"))).to_be_visible()
+    _type(colleague.get_by_label("Reply").first, "long answer")
+    colleague.get_by_role(
+        "heading", name="Conversation"
+    ).click()  # a look at what was said draws the page anew
+    expect(colleague.get_by_text("Ward 4, a power cut.").first).to_be_visible()
+    settle(colleague)
+    colleague.get_by_role("button", name="Answer", exact=True).first.click()
+    expect(colleague.get_by_text("was here first")).to_be_visible()
+    expect(colleague.get_by_text("Ward 4, a power cut.").first).to_be_visible()
+    expect(colleague.get_by_label("Reply").first).to_have_value("The second reviewer's long answer")
+
+    page.get_by_label("Comment on the release").fill("Looks right.")
+    page.get_by_role("button", name="Approve and sign").click()
+    expect(page.get_by_text("must be closed before the release can be approved")).to_be_visible()
+    expect(page.get_by_label("Comment on the release")).to_have_value("Looks right.")
+    session_ends(
+        page, "kim", "clinician", touch=lambda page: page.get_by_role("button", name="Open a query").click()
+    )
+    assert releases.current(portal).release_id == former
+
+    for query in review_log.of_run(portal, run_id).open_queries:
+        reviews.close(portal.acting(User("dr.lee", "clinician")), query.query_id, "verified", "Seen.")
+    page.reload()
+    _open(page, run_id)
+    shot(page, "quality-held-1440")
+    page.get_by_label("Comment on the release").fill("The ward has confirmed it.")
+    page.get_by_role("button", name="Approve and sign").click()
+    try:
+        expect(page.get_by_text("Signed. The release is approved.")).to_be_visible()
+        expect(page.get_by_text("I have reviewed this release and approve it").first).to_be_visible()
+        assert releases.current(portal).release_id == run_id
+        text = _taken(page, "Printable report (HTML)")
+        assert "The ward has confirmed it." in text
+        assert "03/09/1984" not in text, "no row of data is in the report"
+    finally:
+        if releases.current(portal).release_id != former:
+            releases.rollback(portal, reason="the test is over")
+
+
+def test_who_may_not_review_sees_masked_rows_and_no_form(person, held_run):
+    page = person("ana", "analyst")
+    _open(page, held_run.run_id)
+    expect(page.get_by_text("clinicians may see it")).to_be_visible()
+    expect(page.get_by_text("•••").first).to_be_attached()
+    for name in ("Approve and sign", "Open a query", "Accept the finding", "Show identified rows"):
+        assert page.get_by_role("button", name=name).count() == 0
