@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -53,6 +54,20 @@ def test_an_analyst_watches_and_changes_nothing(run_page, held_run):
     assert not app.error
     labels = {button.label for button in app.button}
     assert not labels & {"Publish this release", "Run again with these settings", "Go on from here"}
+
+
+def test_a_run_that_failed_is_watched_while_a_job_beside_the_failed_one_goes_on(
+    run_page, failed_run, monkeypatch
+):
+    run = failed_run.run
+    going_on = replace(run.jobs[0], state="RUNNING", ended_at=None)
+    shown = replace(run, jobs=(going_on, *run.jobs[1:]))
+    assert (shown.is_over, shown.is_at_rest, run.is_at_rest) == (True, False, True)
+    monkeypatch.setattr(state, "run", lambda _: shown)
+    app = run_page(run.run_id)
+    assert [error.value for error in app.error if "could not be drawn" in error.value] == []
+    assert any(heading.value == "#### Log" for heading in app.markdown), "what is below the bars is drawn"
+    assert "Stop this run" not in {button.label for button in app.button}
 
 
 def test_look_at_the_data_opens_the_rows_that_the_run_refused(run_page, failed_run, monkeypatch):

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import jwt
 import pytest
+import streamlit as st
 from botocore.exceptions import EndpointConnectionError
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
+from streamlit.runtime.context import StreamlitHeaders
 from streamlit.testing.v1 import AppTest
 
 import portal
@@ -92,6 +94,27 @@ def _away():
 def test_keys_that_cannot_be_read_are_said(keys):
     with pytest.raises(SignInError, match="keys of the sign-in service cannot be read"):
         sign_in.person({HEADER: token()}, keys, ISSUER)
+
+
+def test_a_download_is_made_at_the_click_for_who_was_there_unless_the_session_has_ended(portal, monkeypatch):
+    monkeypatch.setenv("HDP_SIGN_IN_ISSUER", ISSUER)
+    monkeypatch.delenv("HDP_ROLE_CHOICE", raising=False)
+    state.clients.clear()
+    st.cache_data.clear()
+    claims = {"cognito:groups": ["clinician"]}
+    with key_set(portal):
+        for end, outcome in ((time.time() + 60, ("lee", "clinician")), (time.time() - 1, "has ended")):
+            headers = StreamlitHeaders([("X-Amzn-Oidc-Accesstoken", token(exp=end, **claims))])
+            with monkeypatch.context() as there:
+                there.setattr(type(st.context), "headers", headers)
+                made = state.at_the_click(lambda aws: (aws.settings.user, aws.settings.role))
+            if isinstance(outcome, tuple):
+                assert made() == outcome
+            else:
+                with pytest.raises(SignInError, match=outcome):
+                    made()
+    state.clients.clear()
+    st.cache_data.clear()
 
 
 def test_without_a_token_the_portal_shows_a_sentence_and_no_page(cloud, monkeypatch):
