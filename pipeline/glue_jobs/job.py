@@ -198,6 +198,8 @@ def main(work: Callable[[Run], None]) -> None:
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     spark.conf.set("spark.sql.ansi.enabled", "false")
     spark.conf.set("spark.sql.legacy.timeParserPolicy", "CORRECTED")
+    # a generated method of more bytes is one that the JVM runs without ever compiling it (HotSpot, HugeMethodLimit)
+    spark.conf.set("spark.sql.codegen.hugeMethodLimit", "8000")
     # joins sort neither side where one fits in memory, part by part
     spark.conf.set("spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold", "64MB")
     run = Run(spark, lake, options.JOB_NAME, found[0])
