@@ -102,7 +102,7 @@ def figures(frame: pd.DataFrame, review: Review) -> None:
 
 
 def scorecard(shown: Shown) -> None:
-    left, right = st.columns(2)
+    left, right = st.columns([3, 2])
     with left, st.container(border=True):
         st.markdown("#### Rules passed by table and kind")
         card = (quality.scorecard(shown.frame) * 100).round(0)
@@ -114,7 +114,7 @@ def scorecard(shown: Shown) -> None:
             column_config={"Table": st.column_config.TextColumn(pinned=True)}
             | {
                 name: st.column_config.ProgressColumn(
-                    name, format="%d %%", min_value=0, max_value=100, width=130
+                    name, format="%d %%", min_value=0, max_value=100, width=115
                 )
                 for name in card.columns
             },
