@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from portal import auth
-from portal.components import state
+from portal.components import banner, state
 from portal.sign_in import SignInError
 
 st.set_page_config(page_title="Health data portal", page_icon=":material/monitor_heart:", layout="wide")
@@ -56,5 +56,5 @@ page = st.navigation(PAGES)
 if not auth.may_choose_role():
     st.sidebar.caption(f"{person.name} · {person.role}")
 if page.url_path != "alerts":  # which lists them itself
-    state.guarded(state.banner)
+    state.guarded(banner.draw)
 state.guarded(page.run)

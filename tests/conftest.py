@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -147,6 +148,23 @@ def notifications(portal):
     server.shutdown()
 
 
+@pytest.fixture(scope="session")
+def broken(cloud):
+    """The deployed script of a job fails for this long: `with broken("silver_to_gold/dim_time"):`."""
+
+    @contextmanager
+    def failing(script):
+        path = cloud.state / "s3" / "hdp-code" / "scripts" / f"{script}.py"
+        sound = path.read_text()
+        path.write_text("print('about to fail')\nraise ValueError('the disk is full')\n")
+        try:
+            yield
+        finally:
+            path.write_text(sound)
+
+    return failing
+
+
 BROKEN = {
     "patients.csv": ("patient_id,birth_date,sex,postal_code,state,updated_at", ["Q1,1980-02-03,F,02115,MA,2025-01-01T00:00:00Z", "Q2,03/09/1984,M,02115,MA,2025-01-01T00:00:00Z", ",1990-01-02,M,02115,MA,2025-01-01T00:00:00Z"]),
     "encounters.csv": (
@@ -162,7 +180,7 @@ BROKEN = {
 
 
 @pytest.fixture(scope="session")
-def failed_run(portal, first_run, cloud, notifications, release_files, tmp_path_factory):
+def failed_run(portal, first_run, broken, notifications, release_files, tmp_path_factory):
     """A batch with broken rows beside the first one, its run failed by the script of dim_time."""
     folder = tmp_path_factory.mktemp("broken")
     for name, (header, rows) in BROKEN.items():
@@ -170,16 +188,11 @@ def failed_run(portal, first_run, cloud, notifications, release_files, tmp_path_
     batch = batches.import_folder(portal, folder, uploader="tester")
     published = releases.current(portal)
     before = release_files(first_run.run_id)
-    script = cloud.state / "s3" / "hdp-code" / "scripts" / "silver_to_gold" / "dim_time.py"
-    kept = script.read_text()
-    script.write_text("print('about to fail')\nraise ValueError('the disk is full')\n")
-    try:
+    with broken("silver_to_gold/dim_time"):
         started = runs.start(portal, [*first_run.batch_ids, batch.batch_id])
         with pytest.raises(ServiceError, match="has been writing since"):
             runs.start(portal, [batch.batch_id])
         run = runs.wait(portal, started.run_id, seconds=200, poll=0.3)
-    finally:
-        script.write_text(kept)
     counted = warehouse.ask(portal, "SELECT count(*) FROM fact_encounter").frame
     return SimpleNamespace(
         run=run,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time
 import pandas as pd
 import streamlit as st
 
-from portal.components import state
+from portal.components import banner, state, times
 from portal.services import schedule
 
 st.title("Alerts and schedule")
@@ -25,7 +25,7 @@ def now() -> None:
             "Nothing needs anybody: the newest run did not fail, none is late, none that was due is missing, no release waits."
         )
     for alert in found:
-        state.show_alert(alert)
+        banner.show(alert)
 
 
 def starts() -> None:
@@ -40,7 +40,7 @@ def starts() -> None:
             f"**{days} at {present.at:%H:%M} UTC** on every batch that is new." if present.is_on else "**Off:** runs start by hand."
         )  # fmt: skip
         if due := present.next_due(datetime.now(UTC)):
-            st.caption(f"The next one: {state.when(due)}.")
+            st.caption(f"The next one: {times.when(due)}.")
         if not person.may("run_pipeline"):
             st.caption("Engineers change it.")
             return

@@ -14,7 +14,7 @@ from pipeline.generator import MAX_PATIENTS, BadOptions, Options, estimate
 from pipeline.generator.blocks import make
 from pipeline.generator.defects import KINDS
 from pipeline.generator.write import Progress
-from portal.components import charts, state
+from portal.components import charts, state, times
 from portal.services import batches, job_runs, runs, samples
 from portal.services.aws import ServiceError
 from portal.services.batches import Batch, SourceFile
@@ -283,7 +283,7 @@ def list_batches() -> None:
         width="stretch",
         column_config={
             "Received": st.column_config.DatetimeColumn(
-                format="YYYY-MM-DD HH:mm", timezone=state.zone(), help="In your time zone"
+                format="YYYY-MM-DD HH:mm", timezone=times.zone(), help="In your time zone"
             ),
             "Size": st.column_config.NumberColumn(format="bytes"),
             **{

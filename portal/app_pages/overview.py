@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pipeline.release import Release
-from portal.components import state
+from portal.components import state, times
 from portal.components.palette import words
 from portal.services import releases
 from portal.services.aws import ServiceError
@@ -30,8 +30,8 @@ def latest() -> None:
     left, middle, right = st.columns(3)
     left.metric("Latest run", words(run.status), help=run.run_id)
     left.caption(
-        f"{run.run_id}, started {state.ago(run.started_at)}, {state.duration(run.seconds)}",
-        help=state.when(run.started_at),
+        f"{run.run_id}, started {times.ago(run.started_at)}, {times.duration(run.seconds)}",
+        help=times.when(run.started_at),
     )
     if state.user().may("watch_runs"):
         left.page_link(
@@ -41,9 +41,9 @@ def latest() -> None:
             query_params={"run": run.run_id},
         )
     if current:
-        published_at = state.moment(current.published_at)
-        middle.metric("Published release", state.ago(published_at), help=current.release_id)
-        middle.caption(f"{current.release_id}, by {current.published_by}", help=state.when(published_at))
+        published_at = times.moment(current.published_at)
+        middle.metric("Published release", times.ago(published_at), help=current.release_id)
+        middle.caption(f"{current.release_id}, by {current.published_by}", help=times.when(published_at))
     else:
         middle.metric("Published release", "None yet")
     count = len(state.received())

@@ -10,7 +10,7 @@ import streamlit as st
 from pipeline.jobs import jobs
 from pipeline.quality.change import FOUND
 from pipeline.release import Published
-from portal.components import failure_card, gantt, graph, run_log, state
+from portal.components import failure_card, gantt, graph, run_log, state, times
 from portal.components.palette import SEVERITY_WORDS, words
 from portal.services import releases, run_history, runs
 from portal.services.aws import ServiceError
@@ -25,7 +25,7 @@ def head(run: Run) -> None:
     columns = st.columns([2, 1, 1, 1, 1])
     columns[0].metric("State", words(run.status))
     columns[1].metric("Attempt", run.attempt)
-    columns[2].metric("Duration", state.duration(run.seconds))
+    columns[2].metric("Duration", times.duration(run.seconds))
     done = {j.job for j in run.jobs if j.state == "SUCCEEDED"}
     columns[3].metric("Jobs done", f"{len(done)} of {len(jobs())}")
     hours, dollars = run_history.cost(run)
@@ -34,7 +34,7 @@ def head(run: Run) -> None:
         f"${dollars:,.2f}",
         help=f"{hours:.2f} DPU hours at ${DPU_HOUR_DOLLARS}; on a laptop nothing is billed.",
     )
-    st.caption(f"Started {state.when(run.started_at)} by {run.started_by}. Batches: {', '.join(run.batch_ids) or 'all that were new'}.")  # fmt: skip
+    st.caption(f"Started {times.when(run.started_at)} by {run.started_by}. Batches: {', '.join(run.batch_ids) or 'all that were new'}.")  # fmt: skip
 
 
 # job runs
@@ -49,7 +49,7 @@ def job_runs(run: Run, medians: dict[str, float]) -> None:
         [
             {
                 "Job": job.job,
-                "Attempt": run_log.attempt(run, job),
+                "Attempt": run.attempt_of(job),
                 "State": words(job.state),
                 "Started": pd.Timestamp(job.started_at),
                 "Seconds": round(job.seconds, 1),
@@ -67,7 +67,7 @@ def job_runs(run: Run, medians: dict[str, float]) -> None:
         width="stretch",
         height="content",
         column_config={
-            "Started": state.time_column("HH:mm:ss"),
+            "Started": times.time_column("HH:mm:ss"),
             "Usually": st.column_config.NumberColumn("Usually (s)", format="%.1f", help=f"Median of the last {run_history.LOOK_BACK} runs"),
             "Running": st.column_config.NumberColumn("Running (s)", help="Without waiting for a worker"),
         },
@@ -76,7 +76,7 @@ def job_runs(run: Run, medians: dict[str, float]) -> None:
         [
             {
                 "job": job.job,
-                "attempt": run_log.attempt(run, job),
+                "attempt": run.attempt_of(job),
                 "started_at": pd.Timestamp(job.started_at),
                 "ended_at": pd.Timestamp(job.ended_at) if job.ended_at else pd.Timestamp.now(tz="UTC"),
                 "state": words(job.state).split(" ", 1)[-1],
@@ -85,7 +85,7 @@ def job_runs(run: Run, medians: dict[str, float]) -> None:
         ]
     )
     st.plotly_chart(
-        gantt.draw(bars, medians, state.zone()),
+        gantt.draw(bars, medians, times.zone()),
         key="gantt",
         config={"displaylogo": False},
         alt="Job runs over time",
@@ -165,7 +165,7 @@ def outcome(run: Run) -> None:
     published = state.published()
     if published and published.release_id == run.run_id:
         st.success(
-            f"Release {run.run_id} is the published one, since {state.when(state.moment(published.published_at))}, by {published.published_by}."
+            f"Release {run.run_id} is the published one, since {times.when(times.moment(published.published_at))}, by {published.published_by}."
         )
     elif run.status == "SUCCEEDED":
         st.info(

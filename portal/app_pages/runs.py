@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pipeline.run_input import schema
-from portal.components import state
+from portal.components import state, times
 from portal.components.palette import words
 from portal.services import failures, run_history, runs
 from portal.services.aws import ServiceError
@@ -90,8 +90,8 @@ def launch() -> None:
         keep_in_url(wanted, usual)
         told = run_history.estimate(state.history())
         st.caption(
-            f"The last {told.of} runs took {state.duration(told.fastest)} to {state.duration(told.slowest)} "
-            f"(median {state.duration(told.seconds)}) and cost ${told.dollars:,.2f} in AWS."
+            f"The last {told.of} runs took {times.duration(told.fastest)} to {times.duration(told.slowest)} "
+            f"(median {times.duration(told.seconds)}) and cost ${told.dollars:,.2f} in AWS."
             if told
             else "There is no former run to estimate time and cost by."
         )
@@ -113,7 +113,7 @@ def start(wanted: dict[str, Any]) -> None:
     busy = next((run for run in state.recent_runs() if not run.is_over), None)
     if busy:
         st.warning(
-            f"Run {busy.run_id} has been writing since {state.when(busy.started_at)}: one run writes at a time."
+            f"Run {busy.run_id} has been writing since {times.when(busy.started_at)}: one run writes at a time."
         )
         st.page_link(
             "app_pages/run.py",
@@ -142,7 +142,7 @@ def table(found: list[Run]) -> pd.DataFrame:
                 "Run": run.run_id,
                 "State": words(run.status),
                 "Started": pd.Timestamp(run.started_at),
-                "Duration": state.duration(run.seconds),
+                "Duration": times.duration(run.seconds),
                 "Attempt": run.attempt,
                 "DPU hours": round(run_history.cost(run)[0], 3) if run.jobs else None,
                 "Cost (US $)": round(run_history.cost(run)[1], 2) if run.jobs else None,
@@ -199,10 +199,10 @@ def listing() -> None:
 def reach(found: Found) -> str:
     """How far back was looked, in words."""
     if found.is_all:
-        told = f"{len(found.runs):,} of all {found.looked_at:,} runs." if found.looked_at > 1 else "One run."
+        told = f"{len(found.runs):,} of all {found.looked_at:,} runs."
     else:
         told = f"{len(found.runs):,} runs, of the newest {found.looked_at:,}; there are older ones."
-    return f"{told} Choose two rows to hold them against each other."
+    return f"{told} Choose two rows to hold them against each other." if len(found.runs) > 1 else told
 
 
 def selectable(found: list[Run]) -> None:
@@ -220,7 +220,7 @@ def selectable(found: list[Run]) -> None:
         key=key,
         column_config={
             "Run": st.column_config.TextColumn(width="medium", pinned=True),
-            "Started": state.time_column("YYYY-MM-DD HH:mm"),
+            "Started": times.time_column("YYYY-MM-DD HH:mm"),
             "DPU hours": st.column_config.NumberColumn(help=f"Known of the newest {run_history.JOB_RUNS:,} runs"),
             "Error": st.column_config.TextColumn(width="large"),
         },

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.express as px
 import streamlit as st
 
-from portal.components import exports, state
+from portal.components import exports, state, times
 from portal.components.palette import SEQUENCE
 from portal.services import sql_queries, statements
 from portal.services.aws import ServiceError
@@ -119,7 +119,7 @@ def history() -> None:
         picked = st.dataframe(
             frame, hide_index=True, width="stretch", on_select="rerun", selection_mode="single-row", key="history",
             column_config={
-                "Asked": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone=state.zone()),
+                "Asked": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone=times.zone()),
                 "Statement": st.column_config.TextColumn(width="large"),
             },
         )["selection"]["rows"]  # fmt: skip
@@ -150,7 +150,7 @@ def watch(query_id: str) -> None:
     if question.is_over:
         st.rerun()
     left, right = st.columns([3, 1], vertical_alignment="center")
-    left.info(f"Athena is at work on this, asked {state.when(question.asked_at)}.")
+    left.info(f"Athena is at work on this, asked {times.when(question.asked_at)}.")
     if right.button("Cancel", width="stretch"):
         sql_queries.cancel(state.aws(), query_id)
 
@@ -211,6 +211,7 @@ def shown(answer: Answer) -> None:
 
 
 def chart(frame: pd.DataFrame) -> None:
+    frame = frame.dropna(axis="columns", how="all")
     numbers = list(frame.select_dtypes("number").columns)
     if not numbers or len(frame.columns) < 2:
         return

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC
 
 import streamlit as st
 
-from portal.components import state
+from portal.components import state, times
 from portal.components.palette import words
 from portal.services import job_runs
-from portal.services.job_runs import JOB_ENDED, JobRun, Line
+from portal.services.job_runs import JOB_ENDED, Line
 from portal.services.runs import Run
 
 LINES = 1000
 _TROUBLE = re.compile(r"error|exception|traceback|\bfail|\bwarn|critical|fatal", re.IGNORECASE)
-
-
-def attempt(run: Run, job: JobRun) -> int:
-    return 1 + sum(other.job == job.job and other.started_at < job.started_at for other in run.jobs)
 
 
 def _key(run: Run) -> str:
@@ -34,7 +31,7 @@ def draw(run: Run) -> None:
     if not run.jobs:
         return
     st.markdown("#### Log")
-    names = {j.job_run_id: f"{j.job}, attempt {attempt(run, j)}, {words(j.state)}" for j in run.jobs}
+    names = {j.job_run_id: f"{j.job}, attempt {run.attempt_of(j)}, {words(j.state)}" for j in run.jobs}
     ids, key = list(names), _key(run)
     if st.session_state.get(key) not in ids:
         st.session_state[key] = (run.failed_job or run.jobs[-1]).job_run_id
@@ -60,18 +57,20 @@ def draw(run: Run) -> None:
     if (earlier > 0 or (is_tail and len(lines) == LINES)) and st.button("Load earlier lines"):
         st.session_state[f"{key}-lines-{picked}"] += LINES
         st.rerun(scope="app" if run.is_at_rest else "fragment")
-    st.code(_text(lines[-shown:]), language=None, height=260, wrap_lines=True)
+    listed = "\n".join(f"{times.clock(at)} {line}" for at, line in lines[-shown:])
+    st.code(listed, language=None, height=260, wrap_lines=True)
     of = f"The last {shown:,} of {len(lines):,}" if earlier > 0 else f"{len(lines):,}"
-    st.caption(f"{of} line{'s' if len(lines) > 1 else ''}, times in {state.zone_words(job.started_at)}.")
+    st.caption(f"{of} line{'s' if len(lines) > 1 else ''}, times in {times.zone_words(job.started_at)}.")
     st.download_button(
         "Download the whole log",
         state.at_the_click(
-            lambda aws: _text(job_runs.log_lines(aws, job.job_run_id, job.log_group, limit=None))
+            lambda aws: _file(job_runs.log_lines(aws, job.job_run_id, job.log_group, limit=None))
         ),
         f"{job.job}-{job.job_run_id[:12]}.log",
         on_click="ignore",
     )
 
 
-def _text(lines: list[Line]) -> str:
-    return "\n".join(f"{state.clock(at)} {line}" for at, line in lines)
+def _file(lines: list[Line]) -> str:
+    """Lines with their moments in UTC: a file is read elsewhere, and a click knows no viewer's zone."""
+    return "\n".join(f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} {line}" for at, line in lines)

@@ -6,9 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
@@ -32,7 +30,8 @@ from portal.sign_in import SignInError
 
 log = logging.getLogger("portal")
 
-T = TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _AT_ONCE = 6
 """Queries of one page that Athena works on at the same time; an account may have 20 (its default quota)."""
@@ -58,7 +57,7 @@ def user() -> auth.User:
     return _person(st.context.headers, st.session_state.get("role"))
 
 
-def at_the_click(make: Callable[[Aws], T]) -> Callable[[], T]:
+def at_the_click(make: Callable[[Aws], R]) -> Callable[[], R]:
     """What a download button makes once it is clicked, for the person who is here now.
 
     A click runs no page and knows of no browser; whoever's session has ended by then gets nothing.
@@ -93,10 +92,6 @@ def ask_together(questions: Sequence[tuple[str, str]]) -> None:
     context = get_script_run_ctx()
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         list(threads.map(one, questions))
-
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 def stamp(run: Run) -> tuple[str, ...]:
@@ -249,48 +244,6 @@ def forget_schedule() -> None:
     alerts.clear()
 
 
-def told(alert: Alert) -> str:
-    """An alert in words, its moment in the viewer's zone."""
-    words = alert.words.replace("{at}", when(alert.at)) if alert.at else alert.words
-    return f"**{alert.kind.capitalize()}.** {words}"
-
-
-def banner() -> None:
-    """On top of every page: what needs somebody now, for those who can do something about it."""
-    if not user().may("watch_runs"):
-        return
-    try:
-        found = alerts()
-    except Exception as error:
-        if not (isinstance(error, ServiceError) or is_aws(error)):
-            raise
-        st.caption("Whether a run needs somebody could not be asked just now.")
-        return
-    for alert in found:
-        show_alert(alert)
-
-
-def show_alert(alert: Alert) -> None:
-    """An alert with the way to what it is about."""
-    page, label = ALERT_PAGES[alert.kind]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.warning(told(alert), width="stretch")
-        st.page_link(
-            f"app_pages/{page}.py",
-            label=label,
-            icon=":material/arrow_forward:",
-            query_params={"run": alert.run_id} if alert.run_id else None,
-        )
-
-
-ALERT_PAGES = {
-    "failed": ("run", "See why"),
-    "late": ("run", "Watch it"),
-    "held": ("quality", "Review it"),
-    "never started": ("runs", "See the runs"),
-}
-
-
 def forget_runs() -> None:
     """Somebody has started, stopped or gone on with a run: look anew."""
     for kept in (run, recent_runs, history, search, alerts):
@@ -300,56 +253,6 @@ def forget_runs() -> None:
 @st.cache_data(ttl=2, max_entries=2, show_spinner=False)
 def published() -> Any:
     return releases.current(clients())
-
-
-def ago(moment: datetime) -> str:
-    """How long ago, in words."""
-    seconds = max(0, (datetime.now(UTC) - moment).total_seconds())
-    for size, word in ((86_400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size:
-            number = int(seconds // size)
-            return f"{number} {word}{'s' if number > 1 else ''} ago"
-    return "just now"
-
-
-def moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def zone() -> str:
-    """The viewer's time zone, as the browser tells it."""
-    return st.context.timezone or "UTC"
-
-
-def zone_words(moment: datetime | None = None) -> str:
-    """The viewer's zone with its distance from UTC, for heads of columns and axes."""
-    offset = f"{(moment or datetime.now(UTC)).astimezone(ZoneInfo(zone())):%z}"
-    return "UTC" if zone() == "UTC" else f"{zone()}, UTC{offset[:3]}:{offset[3:]}"
-
-
-def time_column(format: str = "YYYY-MM-DD HH:mm:ss") -> Any:
-    """A column of moments in the viewer's zone."""
-    return st.column_config.DatetimeColumn(format=format, timezone=zone(), help=f"Times in {zone_words()}")
-
-
-def clock(moment: datetime) -> str:
-    """The time of day in the viewer's zone."""
-    return f"{moment.astimezone(ZoneInfo(zone())):%H:%M:%S}"
-
-
-def when(moment: datetime) -> str:
-    """A moment in the viewer's zone, in UTC where that is another."""
-    local = moment.astimezone(ZoneInfo(zone()))
-    utc = "" if zone() == "UTC" else f" ({moment.astimezone(UTC):%H:%M} UTC)"
-    return f"{local:%Y-%m-%d %H:%M}{utc or ' UTC'}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 120:
-        return f"{seconds:,.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:,.0f} min" if minutes < 120 else f"{minutes / 60:,.1f} h"
 
 
 def guarded(page: Callable[[], None]) -> None:
@@ -398,19 +301,16 @@ def as_of(answer: Answer) -> str:
     is_told = answer.rows is None or not 0 < rows < FEWEST or user().may("see_phi")
     return (
         f"As of release {answer.release_id}: {f'{rows:,}' if is_told else f'fewer than {FEWEST}'} rows, "
-        f"{_size(answer.scanned)} scanned, {answer.seconds:.1f} s"
+        f"{size(answer.scanned)} scanned, {answer.seconds:.1f} s"
     )
 
 
-def _size(number: float) -> str:
+def size(number: float) -> str:
     for unit in ("bytes", "kB", "MB", "GB"):
         if number < 1000:
             return f"{number:,.0f} {unit}"
         number /= 1000
     return f"{number:,.1f} TB"
-
-
-size = _size
 
 
 def release_or_stop() -> str:

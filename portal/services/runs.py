@@ -68,6 +68,10 @@ class Run:
         attempts = [each for each in self.jobs if each.job == job]
         return max(attempts, key=lambda each: each.started_at) if attempts else None
 
+    def attempt_of(self, job: JobRun) -> int:
+        """Which attempt at its job a job run is, from 1."""
+        return 1 + sum(other.job == job.job and other.started_at < job.started_at for other in self.jobs)
+
     @property
     def failed_job(self) -> JobRun | None:
         failed = [j for j in self.jobs if j.state in JOB_ENDED - {"SUCCEEDED"} and self.latest(j.job) is j]

@@ -17,6 +17,7 @@ from playwright.sync_api import expect, sync_playwright
 
 import portal as portal_package
 from infra.local.cloud import Cloud
+from portal.services import runs
 from portal.sign_in import HEADER
 from tests.portal.test_sign_in import ISSUER, key_set, token
 from tests.portal.test_watching import remember_runs
@@ -80,6 +81,14 @@ def empty_portal(tmp_path_factory):
         serving(**cloud.environment(), HDP_ROLE_CHOICE="true") as address,
     ):
         yield address
+
+
+@pytest.fixture
+def stuck_run(portal, broken, first_run):
+    """The newest run: it is over, for its first job has failed."""
+    with broken("bronze_to_silver/patients"):
+        run_id = runs.start(portal, list(first_run.batch_ids)).run_id
+        return runs.wait(portal, run_id, seconds=300, poll=0.3)
 
 
 @pytest.fixture(scope="session")

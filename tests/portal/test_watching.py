@@ -196,6 +196,7 @@ def test_the_one_stopped_run_among_ten_thousand_is_found_and_so_is_that_there_is
     app = runs_page(state="ABORTED")
     assert _listed(app) == ["run-00000"]
     assert any("1 of all 10,000 runs" in c.value for c in app.caption)
+    assert not any("Choose two rows" in c.value for c in app.caption), "there is one"
 
 
 def test_without_a_hit_it_is_said_how_far_was_looked_and_one_can_look_further(runs_page, monkeypatch):

@@ -92,7 +92,7 @@ def test_others_are_told_whose_task_it_is(filled_lake, as_role, role):
 
 
 def test_the_batches_are_listed_with_their_time_in_the_viewer_s_zone(filled_lake, as_role, monkeypatch):
-    monkeypatch.setattr("portal.components.state.zone", lambda: "Asia/Tokyo")
+    monkeypatch.setattr("portal.components.times.zone", lambda: "Asia/Tokyo")
     app = as_role("data", "engineer")
     frame = app.dataframe[-1]
     assert len(frame.value) >= 1

@@ -74,6 +74,14 @@ def test_small_counts_are_empty_for_who_may_not_see_phi(page):
     assert any("counts from 1 to 10" in c.value for c in seen.caption)
 
 
+def test_no_chart_is_offered_of_figures_that_are_all_left_out(page):
+    one = f"SELECT * FROM ({SMALL.partition(' ORDER')[0]}) WHERE n < 11 ORDER BY n LIMIT 1"
+    assert page("clinician", one).get("plotly_chart")
+    seen = page("analyst", one)
+    assert seen.dataframe[0].value["n"].isna().all()
+    assert not seen.get("plotly_chart")
+
+
 def test_looking_at_rule_results_shows_no_keys(filled_lake, as_role):
     app = as_role("sql", "analyst")
     app.button(key="look-rule_result").click().run()
