@@ -75,10 +75,12 @@ def spark(tmp_path_factory):
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     from infra.local.spark_worker import session
+    from pipeline.glue_jobs.job import SETTINGS
 
     folder = tmp_path_factory.mktemp("spark")
     running = session(folder / "s3", folder / "work" / "scratch")
-    running.conf.set("spark.sql.ansi.enabled", "false")
+    for name, value in SETTINGS.items():
+        running.conf.set(name, value)
     running.conf.set("spark.sql.shuffle.partitions", "1")
     # a few rows a query: compiling it and planning it anew on the way would take longer than running it
     running.conf.set("spark.sql.codegen.wholeStage", "false")

@@ -74,6 +74,12 @@ class Rule:
         """Whether it speaks of tables, not of rows."""
         return self.fails is None
 
+    @property
+    def sql(self) -> str:
+        """What is asked: the condition that a failing row meets, or the whole query."""
+        counted = ", ".join(f"{sql} as {name}" for name, sql in self.aggregates.items())
+        return self.fails or self.measure or f"select {counted} from {self.of}"
+
     def outcome(self, failed: int, rate: float | None) -> str:
         """What a measure says against the limits; nothing to check is neither a pass nor a failure."""
         if rate is None:

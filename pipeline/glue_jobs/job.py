@@ -182,6 +182,21 @@ class Run:
         return sorted(p.rstrip("/").rpartition("/")[2].removeprefix(marker) for p in found if marker in p)
 
 
+SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "false",
+    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    # a generated method of more bytes is one that the JVM runs without ever compiling it (HotSpot, HugeMethodLimit)
+    "spark.sql.codegen.hugeMethodLimit": "8000",
+    # what follows from a filter is worked out for every alias of a column: with many rules, for minutes and gigabytes
+    "spark.sql.constraintPropagation.enabled": "false",
+    # the wide side of a join stays where it is where the narrow one can be sent to every worker …
+    "spark.sql.adaptive.autoBroadcastJoinThreshold": "64MB",
+    # … and neither side is sorted where one fits in memory, part by part
+    "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64MB",
+}
+
+
 def main(work: Callable[[Run], None]) -> None:
     """Run a job as Glue calls it: ``--JOB_NAME … --prefix … --run_id …``."""
     logging.getLogger().setLevel(logging.INFO)
@@ -195,13 +210,8 @@ def main(work: Callable[[Run], None]) -> None:
     if found is None:
         raise JobError(f"Run {options.run_id} has no plan: jobs are started by the state machine.")
     spark = SparkSession.builder.appName(options.JOB_NAME).getOrCreate()
-    spark.conf.set("spark.sql.session.timeZone", "UTC")
-    spark.conf.set("spark.sql.ansi.enabled", "false")
-    spark.conf.set("spark.sql.legacy.timeParserPolicy", "CORRECTED")
-    # a generated method of more bytes is one that the JVM runs without ever compiling it (HotSpot, HugeMethodLimit)
-    spark.conf.set("spark.sql.codegen.hugeMethodLimit", "8000")
-    # joins sort neither side where one fits in memory, part by part
-    spark.conf.set("spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold", "64MB")
+    for name, value in SETTINGS.items():
+        spark.conf.set(name, value)
     run = Run(spark, lake, options.JOB_NAME, found[0])
     log.info("%s starts for run %s on %d batches", run.job_name, run.run_id, len(run.plan["batch_ids"]))
     try:

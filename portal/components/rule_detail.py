@@ -101,9 +101,7 @@ def _advice(rule: Rule) -> None:
 
 def _counting(rule: Rule) -> None:
     with st.popover("How it is counted"):
-        st.code(
-            rule.fails or rule.measure or "\n".join(rule.aggregates.values()), language="sql", wrap_lines=True
-        )
+        st.code(rule.sql, language="sql", wrap_lines=True)
         st.caption(f"Counted out of: {rule.applies or ('all rows' if rule.fails else 'see the query')}. "
                    "This is the condition as the Spark job asks it; it and the limit are in pipeline/contracts.")  # fmt: skip
 

@@ -6,7 +6,7 @@ from silver (the release's other batches).
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
@@ -37,9 +37,10 @@ def _newest(
     elsewhere = [b for b in run.plan["release_batch_ids"] if b not in run.plan["batch_ids"]]
     picked = [key, *columns, "updated_at"]
     both = here.select(*picked).unionByName(run.silver(table, elsewhere).select(*picked))
-    content = F.struct(F.lit(True).alias("found"), *columns)
-    newest = F.max_by(content, F.coalesce("updated_at", F.lit(0).cast("timestamp")))
-    return both.where(F.col(key).isNotNull()).groupBy(key).agg(newest.alias(name))
+    content = F.struct(F.lit(True).alias("found"), *columns).alias(name)
+    newest_first = Window.partitionBy(key).orderBy(F.desc("updated_at"), F.xxhash64(*columns))
+    ranked = both.where(F.col(key).isNotNull()).withColumn("_rank", F.row_number().over(newest_first))
+    return ranked.where("_rank = 1").select(key, content)
 
 
 def join(frame: DataFrame, lookup: DataFrame, key: str, name: str) -> DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -48,7 +47,7 @@ def measure(
     asked = [
         n
         for n, (_, rule) in enumerate(wanted)
-        if rule.level != "run" or (has_former and (has_new or "arrived_" not in str(rule.measure)))
+        if rule.level != "run" or (has_former and (has_new or "arrived_" not in f"{rule.measure} {rule.of}"))
     ]
     groups: dict[str, list[int]] = defaultdict(list)
     for number in asked:
@@ -92,12 +91,8 @@ def _query(spark: SparkSession, rules: list[Rule]) -> DataFrame:
     if rules[0].measure:
         measured = spark.sql(rules[0].measure)
         return measured.toDF(*(f"{name}_0" for name in measured.columns))
-    wanted = [
-        F.expr(sql).alias(f"{name}_{n}")
-        for n, rule in enumerate(rules)
-        for name, sql in rule.aggregates.items()
-    ]
-    return spark.table(str(rules[0].of)).agg(*wanted)
+    wanted = [f"{sql} AS {name}_{n}" for n, rule in enumerate(rules) for name, sql in rule.aggregates.items()]
+    return spark.sql(f"SELECT {', '.join(wanted)} FROM {rules[0].of}")
 
 
 def decide(
@@ -181,23 +176,6 @@ def _months(table: str, silver: str, month: str) -> str:
     return f"SELECT * FROM ({sides[0]}) FULL JOIN ({sides[1]}) USING ({month}) FULL JOIN ({former}) USING ({month})"
 
 
-def _named(frame: DataFrame) -> DataFrame:
-    """Of `frame` the columns that some measure names: what is kept in memory is what is asked for."""
-    rules = [rule for contract in all_contracts() for rule in contract.rules if rule.is_whole]
-    words = set(
-        re.findall(
-            r"\w+",
-            " ".join(
-                [
-                    *(f"{rule.measure} {rule.aggregates}" for rule in rules),
-                    *(_months(t, *how) for t, how in _FACTS.items()),
-                ]
-            ),
-        )
-    )
-    return frame.select(*(name for name in frame.columns if name in words))
-
-
 def name_views(run: Run, former: Release | None) -> dict[str, DataFrame]:
     """The names that measures speak of; the gold tables are given back too.
 
@@ -211,7 +189,7 @@ def name_views(run: Run, former: Release | None) -> dict[str, DataFrame]:
         frame.createOrReplaceTempView(table)
     base = former.release_id if former else None
     for table, key in _KEYS.items():
-        _named(star.newest(run.silver(table), key)).persist().createOrReplaceTempView(f"newest_{table}")
+        star.newest(run.silver(table), key).createOrReplaceTempView(f"newest_{table}")
         run.silver(table, run.plan["batch_ids"]).createOrReplaceTempView(f"arrived_{table}")
         run.silver(table, former.batch_ids if former else []).createOrReplaceTempView(f"former_{table}")
     for table, (silver, month) in _FACTS.items():

@@ -25,7 +25,7 @@ END = "9999-12-31 00:00:00"
 def newest(frame: DataFrame, key: str) -> DataFrame:
     """One row a key: that of the newest `updated_at`; of two, that of the later batch.
 
-    Only rows whose key is there more than once are put in order: as a rule they are few.
+    Only rows whose key is there more than once are put in order, and kept at hand: as a rule they are few.
     """
     hashed = F.xxhash64(key)
     repeated = (
@@ -40,7 +40,7 @@ def newest(frame: DataFrame, key: str) -> DataFrame:
         F.desc("updated_at"), F.desc("batch_id"), F.xxhash64(F.struct("*"))
     )
     ranked = frame.join(others, same, "left_semi").withColumn("_rank", F.row_number().over(order))
-    first = ranked.where("_rank = 1").drop("_rank")
+    first = ranked.where("_rank = 1").drop("_rank").persist()
     return frame.join(others, same, "left_anti").unionByName(first)
 
 
