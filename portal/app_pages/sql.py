@@ -79,7 +79,7 @@ def browser() -> None:
 
 def saved() -> None:
     found = sql_queries.saved(state.aws())
-    with st.expander(f"Saved queries ({len(found)})"):
+    with st.expander("Saved queries"):  # it would close by itself where its title changed
         for query in found:
             left, middle, right = st.columns([3, 1, 1])
             left.markdown(f"**{query.name}**  \n{query.description}")
@@ -93,6 +93,7 @@ def saved() -> None:
         name = left.text_input("Save the statement above as", max_chars=100)
         if right.button("Save", width="stretch", disabled=not statement()):
             sql_queries.save(state.aws(), name, statement())
+            st.toast(f"Saved as '{name.strip()}': everybody sees it.")
             st.rerun()
         if not found:
             st.caption("Nothing has been saved yet. What you save, everybody sees.")
@@ -193,7 +194,7 @@ def shown(answer: Answer) -> None:
     name, note = f"query-{answer.release_id}", answer.note or "none left out"
     left.download_button(
         "CSV",
-        lambda: exports.csv(frame, answer, "by SQL", note),
+        state.at_the_click(lambda _: exports.csv(frame, answer, "by SQL", note)),
         f"{name}.csv",
         "text/csv",
         width="stretch",
@@ -201,7 +202,7 @@ def shown(answer: Answer) -> None:
     )
     right.download_button(
         "Parquet",
-        lambda: exports.parquet(frame, answer, "by SQL", note),
+        state.at_the_click(lambda _: exports.parquet(frame, answer, "by SQL", note)),
         f"{name}.parquet",
         "application/vnd.apache.parquet",
         width="stretch",

@@ -254,11 +254,12 @@ def _takeaway(question: Question, answer: Answer, words: str, note: str) -> None
         st.code(answer.sql, language="sql", wrap_lines=True)
     name = f"{question.key}-{answer.release_id}"
     columns[1].download_button(
-        "CSV", lambda: exports.csv(frame, answer, words, note), f"{name}.csv", "text/csv",
+        "CSV", state.at_the_click(lambda _: exports.csv(frame, answer, words, note)), f"{name}.csv", "text/csv",
         key=f"{question.key}-csv", width="stretch", on_click="ignore",
     )  # fmt: skip
     columns[2].download_button(
-        "Parquet", lambda: exports.parquet(frame, answer, words, note), f"{name}.parquet", "application/vnd.apache.parquet",
+        "Parquet", state.at_the_click(lambda _: exports.parquet(frame, answer, words, note)),
+        f"{name}.parquet", "application/vnd.apache.parquet",
         key=f"{question.key}-parquet", width="stretch", on_click="ignore",
     )  # fmt: skip
 
@@ -285,6 +286,6 @@ def _rows(subject: Subject, filters: Filters, release_id: str) -> None:
     least = f"The newest {facts.MOST_ROWS:,}; " if len(answer.frame) == facts.MOST_ROWS else ""
     st.caption(f"{least}{state.as_of(answer)}")
     st.download_button(
-        "CSV of these rows", lambda: exports.csv(answer.frame, answer, filters.words(subject)),
+        "CSV of these rows", state.at_the_click(lambda _: exports.csv(answer.frame, answer, filters.words(subject))),
         f"{subject.name}-{release_id}.csv", "text/csv", key=f"rows-{subject.name}-csv", on_click="ignore",
     )  # fmt: skip

@@ -1,13 +1,14 @@
-"""Forms whose text survives a refusal, a reload of the page and another reviewer's words."""
+"""Forms whose text survives a refusal, a reload, the end of a session and another reviewer's words."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
+from portal.components import state
 from portal.services import review_words
 from portal.services.aws import ServiceError, explain, is_aws
 from portal.services.review_entry import ReviewConflict
@@ -80,7 +81,12 @@ def told(key: str) -> None:
     )
 
 
-def _kept(what: str) -> dict[str, Any]:
-    """Texts and what was seen, apart from the widgets: those are forgotten when they are not on the page."""
-    kept: dict[str, Any] = st.session_state.setdefault(f"review-{what}", {})
-    return kept
+@st.cache_resource(show_spinner=False)
+def everybodys() -> dict[tuple[str, str], dict[str, Any]]:
+    """By person and kind: apart from the session, which ends with a reload and with the sign-in."""
+    return {}
+
+
+def _kept(what: Literal["texts", "seen"]) -> dict[str, Any]:
+    """This person's half-written texts, or what they had seen when they began each."""
+    return everybodys().setdefault((state.user().name, what), {})

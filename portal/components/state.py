@@ -60,10 +60,23 @@ def user() -> auth.User:
 def at_the_click(make: Callable[[Aws], R]) -> Callable[[], R]:
     """What a download button makes once it is clicked, for the person who is here now.
 
-    A click runs no page and knows of no browser; whoever's session has ended by then gets nothing.
+    A click runs no page and knows of no browser. Whoever's session has ended by then, or what can't be made, gets
+    the button's own "Failed to generate file"; the log names no data.
     """
     headers, role = st.context.headers, st.session_state.get("role")
-    return lambda: make(clients().acting(_person(headers, role)))
+
+    def made() -> R:
+        try:
+            return make(clients().acting(_person(headers, role)))
+        except Exception as error:
+            log.error("download failed: %s", type(error).__name__)  # noqa: TRY400  (a traceback may quote values)
+            raise DownloadError from None
+
+    return made
+
+
+class DownloadError(Exception):
+    """A download that was not made; why is in the log, one line above."""
 
 
 def _person(headers: Mapping[str, str], role: str | None) -> auth.User:

@@ -239,10 +239,13 @@ def saved(aws: Aws) -> list[Saved]:
     """Queries saved for everybody, by name."""
     aws.require("query")
     athena = aws.client("athena")
-    ids = athena.list_named_queries(WorkGroup=aws.lake.workgroup, MaxResults=50)["NamedQueryIds"]
-    if not ids:
-        return []
-    found = athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
+    pages = athena.get_paginator("list_named_queries").paginate(
+        WorkGroup=aws.lake.workgroup, PaginationConfig={"PageSize": 50}
+    )
+    lists = [page["NamedQueryIds"] for page in pages]
+    found = [
+        q for ids in lists if ids for q in athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
+    ]
     return sorted(
         (Saved(q["NamedQueryId"], q["Name"], q.get("Description", ""), q["QueryString"]) for q in found),
         key=lambda q: q.name.lower(),

@@ -225,6 +225,18 @@ def test_an_analyst_filters_reads_why_a_run_failed_asks_in_sql_and_takes_the_ans
     shot(page, "sql-answered-1440")
     assert "encounter_class" in _taken(page, "CSV")
 
+    page.get_by_text("Saved queries").click()
+    page.get_by_label("Save the statement above as").fill("Encounters by class")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Saved by ana")).to_be_visible()
+    _visit(colleague, "SQL")
+    colleague.get_by_text("Saved queries").click()
+    expect(colleague.get_by_text("Encounters by class")).to_be_visible()
+    colleague.get_by_role("button", name="Take", exact=True).click()
+    expect(colleague.get_by_label("One reading statement")).to_have_value(re.compile("GROUP BY 1"))
+    page.get_by_role("button", name="Remove", exact=True).click()
+    expect(page.get_by_text("Nothing has been saved yet.")).to_be_visible()
+
     colleague.goto(page.url)
     settle(colleague)
     expect(colleague.get_by_text("was not asked by you")).to_be_visible()
@@ -292,6 +304,7 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
         page, "kim", "clinician", touch=lambda page: page.get_by_role("button", name="Open a query").click()
     )
     assert releases.current(portal).release_id == former
+    expect(page.get_by_label("Comment on the release")).to_have_value("Looks right.")
 
     for query in review_log.of_run(portal, run_id).open_queries:
         reviews.close(portal.acting(User("dr.lee", "clinician")), query.query_id, "verified", "Seen.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 import portal
 from pipeline import reviews as chain
-from portal.components import rule_detail, state
+from portal.auth import User
+from portal.components import drafts, rule_detail, state
 from portal.services import quality, review_log, reviews, runs, signatures
 from portal.services.aws import ServiceError
 
@@ -41,8 +43,28 @@ def open_page(held_run, monkeypatch):
 
 def _forget():
     state.clients.clear()
-    for cached in (state.run, state.recent_runs, state.published, state.history, state.alerts):
+    for cached in (
+        state.run,
+        state.recent_runs,
+        state.published,
+        state.history,
+        state.alerts,
+        drafts.everybodys,
+    ):
         cached.clear()
+
+
+@pytest.fixture
+def as_another(monkeypatch):
+    """For as long as it lasts, pages are drawn for another clinician."""
+
+    @contextmanager
+    def person():
+        with monkeypatch.context() as there:
+            there.setattr(state, "user", lambda: User("dr.lee", "clinician"))
+            yield
+
+    return person
 
 
 @pytest.fixture
@@ -198,20 +220,23 @@ def test_a_query_about_a_chosen_row_goes_from_open_to_closed_and_back(open_page,
     _press_key(app, f"close-{made.query_id}")
 
 
-def test_the_second_reviewer_is_told_what_changed_however_slowly_they_type(open_page, query):
-    first, second = open_page(), open_page()
+def test_the_second_reviewer_is_told_what_changed_however_slowly_they_type(open_page, query, as_another):
+    first = open_page()
+    with as_another():
+        second = open_page()
     first.text_area(key=f"reply-{query}").set_value("Ward 4, a power cut.").run()
     _press_key(first, f"answer-{query}")
-    reply = second.text_area(key=f"reply-{query}").set_value("A long answer")
-    reply.run()  # leaving the field draws the page, with what the first one wrote
-    second.segmented_control(key="show").set_value("All rules").run()
-    _press_key(second, f"answer-{query}")
-    assert "was here first" in second.error[0].value
-    assert "Ward 4, a power cut" in second.error[0].value
-    assert second.text_area(key=f"reply-{query}").value == "A long answer"
-    _press_key(second, f"answer-{query}")
-    assert "is answered" in _said(second), "told once, sending again is an answer to that too"
-    assert second.text_area(key=f"reply-{query}").value == ""
+    with as_another():
+        reply = second.text_area(key=f"reply-{query}").set_value("A long answer")
+        reply.run()  # leaving the field draws the page, with what the first one wrote
+        second.segmented_control(key="show").set_value("All rules").run()
+        _press_key(second, f"answer-{query}")
+        assert "was here first" in second.error[0].value
+        assert "Ward 4, a power cut" in second.error[0].value
+        assert second.text_area(key=f"reply-{query}").value == "A long answer"
+        _press_key(second, f"answer-{query}")
+        assert "is answered" in _said(second), "told once, sending again is an answer to that too"
+        assert second.text_area(key=f"reply-{query}").value == ""
 
 
 def test_what_was_typed_is_there_again_after_a_look_at_another_rule(open_page, query):
@@ -234,6 +259,19 @@ def test_what_aws_refuses_is_one_sentence_and_loses_nothing(open_page, query, mo
         _press_key(app, f"answer-{query}")
     assert "AWS answered AccessDenied: no" in app.error[0].value
     assert app.text_area(key=f"reply-{query}").value == "An answer"
+
+
+def test_a_half_written_comment_outlives_a_reload_until_it_is_sent_for_its_writer_alone(
+    open_page, as_another
+):
+    key = f"judge-{'-'.join(MISSING)}"
+    open_page().text_area(key=key).set_value("The ward says").run()
+    with as_another():
+        assert open_page().text_area(key=key).value == ""
+    app = open_page()
+    assert app.text_area(key=key).value == "The ward says"
+    _press(app, "Reject the finding")
+    assert open_page().text_area(key=key).value == ""
 
 
 def test_accepting_takes_what_the_form_holds_at_the_click(open_page, portal, acting, held_run):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import traceback
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -96,23 +97,30 @@ def test_keys_that_cannot_be_read_are_said(keys):
         sign_in.person({HEADER: token()}, keys, ISSUER)
 
 
-def test_a_download_is_made_at_the_click_for_who_was_there_unless_the_session_has_ended(portal, monkeypatch):
+def test_a_download_is_made_at_the_click_for_who_was_there_unless_the_session_has_ended(
+    portal, monkeypatch, caplog
+):
     monkeypatch.setenv("HDP_SIGN_IN_ISSUER", ISSUER)
     monkeypatch.delenv("HDP_ROLE_CHOICE", raising=False)
     state.clients.clear()
     st.cache_data.clear()
     claims = {"cognito:groups": ["clinician"]}
     with key_set(portal):
-        for end, outcome in ((time.time() + 60, ("lee", "clinician")), (time.time() - 1, "has ended")):
+        for end in (time.time() + 60, time.time() - 1):
             headers = StreamlitHeaders([("X-Amzn-Oidc-Accesstoken", token(exp=end, **claims))])
             with monkeypatch.context() as there:
                 there.setattr(type(st.context), "headers", headers)
                 made = state.at_the_click(lambda aws: (aws.settings.user, aws.settings.role))
-            if isinstance(outcome, tuple):
-                assert made() == outcome
+                broken = state.at_the_click(lambda _: int("Garcia"))
+            if end > time.time():
+                assert made() == ("lee", "clinician")
             else:
-                with pytest.raises(SignInError, match=outcome):
+                with pytest.raises(state.DownloadError):
                     made()
+                assert "download failed: SignInError" in caplog.text
+            with pytest.raises(state.DownloadError) as failed:
+                broken()
+            assert "Garcia" not in "".join(traceback.format_exception(failed.value)) + caplog.text
     state.clients.clear()
     st.cache_data.clear()
 

@@ -154,6 +154,23 @@ def test_saved_queries_are_everybodys_and_removed_by_their_author_or_an_engineer
     assert sql_queries.saved(ann) == []
 
 
+def test_more_saved_queries_than_athena_gives_at_once_are_all_listed(acting):
+    ann = acting("ann", "analyst")
+    names = [f"Query {n:02}" for n in range(60)]
+    for name in names:
+        ann.client("athena").create_named_query(
+            Name=name,
+            Database=ann.lake.database("gold"),
+            QueryString="SELECT 1",
+            WorkGroup=ann.lake.workgroup,
+        )
+    found = sql_queries.saved(ann)
+    for query in found:
+        sql_queries.remove(acting("eve", "engineer"), query.query_id)
+    assert [query.name for query in found] == names
+    assert sql_queries.saved(ann) == []
+
+
 def test_the_estimate_is_no_less_than_what_is_scanned(acting, first_run):
     ann = acting("ann", "analyst")
     sql = "SELECT * FROM fact_encounter JOIN dim_diagnosis USING (diagnosis_key)"
