@@ -41,9 +41,10 @@ class Rule:
 
     `fails` is a SQL condition that is true for a failing row and `applies` one that is true for a row of the
     denominator. With `among` it is a condition on groups, of the rows to which it applies that agree in those
-    expressions; a window in `fails` sees the rows to which it applies. A rule on whole tables has `aggregates` over the relation `of` instead, or, where those don't do,
-    `measure`, a query for one row. Both give (checked, failed), and may give a `value` to be judged in place of
-    the share that failed. `threshold` is the largest share, or value, that is still accepted and `floor` the
+    expressions; a window in `fails` sees the rows to which it applies. A rule on whole tables has `aggregates` over
+    the relation `of` (a view, or views joined; rules that name the same one are measured together) or, where those
+    don't do, `measure`, a query for one row. Both give (checked, failed), and may give a `value` to be judged in
+    place of the share that failed. `threshold` is the largest share, or value, that is still accepted and `floor` the
     least; `unit` is "percent" for shares (0 to 1 here), or names the value. `population` says in the plural what
     is counted ("inpatient stays"), `limit_owner` who may change the limits and `limit_reason` why they are so.
     """

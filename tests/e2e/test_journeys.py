@@ -313,6 +313,9 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     shot(page, "quality-held-1440")
     page.get_by_label("Comment on the release").fill("The ward has confirmed it.")
     page.get_by_role("button", name="Approve and sign").click()
+    expect(page.get_by_text("dr.lee was here first")).to_be_visible()
+    expect(page.get_by_label("Comment on the release")).to_have_value("The ward has confirmed it.")
+    page.get_by_role("button", name="Approve and sign").click()
     try:
         expect(page.get_by_text("Signed. The release is approved.")).to_be_visible()
         expect(page.get_by_text("I have reviewed this release and approve it").first).to_be_visible()
