@@ -201,7 +201,7 @@ def reach(found: Found) -> str:
     if found.is_all:
         told = f"{len(found.runs):,} of all {found.looked_at:,} runs."
     else:
-        told = f"{len(found.runs):,} runs, of the newest {found.looked_at:,}; there are older ones."
+        told = f"{len(found.runs):,} of the newest {found.looked_at:,} runs; there are older ones."
     return f"{told} Choose two rows to hold them against each other." if len(found.runs) > 1 else told
 
 

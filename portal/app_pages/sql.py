@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.express as px
 import streamlit as st
 
-from portal.components import exports, state, times
+from portal.components import drafts, exports, state, times
 from portal.components.palette import SEQUENCE
 from portal.services import sql_queries, statements
 from portal.services.aws import ServiceError
@@ -24,12 +24,6 @@ if not person.may("query"):
     st.info("Asking in SQL is for analysts, clinicians and engineers. Ask one, or choose that role.")
     st.stop()
 release_id = state.release_or_stop()
-
-
-@st.cache_resource(show_spinner=False)
-def drafts() -> dict[str, tuple[str | None, str]]:
-    """What each person typed last, and beside which answer: it outlives a reload, and is in no address."""
-    return {}
 
 
 def statement() -> str:
@@ -51,9 +45,9 @@ def present() -> Asked | None:
 
 def first_text() -> str:
     """What to begin with: the draft, unless the address is of another question."""
-    beside, draft = drafts().get(person.name, (None, DEFAULT))
-    question = present() if asked_id() != beside else None
-    return question.sql if question else draft
+    draft = drafts.kept("sql")
+    question = present() if asked_id() != draft.get("beside") else None
+    return question.sql if question else str(draft.get("text", DEFAULT))
 
 
 def take(sql: str) -> None:
@@ -252,7 +246,7 @@ def write() -> None:
         result()
     except ServiceError as error:
         state.show_error(error)
-    drafts()[person.name] = (asked_id(), str(st.session_state["sql"]))
+    drafts.kept("sql").update(beside=asked_id(), text=str(st.session_state["sql"]))
 
 
 left, right = st.columns([3, 1])

@@ -98,7 +98,8 @@ def _button(
 
 def ask(aws: Aws, run_id: str, finding: Finding, keys: tuple[str, ...], seen: int) -> None:
     """Open a query on a finding, or on those of its rows that are chosen."""
-    key, who = f"ask-{'-'.join(finding)}", f"who-{'-'.join(finding)}"
+    name = drafts.about(run_id, finding)
+    key, who = f"ask-{name}", f"who-{name}"
 
     def act(text: str, seen: int) -> None:
         assignee = st.session_state[who]
@@ -109,7 +110,7 @@ def ask(aws: Aws, run_id: str, finding: Finding, keys: tuple[str, ...], seen: in
     st.text_input("For (name, optional)", key=who, max_chars=100)
     st.button(
         "Open a query",
-        key=f"open-{'-'.join(finding)}",
+        key=f"open-{name}",
         on_click=drafts.send,
         args=(key, act, "The query is open."),
     )

@@ -1,4 +1,4 @@
-"""Forms whose text survives a refusal, a reload, the end of a session and another reviewer's words."""
+"""What people have begun to write: text that survives a refusal, a reload, the end of a session and another reviewer's words."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ Act = Callable[[str, int], Any]
 _SAID = "review-said"
 
 
+def about(run_id: str, finding: Sequence[str]) -> str:
+    """The part of a form's keys that says what it is about: what was begun on one run is of no other."""
+    return "-".join((run_id, *finding))
+
+
 def text(label: str, key: str, seen: int, *, is_short: bool = False) -> None:
     """A text field that keeps what was typed, and how far the log went when its writer began.
 
@@ -29,11 +34,11 @@ def text(label: str, key: str, seen: int, *, is_short: bool = False) -> None:
     but below a half-written answer nobody reads it: it stays news to this form until it is sent or emptied.
     """
     if key not in st.session_state:
-        st.session_state[key] = _kept("texts").get(key, "")
+        st.session_state[key] = kept("texts").get(key, "")
     typed = str(st.session_state[key])
-    _kept("texts")[key] = typed
-    if not typed.strip() or key not in _kept("seen"):
-        _kept("seen")[key] = seen
+    kept("texts")[key] = typed
+    if not typed.strip() or key not in kept("seen"):
+        kept("seen")[key] = seen
     told(key)
     if is_short:
         st.text_input(label, key=key, max_chars=100)
@@ -44,10 +49,10 @@ def text(label: str, key: str, seen: int, *, is_short: bool = False) -> None:
 def send(key: str, act: Act, done: str) -> None:
     """A button's callback: `act` on the text of `key` and what its writer had seen; empties it only when done."""
     try:
-        act(str(st.session_state.get(key, "")), int(_kept("seen").get(key, 0)))
+        act(str(st.session_state.get(key, "")), int(kept("seen").get(key, 0)))
     except ReviewConflict as conflict:
         _tell(key, "error", str(conflict), [review_words.line(event) for event in conflict.changes])
-        _kept("seen").pop(key, None)  # told now: sent again, it is an answer to that too
+        kept("seen").pop(key, None)  # told now: sent again, it is an answer to that too
     except Untold as untold:
         _tell(key, "warning", str(untold))
         st.session_state[key] = ""
@@ -87,6 +92,6 @@ def everybodys() -> dict[tuple[str, str], dict[str, Any]]:
     return {}
 
 
-def _kept(what: Literal["texts", "seen"]) -> dict[str, Any]:
-    """This person's half-written texts, or what they had seen when they began each."""
+def kept(what: Literal["texts", "seen", "sql"]) -> dict[str, Any]:
+    """What this person has begun to write in reviews, and had seen when they began; their statement."""
     return everybodys().setdefault((state.user().name, what), {})

@@ -18,7 +18,7 @@ from portal.services.signatures import Signature
 
 def judge(aws: Aws, run_id: str, finding: Finding, keys: tuple[str, ...], review: Review) -> None:
     """Accept a finding, or those of its rows that are chosen, with a reason and a last day; reject; take back."""
-    name = "-".join(finding)
+    name = drafts.about(run_id, finding)
     drafts.text("Comment", f"judge-{name}", review.seen)
     unit = _terms(finding, name)
 
@@ -73,7 +73,7 @@ def _terms(finding: Finding, name: str) -> str:
 
 def _judge_rows(aws: Aws, run_id: str, finding: Finding, keys: tuple[str, ...], review: Review) -> None:
     """The chosen rows alone: true as they are, or no longer so."""
-    name = "-".join(finding)
+    name = drafts.about(run_id, finding)
     accepted = review.accepted_rows.get(finding, {})
     standing = [key for key in keys if row_hash(key) in accepted]
 

@@ -180,7 +180,7 @@ def none_left_open(acting, held_run):
 
 
 @pytest.mark.usefixtures("none_left_open")
-def test_a_query_about_a_chosen_row_goes_from_open_to_closed_and_back(open_page, portal):
+def test_a_query_about_a_chosen_row_goes_from_open_to_closed_and_back(open_page, portal, held_run):
     finding = ("patients", "PAT-C01")
     app = open_page(finding=finding)
     app.session_state["rows-patients-PAT-C01-False"] = {
@@ -188,7 +188,9 @@ def test_a_query_about_a_chosen_row_goes_from_open_to_closed_and_back(open_page,
     }
     app.run()
     assert "about 1 chosen row" in _said(app)
-    app.text_area(key="ask-patients-PAT-C01").set_value("Is this March or September?").run()
+    app.text_area(key=f"ask-{held_run.run_id}-patients-PAT-C01").set_value(
+        "Is this March or September?"
+    ).run()
     _press(app, "Open a query")
     assert "The query is open." in _said(app)
     made = review_log.all_queries(review_log.log(portal))
@@ -261,10 +263,10 @@ def test_what_aws_refuses_is_one_sentence_and_loses_nothing(open_page, query, mo
     assert app.text_area(key=f"reply-{query}").value == "An answer"
 
 
-def test_a_half_written_comment_outlives_a_reload_until_it_is_sent_for_its_writer_alone(
-    open_page, as_another
+def test_a_half_written_comment_outlives_a_reload_until_it_is_sent_for_its_writer_and_run_alone(
+    open_page, as_another, held_run
 ):
-    key = f"judge-{'-'.join(MISSING)}"
+    key = f"judge-{held_run.run_id}-patients-PAT-M01"  # of this run: another's form has another key
     open_page().text_area(key=key).set_value("The ward says").run()
     with as_another():
         assert open_page().text_area(key=key).value == ""
@@ -276,7 +278,7 @@ def test_a_half_written_comment_outlives_a_reload_until_it_is_sent_for_its_write
 
 def test_accepting_takes_what_the_form_holds_at_the_click(open_page, portal, acting, held_run):
     app = open_page()
-    name = "-".join(MISSING)
+    name = drafts.about(held_run.run_id, MISSING)
     app.text_area(key=f"judge-{name}").set_value("One row, known to the ward.").run()
     app.number_input(key=f"margin-{name}").set_value(7.5)  # no drawing between this and the click
     _press(app, "Accept the finding")
@@ -302,11 +304,13 @@ def test_a_chosen_row_is_verified_as_true_and_taken_back(open_page, portal, held
         "selection": {"rows": [0], "columns": [], "cells": []}
     }
     app.run()
-    app.text_area(key="judge-patients-PAT-C01").set_value("The ward says so.").run()
+    app.text_area(key=f"judge-{held_run.run_id}-patients-PAT-C01").set_value("The ward says so.").run()
     _press(app, "Verify the 1 chosen row as true")
     assert len(review_log.of_run(portal, held_run.run_id).accepted_rows[finding]) == 1
     assert "clinician@tester verified 1 row as true" in _said(app).replace("\\", "")
-    app.text_area(key="judge-patients-PAT-C01").set_value("It was September after all.").run()
+    app.text_area(key=f"judge-{held_run.run_id}-patients-PAT-C01").set_value(
+        "It was September after all."
+    ).run()
     _press(app, "Take back: 1 of the 1 chosen row")
     assert finding not in review_log.of_run(portal, held_run.run_id).accepted_rows
 

@@ -47,7 +47,7 @@ def measure(
     asked = [
         n
         for n, (_, rule) in enumerate(wanted)
-        if rule.level != "run" or (has_former and (has_new or "arrived_" not in f"{rule.measure} {rule.of}"))
+        if rule.level != "run" or (has_former and (has_new or "arrived_" not in rule.sql))
     ]
     groups: dict[str, list[int]] = defaultdict(list)
     for number in asked:
