@@ -101,17 +101,38 @@ def generate() -> None:
                 begun(begin(state.aws(), options))
             except ServiceError as error:
                 state.show_error(error)
-        right.download_button(
-            "Download as zip",
-            state.at_the_click(lambda aws: samples.as_zip(aws, options)),
-            f"sample-{options.patients}-{options.seed}.zip",
-            "application/zip",
+        if right.button(
+            "Pack as zip",
             disabled=options.patients > MOST_ZIPPED,
             help=f"Up to {MOST_ZIPPED:,} patients; 'hdp generate --out' writes more.",
             width="stretch",
+        ):
+            pack(options)
+        packed(options)
+        look(options)
+
+
+def pack(options: Options) -> None:
+    """Have the files at hand for `packed`: a download alone would be of the options before a field was left."""
+    try:
+        with st.spinner("Packing …"):
+            st.session_state["packed"] = options, samples.as_zip(state.aws(), options)
+    except ServiceError as error:
+        state.show_error(error)
+
+
+def packed(options: Options) -> None:
+    """The files of just these options, once they are packed."""
+    of, files = st.session_state.get("packed", (None, b""))
+    if of == options:
+        st.download_button(
+            f"Download the zip ({state.size(len(files))})",
+            files,
+            f"sample-{options.patients}-{options.seed}.zip",
+            "application/zip",
+            width="stretch",
             on_click="ignore",
         )
-        look(options)
 
 
 @st.cache_data(max_entries=20, show_spinner=False)

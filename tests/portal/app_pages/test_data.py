@@ -97,3 +97,10 @@ def test_the_batches_are_listed_with_their_time_in_the_viewer_s_zone(filled_lake
     frame = app.dataframe[-1]
     assert len(frame.value) >= 1
     assert '"timezone": "Asia/Tokyo"' in frame.proto.columns
+
+
+def test_what_is_packed_is_offered_for_just_those_options(empty_lake, as_role):
+    app = press(_patients(as_role("data", "engineer"), 30), "Pack as zip")
+    assert [b.label.partition(" (")[0] for b in app.get("download_button")] == ["Download the zip"]
+    assert not _patients(app, 31).get("download_button")
+    assert _patients(app, 30).get("download_button")
