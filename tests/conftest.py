@@ -107,14 +107,14 @@ def killed_run(portal, sample):
     mine = ["pgrep", "-f", f"infra/local/spark_worker.py .*{os.environ['HDP_TEST_STATE']}"]
     for pid in subprocess.run(mine, capture_output=True, text=True, check=True).stdout.split():
         os.kill(int(pid), signal.SIGKILL)
-    return runs.wait(portal, run.run_id, seconds=120, poll=0.3)
+    return runs.wait(portal, run.run_id, seconds=120)
 
 
 @pytest.fixture(scope="session")
 def first_run(portal, killed_run):
     """The same run, gone on with after the kill, and published."""
     redriven = runs.redrive(portal, killed_run.run_id)
-    return runs.wait(portal, redriven.run_id, seconds=300, poll=0.3)
+    return runs.wait(portal, redriven.run_id, seconds=300)
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ def failed_run(portal, first_run, broken, notifications, release_files, tmp_path
         started = runs.start(portal, [*first_run.batch_ids, batch.batch_id])
         with pytest.raises(ServiceError, match="has been writing since"):
             runs.start(portal, [batch.batch_id])
-        run = runs.wait(portal, started.run_id, seconds=200, poll=0.3)
+        run = runs.wait(portal, started.run_id, seconds=200)
     counted = warehouse.ask(portal, "SELECT count(*) FROM fact_encounter").frame
     return SimpleNamespace(
         run=run,
@@ -209,7 +209,7 @@ def failed_run(portal, first_run, broken, notifications, release_files, tmp_path
 @pytest.fixture(scope="session")
 def held_run(portal, failed_run):
     """The same run gone on with: its release is held, for a row without its key."""
-    return runs.wait(portal, runs.redrive(portal, failed_run.run.run_id).run_id, seconds=200, poll=0.3)
+    return runs.wait(portal, runs.redrive(portal, failed_run.run.run_id).run_id, seconds=200)
 
 
 @pytest.fixture

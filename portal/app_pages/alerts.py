@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time
 import pandas as pd
 import streamlit as st
 
-from portal.components import banner, state, times
+from portal.components import at_hand, banner, state, times
 from portal.services import schedule
 
 st.title("Alerts and schedule")
@@ -19,7 +19,7 @@ def now() -> None:
     if not person.may("watch_runs"):
         st.caption("Those who may watch runs see here what needs somebody.")
         return
-    found = state.alerts()
+    found = at_hand.alerts()
     if not found:
         st.success(
             "Nothing needs anybody: the newest run did not fail, none is late, none that was due is missing, no release waits."
@@ -51,7 +51,7 @@ def starts() -> None:
             is_on = right.checkbox("Start runs by itself", present.is_on)
             if st.form_submit_button("Save", type="primary"):
                 schedule.change(state.aws(), is_on=is_on, at=at or time(2), weekdays_only=weekdays)
-                state.forget_schedule()
+                at_hand.forget_schedule()
                 st.rerun()
         st.caption("The next run of Terraform keeps what is set here. On a laptop nothing starts by itself.")
 

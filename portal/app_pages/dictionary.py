@@ -8,7 +8,7 @@ import streamlit as st
 from pipeline.contracts import Contract, all_contracts
 from pipeline.contracts.dictionary import entries
 from pipeline.contracts.lineage import Step, downstream, upstream
-from portal.components import state
+from portal.components import at_hand, state
 from portal.components.palette import SEVERITY_WORDS
 from portal.services import measures, profile
 from portal.services.aws import ServiceError
@@ -100,7 +100,7 @@ def held(contract: Contract) -> None:
     if contract.zone != "gold":
         st.caption("Only gold tables are profiled: the others hold what tells who a patient is.")
         return
-    current = state.published()
+    current = at_hand.published()
     if current is None:
         st.caption("Nothing has been published yet.")
         return

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pipeline.release import Release
-from portal.components import state, times
+from portal.components import at_hand, state, times
 from portal.components.palette import words
 from portal.services import releases
 from portal.services.aws import ServiceError
@@ -21,12 +21,12 @@ def release(release_id: str) -> Release:
 
 @state.live(5)
 def latest() -> None:
-    found = state.recent_runs(1)
+    found = at_hand.recent_runs(1)
     if not found:
         state.nothing_yet("No run yet.")
         return
     run = found[0]
-    current = state.published()
+    current = at_hand.published()
     left, middle, right = st.columns(3)
     left.metric("Latest run", words(run.status), help=run.run_id)
     left.caption(
@@ -46,19 +46,19 @@ def latest() -> None:
         middle.caption(f"{current.release_id}, by {current.published_by}", help=times.when(published_at))
     else:
         middle.metric("Published release", "None yet")
-    count = len(state.received())
+    count = len(at_hand.received())
     right.metric("Batches received", f"{count:,}")
     if current:
         right.caption(f"{len(release(current.release_id).batch_ids):,} of them in the published release")
 
 
 def rows_by_layer() -> None:
-    current = state.published()
+    current = at_hand.published()
     if current is None:
         return
     made = release(current.release_id)
     st.subheader("Rows by layer")
-    account = pd.DataFrame(state.reconciliation(made.run_id))
+    account = pd.DataFrame(at_hand.reconciliation(made.run_id))
     left, right = st.columns(2)
     with left:
         st.markdown("**Received and loaded in this release's run**")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from portal.components import findings, judgement, rule_detail, state, work_list
+from portal.components import at_hand, findings, judgement, rule_detail, state, work_list
 from portal.components.conversation import Finding
 from portal.components.palette import CHANGES, words
 from portal.components.rule_detail import Shown
@@ -31,7 +31,7 @@ ORDERS = {
 
 def pick_run() -> tuple[str | None, list[str]]:
     """The run under review, and the runs up to it, oldest first."""
-    every = state.recent_runs(500)
+    every = at_hand.recent_runs(500)
     ended = [run.run_id for run in every if run.status == "SUCCEEDED"]
     if not ended:
         st.info("No run has ended yet: there is nothing to review.")
@@ -55,7 +55,7 @@ def banner(run_id: str, review: Review) -> None:
         st.error(
             f"The log of reviews does not verify: {problem} Nothing can be signed until an engineer has looked into it."
         )
-    audit = state.decision(run_id, review.version)
+    audit = at_hand.decision(run_id, review.version)
     if audit is None:
         return
     say, said = DECISIONS[audit.decision]
@@ -225,8 +225,8 @@ def draw() -> None:
     if run_id is None:
         return
     review = review_log.of_run(state.aws(), run_id)
-    frame = state.results(run_id, review.version)
-    past = state.past_results(tuple(run_ids), review.version)
+    frame = at_hand.results(run_id, review.version)
+    past = at_hand.past_results(tuple(run_ids), review.version)
     if frame.empty:
         st.info(f"The results of {run_id} are not in the lake (any more): choose another run.")
         return

@@ -10,7 +10,7 @@ import streamlit as st
 from pipeline.jobs import jobs
 from pipeline.quality.change import FOUND
 from pipeline.release import Published
-from portal.components import failure_card, gantt, graph, run_log, state, times
+from portal.components import at_hand, failure_card, gantt, graph, run_log, state, times
 from portal.components.palette import SEVERITY_WORDS, words
 from portal.services import releases, run_history, runs
 from portal.services.aws import ServiceError
@@ -99,8 +99,8 @@ def rows(run: Run) -> None:
     """Rows in and out of each layer as it ends; received = loaded + quarantined, checked by the run itself."""
     if not any(job.state == "SUCCEEDED" for job in run.jobs):
         return
-    account = state.rows_so_far(run)
-    gold = state.gold_rows(run)
+    account = at_hand.rows_so_far(run)
+    gold = at_hand.gold_rows(run)
     st.markdown("#### Rows")
     left, right = st.columns([3, 1])
     if account:
@@ -129,7 +129,7 @@ def rules_so_far(run: Run) -> None:
     """What the rules have found, by table, before the audit has judged it."""
     if not any(job.state == "SUCCEEDED" for job in run.jobs):
         return
-    found = state.rule_results(run)
+    found = at_hand.rule_results(run)
     if found.empty:
         return
     st.markdown("#### Quality so far")
@@ -148,7 +148,7 @@ def rules_so_far(run: Run) -> None:
 
 def outcome(run: Run) -> None:
     """What the rules found, and the release."""
-    audit = state.audit(run)
+    audit = at_hand.audit(run)
     if audit is None:
         rules_so_far(run)
         return
@@ -162,7 +162,7 @@ def outcome(run: Run) -> None:
         icon=":material/fact_check:",
         query_params={"run": run.run_id},
     )
-    published = state.published()
+    published = at_hand.published()
     if published and published.release_id == run.run_id:
         st.success(
             f"Release {run.run_id} is the published one, since {times.when(times.moment(published.published_at))}, by {published.published_by}."
@@ -237,8 +237,8 @@ def _changed(change: Callable[[], object]) -> None:
     except ServiceError as error:
         state.show_error(error)
         return
-    state.published.clear()
-    state.forget_runs()
+    at_hand.published.clear()
+    at_hand.forget_runs()
     st.rerun()
 
 
@@ -246,7 +246,7 @@ def _changed(change: Callable[[], object]) -> None:
 
 
 def draw(run: Run) -> None:
-    medians = state.medians()
+    medians = at_hand.medians()
     head(run)
     failure_card.draw(run)
     graph.draw(run, medians, lambda name: run_log.turn_to(run, name))
@@ -259,7 +259,7 @@ def draw(run: Run) -> None:
 @state.live(2)
 def live(run_id: str, is_over: bool) -> None:
     """Draws itself again every two seconds while the run, or a job of it, goes on."""
-    run = state.run(run_id)
+    run = at_hand.run(run_id)
     draw(run)
     if run.is_at_rest or run.is_over != is_over:
         st.rerun()
@@ -272,7 +272,7 @@ try:
     if not run_id:
         st.info("Choose a run in the list.")
     else:
-        current = state.run(run_id)
+        current = at_hand.run(run_id)
         st.markdown(f"### {run_id}")
         if current.is_at_rest:
             draw(current)
@@ -281,7 +281,7 @@ try:
         else:
             if not current.is_over and person.may("run_pipeline") and st.button("Stop this run"):
                 runs.stop(state.aws(), run_id)
-                state.forget_runs()
+                at_hand.forget_runs()
                 st.rerun()
             live(run_id, current.is_over)
 except ServiceError as error:

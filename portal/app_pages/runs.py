@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pipeline.run_input import schema
-from portal.components import state, times
+from portal.components import at_hand, state, times
 from portal.components.palette import words
 from portal.services import failures, run_history, runs
 from portal.services.aws import ServiceError
@@ -75,7 +75,7 @@ def launch() -> None:
     like = st.query_params.get("like")
     is_open = st.session_state.setdefault("launch-open", bool(like or in_url()))
     with st.expander("Start a run", icon=":material/play_arrow:", expanded=is_open):
-        every = [batch.batch_id for batch in state.received()]
+        every = [batch.batch_id for batch in at_hand.received()]
         known = presets(every)
         usual = next(iter(known.values()))
         is_new = any(f"launch-{name}" not in st.session_state for name in fields())
@@ -88,7 +88,7 @@ def launch() -> None:
                 st.button(name, on_click=apply, args=(chosen,), width="stretch")
         wanted = {name: field(name, part, every) for name, part in fields().items()}
         keep_in_url(wanted, usual)
-        told = run_history.estimate(state.history())
+        told = run_history.estimate(at_hand.history())
         st.caption(
             f"The last {told.of} runs took {times.duration(told.fastest)} to {times.duration(told.slowest)} "
             f"(median {times.duration(told.seconds)}) and cost ${told.dollars:,.2f} in AWS."
@@ -110,7 +110,7 @@ def field(name: str, part: dict[str, Any], every: list[str]) -> Any:
 
 
 def start(wanted: dict[str, Any]) -> None:
-    busy = next((run for run in state.recent_runs() if not run.is_over), None)
+    busy = next((run for run in at_hand.recent_runs() if not run.is_over), None)
     if busy:
         st.warning(
             f"Run {busy.run_id} has been writing since {times.when(busy.started_at)}: one run writes at a time."
@@ -128,7 +128,7 @@ def start(wanted: dict[str, Any]) -> None:
     if st.button("Start", type="primary", disabled=busy is not None, key=f"start-{run_id}"):
         run = runs.start(state.aws(), run_id=run_id, **wanted)
         del st.session_state["next_run_id"]
-        state.forget_runs()
+        at_hand.forget_runs()
         st.switch_page("app_pages/run.py", query_params={"run": run.run_id})
 
 
@@ -178,7 +178,7 @@ def listing() -> None:
     """The newest runs that fit, with ways to more of them and further back."""
     statuses, text = filters()
     shown, depth = number_in_url("shown", PAGE), number_in_url("depth", 1)
-    found = state.search(tuple(statuses), text, shown, depth)
+    found = at_hand.search(tuple(statuses), text, shown, depth)
     if found.runs:
         selectable(found.runs)
     elif found.is_all and not statuses and not text:
@@ -246,7 +246,7 @@ def comparison() -> None:
     named = st.query_params.get_all("compare")
     if len(named) != 2:
         return
-    first, second = (state.run(name) for name in named)
+    first, second = (at_hand.run(name) for name in named)
     st.markdown(f"#### A {named[0]} against B {named[1]}")
     with st.container(horizontal=True):
         if st.button("Swap the sides"):

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.express as px
 import streamlit as st
 
-from portal.components import drafts, exports, state, times
+from portal.components import at_hand, drafts, exports, state, times
 from portal.components.palette import SEQUENCE
 from portal.services import sql_queries, statements
 from portal.services.aws import ServiceError
@@ -23,7 +23,7 @@ person = state.user()
 if not person.may("query"):
     st.info("Asking in SQL is for analysts, clinicians and engineers. Ask one, or choose that role.")
     st.stop()
-release_id = state.release_or_stop()
+release_id = at_hand.release_or_stop()
 
 
 def statement() -> str:

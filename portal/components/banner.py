@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from portal.components import state, times
+from portal.components import at_hand, state, times
 from portal.services.alerts import Alert
 from portal.services.aws import ServiceError, is_aws
 
@@ -20,7 +20,7 @@ def draw() -> None:
     if not state.user().may("watch_runs"):
         return
     try:
-        found = state.alerts()
+        found = at_hand.alerts()
     except Exception as error:
         if not (isinstance(error, ServiceError) or is_aws(error)):
             raise

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from portal.components import charts, exports, state, url_filters
+from portal.components import at_hand, charts, exports, state, url_filters
 from portal.services import facts, releases
 from portal.services.aws import ServiceError
 from portal.services.facts import Facts, Filters, Question, Subject
@@ -24,7 +24,7 @@ def draw(
     figures: Callable[[Ask], list[Figure]],
 ) -> None:
     """The whole page; `figures` gives the numbers above the charts from the answers to aggregates."""
-    newest = state.release_or_stop()
+    newest = at_hand.release_or_stop()
     try:
         release_id, former = _release(newest)
         filters = url_filters.draw(subject, Facts(state.aws(), release_id))
@@ -80,7 +80,7 @@ def _release(newest: str) -> tuple[str, str | None]:
         st.info(f"Release {shown} is shown. {age}; {newest} is the published one.")
         before = made.base_release_id
     else:
-        before = state.published().previous_release_id
+        before = at_hand.published().previous_release_id
     st.query_params["release"] = shown
     return shown, _former(shown, before)
 
@@ -125,7 +125,7 @@ def _numbers(
         asked = Facts(state.aws(), release)
 
         def ask(subject: Subject, values: Mapping[str, str]) -> pd.Series:
-            return state.ask(asked.figures(subject, values, filters), release).frame.iloc[0]
+            return at_hand.ask(asked.figures(subject, values, filters), release).frame.iloc[0]
 
         told = figures(ask)
         return told if state.user().may("see_phi") else [figure.suppressed() for figure in told]
@@ -144,7 +144,7 @@ def _numbers(
 def _charts(questions: Sequence[Question], filters: Filters, release_id: str, former: str | None) -> None:
     """The first chart across the page, the others in two columns."""
     wanted = [release for release in (release_id, former) if release]
-    state.ask_together([(Facts(state.aws(), r).question(q, filters), r) for r in wanted for q in questions])
+    at_hand.ask_together([(Facts(state.aws(), r).question(q, filters), r) for r in wanted for q in questions])
     words = filters.words(questions[0].subject)
     sides: list[Any] = []
     for number, question in enumerate(questions):
@@ -156,7 +156,9 @@ def _charts(questions: Sequence[Question], filters: Filters, release_id: str, fo
 
 def _asked(question: Question, filters: Filters, release_id: str) -> tuple[Answer, int]:
     """The answer as this person may see it, and of how many groups it leaves the figures out."""
-    answer = facts.grouped(state.ask(Facts(state.aws(), release_id).question(question, filters), release_id))
+    answer = facts.grouped(
+        at_hand.ask(Facts(state.aws(), release_id).question(question, filters), release_id)
+    )
     if state.user().may("see_phi"):
         return answer, 0
     frame = question.suppressed(answer.frame)

@@ -7,7 +7,7 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
-from portal.components import state
+from portal.components import at_hand, state
 from portal.services import failures, runs
 from portal.services.failures import Failure
 from portal.services.runs import Run
@@ -25,8 +25,8 @@ def draw(run: Run) -> None:
     if not run.is_over or run.status == "SUCCEEDED":
         return
     failed = run.failed_job
-    tail = state.log_tail(failed.job_run_id, failed.log_group) if failed else []
-    found = failures.explain(run, "\n".join(line for _, line in tail), state.published())
+    tail = at_hand.log_tail(failed.job_run_id, failed.log_group) if failed else []
+    found = failures.explain(run, "\n".join(line for _, line in tail), at_hand.published())
     with st.container(border=True):
         st.error(f"**{found.cause.name}.** {found.cause.words}")
         where = " · ".join(part for part in (found.job, found.line) if part)
@@ -49,7 +49,7 @@ def next_steps(run: Run, found: Failure) -> None:
     fits = found.cause.next
     if left.button("Go on from here", type=_kind(fits in {"go_on", "wait"}), width="stretch"):
         runs.redrive(state.aws(), run.run_id)
-        state.forget_runs()
+        at_hand.forget_runs()
         st.rerun()
     again(run, middle, is_next=fits == "run_again")
     if right.button("Look at the data", type=_kind(fits == "fix_data"), width="stretch"):
@@ -71,7 +71,7 @@ def refused(run: Run, found: Failure) -> None:
     """The rows that this run has refused, of the tables that its failed job builds on."""
     st.markdown("**Rows that this run refused**")
     table = st.segmented_control("Table", found.looks_at, default=found.looks_at[0], key="refused-table")
-    rows = state.refused_rows(run, table) if table else pd.DataFrame()
+    rows = at_hand.refused_rows(run, table) if table else pd.DataFrame()
     if len(rows):
         st.dataframe(rows, hide_index=True, width="stretch", height=min(400, 38 + 35 * len(rows)))
         st.caption(f"{len(rows):,} rows as received, masked (at most 200 are shown).")

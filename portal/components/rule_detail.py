@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from pipeline.contracts import Rule
-from portal.components import conversation, findings, judgement, state
+from portal.components import at_hand, conversation, findings, judgement, state
 from portal.components.conversation import Finding
 from portal.components.palette import CHANGES
 from portal.services import failing_sql, measures, quality, review_words, reviews
@@ -148,7 +148,7 @@ def _failing(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ..
         return pd.DataFrame(), ()
     why, rows = _unmasked().get((run_id, *chosen, person.name), ("", None))
     try:
-        rows = state.failing_rows(run_id, table, rule_id, shown.review.version) if rows is None else rows
+        rows = at_hand.failing_rows(run_id, table, rule_id, shown.review.version) if rows is None else rows
     except ServiceError as error:
         state.show_error(error)
         return pd.DataFrame(), ()

@@ -7,7 +7,7 @@ from datetime import UTC
 
 import streamlit as st
 
-from portal.components import state, times
+from portal.components import at_hand, state, times
 from portal.components.palette import words
 from portal.services import job_runs
 from portal.services.job_runs import JOB_ENDED, Line
@@ -44,7 +44,7 @@ def draw(run: Run) -> None:
     job = next(job for job in run.jobs if job.job_run_id == picked)
     shown = st.session_state.setdefault(f"{key}-lines-{picked}", LINES)
     is_tail = job.state not in JOB_ENDED and not wanted and not troubled and shown == LINES
-    read = state.log_tail if is_tail else state.whole_log
+    read = at_hand.log_tail if is_tail else at_hand.whole_log
     lines = [
         line
         for line in read(job.job_run_id, job.log_group)

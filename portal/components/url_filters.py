@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from portal.components import state
+from portal.components import at_hand
 from portal.services import facts
 from portal.services.facts import Dimension, Facts, Filters, Subject
 
@@ -20,7 +20,7 @@ def _key(subject: Subject, dimension: Dimension) -> str:
 
 def draw(subject: Subject, asked: Facts) -> Filters:
     """What the URL says, changed by what is chosen here."""
-    choices = state.ask(asked.choices(subject), asked.release_id).frame
+    choices = at_hand.ask(asked.choices(subject), asked.release_id).frame
     for key, value in st.session_state.pop(_clicked(subject), {}).items():
         st.session_state[key] = value
     with st.container(border=True):

@@ -88,7 +88,7 @@ def stuck_run(portal, broken, first_run):
     """The newest run: it is over, for its first job has failed."""
     with broken("bronze_to_silver/patients"):
         run_id = runs.start(portal, list(first_run.batch_ids)).run_id
-        return runs.wait(portal, run_id, seconds=300, poll=0.3)
+        return runs.wait(portal, run_id, seconds=300)
 
 
 @pytest.fixture(scope="session")

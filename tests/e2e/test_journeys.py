@@ -132,7 +132,7 @@ def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end
     with broken("silver_to_gold/dim_time"):
         page.get_by_role("button", name="Go on from here").click()
         expect(page.get_by_role("button", name="Stop this run")).to_be_visible()
-        assert runs.wait(portal, run_id, seconds=400, poll=0.5).status == "FAILED"
+        assert runs.wait(portal, run_id, seconds=400).status == "FAILED"
     expect(page.get_by_text("No room on the disk").first).to_be_visible()
     expect(page.get_by_text("ValueError: the disk is full").first).to_be_visible()
     page.get_by_label("Only lines with").fill("about to")

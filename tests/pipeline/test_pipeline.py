@@ -126,9 +126,7 @@ def first_encounters(portal, first_run):
 def test_the_synthea_sample_passes_whole(portal, first_run, synthea):
     batch = batches.import_folder(portal, synthea, uploader="tester")
     assert batch.tables["patients"]["ignored_columns"][:2] == ["BIRTHPLACE", "COUNTY"]
-    run = runs.wait(
-        portal, runs.start(portal, [batch.batch_id], auto_publish=False).run_id, seconds=300, poll=0.3
-    )
+    run = runs.wait(portal, runs.start(portal, [batch.batch_id], auto_publish=False).run_id, seconds=300)
     assert run.status == "SUCCEEDED"
     lines = {
         x["table_name"]: (x["received"], x["loaded"]) for x in quality.reconciliation(portal, run.run_id)

@@ -18,7 +18,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pipeline import release
-from portal.components import state
+from portal.components import at_hand, state
 from portal.services import releases
 from portal.services.facts import FEWEST
 from portal.services.questions import ENCOUNTER_QUESTIONS, MEDICATION_QUESTIONS, PATIENT_QUESTIONS
@@ -435,7 +435,7 @@ def open_page(lake, monkeypatch):
     """A page over that lake, opened at an address by a role."""
     monkeypatch.setenv("HDP_ROLE_CHOICE", "true")
     state.clients.clear()
-    state.published.clear()
+    at_hand.published.clear()
 
     def opened(page, role="clinician", **query):
         app = AppTest.from_file(str(PAGES / f"{page}.py"), default_timeout=120)
@@ -553,7 +553,7 @@ def _counts(kind, trace, compare):
 
 
 def test_the_address_names_the_release_and_an_older_one_says_that_there_is_a_newer(lake, open_page):
-    published = state.published().release_id
+    published = at_hand.published().release_id
     app = open_page("patients", release="")
     everything = metrics(app)
     assert app.query_params["release"] == published

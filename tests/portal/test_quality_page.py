@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 import portal
 from pipeline import reviews as chain
 from portal.auth import User
-from portal.components import drafts, rule_detail, state
+from portal.components import at_hand, drafts, rule_detail, state
 from portal.services import quality, review_log, reviews, runs, signatures
 from portal.services.aws import ServiceError
 
@@ -44,11 +44,11 @@ def open_page(held_run, monkeypatch):
 def _forget():
     state.clients.clear()
     for cached in (
-        state.run,
-        state.recent_runs,
-        state.published,
-        state.history,
-        state.alerts,
+        at_hand.run,
+        at_hand.recent_runs,
+        at_hand.published,
+        at_hand.history,
+        at_hand.alerts,
         drafts.everybodys,
     ):
         cached.clear()

@@ -9,7 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from portal.components import state
+from portal.components import at_hand, state
 from portal.services import releases, runs
 from tests.portal.test_pages import PAGES
 
@@ -63,7 +63,7 @@ def test_a_run_that_failed_is_watched_while_a_job_beside_the_failed_one_goes_on(
     going_on = replace(run.jobs[0], state="RUNNING", ended_at=None)
     shown = replace(run, jobs=(going_on, *run.jobs[1:]))
     assert (shown.is_over, shown.is_at_rest, run.is_at_rest) == (True, False, True)
-    monkeypatch.setattr(state, "run", lambda _: shown)
+    monkeypatch.setattr(at_hand, "run", lambda _: shown)
     app = run_page(run.run_id)
     assert [error.value for error in app.error if "could not be drawn" in error.value] == []
     assert any(heading.value == "#### Log" for heading in app.markdown), "what is below the bars is drawn"
@@ -71,7 +71,7 @@ def test_a_run_that_failed_is_watched_while_a_job_beside_the_failed_one_goes_on(
 
 
 def test_look_at_the_data_opens_the_rows_that_the_run_refused(run_page, failed_run, monkeypatch):
-    monkeypatch.setattr(state, "run", lambda _: failed_run.run)  # others of the tests have gone on with it
+    monkeypatch.setattr(at_hand, "run", lambda _: failed_run.run)  # others of the tests have gone on with it
     app = _press(run_page(failed_run.run.run_id), "Look at the data")
     assert not app.error[1:]
     shown = next(frame.value for frame in app.dataframe if "refused by" in frame.value)
@@ -80,7 +80,7 @@ def test_look_at_the_data_opens_the_rows_that_the_run_refused(run_page, failed_r
 
 
 def test_the_log_is_searched_from_its_first_line_and_read_back_to_it(run_page, first_run, monkeypatch):
-    monkeypatch.setattr(state, "whole_log", lambda *_: LOG)
+    monkeypatch.setattr(at_hand, "whole_log", lambda *_: LOG)
     app = run_page(first_run.run_id)
 
     def shown():
@@ -101,7 +101,7 @@ def test_an_engineer_publishes_with_a_reason(run_page, held_run, monkeypatch):
         releases, "publish", lambda aws, name, **said: asked.append((aws.person.role, name, said))
     )
     seen = st.cache_data(lambda: releases.Published("run-before", "", "", ""))
-    monkeypatch.setattr(state, "published", seen)
+    monkeypatch.setattr(at_hand, "published", seen)
     # AppTest draws the whole page at each press, where a browser draws the dialog alone: it is kept open here
     pressed = st.button
     monkeypatch.setattr("streamlit.dialog", lambda _: lambda body: body)
@@ -121,8 +121,8 @@ def test_rows_and_rules_show_while_the_run_still_goes_on(run_page, held_run, mon
     whole = runs.get(state.clients(), held_run.run_id)
     silver = tuple(job for job in whole.jobs if job.job.startswith("bronze_to_silver"))
     going = runs.Run(whole.run_id, "RUNNING", whole.started_at, None, whole.execution_arn, jobs=silver)
-    monkeypatch.setattr(state, "run", lambda _: going)
-    monkeypatch.setattr(state.quality, "audit", lambda *_: None)
+    monkeypatch.setattr(at_hand, "run", lambda _: going)
+    monkeypatch.setattr(at_hand.quality, "audit", lambda *_: None)
     app = run_page(held_run.run_id)
     assert {"#### Rows", "#### Quality so far"} <= {m.value for m in app.markdown}
     assert any("Received (bronze)" in frame.value for frame in app.dataframe)

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from infra.local.cloud import Cloud
 from infra.local.history import HistoryStore
-from portal.components import state
+from portal.components import at_hand, state
 from portal.services.aws import Aws
 from portal.sign_in import SignInError
 from tests.portal.test_pages import PAGES
@@ -98,10 +98,10 @@ def test_a_live_part_shows_nothing_more_once_the_session_has_ended(monkeypatch):
 def test_a_kept_answer_is_refused_to_those_who_may_not_have_it(first_run, counted, monkeypatch):
     engineer, viewer = (state.auth.User("x", role) for role in ("engineer", "viewer"))
     monkeypatch.setattr(state, "user", lambda: engineer)
-    assert state.run(first_run.run_id).run_id == first_run.run_id
+    assert at_hand.run(first_run.run_id).run_id == first_run.run_id
     monkeypatch.setattr(state, "user", lambda: viewer)
     with pytest.raises(state.ServiceError, match=r"Your role \(viewer\) may not watch runs"):
-        state.run(first_run.run_id)
+        at_hand.run(first_run.run_id)
 
 
 # many runs
@@ -200,7 +200,7 @@ def test_the_one_stopped_run_among_ten_thousand_is_found_and_so_is_that_there_is
 
 
 def test_without_a_hit_it_is_said_how_far_was_looked_and_one_can_look_further(runs_page, monkeypatch):
-    monkeypatch.setattr(state.run_history, "LOOK", 2000)
+    monkeypatch.setattr(at_hand.run_history, "LOOK", 2000)
     app = runs_page(state="ABORTED")
     assert [i.value for i in app.info] == ["None of the 2,000 runs looked at fits these filters."]
     _press(app, "Look further back")
@@ -211,7 +211,7 @@ def test_without_a_hit_it_is_said_how_far_was_looked_and_one_can_look_further(ru
 def test_two_runs_are_compared_swapped_closed_and_stay_closed(runs_page, monkeypatch):
     empty = state.pd.DataFrame(columns=["table"])
     monkeypatch.setattr(
-        state.run_history, "compare", lambda *_: state.run_history.Comparison(empty, empty, empty)
+        at_hand.run_history, "compare", lambda *_: at_hand.run_history.Comparison(empty, empty, empty)
     )
     app = runs_page()
     app.session_state["runs-table-0"] = {"selection": {"rows": [0, 1], "columns": [], "cells": []}}
