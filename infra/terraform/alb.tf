@@ -12,8 +12,8 @@ resource "aws_lb" "portal" {
     enabled = true
   }
 
-  # AWS tries to write there before it takes the setting.
-  depends_on = [aws_s3_bucket_policy.access]
+  # AWS tries to write there before it takes the setting, and takes no public balancer before there is a way out.
+  depends_on = [aws_s3_bucket_policy.access, aws_internet_gateway.main]
 }
 
 # Streamlit keeps a session in one task: a browser stays with it.

@@ -6,7 +6,8 @@ locals {
 resource "aws_athena_workgroup" "group" {
   for_each = local.workgroups
 
-  name = "${var.name}-${each.key}"
+  name          = "${var.name}-${each.key}"
+  force_destroy = !local.is_protected # it is never empty: saved queries, and those of 45 days
 
   configuration {
     enforce_workgroup_configuration    = true

@@ -125,7 +125,14 @@ resource "aws_ecs_service" "portal" {
     ignore_changes = [desired_count, task_definition]
   }
 
-  depends_on = [aws_lb_listener.https, aws_lambda_invocation.sign_in_keys]
+  # The first tasks have nothing to go back to: all that they start with is there.
+  depends_on = [
+    aws_lb_listener.https, aws_lambda_invocation.sign_in_keys, aws_iam_role_policy.execution, aws_iam_role_policy.portal,
+    aws_secretsmanager_secret_version.cookie, aws_vpc_endpoint.interface, aws_vpc_endpoint.s3,
+    aws_vpc_security_group_egress_rule.balancer_to_portal, aws_vpc_security_group_egress_rule.to_endpoints,
+    aws_vpc_security_group_egress_rule.to_s3, aws_vpc_security_group_ingress_rule.endpoints,
+    aws_vpc_security_group_ingress_rule.portal_from_balancer,
+  ]
 }
 
 resource "aws_appautoscaling_target" "portal" {

@@ -28,14 +28,7 @@ locals {
     cookie       = aws_secretsmanager_secret.cookie.arn
   }
 
-  # Where a Lambda's network interfaces may stand.
-  interface_arns = concat(
-    ["arn:${local.partition}:ec2:${var.region}:${local.account}:network-interface/*"],
-    local.subnet_arns, [local.lambda_group_arn]
-  )
-  portal_role_arn  = aws_iam_role.portal.arn
-  subnet_arns      = aws_subnet.private[*].arn
-  lambda_group_arn = aws_security_group.lambda.arn
+  portal_role_arn = aws_iam_role.portal.arn
 
   # Jobs of the pipeline, and beside them the one that makes samples for the portal.
   all_job_arns      = { for job in local.jobs : job.name => "arn:${local.partition}:glue:${var.region}:${local.account}:job/${var.name}-${replace(job.name, "_", "-")}" }
@@ -246,23 +239,6 @@ data "aws_iam_policy_document" "lambda" {
     actions   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
     resources = ["*"]
   }
-
-  # Lambda puts a function into the private subnets in the role's name; what describes knows no resource.
-  dynamic "statement" {
-    for_each = contains(local.functions_outside, each.key) ? [] : [
-      { actions = ["ec2:CreateNetworkInterface"], resources = local.interface_arns },
-      {
-        actions   = ["ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
-        resources = ["arn:${local.partition}:ec2:${var.region}:${local.account}:network-interface/*"]
-      },
-      { actions = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"], resources = ["*"] },
-    ]
-
-    content {
-      actions   = statement.value.actions
-      resources = statement.value.resources
-    }
-  }
 }
 
 resource "aws_iam_role_policy" "lambda" {
@@ -271,6 +247,51 @@ resource "aws_iam_role_policy" "lambda" {
   name   = "work"
   role   = aws_iam_role.lambda[each.key].id
   policy = data.aws_iam_policy_document.lambda[each.key].json
+}
+
+# Lambda puts a function into the private subnets in the role's name, and makes none whose role may not do so anywhere: AWS's
+# own policy says it. The function's code has no use for any of that.
+
+resource "aws_iam_role_policy_attachment" "lambda_network" {
+  for_each = local.functions_inside
+
+  role       = aws_iam_role.lambda[each.key].name
+  policy_arn = "arn:${local.partition}:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
+}
+
+data "aws_iam_policy_document" "lambda_network" {
+  for_each = local.functions_inside
+
+  statement {
+    sid    = "NotTheCode"
+    effect = "Deny"
+    actions = [
+      "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
+      "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
+    ]
+    resources = ["*"]
+
+    condition {
+      test     = "ArnEquals"
+      variable = "lambda:SourceFunctionArn"
+      values   = [local.function_arns[each.key]]
+    }
+  }
+
+  statement {
+    sid           = "OnlyItsLog"
+    effect        = "Deny"
+    actions       = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
+    not_resources = ["arn:${local.partition}:logs:${var.region}:${local.account}:log-group:/aws/lambda/${var.name}-${replace(each.key, "_", "-")}:*"]
+  }
+}
+
+resource "aws_iam_role_policy" "lambda_network" {
+  for_each = local.functions_inside
+
+  name   = "network"
+  role   = aws_iam_role.lambda[each.key].id
+  policy = data.aws_iam_policy_document.lambda_network[each.key].json
 }
 
 # Step Functions: the Lambdas of the pipeline, its log, its traces.

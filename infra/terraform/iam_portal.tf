@@ -212,7 +212,7 @@ data "aws_iam_policy_document" "portal" {
 
   statement {
     sid       = "Key"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"] # Scheduler wants all three of who changes a schedule
     resources = [local.arns.key]
   }
 }

@@ -34,5 +34,5 @@ module "lambda" {
   dead_letter_arn    = local.arns.dead_letters
 
   # Lambda refuses a function whose role may not put it into its subnets yet.
-  depends_on = [aws_iam_role_policy.lambda]
+  depends_on = [aws_iam_role_policy.lambda, aws_iam_role_policy_attachment.lambda_network]
 }

@@ -91,4 +91,5 @@ locals {
 
   # The sign-in service is on the internet: no endpoint reaches a user pool that has a domain.
   functions_outside = ["refresh_sign_in_keys"]
+  functions_inside  = toset([for name in keys(local.functions) : name if !contains(local.functions_outside, name)])
 }

@@ -15,6 +15,19 @@ States = dict[str, State]
 
 RUN_TIMEOUT_SECONDS = 6 * 3600
 
+_OF_THEIR_OWN = [
+    "InternalErrorException",
+    "InternalServerException",
+    "InternalServiceException",
+    "KMSThrottlingException",
+    "KmsThrottlingException",
+    "OperationTimeoutException",
+    "ThrottledException",
+    "ThrottlingException",
+    "TooManyRequestsException",
+]
+"""Faults that boto3 knows by a class: a Lambda fails by that name, not as a ClientError."""
+
 _FAULTS = [
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.ServiceException",
@@ -22,6 +35,7 @@ _FAULTS = [
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
     "ClientError",
+    *_OF_THEIR_OWN,
     "EndpointConnectionError",
     "ConnectTimeoutError",
     "ReadTimeoutError",

@@ -43,6 +43,8 @@ def test_a_release_deploys_what_it_scanned_and_goes_back_as_a_whole():
     assert "IMAGE=$image@$digest" in words
     assert "imageTag" not in words.partition("start-image-scan")[2]
     assert '[ "$runs" = "$after" ]' in words
+    found = words.partition("describe-image-scan-findings")[2].partition("--output text")[0]
+    assert "--no-paginate" in found  # the CLI asks a --query of each page, and prints an answer for each
 
 
 def test_every_action_is_pinned_to_a_commit():

@@ -1,5 +1,7 @@
 """The input check of the Lambdas says the same as the jsonschema package."""
 
+import uuid
+
 import jsonschema
 import pytest
 from hypothesis import given
@@ -50,6 +52,17 @@ def test_unknown_name_is_refused_with_the_allowed_ones():
 def test_value_that_breaks_the_pattern_is_named():
     with pytest.raises(BadRunInput, match=r"run_id is '\.\./etc'"):
         check({"run_id": "../etc"})
+
+
+def test_the_names_that_aws_gives_executions_are_runs():
+    """Scheduler's are a UUID, a rule's are those of the event and the target; a tenth attempt adds three characters."""
+    one = str(uuid.uuid4())
+    for name in (one, f"{one}_{uuid.uuid4()}"):
+        assert check({"run_id": name})["run_id"] == name
+    longest = "r" * 77
+    assert check({"run_id": longest}) and len(f"{longest}.10") <= 80
+    with pytest.raises(BadRunInput):
+        check({"run_id": longest + "r"})
 
 
 def test_more_batches_than_allowed_are_refused():

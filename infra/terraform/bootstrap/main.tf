@@ -18,6 +18,7 @@ locals {
   }
 
   state_of_dev = "${local.arns.bucket}/health-data-portal/dev/terraform.tfstate"
+  code_of_dev  = "arn:${local.partition}:s3:::${var.name}-dev-${local.account}-code/*" # the wheel and the scripts, uploaded by Terraform
   role_arns    = "arn:${local.partition}:iam::${local.account}:role/${var.name}-*"
 
   # What a role of this system has to do with.
@@ -224,7 +225,7 @@ data "aws_iam_policy_document" "plan" {
     sid           = "NoOtherState"
     effect        = "Deny"
     actions       = ["s3:GetObject", "s3:GetObjectVersion"]
-    not_resources = [local.state_of_dev, "${local.state_of_dev}.tflock"]
+    not_resources = [local.state_of_dev, "${local.state_of_dev}.tflock", local.code_of_dev]
   }
 
   statement {
@@ -285,18 +286,10 @@ data "aws_iam_policy_document" "boundary" {
   }
 
   statement {
-    sid = "NetworkOfLambdas"
-    actions = [
-      "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
-      "ec2:UnassignPrivateIpAddresses",
-    ]
-    resources = ["arn:${local.partition}:ec2:${var.region}:${local.account}:*"]
-  }
-
-  statement {
     sid = "KnowNoResource"
     actions = [
-      "cloudwatch:PutMetricData", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets",
+      "cloudwatch:PutMetricData", "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface",
+      "ec2:DeleteNetworkInterface", "ec2:UnassignPrivateIpAddresses", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets",
       "ec2:DescribeVpcs", "ecr:GetAuthorizationToken", "logs:CreateLogDelivery", "logs:DeleteLogDelivery",
       "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries",
       "logs:PutResourcePolicy", "logs:UpdateLogDelivery", "xray:GetSamplingRules", "xray:GetSamplingTargets",

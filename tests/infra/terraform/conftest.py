@@ -29,8 +29,6 @@ locals {
   function_arns  = { for name in keys(local.functions) : name => "arn:aws:lambda:${var.region}:${local.account}:function:${var.name}-${replace(name, "_", "-")}" }
   cognito_issuer = "https://cognito-idp.${var.region}.amazonaws.com/${var.region}_people"
   portal_role_arn  = "arn:aws:iam::${local.account}:role/${var.name}-portal"
-  subnet_arns      = [for n in [1, 2] : "arn:aws:ec2:${var.region}:${local.account}:subnet/subnet-${n}"]
-  lambda_group_arn = "arn:aws:ec2:${var.region}:${local.account}:security-group/sg-1"
   image          = "${local.account}.dkr.ecr.${var.region}.amazonaws.com/${var.name}-portal"
 
   arns = {

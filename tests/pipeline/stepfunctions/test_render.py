@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import boto3
 import pytest
 
 import pipeline.stepfunctions
@@ -56,6 +57,19 @@ def test_every_lambda_call_is_tried_again_on_throttling_and_has_a_timeout():
     for name, state in tasks.items():
         assert "Lambda.TooManyRequestsException" in state["Retry"][0]["ErrorEquals"], name
         assert state["TimeoutSeconds"] > 0, name
+
+
+PASSING = re.compile("Throttl|TooManyRequests|Internal|ServiceUnavailable|OperationTimeout")
+
+
+@pytest.mark.parametrize("service", ["glue", "athena", "stepfunctions", "s3", "sns", "sts"])
+def test_what_passes_by_itself_is_tried_again_by_the_name_that_a_lambda_fails_with(service):
+    client = boto3.client(service, region_name="us-east-1")
+    named = {shape.name for shape in client.meta.service_model.error_shapes}
+    passing = {getattr(client.exceptions, name).__name__ for name in named if PASSING.search(name)}
+    for name, state in all_states().items():
+        if state["Type"] == "Task":
+            assert passing | {"ClientError"} <= set(state["Retry"][0]["ErrorEquals"]), name
 
 
 def test_a_failed_job_is_never_started_again_by_a_retry():
