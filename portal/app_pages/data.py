@@ -15,9 +15,10 @@ from pipeline.generator.blocks import make
 from pipeline.generator.defects import KINDS
 from pipeline.generator.write import Progress
 from portal.components import charts, state, times
-from portal.services import batches, job_runs, runs, samples
+from portal.services import batches, imports, job_runs, runs, samples
 from portal.services.aws import ServiceError
 from portal.services.batches import Batch, SourceFile
+from portal.services.imports import Import
 from portal.services.samples import JobTask, Task
 
 MOST_ZIPPED = 20_000
@@ -30,13 +31,9 @@ if not person.may("import_data"):
     st.stop()
 
 
-def _move(bar: Any, share: float, what: str) -> None:
-    bar.progress(share, what)
-
-
 def _show(bar: Any, made: Progress) -> None:
     words = f"{sum(made.rows.values()):,} rows, {made.rate:,.0f} a second, {made.seconds_left:.0f} s left"
-    _move(bar, made.blocks_done / made.blocks, words)
+    bar.progress(made.blocks_done / made.blocks, words)
 
 
 def _source(file: Any) -> SourceFile:
@@ -247,22 +244,22 @@ def upload() -> None:
                     )
                 else:
                     st.caption(", ".join(header))
-        if not st.button("Import", type="primary"):
-            return
-        bar = st.progress(0.0, "Reading …")
-        try:
-            batch = batches.import_files(
-                state.aws(),
-                files,
-                uploader=person.name,
-                progress=lambda what, done, total: _move(bar, done / max(total, 1), what),
-            )
-        except ServiceError as error:
-            state.show_error(error)
-            return
-        finally:
-            bar.empty()
-        st.session_state["new_batch"] = (batch, "")
+        if st.button("Import", type="primary", disabled=importing is not None):
+            imports.begin(state.aws(), files)
+            st.rerun()
+
+
+@state.live(0.7)
+def watch_import(task: Import) -> None:
+    """An extract on its way into the lake."""
+    if task.is_over:
+        imports.told(state.aws())
+        if task.batch:
+            st.session_state["new_batch"] = (task.batch, "")
+        else:
+            st.session_state["import_error"] = task.error
+        st.rerun()
+    st.progress(min(task.share, 1.0), task.words)
 
 
 def next_step() -> None:
@@ -329,7 +326,7 @@ def _line(batch: Batch) -> dict[str, object]:
     }
 
 
-making = in_the_making()
+making, importing = in_the_making(), imports.under_way(state.aws())
 first, second = st.columns(2)
 with first:
     generate()
@@ -337,8 +334,12 @@ with second:
     upload()
 if making:
     watch(making)
+if importing:
+    watch_import(importing)
 if message := st.session_state.pop("generate_error", None):
     st.warning(message)
+if message := st.session_state.pop("import_error", None):
+    st.error(message)
 next_step()
 try:
     list_batches()

@@ -8,7 +8,7 @@ import streamlit as st
 from pipeline.contracts import Contract, all_contracts
 from pipeline.contracts.dictionary import entries
 from pipeline.contracts.lineage import Step, downstream, upstream
-from portal.components import at_hand, state
+from portal.components import at_hand, in_address, state
 from portal.components.palette import SEVERITY_WORDS
 from portal.services import measures, profile
 from portal.services.aws import ServiceError
@@ -124,10 +124,7 @@ contracts = {f"{c.zone}.{c.table}": c for c in all_contracts()}
 everything = pd.DataFrame([vars(entry) for entry in entries()])
 everything["where"] = everything["zone"] + "." + everything["table"]
 left, right = st.columns([1, 2])
-named = st.query_params.get("table", "gold.fact_encounter")
-names = list(contracts)
-where = str(left.selectbox("Table", names, index=names.index(named) if named in names else 0))
-st.query_params["table"] = where
+where = in_address.one_of("Table", list(contracts), "table", "gold.fact_encounter", left)
 wanted = right.text_input("Find a column or a meaning", placeholder="for example: readmission")
 if wanted:
     hit = everything["column"].str.contains(wanted, case=False, regex=False) | everything[

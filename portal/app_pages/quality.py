@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from portal.components import at_hand, findings, judgement, rule_detail, state, work_list
+from portal.components import at_hand, findings, in_address, judgement, rule_detail, state, work_list
 from portal.components.conversation import Finding
 from portal.components.palette import CHANGES, words
 from portal.components.rule_detail import Shown
@@ -37,15 +37,12 @@ def pick_run() -> tuple[str | None, list[str]]:
         st.info("No run has ended yet: there is nothing to review.")
         return None, []
     named = st.query_params.get("run")
-    chosen = st.selectbox("Run", ended, index=ended.index(named) if named in ended else 0)
+    chosen = in_address.one_of("Run", ended, "run", ended[0])
     if named and named not in ended:
         status = next((words(run.status) for run in every if run.run_id == named), "not known here")
         st.warning(
             f"Run {named} has no results to review (it is: {status}). This is the newest run that has: {chosen}."
         )
-        if chosen == ended[0]:
-            return chosen, ended[:RUNS_BACK][::-1]
-    st.query_params["run"] = chosen
     return chosen, ended[ended.index(chosen) : ended.index(chosen) + RUNS_BACK][::-1]
 
 

@@ -218,7 +218,7 @@ def roll_back(published: Published) -> None:
         f"{published.release_id}. Nothing is deleted."
     )
     if reason := _reason("Roll back"):
-        _changed(lambda: releases.rollback(state.aws(), reason=reason))
+        _changed(lambda: releases.rollback(state.aws(), reason=reason, shown=published.release_id))
 
 
 def _reason(action: str) -> str | None:

@@ -228,8 +228,14 @@ def selectable(found: list[Run]) -> None:
     chosen = [names[n] for n in picked if n < len(names)]
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     opened = left.selectbox("Open a run", names, index=names.index(chosen[0]) if chosen else 0)
-    if right.button("Open", type="primary", width="stretch"):
-        st.switch_page("app_pages/run.py", query_params={"run": opened})
+    right.button("Open", type="primary", width="stretch", on_click=turn_to, args=(opened,))
+    if "turn-to" in st.session_state:
+        st.switch_page("app_pages/run.py", query_params={"run": st.session_state.pop("turn-to")})
+
+
+def turn_to(run_id: str) -> None:
+    """At the click: the run that stood there then, whatever the list has become since."""
+    st.session_state["turn-to"] = run_id
 
 
 def compare_chosen(key: str, names: list[str]) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from portal.components import at_hand, drafts, exports, state, times
 from portal.components.palette import SEQUENCE
 from portal.services import sql_queries, statements
-from portal.services.aws import ServiceError
+from portal.services.aws import Aws, ServiceError
 from portal.services.sql_queries import Asked
 from portal.services.warehouse import Answer
 
@@ -93,11 +93,20 @@ def saved() -> None:
             st.caption("Nothing has been saved yet. What you save, everybody sees.")
 
 
+@st.cache_data(ttl=60, max_entries=200, show_spinner=False)
+def asked_before(_aws: Aws, who: str, now: tuple[str, str] | None) -> list[Asked]:  # noqa: ARG001  (parts of the key)
+    """The history: a question that is asked or has ended is in it at once, all others within a minute."""
+    return sql_queries.history(_aws)
+
+
 def history() -> None:
     with st.expander("Your history"):
-        found = sql_queries.history(state.aws())
+        question = present()
+        now = (question.query_id, question.state) if question else None
+        found = asked_before(state.aws(), person.name, now)
         if not found:
-            st.caption("You have asked nothing here yet.")
+            most = sql_queries.LOOKED_THROUGH
+            st.caption(f"None of the newest {most:,} questions to Athena, the charts' among them, is yours.")
             return
         frame = pd.DataFrame(
             [
@@ -118,7 +127,7 @@ def history() -> None:
                 "Statement": st.column_config.TextColumn(width="large"),
             },
         )["selection"]["rows"]  # fmt: skip
-        if picked:
+        if picked and picked[0] < len(found):
             chosen = found[picked[0]]
             st.code(chosen.sql, language="sql", wrap_lines=True)
             left, right = st.columns(2)

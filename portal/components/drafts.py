@@ -32,13 +32,17 @@ def text(label: str, key: str, seen: int, *, is_short: bool = False) -> None:
 
     Leaving the field draws the page anew. What others wrote since the writer began is on the screen by then,
     but below a half-written answer nobody reads it: it stays news to this form until it is sent or emptied.
+    What another tab of the same person shows is that tab's: it keeps what is typed there, and nothing else.
     """
     if key not in st.session_state:
         st.session_state[key] = kept("texts").get(key, "")
-    typed = str(st.session_state[key])
-    kept("texts")[key] = typed
-    if not typed.strip() or key not in kept("seen"):
-        kept("seen")[key] = seen
+        st.session_state[_mine(key)] = st.session_state[key], kept("seen").get(key)
+    typed, (stored, had_seen) = str(st.session_state[key]), st.session_state[_mine(key)]
+    if not typed.strip() or had_seen is None:
+        had_seen = seen
+    st.session_state[_mine(key)] = typed, had_seen
+    if typed != stored:
+        kept("texts")[key], kept("seen")[key] = typed, had_seen
     told(key)
     if is_short:
         st.text_input(label, key=key, max_chars=100)
@@ -46,13 +50,22 @@ def text(label: str, key: str, seen: int, *, is_short: bool = False) -> None:
         st.text_area(label, key=key, max_chars=2000, height=80)
 
 
+def _mine(key: str) -> str:
+    """Where this session has the text that it kept last, and how far the log went when that was begun."""
+    return f"{key}-mine"
+
+
 def send(key: str, act: Act, done: str) -> None:
     """A button's callback: `act` on the text of `key` and what its writer had seen; empties it only when done."""
     try:
-        act(str(st.session_state.get(key, "")), int(kept("seen").get(key, 0)))
+        act(str(st.session_state.get(key, "")), int(st.session_state[_mine(key)][1]))
     except ReviewConflict as conflict:
         _tell(key, "error", str(conflict), [review_words.line(event) for event in conflict.changes])
-        kept("seen").pop(key, None)  # told now: sent again, it is an answer to that too
+        kept("seen").pop(key, None)
+        st.session_state[_mine(key)] = (
+            st.session_state[_mine(key)][0],
+            None,
+        )  # told now: sent again, it answers that too
     except Untold as untold:
         _tell(key, "warning", str(untold))
         st.session_state[key] = ""

@@ -14,7 +14,7 @@ from portal.components import at_hand, conversation, findings, judgement, state
 from portal.components.conversation import Finding
 from portal.components.palette import CHANGES
 from portal.services import failing_sql, measures, quality, review_words, reviews
-from portal.services.aws import ServiceError
+from portal.services.aws import Aws, ServiceError
 from portal.services.review_log import Query, Review
 
 
@@ -160,21 +160,27 @@ def _failing(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ..
     query = quality.failing_query(state.clients(), run_id, *chosen) if rule else None
     if query and not query.is_exact:
         st.caption(_INEXACT)
+    of = f"{run_id}-{shown.review.version}-{table}-{rule_id}-{bool(why)}"  # rows made anew are others
     picked = st.dataframe(
         rows, hide_index=True, width="stretch", height=min(330, 38 + 35 * len(rows)),
-        on_select="rerun", selection_mode="multi-row", key=f"rows-{table}-{rule_id}-{bool(why)}",
-    )  # fmt: skip
+        on_select="rerun", selection_mode="multi-row", key=f"rows-{of}",
+    )["selection"]["rows"]  # fmt: skip
     left, right = st.columns(2)
     left.download_button(
         "Export these rows (CSV)" if why else "Export these rows, masked (CSV)",
-        export(rows, run_id, chosen, bool(why)),
+        state.at_the_click(lambda aws: _taken(aws, rows, run_id, chosen, bool(why))),
         file_name=f"{rule_id}-{table}-{run_id}.csv",
         mime="text/csv",
         on_click="ignore",
     )
     with right:
         _unmask(run_id, chosen, why)
-    return rows, _keys(shown, chosen, [str(rows["row"].iloc[n]) for n in picked["selection"]["rows"]])
+    return rows, _keys(shown, chosen, [str(rows["row"].iloc[n]) for n in picked if n < len(rows)])
+
+
+def _taken(aws: Aws, rows: pd.DataFrame, run_id: str, chosen: Finding, is_identified: bool) -> str:
+    aws.require("see_phi" if is_identified else "query")
+    return export(rows, run_id, chosen, is_identified)
 
 
 def export(rows: pd.DataFrame, run_id: str, chosen: Finding, is_identified: bool) -> str:

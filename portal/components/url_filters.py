@@ -75,12 +75,18 @@ def _period_key(subject: Subject) -> str:
     return f"filter-{subject.name}-period"
 
 
+def _days_key(subject: Subject) -> str:
+    """Where the first and the last day of the data are remembered."""
+    return f"days-{subject.name}"
+
+
 def _period(subject: Subject, first: Any, last: Any) -> tuple[date | None, date | None]:
     """The days looked at; None, None where there are none. Half a choice changes nothing yet."""
     if pd.isna(first) or pd.isna(last):
         return None, None
     low, high = pd.Timestamp(first).date(), pd.Timestamp(last).date()
     key = _period_key(subject)
+    st.session_state[_days_key(subject)] = low, high
     in_url = [_day(st.query_params.get(name)) for name in ("from", "to")]
     start, end = _between(in_url, low, high)
     held = st.session_state.get(key)
@@ -112,11 +118,12 @@ def _day(text: str | None) -> date | None:
 
 
 def _choice(subject: Subject, dimension: Dimension, values: Sequence[str]) -> tuple[str, Any]:
-    """The state of the filter by which these values are chosen: months are the period from the first to the last."""
+    """The state of the filter by which these values are chosen: months are the data's days from the first to the last."""
     if dimension.filter != "period":
         return _key(subject, dimension), list(values)
-    ends = [pd.Period(value, "M") for value in (values[0], values[-1])]
-    return _period_key(subject), (ends[0].start_time.date(), ends[1].end_time.date())
+    first, last = (pd.Period(value, "M") for value in (values[0], values[-1]))
+    days = first.start_time.date(), last.end_time.date()
+    return _period_key(subject), _between(days, *st.session_state[_days_key(subject)])
 
 
 def _clicked(subject: Subject) -> str:
@@ -126,7 +133,14 @@ def _clicked(subject: Subject) -> str:
 
 def choose(subject: Subject, chosen: Sequence[tuple[Dimension, list[str]]]) -> bool:
     """Have values chosen at the next draw, as a click does; whether that changes anything."""
-    if all(said == sorted(_present(subject, dimension)) for dimension, said in chosen):
+    wanted = dict(_choice(subject, *each) for each in chosen)
+    if all(_holds(key) == value for key, value in wanted.items()):
         return False
-    st.session_state[_clicked(subject)] = dict(_choice(subject, *each) for each in chosen)
+    st.session_state[_clicked(subject)] = wanted
     return True
+
+
+def _holds(key: str) -> Any:
+    """What a filter that was drawn holds now, in the order in which a click chooses."""
+    held = st.session_state.get(key, [])
+    return held if isinstance(held, tuple) else sorted(held)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pipeline.lateness import Schedule, delays
 from pipeline.release import Published, Release
-from portal.services import releases, review_log, schedule
+from portal.services import releases, review_log, runs, schedule
 from portal.services.aws import Aws
 from portal.services.runs import Run
 
@@ -34,7 +34,8 @@ def now(aws: Aws, past: Sequence[Run]) -> list[Alert]:
     judged = bool(
         ended and (signature := review_log.of_run(aws, ended.run_id).signature) and signature.stands
     )
-    return alerts(past, newest, releases.current(aws), schedule.find(aws), is_judged=judged)
+    by_hand = ended is not None and runs.get(aws, ended.run_id, details=False).is_published is False
+    return alerts(past, newest, releases.current(aws), schedule.find(aws), judged, by_hand)
 
 
 def alerts(
@@ -43,9 +44,12 @@ def alerts(
     published: Published | None,
     starts: Schedule | None,
     is_judged: bool,
+    is_by_hand: bool = False,
     at: datetime | None = None,
 ) -> list[Alert]:
-    """By the newest runs with their job runs, the newest release, and whether a signature stands on that one."""
+    """By the newest runs with their job runs, the newest release, and of that one: whether a signature stands on it,
+    and whether its run left publishing to a person.
+    """
     at = at or datetime.now(UTC)
     found = []
     if past and past[0].status in {"FAILED", "TIMED_OUT"}:
@@ -57,6 +61,9 @@ def alerts(
         and (published is None or published.release_id != newest.release_id)
     ):
         found.append(Alert("held", f"Release {newest.release_id} is held: it waits for a clinician's signature.", newest.run_id))  # fmt: skip
+    waits = newest and is_by_hand and newest.decision != "hold" and not is_judged
+    if newest and waits and (published.release_id if published else None) == newest.base_release_id:
+        found.append(Alert("held", f"Release {newest.release_id} passed the audit and waits for a person to publish it.", newest.run_id))  # fmt: skip
     if newest and published and _is_overtaken(newest, published):
         found.append(Alert("held", f"Release {newest.release_id} is not published: it was made on {newest.base_release_id}, and {published.release_id} is published by now. Look at both, then publish it or start a run that holds both.", newest.run_id))  # fmt: skip
     found += [Alert(each.kind, each.words, each.run_id, each.at) for each in delays(past, starts, at)]

@@ -63,13 +63,21 @@ def publish_approved(aws: Aws, made: Release, *, reason: str) -> Published:
     return _publish(aws, made, expect=made.base_release_id, reason=reason)
 
 
-def rollback(aws: Aws, *, reason: str) -> Published:
-    """Go back to the release that was published before the present one."""
+def rollback(aws: Aws, *, reason: str, shown: str | None = None) -> Published:
+    """Go back to the release that was published before the present one.
+
+    `shown`: the release that its asker saw as the present one; refused where another is by now.
+    """
     aws.require("publish")
     try:
         present, made = release.former(aws.client("s3"), aws.lake)
     except ReleaseError as error:
         raise ServiceError(str(error)) from None
+    if shown and present.release_id != shown:
+        raise ServiceError(
+            f"Readers see release '{present.release_id}' by now, no longer '{shown}': nothing was changed. "
+            "Reload the page, and go back from there if that is still wanted."
+        )
     refuse_unapproved(aws, made)
     return _publish(aws, made, expect=present.release_id, reason=reason)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
@@ -23,7 +23,8 @@ from portal.services.statements import MOST_ROWS, Statement
 from portal.services.warehouse import Answer
 
 MOST_KEPT = 50
-_LOOKED_THROUGH = 200
+LOOKED_THROUGH = 1000
+"""Athena lists the questions of a workgroup, the dashboards' own among them."""
 _POLLING = 0.1
 _ALIVE = frozenset({"QUEUED", "RUNNING"})
 _WHO = "-- asked in the portal by "
@@ -212,24 +213,24 @@ def _asked(execution: dict[str, Any]) -> Asked | None:
 
 
 def history(aws: Aws) -> list[Asked]:
-    """What the person asked last, newest first."""
+    """What the person asked last, newest first; of the newest `LOOKED_THROUGH` of everybody."""
     aws.require("query")
     athena = aws.client("athena")
-    ids: list[str] = []
+    mine: list[Asked] = []
     for page in athena.get_paginator("list_query_executions").paginate(
-        WorkGroup=aws.lake.workgroup, PaginationConfig={"PageSize": 50, "MaxItems": _LOOKED_THROUGH}
+        WorkGroup=aws.lake.workgroup, PaginationConfig={"PageSize": 50, "MaxItems": LOOKED_THROUGH}
     ):
-        ids += page["QueryExecutionIds"]
-    mine = [_asked(each) for each in _executions(athena, ids) if _is_mine(aws, each)]
-    found = sorted((each for each in mine if each), key=lambda each: each.asked_at, reverse=True)
-    return found[:MOST_KEPT]
+        found = _executions(athena, page["QueryExecutionIds"])
+        mine += [asked for each in found if _is_mine(aws, each) and (asked := _asked(each))]
+        if len(mine) >= MOST_KEPT:
+            break
+    return sorted(mine, key=lambda each: each.asked_at, reverse=True)[:MOST_KEPT]
 
 
-def _executions(athena: Any, ids: list[str]) -> Iterator[dict[str, Any]]:
-    for start in range(0, len(ids), 50):
-        yield from athena.batch_get_query_execution(QueryExecutionIds=ids[start : start + 50])[
-            "QueryExecutions"
-        ]
+def _executions(athena: Any, ids: list[str]) -> list[dict[str, Any]]:
+    if not ids:
+        return []
+    return list(athena.batch_get_query_execution(QueryExecutionIds=ids)["QueryExecutions"])
 
 
 # saved queries

@@ -179,14 +179,20 @@ def none_left_open(acting, held_run):
             reviews.close(lee, query.query_id, "other", "The test is over.")
 
 
+def _choose_rows(app, portal, run, numbers):
+    """As clicks in the table of failing rows of PAT-C01 do."""
+    version = signatures.version(portal, run.run_id)
+    key = f"rows-{run.run_id}-{version}-patients-PAT-C01-False"
+    app.session_state[key] = {"selection": {"rows": numbers, "columns": [], "cells": []}}
+    app.run()
+    assert not app.exception
+
+
 @pytest.mark.usefixtures("none_left_open")
 def test_a_query_about_a_chosen_row_goes_from_open_to_closed_and_back(open_page, portal, held_run):
     finding = ("patients", "PAT-C01")
     app = open_page(finding=finding)
-    app.session_state["rows-patients-PAT-C01-False"] = {
-        "selection": {"rows": [0], "columns": [], "cells": []}
-    }
-    app.run()
+    _choose_rows(app, portal, held_run, [0, 40])  # 40 was chosen while there were more
     assert "about 1 chosen row" in _said(app)
     app.text_area(key=f"ask-{held_run.run_id}-patients-PAT-C01").set_value(
         "Is this March or September?"
@@ -239,6 +245,21 @@ def test_the_second_reviewer_is_told_what_changed_however_slowly_they_type(open_
         _press_key(second, f"answer-{query}")
         assert "is answered" in _said(second), "told once, sending again is an answer to that too"
         assert second.text_area(key=f"reply-{query}").value == ""
+
+
+def test_another_tab_takes_neither_what_was_typed_nor_what_is_news_to_it(open_page, query, as_another):
+    name = f"reply-{query}"
+    with as_another():
+        tab, other = open_page(), open_page()
+        tab.text_area(key=name).set_value("A long answer").run()
+    first = open_page()
+    first.text_area(key=name).set_value("Ward 4, a power cut.").run()
+    _press_key(first, f"answer-{query}")
+    with as_another():
+        other.segmented_control(key="show").set_value("All rules").run()
+        assert open_page().text_area(key=name).value == "A long answer"
+        _press_key(tab, f"answer-{query}")
+        assert "was here first" in tab.error[0].value
 
 
 def test_what_was_typed_is_there_again_after_a_look_at_another_rule(open_page, query):
@@ -300,10 +321,7 @@ def test_accepting_takes_what_the_form_holds_at_the_click(open_page, portal, act
 def test_a_chosen_row_is_verified_as_true_and_taken_back(open_page, portal, held_run):
     finding = ("patients", "PAT-C01")
     app = open_page(finding=finding)
-    app.session_state["rows-patients-PAT-C01-False"] = {
-        "selection": {"rows": [0], "columns": [], "cells": []}
-    }
-    app.run()
+    _choose_rows(app, portal, held_run, [0, 40])  # 40 was chosen while there were more
     app.text_area(key=f"judge-{held_run.run_id}-patients-PAT-C01").set_value("The ward says so.").run()
     _press(app, "Verify the 1 chosen row as true")
     assert len(review_log.of_run(portal, held_run.run_id).accepted_rows[finding]) == 1

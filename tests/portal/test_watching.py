@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -224,3 +225,19 @@ def test_two_runs_are_compared_swapped_closed_and_stay_closed(runs_page, monkeyp
     app.run()
     assert "compare" not in app.query_params
     assert not any("against" in m.value for m in app.markdown)
+
+
+def test_open_opens_the_run_that_stood_there_at_the_click(runs_page, monkeypatch):
+    opened, real = [], at_hand.search
+    monkeypatch.setattr("streamlit.switch_page", lambda _, query_params: opened.append(query_params["run"]))
+    app = runs_page()
+    shown = next(box for box in app.selectbox if box.label == "Open a run").value
+
+    def a_moment_later(*asked):
+        found = real(*asked)
+        return replace(found, runs=found.runs[1:])
+
+    monkeypatch.setattr(at_hand, "search", a_moment_later)
+    next(button for button in app.button if button.label == "Open").click().run()
+    assert not app.exception
+    assert opened == [shown]

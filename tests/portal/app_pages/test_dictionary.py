@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.contracts import load
 from portal.services import profile
+from tests.portal.app_pages.conftest import parameter
 
 
 @pytest.mark.parametrize("role", ["viewer", "analyst", "engineer"])
@@ -53,3 +54,13 @@ def test_a_table_that_does_not_exist_is_the_first_one_offered(empty_lake, as_rol
     app = as_role("dictionary", "viewer", table="gold.nowhere")
     assert not app.exception
     assert app.selectbox[0].value in app.selectbox[0].options
+
+
+def test_each_choice_of_a_table_counts_and_the_address_has_it(empty_lake, as_role):
+    app = as_role("dictionary", "viewer", table="gold.dim_time")
+    for table in ("bronze.encounters", "silver.patients", "gold.fact_encounter"):
+        app.selectbox[0].set_value(table).run()
+        assert (app.selectbox[0].value, parameter(app, "table")) == (table, table)
+    app.query_params["table"] = "gold.dim_patient"  # a link on the page itself
+    app.run()
+    assert app.selectbox[0].value == "gold.dim_patient"

@@ -49,6 +49,18 @@ def test_a_held_release_is_told_until_it_is_judged_or_published():
     assert _kinds([], held, Published("r", "", "", "")) == []
 
 
+def test_a_release_that_is_to_be_published_by_hand_waits_until_it_is():
+    made = Release("c", "c", [], "publish", "2026-11-23T08:00:00Z", base_release_id="a")
+    before, after = Published("a", "", "", ""), Published("c", "", "", "", ["a"])
+    told = lambda published: [  # noqa: E731
+        each.words
+        for each in alerts.alerts([], made, published, None, is_judged=False, is_by_hand=True, at=NOW)
+    ]
+    assert "waits for a person to publish it" in told(before)[0]
+    assert told(after) == []
+    assert _kinds([], made, before) == []
+
+
 def test_a_release_that_another_one_overtook_is_told():
     made = Release("c", "c", [], "publish", "2026-11-23T08:00:00Z", base_release_id="a")
     assert _kinds([], made, Published("b", "", "", "", ["a"])) == ["held"]

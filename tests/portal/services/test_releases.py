@@ -58,6 +58,17 @@ def test_each_rollback_goes_further_back(engineer):
     assert releases.rollback(engineer, reason="wrong").release_id == "a"
 
 
+def test_a_rollback_of_what_is_not_shown_any_more_is_refused(engineer):
+    add(engineer, "a", "1")
+    add(engineer, "b", "1", "2", base="a")
+    add(engineer, "c", "1", "2", "3", base="b")
+    publish(engineer, "a", "b", "c")
+    releases.rollback(engineer, reason="Anna was first", shown="c")
+    with pytest.raises(ServiceError, match="see release 'b' by now, no longer 'c'"):
+        releases.rollback(engineer, reason="Ben came second", shown="c")
+    assert seen(engineer) == "b"
+
+
 def test_a_rollback_is_refused_where_no_approval_of_the_held_release_stands(engineer, lee):
     add(engineer, "a", "1")
     add(engineer, "b", "1", "2", base="a", decision="hold")
