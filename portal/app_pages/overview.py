@@ -81,7 +81,8 @@ def rows_by_layer() -> None:
         )
     if made.reasons:
         listed = ", ".join(reason["rule_id"] for reason in made.reasons)
-        st.warning(f"Published with {len(made.reasons)} warnings: {listed}.")
+        many = len(made.reasons)
+        st.warning(f"Published with {many} finding{'s' if many > 1 else ''}: {listed}.")
         st.page_link("app_pages/quality.py", label="See what they mean", icon=":material/fact_check:")
 
 

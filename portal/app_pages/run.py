@@ -177,10 +177,12 @@ def outcome(run: Run) -> None:
 
 def verdict(audit: Audit) -> None:
     held = audit.decision == "hold"
-    blocked = [r for r in audit.reasons if r["severity"] == "block"]
+    accepted = [r for r in audit.reasons if r.get("accepted")]
+    blocked = [r for r in audit.reasons if r["severity"] == "block" and r not in accepted]
     found = len(audit.reasons)
     said = (
         f"{found} finding{'s' if found > 1 else ''}, {len(blocked) or 'none'} of which blocks a release"
+        + (f", {len(accepted)} accepted in an earlier review" if accepted else "")
         if found
         else "no finding"
     )

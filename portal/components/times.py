@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
@@ -24,19 +24,24 @@ def moment(text: str) -> datetime:
 
 
 def zone() -> str:
-    """The viewer's time zone, as the browser tells it."""
-    return st.context.timezone or "UTC"
+    """The viewer's time zone, as the browser tells it; UTC where that is none that Python knows."""
+    named = st.context.timezone or "UTC"
+    try:
+        ZoneInfo(named)
+    except (ZoneInfoNotFoundError, ValueError):
+        return "UTC"
+    return named
 
 
-def zone_words(moment: datetime | None = None) -> str:
-    """The viewer's zone with its distance from UTC, for heads of columns and axes."""
-    offset = f"{(moment or datetime.now(UTC)).astimezone(ZoneInfo(zone())):%z}"
+def zone_words(moment: datetime) -> str:
+    """The viewer's zone with its distance from UTC at a moment, for heads of columns and axes."""
+    offset = f"{moment.astimezone(ZoneInfo(zone())):%z}"
     return "UTC" if zone() == "UTC" else f"{zone()}, UTC{offset[:3]}:{offset[3:]}"
 
 
 def time_column(format: str = "YYYY-MM-DD HH:mm:ss") -> Any:
     """A column of moments in the viewer's zone."""
-    return st.column_config.DatetimeColumn(format=format, timezone=zone(), help=f"Times in {zone_words()}")
+    return st.column_config.DatetimeColumn(format=format, timezone=zone(), help=f"Times in {zone()}")
 
 
 def clock(moment: datetime) -> str:

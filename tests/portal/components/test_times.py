@@ -1,0 +1,31 @@
+"""Moments in the zone of the browser, whatever it says."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from portal.components import times
+
+NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("zone", "told"),
+    [
+        ("Asia/Tokyo", "2026-07-01 21:00 (12:00 UTC)"),
+        ("UTC", "2026-07-01 12:00 UTC"),
+        ("Etc/Unknown", "2026-07-01 12:00 UTC"),
+        ("../etc/passwd", "2026-07-01 12:00 UTC"),
+        (None, "2026-07-01 12:00 UTC"),
+    ],
+)
+def test_a_zone_that_nobody_knows_is_utc(monkeypatch, zone, told):
+    monkeypatch.setattr(times.st, "context", SimpleNamespace(timezone=zone))
+    assert times.when(NOON) == told
+
+
+def test_a_zones_distance_is_that_of_the_moment(monkeypatch):
+    monkeypatch.setattr(times.st, "context", SimpleNamespace(timezone="Europe/Berlin"))
+    assert times.zone_words(NOON) == "Europe/Berlin, UTC+02:00"
+    assert times.zone_words(NOON.replace(month=1)) == "Europe/Berlin, UTC+01:00"
