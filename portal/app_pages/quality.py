@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -14,6 +15,7 @@ from portal.components.rule_detail import Shown
 from portal.services import quality, releases, report, review_log, review_words
 from portal.services.aws import ServiceError
 from portal.services.review_log import Review
+from portal.services.runs import Run
 
 RUNS_BACK = 20
 DECISIONS = {
@@ -29,6 +31,16 @@ ORDERS = {
 }
 
 
+def _is_older(run_id: str, listed: list[Run]) -> bool:
+    """Whether it is a run before those that are listed: its results are in the lake, its queries may be open."""
+    is_listed = any(run.run_id == run_id for run in listed)
+    return (
+        not is_listed
+        and bool(re.fullmatch(r"[\w-]{1,100}", run_id))
+        and bool(releases.find(state.aws(), run_id))
+    )
+
+
 def pick_run() -> tuple[str | None, list[str]]:
     """The run under review, and the runs up to it, oldest first."""
     every = at_hand.recent_runs(500)
@@ -37,6 +49,8 @@ def pick_run() -> tuple[str | None, list[str]]:
         st.info("No run has ended yet: there is nothing to review.")
         return None, []
     named = st.query_params.get("run")
+    if named and _is_older(named, every):
+        ended.append(named)
     chosen = in_address.one_of("Run", ended, "run", ended[0])
     if named and named not in ended:
         status = next((words(run.status) for run in every if run.run_id == named), "not known here")

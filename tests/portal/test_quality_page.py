@@ -419,9 +419,19 @@ def test_the_trend_counts_the_runs_before(open_page):
     assert any("by table and kind" in each.proto.alt for each in app.get("plotly_chart"))
 
 
-def test_a_run_without_results_is_said_not_passed_over(open_page):
-    app = open_page(run="run-nowhere")
-    assert any("run-nowhere has no results to review" in warning.value for warning in app.warning)
+@pytest.mark.parametrize("name", ["run-nowhere", "../run"])
+def test_a_run_without_results_is_said_not_passed_over(open_page, name):
+    app = open_page(run=name)
+    assert any(f"{name} has no results to review" in warning.value for warning in app.warning)
+
+
+def test_a_run_older_than_those_listed_can_be_reviewed(open_page, held_run, monkeypatch):
+    newer = [run for run in at_hand.recent_runs(500) if run.run_id != held_run.run_id]
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(at_hand, "recent_runs", lambda _: newer)
+        app = open_page()
+    assert app.selectbox[0].value == held_run.run_id
+    assert not any("has no results to review" in warning.value for warning in app.warning)
 
 
 def test_the_export_says_where_its_rows_come_from(portal, held_run):
