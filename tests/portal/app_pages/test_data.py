@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
 
 from pipeline.generator import BLOCK, Options
 from portal.auth import User
-from portal.services import samples
+from portal.services import batches, imports, samples
 from portal.services.aws import Aws
+from portal.services.batches import SourceFile
 from portal.settings import Settings
 from tests.portal.app_pages.conftest import parameter, press
 
@@ -104,3 +106,28 @@ def test_what_is_packed_is_offered_for_just_those_options(empty_lake, as_role):
     assert [b.label.partition(" (")[0] for b in app.get("download_button")] == ["Download the zip"]
     assert not _patients(app, 31).get("download_button")
     assert _patients(app, 30).get("download_button")
+
+
+def test_an_import_goes_on_while_its_page_is_left_and_is_told_to_who_began_it(
+    empty_lake, as_role, monkeypatch
+):
+    let_go, real = threading.Event(), batches.import_files
+    monkeypatch.setattr(batches, "import_files", lambda *a, **k: let_go.wait(60) and real(*a, **k))
+    eve = Aws(Settings.from_environment()).acting(User("engineer@tester", "engineer"))
+    header = b"patient_id,birth_date,sex,updated_at\n"
+    file = SourceFile.from_bytes("patients.csv", header + b"X1,1980-02-03,F,2025-01-01T00:00:00Z\n")
+    task = imports.begin(eve, [file])
+    app = as_role("data", "engineer")
+    assert not app.success
+    assert app.get("progress")
+    let_go.set()
+    while not task.is_over:
+        time.sleep(0.02)
+    app.run()
+    assert any("is in the lake: 1 patients" in s.value for s in app.success)
+    assert not as_role("data", "engineer").success, "it was told"
+    task = imports.begin(eve, [SourceFile.from_bytes("empty.csv", b"")])
+    while not task.is_over:
+        time.sleep(0.02)
+    app = as_role("data", "engineer")
+    assert ["it needs a header line" in e.value for e in app.error] == [True]
