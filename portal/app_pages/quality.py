@@ -52,7 +52,7 @@ def pick_run() -> tuple[str | None, list[str]]:
     if named and _is_older(named, every):
         ended.append(named)
     chosen = in_address.one_of("Run", ended, "run", ended[0])
-    if named and named not in ended:
+    if named and named not in ended and chosen == ended[0]:
         status = next((words(run.status) for run in every if run.run_id == named), "not known here")
         st.warning(
             f"Run {named} has no results to review (it is: {status}). This is the newest run that has: {chosen}."

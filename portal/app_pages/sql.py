@@ -99,9 +99,8 @@ def asked_before(_aws: Aws, who: str, now: tuple[str, str] | None) -> list[Asked
     return sql_queries.history(_aws)
 
 
-def history() -> None:
+def history(question: Asked | None) -> None:
     with st.expander("Your history"):
-        question = present()
         now = (question.query_id, question.state) if question else None
         found = asked_before(state.aws(), person.name, now)
         if not found:
@@ -159,13 +158,11 @@ def watch(query_id: str) -> None:
         sql_queries.cancel(state.aws(), query_id)
 
 
-def result() -> None:
+def result(question: Asked | None) -> None:
     """The answer to the question in the address, once there is one."""
-    if not asked_id():
-        return
-    question = present()
     if question is None:
-        st.info("The question in this address was not asked by you: ask a statement of your own.")
+        if asked_id():
+            st.info("The question in this address was not asked by you: ask a statement of your own.")
         return
     if not question.is_over:
         watch(question.query_id)
@@ -242,28 +239,32 @@ def estimate() -> str:
     return f"Reads {most} of release {release_id} at most, and shows {statements.MOST_ROWS:,} rows at most."
 
 
-def write() -> None:
+def write() -> Asked | None:
+    """The statement and its answer; gives the question that is shown."""
     st.session_state.setdefault("sql", first_text())
     st.text_area("One reading statement", key="sql", height=180)
     left, right = st.columns([1, 3], vertical_alignment="center")
     asking = left.button("Ask", type="primary", width="stretch", disabled=not statement())
     if statement():
         right.caption(estimate())
+    question = None
     try:
         if asking:
             ask()
-        result()
+        question = present()
+        result(question)
     except ServiceError as error:
         state.show_error(error)
     drafts.kept("sql").update(beside=asked_id(), text=str(st.session_state["sql"]))
+    return question
 
 
 left, right = st.columns([3, 1])
 with left:
-    write()
+    question = write()
     try:
         saved()
-        history()
+        history(question)
     except ServiceError as error:
         state.show_error(error)
 with right:

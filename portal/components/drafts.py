@@ -34,9 +34,11 @@ def text(label: str, key: str, seen: int, *, is_short: bool = False) -> None:
     but below a half-written answer nobody reads it: it stays news to this form until it is sent or emptied.
     What another tab of the same person shows is that tab's: it keeps what is typed there, and nothing else.
     """
-    if key not in st.session_state:
-        st.session_state[key] = kept("texts").get(key, "")
-        st.session_state[_mine(key)] = st.session_state[key], kept("seen").get(key)
+    if (
+        key not in st.session_state or _mine(key) not in st.session_state
+    ):  # a browser may bring its text to a new session
+        st.session_state[_mine(key)] = kept("texts").get(key, ""), kept("seen").get(key)
+        st.session_state.setdefault(key, kept("texts").get(key, ""))
     typed, (stored, had_seen) = str(st.session_state[key]), st.session_state[_mine(key)]
     if not typed.strip() or had_seen is None:
         had_seen = seen
@@ -61,11 +63,9 @@ def send(key: str, act: Act, done: str) -> None:
         act(str(st.session_state.get(key, "")), int(st.session_state[_mine(key)][1]))
     except ReviewConflict as conflict:
         _tell(key, "error", str(conflict), [review_words.line(event) for event in conflict.changes])
+        # told now: sent again, it is an answer to that too
         kept("seen").pop(key, None)
-        st.session_state[_mine(key)] = (
-            st.session_state[_mine(key)][0],
-            None,
-        )  # told now: sent again, it answers that too
+        st.session_state[_mine(key)] = st.session_state[_mine(key)][0], None
     except Untold as untold:
         _tell(key, "warning", str(untold))
         st.session_state[key] = ""

@@ -262,6 +262,15 @@ def test_another_tab_takes_neither_what_was_typed_nor_what_is_news_to_it(open_pa
         assert "was here first" in tab.error[0].value
 
 
+def test_what_a_browser_brings_to_a_new_session_is_kept(open_page, query):
+    app = open_page()
+    app.text_area(key=f"reply-{query}").set_value("Half an answer").run()
+    del app.session_state[f"reply-{query}-mine"]  # the portal was started anew, the browser was not
+    app.run()
+    assert not app.error
+    assert app.text_area(key=f"reply-{query}").value == "Half an answer"
+
+
 def test_what_was_typed_is_there_again_after_a_look_at_another_rule(open_page, query):
     app = open_page()
     app.text_area(key=f"reply-{query}").set_value("Half an ans").run()
