@@ -267,7 +267,7 @@ def test_what_a_browser_brings_to_a_new_session_is_kept(open_page, query):
     app.text_area(key=f"reply-{query}").set_value("Half an answer").run()
     del app.session_state[f"reply-{query}-mine"]  # the portal was started anew, the browser was not
     app.run()
-    assert not app.error
+    assert not app.exception
     assert app.text_area(key=f"reply-{query}").value == "Half an answer"
 
 
