@@ -29,13 +29,15 @@ _SMALL_AND_QUIET = {
     "spark.sql.ui.retainedExecutions": "5",
     "spark.sql.ui.explainMode": "simple",  # nobody reads the plans that a UI would show
     "spark.sql.maxPlanStringLength": "0",
+    "spark.sql.debug.maxToStringFields": "0",
     "spark.sql.codegen.cache.maxEntries": "5000",  # all jobs' code: the next run compiles none of it
     "spark.python.worker.reuse": "false",  # what is deployed may have changed
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.sql.autoBroadcastJoinThreshold": str(32 << 20),
     "spark.sql.session.timeZone": "UTC",
-    "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseParallelGC",
+    # small runs: half of a first one's time is the JVM's compiling, so it waits until that pays more
+    "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseParallelGC -XX:CompileThresholdScaling=3",
 }
 
 

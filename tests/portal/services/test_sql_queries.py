@@ -28,7 +28,7 @@ def test_a_person_sees_their_own_history_as_typed_and_nobody_elses(acting, first
 
 
 def test_an_answer_is_given_again_to_who_asked_and_to_nobody_else(acting, portal, first_run):
-    ann, bob = acting("ann2", "analyst"), acting("bob", "analyst")
+    ann, bob = acting("ann", "analyst"), acting("bob", "analyst")
     query_id = sql_queries.begin(ann, "SELECT count(*) AS days FROM dim_time", first_run.run_id)
     assert sql_queries.wait(ann, query_id, 30).state == "SUCCEEDED"
     answer = sql_queries.answer(ann, query_id)
