@@ -145,7 +145,8 @@ def _unit(row: Row, _: Surroundings) -> bool:
 
 
 def _route(row: Row, _: Surroundings) -> bool:
-    row["route"] = "IV" if "IV" not in _medications()[str(row["medication_code"])].routes else "PO"
+    routes = _medications()[str(row["medication_code"])].routes
+    row["route"] = next(route for route in ("IV", "PO", "INH") if route not in routes)
     return True
 
 

@@ -7,7 +7,12 @@ FOUND = frozenset({"fail", "error", "pass_with_failures"})
 
 
 def change(status: str, before: str | None) -> str:
-    """new, still_there, resolved or stable; `before` is the outcome in the published release, None without one."""
+    """new, still_there, resolved or stable; `before` is the outcome in the published release, None without one.
+
+    Where nothing was there to check, nothing is resolved.
+    """
     if status in FOUND:
         return "still_there" if before in FOUND else "new"
+    if status == "not_applicable":
+        return "stable"
     return "resolved" if before in FOUND else "stable"

@@ -73,7 +73,7 @@ _WORDS = frozenset(
     re.findall(
         r"\w+",
         "and or not is null in between like case when then else end true false lower upper length trim coalesce "
-        "month day year regexp_like regexp_replace date_diff cast as date",
+        "month day year regexp_like regexp_replace date_diff cast as date timestamp",
     )
 )
 """Words that mean the same in Spark's SQL and in Athena's."""

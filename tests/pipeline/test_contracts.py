@@ -26,7 +26,7 @@ PARTS = {
 }
 """Entries of the catalogue that are more than one rule."""
 
-BEYOND = {"GLD-C10"}
+BEYOND = {"GLD-C10", "ENC-C09", "ENC-C10", "PAT-P10", "PAT-P11"}
 """Rules that the catalogue has not thought of."""
 
 TABLES = {

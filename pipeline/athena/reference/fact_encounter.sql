@@ -16,7 +16,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `hdp_gold_releases`.`fact_encounter` (
   `length_of_stay_hours` double COMMENT 'Hours from admission to discharge.',
   `length_of_stay_days` int COMMENT 'Midnights (UTC) between admission and discharge.',
   `total_cost` decimal(12,2) COMMENT 'Total claim cost in US dollars.',
-  `is_readmitted_30d` boolean COMMENT 'Inpatient stays: true when the next inpatient stay of the patient begins 1 to 30 days after the discharge. Empty for other classes, stays that go on, and stays that ended in death.',
+  `is_readmitted_30d` boolean COMMENT 'Inpatient stays: true when the next inpatient stay of the patient begins 1 to 30 days after the discharge. Empty for other classes, stays that go on, stays that ended in death, and stays that ended so late that 30 days have not passed by the newest admission of the release.',
   `age_at_admission` int COMMENT 'Age in completed years at admission; 90 stands for 90 and over (Safe Harbor).',
   `discharge_disposition` string COMMENT 'Where the patient went.'
 )

@@ -14,8 +14,12 @@ CONTRACT = load_contract("silver", "encounters")
 
 
 def transform(received: DataFrame, patients: DataFrame) -> DataFrame:
-    """Typed encounters beside the text that was received, each with its patient; `is_icd10cm` of its diagnosis."""
+    """Typed encounters beside the text that was received, each with its patient.
+
+    `is_icd10cm` says whether its diagnosis is in the classification, `is_day_alone` whether its admission has no time.
+    """
     read = load.mark_repeats(load.typed(received, encounter_columns.EXPRESSIONS), "encounter_id")
+    read = read.withColumn("is_day_alone", F.length(F.trim("raw.admitted_at")) == 10)
     return lookups.with_icd10cm(lookups.join(read, patients, "patient_id", "patient"))
 
 

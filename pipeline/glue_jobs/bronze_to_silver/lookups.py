@@ -6,11 +6,12 @@ from silver (the release's other batches).
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from pipeline import frames
+from pipeline.contracts import load as contract
 from pipeline.glue_jobs.bronze_to_silver import encounter_columns, load, patient_columns
 from pipeline.glue_jobs.job import Run
 from pipeline.reference import formulary, icd10cm_codes, zip_states
@@ -20,20 +21,38 @@ _ENCOUNTER = ("patient_id", "admitted_at", "discharged_at", "encounter_class")
 
 
 def patients(run: Run) -> DataFrame:
-    """One row a patient: `patient_id` and the struct `patient` (found, birth_date, death_date, sex)."""
-    return _newest(run, "patients", "patient_id", "patient", _PATIENT, patient_columns.EXPRESSIONS)
+    """One row a patient: `patient_id` and the struct `patient` (found, birth_date, death_date, sex).
+
+    A test patient is none; dates that cannot be true are empty, or a slip in one of them would be blamed on every
+    row of the patient's.
+    """
+    names = ("patient_id", *_PATIENT, "first_name", "last_name", "mrn", "updated_at")
+    needed = {name: patient_columns.EXPRESSIONS[name] for name in names}
+    here = load.typed(load.received(run, "patients"), needed).where(~_fails("PAT-P05"))
+    is_true = ~(_fails("PAT-P03") | _fails("PAT-P04"))
+    dates = {name: F.when(is_true, F.col(name)) for name in ("birth_date", "death_date")}
+    return _newest(run, "patients", "patient_id", "patient", _PATIENT, here.withColumns(dates))
+
+
+def _fails(rule_id: str) -> Column:
+    """Whether a typed row of patients fails a rule of its contract."""
+    rule = next(each for each in contract("silver", "patients").rules if each.id == rule_id)
+    return F.coalesce(F.expr(str(rule.fails)), F.lit(False))
 
 
 def encounters(run: Run) -> DataFrame:
     """One row an encounter: `encounter_id` and the struct `encounter`."""
-    return _newest(run, "encounters", "encounter_id", "encounter", _ENCOUNTER, encounter_columns.EXPRESSIONS)
+    needed = {
+        name: encounter_columns.EXPRESSIONS[name] for name in ("encounter_id", *_ENCOUNTER, "updated_at")
+    }
+    here = load.typed(load.received(run, "encounters"), needed)
+    return _newest(run, "encounters", "encounter_id", "encounter", _ENCOUNTER, here)
 
 
 def _newest(
-    run: Run, table: str, key: str, name: str, columns: tuple[str, ...], expressions: dict[str, str]
+    run: Run, table: str, key: str, name: str, columns: tuple[str, ...], here: DataFrame
 ) -> DataFrame:
-    needed = {column: expressions[column] for column in (key, *columns, "updated_at")}
-    here = load.typed(load.received(run, table), needed)
+    """Of the rows received `here` and those of the release's other batches the newest of each key."""
     elsewhere = [b for b in run.plan["release_batch_ids"] if b not in run.plan["batch_ids"]]
     picked = [key, *columns, "updated_at"]
     both = here.select(*picked).unionByName(run.silver(table, elsewhere).select(*picked))
@@ -53,7 +72,10 @@ def join(frame: DataFrame, lookup: DataFrame, key: str, name: str) -> DataFrame:
 
 
 def with_formulary(run: Run, frame: DataFrame) -> DataFrame:
-    """`frame` with the struct `formulary`: found, usual_low, usual_high, unit, routes, form."""
+    """`frame` with the struct `formulary` (found, usual_low, usual_high, unit, routes, form) and `formulary_dose`.
+
+    That is the dose in the formulary's unit; NULL where the two units measure different things.
+    """
     rows = [
         {
             "medication_code": m.code,
@@ -70,7 +92,22 @@ def with_formulary(run: Run, frame: DataFrame) -> DataFrame:
     ]
     shape = "struct<found: boolean, usual_low: double, usual_high: double, unit: string, routes: array<string>, form: string>"
     lookup = frames.of(run.spark, rows, f"medication_code string, formulary {shape}")
-    return join(frame, F.broadcast(lookup), "medication_code", "formulary")
+    joined = join(frame, F.broadcast(lookup), "medication_code", "formulary")
+    factor = F.when(F.col("dose_unit") == F.col("formulary.unit"), 1).otherwise(
+        _grams("dose_unit") / _grams("formulary.unit")
+    )
+    return joined.withColumn("formulary_dose", F.col("dose") * factor)
+
+
+_MASS = {"kg": 1e3, "g": 1.0, "mg": 1e-3, "ug": 1e-6}
+
+
+def _grams(unit: str) -> Column:
+    """How many grams a UCUM unit of mass is; NULL where it is none."""
+    known = F.lit(None).cast("double")
+    for name, grams in _MASS.items():
+        known = F.when(F.col(unit) == name, grams).otherwise(known)
+    return known
 
 
 def with_icd10cm(frame: DataFrame) -> DataFrame:

@@ -26,7 +26,9 @@ class Dimensions:
 def transform(encounters: DataFrame, patients: DataFrame, dimensions: Dimensions) -> DataFrame:
     """The newest version of each silver encounter with its keys and measures."""
     people = star.newest(patients, "patient_id").select("patient_id", "birth_date", "death_date")
-    stays = star.newest(encounters, "encounter_id").join(people, "patient_id", "left")
+    newest = star.newest(encounters, "encounter_id")
+    known_until = newest.agg(F.max("admitted_at").alias("known_until"))
+    stays = newest.join(people, "patient_id", "left").crossJoin(F.broadcast(known_until))
     measured = stays.withColumns(
         {
             "encounter_key": star.key_of("encounter_id"),
@@ -56,8 +58,9 @@ def transform(encounters: DataFrame, patients: DataFrame, dimensions: Dimensions
 def is_readmitted() -> Column:
     """Whether an inpatient stay is followed by another of the same patient 1 to 30 days after its discharge.
 
-    NULL for other classes, for stays not ended and for stays that ended in death (after CMS Hospital-Wide
-    Readmission, without its planned-readmission algorithm).
+    NULL for other classes, for stays not ended, for stays that ended in death, and for stays whose 30 days go
+    beyond `known_until`, the newest admission: whether their patients come back is not known yet (after CMS
+    Hospital-Wide Readmission, without its planned-readmission algorithm).
     """
     inpatient = F.col("encounter_class").isin("IMP", "ACUTE")
     later = Window.partitionBy("patient_id", inpatient).orderBy("admitted_at", "encounter_id")
@@ -65,7 +68,8 @@ def is_readmitted() -> Column:
     died = F.coalesce(F.lower("discharge_disposition") == "expired", F.lit(False)) | F.coalesce(
         F.col("death_date") <= F.to_date("discharged_at"), F.lit(False)
     )
-    counts = inpatient & F.col("discharged_at").isNotNull() & ~died
+    is_known = F.datediff("known_until", "discharged_at") > 30
+    counts = inpatient & F.col("discharged_at").isNotNull() & ~died & is_known
     return F.when(counts, F.coalesce(days.between(1, 30), F.lit(False)))
 
 

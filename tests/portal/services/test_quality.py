@@ -48,7 +48,7 @@ def _results(*rows):
         (("fail", 0.1), ("fail", 0.1), "still there"),
         (("fail", 0.1), ("error", None), "still there"),
         (("fail", 0.1), ("pass", 0.0), "resolved"),
-        (("error", None), ("not_applicable", None), "resolved"),
+        (("error", None), ("not_applicable", None), "stable"),
         (("pass", 0.0), ("pass", 0.0), "stable"),
     ],
 )
@@ -142,7 +142,7 @@ def test_only_the_version_that_fails_is_shown_and_only_of_the_batches_of_the_run
     [
         ("encounters", "ENC-M04", "(provider_npi is null)"),
         ("medications", "MED-M04", "(status = 'completed') AND (route is null)"),
-        ("medications", "MED-P07", "(administered_at is not null and ordered_at is not null) AND (administered_at < ordered_at)"),
+        ("encounters", "ENC-C04", "(diagnosis_code is not null) AND (diagnosis_code_system is null or diagnosis_code_system <> 'ICD-10-CM')"),
         ("encounters", "ENC-P08", None),
         ("encounters", "ENC-P14", None),
         ("encounters", "ENC-P07", None),

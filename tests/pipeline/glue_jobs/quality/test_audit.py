@@ -150,7 +150,7 @@ def test_accepted_rows_are_counted_off_only_where_all_failing_rows_are_known(cha
         ("error", "not_applicable", "new"),
         ("fail", "pass_with_failures", "still_there"),
         ("pass", "fail", "resolved"),
-        ("not_applicable", "error", "resolved"),
+        ("not_applicable", "error", "stable"),
         ("pass", "pass", "stable"),
         ("pass", None, "stable"),
     ],

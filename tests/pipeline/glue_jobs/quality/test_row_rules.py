@@ -105,7 +105,7 @@ PATIENTS = {
         [{}, {"birth_date": "1984-03-09T00:00:00Z"}, {"birth_date": None}],
         [],
     ),
-    "PAT-C02": ([{"sex": "Q"}], [{"sex": "female"}, {"sex": "x"}, {"sex": None}], []),
+    "PAT-C02": ([{"sex": "Q"}], [{"sex": "female"}, {"sex": "x"}], [{"sex": None}]),
     "PAT-C03": (
         [{"postal_code": "2115"}, {"state": "ZZ"}],
         [{"postal_code": "02115-1234"}, {"state": "Massachusetts"}, {"state": None}],
@@ -174,18 +174,25 @@ ENCOUNTERS = {
         [{"admitted_at": "2025-02-01 08:00:00"}, {"admitted_at": "2025-02-01"}, {"discharged_at": None}],
         [],
     ),
+    "ENC-C10": (
+        [[{"_file": "mixed"}, {"_file": "mixed", "admitted_at": "2025-02-01"}]],
+        [[{"_file": "days", "admitted_at": "2025-02-01"}, {"_file": "days", "admitted_at": "2025-01-31"}]],
+        [{"admitted_at": None}],
+    ),
     "ENC-C02": (
         [{"encounter_class": "XYZ"}],
-        [{"encounter_class": "inpatient"}, {"encounter_class": None}],
-        [],
+        [{"encounter_class": "inpatient"}],
+        [{"encounter_class": None}],
     ),
     "ENC-C03": (
-        [
-            {"diagnosis_code": c}
-            for c in ("Pneumonia", "J1", "J18.99999", "J18..9", "J99.9", "U99.9", "Z99.999")
-        ],
-        [{"diagnosis_code": c} for c in ("j189", "E11", "U07.1", "QA0.0101", "S72.001A", "T78.40XA")],
+        [{"diagnosis_code": c} for c in ("Pneumonia", "J1", "J18.99999", "J18..9")],
+        [{"diagnosis_code": c} for c in ("j189", "E11", "U07.1", "QA0.0101", "T40.4X1A", "J99.9")],
         [{"diagnosis_code": "233604007", "diagnosis_code_system": "SNOMED-CT"}, {"diagnosis_code": None}],
+    ),
+    "ENC-C09": (
+        [{"diagnosis_code": c} for c in ("J99.9", "U99.9", "Z99.999", "T40.4X1A")],
+        [{"diagnosis_code": c} for c in ("j189", "E11", "U07.1", "QA0.0101", "S72.001A", "T78.40XA")],
+        [{"diagnosis_code": "J18..9"}, {"diagnosis_code": None}],
     ),
     "ENC-C04": (
         [{"diagnosis_code_system": "SNOMED-CT"}, {"diagnosis_code_system": None}],
@@ -211,13 +218,13 @@ ENCOUNTERS = {
         [{"encounter_id": None}],
     ),
     "ENC-P03": (
-        [{"discharged_at": "2025-02-01T07:59:59Z"}],
-        [{"discharged_at": "2025-02-01T08:00:00Z"}],
+        [{"discharged_at": "2025-02-01T07:59:59Z"}, {"discharged_at": "2025-01-31"}],
+        [{"discharged_at": "2025-02-01T08:00:00Z"}, {"discharged_at": "2025-02-01"}],
         [{"discharged_at": None}],
     ),
     "ENC-P04": (
-        [{"patient_id": "baby", "admitted_at": "2025-01-19"}, {"admitted_at": "2025-03-01T00:00:01Z"}],
-        [{"patient_id": "baby", "admitted_at": "2025-01-20T00:30:00Z"}, {"patient_id": "nobody"}],
+        [{"patient_id": "baby", "admitted_at": "2025-01-18"}, {"admitted_at": "2025-03-01T00:00:01Z"}],
+        [{"patient_id": "baby", "admitted_at": "2025-01-19T19:00:00Z"}, {"patient_id": "nobody"}],
         [{"admitted_at": None}],
     ),
     "ENC-P05": (
@@ -294,7 +301,16 @@ ENCOUNTERS = {
                 "discharge_disposition": "expired",
             }
         ],
-        [{"encounter_class": "IMP"}, {"encounter_class": "IMP", "discharge_disposition": None}],
+        [
+            {"encounter_class": "IMP"},
+            {"encounter_class": "IMP", "discharge_disposition": None},
+            {
+                "encounter_class": "IMP",
+                "patient_id": "dead",
+                "admitted_at": "2024-05-01",
+                "discharged_at": "2024-05-03",
+            },
+        ],
     ),
     "ENC-P14": (
         [[{"provider_npi": "A"}, {"encounter_id": "i", "provider_npi": "A", "provider_name": "Dr Who"}]],
@@ -327,8 +343,8 @@ MEDICATIONS = {
         [{}, {"dose": None}, {"dose_unit": None}],
         [{"dose": None, "dose_unit": None}],
     ),
-    "MED-C04": ([{"route": "XX"}], [{"route": "oral"}, {"route": "26643006"}, {"route": None}], []),
-    "MED-C05": ([{"status": "given"}], [{"status": "not done"}, {"status": None}], []),
+    "MED-C04": ([{"route": "XX"}], [{"route": "oral"}, {"route": "26643006"}], [{"route": None}]),
+    "MED-C05": ([{"status": "given"}], [{"status": "not done"}], [{"status": None}]),
     "MED-C06": ([{"encounter_id": "nowhere"}, {"patient_id": "nobody"}], [{}, {"patient_id": None}], []),
     "MED-C07": ([{"patient_id": "man"}], [{}], [{"encounter_id": "nowhere"}, {"patient_id": None}]),
     "MED-C08": ([{"_malformed": True}], [{}], []),
@@ -342,7 +358,10 @@ MEDICATIONS = {
     ),
     "MED-P01": ([[ALONE, {}]], [{}, [{}, LATER]], []),
     "MED-P02": (
-        [[{}, {"dose": "5"}]],
+        [
+            [{}, {"dose": "5"}],
+            [{"ordered_at": None}, {"ordered_at": "2025-02-01T10:00:00Z", "administered_at": None}],
+        ],
         [[{}, {"dose": "5", **LATER}], [{}, {}]],
         [{"administration_id": None}],
     ),
@@ -353,10 +372,19 @@ MEDICATIONS = {
     ),
     "MED-P04": (
         [{"dose": "41"}, {"dose": "2"}],
-        [{"dose": "40"}],
-        [{"dose_unit": "g"}, {"medication_code": "1"}],
+        [{"dose": "40"}, {"dose": "0.04", "dose_unit": "g"}],
+        [{"dose_unit": "mL"}, {"medication_code": "1"}],
     ),
-    "MED-P05": ([{"dose_unit": "g"}], [{}], [{"dose_unit": None}, {"medication_code": "1"}]),
+    "MED-P05": (
+        [{"dose_unit": "g"}, {"dose_unit": "mL"}, {"dose_unit": "ug"}],
+        [
+            {},
+            {"dose": "0.04", "dose_unit": "g"},
+            {"dose": "10000", "dose_unit": "ug"},
+            {"dose": None, "dose_unit": "g"},
+        ],
+        [{"dose_unit": None}, {"medication_code": "1"}],
+    ),
     "MED-P06": (
         [{"administered_at": "2025-02-04T08:00:01Z"}, {"administered_at": "2025-01-31T07:59:59Z"}],
         [{"administered_at": "2025-02-04T08:00:00Z"}],
@@ -371,19 +399,19 @@ MEDICATIONS = {
         [{"encounter_id": "nowhere"}],
     ),
     "MED-P07": (
-        [{"administered_at": "2025-02-01T08:59:59Z"}],
-        [{"administered_at": "2025-02-01T09:00:00Z"}],
+        [{"administered_at": "2025-02-01T08:59:59Z"}, {"administered_at": "2025-01-31"}],
+        [{"administered_at": "2025-02-01T09:00:00Z"}, {"administered_at": "2025-02-01"}],
         [{"ordered_at": None}],
     ),
     "MED-P08": (
-        [{"patient_id": "dead", "encounter_id": "last", "administered_at": "2025-01-11T00:00:00Z"}],
-        [{"patient_id": "dead", "encounter_id": "last", "administered_at": "2025-01-10T23:00:00Z"}],
+        [{"patient_id": "dead", "encounter_id": "last", "administered_at": "2025-01-12T00:00:00Z"}],
+        [{"patient_id": "dead", "encounter_id": "last", "administered_at": "2025-01-11T01:45:00Z"}],
         [{}],
     ),
     "MED-P09": (
         [{"administered_at": "2025-03-01T00:00:01Z"}, {"ordered_at": "2025-03-02"}],
         [{"administered_at": "2025-03-01T00:00:00Z"}, {"administered_at": None}],
-        [],
+        [{"administered_at": None, "ordered_at": None}],
     ),
     "MED-P10": (
         [[{**_dose("a", "10:00:00", "1"), **ALONE}, _dose("b", "10:04:59", "1")]],
@@ -408,7 +436,7 @@ EMPTY = {
 
 
 def _received(spark, table):
-    """Every row of every case as it would be received; `_file` names rule, kind, group and row."""
+    """Every row of every case as it would be received; `_received` names rule, kind, group and row."""
     found = [_row(table, "empty", {KEYS[table]: "empty"})]
     for rule_id, kinds in CASES[table].items():
         for kind, groups in zip(("fails", "passes", "spares"), kinds, strict=True):
@@ -420,20 +448,22 @@ def _received(spark, table):
                     answer = kind if row.get("_answer", True) else "there"
                     found.append(_row(table, f"{rule_id}|{g}.{r}|{answer}", {**sound, **row}))
     shape = (
-        schema(load("bronze", table), partitions=False).add("_file", "string").add("_malformed", "boolean")
+        schema(load("bronze", table), partitions=False)
+        .add("_file", "string")
+        .add("_malformed", "boolean")
+        .add("_received", "string")
     )
     frame = frames.of(spark, found, shape).withColumns(
         {
             "batch_id": F.lit("b"),
             "batch": F.struct(F.lit(RECEIVED_AT).cast("timestamp").alias("received_at")),
-            "_received": F.lit(""),
         }
     )
     return loading.as_raw(frame, table)
 
 
 def _row(table, label, values):
-    return {"_malformed": False, **values, "_file": label}
+    return {"_malformed": False, "_file": label, **values, "_received": label}
 
 
 def _lookups(spark):
@@ -471,7 +501,7 @@ def judged(request, spark, frames_run):
     rules = rows.row_rules(load("silver", table))
     evaluated = rows.evaluate(frame, rules).persist()
     whole = rows.across(evaluated, rules, loading.identity(KEYS[table]))
-    found = whole.select("_file", rows.FAILING, rows.APPLYING).collect()
+    found = whole.select("_received", rows.FAILING, rows.APPLYING).collect()
     return table, {row[0]: (_named(rules, row[1]), _named(rules, row[2])) for row in found}
 
 
