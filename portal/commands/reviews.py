@@ -254,8 +254,8 @@ def sign_command(session: Session, run_id: str, verdict: str, text: str) -> None
     """Sign a release off: approval publishes a held one, rejection leaves the former one."""
     try:
         event = sign_off.sign(session.aws, run_id, "approve" if verdict == "approve" else "reject", text)
-    except sign_off.Untold as untold:
-        click.echo(untold, err=True)
+    except sign_off.Unfinished as unfinished:
+        click.echo(unfinished, err=True)
         sys.exit(1)
     click.echo(f"Signed as event {event.number}: {event.said['meaning']}")
 

@@ -47,5 +47,6 @@ _PAGES = {
     "failed": ("run", "See why"),
     "late": ("run", "Watch it"),
     "held": ("quality", "Review it"),
+    "rejected": ("run", "See the release"),
     "never started": ("runs", "See the runs"),
 }

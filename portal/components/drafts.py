@@ -12,7 +12,7 @@ from portal.components import state
 from portal.services import review_words
 from portal.services.aws import ServiceError, explain, is_aws
 from portal.services.review_entry import ReviewConflict
-from portal.services.sign_off import Untold
+from portal.services.sign_off import Unfinished
 
 log = logging.getLogger("portal")
 
@@ -66,8 +66,8 @@ def send(key: str, act: Act, done: str) -> None:
         # told now: sent again, it is an answer to that too
         kept("seen").pop(key, None)
         st.session_state[_mine(key)] = st.session_state[_mine(key)][0], None
-    except Untold as untold:
-        _tell(key, "warning", str(untold))
+    except Unfinished as unfinished:
+        _tell(key, "warning", str(unfinished))
         st.session_state[key] = ""
     except ServiceError as error:
         _tell(key, "error", str(error))

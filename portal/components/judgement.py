@@ -131,7 +131,11 @@ def _verdict(
     aws: Aws, run_id: str, verdict: Literal["approve", "reject"], label: str, key: str, seen_release: str
 ) -> None:
     approves = verdict == "approve"
-    done = "Signed. The release is approved." if approves else "Signed. The former release stays."
+    done = (
+        "Signed. The release is approved."
+        if approves
+        else "Signed. The release is rejected, readers see another."
+    )
 
     def act(text: str, seen: int) -> None:
         if signatures.version(aws, run_id) != seen_release:

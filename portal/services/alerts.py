@@ -13,7 +13,7 @@ from portal.services import releases, review_log, runs, schedule
 from portal.services.aws import Aws
 from portal.services.runs import Run
 
-Kind = Literal["failed", "held", "late", "never started"]
+Kind = Literal["failed", "held", "rejected", "late", "never started"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,13 @@ def now(aws: Aws, past: Sequence[Run]) -> list[Alert]:
         ended and (signature := review_log.of_run(aws, ended.run_id).signature) and signature.stands
     )
     by_hand = ended is not None and runs.get(aws, ended.run_id, details=False).is_published is False
-    return alerts(past, newest, releases.current(aws), schedule.find(aws), judged, by_hand)
+    present = releases.current(aws)
+    found = alerts(past, newest, present, schedule.find(aws), judged, by_hand)
+    signature = review_log.of_run(aws, present.release_id).signature if present else None
+    if present and signature and signature.verdict == "reject":
+        words = f"Readers see release {present.release_id}, which {signature.by} has rejected: go back to the former one."
+        found.insert(0, Alert("rejected", words, present.release_id))
+    return found
 
 
 def alerts(

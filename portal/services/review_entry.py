@@ -58,8 +58,13 @@ def verified(aws: Aws) -> Log:
 
 
 def _touches(event: Event, subject: dict[str, str]) -> bool:
-    """Whether an event changes what somebody who speaks of `subject` has read; a look at rows changes nothing."""
-    if event.kind == "rows_unmasked" or event.subject.get("run_id") != subject["run_id"]:
+    """Whether an event changes what somebody who speaks of `subject` has read; a look at rows changes nothing.
+
+    What is said of a finding or of its rows holds in every run, whichever it was said in.
+    """
+    holds_everywhere = event.kind.startswith(("finding_", "rows_accepted", "row_acceptance", "acceptance_"))
+    is_of_run = event.subject.get("run_id") == subject["run_id"]
+    if event.kind == "rows_unmasked" or not (is_of_run or (holds_everywhere and "rule_id" in subject)):
         return False
     shared = {"table_name", "rule_id"} & set(event.subject) & set(subject)
     return all(event.subject[name] == subject[name] for name in shared)

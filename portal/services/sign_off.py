@@ -19,8 +19,11 @@ MEANINGS = {
 """The meaning of a signature, shown with it (21 CFR 11.50)."""
 
 
-class Untold(ServiceError):
-    """What was done stands, and nobody could be told of it."""
+class Unfinished(ServiceError):
+    """What was done stands, and something is left for somebody to do."""
+
+
+_STILL_SEEN = "Readers still see this release: an engineer goes back to the former one ('hdp rollback')."
 
 
 def sign(
@@ -32,6 +35,8 @@ def sign(
     seen: int | None = None,
 ) -> Event:
     """Sign a release off. Approval publishes one that was held; rejection leaves the former one. Both notify.
+
+    A release that readers see already is taken back by an engineer, who is told (`Unfinished`).
 
     Neither is signed while a query is open: the answer may change the verdict, and a held release waits meanwhile.
     """
@@ -59,14 +64,21 @@ def sign(
     refused = _refusal(aws, run_id) if publishes else ""
     if publishes and not refused:
         state = "PUBLISHED"
-    untold = _notify(aws, made, state, event)
+    left = _STILL_SEEN if verdict == "reject" and _is_seen(aws, run_id) else ""
+    untold = _notify(aws, made, state, event, left)
     if refused:
         raise ServiceError(
             f"Your approval is event {event.number} of the log, but: {refused} {untold}".strip()
         )
-    if untold:
-        raise Untold(f"Signed, as event {event.number}, and {state.lower()}. {untold}")
+    if left or untold:
+        said = " ".join(filter(None, [left, untold]))
+        raise Unfinished(f"Signed, as event {event.number}, and {state.lower()}. {said}")
     return event
+
+
+def _is_seen(aws: Aws, release_id: str) -> bool:
+    present = releases.current(aws)
+    return present is not None and present.release_id == release_id
 
 
 def _is_followed(aws: Aws, release_id: str) -> bool:
@@ -98,7 +110,7 @@ def publish_signed(aws: Aws, run_id: str) -> None:
     releases.publish_approved(aws, made, reason=f"approved by {signature.by} (event {signature.event})")
 
 
-def _notify(aws: Aws, made: Release, state: str, event: Event) -> str:
+def _notify(aws: Aws, made: Release, state: str, event: Event, why: str) -> str:
     """Tell the subscribers; a sentence where that failed, for what was done stands all the same."""
     outcome = {
         "release_id": made.release_id,
@@ -106,6 +118,7 @@ def _notify(aws: Aws, made: Release, state: str, event: Event) -> str:
         "published": state == "PUBLISHED",
         "state": state,
         "reviewed_by": event.by,
+        "why": why,
         "reasons": [reason["rule_id"] for reason in made.reasons],
     }
     sentence = "The notification could not be sent ({}): tell those who wait for it."

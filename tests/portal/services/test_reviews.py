@@ -12,6 +12,7 @@ from botocore.exceptions import EndpointConnectionError
 from pipeline.acceptances import row_hash
 from pipeline.lake import split
 from portal.services import (
+    alerts,
     quality,
     releases,
     review_entry,
@@ -93,6 +94,18 @@ def test_the_second_reviewer_is_told_what_changed_and_nothing_is_written(lee, ki
         reviews.close(lee, query, "verified", "Lee's comment", seen=seen)
     assert [event.said["text"] for event in conflict.value.changes] == ["Kim was faster."]
     assert _state(lee, query).state == "answered"
+
+
+def test_what_is_said_of_a_finding_in_another_run_is_news_too(lee, kim, held_run, first_run):
+    seen = review_log.of_run(lee, held_run.run_id).seen
+    reviews.open_query(lee, first_run.run_id, *FINDING, "Of that run alone?")
+    reviews.reject(kim, first_run.run_id, *FINDING, "Never.")
+    wanted = {"reason": "verified", "text": "One row.", "until": TODAY, "seen": seen}
+    with pytest.raises(review_entry.ReviewConflict) as conflict:
+        reviews.accept(lee, held_run.run_id, *FINDING, **wanted)
+    assert [event.said.get("text") for event in conflict.value.changes] == ["Never."]
+    for query in review_log.of_run(lee, first_run.run_id).open_queries:
+        reviews.close(lee, query.query_id, "other", "The test has ended.")
 
 
 def test_reviewers_at_the_same_moment_both_get_in_and_the_chain_holds(lee, kim, held_run):
@@ -196,13 +209,19 @@ def test_an_approval_takes_no_newer_release_back(portal, lee, held_run, on_its_b
         s3.put_object(Bucket=bucket, Key=key, Body=kept)
 
 
-def test_approving_what_was_not_held_publishes_nothing_and_says_so(portal, lee, first_run, notifications):
+def test_a_rejection_of_what_readers_see_says_so_until_it_is_taken_back(
+    portal, lee, on_its_base, notifications
+):
     present = releases.current(portal)
     before = len(notifications)
-    sign_off.sign(lee, first_run.run_id, "reject", "Not yet.")
-    sign_off.sign(lee, first_run.run_id, "approve", "Seen.")
+    with pytest.raises(sign_off.Unfinished, match=r"and rejected\. Readers still see this release"):
+        sign_off.sign(lee, on_its_base, "reject", "Not yet.")
+    assert [a.run_id for a in alerts.now(portal, []) if a.kind == "rejected"] == [on_its_base]
+    sign_off.sign(lee, on_its_base, "approve", "Seen.")
+    assert [a for a in alerts.now(portal, []) if a.kind == "rejected"] == []
     assert releases.current(portal) == present
     assert [told["state"] for told in notifications[before:]] == ["REJECTED", "APPROVED"]
+    assert ["Readers still see" in told.get("why", "") for told in notifications[before:]] == [True, False]
 
 
 def _after_its_release_changed(portal, lee, run_id):
@@ -269,7 +288,7 @@ class _Broken:
 def test_a_signature_stands_where_nobody_could_be_told(lee, first_run, error, monkeypatch):
     monkeypatch.setitem(lee._clients, "lambda", _Broken(error))
     before = len(review_log.log(lee).events)
-    with pytest.raises(sign_off.Untold, match=r"and approved\. The notification could not be sent"):
+    with pytest.raises(sign_off.Unfinished, match=r"and approved\. The notification could not be sent"):
         sign_off.sign(lee, first_run.run_id, "approve", "Seen.")
     assert [event.kind for event in review_log.log(lee).events[before:]] == ["release_signed"]
 
@@ -289,7 +308,8 @@ def test_a_publish_that_fails_after_the_signature_is_said(
 
 def test_nothing_goes_back_to_a_release_that_was_rejected(portal, lee, held_run, on_its_base):
     former = on_its_base
-    sign_off.sign(lee, former, "reject", "It was wrong after all.")
+    with pytest.raises(sign_off.Unfinished, match="Readers still see"):
+        sign_off.sign(lee, former, "reject", "It was wrong after all.")
     try:
         with pytest.raises(ServiceError, match=r"was rejected by dr\.lee"):
             releases.publish(portal, former, reason="again")
