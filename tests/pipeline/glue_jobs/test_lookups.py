@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pyspark.sql import functions as F
 
@@ -54,3 +56,8 @@ def test_a_date_that_cannot_be_true_is_not_held_against_a_patients_other_rows(kn
     assert (found.found, found.birth_date, found.death_date, found.sex) == (True, None, None, "F")
     (sound,) = known({"patient_id": "P1", "death_date": "2025-01-10"}).values()
     assert (str(sound.birth_date), str(sound.death_date)) == ("1980-02-03", "2025-01-10")
+
+
+def test_a_rule_that_was_retired_keeps_nobody_out(known, monkeypatch):
+    monkeypatch.setattr(lookups, "contract", lambda *_: replace(contract("silver", "patients"), rules=()))
+    assert set(known({"patient_id": "P2", "last_name": "ZZZTEST"})) == {"P2"}
