@@ -186,6 +186,9 @@ SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "false",
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    # a moment before 1900 is written as it is: one such row would end the job
+    "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     # a generated method of more bytes is one that the JVM runs without ever compiling it (HotSpot, HugeMethodLimit)
     "spark.sql.codegen.hugeMethodLimit": "8000",
     # what follows from a filter is worked out for every alias of a column: with many rules, for minutes and gigabytes

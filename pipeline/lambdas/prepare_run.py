@@ -50,7 +50,9 @@ def _plan(run_id: str, batch_ids: list[str]) -> dict[str, Any]:
         raise UnknownBatch(f"There is no batch {', '.join(missing)}: 'hdp batches' lists those there are.")
     published = current(s3, lake)
     held = get(s3, lake, published.release_id).batch_ids if published else []
-    chosen = batch_ids or [batch_id for batch_id in there if batch_id not in held] or held
+    chosen = (
+        list(dict.fromkeys(batch_ids)) or [batch_id for batch_id in there if batch_id not in held] or held
+    )
     if not chosen:
         raise NoBatches("The lake holds no batch yet: generate sample data or import an extract first.")
     return {

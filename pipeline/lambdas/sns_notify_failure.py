@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import Any
 
 import boto3
@@ -14,16 +15,19 @@ sns = boto3.client("sns")
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: ARG001
     """``{"run_id", "execution", "error": {"Error", "Cause"}}`` to ``{"run_id", "error", "cause"}``."""
     cause = _sentence(event["error"].get("Cause", ""))
+    run_id = re.sub(
+        r"\.\d+$", "", event["run_id"]
+    )  # a later attempt's execution has the run's name and its number
     message = {
-        "run_id": event["run_id"],
+        "run_id": run_id,
         "execution": event["execution"],
         "error": event["error"].get("Error", "Unknown"),
         "cause": cause,
         "next": "Open the run in the portal: it names the job, shows its log and goes on from there.",
     }
-    subject = f"Health data: run {event['run_id']} failed"
+    subject = f"Health data: run {run_id} failed"
     sns.publish(TopicArn=os.environ["HDP_TOPIC_ARN"], Subject=subject[:100], Message=json.dumps(message))
-    return {"run_id": event["run_id"], "error": message["error"], "cause": cause}
+    return {"run_id": run_id, "error": message["error"], "cause": cause}
 
 
 def _sentence(cause: str) -> str:

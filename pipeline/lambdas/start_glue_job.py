@@ -12,11 +12,11 @@ from pipeline.lake import Lake
 glue = boto3.client("glue")
 lake = Lake.of(os.environ)
 
-ALIVE = {"STARTING", "RUNNING", "WAITING", "STOPPING"}
+ALIVE = {"STARTING", "RUNNING", "WAITING"}
 
 
 class JobBusy(Exception):
-    """The job is taken by another run; Step Functions tries again."""
+    """The job is taken by another run, or is being stopped; Step Functions tries again."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: ARG001
@@ -47,6 +47,8 @@ def _existing(name: str, run_id: str) -> str | None:
         for run in page["JobRuns"]:
             if run.get("Arguments", {}).get("--run_id") != run_id:
                 continue
+            if run["JobRunState"] == "STOPPING":
+                raise JobBusy(f"Glue job {name} is being stopped.")
             if run["JobRunState"] in ALIVE | {"SUCCEEDED"}:
                 return str(run["Id"])
     return None

@@ -61,7 +61,9 @@ _QUERIES = {
         FROM encounters e LEFT JOIN (SELECT Id, any_value(NAME) AS NAME, any_value(SPECIALITY) AS SPECIALITY
                                      FROM providers GROUP BY Id) p ON e.PROVIDER = p.Id""",
     "medications": """
-        SELECT sha2(m._received, 256) AS administration_id, m.ENCOUNTER AS encounter_id, m.PATIENT AS patient_id,
+        SELECT sha2(CASE WHEN m._malformed THEN m._received ELSE concat_ws('|', m.START, m.PATIENT, m.ENCOUNTER, m.CODE,
+                 dense_rank() OVER (PARTITION BY m.START, m.PATIENT, m.ENCOUNTER, m.CODE ORDER BY m._received)) END,
+                 256) AS administration_id, m.ENCOUNTER AS encounter_id, m.PATIENT AS patient_id,
                e.PROVIDER AS provider_npi, m.CODE AS medication_code, 'RxNorm' AS medication_code_system,
                m.DESCRIPTION AS medication_name, CAST(NULL AS STRING) AS dose, CAST(NULL AS STRING) AS dose_unit,
                CAST(NULL AS STRING) AS route, m.START AS ordered_at, m.START AS administered_at,

@@ -120,24 +120,24 @@ def _closing_states() -> States:
     outcome = ["release_id", "decision", "published", "state", "why", "reasons"]
     told = ["error", "cause"]
     notify = _task("sns_notify_failure", failure, "$.failure", keep=told, then="RunFailed", catch=False)
-    untold = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.untold", "Next": "RunFailedUntold"}]
+    succeeded = _task(
+        "sns_notify_success", success, "$.release", keep=outcome, then="RunSucceeded", catch=False
+    )
     return {
         "PublishRelease": _task(
             "publish_release", publish, "$.release", keep=outcome, then="NotifySuccess", catch=True
         ),
-        "NotifySuccess": _task(
-            "sns_notify_success",
-            success,
-            "$.release",
-            keep=outcome,
-            then="RunSucceeded",
-            catch=True,
-        ),
+        "NotifySuccess": {**succeeded, "Catch": _untold("RunSucceeded")},  # it has published: it did not fail
         "RunSucceeded": {"Type": "Succeed", "OutputPath": "$.release"},
-        "NotifyFailure": {**notify, "Catch": untold},
+        "NotifyFailure": {**notify, "Catch": _untold("RunFailedUntold")},
         "RunFailed": {"Type": "Fail", "ErrorPath": "$.failure.error", "CausePath": "$.failure.cause"},
         "RunFailedUntold": {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"},
     }
+
+
+def _untold(then: str) -> list[State]:
+    """How it ended stands where nobody could be told."""
+    return [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.untold", "Next": then}]
 
 
 def _task(

@@ -53,12 +53,12 @@ def redrive_command(session: Session, run_id: str, wait: bool, as_json: bool) ->
 
 
 @click.command("runs")
-@click.option("--limit", default=20, show_default=True)
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1))
 @json_option
 @click.pass_obj
 def runs_command(session: Session, limit: int, as_json: bool) -> None:
     """The newest runs."""
-    found = [_brief(run) for run in runs.list_runs(session.aws, limit)]
+    found = [_listed(run) for run in runs.list_runs(session.aws, limit)]
     if as_json:
         emit_json(found)
     else:
@@ -67,7 +67,9 @@ def runs_command(session: Session, limit: int, as_json: bool) -> None:
 
 @click.command("show")
 @click.argument("run_id")
-@click.option("--log-lines", default=15, show_default=True, help="Of the job that failed.")
+@click.option(
+    "--log-lines", default=15, show_default=True, type=click.IntRange(min=1), help="Of the job that failed."
+)
 @json_option
 @click.pass_obj
 def show_command(session: Session, run_id: str, log_lines: int, as_json: bool) -> None:
@@ -120,14 +122,20 @@ def _failure(aws: Aws, run: Run, log_lines: int) -> None:
 
 def _brief(run: Run) -> dict[str, Any]:
     return {
+        **_listed(run),
+        "decision": run.decision,
+        "published": run.is_published,
+        "cause": run.cause,
+    }
+
+
+def _listed(run: Run) -> dict[str, Any]:
+    return {
         "run_id": run.run_id,
         "status": run.status,
         "attempt": run.attempt,
         "started_at": run.started_at,
         "seconds": round(run.seconds),
-        "decision": run.decision,
-        "published": run.is_published,
-        "cause": run.cause,
     }
 
 

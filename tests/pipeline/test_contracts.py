@@ -26,7 +26,7 @@ PARTS = {
 }
 """Entries of the catalogue that are more than one rule."""
 
-BEYOND = {"GLD-C10", "ENC-C09", "ENC-C10", "PAT-P10", "PAT-P11"}
+BEYOND = {"GLD-C10", "ENC-C09", "ENC-C10", "ENC-P16", "ENC-P17", "MED-P13", "PAT-P10", "PAT-P11", "PAT-P12"}
 """Rules that the catalogue has not thought of."""
 
 TABLES = {

@@ -54,10 +54,12 @@ def _newest(
 ) -> DataFrame:
     """Of the rows received `here` and those of the release's other batches the newest of each key."""
     elsewhere = [b for b in run.plan["release_batch_ids"] if b not in run.plan["batch_ids"]]
-    picked = [key, *columns, "updated_at"]
+    picked = [key, *columns, "updated_at", "batch_id"]
     both = here.select(*picked).unionByName(run.silver(table, elsewhere).select(*picked))
     content = F.struct(F.lit(True).alias("found"), *columns).alias(name)
-    newest_first = Window.partitionBy(key).orderBy(F.desc("updated_at"), F.xxhash64(*columns))
+    newest_first = Window.partitionBy(key).orderBy(
+        F.desc("updated_at"), F.desc("batch_id"), F.xxhash64(*columns)
+    )
     ranked = both.where(F.col(key).isNotNull()).withColumn("_rank", F.row_number().over(newest_first))
     return ranked.where("_rank = 1").select(key, content)
 

@@ -33,7 +33,9 @@ def number(column: str) -> str:
 
 def money(column: str) -> str:
     pattern = "^-?[0-9]{1,10}(\\\\.[0-9]{1,2})?$"
-    return f"case when raw.{column} rlike '{pattern}' then cast(raw.{column} as decimal(12,2)) end"
+    return (
+        f"case when trim(raw.{column}) rlike '{pattern}' then cast(trim(raw.{column}) as decimal(12,2)) end"
+    )
 
 
 def code(column: str, codes: dict[str, str]) -> str:

@@ -19,11 +19,7 @@ def transform(encounters: DataFrame) -> DataFrame:
     described = (
         encounters.where("diagnosis_code is not null")
         .groupBy("diagnosis_code_system", "diagnosis_code")
-        .agg(
-            F.max_by(
-                "diagnosis_description", F.struct("updated_at", "batch_id", "diagnosis_description")
-            ).alias("diagnosis_description")
-        )
+        .agg(star.newest_text("diagnosis_description"))
     )
     chapters = frames.of(
         encounters.sparkSession,

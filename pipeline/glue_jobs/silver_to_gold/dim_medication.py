@@ -17,9 +17,7 @@ CONTRACT = load("gold", "dim_medication")
 def transform(medications: DataFrame) -> DataFrame:
     """Silver administrations to their medications; the newest name of a code counts."""
     named = medications.groupBy("medication_code_system", "medication_code").agg(
-        F.max_by("medication_name", F.struct("updated_at", "batch_id", "medication_name")).alias(
-            "medication_name"
-        )
+        star.newest_text("medication_name")
     )
     known = frames.of(
         medications.sparkSession,

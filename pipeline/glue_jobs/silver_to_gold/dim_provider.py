@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from pipeline.contracts import load
@@ -17,9 +17,15 @@ TRACKED = ("provider_name", "provider_specialty")
 
 
 def transform(encounters: DataFrame, medications: DataFrame) -> DataFrame:
-    """Providers of encounters, and those that administrations alone name (by number only)."""
+    """Providers of encounters, and those that administrations alone name (by number only).
+
+    What an encounter leaves out of its provider is as it was before.
+    """
+    so_far = Window.partitionBy("provider_npi").orderBy("updated_at", "batch_id", F.xxhash64(*TRACKED))
+    so_far = so_far.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    known_by_then = [F.last(name, ignorenulls=True).over(so_far).alias(name) for name in TRACKED]
     seen = encounters.where("provider_npi is not null").select(
-        "provider_npi", *TRACKED, "updated_at", "batch_id"
+        "provider_npi", *known_by_then, "updated_at", "batch_id"
     )
     known = seen.select("provider_npi").distinct()
     nothing = {name: F.lit(None).cast("string") for name in TRACKED}

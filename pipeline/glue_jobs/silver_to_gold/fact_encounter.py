@@ -74,9 +74,9 @@ def is_readmitted() -> Column:
 
 
 def age_at(moment: str) -> Column:
-    """Age in whole years; 90 stands for 90 and over."""
+    """Age in whole years; 90 stands for 90 and over, and 0 for who was born that day by another clock."""
     years = F.floor(F.months_between(F.to_date(moment), "birth_date") / 12)
-    return F.least(F.lit(90), years).cast("int")
+    return F.greatest(F.lit(0), F.least(F.lit(90), years)).cast("int")
 
 
 def _seconds(start: str, end: str) -> Column:

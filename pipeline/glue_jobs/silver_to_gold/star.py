@@ -44,6 +44,12 @@ def newest(frame: DataFrame, key: str) -> DataFrame:
     return frame.join(others, same, "left_anti").unionByName(first)
 
 
+def newest_text(column: str) -> Column:
+    """Of a group the newest text of a column that there is: an empty one says nothing."""
+    order = F.struct("updated_at", "batch_id", column)
+    return F.max_by(column, F.when(F.col(column).isNotNull(), order)).alias(column)
+
+
 def key_of(*columns: str) -> Column:
     """The surrogate key of a business key: the same on every run."""
     return F.xxhash64(*columns)
@@ -58,7 +64,7 @@ def history(versions: DataFrame, key: str, tracked: Sequence[str]) -> DataFrame:
     moments = Window.partitionBy(key, "updated_at").orderBy(F.desc("batch_id"), F.xxhash64(*tracked))
     single = versions.withColumn("_rank", F.row_number().over(moments)).where("_rank = 1").drop("_rank")
     timeline = Window.partitionBy(key).orderBy("updated_at")
-    content = F.xxhash64(*(F.col(name) for name in tracked))
+    content = F.xxhash64(*tracked, *(F.col(name).isNull() for name in tracked))
     changed = (
         single.withColumn("_content", content)
         .withColumn("_before", F.lag("_content").over(timeline))

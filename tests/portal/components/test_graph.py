@@ -45,7 +45,7 @@ def test_the_transitions_are_those_of_the_state_machine():
     assert ("quality_audit", "PublishRelease") in ahead
     assert ("PublishRelease", "NotifySuccess") in ahead
     fails = {e.source: e.target for e in graph.edges() if e.is_failure}
-    assert set(fails) == set(graph.steps()) - {"NotifyFailure"}
+    assert set(fails) == set(graph.steps()) - {"NotifyFailure", "NotifySuccess"}
     assert set(fails.values()) == {"NotifyFailure"}
 
 
@@ -89,6 +89,12 @@ def test_a_step_that_is_picked_is_told_and_a_heading_is_not():
     graph._picked([3], picked.append)
     graph._picked([len(graph.steps())], picked.append)
     assert picked == [graph.steps()[3]]
+
+
+def test_a_step_whose_error_is_caught_has_failed_all_the_same(portal):
+    ended = runs.wait(portal, runs.start(portal, ["nowhere"]).run_id, seconds=60)
+    found = graph.states(ended)
+    assert (ended.status, found["PrepareRun"], found["NotifyFailure"]) == ("FAILED", "FAILED", "SUCCEEDED")
 
 
 def test_steps_without_a_job_follow_the_history():

@@ -94,6 +94,16 @@ def _dose(key, moment, patient):
 LATER = {"updated_at": "2025-02-20T00:00:00Z"}
 
 # by rule: rows (or groups of rows) that fail, that pass, and to which it does not apply
+CHANGED = (
+    [
+        {"updated_at": "9999-12-31"},
+        {"updated_at": "0001-01-01T00:00:00"},
+        {"updated_at": "2025-03-02T00:00:01Z"},
+    ],
+    [{"updated_at": "2025-03-02T00:00:00Z"}, {}],
+    [{"updated_at": None}],
+)
+
 PATIENTS = {
     "PAT-M01": ([{"patient_id": None}], [{}], []),
     "PAT-M02": ([{"birth_date": None}], [{}, {"birth_date": "31/12/1980"}], []),
@@ -123,6 +133,7 @@ PATIENTS = {
         [{}, {"email": None}],
         [{"email": None, "phone": None}],
     ),
+    "PAT-P12": CHANGED,
     "PAT-P01": ([[ALONE, {}], [ALONE, {}, {}]], [{}, [{}, LATER]], []),
     "PAT-P02": (
         [[{}, {"city": "Salem"}]],
@@ -223,10 +234,20 @@ ENCOUNTERS = {
         [{"discharged_at": None}],
     ),
     "ENC-P04": (
-        [{"patient_id": "baby", "admitted_at": "2025-01-18"}, {"admitted_at": "2025-03-01T00:00:01Z"}],
+        [
+            {"patient_id": "baby", "admitted_at": "2025-01-18"},
+            {"admitted_at": "2025-03-01T00:00:01Z"},
+            {"patient_id": "nobody", "admitted_at": "0001-01-01"},
+        ],
         [{"patient_id": "baby", "admitted_at": "2025-01-19T19:00:00Z"}, {"patient_id": "nobody"}],
         [{"admitted_at": None}],
     ),
+    "ENC-P16": (
+        [{"discharged_at": "9999-12-31"}, {"discharged_at": "2025-03-03"}],
+        [{"discharged_at": "2025-03-02"}, {}],
+        [{"discharged_at": None}],
+    ),
+    "ENC-P17": CHANGED,
     "ENC-P05": (
         [{"patient_id": "dead", "admitted_at": "2025-02-10"}],
         [{"patient_id": "dead", "admitted_at": "2025-02-09"}],
@@ -409,10 +430,15 @@ MEDICATIONS = {
         [{}],
     ),
     "MED-P09": (
-        [{"administered_at": "2025-03-01T00:00:01Z"}, {"ordered_at": "2025-03-02"}],
+        [
+            {"administered_at": "2025-03-01T00:00:01Z"},
+            {"ordered_at": "2025-03-02"},
+            {"ordered_at": "0001-01-01"},
+        ],
         [{"administered_at": "2025-03-01T00:00:00Z"}, {"administered_at": None}],
         [{"administered_at": None, "ordered_at": None}],
     ),
+    "MED-P13": CHANGED,
     "MED-P10": (
         [[{**_dose("a", "10:00:00", "1"), **ALONE}, _dose("b", "10:04:59", "1")]],
         [

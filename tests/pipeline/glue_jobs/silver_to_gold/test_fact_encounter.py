@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline import frames
-from pipeline.glue_jobs.silver_to_gold.fact_encounter import is_readmitted
+from pipeline.glue_jobs.silver_to_gold.fact_encounter import age_at, is_readmitted
 
 SHAPE = """encounter_id string, patient_id string, encounter_class string, admitted_at timestamp,
     discharged_at timestamp, discharge_disposition string, death_date date, known_until timestamp"""
@@ -36,3 +36,11 @@ def _stay(number, admitted, discharged, **other):
 def test_a_stay_counts_once_its_thirty_days_are_over(spark, stays, told):
     found = frames.of(spark, stays, SHAPE).withColumn("told", is_readmitted())
     assert [row.told for row in found.orderBy("encounter_id").collect()] == told
+
+
+def test_a_newborn_is_of_age_0_and_who_is_over_90_of_age_90(spark):
+    rows = [{"born": born} for born in ("2024-03-02", "2024-03-01", "2023-03-02", "2023-03-01", "1920-01-01")]
+    found = frames.of(spark, rows, "born date").selectExpr(
+        "born as birth_date", "timestamp '2024-03-01 23:30:00' as moment"
+    )
+    assert [row.age for row in found.select(age_at("moment").alias("age")).collect()] == [0, 0, 0, 1, 90]

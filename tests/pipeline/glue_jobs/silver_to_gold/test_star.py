@@ -118,3 +118,16 @@ def test_rows_of_the_programs_own_keep_their_types(spark):
     )  # fmt: skip
     assert first["at"].replace(tzinfo=UTC) - moment == timedelta()
     assert (second.n, second.x, second.tags) == (-1, None, [])
+
+
+def test_a_text_that_moves_to_an_empty_neighbour_is_a_change(spark):
+    found = frames.of(spark, _rows(("a", 1, "b1", "Unknown", None), ("a", 2, "b1", None, "Unknown")), SHAPE)
+    assert star.history(found, "person", ["town", "note"]).count() == 2
+
+
+def test_an_empty_text_says_nothing_of_its_code(spark):
+    found = frames.of(
+        spark, _rows(("a", 1, "b1", "Boston", ""), ("a", 2, "b1", None, ""), ("b", 1, "b1", None, "")), SHAPE
+    )
+    told = found.groupBy("person").agg(star.newest_text("town")).orderBy("person").collect()
+    assert [row.town for row in told] == ["Boston", None]
