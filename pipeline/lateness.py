@@ -6,10 +6,10 @@ Standard library only: the watch_schedule Lambda ships it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 LATE = 2.0
 """A run that takes this many times the slowest of the former ones is late."""
@@ -25,19 +25,22 @@ _DAILY = re.compile(r"cron\((\d{1,2}) (\d{1,2}) (?:\* \* \?|\? \* (MON-FRI)) \*\
 
 @dataclass(frozen=True)
 class Schedule:
-    """`at` is UTC and None where the expression is one that nobody here reads."""
+    """`at` is UTC and None where the expression is one that nobody here reads; `since` is when it was set so."""
 
     is_on: bool
     expression: str
     at: time | None
     weekdays_only: bool
+    since: datetime | None = field(default=None, compare=False)
 
     @classmethod
-    def read(cls, state: str, expression: str) -> Schedule:
-        """As EventBridge Scheduler tells it."""
+    def read(cls, told: Mapping[str, Any]) -> Schedule:
+        """As EventBridge Scheduler tells it (GetSchedule)."""
+        expression = told["ScheduleExpression"]
         found = _DAILY.fullmatch(expression)
         at = time(int(found[2]), int(found[1])) if found else None
-        return cls(state == "ENABLED", expression, at, bool(found and found[3]))
+        since = told.get("LastModificationDate")
+        return cls(told["State"] == "ENABLED", expression, at, bool(found and found[3]), since)
 
     def next_due(self, now: datetime) -> datetime | None:
         """The first moment after `now` at which a run is due; None where it is off or not read."""
@@ -52,7 +55,7 @@ class Schedule:
         for back in range(8):
             due = datetime.combine((day - timedelta(days=back)).date(), self.at, UTC)
             if due <= now and not (self.weekdays_only and due.weekday() > 4):
-                return due
+                return None if self.since and due < self.since else due
         return None
 
 

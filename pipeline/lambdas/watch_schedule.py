@@ -38,7 +38,7 @@ class Execution:
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """``{}`` to ``{"told": [what was told now]}``."""
     found = scheduler.get_schedule(Name=lake.schedule)
-    starts = Schedule.read(found["State"], found["ScheduleExpression"])
+    starts = Schedule.read(found)
     told = [each.words_in_utc for each in delays(_executions(), starts, datetime.now(UTC)) if _tell(each)]
     return {"told": told}
 

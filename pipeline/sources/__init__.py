@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from pipeline.contracts import load
 from pipeline.sources import synthea
@@ -74,8 +75,21 @@ def _nearest(columns: set[str], name: str, allowed: list[Format]) -> str:
         key=lambda candidate: candidate[0],
     )
     missing = ", ".join(sorted(nearest.required[table] - columns))
-    present = ", ".join(sorted(columns)) or "none"
     return (
         f"'{name}' is no table of a known format: to be {nearest.name} {table} it lacks {missing}; "
-        f"it has {present}."
+        f"it has {said(columns)}."
     )
+
+
+def said(header: Iterable[str]) -> str:
+    """A header in words, by names that a format has: a file without its header line begins with a person."""
+    names = set(header)
+    others = len(names - known_names())
+    more = [f"{others} that no format has (is the header line missing?)"] if others else []
+    return ", ".join([*sorted(names & known_names()), *more]) or "nothing"
+
+
+@cache
+def known_names() -> frozenset[str]:
+    """Every column of every format."""
+    return frozenset(name for each in formats() for known in each.known.values() for name in known)

@@ -19,6 +19,7 @@ from portal.services import batches, imports, job_runs, runs, samples
 from portal.services.aws import ServiceError
 from portal.services.batches import Batch, SourceFile
 from portal.services.imports import Import
+from portal.services.review_words import unlinked
 from portal.services.samples import JobTask, Task
 
 MOST_ZIPPED = 20_000
@@ -337,9 +338,9 @@ if making:
 if importing:
     watch_import(importing)
 if message := st.session_state.pop("generate_error", None):
-    st.warning(message)
+    st.warning(unlinked(message))
 if message := st.session_state.pop("import_error", None):
-    st.error(message)
+    st.error(unlinked(message))
 next_step()
 try:
     list_batches()

@@ -109,6 +109,7 @@ def held(contract: Contract) -> None:
         frame,
         hide_index=True,
         width="stretch",
+        placeholder="–",
         column_config={
             "column": "Column",
             "empty": st.column_config.ProgressColumn("Empty", format="percent", min_value=0, max_value=1),

@@ -17,7 +17,7 @@ def figures(ask: Ask) -> list[Figure]:
         ENCOUNTERS,
         {
             "encounters": "count(*)",
-            "patients": "count(DISTINCT patient_key)",
+            "patients": "count(DISTINCT person)",
             "total": "sum(cost)",
             "inpatient": "count(CASE WHEN is_inpatient THEN stay_hours END)",
             "stay": "approx_percentile(CASE WHEN is_inpatient THEN stay_hours END, 0.5) / 24",

@@ -16,7 +16,7 @@ def figures(ask: Ask) -> list[Figure]:
         ADMINISTRATIONS,
         {
             "administrations": "count(*)",
-            "patients": "count(DISTINCT patient_key)",
+            "patients": "count(DISTINCT person)",
             "medications": "count(DISTINCT medication_key)",
             "not_given": "sum(CASE WHEN state = 'not-done' THEN 1 ELSE 0 END)",
         },

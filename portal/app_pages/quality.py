@@ -55,7 +55,7 @@ def pick_run() -> tuple[str | None, list[str]]:
     if named and named not in ended and chosen == ended[0]:
         status = next((words(run.status) for run in every if run.run_id == named), "not known here")
         st.warning(
-            f"Run {named} has no results to review (it is: {status}). This is the newest run that has: {chosen}."
+            f"Run {review_words.plain(named)} has no results to review (it is: {status}). This is the newest run that has: {chosen}."
         )
     return chosen, ended[ended.index(chosen) : ended.index(chosen) + RUNS_BACK][::-1]
 

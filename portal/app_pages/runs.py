@@ -250,7 +250,7 @@ def compare_chosen(key: str, names: list[str]) -> None:
 
 def comparison() -> None:
     named = st.query_params.get_all("compare")
-    if len(named) != 2:
+    if len(named) != 2 or named[0] == named[1]:
         return
     first, second = (at_hand.run(name) for name in named)
     st.markdown(f"#### A {named[0]} against B {named[1]}")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from portal.components import at_hand, drafts, exports, state, times
 from portal.components.palette import SEQUENCE
-from portal.services import sql_queries, statements
+from portal.services import review_words, sql_queries, statements
 from portal.services.aws import Aws, ServiceError
 from portal.services.sql_queries import Asked
 from portal.services.warehouse import Answer
@@ -76,7 +76,7 @@ def saved() -> None:
     with st.expander("Saved queries"):  # it would close by itself where its title changed
         for query in found:
             left, middle, right = st.columns([3, 1, 1])
-            left.markdown(f"**{query.name}**  \n{query.description}")
+            left.markdown(f"**{review_words.plain(query.name)}**  \n{review_words.plain(query.description)}")
             middle.button(
                 "Take", on_click=take, args=(query.sql,), key=f"take-{query.query_id}", width="stretch"
             )
@@ -87,7 +87,7 @@ def saved() -> None:
         name = left.text_input("Save the statement above as", max_chars=100)
         if right.button("Save", width="stretch", disabled=not statement()):
             sql_queries.save(state.aws(), name, statement())
-            st.toast(f"Saved as '{name.strip()}': everybody sees it.")
+            st.toast(f"Saved as '{review_words.plain(name)}': everybody sees it.")
             st.rerun()
         if not found:
             st.caption("Nothing has been saved yet. What you save, everybody sees.")
@@ -246,7 +246,7 @@ def write() -> Asked | None:
     left, right = st.columns([1, 3], vertical_alignment="center")
     asking = left.button("Ask", type="primary", width="stretch", disabled=not statement())
     if statement():
-        right.caption(estimate())
+        right.caption(review_words.unlinked(estimate()))
     question = None
     try:
         if asking:

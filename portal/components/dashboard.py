@@ -100,6 +100,9 @@ def _former(release_id: str, before: str | None) -> str | None:
     named = st.query_params.get("compare")
     if named and named != before:
         before = releases.readable(state.aws(), named).release_id
+    elif before and releases.find(state.aws(), before) is None:
+        st.caption(f"The former release, {before}, is not kept any longer: there is nothing to compare with.")
+        before = None
     if before is None:
         return None
     compare = st.toggle(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from io import BytesIO
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -23,8 +26,33 @@ def _origin(answer: Answer, filters: str, note: str) -> dict[str, str]:
 
 def csv(frame: pd.DataFrame, answer: Answer, filters: str, note: str = "none left out") -> str:
     """CSV with the release, the filters and the time in its first lines."""
-    head = "".join(f"# {name}: {said}\n" for name, said in _origin(answer, filters, note).items())
-    return head + frame.to_csv(index=False)
+    return sheet(_origin(answer, filters, note), frame)
+
+
+def sheet(head: Mapping[str, str], frame: pd.DataFrame) -> str:
+    """CSV below a comment line for each word of `head`; no text in it is a formula to a spreadsheet.
+
+    Text that begins as a formula does gets an apostrophe before it (OWASP, CSV Injection); numbers stay as they are.
+    """
+    lines = "".join(f"# {name}: {_comment(said)}{_END}" for name, said in head.items())
+    texts = frame.select_dtypes(["object", "string", "category"]).columns
+    harmless = frame.assign(**{name: frame[name].map(_harmless) for name in texts})
+    return lines + harmless.rename(columns=_harmless).to_csv(index=False, lineterminator=_END)
+
+
+_END = "\r\n"
+"""As in RFC 4180; a line break of either kind inside a cell is quoted then."""
+
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d*\.?\d+$)")
+
+
+def _harmless(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+
+
+def _comment(said: str) -> str:
+    """In one line; a spreadsheet makes cells of a comment too, at each comma or semicolon."""
+    return re.sub(r"(?<=[,;])(?=\"*[=+@-])", "'", " ".join(said.split()))
 
 
 def parquet(frame: pd.DataFrame, answer: Answer, filters: str, note: str = "none left out") -> bytes:

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from pipeline.contracts import Rule
-from portal.components import at_hand, conversation, findings, judgement, state
+from portal.components import at_hand, conversation, exports, findings, judgement, state
 from portal.components.conversation import Finding
 from portal.components.palette import CHANGES
 from portal.services import failing_sql, measures, quality, review_words, reviews
@@ -66,6 +66,17 @@ def _measure(rule: Rule, table: str, row: pd.Series, change: str) -> None:
     st.caption(measures.limit_owner(rule))
 
 
+def _limits(chosen: Finding) -> str:
+    """What a verified row does not change."""
+    rule = measures.rules().get(chosen)
+    refused = (
+        ", but they stay in quarantine until the source or the rule is changed"
+        if rule and rule.refuses
+        else ""
+    )
+    return f", where all failing rows have keys of their own and are at most {failing_sql.MOST_ROWS}{refused}"
+
+
 def _judged(review: Review, chosen: Finding, row: pd.Series) -> None:
     """What reviewers have made of it: an acceptance or its end, and whether the rule is worth keeping."""
     if acceptance := review.accepted.get(chosen):
@@ -76,7 +87,7 @@ def _judged(review: Review, chosen: Finding, row: pd.Series) -> None:
     for by, until, number in sorted(_verified(review, chosen)):
         rows = f"{number} row{'s' if number > 1 else ''}"
         st.info(
-            f"{review_words.plain(by)} verified {rows} as true until {until}: later runs do not count them."
+            f"{review_words.plain(by)} verified {rows} as true until {until}: later runs do not count them{_limits(chosen)}."
         )
     if chosen in (alarms := quality.false_alarms(review.work_list)):
         number, of = alarms[chosen]
@@ -186,13 +197,13 @@ def _taken(aws: Aws, rows: pd.DataFrame, run_id: str, chosen: Finding, is_identi
 def export(rows: pd.DataFrame, run_id: str, chosen: Finding, is_identified: bool) -> str:
     """CSV with the run, the rule and the time in its first lines."""
     table, rule_id = chosen
-    head = [
-        f"run: {run_id}",
-        f"rule: {rule_id} of {table}",
-        f"exported: {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        f"rows: {len(rows)}, {'identified' if is_identified else 'masked'}, at most {failing_sql.MOST_ROWS}",
-    ]
-    return "".join(f"# {line}\n" for line in head) + rows.to_csv(index=False)
+    head = {
+        "run": run_id,
+        "rule": f"{rule_id} of {table}",
+        "exported": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "rows": f"{len(rows)}, {'identified' if is_identified else 'masked'}, at most {failing_sql.MOST_ROWS}",
+    }
+    return exports.sheet(head, rows)
 
 
 def _unmask(run_id: str, chosen: Finding, why: str) -> None:

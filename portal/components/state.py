@@ -12,6 +12,7 @@ import streamlit as st
 from portal import auth, sign_in
 from portal.services.aws import Aws, ServiceError, explain, is_aws
 from portal.services.facts import FEWEST
+from portal.services.review_words import unlinked
 from portal.services.warehouse import Answer
 from portal.settings import Settings
 from portal.sign_in import SignInError
@@ -83,7 +84,9 @@ def guarded(page: Callable[[], None]) -> None:
         log.error("page failed: %s", type(error).__name__)  # noqa: TRY400  (a traceback may quote values)
         known = str(error) if isinstance(error, ServiceError) else explain(error) if is_aws(error) else None
         st.error(
-            known or "This page could not be drawn. Reload it; if that does not help, tell the engineers."
+            unlinked(known)
+            if known
+            else "This page could not be drawn. Reload it; if that does not help, tell the engineers."
         )
 
 
@@ -110,7 +113,7 @@ def numbers(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def show_error(error: Exception) -> None:
-    st.error(str(error))
+    st.error(unlinked(str(error)))
 
 
 def as_of(answer: Answer) -> str:

@@ -68,12 +68,19 @@ def alerts(
     ):
         found.append(Alert("held", f"Release {newest.release_id} is held: it waits for a clinician's signature.", newest.run_id))  # fmt: skip
     waits = newest and is_by_hand and newest.decision != "hold" and not is_judged
-    if newest and waits and (published.release_id if published else None) == newest.base_release_id:
+    if newest and waits and _may_follow(newest, published):
         found.append(Alert("held", f"Release {newest.release_id} passed the audit and waits for a person to publish it.", newest.run_id))  # fmt: skip
     if newest and published and _is_overtaken(newest, published):
         found.append(Alert("held", f"Release {newest.release_id} is not published: it was made on {newest.base_release_id}, and {published.release_id} is published by now. Look at both, then publish it or start a run that holds both.", newest.run_id))  # fmt: skip
     found += [Alert(each.kind, each.words, each.run_id, each.at) for each in delays(past, starts, at)]
     return found
+
+
+def _may_follow(newest: Release, published: Published | None) -> bool:
+    """Whether readers see what it was made on, as then: who went back to that since has decided."""
+    if published is None:
+        return newest.base_release_id is None
+    return published.release_id == newest.base_release_id and published.published_at <= newest.created_at
 
 
 def _is_overtaken(newest: Release, published: Published) -> bool:

@@ -6,9 +6,11 @@ import csv
 import gzip
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,7 +18,7 @@ from boto3.s3.transfer import TransferConfig
 
 from pipeline.lake import split
 from pipeline.release import read_json, write_json
-from pipeline.sources import TABLES, UnknownFormat, match
+from pipeline.sources import TABLES, UnknownFormat, known_names, match, said
 from portal.services.aws import Aws, ServiceError
 
 _CHUNK = 8 << 20
@@ -33,6 +35,14 @@ class SourceFile:
     name: str
     size: int
     open: Callable[[], BinaryIO]
+
+    @property
+    def is_compressed(self) -> bool:
+        return self.name.lower().endswith(".gz")
+
+    def plain(self, raw: BinaryIO) -> Any:
+        """What `open` gave, unpacked where the file is compressed."""
+        return gzip.open(raw) if self.is_compressed else raw
 
     @classmethod
     def of(cls, path: Path) -> SourceFile:
@@ -93,7 +103,9 @@ def import_folder(
     if not folder.is_dir():
         raise ServiceError(f"'{folder}' is no folder: name the one that holds the extract's CSV files.")
     paths = [
-        p for p in sorted(folder.iterdir()) if p.name.endswith((".csv", ".csv.gz")) and p.name[0] not in "._"
+        p
+        for p in sorted(folder.iterdir())
+        if p.name.lower().endswith((".csv", ".csv.gz")) and p.name[0] not in "._"
     ]
     if not paths:
         raise ServiceError(
@@ -132,7 +144,7 @@ def import_files(
         if known.content_sha256 == content:
             return Batch(**{**asdict(known), "is_new": False})
     received = datetime.now(UTC)
-    batch_id = f"{received:%Y%m%d}-{content[:8]}"
+    batch_id = f"{received:%Y%m%dT%H%M%S}-{content[:8]}"
     tables: dict[str, Any] = {}
     for each in looked:
         tell(f"Uploading {each.file.name}", done, 2 * total)
@@ -161,12 +173,20 @@ def list_batches(aws: Aws) -> list[Batch]:
     s3 = aws.client("s3")
     bucket, prefix = split(aws.lake.manifests())
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    keys = [
-        item["Key"] for page in pages for item in page.get("Contents", []) if item["Key"].endswith(".json")
-    ]
-    found = (read_json(s3, f"s3://{bucket}/{key}") for key in keys)
-    batches = [Batch(**document[0]) for document in found if document]
+    items = [item for page in pages for item in page.get("Contents", []) if item["Key"].endswith(".json")]
+    batches = [batch for item in items if (batch := _kept(s3, bucket, item["Key"], item["ETag"]))]
     return sorted(batches, key=lambda batch: (batch.received_at, batch.batch_id), reverse=True)
+
+
+_manifests: dict[tuple[str, str, str], Batch] = {}
+"""What was read before, by bucket, key and ETag: a look at all batches reads those that are new."""
+
+
+def _kept(s3: Any, bucket: str, key: str, etag: str) -> Batch | None:
+    known = _manifests.get((bucket, key, etag))
+    if known is None and (document := read_json(s3, f"s3://{bucket}/{key}")):
+        known = _manifests[bucket, key, etag] = Batch(**document[0])
+    return known
 
 
 def _silent(what: str, done: int, total: int) -> None:
@@ -174,7 +194,7 @@ def _silent(what: str, done: int, total: int) -> None:
 
 
 def _upload(aws: Aws, looked: _Looked, batch_id: str, number: int) -> dict[str, Any]:
-    suffix = ".csv.gz" if looked.file.name.endswith(".gz") else ".csv"
+    suffix = ".csv.gz" if looked.file.is_compressed else ".csv"
     name = f"{looked.table}{f'-{number}' if number else ''}{suffix}"
     address = aws.lake.bronze_batch(looked.table, batch_id) + name
     bucket, key = split(address)
@@ -196,18 +216,15 @@ def _look(file: SourceFile, format: str) -> _Looked:
     with file.open() as raw:
         while chunk := raw.read(_CHUNK):
             digest.update(chunk)
-    compressed = file.name.endswith(".gz")
     try:
-        header, rows, multiline = _count(file, compressed)
-    except (csv.Error, OSError, EOFError) as error:
-        raise ServiceError(f"'{file.name}' cannot be read as CSV ({error}): export it again.") from None
+        header, rows, multiline = _count(file)
+    except _UNREADABLE as error:
+        raise _unreadable(file, error) from None
     if not header:
         raise ServiceError(f"'{file.name}' is empty: it needs a header line with the columns' names.")
     repeated = sorted({name for name in header if header.count(name) > 1})
     if repeated:
-        raise ServiceError(
-            f"'{file.name}' names the column {', '.join(repeated)} twice: name each column once."
-        )
+        raise ServiceError(f"'{file.name}' names a column twice: {said(repeated)}. Name each column once.")
     try:
         found = match(header, file.name, format)
     except UnknownFormat as error:
@@ -217,12 +234,28 @@ def _look(file: SourceFile, format: str) -> _Looked:
     )
 
 
-def _count(file: SourceFile, compressed: bool) -> tuple[list[str], int, bool]:
-    """Header, number of data rows, and whether a field holds a line break."""
+_UNREADABLE = (csv.Error, OSError, EOFError, zlib.error)
+_BLANK = "".join(map(chr, range(33)))
+"""What Spark finds blank at the ends of a line, and of nothing else: Java's String.trim."""
+
+
+def _unreadable(file: SourceFile, error: Exception) -> ServiceError:
+    return ServiceError(f"'{file.name}' cannot be read as CSV ({error}): export it again.")
+
+
+def _count(file: SourceFile) -> tuple[list[str], int, bool]:
+    """Header, number of data rows as Spark counts them, and whether a field holds a line break."""
+    filled = 0
+
+    def lines(text: Iterable[str]) -> Iterator[str]:
+        nonlocal filled
+        for line in text:
+            filled += bool(line.strip(_BLANK))
+            yield line
+
     with file.open() as raw:
-        stream: Any = gzip.open(raw) if compressed else raw
-        text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
-        reader = csv.reader(text)
+        text = io.TextIOWrapper(file.plain(raw), encoding="utf-8-sig", errors="replace", newline="")
+        reader = csv.reader(lines(text))
         header = [name.strip() for name in next(reader, [])]
         rows = blank = 0
         for row in reader:
@@ -230,18 +263,33 @@ def _count(file: SourceFile, compressed: bool) -> tuple[list[str], int, bool]:
                 rows += 1
             else:
                 blank += 1
-        multiline = reader.line_num > rows + blank + 1
+        is_multiline = reader.line_num > rows + blank + 1
         text.detach()
-    return header, rows, multiline
+    return header, rows if is_multiline else max(0, filled - 1), is_multiline
 
 
 def preview(aws: Aws, file: SourceFile, rows: int = 20) -> tuple[list[str], list[list[str]]]:
-    """The header of a CSV file, and its first rows for those who may see who a patient is."""
+    """The header of a CSV file, and its first rows for those who may see who a patient is.
+
+    To others a name that no format has is told only where the file is one of a known format: it has a header line.
+    """
     aws.require("import_data")
-    rows = rows if aws.person.may("see_phi") else 0
+    may_see = aws.person.may("see_phi")
+    rows = rows if may_see else 0
     with file.open() as raw:
-        stream: Any = gzip.open(raw) if file.name.endswith(".gz") else raw
-        reader = csv.reader(io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline=""))
-        lines: Iterable[list[str]] = (line for _, line in zip(range(rows + 1), reader, strict=False))
-        header, *body = list(lines) or [[]]
+        text = io.TextIOWrapper(file.plain(raw), encoding="utf-8-sig", errors="replace", newline="")
+        try:
+            header, *body = list(islice(csv.reader(text), rows + 1)) or [[]]
+        except _UNREADABLE as error:
+            raise _unreadable(file, error) from None
+    if not (may_see or _is_header(header, file.name)):
+        header = [name if name in known_names() else f"column {n}" for n, name in enumerate(header, 1)]
     return header, body
+
+
+def _is_header(header: list[str], name: str) -> bool:
+    try:
+        match((each.strip() for each in header), name)
+    except UnknownFormat:
+        return False
+    return True

@@ -238,22 +238,26 @@ def suppress(
     while True:
         before = gone.copy()
         for inside in sums:
+            if not gone[inside].any():
+                continue
             for column in numbers.T:
-                hidden = inside & gone & (column > 0)
-                left = inside & ~gone & (column > 0)
-                if _is_told(column[hidden]) and left.any():
-                    gone[np.flatnonzero(left)[column[left].argmin()]] = True
+                there = inside[column[inside] > 0]
+                hidden, left = there[gone[there]], there[~gone[there]]
+                if _is_told(column[hidden]) and len(left):
+                    gone[left[column[left].argmin()]] = True
         if (gone == before).all():
             return frame.assign(**{name: frame[name].convert_dtypes().mask(gone) for name in values})
 
 
 def _sums(frame: pd.DataFrame, by: Sequence[str]) -> Iterator[np.ndarray]:
-    """Which rows are in each sum that somebody may know: of all, and of each value of each dimension."""
-    yield np.ones(len(frame), dtype=bool)
+    """The rows of each sum that somebody may know: of all, and of each value of each dimension."""
+    yield np.arange(len(frame))
     if len(by) > 1:
         for name in by:
-            codes = pd.factorize(frame[name])[0]
-            yield from (codes == code for code in range(codes.max() + 1))
+            codes = pd.factorize(frame[name], use_na_sentinel=False)[0]
+            order = codes.argsort(kind="stable")
+            parts = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
+            yield from (rows for rows in parts if len(rows) > 1)  # one alone gives no other away
 
 
 def _is_told(hidden: np.ndarray) -> bool:

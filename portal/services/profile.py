@@ -9,6 +9,7 @@ from portal.services.aws import Aws
 from portal.services.facts import FEWEST
 from portal.services.warehouse import Answer, ask, table
 
+_MEASURED = ("column", "empty", "distinct", "least", "greatest")
 _RANGED = ("int", "bigint", "double", "decimal", "date", "timestamp")
 
 
@@ -29,22 +30,28 @@ def statement(aws: Aws, name: str, release_id: str) -> str:
 
 
 def of(aws: Aws, name: str, release_id: str) -> Answer:
-    """One row a column: column, empty (share), distinct, least, greatest."""
+    """One row a column: column, empty (share), distinct, least, greatest.
+
+    Of a column that few rows fill, nothing is said to who may not see PHI: it could be somebody's own.
+    """
     aws.require("see_charts")
     answer = ask(aws, statement(aws, name, release_id), release_id=release_id)
     row = answer.frame.iloc[0]
     total = int(row["total"])
-    is_small = total < FEWEST and not aws.person.may("see_phi")
     rows = []
     for column in load("gold", name).data_columns:
+        empty = int(row[f"{column.name}__empty"])
+        if 0 < total - empty < FEWEST and not aws.person.may("see_phi"):
+            rows.append(dict.fromkeys(_MEASURED) | {"column": column.name})
+            continue
         ends = [row.get(f"{column.name}__{end}") for end in ("min", "max")]
         rows.append(
             {
                 "column": column.name,
-                "empty": int(row[f"{column.name}__empty"]) / total if total else None,
+                "empty": empty / total if total else None,
                 "distinct": int(row[f"{column.name}__distinct"]),
-                "least": None if is_small or pd.isna(ends[0]) else str(ends[0]),
-                "greatest": None if is_small or pd.isna(ends[1]) else str(ends[1]),
+                "least": None if pd.isna(ends[0]) else str(ends[0]),
+                "greatest": None if pd.isna(ends[1]) else str(ends[1]),
             }
         )
     return Answer(pd.DataFrame(rows), answer.sql, answer.query_id, answer.scanned, answer.seconds, release_id)

@@ -23,6 +23,8 @@ def _or_not(column: str) -> str:
 
 
 _PATIENT = "LEFT JOIN {dim_patient} p ON f.patient_key = p.patient_key"
+_PERSON = "nullif(p.patient_durable_key, -1)"
+"""Who it is, whatever has changed about them: `patient_key` is of one of a patient's versions."""
 _PROVIDER = "LEFT JOIN {dim_provider} w ON f.provider_key = w.provider_key"
 
 ENCOUNTERS = Subject(
@@ -48,7 +50,7 @@ ENCOUNTERS = Subject(
         Dimension("days", "Days (30 stands for 30 and more)", "least(f.length_of_stay_days, 30)", filter="clicked", is_number=True),
     ),
     measures={
-        "patient_key": "f.patient_key",
+        "person": _PERSON,
         "cost": "f.total_cost",
         "stay_hours": "f.length_of_stay_hours",
         "is_inpatient": "f.encounter_class IN ('IMP', 'ACUTE')",
@@ -81,7 +83,7 @@ ENCOUNTER_QUESTIONS = (
     Question(
         "readmissions", "Readmission within 30 days by department", "rate", ENCOUNTERS, ("department",), _READMITTED,
         where="is_readmitted IS NOT NULL", click=("department",),
-        note="Of inpatient stays that 30 days have passed since; the bars' ends show the 95 % interval (Wilson).",
+        note="Of inpatient stays that had ended 30 days before the newest admission; the bars' ends show the 95 % interval (Wilson).",
     ),
     Question("cost-by-class", "Cost by class", "ranking", ENCOUNTERS, ("class",), _COST, click=("class",)),
     Question("payers", "By payer", "ranking", ENCOUNTERS, ("payer",), _COUNT, click=("payer",)),
@@ -123,6 +125,7 @@ ADMINISTRATIONS = Subject(
     moment="coalesce(f.administered_at, f.ordered_at)",
     joins={
         "d": "LEFT JOIN {dim_medication} d ON f.medication_key = d.medication_key",
+        "p": _PATIENT,
         "w": _PROVIDER,
     },
     dimensions=(
@@ -140,7 +143,7 @@ ADMINISTRATIONS = Subject(
         Dimension("unit", "Unit", _or_not("f.dose_unit")),
     ),
     measures={
-        "patient_key": "f.patient_key",
+        "person": _PERSON,
         "medication_key": "f.medication_key",
         "given": "f.administered_at",
         "state": "f.status",

@@ -63,4 +63,14 @@ def line(event: Event) -> str:
 
 def plain(typed: str) -> str:
     """Typed text with every sign escaped that Markdown gives a meaning."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:])", r"\\\1", " ".join(typed.split()))
+    return _apart(re.sub(r"[\\`*_{}\[\]()#+!|<>~$:&]", r"\\\g<0>", " ".join(typed.split())))
+
+
+def unlinked(text: str) -> str:
+    """Text in which nothing becomes a link or a picture: a name from the address may stand in it."""
+    return _apart(re.sub(r"[\\\[\]<>&]", r"\\\g<0>", text))
+
+
+def _apart(text: str) -> str:
+    """Addresses with a word joiner inside: the browser makes links of bare ones, whatever is escaped in them."""
+    return re.sub(r"(?<=:)(?=//)|(?<=www)(?=\.)", "\u2060", text, flags=re.IGNORECASE)

@@ -96,7 +96,9 @@ def _with_cause(run: Run, ending: Callable[[str], Ending]) -> Run:
 def _with_job_runs(aws: Aws, found: Sequence[Run]) -> list[Run]:
     if not found:
         return []
-    since = min(run.started_at for run in found)
+    since = min(
+        (runs.first_start(aws, run.run_id) if run.attempt > 1 else None) or run.started_at for run in found
+    )
     of_run: dict[str, list[JobRun]] = defaultdict(list)
     for job in jobs():
         for run_id, attempt in islice(job_runs.since(aws, job, since), JOB_RUNS):

@@ -74,7 +74,14 @@ class Run:
 
     @property
     def failed_job(self) -> JobRun | None:
-        failed = [j for j in self.jobs if j.state in JOB_ENDED - {"SUCCEEDED"} and self.latest(j.job) is j]
+        """The job that this attempt at the run ended with: not one that an earlier attempt did."""
+        failed = [
+            job
+            for job in self.jobs
+            if job.state in JOB_ENDED - {"SUCCEEDED"}
+            and job.started_at >= self.started_at
+            and self.latest(job.job) is job
+        ]
         return min(failed, key=lambda job: job.started_at) if failed else None
 
     @property
@@ -109,6 +116,7 @@ def redrive(aws: Aws, run_id: str) -> Run:
     """Go on with a run that failed: jobs that have succeeded are not run again."""
     aws.require("run_pipeline")
     last = get(aws, run_id, details=False)
+    run_id = last.run_id
     if not last.is_over:
         raise ServiceError(f"Run '{run_id}' is still running: there is nothing to go on from.")
     if last.status == "SUCCEEDED":
@@ -170,13 +178,17 @@ def running(aws: Aws) -> Run | None:
 
 
 def get(aws: Aws, run_id: str, *, details: bool = True) -> Run:
-    """One run with its job runs and steps (without them where `details` is false)."""
+    """One run with its job runs and steps (without them where `details` is false).
+
+    An execution's name is as good as its run's: a later attempt's ends in a number.
+    """
     aws.require("watch_runs")
+    run_id, _ = _split_name(run_id)
     execution = _newest_execution(aws, run_id)
     document = json.loads(execution["input"])
     output = json.loads(execution["output"]) if execution.get("output") else {}
     _, attempt = _split_name(execution["name"])
-    started = _first_start(aws, run_id) if attempt > 1 else execution["startDate"]
+    started = (first_start(aws, run_id) if attempt > 1 else None) or execution["startDate"]
     return Run(
         run_id=run_id,
         status=execution["status"],
@@ -270,8 +282,13 @@ def _newest_execution(aws: Aws, run_id: str) -> dict[str, Any]:
     return found
 
 
-def _first_start(aws: Aws, run_id: str) -> datetime:
-    described = aws.client("stepfunctions").describe_execution(executionArn=_arn(aws, run_id))
+def first_start(aws: Aws, run_id: str) -> datetime | None:
+    """When the run's first attempt began; None where Step Functions has forgotten it (after 90 days)."""
+    states = aws.client("stepfunctions")
+    try:
+        described = states.describe_execution(executionArn=_arn(aws, run_id))
+    except states.exceptions.ExecutionDoesNotExist:
+        return None
     moment: datetime = described["startDate"]
     return moment
 
@@ -301,6 +318,8 @@ def _steps(aws: Aws, execution_arn: str) -> tuple[StepState, ...]:
     """The steps beside the jobs, from the execution's history."""
     entered: dict[str, datetime] = {}
     left: dict[str, datetime] = {}
+    failed: set[str] = set()
+    is_failing = False
     pages = (
         aws.client("stepfunctions")
         .get_paginator("get_execution_history")
@@ -308,16 +327,19 @@ def _steps(aws: Aws, execution_arn: str) -> tuple[StepState, ...]:
     )
     for page in pages:
         for event in page["events"]:
-            if name := event.get("stateEnteredEventDetails", {}).get("name"):
-                entered[name] = event["timestamp"]
             if name := event.get("stateExitedEventDetails", {}).get("name"):
                 left[name] = event["timestamp"]
+                if is_failing:  # what is caught is left too
+                    failed.add(name)
+            if name := event.get("stateEnteredEventDetails", {}).get("name"):
+                entered[name] = event["timestamp"]
+            is_failing = event["type"].endswith(("Failed", "TimedOut"))
     failed_next = "NotifyFailure" in entered
     steps = []
     for name in _STEPS:
         state = "NOT_STARTED"
         if name in left:
-            state = "SUCCEEDED"
+            state = "FAILED" if name in failed else "SUCCEEDED"
         elif name in entered:
             state = "FAILED" if failed_next and name != "NotifyFailure" else "RUNNING"
         steps.append(StepState(name, state, entered.get(name), left.get(name)))

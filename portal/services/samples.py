@@ -159,7 +159,7 @@ def begin_job(aws: Aws, options: Options) -> JobTask | Task:
         if present := making(aws):
             _same(present, options)
             return present
-        batch_id = f"{datetime.now(UTC):%Y%m%d}-{uuid.uuid4().hex[:8]}"
+        batch_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         arguments = {
             "--batch_id": batch_id,
             "--options": options.as_json(),

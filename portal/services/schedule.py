@@ -21,7 +21,7 @@ TOPICS = {
 
 def get(aws: Aws) -> Schedule:
     found = aws.client("scheduler").get_schedule(Name=aws.lake.schedule)
-    return Schedule.read(found["State"], found["ScheduleExpression"])
+    return Schedule.read(found)
 
 
 def find(aws: Aws) -> Schedule | None:

@@ -71,8 +71,8 @@ def sign(
             f"Your approval is event {event.number} of the log, but: {refused} {untold}".strip()
         )
     if left or untold:
-        said = " ".join(filter(None, [left, untold]))
-        raise Unfinished(f"Signed, as event {event.number}, and {state.lower()}. {said}")
+        rest = " ".join(filter(None, [left, untold]))
+        raise Unfinished(f"Signed, as event {event.number}, and {state.lower()}. {rest}")
     return event
 
 

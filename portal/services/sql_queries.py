@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
+from urllib.parse import quote
 
 import awswrangler as wr
 import pandas as pd
@@ -149,7 +150,7 @@ def _visible(aws: Aws) -> Sequence[str] | None:
 
 
 def _as_seen(aws: Aws, statement: Statement, frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """The rows for this person, and what was left out of them.
+    """The rows for this person, and what was left out of them: of small groups all but what they are grouped by.
 
     A guard against a small cell shown by accident, as on the dashboards. It isn't proof against intent: figures of
     a group whose count is not among the columns are shown.
@@ -161,9 +162,11 @@ def _as_seen(aws: Aws, statement: Statement, frame: pd.DataFrame) -> tuple[pd.Da
                 f"Fewer than {FEWEST} rows fit this condition: so few could tell who somebody is. "
                 "Widen it, or ask a clinician."
             )
-        counts = _among(frame, statement.counts)
+        counted = frame[_among(frame, statement.counts)].select_dtypes(["number", "object", "string"])
+        counts = counted.apply(pd.to_numeric, errors="coerce")  # a Decimal is an object, a cast one a text
         figures = _among(frame, statement.aggregates | statement.counts)
-        shown = suppress(frame, (), frame[counts], figures)
+        by = [name for name in frame.columns if name not in figures]
+        shown = suppress(frame, by, counts, figures)
         if shown.isna().sum().sum() > frame.isna().sum().sum():
             notes.append(f"counts from 1 to {FEWEST - 1}, and what is said of such groups, are left empty")
         frame = shown.astype({name: frame[name].dtype for name in frame.columns})
@@ -171,8 +174,8 @@ def _as_seen(aws: Aws, statement: Statement, frame: pd.DataFrame) -> tuple[pd.Da
 
 
 def _among(frame: pd.DataFrame, names: frozenset[str]) -> list[str]:
-    numbers = set(frame.select_dtypes("number").columns)
-    return [str(name) for name in frame.columns if str(name).lower() in names and name in numbers]
+    """The columns of these names; a second one of a name comes back as `name.1`."""
+    return [str(name) for name in frame.columns if re.sub(r"\.\d+$", "", str(name)).lower() in names]
 
 
 # Athena's history
@@ -186,7 +189,8 @@ def _headed(aws: Aws, statement: Statement, release_id: str) -> str:
 
 
 def _person(aws: Aws) -> str:
-    return re.sub(r"[^\w.@+-]", "_", aws.settings.user)
+    """The person's name in one word, which is nobody else's."""
+    return quote(aws.settings.user, safe="@+")
 
 
 def _is_mine(aws: Aws, execution: dict[str, Any]) -> bool:

@@ -91,13 +91,12 @@ def resolve(lake: Lake, sql: str, release_id: str, releases: Sequence[str] | Non
         raise _not_a_reading(written)
     if any(each.args.get("recursive") for each in tree.find_all(exp.With)):
         raise ServiceError("WITH RECURSIVE may not be asked here: it has no bound. Leave RECURSIVE out.")
-    has_condition = tree.find(exp.Where) is not None
     named = _named(lake, tree)
     _without_identifiers(tree, named.values())
     _alias(tree)
-    counts, aggregates = _holding(tree, _is_count), _holding(tree, _is_aggregate)
-    is_grouped = bool(aggregates or tree.find(exp.Group, exp.Distinct, exp.AggFunc))
-    people = any(_is_about_people(source.contract) for source in named.values())
+    counts, aggregates = _holding(tree, _is_count), _holding(tree, _is_aggregate, _beside_keys(tree))
+    people = {name for name, source in named.items() if _is_about_people(source.contract)}
+    is_narrow = _has_condition(tree) and _lists_people(tree, _with_clauses(tree, people))
     _limit(tree)
     _put_first(tree, [source.clause(lake, release_id, releases) for source in named.values()])
     return Statement(
@@ -106,7 +105,7 @@ def resolve(lake: Lake, sql: str, release_id: str, releases: Sequence[str] | Non
         tables=frozenset((source.database, source.contract.table) for source in named.values()),
         counts=counts if people else frozenset(),
         aggregates=aggregates if people else frozenset(),
-        is_narrow=people and has_condition and not is_grouped,
+        is_narrow=is_narrow,
     )
 
 
@@ -115,7 +114,8 @@ def resolve(lake: Lake, sql: str, release_id: str, releases: Sequence[str] | Non
 
 def _parsed(sql: str) -> Any:
     try:
-        found = [tree for tree in sqlglot.parse(sql, read="athena") if tree is not None]
+        parsed = sqlglot.parse(sql, read="athena")
+        found = [tree for tree in parsed if not (tree is None or isinstance(tree, exp.Semicolon))]
     except (SqlglotError, RecursionError) as error:
         said = str(error).splitlines()[0].rstrip(".")
         raise ServiceError(f"The statement cannot be read as SQL: {said}.") from None
@@ -271,6 +271,82 @@ def _rows(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 # counts
 
 
+def _has_condition(tree: Any) -> bool:
+    """Whether rows are picked: a join that holds columns against each other picks none."""
+    joins = (join.args.get("on") for join in tree.find_all(exp.Join))
+    return tree.find(exp.Where) is not None or any(on and on.find(exp.Literal) for on in joins)
+
+
+def _lists_people(query: Any, people: set[str]) -> bool:
+    """Whether what comes out are single rows of the tables of `people`.
+
+    Neither groups are, nor, by DISTINCT, the values that many rows share.
+    """
+    sources = [join.this for join in query.args.get("joins") or ()]
+    if isinstance(query, exp.Table) and query.name.lower() in people:
+        return True
+    if isinstance(query, exp.Subquery | exp.SetOperation | exp.Lateral):
+        sources += [query.this, query.args.get("expression")]
+    if isinstance(query, exp.Select):
+        is_shared = query.args.get("distinct") and not any(map(_tells_one, query.expressions))
+        if is_shared or _is_grouped(query):
+            return False
+        sources += [query.args["from_"].this] if query.args.get("from_") else []
+    return any(_lists_people(source, people) for source in sources if source)
+
+
+def _with_clauses(tree: Any, people: set[str]) -> set[str]:
+    """`people` and the WITH clauses that list rows of them."""
+    ctes = list(tree.find_all(exp.CTE))
+    names = set(people)
+    while more := {cte.alias.lower() for cte in ctes if _lists_people(cte.this, names)} - names:
+        names |= more
+    return names
+
+
+def _is_grouped(select: Any) -> bool:
+    found = (node for column in select.expressions for node in column.find_all(exp.AggFunc))
+    return bool(select.args.get("group")) or any(
+        _is_aggregate(node) and node.parent_select is select for node in found
+    )
+
+
+def _tells_one(column: Any) -> bool:
+    """Whether hardly two rows have the same of it: everything, a key, a moment as it is."""
+    names = (each.name.lower() for each in column.find_all(exp.Column))
+    is_moment = isinstance(column.unalias(), exp.Column) and column.unalias().name.lower().endswith("_at")
+    return is_moment or column.find(exp.Star) is not None or any(name.endswith("_key") for name in names)
+
+
+def _beside_keys(tree: Any) -> set[str]:
+    """Names of columns that say something of a group, by whatever function: all but what it is grouped by."""
+    return {
+        column.alias_or_name.lower()
+        for select in tree.find_all(exp.Select)
+        if _is_grouped(select)
+        for position, column in enumerate(select.expressions, 1)
+        if not _is_key(column.unalias(), position, select.args.get("group"))
+    }
+
+
+def _is_key(column: Any, position: int, group: Any) -> bool:
+    """Whether a column is one that the select is grouped by, or made of such columns alone."""
+    keys = (
+        [each for each in group.find_all(exp.Expression) if isinstance(each.parent, _GROUPINGS)]
+        if group
+        else []
+    )
+    if any(each == column or (each.is_int and int(each.name) == position) for each in keys):
+        return True
+    named = {each.name.lower() for key in keys for each in key.find_all(exp.Column)}
+    return column.find(exp.AggFunc, exp.Anonymous) is None and all(
+        each.name.lower() in named for each in column.find_all(exp.Column)
+    )
+
+
+_GROUPINGS = (exp.Group, exp.Rollup, exp.Cube, exp.GroupingSets, exp.Tuple)
+
+
 def _alias(tree: Any) -> None:
     """A name for every column that has none, the one that Athena would give it."""
     for select in tree.find_all(exp.Select):
@@ -279,9 +355,9 @@ def _alias(tree: Any) -> None:
                 column.replace(exp.alias_(column.copy(), f"_col{position}"))
 
 
-def _holding(tree: Any, wanted: Any) -> frozenset[str]:
-    """Names of columns that hold such an expression, or are made of a column that does."""
-    names: set[str] = set()
+def _holding(tree: Any, wanted: Any, known: Iterable[str] = ()) -> frozenset[str]:
+    """Names of columns that hold such an expression, are `known` to, or are made of a column that does."""
+    names = set(known)
     while True:
         before = len(names)
         for select in tree.find_all(exp.Select):
@@ -326,4 +402,8 @@ def _is_count(node: Any) -> bool:
 
 
 def _is_aggregate(node: Any) -> bool:
-    return isinstance(node, exp.AggFunc | exp.ArraySize) and not isinstance(node.parent, exp.Window)
+    """An expression that sums up the rows of a group; over a window it says something of a single row."""
+    around = node.parent
+    while isinstance(around, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
+        around = around.parent
+    return isinstance(node, exp.AggFunc | exp.ArraySize) and not isinstance(around, exp.Window)

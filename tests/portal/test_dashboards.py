@@ -22,6 +22,7 @@ from portal.components import at_hand, state
 from portal.services import releases
 from portal.services.facts import FEWEST
 from portal.services.questions import ENCOUNTER_QUESTIONS, MEDICATION_QUESTIONS, PATIENT_QUESTIONS
+from tests.portal.services.test_review_words import PICTURE, assert_unlinked
 from tests.portal.test_pages import PAGES
 
 QUESTIONS = {q.key: q for q in (*ENCOUNTER_QUESTIONS, *MEDICATION_QUESTIONS, *PATIENT_QUESTIONS)}
@@ -36,7 +37,7 @@ PAGE_OF = {
 ROWS = {
     "encounters": """
         SELECT f.*, coalesce(encounter_class, 'Not recorded') AS class, coalesce(f.department, 'Not recorded') AS dep,
-            coalesce(payer, 'Not recorded') AS who_pays,
+            coalesce(payer, 'Not recorded') AS who_pays, nullif(patient_durable_key, -1) AS person,
             coalesce(icd10_chapter_title, diagnosis_description, 'Not recorded') AS chapter,
             coalesce(provider_specialty, 'Not recorded') AS specialty, strftime(admitted_at, '%Y-%m') AS month,
             isodow(admitted_at) AS weekday, hour(admitted_at) AS hour, least(length_of_stay_days, 30) AS days
@@ -50,12 +51,12 @@ ROWS = {
             coalesce(provider_name || ' (' || provider_npi || ')', provider_npi, 'Not recorded') AS provider,
             coalesce(dose_unit, 'Not recorded') AS unit, usual_dose_low AS low, usual_dose_high AS high, usual_dose_unit,
             strftime(coalesce(administered_at, ordered_at), '%Y-%m') AS month, isodow(administered_at) AS weekday,
-            hour(administered_at) AS hour, least(floor(minutes_from_order / 10) * 10, 120)::int AS wait,
+            hour(administered_at) AS hour, nullif(patient_durable_key, -1) AS person, least(floor(minutes_from_order / 10) * 10, 120)::int AS wait,
             administered_at IS NOT NULL AND row_number() OVER (
                 PARTITION BY encounter_key, medication_key, ordered_at
                 ORDER BY administered_at NULLS LAST, administration_key) = 1 AS is_first
         FROM fact_medication_admin f LEFT JOIN dim_medication USING (medication_key)
-        LEFT JOIN dim_provider USING (provider_key)""",
+        LEFT JOIN dim_patient USING (patient_key) LEFT JOIN dim_provider USING (provider_key)""",
     "patients": """
         SELECT *, coalesce(sex, 'Not recorded') AS gender, coalesce(payer, 'Not recorded') AS who_pays,
             coalesce(state, 'Not recorded') AS home, coalesce(zip3, 'Not recorded') AS zip,
@@ -102,10 +103,10 @@ CHARTS = {
 }
 
 HEADLINES = {
-    "encounters": """SELECT count(*), count(DISTINCT patient_key), sum(total_cost)::double,
+    "encounters": """SELECT count(*), count(DISTINCT person), sum(total_cost)::double,
         count(is_readmitted_30d), count(*) FILTER (is_readmitted_30d),
         median(length_of_stay_hours) FILTER (encounter_class IN ('IMP', 'ACUTE')) / 24 FROM r""",
-    "medications": """SELECT count(*), count(DISTINCT patient_key), count(DISTINCT medication_key),
+    "medications": """SELECT count(*), count(DISTINCT person), count(DISTINCT medication_key),
         count(*) FILTER (status = 'not-done') / nullif(count(*), 0), median(minutes_from_order) FILTER (is_first) FROM r""",
     "patients": "SELECT count(*), count(*) FILTER (is_deceased), count(*) FILTER (version > 1) FROM r",
 }
@@ -357,6 +358,7 @@ MANY = {
             hour(administered_at + i * INTERVAL 31 HOUR) AS administered_hour),
         strftime(coalesce(administered_at, ordered_at) + i * INTERVAL 31 HOUR, '%Y-%m') AS administered_month""",
     "dim_patient": """SELECT * REPLACE (xor(patient_key, i % 10) AS patient_key,
+            xor(patient_durable_key, i // 2) AS patient_durable_key,  -- each of two versions
             printf('%03d', 100 + (i + abs(patient_key % 4)) % 20) AS zip3, ['M', 'F', 'F', 'X', 'U'][1 + i % 5] AS sex,
             if(i = 2, NULL, ['40-44', '45-49', '50-54', '90+'][1 + (i + abs(patient_key % 3)) % 4]) AS age_band)""",
 }
@@ -502,6 +504,14 @@ def test_every_figure_and_number_of_a_page_is_what_the_files_hold(lake, open_pag
         assert f"(was {was[0]:,})" in app.metric[0].delta
 
 
+@pytest.mark.parametrize("page", ["encounters", "medications"])
+def test_a_patient_with_two_versions_is_one_person(lake, page):
+    ((versions, persons),) = lake.now.ask(
+        page, "true", "SELECT count(DISTINCT patient_key), count(DISTINCT person) FROM r"
+    )
+    assert versions > persons > FEWEST, "or the pages' numbers above would be the same by either"
+
+
 @pytest.mark.parametrize(
     ("page", "query"),
     [
@@ -584,6 +594,28 @@ def test_a_release_that_is_not_there_or_not_for_this_role_is_one_sentence(lake, 
                 assert not open_page("patients", role, **query).error
     finally:
         release.write(s3, portal.lake, replace(held, decision="publish"))
+
+
+def test_a_name_in_the_address_is_no_picture_in_the_sentence_that_there_is_no_such_release(lake, open_page):
+    for query in ({"release": PICTURE}, {"compare": PICTURE}):
+        (error,) = open_page("encounters", **query).error
+        assert "There is no release" in error.value
+        assert_unlinked(error.value)
+
+
+def test_a_base_release_that_is_not_kept_any_longer_is_said_and_not_compared_with(lake, open_page, portal):
+    s3 = portal.client("s3")
+    made = releases.get(portal, lake.former_id)
+    release.write(s3, portal.lake, replace(made, base_release_id="run-deleted"))
+    try:
+        for query in ({}, {"compare": "run-deleted"}):
+            app = open_page("patients", release=lake.former_id, **query)
+            assert not app.error
+            assert any("run-deleted, is not kept any longer" in caption.value for caption in app.caption)
+            assert not [toggle for toggle in app.toggle if toggle.label == "Compare with the former release"]
+            assert not any(metric.delta for metric in app.metric)
+    finally:
+        release.write(s3, portal.lake, made)
 
 
 def test_nonsense_in_the_address_is_left_out(lake, open_page):

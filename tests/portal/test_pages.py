@@ -16,6 +16,7 @@ from portal.components import state
 from portal.services import batches, runs, samples
 from portal.services.aws import Aws
 from portal.settings import Settings
+from tests.portal.services.test_review_words import PICTURE, assert_unlinked
 
 PAGES = Path(portal.__file__).parent / "app_pages"
 
@@ -90,6 +91,22 @@ def test_a_run_that_does_not_exist_is_one_sentence(empty_lake):
     assert [e.value for e in app.error] == [
         "There is no run 'run-nowhere': 'hdp runs' lists those there are."
     ]
+
+
+@pytest.mark.parametrize(("page", "parameter"), [("run", "run"), ("runs", "like"), ("data", "job")])
+def test_a_name_in_the_address_is_no_picture_in_what_is_said_of_it(empty_lake, page, parameter):
+    app = open_page(page, **{parameter: PICTURE})
+    assert not app.exception
+    (said,) = [*app.error, *app.warning]
+    assert "evil.example" in said.value
+    assert_unlinked(said.value)
+
+
+def test_a_run_is_not_held_against_itself(empty_lake):
+    app = open_page("runs", compare=["run-1", "run-1"])
+    assert not app.exception
+    assert not app.error
+    assert not any("against" in m.value for m in app.markdown)
 
 
 def test_a_thousand_columns_are_found_by_a_word(empty_lake):

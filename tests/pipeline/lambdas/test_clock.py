@@ -14,6 +14,7 @@ import pytest
 
 from pipeline import release
 from pipeline.lake import split
+from pipeline.lateness import Schedule
 from pipeline.release import GOLD_TABLES, Release
 from pipeline.retention import remove
 from portal.auth import User
@@ -40,35 +41,63 @@ def configured(portal, function, **variables):
     client.update_function_configuration(FunctionName=name, Environment={"Variables": before})
 
 
-@contextmanager
-def never_started(portal, hours):
-    """The function watches a pipeline that has never run, though it was due so many hours ago."""
-    machine = portal.client("stepfunctions").create_state_machine(
+def idle_machine(portal):
+    """The ARN of a pipeline that has never run."""
+    made = portal.client("stepfunctions").create_state_machine(
         name="idle", definition='{"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}', roleArn=ROLE
     )
-    engineer = portal.acting(User("e", "engineer"))
-    due = (datetime.now(UTC) - timedelta(hours=hours)).time()
-    schedule.change(engineer, is_on=True, at=due, weekdays_only=False)
-    with configured(portal, "watch_schedule", HDP_STATE_MACHINE_ARN=machine["stateMachineArn"]):
-        yield
-    schedule.change(engineer, is_on=False, at=clock(2), weekdays_only=False)
+    return made["stateMachineArn"]
+
+
+@contextmanager
+def never_started(portal, hours):
+    """The function watches a pipeline that has never run, though it was due so many hours ago.
+
+    Gives the schedule as it is told; that it was set long ago is told by a stand-in, for a clock cannot be put back.
+    """
+    due = datetime.now(UTC) - timedelta(hours=hours)
+    told = {
+        "State": "ENABLED",
+        "ScheduleExpression": f"cron({due.minute} {due.hour} * * ? *)",
+        "LastModificationDate": 0,
+    }
+    with (
+        answering(json.dumps(told).encode()) as scheduler,
+        configured(
+            portal,
+            "watch_schedule",
+            HDP_STATE_MACHINE_ARN=idle_machine(portal),
+            AWS_ENDPOINT_URL_SCHEDULER=scheduler,
+        ),
+    ):
+        yield Schedule.read({**told, "LastModificationDate": datetime.fromtimestamp(0, UTC)})
 
 
 @pytest.fixture
 def idle(portal):
-    with never_started(portal, hours=1):
-        yield
+    with never_started(portal, hours=1) as starts:
+        yield starts
 
 
 def test_a_run_that_never_started_is_told_once_in_the_words_of_the_banner(portal, idle, notifications):
-    starts = schedule.get(portal)
-    [banner] = alerts.alerts([], None, None, starts, is_judged=False)
+    [banner] = alerts.alerts([], None, None, idle, is_judged=False)
     words = banner.words.replace("{at}", f"{banner.at:%Y-%m-%d %H:%M} UTC")
     assert call(portal, "watch_schedule") == {"told": [words]}
     assert call(portal, "watch_schedule") == {"told": []}
     _until(lambda: words in _told(notifications))
     assert _told(notifications).count(words) == 1
     assert banner.kind == "never started"
+
+
+def test_a_schedule_that_has_just_been_set_has_missed_nothing(portal):
+    engineer = portal.acting(User("e", "engineer"))
+    due = (datetime.now(UTC) - timedelta(hours=3)).time()
+    schedule.change(engineer, is_on=True, at=due, weekdays_only=False)
+    try:
+        with configured(portal, "watch_schedule", HDP_STATE_MACHINE_ARN=idle_machine(portal)):
+            assert call(portal, "watch_schedule") == {"told": []}
+    finally:
+        schedule.change(engineer, is_on=False, at=clock(2), weekdays_only=False)
 
 
 def test_with_the_schedule_off_nothing_is_told(portal, first_run):

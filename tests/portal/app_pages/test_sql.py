@@ -7,6 +7,7 @@ import pytest
 from portal.components import state
 from portal.services import sql_queries
 from tests.portal.app_pages.conftest import parameter, press
+from tests.portal.services.test_review_words import PICTURE, assert_unlinked
 
 ROWS = "SELECT a.date_key AS day, b.week_of_year AS week FROM dim_time a CROSS JOIN dim_time b LIMIT 250"
 SMALL = "SELECT department, count(*) AS n FROM fact_encounter GROUP BY 1 ORDER BY 1"
@@ -103,6 +104,20 @@ def test_a_statement_is_saved_taken_and_removed(page, as_role):
     assert "by somebody else" in refused.error[0].value
     press(as_role("sql", "engineer"), "Remove")
     assert not any("Seven" in m.value for m in as_role("sql", "analyst").markdown)
+
+
+def test_the_name_of_a_saved_query_and_of_a_table_become_no_picture(page, as_role):
+    ann = state.clients().acting(state.auth.User("ann", "analyst"))
+    sql_queries.save(ann, PICTURE, "SELECT 8 AS eight")
+    try:
+        app = page("analyst", f'SELECT * FROM "{PICTURE}"')
+        told = [each.value for each in (*app.markdown, *app.caption, *app.error) if "evil" in each.value]
+        assert len(told) == 3
+        for text in told:
+            assert_unlinked(text)
+    finally:
+        for query in sql_queries.saved(ann):
+            sql_queries.remove(ann, query.query_id)
 
 
 def test_the_history_is_the_person_s_and_shows_an_answer_again(page, monkeypatch):

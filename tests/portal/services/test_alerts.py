@@ -58,6 +58,7 @@ def test_a_release_that_is_to_be_published_by_hand_waits_until_it_is():
     ]
     assert "waits for a person to publish it" in told(before)[0]
     assert told(after) == []
+    assert told(Published("a", "2026-11-23T08:30:00Z", "", "")) == [], "who went back has decided"
     assert _kinds([], made, before) == []
 
 
@@ -86,6 +87,22 @@ def test_a_run_that_was_due_and_never_started_is_told_after_a_while():
     assert _kinds([yesterday], starts=off) == []
 
 
+def test_a_run_is_not_due_before_the_schedule_was_set_so():
+    told = {
+        "State": "ENABLED",
+        "ScheduleExpression": "cron(0 2 * * ? *)",
+        "LastModificationDate": NOW.replace(hour=2, minute=1),
+    }
+    yesterday = _run("a", "SUCCEEDED", NOW - timedelta(days=1, hours=7), 60)
+    starts = Schedule.read(told)
+    assert starts == NIGHTLY
+    assert _kinds([yesterday], starts=starts) == []
+    assert starts.next_due(NOW) == datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
+    assert _kinds([yesterday], starts=starts, at=NOW + timedelta(days=1)) == ["never started"]
+    before = {**told, "LastModificationDate": NOW.replace(hour=2)}
+    assert _kinds([yesterday], starts=Schedule.read(before)) == ["never started"]
+
+
 def test_weekends_are_not_due_where_the_schedule_leaves_them_out():
     weekdays = Schedule(True, "", time(2), weekdays_only=True)
     sunday = NOW - timedelta(days=1)
@@ -104,6 +121,11 @@ def test_the_schedule_is_changed_by_engineers_and_read_back(acting):
         assert changed == Schedule(True, "cron(30 4 ? * MON-FRI *)", time(4, 30), weekdays_only=True)
         after = engineer.client("scheduler").get_schedule(Name=f"{engineer.lake.prefix}-nightly")
         assert after["Target"] == target
+        assert changed.since > before.since, "when it was set is told"
+        assert (changed.last_due(datetime.now(UTC)), changed.next_due(datetime.now(UTC)).time()) == (
+            None,
+            time(4, 30),
+        )
     finally:
         schedule.change(engineer, is_on=False, at=time(2), weekdays_only=False)
     assert schedule.get(engineer) == before

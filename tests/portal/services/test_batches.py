@@ -1,9 +1,14 @@
 """Importing extracts."""
 
 import gzip
+import json
+from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
+from pipeline.lake import split
+from pipeline.run_input import check
 from portal.services import batches
 from portal.services.aws import Aws, ServiceError
 from portal.services.batches import SourceFile
@@ -78,8 +83,8 @@ def test_compressed_files_and_a_byte_order_mark_are_read(lake):
     ("files", "sentence"),
     [
         ([("a.csv", "")], "'a.csv' is empty"),
-        ([("a.csv", "patient_id,patient_id\n")], "names the column patient_id twice"),
-        ([("a.csv", "x,y\n1,2\n")], "it lacks .*; it has x, y"),
+        ([("a.csv", "patient_id,patient_id\n")], "names a column twice: patient_id. Name each column once"),
+        ([("a.csv", "sex,y\n1,2\n")], "it lacks .*; it has sex, 1 that no format has"),
         (
             [("p.csv", f"{HEADER}\n"), ("s.csv", "Id,BIRTHDATE,FIRST,LAST,GENDER\n")],
             "One extract has one format",
@@ -93,6 +98,113 @@ def test_bad_input_is_one_sentence_and_changes_nothing(lake, files, sentence):
     assert batches.list_batches(lake) == []
 
 
-def test_a_preview_tells_the_columns_and_nobodys_name(lake):
-    file = SourceFile.from_bytes("p.csv", b"patient_id,first_name\nP1,Maria\n")
-    assert batches.preview(lake, file) == (["patient_id", "first_name"], [])
+PERSON = "P1,Maria,Garcia,1980-01-01,Main St 1,2025-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (PERSON, "it has 6 that no format has (is the header line missing?)"),
+        (f"{PERSON},Maria", "names a column twice: 1 that no format has"),
+        (f"sex,{PERSON},sex", "names a column twice: sex. Name"),
+        (f"{PERSON},Maria,sex,sex", "names a column twice: sex, 1 that no format has"),
+        (f'"{PERSON}', "it has 1 that no format has"),
+    ],
+)
+@pytest.mark.parametrize("format", ["auto", "native", "synthea"])
+def test_an_extract_without_its_header_line_is_refused_without_a_word_of_it(lake, line, sentence, format):
+    file = SourceFile.from_bytes("p.csv", f"{line}\n".encode())
+    with pytest.raises(ServiceError) as told:
+        batches.import_files(lake, [file], format=format, uploader="tester")
+    assert sentence in str(told.value)
+    assert not [value for value in PERSON.split(",") if value in str(told.value)]
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ("patient_id,first_name", ["patient_id", "first_name"]),
+        ("patient_id,Maria, 1980-01-01", ["patient_id", "column 2", "column 3"]),
+        (f"{HEADER},shoe_size", [*HEADER.split(","), "shoe_size"]),
+        (f" {HEADER}, shoe_size", [*f" {HEADER}".split(","), " shoe_size"]),
+        ("", []),
+    ],
+)
+def test_a_preview_tells_the_columns_and_nobodys_name(lake, header, told):
+    file = SourceFile.from_bytes("p.csv", f"{header}\nP1,Maria\n".encode())
+    assert batches.preview(lake, file) == (told, [])
+
+
+@pytest.fixture
+def read(lake):
+    """The keys of the objects that are read from S3, as they are asked for."""
+    keys, events = [], lake.client("s3").meta.events
+    events.register("before-parameter-build.s3.GetObject", lambda params, **_: keys.append(params["Key"]), unique_id="read")  # fmt: skip
+    yield keys
+    events.unregister("before-parameter-build.s3.GetObject", unique_id="read")
+
+
+def test_a_manifest_is_read_once_and_again_when_it_has_changed(lake, aws, lake_prefix, read):
+    one, two = (load(lake, ("a.csv", f"{HEADER}\nP{n},1980-01-01,2025-01-01\n")) for n in (1, 2))
+    assert {each.batch_id for each in batches.list_batches(lake)} == {one.batch_id, two.batch_id}
+    read.clear()
+    assert len(batches.list_batches(lake)) == 2
+    assert read == []
+    s3, bucket, key = aws.client("s3"), *split(lake.lake.manifest(one.batch_id))
+    document = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps({**document, "uploader": "somebody else"}).encode())
+    assert {each.uploader for each in batches.list_batches(lake)} == {"tester", "somebody else"}
+    assert read == [key]
+    s3.delete_object(Bucket=bucket, Key=key)
+    assert [each.batch_id for each in batches.list_batches(lake)] == [two.batch_id]
+    assert read == [key]
+
+
+ROW = "P1,1980-02-03,F"
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        (f"{ROW}\n", 1),
+        (f"{ROW}\n\x1a", 1),  # the end of a file to DOS
+        (f"\n{ROW}\n  \n\t\n", 1),
+        (f"{ROW}\n\u00a0\n", 2),  # blank to Python, a row to Spark
+        (f'{ROW}\n""\n', 2),
+        ("", 0),
+    ],
+)
+def test_rows_are_counted_as_spark_reads_them(spark, tmp_path, text, rows):
+    header = "patient_id,birth_date,sex"
+    file = tmp_path / "patients.csv"
+    file.write_text(f"{header}\n{text}", newline="")
+    assert batches._count(SourceFile.of(file)) == (header.split(","), rows, False)
+    assert (
+        spark.read.csv(f"file://{file}", schema="a string, b string, c string", header=True).count() == rows
+    )
+
+
+def test_a_damaged_archive_is_one_sentence(lake):
+    whole = gzip.compress(f"{HEADER}\n".encode() * 500)
+    file = SourceFile.from_bytes("patients.CSV.GZ", whole[:20] + b"\xff" * 20 + whole[40:])
+    for ask in (
+        lambda: batches.preview(lake, file),
+        lambda: batches.import_files(lake, [file], uploader="t"),
+    ):
+        with pytest.raises(ServiceError, match="cannot be read as CSV"):
+            ask()
+
+
+def test_a_name_in_capitals_is_an_extracts_file_too(lake, tmp_path):
+    (tmp_path / "PATIENTS.CSV").write_text(f"{HEADER}\n")
+    assert set(batches.import_folder(lake, tmp_path, uploader="tester").tables) == {"patients"}
+
+
+def test_a_later_batch_of_the_day_has_a_later_name(lake, monkeypatch):
+    made = []
+    for hour in (9, 15):
+        moment = datetime(2026, 11, 26, hour, tzinfo=UTC)
+        monkeypatch.setattr(batches, "datetime", SimpleNamespace(now=lambda _, moment=moment: moment))
+        made.append(load(lake, ("p.csv", f"{HEADER}\n,{hour}\n")).batch_id)
+    assert made == sorted(made)
+    assert check({"run_id": "run-x", "batch_ids": made})["batch_ids"] == made

@@ -120,6 +120,19 @@ def test_suppression_leaves_no_cell_that_the_total_of_its_row_or_column_gives_aw
                 assert not _is_known(hidden)
 
 
+def test_rows_without_a_value_are_a_sum_that_is_known_too():
+    by = {"month": [1, 2, 3, 4], "class": [None, None, "AMB", "AMB"]}
+    shown = suppress(_frame([5, 100, 3, 4], by), list(by), _frame([5, 100, 3, 4], by)[["n"]], ["n"])
+    assert shown["n"].isna().all(), "100 beside the total of the two without a class would tell the 5"
+
+
+def test_suppression_of_fifty_thousand_groups_with_a_key_of_their_own_comes_to_an_end():
+    numbers = [7 if n % 5 == 0 else 40 for n in range(50_000)]
+    frame = _frame(numbers, {"key": range(50_000), "class": [n % 7 for n in range(50_000)]})
+    shown = suppress(frame, ["key", "class"], frame[["n"]], ["n"])
+    assert shown["n"].isna().to_list() == [n == 7 for n in numbers]
+
+
 def test_what_a_share_leaves_is_small_too():
     question = QUESTIONS["readmissions"]
     frame = pd.DataFrame(

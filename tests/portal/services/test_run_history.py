@@ -62,6 +62,13 @@ def test_a_run_that_was_gone_on_with_is_listed_by_its_newest_attempt(portal, hel
     assert [run.attempt for run in run_history.search(portal, text=held_run.run_id).runs] == [2]
 
 
+def test_a_run_that_was_gone_on_with_is_listed_with_the_jobs_of_its_first_attempt(portal, first_run):
+    (found,) = run_history.search(portal, text=first_run.run_id).runs
+    assert found.attempt > 1
+    assert sorted(job.job_run_id for job in found.jobs) == sorted(job.job_run_id for job in first_run.jobs)
+    assert min(job.started_at for job in found.jobs) < found.started_at
+
+
 def test_gold_rows_are_counted_as_soon_as_their_job_has_ended(portal, held_run):
     run = runs.get(portal, held_run.run_id)
     audit = quality.audit(portal, held_run.run_id)

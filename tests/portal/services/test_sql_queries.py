@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
 import pytest
 
-from pipeline.contracts import load
+from pipeline.contracts import load, tables
 from pipeline.contracts.lineage import downstream, upstream
 from pipeline.release import view_refresher
 from portal.services import profile, sql_queries, warehouse
@@ -111,6 +115,97 @@ def test_small_counts_of_people_are_left_empty_for_who_may_not_see_phi(acting, p
         assert "counts from 1 to 10" in seen.note
 
 
+STAYS = (
+    "(VALUES ('a', 5), ('b', 40), ('c', 50), ('d', 60)) AS t (k, times), unnest(sequence(1, times)) AS u (x)"
+)
+TYPES = {
+    "double": "avg(x)",
+    "decimal": "sum(CAST(x AS decimal(12, 2)))",
+    "timestamp": "max(TIMESTAMP '2025-01-01 00:00:00' + x * INTERVAL '1' DAY)",
+    "date": "max(DATE '2025-01-01')",
+    "varchar": "max(k)",
+    "boolean": "count(*) < 100",
+    "array": "array_agg(x)",
+    "an aggregate that nobody here knows": "geometric_mean(x)",
+    "a count that is a decimal": "sum(CASE WHEN x > 0 THEN 1.0 ELSE 0 END)",
+    "a count that is a text": "CAST(count(*) AS varchar)",
+}
+
+
+@pytest.mark.parametrize("figure", TYPES.values(), ids=TYPES)
+def test_of_a_small_group_nothing_is_said_in_any_type(acting, figure):
+    ann, lee = acting("ann", "analyst"), acting("lee", "clinician")
+    people = "(SELECT count(*) AS none FROM fact_encounter WHERE admitted_at IS NULL)"
+    sql = (
+        f"SELECT k, ARRAY[1, 2] AS list, count(*) AS n, {figure} FROM {STAYS}, {people} GROUP BY k ORDER BY k"
+    )
+    seen, full = (sql_queries.ask(person, sql, "r1").frame for person in (ann, lee))
+    assert seen["k"].to_list() == ["a", "b", "c", "d"]
+    for name in seen.columns[2:]:
+        assert seen[name].isna().to_list() == [True, True, False, False], name
+        assert seen[name][2:].to_list() == full[name][2:].to_list()
+
+
+@pytest.mark.parametrize(
+    "n",
+    [
+        pd.array([Decimal("5"), Decimal("40"), Decimal("50")], dtype="object"),
+        pd.array(["5", "40", "fifty"], dtype="string"),
+    ],
+    ids=["decimal", "text"],
+)
+def test_a_count_counts_in_whatever_type_it_comes(acting, n):
+    statement = Statement("", "", counts=frozenset({"n"}))
+    seen, _ = sql_queries._as_seen(
+        acting("ann", "analyst"), statement, pd.DataFrame({"k": list("abc"), "n": n})
+    )
+    assert seen["n"].isna().to_list() == [True, True, False]
+
+
+def test_a_second_column_of_a_name_is_emptied_as_the_first(acting):
+    statement = Statement("", "", counts=frozenset({"n"}), aggregates=frozenset({"n"}))
+    twice = pd.DataFrame({"n": pd.array([5, 40, 50], dtype="Int64"), "n.1": [50.5, 400.0, 500.0]})
+    seen, _ = sql_queries._as_seen(acting("ann", "analyst"), statement, twice)
+    assert seen["n.1"].isna().to_list() == [True, True, False]
+
+
+def test_whether_a_group_is_large_is_no_count(acting):
+    statement = Statement("", "", counts=frozenset({"n", "is_large"}))
+    frame = pd.DataFrame(
+        {"n": pd.array([40, 50], dtype="Int64"), "is_large": pd.array([True, True], dtype="boolean")}
+    )
+    seen, note = sql_queries._as_seen(acting("ann", "analyst"), statement, frame)
+    assert (seen.to_dict(), note) == (frame.to_dict(), "")
+
+
+def test_totals_beside_their_groups_give_no_small_group_away(acting):
+    """Of GROUP BY ROLLUP (department, class): what is shown are sums of the four groups, by which one is told or not."""
+    sums = {
+        ("D1", "A"): (1, 0, 0, 0), ("D1", "B"): (0, 1, 0, 0), ("D1", None): (1, 1, 0, 0),
+        ("D2", "A"): (0, 0, 1, 0), ("D2", "B"): (0, 0, 0, 1), ("D2", None): (0, 0, 1, 1), (None, None): (1, 1, 1, 1),
+    }  # fmt: skip
+    stays = np.array(list(sums.values())) @ [5, 100, 4, 200]
+    frame = pd.DataFrame(sums, columns=None).T.index.to_frame(index=False, name=["department", "class"])
+    frame["n"] = pd.array(stays, dtype="Int64")
+    statement = Statement("", "", counts=frozenset({"n"}), aggregates=frozenset({"n"}))
+    seen, _ = sql_queries._as_seen(acting("ann", "analyst"), statement, frame)
+    shown = np.array(list(sums.values()))[seen["n"].notna()]
+    for small in ((1, 0, 0, 0), (0, 0, 1, 0)):
+        known = np.linalg.matrix_rank(shown)
+        assert np.linalg.matrix_rank(np.vstack([shown, small])) == known + 1
+    assert seen["n"].iloc[-1] == 309
+
+
+@pytest.mark.parametrize("names", [("o'brien@h.org", "o_brien@h.org"), ("a b", "a%20b"), ("zoë", "zo_")])
+def test_two_people_have_two_histories_however_their_names_are_written(acting, names):
+    one, other = (acting(name, "analyst") for name in names)
+    query_id = sql_queries.begin(one, "SELECT 1 AS mine", "r1")
+    assert [q.query_id for q in sql_queries.history(one)] == [query_id]
+    assert sql_queries.history(other) == []
+    with pytest.raises(ServiceError, match="You have asked nothing as"):
+        sql_queries.asked(other, query_id)
+
+
 def test_a_few_rows_about_people_are_shown_to_who_may_see_phi_alone(acting, first_run):
     sql = "SELECT admitted_at, department FROM fact_encounter WHERE encounter_key IS NOT NULL LIMIT 3"
     assert len(sql_queries.ask(acting("lee", "clinician"), sql).frame) == 3
@@ -182,8 +277,9 @@ def test_the_estimate_is_no_less_than_what_is_scanned(acting, first_run):
     assert sql_queries.bytes_at_most(ann, nothing, first_run.run_id) == 0
 
 
-def test_a_profile_agrees_with_plain_queries_and_tells_no_text(portal, first_run):
-    found = profile.of(portal, "fact_encounter", first_run.run_id).frame.set_index("column")
+def test_a_profile_agrees_with_plain_queries_and_tells_no_text(portal, acting, first_run):
+    lee = acting("lee", "clinician")
+    found = profile.of(lee, "fact_encounter", first_run.run_id).frame.set_index("column")
     assert list(found.index) == [c.name for c in load("gold", "fact_encounter").data_columns]
     table = warehouse.table(portal, "fact_encounter", first_run.run_id)
     row = warehouse.ask(
@@ -193,6 +289,26 @@ def test_a_profile_agrees_with_plain_queries_and_tells_no_text(portal, first_run
     assert found.loc["is_readmitted_30d", "empty"] == pytest.approx(1 - row["known"] / row["n"])
     assert float(found.loc["total_cost", "greatest"]) == float(row["most"])
     assert found.loc["department", "greatest"] is None
+
+
+def test_of_a_column_that_few_rows_fill_nothing_is_said_to_who_may_not_see_phi(acting, portal, first_run):
+    lee, vic = acting("lee", "clinician"), acting("vic", "viewer")
+    hidden = shown = 0
+    for name in tables("gold"):
+        full, seen = (profile.of(person, name, first_run.run_id).frame for person in (lee, vic))
+        table = warehouse.table(portal, name, first_run.run_id)
+        counted = ", ".join(f"count({column}) AS {column}" for column in full["column"])
+        filled = warehouse.ask(portal, f"SELECT {counted} FROM {table} t").frame.iloc[0]
+        assert seen["column"].to_list() == full["column"].to_list()
+        for (_, one), (_, other) in zip(full.iterrows(), seen.iterrows(), strict=True):
+            if 0 < filled[one["column"]] < 11:
+                assert other.drop("column").isna().all()
+                hidden += 1
+            else:
+                assert other.to_dict() == pytest.approx(one.to_dict(), nan_ok=True)
+                shown += 1
+    assert hidden
+    assert shown
 
 
 def test_lineage_goes_from_the_extract_to_the_fact():
