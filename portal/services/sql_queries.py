@@ -157,14 +157,14 @@ def _as_seen(aws: Aws, statement: Statement, frame: pd.DataFrame) -> tuple[pd.Da
     """
     notes = [f"the first {MOST_ROWS:,} rows"] if len(frame) >= MOST_ROWS else []
     if not aws.person.may("see_phi"):
-        if statement.is_narrow and 0 < len(frame) < FEWEST:
+        if statement.told.is_narrow and 0 < len(frame) < FEWEST:
             raise ServiceError(
                 f"Fewer than {FEWEST} rows fit this condition: so few could tell who somebody is. "
                 "Widen it, or ask a clinician."
             )
-        counted = frame[_among(frame, statement.counts)].select_dtypes(["number", "object", "string"])
+        counted = frame[_among(frame, statement.told.counts)].select_dtypes(["number", "object", "string"])
         counts = counted.apply(pd.to_numeric, errors="coerce")  # a Decimal is an object, a cast one a text
-        figures = _among(frame, statement.aggregates | statement.counts)
+        figures = _among(frame, statement.told.aggregates | statement.told.counts)
         by = [name for name in frame.columns if name not in figures]
         shown = suppress(frame, by, counts, figures)
         if shown.isna().sum().sum() > frame.isna().sum().sum():

@@ -13,6 +13,7 @@ from pipeline.contracts.lineage import downstream, upstream
 from pipeline.release import view_refresher
 from portal.services import profile, sql_queries, warehouse
 from portal.services.aws import ServiceError
+from portal.services.disclosure import Told
 from portal.services.statements import Statement, readable
 
 
@@ -155,7 +156,7 @@ def test_of_a_small_group_nothing_is_said_in_any_type(acting, figure):
     ids=["decimal", "text"],
 )
 def test_a_count_counts_in_whatever_type_it_comes(acting, n):
-    statement = Statement("", "", counts=frozenset({"n"}))
+    statement = Statement("", "", told=Told(counts=frozenset({"n"})))
     seen, _ = sql_queries._as_seen(
         acting("ann", "analyst"), statement, pd.DataFrame({"k": list("abc"), "n": n})
     )
@@ -163,14 +164,14 @@ def test_a_count_counts_in_whatever_type_it_comes(acting, n):
 
 
 def test_a_second_column_of_a_name_is_emptied_as_the_first(acting):
-    statement = Statement("", "", counts=frozenset({"n"}), aggregates=frozenset({"n"}))
+    statement = Statement("", "", told=Told(counts=frozenset({"n"}), aggregates=frozenset({"n"})))
     twice = pd.DataFrame({"n": pd.array([5, 40, 50], dtype="Int64"), "n.1": [50.5, 400.0, 500.0]})
     seen, _ = sql_queries._as_seen(acting("ann", "analyst"), statement, twice)
     assert seen["n.1"].isna().to_list() == [True, True, False]
 
 
 def test_whether_a_group_is_large_is_no_count(acting):
-    statement = Statement("", "", counts=frozenset({"n", "is_large"}))
+    statement = Statement("", "", told=Told(counts=frozenset({"n", "is_large"})))
     frame = pd.DataFrame(
         {"n": pd.array([40, 50], dtype="Int64"), "is_large": pd.array([True, True], dtype="boolean")}
     )
@@ -187,7 +188,7 @@ def test_totals_beside_their_groups_give_no_small_group_away(acting):
     stays = np.array(list(sums.values())) @ [5, 100, 4, 200]
     frame = pd.DataFrame(sums, columns=None).T.index.to_frame(index=False, name=["department", "class"])
     frame["n"] = pd.array(stays, dtype="Int64")
-    statement = Statement("", "", counts=frozenset({"n"}), aggregates=frozenset({"n"}))
+    statement = Statement("", "", told=Told(counts=frozenset({"n"}), aggregates=frozenset({"n"})))
     seen, _ = sql_queries._as_seen(acting("ann", "analyst"), statement, frame)
     shown = np.array(list(sums.values()))[seen["n"].notna()]
     for small in ((1, 0, 0, 0), (0, 0, 1, 0)):
