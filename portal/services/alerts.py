@@ -31,15 +31,16 @@ def now(aws: Aws, past: Sequence[Run]) -> list[Alert]:
     aws.require("watch_runs")
     ended = next((run for run in past if run.status == "SUCCEEDED"), None)
     newest = releases.find(aws, ended.run_id) if ended else None
-    judged = bool(
-        ended and (signature := review_log.of_run(aws, ended.run_id).signature) and signature.stands
-    )
-    by_hand = ended is not None and runs.get(aws, ended.run_id, details=False).is_published is False
     present = releases.current(aws)
+    names = {each for each in (ended and ended.run_id, present and present.release_id) if each}
+    signatures = {name: review_log.of_run(aws, name).signature for name in names}
+    signature = signatures.get(ended.run_id) if ended else None
+    judged = bool(signature and signature.stands)
+    by_hand = ended is not None and runs.get(aws, ended.run_id, details=False).is_published is False
     found = alerts(past, newest, present, schedule.find(aws), judged, by_hand)
-    signature = review_log.of_run(aws, present.release_id).signature if present else None
-    if present and signature and signature.verdict == "reject":
-        words = f"Readers see release {present.release_id}, which {signature.by} has rejected: go back to the former one."
+    of_present = signatures.get(present.release_id) if present else None
+    if present and of_present and of_present.verdict == "reject":
+        words = f"Readers see release {present.release_id}, which {of_present.by} has rejected: go back to the former one."
         found.insert(0, Alert("rejected", words, present.release_id))
     return found
 
