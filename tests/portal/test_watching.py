@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from infra.local.cloud import Cloud
 from infra.local.history import HistoryStore
 from portal.components import at_hand, state
+from portal.services import batches
 from portal.services.aws import Aws
 from portal.sign_in import SignInError
 from tests.portal.test_pages import PAGES
@@ -49,6 +50,7 @@ def counted(monkeypatch):
 def _forget():
     st.cache_data.clear()
     state.clients.clear()
+    batches._manifests.clear()
 
 
 def _calls(calls, page, watchers, **query):
