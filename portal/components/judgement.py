@@ -134,7 +134,7 @@ def _verdict(
     done = (
         "Signed. The release is approved."
         if approves
-        else "Signed. The release is rejected, readers see another."
+        else "Signed. The release is rejected, and the former one stays."
     )
 
     def act(text: str, seen: int) -> None:
