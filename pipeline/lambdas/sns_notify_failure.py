@@ -15,9 +15,8 @@ sns = boto3.client("sns")
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: ARG001
     """``{"run_id", "execution", "error": {"Error", "Cause"}}`` to ``{"run_id", "error", "cause"}``."""
     cause = _sentence(event["error"].get("Cause", ""))
-    run_id = re.sub(
-        r"\.\d+$", "", event["run_id"]
-    )  # a later attempt's execution has the run's name and its number
+    # a later attempt's execution has the run's name and its number
+    run_id = re.sub(r"\.\d+$", "", event["run_id"])
     message = {
         "run_id": run_id,
         "execution": event["execution"],

@@ -12,6 +12,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from pipeline import frames
 from pipeline.contracts import Contract, Rule
 
 FAILING = "_failing"
@@ -137,19 +138,12 @@ def _failing_across(rows: DataFrame, rule: Rule, identity: Sequence[str]) -> Dat
     """The identities of those of `rows` that fail one rule."""
     if not rule.among:
         return rows.withColumn("_fails", F.expr(str(rule.fails))).where("_fails").select(*identity)
-    rows = rows.withColumn("_group", _hash(rule.among))
+    rows = rows.withColumn("_group", frames.hash_of([F.expr(sql) for sql in rule.among]))
     groups = rows.groupBy("_group").agg(F.expr(str(rule.fails)).alias("_fails")).where("_fails")
     groups = groups.select(F.col("_group").alias("_of")).persist()
     few = groups.count() < _FEW
     return rows.join(F.broadcast(groups) if few else groups, F.col("_group") == F.col("_of")).select(
         *identity
-    )
-
-
-def _hash(expressions: Sequence[str]) -> Column:
-    """64 bits of the values, as the keys of the star schema are made; NULL differs from every value."""
-    return F.xxhash64(
-        *(F.expr(sql) for sql in expressions), *(F.expr(f"({sql}) is null") for sql in expressions)
     )
 
 

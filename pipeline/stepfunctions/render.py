@@ -127,7 +127,10 @@ def _closing_states() -> States:
         "PublishRelease": _task(
             "publish_release", publish, "$.release", keep=outcome, then="NotifySuccess", catch=True
         ),
-        "NotifySuccess": {**succeeded, "Catch": _untold("RunSucceeded")},  # it has published: it did not fail
+        "NotifySuccess": {
+            **succeeded,
+            "Catch": _untold("RunSucceeded"),
+        },  # its release is made: it did not fail
         "RunSucceeded": {"Type": "Succeed", "OutputPath": "$.release"},
         "NotifyFailure": {**notify, "Catch": _untold("RunFailedUntold")},
         "RunFailed": {"Type": "Fail", "ErrorPath": "$.failure.error", "CausePath": "$.failure.cause"},

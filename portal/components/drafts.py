@@ -34,9 +34,8 @@ def text(label: str, key: str, seen: int, *, is_short: bool = False) -> None:
     but below a half-written answer nobody reads it: it stays news to this form until it is sent or emptied.
     What another tab of the same person shows is that tab's: it keeps what is typed there, and nothing else.
     """
-    if (
-        key not in st.session_state or _mine(key) not in st.session_state
-    ):  # a browser may bring its text to a new session
+    is_known = key in st.session_state and _mine(key) in st.session_state
+    if not is_known:  # a browser may bring its text to a new session
         st.session_state[_mine(key)] = kept("texts").get(key, ""), kept("seen").get(key)
         st.session_state.setdefault(key, kept("texts").get(key, ""))
     typed, (stored, had_seen) = str(st.session_state[key]), st.session_state[_mine(key)]

@@ -69,12 +69,9 @@ def _measure(rule: Rule, table: str, row: pd.Series, change: str) -> None:
 def _limits(chosen: Finding) -> str:
     """What a verified row does not change."""
     rule = measures.rules().get(chosen)
-    refused = (
-        ", but they stay in quarantine until the source or the rule is changed"
-        if rule and rule.refuses
-        else ""
-    )
-    return f", where all failing rows have keys of their own and are at most {failing_sql.MOST_ROWS}{refused}"
+    stays = " They stay out of the release all the same, until the source or the rule is changed."
+    known = f", as long as at most {failing_sql.MOST_ROWS} rows fail and each has its identifier."
+    return known + (stays if rule and rule.refuses else "")
 
 
 def _judged(review: Review, chosen: Finding, row: pd.Series) -> None:
@@ -87,7 +84,7 @@ def _judged(review: Review, chosen: Finding, row: pd.Series) -> None:
     for by, until, number in sorted(_verified(review, chosen)):
         rows = f"{number} row{'s' if number > 1 else ''}"
         st.info(
-            f"{review_words.plain(by)} verified {rows} as true until {until}: later runs do not count them{_limits(chosen)}."
+            f"{review_words.plain(by)} verified {rows} as true until {until}: later runs do not count them{_limits(chosen)}"
         )
     if chosen in (alarms := quality.false_alarms(review.work_list)):
         number, of = alarms[chosen]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import awswrangler as wr
 import pandas as pd
@@ -252,7 +252,10 @@ def saved(aws: Aws) -> list[Saved]:
         q for ids in lists if ids for q in athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
     ]
     return sorted(
-        (Saved(q["NamedQueryId"], q["Name"], q.get("Description", ""), q["QueryString"]) for q in found),
+        (
+            Saved(q["NamedQueryId"], q["Name"], unquote(q.get("Description", "")), q["QueryString"])
+            for q in found
+        ),
         key=lambda q: q.name.lower(),
     )
 
@@ -278,7 +281,7 @@ def remove(aws: Aws, query_id: str) -> None:
     """Remove a saved query; its author or an engineer may."""
     aws.require("query")
     found = next((each for each in saved(aws) if each.query_id == query_id), None)
-    if found and found.description != f"Saved by {_person(aws)}" and not aws.person.may("publish"):
+    if found and found.description != f"Saved by {aws.settings.user}" and not aws.person.may("publish"):
         raise ServiceError(
             f"'{found.name}' was saved by somebody else: its author or an engineer may remove it."
         )

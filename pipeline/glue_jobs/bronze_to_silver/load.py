@@ -70,8 +70,7 @@ def identity(key: str) -> tuple[str, ...]:
 def mark_repeats(frame: DataFrame, key: str) -> DataFrame:
     """`row_hash` and `is_repeat`: of rows that are the same in every field, all but the first."""
     texts = [F.col(f"raw.{name}") for name in frame.select("raw.*").columns]
-    # a hash passes over what is NULL: a text that stands under another name would be the same row
-    hashed = frame.withColumn("row_hash", F.xxhash64(*texts, *(text.isNull() for text in texts)))
+    hashed = frame.withColumn("row_hash", frames.hash_of(texts))
     same = Window.partitionBy(*identity(key)).orderBy("_file")
     repeated = (F.row_number().over(same) > 1) & ~F.col("malformed")
     return hashed.withColumn("is_repeat", repeated)

@@ -7,6 +7,7 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from pipeline import frames
 from pipeline.contracts import load
 from pipeline.glue_jobs.job import Run, main
 from pipeline.glue_jobs.silver_to_gold import star
@@ -21,7 +22,8 @@ def transform(encounters: DataFrame, medications: DataFrame) -> DataFrame:
 
     What an encounter leaves out of its provider is as it was before.
     """
-    so_far = Window.partitionBy("provider_npi").orderBy("updated_at", "batch_id", F.xxhash64(*TRACKED))
+    content = frames.hash_of([F.col(name) for name in TRACKED])
+    so_far = Window.partitionBy("provider_npi").orderBy("updated_at", "batch_id", content)
     so_far = so_far.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     known_by_then = [F.last(name, ignorenulls=True).over(so_far).alias(name) for name in TRACKED]
     seen = encounters.where("provider_npi is not null").select(

@@ -64,7 +64,7 @@ def history(versions: DataFrame, key: str, tracked: Sequence[str]) -> DataFrame:
     moments = Window.partitionBy(key, "updated_at").orderBy(F.desc("batch_id"), F.xxhash64(*tracked))
     single = versions.withColumn("_rank", F.row_number().over(moments)).where("_rank = 1").drop("_rank")
     timeline = Window.partitionBy(key).orderBy("updated_at")
-    content = F.xxhash64(*tracked, *(F.col(name).isNull() for name in tracked))
+    content = frames.hash_of([F.col(name) for name in tracked])
     changed = (
         single.withColumn("_content", content)
         .withColumn("_before", F.lag("_content").over(timeline))
