@@ -170,7 +170,7 @@ def _failing(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ..
         st.caption(_INEXACT)
     of = f"{run_id}-{shown.review.version}-{table}-{rule_id}-{bool(why)}"  # rows made anew are others
     picked = st.dataframe(
-        rows, hide_index=True, width="stretch", height=min(330, 38 + 35 * len(rows)),
+        rows, hide_index=True, width="stretch", height=min(330, 38 + 35 * len(rows)), placeholder="–",
         on_select="rerun", selection_mode="multi-row", key=f"rows-{of}",
     )["selection"]["rows"]  # fmt: skip
     left, right = st.columns(2)
