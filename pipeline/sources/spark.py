@@ -15,7 +15,7 @@ import boto3
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructField, StructType
+from pyspark.sql.types import LongType, StringType, StructField, StructType
 
 from pipeline import frames
 from pipeline.lake import Lake, split
@@ -24,7 +24,7 @@ from pipeline.sources import formats, native, synthea
 _CORRUPT = "_corrupt"
 _ROWS = 10_000
 
-EXTRA = ("_malformed", "_file", "_received")
+EXTRA = ("_malformed", "_file", "_line", "_received")
 """Beside the columns: a field too many or too few, the file's key, the row as received (JSON)."""
 
 
@@ -49,7 +49,8 @@ def _files(spark: SparkSession, lake: Lake, manifest: dict[str, Any], table: str
     if not parts:
         fields = [StructField(name, StringType()) for name in sorted(known)]
         extra = [*fields, *(StructField(name, StringType()) for name in EXTRA)]
-        return frames.of(spark, [], StructType(extra)).withColumn("_malformed", F.lit(False))
+        empty = frames.of(spark, [], StructType(extra)).withColumn("_malformed", F.lit(False))
+        return empty.withColumn("_line", F.lit(0).cast("long"))
     frame = parts[0]
     for other in parts[1:]:
         frame = frame.unionByName(other, allowMissingColumns=True)
@@ -62,19 +63,20 @@ def _reader(header: list[str]) -> Callable[[Iterable[pa.RecordBatch]], Iterable[
 
     def read(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
         csv.field_size_limit(1 << 30)
-        names = [*header, _CORRUPT]
+        names = [*header, _CORRUPT, "_line"]
         for batch in batches:
             for uri in batch.column(0).to_pylist():
                 rows = _rows(uri, len(header))
                 while some := list(islice(rows, _ROWS)):
                     columns = list(zip(*some, strict=True))
-                    arrays = [pa.array(column, pa.string()) for column in columns]
+                    arrays = [pa.array(column, pa.string()) for column in columns[:-1]]
+                    arrays.append(pa.array(columns[-1], pa.int64()))
                     yield pa.RecordBatch.from_arrays(arrays, names=names)
 
     return read
 
 
-def _rows(uri: str, width: int) -> Iterator[list[str | None]]:
+def _rows(uri: str, width: int) -> Iterator[list[Any]]:
     raw = open_uri(uri)
     plain: Any = gzip.GzipFile(fileobj=raw) if uri.endswith(".gz") else raw
     text = io.TextIOWrapper(plain, encoding="utf-8-sig", errors="replace", newline="")
@@ -82,9 +84,9 @@ def _rows(uri: str, width: int) -> Iterator[list[str | None]]:
     next(reader, None)
     for row in reader:
         if len(row) == width:
-            yield [*(value or None for value in row), None]
+            yield [*(value or None for value in row), None, reader.line_num]
         elif len(row) > 1 or any(value.strip() for value in row):
-            yield [*([None] * width), ",".join(row)]
+            yield [*([None] * width), ",".join(row), reader.line_num]
 
 
 def open_uri(uri: str) -> BinaryIO:
@@ -116,9 +118,14 @@ def _file(spark: SparkSession, lake: Lake, file: dict[str, Any]) -> DataFrame:
     header = list(file["header"])
     if file["key"].endswith(".parquet"):
         columns = [F.col(f"`{name}`").cast("string").alias(name) for name in header]
-        frame = spark.read.parquet(address).select(*columns).withColumn(_CORRUPT, F.lit(None).cast("string"))
+        frame = (
+            spark.read.parquet(address)
+            .select(*columns)
+            .withColumns({_CORRUPT: F.lit(None).cast("string"), "_line": F.monotonically_increasing_id()})
+        )
     else:
         schema = StructType([StructField(name, StringType()) for name in [*header, _CORRUPT]])
+        schema = StructType([*schema, StructField("_line", LongType())])
         frame = spark.createDataFrame([(address,)], "uri string").mapInArrow(_reader(header), schema)
     received = F.coalesce(F.col(_CORRUPT), F.to_json(F.struct(*(F.col(f"`{name}`") for name in header))))
     cleaned = [F.when(F.trim(F.col(f"`{name}`")) != "", F.col(f"`{name}`")).alias(name) for name in header]
@@ -126,5 +133,6 @@ def _file(spark: SparkSession, lake: Lake, file: dict[str, Any]) -> DataFrame:
         *cleaned,
         F.col(_CORRUPT).isNotNull().alias("_malformed"),
         F.lit(file["key"]).alias("_file"),
+        "_line",
         received.alias("_received"),
     )

@@ -13,23 +13,23 @@ from pipeline.glue_jobs.job import Run, main
 CONTRACT = load_contract("silver", "encounters")
 
 
-def transform(received: DataFrame, patients: DataFrame) -> DataFrame:
-    """Typed encounters beside the text that was received, each with its patient.
+def transform(received: DataFrame, time_zone: str) -> DataFrame:
+    """Typed encounters beside the text that was received.
 
     `is_icd10cm` says whether its diagnosis is in the classification, `is_day_alone` whether its admission has no time.
     """
-    read = load.mark_repeats(load.typed(received, encounter_columns.EXPRESSIONS), "encounter_id")
+    read = load.typed(received, "encounters", encounter_columns.expressions(time_zone))
     read = read.withColumn("is_day_alone", F.length(F.trim("raw.admitted_at")) == 10)
-    return lookups.with_icd10cm(lookups.join(read, patients, "patient_id", "patient"))
+    return lookups.with_icd10cm(read)
 
 
 def select(judged: DataFrame) -> DataFrame:
     """The silver columns."""
-    return conform(judged.withColumn("admitted_month", F.date_format("admitted_at", "yyyy-MM")), CONTRACT)
+    return conform(judged, CONTRACT)
 
 
 def work(run: Run) -> None:
-    judged = transform(load.received(run, "encounters"), lookups.patients(run))
+    judged = transform(load.received(run, "encounters"), run.time_zone)
     load.run_table(run, CONTRACT, judged, select, key="encounter_id")
 
 
