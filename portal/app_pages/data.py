@@ -102,7 +102,7 @@ def generate() -> None:
         if right.button(
             "Pack as zip",
             disabled=options.patients > MOST_ZIPPED,
-            help=f"Up to {MOST_ZIPPED:,} patients; 'hdp generate --out' writes more.",
+            help=f"Up to {MOST_ZIPPED:,} patients; 'hdp batches generate --out' writes more.",
             width="stretch",
         ):
             pack(options)

@@ -61,7 +61,9 @@ def _in_parallel(states):
 
 @pytest.mark.parametrize("ending", ["raises", "succeeds"])
 @pytest.mark.parametrize("is_parallel", [False, True])
-def test_a_stop_wins_over_what_the_state_in_flight_says(aws, check, lake_prefix, tmp_path, ending, is_parallel):
+def test_a_stop_wins_over_what_the_state_in_flight_says(
+    aws, check, lake_prefix, tmp_path, ending, is_parallel
+):
     definition = {
         "StartAt": "Check",
         "States": {
@@ -97,7 +99,9 @@ def test_a_stop_wins_over_what_the_state_in_flight_says(aws, check, lake_prefix,
     history = lambda: states.get_execution_history(executionArn=arn)["events"]  # noqa: E731
     until(lambda: "ExecutionAborted" in {each["type"] for each in history()})
     assert told() == expected, "after the state in flight has ended"
-    entered_states = {each["stateEnteredEventDetails"]["name"] for each in history() if "stateEnteredEventDetails" in each}
+    entered_states = {
+        each["stateEnteredEventDetails"]["name"] for each in history() if "stateEnteredEventDetails" in each
+    }
     assert entered_states <= {"Both", "Check"}
     stopped = states.list_executions(stateMachineArn=machine, statusFilter="ABORTED")["executions"]
     assert [each["executionArn"] for each in stopped] == [arn]

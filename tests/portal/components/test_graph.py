@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -113,7 +114,13 @@ def test_a_step_that_is_picked_is_told_and_a_heading_is_not():
 
 
 def test_a_step_whose_error_is_caught_has_failed_all_the_same(portal):
-    ended = runs.wait(portal, runs.start(portal, ["nowhere"]).run_id, seconds=60)
+    run_id = runs.new_run_id()
+    portal.client("stepfunctions").start_execution(
+        stateMachineArn=portal.settings.state_machine_arn,
+        name=run_id,
+        input=json.dumps({"run_id": run_id, "batch_ids": ["nowhere"]}),
+    )
+    ended = runs.wait(portal, run_id, seconds=60)
     found = graph.states(ended)
     assert (ended.status, found["PrepareRun"], found["NotifyFailure"]) == ("FAILED", "FAILED", "SUCCEEDED")
 
