@@ -69,7 +69,7 @@ def options_from_page() -> Options:
         "Rows to damage (%)", 0, 20, 0, help="Seeded defects, told in an answer key.", placeholder="0"
     )
     rate = percent / 100
-    names = {kind.name: kind.words for kind in KINDS}
+    names = {kind.name: kind.label for kind in KINDS}
     chosen: list[str] = []
     if rate:
         chosen = st.multiselect(
@@ -192,7 +192,7 @@ def watch(task: Task | JobTask) -> None:
     if task.is_over:
         samples.told(state.aws())
         if task.sample:
-            st.session_state["new_batch"] = (task.sample.batch, task.sample.answer_key)
+            st.session_state["new_batch"] = (task.sample.batch, task.sample.ground_truth)
         else:
             st.session_state["generate_error"] = task.error
         st.rerun()
@@ -211,7 +211,7 @@ def watch_job(task: JobTask) -> None:
         if where == "SUCCEEDED":
             every = batches.list_batches(state.aws())
             found = next(batch for batch in every if batch.batch_id == task.batch_id)
-            st.session_state["new_batch"] = (found, samples.answer_key(state.aws(), task.batch_id))
+            st.session_state["new_batch"] = (found, samples.ground_truth(state.aws(), task.batch_id))
         else:
             said = message or "no message"
             st.session_state["generate_error"] = (

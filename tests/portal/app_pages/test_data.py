@@ -64,7 +64,7 @@ def test_a_generation_is_cancelled_from_a_page_that_was_reloaded(empty_lake, as_
     while not task.is_over:
         time.sleep(0.02)
     again.run()
-    assert [w.value for w in again.warning] == ["Cancelled: nothing was kept."]
+    assert [w.value for w in again.warning] == ["Cancelled. No data was kept."]
     assert any("holds no batch yet" in i.value for i in again.info)
 
 
