@@ -8,7 +8,9 @@ import io
 import multiprocessing
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +27,7 @@ from pipeline.generator.defects import TRUTH_COLUMNS, Defect, Surroundings, chos
 
 GROUND_TRUTH = "_defects.csv"
 FORMATS = ("csv", "csv.gz", "parquet")
+THREADS = 2
 _PLAIN = pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed")
 
 
@@ -102,13 +105,24 @@ def to_csv(table: pa.Table) -> bytes:
 
 
 def pieces(options: Options, processes: int = 1) -> Iterator[Piece]:
-    """Generate all blocks in order, in one process or several."""
-    blocks = range(options.blocks)
+    """Generate all blocks in order: in two threads of this process, since Arrow and NumPy free them, or in several."""
     if processes == 1:
-        yield from (piece(options, block) for block in blocks)
+        with ThreadPoolExecutor(THREADS) as threads:
+            yield from _in_order(threads, options)
         return
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        yield from pool.imap(_piece, ((options, block) for block in blocks))
+        yield from pool.imap(_piece, ((options, block) for block in range(options.blocks)))
+
+
+def _in_order(threads: ThreadPoolExecutor, options: Options) -> Iterator[Piece]:
+    """Keep at most one block more than there are threads, so that memory does not grow."""
+    waiting: deque[Future[Piece]] = deque()
+    for block in range(options.blocks):
+        waiting.append(threads.submit(piece, options, block))
+        if len(waiting) > THREADS:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def _piece(task: tuple[Options, int]) -> Piece:
