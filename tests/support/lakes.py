@@ -111,7 +111,7 @@ def copy(target: Path) -> Facts:
 
 def _make_in_a_process(target: Path) -> None:
     command = [sys.executable, "-m", "tests.support.lakes", str(target)]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, cwd=PROJECT, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"The lake of the tests could not be made:\n{done.stdout}{done.stderr}"[-6000:])
 
@@ -249,9 +249,10 @@ def ended(cloud: Cloud, seconds: float = 30) -> None:
         while time.monotonic() < deadline:
             try:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
             except BlockingIOError:
                 time.sleep(0.05)
+            else:
+                return
     raise RuntimeError(f"the cloud of {cloud.state} has not ended after {seconds} s")
 
 
