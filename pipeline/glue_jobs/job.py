@@ -123,7 +123,13 @@ class Run:
         """Quarantined rows that rules of this release refuse: `source_file`, `source_line`, `rule_ids`."""
         shape = "source_file string, source_line bigint, rule_ids array<string>"
         place = f"{self.lake.quarantine(table, self.run_id)}stage=release/"
+        if not self._exists(place):  # nothing was refused: Spark does not read a folder that is not there
+            return frames.of(self.spark, [], shape)
         return self.spark.read.schema(shape).parquet(place)
+
+    def _exists(self, address: str) -> bool:
+        bucket, key = split(address)
+        return bool(self.s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents"))
 
     def reconciliation(self, run_id: str | None) -> DataFrame:
         """What a run received, loaded and refused; empty where `run_id` is None."""
