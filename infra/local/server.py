@@ -24,6 +24,7 @@ from typing import Any
 from infra.local import credentials, state_folder
 from infra.local.context import Context
 from infra.local.credentials import LAPTOP, Keys, credentials_file
+from infra.local.engine import ENGINES
 from infra.local.environment import environment
 
 HOST = "127.0.0.1"
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--prefix", default="hdp")
+    parser.add_argument("--engine", choices=ENGINES, default="sail")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) // 2))
     options = parser.parse_args()
     os.umask(0o077)  # for this process and every worker and Lambda that it starts
@@ -42,21 +44,24 @@ def main() -> None:
     alone = (work / "server.lock").open("w")
     fcntl.flock(alone, fcntl.LOCK_EX)
     state_folder.sweep(options.state)
-    serve(options.state.resolve(), options.port, options.prefix, options.workers)
+    serve(options.state.resolve(), options.port, options.prefix, options.workers, options.engine)
 
 
-def serve(state: Path, port: int, prefix: str, workers: int) -> None:
+def serve(state: Path, port: int, prefix: str, workers: int, engine: str) -> None:
     listening = socket.create_server((HOST, port), backlog=128)
     port = listening.getsockname()[1]
     endpoint = f"http://{HOST}:{port}"
     credentials.ensure(credentials_file(state), [LAPTOP])
     announcement = state / "cloud.json"
-    _announce(announcement, {"pid": os.getpid(), "port": port, "endpoint": endpoint, "prefix": prefix})
+    _announce(
+        announcement,
+        {"pid": os.getpid(), "port": port, "endpoint": endpoint, "prefix": prefix, "engine": engine},
+    )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _take_environment(environment(endpoint, prefix, state), port)
     try:
-        context = _start(state, prefix, workers, endpoint, listening)
+        context = _start(state, prefix, workers, engine, endpoint, listening)
         try:
             _until_unused(state, announcement)
         finally:
@@ -75,13 +80,15 @@ def _take_environment(variables: dict[str, str], port: int) -> None:
     os.environ.update({**variables, "MOTO_PORT": str(port)})
 
 
-def _start(state: Path, prefix: str, workers: int, endpoint: str, listening: socket.socket) -> Context:
+def _start(
+    state: Path, prefix: str, workers: int, engine: str, endpoint: str, listening: socket.socket
+) -> Context:
     from infra.local.history import HistoryStore  # noqa: PLC0415
     from infra.local.provision import Provisioner  # noqa: PLC0415
 
     keys = Keys(credentials_file(state))
     store = HistoryStore(state / "cloud" / "history.sqlite")
-    context = Context(state, prefix, endpoint, workers, store, dict(os.environ))
+    context = Context(state, prefix, endpoint, workers, engine, store, dict(os.environ))
     server, gate = _assemble(context, keys, listening)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     Provisioner(endpoint, prefix, gate.own_key).run()

