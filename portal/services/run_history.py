@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from statistics import median
 from typing import Any
 
@@ -23,8 +22,8 @@ LOOK_BACK = 20
 LOOK, CAUSES = 10_000, 300
 """Runs, and causes of failed ones, that a search looks at before it asks whether to look further back."""
 
-JOB_RUNS = 1000
-"""Job runs of each job that a list of runs asks for: cost is known of the newest runs alone."""
+JOB_RUNS = job_runs.MOST
+"""Runs whose cost is known: of older ones no job run is asked for."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def _with_job_runs(aws: Aws, found: Sequence[Run]) -> list[Run]:
     )
     of_run: dict[str, list[JobRun]] = defaultdict(list)
     for job in jobs():
-        for run_id, attempt in islice(job_runs.since(aws, job, since), JOB_RUNS):
+        for run_id, attempt in job_runs.since(aws, job, since):
             of_run[run_id].append(attempt)
     return [replace(run, jobs=tuple(of_run[run.run_id])) for run in found]
 
