@@ -220,7 +220,8 @@ class Provisioner:
     def definition(self) -> str:
         """The template with its placeholders filled in, as Terraform's templatefile does."""
         text = (wheel.PACKAGE / "stepfunctions" / "state_machine_def.template.json").read_text()
-        text = text.replace("${poll_seconds}", str(POLL_SECONDS))
+        for name in ("first_poll_seconds", "poll_seconds"):
+            text = text.replace(f"${{{name}}}", str(POLL_SECONDS))
         for name in FUNCTIONS:
             arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.lake.function(name)}"
             text = text.replace(f"${{{name}_arn}}", arn)
