@@ -9,7 +9,7 @@ import click
 from portal.commands.output import emit_json, emit_table, json_option
 from portal.commands.progress import watch_run
 from portal.commands.session import Session
-from portal.services import job_runs, quality, runs
+from portal.services import job_runs, runs
 from portal.services.aws import Aws
 from portal.services.job_runs import JobRun
 from portal.services.runs import Run
@@ -74,6 +74,8 @@ def runs_command(session: Session, limit: int, as_json: bool) -> None:
 @click.pass_obj
 def show_command(session: Session, run_id: str, log_lines: int, as_json: bool) -> None:
     """One run: its jobs, its rows, and of a failed one the error and its log."""
+    from portal.services import quality  # noqa: PLC0415  (pandas takes a second to import)
+
     aws = session.aws
     run = runs.get(aws, run_id)
     if as_json:
