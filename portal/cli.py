@@ -9,7 +9,6 @@ import os
 import sys
 import tempfile
 import traceback
-from importlib import import_module
 from pathlib import Path
 
 import click
@@ -18,47 +17,27 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.local.cloud import Cloud, CloudError
 from pipeline.generator import BadOptions
 from pipeline.release import ReleaseError
+from portal.commands.lazy import LazyGroup
 from portal.commands.session import Session
 from portal.services.aws import ServiceError, explain
 from portal.settings import SettingsError
 
-MODULES = {
-    "cloud": ("up", "cloud"),
-    "data": ("import", "batches", "validate-parquet"),
-    "generate": ("generate",),
-    "runs": ("run", "redrive", "runs", "show", "stop"),
-    "queries": ("query", "quality"),
-    "releases": ("releases", "publish", "rollback"),
-    "reviews": ("review",),
-    "contracts": ("contracts",),
-}
-"""By module of `portal.commands` the commands in it; a module is imported when one of its commands is used."""
+NOUNS = ("cloud", "batches", "runs", "quality", "reviews", "releases", "sql", "contracts", "parquet")
+MODULES = {"up": "portal.commands.cloud", **{noun: f"portal.commands.{noun}" for noun in NOUNS}}
+"""The module of each command."""
 
 
-class Commands(click.Group):
-    """The commands of `MODULES`, each imported when it is used: pandas and its like take a second to import."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return sorted(name for names in MODULES.values() for name in names)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        module = next((module for module, names in MODULES.items() if cmd_name in names), None)
-        if module is None:
-            return None
-        commands: tuple[click.Command, ...] = import_module(f"portal.commands.{module}").COMMANDS
-        return next(command for command in commands if command.name == cmd_name)
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, modules=MODULES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="health-data-portal", prog_name="hdp")
 @click.option(
     "--state",
     type=click.Path(path_type=Path),
     default=lambda: Path(os.environ.get("HDP_STATE", ".hdp")),
-    help="Folder that holds the laptop's lake (HDP_STATE, default .hdp).",
+    help="Directory of the laptop's lake (HDP_STATE, default .hdp).",
 )
 @click.pass_context
 def hdp(context: click.Context, state: Path) -> None:
-    """From raw hospital extracts to a star schema that can be trusted."""
+    """Load hospital extracts into a reviewed star schema, and query it."""
     context.obj = Session(state, os.environ.get("HDP_TARGET", "laptop"), Cloud)
     context.call_on_close(context.obj.close)
 

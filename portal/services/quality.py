@@ -7,17 +7,18 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from pipeline.contracts import Contract, Rule, all_contracts, load
 from pipeline.quality.change import FOUND, change
 from pipeline.release import read_json
-from portal.services import failing_sql, warehouse
+from portal.services import failing_sql, releases, runs, warehouse
 from portal.services.aws import Aws, ServiceError
 from portal.services.failing_sql import FailingQuery
 from portal.services.review_log import Query
+
+if TYPE_CHECKING:
+    import pandas as pd  # a second to import: functions that need it do so
 
 NO_KEY = "(none)"
 """Stands for the key of a row that was received without one."""
@@ -45,8 +46,36 @@ def results(aws: Aws, run_id: str) -> pd.DataFrame:
     return frame.assign(sample_keys=frame["sample_keys"].map(_keys))
 
 
+def ended_results(aws: Aws, run_id: str) -> pd.DataFrame:
+    """As `results`, of a run whose audit has ended; `ServiceError` for any other."""
+    _checked(run_id)
+    made = releases.find(aws, run_id)
+    try:
+        run = runs.get(aws, run_id, details=False)
+    except ServiceError:
+        if made is None:
+            raise
+    else:
+        if not run.is_over:
+            raise ServiceError(f"Run '{run_id}' is still running: its rules are not all evaluated yet.")
+        if made is None:
+            raise ServiceError(
+                f"Run '{run_id}' has no results: it {_ENDED[run.status]} before its audit. "
+                f"See 'hdp runs show {run_id}'."
+            )
+    frame = results(aws, run_id)
+    if frame.empty:
+        raise ServiceError(f"The results of run '{run_id}' are no longer in the lake: name a newer run.")
+    return frame
+
+
+_ENDED = {"FAILED": "failed", "TIMED_OUT": "timed out", "ABORTED": "was stopped", "SUCCEEDED": "ended"}
+
+
 def history(aws: Aws, run_ids: Sequence[str]) -> pd.DataFrame:
     """The results of several runs: run_id, table_name, rule_id, severity, category, status, checked, failed, rate."""
+    import pandas as pd  # noqa: PLC0415
+
     columns = [
         "run_id",
         "table_name",
@@ -68,6 +97,8 @@ def history(aws: Aws, run_ids: Sequence[str]) -> pd.DataFrame:
 
 def changes(now: pd.DataFrame, before: pd.DataFrame) -> pd.Series:
     """By row of `now`: new, worse, better, still there, resolved, or stable, held against `before`."""
+    import pandas as pd  # noqa: PLC0415
+
     key = ["table_name", "rule_id"]
     both = now.merge(before[[*key, "status", "rate"]], on=key, how="left", suffixes=("", "_before"))
     columns = ("status", "rate", "status_before", "rate_before")
@@ -76,6 +107,8 @@ def changes(now: pd.DataFrame, before: pd.DataFrame) -> pd.Series:
 
 
 def _change(status: str, rate: float, status_before: object, rate_before: float) -> str:
+    import pandas as pd  # noqa: PLC0415
+
     said = change(status, str(status_before))
     if said != "still_there":
         return said
@@ -131,6 +164,8 @@ def rescored(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _again(row: dict[Any, Any], rules: Mapping[tuple[str, str], Rule]) -> str:
+    import pandas as pd  # noqa: PLC0415
+
     rule = rules.get((row["table_name"], row["rule_id"]))
     if rule is None or row["status"] == "error":
         return str(row["status"])
@@ -178,6 +213,8 @@ def failing_query(aws: Aws, run_id: str, table: str, rule_id: str) -> FailingQue
 
 
 def _failing(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415
+
     query = failing_query(aws, run_id, table, rule_id)
     if query is None:
         return pd.DataFrame()
@@ -225,7 +262,7 @@ def _keys(text: object) -> tuple[str, ...]:
 
 def _checked(name: str) -> str:
     if not _RUN_ID.fullmatch(name):
-        raise ServiceError(f"'{name}' is no id: letters, digits, dots and dashes only.")
+        raise ServiceError(f"'{name}' is not an id: ids have letters, digits, dots and dashes only.")
     return name
 
 

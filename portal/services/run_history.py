@@ -6,15 +6,16 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from pipeline.jobs import jobs
 from portal.services import job_runs, quality, runs, warehouse
 from portal.services.aws import Aws
 from portal.services.job_runs import DPU_HOUR_DOLLARS, JobRun
 from portal.services.runs import Run
+
+if TYPE_CHECKING:
+    import pandas as pd  # a second to import: functions that need it do so
 
 LOOK_BACK = 20
 """Runs that a median is of."""
@@ -140,6 +141,8 @@ class Comparison:
 
 
 def compare(aws: Aws, first: Run, second: Run) -> Comparison:
+    import pandas as pd  # noqa: PLC0415
+
     names = (first.run_id, second.run_id)
     times = pd.DataFrame(
         [{"job": job.name, names[0]: _seconds(first, job.name), names[1]: _seconds(second, job.name)} for job in jobs()]
@@ -156,6 +159,8 @@ def _seconds(run: Run, job: str) -> float | None:
 
 def _rows(accounts: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
     """One row a table and count; a run that received nothing has 0."""
+    import pandas as pd  # noqa: PLC0415
+
     said = [
         {"table": line["table_name"], "rows": kind, "run": name, "number": line[kind]}
         for name, lines in accounts.items()
@@ -172,6 +177,8 @@ def _rows(accounts: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
 
 def _rules(aws: Aws, names: tuple[str, str]) -> pd.DataFrame:
     """Rules whose outcome or rate differs."""
+    import pandas as pd  # noqa: PLC0415
+
     found = quality.history(aws, names)
     if found.empty:
         return pd.DataFrame(columns=["table_name", "rule_id"])

@@ -76,17 +76,19 @@ def test_a_killed_hdp_up_leaves_neither_portal_nor_cloud(tmp_path, port):
     assert not (tmp_path / "lake" / "cloud.json").exists()
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_every_command_of_a_module_is_named(module):
-    commands = import_module(f"portal.commands.{module}").COMMANDS
-    assert {command.name for command in commands} == set(MODULES[module])
+@pytest.mark.parametrize("name", MODULES)
+def test_every_command_is_in_its_module(name):
+    commands = import_module(MODULES[name]).COMMANDS
+    assert name in {command.name for command in commands}
+    assert {command.name for command in commands} <= set(MODULES)
 
 
-@pytest.mark.parametrize("command", ["runs", "batches", "releases", "stop"])
+@pytest.mark.parametrize("command", ["runs list", "runs stop", "batches list", "releases list"])
 def test_a_command_that_needs_no_frames_does_not_import_them(command):
     code = (
-        "import sys; from portal.cli import hdp; hdp.main([sys.argv[1], '--help'], standalone_mode=False);"
+        "import sys; from portal.cli import hdp; hdp.main([*sys.argv[1:], '--help'], standalone_mode=False);"
         "print(sorted({'pandas', 'awswrangler', 'faker', 'sqlglot', 'streamlit'} & set(sys.modules)))"
     )
-    told = subprocess.run([sys.executable, "-c", code, command], capture_output=True, text=True, check=True)
+    named = [sys.executable, "-c", code, *command.split()]
+    told = subprocess.run(named, capture_output=True, text=True, check=True)
     assert told.stdout.splitlines()[-1] == "[]"
