@@ -92,7 +92,7 @@ def test_the_ground_truth_is_no_table_of_the_batch(portal):
 def test_limits_are_said_not_hit(portal):
     with pytest.raises(ServiceError, match="150,000 patients need the Glue job"):
         samples.begin(portal, Options(patients=150_000))
-    with pytest.raises(BadOptions, match="between 1 and 5,000,000"):
+    with pytest.raises(BadOptions, match="from 1 to 5,000,000"):
         samples.begin_job(portal, Options(patients=6_000_000))
 
 
