@@ -10,9 +10,10 @@ import click
 from pipeline.generator import Options
 from pipeline.generator.defects import KINDS
 from pipeline.generator.write import FORMATS, Progress, generate
+from pipeline.sources.csv_reader import ENCODINGS
 from portal.commands.output import emit_json, emit_table, json_option
 from portal.commands.session import Session
-from portal.services import batches, samples
+from portal.services import batches, extracts, samples
 from portal.services.batches import Batch
 
 _DEFAULT = Options()
@@ -75,11 +76,22 @@ def generate_command(
 @click.command("import")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--format", "format_", default="auto", show_default=True, help="auto, native or synthea.")
+@click.option(
+    "--encoding",
+    type=click.Choice(tuple(ENCODINGS)),
+    default="utf-8",
+    show_default=True,
+    help="How to read files that are not UTF-8.",
+)
 @json_option
 @click.pass_obj
-def import_command(session: Session, folder: Path, format_: str, as_json: bool) -> None:
-    """Import an extract (a folder of CSV files) as a batch."""
-    batch = batches.import_folder(session.aws, folder, format=format_, uploader=_user(session))
+def import_command(session: Session, folder: Path, format_: str, encoding: str, as_json: bool) -> None:
+    """Import an extract (a directory of CSV files) as a batch; list what each file is."""
+    batch = batches.import_folder(
+        session.aws, folder, format=format_, encoding=encoding, uploader=_user(session)
+    )
+    for line in extracts.in_words(batch.files):
+        click.echo(line, err=True)
     if not batch.is_new:
         click.echo(
             f"This very extract is in the lake already, as batch {batch.batch_id}: nothing was changed.",
@@ -88,7 +100,8 @@ def import_command(session: Session, folder: Path, format_: str, as_json: bool) 
     for table, entry in batch.tables.items():
         if entry["ignored_columns"]:
             click.echo(f"{table}: ignored {', '.join(entry['ignored_columns'])}", err=True)
-    _answer(as_json, _summary(batch))
+    files = {"files": batch.files} if as_json else {}
+    _answer(as_json, {**_summary(batch), **files})
 
 
 @click.command("batches")
