@@ -44,16 +44,31 @@ class RowShape:
         return bool(dates) and all(_DATE.match(value) for value in dates)
 
 
-def swallowed(lines: Sequence[str], first_line: int, shape: RowShape) -> CsvFault | None:
-    """The fault of a record whose later lines are rows of their own; None where its line breaks are a note's."""
-    for number, line in enumerate(lines[1:], first_line + 1):
-        if shape.fits(line):
-            opened = _opening_before(lines, number - first_line)
-            return CsvFault(
-                f"{_at(first_line, opened, shape.header)}: the quoted field that opens here contains line {number}, "
-                "which is a row of its own. Remove the stray quote, or double it inside a quoted field."
-            )
+def swallowed(
+    lines: Sequence[str], first_line: int, shape: RowShape, *, is_closed: bool = True
+) -> CsvFault | None:
+    """The fault of a record whose later lines are rows of their own; None where its line breaks are a note's.
+
+    The line on which a quoted field closes goes on with the record's own columns, so that a note with as many commas
+    as there are columns before it looks like a row. There the line on which the field opens must be a row as well.
+    """
+    for number, line in enumerate(lines[1:], 1):
+        if not shape.fits(line):
+            continue
+        opened = _walk(lines[:number])[1]
+        if is_closed and number == len(lines) - 1 and not _is_row_without_quote(lines, opened, shape):
+            continue
+        return CsvFault(
+            f"{_at(first_line, opened, shape.header)}: the quoted field that opens here contains line "
+            f"{first_line + number}, which is a row of its own. Remove the stray quote, or double it inside a quoted "
+            "field."
+        )
     return None
+
+
+def _is_row_without_quote(lines: Sequence[str], opened: _Opening, shape: RowShape) -> bool:
+    line = lines[opened.line]
+    return shape.fits(line[: opened.column] + line[opened.column + 1 :])
 
 
 def broken(lines: Sequence[str], first_line: int, header: Sequence[str]) -> CsvFault:
@@ -100,10 +115,6 @@ def _walk(lines: Sequence[str]) -> tuple[tuple[int, int] | None, _Opening]:
             elif state == "start":
                 state = "plain"
     return None, opening
-
-
-def _opening_before(lines: Sequence[str], line: int) -> _Opening:
-    return _walk(lines[:line])[1]
 
 
 def _at(first_line: int, opening: _Opening, header: Sequence[str]) -> str:

@@ -223,8 +223,8 @@ class CsvReader:
             return records, self._begun(lines[start:], first_line + start, is_last, error), first_line + start
         return records, "", first_line + len(lines)
 
-    def _refuse_swallowed(self, lines: list[str], first_line: int) -> None:
-        if self._shape and (fault := swallowed(lines, first_line, self._shape)):
+    def _refuse_swallowed(self, lines: list[str], first_line: int, *, is_closed: bool = True) -> None:
+        if self._shape and (fault := swallowed(lines, first_line, self._shape, is_closed=is_closed)):
             raise fault
 
     def _begun(self, lines: list[str], first_line: int, is_last: bool, error: csv.Error) -> str:
@@ -232,7 +232,7 @@ class CsvReader:
         text = "".join(lines)
         if "end of data" not in str(error):
             raise broken(lines, first_line, self._layout.header)
-        self._refuse_swallowed(lines, first_line)
+        self._refuse_swallowed(lines, first_line, is_closed=False)
         if is_last or len(text) > _LONGEST_RECORD:
             raise broken(lines, first_line, self._layout.header)
         return text
