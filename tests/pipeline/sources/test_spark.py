@@ -16,26 +16,51 @@ CONTENT = 'patient_id,birth_date,updated_at,we`ird\nP1,1980-01-01,2025-01-01, \n
 
 
 @pytest.fixture
-def manifest(spark, tmp_path, monkeypatch):
-    """Writes the file of a batch with one row of each kind; gives the batch's manifest."""
-    key = f"patients/batch_id={tmp_path.name}/patients.csv"
-    path = Path(os.environ["HDP_S3_ROOT"]) / "t-bronze" / key
-    path.parent.mkdir(parents=True)
-    path.write_text(CONTENT, newline="")
-    file = {
-        "key": key,
-        "header": CONTENT.partition("\n")[0].split(","),
-        "header_lines": 1,
-        "encoding": "utf-8",
-        "rows": 3,
-        "sha256": hashlib.sha256(CONTENT.encode()).hexdigest(),
-    }
-    return {
-        "batch_id": "b1",
-        "source": "native",
-        "received_at": "2025-01-01T00:00:00Z",
-        "tables": {"patients": {"files": [file]}},
-    }
+def received(spark, tmp_path):
+    """Puts a file of patients into the bronze bucket; gives the manifest of its batch."""
+
+    def put(batch_id, content, rows):
+        key = f"patients/batch_id={batch_id}-{tmp_path.name}/patients.csv"
+        path = Path(os.environ["HDP_S3_ROOT"]) / "t-bronze" / key
+        path.parent.mkdir(parents=True)
+        path.write_text(content, newline="")
+        file = {
+            "key": key,
+            "header": content.partition("\n")[0].split(","),
+            "header_lines": 1,
+            "encoding": "utf-8",
+            "rows": rows,
+            "sha256": hashlib.sha256(content.encode()).hexdigest(),
+        }
+        return {
+            "batch_id": batch_id,
+            "source": "native",
+            "received_at": "2025-01-01T00:00:00Z",
+            "tables": {"patients": {"files": [file]}},
+        }
+
+    return put
+
+
+@pytest.fixture
+def manifest(received):
+    """Of a batch whose file has one row of each kind."""
+    return received("b1", CONTENT, 3)
+
+
+def test_each_batch_keeps_its_own_rows(spark, received):
+    """Batches are computed long after the last was opened."""
+    manifests = [
+        received("20250101T000000-aa", "patient_id\nP1\nP2\n", 2),
+        received("20250102T000000-bb", "patient_id\nP3\n", 1),
+    ]
+    first, second = (sources.read(spark, Lake("t"), manifest, "patients") for manifest in manifests)
+    rows = first.unionByName(second).select("batch_id", "patient_id").collect()
+    assert sorted(tuple(row) for row in rows) == [
+        ("20250101T000000-aa", "P1"),
+        ("20250101T000000-aa", "P2"),
+        ("20250102T000000-bb", "P3"),
+    ]
 
 
 def test_each_row_has_its_line_and_a_malformed_one_its_text(spark, manifest):
