@@ -11,7 +11,7 @@ from pipeline.generator import BLOCK, Options
 from portal.auth import User
 from portal.services import batches, imports, samples
 from portal.services.aws import Aws
-from portal.services.batches import SourceFile
+from portal.services.extracts import SourceFile
 from portal.settings import Settings
 from tests.portal.app_pages.conftest import parameter, press
 
