@@ -81,8 +81,18 @@ def _actions(batch_id: str) -> None:
             "Reprocess", key=f"reprocess-{batch_id}", help="Start a run that reads this batch again."
         ):
             _reprocess(batch_id)
-        if st.button("Retire …", key=f"retire-{batch_id}", help="Leave it out of the next release."):
-            _retire(batch_id)
+        st.button("Retire …", key=f"retire-{batch_id}", help="Leave it out of the next release.",
+                  on_click=lambda: st.session_state.update({_ASKED: batch_id}))  # fmt: skip
+    if st.session_state.get(_ASKED) == batch_id:
+        _retire(batch_id)
+
+
+_ASKED = "retire-asked"
+"""The batch whose retirement is being asked for."""
+
+
+def _close() -> None:
+    st.session_state.pop(_ASKED, None)
 
 
 def _reprocess(batch_id: str) -> None:
@@ -95,7 +105,7 @@ def _reprocess(batch_id: str) -> None:
     st.switch_page("app_pages/run.py", query_params={"run": run.run_id})
 
 
-@st.dialog("Retire the batch")
+@st.dialog("Retire the batch", on_dismiss=_close)
 def _retire(batch_id: str) -> None:
     st.markdown(
         f"The next release leaves batch **{batch_id}** out. Its files stay in bronze, and the release that is "
@@ -112,4 +122,5 @@ def _retire(batch_id: str) -> None:
         state.show_error(error)
         return
     at_hand.lives.clear()
+    _close()
     st.rerun()

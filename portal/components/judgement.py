@@ -144,14 +144,28 @@ def sign(aws: Aws, review: Review, results: pd.DataFrame) -> None:
         return
     key = f"sign-{review.run_id}"
     drafts.text("Comment on the release", key, review.seen)
+    is_barred = bool(found.barring or found.open_queries)
     with st.container(horizontal=True):
-        is_barred = bool(found.barring or found.open_queries)
-        if st.button(
-            "Approve and sign …", key=f"approve-{review.run_id}", type="primary", disabled=is_barred
-        ):
-            confirm(aws, review, found, "approve")
-        if st.button("Reject and sign …", key=f"reject-{review.run_id}"):
-            confirm(aws, review, found, "reject")
+        st.button("Approve and sign …", key=f"approve-{review.run_id}", type="primary", disabled=is_barred,
+                  on_click=_ask, args=(review.run_id, "approve"))  # fmt: skip
+        st.button(
+            "Reject and sign …", key=f"reject-{review.run_id}", on_click=_ask, args=(review.run_id, "reject")
+        )
+    asked_run, verdict = st.session_state.get(_ASKED, ("", "reject"))
+    if asked_run == review.run_id and not (is_barred and verdict == "approve"):
+        confirm(aws, review, found, verdict)
+
+
+_ASKED = "sign-asked"
+"""The run and verdict whose confirmation is open."""
+
+
+def _ask(run_id: str, verdict: Literal["approve", "reject"]) -> None:
+    st.session_state[_ASKED] = (run_id, verdict)
+
+
+def _close() -> None:
+    st.session_state.pop(_ASKED, None)
 
 
 def checklist(found: Outstanding) -> None:
@@ -194,7 +208,7 @@ def _listed(listed: Sequence[decisions.Finding]) -> None:
     )  # fmt: skip
 
 
-@st.dialog("Sign the release off", width="large")
+@st.dialog("Sign the release off", width="large", on_dismiss=_close)
 def confirm(aws: Aws, review: Review, found: Outstanding, verdict: Literal["approve", "reject"]) -> None:
     """Ask for the signature once more, naming what is undecided; signs exactly what it has shown."""
     st.markdown(f"Release **{review.run_id}**. Meaning of your signature: “{sign_off.MEANINGS[verdict]}”")
@@ -209,11 +223,16 @@ def confirm(aws: Aws, review: Review, found: Outstanding, verdict: Literal["appr
     if not str(st.session_state.get(key, "")).strip():
         st.error("A signature needs a comment: close this, and write it first.")
         has_seen = False
-    sent = (key, _signing(aws, review, found.code, verdict), _SIGNED[verdict])
     if st.button("Sign", key=f"confirm-{review.run_id}", type="primary", disabled=not has_seen,
-                 on_click=drafts.send, args=sent):  # fmt: skip
-        at_hand.forget_runs()
+                 on_click=_send, args=(key, _signing(aws, review, found.code, verdict), verdict)):  # fmt: skip
         st.rerun()
+
+
+def _send(key: str, act: drafts.Act, verdict: Literal["approve", "reject"]) -> None:
+    """At the click: sign, and close the confirmation; what became of it stands above the comment."""
+    drafts.send(key, act, _SIGNED[verdict])
+    at_hand.forget_runs()
+    _close()
 
 
 _SIGNED = {
