@@ -103,7 +103,7 @@ def killed_run(portal, sample):
 @pytest.fixture(scope="session")
 def first_run(portal, killed_run):
     """The same run, gone on with after the kill, and published."""
-    redriven = runs.redrive(portal, killed_run.run_id)
+    redriven = runs.resume(portal, killed_run.run_id)
     return runs.wait(portal, redriven.run_id, seconds=300)
 
 
@@ -199,7 +199,7 @@ def failed_run(portal, first_run, broken, notifications, release_files, tmp_path
 @pytest.fixture(scope="session")
 def held_run(portal, failed_run):
     """The same run gone on with: its release is held, for a row without its key."""
-    return runs.wait(portal, runs.redrive(portal, failed_run.run.run_id).run_id, seconds=200)
+    return runs.wait(portal, runs.resume(portal, failed_run.run.run_id).run_id, seconds=200)
 
 
 @pytest.fixture
