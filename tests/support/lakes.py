@@ -132,11 +132,11 @@ def _history(cloud: Cloud, portal: Aws, folder: Path, notifications: list[dict])
     sample = generate(SMALL, folder / "small")
     first_batch = batches.import_folder(portal, sample.folder, uploader="tester", seed=SMALL.seed)
     killed = _killed(cloud, portal, first_batch.batch_id)
-    first = runs.wait(portal, runs.redrive(portal, killed.run_id).run_id, seconds=300)
+    first = runs.wait(portal, runs.resume(portal, killed.run_id).run_id, seconds=300)
     if not first.is_published:
         raise RuntimeError(f"the first run was not published: {first}")
     failed = _failed(cloud, portal, first, _broken_batch(portal, folder / "broken"))
-    held = runs.wait(portal, runs.redrive(portal, failed.run.run_id).run_id, seconds=300)
+    held = runs.wait(portal, runs.resume(portal, failed.run.run_id).run_id, seconds=300)
     return Facts(killed, first, failed, held, list(notifications))
 
 
