@@ -23,9 +23,13 @@ _TYPES = {
 
 
 def write(s3: Any, uri: str, contract: Contract, rows: Iterable[dict[str, Any]]) -> None:
-    """Write `rows` (by column name) with the contract's data columns as one Parquet object."""
+    """Write `rows` as one Parquet object; each has exactly the contract's data columns, by name."""
+    names = [column.name for column in contract.data_columns]
+    rows = list(rows)
+    if wrong := sorted({name for row in rows for name in {*row} ^ {*names}}):
+        raise ValueError(f"Rows of {contract.table} and its contract differ in the column {wrong[0]}.")
     schema = pa.schema([(column.name, _TYPES[column.type]) for column in contract.data_columns])
-    table = pa.Table.from_pylist(list(rows), schema)
+    table = pa.Table.from_pylist(rows, schema)
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
     bucket, key = split(uri)

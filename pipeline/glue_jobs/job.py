@@ -91,7 +91,7 @@ class Run:
             )
         if not have:
             return frames.of(self.spark, [], schema(contract))
-        everything = self.spark.read.schema(schema(contract)).parquet(self.lake.silver_table(table))
+        everything = self._parquet(schema(contract), self.lake.silver_table(table))
         return everything.where(F.col("batch_id").isin(*have))
 
     def _complete(self, table: str) -> frozenset[str]:
@@ -123,14 +123,14 @@ class Run:
     def refused_in_release(self, table: str) -> DataFrame:
         """Quarantined rows that rules of this release refuse: `source_file`, `source_line`, `rule_ids`."""
         shape = "source_file string, source_line bigint, rule_ids array<string>"
-        place = f"{self.lake.quarantine(table, self.run_id)}stage=release/"
-        if not self._exists(place):  # nothing was refused: Spark does not read a folder that is not there
-            return frames.of(self.spark, [], shape)
-        return self.spark.read.schema(shape).parquet(place)
+        return self._parquet(shape, f"{self.lake.quarantine(table, self.run_id)}stage=release/")
 
-    def _exists(self, address: str) -> bool:
-        bucket, key = split(address)
-        return bool(self.s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents"))
+    def _parquet(self, shape: StructType | str, address: str) -> DataFrame:
+        """Read the Parquet files below `address`; Spark, unlike Sail, fails where there are none."""
+        bucket, prefix = split(address)
+        if not self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("Contents"):
+            return frames.of(self.spark, [], shape)
+        return self.spark.read.schema(shape).parquet(address)
 
     def reconciliation(self, run_id: str | None) -> DataFrame:
         """What a run received, loaded and refused; empty where `run_id` is None."""
@@ -163,7 +163,7 @@ class Run:
         self, contract: Contract, address: str, column: str, values: Sequence[str] = ()
     ) -> dict[str, int]:
         """Count the rows of the files below `address` by a partition column, read back."""
-        there = self.spark.read.schema(schema(contract)).parquet(address)
+        there = self._parquet(schema(contract), address)
         if values:
             there = there.where(F.col(column).isin(*values))
         return {row[0]: int(row[1]) for row in there.groupBy(column).count().collect()}

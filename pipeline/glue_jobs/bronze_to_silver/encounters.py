@@ -9,6 +9,7 @@ from pipeline.contracts import load as load_contract
 from pipeline.contracts.spark import conform
 from pipeline.glue_jobs.bronze_to_silver import encounter_columns, load, lookups
 from pipeline.glue_jobs.job import Run, main
+from pipeline.glue_jobs.silver_to_gold.local_time import local_date
 
 CONTRACT = load_contract("silver", "encounters")
 
@@ -16,11 +17,18 @@ CONTRACT = load_contract("silver", "encounters")
 def transform(received: DataFrame, time_zone: str) -> DataFrame:
     """Typed encounters beside the text that was received.
 
-    `is_icd10cm` says whether its diagnosis is in the classification, `is_day_alone` whether its admission has no time.
+    `is_icd10cm` says whether its diagnosis is in the classification, `is_day_alone` whether its admission has no time;
+    `local_date` and `discharged_local_date` are days by the hospital's clock.
     """
-    read = load.typed(received, "encounters", encounter_columns.expressions(time_zone))
-    read = read.withColumn("is_day_alone", F.length(F.trim("raw.admitted_at")) == 10)
-    return lookups.with_icd10cm(read)
+    read = load.typed(received, "encounters", encounter_columns.expressions(time_zone), time_zone)
+    dated = read.withColumns(
+        {
+            "is_day_alone": F.length(F.trim("raw.admitted_at")) == 10,
+            "local_date": local_date("admitted_at", time_zone),
+            "discharged_local_date": local_date("discharged_at", time_zone),
+        }
+    )
+    return lookups.with_icd10cm(dated)
 
 
 def select(judged: DataFrame) -> DataFrame:

@@ -16,6 +16,7 @@ from pipeline import frames
 from pipeline.contracts import Contract, Rule, load
 from pipeline.contracts.spark import conform, schema
 from pipeline.glue_jobs.job import JobError, Run, describe
+from pipeline.glue_jobs.silver_to_gold.local_time import local_date
 from pipeline.quality import rows
 from pipeline.quality.rows import Tally
 from pipeline.sources import spark as sources
@@ -60,11 +61,12 @@ def _nothing(run: Run, table: str) -> DataFrame:
     )
 
 
-def typed(frame: DataFrame, table: str, expressions: Mapping[str, str]) -> DataFrame:
+def typed(frame: DataFrame, table: str, expressions: Mapping[str, str], time_zone: str) -> DataFrame:
     """Return `frame` with each silver column from its SQL expression, and what rules on rows need beside them.
 
-    A row without `updated_at` counts as of its batch; `updated_at_read` is the time as received. `row_hash` is equal
-    for rows of one batch that agree in every field; of those, all but the first are duplicates.
+    A row without `updated_at` counts as of its batch; `updated_at_read` is the time as received. `received_on` is the
+    day on which the batch was received, by the hospital's clock. `row_hash` is equal for rows of one batch that agree in
+    every field; of those, all but the first are duplicates.
     """
     texts = [F.col(f"raw.{column.name}") for column in load("bronze", table).data_columns]
     read = frame.withColumns({name: F.expr(sql) for name, sql in expressions.items()})
@@ -76,6 +78,7 @@ def typed(frame: DataFrame, table: str, expressions: Mapping[str, str]) -> DataF
             "updated_at_read": F.col("updated_at"),
             "updated_at": updated_at,
             "row_hash": frames.hash_of([*texts, F.col("batch_id")]),
+            "received_on": local_date("batch.received_at", time_zone),
             "source_file": F.col("_file"),
             "source_line": F.col("_line"),
             "is_repeat": F.lit(False),

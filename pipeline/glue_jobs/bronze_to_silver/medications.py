@@ -17,6 +17,7 @@ from pipeline.glue_jobs.bronze_to_silver.typing import (
     text,
 )
 from pipeline.glue_jobs.job import Run, main
+from pipeline.glue_jobs.silver_to_gold.local_time import local, local_date
 
 CONTRACT = load_contract("silver", "medications")
 
@@ -42,8 +43,20 @@ def expressions(time_zone: str) -> dict[str, str]:
 
 
 def transform(received: DataFrame, time_zone: str) -> DataFrame:
-    """Typed administrations beside the text that was received."""
-    return load.typed(received, "medications", expressions(time_zone))
+    """Typed administrations beside the text that was received.
+
+    `local_date` and `ordered_local_date` are days by the hospital's clock; `is_midnight` says whether the time of the
+    administration stands for its day alone.
+    """
+    read = load.typed(received, "medications", expressions(time_zone), time_zone)
+    given = local("administered_at", time_zone)
+    return read.withColumns(
+        {
+            "local_date": given.cast("date"),
+            "ordered_local_date": local_date("ordered_at", time_zone),
+            "is_midnight": given == given.cast("date").cast("timestamp"),
+        }
+    )
 
 
 def select(judged: DataFrame) -> DataFrame:

@@ -14,7 +14,7 @@ CONTRACT = load_contract("silver", "patients")
 
 def transform(received: DataFrame, time_zone: str) -> DataFrame:
     """Typed patients beside the text that was received."""
-    return load.typed(received, "patients", patient_columns.expressions(time_zone))
+    return load.typed(received, "patients", patient_columns.expressions(time_zone), time_zone)
 
 
 def select(judged: DataFrame) -> DataFrame:

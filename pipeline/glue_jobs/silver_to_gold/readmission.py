@@ -1,8 +1,8 @@
 """30-day readmission after CMS's Hospital-Wide All-Cause Readmission measure.
 
 https://qualitynet.cms.gov/inpatient/measures/readmission/methodology: index stays are inpatient discharges alive;
-stays that follow without a gap (transfers) are one episode; any inpatient admission 1 to 30 days after the episode's
-discharge is a readmission. Planned readmissions are not left out, as CMS does: that takes procedures, which no source
+stays that follow without a gap (transfers) are one episode, and a stay that goes on overlaps all later ones; any
+inpatient admission 1 to 30 days after the episode's discharge is a readmission. Planned readmissions are not left out, as CMS does: that takes procedures, which no source
 has.
 """
 
@@ -13,6 +13,9 @@ from pyspark.sql import functions as F
 
 INPATIENT = ("IMP", "ACUTE")
 DAYS = 30
+
+_STILL_OPEN = "9000-01-01"
+"""Stands for the discharge of a stay that goes on."""
 
 READMITTED, NOT_READMITTED, WINDOW_OPEN = "readmitted", "not readmitted", "window open"
 DIED, IN_HOSPITAL, NOT_INDEX = "died", "in hospital", "not an index stay"
@@ -56,7 +59,7 @@ def _numbered(stays: DataFrame) -> DataFrame:
     """Return inpatient stays with `_episode`: a stay that begins after all earlier discharges begins a new one."""
     in_order = Window.partitionBy("patient_id").orderBy("local_date", "encounter_id")
     before = in_order.rowsBetween(Window.unboundedPreceding, -1)
-    end = F.coalesce("discharged_local_date", "local_date")
+    end = F.coalesce("discharged_local_date", F.lit(_STILL_OPEN).cast("date"))
     begins = F.col("local_date") > F.max("_end").over(before)
     starts = stays.withColumn("_end", end).withColumn("_begins", F.coalesce(begins, F.lit(True)).cast("int"))
     return starts.withColumn(

@@ -29,8 +29,8 @@ def with_status(silver: DataFrame, contract: Contract) -> DataFrame:
         F.desc("updated_at"),
         F.desc("_content"),
         F.desc("batch_id"),
-        F.col("source_file"),
-        F.col("source_line"),
+        F.desc("source_file"),
+        F.desc("source_line"),
     ]
     ranked = (
         hashed.join(several, "_key", "left_semi")
