@@ -30,6 +30,7 @@ def gone(pid, seconds=20):
     return False
 
 
+@pytest.mark.integration
 def test_a_restart_keeps_objects_catalog_and_runs_and_two_clouds_live_side_by_side(tmp_path):
     with Cloud(tmp_path / "one") as one, Cloud(tmp_path / "two", prefix="other") as two:
         assert one.endpoint != two.endpoint
@@ -66,6 +67,7 @@ def test_a_restart_keeps_objects_catalog_and_runs_and_two_clouds_live_side_by_si
         assert [event["type"] for event in kept] == [event["type"] for event in history]
 
 
+@pytest.mark.integration
 def test_a_second_user_finds_the_running_cloud_and_it_ends_with_the_last(tmp_path):
     first = Cloud(tmp_path).start()
     second = Cloud(tmp_path).start()
@@ -78,6 +80,7 @@ def test_a_second_user_finds_the_running_cloud_and_it_ends_with_the_last(tmp_pat
     assert not (tmp_path / "cloud.json").exists()
 
 
+@pytest.mark.integration
 def test_a_cloud_that_was_killed_is_replaced(tmp_path):
     with Cloud(tmp_path) as killed:
         os.kill(killed.pid, signal.SIGKILL)
