@@ -7,9 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from pipeline.contracts import Contract, Rule, all_contracts, load
 from pipeline.quality.change import FOUND, change
@@ -18,6 +16,9 @@ from portal.services import failing_sql, releases, runs, warehouse
 from portal.services.aws import Aws, ServiceError
 from portal.services.failing_sql import FailingQuery
 from portal.services.review_log import Query
+
+if TYPE_CHECKING:
+    import pandas as pd  # a second to import: functions that need it do so
 
 NO_KEY = "(none)"
 """Stands for the key of a row that was received without one."""
@@ -73,6 +74,8 @@ _ENDED = {"FAILED": "failed", "TIMED_OUT": "timed out", "ABORTED": "was stopped"
 
 def history(aws: Aws, run_ids: Sequence[str]) -> pd.DataFrame:
     """The results of several runs: run_id, table_name, rule_id, severity, category, status, checked, failed, rate."""
+    import pandas as pd  # noqa: PLC0415
+
     columns = [
         "run_id",
         "table_name",
@@ -94,6 +97,8 @@ def history(aws: Aws, run_ids: Sequence[str]) -> pd.DataFrame:
 
 def changes(now: pd.DataFrame, before: pd.DataFrame) -> pd.Series:
     """By row of `now`: new, worse, better, still there, resolved, or stable, held against `before`."""
+    import pandas as pd  # noqa: PLC0415
+
     key = ["table_name", "rule_id"]
     both = now.merge(before[[*key, "status", "rate"]], on=key, how="left", suffixes=("", "_before"))
     columns = ("status", "rate", "status_before", "rate_before")
@@ -102,6 +107,8 @@ def changes(now: pd.DataFrame, before: pd.DataFrame) -> pd.Series:
 
 
 def _change(status: str, rate: float, status_before: object, rate_before: float) -> str:
+    import pandas as pd  # noqa: PLC0415
+
     said = change(status, str(status_before))
     if said != "still_there":
         return said
@@ -157,6 +164,8 @@ def rescored(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _again(row: dict[Any, Any], rules: Mapping[tuple[str, str], Rule]) -> str:
+    import pandas as pd  # noqa: PLC0415
+
     rule = rules.get((row["table_name"], row["rule_id"]))
     if rule is None or row["status"] == "error":
         return str(row["status"])
@@ -204,6 +213,8 @@ def failing_query(aws: Aws, run_id: str, table: str, rule_id: str) -> FailingQue
 
 
 def _failing(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415
+
     query = failing_query(aws, run_id, table, rule_id)
     if query is None:
         return pd.DataFrame()
