@@ -73,7 +73,7 @@ def no_cloud_in_a_unit_test(request, monkeypatch):
     """A unit test that starts a cloud fails: `make check` would wait for it."""
     if request.node.get_closest_marker("unit"):
         why = "a unit test starts no cloud: take the fixture `cloud`, or mark the test integration"
-        monkeypatch.setattr(Cloud, "_launch", lambda _: pytest.fail(why))
+        monkeypatch.setattr(Cloud, "_launch", lambda *_: pytest.fail(why))
 
 
 @pytest.fixture(scope="session")
