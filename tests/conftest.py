@@ -2,15 +2,17 @@
 
 Tests are in tiers, told by their fixtures and markers:
 - `unit`: needs neither engine nor cloud, browser or Terraform (`make check`);
-- no marker: `make test`;
-- `slow`, `parity`, `soak`: `make test-all` too, or a target of their own.
+- no marker, or `integration`, for a test that starts a cloud or an engine by itself: `make test`;
+- `slow`, `parity`: `make test-all` too, or a target of their own.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
+import sys
 import tempfile
 from collections import defaultdict
 from pathlib import Path
@@ -28,8 +30,13 @@ from portal.settings import Settings
 from tests.support import lakes
 
 SYNTHEA = Path(__file__).parents[2] / "shared" / "data" / "synthea"
-NOT_UNIT = {"cloud", "spark", "browser", "terraform", "clean_python"}
-TIERS = ("slow", "parity", "soak")
+NOT_UNIT = {"cloud", "long_history", "spark", "browser", "terraform", "clean_python"}
+TIERS = ("integration", "slow", "parity")
+
+# Streamlit says so of each cache, for no page is being served.
+logging.getLogger("streamlit.runtime.caching.cache_data_api").addFilter(
+    lambda record: "No runtime found" not in record.getMessage()
+)
 
 # The same examples at each call, however busy the machine is; `--hypothesis-profile=fuzz` looks for new ones.
 hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
@@ -37,7 +44,7 @@ hypothesis.settings.register_profile("fuzz", deadline=None, max_examples=1000, p
 hypothesis.settings.load_profile("same")
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Mark unit tests; hand out each file as a whole, those that take long first."""
     weights = defaultdict(int)
@@ -46,8 +53,27 @@ def pytest_collection_modifyitems(items):
         if not needs and not any(item.get_closest_marker(tier) for tier in TIERS):
             item.add_marker(pytest.mark.unit)
         item.add_marker(pytest.mark.xdist_group(str(item.path)))
-        weights[item.path] = max(weights[item.path], len(needs & {"browser", "cloud"}))
+        weight = 3 if item.get_closest_marker("integration") else len(needs & {"browser", "cloud"})
+        weights[item.path] = max(weights[item.path], weight)
+    result = yield  # what -m leaves out, and the random order
     items.sort(key=lambda item: -weights[item.path])
+    return result
+
+
+@pytest.fixture(autouse=True)
+def same_main_module():
+    """Streamlit's AppTest leaves a page as `__main__`, which a process spawned later would run."""
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before
+
+
+@pytest.fixture(autouse=True)
+def no_cloud_in_a_unit_test(request, monkeypatch):
+    """A unit test that starts a cloud fails: `make check` would wait for it."""
+    if request.node.get_closest_marker("unit"):
+        why = "a unit test starts no cloud: take the fixture `cloud`, or mark the test integration"
+        monkeypatch.setattr(Cloud, "_launch", lambda *_: pytest.fail(why))
 
 
 @pytest.fixture(scope="session")

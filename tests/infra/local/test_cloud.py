@@ -13,6 +13,8 @@ import pytest
 from infra.local import credentials, environment
 from infra.local.cloud import Cloud
 
+pytestmark = pytest.mark.integration
+
 
 def client(cloud, service):
     key = credentials.read(credentials.credentials_file(cloud.state))["laptop"]
