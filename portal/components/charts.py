@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -18,8 +19,11 @@ from portal.components.palette import (
     NEUTRAL,
     NO_CHANGE,
     SEQUENCE,
+    SUPPRESSED,
     USUAL,
 )
+from portal.privacy.published import OTHER
+from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.services.facts import NOT_RECORDED, Question
 from portal.services.questions import LATE_MINUTES, WEEKDAYS
 
@@ -41,31 +45,23 @@ _FORMER_MARK = {"color": FORMER, "symbol": "diamond-open", "size": 10, "line": {
 def figure(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None = None) -> go.Figure:
     """The chart of a question; where the former release's rows are given, its figures are beside the present ones.
 
-    Every point carries, as its first custom data, the values that a click on it filters by. Groups whose figures
-    are left out have no mark.
+    Every point carries, as its first custom data, the values that a click on it filters by.
     """
-    if question.kind != "week":
-        frame, former = shown(question, frame), None if former is None else shown(question, former)
     return _FIGURES[question.kind](question, frame, former)
-
-
-def shown(question: Question, frame: pd.DataFrame) -> pd.DataFrame:
-    """The groups whose figures are not left out."""
-    return frame.dropna(subset=[next(iter(question.values))])
 
 
 def cut(question: Question, frame: pd.DataFrame) -> str:
     """What a chart of the largest groups says of the others."""
-    groups = len(shown(question, frame))
+    groups = int((frame[question.by[0]] != OTHER).sum())
     if question.kind not in {"ranking", "rate", "parts"} or groups <= MOST_BARS:
         return ""
-    return f"The {MOST_BARS} largest of {groups:,}; all of them are in the table and in the exports."
+    return f"Top {MOST_BARS} of {groups:,}. Full list in table and exports."
 
 
 def table(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None = None) -> pd.DataFrame:
-    """All groups with figures of a chart that shows the largest, in words, the largest first."""
+    """All groups of a chart that shows the largest, in words, the largest first."""
     by, most = list(question.by), next(iter(question.values))
-    rows = shown(question, frame).sort_values(most, ascending=False, kind="stable")
+    rows = frame.sort_values(most, ascending=False, kind="stable")[[*by, *question.values]]
     if former is not None:
         before = former[[*by, *question.values]].rename(columns=lambda n: n if n in by else f"{n}_former")
         rows = rows.merge(before, on=by, how="left")
@@ -88,7 +84,7 @@ def stacked(
         color=color,
         labels=labels,
         custom_data=list(click) or None,
-        color_discrete_map={**MEMBERS, NOT_RECORDED: NEUTRAL},
+        color_discrete_map={**MEMBERS, NOT_RECORDED: NEUTRAL, OTHER: SUPPRESSED},
         color_discrete_sequence=list(SEQUENCE),
     )
     return drawn.update_layout(**LAYOUT, bargap=0.05)
@@ -98,66 +94,114 @@ def _bars(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) 
     """Stacked bars by month or by bin; the query has counted already."""
     x, color, y = question.by[0], question.by[1], next(iter(question.values))
     drawn = stacked(frame, x, y, color, question.labels, question.click)
+    is_binned = question.kind == "histogram" and any(isinstance(each, str) for each in frame[x])
+    if is_binned:  # merged bins have names, not numbers
+        drawn.update_xaxes(
+            type="category", categoryorder="array", categoryarray=list(dict.fromkeys(frame[x]))
+        )
+    _hatch(drawn, frame.attrs.get("merged_months", ()))
     if former is not None:
         total = former.groupby(x, as_index=False)[y].sum()
         drawn.add_scatter(
             x=total[x], y=total[y], mode="markers", name="Former release, all together", marker=_FORMER_MARK,
             customdata=total[[x]],
         )  # fmt: skip
-    if x == "wait":
+    if x == "wait" and not is_binned:
         drawn.add_vline(
             x=LATE_MINUTES, line={"color": USUAL, "dash": "dash"}, annotation_text="late from here"
         )
     return drawn
 
 
+def _hatch(drawn: go.Figure, months: Sequence[str]) -> None:
+    """A hatched band behind months whose own total is not shown."""
+    if not months:
+        return
+    drawn.add_bar(
+        x=list(months), y=[1] * len(months), yaxis="y2", name=f"Fewer than {MINIMUM_CELL_SIZE}: counted with neighbors",
+        marker={"color": "rgba(0, 0, 0, 0)", "line": {"width": 0}, "pattern": {"shape": "/", "fgcolor": SUPPRESSED, "fgopacity": 0.5}},
+        hovertemplate="%{x}: fewer than " + str(MINIMUM_CELL_SIZE) + " or counted with its neighbors<extra></extra>",
+    )  # fmt: skip
+    drawn.update_layout(yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True})
+
+
 def _ranking(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
     """The largest values as horizontal bars, the largest on top."""
     name, value = question.by[0], next(iter(question.values))
-    top = _named(question, _largest(frame, value))
+    top = _named(question, _largest(frame, name, value))
     drawn = px.bar(
         top, x=value, y="_short", orientation="h", labels={**question.labels, "_short": ""},
         custom_data=[name], hover_name="_long", hover_data={"_short": False},
     )  # fmt: skip
-    drawn.update_traces(marker_color=MEASURE)
+    hatches = ["/" if is_partial else "" for is_partial in top.get("is_partial", [False] * len(top))]
+    drawn.update_traces(marker={"color": _colours(top[name]), "pattern": {"shape": hatches}})
     _beside(drawn, question, top, former, value)
     return drawn.update_layout(**_tall(len(top)))
 
 
-def _largest(frame: pd.DataFrame, value: str) -> pd.DataFrame:
-    """The largest groups, the smallest of them first: Plotly draws upwards."""
-    return frame.sort_values(value, ascending=False, kind="stable").head(MOST_BARS).iloc[::-1]
+def _colours(names: Iterable[str]) -> list[str]:
+    """One colour for all bars but the pooled one."""
+    return [SUPPRESSED if name == OTHER else MEASURE for name in names]
+
+
+def _largest(frame: pd.DataFrame, name: str, value: str) -> pd.DataFrame:
+    """The largest groups, the pooled one below them and the smallest first: Plotly draws upwards."""
+    is_other = frame[name] == OTHER
+    largest = frame[~is_other].sort_values(value, ascending=False, kind="stable").head(MOST_BARS)
+    return pd.concat([frame[is_other], largest.iloc[::-1]])
 
 
 def _rate(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
     """A share a group with its 95 % interval; `values` are how many there were, and how many of them it is so."""
     total, hits = question.values
-    top = _named(question, _largest(frame[frame[total] > 0], total))
-    ends = [wilson(int(h), int(t)) for h, t in zip(top[hits], top[total], strict=True)]
-    top["_share"] = _percent(top[hits], top[total])
+    top = _named(question, _largest(frame[frame[total] > 0], question.by[0], total))
+    low, share, high = zip(
+        *map(_rate_of, top[hits], top[total], top.get("is_high", [None] * len(top))), strict=True
+    )
+    top["_share"] = share
     drawn = go.Figure(
         go.Bar(
             x=top["_share"],
             y=top["_short"],
             orientation="h",
-            marker_color=MEASURE,
-            customdata=top[[question.by[0], total, hits]],
+            marker={"color": _colours(top[question.by[0]]), "pattern": {"shape": ["/" if pd.isna(n) else "" for n in top[hits]]}},
+            customdata=[
+                [name, int(n), None if pd.isna(part) else int(part), _in_words(part, int(n), end)]
+                for name, n, part, end in zip(
+                    top[question.by[0]], top[total], top[hits], top.get("is_high", [None] * len(top)), strict=True
+                )
+            ],
             error_x={
-                "array": [100 * high - share for (_, high), share in zip(ends, top["_share"], strict=True)],
-                "arrayminus": [
-                    share - 100 * low for (low, _), share in zip(ends, top["_share"], strict=True)
-                ],
+                "array": [end - middle for end, middle in zip(high, share, strict=True)],
+                "arrayminus": [middle - end for end, middle in zip(low, share, strict=True)],
                 "color": NEUTRAL,
                 "thickness": 2,
             },
-            hovertemplate="%{y}: %{x:.1f} %, %{customdata[2]:,} of %{customdata[1]:,}<extra></extra>",
+            hovertemplate="%{y}: %{customdata[3]} of %{customdata[1]:,}<extra></extra>",
         )
-    )
+    )  # fmt: skip
     if former is not None:
         before = former.assign(_share=_percent(former[hits], former[total]))
         _beside(drawn, question, top, before, "_share")
     title = f"{question.values[hits].label}, percent"
     return drawn.update_layout(**_tall(len(top)), xaxis={"title": title, "rangemode": "tozero"})
+
+
+def _rate_of(hits: Any, total: Any, is_high: Any) -> tuple[float, float, float]:
+    """Low end, share and high end in percent; of hits that are suppressed only their bounds are known."""
+    if pd.isna(hits):
+        bound = 100 * (MINIMUM_CELL_SIZE - 1) / int(total)
+        return (100 - bound, 100 - bound, 100.0) if is_high is True else (0.0, 0.0, bound)
+    low, high = wilson(int(hits), int(total))
+    return 100 * low, 100 * int(hits) / int(total), 100 * high
+
+
+def _in_words(hits: Any, total: int, is_high: Any) -> str:
+    if not pd.isna(hits):
+        return f"{int(hits) / total:.1%}, {int(hits):,}"
+    return (
+        f"more than {total - MINIMUM_CELL_SIZE:,}" if is_high is True else f"fewer than {MINIMUM_CELL_SIZE}"
+    )
 
 
 def _percent(part: pd.Series, whole: pd.Series) -> pd.Series:
@@ -201,7 +245,7 @@ def _grid(question: Question, frame: pd.DataFrame) -> pd.DataFrame:
     return grid
 
 
-_SEXES = (("M", -1), ("F", 1), ("X", 1), ("U", 1), (NOT_RECORDED, 1))
+_SEXES = (("M", -1), ("F", 1), ("X", 1), ("U", 1), (NOT_RECORDED, 1), (OTHER, 1))
 """Sexes from the middle outwards, and the side of the pyramid that each is on."""
 
 
@@ -223,7 +267,7 @@ def _pyramid(question: Question, frame: pd.DataFrame, former: pd.DataFrame | Non
                 y=ends,
                 orientation="h",
                 name=words.get(code, code),
-                marker_color=MEMBERS.get(code, NEUTRAL),
+                marker_color=SUPPRESSED if code == OTHER else MEMBERS.get(code, NEUTRAL),
                 customdata=[[each, number] for each, number in part.items()],
                 hovertemplate="%{y}, " + words.get(code, code) + ": %{customdata[1]:,}<extra></extra>",
             )
@@ -266,7 +310,7 @@ def _parts(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None)
     """Horizontal bars that add up to 100 %: the groups with most, the largest on top."""
     names = list(question.values)
     counted = frame.assign(_all=frame[names].sum(axis=1))
-    top = _named(question, _largest(counted[counted["_all"] > 0], "_all"))
+    top = _named(question, _largest(counted[counted["_all"] > 0], question.by[0], "_all"))
     drawn = go.Figure()
     for name, color in zip(names, (BELOW, USUAL, ABOVE), strict=True):
         drawn.add_bar(
@@ -301,13 +345,20 @@ def _line(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) 
         if rows is not None:
             drawn.add_scatter(
                 x=rows[question.by[0]], y=_percent(rows[hits], rows[total]), mode="lines+markers", name=name, line=look,
-                customdata=rows[[question.by[0], hits, total]],
+                customdata=rows[[question.by[0], hits, total]], marker={"symbol": _symbols(rows)},
                 hovertemplate="%{x}: %{y:.1f} %, %{customdata[1]:,} of %{customdata[2]:,}<extra></extra>",
             )  # fmt: skip
     title = f"{question.values[hits].label}, percent"
     return drawn.update_layout(
         **{**LAYOUT, "showlegend": former is not None}, yaxis={"title": title, "rangemode": "tozero"}
     )
+
+
+def _symbols(rows: pd.DataFrame) -> list[str]:
+    """Hollow where several months share one rate."""
+    return [
+        "circle-open" if is_pooled else "circle" for is_pooled in rows.get("is_pooled", [False] * len(rows))
+    ]
 
 
 def _dose(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:

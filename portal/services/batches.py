@@ -55,7 +55,10 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Batch:
-    """One import as its manifest tells it; `tables` maps a table to its files and ignored columns."""
+    """One import as its manifest tells it; `tables` maps a table to its files and ignored columns.
+
+    `synthetic` marks data of no real patient: batches of the generator, and exports of Synthea.
+    """
 
     batch_id: str
     source: str
@@ -64,6 +67,7 @@ class Batch:
     content_sha256: str
     tables: dict[str, Any]
     seed: int | None = None
+    synthetic: bool = False
     is_new: bool = field(default=True, compare=False)
 
     @property
@@ -160,6 +164,7 @@ def import_files(
         content_sha256=content,
         tables=tables,
         seed=seed,
+        synthetic=seed is not None or looked[0].format == "synthea",
     )
     document = {name: value for name, value in asdict(batch).items() if name != "is_new"}
     write_json(aws.client("s3"), aws.lake.manifest(batch_id), document)
