@@ -1,26 +1,77 @@
-"""A few rows of the program's own as a DataFrame, with no Python process; and the hash that tells rows apart."""
+"""Small DataFrames built from Python rows, unions of frames, and the hash that identifies equal rows."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, StructType
+from pyspark.sql.types import (
+    ArrayType,
+    DataType,
+    DateType,
+    DecimalType,
+    DoubleType,
+    IntegerType,
+    LongType,
+    StringType,
+    StructType,
+    TimestampType,
+)
 
 
 def of(spark: SparkSession, rows: Iterable[Mapping[str, object]], shape: StructType | str) -> DataFrame:
-    """`rows` by column name with the columns of `shape` (a schema, or DDL); a name that a row lacks is NULL.
+    """Return `rows` (by column name) with the columns of `shape`, a schema or DDL; a missing name is NULL.
 
-    ``createDataFrame`` would start a Python worker each time that the rows are used.
+    Dates and timestamps may be ISO 8601 text; a timestamp without an offset is UTC.
     """
-    many = ArrayType(shape) if isinstance(shape, StructType) else f"array<struct<{shape}>>"
-    document = json.dumps(list(rows), default=str)
-    held = spark.range(0, 1, 1, 1)
-    return held.select(F.explode(F.from_json(F.lit(document), many)).alias("row")).select("row.*")
+    schema = shape if isinstance(shape, StructType) else spark.createDataFrame([], shape).schema
+    return spark.createDataFrame([_tuple(row, schema) for row in rows], schema)
+
+
+def union(frames: Sequence[DataFrame]) -> DataFrame:
+    """Return the rows of all `frames`, matched by column name; there is at least one."""
+    first, *others = frames
+    for other in others:
+        first = first.unionByName(other)
+    return first
 
 
 def hash_of(values: Sequence[Column]) -> Column:
     """64 bits of the values, NULL among them: ``xxhash64`` passes over it, so a text beside it could change places."""
     return F.xxhash64(*values, *(value.isNull() for value in values))
+
+
+def _tuple(row: Mapping[str, object], schema: StructType) -> tuple[Any, ...]:
+    return tuple(_value(row.get(field.name), field.dataType) for field in schema)
+
+
+def _value(value: Any, type_: DataType) -> Any:
+    """Convert a plain Python value to what ``createDataFrame`` accepts for a Spark type."""
+    if value is None:
+        return None
+    if isinstance(type_, StructType):
+        return _tuple(value, type_)
+    if isinstance(type_, ArrayType):
+        return [_value(item, type_.elementType) for item in value]
+    convert = _CONVERSIONS.get(type(type_))
+    return convert(value) if convert else value
+
+
+def _timestamp(value: Any) -> datetime:
+    found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+_CONVERSIONS: dict[type[DataType], Any] = {
+    DateType: lambda value: date.fromisoformat(value[:10]) if isinstance(value, str) else value,
+    DecimalType: lambda value: Decimal(str(value)),
+    DoubleType: float,
+    IntegerType: int,
+    LongType: int,
+    StringType: str,
+    TimestampType: _timestamp,
+}

@@ -16,6 +16,10 @@ Database = Literal["bronze", "silver", "gold_releases", "gold", "quality"]
 DATABASES: tuple[Database, ...] = get_args(Database)
 
 
+RETIRED = ".retired"
+"""How the name of the record ends that leaves a batch out of later releases."""
+
+
 def split(address: str) -> tuple[str, str]:
     """``s3://bucket/some/key`` to ``("bucket", "some/key")``."""
     scheme, _, rest = address.partition("://")
@@ -85,6 +89,10 @@ class Lake:
 
     def manifest(self, batch_id: str) -> str:
         return self._address("bronze", f"_manifests/{batch_id}.json")
+
+    def retirement(self, batch_id: str) -> str:
+        """Beside the batch's manifest; no name of a manifest, so that nothing takes it for a new batch."""
+        return self._address("bronze", f"_manifests/{batch_id}{RETIRED}")
 
     def bronze_table(self, table: str) -> str:
         return self._address("bronze", f"{table}/")

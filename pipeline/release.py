@@ -7,6 +7,7 @@ and the portal run the same code.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
@@ -119,6 +120,9 @@ def current(s3: Any, lake: Lake) -> Published | None:
 
 
 def find(s3: Any, lake: Lake, release_id: str) -> Release | None:
+    """The release, or None where there is none; 'current' names what is published, and is no release."""
+    if not re.fullmatch(r"[\w.-]{1,100}", release_id) or release_id == "current":
+        return None
     found = read_json(s3, lake.release(release_id))
     return Release(**found[0]) if found else None
 
@@ -126,7 +130,7 @@ def find(s3: Any, lake: Lake, release_id: str) -> Release | None:
 def get(s3: Any, lake: Lake, release_id: str) -> Release:
     found = find(s3, lake, release_id)
     if found is None:
-        raise ReleaseError(f"There is no release '{release_id}': 'hdp releases' lists those there are.")
+        raise ReleaseError(f"There is no release '{release_id}': 'hdp releases list' lists the releases.")
     return found
 
 

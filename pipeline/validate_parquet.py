@@ -1,6 +1,6 @@
 """Checks Parquet files against the contract of the table that their path names.
 
-``python -m pipeline.validate_parquet PATH`` or ``hdp validate-parquet PATH``.
+``python -m pipeline.validate_parquet PATH`` or ``hdp parquet validate PATH``.
 """
 
 from __future__ import annotations

@@ -17,36 +17,30 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.local.cloud import Cloud, CloudError
 from pipeline.generator import BadOptions
 from pipeline.release import ReleaseError
-from portal.commands import cloud, contracts, data, queries, releases, reviews, runs
+from portal.commands import batches, cloud, contracts, parquet, quality, releases, reviews, runs, sql
 from portal.commands.session import Session
 from portal.services.aws import ServiceError, explain
 from portal.settings import SettingsError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="health-data-portal", prog_name="hdp")
 @click.option(
     "--state",
     type=click.Path(path_type=Path),
     default=lambda: Path(os.environ.get("HDP_STATE", ".hdp")),
-    help="Folder that holds the laptop's lake (HDP_STATE, default .hdp).",
+    help="Directory of the laptop's lake (HDP_STATE, default .hdp).",
 )
 @click.pass_context
 def hdp(context: click.Context, state: Path) -> None:
-    """From raw hospital extracts to a star schema that can be trusted."""
+    """Load hospital extracts into a reviewed star schema, and query it."""
     context.obj = Session(state, os.environ.get("HDP_TARGET", "laptop"), Cloud)
     context.call_on_close(context.obj.close)
 
 
-for command in (
-    *cloud.COMMANDS,
-    *data.COMMANDS,
-    *runs.COMMANDS,
-    *queries.COMMANDS,
-    *releases.COMMANDS,
-    *reviews.COMMANDS,
-    *contracts.COMMANDS,
-):
-    hdp.add_command(command)
+for noun in (cloud, batches, runs, quality, reviews, releases, sql, contracts, parquet):
+    for command in noun.COMMANDS:
+        hdp.add_command(command)
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from infra.local.engine import ENGINES
 from infra.local.environment import clean, environment
 
 START_SECONDS = 90
@@ -30,13 +31,25 @@ class CloudError(Exception):
 class Cloud:
     """A lease on the laptop cloud of `state`; as a context manager, for the block's duration."""
 
-    def __init__(self, state: Path, port: int = 0, prefix: str = "hdp", workers: int | None = None) -> None:
+    def __init__(
+        self,
+        state: Path,
+        port: int = 0,
+        prefix: str = "hdp",
+        workers: int | None = None,
+        engine: str | None = None,
+    ) -> None:
         self.state = state.resolve()
         self.prefix = prefix
         self.endpoint = ""
         self.pid = 0
         self._port = port
         self._workers = workers
+        self._engine = engine or os.environ.get("HDP_ENGINE") or ENGINES[0]
+        if self._engine not in ENGINES:
+            raise CloudError(
+                f"'{self._engine}' is not an engine: set HDP_ENGINE or --engine to {' or '.join(ENGINES)}."
+            )
         self._lease: IO[str] | None = None
 
     def start(self) -> Cloud:
@@ -84,7 +97,7 @@ class Cloud:
         log = self.state / "cloud" / "logs" / "cloud.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "infra.local.server", "--state", str(self.state)]
-        command += ["--port", str(self._port), "--prefix", self.prefix]
+        command += ["--port", str(self._port), "--prefix", self.prefix, "--engine", self._engine]
         if self._workers:
             command += ["--workers", str(self._workers)]
         with contextlib.suppress(FileNotFoundError):

@@ -21,6 +21,7 @@ class Context:
     prefix: str
     endpoint: str
     workers: int
+    engine: str
     store: HistoryStore
     environment: Mapping[str, str]
     on_stop: list[Callable[[], None]] = field(default_factory=list)

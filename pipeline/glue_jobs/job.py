@@ -19,6 +19,8 @@ from typing import Any
 import boto3
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from pipeline import frames
 from pipeline.contracts import Contract, ContractError, load
@@ -30,6 +32,10 @@ from pipeline.quality.rows import Result
 from pipeline.release import read_json
 
 log = logging.getLogger("pipeline")
+
+
+COMPLETE = "_COMPLETE"
+"""Name of the object that says that a batch's silver rows are all written; committers differ in what they leave."""
 
 
 class JobError(Exception):
@@ -70,14 +76,14 @@ class Run:
         wanted = self.plan["release_batch_ids"] if batch_ids is None else batch_ids
         have = [batch_id for batch_id in wanted if table in self.manifest(batch_id)["tables"]]
         for batch_id in have:
-            if not self._exists(self.lake.silver_batch(table, batch_id) + "_SUCCESS"):
+            if not self._exists(self.lake.silver_batch(table, batch_id) + COMPLETE):
                 raise JobError(
                     f"Batch {batch_id} has no complete silver {table}: start a run that names this batch."
                 )
         if not have:
             return frames.of(self.spark, [], schema(contract))
-        reader = self.spark.read.schema(schema(contract)).option("basePath", self.lake.silver_table(table))
-        return reader.parquet(*(self.lake.silver_batch(table, batch_id) for batch_id in have))
+        everything = self.spark.read.schema(schema(contract)).parquet(self.lake.silver_table(table))
+        return everything.where(F.col("batch_id").isin(*have))
 
     def gold(self, table: str) -> DataFrame:
         """A gold table of this run's release."""
@@ -88,8 +94,9 @@ class Run:
         contract = load("gold", table)
         if release_id is None:
             return frames.of(self.spark, [], schema(contract))
-        reader = self.spark.read.schema(schema(contract)).option("basePath", self.lake.gold_table(table))
-        return reader.parquet(self.lake.gold_release(table, release_id))
+        within = StructType([field for field in schema(contract) if field.name != "release_id"])
+        rows = self.spark.read.schema(within).parquet(self.lake.gold_release(table, release_id))
+        return rows.withColumn("release_id", F.lit(release_id)).select(*schema(contract).names)
 
     def reconciliation(self, run_id: str | None) -> DataFrame:
         """What a run received, loaded and refused; empty where `run_id` is None."""
@@ -107,6 +114,16 @@ class Run:
         if partition_by:
             writer = writer.partitionBy(partition_by)
         writer.parquet(address)
+
+    def rows_written(self, address: str, contract: Contract) -> int:
+        """Count the rows of the files below `address`, read back."""
+        columns = schema(contract, partitions=False)
+        return int(self.spark.read.schema(columns).parquet(address).count())
+
+    def mark_complete(self, address: str) -> None:
+        """Say that all files below `address` are written."""
+        bucket, key = split(address + COMPLETE)
+        self.s3.put_object(Bucket=bucket, Key=key, Body=b"")
 
     def write_gold(self, frame: DataFrame, contract: Contract) -> None:
         """One table of this run's release, registered in the catalog."""
@@ -186,6 +203,7 @@ SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "false",
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # a moment before 1900 is written as it is: one such row would end the job
     "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
@@ -223,8 +241,6 @@ def main(work: Callable[[Run], None]) -> None:
         raise
     except Exception as error:
         raise JobError(_without_data(error)) from None
-    finally:
-        spark.catalog.clearCache()
     log.info("%s is done", run.job_name)
 
 

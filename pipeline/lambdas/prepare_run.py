@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 
-from pipeline.lake import Lake
+from pipeline.lake import RETIRED, Lake, split
 from pipeline.lambdas import run_lock
 from pipeline.release import current, get, now, read_json, write_json
 from pipeline.run_input import check
@@ -24,6 +24,10 @@ class NoBatches(Exception):
 
 class UnknownBatch(Exception):
     """A batch id that the lake does not hold."""
+
+
+class RetiredBatch(Exception):
+    """A batch that was retired: no run processes it."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
@@ -44,17 +48,20 @@ def _plan(run_id: str, batch_ids: list[str]) -> dict[str, Any]:
     earlier = read_json(s3, lake.run_plan(run_id))
     if earlier:
         return earlier[0]
-    there = _batch_ids()
-    missing = [batch_id for batch_id in batch_ids if batch_id not in there]
-    if missing:
-        raise UnknownBatch(f"There is no batch {', '.join(missing)}: 'hdp batches' lists those there are.")
+    there, retired = _batches()
+    if missing := [batch_id for batch_id in batch_ids if batch_id not in there]:
+        raise UnknownBatch(f"There is no batch {', '.join(missing)}: 'hdp batches list' lists the batches.")
+    if gone := [batch_id for batch_id in batch_ids if batch_id in retired]:
+        raise RetiredBatch(
+            f"Batch {', '.join(gone)} is retired: 'hdp batches show' shows who did so and why."
+        )
     published = current(s3, lake)
-    held = get(s3, lake, published.release_id).batch_ids if published else []
-    chosen = (
-        list(dict.fromkeys(batch_ids)) or [batch_id for batch_id in there if batch_id not in held] or held
-    )
+    loaded = get(s3, lake, published.release_id).batch_ids if published else []
+    held = [batch_id for batch_id in loaded if batch_id not in retired]
+    new = [batch_id for batch_id in there if batch_id not in {*held, *retired}]
+    chosen = list(dict.fromkeys(batch_ids)) or new or held
     if not chosen:
-        raise NoBatches("The lake holds no batch yet: generate sample data or import an extract first.")
+        raise NoBatches("There is no batch to process: generate sample data or import an extract first.")
     return {
         "run_id": run_id,
         "batch_ids": chosen,
@@ -64,8 +71,10 @@ def _plan(run_id: str, batch_ids: list[str]) -> dict[str, Any]:
     }
 
 
-def _batch_ids() -> list[str]:
-    bucket, prefix = lake.bucket("bronze"), "_manifests/"
+def _batches() -> tuple[list[str], set[str]]:
+    """The batches that the lake holds, and those of them that were retired."""
+    bucket, prefix = split(lake.manifests())
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    keys = (item["Key"] for page in pages for item in page.get("Contents", []))
-    return sorted(key.removeprefix(prefix).removesuffix(".json") for key in keys if key.endswith(".json"))
+    names = [item["Key"].removeprefix(prefix) for page in pages for item in page.get("Contents", [])]
+    there = sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
+    return there, {name.removesuffix(RETIRED) for name in names if name.endswith(RETIRED)}

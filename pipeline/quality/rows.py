@@ -117,7 +117,7 @@ def across(evaluated: DataFrame, rules: Sequence[Rule], identity: Sequence[str])
     ]
     if not failing:
         return evaluated
-    met = reduce(DataFrame.unionByName, failing).groupBy(*identity).agg(F.collect_set("_rule").alias("_met"))
+    met = frames.union(failing).groupBy(*identity).agg(F.collect_set("_rule").alias("_met"))
     met = met.toDF(*(f"_same_{name}" for name in identity), "_met").persist()
     number = met.count()
     if not number:
@@ -128,7 +128,7 @@ def across(evaluated: DataFrame, rules: Sequence[Rule], identity: Sequence[str])
         F.coalesce(F.array_contains("_met", n), F.lit(False)) if _looks_across(rule) else F.lit(False)
         for n, rule in enumerate(rules)
     ]
-    both = F.zip_with(FAILING, _pack(flags), lambda one, other: one.bitwiseOR(other))
+    both = F.array(*(F.col(FAILING)[n].bitwiseOR(word) for n, word in enumerate(_words(flags))))
     return joined.withColumn(FAILING, F.when(F.col("_met").isNull(), F.col(FAILING)).otherwise(both)).drop(
         *(f"_same_{name}" for name in identity), "_met"
     )
@@ -148,13 +148,17 @@ def _failing_across(rows: DataFrame, rule: Rule, identity: Sequence[str]) -> Dat
 
 
 def _pack(flags: Sequence[Column]) -> Column:
+    return F.array(*_words(flags))
+
+
+def _words(flags: Sequence[Column]) -> list[Column]:
     words = []
     for start in range(0, len(flags), _BITS):
         word = F.lit(0).cast("long")
         for position, flag in enumerate(flags[start : start + _BITS]):
             word = word + F.when(flag, F.lit(1 << position)).otherwise(F.lit(0)).cast("long")
         words.append(word)
-    return F.array(*words)
+    return words
 
 
 def _bit(column: str, number: int) -> Column:
@@ -225,7 +229,7 @@ def _samples(evaluated: DataFrame, failed: dict[int, int], key: str) -> dict[int
     rows = (
         exploded.where("key is not null")
         .groupBy("rule")
-        .agg(F.array_sort(F.slice(F.array_sort(F.collect_set(hashed)), 1, SAMPLE)["key"]).alias("keys"))
+        .agg(F.slice(F.array_sort(F.collect_set(hashed)), 1, SAMPLE).alias("keys"))
         .collect()
     )
-    return {row["rule"]: tuple(row["keys"]) for row in rows}
+    return {int(row["rule"]): tuple(sorted(each["key"] for each in row["keys"])) for row in rows}

@@ -20,11 +20,13 @@ from portal.commands.session import Session
 from portal.services import batches, releases, runs, samples
 from portal.services.aws import ServiceError
 
-_SAMPLE = Options(patients=300, seed=7)
+_SAMPLE = Options(patients=5000, seed=7)
 
 
 @click.command()
-@click.option("--port", default=8501, show_default=True, help="Port of the web page.")
+@click.option(
+    "--port", default=8501, show_default=True, type=click.IntRange(1, 65535), help="Port of the web page."
+)
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
 @click.option("--no-sample", is_flag=True, help="Leave an empty lake empty.")
 @click.pass_obj
@@ -52,7 +54,12 @@ def up(session: Session, port: int, no_browser: bool, no_sample: bool) -> None:
 
 
 @click.command("cloud")
-@click.option("--port", default=0, help="Port of the AWS endpoint (default: any free one).")
+@click.option(
+    "--port",
+    default=0,
+    type=click.IntRange(0, 65535),
+    help="Port of the AWS endpoint (default: any free port).",
+)
 @click.pass_obj
 def cloud_alone(session: Session, port: int) -> None:
     """The laptop cloud alone, until Ctrl+C."""

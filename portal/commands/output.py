@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 
 NO_VALUE = "–"
 

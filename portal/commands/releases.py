@@ -1,4 +1,4 @@
-"""hdp releases, publish, rollback."""
+"""hdp releases list, publish, rollback."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from portal.commands.session import Session
 from portal.services import releases
 
 
-@click.command("releases")
+@click.group("releases")
+def releases_group() -> None:
+    """List, publish and roll back releases."""
+
+
+@releases_group.command("list")
 @json_option
 @click.pass_obj
-def releases_command(session: Session, as_json: bool) -> None:
-    """The releases, newest first."""
+def list_command(session: Session, as_json: bool) -> None:
+    """List the releases, newest first."""
     aws = session.aws
     current = releases.current(aws)
     rows = [
@@ -30,26 +35,26 @@ def releases_command(session: Session, as_json: bool) -> None:
     if as_json:
         emit_json(rows)
     else:
-        emit_table(rows, empty="No release yet: 'hdp run' makes one.")
+        emit_table(rows, empty="No release yet: 'hdp runs start' makes one.")
 
 
-@click.command("publish")
+@releases_group.command("publish")
 @click.argument("release_id")
-@click.option("--reason", default="published by hand", show_default=True)
+@click.option("--reason", default="published by hand", show_default=True, help="Kept with the release.")
 @click.pass_obj
 def publish_command(session: Session, release_id: str, reason: str) -> None:
-    """Make a release the one that readers see."""
+    """Publish a release that the audit passed or a clinician approved."""
     published = releases.publish(session.aws, release_id, reason=reason)
     click.echo(f"Published {published.release_id}")
 
 
-@click.command("rollback")
-@click.option("--reason", default="rolled back by hand", show_default=True)
+@releases_group.command("rollback")
+@click.option("--reason", default="rolled back by hand", show_default=True, help="Kept with the release.")
 @click.pass_obj
 def rollback_command(session: Session, reason: str) -> None:
-    """Publish the release that was published before."""
+    """Publish the previous release again."""
     published = releases.rollback(session.aws, reason=reason)
-    click.echo(f"Published {published.release_id} again")
+    click.echo(f"Rolled back to {published.release_id}")
 
 
-COMMANDS = (releases_command, publish_command, rollback_command)
+COMMANDS = (releases_group,)

@@ -1,17 +1,18 @@
-"""hdp review: queries, acceptances, signatures, and whether the log of them is whole."""
+"""hdp reviews: queries, decisions on findings, signatures, and the integrity of their log."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import click
 
 from portal.commands.output import emit_json, emit_table, json_option
 from portal.commands.session import Session
-from portal.services import review_log, reviews, sign_off
-from portal.services.aws import ServiceError
+from portal.services import releases, review_log, reviews, runs, sign_off
 
 Command = Callable[..., None]
 
@@ -26,29 +27,32 @@ def _about_a_finding(command: Command) -> Command:
     return command
 
 
-_REASON = click.option("--reason", type=click.Choice(list(reviews.REASONS)), required=True)
-_DAYS = click.option("--days", default=30, show_default=True, help="How long the acceptance stands.")
+_REASON = click.option(
+    "--reason", type=click.Choice(list(reviews.REASONS)), required=True, help="Why, as a category."
+)
 _KEYS = click.option(
-    "--key", "keys", multiple=True, required=True, help="A row's key; more than once for more rows."
+    "--key", "keys", multiple=True, help="Key of a record (repeatable); default: the finding."
 )
 
 
-@click.group("review")
-def review() -> None:
+@click.group("reviews")
+def reviews_group() -> None:
     """Review a release as a clinician.
 
-    On a laptop you are who you say: HDP_ROLE=clinician HDP_USER=your-name. On AWS you are who STS says, and a
-    clinician if your IAM role's name has that word in it.
+    On a laptop HDP_ROLE=clinician HDP_USER=your-name names the reviewer. On AWS it is the caller that STS names,
+    a clinician where the IAM role's name has that word in it.
     """
 
 
-@review.command("list")
-@click.option("--run", "run_id", help="Of one run only.")
-@click.option("--all", "with_closed", is_flag=True, help="Closed ones too.")
+@reviews_group.command("list")
+@click.option("--run", "run_id", help="Only queries of this run.")
+@click.option("--all", "with_closed", is_flag=True, help="Include closed queries.")
 @json_option
 @click.pass_obj
 def list_command(session: Session, run_id: str | None, with_closed: bool, as_json: bool) -> None:
-    """The queries, the longest open first."""
+    """List the queries, the longest open first."""
+    if run_id and releases.find(session.aws, run_id) is None:
+        runs.get(session.aws, run_id, details=False)  # refuses a run that there is not
     today = datetime.now(UTC).date()
     rows = [
         {
@@ -70,12 +74,12 @@ def list_command(session: Session, run_id: str | None, with_closed: bool, as_jso
         emit_table(rows, empty="No query is open.")
 
 
-@review.command("show")
+@reviews_group.command("show")
 @click.argument("query_id")
 @json_option
 @click.pass_obj
 def show_command(session: Session, query_id: str, as_json: bool) -> None:
-    """One query with its conversation."""
+    """Show a query with its conversation."""
     query = review_log.query(review_log.log(session.aws), query_id)
     if as_json:
         emit_json(query)
@@ -96,12 +100,12 @@ def show_command(session: Session, query_id: str, as_json: bool) -> None:
     )
 
 
-@review.command("open")
+@reviews_group.command("raise")
 @_about_a_finding
-@click.option("--assignee", default="", help="Who is to answer.")
-@click.option("--key", "keys", multiple=True, help="A row's key; more than once for more rows.")
+@click.option("--assignee", default="", help="Who should answer.")
+@_KEYS
 @click.pass_obj
-def open_command(
+def raise_command(
     session: Session,
     run_id: str,
     table_name: str,
@@ -110,24 +114,24 @@ def open_command(
     assignee: str,
     keys: tuple[str, ...],
 ) -> None:
-    """Ask about a finding, or about some of its rows."""
+    """Raise a query on a finding or on some of its records."""
     event = reviews.open_query(
         session.aws, run_id, table_name, rule_id, text, assignee=assignee, record_keys=keys
     )
-    click.echo(f"Opened {event.subject['query_id']}")
+    click.echo(f"Raised {event.subject['query_id']}")
 
 
-@review.command("assign")
+@reviews_group.command("assign")
 @click.argument("query_id")
 @click.argument("assignee")
 @click.pass_obj
 def assign_command(session: Session, query_id: str, assignee: str) -> None:
-    """Say who is to answer a query."""
+    """Assign a query to a person."""
     reviews.assign(session.aws, query_id, assignee)
     click.echo(f"Assigned {query_id} to {assignee}")
 
 
-@review.command("answer")
+@reviews_group.command("answer")
 @_about_a_query
 @click.pass_obj
 def answer_command(session: Session, query_id: str, text: str) -> None:
@@ -136,7 +140,7 @@ def answer_command(session: Session, query_id: str, text: str) -> None:
     click.echo(f"Answered {query_id}")
 
 
-@review.command("close")
+@reviews_group.command("close")
 @_about_a_query
 @_REASON
 @click.pass_obj
@@ -146,33 +150,31 @@ def close_command(session: Session, query_id: str, text: str, reason: str) -> No
     click.echo(f"Closed {query_id}")
 
 
-@review.command("send-back")
-@_about_a_query
-@click.pass_obj
-def send_back_command(session: Session, query_id: str, text: str) -> None:
-    """Say what an answer lacks: the query is open again."""
-    reviews.send_back(session.aws, query_id, text)
-    click.echo(f"Sent {query_id} back")
-
-
-@review.command("reopen")
+@reviews_group.command("reopen")
 @_about_a_query
 @click.pass_obj
 def reopen_command(session: Session, query_id: str, text: str) -> None:
-    """Open a closed query again, with the reason."""
+    """Reopen a closed query, or return an answer that is not enough, with the reason."""
     reviews.reopen(session.aws, query_id, text)
-    click.echo(f"Opened {query_id} again")
+    click.echo(f"Reopened {query_id}")
 
 
-@review.command("accept")
+@reviews_group.command("accept")
 @_about_a_finding
 @_REASON
-@_DAYS
+@_KEYS
+@click.option(
+    "--days",
+    default=30,
+    show_default=True,
+    type=click.IntRange(0, reviews.LONGEST.days),
+    help="Days until the acceptance expires.",
+)
 @click.option(
     "--margin",
     default=0.0,
     show_default=True,
-    help="How much worse it may get: a share (0 to 1) for rules in percent, the rule's own unit for others.",
+    help="Allowed worsening: a share (0 to 1) for rules in percent, the rule's own unit for others.",
 )
 @click.pass_obj
 def accept_command(
@@ -182,89 +184,101 @@ def accept_command(
     rule_id: str,
     text: str,
     reason: str,
+    keys: tuple[str, ...],
     days: int,
     margin: float,
 ) -> None:
-    """Take responsibility for a finding, in later runs too."""
-    until = _day(days)
-    reviews.accept(
-        session.aws, run_id, table_name, rule_id, reason=reason, text=text, until=until, margin=margin
-    )
+    """Accept a finding until a date, in later runs too; with --key, confirm records as correct."""
+    until = datetime.now(UTC).date() + timedelta(days=days)
+    about = (session.aws, run_id, table_name, rule_id)
+    if keys:
+        reviews.accept_rows(*about, keys, reason=reason, text=text, until=until)
+        click.echo(f"Confirmed {len(keys)} records under {rule_id} of {table_name} until {until}")
+        return
+    reviews.accept(*about, reason=reason, text=text, until=until, margin=margin)
     click.echo(f"Accepted {rule_id} of {table_name} until {until}")
 
 
-@review.command("reject")
+@reviews_group.command("reject")
 @_about_a_finding
 @click.pass_obj
 def reject_command(session: Session, run_id: str, table_name: str, rule_id: str, text: str) -> None:
-    """Say that a finding must be put right; an acceptance of it ends."""
+    """Mark a finding as "must be fixed": it bars approval and opens a query."""
     reviews.reject(session.aws, run_id, table_name, rule_id, text)
-    click.echo(f"Rejected {rule_id} of {table_name}")
+    click.echo(f"{rule_id} of {table_name} must be fixed: a query is open, and approval is barred.")
 
 
-@review.command("withdraw")
+@reviews_group.command("dismiss")
 @_about_a_finding
 @click.pass_obj
-def withdraw_command(session: Session, run_id: str, table_name: str, rule_id: str, text: str) -> None:
-    """End the acceptance of a finding before its day."""
-    reviews.withdraw(session.aws, run_id, table_name, rule_id, text)
+def dismiss_command(session: Session, run_id: str, table_name: str, rule_id: str, text: str) -> None:
+    """Mark a finding as "not a problem" in this run."""
+    reviews.dismiss(session.aws, run_id, table_name, rule_id, text)
+    click.echo(f"Dismissed {rule_id} of {table_name} in {run_id}")
+
+
+@reviews_group.command("withdraw")
+@_about_a_finding
+@_KEYS
+@click.pass_obj
+def withdraw_command(
+    session: Session, run_id: str, table_name: str, rule_id: str, text: str, keys: tuple[str, ...]
+) -> None:
+    """End an acceptance early; with --key, the confirmation of records."""
+    about = (session.aws, run_id, table_name, rule_id)
+    if keys:
+        reviews.withdraw_rows(*about, keys, text)
+        click.echo(f"Withdrew the confirmation of {len(keys)} records under {rule_id} of {table_name}")
+        return
+    reviews.withdraw(*about, text)
     click.echo(f"Withdrew the acceptance of {rule_id} of {table_name}")
 
 
-@review.command("accept-rows")
-@_about_a_finding
-@_KEYS
-@click.option("--reason", type=click.Choice(list(reviews.REASONS)), default="verified", show_default=True)
-@_DAYS
+@reviews_group.command("findings")
+@click.argument("run_id")
+@json_option
 @click.pass_obj
-def accept_rows_command(
-    session: Session,
-    run_id: str,
-    table_name: str,
-    rule_id: str,
-    text: str,
-    keys: tuple[str, ...],
-    reason: str,
-    days: int,
-) -> None:
-    """Say that single rows are true as they are: later runs do not count them."""
-    until = _day(days)
-    reviews.accept_rows(session.aws, run_id, table_name, rule_id, keys, reason=reason, text=text, until=until)
-    click.echo(f"Accepted {len(keys)} rows under {rule_id} of {table_name} until {until}")
+def findings_command(session: Session, run_id: str, as_json: bool) -> None:
+    """List the findings of a run with the decision on each, as its sign-off sees them."""
+    aws = session.aws
+    found = sign_off.outstanding(aws, review_log.of_run(aws, run_id), releases.get(aws, run_id))
+    rows = [
+        {**asdict(finding), "blocking": finding.is_blocking, "bars_approval": finding.bars_approval}
+        for finding in found.findings
+    ]
+    if as_json:
+        emit_json({"run_id": run_id, "confirm": found.code, "findings": rows})
+    else:
+        emit_table(rows, empty=f"{run_id} has no finding.")
 
 
-@review.command("withdraw-rows")
-@_about_a_finding
-@_KEYS
-@click.pass_obj
-def withdraw_rows_command(
-    session: Session, run_id: str, table_name: str, rule_id: str, text: str, keys: tuple[str, ...]
-) -> None:
-    """Take the acceptance of single rows back."""
-    reviews.withdraw_rows(session.aws, run_id, table_name, rule_id, keys, text)
-    click.echo(f"Withdrew the acceptance of {len(keys)} rows under {rule_id} of {table_name}")
-
-
-@review.command("sign")
+@reviews_group.command("sign")
 @click.argument("run_id")
 @click.argument("verdict", type=click.Choice(["approve", "reject"]))
 @click.argument("text")
+@click.option(
+    "--confirm", "confirmed", default="", help="Code of the list of undecided findings, as printed with it."
+)
 @click.pass_obj
-def sign_command(session: Session, run_id: str, verdict: str, text: str) -> None:
-    """Sign a release off: approval publishes a held one, rejection leaves the former one."""
+def sign_command(session: Session, run_id: str, verdict: str, text: str, confirmed: str) -> None:
+    """Sign a release off: approval publishes a held one, rejection keeps the previous one published.
+
+    Approval needs a decision on every blocking finding, and --confirm where other findings are undecided.
+    """
+    wanted: Literal["approve", "reject"] = "approve" if verdict == "approve" else "reject"
     try:
-        event = sign_off.sign(session.aws, run_id, "approve" if verdict == "approve" else "reject", text)
+        event = sign_off.sign(session.aws, run_id, wanted, text, confirmed=confirmed)
     except sign_off.Unfinished as unfinished:
         click.echo(unfinished, err=True)
         sys.exit(1)
     click.echo(f"Signed as event {event.number}: {event.said['meaning']}")
 
 
-@review.command("verify")
+@reviews_group.command("verify")
 @json_option
 @click.pass_obj
 def verify_command(session: Session, as_json: bool) -> None:
-    """Prove that no event was altered or removed; exit code 1 where one was."""
+    """Verify that no event was altered or removed; exit code 1 where one was."""
     log = review_log.log(session.aws)
     newest = log.events[-1].hash if log.events else None
     if as_json:
@@ -279,12 +293,4 @@ def verify_command(session: Session, as_json: bool) -> None:
         sys.exit(1)
 
 
-def _day(days: int) -> date:
-    """The day that lies so many days ahead."""
-    try:
-        return datetime.now(UTC).date() + timedelta(days=days)
-    except OverflowError:
-        raise ServiceError(f"{days} days: at most {reviews.LONGEST.days} are possible.") from None
-
-
-COMMANDS = (review,)
+COMMANDS = (reviews_group,)

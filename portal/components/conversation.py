@@ -55,8 +55,8 @@ def _about(query: Query, rows: pd.DataFrame) -> None:
 
 def _reopen(aws: Aws, query_id: str, seen: int) -> None:
     key = f"reply-{query_id}"
-    drafts.text("Why open it again?", key, seen)
-    _button("Open again", "reopen", key, query_id, f"{query_id} is open again.",
+    drafts.text("Reason for reopening", key, seen)
+    _button("Reopen", "reopen", key, query_id, f"{query_id} is open again.",
             lambda text, seen: reviews.reopen(aws, query_id, text, seen=seen))  # fmt: skip
 
 
@@ -70,8 +70,8 @@ def _reply(aws: Aws, query: Query, may_review: bool, seen: int) -> None:
         if not may_review:
             return
         if query.state == "answered":
-            _button("Send back", "send-back", key, query_id, f"{query_id} is open again.",
-                    lambda text, seen: reviews.send_back(aws, query_id, text, seen=seen),
+            _button("Return", "return", key, query_id, f"{query_id} is open again.",
+                    lambda text, seen: reviews.reopen(aws, query_id, text, seen=seen),
                     "The answer is not enough: say what is missing.")  # fmt: skip
         _assign(aws, query_id, seen)
         st.selectbox(

@@ -48,7 +48,7 @@ def next_steps(run: Run, found: Failure) -> None:
     left, middle, right = st.columns(3)
     fits = found.cause.next
     if left.button("Go on from here", type=_kind(fits in {"go_on", "wait"}), width="stretch"):
-        runs.redrive(state.aws(), run.run_id)
+        runs.resume(state.aws(), run.run_id)
         at_hand.forget_runs()
         st.rerun()
     again(run, middle, is_next=fits == "run_again")

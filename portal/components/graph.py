@@ -16,6 +16,7 @@ import streamlit as st
 
 from pipeline.jobs import Job, Stage, jobs
 from pipeline.stepfunctions.render import definition
+from portal.components import times
 from portal.components.palette import FAILED_MARK, NEUTRAL, STATES, words
 from portal.services.runs import Run
 
@@ -122,14 +123,13 @@ def title(name: str) -> str:
     return _TITLES.get(name, name) if job is None else "Audit" if job.stage == "quality" else job.table
 
 
-def timing(name: str, run: Run | None, medians: Mapping[str, float]) -> str:
-    """How long a step has taken or usually takes; nothing where neither is known."""
+def timing(name: str, run: Run | None, medians: Mapping[str, float]) -> tuple[str, str]:
+    """How long a step has taken, and its median duration while that tells more; empty where unknown."""
     latest = run.latest(name) if run else None
-    usual = medians.get(name)
-    if latest is None:
-        return f"usually {usual:,.0f} s" if usual else ""
-    expected = f", usually {usual:,.0f} s" if usual and latest.state == "RUNNING" else ""
-    return f"{latest.seconds:,.0f} s{expected}"
+    median = medians.get(name)
+    is_ahead = latest is None or latest.state == "RUNNING"
+    expected = f"median {times.duration(median)}" if median and is_ahead else ""
+    return times.duration(latest.seconds) if latest else "", expected
 
 
 def _job(name: str) -> Job | None:
@@ -205,7 +205,8 @@ def option(run: Run, medians: Mapping[str, float]) -> dict[str, Any]:
 def _node(name: str, run: Run, state: str, medians: Mapping[str, float]) -> dict[str, Any]:
     _, fill, text = STATES.get(state, STATES["NOT_STARTED"])
     x, y = _centre(name)
-    time = timing(name, run, medians).partition(",")[0]
+    taken, expected = timing(name, run, medians)
+    time = taken or expected
     return {
         "name": name,
         "x": x,
@@ -263,7 +264,7 @@ def told(run: Run, medians: Mapping[str, float]) -> pd.DataFrame:
             {
                 "Step": title(name),
                 "State": words(state),
-                "Time": timing(name, run, medians),
+                "Time": ", ".join(part for part in timing(name, run, medians) if part),
                 "Then": ", ".join(after[name]) or "the end",
                 "If it fails": ", ".join(fails[name]) or "the end",
             }

@@ -57,7 +57,7 @@ def when(moment: datetime) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them."""
+    """A length of time in the unit that people would use for it."""
     if seconds < 120:
         return f"{seconds:,.0f} s"
     minutes = seconds / 60

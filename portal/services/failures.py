@@ -30,9 +30,10 @@ class Cause:
 
 
 CAUSES = (
-    Cause("Stopped by a person", r"StoppedByUser|Stopped by |\bSTOPPED\b", "Somebody stopped this run.", "go_on"),
+    Cause("A job was stopped", r"\bSTOPPED\b", "A Glue job of this run was stopped; the run itself was not.", "go_on"),
     Cause("The lake was busy", r"LakeBusy|has been writing since", "Another run was writing, so this one was refused and changed nothing.", "wait"),
-    Cause("Nothing to load", r"NoBatches|holds no batch yet", "There was no batch to run on.", "fix_data"),
+    Cause("Nothing to load", r"NoBatches|no batch to process", "There was no batch to run on.", "fix_data"),
+    Cause("A batch is retired", r"RetiredBatch|is retired", "The run names a batch that was retired.", "run_again"),
     Cause("A batch is not there", r"UnknownBatch|has no manifest|There is no batch", "A batch that the run names is not in the lake, or its import did not end.", "fix_data"),
     Cause("Bad input", r"BadRunInput|run's input", "The run was started with an input that the pipeline does not accept.", "run_again"),
     Cause("A batch was never loaded", r"has no complete silver", "The release holds a batch whose silver tables are not there.", "run_again"),
@@ -50,6 +51,10 @@ CAUSES = (
 
 UNKNOWN = Cause("Cause not known", "", "This failure is none of those that the portal knows: its message and log follow.", "go_on")  # fmt: skip
 
+_STOPPED = Cause("Stopped", "", "", "go_on")
+
+_BATCH = re.compile(r"\bbatch '?(\d{8}T\d{6}-[0-9a-f]{8})", re.IGNORECASE)
+
 _LINE = re.compile(r"(?:at |File \"?[^\n\"]*?)(\w+\.py)(?::|\", line )(\d+)")
 
 
@@ -57,7 +62,8 @@ _LINE = re.compile(r"(?:at |File \"?[^\n\"]*?)(\w+\.py)(?::|\", line )(\d+)")
 class Failure:
     """A failed run explained.
 
-    `looks_at` are the tables whose refused rows tell more, `readers` says what those of the lake see by now.
+    `looks_at` are the tables whose refused rows tell more, `readers` says what those of the lake see by now and
+    `batch_id` names the batch that could not be processed, where one is known.
     """
 
     cause: Cause
@@ -68,6 +74,19 @@ class Failure:
     halfway: str | None
     looks_at: tuple[str, ...] = ()
     readers: str = ""
+    batch_id: str | None = None
+
+    def advice(self, run_id: str) -> str:
+        """The commands that come next."""
+        again = f"Fix the cause if needed, then resume: hdp runs resume {run_id}"
+        if self.batch_id is None:
+            return again
+        return (
+            f"Batch {self.batch_id} could not be processed. {again}\n"
+            f"Look at it:                 hdp batches show {self.batch_id}\n"
+            f"Publish the others without: hdp batches retire {self.batch_id} --reason … && hdp runs start\n"
+            f"Process it again later:     hdp batches reprocess {self.batch_id}"
+        )
 
     @property
     def safety(self) -> str:
@@ -80,26 +99,69 @@ class Failure:
 
 def explain(run: Run, log: str = "", published: Published | None = None) -> Failure:
     """The failure of a run that has ended; `log` is the failed job's, `published` what readers see by now."""
+    if run.status == "ABORTED":
+        return _stopped(run, published)
     failed = run.failed_job
     said = [run.error, run.cause, failed.state if failed else None, failed.error if failed else None]
-    message = _plain(failed.error if failed and failed.error else run.cause or run.error or "")
     text = " ".join(part for part in said if part)
     cause = next((each for each in CAUSES if re.search(each.sign, text)), None)
     if cause is None and log:
         cause = next((each for each in CAUSES if re.search(each.sign, log)), None)
-    lines = _LINE.findall(message) or _LINE.findall(log)
-    tables = {job.name: f"{job.zone}.{job.table}" for job in jobs()}
-    done = [j.job for j in run.jobs if j.state == "SUCCEEDED"]
+    said_last = message(run)
+    lines = _LINE.findall(said_last) or _LINE.findall(log)
+    tables = _tables()
     return Failure(
         cause=cause or UNKNOWN,
-        message=message or "no message was left",
+        message=said_last or "no message was left",
         job=failed.job if failed else None,
         line=f"{lines[-1][0]}, line {lines[-1][1]}" if lines else None,
-        touched=tuple(dict.fromkeys(tables[name] for name in done if name in tables)),
+        touched=_touched(run),
         halfway=tables.get(failed.job) if failed else None,
         looks_at=_sources(failed.job) if failed else (),
         readers=_readers(run, published),
+        batch_id=_batch(run, said_last),
     )
+
+
+def message(run: Run) -> str:
+    """What a run that did not succeed said at its end; empty for any other run."""
+    if not run.is_over or run.status == "SUCCEEDED":
+        return ""
+    failed = run.failed_job if run.status != "ABORTED" else None
+    return _plain(failed.error if failed and failed.error else run.cause or run.error or "")
+
+
+def _stopped(run: Run, published: Published | None) -> Failure:
+    """A stopped run has not failed: it says who stopped it and when."""
+    return Failure(
+        cause=_STOPPED,
+        message=run.cause or "Stopped.",
+        job=None,
+        line=None,
+        touched=_touched(run),
+        halfway=None,
+        readers=_readers(run, published),
+    )
+
+
+def _batch(run: Run, said: str) -> str | None:
+    """The batch that a message names, or the only one of a run that failed on its way to silver."""
+    if found := _BATCH.search(said):
+        return found[1]
+    failed = run.failed_job
+    is_of_batches = failed is not None and any(j.name == failed.job and j.zone == "silver" for j in jobs())
+    return run.batch_ids[0] if is_of_batches and len(run.batch_ids) == 1 else None
+
+
+def _tables() -> dict[str, str]:
+    return {job.name: f"{job.zone}.{job.table}" for job in jobs()}
+
+
+def _touched(run: Run) -> tuple[str, ...]:
+    """The tables that jobs of this run have written."""
+    tables = _tables()
+    done = [job.job for job in run.jobs if job.state == "SUCCEEDED"]
+    return tuple(dict.fromkeys(tables[name] for name in done if name in tables))
 
 
 def _sources(name: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import pandas as pd
 from pipeline.contracts import Contract, Rule, all_contracts, load
 from pipeline.quality.change import FOUND, change
 from pipeline.release import read_json
-from portal.services import failing_sql, warehouse
+from portal.services import failing_sql, releases, runs, warehouse
 from portal.services.aws import Aws, ServiceError
 from portal.services.failing_sql import FailingQuery
 from portal.services.review_log import Query
@@ -43,6 +43,32 @@ def results(aws: Aws, run_id: str) -> pd.DataFrame:
     """One row a rule and table: checked, failed, rate, threshold, status, sample keys (a tuple)."""
     frame = _rows(aws, "rule_result", run_id)
     return frame.assign(sample_keys=frame["sample_keys"].map(_keys))
+
+
+def ended_results(aws: Aws, run_id: str) -> pd.DataFrame:
+    """As `results`, of a run whose audit has ended; `ServiceError` for any other."""
+    _checked(run_id)
+    made = releases.find(aws, run_id)
+    try:
+        run = runs.get(aws, run_id, details=False)
+    except ServiceError:
+        if made is None:
+            raise
+    else:
+        if not run.is_over:
+            raise ServiceError(f"Run '{run_id}' is still running: its rules are not all evaluated yet.")
+        if made is None:
+            raise ServiceError(
+                f"Run '{run_id}' has no results: it {_ENDED[run.status]} before its audit. "
+                f"See 'hdp runs show {run_id}'."
+            )
+    frame = results(aws, run_id)
+    if frame.empty:
+        raise ServiceError(f"The results of run '{run_id}' are no longer in the lake: name a newer run.")
+    return frame
+
+
+_ENDED = {"FAILED": "failed", "TIMED_OUT": "timed out", "ABORTED": "was stopped", "SUCCEEDED": "ended"}
 
 
 def history(aws: Aws, run_ids: Sequence[str]) -> pd.DataFrame:
@@ -225,7 +251,7 @@ def _keys(text: object) -> tuple[str, ...]:
 
 def _checked(name: str) -> str:
     if not _RUN_ID.fullmatch(name):
-        raise ServiceError(f"'{name}' is no id: letters, digits, dots and dashes only.")
+        raise ServiceError(f"'{name}' is not an id: ids have letters, digits, dots and dashes only.")
     return name
 
 

@@ -1,10 +1,10 @@
-"""Releases: list, publish, go back."""
+"""Releases: list, publish, roll back."""
 
 from __future__ import annotations
 
 from pipeline import release, reviews
 from pipeline.release import Published, Release, ReleaseError
-from portal.services import signatures
+from portal.services import retirement, signatures
 from portal.services.aws import Aws, ServiceError
 
 
@@ -30,8 +30,6 @@ def get(aws: Aws, release_id: str) -> Release:
 
 def readable(aws: Aws, release_id: str) -> Release:
     """The release; one that the audit holds is for those who review or publish, until a clinician approves it."""
-    if release_id == "current":  # the name of what says which one is published
-        raise ServiceError("There is no release 'current': 'hdp releases' lists those there are.")
     made = get(aws, release_id)
     is_shut = made.decision == "hold" and not (aws.person.may("review") or aws.person.may("publish"))
     if is_shut and not _is_approved(aws, made):
@@ -93,7 +91,7 @@ def refuse_unapproved(aws: Aws, made: Release) -> None:
         why = f" {signature.why_not}" if signature else ""
         raise ServiceError(
             f"Release '{made.release_id}' was held by the audit and no approval of it stands: "
-            f"a clinician publishes it by approving it ('hdp review sign').{why}"
+            f"a clinician publishes it by approving it ('hdp reviews sign').{why}"
         )
 
 
@@ -120,6 +118,8 @@ def refuse_stale(aws: Aws, made: Release) -> None:
 
 def _refuse_taking_back(aws: Aws, made: Release, present: Published) -> None:
     lost = release.batches_taken_back(aws.client("s3"), aws.lake, made, present)
+    if lost:
+        lost = sorted(set(lost) - set(retirement.retired(aws)))
     if lost:
         raise ServiceError(
             f"Release '{made.release_id}' lacks {', '.join(lost)}, which readers see in '{present.release_id}': "

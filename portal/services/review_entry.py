@@ -52,7 +52,7 @@ def verified(aws: Aws) -> Log:
     if whole.problems:
         raise ServiceError(
             f"The log of reviews does not verify ({whole.problems[0]}) "
-            "Nothing can be added until an engineer has looked into it: hdp review verify."
+            "Nothing can be added until an engineer has looked into it: hdp reviews verify."
         )
     return whole
 
@@ -60,11 +60,12 @@ def verified(aws: Aws) -> Log:
 def _touches(event: Event, subject: dict[str, str]) -> bool:
     """Whether an event changes what somebody who speaks of `subject` has read; a look at rows changes nothing.
 
-    What is said of a finding or of its rows holds in every run, whichever it was said in.
+    A decision on a finding or on its rows holds in every run, whichever it was made in; a signature (its subject
+    names no rule) is about every finding.
     """
     holds_everywhere = event.kind.startswith(("finding_", "rows_accepted", "row_acceptance", "acceptance_"))
     is_of_run = event.subject.get("run_id") == subject["run_id"]
-    if event.kind == "rows_unmasked" or not (is_of_run or (holds_everywhere and "rule_id" in subject)):
+    if event.kind == "rows_unmasked" or not (is_of_run or holds_everywhere):
         return False
     shared = {"table_name", "rule_id"} & set(event.subject) & set(subject)
     return all(event.subject[name] == subject[name] for name in shared)

@@ -13,6 +13,7 @@ from pipeline.acceptances import Acceptance, RowAcceptance, acceptances, row_acc
 from pipeline.reviews import Event, Log
 from portal.services import signatures
 from portal.services.aws import Aws, ServiceError
+from portal.services.decisions import last_decisions
 from portal.services.signatures import Signature
 
 QueryState = Literal["open", "answered", "closed"]
@@ -56,6 +57,7 @@ class Review:
     work_list: tuple[Query, ...] = ()
     accepted: dict[tuple[str, str], Acceptance] = field(default_factory=dict)
     accepted_rows: dict[tuple[str, str], dict[str, RowAcceptance]] = field(default_factory=dict)
+    decided: dict[tuple[str, str], Event] = field(default_factory=dict)
     signature: Signature | None = None
     events: tuple[Event, ...] = ()
     problems: tuple[str, ...] = ()
@@ -96,6 +98,7 @@ def of_run(aws: Aws, run_id: str) -> Review:
         work_list=tuple(queries),
         accepted=acceptances(whole.events),
         accepted_rows=row_acceptances(whole.events),
+        decided=last_decisions(whole.events, run_id),
         signature=signatures.of_run(whole, run_id, version),
         events=tuple(whole.of_run(run_id)),
         problems=whole.problems,
@@ -111,7 +114,7 @@ def query(whole: Log, query_id: str) -> Query:
     """One query with its conversation."""
     found = next((each for each in all_queries(whole) if each.query_id == query_id), None)
     if found is None:
-        raise ServiceError(f"There is no query '{query_id}': 'hdp review list' lists those there are.")
+        raise ServiceError(f"There is no query '{query_id}': 'hdp reviews list' lists the queries.")
     return found
 
 

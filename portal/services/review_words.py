@@ -9,18 +9,19 @@ from pipeline.reviews import Event
 from portal.services.reviews import REASONS
 
 KINDS = {
-    "query_opened": "asked",
+    "query_opened": "raised a query",
     "query_assigned": "assigned it",
     "query_answered": "answered",
     "query_closed": "closed it",
-    "query_reopened": "opened it again",
+    "query_reopened": "reopened it",
     "finding_accepted": "accepted the finding",
-    "finding_rejected": "rejected the finding",
+    "finding_rejected": "marked it: must be fixed",
+    "finding_dismissed": "marked it: not a problem",
     "acceptance_withdrawn": "withdrew the acceptance",
-    "rows_accepted": "verified rows as true",
-    "row_acceptance_withdrawn": "took back that rows are true",
+    "rows_accepted": "confirmed records as correct",
+    "row_acceptance_withdrawn": "withdrew a confirmation",
     "release_signed": "signed",
-    "rows_unmasked": "looked at identified rows",
+    "rows_unmasked": "unmasked identifiers",
 }
 
 STATES = {"open": "○ Open", "answered": "◐ Answered", "closed": "● Closed"}

@@ -85,15 +85,12 @@ def close(aws: Aws, query_id: str, reason: str, text: str, *, seen: int | None =
 def reopen(aws: Aws, query_id: str, text: str, *, seen: int | None = None) -> Event:
     query = _query(aws, query_id, {"closed", "answered"})
     return say(
-        aws, "query_reopened", _subject(query), {"text": sentence(text, "Say why it is open again")}, seen
+        aws,
+        "query_reopened",
+        _subject(query),
+        {"text": sentence(text, "A reopened query needs its reason")},
+        seen,
     )
-
-
-def send_back(aws: Aws, query_id: str, text: str, *, seen: int | None = None) -> Event:
-    """Say that an answer does not do: the query is open again."""
-    query = _query(aws, query_id, {"answered"})
-    said = {"text": sentence(text, "Say what the answer lacks")}
-    return say(aws, "query_reopened", _subject(query), said, seen)
 
 
 def accept(
@@ -190,10 +187,30 @@ def withdraw_rows(
 def reject(
     aws: Aws, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
 ) -> Event:
-    """Say that a finding must be put right; an acceptance of it ends."""
+    """Mark a finding as "must be fixed": an acceptance of it ends, approval is barred and a query is open."""
     _result(aws, run_id, table_name, rule_id)
-    said = {"text": sentence(text, "A rejection needs a comment")}
-    return say(aws, "finding_rejected", finding_of(run_id, table_name, rule_id), said, seen)
+    subject = finding_of(run_id, table_name, rule_id)
+    said = {"text": sentence(text, "A finding that must be fixed needs a comment")}
+    event = say(aws, "finding_rejected", subject, said, seen)
+    queries = review_log.all_queries(log(aws))
+    if not any(
+        finding_of(q.run_id, q.table_name, q.rule_id) == subject and q.state != "closed" for q in queries
+    ):
+        open_query(aws, run_id, table_name, rule_id, text)
+    return event
+
+
+def dismiss(
+    aws: Aws, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
+) -> Event:
+    """Mark a finding as "not a problem" in this run; in a later run it is to be decided again."""
+    found = _result(aws, run_id, table_name, rule_id)
+    if found["status"] not in {"fail", "pass_with_failures"}:
+        raise ServiceError(
+            f"{rule_id} of {table_name} has nothing to dismiss: its outcome is {found['status']}."
+        )
+    said = {"text": sentence(text, "A finding that is not a problem needs a comment")}
+    return say(aws, "finding_dismissed", finding_of(run_id, table_name, rule_id), said, seen)
 
 
 def withdraw(

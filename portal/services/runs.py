@@ -1,4 +1,4 @@
-"""Runs of the pipeline: start, watch, stop, go on from where one failed."""
+"""Runs of the pipeline: start, watch, stop, resume."""
 
 from __future__ import annotations
 
@@ -13,9 +13,18 @@ from typing import Any
 
 from pipeline.release import read_json
 from pipeline.run_input import BadRunInput, check
-from portal.services import job_runs
+from portal.services import job_runs, retirement
 from portal.services.aws import Aws, ServiceError
 from portal.services.job_runs import DPU_HOUR_DOLLARS, JOB_ENDED, JobRun
+
+STATUS_WORDS = {
+    "RUNNING": "Running",
+    "SUCCEEDED": "Succeeded",
+    "FAILED": "Failed",
+    "TIMED_OUT": "Timed out",
+    "ABORTED": "Stopped",
+}
+"""The status of an execution as people read it."""
 
 ENDED = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
 
@@ -108,19 +117,25 @@ def start(
         checked = check(wanted)
     except BadRunInput as error:
         raise ServiceError(str(error)) from None
+    retirement.refuse_unusable(aws, checked["batch_ids"])
     _refuse_while_another_writes(aws, checked["run_id"])
     return _execute(aws, checked["run_id"], checked)
 
 
-def redrive(aws: Aws, run_id: str) -> Run:
-    """Go on with a run that failed: jobs that have succeeded are not run again."""
+def resume(aws: Aws, run_id: str) -> Run:
+    """Start the next attempt of a run that failed: jobs that have succeeded are not run again."""
     aws.require("run_pipeline")
     last = get(aws, run_id, details=False)
     run_id = last.run_id
     if not last.is_over:
-        raise ServiceError(f"Run '{run_id}' is still running: there is nothing to go on from.")
+        raise ServiceError(f"Run '{run_id}' is still running: wait for its end, or stop it first.")
     if last.status == "SUCCEEDED":
         raise ServiceError(f"Run '{run_id}' has succeeded: start a new run instead.")
+    covered = (plan(aws, run_id) or {}).get("release_batch_ids", last.batch_ids)
+    if gone := sorted(set(covered) & set(retirement.retired(aws))):
+        raise ServiceError(
+            f"Run '{run_id}' covers batch {', '.join(gone)}, which was retired since: start a new run instead."
+        )
     _refuse_while_another_writes(aws, run_id)
     wanted = {"batch_ids": list(last.batch_ids), "run_id": run_id, "auto_publish": last.auto_publish}
     wanted["started_by"] = last.started_by
@@ -128,17 +143,22 @@ def redrive(aws: Aws, run_id: str) -> Run:
 
 
 def stop(aws: Aws, run_id: str) -> Run:
-    """Stop a run and the Glue jobs that it has going."""
+    """Stop a run and its Glue jobs, also one that was being started meanwhile or outlives a failed run."""
     aws.require("run_pipeline")
     run = get(aws, run_id)
-    if run.is_over:
-        raise ServiceError(f"Run '{run_id}' has ended already ({run.status}).")
-    aws.client("stepfunctions").stop_execution(
-        executionArn=run.execution_arn, error="StoppedByUser", cause=f"Stopped by {aws.settings.user}."
-    )
-    for job in run.jobs:
-        if job.state not in JOB_ENDED:
-            aws.client("glue").batch_stop_job_run(JobName=aws.lake.job(job.job), JobRunIds=[job.job_run_id])
+    if run.is_at_rest:
+        raise ServiceError(f"Run '{run.run_id}' has ended already ({STATUS_WORDS[run.status].lower()}).")
+    if not run.is_over:
+        by = f"Stopped by {aws.settings.user} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
+        aws.client("stepfunctions").stop_execution(
+            executionArn=run.execution_arn, error="StoppedByUser", cause=by
+        )
+    for _ in range(2):
+        for job in get(aws, run_id).jobs:
+            if job.state not in JOB_ENDED:
+                aws.client("glue").batch_stop_job_run(
+                    JobName=aws.lake.job(job.job), JobRunIds=[job.job_run_id]
+                )
     return get(aws, run_id)
 
 
@@ -278,7 +298,7 @@ def _newest_execution(aws: Aws, run_id: str) -> dict[str, Any]:
             break
         attempt += 1
     if found is None:
-        raise ServiceError(f"There is no run '{run_id}': 'hdp runs' lists those there are.")
+        raise ServiceError(f"There is no run '{run_id}': 'hdp runs list' lists the runs.")
     return found
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 from pipeline.release import Release
 from pipeline.reviews import Event
-from portal.services import releases, runs
+from portal.services import decisions, quality, releases, runs
 from portal.services.aws import Aws, ServiceError, explain, is_aws
+from portal.services.decisions import Finding
 from portal.services.review_entry import say, sentence
-from portal.services.review_log import of_run
+from portal.services.review_log import Query, Review, of_run
 
 MEANINGS = {
     "approve": "I have reviewed this release and approve it for analysis.",
@@ -23,7 +27,61 @@ class Unfinished(ServiceError):
     """What was done stands, and something is left for somebody to do."""
 
 
-_STILL_SEEN = "Readers still see this release: an engineer goes back to the former one ('hdp rollback')."
+_STILL_SEEN = (
+    "Readers still see this release: an engineer goes back to the former one ('hdp releases rollback')."
+)
+
+
+class Unconfirmed(ServiceError):
+    """Undecided findings that the signer has not confirmed having seen; `code` confirms this very list."""
+
+    def __init__(self, undecided: Sequence[Finding], code: str) -> None:
+        super().__init__(
+            f"{len(undecided)} findings are undecided: {'; '.join(map(str, undecided))}. "
+            f"To sign all the same, confirm that you have seen them: --confirm {code}"
+        )
+        self.undecided = tuple(undecided)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Outstanding:
+    """What stands between a release and its approval, by the findings and queries of its run.
+
+    `code` stands for the list of undecided findings: repeating it confirms having seen them.
+    """
+
+    findings: tuple[Finding, ...]
+    open_queries: tuple[Query, ...]
+    code: str
+
+    @property
+    def barring(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.bars_approval)
+
+    @property
+    def undecided(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.is_undecided)
+
+
+def outstanding(aws: Aws, review: Review, made: Release) -> Outstanding:
+    """What is undecided and what bars the approval of a release now."""
+    results = quality.results(aws, made.run_id)
+    if results.empty:
+        raise ServiceError(
+            f"The results of run '{made.run_id}' are not in the lake: its findings cannot be reviewed."
+        )
+    found = decisions.of_results(results, made.reasons, review.decided, datetime.now(UTC).date())
+    lost = {(r["table"], r["rule_id"]) for r in made.reasons if r["severity"] == "block"} - {
+        f.key for f in found
+    }
+    if lost:
+        names = ", ".join(f"{rule} of {table}" for table, rule in sorted(lost))
+        raise ServiceError(
+            f"The audit of run '{made.run_id}' names {names}, and its results do not: start a new run."
+        )
+    code = decisions.code((finding for finding in found if finding.is_undecided), review.version)
+    return Outstanding(found, review.open_queries, code)
 
 
 def sign(
@@ -32,24 +90,20 @@ def sign(
     verdict: Literal["approve", "reject"],
     text: str,
     *,
+    confirmed: str = "",
     seen: int | None = None,
 ) -> Event:
-    """Sign a release off. Approval publishes one that was held; rejection leaves the former one. Both notify.
+    """Sign a release off. Approval publishes a held one; rejection leaves the previous one. Both notify.
 
-    A release that readers see already is taken back by an engineer, who is told (`Unfinished`).
-
-    Neither is signed while a query is open: the answer may change the verdict, and a held release waits meanwhile.
+    Approval is refused while a query is open, while a blocking finding is undecided and while any finding must be
+    fixed; other undecided findings must be `confirmed` by the code of their list (`Unconfirmed` carries both).
+    Rejecting a release that readers see leaves it to an engineer to roll back (`Unfinished`).
     """
     aws.require("review")
     made = releases.get(aws, run_id)
     review = of_run(aws, run_id)
-    starter = (runs.plan(aws, run_id) or {}).get("started_by")
-    if starter == aws.settings.user:
-        raise ServiceError(f"{starter} started run '{run_id}': somebody else must sign its release off.")
-    if review.open_queries:
-        names = ", ".join(query.query_id for query in review.open_queries)
-        done = "approved" if verdict == "approve" else "rejected"
-        raise ServiceError(f"{names} must be closed before the release can be {done}.")
+    _refuse_own_run(aws, run_id)
+    undecided = _refuse_unreviewed(aws, review, made, confirmed) if verdict == "approve" else ()
     publishes = verdict == "approve" and made.decision == "hold" and not _is_followed(aws, run_id)
     if publishes:
         releases.refuse_stale(aws, made)
@@ -58,13 +112,42 @@ def sign(
         "meaning": MEANINGS[verdict],
         "text": sentence(text, "A signature needs a comment"),
         "release": review.version,
+        "undecided": [f"{finding.table_name}:{finding.rule_id}" for finding in undecided],
     }
-    event = say(aws, "release_signed", {"run_id": run_id}, said, review.seen if seen is None else seen)
+    seen = review.seen if seen is None else min(seen, review.seen)
+    event = say(aws, "release_signed", {"run_id": run_id}, said, seen)
+    return _follow_up(aws, made, verdict, event, publishes)
+
+
+def _refuse_own_run(aws: Aws, run_id: str) -> None:
+    starter = (runs.plan(aws, run_id) or {}).get("started_by")
+    if starter == aws.settings.user:
+        raise ServiceError(f"{starter} started run '{run_id}': somebody else must sign its release off.")
+
+
+def _refuse_unreviewed(aws: Aws, review: Review, made: Release, confirmed: str) -> tuple[Finding, ...]:
+    """The undecided findings that the signer has confirmed; `ServiceError` where anything bars the approval."""
+    found = outstanding(aws, review, made)
+    if found.barring:
+        names = "; ".join(map(str, found.barring))
+        raise ServiceError(f"The release cannot be approved: {names}. Decide on each blocking finding first.")
+    if found.open_queries:
+        names = ", ".join(query.query_id for query in found.open_queries)
+        raise ServiceError(f"{names} must be closed before the release can be approved.")
+    if found.undecided and confirmed != found.code:
+        raise Unconfirmed(found.undecided, found.code)
+    return found.undecided
+
+
+def _follow_up(
+    aws: Aws, made: Release, verdict: Literal["approve", "reject"], event: Event, publishes: bool
+) -> Event:
+    """Publish what was approved, and notify; what is left to do is raised as `Unfinished`."""
     state = {"approve": "APPROVED", "reject": "REJECTED"}[verdict]
-    refused = _refusal(aws, run_id) if publishes else ""
+    refused = _refusal(aws, made.run_id) if publishes else ""
     if publishes and not refused:
         state = "PUBLISHED"
-    left = _STILL_SEEN if verdict == "reject" and _is_seen(aws, run_id) else ""
+    left = _STILL_SEEN if verdict == "reject" and _is_seen(aws, made.run_id) else ""
     untold = _notify(aws, made, state, event, left)
     if refused:
         raise ServiceError(

@@ -68,11 +68,18 @@ def _why_not(log: Log, signed: Event, said: list[Event], version: str) -> str:
     ]
     if asked:
         return f"Query {asked[-1]} was opened after it: it is to be closed, and the release signed again."
+    barred = [event for event in said if event.kind in _TAKES_BACK and event.number > signed.number]
+    if barred and signed.said["verdict"] == "approve":
+        table, rule = barred[-1].finding or ("", "")
+        return f"The decision on {rule} of {table} changed after it: the release must be reviewed and signed again."
     if not version:
         return "The release is not there any more."
     if version != signed.said["release"]:
         return "Changed since review: the release is no longer what was signed. It must be reviewed again."
     return ""
+
+
+_TAKES_BACK = {"finding_rejected", "acceptance_withdrawn"}
 
 
 def fingerprint(aws: Aws, made: Release) -> str:

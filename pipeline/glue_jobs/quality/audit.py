@@ -219,7 +219,7 @@ def work(run: Run) -> None:
         acceptances.acceptances(events),
         rows=acceptances.row_acceptances(events),
     )
-    counts = {table: frame.count() for table, frame in gold.items()}
+    counts = {table: int(frame.count()) for table, frame in gold.items()}
     made = Release(
         release_id=run.run_id,
         run_id=run.run_id,

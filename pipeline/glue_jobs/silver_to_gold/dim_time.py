@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.contracts import load
@@ -29,12 +29,17 @@ def transform(encounters: DataFrame, medications: DataFrame) -> DataFrame:
         F.date_format("date", "MMMM").alias("month_name"),
         F.weekofyear("date").alias("week_of_year"),
         F.dayofmonth("date").alias("day_of_month"),
-        (F.weekday("date") + 1).alias("day_of_week"),
+        _iso_weekday("date").alias("day_of_week"),
         F.date_format("date", "EEEE").alias("day_name"),
-        (F.weekday("date") >= 5).alias("is_weekend"),
+        (_iso_weekday("date") >= 6).alias("is_weekend"),
         F.date_format("date", "yyyy-MM").alias("year_month"),
     )
     return star.with_unknown(rows, CONTRACT, {})
+
+
+def _iso_weekday(column: str) -> Column:
+    """1 Monday to 7 Sunday; of ``dayofweek``, because Sail's ``weekday`` is wrong on Sundays."""
+    return (F.dayofweek(column) + 5) % 7 + 1
 
 
 def select(rows: DataFrame, release_id: str) -> DataFrame:

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
+from infra.local.engine import PACKAGES
 from infra.local.process import JsonProcess
-from infra.local.runtimes import ADDED, GLUE, LAMBDA, MACHINE, site
+from infra.local.runtimes import ADDED, GLUE, LAMBDA, site
 
 NOT_IN_AWS = (
     "portal",
@@ -35,7 +36,7 @@ def _imports(folder, *names):
 @pytest.mark.parametrize(
     ("distributions", "there", "missing"),
     [
-        (GLUE + ADDED + MACHINE, ["pyspark", "boto3", "yaml", "numpy", "faker"], NOT_IN_AWS),
+        (GLUE + ADDED + PACKAGES["spark"], ["pyspark", "boto3", "yaml", "numpy", "faker"], NOT_IN_AWS),
         (LAMBDA, ["boto3"], (*NOT_IN_AWS, "yaml", "pandas", "pyspark", "faker")),
     ],
 )

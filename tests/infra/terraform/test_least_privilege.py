@@ -28,11 +28,13 @@ from pipeline.release import Release, read_json, write, write_json
 from pipeline.retention import remove
 from portal.auth import User
 from portal.services import (
+    batch_life,
     batches,
     failures,
     job_runs,
     quality,
     releases,
+    review_log,
     reviews,
     run_history,
     runs,
@@ -142,7 +144,10 @@ def _use(engineer, held_run, first_run, folder):
     present = releases.current(engineer).release_id
     releases.publish(engineer, ANOTHER, reason="to prove a permission")
     releases.list_releases(engineer)
-    sign_off.sign(clinician, first_run.run_id, "approve", "to prove a permission")
+    review, made = review_log.of_run(clinician, first_run.run_id), releases.get(clinician, first_run.run_id)
+    confirmed = sign_off.outstanding(clinician, review, made).code
+    sign_off.sign(clinician, first_run.run_id, "approve", "to prove a permission", confirmed=confirmed)
+    batch_life.lives(engineer)
     releases.publish(engineer, present, reason="back")
     warehouse.ask(engineer, "SELECT count(*) AS n FROM dim_time")
     warehouse.ask(

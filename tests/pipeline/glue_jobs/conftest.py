@@ -59,7 +59,7 @@ def star_of(encounters, medications, patients):
         "dim_diagnosis": dim_diagnosis.select(dim_diagnosis.transform(encounters), "r"),
         "dim_medication": dim_medication.select(dim_medication.transform(medications), "r"),
     }
-    made = {table: frame.localCheckpoint() for table, frame in made.items()}  # short plans for what follows
+    made = {table: frame.persist() for table, frame in made.items()}  # short plans for what follows
     patient, time, provider = (made[f"dim_{name}"] for name in ("patient", "time", "provider"))
     of_stays = fact_encounter.Dimensions(patient, time, provider, made["dim_diagnosis"])
     of_doses = fact_medication_admin.Dimensions(patient, time, made["dim_medication"], provider)
@@ -67,8 +67,8 @@ def star_of(encounters, medications, patients):
     doses = fact_medication_admin.select(fact_medication_admin.transform(medications, of_doses), "r")
     return {
         **made,
-        "fact_encounter": stays.localCheckpoint(),
-        "fact_medication_admin": doses.localCheckpoint(),
+        "fact_encounter": stays.persist(),
+        "fact_medication_admin": doses.persist(),
     }
 
 
@@ -82,7 +82,7 @@ def frames_run(spark):
             "batch_ids": ["b1"],
             "release_batch_ids": ["b0", "b1"],
             "base_release_id": "r0",
-            "silver": {table: frame.localCheckpoint() for table, frame in silver.items()},
+            "silver": {table: frame.persist() for table, frame in silver.items()},
             "reconciliation": reconciliation,
         }
         former = Release("r0", "r0", ["b0"], "publish", f"{AS_OF}T00:00:00Z")

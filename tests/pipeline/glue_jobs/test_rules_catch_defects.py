@@ -1,9 +1,10 @@
-"""Every seeded defect is caught by the rule that the answer key names; clean data raises no error."""
+"""Every seeded defect is caught by the rule that the ground truth names; clean data raises no error."""
 
 from __future__ import annotations
 
 import csv
 import json
+import os
 from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,7 +40,7 @@ class FilesRun(Run):
 @pytest.fixture
 def judge(spark, tmp_path):
     """Generates an extract and gives, by table, the rows with the rules that they fail."""
-    root = spark.sparkContext.getConf().get("spark.hadoop.fs.s3.root")
+    root = os.environ["HDP_S3_ROOT"]
 
     def run(every, prefix):
         tables = {table: {"files": []} for table in TABLES}

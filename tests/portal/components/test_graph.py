@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -79,9 +80,30 @@ def test_the_way_that_a_failure_took_stands_out():
     assert to_failure[well]["opacity"] < 1
 
 
-def test_a_step_that_has_not_begun_says_how_long_it_usually_takes():
+def test_a_step_that_has_not_begun_shows_its_median():
     name = jobs()[0].name
-    assert graph.timing(name, None, {name: 1234.0}) == "usually 1,234 s"
+    assert graph.timing(name, None, {name: 1234.0}) == ("", "median 21 min")
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds", "box", "in_table"),
+    [
+        ("SUCCEEDED", 59, "Succeeded · 59 s", "59 s"),
+        ("SUCCEEDED", 1230, "Succeeded · 20 min", "20 min"),
+        ("RUNNING", 1155, "Running · 19 min", "19 min, median 17 min"),
+        ("SUCCEEDED", 9000, "Succeeded · 2.5 h", "2.5 h"),
+        ("FAILED", 4_320_000, "Failed · 1,200.0 h", "1,200.0 h"),
+    ],
+)
+def test_a_long_duration_is_whole_in_the_graph_and_in_its_table(state, seconds, box, in_table):
+    name = jobs()[0].name
+    ended = NOW if state != "RUNNING" else None
+    began = (NOW if ended else datetime.now(UTC)) - timedelta(seconds=seconds)
+    run = _run([JobRun(name, "jr_1", state, began, ended, 4, 8.0, None, "/aws-glue/jobs")])
+    label = _by_name(graph.option(run, {name: 1000.0}))[name]["label"]["formatter"]
+    assert label.splitlines()[1].endswith(box)
+    told = graph.told(run, {name: 1000.0})
+    assert told[told["Step"] == graph.title(name)]["Time"].to_list() == [in_table]
 
 
 def test_a_step_that_is_picked_is_told_and_a_heading_is_not():
@@ -92,7 +114,13 @@ def test_a_step_that_is_picked_is_told_and_a_heading_is_not():
 
 
 def test_a_step_whose_error_is_caught_has_failed_all_the_same(portal):
-    ended = runs.wait(portal, runs.start(portal, ["nowhere"]).run_id, seconds=60)
+    run_id = runs.new_run_id()
+    portal.client("stepfunctions").start_execution(
+        stateMachineArn=portal.settings.state_machine_arn,
+        name=run_id,
+        input=json.dumps({"run_id": run_id, "batch_ids": ["nowhere"]}),
+    )
+    ended = runs.wait(portal, run_id, seconds=60)
     found = graph.states(ended)
     assert (ended.status, found["PrepareRun"], found["NotifyFailure"]) == ("FAILED", "FAILED", "SUCCEEDED")
 

@@ -29,3 +29,18 @@ def test_a_zones_distance_is_that_of_the_moment(monkeypatch):
     monkeypatch.setattr(times.st, "context", SimpleNamespace(timezone="Europe/Berlin"))
     assert times.zone_words(NOON) == "Europe/Berlin, UTC+02:00"
     assert times.zone_words(NOON.replace(month=1)) == "Europe/Berlin, UTC+01:00"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0, "0 s"),
+        (119.4, "119 s"),
+        (1230, "20 min"),
+        (7199, "120 min"),
+        (9000, "2.5 h"),
+        (4_320_000, "1,200.0 h"),
+    ],
+)
+def test_a_duration_is_said_in_the_unit_that_fits(seconds, told):
+    assert times.duration(seconds) == told

@@ -25,9 +25,10 @@ def _failed(error=None, cause=None, jobs=()):
 
 
 SAID = {
-    "Stopped by a person": _failed("StoppedByUser", "Stopped by ann."),
+    "A job was stopped": _failed(jobs=[_job("quality_audit", "STOPPED")]),
+    "A batch is retired": _failed("RetiredBatch", "Batch b1 is retired"),
     "The lake was busy": _failed("LakeBusy", "Run 'x' has been writing since 10:00"),
-    "Nothing to load": _failed("NoBatches", "The lake holds no batch yet"),
+    "Nothing to load": _failed("NoBatches", "There is no batch to process"),
     "A batch is not there": _failed("UnknownBatch", "There is no batch b1"),
     "Bad input": _failed("BadRunInput", "run_id: 'x y' does not fit"),
     "A batch was never loaded": _failed("GlueJobFailed", "Batch b has no complete silver patients: start …"),
@@ -110,3 +111,51 @@ def test_a_killed_worker_is_told_as_such(killed_run):
 def test_a_lambdas_stack_does_not_reach_a_person():
     cause = '{"errorMessage": "dim_time ended STOPPED: no message", "stackTrace": ["File x.py, line 1"]}'
     assert failures.explain(_failed("GlueJobFailed", cause)).message == "dim_time ended STOPPED: no message"
+
+
+def test_a_stopped_run_says_who_stopped_it_whatever_its_jobs_say():
+    jobs = [
+        _job("silver_to_gold_dim_time", "SUCCEEDED"),
+        _job("quality_audit", "STOPPED", "killed: Error: no"),
+    ]
+    run = Run(
+        "r",
+        "ABORTED",
+        NOW,
+        NOW,
+        "arn",
+        error="StoppedByUser",
+        cause="Stopped by ann at 10:00 UTC.",
+        jobs=tuple(jobs),
+    )
+    found = failures.explain(run, "Traceback", None)
+    assert (found.cause.name, found.message, found.job) == ("Stopped", "Stopped by ann at 10:00 UTC.", None)
+    assert found.touched == ("gold.dim_time",)
+
+
+BATCH = "20261127T194008-0a1b2c3d"
+
+
+@pytest.mark.parametrize(
+    ("batch_ids", "job", "error", "named"),
+    [
+        (
+            ("a", "b"),
+            "bronze_to_silver_patients",
+            f"Rows of patients in batch {BATCH} do not reconcile",
+            BATCH,
+        ),
+        (("a", "b"), "silver_to_gold_dim_time", f"Batch {BATCH} has no manifest", BATCH),
+        ((BATCH,), "bronze_to_silver_patients", "FileNotFoundException", BATCH),
+        (("a", "b"), "bronze_to_silver_patients", "FileNotFoundException", None),
+        ((BATCH,), "silver_to_gold_dim_time", "disk is full", None),
+    ],
+)
+def test_a_batch_that_cannot_be_processed_is_named_with_the_commands_for_it(batch_ids, job, error, named):
+    run = Run("run-1", "FAILED", NOW, NOW, "arn", batch_ids=batch_ids, jobs=(_job(job, "FAILED", error),))
+    found = failures.explain(run)
+    assert found.batch_id == named
+    said = found.advice("run-1")
+    assert "hdp runs resume run-1" in said
+    for verb in ("show", "retire", "reprocess"):
+        assert (f"hdp batches {verb} {named}" in said) is bool(named)

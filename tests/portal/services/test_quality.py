@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from pipeline.acceptances import Acceptance
 from pipeline.contracts import all_contracts, load
 from pipeline.reviews import Event, Log
-from portal.commands.queries import quality_command
+from portal.commands.quality import show_command
 from portal.components import work_list
 from portal.services import (
     failing_sql,
@@ -329,7 +329,7 @@ def test_the_scorecard_over_runs_counts_what_applied(portal, first_run, held_run
 
 def test_a_terminal_tells_the_change_since_the_run_before(portal, first_run, held_run):
     session = SimpleNamespace(aws=portal)
-    answer = CliRunner().invoke(quality_command, [held_run.run_id, "--all", "--json"], obj=session)
+    answer = CliRunner().invoke(show_command, [held_run.run_id, "--all", "--json"], obj=session)
     changes = {row["rule_id"]: row["change"] for row in json.loads(answer.stdout)["results"]}
     assert (changes["PAT-M01"], changes["PAT-C06"]) == ("new", "stable")
     assert answer.exit_code == 1, "a rule of severity block has failed"

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from pipeline import release
-from pipeline.release import Release
-from portal.services import releases, review_log, sign_off
+from pipeline.release import Release, write_json
+from portal.services import quality, releases, retirement, review_log, sign_off
 from portal.services.aws import Aws, ServiceError
 
 
 @pytest.fixture
 def engineer(portal, lake_prefix, monkeypatch):
-    """An engineer at a lake that holds only a quality and a gold bucket; the plain views are not there."""
+    """An engineer at a lake that holds only buckets: no plain views, and no finding in any run."""
     monkeypatch.setattr(release, "view_refresher", lambda *_: str)
     monkeypatch.setattr(sign_off, "_notify", lambda *_: "")
     aws = Aws(
         replace(portal.settings, prefix=lake_prefix, buckets=lake_prefix, user="kim", role="engineer"),
         portal._clients,
     )
-    for zone in ("quality", "gold"):
+    passed = {"table_name": "patients", "rule_id": "X-1", "severity": "block", "status": "pass"}
+    monkeypatch.setattr(quality, "results", lambda *_: pd.DataFrame([passed]))
+    for zone in ("bronze", "quality", "gold"):
         aws.client("s3").create_bucket(Bucket=aws.lake.bucket(zone))
     return aws
 
@@ -99,6 +102,18 @@ def test_publishing_by_hand_takes_no_batch_back(engineer):
     releases.rollback(engineer, reason="so that")
     publish(engineer, "c")
     assert seen(engineer) == "c"
+
+
+def test_publishing_by_hand_may_leave_out_a_retired_batch(engineer):
+    add(engineer, "a", "1", "2")
+    add(engineer, "b", "1", base="a")
+    publish(engineer, "a")
+    with pytest.raises(ServiceError, match="'b' lacks 2"):
+        publish(engineer, "b")
+    write_json(engineer.client("s3"), engineer.lake.manifest("2"), {})
+    retirement.retire(engineer, "2", reason="the wrong ward")
+    publish(engineer, "b")
+    assert seen(engineer) == "b"
 
 
 def test_an_approved_release_is_not_published_after_another_than_its_base(engineer, lee):

@@ -50,6 +50,21 @@ def _state(aws, query_id):
     return next(q for q in review_log.all_queries(review_log.log(aws)) if q.query_id == query_id)
 
 
+def _decided(aws, run_id, *kept):
+    """Dismiss what bars an approval and close every query but those `kept`; the code of what is still undecided."""
+    made = releases.get(aws, run_id)
+    for query in review_log.of_run(aws, run_id).open_queries:
+        if query.query_id not in kept:
+            reviews.close(aws, query.query_id, "other", "For the test.")
+    for finding in sign_off.outstanding(aws, review_log.of_run(aws, run_id), made).barring:
+        reviews.dismiss(aws, run_id, *finding.key, "For the test.")
+    return sign_off.outstanding(aws, review_log.of_run(aws, run_id), made).code
+
+
+def _approve(aws, run_id, text):
+    return sign_off.sign(aws, run_id, "approve", text, confirmed=_decided(aws, run_id))
+
+
 def test_a_query_goes_from_open_to_closed_and_back(lee, kim, query):
     assert (_state(lee, query).state, _state(lee, query).assignee) == ("open", "dr.kim")
     reviews.answer(kim, query, "A row without a patient: the registration failed.")
@@ -112,7 +127,7 @@ def test_reviewers_at_the_same_moment_both_get_in_and_the_chain_holds(lee, kim, 
     before = len(review_log.log(lee).events)
     people = [lee, kim] * 4
     threads = [
-        threading.Thread(target=reviews.reject, args=(who, held_run.run_id, *FINDING, f"word {n}"))
+        threading.Thread(target=reviews.dismiss, args=(who, held_run.run_id, *FINDING, f"word {n}"))
         for n, who in enumerate(people)
     ]
     for thread in threads:
@@ -160,9 +175,11 @@ def test_a_held_release_is_published_by_a_signature_and_no_other_way(
 ):
     run_id = held_run.run_id
     former = on_its_base
-    for verdict in ("approve", "reject"):
-        with pytest.raises(ServiceError, match="must be closed"):
-            sign_off.sign(lee, run_id, verdict, "Fine.")
+    with pytest.raises(ServiceError, match="cannot be approved"):
+        sign_off.sign(lee, run_id, "approve", "Fine.")
+    confirmed = _decided(lee, run_id, query)
+    with pytest.raises(ServiceError, match="must be closed"):
+        sign_off.sign(lee, run_id, "approve", "Fine.", confirmed=confirmed)
     reviews.close(lee, query, "verified", "Seen.")
     with pytest.raises(ServiceError, match="started run"):
         sign_off.sign(acting("tester", "clinician"), run_id, "approve", "My own run.")
@@ -180,7 +197,7 @@ def test_a_held_release_is_published_by_a_signature_and_no_other_way(
     with pytest.raises(ServiceError, match=r"was rejected by dr\.lee"):
         releases.publish(portal, run_id, reason="I want to")
 
-    sign_off.sign(lee, run_id, "approve", "The ward has confirmed it.")
+    _approve(lee, run_id, "The ward has confirmed it.")
     try:
         assert releases.current(portal).release_id == run_id
         assert (notifications[-1]["state"], notifications[-1]["reviewed_by"]) == ("PUBLISHED", "dr.lee")
@@ -200,10 +217,11 @@ def test_an_approval_takes_no_newer_release_back(portal, lee, held_run, on_its_b
     s3 = portal.client("s3")
     kept = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     s3.put_object(Bucket=bucket, Key=key, Body=json.dumps({**json.loads(kept), "release_id": "run-newer"}))
+    confirmed = _decided(lee, held_run.run_id)
     before = len(review_log.log(lee).events)
     try:
         with pytest.raises(ServiceError, match="'run-newer' was published since"):
-            sign_off.sign(lee, held_run.run_id, "approve", "Too late.")
+            sign_off.sign(lee, held_run.run_id, "approve", "Too late.", confirmed=confirmed)
         assert len(review_log.log(lee).events) == before
     finally:
         s3.put_object(Bucket=bucket, Key=key, Body=kept)
@@ -217,7 +235,7 @@ def test_a_rejection_of_what_readers_see_says_so_until_it_is_taken_back(
     with pytest.raises(sign_off.Unfinished, match=r"and rejected\. Readers still see this release"):
         sign_off.sign(lee, on_its_base, "reject", "Not yet.")
     assert [a.run_id for a in alerts.now(portal, []) if a.kind == "rejected"] == [on_its_base]
-    sign_off.sign(lee, on_its_base, "approve", "Seen.")
+    _approve(lee, on_its_base, "Seen.")
     assert [a for a in alerts.now(portal, []) if a.kind == "rejected"] == []
     assert releases.current(portal) == present
     assert [told["state"] for told in notifications[before:]] == ["REJECTED", "APPROVED"]
@@ -260,7 +278,7 @@ def _after_what_is_under_it_changed(portal, lee, run_id):
 
 def _after_a_question(portal, lee, run_id):
     """A query that is opened after the signature takes it away, until the release is signed again."""
-    sign_off.sign(lee, run_id, "approve", "All of it is in place again.")
+    _approve(lee, run_id, "All of it is in place again.")
     assert review_log.of_run(lee, run_id).signature.stands
     later = reviews.open_query(lee, run_id, *FINDING, "One more thing?").subject["query_id"]
     assert f"Query {later} was opened after it" in review_log.of_run(lee, run_id).signature.why_not
@@ -268,7 +286,7 @@ def _after_a_question(portal, lee, run_id):
     assert not review_log.of_run(lee, run_id).signature.stands
     with pytest.raises(ServiceError, match="no approval of it stands"):
         releases.refuse_unapproved(portal, releases.get(portal, run_id))
-    sign_off.sign(lee, run_id, "approve", "And that.")
+    _approve(lee, run_id, "And that.")
     releases.refuse_unapproved(portal, releases.get(portal, run_id))
 
 
@@ -287,9 +305,10 @@ class _Broken:
 @pytest.mark.parametrize("error", [None, EndpointConnectionError(endpoint_url="https://lambda")])
 def test_a_signature_stands_where_nobody_could_be_told(lee, first_run, error, monkeypatch):
     monkeypatch.setitem(lee._clients, "lambda", _Broken(error))
+    confirmed = _decided(lee, first_run.run_id)
     before = len(review_log.log(lee).events)
     with pytest.raises(sign_off.Unfinished, match=r"and approved\. The notification could not be sent"):
-        sign_off.sign(lee, first_run.run_id, "approve", "Seen.")
+        sign_off.sign(lee, first_run.run_id, "approve", "Seen.", confirmed=confirmed)
     assert [event.kind for event in review_log.log(lee).events[before:]] == ["release_signed"]
 
 
@@ -301,7 +320,7 @@ def test_a_publish_that_fails_after_the_signature_is_said(
 
     monkeypatch.setattr(releases, "publish_approved", overtaken)
     with pytest.raises(ServiceError, match=r"Your approval is event \d+ of the log, but: in the meantime"):
-        sign_off.sign(lee, held_run.run_id, "approve", "Seen.")
+        _approve(lee, held_run.run_id, "Seen.")
     assert notifications[-1]["state"] == "APPROVED"
     sign_off.sign(lee, held_run.run_id, "reject", "For the tests that follow.")
 
@@ -314,7 +333,7 @@ def test_nothing_goes_back_to_a_release_that_was_rejected(portal, lee, held_run,
         with pytest.raises(ServiceError, match=r"was rejected by dr\.lee"):
             releases.publish(portal, former, reason="again")
     finally:
-        sign_off.sign(lee, former, "approve", "It was not.")
+        _approve(lee, former, "It was not.")
     assert releases.publish(portal, former, reason="again").release_id == former
 
 

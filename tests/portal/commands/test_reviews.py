@@ -1,4 +1,4 @@
-"""`hdp review` on a lake of its own: what it takes, and each way of tampering with the state folder that it finds."""
+"""`hdp reviews` on a lake of its own: what it takes, and each way of tampering with the state folder that it finds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline import reviews as chain
 from pipeline.lake import split
 from portal import cli
 from portal.auth import User, caller
-from portal.commands.reviews import review
+from portal.commands.reviews import reviews_group
 from portal.commands.session import Session
 from portal.services import review_entry, review_log, reviews
 from portal.services.aws import Aws
@@ -43,10 +43,10 @@ def query_id(lee):
 
 @pytest.fixture
 def hdp(lee):
-    """`hdp review …` in this process; gives the exit code and what was said."""
+    """`hdp reviews …` in this process; gives the exit code and what was said."""
 
     def run(*arguments):
-        done = CliRunner().invoke(review, arguments, obj=SimpleNamespace(aws=lee))
+        done = CliRunner().invoke(reviews_group, arguments, obj=SimpleNamespace(aws=lee))
         if isinstance(done.exception, Exception):
             return 2, str(done.exception)
         return done.exit_code, done.output
@@ -56,18 +56,18 @@ def hdp(lee):
 
 def test_a_query_from_its_assignment_to_its_end_and_back(hdp, query_id):
     assert hdp("assign", query_id, "registration") == (0, "Assigned Q-1 to registration\n")
-    assert "only answered ones" in hdp("send-back", query_id, "Which one?")[1]
+    assert "only answered or closed ones" in hdp("reopen", query_id, "Which one?")[1]
     assert hdp("answer", query_id, "A ward.")[0] == 0
-    assert hdp("send-back", query_id, "Which one?") == (0, "Sent Q-1 back\n")
+    assert hdp("reopen", query_id, "Which one?") == (0, "Reopened Q-1\n")
     assert hdp("close", query_id, "Ward 4.", "--reason", "verified")[0] == 0
-    assert hdp("reopen", query_id, "Again.") == (0, "Opened Q-1 again\n")
+    assert hdp("reopen", query_id, "Again.") == (0, "Reopened Q-1\n")
     shown = json.loads(hdp("show", query_id, "--json")[1])
     assert (shown["state"], shown["assignee"]) == ("open", "registration")
     assert [event["kind"].removeprefix("query_") for event in shown["events"]] == [
         "opened", "assigned", "answered", "reopened", "closed", "reopened",
     ]  # fmt: skip
     assert "Which one?" in hdp("show", query_id)[1]
-    assert hdp("show", "Q-9") == (2, "There is no query 'Q-9': 'hdp review list' lists those there are.")
+    assert hdp("show", "Q-9") == (2, "There is no query 'Q-9': 'hdp reviews list' lists the queries.")
 
 
 def test_verify_answers_as_json(hdp, query_id):
@@ -76,10 +76,10 @@ def test_verify_answers_as_json(hdp, query_id):
 
 
 def test_every_command_says_what_it_is_for():
-    for name, command in review.commands.items():
+    for name, command in reviews_group.commands.items():
         assert command.help, name
         for parameter in command.params:
-            if isinstance(parameter, click.Option) and parameter.name not in {"reason"}:
+            if isinstance(parameter, click.Option):
                 assert parameter.help, f"{name} {parameter.name}"
 
 

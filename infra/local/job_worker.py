@@ -1,0 +1,96 @@
+"""A warm process that runs Glue job scripts on an engine, one after another. Started by `infra.local.glue`.
+
+Of the project it imports `engine` alone, by its path: a job's script and its `pipeline` package come from the code
+bucket, as in AWS, and are loaded again when the deployed file has changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import json
+import logging
+import os
+import runpy
+import sys
+import traceback
+import zipimport
+from pathlib import Path
+from typing import Any
+
+
+class _Code:
+    """The deployed package on the module path, loaded anew when the file has changed."""
+
+    def __init__(self) -> None:
+        self._loaded: tuple[str, int, int] | None = None
+
+    def use(self, wheel: str) -> None:
+        stat = Path(wheel).stat()
+        wanted = (wheel, stat.st_mtime_ns, stat.st_size)
+        if wanted == self._loaded:
+            return
+        for name in [name for name in sys.modules if name.split(".")[0] == "pipeline"]:
+            del sys.modules[name]
+        zipimport._zip_directory_cache.clear()  # type: ignore[attr-defined]
+        sys.path[:] = [wheel, *(entry for entry in sys.path if not entry.endswith(".whl"))]
+        sys.path_importer_cache.clear()
+        importlib.invalidate_caches()
+        self._loaded = wanted
+
+
+def run(question: dict[str, Any]) -> dict[str, Any]:
+    """Run one job's script with its arguments; its output goes to its own log file."""
+    with Path(question["log"]).open("a", buffering=1, encoding="utf-8") as log:
+        handler = logging.StreamHandler(log)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+        logging.getLogger("py4j").setLevel(logging.WARNING)
+        sys.argv = [question["script"], *question["arguments"]]
+        with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+            try:
+                runpy.run_path(question["script"], run_name="__main__")
+            except SystemExit as exit_:
+                if exit_.code not in {None, 0}:
+                    return _failure(exit_, log)
+            except BaseException as error:
+                return _failure(error, log)
+    return {"state": "SUCCEEDED"}
+
+
+def _failure(error: BaseException, log: Any) -> dict[str, Any]:
+    script_line = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f" ({Path(script_line[0].filename).name}:{script_line[0].lineno})" if script_line else ""
+    message = f"{type(error).__name__}: {error}"
+    traceback.print_exception(error, file=log)
+    return {"state": "FAILED", "error": f"{message.splitlines()[0][:1000]}{where}"}
+
+
+def _engine_module() -> Any:
+    """`engine.py` beside this file, without putting its folder on the module path."""
+    spec = importlib.util.spec_from_file_location("hdp_engine", Path(__file__).with_name("engine.py"))
+    assert spec and spec.loader
+    module = sys.modules["hdp_engine"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def main(questions_fd: int, answers_fd: int, name: str, root: Path, scratch: Path) -> None:
+    with os.fdopen(questions_fd) as questions, os.fdopen(answers_fd, "w") as answers:
+        engine = _engine_module().start(name, root, scratch)
+        code = _Code()
+        for line in questions:
+            question = json.loads(line)
+            if question.get("wheel"):
+                code.use(question["wheel"])
+            answer = {"state": "READY"}
+            if "script" in question:
+                engine.new_session()
+                answer = run(question)
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], Path(sys.argv[4]), Path(sys.argv[5]))
