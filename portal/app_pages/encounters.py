@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from portal.components import dashboard
-from portal.components.charts import wilson
+from portal.components.chart_parts import wilson
 from portal.components.dashboard import Ask, Figure, number, whole
 from portal.services.questions import ENCOUNTER_QUESTIONS, ENCOUNTERS
 

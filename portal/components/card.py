@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import Any
@@ -38,6 +38,14 @@ class Page:
     is_safe: bool = True
     first: date | None = None
     last: date | None = None
+
+    @property
+    def shared(self) -> Filters:
+        """The filters of published views: a period that takes in all of the data is none."""
+        filters = self.filters
+        start = filters.start if filters.start and self.first and filters.start > self.first else None
+        end = filters.end if filters.end and self.last and filters.end < self.last else None
+        return replace(filters, start=start, end=end) if self.is_exact else filters
 
     @property
     def small_counts(self) -> str:
@@ -124,7 +132,7 @@ def _at_the_click(aws: Aws, question: Question, page: Page) -> View:
         sql = Facts(aws, page.release_id).question(asked, Filters())
         return facts.grouped(warehouse.ask(aws, sql, release_id=page.release_id)).frame
 
-    return views.view(question, page.filters, ask, lambda asked: views.table_of(asked, ask))
+    return views.view(question, page.shared, ask, lambda asked: views.table_of(asked, ask))
 
 
 # the plot
@@ -195,7 +203,7 @@ def _takeaway(
         "PNG", key=f"{question.key}-png", width="stretch", disabled=bool(reason), help=reason or None
     ):
         _picture(
-            published(question, page.filters, page.release_id) if is_redone else shown,
+            published(question, page.shared, page.release_id) if is_redone else shown,
             page,
             None if is_redone else before,
         )
@@ -213,7 +221,7 @@ def _written(
 
 def refusal(question: Question, page: Page) -> str:
     """Why a chart cannot leave with Safe to share on, whatever its figures are; empty where it can."""
-    return views.refusal(page.filters, page.first, page.last) or views.unavailable(question, page.filters)
+    return views.refusal(page.filters, page.first, page.last) or views.unavailable(question, page.shared)
 
 
 @st.dialog("Picture", width="large")

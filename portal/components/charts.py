@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 import plotly.express as px
 import plotly.graph_objects as go
 
+from portal.components.chart_parts import (
+    FORMER_MARK,
+    LAYOUT,
+    MOST_BARS,
+    beside,
+    colours,
+    largest,
+    named,
+    tall,
+)
 from portal.components.palette import (
-    ABOVE,
-    BELOW,
     FORMER,
     MEASURE,
     MEMBERS,
@@ -22,24 +30,11 @@ from portal.components.palette import (
     SUPPRESSED,
     USUAL,
 )
+from portal.components.share_charts import line, parts, rate
 from portal.privacy.published import OTHER
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.services.facts import NOT_RECORDED, Question
 from portal.services.questions import LATE_MINUTES, WEEKDAYS
-
-MOST_BARS = 12
-
-LAYOUT: dict[str, Any] = {
-    "margin": {"l": 8, "r": 8, "t": 36, "b": 8},  # above the plot is room for Plotly's own buttons
-    "font": {"size": 13},
-    "legend": {"orientation": "h", "y": 1.12, "x": 0, "title": {"text": ""}},
-    "height": 320,
-    "colorway": list(SEQUENCE),
-    "hoverlabel": {"font": {"size": 13}},
-    "separators": ".,",
-}
-
-_FORMER_MARK = {"color": FORMER, "symbol": "diamond-open", "size": 10, "line": {"width": 2}}
 
 
 def figure(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None = None) -> go.Figure:
@@ -103,7 +98,7 @@ def _bars(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) 
     if former is not None:
         total = former.groupby(x, as_index=False)[y].sum()
         drawn.add_scatter(
-            x=total[x], y=total[y], mode="markers", name="Former release, all together", marker=_FORMER_MARK,
+            x=total[x], y=total[y], mode="markers", name="Former release, all together", marker=FORMER_MARK,
             customdata=total[[x]],
         )  # fmt: skip
     if x == "wait" and not is_binned:
@@ -118,8 +113,9 @@ def _hatch(drawn: go.Figure, months: Sequence[str]) -> None:
     if not months:
         return
     drawn.add_bar(
-        x=list(months), y=[1] * len(months), yaxis="y2", name=f"Fewer than {MINIMUM_CELL_SIZE}: counted with neighbors",
-        marker={"color": "rgba(0, 0, 0, 0)", "line": {"width": 0}, "pattern": {"shape": "/", "fgcolor": SUPPRESSED, "fgopacity": 0.5}},
+        x=list(months), y=[1] * len(months), yaxis="y2", width=27 * 86_400_000,  # milliseconds: one bar has no neighbor to tell it
+        name=f"Fewer than {MINIMUM_CELL_SIZE}: counted with neighbors",
+        marker={"color": "rgba(0, 0, 0, 0)", "line": {"width": 0}, "pattern": {"shape": "/", "fgcolor": NEUTRAL, "size": 9}},
         hovertemplate="%{x}: fewer than " + str(MINIMUM_CELL_SIZE) + " or counted with its neighbors<extra></extra>",
     )  # fmt: skip
     drawn.update_layout(yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True})
@@ -128,84 +124,15 @@ def _hatch(drawn: go.Figure, months: Sequence[str]) -> None:
 def _ranking(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
     """The largest values as horizontal bars, the largest on top."""
     name, value = question.by[0], next(iter(question.values))
-    top = _named(question, _largest(frame, name, value))
+    top = named(question, largest(frame, name, value))
     drawn = px.bar(
         top, x=value, y="_short", orientation="h", labels={**question.labels, "_short": ""},
         custom_data=[name], hover_name="_long", hover_data={"_short": False},
     )  # fmt: skip
     hatches = ["/" if is_partial else "" for is_partial in top.get("is_partial", [False] * len(top))]
-    drawn.update_traces(marker={"color": _colours(top[name]), "pattern": {"shape": hatches}})
-    _beside(drawn, question, top, former, value)
-    return drawn.update_layout(**_tall(len(top)))
-
-
-def _colours(names: Iterable[str]) -> list[str]:
-    """One colour for all bars but the pooled one."""
-    return [SUPPRESSED if name == OTHER else MEASURE for name in names]
-
-
-def _largest(frame: pd.DataFrame, name: str, value: str) -> pd.DataFrame:
-    """The largest groups, the pooled one below them and the smallest first: Plotly draws upwards."""
-    is_other = frame[name] == OTHER
-    largest = frame[~is_other].sort_values(value, ascending=False, kind="stable").head(MOST_BARS)
-    return pd.concat([frame[is_other], largest.iloc[::-1]])
-
-
-def _rate(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
-    """A share a group with its 95 % interval; `values` are how many there were, and how many of them it is so."""
-    total, hits = question.values
-    top = _named(question, _largest(frame[frame[total] > 0], question.by[0], total))
-    low, share, high = zip(
-        *map(_rate_of, top[hits], top[total], top.get("is_high", [None] * len(top))), strict=True
-    )
-    top["_share"] = share
-    drawn = go.Figure(
-        go.Bar(
-            x=top["_share"],
-            y=top["_short"],
-            orientation="h",
-            marker={"color": _colours(top[question.by[0]]), "pattern": {"shape": ["/" if pd.isna(n) else "" for n in top[hits]]}},
-            customdata=[
-                [name, int(n), None if pd.isna(part) else int(part), _in_words(part, int(n), end)]
-                for name, n, part, end in zip(
-                    top[question.by[0]], top[total], top[hits], top.get("is_high", [None] * len(top)), strict=True
-                )
-            ],
-            error_x={
-                "array": [end - middle for end, middle in zip(high, share, strict=True)],
-                "arrayminus": [middle - end for end, middle in zip(low, share, strict=True)],
-                "color": NEUTRAL,
-                "thickness": 2,
-            },
-            hovertemplate="%{y}: %{customdata[3]} of %{customdata[1]:,}<extra></extra>",
-        )
-    )  # fmt: skip
-    if former is not None:
-        before = former.assign(_share=_percent(former[hits], former[total]))
-        _beside(drawn, question, top, before, "_share")
-    title = f"{question.values[hits].label}, percent"
-    return drawn.update_layout(**_tall(len(top)), xaxis={"title": title, "rangemode": "tozero"})
-
-
-def _rate_of(hits: Any, total: Any, is_high: Any) -> tuple[float, float, float]:
-    """Low end, share and high end in percent; of hits that are suppressed only their bounds are known."""
-    if pd.isna(hits):
-        bound = 100 * (MINIMUM_CELL_SIZE - 1) / int(total)
-        return (100 - bound, 100 - bound, 100.0) if is_high is True else (0.0, 0.0, bound)
-    low, high = wilson(int(hits), int(total))
-    return 100 * low, 100 * int(hits) / int(total), 100 * high
-
-
-def _in_words(hits: Any, total: int, is_high: Any) -> str:
-    if not pd.isna(hits):
-        return f"{int(hits) / total:.1%}, {int(hits):,}"
-    return (
-        f"more than {total - MINIMUM_CELL_SIZE:,}" if is_high is True else f"fewer than {MINIMUM_CELL_SIZE}"
-    )
-
-
-def _percent(part: pd.Series, whole: pd.Series) -> pd.Series:
-    return 100 * part.astype(float) / whole.astype(float)
+    drawn.update_traces(marker={"color": colours(top[name]), "pattern": {"shape": hatches}})
+    beside(drawn, question, top, former, value)
+    return drawn.update_layout(**tall(len(top)))
 
 
 def _week(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
@@ -233,7 +160,9 @@ def _week(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) 
         customdata=[[d, str(h), n] for d, h, n in told],
         hovertemplate="%{y} %{x}:00, %{customdata[2]:,} " + label + "<extra></extra>",
     )  # fmt: skip
-    return drawn.update_layout(**LAYOUT, yaxis_autorange="reversed", xaxis_title="Hour (UTC)")
+    return drawn.update_layout(
+        **LAYOUT, yaxis_autorange="reversed", xaxis_title=question.labels[question.by[1]]
+    )
 
 
 def _grid(question: Question, frame: pd.DataFrame) -> pd.DataFrame:
@@ -278,13 +207,13 @@ def _pyramid(question: Question, frame: pd.DataFrame, former: pd.DataFrame | Non
             marks += [(*row, words.get(code, code)) for row in rows if row[3]]
     if former is not None:
         drawn.add_scatter(
-            x=[x for x, *_ in marks], y=[y for _, y, *_ in marks], mode="markers", name="Former release", marker=_FORMER_MARK,
+            x=[x for x, *_ in marks], y=[y for _, y, *_ in marks], mode="markers", name="Former release", marker=FORMER_MARK,
             customdata=[rest for _, _, *rest in marks],
             hovertemplate="Former release, %{y}, %{customdata[2]}: %{customdata[1]:,}<extra></extra>",
         )  # fmt: skip
     ticks = _ticks(drawn)
     return drawn.update_layout(
-        **_tall(len(order)), barmode="relative", bargap=0.08, yaxis_title=question.labels[band],
+        **tall(len(order)), barmode="relative", bargap=0.08, yaxis_title=question.labels[band],
         xaxis={"tickvals": ticks, "ticktext": [f"{abs(tick):,}" for tick in ticks], "title": "Patients"},
     )  # fmt: skip
 
@@ -306,61 +235,6 @@ def _age(band: str) -> int:
     return int(digits) if digits else -1
 
 
-def _parts(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
-    """Horizontal bars that add up to 100 %: the groups with most, the largest on top."""
-    names = list(question.values)
-    counted = frame.assign(_all=frame[names].sum(axis=1))
-    top = _named(question, _largest(counted[counted["_all"] > 0], question.by[0], "_all"))
-    drawn = go.Figure()
-    for name, color in zip(names, (BELOW, USUAL, ABOVE), strict=True):
-        drawn.add_bar(
-            x=_percent(top[name], top["_all"]),
-            y=top["_short"],
-            orientation="h",
-            name=question.values[name].label,
-            marker_color=color,
-            customdata=top[[question.by[0], name]],
-            hovertemplate="%{y}: %{customdata[1]:,} (%{x:.1f} %)<extra>" + question.values[name].label + "</extra>",
-        )  # fmt: skip
-    if former is not None:
-        was = former.set_index(question.by[0])[names].reindex(top[question.by[0]]).astype(float)
-        ends = was.cumsum(axis=1).div(was.sum(axis=1), axis=0).mul(100)
-        for name in names[:-1]:
-            drawn.add_scatter(
-                x=ends[name], y=top["_short"], mode="markers", name="Former release", marker=_FORMER_MARK,
-                customdata=top[[question.by[0]]], showlegend=name == names[0],
-                hovertemplate=f"Former release, {question.values[name].label.lower()} up to " + "%{x:.1f} %<extra></extra>",
-            )  # fmt: skip
-    return drawn.update_layout(**_tall(len(top)), barmode="stack", xaxis={"title": "Percent of doses"})
-
-
-def _line(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
-    """The share of the first value in the second, over time."""
-    hits, total = question.values
-    drawn = go.Figure()
-    for name, rows, look in (
-        ("This release", frame, {"color": MEASURE}),
-        ("Former release", former, {"color": FORMER, "dash": "dot"}),
-    ):
-        if rows is not None:
-            drawn.add_scatter(
-                x=rows[question.by[0]], y=_percent(rows[hits], rows[total]), mode="lines+markers", name=name, line=look,
-                customdata=rows[[question.by[0], hits, total]], marker={"symbol": _symbols(rows)},
-                hovertemplate="%{x}: %{y:.1f} %, %{customdata[1]:,} of %{customdata[2]:,}<extra></extra>",
-            )  # fmt: skip
-    title = f"{question.values[hits].label}, percent"
-    return drawn.update_layout(
-        **{**LAYOUT, "showlegend": former is not None}, yaxis={"title": title, "rangemode": "tozero"}
-    )
-
-
-def _symbols(rows: pd.DataFrame) -> list[str]:
-    """Hollow where several months share one rate."""
-    return [
-        "circle-open" if is_pooled else "circle" for is_pooled in rows.get("is_pooled", [False] * len(rows))
-    ]
-
-
 def _dose(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
     """Doses of the medication and unit with most rows; the usual range is the shaded band."""
     dose, unit, medication = question.by
@@ -380,7 +254,7 @@ def _dose(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) 
     if former is not None:
         was = former[(former[medication] == name) & (former[unit] == of)]
         drawn.add_scatter(
-            x=was[dose].astype(float), y=was["administrations"], mode="markers", name="Former release", marker=_FORMER_MARK,
+            x=was[dose].astype(float), y=was["administrations"], mode="markers", name="Former release", marker=FORMER_MARK,
             hovertemplate="Former release, %{x} " + of + ": %{y:,}<extra></extra>",
         )  # fmt: skip
     low, high = mine["low_end"].min(), mine["high_end"].max()
@@ -396,55 +270,14 @@ def _dose(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) 
     )
 
 
-def _named(question: Question, top: pd.DataFrame) -> pd.DataFrame:
-    """`top` with the groups in words: `_long`, and `_short` for the axis, shortened and still told apart."""
-    words = question.subject.dimension(question.by[0]).words
-    long = [words.get(str(value), str(value)) for value in top[question.by[0]]]
-    short: list[str] = []
-    for text in long:
-        cut = text if len(text) <= 34 else f"{text[:33]}…"
-        short.append(cut + "\u200b" * short.count(cut))
-    return top.assign(_long=long, _short=short)
-
-
-def _beside(
-    drawn: go.Figure, question: Question, top: pd.DataFrame, former: pd.DataFrame | None, value: str
-) -> None:
-    """A mark on each bar for what the former release says."""
-    if former is None:
-        return
-    before = former.set_index(question.by[0])[value].reindex(top[question.by[0]])
-    drawn.add_scatter(
-        x=before, y=top["_short"], mode="markers", name="Former release", marker=_FORMER_MARK,
-        customdata=top[[question.by[0]]],
-        hovertemplate="Former release: %{x:,.1f}<extra></extra>",
-    )  # fmt: skip
-    drawn.update_layout(showlegend=True)
-
-
-def _tall(bars: int) -> dict[str, Any]:
-    return {**LAYOUT, "height": max(220, 90 + 26 * bars), "yaxis": {"type": "category", "title": ""}}
-
-
 _FIGURES = {
     "months": _bars,
     "histogram": _bars,
     "ranking": _ranking,
-    "rate": _rate,
-    "line": _line,
+    "rate": rate,
+    "line": line,
     "week": _week,
     "pyramid": _pyramid,
-    "parts": _parts,
+    "parts": parts,
     "dose": _dose,
 }
-
-
-def wilson(hits: int, total: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927)."""
-    if not total:
-        return 0.0, 1.0
-    z, share = 1.96, hits / total
-    middle = share + z * z / (2 * total)
-    spread = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    scale = 1 + z * z / total
-    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)

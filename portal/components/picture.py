@@ -11,7 +11,7 @@ WIDTH = 960
 _LETTERS = 120
 """Letters of the small text that a line of `WIDTH` takes."""
 
-_LINE, _TITLE, _LEGEND_ROW, _AXIS = 17, 30, 22, 62
+_TITLE, _SUBTITLE_LINE, _LINE, _LEGEND_ROW, _AXIS = 48, 24, 17, 22, 62
 """Heights in pixels."""
 
 
@@ -20,7 +20,7 @@ def standalone(figure: go.Figure, title: str, subtitle: str, footnote: str) -> g
     drawn = go.Figure(figure)
     above, below = textwrap.wrap(subtitle, _LETTERS), textwrap.wrap(footnote, _LETTERS)
     legend = _legend_rows(drawn) * _LEGEND_ROW
-    top = _TITLE + _LINE * len(above) + legend + 20
+    top = _TITLE + _SUBTITLE_LINE * len(above) + legend
     bottom = _AXIS + _LINE * len(below) + 8
     plot = int(drawn.layout.height or 320)
     drawn.update_layout(
@@ -31,7 +31,7 @@ def standalone(figure: go.Figure, title: str, subtitle: str, footnote: str) -> g
         title={
             "text": "<br>".join([f"<b>{_plain(title)}</b>", *(f"<span style='font-size:12px'>{_plain(line)}</span>" for line in above)]),
             "font": {"size": 18}, "x": 0, "xref": "container", "xanchor": "left", "y": 1, "yref": "container",
-            "yanchor": "top", "pad": {"l": 16, "t": 12}, "automargin": False,
+            "yanchor": "top", "pad": {"l": 16, "t": 24}, "automargin": False,
         },
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
     )  # fmt: skip
@@ -51,7 +51,7 @@ def footnote(release_id: str, former: str | None, note: str, small_counts: str) 
         note,
         small_counts,
     ]
-    return " · ".join(part.rstrip(".") for part in said if part)
+    return " · ".join(part.strip().rstrip(".") for part in said if part)
 
 
 def _legend_rows(figure: go.Figure) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from portal.components import charts, palette
+from portal.components import chart_parts, charts, palette
 from portal.components.card import _values
 from portal.privacy.published import OTHER
 from portal.services.questions import ENCOUNTER_QUESTIONS, MEDICATION_QUESTIONS, PATIENT_QUESTIONS
@@ -137,9 +137,9 @@ def test_long_names_are_shortened_and_still_told_apart():
 
 def test_the_interval_of_a_share_is_wilsons():
     # Newcombe 1998, table I: 81 of 263, and 0 of 20
-    assert [round(end, 4) for end in charts.wilson(81, 263)] == [0.2553, 0.3662]
-    assert [round(end, 4) for end in charts.wilson(0, 20)] == [0.0, 0.1611]
-    assert charts.wilson(0, 0) == (0.0, 1.0)
+    assert [round(end, 4) for end in chart_parts.wilson(81, 263)] == [0.2553, 0.3662]
+    assert [round(end, 4) for end in chart_parts.wilson(0, 20)] == [0.0, 0.1611]
+    assert chart_parts.wilson(0, 0) == (0.0, 1.0)
 
 
 # colours
