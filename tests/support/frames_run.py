@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -120,10 +120,12 @@ def dose_dimensions(gold: Mapping[str, DataFrame]) -> fact_medication_admin.Dime
 
 
 def silver_of(
-    run: Run, table: str, received: Iterable[Mapping[str, object]], batch_id: str, time_zone: str
+    run: Run, table: str, received: Sequence[Mapping[str, object]], batch_id: str, time_zone: str
 ) -> DataFrame:
     """Load rows as received in a batch into silver, in the steps of the table's job."""
     contract = load("silver", table)
+    if not received:
+        return frames.of(run.spark, [], schema(contract))
     shape = schema(load("bronze", table), partitions=False)
     for name, type_ in (("_file", "string"), ("_malformed", "boolean"), ("_line", "long")):
         shape = shape.add(name, type_)
@@ -144,6 +146,6 @@ def silver_of(
     if table == "medications":
         typed = lookups.with_formulary(run, typed)
     rules = rows.row_rules(contract)
-    kept = loading._kept(rows.evaluate(typed, rules), contract, contract.key[0])
+    kept = loading._kept(rows.evaluate(typed, rules), contract, contract.key[0]).persist()
     whole = rows.across(loading.with_duplicates(kept, rules), rules, loading.ROW)
     return JOBS[table].select(whole.where(loading._disposition(rules) == loading.LOADED))

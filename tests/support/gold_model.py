@@ -37,12 +37,14 @@ def readmissions(stays: Sequence[Row], last_day: date | None) -> dict[str, str]:
 
     A stay has encounter_id, patient_id, first, last (None while it goes on) and died.
     """
-    states = {}
+    of_patient = defaultdict(list)
     for stay in stays:
-        of_patient = [other for other in stays if other["patient_id"] == stay["patient_id"]]
-        episode = _episode(stay, of_patient)
-        states[stay["encounter_id"]] = _state(episode, of_patient, last_day)
-    return states
+        of_patient[stay["patient_id"]].append(stay)
+    return {
+        stay["encounter_id"]: _state(_episode(stay, theirs), theirs, last_day)
+        for theirs in of_patient.values()
+        for stay in theirs
+    }
 
 
 def _episode(stay: Row, of_patient: Sequence[Row]) -> list[Row]:
@@ -100,10 +102,11 @@ class Model:
         self.zone = ZoneInfo(time_zone)
         said = {table: statuses(silver[table], key) for table, key in KEYS.items()}
         self.patients = self._patients(said["patients"])
-        self.histories = {
-            who: _history([r for r, status in said["patients"] if r["patient_id"] == who and status != "conflicting"])
-            for who in self.patients
-        }  # fmt: skip
+        versions = defaultdict(list)
+        for row, status in said["patients"]:
+            if status != "conflicting":
+                versions[row["patient_id"]].append(row)
+        self.histories = {who: _history(versions[who]) for who in self.patients}
         stays = [row for row, status in said["encounters"] if status == "newest"]
         self.stays = {row["encounter_id"]: row for row in stays if self._is_possible_stay(row)}
         doses = [row for row, status in said["medications"] if status == "newest"]
@@ -223,8 +226,8 @@ def _history(versions: Sequence[Row]) -> list[datetime]:
     """The times at which a tracked column changed, the first version's among them."""
     since, before = [], None
     for row in sorted(versions, key=lambda row: row["updated_at"]):
-        # Boston and Salem are both of ZIP code area 021 and 019: three digits are tracked
-        content = (*(row[name] for name in TRACKED), (row["postal_code"] or "")[:3])
+        # of the ZIP code three digits are tracked
+        content = (*(row.get(name) for name in TRACKED), (row["postal_code"] or "")[:3])
         if content != before:
             since.append(row["updated_at"])
         before = content

@@ -61,37 +61,31 @@ STAYS = [
 COLUMNS = ("local_date", "local_hour", "discharged_local_date", "length_of_stay_hours", "length_of_stay_days", "admitted_month")  # fmt: skip
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def run(frames_run):
     return frames_run({}, {})[0]
 
 
-@pytest.fixture
-def star(run):
-    """Makes a release of batches of received rows: `star({"b0": {"patients": [...], …}, …})`."""
+@pytest.fixture(scope="module")
+def silver(run):
+    """Loads received rows by table into silver: `silver({"patients": [...], …})`."""
 
-    def make(batches, time_zone=NEW_YORK):
-        silver = {
-            table: frames.union(
-                [
-                    silver_of(run, table, received.get(table, []), batch_id, time_zone)
-                    for batch_id, received in batches.items()
-                ]
-            ).persist()
+    def load_(received):
+        return {
+            table: silver_of(run, table, received.get(table, []), "b", NEW_YORK).persist()
             for table in tables("silver")
         }
-        return star_of(silver, time_zone)
 
-    return make
+    return load_
 
 
-def test_a_stay_is_measured_by_the_hospitals_clock(star):
+def test_a_stay_is_measured_by_the_hospitals_clock(silver):
     stays = [
         {"encounter_id": str(n), "patient_id": f"P{n}", "encounter_class": kind, "admitted_at": start,
          "discharged_at": end, "updated_at": "2025-12-01T00:00:00Z"}
         for n, (kind, start, end, *_) in enumerate(STAYS)
     ]  # fmt: skip
-    gold = star({"b0": {"encounters": stays}}).gold["fact_encounter"]
+    gold = star_of(silver({"encounters": stays}), NEW_YORK).gold["fact_encounter"]
     ids = frames.of(gold.sparkSession, [{"n": str(n)} for n in range(len(STAYS))], "n string")
     rows = gold.join(ids, F.col("encounter_key") == F.xxhash64("n")).collect()
     found = {int(row.n): tuple(row[name] for name in COLUMNS) for row in rows}
@@ -120,12 +114,12 @@ def _facts(star, ids):
     return {row.id: (row.patient_key != -1, row.age_at_admission) for row in rows}
 
 
-def test_an_encounter_of_a_refused_patient_has_no_age(star):
+def test_an_encounter_of_a_refused_patient_has_no_age(silver):
     given = _read("02_age_90_for_refused_patient")
     for row in given["patients"]:
         row["mrn"] = None if row["mrn"] == "NULL" else row["mrn"]  # a null marker is empty
     expected = {"z1e1": (False, None), "z1e2": (True, 53), "z1e3": (True, 53), "z1e4": (True, 28)}
-    assert _facts(star({"b0": given}), expected) == expected
+    assert _facts(star_of(silver(given), NEW_YORK), expected) == expected
 
 
 T1, T2 = (f"06_late_patient_not_relinked/{name}" for name in ("T1", "T2"))
@@ -133,8 +127,13 @@ BEFORE = {"t1e1": (False, None), "t1e2": (True, 53), "t1e4": (True, 53)}
 AFTER = {"t1e1": (True, 53), "t1e2": (True, 53), "t1e4": (True, 53), "t2e4": (True, 53), "t2e9": (True, 54)}
 
 
-def test_a_fact_stands_on_the_unknown_patient_until_the_patient_arrives(star):
-    first = star({"b0": _read(T1)})
+@pytest.fixture(scope="module")
+def extracts(silver):
+    return [silver(_read(T1)), silver(_read(T2))]
+
+
+def test_a_fact_stands_on_the_unknown_patient_until_the_patient_arrives(extracts):
+    first = star_of(extracts[0], NEW_YORK)
     assert _facts(first, AFTER) == BEFORE
     doses = first.gold["fact_medication_admin"].select("patient_key", "encounter_key").collect()
     assert sorted((row.patient_key != -1, row.encounter_key != -1) for row in doses) == [
@@ -142,16 +141,20 @@ def test_a_fact_stands_on_the_unknown_patient_until_the_patient_arrives(star):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("split", ["T1 then T2", "T2 then T1", "both in one"])
-def test_a_late_patient_is_linked_once_for_every_order_and_split(star, split):
-    one, two = _read(T1), _read(T2)
-    both = {table: one.get(table, []) + two.get(table, []) for table in tables("silver")}
-    batches = {
-        "T1 then T2": {"b0": one, "b1": two},
-        "T2 then T1": {"b0": two, "b1": one},
-        "both in one": {"b0": both},
-    }[split]
-    made = star(batches)
+@pytest.mark.parametrize(
+    "batch_ids", [("b0", "b1"), ("b1", "b0"), ("b0", "b0")], ids=["T1 then T2", "T2 then T1", "both in one"]
+)
+def test_a_late_patient_is_linked_once_for_every_order_and_split(extracts, batch_ids):
+    both = {
+        table: frames.union(
+            [
+                extract[table].withColumns({"batch_id": F.lit(batch), "source_file": F.lit(f"T{n}.csv")})
+                for n, (extract, batch) in enumerate(zip(extracts, batch_ids, strict=True), 1)
+            ]
+        )
+        for table in tables("silver")
+    }
+    made = star_of(both, NEW_YORK)
     assert _facts(made, AFTER) == AFTER
     assert made.gold["fact_encounter"].count() == len(AFTER)
     doses = made.gold["fact_medication_admin"].collect()
@@ -162,7 +165,7 @@ def test_a_late_patient_is_linked_once_for_every_order_and_split(star, split):
     assert str(newest.total_cost) == "999.00", "the newest version counts, whichever batch brought it"
 
 
-def test_the_schema_is_the_contracts(star):
-    gold = star({"b0": {}}).gold["fact_encounter"]
+def test_the_schema_is_the_contracts(silver):
+    gold = star_of(silver({}), NEW_YORK).gold["fact_encounter"]
     assert gold.count() == 0
     assert gold.dtypes == frames.of(gold.sparkSession, [], schema(load("gold", "fact_encounter"))).dtypes
