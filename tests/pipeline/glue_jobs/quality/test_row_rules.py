@@ -423,7 +423,11 @@ MEDICATIONS = {
         [{"dose_unit": None}, {"medication_code": "1"}],
     ),
     "MED-P06": (
-        [{"administered_at": "2025-02-04T08:00:01Z"}, {"administered_at": "2025-01-31T07:59:59Z"}],
+        [
+            {"administered_at": "2025-02-04T08:00:01Z"},
+            {"administered_at": "2025-01-31T07:59:59Z"},
+            {"dose": None, "administered_at": "2025-02-20", "ordered_at": None},
+        ],
         [{"administered_at": "2025-02-04T08:00:00Z"}],
         [
             {"dose": None, "administered_at": "2025-02-20", "ordered_at": "2025-02-20"},
