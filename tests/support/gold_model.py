@@ -240,39 +240,32 @@ def _number(day: date | None) -> int:
 
 def found(star: Star, silver: Mapping[str, Any]) -> tuple[dict[str, Row], dict[str, Row]]:
     """Both facts by business key, in the model's words: keys are led back to what they stand for."""
-    patients = star.gold["dim_patient"].join(
-        _names(silver["patients"], "patient_id"), F.col("patient_durable_key") == F.col("_hash"), "left"
-    )
+    gold = star.gold
+    encounters = found_encounters(gold["fact_encounter"], gold, silver)
+    return encounters, found_medications(gold["fact_medication_admin"], gold, silver)
+
+
+def found_encounters(fact: Any, gold: Mapping[str, Any], silver: Mapping[str, Any]) -> dict[str, Row]:
+    diagnosis = gold["dim_diagnosis"].select("diagnosis_key", F.col("diagnosis_code").alias("diagnosis"))
+    rows = _with_people(fact, gold, silver).join(diagnosis, "diagnosis_key")
+    return _collected(_named(rows, silver["encounters"], "encounter_id", "encounter_key"), "encounter_id")
+
+
+def found_medications(fact: Any, gold: Mapping[str, Any], silver: Mapping[str, Any]) -> dict[str, Row]:
+    medication = gold["dim_medication"].select("medication_key", F.col("medication_code").alias("medication"))
+    encounter = _names(silver["encounters"], "encounter_id").toDF("encounter", "encounter_key")
+    rows = _with_people(fact, gold, silver).join(medication, "medication_key")
+    rows = rows.join(encounter, "encounter_key", "left")
+    key = "administration_id"
+    return _collected(_named(rows, silver["medications"], key, "administration_key"), key)
+
+
+def _with_people(fact: Any, gold: Mapping[str, Any], silver: Mapping[str, Any]) -> Any:
+    names = _names(silver["patients"], "patient_id")
+    patients = gold["dim_patient"].join(names, F.col("patient_durable_key") == F.col("_hash"), "left")
     who = F.when(F.col("patient_id").isNotNull(), F.struct("patient_id", "version")).alias("patient")
-    patient = patients.select("patient_key", who)
-    provider = star.gold["dim_provider"].select("provider_key", F.col("provider_npi").alias("provider"))
-    diagnosis = star.gold["dim_diagnosis"].select("diagnosis_key", F.col("diagnosis_code").alias("diagnosis"))
-    medication = star.gold["dim_medication"].select(
-        "medication_key", F.col("medication_code").alias("medication")
-    )
-    stays = (
-        star.gold["fact_encounter"]
-        .join(patient, "patient_key")
-        .join(provider, "provider_key")
-        .join(diagnosis, "diagnosis_key")
-    )
-    stays = _named(stays, silver["encounters"], "encounter_id", "encounter_key")
-    doses = (
-        star.gold["fact_medication_admin"]
-        .join(patient, "patient_key")
-        .join(provider, "provider_key")
-        .join(medication, "medication_key")
-    )
-    encounter = _names(silver["encounters"], "encounter_id").select(
-        F.col("_hash").alias("encounter_key"), F.col("encounter_id").alias("encounter")
-    )
-    doses = _named(
-        doses.join(encounter, "encounter_key", "left"),
-        silver["medications"],
-        "administration_id",
-        "administration_key",
-    )
-    return _collected(stays, "encounter_id"), _collected(doses, "administration_id")  # fmt: skip
+    provider = gold["dim_provider"].select("provider_key", F.col("provider_npi").alias("provider"))
+    return fact.join(patients.select("patient_key", who), "patient_key").join(provider, "provider_key")
 
 
 def _names(silver, column):
