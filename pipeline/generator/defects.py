@@ -222,7 +222,7 @@ KINDS = (
     Kind("missing_birth_date", "A patient without a date of birth", _rules("PAT-M02"), _set("birth_date", None)),
     Kind("orphan_reference", "A reference to a missing patient or encounter", _rules(encounters="ENC-C06", medications="MED-C06"), _first(_set("encounter_id", lambda r, _: "E99999999-999" if "administration_id" in r else r["encounter_id"]), _set("patient_id", "P99999999"))),
     Kind("swapped_dates", "Admission and discharge swapped", _rules(encounters="ENC-P03"), _swap),
-    Kind("future_date", "A date in the future", _rules("PAT-P03", "ENC-P04", "MED-P09"), _future),
+    Kind("future_date", "A date in the future", _rules("PAT-P03", "ENC-P18", "MED-P09"), _future),
     Kind("impossible_age", "A patient of 230 years", _rules("PAT-P03"), _set("birth_date", lambda r, _: f"17{str(r['birth_date'])[2:]}")),
     Kind("death_before_birth", "A death before the birth", _rules("PAT-P04"), _death_before_birth),
     Kind("wrong_code_format", "A code in the wrong format", _rules(encounters="ENC-C03", medications="MED-C02"), _first(_set("diagnosis_code", "401.9"), _set("medication_code", lambda r, _: f"RX{r['medication_code']}"))),

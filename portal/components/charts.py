@@ -189,7 +189,7 @@ def _week(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) 
         customdata=[[d, str(h), n] for d, h, n in told],
         hovertemplate="%{y} %{x}:00, %{customdata[2]:,} " + label + "<extra></extra>",
     )  # fmt: skip
-    return drawn.update_layout(**LAYOUT, yaxis_autorange="reversed", xaxis_title="Hour (UTC)")
+    return drawn.update_layout(**LAYOUT, yaxis_autorange="reversed", xaxis_title="Hour")
 
 
 def _grid(question: Question, frame: pd.DataFrame) -> pd.DataFrame:
