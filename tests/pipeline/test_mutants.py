@@ -13,14 +13,21 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
-from pyspark.sql import functions as F
 
 from pipeline import frames
 from pipeline.contracts import load, tables
 from pipeline.contracts.spark import schema
 from pipeline.glue_jobs.job import SNAPSHOTS
 from tests.support.frames_run import dose_dimensions, star_of, stay_dimensions
-from tests.support.gold_model import KEYS, Model, differences, found_encounters, found_medications, statuses
+from tests.support.gold_model import (
+    KEYS,
+    Model,
+    at,
+    differences,
+    found_encounters,
+    found_medications,
+    statuses,
+)
 from tests.support.hospitals import hospital, placed
 
 pytestmark = pytest.mark.slow
@@ -299,11 +306,53 @@ def _mutated(name, old="", new=""):
         sys.modules[full] = sound
 
 
+def _edge(key, first, last, kind="IMP"):
+    return {
+        "encounter_id": key,
+        "patient_id": key[:-1],
+        "provider_npi": None,
+        "encounter_class": kind,
+        "admitted_at": at(f"2025-{first} 17:00"),
+        "discharged_at": at(f"2025-{last} 18:00"),
+        "diagnosis_code": None,
+        "discharge_disposition": None,
+        "total_cost": None,
+        "updated_at": at("2025-11-01"),
+    }
+
+
+EDGES = [
+    _edge("x1a", "05-01", "05-10"),  # comes back on the first day
+    _edge("x1b", "05-11", "05-12"),
+    _edge("x2a", "09-20", "10-01"),  # its thirty days were over two days before the newest admission
+    _edge("x3a", "11-02", "11-02", "AMB"),
+    _edge("x4a", "05-01", "05-10"),  # a transfer, then a readmission
+    _edge("x4b", "05-10", "05-12"),
+    _edge("x4c", "05-20", "05-21"),
+    _edge("x5a", "05-01", "05-20"),  # two stays within a longer one
+    _edge("x5b", "05-05", "05-06"),
+    _edge("x5c", "05-12", "05-13"),
+]
+LATE_DOSE = {
+    "administration_id": "late",
+    "encounter_id": "nowhere",
+    "patient_id": "nobody",
+    "provider_npi": None,
+    "medication_code": "29046",
+    "medication_code_system": "RxNorm",
+    "dose": None,
+    "ordered_at": None,
+    "administered_at": at("2025-06-01 03:00"),  # 23:00 on 31 May in New York
+    "updated_at": at("2025-11-01"),
+}
+
+
 @pytest.fixture(scope="module")
 def sound(spark):
     """Random hospitals: silver, gold made by the sound jobs, and what the model expects."""
     rng = random.Random(16)
     made = [hospital(rng, number) for number in range(80)]
+    made.append({"patients": [], "encounters": EDGES, "medications": [LATE_DOSE]})
     rows = {table: placed(rng, [row for each in made for row in each[table]]) for table in tables("silver")}
     silver = {t: frames.of(spark, rows[t], schema(load("silver", t))).persist() for t in rows}
     star, model = star_of(silver, ZONE), Model(rows, ZONE)
@@ -374,7 +423,8 @@ MOVED = [
      "updated_at": "2025-01-01 00:00:00", "batch_id": "b", "source_file": "f", "source_line": n}
     for n, (name, specialty) in enumerate([("Surgery", None), (None, "Surgery")])
 ]  # fmt: skip
-"""Two versions of one time whose texts differ in their column alone."""
+MOVED.append({**MOVED[0], "updated_at": "2024-12-31 00:00:00", "source_line": 2})
+"""Two versions of one time whose texts differ in their column alone, and one before them."""
 
 
 @pytest.mark.parametrize(("old", "new"), _listed(OF_VERSIONS))
@@ -387,9 +437,10 @@ def _statuses_by(sound, job):
     contract = load("silver", "encounters")
     moved = frames.of(sound.silver["encounters"].sparkSession, MOVED, schema(contract))
     silver = sound.silver["encounters"].unionByName(moved)
-    said = F.expr("if(is_conflicting, 'conflicting', if(is_newest, 'newest', 'superseded'))")
-    found = job.with_status(silver, contract).select("encounter_id", "updated_at", said).collect()
-    return sorted((key, f"{at:%Y-%m-%d %H:%M:%S}", status) for key, at, status in found)
+    found = job.with_status(silver, contract).select(
+        "encounter_id", "updated_at", "is_conflicting", "is_newest"
+    )
+    return sorted((key, f"{then:%Y-%m-%d %H:%M:%S}", *flags) for key, then, *flags in found.collect())
 
 
 def _statuses_by_model(sound):
@@ -397,4 +448,7 @@ def _statuses_by_model(sound):
         {**row, "updated_at": f"{row['updated_at']:%Y-%m-%d %H:%M:%S}"} for row in sound.rows["encounters"]
     ]
     said = statuses([*given, *MOVED], KEYS["encounters"])
-    return sorted((row["encounter_id"], row["updated_at"], status) for row, status in said)
+    return sorted(
+        (row["encounter_id"], row["updated_at"], status == "conflicting", status == "newest")
+        for row, status in said
+    )

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import json
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -127,7 +127,8 @@ def test_each_defect_of_three_seeds_is_caught_by_its_rule(judge, recall):
         flagged = defaultdict(set)
         for received, failing in judged[table][1]:
             flagged[_key(received, KEYS[table])] |= failing
-        for line in (line for line in defects if line["table"] == table):
+        seeded = [line for line in defects if line["table"] == table]
+        for line in seeded if table != "patients" else _visible(seeded, judged[table][2]):
             caught = line["rule_id"] in flagged[line["key"]] or _in_any(line, judged[table][1])
             count = tally[line["kind"], line["rule_id"]]
             count[0] += 1
@@ -135,6 +136,14 @@ def test_each_defect_of_three_seeds_is_caught_by_its_rule(judge, recall):
     recall([(*name, *counts) for name, counts in sorted(tally.items())])
     assert {name: counts for name, counts in tally.items() if counts[0] != counts[1]} == {}
     assert {kind for kind, _ in tally} == {kind.name for kind in KINDS}
+
+
+def _visible(seeded, silver):
+    """Without shared numbers that no release has: of a version that was superseded, or whose other owner was refused."""
+    found = silver.groupBy("patient_id").agg(F.max_by("mrn", "updated_at").alias("mrn")).collect()
+    numbers = {row.patient_id: row.mrn for row in found}
+    owners = Counter(number for number in numbers.values() if number)
+    return [line for line in seeded if line["kind"] != "shared_mrn" or owners[numbers.get(line["key"])] > 1]
 
 
 def _key(received, column):
