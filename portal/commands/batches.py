@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from pipeline.sources.csv_reader import ENCODINGS
 from portal.commands.lazy import LazyGroup
 from portal.commands.output import emit_json, emit_table, json_option
 from portal.commands.runs import follow
 from portal.commands.session import Session
-from portal.services import batch_life, batches, retirement
+from portal.services import batch_life, batches, extracts, retirement
 from portal.services.aws import ServiceError
 from portal.services.batch_life import Life
 from portal.services.batches import Batch
@@ -24,11 +25,22 @@ def batches_group() -> None:
 @batches_group.command("import")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--format", "format_", default="auto", show_default=True, help="auto, native or synthea.")
+@click.option(
+    "--encoding",
+    type=click.Choice(tuple(ENCODINGS)),
+    default="utf-8",
+    show_default=True,
+    help="How to read files that are not UTF-8.",
+)
 @json_option
 @click.pass_obj
-def import_command(session: Session, folder: Path, format_: str, as_json: bool) -> None:
-    """Import an extract (a folder of CSV files) as a batch."""
-    batch = batches.import_folder(session.aws, folder, format=format_, uploader=user(session))
+def import_command(session: Session, folder: Path, format_: str, encoding: str, as_json: bool) -> None:
+    """Import an extract (a directory of CSV files) as a batch; list what each file is."""
+    batch = batches.import_folder(
+        session.aws, folder, format=format_, encoding=encoding, uploader=user(session)
+    )
+    for line in extracts.in_words(batch.files):
+        click.echo(line, err=True)
     if not batch.is_new:
         click.echo(
             f"This very extract is in the lake already, as batch {batch.batch_id}: nothing was changed.",
@@ -37,7 +49,8 @@ def import_command(session: Session, folder: Path, format_: str, as_json: bool) 
     for table, entry in batch.tables.items():
         if entry["ignored_columns"]:
             click.echo(f"{table}: ignored {', '.join(entry['ignored_columns'])}", err=True)
-    answer(as_json, summary(batch))
+    files = {"files": batch.files} if as_json else {}
+    answer(as_json, {**summary(batch), **files})
 
 
 @batches_group.command("list")

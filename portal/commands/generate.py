@@ -27,6 +27,12 @@ _DEFAULT = Options()
 @click.option("--to", "end", default=str(_DEFAULT.end), show_default=True, help="Last date of the period.")
 @click.option("--locale", default=_DEFAULT.locale, show_default=True, help="Faker locale of the names.")
 @click.option(
+    "--time-zone",
+    default=_DEFAULT.time_zone,
+    show_default=True,
+    help="Where the hospital is; files hold UTC.",
+)
+@click.option(
     "--defect-rate", default=0.0, show_default=True, help="Share of rows with a seeded defect, 0 to 0.5."
 )
 @click.option(
@@ -57,6 +63,7 @@ def generate_command(
     start: str,
     end: str,
     locale: str,
+    time_zone: str,
     defect_rate: float,
     defects: str,
     out: Path | None,
@@ -67,7 +74,7 @@ def generate_command(
 ) -> None:
     """Generate sample data: a new batch, or files with --out."""
     kinds = tuple(name.strip() for name in defects.split(",") if name.strip())
-    options = Options(patients, seed, _day(start), _day(end), locale, defect_rate, kinds).checked()
+    options = Options(patients, seed, _day(start), _day(end), locale, defect_rate, kinds, time_zone).checked()
     if out:
         written = generate(options, out, format=format_, parts=parts, processes=processes, progress=_tell)
         answer(
