@@ -108,6 +108,14 @@ class Lake:
     def silver_batch(self, table: str, batch_id: str) -> str:
         return self._address("silver", f"{table}/batch_id={batch_id}/")
 
+    def silver_complete(self, table: str) -> str:
+        """One empty object a batch whose rows are all written."""
+        return self._address("silver", f"_complete/{table}/")
+
+    def snapshot(self, table: str, run_id: str) -> str:
+        """The newest rows of a table that a run's release accepts."""
+        return self._address("silver", f"_snapshots/{table}/run_id={run_id}/")
+
     # gold: immutable releases
 
     def gold_table(self, table: str) -> str:
@@ -135,6 +143,9 @@ class Lake:
 
     def reconciliation(self, run_id: str) -> str:
         return self._address("quality", f"reconciliation/run_id={run_id}/")
+
+    def release_reconciliation_table(self) -> str:
+        return self._address("quality", "release_reconciliation/")
 
     def run_plan(self, run_id: str) -> str:
         return self._address("quality", f"runs/{run_id}.json")

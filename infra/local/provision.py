@@ -45,6 +45,7 @@ TOPICS = {
 }
 """By function the topic that it speaks to."""
 KEEP_DAYS = 90
+TIME_ZONE = "America/New_York"
 POLL_SECONDS = 0
 RUNTIME = "python3.11"
 BYTES_LIMIT = 10 << 30
@@ -168,6 +169,7 @@ class Provisioner:
             name: {"HDP_TOPIC_ARN": self.topic_arn(topic)} for name, topic in TOPICS.items()
         }
         own["watch_schedule"]["HDP_STATE_MACHINE_ARN"] = self.state_machine_arn
+        own["prepare_run"] = {"HDP_TIME_ZONE": TIME_ZONE}
         own["expire_releases"] = {"HDP_KEEP_DAYS": str(KEEP_DAYS)}
         own["refresh_sign_in_keys"] = {"HDP_SIGN_IN_KEYS": ""}  # nobody signs in on a laptop
         for name in FUNCTIONS:

@@ -71,7 +71,7 @@ locals {
   }
 
   functions = {
-    prepare_run           = {}
+    prepare_run           = { HDP_TIME_ZONE = var.time_zone }
     start_glue_job        = {}
     check_glue_job_status = {}
     publish_release       = {}

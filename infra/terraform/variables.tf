@@ -36,6 +36,17 @@ variable "poll_seconds" {
   default     = 30
 }
 
+variable "time_zone" {
+  description = "The hospital's IANA time zone: local dates, hours and months of gold are of it."
+  type        = string
+  default     = "America/New_York"
+
+  validation {
+    condition     = can(regex("^[A-Z][A-Za-z_]+(/[A-Z][A-Za-z_+-]+)*$", var.time_zone))
+    error_message = "time_zone must be an IANA time zone, such as America/New_York or UTC."
+  }
+}
+
 variable "schedule_expression" {
   description = "When runs start by themselves (UTC)."
   type        = string

@@ -69,6 +69,7 @@ class Rule:
     of: str | None
     aggregates: dict[str, str]
     among: tuple[str, ...] = ()
+    keeps_rows: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -92,7 +93,9 @@ class Rule:
     @property
     def refuses(self) -> bool:
         """Whether a failing row goes to quarantine."""
-        return self.level == "row" and self.severity in {"error", "block"}
+        return (
+            not self.keeps_rows and self.level in {"row", "release"} and self.severity in {"error", "block"}
+        )
 
 
 @dataclass(frozen=True)
@@ -189,6 +192,7 @@ def _rule(entry: dict[str, Any]) -> Rule:
         measure=how.get("measure"),
         of=how.get("of"),
         among=tuple(how.get("among", ())),
+        keeps_rows=bool(custom.get("keeps_rows", False)),
         aggregates={
             name: str(how[name]) for name in ("checked", "failed", "value") if "of" in how and name in how
         },

@@ -9,7 +9,7 @@ from pipeline.contracts import ZONES, Contract, Rule, Zone, document, load, tabl
 
 CLASSIFICATIONS = frozenset({"direct_identifier", "phi", "limited", "none"})
 SEVERITIES = frozenset({"info", "warning", "error", "block"})
-LEVELS = frozenset({"row", "table", "run"})
+LEVELS = frozenset({"row", "release", "table", "run"})
 CATEGORIES = ("conformance", "completeness", "plausibility")
 
 

@@ -39,7 +39,11 @@ def location(contract: Contract, lake: Lake) -> str:
 
 
 def quality_location(table: str, lake: Lake) -> str:
-    named = {"rule_result": lake.results_table(), "reconciliation": lake.reconciliation_table()}
+    named = {
+        "rule_result": lake.results_table(),
+        "reconciliation": lake.reconciliation_table(),
+        "release_reconciliation": lake.release_reconciliation_table(),
+    }
     return named.get(table) or lake.quarantine_table(table.removeprefix("quarantine_"))
 
 

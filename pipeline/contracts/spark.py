@@ -20,7 +20,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from pipeline.contracts import Contract, ContractError
+from pipeline.contracts import Contract
 
 _TYPES: dict[str, DataType] = {
     "string": StringType(),
@@ -49,18 +49,8 @@ def data_type(name: str) -> DataType:
     return _TYPES[name]
 
 
-def check_columns(frame: DataFrame, contract: Contract, partitions: bool = True) -> None:
-    """Raise `ContractError` with what is missing and what is there."""
-    columns = contract.columns if partitions else contract.data_columns
-    missing = [column.name for column in columns if column.name not in frame.columns]
-    if missing:
-        where, there = f"{contract.zone}.{contract.table}", ", ".join(frame.columns)
-        raise ContractError(f"{where} lacks {', '.join(missing)}; there are {there}.")
-
-
 def conform(frame: DataFrame, contract: Contract, partitions: bool = True) -> DataFrame:
-    """The contract's columns, in its order and of its types."""
-    check_columns(frame, contract, partitions)
+    """Return the contract's columns, in its order and of its types; the engine names a column that is missing."""
     columns = contract.columns if partitions else contract.data_columns
     return frame.select(*(_cast(column.name, column.type) for column in columns))
 

@@ -22,7 +22,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from pipeline import frames
+from pipeline import frames, small_tables
 from pipeline.contracts import Contract, ContractError, load
 from pipeline.contracts.glue import database, location
 from pipeline.contracts.spark import schema
@@ -35,8 +35,11 @@ from pipeline.sources.batch_files import fault_in
 log = logging.getLogger("pipeline")
 
 
-COMPLETE = "_COMPLETE"
-"""Name of the object that says that a batch's silver rows are all written; committers differ in what they leave."""
+SNAPSHOTS = {
+    "patients": "patient_id string, birth_date date, death_date date, sex string",
+    "encounters": "encounter_id string, patient_id string, admitted_at timestamp, discharged_at timestamp",
+}
+"""What later jobs of a run need of the newest rows that the release accepts."""
 
 
 class JobError(Exception):
@@ -52,10 +55,16 @@ class Run:
     job_name: str
     plan: dict[str, Any]
     manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
+    complete: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def run_id(self) -> str:
         return str(self.plan["run_id"])
+
+    @property
+    def time_zone(self) -> str:
+        """The hospital's IANA time zone: local dates, hours and months are of it."""
+        return str(self.plan["time_zone"])
 
     @cached_property
     def s3(self) -> Any:
@@ -76,15 +85,27 @@ class Run:
         contract = load("silver", table)
         wanted = self.plan["release_batch_ids"] if batch_ids is None else batch_ids
         have = [batch_id for batch_id in wanted if table in self.manifest(batch_id)["tables"]]
-        for batch_id in have:
-            if not self._exists(self.lake.silver_batch(table, batch_id) + COMPLETE):
-                raise JobError(
-                    f"Batch {batch_id} has no complete silver {table}: start a run that names this batch."
-                )
+        if lacking := [batch_id for batch_id in have if batch_id not in self._complete(table)]:
+            raise JobError(
+                f"Batch {lacking[0]} has no complete silver {table}: start a run that names this batch."
+            )
         if not have:
             return frames.of(self.spark, [], schema(contract))
-        everything = self.spark.read.schema(schema(contract)).parquet(self.lake.silver_table(table))
+        everything = self._parquet(schema(contract), self.lake.silver_table(table))
         return everything.where(F.col("batch_id").isin(*have))
+
+    def _complete(self, table: str) -> frozenset[str]:
+        """The batches whose silver rows are all written."""
+        if table not in self.complete:
+            bucket, prefix = split(self.lake.silver_complete(table))
+            pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+            keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+            self.complete[table] = frozenset(key.removeprefix(prefix) for key in keys)
+        return self.complete[table]
+
+    def snapshot(self, table: str) -> DataFrame:
+        """The newest accepted rows of this release, written by the job of the table's dimension or fact."""
+        return self.spark.read.schema(SNAPSHOTS[table]).parquet(self.lake.snapshot(table, self.run_id))
 
     def gold(self, table: str) -> DataFrame:
         """A gold table of this run's release."""
@@ -99,6 +120,18 @@ class Run:
         rows = self.spark.read.schema(within).parquet(self.lake.gold_release(table, release_id))
         return rows.withColumn("release_id", F.lit(release_id)).select(*schema(contract).names)
 
+    def refused_in_release(self, table: str) -> DataFrame:
+        """Quarantined rows that rules of this release refuse: `source_file`, `source_line`, `rule_ids`."""
+        shape = "source_file string, source_line bigint, rule_ids array<string>"
+        return self._parquet(shape, f"{self.lake.quarantine(table, self.run_id)}stage=release/")
+
+    def _parquet(self, shape: StructType | str, address: str) -> DataFrame:
+        """Read the Parquet files below `address`; Spark, unlike Sail, fails where there are none."""
+        bucket, prefix = split(address)
+        if not self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("Contents"):
+            return frames.of(self.spark, [], shape)
+        return self.spark.read.schema(shape).parquet(address)
+
     def reconciliation(self, run_id: str | None) -> DataFrame:
         """What a run received, loaded and refused; empty where `run_id` is None."""
         columns = schema(load("quality", "reconciliation"), partitions=False)
@@ -109,37 +142,55 @@ class Run:
 
     # writing
 
+    def write_snapshot(self, table: str, rows: DataFrame) -> None:
+        """Write what `snapshot` reads."""
+        columns = [each.split()[0] for each in SNAPSHOTS[table].split(", ")]
+        self.write(rows.select(*columns), self.lake.snapshot(table, self.run_id))
+
     def write(self, frame: DataFrame, address: str, partition_by: str | None = None) -> None:
         """Replace the Parquet files below `address`."""
-        writer = frame.write.mode("overwrite").option("compression", "zstd")
-        if partition_by:
-            writer = writer.partitionBy(partition_by)
-        writer.parquet(address)
+        self._write(frame, address, partition_by, "overwrite")
 
-    def rows_written(self, address: str, contract: Contract) -> int:
-        """Count the rows of the files below `address`, read back."""
-        columns = schema(contract, partitions=False)
-        return int(self.spark.read.schema(columns).parquet(address).count())
+    def append(self, frame: DataFrame, address: str, partition_by: str) -> None:
+        """Add Parquet files below `address`; those of the partitions written were deleted before."""
+        self._write(frame, address, partition_by, "append")
 
-    def mark_complete(self, address: str) -> None:
-        """Say that all files below `address` are written."""
-        bucket, key = split(address + COMPLETE)
+    def _write(self, frame: DataFrame, address: str, partition_by: str | None, mode: str) -> None:
+        writer = frame.write.mode(mode).option("compression", "zstd")
+        (writer.partitionBy(partition_by) if partition_by else writer).parquet(address)
+
+    def count_by(
+        self, contract: Contract, address: str, column: str, values: Sequence[str] = ()
+    ) -> dict[str, int]:
+        """Count the rows of the files below `address` by a partition column, read back."""
+        there = self._parquet(schema(contract), address)
+        if values:
+            there = there.where(F.col(column).isin(*values))
+        return {row[0]: int(row[1]) for row in there.groupBy(column).count().collect()}
+
+    def mark_complete(self, table: str, batch_id: str) -> None:
+        """Say that a batch's silver rows are all written; committers differ in what they leave behind."""
+        bucket, key = split(self.lake.silver_complete(table) + batch_id)
         self.s3.put_object(Bucket=bucket, Key=key, Body=b"")
 
-    def write_gold(self, frame: DataFrame, contract: Contract) -> None:
-        """One table of this run's release, registered in the catalog."""
+    def write_gold(self, frame: DataFrame, contract: Contract) -> int:
+        """Write one table of this run's release and register it in the catalog; return its rows, read back."""
         address = self.lake.gold_release(contract.table, self.run_id)
         month = [column.name for column in contract.partition_columns if column.name != "release_id"]
         columns = [column.name for column in contract.columns if column.name != "release_id"]
         frame = frame.select(*columns)
-        if month:
-            self.write(frame.repartition(month[0]), address, month[0])
-            months = [[self.run_id, value] for value in self._folders(address, month[0])]
-            self.register(contract, [(m, f"{address}{month[0]}={m[1]}/") for m in months])
-        else:
+        if not month:
             self.write(frame.coalesce(1), address)
             self.register(contract, [([self.run_id], address)])
+            return int(self.gold(contract.table).count())
+        self.write(frame.repartition(month[0]), address, month[0])
+        written = {
+            row[0]: int(row[1]) for row in self.gold(contract.table).groupBy(month[0]).count().collect()
+        }
+        places = [([self.run_id, value], f"{address}{month[0]}={value}/") for value in sorted(written)]
+        self.register(contract, places)
         log.info("%s: release %s written", contract.table, self.run_id)
+        return sum(written.values())
 
     def register(self, contract: Contract, partitions: Sequence[tuple[list[str], str]]) -> None:
         """Make partitions known to the Glue catalog; those known already stay."""
@@ -164,33 +215,35 @@ class Run:
                 raise JobError(f"The catalog refused a partition of {contract.table}: {unknown[0]}.")
 
     def write_quality(self, table: str, rows: Iterable[dict[str, Any]]) -> None:
-        """Rows of a quality table that this job measured, in a folder of its own within the run's partition."""
+        """Write rows of a quality table that this job measured, in a folder of its own in the run's partition."""
         contract = load("quality", table)
-        frame = frames.of(self.spark, rows, schema(contract, partitions=False))
         address = f"{location(contract, self.lake)}run_id={self.run_id}/"
-        self.write(frame, f"{address}job={self.job_name}/")
+        small_tables.write(self.s3, f"{address}job={self.job_name}/part-0.parquet", contract, rows)
         self.register(contract, [([self.run_id], address)])
 
     def write_results(self, results: Iterable[Result]) -> None:
-        """What rules say, each with its change since the release that this run's would follow."""
+        """Write rule results, each with its change since the release that this run's would follow."""
         before = self._outcomes(self.plan["base_release_id"])
         rows = [result.as_row() for result in results]
-        changes = [change(row["status"], before.get((row["table_name"], row["rule_id"]))) for row in rows]
-        self.write_quality(
-            "rule_result", [row | {"change": found} for row, found in zip(rows, changes, strict=True)]
-        )
+        for row in rows:
+            row["change"] = change(row["status"], before.get((row["table_name"], row["rule_id"])))
+        self.write_quality("rule_result", rows)
 
     def _outcomes(self, run_id: str | None) -> dict[tuple[str, str], str]:
         """By table and rule the outcomes of a run; none where `run_id` is None."""
         if run_id is None:
             return {}
-        written = self.spark.read.schema("table_name string, rule_id string, status string")
-        found = written.parquet(self.lake.results(run_id)).collect()
+        columns = ("table_name", "rule_id", "status")
+        found = small_tables.read(self.s3, self.lake.results(run_id), columns)
         return {(row["table_name"], row["rule_id"]): row["status"] for row in found}
 
-    def _exists(self, address: str) -> bool:
-        bucket, key = split(address)
-        return bool(self.s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents"))
+    def delete(self, address: str) -> None:
+        """Delete every object below `address`."""
+        bucket, prefix = split(address)
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        for page in pages:
+            if found := [{"Key": item["Key"]} for item in page.get("Contents", [])]:
+                self.s3.delete_objects(Bucket=bucket, Delete={"Objects": found})
 
     def _folders(self, address: str, column: str) -> list[str]:
         bucket, prefix = split(address)

@@ -68,6 +68,7 @@ def _plan(run_id: str, batch_ids: list[str]) -> dict[str, Any]:
         "release_batch_ids": sorted({*held, *chosen}),
         "base_release_id": published.release_id if published else None,
         "started_at": now(),
+        "time_zone": os.environ["HDP_TIME_ZONE"],
     }
 
 

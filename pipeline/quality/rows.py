@@ -22,8 +22,6 @@ APPLYING = "_applying"
 """The same of the rules that apply to a row."""
 
 SAMPLE = 200
-_FEW = 1_000_000
-"""Rows that may be sent to every worker."""
 _BITS = 32
 
 
@@ -71,7 +69,13 @@ class Result:
 
 
 def row_rules(contract: Contract) -> tuple[Rule, ...]:
-    return tuple(rule for rule in contract.rules if rule.fails is not None)
+    """Return the rules on single rows that are evaluated when a batch is loaded into silver."""
+    return tuple(rule for rule in contract.rules if rule.fails is not None and rule.level != "release")
+
+
+def release_rules(contract: Contract) -> tuple[Rule, ...]:
+    """Return the rules on single rows that need other rows of the release: they are evaluated in gold."""
+    return tuple(rule for rule in contract.rules if rule.fails is not None and rule.level == "release")
 
 
 def evaluate(frame: DataFrame, rules: Sequence[Rule]) -> DataFrame:
@@ -106,9 +110,9 @@ def words_across(rules: Sequence[Rule]) -> frozenset[str]:
 
 
 def across(evaluated: DataFrame, rules: Sequence[Rule], identity: Sequence[str]) -> DataFrame:
-    """`evaluated` with the answers of the rules that look across rows; it is read once a rule, so keep it at hand.
+    """Return `evaluated` with the rules that look across rows evaluated too.
 
-    Rows with the same `identity` columns are the same row. The rows that fail are few, or much is wrong.
+    `identity` columns identify a row and are never NULL. `evaluated` is read once a rule: it should be materialized.
     """
     failing = [
         _failing_across(evaluated.where(_bit(APPLYING, n) == 1), rule, identity).withColumn("_rule", F.lit(n))
@@ -117,34 +121,28 @@ def across(evaluated: DataFrame, rules: Sequence[Rule], identity: Sequence[str])
     ]
     if not failing:
         return evaluated
-    met = frames.union(failing).groupBy(*identity).agg(F.collect_set("_rule").alias("_met"))
-    met = met.toDF(*(f"_same_{name}" for name in identity), "_met").persist()
-    number = met.count()
-    if not number:
-        return evaluated
-    same = [F.col(name).eqNullSafe(F.col(f"_same_{name}")) for name in identity]
-    joined = evaluated.join(F.broadcast(met) if number < _FEW else met, same, "left")
+    found = frames.union(failing).groupBy(*identity).agg(F.collect_set("_rule").alias("_met")).persist()
     flags = [
-        F.coalesce(F.array_contains("_met", n), F.lit(False)) if _looks_across(rule) else F.lit(False)
-        for n, rule in enumerate(rules)
+        F.array_contains("_met", n) if _looks_across(rule) else F.lit(False) for n, rule in enumerate(rules)
     ]
     both = F.array(*(F.col(FAILING)[n].bitwiseOR(word) for n, word in enumerate(_words(flags))))
-    return joined.withColumn(FAILING, F.when(F.col("_met").isNull(), F.col(FAILING)).otherwise(both)).drop(
-        *(f"_same_{name}" for name in identity), "_met"
-    )
+    joined = evaluated.join(found, list(identity), "left")
+    return joined.withColumn(FAILING, F.when(F.col("_met").isNull(), F.col(FAILING)).otherwise(both))
 
 
 def _failing_across(rows: DataFrame, rule: Rule, identity: Sequence[str]) -> DataFrame:
-    """The identities of those of `rows` that fail one rule."""
+    """Return the identities of those of `rows` that fail one rule."""
     if not rule.among:
         return rows.withColumn("_fails", F.expr(str(rule.fails))).where("_fails").select(*identity)
-    rows = rows.withColumn("_group", frames.hash_of([F.expr(sql) for sql in rule.among]))
-    groups = rows.groupBy("_group").agg(F.expr(str(rule.fails)).alias("_fails")).where("_fails")
-    groups = groups.select(F.col("_group").alias("_of")).persist()
-    few = groups.count() < _FEW
-    return rows.join(F.broadcast(groups) if few else groups, F.col("_group") == F.col("_of")).select(
-        *identity
-    )
+    grouped = rows.withColumn("_group", frames.hash_of([F.expr(sql) for sql in rule.among]))
+    groups = grouped.groupBy("_group").agg(F.expr(str(rule.fails)).alias("_fails")).where("_fails")
+    return grouped.join(groups.select("_group"), "_group", "left_semi").select(*identity)
+
+
+def with_rule(flag: str, number: int, rules: int) -> Column:
+    """Return FAILING with the bit of the rule `number` set where the boolean column `flag` is true."""
+    flags = [F.col(flag) if n == number else F.lit(False) for n in range(rules)]
+    return F.array(*(F.col(FAILING)[n].bitwiseOR(word) for n, word in enumerate(_words(flags))))
 
 
 def _pack(flags: Sequence[Column]) -> Column:
@@ -191,23 +189,42 @@ def reasons(rules: Sequence[Rule]) -> Column:
     return F.array_compact(F.array(*said))
 
 
-def count(evaluated: DataFrame, rules: Sequence[Rule], contract: Contract, key: str) -> list[Result]:
-    """One aggregation for all rules; a second, narrow one for the keys of failing rows, where there are any.
+@dataclass(frozen=True)
+class Tally:
+    """Rows by the pattern of rules that they fail and that apply to them, by batch and disposition."""
 
-    Rows are counted by the pattern of their bits, so that a rule more costs a bit and not an aggregate of all rows.
-    """
-    patterns = evaluated.groupBy(APPLYING, FAILING).count()
-    sums = {
-        f"{name}{n}": F.sum(_bit(bits, n) * F.col("count"))
-        for name, bits in (("a", APPLYING), ("f", FAILING))
-        for n in range(len(rules))
-    }
-    counted = patterns.agg(*(total.alias(name) for name, total in sums.items())).first()
-    assert counted is not None
-    failed = {n: int(counted[f"f{n}"] or 0) for n in range(len(rules))}
+    patterns: tuple[dict[str, Any], ...]
+
+    @classmethod
+    def of(cls, evaluated: DataFrame, *by: str) -> Tally:
+        """Count the rows of `evaluated` in one aggregation, whatever the number of rules."""
+        counted = evaluated.groupBy(*by, APPLYING, FAILING).count().collect()
+        return cls(tuple({**row.asDict(), "count": int(row["count"])} for row in counted))
+
+    def rows(self, **where: Any) -> int:
+        """Return the number of rows with these values of the columns that were counted by."""
+        return sum(
+            each["count"]
+            for each in self.patterns
+            if all(each[name] == value for name, value in where.items())
+        )
+
+    def with_bit(self, bits: str, number: int) -> int:
+        """Return the number of rows that have a rule's bit in FAILING or APPLYING."""
+        word, mask = number // _BITS, 1 << number % _BITS
+        return sum(each["count"] for each in self.patterns if each[bits][word] & mask)
+
+
+def results_of(
+    tally: Tally, evaluated: DataFrame, rules: Sequence[Rule], contract: Contract, key: str
+) -> list[Result]:
+    """Return the result of each rule; where rows fail, a second, narrow query finds their keys."""
+    failed = {n: tally.with_bit(FAILING, n) for n in range(len(rules))}
     samples = _samples(evaluated, failed, key)
     return [
-        Result(rule, contract.zone, contract.table, int(counted[f"a{n}"] or 0), failed[n], samples.get(n, ()))
+        Result(
+            rule, contract.zone, contract.table, tally.with_bit(APPLYING, n), failed[n], samples.get(n, ())
+        )
         for n, rule in enumerate(rules)
     ]
 

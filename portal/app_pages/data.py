@@ -11,7 +11,7 @@ import streamlit as st
 
 from pipeline.sources.csv_reader import ENCODINGS
 from portal.components import batch_list, sample_form, state
-from portal.services import batches, extracts, imports, runs
+from portal.services import extracts, imports, runs
 from portal.services.aws import ServiceError
 from portal.services.extracts import SourceFile
 from portal.services.imports import Import

@@ -66,7 +66,7 @@ def rows_by_layer() -> None:
             st.caption("This run received nothing new.")
         else:
             total = (
-                account.groupby("table_name")[["received", "loaded", "quarantined", "repeated"]]
+                account.groupby("table_name")[["received", "loaded", "quarantined", "duplicates"]]
                 .sum()
                 .reset_index()
             )

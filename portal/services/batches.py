@@ -28,7 +28,8 @@ Progress = Callable[[str, int, int], None]
 class Batch:
     """One import as its manifest tells it.
 
-    `tables` maps a table to its files and ignored columns; `files` says of every file of the extract what it is.
+    `tables` maps a table to its files and ignored columns; `files` says of every file of the extract what it is;
+    `synthetic` marks data of no real patient: batches of the generator, and exports of Synthea.
     """
 
     batch_id: str
@@ -39,6 +40,7 @@ class Batch:
     tables: dict[str, Any]
     seed: int | None = None
     files: list[dict[str, Any]] = field(default_factory=list)
+    synthetic: bool = False
     is_new: bool = field(default=True, compare=False)
 
     @property
@@ -112,6 +114,7 @@ def import_files(
         tables=_upload_all(aws, loaded, batch_id, work),
         seed=seed,
         files=[each.summary() for each in inspected],
+        synthetic=seed is not None or _formats(loaded)[0] == "synthea",
     )
     document = {name: value for name, value in asdict(batch).items() if name != "is_new"}
     write_json(aws.client("s3"), aws.lake.manifest(batch_id), document)

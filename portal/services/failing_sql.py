@@ -37,7 +37,7 @@ def of_rule(
 
 
 def is_quarantined(rule: Rule) -> bool:
-    """Whether its failing rows are kept apart: those that are refused, and exact repeats."""
+    """Whether its failing rows are kept apart: those that are refused, and duplicates."""
     return rule.refuses or rule.fails == "is_repeat"
 
 

@@ -258,9 +258,9 @@ def _checked(name: str) -> str:
 
 
 def reconciliation(aws: Aws, run_id: str) -> list[dict[str, Any]]:
-    """One row a table and batch: received, loaded, quarantined (repeats among them)."""
+    """One row a table and batch: received, loaded, quarantined (duplicates among them)."""
     frame = _rows(aws, "reconciliation", run_id)
-    columns = ["table_name", "batch_id", "received", "loaded", "quarantined", "repeated"]
+    columns = ["table_name", "batch_id", "received", "loaded", "quarantined", "duplicates"]
     return [
         {name: (int(row[name]) if name in columns[2:] else str(row[name])) for name in columns}
         for row in frame.sort_values(["table_name", "batch_id"]).to_dict("records")

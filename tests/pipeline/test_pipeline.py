@@ -89,8 +89,13 @@ def test_broken_rows_are_kept_apart_and_hold_the_release(
         "the same batch again gives the same rows"
     )
     lines = {line["table_name"]: line for line in account if line["batch_id"] == failed_run.batch_id}
-    assert [lines["patients"][k] for k in ("received", "loaded", "quarantined", "repeated")] == [3, 1, 2, 0]
-    assert [lines["encounters"][k] for k in ("received", "loaded", "quarantined", "repeated")] == [4, 2, 2, 1]
+    assert [lines["patients"][k] for k in ("received", "loaded", "quarantined", "duplicates")] == [3, 1, 2, 0]
+    assert [lines["encounters"][k] for k in ("received", "loaded", "quarantined", "duplicates")] == [
+        4,
+        2,
+        2,
+        1,
+    ]
     refused = quality.quarantined(portal, held_run.run_id, "patients").sort_values(
         "record_key", na_position="last"
     )
@@ -103,7 +108,7 @@ def test_broken_rows_are_kept_apart_and_hold_the_release(
     encounters = quality.quarantined(portal, held_run.run_id, "encounters")
     assert sorted(zip(encounters["record_key"], encounters["disposition"], strict=True)) == [
         ("R2", "refused"),
-        ("R3", "repeat"),
+        ("R3", "duplicate"),
     ]
     assert (held_run.decision, held_run.is_published) == ("hold", False), "a row without its key blocks"
     first, changes = (

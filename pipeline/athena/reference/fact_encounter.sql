@@ -12,18 +12,22 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `hdp_gold_releases`.`fact_encounter` (
   `department` string COMMENT 'Department or service.',
   `admitted_at` timestamp COMMENT 'Start of the encounter (UTC).',
   `discharged_at` timestamp COMMENT 'End of the encounter (UTC).',
-  `admitted_hour` int COMMENT 'Hour of admission, 0 to 23 (UTC).',
+  `local_date` date COMMENT 'Day of admission by the hospital''s clock.',
+  `local_hour` int COMMENT 'Hour of admission by the hospital''s clock, 0 to 23.',
+  `discharged_local_date` date COMMENT 'Day of discharge by the hospital''s clock; empty while the encounter goes on.',
+  `time_zone` string COMMENT 'The hospital''s IANA time zone, of the local columns.',
   `length_of_stay_hours` double COMMENT 'Hours from admission to discharge.',
-  `length_of_stay_days` int COMMENT 'Midnights (UTC) between admission and discharge.',
+  `length_of_stay_days` int COMMENT 'Midnights of the hospital''s clock between admission and discharge.',
   `total_cost` decimal(12,2) COMMENT 'Total claim cost in US dollars.',
-  `is_readmitted_30d` boolean COMMENT 'Inpatient stays: true when the next inpatient stay of the patient begins 1 to 30 days after the discharge. Empty for other classes, stays that go on, stays that ended in death, and stays that ended so late that 30 days have not passed by the newest admission of the release.',
+  `is_readmitted_30d` boolean COMMENT 'Whether an inpatient admission follows 1 to 30 days after the discharge of the episode that the stay belongs to (after CMS''s hospital-wide measure); empty where readmission_status is neither readmitted nor not readmitted.',
+  `readmission_status` string COMMENT 'readmitted, not readmitted, window open (30 days have not passed by the newest admission), died, in hospital, or not an index stay (no inpatient stay).',
   `age_at_admission` int COMMENT 'Age in completed years at admission; 90 stands for 90 and over (Safe Harbor).',
   `discharge_disposition` string COMMENT 'Where the patient went.'
 )
 COMMENT 'One row an encounter, its newest version.'
 PARTITIONED BY (
   `release_id` string COMMENT 'The release, named after the run that made it; immutable.',
-  `admitted_month` string COMMENT 'Month (yyyy-MM) of admission.'
+  `admitted_month` string COMMENT 'Month (yyyy-MM) of admission by the hospital''s clock.'
 )
 STORED AS PARQUET
 LOCATION 's3://hdp-gold/fact_encounter/';

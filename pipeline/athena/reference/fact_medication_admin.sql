@@ -16,7 +16,9 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `hdp_gold_releases`.`fact_medication_admin` 
   `ordered_at` timestamp COMMENT 'When it was ordered (UTC).',
   `administered_at` timestamp COMMENT 'When it was given (UTC).',
   `minutes_from_order` double COMMENT 'Minutes from the order to the administration; negative when given before the order.',
-  `administered_hour` int COMMENT 'Hour of the administration, 0 to 23 (UTC).'
+  `local_date` date COMMENT 'Day of administration by the hospital''s clock.',
+  `local_hour` int COMMENT 'Hour of administration by the hospital''s clock, 0 to 23.',
+  `time_zone` string COMMENT 'The hospital''s IANA time zone, of the local columns.'
 )
 COMMENT 'One row a medication administration, its newest version.'
 PARTITIONED BY (

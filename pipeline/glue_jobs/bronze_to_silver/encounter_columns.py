@@ -10,20 +10,23 @@ from pipeline.glue_jobs.bronze_to_silver.typing import (
     upper,
 )
 
-EXPRESSIONS = {
-    "encounter_id": text("encounter_id"),
-    "patient_id": text("patient_id"),
-    "provider_npi": text("provider_npi"),
-    "provider_name": text("provider_name"),
-    "provider_specialty": text("provider_specialty"),
-    "department": text("department"),
-    "encounter_class": code("encounter_class", ENCOUNTER_CLASS),
-    "admitted_at": moment("admitted_at"),
-    "discharged_at": moment("discharged_at"),
-    "diagnosis_code": upper("diagnosis_code"),
-    "diagnosis_code_system": code("diagnosis_code_system", DIAGNOSIS_SYSTEM),
-    "diagnosis_description": text("diagnosis_description"),
-    "discharge_disposition": text("discharge_disposition"),
-    "total_cost": money("total_cost"),
-    "updated_at": moment("updated_at"),
-}
+
+def expressions(time_zone: str) -> dict[str, str]:
+    """Return SQL by silver column; a date without a time is midnight in the hospital's time zone."""
+    return {
+        "encounter_id": text("encounter_id"),
+        "patient_id": text("patient_id"),
+        "provider_npi": text("provider_npi"),
+        "provider_name": text("provider_name"),
+        "provider_specialty": text("provider_specialty"),
+        "department": text("department"),
+        "encounter_class": code("encounter_class", ENCOUNTER_CLASS),
+        "admitted_at": moment("admitted_at", time_zone),
+        "discharged_at": moment("discharged_at", time_zone),
+        "diagnosis_code": upper("diagnosis_code"),
+        "diagnosis_code_system": code("diagnosis_code_system", DIAGNOSIS_SYSTEM),
+        "diagnosis_description": text("diagnosis_description"),
+        "discharge_disposition": text("discharge_disposition"),
+        "total_cost": money("total_cost"),
+        "updated_at": moment("updated_at", time_zone),
+    }

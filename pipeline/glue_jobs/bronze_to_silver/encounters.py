@@ -9,27 +9,35 @@ from pipeline.contracts import load as load_contract
 from pipeline.contracts.spark import conform
 from pipeline.glue_jobs.bronze_to_silver import encounter_columns, load, lookups
 from pipeline.glue_jobs.job import Run, main
+from pipeline.glue_jobs.silver_to_gold.local_time import local_date
 
 CONTRACT = load_contract("silver", "encounters")
 
 
-def transform(received: DataFrame, patients: DataFrame) -> DataFrame:
-    """Typed encounters beside the text that was received, each with its patient.
+def transform(received: DataFrame, time_zone: str) -> DataFrame:
+    """Typed encounters beside the text that was received.
 
-    `is_icd10cm` says whether its diagnosis is in the classification, `is_day_alone` whether its admission has no time.
+    `is_icd10cm` says whether its diagnosis is in the classification, `is_day_alone` whether its admission has no time;
+    `local_date` and `discharged_local_date` are days by the hospital's clock.
     """
-    read = load.mark_repeats(load.typed(received, encounter_columns.EXPRESSIONS), "encounter_id")
-    read = read.withColumn("is_day_alone", F.length(F.trim("raw.admitted_at")) == 10)
-    return lookups.with_icd10cm(lookups.join(read, patients, "patient_id", "patient"))
+    read = load.typed(received, "encounters", encounter_columns.expressions(time_zone), time_zone)
+    dated = read.withColumns(
+        {
+            "is_day_alone": F.length(F.trim("raw.admitted_at")) == 10,
+            "local_date": local_date("admitted_at", time_zone),
+            "discharged_local_date": local_date("discharged_at", time_zone),
+        }
+    )
+    return lookups.with_icd10cm(dated)
 
 
 def select(judged: DataFrame) -> DataFrame:
     """The silver columns."""
-    return conform(judged.withColumn("admitted_month", F.date_format("admitted_at", "yyyy-MM")), CONTRACT)
+    return conform(judged, CONTRACT)
 
 
 def work(run: Run) -> None:
-    judged = transform(load.received(run, "encounters"), lookups.patients(run))
+    judged = transform(load.received(run, "encounters"), run.time_zone)
     load.run_table(run, CONTRACT, judged, select, key="encounter_id")
 
 

@@ -1,23 +1,35 @@
-"""From batches as received to silver and quarantine: the steps that the three tables share."""
+"""From batches as received to silver and quarantine: the steps that the three tables share.
+
+One plan reads, types and judges all batches of a run and is materialized once; silver and quarantine are written from
+that, one write each.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipeline import frames
 from pipeline.contracts import Contract, Rule, load
 from pipeline.contracts.spark import conform, schema
 from pipeline.glue_jobs.job import JobError, Run, describe
+from pipeline.glue_jobs.silver_to_gold.local_time import local_date
 from pipeline.quality import rows
+from pipeline.quality.rows import Tally
 from pipeline.sources import spark as sources
+
+ROW = ("_file", "_line")
+"""Identifies a row as received."""
+
+LOADED, REFUSED, DUPLICATE = "loaded", "refused", "duplicate"
+"""Dispositions of a row received."""
 
 
 def received(run: Run, table: str) -> DataFrame:
-    """Every row of this run's batches, as text: `raw`, `batch`, `batch_id`, `malformed`, `_file`, `_line`, `_received`."""
+    """Every row of this run's batches, as text: `raw`, `batch`, `batch_id`, `malformed`, `_received` and `ROW`."""
     found = [sources.read(run.spark, run.lake, run.manifest(b), table) for b in run.plan["batch_ids"]]
     there = [as_raw(frame, table) for frame in found if frame is not None]
     return frames.union(there or [as_raw(_nothing(run, table), table)])
@@ -31,8 +43,7 @@ def as_raw(frame: DataFrame, table: str) -> DataFrame:
         "batch",
         "batch_id",
         F.col("_malformed").alias("malformed"),
-        "_file",
-        "_line",
+        *ROW,
         "_received",
     )
 
@@ -50,28 +61,29 @@ def _nothing(run: Run, table: str) -> DataFrame:
     )
 
 
-def typed(frame: DataFrame, expressions: Mapping[str, str]) -> DataFrame:
-    """Each silver column from its SQL expression; a row without `updated_at` counts as of its batch."""
+def typed(frame: DataFrame, table: str, expressions: Mapping[str, str], time_zone: str) -> DataFrame:
+    """Return `frame` with each silver column from its SQL expression, and what rules on rows need beside them.
+
+    A row without `updated_at` counts as of its batch; `updated_at_read` is the time as received. `received_on` is the
+    day on which the batch was received, by the hospital's clock. `row_hash` is equal for rows of one batch that agree in
+    every field; of those, all but the first are duplicates.
+    """
+    texts = [F.col(f"raw.{column.name}") for column in load("bronze", table).data_columns]
     read = frame.withColumns({name: F.expr(sql) for name, sql in expressions.items()})
-    read = read.withColumn("updated_at_read", F.col("updated_at"))
-    moment = F.when(F.col("raw.updated_at").isNull(), F.col("batch.received_at")).otherwise(
+    updated_at = F.when(F.col("raw.updated_at").isNull(), F.col("batch.received_at")).otherwise(
         F.col("updated_at")
     )
-    return read.withColumn("updated_at", moment)
-
-
-def identity(key: str) -> tuple[str, ...]:
-    """Rows that agree in these were received twice: they are the same row."""
-    return ("row_hash", key, "batch_id")
-
-
-def mark_repeats(frame: DataFrame, key: str) -> DataFrame:
-    """`row_hash` and `is_repeat`: of rows that are the same in every field, all but the first."""
-    texts = [F.col(f"raw.{name}") for name in frame.select("raw.*").columns]
-    hashed = frame.withColumn("row_hash", frames.hash_of(texts))
-    same = Window.partitionBy(*identity(key)).orderBy("_file", "_line")
-    repeated = (F.row_number().over(same) > 1) & ~F.col("malformed")
-    return hashed.withColumn("is_repeat", repeated)
+    return read.withColumns(
+        {
+            "updated_at_read": F.col("updated_at"),
+            "updated_at": updated_at,
+            "row_hash": frames.hash_of([*texts, F.col("batch_id")]),
+            "received_on": local_date("batch.received_at", time_zone),
+            "source_file": F.col("_file"),
+            "source_line": F.col("_line"),
+            "is_repeat": F.lit(False),
+        }
+    )
 
 
 def run_table(
@@ -80,107 +92,123 @@ def run_table(
     """Evaluate the rules on `judged`, then write silver, quarantine, results and the reconciliation."""
     rules = rows.row_rules(contract)
     kept = _kept(rows.evaluate(judged, rules), contract, key).persist()
-    try:
-        whole = rows.across(kept, rules, identity(key))
-        whole = whole.withColumn("_disposition", _disposition(rules))
-        loaded = _write_silver(run, contract, select(whole.where("_disposition is null")))
-        refused = _as_received(whole.where("_disposition is not null"), judged, key)
-        quarantined = _write_quarantine(run, contract, refused)
-        results = rows.count(whole, rules, contract, key)
-        run.write_results(results)
-        _reconcile(run, contract, loaded, quarantined)
-    finally:
-        kept.unpersist()
+    whole = rows.across(with_duplicates(kept, rules), rules, ROW).withColumn(
+        "_disposition", _disposition(rules)
+    )
+    tally = Tally.of(whole, "batch_id", "_disposition")
+    loaded = _write_silver(run, contract, select(whole.where(F.col("_disposition") == LOADED)), tally)
+    refused = _as_received(whole.where(F.col("_disposition") != LOADED), judged)
+    quarantined = _write_quarantine(run, contract, refused, tally)
+    run.write_results(rows.results_of(tally, whole, rules, contract, key))
+    _reconcile(run, contract, loaded, quarantined)
+    kept.unpersist()
+
+
+def with_duplicates(evaluated: DataFrame, rules: Sequence[Rule]) -> DataFrame:
+    """Return `evaluated` with duplicates marked in `is_repeat` and as failing their rule.
+
+    Rows are grouped by their hash alone: only the few that are there more than once are put in order.
+    """
+    number = next(n for n, rule in enumerate(rules) if rule.fails == "is_repeat")
+    well_formed = evaluated.where(~F.col("malformed"))
+    several = well_formed.groupBy("row_hash").agg(F.count(F.lit(1)).alias("_n")).where("_n > 1")
+    firsts = (
+        well_formed.join(several.select("row_hash"), "row_hash", "left_semi")
+        .groupBy("row_hash")
+        .agg(F.min(F.struct(*ROW)).alias("_first"))
+        .persist()
+    )
+    is_first = (F.col("_first._file") == F.col("_file")) & (F.col("_first._line") == F.col("_line"))
+    is_duplicate = F.col("_first").isNotNull() & ~is_first & ~F.col("malformed")
+    joined = evaluated.join(firsts, "row_hash", "left").withColumn("is_repeat", is_duplicate)
+    return joined.withColumn(rows.FAILING, rows.with_rule("is_repeat", number, len(rules))).drop("_first")
 
 
 def _disposition(rules: Sequence[Rule]) -> Column:
-    """Why a row is not loaded; NULL where it is."""
-    return F.when(rows.refused(rules), "refused").when(F.col("is_repeat"), "repeat")
+    return F.when(rows.refused(rules), REFUSED).when(F.col("is_repeat"), DUPLICATE).otherwise(LOADED)
 
 
 def _kept(evaluated: DataFrame, contract: Contract, key: str) -> DataFrame:
-    """What rules across rows and the writes need, and no more: the text of a row only where it is not loaded."""
+    """Return what rules across rows and the writes need, and no more: a row's text only where it is refused."""
     rules = rows.row_rules(contract)
-    needed = {column.name for column in contract.columns} | set(identity(key)) | rows.words_across(rules)
-    held = _disposition(rules).isNotNull()
+    silver = [column.name for column in contract.columns]
+    needed = {"row_hash", "malformed", *ROW, *rows.words_across(rules)} & {*evaluated.columns}
+    refused = rows.refused(rules)
+    texts = {name: F.when(refused, F.col(source)).alias(name) for name, source in _AS_RECEIVED.items()}
     return evaluated.select(
-        *(name for name in evaluated.columns if name in needed),
-        *(F.when(held, F.col(source)).alias(name) for name, source in _received_as(key).items()),
-        "is_repeat",
+        *dict.fromkeys([*silver, *sorted(needed)]),
+        F.col(f"raw.{key}").alias("record_key"),
+        *texts.values(),
         rows.FAILING,
         rows.APPLYING,
     )
 
 
-def _received_as(key: str) -> dict[str, str]:
-    """Columns of quarantine that say what was received, and where they come from."""
-    return {"source_file": "_file", "source_line": "_line", "record_key": f"raw.{key}", "raw": "_received"}
+_AS_RECEIVED = {"raw": "_received"}
+"""Columns of quarantine that hold the row's text, and where they come from."""
 
 
-def _as_received(refused: DataFrame, judged: DataFrame, key: str) -> DataFrame:
-    """`refused` with the text of every row: rows that only others made wrong are read again."""
-    lacking = refused.where("raw is null").select(*identity(key)).distinct()
+def _as_received(refused: DataFrame, judged: DataFrame) -> DataFrame:
+    """Return `refused` with the text of every row: rows that only others make wrong are read again."""
+    lacking = refused.where("raw is null").select(*ROW).persist()
     if lacking.isEmpty():
         return refused
-    names = {name: f"_again_{name}" for name in identity(key)}
-    texts = judged.select(
-        *(F.col(name).alias(again) for name, again in names.items()),
-        *(F.col(source).alias(f"_again_{name}") for name, source in _received_as(key).items()),
+    texts = judged.select(*ROW, F.col("_received").alias("_again")).join(lacking, list(ROW), "left_semi")
+    return (
+        refused.join(texts, list(ROW), "left").withColumn("raw", F.coalesce("raw", "_again")).drop("_again")
     )
-    found = texts.join(
-        F.broadcast(lacking),
-        [F.col(again).eqNullSafe(F.col(name)) for name, again in names.items()],
-        "left_semi",
-    ).dropDuplicates(list(names.values()))
-    same = [F.col(name).eqNullSafe(F.col(again)) for name, again in names.items()]
-    texts_of = {name: F.coalesce(F.col(name), F.col(f"_again_{name}")) for name in _received_as(key)}
-    return refused.join(F.broadcast(found), same, "left").withColumns(texts_of)
 
 
-def _write_silver(run: Run, contract: Contract, accepted: DataFrame) -> dict[str, int]:
-    """One folder a batch; the counts are those of the files, read back."""
-    month = contract.partition_columns[-1].name
-    conformed = conform(accepted, contract)
-    written = {}
-    for batch_id in run.plan["batch_ids"]:
-        if contract.table not in run.manifest(batch_id)["tables"]:
-            continue
-        address = run.lake.silver_batch(contract.table, batch_id)
-        part = conformed.where(F.col("batch_id") == batch_id).drop("batch_id")
-        run.write(part.repartition(month), address, month)
-        values = run._folders(address, month)
-        run.register(contract, [([batch_id, value], f"{address}{month}={value}/") for value in values])
-        written[batch_id] = run.rows_written(address, contract)
-        run.mark_complete(address)
-    return written
+def _batches(run: Run, contract: Contract) -> list[str]:
+    """The run's batches that have the table."""
+    return [b for b in run.plan["batch_ids"] if contract.table in run.manifest(b)["tables"]]
 
 
-def _write_quarantine(run: Run, contract: Contract, refused: DataFrame) -> Counter[tuple[str, str]]:
-    """The rows that are not loaded; counts by batch and disposition are those of the files, read back."""
+def _write_silver(run: Run, contract: Contract, accepted: DataFrame, tally: Tally) -> dict[str, int]:
+    """Write one folder a batch; the counts are those of the files, read back."""
+    batch_ids = _batches(run, contract)
+    for batch_id in batch_ids:
+        run.delete(run.lake.silver_batch(contract.table, batch_id))
+    if tally.rows(_disposition=LOADED):
+        run.append(conform(accepted, contract), run.lake.silver_table(contract.table), "batch_id")
+    run.register(contract, [([b], run.lake.silver_batch(contract.table, b)) for b in batch_ids])
+    written = run.count_by(contract, run.lake.silver_table(contract.table), "batch_id", batch_ids)
+    for batch_id in batch_ids:
+        run.mark_complete(contract.table, batch_id)
+    return {batch_id: written.get(batch_id, 0) for batch_id in batch_ids}
+
+
+def _write_quarantine(
+    run: Run, contract: Contract, refused: DataFrame, tally: Tally
+) -> Counter[tuple[str, str]]:
+    """Write the rows that are not loaded; counts by batch and disposition are those of the files, read back."""
     quarantine = load("quality", f"quarantine_{contract.table}")
-    rules = rows.row_rules(contract)
-    is_repeat = F.col("_disposition") == "repeat"
-    explained = refused.withColumns(
-        {
-            "rule_ids": F.when(is_repeat, F.array(F.lit(_repeat_rule(contract)))).otherwise(
-                rows.failing_ids(rules)
-            ),
-            "reasons": F.when(is_repeat, F.array(F.lit("The same row was received before."))).otherwise(
-                rows.reasons(rules)
-            ),
-            "disposition": F.col("_disposition"),
-        }
-    )
     address = run.lake.quarantine(contract.table, run.run_id)
-    run.write(conform(explained, quarantine, partitions=False).coalesce(2), address)
+    run.delete(address)
     run.register(quarantine, [([run.run_id], address)])
-    there = run.spark.read.schema("batch_id string, disposition string").parquet(address)
+    if not any(tally.rows(_disposition=each) for each in (REFUSED, DUPLICATE)):
+        return Counter()
+    explained = refused.withColumns(_explanations(contract)).withColumn("disposition", F.col("_disposition"))
+    place = f"{address}stage=silver/"
+    run.write(conform(explained, quarantine, partitions=False).coalesce(1), place)
+    there = run.spark.read.schema("batch_id string, disposition string").parquet(place)
     counted = there.groupBy("batch_id", "disposition").count().collect()
     return Counter({(row["batch_id"], row["disposition"]): int(row["count"]) for row in counted})
 
 
-def _repeat_rule(contract: Contract) -> str:
-    return next(rule.id for rule in contract.rules if rule.fails == "is_repeat")
+def _explanations(contract: Contract) -> dict[str, Column]:
+    """Why a row is not loaded: the ids of the rules that refuse it, and each as a sentence."""
+    rules = rows.row_rules(contract)
+    duplicate_rule = next(rule.id for rule in rules if rule.fails == "is_repeat")
+    is_duplicate = F.col("_disposition") == DUPLICATE
+    said = {
+        "rule_ids": (duplicate_rule, rows.failing_ids(rules)),
+        "reasons": ("The same row was received before.", rows.reasons(rules)),
+    }
+    return {
+        name: F.when(is_duplicate, F.array(F.lit(text))).otherwise(refusal)
+        for name, (text, refusal) in said.items()
+    }
 
 
 def _reconcile(
@@ -196,8 +224,8 @@ def _reconcile(
                 "batch_id": batch_id,
                 "received": sum(file["rows"] for file in files),
                 "loaded": rows_loaded,
-                "quarantined": quarantined[batch_id, "refused"] + quarantined[batch_id, "repeat"],
-                "repeated": quarantined[batch_id, "repeat"],
+                "quarantined": quarantined[batch_id, REFUSED] + quarantined[batch_id, DUPLICATE],
+                "duplicates": quarantined[batch_id, DUPLICATE],
             }
         )
     run.write_quality("reconciliation", account)
@@ -205,6 +233,7 @@ def _reconcile(
         describe(line)
         if line["received"] != line["loaded"] + line["quarantined"]:
             raise JobError(
-                f"Rows of {contract.table} in batch {line['batch_id']} went astray: received {line['received']}, "
-                f"loaded {line['loaded']}, quarantined {line['quarantined']}. Nothing was published; run it again."
+                f"Row counts of {contract.table} in batch {line['batch_id']} do not reconcile: received "
+                f"{line['received']}, loaded {line['loaded']}, quarantined {line['quarantined']}. Nothing was "
+                f"published. Leave the batch out with 'hdp batches retire', or read it again with 'hdp batches reprocess'."
             )

@@ -2,24 +2,27 @@
 
 from pipeline.glue_jobs.bronze_to_silver.typing import SEX, code, date, moment, state, text
 
-EXPRESSIONS = {
-    "patient_id": text("patient_id"),
-    "mrn": text("mrn"),
-    "first_name": text("first_name"),
-    "last_name": text("last_name"),
-    "birth_date": date("birth_date"),
-    "death_date": date("death_date"),
-    "sex": code("sex", SEX),
-    "race": text("race"),
-    "ethnicity": text("ethnicity"),
-    "marital_status": text("marital_status"),
-    "language": text("language"),
-    "street": text("street"),
-    "city": text("city"),
-    "state": state("state"),
-    "postal_code": text("postal_code"),
-    "phone": text("phone"),
-    "email": text("email"),
-    "payer": text("payer"),
-    "updated_at": moment("updated_at"),
-}
+
+def expressions(time_zone: str) -> dict[str, str]:
+    """Return SQL by silver column; an update given as a date is midnight in the hospital's time zone."""
+    return {
+        "patient_id": text("patient_id"),
+        "mrn": text("mrn"),
+        "first_name": text("first_name"),
+        "last_name": text("last_name"),
+        "birth_date": date("birth_date"),
+        "death_date": date("death_date"),
+        "sex": code("sex", SEX),
+        "race": text("race"),
+        "ethnicity": text("ethnicity"),
+        "marital_status": text("marital_status"),
+        "language": text("language"),
+        "street": text("street"),
+        "city": text("city"),
+        "state": state("state"),
+        "postal_code": text("postal_code"),
+        "phone": text("phone"),
+        "email": text("email"),
+        "payer": text("payer"),
+        "updated_at": moment("updated_at", time_zone),
+    }

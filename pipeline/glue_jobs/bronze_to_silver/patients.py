@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from pipeline.contracts import load as load_contract
 from pipeline.contracts.spark import conform
@@ -13,19 +12,18 @@ from pipeline.glue_jobs.job import Run, main
 CONTRACT = load_contract("silver", "patients")
 
 
-def transform(received: DataFrame) -> DataFrame:
-    """Typed patients beside the text that was received, with repeats marked."""
-    return load.mark_repeats(load.typed(received, patient_columns.EXPRESSIONS), "patient_id")
+def transform(received: DataFrame, time_zone: str) -> DataFrame:
+    """Typed patients beside the text that was received."""
+    return load.typed(received, "patients", patient_columns.expressions(time_zone), time_zone)
 
 
 def select(judged: DataFrame) -> DataFrame:
     """The silver columns."""
-    months = judged.withColumn("updated_month", F.date_format("updated_at", "yyyy-MM"))
-    return conform(months, CONTRACT)
+    return conform(judged, CONTRACT)
 
 
 def work(run: Run) -> None:
-    judged = lookups.with_zip_states(run, transform(load.received(run, "patients")))
+    judged = lookups.with_zip_states(run, transform(load.received(run, "patients"), run.time_zone))
     load.run_table(run, CONTRACT, judged, select, key="patient_id")
 
 

@@ -22,9 +22,11 @@ def date(column: str) -> str:
     return f"case when {day} rlike '{_DATE}' and trim(raw.{column}) rlike '{_MOMENT}' then cast({day} as date) end"
 
 
-def moment(column: str) -> str:
-    """An ISO 8601 moment in UTC, or with its offset."""
-    return f"case when trim(raw.{column}) rlike '{_MOMENT}' then cast(trim(raw.{column}) as timestamp) end"
+def moment(column: str, time_zone: str) -> str:
+    """An ISO 8601 timestamp in UTC, or with its offset; a date alone is midnight in `time_zone`."""
+    value = f"trim(raw.{column})"
+    day = f"when {value} rlike '{_DATE}' then to_utc_timestamp(cast({value} as timestamp), '{time_zone}')"
+    return f"case {day} when {value} rlike '{_MOMENT}' then cast({value} as timestamp) end"
 
 
 def number(column: str) -> str:

@@ -12,11 +12,11 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipeline import acceptances, release, reviews
+from pipeline import acceptances, release, reviews, small_tables
 from pipeline.acceptances import Acceptance, RowAcceptance
 from pipeline.contracts import Contract, Rule, all_contracts, load, tables
 from pipeline.glue_jobs.job import Run, describe, main
-from pipeline.glue_jobs.silver_to_gold import star
+from pipeline.glue_jobs.quality import recomputed
 from pipeline.quality.rows import Result
 from pipeline.release import Release
 
@@ -30,7 +30,21 @@ AcceptedRows = Mapping[tuple[str, str], Mapping[str, RowAcceptance]]
 _AT_ONCE = 4
 """Queries that are under way together: while one is planned, another computes."""
 
-_KEYS = {"patients": "patient_id", "encounters": "encounter_id", "medications": "administration_id"}
+_MOMENTS = {
+    "patients": (),
+    "encounters": ("admitted_at", "discharged_at"),
+    "medications": ("administered_at", "ordered_at", "updated_at"),
+}
+_MONTHS = {
+    "encounters": ("admitted_month", "admitted_at_local"),
+    "medications": (
+        "administered_month",
+        "coalesce(administered_at_local, ordered_at_local, updated_at_local)",
+    ),
+}
+"""The month of a silver row on the hospital's clock, as its fact is partitioned by it."""
+
+_ROW = ("source_file", "source_line")
 
 
 def measure(
@@ -176,25 +190,57 @@ def _months(table: str, silver: str, month: str) -> str:
     return f"SELECT * FROM ({sides[0]}) FULL JOIN ({sides[1]}) USING ({month}) FULL JOIN ({former}) USING ({month})"
 
 
+def newest(run: Run, table: str) -> DataFrame:
+    """Silver rows that the release should show: by another path than the jobs take.
+
+    Rows that the release's quarantine names are left out; of the others the newest of each key counts, unless the
+    quarantine has the newest.
+    """
+    contract = load("silver", table)
+    key = contract.key[0]
+    quarantined = run.refused_in_release(table)
+    conflicting = quarantined.where(F.array_contains("rule_ids", conflict_rule(contract)))
+    sound = run.silver(table).join(conflicting.select(*_ROW), list(_ROW), "left_anti")
+    content = F.xxhash64(*(c.name for c in contract.columns if c.name not in {"batch_id", *_ROW}))
+    place = F.struct("updated_at", content.alias("content"), "batch_id", *_ROW)
+    last = sound.groupBy(key).agg(F.max(place).alias("_place")).select("_place.*")
+    rows = sound.join(last.select(*_ROW), list(_ROW), "left_semi")
+    return rows.join(quarantined.select(*_ROW), list(_ROW), "left_anti")
+
+
+def conflict_rule(contract: Contract) -> str:
+    """The rule that refuses versions of one record that contradict one another."""
+    return next(rule.id for rule in contract.rules if rule.fails == "is_conflicting")
+
+
+def with_local_times(frame: DataFrame, time_zone: str, columns: Iterable[str]) -> DataFrame:
+    """Return `frame` with each UTC timestamp on the hospital's clock beside it, as `<name>_local`."""
+    return frame.select("*", *(F.from_utc_timestamp(c, time_zone).alias(f"{c}_local") for c in columns))
+
+
 def name_views(run: Run, former: Release | None) -> dict[str, DataFrame]:
     """The names that measures speak of; the gold tables are given back too.
 
-    A gold table by its name; of silver ``newest_…`` (one row a key of the release) and ``arrived_…`` (this run's
-    batches); ``former_…``, the same of the published release that this one would follow, empty where there is
-    none; ``months_…`` of a fact, the rows a month beside those of silver and of the published release;
+    A gold table by its name; of silver ``newest_…`` (one row a key that the release should show) and ``arrived_…``
+    (this run's batches); ``former_…``, the same of the published release that this one would follow, empty where there
+    is none; ``months_…`` of a fact, the rows a month beside those of silver and of the published release;
     ``reconciliation`` of this run and (is_former) of the published one's.
     """
     gold = {table: run.gold(table) for table in tables("gold")}
     for table, frame in gold.items():
         frame.createOrReplaceTempView(table)
     base = former.release_id if former else None
-    for table, key in _KEYS.items():
-        star.newest(run.silver(table), key).createOrReplaceTempView(f"newest_{table}")
+    for table, moments in _MOMENTS.items():
+        found = with_local_times(newest(run, table).persist(), run.time_zone, moments)
+        if table in _MONTHS:
+            found = found.withColumn(_MONTHS[table][0], F.date_format(F.expr(_MONTHS[table][1]), "yyyy-MM"))
+        found.createOrReplaceTempView(f"newest_{table}")
         run.silver(table, run.plan["batch_ids"]).createOrReplaceTempView(f"arrived_{table}")
         run.silver(table, former.batch_ids if former else []).createOrReplaceTempView(f"former_{table}")
     for table, (silver, month) in _FACTS.items():
         run.released(table, base).createOrReplaceTempView(f"former_{table}")
         run.spark.sql(_months(table, silver, month)).createOrReplaceTempView(f"months_{table}")
+    recomputed.name_views(run.spark)
     of_run = run.reconciliation(run.run_id).withColumn("is_former", F.lit(False))
     of_base = run.reconciliation(base).withColumn("is_former", F.lit(True))
     of_run.unionByName(of_base).createOrReplaceTempView("reconciliation")
@@ -208,14 +254,12 @@ def work(run: Run) -> None:
     new = set(run.plan["batch_ids"]) - set(former.batch_ids if former else [])
     results = measure(run.spark, has_former=former is not None, has_new=bool(new))
     run.write_results(results)
-    contract = load("quality", "rule_result")
-    everything = run.spark.read.parquet(f"{run.lake.results(run.run_id)}").select(
-        *(column.name for column in contract.data_columns)
-    )
+    columns = [column.name for column in load("quality", "rule_result").data_columns]
+    everything = small_tables.read(run.s3, run.lake.results(run.run_id), columns)
     log = reviews.read(run.s3, run.lake)
     events = _trusted(log)
     decision, reasons = decide(
-        (row.asDict() for row in everything.where(F.col("rule_id").isNotNull()).collect()),
+        everything,
         acceptances.acceptances(events),
         rows=acceptances.row_acceptances(events),
     )

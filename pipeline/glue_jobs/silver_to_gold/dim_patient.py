@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from pipeline.contracts import load
 from pipeline.glue_jobs.job import Run, main
-from pipeline.glue_jobs.silver_to_gold import star
+from pipeline.glue_jobs.silver_to_gold import admission, star, versions
 from pipeline.reference import RESTRICTED_ZIP3
 
 CONTRACT = load("gold", "dim_patient")
@@ -47,6 +47,12 @@ def transform(patients: DataFrame, as_of: str) -> DataFrame:
     return star.with_unknown(rows, CONTRACT, {**forever, "is_current": True, "version": 0})
 
 
+def admitted_versions(patients: DataFrame, admitted: DataFrame) -> DataFrame:
+    """Return the versions that do not contradict one another, of the patients that the release takes in."""
+    versions_ = versions.with_status(patients, load("silver", "patients")).where("not is_conflicting")
+    return versions_.join(admitted.select("patient_id"), "patient_id", "left_semi")
+
+
 def select(rows: DataFrame, release_id: str) -> DataFrame:
     return star.select(rows, CONTRACT, release_id)
 
@@ -65,9 +71,13 @@ def age_band(column: str) -> Column:
 
 
 def work(run: Run) -> None:
+    admitted = admission.admit(run, "patients", lambda rows: rows)
+    run.write_snapshot("patients", admitted.rows)
     received = [run.manifest(batch_id)["received_at"] for batch_id in run.plan["release_batch_ids"]]
-    rows = transform(run.silver("patients"), max(received)[:10])
+    rows = transform(admitted_versions(run.silver("patients"), admitted.rows), max(received)[:10])
     run.write_gold(select(rows, run.run_id), CONTRACT)
+    patients = run.gold("dim_patient").where(f"is_current and patient_key <> {star.UNKNOWN}")
+    admission.reconcile(run, admitted, int(patients.count()))
 
 
 if __name__ == "__main__":

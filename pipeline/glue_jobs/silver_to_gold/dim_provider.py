@@ -23,19 +23,17 @@ def transform(encounters: DataFrame, medications: DataFrame) -> DataFrame:
     What an encounter leaves out of its provider is as it was before.
     """
     content = frames.hash_of([F.col(name) for name in TRACKED])
-    so_far = Window.partitionBy("provider_npi").orderBy("updated_at", "batch_id", content)
+    so_far = Window.partitionBy("provider_npi").orderBy("updated_at", content)
     so_far = so_far.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     known_by_then = [F.last(name, ignorenulls=True).over(so_far).alias(name) for name in TRACKED]
-    seen = encounters.where("provider_npi is not null").select(
-        "provider_npi", *known_by_then, "updated_at", "batch_id"
-    )
+    seen = encounters.where("provider_npi is not null").select("provider_npi", *known_by_then, "updated_at")
     known = seen.select("provider_npi").distinct()
     nothing = {name: F.lit(None).cast("string") for name in TRACKED}
     alone = (
         medications.where("provider_npi is not null")
         .join(known, "provider_npi", "left_anti")
         .groupBy("provider_npi")
-        .agg(F.min("updated_at").alias("updated_at"), F.min("batch_id").alias("batch_id"))
+        .agg(F.min("updated_at").alias("updated_at"))
         .withColumns(nothing)
     )
     rows = (

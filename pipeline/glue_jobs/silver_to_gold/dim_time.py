@@ -8,17 +8,18 @@ from pyspark.sql import functions as F
 from pipeline.contracts import load
 from pipeline.glue_jobs.job import Run, main
 from pipeline.glue_jobs.silver_to_gold import star
+from pipeline.glue_jobs.silver_to_gold.local_time import local_date
 
 CONTRACT = load("gold", "dim_time")
 
 
-def transform(encounters: DataFrame, medications: DataFrame) -> DataFrame:
-    """One row a calendar day between the earliest and the latest event, and the unknown member."""
+def transform(encounters: DataFrame, medications: DataFrame, time_zone: str) -> DataFrame:
+    """One row a local calendar day between the earliest and the latest event, and the unknown member."""
     stays = encounters.select(F.explode(F.array("admitted_at", "discharged_at")).alias("moment"))
     doses = medications.select(F.explode(F.array("ordered_at", "administered_at")).alias("moment"))
     ends = stays.union(doses).agg(F.min("moment").alias("first"), F.max("moment").alias("last"))
     days = ends.where("first is not null").select(
-        F.explode(F.sequence(F.to_date("first"), F.to_date("last"))).alias("date")
+        F.explode(F.sequence(local_date("first", time_zone), local_date("last", time_zone))).alias("date")
     )
     rows = days.select(
         star.date_key("date").alias("date_key"),
@@ -47,7 +48,7 @@ def select(rows: DataFrame, release_id: str) -> DataFrame:
 
 
 def work(run: Run) -> None:
-    rows = transform(run.silver("encounters"), run.silver("medications"))
+    rows = transform(run.silver("encounters"), run.silver("medications"), run.time_zone)
     run.write_gold(select(rows, run.run_id), CONTRACT)
 
 

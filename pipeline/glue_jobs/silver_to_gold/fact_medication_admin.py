@@ -9,8 +9,9 @@ from pyspark.sql import functions as F
 
 from pipeline.contracts import load
 from pipeline.glue_jobs.job import Run, main
-from pipeline.glue_jobs.silver_to_gold import star
+from pipeline.glue_jobs.silver_to_gold import admission, references, star
 from pipeline.glue_jobs.silver_to_gold.dim_medication import medication_key
+from pipeline.glue_jobs.silver_to_gold.local_time import local, local_date, local_month
 
 CONTRACT = load("gold", "fact_medication_admin")
 
@@ -23,27 +24,39 @@ class Dimensions:
     provider: DataFrame
 
 
-def transform(medications: DataFrame, dimensions: Dimensions) -> DataFrame:
-    """The newest version of each silver administration with its keys and measures."""
-    measured = star.newest(medications, "administration_id").withColumns(
+def refer(medications: DataFrame, encounters: DataFrame, patients: DataFrame, time_zone: str) -> DataFrame:
+    """Return `medications` with `patient`, `encounter` and the local day of the administration."""
+    dated = medications.withColumn("local_date", local_date("administered_at", time_zone))
+    with_patient = references.join(dated, patients, "patient_id", "patient")
+    return references.join(with_patient, encounters, "encounter_id", "encounter")
+
+
+def transform(medications: DataFrame, dimensions: Dimensions, time_zone: str) -> DataFrame:
+    """Admitted administrations with their references, to keys and measures."""
+    measured = medications.withColumn(
+        "_moment", F.coalesce("administered_at", "ordered_at", "updated_at")
+    ).withColumns(
         {
             "administration_key": star.key_of("administration_id"),
-            "encounter_key": star.key_of("encounter_id"),
-            "patient_durable_key": star.key_of("patient_id"),
+            "encounter_key": F.when(F.col("encounter.found"), star.key_of("encounter_id")).otherwise(
+                F.lit(star.UNKNOWN).cast("bigint")
+            ),
+            "patient_durable_key": F.when(F.col("patient.found"), star.key_of("patient_id")),
             "provider_durable_key": star.key_of("provider_npi"),
             "medication_key": medication_key(),
-            "ordered_date_key": star.date_key("ordered_at"),
-            "administered_date_key": star.date_key("administered_at"),
+            "ordered_date_key": star.date_key(local_date("ordered_at", time_zone)),
+            "administered_date_key": star.date_key("local_date"),
             "minutes_from_order": (F.unix_timestamp("administered_at") - F.unix_timestamp("ordered_at")) / 60,
-            "administered_hour": F.hour("administered_at"),
-            "_moment": F.coalesce("administered_at", "ordered_at", "updated_at"),
+            "local_hour": F.hour(local("administered_at", time_zone)),
+            "time_zone": F.lit(time_zone),
+            "administered_month": local_month("_moment", time_zone),
         }
     )
     keyed = star.as_of(measured, dimensions.patient, "patient_durable_key", "patient_key", "_moment")
     keyed = star.as_of(keyed, dimensions.provider, "provider_durable_key", "provider_key", "_moment")
-    keyed = star.member(keyed, dimensions.medication, "medication_key")
+    keyed = star.member(keyed, dimensions.medication, "medication_key", "bigint")
     for key in ("ordered_date_key", "administered_date_key"):
-        keyed = star.member(keyed, dimensions.time.withColumnRenamed("date_key", key), key)
+        keyed = star.member(keyed, dimensions.time.withColumnRenamed("date_key", key), key, "int")
     return keyed
 
 
@@ -52,11 +65,15 @@ def select(rows: DataFrame, release_id: str) -> DataFrame:
 
 
 def work(run: Run) -> None:
+    patients, encounters = run.snapshot("patients"), run.snapshot("encounters")
+    admitted = admission.admit(
+        run, "medications", lambda rows: refer(rows, encounters, patients, run.time_zone)
+    )
     dimensions = Dimensions(
         run.gold("dim_patient"), run.gold("dim_time"), run.gold("dim_medication"), run.gold("dim_provider")
     )
-    rows = transform(run.silver("medications"), dimensions)
-    run.write_gold(select(rows, run.run_id), CONTRACT)
+    rows = transform(admitted.rows, dimensions, run.time_zone)
+    admission.reconcile(run, admitted, run.write_gold(select(rows, run.run_id), CONTRACT))
 
 
 if __name__ == "__main__":

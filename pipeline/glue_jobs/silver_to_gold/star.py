@@ -1,4 +1,4 @@
-"""What the dimensions and facts share: the newest row of a key, Type 2 history, keys, unknown members."""
+"""What the dimensions and facts share: Type 2 history, keys, unknown members."""
 
 from __future__ import annotations
 
@@ -15,38 +15,13 @@ from pipeline.contracts.spark import conform, schema
 UNKNOWN = -1
 """Key of the unknown member, present in every dimension (Kimball): a fact without a partner stands on it."""
 
-_FEW = 1_000_000
-"""Keys that may be sent to every worker."""
-
 BEGINNING = "1900-01-01 00:00:00"
 END = "9999-12-31 00:00:00"
 
 
-def newest(frame: DataFrame, key: str) -> DataFrame:
-    """One row a key: that of the newest `updated_at`; of two, that of the later batch.
-
-    Only rows whose key is there more than once are put in order, and kept at hand: as a rule they are few.
-    """
-    hashed = F.xxhash64(key)
-    repeated = (
-        frame.groupBy(hashed.alias("_repeated")).count().where("count > 1").select("_repeated").persist()
-    )
-    number = repeated.count()
-    if not number:
-        return frame
-    others = F.broadcast(repeated) if number < _FEW else repeated
-    same = hashed == F.col("_repeated")
-    order = Window.partitionBy(key).orderBy(
-        F.desc("updated_at"), F.desc("batch_id"), F.xxhash64(F.struct("*"))
-    )
-    ranked = frame.join(others, same, "left_semi").withColumn("_rank", F.row_number().over(order))
-    first = ranked.where("_rank = 1").drop("_rank").persist()
-    return frame.join(others, same, "left_anti").unionByName(first)
-
-
 def newest_text(column: str) -> Column:
     """Of a group the newest text of a column that there is: an empty one says nothing."""
-    order = F.struct("updated_at", "batch_id", column)
+    order = F.struct("updated_at", column)
     return F.max_by(column, F.when(F.col(column).isNotNull(), order)).alias(column)
 
 
@@ -61,7 +36,7 @@ def history(versions: DataFrame, key: str, tracked: Sequence[str]) -> DataFrame:
     Adds valid_from, valid_to (the first version since ever, the last for ever), is_current, version (from 1) and
     `_changed_at`, the moment that the version's own key is made of.
     """
-    moments = Window.partitionBy(key, "updated_at").orderBy(F.desc("batch_id"), F.xxhash64(*tracked))
+    moments = Window.partitionBy(key, "updated_at").orderBy(F.xxhash64(*tracked))
     single = versions.withColumn("_rank", F.row_number().over(moments)).where("_rank = 1").drop("_rank")
     timeline = Window.partitionBy(key).orderBy("updated_at")
     content = frames.hash_of([F.col(name) for name in tracked])
@@ -104,31 +79,34 @@ def select(frame: DataFrame, contract: Contract, release_id: str) -> DataFrame:
 
 
 def as_of(fact: DataFrame, dimension: DataFrame, durable: str, key: str, moment: str) -> DataFrame:
-    """`fact` with `key` of the dimension's version that was valid at `moment`; -1 where there is none.
+    """Return `fact` with `key` of the dimension's version that was valid at `moment`; -1 where there is none.
 
     `fact` has the column `durable`, the hash of the business key.
     """
     versions = dimension.where(f"{durable} <> {UNKNOWN}").select(
-        F.col(durable).alias("_durable"), F.col(key).alias("_key"), "valid_from", "valid_to"
+        F.col(durable).alias("_durable"),
+        F.col(key).alias("_key"),
+        F.col("valid_from").alias("_from"),
+        F.col("valid_to").alias("_to"),
     )
     fits = (
-        (fact[durable] == versions["_durable"])
-        & (fact[moment] >= versions["valid_from"])
-        & (fact[moment] < versions["valid_to"])
+        (F.col(durable) == F.col("_durable"))
+        & (F.col(moment) >= F.col("_from"))
+        & (F.col(moment) < F.col("_to"))
     )
-    joined = fact.join(versions, fits, "left").drop("_durable", "valid_from", "valid_to")
-    return joined.withColumn(key, F.coalesce("_key", F.lit(UNKNOWN).cast("long"))).drop("_key")
-
-
-def member(fact: DataFrame, dimension: DataFrame, key: str) -> DataFrame:
-    """`fact` with `key` replaced by -1 where the dimension lacks it."""
-    there = dimension.select(F.col(key).alias("_there")).distinct()
-    joined = fact.join(there, fact[key] == there["_there"], "left")
-    return joined.withColumn(key, F.coalesce("_there", F.lit(UNKNOWN).cast(fact.schema[key].dataType))).drop(
-        "_there"
+    joined = fact.join(versions, fits, "left")
+    return joined.withColumn(key, F.coalesce("_key", F.lit(UNKNOWN).cast("long"))).drop(
+        "_durable", "_key", "_from", "_to"
     )
 
 
-def date_key(moment: str) -> Column:
-    """yyyymmdd as a number; -1 where there is no date."""
-    return F.coalesce(F.date_format(moment, "yyyyMMdd").cast("int"), F.lit(UNKNOWN))
+def member(fact: DataFrame, dimension: DataFrame, key: str, type_: str) -> DataFrame:
+    """Return `fact` with `key` replaced by -1 where the dimension lacks it; `key` is unique in the dimension."""
+    there = dimension.select(F.col(key).alias("_there"))
+    joined = fact.join(there, F.col(key) == F.col("_there"), "left")
+    return joined.withColumn(key, F.coalesce("_there", F.lit(UNKNOWN).cast(type_))).drop("_there")
+
+
+def date_key(day: str | Column) -> Column:
+    """Return a date as the number yyyymmdd; -1 where there is none."""
+    return F.coalesce(F.date_format(day, "yyyyMMdd").cast("int"), F.lit(UNKNOWN))

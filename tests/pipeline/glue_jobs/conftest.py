@@ -1,75 +1,14 @@
-"""Runs over frames instead of files: what the audit reads, without a cloud."""
+"""Runs over frames, and the recall of seeded defects."""
 
 from __future__ import annotations
 
 import csv
-from functools import cached_property
 
 import pytest
-from pyspark.sql import functions as F
 
-from pipeline.contracts import tables
-from pipeline.glue_jobs.job import Run
-from pipeline.glue_jobs.silver_to_gold import (
-    dim_diagnosis,
-    dim_medication,
-    dim_patient,
-    dim_provider,
-    dim_time,
-    fact_encounter,
-    fact_medication_admin,
-)
 from pipeline.lake import Lake
 from pipeline.release import Release
-
-AS_OF = "2025-04-01"
-
-
-class FramesRun(Run):
-    """A run of the batch b1 on a published release of the batch b0; its gold comes of the jobs' own transforms."""
-
-    def silver(self, table, batch_ids=None):
-        wanted = self.plan["release_batch_ids"] if batch_ids is None else batch_ids
-        return self.plan["silver"][table].where(F.col("batch_id").isin(*wanted))
-
-    def gold(self, table):
-        return self.made[table]
-
-    def released(self, table, release_id):
-        return super().released(table, None) if release_id is None else self.made_before[table]
-
-    def reconciliation(self, run_id):
-        return super().reconciliation(None) if run_id is None else self.plan["reconciliation"][run_id]
-
-    @cached_property
-    def made(self):
-        return star_of(*(self.silver(table) for table in tables("silver")))
-
-    @cached_property
-    def made_before(self):
-        return star_of(*(self.silver(table, ["b0"]) for table in tables("silver")))
-
-
-def star_of(encounters, medications, patients):
-    """Gold by table, of silver frames."""
-    made = {
-        "dim_patient": dim_patient.select(dim_patient.transform(patients, AS_OF), "r"),
-        "dim_provider": dim_provider.select(dim_provider.transform(encounters, medications), "r"),
-        "dim_time": dim_time.select(dim_time.transform(encounters, medications), "r"),
-        "dim_diagnosis": dim_diagnosis.select(dim_diagnosis.transform(encounters), "r"),
-        "dim_medication": dim_medication.select(dim_medication.transform(medications), "r"),
-    }
-    made = {table: frame.persist() for table, frame in made.items()}  # short plans for what follows
-    patient, time, provider = (made[f"dim_{name}"] for name in ("patient", "time", "provider"))
-    of_stays = fact_encounter.Dimensions(patient, time, provider, made["dim_diagnosis"])
-    of_doses = fact_medication_admin.Dimensions(patient, time, made["dim_medication"], provider)
-    stays = fact_encounter.select(fact_encounter.transform(encounters, patients, of_stays), "r")
-    doses = fact_medication_admin.select(fact_medication_admin.transform(medications, of_doses), "r")
-    return {
-        **made,
-        "fact_encounter": stays.persist(),
-        "fact_medication_admin": doses.persist(),
-    }
+from tests.support.frames_run import AS_OF, FramesRun
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +21,7 @@ def frames_run(spark):
             "batch_ids": ["b1"],
             "release_batch_ids": ["b0", "b1"],
             "base_release_id": "r0",
+            "time_zone": "America/New_York",
             "silver": {table: frame.persist() for table, frame in silver.items()},
             "reconciliation": reconciliation,
         }

@@ -1,0 +1,117 @@
+"""Gold beside what silver says by another path than the jobs take: views that the rules GLD-C07 to GLD-C13 read.
+
+Ages are counted by calendar years, readmissions by self-joins, and full joins show rows that only one side has.
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import SparkSession
+
+COMPARED_ENCOUNTERS = """
+SELECT f.encounter_key, f.diagnosis_key, f.encounter_class, f.department, f.discharge_disposition, f.admitted_at,
+       f.discharged_at, f.admitted_date_key, f.discharged_date_key, f.local_date, f.local_hour, f.discharged_local_date,
+       f.admitted_month, f.length_of_stay_hours, f.length_of_stay_days, f.total_cost, f.age_at_admission,
+       d.patient_durable_key AS patient_is, w.provider_durable_key AS provider_is,
+       s.silver_admitted_at >= d.valid_from AND s.silver_admitted_at < d.valid_to
+         AND s.silver_admitted_at >= w.valid_from AND s.silver_admitted_at < w.valid_to AS is_in_time,
+       f.encounter_key IS NOT NULL AND s.silver_key IS NOT NULL AS is_in_both, s.*
+FROM fact_encounter f
+  LEFT JOIN dim_patient d ON d.patient_key = f.patient_key
+  LEFT JOIN dim_provider w ON w.provider_key = f.provider_key
+  FULL JOIN (
+    SELECT xxhash64(e.encounter_id) AS silver_key, e.encounter_class AS silver_class,
+           e.department AS silver_department, e.discharge_disposition AS silver_disposition,
+           e.admitted_at AS silver_admitted_at, e.discharged_at AS silver_discharged_at, e.total_cost AS silver_cost,
+           e.admitted_at_local, e.discharged_at_local,
+           if(p.patient_id IS NULL, bigint(-1), xxhash64(p.patient_id)) AS silver_patient,
+           if(e.provider_npi IS NULL, bigint(-1), xxhash64(e.provider_npi)) AS silver_provider,
+           if(e.diagnosis_code IS NULL, bigint(-1), xxhash64(e.diagnosis_code_system, e.diagnosis_code)) AS silver_diagnosis,
+           year(e.admitted_at_local) - year(p.birth_date)
+             - if(month(e.admitted_at_local) * 100 + day(e.admitted_at_local)
+                  < month(p.birth_date) * 100 + day(p.birth_date), 1, 0) AS years
+    FROM newest_encounters e LEFT JOIN newest_patients p ON p.patient_id = e.patient_id
+  ) s ON f.encounter_key = s.silver_key
+"""
+
+COMPARED_ADMINISTRATIONS = """
+SELECT f.administration_key, f.encounter_key, f.medication_key, f.ordered_date_key, f.administered_date_key,
+       f.local_date, f.local_hour, f.administered_month, f.minutes_from_order, f.dose, f.dose_unit, f.route, f.status,
+       f.ordered_at, f.administered_at,
+       d.patient_durable_key AS patient_is, w.provider_durable_key AS provider_is,
+       s.silver_moment >= d.valid_from AND s.silver_moment < d.valid_to
+         AND s.silver_moment >= w.valid_from AND s.silver_moment < w.valid_to AS is_in_time,
+       f.administration_key IS NOT NULL AND s.silver_key IS NOT NULL AS is_in_both, s.*
+FROM fact_medication_admin f
+  LEFT JOIN dim_patient d ON d.patient_key = f.patient_key
+  LEFT JOIN dim_provider w ON w.provider_key = f.provider_key
+  FULL JOIN (
+    SELECT xxhash64(m.administration_id) AS silver_key, m.dose AS silver_dose, m.dose_unit AS silver_unit,
+           m.route AS silver_route, m.status AS silver_status, m.administered_at AS silver_administered_at,
+           m.ordered_at AS silver_ordered_at, coalesce(m.administered_at, m.ordered_at, m.updated_at) AS silver_moment,
+           m.administered_at_local, m.ordered_at_local, m.administered_month AS silver_month,
+           if(p.patient_id IS NULL, bigint(-1), xxhash64(p.patient_id)) AS silver_patient,
+           if(m.provider_npi IS NULL, bigint(-1), xxhash64(m.provider_npi)) AS silver_provider,
+           if(e.encounter_id IS NULL, bigint(-1), xxhash64(e.encounter_id)) AS silver_encounter,
+           xxhash64(m.medication_code_system, m.medication_code) AS silver_medication
+    FROM newest_medications m LEFT JOIN newest_patients p ON p.patient_id = m.patient_id
+      LEFT JOIN newest_encounters e ON e.encounter_id = m.encounter_id
+  ) s ON f.administration_key = s.silver_key
+"""
+
+_INPATIENT = """
+SELECT e.encounter_id, e.patient_id, cast(e.admitted_at_local AS date) AS first_day,
+       coalesce(cast(e.discharged_at_local AS date), date '9000-01-01') AS last_day,
+       e.discharged_at IS NULL AS is_open,
+       coalesce(lower(e.discharge_disposition) = 'expired', false)
+         OR coalesce(p.death_date <= cast(e.discharged_at_local AS date), false) AS died
+FROM newest_encounters e LEFT JOIN newest_patients p ON p.patient_id = e.patient_id
+WHERE e.encounter_class IN ('IMP', 'ACUTE') AND e.patient_id IS NOT NULL
+"""
+
+_EPISODE_ENDS = """
+SELECT DISTINCT s.patient_id, s.last_day AS day
+FROM inpatient_stays s LEFT ANTI JOIN inpatient_stays o
+  ON o.patient_id = s.patient_id AND o.first_day <= s.last_day AND o.last_day > s.last_day
+"""
+"""Days on which a stay ends and no other stay of the patient, begun by then, goes on: where an episode ends."""
+
+_STAY_ENDS = """
+SELECT s.encounter_id, s.patient_id, s.is_open, s.died, min(d.day) AS day
+FROM inpatient_stays s JOIN episode_ends d ON d.patient_id = s.patient_id AND d.day >= s.first_day
+GROUP BY s.encounter_id, s.patient_id, s.is_open, s.died
+"""
+
+_EPISODE_STATUS = """
+SELECT x.patient_id, x.day,
+       CASE WHEN max(x.died) THEN 'died' WHEN max(x.is_open) THEN 'in hospital'
+            WHEN min(n.first_day) IS NOT NULL THEN 'readmitted'
+            WHEN datediff(max(w.last_day), x.day) <= 30 THEN 'window open' ELSE 'not readmitted' END AS status
+FROM stay_ends x
+  LEFT JOIN inpatient_stays n
+    ON n.patient_id = x.patient_id AND n.first_day BETWEEN date_add(x.day, 1) AND date_add(x.day, 30)
+  CROSS JOIN (SELECT max(cast(admitted_at_local AS date)) AS last_day FROM newest_encounters) w
+GROUP BY x.patient_id, x.day
+"""
+
+RECOMPUTED_READMISSIONS = """
+SELECT xxhash64(s.encounter_id) AS encounter_key, t.status,
+       CASE t.status WHEN 'readmitted' THEN true WHEN 'not readmitted' THEN false END AS readmitted
+FROM stay_ends s JOIN episode_status t ON t.patient_id = s.patient_id AND t.day = s.day
+"""
+
+VIEWS = {
+    "compared_encounters": COMPARED_ENCOUNTERS,
+    "compared_administrations": COMPARED_ADMINISTRATIONS,
+    "inpatient_stays": _INPATIENT,
+    "episode_ends": _EPISODE_ENDS,
+    "stay_ends": _STAY_ENDS,
+    "episode_status": _EPISODE_STATUS,
+    "recomputed_readmissions": RECOMPUTED_READMISSIONS,
+}
+"""By name, each after those that it reads."""
+
+
+def name_views(spark: SparkSession) -> None:
+    """Name the views; the gold tables and the ``newest_…`` of silver have their names already."""
+    for name, sql in VIEWS.items():
+        spark.sql(sql).createOrReplaceTempView(name)

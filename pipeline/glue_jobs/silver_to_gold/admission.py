@@ -1,0 +1,108 @@
+"""What a release takes in of a silver table: rules that need other rows of the release are evaluated here.
+
+References are resolved here and not in silver, so that the outcome does not depend on the order or split of batches:
+silver rows = gold rows + superseded versions + rows quarantined in this release, or the job fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from pipeline.contracts import Contract, load
+from pipeline.contracts.spark import conform
+from pipeline.glue_jobs.job import JobError, Run, describe
+from pipeline.glue_jobs.silver_to_gold import versions
+from pipeline.quality import rows
+from pipeline.quality.rows import Tally
+
+ROW = ("source_file", "source_line")
+"""Identifies a silver row."""
+
+REFUSED = "refused in release"
+
+
+@dataclass(frozen=True)
+class Admission:
+    """The newest version of each record that a release takes in, and how many rows it takes in and refuses."""
+
+    table: str
+    rows: DataFrame
+    admitted: int
+    quarantined: int
+
+
+def admit(run: Run, table: str, refer: Callable[[DataFrame], DataFrame]) -> Admission:
+    """Evaluate the rules of the release on a silver table, quarantine the rows refused, write the results.
+
+    `refer` joins to each row the rows of other tables that its rules and measures need.
+    """
+    contract = load("silver", table)
+    judged = judge(run.silver(table), contract, refer).persist()
+    rules = rows.release_rules(contract)
+    tally = Tally.of(judged, "_is_refused")
+    run.write_results(rows.results_of(tally, judged, rules, contract, contract.key[0]))
+    quarantined = tally.rows(_is_refused=True)
+    _quarantine(run, contract, judged.where("_is_refused"), quarantined)
+    return Admission(table, judged.where("not _is_refused"), tally.rows(_is_refused=False), quarantined)
+
+
+def judge(silver: DataFrame, contract: Contract, refer: Callable[[DataFrame], DataFrame]) -> DataFrame:
+    """Return the newest and the conflicting versions with `_is_refused`: whether a rule of the release refuses them."""
+    rules = rows.release_rules(contract)
+    candidates = versions.with_status(silver, contract).where("is_newest or is_conflicting")
+    evaluated = rows.evaluate(refer(candidates), rules)
+    return rows.across(evaluated, rules, ROW).withColumn("_is_refused", rows.refused(rules))
+
+
+def reconcile(run: Run, admission: Admission, gold_rows: int) -> None:
+    """Write and check: silver rows = gold rows + superseded versions + quarantined in this release."""
+    silver_rows = int(run.silver(admission.table).count())
+    superseded = silver_rows - admission.admitted - admission.quarantined
+    account = {
+        "table_name": admission.table,
+        "silver_rows": silver_rows,
+        "gold_rows": gold_rows,
+        "superseded": superseded,
+        "quarantined": admission.quarantined,
+    }
+    run.write_quality("release_reconciliation", [account])
+    describe(account)
+    if silver_rows != gold_rows + superseded + admission.quarantined:
+        raise JobError(
+            f"Row counts of {admission.table} in release {run.run_id} do not reconcile: silver {silver_rows}, gold "
+            f"{gold_rows}, superseded {superseded}, quarantined {admission.quarantined}. Nothing was published; run it "
+            "again."
+        )
+
+
+def _quarantine(run: Run, contract: Contract, refused: DataFrame, number: int) -> None:
+    """Write the refused rows, as silver has them, beside those that silver's own job has quarantined in this run."""
+    quarantine = load("quality", f"quarantine_{contract.table}")
+    address = run.lake.quarantine(contract.table, run.run_id)
+    place = f"{address}stage=release/"
+    run.delete(place)
+    run.register(quarantine, [([run.run_id], address)])
+    if not number:
+        return
+    rules = rows.release_rules(contract)
+    explained = refused.withColumns(
+        {
+            "record_key": F.col(contract.key[0]),
+            "rule_ids": rows.failing_ids(rules),
+            "reasons": rows.reasons(rules),
+            "disposition": F.lit(REFUSED),
+            "raw": F.to_json(F.struct(*(_text(c.name, c.type) for c in contract.data_columns))),
+        }
+    )
+    run.write(conform(explained, quarantine, partitions=False).coalesce(1), place)
+
+
+def _text(name: str, type_: str) -> Column:
+    """The column as text, alike on every engine."""
+    if type_ == "timestamp":
+        return F.date_format(name, "yyyy-MM-dd'T'HH:mm:ss'Z'").alias(name)
+    return F.col(name).cast("decimal(18,6)" if type_ == "double" else "string").cast("string").alias(name)

@@ -1,0 +1,113 @@
+"""Runs over frames instead of files: what the audit reads, made by the jobs' own transforms, without a cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from pipeline.contracts import load, tables
+from pipeline.glue_jobs.job import SNAPSHOTS, Run
+from pipeline.glue_jobs.silver_to_gold import (
+    admission,
+    dim_diagnosis,
+    dim_medication,
+    dim_patient,
+    dim_provider,
+    dim_time,
+    fact_encounter,
+    fact_medication_admin,
+)
+from pipeline.quality import rows
+
+AS_OF = "2025-04-01"
+
+
+@dataclass(frozen=True)
+class Star:
+    """What a release has: its gold tables, and by silver table the rows that its rules judge."""
+
+    gold: dict[str, DataFrame]
+    judged: dict[str, DataFrame]
+
+    def admitted(self, table: str) -> DataFrame:
+        return self.judged[table].where("not _is_refused")
+
+    def refused(self, table: str) -> DataFrame:
+        """As the release's quarantine names them."""
+        ids = rows.failing_ids(rows.release_rules(load("silver", table))).alias("rule_ids")
+        return self.judged[table].where("_is_refused").select("source_file", "source_line", ids)
+
+
+class FramesRun(Run):
+    """A run of the batch b1 on a published release of the batch b0."""
+
+    def silver(self, table, batch_ids=None):
+        wanted = self.plan["release_batch_ids"] if batch_ids is None else batch_ids
+        return self.plan["silver"][table].where(F.col("batch_id").isin(*wanted))
+
+    def gold(self, table):
+        return self.star.gold[table]
+
+    def refused_in_release(self, table):
+        return self.star.refused(table)
+
+    def released(self, table, release_id):
+        return super().released(table, None) if release_id is None else self.star_before.gold[table]
+
+    def reconciliation(self, run_id):
+        return super().reconciliation(None) if run_id is None else self.plan["reconciliation"][run_id]
+
+    @cached_property
+    def star(self):
+        return star_of({table: self.silver(table) for table in tables("silver")}, self.time_zone)
+
+    @cached_property
+    def star_before(self):
+        return star_of({table: self.silver(table, ["b0"]) for table in tables("silver")}, self.time_zone)
+
+
+def star_of(silver: Mapping[str, DataFrame], time_zone: str) -> Star:
+    """Make a release of silver frames in the steps of the jobs."""
+    patients, encounters, medications = (silver[t] for t in ("patients", "encounters", "medications"))
+    judged: dict[str, DataFrame] = {}
+
+    def admit(table, refer):
+        judged[table] = admission.judge(silver[table], load("silver", table), refer).persist()
+        return judged[table].where("not _is_refused")
+
+    def snapshot(table, admitted):
+        return admitted.select(*(each.split()[0] for each in SNAPSHOTS[table].split(", ")))
+
+    people = admit("patients", lambda frame: frame)
+    known = snapshot("patients", people)
+    stays = admit("encounters", lambda frame: fact_encounter.refer(frame, known, time_zone))
+    there = snapshot("encounters", stays)
+    doses = admit("medications", lambda frame: fact_medication_admin.refer(frame, there, known, time_zone))
+    versions = dim_patient.admitted_versions(patients, people)
+    made = {
+        "dim_patient": dim_patient.select(dim_patient.transform(versions, AS_OF), "r"),
+        "dim_provider": dim_provider.select(dim_provider.transform(encounters, medications), "r"),
+        "dim_time": dim_time.select(dim_time.transform(encounters, medications, time_zone), "r"),
+        "dim_diagnosis": dim_diagnosis.select(dim_diagnosis.transform(encounters), "r"),
+        "dim_medication": dim_medication.select(dim_medication.transform(medications), "r"),
+    }
+    gold = {table: frame.persist() for table, frame in made.items()}  # short plans for what follows
+    of_stays = fact_encounter.transform(stays, stay_dimensions(gold), time_zone)
+    of_doses = fact_medication_admin.transform(doses, dose_dimensions(gold), time_zone)
+    gold["fact_encounter"] = fact_encounter.select(of_stays, "r").persist()
+    gold["fact_medication_admin"] = fact_medication_admin.select(of_doses, "r").persist()
+    return Star(gold, judged)
+
+
+def stay_dimensions(gold: Mapping[str, DataFrame]) -> fact_encounter.Dimensions:
+    names = ("patient", "time", "provider", "diagnosis")
+    return fact_encounter.Dimensions(*(gold[f"dim_{name}"] for name in names))
+
+
+def dose_dimensions(gold: Mapping[str, DataFrame]) -> fact_medication_admin.Dimensions:
+    names = ("patient", "time", "medication", "provider")
+    return fact_medication_admin.Dimensions(*(gold[f"dim_{name}"] for name in names))
