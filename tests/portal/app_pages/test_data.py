@@ -113,7 +113,7 @@ def test_a_preset_fills_the_form_and_the_labels_are_those_of_the_field(empty_lak
     app = as_role("data", "engineer")
     labels = {each.label for each in (*app.number_input, *app.selectbox)}
     assert labels == {"Patients", "Defect rate (%)", "Seed", "Locale", "Time zone"}
-    app.button_group[0].set_value(["With defects"]).run()
+    app.pills(key="sample-preset").set_value("With defects").run()
     assert not app.exception
     assert [each.value for each in app.number_input] == [1000, 4, 7]
     assert [each.label for each in app.multiselect] == ["Kinds of defects"]
