@@ -6,6 +6,7 @@ code that was deployed.
 
 from __future__ import annotations
 
+import shutil
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -29,9 +30,13 @@ def site(folder: Path, distributions: tuple[str, ...]) -> Path:
             top = file.parts[0]
             if not top.startswith(("..", "__pycache__")) and not top.endswith(".pth"):
                 wanted[top] = Path(str(found.locate_file(top)))
-    for link in folder.iterdir():
-        if link.name not in wanted or link.readlink() != wanted[link.name]:
-            link.unlink()
+    for entry in folder.iterdir():
+        if (
+            not entry.is_symlink() and entry.is_dir()
+        ):  # of a lake that was copied with what its links point to
+            shutil.rmtree(entry)
+        elif not entry.is_symlink() or entry.readlink() != wanted.get(entry.name):
+            entry.unlink()
     for name, target in wanted.items():
         if not (folder / name).is_symlink():
             (folder / name).symlink_to(target)

@@ -26,7 +26,10 @@ def draw(
     """The whole page; `figures` gives the numbers above the charts from the answers to aggregates."""
     newest = at_hand.release_or_stop()
     try:
-        page = _page(subject, questions, newest)
+        release_id, former = _release(newest)
+        zone = _time_zone(subject, release_id)
+        subject, questions = subject.in_zone(zone), [each.in_zone(zone) for each in questions]
+        page = _page(subject, questions, release_id, former)
         with st.spinner("Asking Athena …"):
             _numbers(page, questions, figures)
             _charts(questions, page)
@@ -83,9 +86,16 @@ def number(value: Any) -> float | None:
 # the release
 
 
-def _page(subject: Subject, questions: Sequence[Question], newest: str) -> Page:
-    """Release, rights and filters, from the URL and the widgets above the charts."""
-    release_id, former = _release(newest)
+def _time_zone(subject: Subject, release_id: str) -> str:
+    """Return the time zone of the hospital whose clock the release follows; empty where there is no row."""
+    if not subject.day:
+        return ""
+    told = at_hand.ask(Facts(state.aws(), release_id).time_zone(subject), release_id).frame.iloc[0]
+    return "several zones" if whole(told["zones"]) > 1 else str(told["zone"] or "")
+
+
+def _page(subject: Subject, questions: Sequence[Question], release_id: str, former: str | None) -> Page:
+    """Rights and filters, from the URL and the widgets above the charts."""
     is_synthetic = sharing.is_synthetic(release_id)
     is_exact = is_synthetic or state.user().may("query")
     is_safe = sharing.choice(subject.name, is_synthetic) if is_exact else True

@@ -26,9 +26,9 @@ def draw(subject: Subject, asked: Facts) -> Filters:
         st.session_state[key] = value
     with st.container(border=True):
         listed = [d for d in subject.filters if d.filter == "listed"]
-        columns = st.columns(len(listed) + bool(subject.moment))
+        columns = st.columns(len(listed) + bool(subject.day))
         start = end = None
-        if subject.moment:
+        if subject.day:
             with columns[0]:
                 start, end = _period(subject, choices["first"].iloc[0], choices["last"].iloc[0])
         chosen: dict[str, tuple[str, ...]] = {}
@@ -60,14 +60,14 @@ def draw_published(subject: Subject, tables: Callable[[str], PublishedTable | No
     offered = [d for d in subject.filters if not d.is_number]
     named = next((d for d in offered if st.query_params.get_all(d.name)), None)
     with st.container(border=True):
-        columns = st.columns(3 if subject.moment else 2)
+        columns = st.columns(3 if subject.day else 2)
         dimension = columns[-2].selectbox(
             "Filter by", [None, *offered], index=offered.index(named) + 1 if named else 0,
             format_func=lambda d: d.label if d else "Nothing", key=f"by-{subject.name}",
         )  # fmt: skip
         table = tables((dimension or offered[0]).name)
         chosen = _values(dimension, table, columns[-1]) if dimension and table else ()
-        start, end = _months(subject, table, columns[0]) if subject.moment and table else (None, None)
+        start, end = _months(subject, table, columns[0]) if subject.day and table else (None, None)
     for other in subject.filters:
         if other is not dimension:
             st.query_params.pop(other.name, None)

@@ -58,8 +58,12 @@ def stem(word: str) -> str:
     return word
 
 
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z]+|[0-9]+", text.lower())
+
+
 def _stems(text: str) -> list[str]:
-    return [stem(word) for word in re.findall(r"[a-z]+|[0-9]+", text.lower())]
+    return [stem(word) for word in _words(text)]
 
 
 def _phrases(wanted: str) -> list[list[str]]:
@@ -71,7 +75,7 @@ def _phrases(wanted: str) -> list[list[str]]:
 
 def matches(wanted: str, *texts: str) -> bool:
     """Whether a text has every word that is wanted, its beginning at least, or a synonym of them all."""
-    there = [word for text in texts for word in _stems(text)]
+    there = [form for text in texts for word in _words(text) for form in (stem(word), word)]
     return any(phrase and all(_is_there(word, there) for word in phrase) for phrase in _phrases(wanted))
 
 

@@ -74,7 +74,7 @@ def table_of(question: Question, ask: Ask) -> PublishedTable | None:
 
 def by_dimension(question: Question, dimension: str) -> Question:
     """The question that a published table answers: the same counts by month and `dimension`."""
-    return replace(question, by=("month", dimension) if question.subject.moment else (dimension,))
+    return replace(question, by=("month", dimension) if question.subject.day else (dimension,))
 
 
 def unavailable(question: Question, filters: Filters) -> str:

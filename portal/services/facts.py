@@ -19,6 +19,8 @@ from portal.services.aws import Aws
 from portal.services.warehouse import Answer, ask, table
 
 NOT_RECORDED = "Not recorded"
+LOCAL_TIME = "local time"
+"""In labels of dimensions that follow the hospital's clock; `Question.in_zone` adds which that is."""
 MOST_ROWS = 500
 BEHIND = "rows_behind"
 _SEPARATOR = "chr(31)"
@@ -51,7 +53,10 @@ class Dimension:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is counted: `source` is the fact as `f`, `joins` its dimensions by the alias that their columns have."""
+    """What is counted: `source` is the fact as `f`, `joins` its dimensions by the alias that their columns have.
+
+    `day` is the date of a row by the hospital's clock.
+    """
 
     name: str
     noun: str
@@ -60,7 +65,17 @@ class Subject:
     measures: Mapping[str, str]
     rows: tuple[str, ...]
     joins: Mapping[str, str] = field(default_factory=dict)
-    moment: str = ""
+    day: str = ""
+
+    def in_zone(self, zone: str) -> Subject:
+        """The subject with the hospital's time zone in its labels; as it is where none is known."""
+        if not zone:
+            return self
+        named = [
+            replace(each, label=each.label.replace(LOCAL_TIME, f"{LOCAL_TIME}, {zone}"))
+            for each in self.dimensions
+        ]
+        return replace(self, dimensions=tuple(named))
 
     def dimension(self, name: str) -> Dimension:
         return next(each for each in self.dimensions if each.name == name)
@@ -95,6 +110,10 @@ class Question:
     part: tuple[str, str] | None = None
     """Of a share by month: the dimension and its value whose rows are the part (the whole is every row)."""
 
+    def in_zone(self, zone: str) -> Question:
+        """The question with the hospital's time zone in its labels."""
+        return replace(self, subject=self.subject.in_zone(zone))
+
     @property
     def labels(self) -> dict[str, str]:
         named = {name: self.subject.dimension(name).label for name in self.by}
@@ -111,16 +130,16 @@ class Filters:
 
     def conditions(self, subject: Subject) -> list[str]:
         parts = []
-        if subject.moment and self.start:
-            parts.append(f"{subject.moment} >= TIMESTAMP '{self.start} 00:00:00'")
-        if subject.moment and self.end:
-            parts.append(f"{subject.moment} < TIMESTAMP '{self.end} 00:00:00' + INTERVAL '1' DAY")
+        if subject.day and self.start:
+            parts.append(f"{subject.day} >= DATE '{self.start}'")
+        if subject.day and self.end:
+            parts.append(f"{subject.day} <= DATE '{self.end}'")
         parts += [subject.dimension(name).condition(values) for name, values in self.chosen.items() if values]
         return parts
 
     def words(self, subject: Subject) -> str:
         """The filters as they stand in an export."""
-        said = [f"{self.start or 'the beginning'} to {self.end or 'the end'}"] if subject.moment else []
+        said = [f"{self.start or 'the beginning'} to {self.end or 'the end'}"] if subject.day else []
         for name, values in self.chosen.items():
             if values:
                 dimension = subject.dimension(name)
@@ -157,28 +176,35 @@ class Facts:
         listed = ", ".join(f"{sql} AS {name}" for name, sql in values.items())
         return f"SELECT {listed} FROM ({self._relation(subject, (), ' '.join(values.values()), filters)}) r"
 
+    def time_zone(self, subject: Subject) -> str:
+        """One row: the hospital's time zone, and the number of zones of the release."""
+        return self.figures(
+            subject, {"zone": "min(time_zone)", "zones": "count(DISTINCT time_zone)"}, Filters()
+        )
+
     def choices(self, subject: Subject) -> str:
         """One row: first and last day, and the values of every offered dimension."""
         offered = [d for d in subject.dimensions if d.filter == "listed"]
         listed = [f"array_join(array_agg(DISTINCT {d.name}), {_SEPARATOR}) AS {d.name}" for d in offered]
-        if subject.moment:
-            listed = ["min(moment) AS first", "max(moment) AS last", *listed]
-        relation = self._relation(subject, [d.name for d in offered], "moment", Filters())
+        if subject.day:
+            listed = ["min(day) AS first", "max(day) AS last", *listed]
+        relation = self._relation(subject, [d.name for d in offered], "day", Filters())
         return f"SELECT {', '.join(listed)} FROM ({relation}) r"
 
     def rows(self, subject: Subject, filters: Filters) -> str:
         """The newest rows themselves, as the star has them: no identifier of a person is in them."""
         named = [name for name in subject.rows if any(d.name == name for d in subject.dimensions)]
         relation = self._relation(subject, named, " ".join(subject.rows), filters)
-        order = f" ORDER BY {subject.rows[0]} DESC" if subject.moment else ""
+        order = f" ORDER BY {subject.rows[0]} DESC" if subject.day else ""
         return f"SELECT {', '.join(subject.rows)} FROM ({relation}) r{order} LIMIT {MOST_ROWS}"
 
     def _relation(self, subject: Subject, by: Sequence[str], used: str, filters: Filters) -> str:
         """The subject's rows that fit, with the dimensions `by` and the measures that `used` names."""
         words = set(re.findall(r"\w+", used))
         measures = {name: sql for name, sql in subject.measures.items() if name in words}
-        if "moment" in words and subject.moment:
-            measures["moment"] = subject.moment
+        if subject.day:
+            local = {"day": subject.day, "time_zone": "f.time_zone"}
+            measures |= {name: sql for name, sql in local.items() if name in words}
         grouped = [subject.dimension(name) for name in by]
         filtered = [subject.dimension(name) for name, values in filters.chosen.items() if values]
         columns = [f"{d.sql} AS {d.name}" for d in grouped] + [f"{sql} AS {n}" for n, sql in measures.items()]

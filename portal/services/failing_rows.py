@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from pipeline.contracts import Contract, Rule
 from pipeline.reference import Medication, formulary
 from portal.services.failing_sql import columns_of
+
+if TYPE_CHECKING:
+    import pandas as pd  # a second to import: functions that need it do so
 
 HIDDEN = "•••"
 EXPECTED = "expected"
@@ -85,6 +86,8 @@ def _number(value: Any) -> Any:
 
 
 def _is_missing(value: Any) -> bool:
+    import pandas as pd  # noqa: PLC0415
+
     return value is None or value is pd.NaT or (isinstance(value, float) and pd.isna(value))
 
 
@@ -95,6 +98,8 @@ def stand_in(key: str, salt: str) -> str:
 
 def _difference(row: Mapping[Any, Any], first: str, second: str) -> str:
     """How far two dates of a row are apart, which tells neither of them."""
+    import pandas as pd  # noqa: PLC0415
+
     try:
         apart = pd.to_datetime(str(row[second]), utc=True) - pd.to_datetime(str(row[first]), utc=True)
     except (ValueError, TypeError):

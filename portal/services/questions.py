@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from portal.services.facts import NOT_RECORDED, Dimension, Question, Subject, Value
+from portal.services.facts import LOCAL_TIME, NOT_RECORDED, Dimension, Question, Subject, Value
 
 WEEKDAYS = dict(zip("1234567", ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), strict=True))
 CLASSES = {
@@ -36,7 +36,7 @@ ENCOUNTERS = Subject(
     name="encounters",
     noun="encounters",
     source="{fact_encounter}",
-    moment="f.admitted_at",
+    day="f.local_date",
     joins={
         "d": "LEFT JOIN {dim_diagnosis} d ON f.diagnosis_key = d.diagnosis_key",
         "p": _PATIENT,
@@ -50,8 +50,8 @@ ENCOUNTERS = Subject(
         Dimension("specialty", "Clinician's specialty", _or_not("w.provider_specialty"), filter="clicked"),
         Dimension("diagnosis", "Diagnosis", _or_not("d.diagnosis_description")),
         Dimension("month", "Month of admission", "f.admitted_month", filter="period"),
-        Dimension("weekday", "Weekday", "day_of_week(f.admitted_at)", filter="clicked", words=WEEKDAYS, is_number=True),
-        Dimension("hour", "Hour", "f.local_hour", filter="clicked", is_number=True),
+        Dimension("weekday", "Weekday", "day_of_week(f.local_date)", filter="clicked", words=WEEKDAYS, is_number=True),
+        Dimension("hour", f"Hour ({LOCAL_TIME})", "f.local_hour", filter="clicked", is_number=True),
         Dimension("days", "Days (30 stands for 30 and more)", _capped("f.length_of_stay_days", 30), filter="clicked", is_number=True),
     ),
     measures={
@@ -123,11 +123,13 @@ _PROVIDER_NAME = (
 )
 """Names are not unique. A clinician's are no PHI (the contract says so), so every role may see them."""
 
+_ORDERED_DAY = "CAST(date_parse(CAST(nullif(f.ordered_date_key, -1) AS varchar), '%Y%m%d') AS date)"
+
 ADMINISTRATIONS = Subject(
     name="medications",
     noun="administrations",
     source="{fact_medication_admin}",
-    moment="coalesce(f.administered_at, f.ordered_at)",
+    day=f"coalesce(f.local_date, {_ORDERED_DAY})",
     joins={
         "d": "LEFT JOIN {dim_medication} d ON f.medication_key = d.medication_key",
         "p": _PATIENT,
@@ -141,8 +143,8 @@ ADMINISTRATIONS = Subject(
         Dimension("specialty", "Clinician's specialty", _or_not("w.provider_specialty"), filter="clicked"),
         Dimension("provider", "Clinician", _PROVIDER_NAME, filter="clicked"),
         Dimension("month", "Month", "f.administered_month", filter="period"),
-        Dimension("weekday", "Weekday", "day_of_week(f.administered_at)", filter="clicked", words=WEEKDAYS, is_number=True),
-        Dimension("hour", "Hour", "f.local_hour", filter="clicked", is_number=True),
+        Dimension("weekday", "Weekday", "day_of_week(f.local_date)", filter="clicked", words=WEEKDAYS, is_number=True),
+        Dimension("hour", f"Hour ({LOCAL_TIME})", "f.local_hour", filter="clicked", is_number=True),
         Dimension("wait", f"Minutes from the order, in tens ({MOST_WAIT} stands for that and more)", _WAIT, filter="clicked", is_number=True),
         Dimension("dose", "Dose", "f.dose"),
         Dimension("unit", "Unit", _or_not("f.dose_unit")),

@@ -13,24 +13,29 @@ import pytest
 
 # what the files hold
 
+ADMITTED = "timezone(f.time_zone, admitted_at::timestamptz)"
+GIVEN = "timezone(f.time_zone, administered_at::timestamptz)"
+GIVEN_OR_ORDERED = "timezone(f.time_zone, coalesce(administered_at, ordered_at)::timestamptz)"
+"""The hospital's wall clock, worked out from UTC by DuckDB: the columns with local times are what is tested."""
+
 ROWS = {
-    "encounters": """
+    "encounters": f"""
         SELECT f.*, coalesce(encounter_class, 'Not recorded') AS class, coalesce(f.department, 'Not recorded') AS dep,
             coalesce(payer, 'Not recorded') AS who_pays, nullif(patient_durable_key, -1) AS person,
             coalesce(icd10_chapter_title, diagnosis_description, 'Not recorded') AS chapter,
-            coalesce(provider_specialty, 'Not recorded') AS specialty, strftime(admitted_at, '%Y-%m') AS month,
-            isodow(admitted_at) AS weekday, hour(admitted_at) AS hour, CASE WHEN length_of_stay_days > 30 THEN 30 ELSE length_of_stay_days END AS days
+            coalesce(provider_specialty, 'Not recorded') AS specialty, strftime({ADMITTED}, '%Y-%m') AS month,
+            isodow({ADMITTED}) AS weekday, hour({ADMITTED}) AS hour, CASE WHEN length_of_stay_days > 30 THEN 30 ELSE length_of_stay_days END AS days
         FROM fact_encounter f LEFT JOIN dim_patient USING (patient_key) LEFT JOIN dim_diagnosis USING (diagnosis_key)
         LEFT JOIN dim_provider USING (provider_key)""",
-    "medications": """
+    "medications": f"""
         SELECT f.*, coalesce(f.route, 'Not recorded') AS way, coalesce(status, 'Not recorded') AS state,
             coalesce(therapeutic_class, 'Not classified') AS therapeutic,
             coalesce(medication_name, 'Not recorded') AS medication,
             coalesce(provider_specialty, 'Not recorded') AS specialty,
             coalesce(provider_name || ' (' || provider_npi || ')', provider_npi, 'Not recorded') AS provider,
             coalesce(dose_unit, 'Not recorded') AS unit, usual_dose_low AS low, usual_dose_high AS high, usual_dose_unit,
-            strftime(coalesce(administered_at, ordered_at), '%Y-%m') AS month, isodow(administered_at) AS weekday,
-            hour(administered_at) AS hour, nullif(patient_durable_key, -1) AS person, CASE WHEN minutes_from_order >= 120 THEN 120 ELSE (floor(minutes_from_order / 10) * 10)::int END AS wait,
+            strftime({GIVEN_OR_ORDERED}, '%Y-%m') AS month, isodow({GIVEN}) AS weekday,
+            hour({GIVEN}) AS hour, nullif(patient_durable_key, -1) AS person, CASE WHEN minutes_from_order >= 120 THEN 120 ELSE (floor(minutes_from_order / 10) * 10)::int END AS wait,
             administered_at IS NOT NULL AND row_number() OVER (
                 PARTITION BY encounter_key, medication_key, ordered_at
                 ORDER BY administered_at NULLS LAST, administration_key) = 1 AS is_first
@@ -96,6 +101,7 @@ class Star:
 
     def __init__(self, root, release_id):
         self.sql = duckdb.connect()
+        self.sql.execute("SET TimeZone = 'UTC'")
         for folder in (each for each in root.iterdir() if each.is_dir()):
             files = f"{folder}/release_id={release_id}/**/*.parquet"
             self.sql.execute(

@@ -15,6 +15,7 @@ from portal.services.facts import Facts, grouped
 from portal.services.warehouse import Answer
 
 RELEASE = "run-by-hand"
+ZONE = "America/New_York"
 DEPARTMENTS = ["Emergency", "Family medicine", "Cardiology", "Surgery", "Oncology", "Urology", "Dermatology", "Nephrology",
     "Neurology", "Pediatrics", "Psychiatry", "Radiology", "Geriatrics", "Hematology", None]  # fmt: skip
 CLASSES = ["AMB", "EMER", "IMP", "OBSENC", "VR", "ACUTE", None]
@@ -91,6 +92,11 @@ def _moments(random, size):
     )
 
 
+def _local(moments):
+    """UTC by the hospital's clock."""
+    return moments.dt.tz_localize("UTC").dt.tz_convert(ZONE).dt.tz_localize(None)
+
+
 def _encounters(random, patients):
     size = 4 * patients
     admitted = pd.Series(_moments(random, size))
@@ -106,8 +112,10 @@ def _encounters(random, patients):
             "department": _skewed(random, DEPARTMENTS, size),
             "admitted_at": admitted,
             "discharged_at": admitted + pd.to_timedelta(days.fillna(0).astype(float), "D"),
-            "admitted_hour": admitted.dt.hour,
-            "admitted_month": admitted.dt.strftime("%Y-%m"),
+            "local_date": _local(admitted).dt.date,
+            "local_hour": _local(admitted).dt.hour,
+            "time_zone": ZONE,
+            "admitted_month": _local(admitted).dt.strftime("%Y-%m"),
             "length_of_stay_days": days.astype("Int64"),
             "length_of_stay_hours": days.astype(float) * 24,
             "total_cost": random.integers(100, 900_000, size) / 100,
@@ -142,8 +150,11 @@ def _administrations(random, patients):
             "dose_unit": _gaps(random, ["mg"] * size),
             "ordered_at": ordered,
             "administered_at": given,
-            "administered_hour": given.dt.hour.astype("Int64"),
-            "administered_month": at.dt.strftime("%Y-%m"),
+            "ordered_date_key": _local(ordered).dt.strftime("%Y%m%d").astype(int),
+            "local_date": _local(given).dt.date,
+            "local_hour": _local(given).dt.hour.astype("Int64"),
+            "time_zone": ZONE,
+            "administered_month": _local(at).dt.strftime("%Y-%m"),
             "minutes_from_order": minutes.where(given.notna()),
         }
     )

@@ -11,7 +11,7 @@ import pytest
 from portal.components import charts
 from portal.services.facts import Filters
 from portal.services.questions import ENCOUNTER_QUESTIONS, MEDICATION_QUESTIONS, PATIENT_QUESTIONS
-from tests.portal.chart_truth import CHARTS, CHECKS, ROWS, Star, decoded
+from tests.portal.chart_truth import ADMITTED, CHARTS, CHECKS, GIVEN, GIVEN_OR_ORDERED, ROWS, Star, decoded
 from tests.portal.gold import RELEASE, Athena, write
 
 PAGES = {
@@ -29,8 +29,8 @@ MEANS = {
         "payer": "coalesce(payer, 'Not recorded')",
         "chapter": "coalesce(icd10_chapter_title, diagnosis_description, 'Not recorded')",
         "specialty": "coalesce(provider_specialty, 'Not recorded')",
-        "weekday": "isodow(admitted_at)",
-        "hour": "hour(admitted_at)",
+        "weekday": f"isodow({ADMITTED})",
+        "hour": f"hour({ADMITTED})",
         "days": "if(length_of_stay_days > 30, 30, length_of_stay_days)",
     },
     "medications": {
@@ -39,8 +39,8 @@ MEANS = {
         "status": "coalesce(status, 'Not recorded')",
         "medication": "coalesce(medication_name, 'Not recorded')",
         "specialty": "coalesce(provider_specialty, 'Not recorded')",
-        "weekday": "isodow(administered_at)",
-        "hour": "hour(administered_at)",
+        "weekday": f"isodow({GIVEN})",
+        "hour": f"hour({GIVEN})",
         "wait": "if(minutes_from_order >= 120, 120, floor(minutes_from_order / 10) * 10)",
     },
     "patients": {
@@ -53,7 +53,7 @@ MEANS = {
         "language": "coalesce(language, 'Not recorded')",
     },
 }
-MOMENT = {"encounters": "admitted_at", "medications": "coalesce(administered_at, ordered_at)"}
+DAY = {"encounters": f"{ADMITTED}::date", "medications": f"{GIVEN_OR_ORDERED}::date"}
 
 
 @pytest.fixture(scope="module")
@@ -77,12 +77,12 @@ def chosen(star, page, seed):
         listed = ", ".join("'" + v.replace("'", "''") + "'" if isinstance(v, str) else str(v) for v in picked)
         conditions.append(f"{meant} IN ({listed})")
     start = end = None
-    if page in MOMENT and choose.random() < 0.6:
+    if page in DAY and choose.random() < 0.6:
         start, end = (
             date(2024, choose.randint(1, 12), choose.randint(1, 28)),
             date(2025, choose.randint(1, 12), choose.randint(1, 28)),
         )
-        conditions.append(f"{MOMENT[page]} >= '{start}' AND {MOMENT[page]} < '{end}'::date + 1")
+        conditions.append(f"{DAY[page]} BETWEEN '{start}' AND '{end}'")
     return Filters(start, end, values), " AND ".join(conditions)
 
 

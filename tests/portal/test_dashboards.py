@@ -20,7 +20,16 @@ from portal.components import at_hand, state
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.services import releases
 from portal.services.questions import ENCOUNTER_QUESTIONS, MEDICATION_QUESTIONS, PATIENT_QUESTIONS
-from tests.portal.chart_truth import CHARTS, CHECKS, HEADLINES, Star, decoded
+from tests.portal.chart_truth import (
+    ADMITTED,
+    CHARTS,
+    CHECKS,
+    GIVEN,
+    GIVEN_OR_ORDERED,
+    HEADLINES,
+    Star,
+    decoded,
+)
 from tests.portal.services.test_review_words import PICTURE, assert_unlinked
 from tests.portal.test_pages import PAGES
 
@@ -36,11 +45,11 @@ FILTERS = {
         "everything": ({}, "true"),
         "a period and a list": (
             {"from": "2025-01-10", "to": "2025-03-10", "class": ["AMB", "EMER", "IMP"]},
-            "admitted_at >= '2025-01-10' AND admitted_at < '2025-03-11' AND encounter_class IN ('AMB', 'EMER', 'IMP')",
+            f"{ADMITTED} >= '2025-01-10' AND {ADMITTED} < '2025-03-11' AND encounter_class IN ('AMB', 'EMER', 'IMP')",
         ),
         "clicks and joins": (
             {"weekday": ["1", "2", "3", "5"], "days": ["0", "1"], "payer": ["Medicare", "Medicaid", "Aetna"]},
-            """isodow(admitted_at) IN (1, 2, 3, 5) AND length_of_stay_days IN (0, 1)
+            f"""isodow({ADMITTED}) IN (1, 2, 3, 5) AND length_of_stay_days IN (0, 1)
             AND payer IN ('Medicare', 'Medicaid', 'Aetna')""",
         ),
     },
@@ -48,12 +57,12 @@ FILTERS = {
         "everything": ({}, "true"),
         "a period and a list": (
             {"from": "2025-01-20", "to": "2025-03-20", "route": ["IV", "PO"]},
-            """coalesce(administered_at, ordered_at) >= '2025-01-20'
-            AND coalesce(administered_at, ordered_at) < '2025-03-21' AND f.route IN ('IV', 'PO')""",
+            f"""{GIVEN_OR_ORDERED} >= '2025-01-20'
+            AND {GIVEN_OR_ORDERED} < '2025-03-21' AND f.route IN ('IV', 'PO')""",
         ),
         "clicks and joins": (
             {"hour": [str(n) for n in range(6, 20)], "wait": ["0", "10", "20"], "therapeutic": ["Analgesic", "Antibacterial", "Antiemetic"]},
-            """hour(administered_at) BETWEEN 6 AND 19 AND minutes_from_order >= 0 AND minutes_from_order < 30
+            f"""hour({GIVEN}) BETWEEN 6 AND 19 AND minutes_from_order >= 0 AND minutes_from_order < 30
             AND therapeutic_class IN ('Analgesic', 'Antibacterial', 'Antiemetic')""",
         ),
     },
@@ -75,16 +84,19 @@ BESIDE = {"a period and a list", "a list and a click"}
 # the first run's few rows many times over, spread over departments, classes, medications and days
 MANY = {
     "fact_encounter": """SELECT * EXCLUDE (admitted_month) REPLACE (
+            timezone(time_zone, (admitted_at + i * INTERVAL 31 HOUR)::timestamptz)::date AS local_date,
             xor(encounter_key, i) AS encounter_key, if(patient_key = -1, -1, xor(patient_key, i % 10)) AS patient_key,
             if(i = 1, NULL, ['Cardiology', 'Family medicine', 'Urology', 'Surgery', 'Oncology', 'Neurology', 'Nephrology',
                 'Pediatrics', 'Obstetrics', 'Psychiatry', 'Hematology', 'Dermatology', 'Orthopedics', 'Radiology'
                 ][1 + (i * i + abs(encounter_key % 5)) % 14]) AS department,
             ['AMB', 'AMB', 'EMER', 'IMP', 'ACUTE', 'OBSENC', 'VR'][1 + (i + abs(encounter_key % 3)) % 7] AS encounter_class,
-            admitted_at + i * INTERVAL 31 HOUR AS admitted_at, hour(admitted_at + i * INTERVAL 31 HOUR) AS local_hour,
+            admitted_at + i * INTERVAL 31 HOUR AS admitted_at, hour(timezone(time_zone, (admitted_at + i * INTERVAL 31 HOUR)::timestamptz)) AS local_hour,
             (i % 5 * 9)::int AS length_of_stay_days, [true, false, false, NULL][1 + i % 4] AS is_readmitted_30d,
             provider_keys[1 + (i * 7 + abs(encounter_key % 11)) % len(provider_keys)] AS provider_key),
-        strftime(admitted_at + i * INTERVAL 31 HOUR, '%Y-%m') AS admitted_month""",
+        strftime(timezone(time_zone, (admitted_at + i * INTERVAL 31 HOUR)::timestamptz), '%Y-%m') AS admitted_month""",
     "fact_medication_admin": """SELECT * EXCLUDE (administered_month) REPLACE (
+            timezone(time_zone, (administered_at + i * INTERVAL 31 HOUR)::timestamptz)::date AS local_date,
+            strftime(timezone(time_zone, (ordered_at + i * INTERVAL 31 HOUR)::timestamptz), '%Y%m%d')::int AS ordered_date_key,
             xor(administration_key, i) AS administration_key, xor(encounter_key, i) AS encounter_key,
             if(patient_key = -1, -1, xor(patient_key, i % 10)) AS patient_key,
             ['PO', 'PO', 'IV', 'IM', 'SC', NULL][1 + i % 6] AS route,
@@ -92,8 +104,8 @@ MANY = {
             provider_keys[1 + (i * 7 + abs(encounter_key % 11)) % len(provider_keys)] AS provider_key,
             minutes_from_order + i % 4 * 17 AS minutes_from_order, if(i % 5 = 0, 'not-done', status) AS status,
             ordered_at + i * INTERVAL 31 HOUR AS ordered_at, administered_at + i * INTERVAL 31 HOUR AS administered_at,
-            hour(administered_at + i * INTERVAL 31 HOUR) AS local_hour),
-        strftime(coalesce(administered_at, ordered_at) + i * INTERVAL 31 HOUR, '%Y-%m') AS administered_month""",
+            hour(timezone(time_zone, (administered_at + i * INTERVAL 31 HOUR)::timestamptz)) AS local_hour),
+        strftime(timezone(time_zone, (coalesce(administered_at, ordered_at) + i * INTERVAL 31 HOUR)::timestamptz), '%Y-%m') AS administered_month""",
     "dim_patient": """SELECT * REPLACE (xor(patient_key, i % 10) AS patient_key,
             xor(patient_durable_key, i // 2) AS patient_durable_key,  -- each of two versions
             printf('%03d', 100 + (i + abs(patient_key % 4)) % 20) AS zip3, ['M', 'F', 'F', 'X', 'U'][1 + i % 5] AS sex,
@@ -308,7 +320,7 @@ def test_a_viewer_filters_by_whole_months_and_one_dimension(lake, open_page):
     assert "payer" not in app.query_params
     months = lake.now.ask(
         "encounters",
-        "encounter_class = 'AMB' AND admitted_at >= '2025-02-01'",
+        f"encounter_class = 'AMB' AND {ADMITTED} >= '2025-02-01'",
         "SELECT month, count(*) FROM r GROUP BY ALL",
     )
     shown = metrics(app)["Encounters"]

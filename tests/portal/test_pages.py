@@ -154,6 +154,9 @@ def test_data_are_generated_beside_the_page_and_offered_to_the_pipeline(empty_la
 
 def test_a_double_click_starts_one_run(empty_lake, monkeypatch):
     opened = []
+    patients = b"patient_id,birth_date,updated_at\nP1,1980-01-02,2025-01-01T00:00:00Z\n"
+    file = extracts.SourceFile.from_bytes("patients.csv", patients)
+    batches.import_files(empty_lake, [file], uploader="tester")  # without a batch no run is started
     monkeypatch.setattr("streamlit.switch_page", lambda _, query_params: opened.append(query_params["run"]))
     for job in jobs():  # the list asks for the job runs of every run
         empty_lake.client("glue").create_job(

@@ -150,6 +150,8 @@ def _killed(cloud: Cloud, portal: Aws, batch_id: str) -> Run:
     with script(cloud, "bronze_to_silver/patients", WAITS):
         run = runs.start(portal, [batch_id])
         while not _is_running(portal, run.run_id, "bronze_to_silver_patients"):
+            if runs.get(portal, run.run_id).is_over:
+                raise RuntimeError(f"the run ended before its job: {runs.get(portal, run.run_id)}")
             time.sleep(0.05)
         kill_workers(cloud)
         return runs.wait(portal, run.run_id, seconds=120)

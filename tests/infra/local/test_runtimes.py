@@ -1,6 +1,7 @@
 """What is deployed finds what AWS has, and nothing of this project."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -70,3 +71,12 @@ def test_a_worker_of_the_laptop_cloud_sees_only_its_runtime(tmp_path):
         assert worker.ask({"name": "moto"}) == {"found": False}
     finally:
         worker.kill()
+
+
+def test_a_folder_that_was_copied_with_what_its_links_point_to_is_links_again(tmp_path):
+    made = site(tmp_path / "made", LAMBDA)
+    shutil.copytree(made, tmp_path / "copy")
+    again = site(tmp_path / "copy", LAMBDA)
+    assert {each.name: each.readlink() for each in again.iterdir()} == {
+        each.name: each.readlink() for each in made.iterdir()
+    }

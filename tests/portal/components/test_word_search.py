@@ -17,6 +17,7 @@ def found(wanted):
     [
         ("readmission", ("gold", "fact_encounter", "is_readmitted_30d")),
         ("Readmissions", ("gold", "fact_encounter", "is_readmitted_30d")),
+        ("readmi", ("gold", "fact_encounter", "is_readmitted_30d")),  # as it is being typed
         ("readmitted", ("gold", "fact_encounter", "is_readmitted_30d")),
         ("LOS", ("gold", "fact_encounter", "length_of_stay_days")),
         ("length of stay", ("gold", "fact_encounter", "length_of_stay_hours")),

@@ -20,7 +20,7 @@ from portal.privacy import views
 from portal.privacy.published import OTHER, publish, publish_stacks
 from portal.services.facts import Filters
 from portal.services.questions import ENCOUNTER_QUESTIONS, MEDICATION_QUESTIONS, PATIENT_QUESTIONS
-from tests.portal.chart_truth import CHARTS, Star
+from tests.portal.chart_truth import ADMITTED, CHARTS, Star
 from tests.portal.gold import RELEASE, Athena, write
 
 PAGES = {
@@ -221,7 +221,7 @@ def test_filters_are_sums_of_the_same_table(desk, dimension):
         true = dict(
             desk.star.ask(
                 "encounters",
-                f"strftime(admitted_at, '%Y-%m') IN ({listed})",
+                f"strftime({ADMITTED}, '%Y-%m') IN ({listed})",
                 f"SELECT {column}, count(*) FROM r GROUP BY ALL",
             )
         )

@@ -37,7 +37,7 @@ def encounters(cloud, release_id):
     root = cloud.state / "s3" / "hdp-gold"
     fact, patient = (f"read_parquet('{root}/{t}/release_id={release_id}/**/*.parquet')" for t in ("fact_encounter", "dim_patient"))  # fmt: skip
     return duckdb.sql(
-        f"SELECT coalesce(department, 'Not recorded') AS department, payer, admitted_at "
+        f"SELECT coalesce(department, 'Not recorded') AS department, payer, local_date "
         f"FROM {fact} LEFT JOIN {patient} USING (patient_key)"
     ).df()
 
@@ -52,8 +52,8 @@ def test_filters_of_joined_dimensions_and_quotes_in_values(portal, release_id, e
 def test_choices_list_every_value_and_the_period(portal, release_id, encounters):
     row = warehouse.ask(portal, Facts(portal, release_id).choices(ENCOUNTERS)).frame.iloc[0]
     assert facts.listed(row["department"]) == sorted(set(encounters["department"]))
-    first = pd.to_datetime(encounters["admitted_at"], utc=True).min()
-    assert pd.Timestamp(row["first"], tz="UTC") == first
+    first = encounters["local_date"].min()
+    assert pd.Timestamp(row["first"]) == pd.Timestamp(first)
 
 
 def test_a_number_from_the_address_is_a_number_or_nothing():

@@ -17,6 +17,7 @@ LAKE = Lake("my-hdp")
 ALLOWED = {("my_hdp_gold_releases", table) for table in tables("gold")} | {
     ("my_hdp_quality", "rule_result"),
     ("my_hdp_quality", "reconciliation"),
+    ("my_hdp_quality", "release_reconciliation"),
 }
 FORBIDDEN = [
     "my_hdp_quality.quarantine_patients", "quarantine_patients", "silver.patients", "patients", "information_schema.tables", "system.jdbc.columns", "another.db.rule_result",
@@ -37,7 +38,7 @@ def reached(runs):
 
 
 def test_the_contracts_say_which_tables_tell_nobodys_name():
-    assert set(readable()) == {*tables("gold"), "rule_result", "reconciliation"}
+    assert set(readable()) == {*tables("gold"), "rule_result", "reconciliation", "release_reconciliation"}
 
 
 AROUND = [
