@@ -106,7 +106,7 @@ def snapshot() -> Path:
 def copy(target: Path) -> Facts:
     """Copy this code's lake to the state folder `target`; return what happened in it."""
     source = snapshot()
-    shutil.copytree(source / "state", target, dirs_exist_ok=True)
+    shutil.copytree(source / "state", target, symlinks=True, dirs_exist_ok=True)
     return pickle.loads((source / FACTS).read_bytes())
 
 
