@@ -30,7 +30,7 @@ from portal.settings import Settings
 from tests.support import lakes
 
 SYNTHEA = Path(__file__).parents[2] / "shared" / "data" / "synthea"
-NOT_UNIT = {"cloud", "long_history", "spark", "browser", "terraform", "clean_python"}
+NOT_UNIT = {"cloud", "long_history", "spark", "browser", "chromium", "terraform", "clean_python"}
 TIERS = ("integration", "slow", "parity")
 
 # Streamlit says so of each cache, for no page is being served.
@@ -53,7 +53,9 @@ def pytest_collection_modifyitems(items):
         if not needs and not any(item.get_closest_marker(tier) for tier in TIERS):
             item.add_marker(pytest.mark.unit)
         item.add_marker(pytest.mark.xdist_group(str(item.path)))
-        weight = 3 if item.get_closest_marker("integration") else len(needs & {"browser", "cloud"})
+        weight = (
+            3 if item.get_closest_marker("integration") else len(needs & {"browser", "chromium", "cloud"})
+        )
         weights[item.path] = max(weights[item.path], weight)
     result = yield  # what -m leaves out, and the random order
     items.sort(key=lambda item: -weights[item.path])

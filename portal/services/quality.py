@@ -208,7 +208,8 @@ def failing_query(aws: Aws, run_id: str, table: str, rule_id: str) -> FailingQue
     if contract is None or rule is None or rule.is_whole:
         return None
     plan = read_json(aws.client("s3"), aws.lake.run_plan(_checked(run_id)))
-    batches = [_checked(batch_id) for batch_id in plan[0]["batch_ids"]] if plan else []
+    covered = "release_batch_ids" if rule.level == "release" else "batch_ids"
+    batches = [_checked(batch_id) for batch_id in plan[0][covered]] if plan else []
     if not batches:
         raise ServiceError(
             f"What run '{run_id}' covered is not in the lake (any more): its rows cannot be told."

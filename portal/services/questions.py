@@ -51,7 +51,7 @@ ENCOUNTERS = Subject(
         Dimension("diagnosis", "Diagnosis", _or_not("d.diagnosis_description")),
         Dimension("month", "Month of admission", "f.admitted_month", filter="period"),
         Dimension("weekday", "Weekday", "day_of_week(f.admitted_at)", filter="clicked", words=WEEKDAYS, is_number=True),
-        Dimension("hour", "Hour (UTC)", "f.admitted_hour", filter="clicked", is_number=True),
+        Dimension("hour", "Hour", "f.local_hour", filter="clicked", is_number=True),
         Dimension("days", "Days (30 stands for 30 and more)", _capped("f.length_of_stay_days", 30), filter="clicked", is_number=True),
     ),
     measures={
@@ -142,7 +142,7 @@ ADMINISTRATIONS = Subject(
         Dimension("provider", "Clinician", _PROVIDER_NAME, filter="clicked"),
         Dimension("month", "Month", "f.administered_month", filter="period"),
         Dimension("weekday", "Weekday", "day_of_week(f.administered_at)", filter="clicked", words=WEEKDAYS, is_number=True),
-        Dimension("hour", "Hour (UTC)", "f.administered_hour", filter="clicked", is_number=True),
+        Dimension("hour", "Hour", "f.local_hour", filter="clicked", is_number=True),
         Dimension("wait", f"Minutes from the order, in tens ({MOST_WAIT} stands for that and more)", _WAIT, filter="clicked", is_number=True),
         Dimension("dose", "Dose", "f.dose"),
         Dimension("unit", "Unit", _or_not("f.dose_unit")),

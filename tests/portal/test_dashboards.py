@@ -80,7 +80,7 @@ MANY = {
                 'Pediatrics', 'Obstetrics', 'Psychiatry', 'Hematology', 'Dermatology', 'Orthopedics', 'Radiology'
                 ][1 + (i * i + abs(encounter_key % 5)) % 14]) AS department,
             ['AMB', 'AMB', 'EMER', 'IMP', 'ACUTE', 'OBSENC', 'VR'][1 + (i + abs(encounter_key % 3)) % 7] AS encounter_class,
-            admitted_at + i * INTERVAL 31 HOUR AS admitted_at, hour(admitted_at + i * INTERVAL 31 HOUR) AS admitted_hour,
+            admitted_at + i * INTERVAL 31 HOUR AS admitted_at, hour(admitted_at + i * INTERVAL 31 HOUR) AS local_hour,
             (i % 5 * 9)::int AS length_of_stay_days, [true, false, false, NULL][1 + i % 4] AS is_readmitted_30d,
             provider_keys[1 + (i * 7 + abs(encounter_key % 11)) % len(provider_keys)] AS provider_key),
         strftime(admitted_at + i * INTERVAL 31 HOUR, '%Y-%m') AS admitted_month""",
@@ -92,7 +92,7 @@ MANY = {
             provider_keys[1 + (i * 7 + abs(encounter_key % 11)) % len(provider_keys)] AS provider_key,
             minutes_from_order + i % 4 * 17 AS minutes_from_order, if(i % 5 = 0, 'not-done', status) AS status,
             ordered_at + i * INTERVAL 31 HOUR AS ordered_at, administered_at + i * INTERVAL 31 HOUR AS administered_at,
-            hour(administered_at + i * INTERVAL 31 HOUR) AS administered_hour),
+            hour(administered_at + i * INTERVAL 31 HOUR) AS local_hour),
         strftime(coalesce(administered_at, ordered_at) + i * INTERVAL 31 HOUR, '%Y-%m') AS administered_month""",
     "dim_patient": """SELECT * REPLACE (xor(patient_key, i % 10) AS patient_key,
             xor(patient_durable_key, i // 2) AS patient_durable_key,  -- each of two versions

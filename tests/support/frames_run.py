@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from pipeline import frames
 from pipeline.contracts import load, tables
+from pipeline.contracts.spark import schema
+from pipeline.glue_jobs.bronze_to_silver import encounters, lookups, medications, patients
+from pipeline.glue_jobs.bronze_to_silver import load as loading
 from pipeline.glue_jobs.job import SNAPSHOTS, Run
 from pipeline.glue_jobs.silver_to_gold import (
     admission,
@@ -24,6 +28,8 @@ from pipeline.glue_jobs.silver_to_gold import (
 from pipeline.quality import rows
 
 AS_OF = "2025-04-01"
+RECEIVED_AT = "2026-01-01T00:00:00Z"
+JOBS = {"patients": patients, "encounters": encounters, "medications": medications}
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ class FramesRun(Run):
 
 def star_of(silver: Mapping[str, DataFrame], time_zone: str) -> Star:
     """Make a release of silver frames in the steps of the jobs."""
-    patients, encounters, medications = (silver[t] for t in ("patients", "encounters", "medications"))
+    visits, given = silver["encounters"], silver["medications"]
     judged: dict[str, DataFrame] = {}
 
     def admit(table, refer):
@@ -87,13 +93,13 @@ def star_of(silver: Mapping[str, DataFrame], time_zone: str) -> Star:
     stays = admit("encounters", lambda frame: fact_encounter.refer(frame, known, time_zone))
     there = snapshot("encounters", stays)
     doses = admit("medications", lambda frame: fact_medication_admin.refer(frame, there, known, time_zone))
-    versions = dim_patient.admitted_versions(patients, people)
+    versions = dim_patient.admitted_versions(silver["patients"], people)
     made = {
         "dim_patient": dim_patient.select(dim_patient.transform(versions, AS_OF), "r"),
-        "dim_provider": dim_provider.select(dim_provider.transform(encounters, medications), "r"),
-        "dim_time": dim_time.select(dim_time.transform(encounters, medications, time_zone), "r"),
-        "dim_diagnosis": dim_diagnosis.select(dim_diagnosis.transform(encounters), "r"),
-        "dim_medication": dim_medication.select(dim_medication.transform(medications), "r"),
+        "dim_provider": dim_provider.select(dim_provider.transform(visits, given), "r"),
+        "dim_time": dim_time.select(dim_time.transform(visits, given, time_zone), "r"),
+        "dim_diagnosis": dim_diagnosis.select(dim_diagnosis.transform(visits), "r"),
+        "dim_medication": dim_medication.select(dim_medication.transform(given), "r"),
     }
     gold = {table: frame.persist() for table, frame in made.items()}  # short plans for what follows
     of_stays = fact_encounter.transform(stays, stay_dimensions(gold), time_zone)
@@ -111,3 +117,35 @@ def stay_dimensions(gold: Mapping[str, DataFrame]) -> fact_encounter.Dimensions:
 def dose_dimensions(gold: Mapping[str, DataFrame]) -> fact_medication_admin.Dimensions:
     names = ("patient", "time", "medication", "provider")
     return fact_medication_admin.Dimensions(*(gold[f"dim_{name}"] for name in names))
+
+
+def silver_of(
+    run: Run, table: str, received: Sequence[Mapping[str, object]], batch_id: str, time_zone: str
+) -> DataFrame:
+    """Load rows as received in a batch into silver, in the steps of the table's job."""
+    contract = load("silver", table)
+    if not received:
+        return frames.of(run.spark, [], schema(contract))
+    shape = schema(load("bronze", table), partitions=False)
+    for name, type_ in (("_file", "string"), ("_malformed", "boolean"), ("_line", "long")):
+        shape = shape.add(name, type_)
+    lines = [
+        {"_malformed": False, "_file": f"{batch_id}.csv", "_line": n, **row}
+        for n, row in enumerate(received, 2)
+    ]
+    frame = frames.of(run.spark, lines, shape).withColumns(
+        {
+            "batch_id": F.lit(batch_id),
+            "batch": F.struct(F.lit(RECEIVED_AT).cast("timestamp").alias("received_at")),
+            "_received": F.lit("{}"),
+        }
+    )
+    typed = JOBS[table].transform(loading.as_raw(frame, table, "native"), time_zone)
+    if table == "patients":
+        typed = lookups.with_zip_states(run, typed)
+    if table == "medications":
+        typed = lookups.with_formulary(run, typed)
+    rules = rows.row_rules(contract)
+    kept = loading._kept(rows.evaluate(typed, rules), contract, contract.key[0]).persist()
+    whole = rows.across(loading.with_duplicates(kept, rules), rules, loading.ROW)
+    return JOBS[table].select(whole.where(loading._disposition(rules) == loading.LOADED))

@@ -106,7 +106,8 @@ def snapshot() -> Path:
 def copy(target: Path) -> Facts:
     """Copy this code's lake to the state folder `target`; return what happened in it."""
     source = snapshot()
-    shutil.copytree(source / "state", target, symlinks=True, dirs_exist_ok=True)
+    links = shutil.ignore_patterns("runtimes")  # a cloud makes its own, of links to what is installed
+    shutil.copytree(source / "state", target, dirs_exist_ok=True, ignore=links)
     return pickle.loads((source / FACTS).read_bytes())
 
 

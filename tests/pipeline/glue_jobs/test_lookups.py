@@ -1,63 +1,50 @@
-"""What is known of a patient whose own row is refused."""
+"""Reference data beside received rows: doses in the formulary's unit, states of a ZIP code, ICD-10-CM codes."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
-from pyspark.sql import functions as F
 
 from pipeline import frames
-from pipeline.contracts import load as contract
-from pipeline.contracts.spark import schema
-from pipeline.glue_jobs.bronze_to_silver import load, lookups
-from pipeline.glue_jobs.job import Run
-from pipeline.lake import Lake
-
-SOUND = {"first_name": "Ada", "last_name": "Lee", "birth_date": "1980-02-03", "sex": "F"}
-
-
-@pytest.fixture
-def known(spark, monkeypatch):
-    """What the rules of other tables are told of patients that were received."""
-
-    def told(*patients):
-        shape = schema(contract("bronze", "patients"), partitions=False)
-        shape = shape.add("_file", "string").add("_line", "long").add("_malformed", "boolean")
-        received = frames.of(spark, [SOUND | each for each in patients], shape).withColumns(
-            {
-                "batch_id": F.lit("b"),
-                "batch": F.struct(F.lit("2025-03-01").cast("timestamp").alias("received_at")),
-                "_received": F.lit(""),
-            }
-        )
-        monkeypatch.setattr(load, "received", lambda *_: load.as_raw(received, "patients"))
-        run = Run(spark, Lake("none"), "test", {"batch_ids": ["b"], "release_batch_ids": ["b"]})
-        return {row.patient_id: row.patient for row in lookups.patients(run).collect()}
-
-    return told
-
-
-def test_a_test_patient_is_nobody_so_that_what_is_booked_on_them_is_refused(known):
-    assert set(known({"patient_id": "P1"}, {"patient_id": "P2", "last_name": "ZZZTEST"})) == {"P1"}
+from pipeline.glue_jobs.bronze_to_silver import lookups
 
 
 @pytest.mark.parametrize(
-    "slip",
+    ("code", "dose", "unit", "expected"),
     [
-        {"birth_date": "2093-05-17"},
-        {"birth_date": "1860-01-01"},
-        {"death_date": "1970-01-01"},
-        {"death_date": "2031-01-01"},
+        ("29046", 10.0, "mg", 10.0),
+        ("29046", 0.04, "g", 40.0),
+        ("29046", 10_000.0, "ug", 10.0),
+        ("29046", 5.0, "mL", None),  # the two units measure different things
+        ("29046", 5.0, None, None),
+        ("1", 5.0, "mg", None),  # not in the formulary
     ],
 )
-def test_a_date_that_cannot_be_true_is_not_held_against_a_patients_other_rows(known, slip):
-    (found,) = known({"patient_id": "P1", **slip}).values()
-    assert (found.found, found.birth_date, found.death_date, found.sex) == (True, None, None, "F")
-    (sound,) = known({"patient_id": "P1", "death_date": "2025-01-10"}).values()
-    assert (str(sound.birth_date), str(sound.death_date)) == ("1980-02-03", "2025-01-10")
+def test_a_dose_is_converted_to_the_formularys_unit_where_both_are_masses(
+    frames_run, code, dose, unit, expected
+):
+    run, _ = frames_run({}, {})
+    given = frames.of(
+        run.spark,
+        [{"medication_code": code, "dose": dose, "dose_unit": unit}],
+        "medication_code string, dose double, dose_unit string",
+    )
+    (row,) = lookups.with_formulary(run, given).collect()
+    assert row.formulary_dose == (None if expected is None else pytest.approx(expected))
+    assert (row.formulary is not None) == (code == "29046")
 
 
-def test_a_rule_that_was_retired_keeps_nobody_out(known, monkeypatch):
-    monkeypatch.setattr(lookups, "contract", lambda *_: replace(contract("silver", "patients"), rules=()))
-    assert set(known({"patient_id": "P2", "last_name": "ZZZTEST"})) == {"P2"}
+def test_a_zip_code_has_the_states_of_its_prefix(frames_run):
+    run, _ = frames_run({}, {})
+    given = frames.of(
+        run.spark, [{"postal_code": code} for code in ("02115", "00000", None)], "postal_code string"
+    )
+    found = {row.postal_code: row.zip_states for row in lookups.with_zip_states(run, given).collect()}
+    assert "MA" in found["02115"]
+    assert (found["00000"], found[None]) == (None, None)
+
+
+def test_a_diagnosis_is_found_with_or_without_its_point(spark):
+    codes = ("E11.9", "E119", "U99.9", None)
+    given = frames.of(spark, [{"diagnosis_code": code} for code in codes], "diagnosis_code string")
+    found = {row.diagnosis_code: row.is_icd10cm for row in lookups.with_icd10cm(given).collect()}
+    assert found == {"E11.9": True, "E119": True, "U99.9": False, None: False}

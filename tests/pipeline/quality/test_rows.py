@@ -33,8 +33,12 @@ def seventy(numbers):
     return rows.evaluate(numbers, SEVENTY).persist()
 
 
+def _results(evaluated, rules):
+    return rows.results_of(rows.Tally.of(evaluated), evaluated, rules, CONTRACT, "k")
+
+
 def test_each_of_seventy_rules_counts_its_own_rows(seventy):
-    results = rows.count(seventy, SEVENTY, CONTRACT, "k")
+    results = _results(seventy, SEVENTY)
     assert {(r.checked, r.failed) for r in results} == {(ROWS, ROWS // 70)}
     for n, result in enumerate(results):
         assert {int(key[1:]) % 70 for key in result.sample_keys} == {n}
@@ -50,7 +54,7 @@ def test_a_rule_in_the_third_word_sends_its_rows_to_quarantine(seventy):
 @pytest.mark.parametrize(("failing", "kept"), [(0, 0), (1, 1), (200, 200), (201, 200), (30_000, 200)])
 def test_at_most_200_keys_are_kept(numbers, failing, kept):
     rules = [_rule(0, fails=f"n < {failing}")]
-    (result,) = rows.count(rows.evaluate(numbers, rules), rules, CONTRACT, "k")
+    (result,) = _results(rows.evaluate(numbers, rules), rules)
     assert result.failed == failing
     assert len(result.sample_keys) == len(set(result.sample_keys)) == kept
     assert all(int(key[1:]) < failing for key in result.sample_keys)
@@ -58,7 +62,7 @@ def test_at_most_200_keys_are_kept(numbers, failing, kept):
 
 def test_the_keys_of_many_failing_rows_are_spread_over_them(numbers):
     rules = [_rule(0, fails="n < 30000")]
-    (result,) = rows.count(rows.evaluate(numbers, rules), rules, CONTRACT, "k")
+    (result,) = _results(rows.evaluate(numbers, rules), rules)
     thirds = {int(key[1:]) // 10_000 for key in result.sample_keys}
     assert thirds == {0, 1, 2}
 
@@ -66,7 +70,7 @@ def test_the_keys_of_many_failing_rows_are_spread_over_them(numbers):
 def test_a_condition_that_is_null_neither_fails_nor_applies(spark):
     frame = spark.sql("select * from values ('a', 1), ('b', null), (null, 1) as t(k, n)")
     rules = [_rule(0, fails="n = 1"), _rule(1, fails="true", applies="n = 1"), _rule(2, fails="n is null")]
-    found = rows.count(rows.evaluate(frame, rules), rules, CONTRACT, "k")
+    found = _results(rows.evaluate(frame, rules), rules)
     assert [(r.checked, r.failed, r.sample_keys) for r in found] == [
         (3, 2, ("a",)),
         (2, 2, ("a",)),
@@ -81,7 +85,7 @@ def test_groups_are_of_the_rows_to_which_a_rule_applies_and_null_is_a_group_of_i
     )
     rules = [_rule(0, among=("part",), fails="min(n) <> max(n)", applies="n > 0")]
     whole = rows.across(rows.evaluate(frame, rules).persist(), rules, ("k",))
-    (result,) = rows.count(whole, rules, CONTRACT, "k")
+    (result,) = _results(whole, rules)
     assert (result.checked, result.failed, result.sample_keys) == (6, 4, ("a", "b", "e", "f"))
 
 
@@ -92,3 +96,13 @@ def test_an_outcome_is_one_of_five():
     assert replace(result, failed=2).status == "fail"
     assert replace(result, checked=0).status == "not_applicable"
     assert replace(result, broken=True).status == "error"
+
+
+def test_a_tally_counts_rows_by_columns_and_by_rule(numbers):
+    rules = [_rule(0, fails="n < 10"), _rule(1, fails="n < 4", applies="n % 2 = 0")]
+    tally = rows.Tally.of(
+        rows.evaluate(numbers.where("n < 20"), rules).withColumn("half", F.col("n") < 10), "half"
+    )
+    assert (tally.rows(), tally.rows(half=True), tally.rows(half=None)) == (20, 10, 0)
+    assert [tally.with_bit(rows.FAILING, n) for n in (0, 1)] == [10, 2]
+    assert [tally.with_bit(rows.APPLYING, n) for n in (0, 1)] == [20, 10]

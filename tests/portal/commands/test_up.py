@@ -18,6 +18,8 @@ import pytest
 
 from portal.cli import MODULES
 
+pytestmark = pytest.mark.integration
+
 HDP = [sys.executable, "-c", "from portal.cli import main; main()"]
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

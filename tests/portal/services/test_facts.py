@@ -58,7 +58,7 @@ def test_choices_list_every_value_and_the_period(portal, release_id, encounters)
 
 def test_a_number_from_the_address_is_a_number_or_nothing():
     hour = ENCOUNTERS.dimension("hour")
-    assert hour.condition(["7", "23"]) == "f.admitted_hour IN (7, 23)"
+    assert hour.condition(["7", "23"]) == "f.local_hour IN (7, 23)"
     assert [value for value in ("7", "-1", "", "1 OR 1=1", "1e9", "٣", "12345678901") if hour.allows(value)] == ["7", "-1"]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from pipeline.acceptances import Acceptance
 from pipeline.contracts import all_contracts, load
+from pipeline.lake import Lake
 from pipeline.reviews import Event, Log
 from portal.commands.quality import show_command
 from portal.components import work_list
@@ -104,6 +105,36 @@ def test_loaded_rows_that_fail_a_warning_are_found_in_silver(acting, held_run, p
     refused = set(kept_apart[kept_apart["disposition"] == "refused"]["record_key"])
     assert set(rows["row"]) == set(row["sample_keys"]) - refused
     assert len(rows)
+
+
+@pytest.mark.parametrize(
+    ("table", "rule", "expected"),
+    [
+        ("encounters", "ENC-M04", "'new'"),
+        ("encounters", "ENC-C06", "'new', 'old'"),
+        ("encounters", "ENC-C11", "'new', 'old'"),
+        ("medications", "MED-P12", "'new', 'old'"),
+        ("patients", "PAT-P06", "'new', 'old'"),
+    ],
+)
+def test_failing_rows_of_a_rule_of_the_release_are_looked_up_in_all_its_batches(
+    monkeypatch, table, rule, expected
+):
+    plan = {"batch_ids": ["new"], "release_batch_ids": ["new", "old"]}
+    monkeypatch.setattr(quality, "read_json", lambda *_: (plan, "tag"))
+    aws = SimpleNamespace(lake=Lake("t"), client=lambda _: None)
+    query = quality.failing_query(aws, "run-1", table, rule)
+    assert f"silver.batch_id IN ({expected})" in query.sql
+
+
+def test_rows_that_a_rule_of_the_release_refuses_are_looked_up_in_quarantine(monkeypatch):
+    monkeypatch.setattr(
+        quality, "read_json", lambda *_: ({"batch_ids": ["b"], "release_batch_ids": ["b"]}, "")
+    )
+    aws = SimpleNamespace(lake=Lake("t"), client=lambda _: None)
+    query = quality.failing_query(aws, "run-1", "encounters", "ENC-P02")
+    assert '"quarantine_encounters"' in query.sql
+    assert query.is_exact
 
 
 @pytest.mark.parametrize("name", ["x' OR 1=1", "run id", ""])

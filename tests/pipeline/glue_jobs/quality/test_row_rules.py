@@ -1,4 +1,4 @@
-"""Every row rule has rows that fail it, rows beside them that don't, and rows of which it says nothing."""
+"""Every rule on rows, of a batch or of a release, has rows that fail it, that pass, and to which it does not apply."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pipeline.contracts import load, tables
 from pipeline.contracts.spark import schema
 from pipeline.glue_jobs.bronze_to_silver import encounters, lookups, medications, patients
 from pipeline.glue_jobs.bronze_to_silver import load as loading
+from pipeline.glue_jobs.job import SNAPSHOTS
+from pipeline.glue_jobs.silver_to_gold import admission, fact_encounter, fact_medication_admin
 from pipeline.quality import rows
 
 KEYS = {"patients": "patient_id", "encounters": "encounter_id", "medications": "administration_id"}
@@ -75,6 +77,9 @@ STAYS = [
 ALONE = {"_answer": False}
 """In a group that fails: this row is only there so that another fails."""
 
+GONE = {"_answer": None}
+"""Superseded by another version of its record: rules of a release do not judge it."""
+
 
 def _inpatient(key, days, **others):
     first, last = (f"2025-02-{day:02d}T08:00:00Z" for day in days)
@@ -128,6 +133,7 @@ PATIENTS = {
         [],
     ),
     "PAT-C06": ([{"_malformed": True}], [{}], []),
+    "PAT-C08": ([{"race": "NULL"}, {"payer": "-"}], [{}, {"last_name": "Null"}], []),
     "PAT-C07": (
         [{"email": "ada(at)example"}, {"phone": "12345"}],
         [{}, {"email": None}],
@@ -137,8 +143,8 @@ PATIENTS = {
     "PAT-P01": ([[ALONE, {}], [ALONE, {}, {}]], [{}, [{}, LATER]], []),
     "PAT-P02": (
         [[{}, {"city": "Salem"}]],
-        [[{}, {"city": "Salem", **LATER}], [{}, {}]],
-        [{"patient_id": None}],
+        [[GONE, {"city": "Salem", **LATER}], [GONE, {}]],
+        [],
     ),
     "PAT-P03": (
         [{"birth_date": "2025-03-02"}, {"birth_date": "1890-01-01"}],
@@ -160,11 +166,11 @@ PATIENTS = {
             [{}, {"patient_id": "again", "mrn": "again"}],
             [{"first_name": "ADA"}, {"patient_id": "2", "mrn": "2"}],
         ],
-        [[{}, {"patient_id": "twin", "birth_date": "1980-02-04"}], [{}, LATER]],
+        [[{}, {"patient_id": "twin", "birth_date": "1980-02-04"}], [GONE, LATER]],
         [{"postal_code": None}],
     ),
     "PAT-P07": ([{"birth_date": "1980-01-01"}], [{"birth_date": "1980-01-02"}], [{"birth_date": None}]),
-    "PAT-P09": ([[{}, {"patient_id": "other", "last_name": "Other"}]], [[{}, LATER]], [{"mrn": None}]),
+    "PAT-P09": ([[{}, {"patient_id": "other", "last_name": "Other"}]], [[GONE, LATER]], [{"mrn": None}]),
 }
 
 ENCOUNTERS = {
@@ -184,6 +190,12 @@ ENCOUNTERS = {
         [{"admitted_at": "02/01/2025 08:00"}, {"discharged_at": "noon"}, {"updated_at": "yesterday"}],
         [{"admitted_at": "2025-02-01 08:00:00"}, {"admitted_at": "2025-02-01"}, {"discharged_at": None}],
         [],
+    ),
+    "ENC-C13": ([{"department": "N/A"}], [{}], []),
+    "ENC-C12": (
+        [{"diagnosis_code_system": "local"}],
+        [{}, {"diagnosis_code_system": "icd9"}],
+        [{"diagnosis_code_system": None}],
     ),
     "ENC-C10": (
         [[{"_file": "mixed"}, {"_file": "mixed", "admitted_at": "2025-02-01"}]],
@@ -216,6 +228,7 @@ ENCOUNTERS = {
         [{"provider_npi": None}],
     ),
     "ENC-C06": ([{"patient_id": "nobody"}], [{}], [{"patient_id": None}]),
+    "ENC-C11": ([{"patient_id": "nobody"}], [{}], [{"patient_id": None}]),
     "ENC-C07": (
         [{"total_cost": c} for c in ("1,00", "$5", "1.234")],
         [{"total_cost": "0"}, {"total_cost": "-5.10"}],
@@ -225,8 +238,8 @@ ENCOUNTERS = {
     "ENC-P01": ([[ALONE, {}]], [{}, [{}, LATER]], []),
     "ENC-P02": (
         [[{}, {"total_cost": "5"}]],
-        [[{}, {"total_cost": "5", **LATER}], [{}, {}]],
-        [{"encounter_id": None}],
+        [[GONE, {"total_cost": "5", **LATER}], [GONE, {}]],
+        [],
     ),
     "ENC-P03": (
         [{"discharged_at": "2025-02-01T07:59:59Z"}, {"discharged_at": "2025-01-31"}],
@@ -236,10 +249,14 @@ ENCOUNTERS = {
     "ENC-P04": (
         [
             {"patient_id": "baby", "admitted_at": "2025-01-18"},
-            {"admitted_at": "2025-03-01T00:00:01Z"},
-            {"patient_id": "nobody", "admitted_at": "0001-01-01"},
+            {"patient_id": "baby", "admitted_at": "2025-01-19T23:59:59Z"},
         ],
-        [{"patient_id": "baby", "admitted_at": "2025-01-19T19:00:00Z"}, {"patient_id": "nobody"}],
+        [{"patient_id": "baby", "admitted_at": "2025-01-20T00:00:00Z"}, {}],
+        [{"patient_id": "nobody", "admitted_at": "1901-01-01"}],
+    ),
+    "ENC-P18": (
+        [{"admitted_at": "2025-03-01T00:00:01Z"}, {"admitted_at": "0001-01-01"}],
+        [{"admitted_at": "2025-03-01T00:00:00Z"}, {"admitted_at": "1900-01-01"}],
         [{"admitted_at": None}],
     ),
     "ENC-P16": (
@@ -281,7 +298,10 @@ ENCOUNTERS = {
         ],
         [
             [_inpatient("f", (1, 5), patient_id="3"), _inpatient("g", (5, 6), patient_id="3")],
-            [_inpatient("h", (1, 5), patient_id="4"), _inpatient("h", (1, 5), patient_id="4", **LATER)],
+            [
+                _inpatient("h", (1, 5), patient_id="4", **GONE),
+                _inpatient("h", (1, 5), patient_id="4", **LATER),
+            ],
         ],
         [{}],
     ),
@@ -366,9 +386,18 @@ MEDICATIONS = {
     ),
     "MED-C04": ([{"route": "XX"}], [{"route": "oral"}, {"route": "26643006"}], [{"route": None}]),
     "MED-C05": ([{"status": "given"}], [{"status": "not done"}], [{"status": None}]),
-    "MED-C06": ([{"encounter_id": "nowhere"}, {"patient_id": "nobody"}], [{}, {"patient_id": None}], []),
+    **{
+        rule: ([{"encounter_id": "nowhere"}, {"patient_id": "nobody"}], [{}, {"patient_id": None}], [])
+        for rule in ("MED-C06", "MED-C10")
+    },
     "MED-C07": ([{"patient_id": "man"}], [{}], [{"encounter_id": "nowhere"}, {"patient_id": None}]),
     "MED-C08": ([{"_malformed": True}], [{}], []),
+    "MED-C12": ([{"medication_name": "None"}], [{}], []),
+    "MED-C11": (
+        [{"medication_code_system": "ATC"}],
+        [{}, {"medication_code_system": "NDC"}],
+        [{"medication_code_system": None}],
+    ),
     "MED-C09": (
         [
             {"medication_code_system": "NDC", "medication_code": code}
@@ -383,8 +412,8 @@ MEDICATIONS = {
             [{}, {"dose": "5"}],
             [{"ordered_at": None}, {"ordered_at": "2025-02-01T10:00:00Z", "administered_at": None}],
         ],
-        [[{}, {"dose": "5", **LATER}], [{}, {}]],
-        [{"administration_id": None}],
+        [[GONE, {"dose": "5", **LATER}], [GONE, {}]],
+        [],
     ),
     "MED-P03": (
         [{"dose": d} for d in ("0", "-1", "400.1", "0.2")],
@@ -407,7 +436,11 @@ MEDICATIONS = {
         [{"dose_unit": None}, {"medication_code": "1"}],
     ),
     "MED-P06": (
-        [{"administered_at": "2025-02-04T08:00:01Z"}, {"administered_at": "2025-01-31T07:59:59Z"}],
+        [
+            {"administered_at": "2025-02-04T08:00:01Z"},
+            {"administered_at": "2025-01-31T07:59:59Z"},
+            {"dose": None, "administered_at": "2025-02-20", "ordered_at": None},
+        ],
         [{"administered_at": "2025-02-04T08:00:00Z"}],
         [
             {"dose": None, "administered_at": "2025-02-20", "ordered_at": "2025-02-20"},
@@ -443,7 +476,7 @@ MEDICATIONS = {
         [[{**_dose("a", "10:00:00", "1"), **ALONE}, _dose("b", "10:04:59", "1")]],
         [
             [_dose("c", "10:00:00", "2"), _dose("d", "10:05:00", "2")],
-            [_dose("e", "10:00:00", "3"), {**_dose("e", "10:01:00", "3"), **LATER}],
+            [{**_dose("e", "10:00:00", "3"), **GONE}, {**_dose("e", "10:01:00", "3"), **LATER}],
             [_dose("f", "10:00:00", "4"), {**_dose("g", "10:01:00", "4"), "medication_code": "6809"}],
         ],
         [{"status": "not-done"}],
@@ -461,105 +494,168 @@ EMPTY = {
 """What a row with nothing but its key fails."""
 
 
-def _received(spark, table):
-    """Every row of every case as it would be received; `_received` names rule, kind, group and row."""
-    found = [_row(table, "empty", {KEYS[table]: "empty"})]
-    for rule_id, kinds in CASES[table].items():
-        for kind, groups in zip(("fails", "passes", "spares"), kinds, strict=True):
+RULES = [(table, kind) for table in tables("silver") for kind in ("batch", "release")]
+
+
+def _rules(table, kind):
+    contract = load("silver", table)
+    return rows.row_rules(contract) if kind == "batch" else rows.release_rules(contract)
+
+
+def _cases(table, kind):
+    """By label (rule, group, row, answer) every row of the cases of these rules."""
+    found = {"empty||": {KEYS[table]: "empty"}}
+    for rule in _rules(table, kind):
+        for answer, groups in zip(("fails", "passes", "spares"), CASES[table][rule.id], strict=True):
             for g, group in enumerate(groups):
-                own = f"{rule_id}-{kind}-{g}"
+                own = f"{rule.id}-{answer}-{g}"
                 names = {"mrn": own, "last_name": own} if table == "patients" else {}
                 sound = {**SOUND[table], KEYS[table]: own, **names}
                 for r, row in enumerate(group if isinstance(group, list) else [group]):
-                    answer = kind if row.get("_answer", True) else "there"
-                    found.append(_row(table, f"{rule_id}|{g}.{r}|{answer}", {**sound, **row}))
-    shape = (
-        schema(load("bronze", table), partitions=False)
-        .add("_file", "string")
-        .add("_line", "long")
-        .add("_malformed", "boolean")
-        .add("_received", "string")
-    )
-    frame = frames.of(spark, found, shape).withColumns(
+                    given = row.get("_answer", True)
+                    told = answer if given else "passes" if given is False else "gone"
+                    found[f"{rule.id}|{answer}-{g}.{r}|{told}"] = {**sound, **row}
+    return found
+
+
+def _typed(run, table, given, time_zone):
+    """Rows of a batch as its job types them; `_line` is the row's place among those given."""
+    shape = schema(load("bronze", table), partitions=False)
+    for name, type_ in (("_file", "string"), ("_malformed", "boolean"), ("_line", "long")):
+        shape = shape.add(name, type_)
+    found = [{"_malformed": False, "_file": "f", "_line": n, **row} for n, row in enumerate(given)]
+    received = frames.of(run.spark, found, shape).withColumns(
         {
             "batch_id": F.lit("b"),
             "batch": F.struct(F.lit(RECEIVED_AT).cast("timestamp").alias("received_at")),
+            "_received": F.lit("{}"),
         }
     )
-    return loading.as_raw(frame, table)
-
-
-def _row(table, label, values):
-    return {"_malformed": False, "_file": label, **values, "_received": label}
-
-
-def _lookups(spark):
-    people = [
-        {"patient_id": p, "patient": {"found": True, "birth_date": b, "death_date": d, "sex": s}}
-        for p, b, d, s in PEOPLE
-    ]
-    stays = [
-        {
-            "encounter_id": e,
-            "encounter": {"found": True, "patient_id": p, "admitted_at": a, "discharged_at": d},
-        }
-        for e, p, a, d in STAYS
-    ]
-    person = "struct<found: boolean, birth_date: date, death_date: date, sex: string>"
-    stay = "struct<found: boolean, patient_id: string, admitted_at: timestamp, discharged_at: timestamp>"
-    return (
-        frames.of(spark, people, f"patient_id string, patient {person}"),
-        frames.of(spark, stays, f"encounter_id string, encounter {stay}"),
-    )
-
-
-@pytest.fixture(scope="module", params=tables("silver"))
-def judged(request, spark, frames_run):
-    """The table, and by label of a row the rules that it fails and those that apply to it."""
-    table = request.param
-    received, (people, stays) = _received(spark, table), _lookups(spark)
-    run = frames_run({}, {})[0]
+    typed = JOBS[table].transform(loading.as_raw(received, table, "native"), time_zone)
     if table == "patients":
-        frame = lookups.with_zip_states(run, patients.transform(received))
-    elif table == "encounters":
-        frame = encounters.transform(received, people)
-    else:
-        frame = lookups.with_formulary(run, medications.transform(received, stays, people))
-    rules = rows.row_rules(load("silver", table))
-    evaluated = rows.evaluate(frame, rules).persist()
-    whole = rows.across(evaluated, rules, loading.identity(KEYS[table]))
-    found = whole.select("_received", rows.FAILING, rows.APPLYING).collect()
-    return table, {row[0]: (_named(rules, row[1]), _named(rules, row[2])) for row in found}
+        return lookups.with_zip_states(run, typed)
+    return lookups.with_formulary(run, typed) if table == "medications" else typed
+
+
+JOBS = {"patients": patients, "encounters": encounters, "medications": medications}
+
+
+def _of_batch(run, table, given, time_zone):
+    contract = load("silver", table)
+    rules = rows.row_rules(contract)
+    evaluated = rows.evaluate(_typed(run, table, given, time_zone), rules)
+    kept = loading._kept(evaluated, contract, KEYS[table]).persist()
+    return rows.across(loading.with_duplicates(kept, rules), rules, loading.ROW)
+
+
+def _of_release(run, table, given, time_zone):
+    people = frames.of(
+        run.spark,
+        [
+            dict(zip(("patient_id", "birth_date", "death_date", "sex"), person, strict=True))
+            for person in PEOPLE
+        ],
+        SNAPSHOTS["patients"],
+    )
+    stays = frames.of(
+        run.spark,
+        [
+            dict(zip(("encounter_id", "patient_id", "admitted_at", "discharged_at"), stay, strict=True))
+            for stay in STAYS
+        ],
+        SNAPSHOTS["encounters"],
+    )
+    refer = {
+        "patients": lambda frame: frame,
+        "encounters": lambda frame: fact_encounter.refer(frame, people, time_zone),
+        "medications": lambda frame: fact_medication_admin.refer(frame, stays, people, time_zone),
+    }
+    silver = JOBS[table].select(_typed(run, table, given, time_zone))
+    return admission.judge(silver, load("silver", table), refer[table])
+
+
+def _judge(run, table, kind, given, time_zone="UTC"):
+    """By place of a row the rules that it fails and those that apply to it; a superseded row has none."""
+    work, line = (_of_batch, "_line") if kind == "batch" else (_of_release, "source_line")
+    found = work(run, table, given, time_zone).select(line, rows.FAILING, rows.APPLYING).collect()
+    rules = _rules(table, kind)
+    return {row[0]: (_named(rules, row[1]), _named(rules, row[2])) for row in found}
 
 
 def _named(rules, words):
     return {rule.id for n, rule in enumerate(rules) if words[n // 32] >> (n % 32) & 1}
 
 
-def test_every_row_rule_has_rows_that_fail_and_rows_that_pass(judged):
-    table, _ = judged
-    assert set(CASES[table]) == {rule.id for rule in rows.row_rules(load("silver", table))}
-    assert [rule for rule, (fails, passes, _) in CASES[table].items() if not fails or not passes] == []
+@pytest.fixture(scope="module")
+def run(frames_run):
+    return frames_run({}, {})[0]
+
+
+@pytest.fixture(scope="module", params=RULES, ids="-".join)
+def judged(request, run):
+    """The table, the kind of rules, and by label of a row the rules that it fails and those that apply to it."""
+    table, kind = request.param
+    cases = _cases(table, kind)
+    found = _judge(run, table, kind, cases.values())
+    return table, kind, {label: found.get(n) for n, label in enumerate(cases)}
+
+
+def test_every_rule_has_rows_that_fail_and_rows_that_pass():
+    for table in tables("silver"):
+        assert set(CASES[table]) == {rule.id for kind in ("batch", "release") for rule in _rules(table, kind)}
+        assert [rule for rule, (fails, passes, _) in CASES[table].items() if not fails or not passes] == []
 
 
 def test_each_rule_says_of_each_row_what_it_should(judged):
-    _, found = judged
+    *_, found = judged
     wrong = {}
-    for label, (failing, applying) in found.items():
-        rule, _, rest = label.partition("|")
-        kind = rest.rpartition("|")[2]
-        said = "fails" if rule in failing else "passes" if rule in applying else "spares"
-        if label != "empty" and said != kind.replace("there", "passes"):
+    for label, of_row in found.items():
+        rule, _, expected = label.split("|")
+        failing, applying = of_row or ((), ())
+        said = (
+            "fails" if rule in failing else "passes" if rule in applying else "spares" if of_row else "gone"
+        )
+        if rule != "empty" and said != expected:
             wrong[label] = said
     assert wrong == {}
 
 
 def test_what_is_missing_fails_the_rules_on_what_is_missing_alone(judged):
-    table, found = judged
-    failing, _ = found["empty"]
-    assert failing == EMPTY[table]
+    table, kind, found = judged
+    failing, _ = found["empty||"]
+    assert failing == (EMPTY[table] if kind == "batch" else set())
 
 
 def test_no_row_fails_a_rule_that_does_not_apply_to_it(judged):
-    _, found = judged
-    assert [label for label, (failing, applying) in found.items() if failing - applying] == []
+    *_, found = judged
+    assert [label for label, both in found.items() if both and both[0] - both[1]] == []
+
+
+NIGHT = [  # in New York it is five hours earlier than in UTC; what was received at 00:00 UTC came the evening before
+    ("encounters", "batch", "ENC-P03", {"admitted_at": "2025-02-01T23:00:00-05:00", "discharged_at": "2025-02-01"}, False),
+    ("encounters", "batch", "ENC-P03", {"admitted_at": "2025-02-01T23:00:00-05:00", "discharged_at": "2025-01-31"}, True),
+    ("encounters", "batch", "ENC-P16", {"discharged_at": "2025-03-01T23:00:00-05:00"}, False),
+    ("encounters", "batch", "ENC-P16", {"discharged_at": "2025-03-02"}, True),
+    ("encounters", "release", "ENC-P04", {"patient_id": "baby", "admitted_at": "2025-01-20T04:59:59Z"}, True),
+    ("encounters", "release", "ENC-P04", {"patient_id": "baby", "admitted_at": "2025-01-20T05:00:00Z"}, False),
+    ("encounters", "release", "ENC-P15", {"patient_id": "dead", "admitted_at": "2025-01-12T04:59:59Z"}, False),
+    ("encounters", "release", "ENC-P15", {"patient_id": "dead", "admitted_at": "2025-01-12"}, True),
+    ("patients", "batch", "PAT-P03", {"birth_date": "2025-02-28"}, False),
+    ("patients", "batch", "PAT-P03", {"birth_date": "2025-03-01"}, True),
+    ("patients", "batch", "PAT-P04", {"death_date": "2025-03-01"}, True),
+    ("medications", "batch", "MED-P07", {"administered_at": "2025-02-01", "ordered_at": "2025-02-01T23:00:00-05:00"}, False),
+    ("medications", "batch", "MED-P07", {"administered_at": "2025-02-01T00:00:00-05:00"}, False),
+    ("medications", "batch", "MED-P07", {"administered_at": "2025-02-01", "ordered_at": "2025-02-02T01:00:00-05:00"}, True),
+    ("medications", "release", "MED-P08", {"patient_id": "dead", "administered_at": "2025-01-12T04:59:59Z"}, False),
+    ("medications", "release", "MED-P08", {"patient_id": "dead", "administered_at": "2025-01-12T05:00:00Z"}, True),
+]  # fmt: skip
+
+
+def test_days_are_those_of_the_hospitals_clock(run):
+    said = []
+    for table, kind in dict.fromkeys(case[:2] for case in NIGHT):
+        of_table = [case for case in NIGHT if case[:2] == (table, kind)]
+        given = [SOUND[table] | {KEYS[table]: str(n)} | case[3] for n, case in enumerate(of_table)]
+        found = _judge(run, table, kind, given, "America/New_York")
+        said += [(*case[:4], case[2] in found[n][0]) for n, case in enumerate(of_table)]
+    assert said == NIGHT

@@ -1,0 +1,67 @@
+"""Random hospitals through the jobs' transforms, against gold in plain Python, for several orders and splits of batches."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+
+from pipeline import frames
+from pipeline.contracts import load, tables
+from pipeline.contracts.spark import schema
+from tests.support.frames_run import star_of
+from tests.support.gold_model import Model, differences, found
+from tests.support.hospitals import hospital, placed
+
+HOSPITALS = int(os.environ.get("HDP_FUZZ", "60"))
+"""How many hospitals are tried for each seed; their identifiers are disjoint."""
+
+
+@pytest.fixture(scope="module", params=[("America/New_York", 1), ("UTC", 2), ("Asia/Kolkata", 3)], ids=str)
+def hospitals(request):
+    """The time zone, and silver rows of all hospitals by table."""
+    zone, seed = request.param
+    rng = random.Random(f"{seed} {os.environ.get('HDP_FUZZ_SEED', '')}")
+    made = [hospital(rng, number) for number in range(HOSPITALS)]
+    return zone, {table: [row for each in made for row in each[table]] for table in tables("silver")}
+
+
+@pytest.mark.parametrize("split", range(2))
+def test_gold_is_that_of_the_model_for_every_order_and_split(spark, hospitals, split):
+    zone, rows = hospitals
+    rng = random.Random(split)
+    spread = {table: placed(rng, rows[table]) for table in rows}
+    silver = {
+        table: frames.of(spark, spread[table], schema(load("silver", table))).persist() for table in spread
+    }
+    model, star = Model(rows, zone), star_of(silver, zone)
+    encounters, medications = found(star, silver)
+    assert differences(model.encounters(), encounters)[:5] == []
+    assert differences(model.medications(), medications)[:5] == []
+    _reconciles(star, spread)
+
+
+def _reconciles(star, spread):
+    """Every silver row is in gold, superseded or quarantined."""
+    for table, fact in (("encounters", "fact_encounter"), ("medications", "fact_medication_admin")):
+        judged, refused = star.judged[table].count(), star.refused(table).count()
+        assert star.gold[fact].count() + refused == judged <= len(spread[table])
+
+
+def test_the_hospitals_have_what_they_should_try(hospitals):
+    zone, rows = hospitals
+    model = Model(rows, zone)
+    stays, doses = model.encounters().values(), model.medications().values()
+    assert {row["readmission_status"] for row in stays} >= {
+        "readmitted",
+        "not readmitted",
+        "died",
+        "in hospital",
+    }
+    assert {None, 90} <= {row["age_at_admission"] for row in stays}
+    assert any(row["patient"] is None for row in stays)
+    assert any(row["patient"] and row["patient"][1] > 1 for row in stays)
+    assert any(row["encounter"] is None for row in doses)
+    assert len(stays) < len({row["encounter_id"] for row in rows["encounters"]}), "some are refused"
+    assert len(doses) < len({row["administration_id"] for row in rows["medications"]})

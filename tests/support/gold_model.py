@@ -1,0 +1,303 @@
+"""Gold in plain Python, written from the contracts and not from the jobs: what both facts should hold.
+
+Silver rows are dicts by column; times are aware datetimes in UTC.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pyspark.sql import functions as F
+
+from tests.support.frames_run import Star
+
+Row = dict[str, Any]
+KEYS = {"patients": "patient_id", "encounters": "encounter_id", "medications": "administration_id"}
+PROVENANCE = {"batch_id", "source_file", "source_line"}
+TRACKED = (
+    "birth_date", "death_date", "sex", "race", "ethnicity", "marital_status", "language", "state", "payer"
+)  # fmt: skip
+INPATIENT = {"IMP", "ACUTE"}
+
+
+def age(day: date | None, birth: date | None) -> int | None:
+    """Completed years, at least 0; 90 stands for 90 and over."""
+    if day is None or birth is None:
+        return None
+    years = day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
+    return min(max(years, 0), 90)
+
+
+def readmissions(stays: Sequence[Row], last_day: date | None) -> dict[str, str]:
+    """By encounter the state of an inpatient stay: its episode is all that overlaps it, directly or by others.
+
+    A stay has encounter_id, patient_id, first, last (None while it goes on) and died.
+    """
+    of_patient = defaultdict(list)
+    for stay in stays:
+        of_patient[stay["patient_id"]].append(stay)
+    return {
+        stay["encounter_id"]: _state(_episode(stay, theirs), theirs, last_day)
+        for theirs in of_patient.values()
+        for stay in theirs
+    }
+
+
+def _episode(stay: Row, of_patient: Sequence[Row]) -> list[Row]:
+    found = [stay]
+    while more := [o for o in of_patient if o not in found and any(_touch(o, each) for each in found)]:
+        found += more
+    return found
+
+
+def _touch(one: Row, other: Row) -> bool:
+    """Whether two stays share a calendar day."""
+    ends = [each["last"] or date.max for each in (one, other)]
+    return max(one["first"], other["first"]) <= min(ends)
+
+
+def _state(episode: Sequence[Row], of_patient: Sequence[Row], last_day: date | None) -> str:
+    if any(stay["died"] for stay in episode):
+        return "died"
+    if any(stay["last"] is None for stay in episode):
+        return "in hospital"
+    end = max(stay["last"] for stay in episode)
+    if any(1 <= (stay["first"] - end).days <= 30 for stay in of_patient):
+        return "readmitted"
+    return "window open" if (last_day - end).days <= 30 else "not readmitted"
+
+
+def statuses(rows: Sequence[Row], key: str) -> list[tuple[Row, str]]:
+    """Each row with what it is: newest, superseded or conflicting."""
+    contents, newest = defaultdict(set), {}
+    for row in rows:
+        contents[row[key], row["updated_at"]].add(_content(row))
+    for row in rows:
+        if len(contents[row[key], row["updated_at"]]) == 1:
+            newest[row[key]] = max(newest.get(row[key], row["updated_at"]), row["updated_at"])
+    said, seen = [], set()
+    for row in rows:
+        if len(contents[row[key], row["updated_at"]]) > 1:
+            said.append((row, "conflicting"))
+        elif row["updated_at"] == newest[row[key]] and row[key] not in seen:
+            seen.add(row[key])
+            said.append((row, "newest"))
+        else:
+            said.append((row, "superseded"))
+    return said
+
+
+def _content(row: Row) -> tuple:
+    return tuple(sorted((name, str(value)) for name, value in row.items() if name not in PROVENANCE))
+
+
+class Model:
+    """Both facts of a release, by business key."""
+
+    def __init__(self, silver: Mapping[str, Sequence[Row]], time_zone: str) -> None:
+        self.zone = ZoneInfo(time_zone)
+        said = {table: statuses(silver[table], key) for table, key in KEYS.items()}
+        self.patients = self._patients(said["patients"])
+        versions = defaultdict(list)
+        for row, status in said["patients"]:
+            if status != "conflicting":
+                versions[row["patient_id"]].append(row)
+        self.histories = {who: _history(versions[who]) for who in self.patients}
+        stays = [row for row, status in said["encounters"] if status == "newest"]
+        self.stays = {row["encounter_id"]: row for row in stays if self._is_possible_stay(row)}
+        doses = [row for row, status in said["medications"] if status == "newest"]
+        self.doses = {row["administration_id"]: row for row in doses if self._is_possible_dose(row)}
+        self.states = readmissions(list(self._inpatient()), self._last_day())
+
+    @staticmethod
+    def _patients(said: Iterable[tuple[Row, str]]) -> dict[str, Row]:
+        candidates = [(row, status) for row, status in said if status != "superseded"]
+        owners = defaultdict(set)
+        for row, _ in candidates:
+            owners[row["mrn"]].add(row["patient_id"])
+        return {
+            row["patient_id"]: row
+            for row, status in candidates
+            if status == "newest" and (row["mrn"] is None or len(owners[row["mrn"]]) == 1)
+        }
+
+    def day(self, moment: datetime | None) -> date | None:
+        return moment and moment.astimezone(self.zone).date()
+
+    def _of_patient(self, row: Row, column: str) -> date | None:
+        return self.patients.get(row["patient_id"], {}).get(column)
+
+    def _is_possible_stay(self, row: Row) -> bool:
+        day, birth, death = (
+            self.day(row["admitted_at"]),
+            *(self._of_patient(row, f"{e}_date") for e in ("birth", "death")),
+        )
+        return not (birth and day < birth) and not (death and day > death + timedelta(days=30))  # fmt: skip
+
+    def _is_possible_dose(self, row: Row) -> bool:
+        given, death = row["administered_at"], self._of_patient(row, "death_date")
+        if given and death and self.day(given) > death + timedelta(days=1):
+            return False
+        stay = self.stays.get(row["encounter_id"])
+        if stay is None:
+            return True
+        if stay["patient_id"] != row["patient_id"]:
+            return False
+        is_order = row["dose"] is None and given is not None and given == row["ordered_at"]
+        grace, left = timedelta(hours=24), stay["discharged_at"]
+        outside = given and (given < stay["admitted_at"] - grace or (left and given > left + grace))
+        return is_order or not outside
+
+    def _inpatient(self) -> Iterable[Row]:
+        for row in self.stays.values():
+            if row["encounter_class"] in INPATIENT:
+                last, death = self.day(row["discharged_at"]), self._of_patient(row, "death_date")
+                expired = (row["discharge_disposition"] or "").lower() == "expired"
+                yield {
+                    "encounter_id": row["encounter_id"],
+                    "patient_id": row["patient_id"],
+                    "first": self.day(row["admitted_at"]),
+                    "last": last,
+                    "died": expired or bool(death and last and death <= last),
+                }
+
+    def _last_day(self) -> date | None:
+        return max((self.day(row["admitted_at"]) for row in self.stays.values()), default=None)
+
+    def _version(self, row: Row, moment: datetime) -> tuple[str, int] | None:
+        """The patient and the number of the version that was valid then."""
+        if row["patient_id"] not in self.patients:
+            return None
+        begun = [n for n, since in enumerate(self.histories[row["patient_id"]], 1) if since <= moment]
+        return row["patient_id"], max(begun, default=1)
+
+    def encounters(self) -> dict[str, Row]:
+        return {key: self._encounter(row) for key, row in self.stays.items()}
+
+    def _encounter(self, row: Row) -> Row:
+        start, end = row["admitted_at"], row["discharged_at"]
+        first, last = self.day(start), self.day(end)
+        state = self.states.get(row["encounter_id"], "not an index stay")
+        return {
+            "patient": self._version(row, start),
+            "provider": row["provider_npi"],
+            "diagnosis": row["diagnosis_code"],
+            "admitted_date_key": _number(first),
+            "discharged_date_key": _number(last),
+            "local_date": first,
+            "local_hour": start.astimezone(self.zone).hour,
+            "discharged_local_date": last,
+            "admitted_month": f"{first:%Y-%m}",
+            "length_of_stay_hours": end and (end - start).total_seconds() / 3600,
+            "length_of_stay_days": end and (last - first).days,
+            "total_cost": row["total_cost"],
+            "encounter_class": row["encounter_class"],
+            "age_at_admission": age(first, self._of_patient(row, "birth_date")),
+            "readmission_status": state,
+            "is_readmitted_30d": {"readmitted": True, "not readmitted": False}.get(state),
+        }
+
+    def medications(self) -> dict[str, Row]:
+        return {key: self._medication(row) for key, row in self.doses.items()}
+
+    def _medication(self, row: Row) -> Row:
+        given, ordered = row["administered_at"], row["ordered_at"]
+        moment = given or ordered or row["updated_at"]
+        return {
+            "patient": self._version(row, moment),
+            "provider": row["provider_npi"],
+            "medication": row["medication_code"],
+            "encounter": row["encounter_id"] if row["encounter_id"] in self.stays else None,
+            "ordered_date_key": _number(self.day(ordered)),
+            "administered_date_key": _number(self.day(given)),
+            "local_date": self.day(given),
+            "local_hour": given and given.astimezone(self.zone).hour,
+            "administered_month": f"{self.day(moment):%Y-%m}",
+            "minutes_from_order": (given - ordered).total_seconds() / 60 if given and ordered else None,
+            "dose": row["dose"],
+        }
+
+
+def _history(versions: Sequence[Row]) -> list[datetime]:
+    """The times at which a tracked column changed, the first version's among them."""
+    since, before = [], None
+    for row in sorted(versions, key=lambda row: row["updated_at"]):
+        # of the ZIP code three digits are tracked
+        content = (*(row.get(name) for name in TRACKED), (row["postal_code"] or "")[:3])
+        if content != before:
+            since.append(row["updated_at"])
+        before = content
+    return since
+
+
+def _number(day: date | None) -> int:
+    return int(f"{day:%Y%m%d}") if day else -1
+
+
+def found(star: Star, silver: Mapping[str, Any]) -> tuple[dict[str, Row], dict[str, Row]]:
+    """Both facts by business key, in the model's words: keys are led back to what they stand for."""
+    gold = star.gold
+    encounters = found_encounters(gold["fact_encounter"], gold, silver)
+    return encounters, found_medications(gold["fact_medication_admin"], gold, silver)
+
+
+def found_encounters(fact: Any, gold: Mapping[str, Any], silver: Mapping[str, Any]) -> dict[str, Row]:
+    diagnosis = gold["dim_diagnosis"].select("diagnosis_key", F.col("diagnosis_code").alias("diagnosis"))
+    rows = _with_people(fact, gold, silver).join(diagnosis, "diagnosis_key")
+    return _collected(_named(rows, silver["encounters"], "encounter_id", "encounter_key"), "encounter_id")
+
+
+def found_medications(fact: Any, gold: Mapping[str, Any], silver: Mapping[str, Any]) -> dict[str, Row]:
+    medication = gold["dim_medication"].select("medication_key", F.col("medication_code").alias("medication"))
+    encounter = _names(silver["encounters"], "encounter_id").toDF("encounter", "encounter_key")
+    rows = _with_people(fact, gold, silver).join(medication, "medication_key")
+    rows = rows.join(encounter, "encounter_key", "left")
+    key = "administration_id"
+    return _collected(_named(rows, silver["medications"], key, "administration_key"), key)
+
+
+def _with_people(fact: Any, gold: Mapping[str, Any], silver: Mapping[str, Any]) -> Any:
+    names = _names(silver["patients"], "patient_id")
+    patients = gold["dim_patient"].join(names, F.col("patient_durable_key") == F.col("_hash"), "left")
+    who = F.when(F.col("patient_id").isNotNull(), F.struct("patient_id", "version")).alias("patient")
+    provider = gold["dim_provider"].select("provider_key", F.col("provider_npi").alias("provider"))
+    return fact.join(patients.select("patient_key", who), "patient_key").join(provider, "provider_key")
+
+
+def _names(silver, column):
+    return silver.select(column).distinct().withColumn("_hash", F.xxhash64(column))
+
+
+def _named(fact, silver, column, key):
+    return fact.join(_names(silver, column), F.col(key) == F.col("_hash"), "left")
+
+
+def _collected(frame, key) -> dict[str, Row]:
+    rows = [row.asDict(recursive=True) for row in frame.collect()]
+    assert len({row[key] for row in rows}) == len(rows)
+    return {row[key]: {**row, "patient": row["patient"] and tuple(row["patient"].values())} for row in rows}
+
+
+def differences(expected: Mapping[str, Row], got: Mapping[str, Row]) -> list[tuple[str, str, Any, Any]]:
+    """Key, column, expected and found value of each difference; a fact that one side lacks is one of column ''."""
+    missing = [(key, "", key in expected, key in got) for key in expected.keys() ^ got.keys()]
+    return missing + [
+        (key, name, value, got[key][name])
+        for key in expected.keys() & got.keys()
+        for name, value in expected[key].items()
+        if not _same(value, got[key][name])
+    ]
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and other is not None:
+        return abs(one - other) < 1e-9
+    return bool(one == other)
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
