@@ -93,14 +93,20 @@ def stuck_run(portal, broken, first_run):
 
 
 @pytest.fixture(scope="session")
-def browser():
+def playwright():
+    """Playwright, which starts once a process."""
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(playwright):
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if executable is None:
         pytest.skip("there is no chromium: scripts/install-test-packages installs it")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        yield running
-        running.close()
+    running = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+    yield running
+    running.close()
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tests.e2e.conftest import serving
 
@@ -63,17 +62,16 @@ def portal_port(cloud):
 
 
 @pytest.fixture(scope="module")
-def chromium():
+def chromium(playwright):
     """A browser that takes a foreign name and a public address to this machine."""
     executable = shutil.which("chromium") or shutil.which("chromium-browser")
     if executable is None:
         pytest.skip("there is no chromium: scripts/install-test-packages installs it")
     rules = f"MAP {REBOUND} 127.0.0.1, MAP {PUBLIC} 127.0.0.1"
     arguments = ["--no-sandbox", f"--host-resolver-rules={rules}", "--no-proxy-server"]
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=executable, args=arguments)
-        yield running
-        running.close()
+    running = playwright.chromium.launch(executable_path=executable, args=arguments)
+    yield running
+    running.close()
 
 
 @pytest.fixture(params=["127.0.0.1", "localhost", PUBLIC, REBOUND])
