@@ -55,8 +55,11 @@ locals {
 }
 
 locals {
-  # Where jobs write rows in the quality bucket; what people said lies beside it, and no job changes that.
+  # Tables of the quality bucket that jobs read again; no job changes the reviews beside them.
   job_places = ["quarantine/*", "reconciliation/*", "results/*"]
+
+  # Measured by jobs and written as single objects: a job run again replaces them and deletes none.
+  measured_by_jobs = ["audits/*", "reconciliation/*", "release_reconciliation/*", "releases/*", "results/*"]
 }
 
 # Glue jobs: read bronze, write silver, gold and quality, register partitions.
@@ -90,14 +93,14 @@ data "aws_iam_policy_document" "glue" {
     actions = ["s3:PutObject", "s3:DeleteObject"]
     resources = concat(
       [for zone in ["silver", "gold"] : "${local.bucket_arns[zone]}/*"],
-      [for place in local.job_places : "${local.bucket_arns["quality"]}/${place}"],
+      ["${local.bucket_arns["quality"]}/quarantine/*"],
     )
   }
 
   statement {
-    sid       = "WriteAudit"
+    sid       = "WriteMeasured"
     actions   = ["s3:PutObject"]
-    resources = [for place in ["audits/*", "releases/*"] : "${local.bucket_arns["quality"]}/${place}"]
+    resources = [for place in local.measured_by_jobs : "${local.bucket_arns["quality"]}/${place}"]
   }
 
   statement {

@@ -42,6 +42,7 @@ locals {
   quality_folders = {
     rule_result            = "results"
     reconciliation         = "reconciliation"
+    release_reconciliation = "release_reconciliation"
     quarantine_patients    = "quarantine/patients"
     quarantine_encounters  = "quarantine/encounters"
     quarantine_medications = "quarantine/medications"

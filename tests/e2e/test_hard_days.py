@@ -51,11 +51,11 @@ def test_ten_thousand_runs_are_listed_filtered_and_a_failed_one_explained(open_p
     expect(page.get_by_text("there are older ones")).to_be_visible()
     page.reload()
     settle(page)
-    assert page.get_by_label("Run or error holds").input_value() == "disk is full"
+    assert page.get_by_label("Search runs and errors").input_value() == "disk is full"
     nothing_is_broken(page)
     page.get_by_test_id("stBaseButton-primary").filter(has_text="Open").click()
     page.wait_for_url(f"**/run?*run=run-{RUNS - 10:05d}*")
     expect(page.get_by_text("No room on the disk").first).to_be_visible()
     expect(page.get_by_text("Is it safe to run again?")).to_be_visible()
-    expect(page.get_by_role("button", name="Go on from here")).to_have_count(1 if role == "Engineer" else 0)
-    expect(page.get_by_text("Engineers can go on from here.")).to_have_count(0 if role == "Engineer" else 1)
+    expect(page.get_by_role("button", name="Resume")).to_have_count(1 if role == "Engineer" else 0)
+    expect(page.get_by_text("Engineers can resume the run.")).to_have_count(0 if role == "Engineer" else 1)

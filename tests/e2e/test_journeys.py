@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from pipeline.generator import Options
 from pipeline.generator.write import generate
 from portal.auth import User
-from portal.services import releases, review_log, reviews, runs
+from portal.services import releases, review_log, reviews, runs, sign_off
 from tests.e2e import graph_watch
 from tests.e2e.accessibility import serious
 from tests.e2e.conftest import session_ends, settle, shot
@@ -61,8 +61,8 @@ def _reads_why_it_failed(page, run):
     page.wait_for_url(f"**/run?*{run.run_id}*")
     expect(page.get_by_text("No room on the disk").first).to_be_visible()
     expect(page.get_by_text("about to fail").first).to_be_visible()
-    expect(page.get_by_text("Engineers can go on from here.")).to_be_visible()
-    assert page.get_by_role("button", name="Go on from here").count() == 0
+    expect(page.get_by_text("Engineers can resume the run.")).to_be_visible()
+    assert page.get_by_role("button", name="Resume").count() == 0
     taken = _taken(page, "Download the whole log")
     assert re.search(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ about to fail$", taken, re.MULTILINE)
     page.goto(address)
@@ -131,7 +131,7 @@ def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end
     shot(page, "run-stopped-1440")
 
     with broken("silver_to_gold/dim_time"):
-        page.get_by_role("button", name="Go on from here").click()
+        page.get_by_role("button", name="Resume").click()
         expect(page.get_by_role("button", name="Stop this run")).to_be_visible()
         assert runs.wait(portal, run_id, seconds=400).status == "FAILED"
     expect(page.get_by_text("No room on the disk").first).to_be_visible()
@@ -141,7 +141,7 @@ def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end
     expect(page.get_by_text("1 line, times in")).to_be_visible()
     session_ends(page, "eve", "engineer", touch=_tick_trouble)
 
-    page.get_by_role("button", name="Go on from here").click()
+    page.get_by_role("button", name="Resume").click()
     expect(page.get_by_role("button", name="Stop this run")).to_be_visible()
     seen = graph_watch.record(page)
     page.reload()  # nobody touches the page from here on
@@ -156,7 +156,7 @@ def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end
             page.wait_for_timeout(500)
         assert len(seen) > 5
         assert graph_watch.disagreements(seen, told) == []
-        expect(page.get_by_role("button", name="Run again with these settings")).to_be_visible()  # at rest
+        expect(page.get_by_role("button", name="Rerun")).to_be_visible()  # at rest
         settle(page)
         _click(page, page.locator(".st-key-state-graph text", has_text="dim_time"))
         expect(page.get_by_text("hdp-silver-to-gold-dim-time is done").first).to_be_visible()
@@ -259,6 +259,34 @@ def _type(field, text):
     field.page.wait_for_timeout(600)
 
 
+def _choose_first_row(page):
+    """Tick the first failing row: the table is drawn on a canvas, with boxes to tick at its left."""
+    table = page.locator("[class*='st-key-rows-']").get_by_test_id("stDataFrame")
+    table.scroll_into_view_if_needed()
+    table.click(position={"x": 18, "y": 52})
+    settle(page)
+
+
+def _settle_what_bars(aws, run_id):
+    """A colleague closes the open queries and dismisses the findings that bar approval."""
+    for query in review_log.of_run(aws, run_id).open_queries:
+        reviews.close(aws, query.query_id, "verified", "Seen.")
+    made = releases.get(aws, run_id)
+    for finding in sign_off.outstanding(aws, review_log.of_run(aws, run_id), made).barring:
+        reviews.dismiss(aws, run_id, *finding.key, "The ward has confirmed it.")
+
+
+def _approve(page):
+    page.get_by_role("button", name="Approve and sign").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("Meaning of your signature")).to_be_visible()
+    if dialog.get_by_test_id("stCheckbox").count():
+        expect(dialog.get_by_role("button", name="Sign", exact=True)).to_be_disabled()
+        dialog.get_by_test_id("stCheckbox").click()
+    dialog.get_by_role("button", name="Sign", exact=True).click()
+    expect(dialog).to_have_count(0)
+
+
 def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     person, portal, held_run, on_its_base, stuck_run
 ):
@@ -269,11 +297,13 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     expect(page.get_by_text(re.compile(f"The release of {run_id} (is|was) held"))).to_be_visible()
     assert serious(page) == []
 
-    page.get_by_role("button", name="Show identified rows").click()
-    expect(page.get_by_text("Say why you need to see who these patients are")).to_be_visible()
-    page.get_by_label("Why do you need to see who they are?").fill("to call the ward")
-    page.get_by_role("button", name="Show identified rows").click()
-    expect(page.get_by_text("This is in the log of reviews")).to_be_visible()
+    expect(page.get_by_text("Choose one row to unmask its record.")).to_be_visible()
+    _choose_first_row(page)
+    page.get_by_role("button", name="Unmask patient identifiers").click()
+    expect(page.get_by_text("A reason for access is required")).to_be_visible()
+    page.get_by_label("Reason for access (audited)").fill("to call the ward")
+    page.get_by_role("button", name="Unmask patient identifiers").click()
+    expect(page.get_by_text("This is in the audit trail.")).to_be_visible()
     assert review_log.log(portal).events[-1].kind == "rows_unmasked"
 
     page.get_by_label("Question").fill("Which ward sent a patient without an identifier?")
@@ -300,27 +330,25 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     expect(colleague.get_by_label("Reply").first).to_have_value("The second reviewer's long answer")
 
     page.get_by_label("Comment on the release").fill("Looks right.")
-    page.get_by_role("button", name="Approve and sign").click()
-    expect(page.get_by_text("must be closed before the release can be approved")).to_be_visible()
-    expect(page.get_by_label("Comment on the release")).to_have_value("Looks right.")
+    expect(page.get_by_text(re.compile("open (query bars|queries bar) approval"))).to_be_visible()
+    expect(page.get_by_role("button", name="Approve and sign")).to_be_disabled()
     session_ends(
         page, "kim", "clinician", touch=lambda page: page.get_by_role("button", name="Open a query").click()
     )
     assert releases.current(portal).release_id == former
     expect(page.get_by_label("Comment on the release")).to_have_value("Looks right.")
 
-    for query in review_log.of_run(portal, run_id).open_queries:
-        reviews.close(portal.acting(User("dr.lee", "clinician")), query.query_id, "verified", "Seen.")
+    _settle_what_bars(portal.acting(User("dr.lee", "clinician")), run_id)
     page.reload()
     _open(page, run_id)
     shot(page, "quality-held-1440")
     page.get_by_label("Comment on the release").fill("The ward has confirmed it.")
-    page.get_by_role("button", name="Approve and sign").click()
+    _approve(page)
     expect(page.get_by_text("dr.lee was here first")).to_be_visible()
     expect(page.get_by_label("Comment on the release")).to_have_value("The ward has confirmed it.")
-    page.get_by_role("button", name="Approve and sign").click()
+    _approve(page)
     try:
-        expect(page.get_by_text("Signed. The release is approved.")).to_be_visible()
+        expect(page.get_by_text("Signed: the release is approved.")).to_be_visible()
         expect(page.get_by_text("I have reviewed this release and approve it").first).to_be_visible()
         assert releases.current(portal).release_id == run_id
         text = _taken(page, "Printable report (HTML)")
@@ -334,7 +362,7 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
 def test_who_may_not_review_sees_masked_rows_and_no_form(person, held_run):
     page = person("ana", "analyst")
     _open(page, held_run.run_id)
-    expect(page.get_by_text("clinicians may see it")).to_be_visible()
+    expect(page.get_by_text("A clinician who did not start the run signs the release off.")).to_be_visible()
     expect(page.get_by_text("•••").first).to_be_attached()
-    for name in ("Approve and sign", "Open a query", "Accept the finding", "Show identified rows"):
+    for name in ("Approve and sign", "Open a query", "Save the decision", "Unmask patient identifiers"):
         assert page.get_by_role("button", name=name).count() == 0

@@ -19,7 +19,8 @@ import infra
 from infra.local.context import REGION
 
 FOLDER = Path(infra.__file__).parent / "terraform"
-CHECK = Path(__file__).parents[4] / "shared" / "terraform-check" / "check"
+_CHECKS = [folder / "shared" / "terraform-check" / "check" for folder in Path(__file__).parents[4:]]
+CHECK = next((check for check in _CHECKS if check.is_file()), _CHECKS[0])
 
 KNOWN_AFTER_APPLY = """
 locals {

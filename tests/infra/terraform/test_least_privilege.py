@@ -246,12 +246,8 @@ def _of_files(role, database, table, lake):
 
 def _of_spark(cloud, lake):
     written = [lake.bucket(zone) for zone in ("silver", "gold")]
-    measured = [
-        *(lake.quarantine_table(table) for table in ("patients", "encounters", "medications")),
-        lake.results_table(),
-        lake.reconciliation_table(),
-    ]
-    folders = [(bucket, "") for bucket in written] + [split(place) for place in measured]
+    quarantine = [lake.quarantine_table(table) for table in ("patients", "encounters", "medications")]
+    folders = [(bucket, "") for bucket in written] + [split(place) for place in quarantine]
     role = f"{lake.prefix}-glue"
     for bucket, prefix in folders:
         for path in (cloud.state / "s3" / bucket / prefix).rglob("*.parquet"):
@@ -259,6 +255,7 @@ def _of_spark(cloud, lake):
             for action in ("s3:PutObject", "s3:DeleteObject", "s3:GetObject"):  # _temporary comes and goes
                 yield Call(role, action, (place,))
         yield Call(role, "s3:ListBucket", (arns.of_s3(bucket, ""),))
+    yield Call(role, "s3:GetObject", (arns.of_s3(*split(f"{lake.reconciliation('r')}part-0.parquet")),))
     for action in ("s3:GetObject", "s3:PutObject"):  # a batch is read; a large sample is written
         yield Call(role, action, (arns.of_s3(lake.bucket("bronze"), "patients/batch_id=b/part.csv"),))
     yield Call(role, "s3:ListBucket", (arns.of_s3(lake.bucket("bronze"), ""),))
