@@ -7,7 +7,8 @@ import json
 import pytest
 
 
-def test_a_batch_that_is_named_twice_is_read_once(portal, first_run):
+def test_a_batch_that_is_named_twice_is_read_once(portal, first_run, monkeypatch):
+    monkeypatch.setenv("HDP_TIME_ZONE", "UTC")
     from pipeline.lambdas import prepare_run  # it looks at the environment
 
     (batch_id,) = first_run.batch_ids
