@@ -147,7 +147,7 @@ def test_masking_leaves_only_columns_without_a_class():
 
 @pytest.mark.parametrize("name", ["x' OR 1=1", "run id", ""])
 def test_an_id_that_is_none_reaches_no_query(portal, name):
-    with pytest.raises(ServiceError, match="is no id"):
+    with pytest.raises(ServiceError, match="is not an id"):
         quality.results(portal, name)
 
 
