@@ -2,12 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 AUDIT := .venv-audit/bin
-PYTEST := $(BIN)/pytest --numprocesses=2 --dist=loadgroup
+PYTEST := $(BIN)/pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE  # bytecode that is kept starts everything three times as fast
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-all parity fuzz soak screenshots bench bench-scale audit image install lint lock clean
+.PHONY: help run check test test-all parity fuzz screenshots bench bench-scale audit image install lint lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,25 +21,23 @@ check: .venv/.dev ## Lint, types and unit tests, in under a minute: for each cha
 test: .venv/.dev ## Install, then lint, types and tests, in minutes: for each pull request
 	@scripts/install-test-packages
 	@$(MAKE) --no-print-directory lint
-	@$(PYTEST) -m "not slow and not parity and not soak and not screenshots"
+	@$(PYTEST) -m "not slow and not parity"
 
-test-all: .venv/.dev ## All tests: the slow ones, parity, fuzzing and soak in short form too
+test-all: .venv/.dev ## All tests: the slow ones, parity and fuzzing too
 	@scripts/install-test-packages
 	@$(MAKE) --no-print-directory lint
-	@HDP_TEST_LAKE=new $(PYTEST) --hypothesis-profile=fuzz
+	@rm -rf build/test-lakes
+	@$(PYTEST) --hypothesis-profile=fuzz
 
 parity: .venv/.dev ## Compare Sail with Spark on everything there is, value by value
-	@$(BIN)/pytest -m parity
+	@$(BIN)/pytest tests/parity
 
 fuzz: .venv/.dev ## Try each property with other examples at each call, many more than `make test`
 	@$(PYTEST) -m hypothesis --hypothesis-profile=fuzz
 
-soak: .venv/.dev ## Repeat runs until something leaks
-	@$(BIN)/pytest -m soak
-
 screenshots: .venv/.dev ## Take a picture of every page and state, and the README's
 	@scripts/install-test-packages
-	@$(BIN)/pytest tests/e2e -m screenshots
+	@HDP_SCREENSHOTS=1 $(PYTEST) tests/e2e
 	@cp screenshots/run-1440.png docs/run.png
 
 bench: .venv/.dev ## Measure against peers into bench.json and the README; ONLY=name for one

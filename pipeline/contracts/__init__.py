@@ -5,7 +5,7 @@ Everything about a table is derived from its YAML file: Spark schema, Glue colum
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -106,6 +106,12 @@ class Contract:
     purpose: str
     columns: tuple[Column, ...]
     rules: tuple[Rule, ...]
+    custom: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    def null_markers(self, source: str) -> tuple[str, ...]:
+        """Texts that stand for an empty value in files of a source format, case counts."""
+        of_source = self.custom.get("nullMarkersOfSource", {})
+        return tuple(of_source.get(source, self.custom.get("nullMarkers", ())))
 
     @property
     def data_columns(self) -> tuple[Column, ...]:
@@ -148,6 +154,7 @@ def load(zone: Zone, table: str) -> Contract:
         purpose=contract["description"]["purpose"],
         columns=tuple(_column(entry) for entry in schema["properties"]),
         rules=tuple(_rule(entry) for entry in schema.get("quality", [])),
+        custom={item["property"]: item["value"] for item in schema.get("customProperties", [])},
     )
 
 

@@ -239,7 +239,7 @@ KINDS = (
     Kind("shared_mrn", "One medical record number for two patients", _rules("PAT-P09"), _shared_mrn),
     Kind("wrong_class", "An unknown encounter class", _rules(encounters="ENC-C02"), _set("encounter_class", "AMBU")),
     Kind("out_of_range_cost", "A negative cost", _rules(encounters="ENC-P10"), _set("total_cost", lambda r, _: f"-{r['total_cost']}")),
-    Kind("cost_in_words", "A cost that is not a number", _rules(encounters="ENC-C07"), _set("total_cost", "n/a")),
+    Kind("cost_in_words", "A cost that is not a number", _rules(encounters="ENC-C07"), _set("total_cost", "to be billed")),
     Kind("wrong_npi", "An NPI with a wrong check digit", _rules(encounters="ENC-C05"), _set("provider_npi", _check_digit)),
     Kind("deceased_then_seen", "An encounter weeks after the patient's death", _rules(encounters="ENC-P05"), _after_death),
     Kind("missing_time", "A completed administration without a time", _rules(medications="MED-M02"), _no_time),

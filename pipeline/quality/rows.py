@@ -37,6 +37,7 @@ class Result:
     sample_keys: tuple[str, ...] = ()
     broken: bool = False
     value: float | None = None
+    detail: str | None = None
 
     @property
     def rate(self) -> float | None:
@@ -65,6 +66,7 @@ class Result:
             "threshold": self.rule.threshold,
             "status": self.status,
             "sample_keys": list(self.sample_keys),
+            "detail": self.detail,
         }
 
 

@@ -97,6 +97,18 @@ def icd10cm_codes() -> tuple[str, ...]:
 
 
 @cache
+def code_systems() -> dict[str, str]:
+    """Lower-case spelling, OID or FHIR URL of a code system to its name here."""
+    return {row["spelling"]: row["system"] for row in _rows("code_systems.csv")}
+
+
+@cache
+def units() -> dict[str, str]:
+    """Lower-case spelling of a unit of dose to its UCUM code; rates (mL/h) are no doses and not among them."""
+    return {row["spelling"]: row["ucum"] for row in _rows("units.csv")}
+
+
+@cache
 def state_codes() -> dict[str, str]:
     """Lower-case state name to USPS code."""
     return {row["name"].lower(): row["code"] for row in _rows("states.csv")}

@@ -12,7 +12,40 @@ REQUIRED = {
     "encounters": frozenset({"Id", "START", "STOP", "PATIENT", "ENCOUNTERCLASS"}),
     "medications": frozenset({"START", "PATIENT", "ENCOUNTER", "CODE", "DESCRIPTION", "DISPENSES"}),
     "providers": frozenset({"Id", "NAME", "SPECIALITY"}),
-    "conditions": frozenset({"START", "STOP", "PATIENT", "ENCOUNTER", "CODE", "DESCRIPTION"}),
+}
+
+_CODED = frozenset({"PATIENT", "ENCOUNTER", "CODE", "DESCRIPTION"})
+
+NOT_NEEDED = {
+    "allergies": _CODED | {"START"},
+    "careplans": _CODED | {"Id", "START"},
+    "claims": frozenset({"Id", "PATIENTID", "PROVIDERID", "DIAGNOSIS1"}),
+    "claims_transactions": frozenset({"ID", "CLAIMID", "CHARGEID", "PATIENTID"}),
+    "conditions": _CODED | {"START", "STOP"},
+    "devices": _CODED | {"START", "UDI"},
+    "imaging_studies": frozenset({"Id", "DATE", "PATIENT", "ENCOUNTER", "BODYSITE_CODE"}),
+    "immunizations": _CODED | {"DATE"},
+    "observations": frozenset({"DATE", "PATIENT", "CODE", "VALUE", "UNITS"}),
+    "organizations": frozenset({"Id", "NAME", "ADDRESS", "CITY"}),
+    "payer_transitions": frozenset({"PATIENT", "PAYER"}),
+    "payers": frozenset({"Id", "NAME", "AMOUNT_COVERED"}),
+    "procedures": _CODED,
+    "supplies": _CODED | {"DATE", "QUANTITY"},
+}
+"""Files of the export that no table is made of, and columns that each has; where several fit, the file's name tells."""
+
+KEYS = {
+    "patients": ("Id",),
+    "encounters": ("Id", "PATIENT"),
+    "medications": ("PATIENT", "ENCOUNTER", "CODE"),
+    "providers": ("Id",),
+}
+
+DATES = {
+    "patients": ("BIRTHDATE", "DEATHDATE"),
+    "encounters": ("START", "STOP"),
+    "medications": ("START", "STOP"),
+    "providers": (),
 }
 
 _USED = {
@@ -20,7 +53,6 @@ _USED = {
     "encounters": "PROVIDER TOTAL_CLAIM_COST REASONCODE REASONDESCRIPTION",
     "medications": "STOP TOTALCOST BASE_COST PAYER PAYER_COVERAGE REASONCODE REASONDESCRIPTION",
     "providers": "",
-    "conditions": "",
 }
 
 KNOWN = {table: required | frozenset(_USED[table].split()) for table, required in REQUIRED.items()}

@@ -8,9 +8,9 @@ import streamlit as st
 from pipeline.contracts import Contract, all_contracts
 from pipeline.contracts.dictionary import entries
 from pipeline.contracts.lineage import Step, downstream, upstream
-from portal.components import at_hand, in_address, state
+from portal.components import at_hand, in_address, state, word_search
 from portal.components.palette import SEVERITY_WORDS
-from portal.services import measures, profile
+from portal.services import measures, profile, review_words
 from portal.services.aws import ServiceError
 
 PHI = {
@@ -19,6 +19,8 @@ PHI = {
     "limited": "Limited data set",
     "none": "None",
 }
+
+EXAMPLE = "readmission"
 
 st.title("Dictionary")
 
@@ -126,16 +128,19 @@ everything = pd.DataFrame([vars(entry) for entry in entries()])
 everything["where"] = everything["zone"] + "." + everything["table"]
 left, right = st.columns([1, 2])
 where = in_address.one_of("Table", list(contracts), "table", "gold.fact_encounter", left)
-wanted = right.text_input("Find a column or a meaning", placeholder="for example: readmission")
+wanted = right.text_input("Find a column or a meaning", placeholder=f"for example: {EXAMPLE}")
 if wanted:
-    hit = everything["column"].str.contains(wanted, case=False, regex=False) | everything[
-        "meaning"
-    ].str.contains(wanted, case=False, regex=False)
+    hit = pd.Series(
+        [
+            word_search.matches(wanted, *texts)
+            for texts in zip(everything["column"], everything["meaning"], everything["table"], strict=True)
+        ]
+    )
     st.caption(f"{hit.sum():,} columns in all tables")
     if hit.any():
         columns(everything[hit])
     else:
-        st.info("Nothing has that word. Try a shorter one.")
+        st.info(f"No column matches '{review_words.plain(wanted)}'. Try another word for it.")
 else:
     st.caption(contracts[where].grain)
     columns(everything[everything["where"] == where])

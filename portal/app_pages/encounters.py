@@ -5,11 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from portal.components import dashboard
-from portal.components.charts import wilson
+from portal.components.chart_parts import wilson
 from portal.components.dashboard import Ask, Figure, number, whole
 from portal.services.questions import ENCOUNTER_QUESTIONS, ENCOUNTERS
 
 st.title("Encounters")
+
+
+def dollars(amount: float) -> str:
+    return f"${amount / 1e6:,.2f} M"
 
 
 def figures(ask: Ask) -> list[Figure]:
@@ -31,18 +35,24 @@ def figures(ask: Ask) -> list[Figure]:
     stay, total = number(row["stay"]), number(row["total"]) or 0.0
     low, high = wilson(back, stays)
     return [
-        Figure("Encounters", encounters, f"{encounters:,}", counts=[encounters]),
+        Figure(
+            "Encounters",
+            encounters,
+            f"{encounters:,}",
+            counts=[encounters],
+            adds=("encounters", lambda n: f"{n:,.0f}"),
+        ),
         Figure("Patients", patients, f"{patients:,}", counts=[patients]),
         Figure(
             "Median inpatient stay", stay, "–" if stay is None else f"{stay:.1f} days", counts=[inpatient]
         ),
-        Figure("Total cost", total, f"${total / 1e6:,.2f} M", counts=[encounters]),
+        Figure("Total cost", total, dollars(total), counts=[encounters], adds=("cost", dollars)),
         Figure(
             "30-day readmission",
             back / stays if stays else None,
             f"{back / stays:.1%}" if stays else "–",
             f"{back:,} of {stays:,} stays; 95 % interval {low:.1%} to {high:.1%}" if stays else "",
-            counts=[stays, back, stays - back],
+            share=(back, stays),
         ),
     ]
 

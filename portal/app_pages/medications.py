@@ -27,7 +27,13 @@ def figures(ask: Ask) -> list[Figure]:
     )
     share, minutes = missed / total if total else None, number(first["median"])
     return [
-        Figure("Administrations", total, f"{total:,}", counts=[total]),
+        Figure(
+            "Administrations",
+            total,
+            f"{total:,}",
+            counts=[total],
+            adds=("administrations", lambda n: f"{n:,.0f}"),
+        ),
         Figure("Patients", patients, f"{patients:,}", counts=[patients]),
         Figure("Medications", medications, f"{medications:,}"),
         Figure(
@@ -35,7 +41,7 @@ def figures(ask: Ask) -> list[Figure]:
             share,
             "–" if share is None else f"{share:.1%}",
             "Status not-done: missed or refused",
-            counts=[total, missed, total - missed],
+            share=(missed, total),
         ),
         Figure(
             "Median order to first dose",

@@ -22,7 +22,7 @@ def figures(ask: Ask) -> list[Figure]:
     )
     total, deceased, changed = (whole(row[name]) for name in ("patients", "deceased", "changed"))
     return [
-        Figure("Patients", total, f"{total:,}", counts=[total]),
+        Figure("Patients", total, f"{total:,}", counts=[total], adds=("patients", lambda n: f"{n:,.0f}")),
         Figure("Deceased", deceased, f"{deceased:,}", counts=[deceased, total - deceased]),
         Figure(
             "Changed since first seen",

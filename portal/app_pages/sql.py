@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.express as px
 import streamlit as st
 
-from portal.components import at_hand, drafts, exports, state, times
+from portal.components import at_hand, drafts, exports, sharing, state, times
 from portal.components.palette import SEQUENCE
 from portal.services import review_words, sql_queries, statements
 from portal.services.aws import Aws, ServiceError
@@ -168,7 +168,9 @@ def result(question: Asked | None) -> None:
         watch(question.query_id)
         return
     if st.session_state.get("answered") != (question.query_id, person):
-        st.session_state["answer"] = sql_queries.answer(state.aws(), question.query_id)
+        answer = sql_queries.answer(state.aws(), question.query_id)
+        st.session_state["answer"] = answer
+        st.session_state["safe"] = sql_queries.safe_to_share(state.aws(), answer)
         st.session_state["answered"] = (question.query_id, person)
     if question.sql != statement():
         st.caption("The answer to:")
@@ -190,25 +192,32 @@ def shown(answer: Answer) -> None:
     part = frame.iloc[(page - 1) * PAGE : page * PAGE]
     st.dataframe(part, hide_index=True, width="stretch", placeholder="–")
     st.caption(said)
-    left, right = st.columns(2)
-    name, note = f"query-{answer.release_id}", answer.note or "none left out"
-    left.download_button(
-        "CSV",
-        state.at_the_click(lambda _: exports.csv(frame, answer, "by SQL", note)),
-        f"{name}.csv",
-        "text/csv",
-        width="stretch",
-        on_click="ignore",
-    )
-    right.download_button(
-        "Parquet",
-        state.at_the_click(lambda _: exports.parquet(frame, answer, "by SQL", note)),
-        f"{name}.parquet",
-        "application/vnd.apache.parquet",
-        width="stretch",
-        on_click="ignore",
-    )
+    download(answer)
     chart(frame)
+
+
+def download(answer: Answer) -> None:
+    """CSV and Parquet of the answer, without small counts while Safe to share is on."""
+    is_synthetic = sharing.is_synthetic(str(answer.release_id))
+    is_safe = sharing.choice("sql", is_synthetic)
+    safe, suppressed = st.session_state["safe"]
+    frame = safe if is_safe else answer.frame
+    note = "; ".join(
+        filter(None, [answer.note, suppressed if is_safe else "", sharing.words(is_safe, is_synthetic)])
+    )
+    reason = suppressed if frame is None else None
+    if is_safe and suppressed:
+        st.caption(f"Of the exports: {suppressed}.")
+    left, right = st.columns(2)
+    left.download_button(
+        "CSV", state.at_the_click(lambda _: exports.csv(frame, answer, "by SQL", note)), f"query-{answer.release_id}.csv",
+        "text/csv", width="stretch", on_click="ignore", disabled=frame is None, help=reason,
+    )  # fmt: skip
+    right.download_button(
+        "Parquet", state.at_the_click(lambda _: exports.parquet(frame, answer, "by SQL", note)),
+        f"query-{answer.release_id}.parquet", "application/vnd.apache.parquet", width="stretch", on_click="ignore",
+        disabled=frame is None, help=reason,
+    )  # fmt: skip
 
 
 def chart(frame: pd.DataFrame) -> None:

@@ -40,7 +40,7 @@ def show_command(session: Session, run_id: str | None, everything: bool, today: 
     Exit code 1 where a rule of severity error or block failed.
     """
     aws = session.aws
-    run_id = run_id or _published(aws)
+    run_id = _published(aws) if run_id is None else run_id
     frame = quality.ended_results(aws, run_id)
     frame = frame.assign(change=_changes(aws, run_id, frame)).sort_values(["table_name", "rule_id"])
     if today:

@@ -3,69 +3,60 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 import plotly.express as px
 import plotly.graph_objects as go
 
+from portal.components.chart_parts import (
+    FORMER_MARK,
+    LAYOUT,
+    MOST_BARS,
+    beside,
+    colours,
+    largest,
+    named,
+    tall,
+)
 from portal.components.palette import (
-    ABOVE,
-    BELOW,
     FORMER,
     MEASURE,
     MEMBERS,
     NEUTRAL,
     NO_CHANGE,
     SEQUENCE,
+    SUPPRESSED,
     USUAL,
 )
+from portal.components.share_charts import line, parts, rate
+from portal.privacy.published import OTHER
+from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.services.facts import NOT_RECORDED, Question
 from portal.services.questions import LATE_MINUTES, WEEKDAYS
-
-MOST_BARS = 12
-
-LAYOUT: dict[str, Any] = {
-    "margin": {"l": 8, "r": 8, "t": 36, "b": 8},  # above the plot is room for Plotly's own buttons
-    "font": {"size": 13},
-    "legend": {"orientation": "h", "y": 1.12, "x": 0, "title": {"text": ""}},
-    "height": 320,
-    "colorway": list(SEQUENCE),
-    "hoverlabel": {"font": {"size": 13}},
-    "separators": ".,",
-}
-
-_FORMER_MARK = {"color": FORMER, "symbol": "diamond-open", "size": 10, "line": {"width": 2}}
 
 
 def figure(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None = None) -> go.Figure:
     """The chart of a question; where the former release's rows are given, its figures are beside the present ones.
 
-    Every point carries, as its first custom data, the values that a click on it filters by. Groups whose figures
-    are left out have no mark.
+    Every point carries, as its first custom data, the values that a click on it filters by.
     """
-    if question.kind != "week":
-        frame, former = shown(question, frame), None if former is None else shown(question, former)
     return _FIGURES[question.kind](question, frame, former)
-
-
-def shown(question: Question, frame: pd.DataFrame) -> pd.DataFrame:
-    """The groups whose figures are not left out."""
-    return frame.dropna(subset=[next(iter(question.values))])
 
 
 def cut(question: Question, frame: pd.DataFrame) -> str:
     """What a chart of the largest groups says of the others."""
-    groups = len(shown(question, frame))
+    groups = int((frame[question.by[0]] != OTHER).sum())
     if question.kind not in {"ranking", "rate", "parts"} or groups <= MOST_BARS:
         return ""
-    return f"The {MOST_BARS} largest of {groups:,}; all of them are in the table and in the exports."
+    return f"Top {MOST_BARS} of {groups:,}. Full list in table and exports."
 
 
 def table(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None = None) -> pd.DataFrame:
-    """All groups with figures of a chart that shows the largest, in words, the largest first."""
+    """All groups of a chart that shows the largest, in words, the largest first."""
     by, most = list(question.by), next(iter(question.values))
-    rows = shown(question, frame).sort_values(most, ascending=False, kind="stable")
+    rows = frame.sort_values(most, ascending=False, kind="stable")[[*by, *question.values]]
     if former is not None:
         before = former[[*by, *question.values]].rename(columns=lambda n: n if n in by else f"{n}_former")
         rows = rows.merge(before, on=by, how="left")
@@ -88,7 +79,7 @@ def stacked(
         color=color,
         labels=labels,
         custom_data=list(click) or None,
-        color_discrete_map={**MEMBERS, NOT_RECORDED: NEUTRAL},
+        color_discrete_map={**MEMBERS, NOT_RECORDED: NEUTRAL, OTHER: SUPPRESSED},
         color_discrete_sequence=list(SEQUENCE),
     )
     return drawn.update_layout(**LAYOUT, bargap=0.05)
@@ -98,70 +89,50 @@ def _bars(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) 
     """Stacked bars by month or by bin; the query has counted already."""
     x, color, y = question.by[0], question.by[1], next(iter(question.values))
     drawn = stacked(frame, x, y, color, question.labels, question.click)
+    is_binned = question.kind == "histogram" and any(isinstance(each, str) for each in frame[x])
+    if is_binned:  # merged bins have names, not numbers
+        drawn.update_xaxes(
+            type="category", categoryorder="array", categoryarray=list(dict.fromkeys(frame[x]))
+        )
+    _hatch(drawn, frame.attrs.get("merged_months", ()))
     if former is not None:
         total = former.groupby(x, as_index=False)[y].sum()
         drawn.add_scatter(
-            x=total[x], y=total[y], mode="markers", name="Former release, all together", marker=_FORMER_MARK,
+            x=total[x], y=total[y], mode="markers", name="Former release, all together", marker=FORMER_MARK,
             customdata=total[[x]],
         )  # fmt: skip
-    if x == "wait":
+    if x == "wait" and not is_binned:
         drawn.add_vline(
             x=LATE_MINUTES, line={"color": USUAL, "dash": "dash"}, annotation_text="late from here"
         )
     return drawn
 
 
+def _hatch(drawn: go.Figure, months: Sequence[str]) -> None:
+    """A hatched band behind months whose own total is not shown."""
+    if not months:
+        return
+    drawn.add_bar(
+        x=list(months), y=[1] * len(months), yaxis="y2", width=27 * 86_400_000,  # milliseconds: one bar has no neighbor to tell it
+        name=f"Fewer than {MINIMUM_CELL_SIZE}: counted with neighbors",
+        marker={"color": "rgba(0, 0, 0, 0)", "line": {"width": 0}, "pattern": {"shape": "/", "fgcolor": NEUTRAL, "size": 9}},
+        hovertemplate="%{x}: fewer than " + str(MINIMUM_CELL_SIZE) + " or counted with its neighbors<extra></extra>",
+    )  # fmt: skip
+    drawn.update_layout(yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True})
+
+
 def _ranking(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
     """The largest values as horizontal bars, the largest on top."""
     name, value = question.by[0], next(iter(question.values))
-    top = _named(question, _largest(frame, value))
+    top = named(question, largest(frame, name, value))
     drawn = px.bar(
         top, x=value, y="_short", orientation="h", labels={**question.labels, "_short": ""},
         custom_data=[name], hover_name="_long", hover_data={"_short": False},
     )  # fmt: skip
-    drawn.update_traces(marker_color=MEASURE)
-    _beside(drawn, question, top, former, value)
-    return drawn.update_layout(**_tall(len(top)))
-
-
-def _largest(frame: pd.DataFrame, value: str) -> pd.DataFrame:
-    """The largest groups, the smallest of them first: Plotly draws upwards."""
-    return frame.sort_values(value, ascending=False, kind="stable").head(MOST_BARS).iloc[::-1]
-
-
-def _rate(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
-    """A share a group with its 95 % interval; `values` are how many there were, and how many of them it is so."""
-    total, hits = question.values
-    top = _named(question, _largest(frame[frame[total] > 0], total))
-    ends = [wilson(int(h), int(t)) for h, t in zip(top[hits], top[total], strict=True)]
-    top["_share"] = _percent(top[hits], top[total])
-    drawn = go.Figure(
-        go.Bar(
-            x=top["_share"],
-            y=top["_short"],
-            orientation="h",
-            marker_color=MEASURE,
-            customdata=top[[question.by[0], total, hits]],
-            error_x={
-                "array": [100 * high - share for (_, high), share in zip(ends, top["_share"], strict=True)],
-                "arrayminus": [
-                    share - 100 * low for (low, _), share in zip(ends, top["_share"], strict=True)
-                ],
-                "color": NEUTRAL,
-                "thickness": 2,
-            },
-            hovertemplate="%{y}: %{x:.1f} %, %{customdata[2]:,} of %{customdata[1]:,}<extra></extra>",
-        )
-    )
-    if former is not None:
-        before = former.assign(_share=_percent(former[hits], former[total]))
-        _beside(drawn, question, top, before, "_share")
-    title = f"{question.values[hits].label}, percent"
-    return drawn.update_layout(**_tall(len(top)), xaxis={"title": title, "rangemode": "tozero"})
-
-
-def _percent(part: pd.Series, whole: pd.Series) -> pd.Series:
-    return 100 * part.astype(float) / whole.astype(float)
+    hatches = ["/" if is_partial else "" for is_partial in top.get("is_partial", [False] * len(top))]
+    drawn.update_traces(marker={"color": colours(top[name]), "pattern": {"shape": hatches}})
+    beside(drawn, question, top, former, value)
+    return drawn.update_layout(**tall(len(top)))
 
 
 def _week(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
@@ -189,7 +160,9 @@ def _week(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) 
         customdata=[[d, str(h), n] for d, h, n in told],
         hovertemplate="%{y} %{x}:00, %{customdata[2]:,} " + label + "<extra></extra>",
     )  # fmt: skip
-    return drawn.update_layout(**LAYOUT, yaxis_autorange="reversed", xaxis_title="Hour")
+    return drawn.update_layout(
+        **LAYOUT, yaxis_autorange="reversed", xaxis_title=question.labels[question.by[1]]
+    )
 
 
 def _grid(question: Question, frame: pd.DataFrame) -> pd.DataFrame:
@@ -201,7 +174,7 @@ def _grid(question: Question, frame: pd.DataFrame) -> pd.DataFrame:
     return grid
 
 
-_SEXES = (("M", -1), ("F", 1), ("X", 1), ("U", 1), (NOT_RECORDED, 1))
+_SEXES = (("M", -1), ("F", 1), ("X", 1), ("U", 1), (NOT_RECORDED, 1), (OTHER, 1))
 """Sexes from the middle outwards, and the side of the pyramid that each is on."""
 
 
@@ -223,7 +196,7 @@ def _pyramid(question: Question, frame: pd.DataFrame, former: pd.DataFrame | Non
                 y=ends,
                 orientation="h",
                 name=words.get(code, code),
-                marker_color=MEMBERS.get(code, NEUTRAL),
+                marker_color=SUPPRESSED if code == OTHER else MEMBERS.get(code, NEUTRAL),
                 customdata=[[each, number] for each, number in part.items()],
                 hovertemplate="%{y}, " + words.get(code, code) + ": %{customdata[1]:,}<extra></extra>",
             )
@@ -234,13 +207,13 @@ def _pyramid(question: Question, frame: pd.DataFrame, former: pd.DataFrame | Non
             marks += [(*row, words.get(code, code)) for row in rows if row[3]]
     if former is not None:
         drawn.add_scatter(
-            x=[x for x, *_ in marks], y=[y for _, y, *_ in marks], mode="markers", name="Former release", marker=_FORMER_MARK,
+            x=[x for x, *_ in marks], y=[y for _, y, *_ in marks], mode="markers", name="Former release", marker=FORMER_MARK,
             customdata=[rest for _, _, *rest in marks],
             hovertemplate="Former release, %{y}, %{customdata[2]}: %{customdata[1]:,}<extra></extra>",
         )  # fmt: skip
     ticks = _ticks(drawn)
     return drawn.update_layout(
-        **_tall(len(order)), barmode="relative", bargap=0.08, yaxis_title=question.labels[band],
+        **tall(len(order)), barmode="relative", bargap=0.08, yaxis_title=question.labels[band],
         xaxis={"tickvals": ticks, "ticktext": [f"{abs(tick):,}" for tick in ticks], "title": "Patients"},
     )  # fmt: skip
 
@@ -262,54 +235,6 @@ def _age(band: str) -> int:
     return int(digits) if digits else -1
 
 
-def _parts(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
-    """Horizontal bars that add up to 100 %: the groups with most, the largest on top."""
-    names = list(question.values)
-    counted = frame.assign(_all=frame[names].sum(axis=1))
-    top = _named(question, _largest(counted[counted["_all"] > 0], "_all"))
-    drawn = go.Figure()
-    for name, color in zip(names, (BELOW, USUAL, ABOVE), strict=True):
-        drawn.add_bar(
-            x=_percent(top[name], top["_all"]),
-            y=top["_short"],
-            orientation="h",
-            name=question.values[name].label,
-            marker_color=color,
-            customdata=top[[question.by[0], name]],
-            hovertemplate="%{y}: %{customdata[1]:,} (%{x:.1f} %)<extra>" + question.values[name].label + "</extra>",
-        )  # fmt: skip
-    if former is not None:
-        was = former.set_index(question.by[0])[names].reindex(top[question.by[0]]).astype(float)
-        ends = was.cumsum(axis=1).div(was.sum(axis=1), axis=0).mul(100)
-        for name in names[:-1]:
-            drawn.add_scatter(
-                x=ends[name], y=top["_short"], mode="markers", name="Former release", marker=_FORMER_MARK,
-                customdata=top[[question.by[0]]], showlegend=name == names[0],
-                hovertemplate=f"Former release, {question.values[name].label.lower()} up to " + "%{x:.1f} %<extra></extra>",
-            )  # fmt: skip
-    return drawn.update_layout(**_tall(len(top)), barmode="stack", xaxis={"title": "Percent of doses"})
-
-
-def _line(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
-    """The share of the first value in the second, over time."""
-    hits, total = question.values
-    drawn = go.Figure()
-    for name, rows, look in (
-        ("This release", frame, {"color": MEASURE}),
-        ("Former release", former, {"color": FORMER, "dash": "dot"}),
-    ):
-        if rows is not None:
-            drawn.add_scatter(
-                x=rows[question.by[0]], y=_percent(rows[hits], rows[total]), mode="lines+markers", name=name, line=look,
-                customdata=rows[[question.by[0], hits, total]],
-                hovertemplate="%{x}: %{y:.1f} %, %{customdata[1]:,} of %{customdata[2]:,}<extra></extra>",
-            )  # fmt: skip
-    title = f"{question.values[hits].label}, percent"
-    return drawn.update_layout(
-        **{**LAYOUT, "showlegend": former is not None}, yaxis={"title": title, "rangemode": "tozero"}
-    )
-
-
 def _dose(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
     """Doses of the medication and unit with most rows; the usual range is the shaded band."""
     dose, unit, medication = question.by
@@ -329,7 +254,7 @@ def _dose(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) 
     if former is not None:
         was = former[(former[medication] == name) & (former[unit] == of)]
         drawn.add_scatter(
-            x=was[dose].astype(float), y=was["administrations"], mode="markers", name="Former release", marker=_FORMER_MARK,
+            x=was[dose].astype(float), y=was["administrations"], mode="markers", name="Former release", marker=FORMER_MARK,
             hovertemplate="Former release, %{x} " + of + ": %{y:,}<extra></extra>",
         )  # fmt: skip
     low, high = mine["low_end"].min(), mine["high_end"].max()
@@ -345,55 +270,14 @@ def _dose(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) 
     )
 
 
-def _named(question: Question, top: pd.DataFrame) -> pd.DataFrame:
-    """`top` with the groups in words: `_long`, and `_short` for the axis, shortened and still told apart."""
-    words = question.subject.dimension(question.by[0]).words
-    long = [words.get(str(value), str(value)) for value in top[question.by[0]]]
-    short: list[str] = []
-    for text in long:
-        cut = text if len(text) <= 34 else f"{text[:33]}…"
-        short.append(cut + "\u200b" * short.count(cut))
-    return top.assign(_long=long, _short=short)
-
-
-def _beside(
-    drawn: go.Figure, question: Question, top: pd.DataFrame, former: pd.DataFrame | None, value: str
-) -> None:
-    """A mark on each bar for what the former release says."""
-    if former is None:
-        return
-    before = former.set_index(question.by[0])[value].reindex(top[question.by[0]])
-    drawn.add_scatter(
-        x=before, y=top["_short"], mode="markers", name="Former release", marker=_FORMER_MARK,
-        customdata=top[[question.by[0]]],
-        hovertemplate="Former release: %{x:,.1f}<extra></extra>",
-    )  # fmt: skip
-    drawn.update_layout(showlegend=True)
-
-
-def _tall(bars: int) -> dict[str, Any]:
-    return {**LAYOUT, "height": max(220, 90 + 26 * bars), "yaxis": {"type": "category", "title": ""}}
-
-
 _FIGURES = {
     "months": _bars,
     "histogram": _bars,
     "ranking": _ranking,
-    "rate": _rate,
-    "line": _line,
+    "rate": rate,
+    "line": line,
     "week": _week,
     "pyramid": _pyramid,
-    "parts": _parts,
+    "parts": parts,
     "dose": _dose,
 }
-
-
-def wilson(hits: int, total: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927)."""
-    if not total:
-        return 0.0, 1.0
-    z, share = 1.96, hits / total
-    middle = share + z * z / (2 * total)
-    spread = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    scale = 1 + z * z / total
-    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)

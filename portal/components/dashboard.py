@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
-from portal.components import at_hand, charts, exports, state, url_filters
+from portal.components import at_hand, card, exports, sharing, state, url_filters
+from portal.components.card import Page
+from portal.privacy import views
+from portal.privacy.suppression import MINIMUM_CELL_SIZE, is_small
 from portal.services import facts, releases
 from portal.services.aws import ServiceError
 from portal.services.facts import Facts, Filters, Question, Subject
-from portal.services.warehouse import Answer
 
 
 def draw(
@@ -26,12 +26,11 @@ def draw(
     """The whole page; `figures` gives the numbers above the charts from the answers to aggregates."""
     newest = at_hand.release_or_stop()
     try:
-        release_id, former = _release(newest)
-        filters = url_filters.draw(subject, Facts(state.aws(), release_id))
+        page = _page(subject, questions, newest)
         with st.spinner("Asking Athena …"):
-            _numbers(filters, release_id, former, figures)
-            _charts(questions, filters, release_id, former)
-        _rows(subject, filters, release_id)
+            _numbers(page, questions, figures)
+            _charts(questions, page)
+        _rows(subject, page)
     except ServiceError as error:
         state.show_error(error)
 
@@ -40,21 +39,35 @@ Ask = Callable[[Subject, Mapping[str, str]], pd.Series]
 """Answers aggregates by name, as SQL over the subject's measures, of what the filters leave."""
 
 
+@dataclass(frozen=True)
 class Figure:
     """A number above the charts; `number` is what a former release's is compared with.
 
-    `counts` are how many rows or people it is of: where one is small, it is shown to those who may see PHI alone.
+    `counts` are how many rows or people it is of, `share` part and whole of a rate: small ones are suppressed for
+    roles that see no exact figures. `adds` names the measure of a published table that it is the total of, and its
+    format: such a figure can be filtered by roles that see published tables alone.
     """
 
-    def __init__(
-        self, label: str, number: float | None, text: str, note: str = "", counts: Sequence[int] = ()
-    ) -> None:
-        self.label, self.number, self.text, self.note, self.counts = label, number, text, note, counts
+    label: str
+    number: float | None
+    text: str
+    note: str = ""
+    counts: Sequence[int] = ()
+    share: tuple[int, int] | None = None
+    adds: tuple[str, Callable[[float], str]] | None = None
 
-    def suppressed(self) -> Figure:
-        if not any(0 < count < facts.FEWEST for count in self.counts):
-            return self
-        return Figure(self.label, None, "–", f"Fewer than {facts.FEWEST}: not shown")
+    def published(self, total: Callable[[str], tuple[float, bool]] | None) -> Figure:
+        """The figure as a sum of published tables; `total` gives their totals where filters are set."""
+        if total and self.adds:
+            number, is_partial = total(self.adds[0])
+            return Figure(self.label, number, ("≥ " if is_partial else "") + self.adds[1](number))
+        if total:
+            return Figure(self.label, None, "–", "Published for the whole release alone: clear the filters.")
+        if self.share and min(self.share[0], self.share[1] - self.share[0]) < MINIMUM_CELL_SIZE:
+            return Figure(self.label, None, views.bounded_share(*self.share), f"Of {self.share[1]:,}")
+        if any(map(is_small, self.counts)):
+            return Figure(self.label, None, "–", views.TOO_FEW)
+        return self
 
 
 def whole(value: Any) -> int:
@@ -68,6 +81,33 @@ def number(value: Any) -> float | None:
 
 
 # the release
+
+
+def _page(subject: Subject, questions: Sequence[Question], newest: str) -> Page:
+    """Release, rights and filters, from the URL and the widgets above the charts."""
+    release_id, former = _release(newest)
+    is_synthetic = sharing.is_synthetic(release_id)
+    is_exact = is_synthetic or state.user().may("query")
+    is_safe = sharing.choice(subject.name, is_synthetic) if is_exact else True
+    page = Page(Filters(), release_id, former, is_exact, is_synthetic, is_safe)
+    asked = Facts(state.aws(), release_id)
+    if not is_exact:
+        base = _base(questions)
+        return replace(
+            page,
+            filters=url_filters.draw_published(
+                base.subject, lambda name: card.table(views.by_dimension(base, name), release_id)
+            ),
+        )
+    filters = url_filters.draw(subject, asked)
+    first, last = url_filters.days(subject)
+    return replace(page, filters=filters, first=first, last=last)
+
+
+def _base(questions: Sequence[Question]) -> Question:
+    """The count with the most measures beside it: what headline figures and filters are published by."""
+    counts = [question for question in questions if question.kind in {"months", "ranking"}]
+    return max(counts, key=lambda question: len(question.values))
 
 
 def _release(newest: str) -> tuple[str, str | None]:
@@ -118,23 +158,23 @@ def _former(release_id: str, before: str | None) -> str | None:
 # numbers and charts
 
 
-def _numbers(
-    filters: Filters,
-    release_id: str,
-    former: str | None,
-    figures: Callable[[Ask], list[Figure]],
-) -> None:
+def _numbers(page: Page, questions: Sequence[Question], figures: Callable[[Ask], list[Figure]]) -> None:
     def of(release: str) -> list[Figure]:
         asked = Facts(state.aws(), release)
+        filters = page.filters if page.is_exact else Filters()
 
         def ask(subject: Subject, values: Mapping[str, str]) -> pd.Series:
             return at_hand.ask(asked.figures(subject, values, filters), release).frame.iloc[0]
 
         told = figures(ask)
-        return told if state.user().may("see_phi") else [figure.suppressed() for figure in told]
+        return (
+            told
+            if page.is_exact
+            else [figure.published(_totals(page, questions, release)) for figure in told]
+        )
 
-    now = of(release_id)
-    before = of(former) if former else [None] * len(now)
+    now = of(page.release_id)
+    before = of(page.former) if page.former else [None] * len(now)
     for column, figure, was in zip(st.columns(len(now)), now, before, strict=True):
         change = None
         if was is not None and figure.number is not None and was.number:
@@ -144,135 +184,35 @@ def _numbers(
             column.caption(figure.note)
 
 
-def _charts(questions: Sequence[Question], filters: Filters, release_id: str, former: str | None) -> None:
+def _totals(
+    page: Page, questions: Sequence[Question], release_id: str
+) -> Callable[[str], tuple[float, bool]] | None:
+    """Totals of the published table under the filters; None where nothing is filtered."""
+    filters, base = page.filters, _base(questions)
+    dimension, values = next(iter(filters.chosen.items()), (base.by[-1], ()))
+    table = card.table(views.by_dimension(base, dimension), release_id)
+    if table is None or not (values or filters.start or filters.end):
+        return None
+    periods = views.periods_of(table, filters)
+    return lambda name: table.total(name, periods, values)
+
+
+def _charts(questions: Sequence[Question], page: Page) -> None:
     """The first chart across the page, the others in two columns."""
-    wanted = [release for release in (release_id, former) if release]
-    at_hand.ask_together([(Facts(state.aws(), r).question(q, filters), r) for r in wanted for q in questions])
-    words = filters.words(questions[0].subject)
+    wanted = [release for release in (page.release_id, page.former) if release]
+    at_hand.ask_together([(card.statement(q, page, r), r) for r in wanted for q in questions])
     sides: list[Any] = []
     for number, question in enumerate(questions):
         if number % 2 == 1:
             sides = list(st.columns(2))
         with st.container() if number == 0 else sides[(number - 1) % 2]:
-            _chart(question, filters, words, release_id, former)
-
-
-def _asked(question: Question, filters: Filters, release_id: str) -> tuple[Answer, int]:
-    """The answer as this person may see it, and of how many groups it leaves the figures out."""
-    answer = facts.grouped(
-        at_hand.ask(Facts(state.aws(), release_id).question(question, filters), release_id)
-    )
-    if state.user().may("see_phi"):
-        return answer, 0
-    frame = question.suppressed(answer.frame)
-    return replace(answer, frame=frame), len(frame) - len(charts.shown(question, frame))
-
-
-def _chart(question: Question, filters: Filters, words: str, release_id: str, former: str | None) -> None:
-    answer, hidden = _asked(question, filters, release_id)
-    before = _asked(question, filters, former)[0].frame if former else None
-    note = f"Counts under {facts.FEWEST}, and those that would give them away, are not shown: {hidden:,} of {len(answer.frame):,} groups."  # fmt: skip
-    notes = [question.note, note if hidden else "", charts.cut(question, answer.frame), state.as_of(answer)]
-    with st.container(border=True):
-        st.markdown(f"#### {question.title}")
-        if answer.frame.empty:
-            st.info("Nothing fits these filters. Widen the period or clear a filter.")
-        elif hidden == len(answer.frame):
-            st.info(
-                f"Only counts under {facts.FEWEST} fit these filters. Widen the period or clear a filter."
-            )
-        else:
-            figure = _signed(charts.figure(question, answer.frame, before), release_id, former, words)
-            _plot(question, figure, words, release_id)
-        for said in filter(None, notes):
-            st.caption(said)
-        if charts.cut(question, answer.frame):
-            _table(question, answer.frame, before)
-        if not answer.frame.empty:
-            _takeaway(question, answer, words, note if hidden else "none left out")
-
-
-def _table(question: Question, frame: pd.DataFrame, before: pd.DataFrame | None) -> None:
-    """All groups of a chart that shows the largest."""
-    listed = charts.table(question, frame, before)
-    with st.expander(f"All {len(listed):,} as a table"):
-        st.dataframe(listed, hide_index=True, width="stretch", column_config=state.numbers(listed))
-
-
-def _plot(question: Question, figure: go.Figure, words: str, release_id: str) -> None:
-    """The figure; a click on it filters the page. Its key changes with the filters, so that no click stays."""
-    key = f"{question.key}-{abs(hash((words, release_id))):x}"
-    config = {
-        "displaylogo": False,
-        "modeBarButtons": [["toImage"]],
-        "displayModeBar": True,
-        "toImageButtonOptions": {"filename": f"{question.key}-{release_id}", "scale": 2},
-    }
-    if not question.click:
-        st.plotly_chart(figure, key=key, config=config, alt=question.title)
-        return
-    dimensions = [question.subject.dimension(name) for name in question.click]
-    labels = " and ".join(dimension.label.lower() for dimension in dimensions)
-    figure.update_layout(clickmode="event+select", dragmode=False)
-    points = st.plotly_chart(
-        figure,
-        key=key,
-        config=config,
-        alt=f"{question.title}. A click filters by {labels}; the filters above do so by keyboard.",
-        selection_mode="points",
-        on_select="rerun",
-    )["selection"]["points"]
-    values = [_values(point["customdata"]) for point in points if point.get("customdata") is not None]
-    chosen = [(d, sorted({row[n] for row in values})) for n, d in enumerate(dimensions)] if values else []
-    if url_filters.choose(question.subject, chosen):
-        st.rerun()
-
-
-def _values(data: Any) -> list[str]:
-    """What a point says that a click filters by: custom data come as a list, or as a mapping by position."""
-    if isinstance(data, Mapping):
-        data = list(data.values())
-    return [str(each) for each in data] if isinstance(data, Sequence) and not isinstance(data, str) else [str(data)]  # fmt: skip
-
-
-def _signed(figure: go.Figure, release_id: str, former: str | None, words: str) -> go.Figure:
-    """The figure with release and filters inside it: a picture of it that is saved says what it shows."""
-    beside = f", beside {former}" if former else ""
-    said = f"Release {release_id}{beside}; filters: {words}"
-    lines = "<br>".join(textwrap.wrap(said, 70)[:3])
-    place = {"x": 0, "xref": "container", "xanchor": "left", "y": 0, "yref": "container", "yanchor": "bottom"}
-    margin = dict(figure.layout.margin.to_plotly_json())
-    return figure.update_layout(
-        title={"text": lines, "font": {"size": 10, "weight": "normal"}, "pad": {"l": 8, "b": 4}, **place},
-        margin={**margin, "b": 88},
-        height=figure.layout.height + 80,
-    )
-
-
-# taking away
-
-
-def _takeaway(question: Question, answer: Answer, words: str, note: str) -> None:
-    frame = answer.frame
-    columns = st.columns(3)
-    with columns[0].popover("SQL", width="stretch"):
-        st.code(answer.sql, language="sql", wrap_lines=True)
-    name = f"{question.key}-{answer.release_id}"
-    columns[1].download_button(
-        "CSV", state.at_the_click(lambda _: exports.csv(frame, answer, words, note)), f"{name}.csv", "text/csv",
-        key=f"{question.key}-csv", width="stretch", on_click="ignore",
-    )  # fmt: skip
-    columns[2].download_button(
-        "Parquet", state.at_the_click(lambda _: exports.parquet(frame, answer, words, note)),
-        f"{name}.parquet", "application/vnd.apache.parquet",
-        key=f"{question.key}-parquet", width="stretch", on_click="ignore",
-    )  # fmt: skip
+            card.draw(question, page)
 
 
 # the rows behind the charts
 
 
-def _rows(subject: Subject, filters: Filters, release_id: str) -> None:
+def _rows(subject: Subject, page: Page) -> None:
     person = state.user()
     if not person.may("query"):
         return
@@ -283,14 +223,16 @@ def _rows(subject: Subject, filters: Filters, release_id: str) -> None:
         st.query_params.pop("rows", None)
         return
     st.query_params["rows"] = "yes"
-    answer = facts.rows(state.aws(), release_id, subject, filters)
+    answer = facts.rows(state.aws(), page.release_id, subject, page.filters)
     if answer.frame.empty:
         st.info("Nothing fits these filters.")
         return
     st.dataframe(answer.frame, hide_index=True, width="stretch", column_config=state.numbers(answer.frame))
     least = f"The newest {facts.MOST_ROWS:,}; " if len(answer.frame) == facts.MOST_ROWS else ""
     st.caption(f"{least}{state.as_of(answer)}")
+    words = page.filters.words(subject)
     st.download_button(
-        "CSV of these rows", state.at_the_click(lambda _: exports.csv(answer.frame, answer, filters.words(subject))),
-        f"{subject.name}-{release_id}.csv", "text/csv", key=f"rows-{subject.name}-csv", on_click="ignore",
+        "CSV of these rows", state.at_the_click(lambda _: exports.csv(answer.frame, answer, words, page.small_counts)),
+        f"{subject.name}-{page.release_id}.csv", "text/csv", key=f"rows-{subject.name}-csv", on_click="ignore",
+        disabled=page.is_safe, help="Rows are not safe to share: turn off Safe to share first." if page.is_safe else None,
     )  # fmt: skip

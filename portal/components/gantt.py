@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.express as px
 import plotly.graph_objects as go
 
-from portal.components.charts import LAYOUT
+from portal.components.chart_parts import LAYOUT
 from portal.components.palette import STATES, STRONG, USUAL
 
 

@@ -19,6 +19,9 @@ BELOW, ABOVE = "#C3B5E3", "#7A5FBF"
 NEUTRAL = "#8A939B"
 """What is no finding: an interval, a value that was not recorded."""
 
+SUPPRESSED = "#B8BEC4"
+"""Small counts that are pooled, and months that are hatched because of them."""
+
 GRID = "rgba(128, 144, 154, 0.3)"
 NO_CHANGE = "rgba(128, 144, 154, 0.15)"
 

@@ -10,8 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from portal import auth, sign_in
+from portal.privacy.views import count_in_words
 from portal.services.aws import Aws, ServiceError, explain, is_aws
-from portal.services.facts import FEWEST
 from portal.services.review_words import unlinked
 from portal.services.warehouse import Answer
 from portal.settings import Settings
@@ -119,9 +119,9 @@ def show_error(error: Exception) -> None:
 def as_of(answer: Answer) -> str:
     """The line under every figure: which release, how many rows and bytes, how long."""
     rows = len(answer.frame) if answer.rows is None else answer.rows
-    is_told = answer.rows is None or not 0 < rows < FEWEST or user().may("see_phi")
+    is_exact = answer.rows is None or user().may("query")
     return (
-        f"As of release {answer.release_id}: {f'{rows:,}' if is_told else f'fewer than {FEWEST}'} rows, "
+        f"As of release {answer.release_id}: {f'{rows:,}' if is_exact else count_in_words(rows)} rows, "
         f"{size(answer.scanned)} scanned, {answer.seconds:.1f} s"
     )
 

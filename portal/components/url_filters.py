@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from portal.components import at_hand
+from portal.privacy.published import PublishedTable
 from portal.services import facts
 from portal.services.facts import Dimension, Facts, Filters, Subject
 
@@ -43,6 +44,70 @@ def draw(subject: Subject, asked: Facts) -> Filters:
         if filters.chosen or st.query_params.get("from") or st.query_params.get("to"):
             st.button("Clear all filters", on_click=_clear, args=(subject,))
     return filters
+
+
+def days(subject: Subject) -> tuple[date | None, date | None]:
+    """The first and the last day of the data, once the filters are drawn."""
+    low, high = st.session_state.get(_days_key(subject), (None, None))
+    return low, high
+
+
+# filters of roles that see published tables: whole months, and values of one dimension
+
+
+def draw_published(subject: Subject, tables: Callable[[str], PublishedTable | None]) -> Filters:
+    """What the URL says of months and of one dimension; `tables` gives the published table of a dimension."""
+    offered = [d for d in subject.filters if not d.is_number]
+    named = next((d for d in offered if st.query_params.get_all(d.name)), None)
+    with st.container(border=True):
+        columns = st.columns(3 if subject.moment else 2)
+        dimension = columns[-2].selectbox(
+            "Filter by", [None, *offered], index=offered.index(named) + 1 if named else 0,
+            format_func=lambda d: d.label if d else "Nothing", key=f"by-{subject.name}",
+        )  # fmt: skip
+        table = tables((dimension or offered[0]).name)
+        chosen = _values(dimension, table, columns[-1]) if dimension and table else ()
+        start, end = _months(subject, table, columns[0]) if subject.moment and table else (None, None)
+    for other in subject.filters:
+        if other is not dimension:
+            st.query_params.pop(other.name, None)
+    return Filters(start, end, {dimension.name: chosen} if dimension and chosen else {})
+
+
+def _values(dimension: Dimension, table: PublishedTable, place: Any) -> tuple[str, ...]:
+    """A choice among the values that are published."""
+    present = [value for value in st.query_params.get_all(dimension.name) if value in table.named]
+    chosen = place.multiselect(
+        dimension.label, table.named, present, format_func=lambda v: dimension.words.get(v, v),
+        placeholder="All", key=f"published-{dimension.name}",
+    )  # fmt: skip
+    st.query_params[dimension.name] = chosen
+    return tuple(chosen)
+
+
+def _months(subject: Subject, table: PublishedTable, place: Any) -> tuple[date | None, date | None]:
+    """Whole months; None at an end that is the data's own."""
+    months = table.months
+    if len(months) < 2:
+        return None, None
+    in_url = [
+        (_day(st.query_params.get(name)), edge) for name, edge in (("from", months[0]), ("to", months[-1]))
+    ]
+    wanted = [f"{day:%Y-%m}" if day and f"{day:%Y-%m}" in months else edge for day, edge in in_url]
+    first, last = place.select_slider(
+        "Months", months, (min(wanted), max(wanted)), key=f"months-{subject.name}"
+    )
+    start = None if first == months[0] else pd.Period(first, "M").start_time.date()
+    end = None if last == months[-1] else pd.Period(last, "M").end_time.date()
+    for name, day in (("from", start), ("to", end)):
+        if day:
+            st.query_params[name] = str(day)
+        else:
+            st.query_params.pop(name, None)
+    return start, end
+
+
+# filters of roles that see exact figures
 
 
 def _present(subject: Subject, dimension: Dimension) -> list[str]:

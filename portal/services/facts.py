@@ -8,25 +8,20 @@ Athena bills by what is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
-from portal.services.aws import Aws, ServiceError
+from portal.services.aws import Aws
 from portal.services.warehouse import Answer, ask, table
 
 NOT_RECORDED = "Not recorded"
-FEWEST = 11
-"""Counts from 1 to 10 could tell who somebody is: cell size suppression policy of the CMS (ResDAC, 2024)."""
-
 MOST_ROWS = 500
 BEHIND = "rows_behind"
 _SEPARATOR = "chr(31)"
-_SHARES = {"rate", "line"}
 
 Kind = Literal["months", "ranking", "rate", "week", "histogram", "pyramid", "parts", "line", "dose"]
 
@@ -77,7 +72,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Value:
-    """One figure a group: an aggregate over the subject's measures; a count of people or events is hidden when small."""
+    """One figure a group: an aggregate over the subject's measures; `is_count` where it counts people or events."""
 
     sql: str
     label: str
@@ -97,18 +92,13 @@ class Question:
     where: str = ""
     click: tuple[str, ...] = ()
     note: str = ""
+    part: tuple[str, str] | None = None
+    """Of a share by month: the dimension and its value whose rows are the part (the whole is every row)."""
 
     @property
     def labels(self) -> dict[str, str]:
         named = {name: self.subject.dimension(name).label for name in self.by}
         return named | {name: value.label for name, value in self.values.items()}
-
-    def suppressed(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """`frame` with the figures of small groups left out, as who may not see PHI gets it."""
-        counts = frame[[name for name, value in self.values.items() if value.is_count]]
-        if self.kind in _SHARES:  # how many it is not so of is told by a share and its whole
-            counts = counts.assign(rest=(counts.iloc[:, 0] - counts.iloc[:, 1]).abs())
-        return suppress(frame, self.by, counts, list(self.values))
 
 
 @dataclass(frozen=True)
@@ -206,66 +196,15 @@ class Facts:
 
 
 def rows(aws: Aws, release_id: str, subject: Subject, filters: Filters) -> Answer:
-    """The rows behind a chart; `ServiceError` where the role may not see them, or so few that they tell who."""
+    """The rows behind a chart, however few: roles that may open rows see exact figures."""
     aws.require("query")
-    answer = ask(aws, Facts(aws, release_id).rows(subject, filters), release_id=release_id)
-    if 0 < len(answer.frame) < FEWEST and not aws.person.may("see_phi"):
-        raise ServiceError(
-            f"Fewer than {FEWEST} {subject.noun} fit these filters: so few could tell who somebody is. "
-            "Widen a filter, or ask a clinician."
-        )
-    return answer
+    return ask(aws, Facts(aws, release_id).rows(subject, filters), release_id=release_id)
 
 
 def grouped(answer: Answer) -> Answer:
     """The answer to a question, with how many rows of the star are behind it beside its rows, not in them."""
     behind = answer.frame[BEHIND].iloc[0] if len(answer.frame) else 0
     return replace(answer, frame=answer.frame.drop(columns=BEHIND), rows=int(behind))
-
-
-def suppress(
-    frame: pd.DataFrame, by: Sequence[str], counts: pd.DataFrame, values: Sequence[str]
-) -> pd.DataFrame:
-    """`frame` with the `values` of every row emptied where one of its `counts` is from 1 to 10.
-
-    Totals stand beside the charts: of everything, and by a filter of every group of `by`. So in each of
-    these sums what is emptied must leave more than one possibility; the next smallest rows are emptied until
-    it does. This is no defence against holding views with different filters against each other.
-    """
-    numbers = counts.astype("float64").fillna(0).to_numpy()
-    gone = np.asarray(((numbers > 0) & (numbers < FEWEST)).any(axis=1))
-    sums = list(_sums(frame, by)) if gone.any() else []
-    while True:
-        before = gone.copy()
-        for inside in sums:
-            if not gone[inside].any():
-                continue
-            for column in numbers.T:
-                there = inside[column[inside] > 0]
-                hidden, left = there[gone[there]], there[~gone[there]]
-                if _is_told(column[hidden]) and len(left):
-                    gone[left[column[left].argmin()]] = True
-        if (gone == before).all():
-            return frame.assign(**{name: frame[name].convert_dtypes().mask(gone) for name in values})
-
-
-def _sums(frame: pd.DataFrame, by: Sequence[str]) -> Iterator[np.ndarray]:
-    """The rows of each sum that somebody may know: of all, and of each value of each dimension."""
-    yield np.arange(len(frame))
-    if len(by) > 1:
-        for name in by:
-            codes = pd.factorize(frame[name], use_na_sentinel=False)[0]
-            order = codes.argsort(kind="stable")
-            parts = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
-            yield from (rows for rows in parts if len(rows) > 1)  # one alone gives no other away
-
-
-def _is_told(hidden: np.ndarray) -> bool:
-    """Whether the sum of counts that are hidden says what each of them is."""
-    if len(hidden) < 2:
-        return len(hidden) == 1
-    most = len(hidden) * (FEWEST - 1)
-    return bool(hidden.sum() == len(hidden) or (hidden.sum() == most and hidden.max() < FEWEST))
 
 
 def listed(values: Any) -> Sequence[str]:

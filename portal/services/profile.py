@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.contracts import load
+from portal.privacy import policy
+from portal.privacy.suppression import is_small
 from portal.services.aws import Aws
-from portal.services.facts import FEWEST
 from portal.services.warehouse import Answer, ask, table
 
 _MEASURED = ("column", "empty", "distinct", "least", "greatest")
@@ -32,16 +33,16 @@ def statement(aws: Aws, name: str, release_id: str) -> str:
 def of(aws: Aws, name: str, release_id: str) -> Answer:
     """One row a column: column, empty (share), distinct, least, greatest.
 
-    Of a column that few rows fill, nothing is said to who may not see PHI: it could be somebody's own.
+    A column that few rows fill is left empty for roles that see no exact figures: it could be somebody's own.
     """
     aws.require("see_charts")
     answer = ask(aws, statement(aws, name, release_id), release_id=release_id)
     row = answer.frame.iloc[0]
-    total = int(row["total"])
+    total, is_exact = int(row["total"]), policy.sees_exact(aws, release_id)
     rows = []
     for column in load("gold", name).data_columns:
         empty = int(row[f"{column.name}__empty"])
-        if 0 < total - empty < FEWEST and not aws.person.may("see_phi"):
+        if is_small(total - empty) and not is_exact:
             rows.append(dict.fromkeys(_MEASURED) | {"column": column.name})
             continue
         ends = [row.get(f"{column.name}__{end}") for end in ("min", "max")]

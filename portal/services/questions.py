@@ -22,6 +22,11 @@ def _or_not(column: str) -> str:
     return f"coalesce({column}, '{NOT_RECORDED}')"
 
 
+def _capped(number: str, most: int) -> str:
+    """A number, at most so large; none stays none, where `least` would be the cap in some engines."""
+    return f"CASE WHEN {number} > {most} THEN {most} ELSE {number} END"
+
+
 _PATIENT = "LEFT JOIN {dim_patient} p ON f.patient_key = p.patient_key"
 _PERSON = "nullif(p.patient_durable_key, -1)"
 """Who it is, whatever has changed about them: `patient_key` is of one of a patient's versions."""
@@ -47,7 +52,7 @@ ENCOUNTERS = Subject(
         Dimension("month", "Month of admission", "f.admitted_month", filter="period"),
         Dimension("weekday", "Weekday", "day_of_week(f.admitted_at)", filter="clicked", words=WEEKDAYS, is_number=True),
         Dimension("hour", "Hour", "f.local_hour", filter="clicked", is_number=True),
-        Dimension("days", "Days (30 stands for 30 and more)", "least(f.length_of_stay_days, 30)", filter="clicked", is_number=True),
+        Dimension("days", "Days (30 stands for 30 and more)", _capped("f.length_of_stay_days", 30), filter="clicked", is_number=True),
     ),
     measures={
         "person": _PERSON,
@@ -112,7 +117,7 @@ LATE_MINUTES = 60
 """A first dose later than an hour after its order counts as late: a working limit, since orders carry no due time."""
 
 MOST_WAIT = 120
-_WAIT = f"CAST(least(floor(f.minutes_from_order / 10) * 10, {MOST_WAIT}) AS integer)"
+_WAIT = f"CAST({_capped('floor(f.minutes_from_order / 10) * 10', MOST_WAIT)} AS integer)"
 _PROVIDER_NAME = (
     f"coalesce(w.provider_name || ' (' || w.provider_npi || ')', w.provider_npi, '{NOT_RECORDED}')"
 )
@@ -204,6 +209,7 @@ MEDICATION_QUESTIONS = (
             "administrations": Value("count(*)", "Administrations"),
         },
         click=("month",),
+        part=("status", "not-done"),
         note=(
             "Status not-done. FHIR tells missed from refused by the status reason, which no source here carries; "
             "doses stopped, on hold or entered in error are apart, by status."

@@ -17,9 +17,9 @@ import pandas as pd
 from pipeline.contracts.glue import quality_location
 from pipeline.lake import split
 from pipeline.release import current
+from portal.privacy import sql_answers
 from portal.services import statements, warehouse
 from portal.services.aws import Aws, ServiceError
-from portal.services.facts import FEWEST, suppress
 from portal.services.statements import MOST_ROWS, Statement
 from portal.services.warehouse import Answer
 
@@ -107,15 +107,21 @@ def cancel(aws: Aws, query_id: str) -> None:
 
 
 def answer(aws: Aws, query_id: str) -> Answer:
-    """The rows of a question that is over, as the person's role may see them."""
+    """The rows of a question that is over: roles that may ask see exact figures."""
     found = asked(aws, query_id)
     if found.state != "SUCCEEDED":
         raise ServiceError(_no_answer(found))
-    statement = checked(aws, found.sql, found.release_id)
+    checked(aws, found.sql, found.release_id)
     with aws.session() as session:
         frame = wr.athena.get_query_results(query_id, boto3_session=session)
-    shown, note = _as_seen(aws, statement, frame)
-    return Answer(shown, found.sql, query_id, found.scanned, found.seconds, found.release_id, note)
+    note = f"the first {MOST_ROWS:,} rows" if len(frame) >= MOST_ROWS else ""
+    return Answer(frame, found.sql, query_id, found.scanned, found.seconds, found.release_id, note)
+
+
+def safe_to_share(aws: Aws, found: Answer) -> tuple[pd.DataFrame | None, str]:
+    """Return an answer as it may leave the portal, and what was left out; None where it may not."""
+    statement = checked(aws, found.sql, str(found.release_id))
+    return sql_answers.safe_to_share(statement.told, found.frame)
 
 
 def ask(aws: Aws, sql: str, release_id: str | None = None) -> Answer:
@@ -144,38 +150,6 @@ def _visible(aws: Aws) -> Sequence[str] | None:
         return None
     present = current(aws.client("s3"), aws.lake)
     return [each for each in (present.release_id, present.previous_release_id) if each] if present else []
-
-
-# what a role may see of an answer
-
-
-def _as_seen(aws: Aws, statement: Statement, frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """The rows for this person, and what was left out of them: of small groups all but what they are grouped by.
-
-    A guard against a small cell shown by accident, as on the dashboards. It isn't proof against intent: figures of
-    a group whose count is not among the columns are shown.
-    """
-    notes = [f"the first {MOST_ROWS:,} rows"] if len(frame) >= MOST_ROWS else []
-    if not aws.person.may("see_phi"):
-        if statement.told.is_narrow and 0 < len(frame) < FEWEST:
-            raise ServiceError(
-                f"Fewer than {FEWEST} rows fit this condition: so few could tell who somebody is. "
-                "Widen it, or ask a clinician."
-            )
-        counted = frame[_among(frame, statement.told.counts)].select_dtypes(["number", "object", "string"])
-        counts = counted.apply(pd.to_numeric, errors="coerce")  # a Decimal is an object, a cast one a text
-        figures = _among(frame, statement.told.aggregates | statement.told.counts)
-        by = [name for name in frame.columns if name not in figures]
-        shown = suppress(frame, by, counts, figures)
-        if shown.isna().sum().sum() > frame.isna().sum().sum():
-            notes.append(f"counts from 1 to {FEWEST - 1}, and what is said of such groups, are left empty")
-        frame = shown.astype({name: frame[name].dtype for name in frame.columns})
-    return frame, "; ".join(notes)
-
-
-def _among(frame: pd.DataFrame, names: frozenset[str]) -> list[str]:
-    """The columns of these names; a second one of a name comes back as `name.1`."""
-    return [str(name) for name in frame.columns if re.sub(r"\.\d+$", "", str(name)).lower() in names]
 
 
 # Athena's history

@@ -19,9 +19,9 @@ from sqlglot.errors import SqlglotError
 
 from pipeline.contracts import Column, Contract, load, tables
 from pipeline.lake import Lake
-from portal.services import disclosure
+from portal.privacy import sql_answers
+from portal.privacy.sql_answers import NOTHING, Told
 from portal.services.aws import ServiceError
-from portal.services.disclosure import NOTHING, Told
 from portal.services.facts import literal
 
 MOST_ROWS = 100_000
@@ -89,7 +89,7 @@ def resolve(lake: Lake, sql: str, release_id: str, releases: Sequence[str] | Non
     named = _named(lake, tree)
     _without_identifiers(tree, named.values())
     _alias(tree)
-    told = disclosure.told(tree, {n for n, source in named.items() if _is_about_people(source.contract)})
+    told = sql_answers.told(tree, {n for n, source in named.items() if _is_about_people(source.contract)})
     _limit(tree)
     _put_first(tree, [source.clause(lake, release_id, releases) for source in named.values()])
     return Statement(

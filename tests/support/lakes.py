@@ -1,7 +1,6 @@
 """A lake with four runs in its history, made once for each state of the code and then copied.
 
 Every test process starts its laptop cloud on a copy, so that no test waits for a run that another has made before.
-`python -m tests.support.lakes DIR` makes one.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import IO
 
 from infra.local.cloud import Cloud
 from pipeline.generator import Options
@@ -37,7 +37,8 @@ PROJECT = Path(__file__).parents[2]
 CACHE = PROJECT / "build" / "test-lakes"
 SOURCES = ("portal", "pipeline", "infra", "tests/support", "requirements/dev.txt")
 SMALL = Options(patients=40, seed=11, start=date(2025, 1, 1), end=date(2025, 3, 31))
-PUBLISHED = "silver_to_gold/dim_time"
+FAILS = "print('about to fail')\nraise ValueError('the disk is full')\n"
+WAITS = "import threading\nthreading.Event().wait()\n"
 FACTS = "facts.pickle"
 
 BROKEN = {
@@ -105,13 +106,17 @@ def snapshot() -> Path:
 def copy(target: Path) -> Facts:
     """Copy this code's lake to the state folder `target`; return what happened in it."""
     source = snapshot()
-    shutil.copytree(source / "state", target, dirs_exist_ok=True)
+    links = shutil.ignore_patterns("runtimes")  # a cloud makes its own, of links to what is installed
+    shutil.copytree(source / "state", target, dirs_exist_ok=True, ignore=links)
     return pickle.loads((source / FACTS).read_bytes())
 
 
 def _make_in_a_process(target: Path) -> None:
-    command = [sys.executable, "-m", "tests.support.lakes", str(target)]
-    done = subprocess.run(command, check=False, cwd=PROJECT, capture_output=True, text=True)
+    program = (
+        "import sys; from pathlib import Path; from tests.support import lakes; lakes.make(Path(sys.argv[1]))"
+    )
+    command = [sys.executable, "-c", program, str(target)]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"The lake of the tests could not be made:\n{done.stdout}{done.stderr}"[-6000:])
 
@@ -142,7 +147,7 @@ def _history(cloud: Cloud, portal: Aws, folder: Path, notifications: list[dict])
 
 def _killed(cloud: Cloud, portal: Aws, batch_id: str) -> Run:
     """A run failed by a kill -9 of the worker while a job, which here waits for it, was running."""
-    with script(cloud, "bronze_to_silver/patients", "import threading\nthreading.Event().wait()\n"):
+    with script(cloud, "bronze_to_silver/patients", WAITS):
         run = runs.start(portal, [batch_id])
         while not _is_running(portal, run.run_id, "bronze_to_silver_patients"):
             time.sleep(0.05)
@@ -171,7 +176,7 @@ def _broken_batch(portal: Aws, folder: Path) -> str:
 def _failed(cloud: Cloud, portal: Aws, first: Run, batch_id: str) -> FailedRun:
     published = releases.current(portal)
     before = release_files(cloud.state, first.run_id)
-    with script(cloud, PUBLISHED, "print('about to fail')\nraise ValueError('the disk is full')\n"):
+    with script(cloud, "silver_to_gold/dim_time", FAILS):
         started = runs.start(portal, [*first.batch_ids, batch_id])
         _refuses_a_second(portal, batch_id)
         run = runs.wait(portal, started.run_id, seconds=300)
@@ -243,18 +248,17 @@ def subscribed(portal: Aws) -> Iterator[list[dict]]:
 
 def ended(cloud: Cloud, seconds: float = 30) -> None:
     """Wait until the cloud's process, which nobody leases any longer, has written all and gone."""
-    lock = cloud.state / "cloud" / "server.lock"
     deadline = time.monotonic() + seconds
-    with lock.open("a") as held:
-        while time.monotonic() < deadline:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                time.sleep(0.05)
-            else:
-                return
-    raise RuntimeError(f"the cloud of {cloud.state} has not ended after {seconds} s")
+    with (cloud.state / "cloud" / "server.lock").open("a") as held:
+        while not _locks(held):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the cloud of {cloud.state} has not ended after {seconds} s")
+            time.sleep(0.05)
 
 
-if __name__ == "__main__":
-    make(Path(sys.argv[1]))
+def _locks(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

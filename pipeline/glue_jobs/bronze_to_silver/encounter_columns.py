@@ -1,13 +1,13 @@
 """How each silver column of encounters is read from the text received."""
 
 from pipeline.glue_jobs.bronze_to_silver.typing import (
-    DIAGNOSIS_SYSTEM,
     ENCOUNTER_CLASS,
     code,
+    code_system,
+    diagnosis,
     moment,
     money,
     text,
-    upper,
 )
 
 
@@ -23,8 +23,8 @@ def expressions(time_zone: str) -> dict[str, str]:
         "encounter_class": code("encounter_class", ENCOUNTER_CLASS),
         "admitted_at": moment("admitted_at", time_zone),
         "discharged_at": moment("discharged_at", time_zone),
-        "diagnosis_code": upper("diagnosis_code"),
-        "diagnosis_code_system": code("diagnosis_code_system", DIAGNOSIS_SYSTEM),
+        "diagnosis_code": diagnosis("diagnosis_code", "diagnosis_code_system"),
+        "diagnosis_code_system": code_system("diagnosis_code_system"),
         "diagnosis_description": text("diagnosis_description"),
         "discharge_disposition": text("discharge_disposition"),
         "total_cost": money("total_cost"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -15,14 +16,18 @@ from pyspark.sql import functions as F
 from pipeline import frames
 from pipeline.contracts import Contract, Rule, load
 from pipeline.contracts.spark import conform, schema
+from pipeline.glue_jobs.bronze_to_silver.typing import CODE_LISTS
 from pipeline.glue_jobs.job import JobError, Run, describe
 from pipeline.glue_jobs.silver_to_gold.local_time import local_date
 from pipeline.quality import rows
-from pipeline.quality.rows import Tally
+from pipeline.quality.rows import Result, Tally
 from pipeline.sources import spark as sources
 
 ROW = ("_file", "_line")
 """Identifies a row as received."""
+
+NULL_MARKED = "size(null_marked) > 0"
+"""The condition of the rule that counts null markers."""
 
 LOADED, REFUSED, DUPLICATE = "loaded", "refused", "duplicate"
 """Dispositions of a row received."""
@@ -30,22 +35,35 @@ LOADED, REFUSED, DUPLICATE = "loaded", "refused", "duplicate"
 
 def received(run: Run, table: str) -> DataFrame:
     """Every row of this run's batches, as text: `raw`, `batch`, `batch_id`, `malformed`, `_received` and `ROW`."""
-    found = [sources.read(run.spark, run.lake, run.manifest(b), table) for b in run.plan["batch_ids"]]
-    there = [as_raw(frame, table) for frame in found if frame is not None]
-    return frames.union(there or [as_raw(_nothing(run, table), table)])
+    there = []
+    for manifest in map(run.manifest, run.plan["batch_ids"]):
+        frame = sources.read(run.spark, run.lake, manifest, table)
+        if frame is not None:
+            there.append(as_raw(frame, table, manifest["source"]))
+    return frames.union(there or [as_raw(_nothing(run, table), table, "native")])
 
 
-def as_raw(frame: DataFrame, table: str) -> DataFrame:
-    """The bronze columns gathered in the struct `raw`."""
-    names = [column.name for column in load("bronze", table).data_columns]
+def as_raw(frame: DataFrame, table: str, source: str) -> DataFrame:
+    """Gather the bronze columns in the struct `raw`, null markers emptied; `null_marked` names those columns."""
+    contract = load("bronze", table)
+    names = [column.name for column in contract.data_columns]
+    marked = {name: _is_marker(name, contract.null_markers(source)) for name in names}
     return frame.select(
-        F.struct(*(F.col(name) for name in names)).alias("raw"),
+        F.struct(*(F.when(~marked[name], F.col(name)).alias(name) for name in names)).alias("raw"),
+        F.array_compact(F.array(*(F.when(marked[name], F.lit(name)) for name in names))).alias("null_marked"),
         "batch",
         "batch_id",
         F.col("_malformed").alias("malformed"),
         *ROW,
         "_received",
     )
+
+
+def _is_marker(column: str, markers: Sequence[str]) -> Column:
+    """Whether the text of a column stands for an empty value; a value of the column's code list does not."""
+    allowed = CODE_LISTS.get(column, {})
+    words = [marker for marker in markers if marker.lower() not in allowed]
+    return F.coalesce(F.trim(F.col(column)).isin(*words), F.lit(False)) if words else F.lit(False)
 
 
 def _nothing(run: Run, table: str) -> DataFrame:
@@ -99,7 +117,8 @@ def run_table(
     loaded = _write_silver(run, contract, select(whole.where(F.col("_disposition") == LOADED)), tally)
     refused = _as_received(whole.where(F.col("_disposition") != LOADED), judged)
     quarantined = _write_quarantine(run, contract, refused, tally)
-    run.write_results(rows.results_of(tally, whole, rules, contract, key))
+    results = rows.results_of(tally, whole, rules, contract, key)
+    run.write_results(_with_columns_marked(results, whole))
     _reconcile(run, contract, loaded, quarantined)
     kept.unpersist()
 
@@ -124,6 +143,16 @@ def with_duplicates(evaluated: DataFrame, rules: Sequence[Rule]) -> DataFrame:
     return joined.withColumn(rows.FAILING, rows.with_rule("is_repeat", number, len(rules))).drop("_first")
 
 
+def _with_columns_marked(results: Sequence[Result], whole: DataFrame) -> list[Result]:
+    """Return the results, that of the null markers with the number of values emptied in each column."""
+    number = next(n for n, result in enumerate(results) if result.rule.fails == NULL_MARKED)
+    if not results[number].failed:
+        return list(results)
+    counted = whole.select(F.explode("null_marked").alias("column")).groupBy("column").count().collect()
+    detail = ", ".join(f"{row['column']} {int(row['count']):,}" for row in sorted(counted))
+    return [replace(each, detail=detail) if n == number else each for n, each in enumerate(results)]
+
+
 def _disposition(rules: Sequence[Rule]) -> Column:
     return F.when(rows.refused(rules), REFUSED).when(F.col("is_repeat"), DUPLICATE).otherwise(LOADED)
 
@@ -132,7 +161,7 @@ def _kept(evaluated: DataFrame, contract: Contract, key: str) -> DataFrame:
     """Return what rules across rows and the writes need, and no more: a row's text only where it is refused."""
     rules = rows.row_rules(contract)
     silver = [column.name for column in contract.columns]
-    needed = {"row_hash", "malformed", *ROW, *rows.words_across(rules)} & {*evaluated.columns}
+    needed = {"row_hash", "malformed", "null_marked", *ROW, *rows.words_across(rules)} & {*evaluated.columns}
     refused = rows.refused(rules)
     texts = {name: F.when(refused, F.col(source)).alias(name) for name, source in _AS_RECEIVED.items()}
     return evaluated.select(

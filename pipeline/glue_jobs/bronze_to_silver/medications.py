@@ -8,13 +8,14 @@ from pipeline.contracts import load as load_contract
 from pipeline.contracts.spark import conform
 from pipeline.glue_jobs.bronze_to_silver import load, lookups
 from pipeline.glue_jobs.bronze_to_silver.typing import (
-    MEDICATION_SYSTEM,
     ROUTE,
     STATUS,
     code,
+    code_system,
     moment,
     number,
     text,
+    unit,
 )
 from pipeline.glue_jobs.job import Run, main
 from pipeline.glue_jobs.silver_to_gold.local_time import local, local_date
@@ -30,10 +31,10 @@ def expressions(time_zone: str) -> dict[str, str]:
         "patient_id": text("patient_id"),
         "provider_npi": text("provider_npi"),
         "medication_code": text("medication_code"),
-        "medication_code_system": code("medication_code_system", MEDICATION_SYSTEM),
+        "medication_code_system": code_system("medication_code_system"),
         "medication_name": text("medication_name"),
         "dose": number("dose"),
-        "dose_unit": text("dose_unit"),
+        "dose_unit": unit("dose_unit"),
         "route": code("route", ROUTE),
         "ordered_at": moment("ordered_at", time_zone),
         "administered_at": moment("administered_at", time_zone),

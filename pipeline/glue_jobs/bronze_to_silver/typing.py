@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.reference import state_codes
+from pipeline.reference import code_systems, state_codes, units
 
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?$"
@@ -46,6 +46,31 @@ def code(column: str, codes: dict[str, str]) -> str:
     return f"case lower(trim(raw.{column})) {whens} end"
 
 
+def code_system(column: str) -> str:
+    """The name of a known code system; an unknown one keeps its own."""
+    return _mapped(column, code_systems())
+
+
+def unit(column: str) -> str:
+    """The UCUM code of a unit; an unknown one is kept as it is written, and refused by its rule."""
+    return _mapped(column, units())
+
+
+def _mapped(column: str, names: dict[str, str]) -> str:
+    whens = " ".join(f"when '{theirs}' then '{ours}'" for theirs, ours in names.items())
+    return f"coalesce(case lower(trim(raw.{column})) {whens} end, trim(raw.{column}))"
+
+
+def diagnosis(column: str, system: str) -> str:
+    """A diagnosis code in capitals, with its point where its classification writes one (E119 is E11.9)."""
+    value, of = upper(column), code_system(system)
+    icd10 = f"({of}) in ('ICD-10-CM', 'ICD-10', 'ICD-10-GM') and {value} rlike '^[A-Z][0-9A][0-9A-Z][0-9A-Z]{{1,4}}$'"
+    icd9 = f"({of}) = 'ICD-9-CM' and {value} rlike '^(E[0-9]|[0-9V])[0-9]{{3,4}}$'"
+    category = f"if({value} like 'E%' and {of} = 'ICD-9-CM', 4, 3)"
+    pointed = f"concat(left({value}, {category}), '.', substring({value}, {category} + 1))"
+    return f"case when ({icd10}) or ({icd9}) then {pointed} else {value} end"
+
+
 def state(column: str) -> str:
     """The USPS code for a state's name or code; any other text in capitals."""
     whens = " ".join(f"when '{name}' then '{usps}'" for name, usps in state_codes().items())
@@ -80,22 +105,6 @@ ENCOUNTER_CLASS = {
 }
 """HL7 v3 ActCode, ActEncounterCode."""
 
-DIAGNOSIS_SYSTEM = {
-    "icd-10-cm": "ICD-10-CM",
-    "icd10cm": "ICD-10-CM",
-    "http://hl7.org/fhir/sid/icd-10-cm": "ICD-10-CM",
-    "snomed-ct": "SNOMED-CT",
-    "snomed": "SNOMED-CT",
-    "http://snomed.info/sct": "SNOMED-CT",
-}
-
-MEDICATION_SYSTEM = {
-    "rxnorm": "RxNorm",
-    "http://www.nlm.nih.gov/research/umls/rxnorm": "RxNorm",
-    "ndc": "NDC",
-    "http://hl7.org/fhir/sid/ndc": "NDC",
-}
-
 ROUTE = {
     **_same("PO", "IV", "IM", "SC", "INH", "TOP", "PR", "SL", "NAS", "OPH", "TD"),
     "oral": "PO",
@@ -129,3 +138,6 @@ STATUS = {
     "in progress": "in-progress",
 }
 """FHIR R4 MedicationAdministration.status."""
+
+CODE_LISTS = {"sex": SEX, "encounter_class": ENCOUNTER_CLASS, "route": ROUTE, "status": STATUS}
+"""Code lists by column: a value that one allows is no null marker there."""

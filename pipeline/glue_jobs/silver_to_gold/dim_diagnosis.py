@@ -11,6 +11,9 @@ from pipeline.glue_jobs.job import Run, main
 from pipeline.glue_jobs.silver_to_gold import star
 from pipeline.reference import icd10_chapters
 
+_WITH_CHAPTERS = ("ICD-10-CM", "ICD-10", "ICD-10-GM")
+"""The modifications of ICD-10 share its chapters."""
+
 CONTRACT = load("gold", "dim_diagnosis")
 
 
@@ -31,7 +34,7 @@ def transform(encounters: DataFrame) -> DataFrame:
     )
     category = F.left("diagnosis_code", F.lit(3))
     within = (
-        (F.col("diagnosis_code_system") == "ICD-10-CM")
+        F.col("diagnosis_code_system").isin(*_WITH_CHAPTERS)
         & (category >= F.col("_first"))
         & (category <= F.col("_last"))
     )

@@ -65,3 +65,11 @@ def test_each_choice_of_a_table_counts_and_the_address_has_it(empty_lake, as_rol
     app.query_params["table"] = "gold.dim_patient"  # a link on the page itself
     app.run()
     assert app.selectbox[0].value == "gold.dim_patient"
+
+
+def test_the_example_in_the_search_box_finds_a_column(empty_lake, as_role):
+    app = as_role("dictionary", "viewer")
+    example = app.text_input[0].placeholder.removeprefix("for example: ")
+    app.text_input[0].set_value(example).run()
+    assert not app.info
+    assert "is_readmitted_30d" in app.dataframe[0].value["column"].to_list()

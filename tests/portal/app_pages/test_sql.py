@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.components import state
+from portal.components import sharing, state
 from portal.services import sql_queries
 from tests.portal.app_pages.conftest import parameter, press
 from tests.portal.services.test_review_words import PICTURE, assert_unlinked
@@ -67,20 +67,26 @@ def test_what_athena_refuses_is_one_sentence_and_still_there_after_a_reload(page
     assert again.error[0].value == app.error[0].value
 
 
-def test_small_counts_are_empty_for_who_may_not_see_phi(page):
-    full = page("clinician", SMALL).dataframe[0].value
-    assert (full["n"] < 11).any()
-    seen = page("analyst", SMALL)
-    assert not (seen.dataframe[0].value["n"] < 11).any()
-    assert any("counts from 1 to 10" in c.value for c in seen.caption)
+def test_every_role_that_may_ask_sees_exact_counts_and_synthetic_data_need_no_toggle(page):
+    for role in ("analyst", "clinician"):
+        app = page(role, SMALL)
+        assert (app.dataframe[0].value["n"] < 11).any()
+        assert not app.toggle
 
 
-def test_no_chart_is_offered_of_figures_that_are_all_left_out(page):
-    one = f"SELECT * FROM ({SMALL.partition(' ORDER')[0]}) WHERE n < 11 ORDER BY n LIMIT 1"
-    assert page("clinician", one).get("plotly_chart")
-    seen = page("analyst", one)
-    assert seen.dataframe[0].value["n"].isna().all()
-    assert not seen.get("plotly_chart")
+def test_with_safe_to_share_on_rows_about_people_cannot_be_downloaded(page, monkeypatch):
+    monkeypatch.setattr(sharing, "is_synthetic", lambda _: False)
+    app = page("analyst", "SELECT department FROM fact_encounter LIMIT 3")
+    assert app.toggle[0].value
+    assert [b.proto.disabled for b in app.get("download_button")] == [True, True]
+    app.toggle[0].set_value(False).run()
+    assert [b.proto.disabled for b in app.get("download_button")] == [False, False]
+
+
+def test_with_safe_to_share_on_the_exports_say_what_is_suppressed(page, monkeypatch):
+    monkeypatch.setattr(sharing, "is_synthetic", lambda _: False)
+    app = page("analyst", SMALL)
+    assert any("values suppressed" in caption.value for caption in app.caption)
 
 
 def test_looking_at_rule_results_shows_no_keys(filled_lake, as_role):

@@ -10,8 +10,9 @@ import pytest
 
 from portal import cli
 from portal.services import aws as services
-from portal.services import batches, quality, runs
+from portal.services import batches, extracts, quality, runs
 from portal.services.aws import Aws
+from tests.support import lakes
 
 
 @pytest.fixture
@@ -32,7 +33,9 @@ def hdp(portal, capsys, monkeypatch):
 
 
 def _commands(group, path=()):
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
             yield from _commands(command, (*path, name))
         else:
@@ -158,21 +161,22 @@ def test_an_unknown_batch_is_refused_before_a_run_exists(hdp, portal):
 
 
 @pytest.fixture
-def stopped(portal, monkeypatch):
+def stopped(portal, cloud, monkeypatch):
     """A run that is being stopped while its check of a job is in flight, as `hdp runs stop` does it."""
     batch = batches.import_files(
         portal,
         [
-            batches.SourceFile.from_bytes(
+            extracts.SourceFile.from_bytes(
                 "patients.csv", b"patient_id,birth_date,updated_at\nST1,1980-01-02,2025-01-01T00:00:00Z\n"
             )
         ],
         uploader="ann",
     )
-    run = runs.start(portal, [batch.batch_id])
-    yield run
-    if not runs.get(portal, run.run_id, details=False).is_over:
-        runs.stop(portal, run.run_id)
+    with lakes.script(cloud, "bronze_to_silver/patients", lakes.WAITS):
+        run = runs.start(portal, [batch.batch_id])
+        yield run
+        if not runs.get(portal, run.run_id, details=False).is_over:
+            runs.stop(portal, run.run_id)
 
 
 def test_a_stopped_run_is_stopped_everywhere_with_who_and_when(hdp, portal, stopped):

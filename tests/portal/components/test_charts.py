@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from portal.components import charts, palette
-from portal.components.dashboard import _signed, _values
+from portal.components import chart_parts, charts, palette
+from portal.components.card import _values
+from portal.privacy.published import OTHER
 from portal.services.questions import ENCOUNTER_QUESTIONS, MEDICATION_QUESTIONS, PATIENT_QUESTIONS
 
 QUESTIONS = (*ENCOUNTER_QUESTIONS, *MEDICATION_QUESTIONS, *PATIENT_QUESTIONS)
@@ -48,8 +49,6 @@ def test_every_question_has_a_figure_alone_and_beside_a_former_release(question)
         assert np.nansum(np.array(beside.data[0].z)) == -np.nansum(np.array(alone.data[0].z))
     else:
         assert [trace for trace in beside.data if "ormer" in str(trace.name)]
-    assert _signed(alone, "run-1", None, "none").layout.title.text == "Release run-1; filters: none"
-    assert "run-1, beside run-0;" in _signed(beside, "run-1", "run-0", "none").layout.title.text
 
 
 @pytest.mark.parametrize("question", [q for q in QUESTIONS if q.click], ids=lambda q: q.key)
@@ -67,27 +66,56 @@ def test_a_click_says_values_that_the_filters_know(question):
     assert all(question.subject.dimension(name).filter for name in question.click)
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: q.key)
-def test_what_is_left_out_has_no_mark_and_breaks_no_figure(question):
-    frame = _rows(question).astype(dict.fromkeys(question.values, "Int64"))
-    frame.loc[0, list(question.values)] = pd.NA
-    figure = charts.figure(question, frame, frame)
-    if question.kind == "week":
-        grid = figure.data[0].z
-        assert math.isnan(grid[0][0])
-        assert np.isnan(np.array(grid, dtype=float)).sum() == 1
-        assert len(figure.data[1].x) == 7 * 24 - 1
-    else:
-        marks = [t for t in figure.data if t.customdata is not None]
-        told = {str(each) for trace in marks for row in trace.customdata for each in row}
-        assert str(frame[question.by[0]].iloc[0]) not in told
+def test_a_suppressed_hour_is_blank_and_has_no_mark():
+    question = BY_KEY["arrivals"]
+    frame = _rows(question).astype({"encounters": "Int64"})
+    frame.loc[0, "encounters"] = pd.NA
+    cells, marks = charts.figure(question, frame).data
+    assert math.isnan(cells.z[0][0])
+    assert np.isnan(np.array(cells.z, dtype=float)).sum() == 1
+    assert len(marks.x) == 7 * 24 - 1
+
+
+def test_the_pooled_group_stands_below_the_largest_in_its_own_colour_and_partial_bars_are_hatched():
+    question = BY_KEY["encounters-by-department"]
+    frame = pd.DataFrame(
+        {"department": ["a", OTHER, "b"], "encounters": [20, 900, 30], "is_partial": [True, False, False]}
+    )
+    (bars,) = charts.figure(question, frame).data
+    assert list(bars.y) == [OTHER, "a", "b"]
+    assert list(bars.marker.color) == [palette.SUPPRESSED, palette.MEASURE, palette.MEASURE]
+    assert list(bars.marker.pattern.shape) == ["", "/", ""]
+
+
+def test_merged_months_are_hatched_and_say_so():
+    question = BY_KEY["encounters-by-month"]
+    frame = pd.DataFrame({"month": ["2025-02"], "class": ["AMB"], "encounters": [803]})
+    frame.attrs["merged_months"] = ["2025-01"]
+    bars, band = charts.figure(question, frame).data
+    assert (list(bars.x), list(bars.y)) == (["2025-02"], [803])
+    assert (list(band.x), band.marker.pattern.shape, band.yaxis) == (["2025-01"], "/", "y2")
+    assert "Fewer than 11" in band.name
+
+
+def test_months_that_share_one_rate_are_hollow():
+    question = BY_KEY["not-given"]
+    frame = pd.DataFrame(
+        {
+            "month": ["2025-01", "2025-02"],
+            "not_given": [12, 30],
+            "administrations": [300, 310],
+            "is_pooled": [True, False],
+        }
+    )
+    (line,) = charts.figure(question, frame).data
+    assert list(line.marker.symbol) == ["circle-open", "circle"]
 
 
 def test_a_chart_of_the_largest_says_how_many_there_are_and_lists_all():
     question = BY_KEY["patients-by-zip3"]
     frame = pd.DataFrame({"zip3": [f"{n:03}" for n in range(30)], "patients": range(100, 130)})
     assert charts.cut(question, frame.head(12)) == ""
-    assert charts.cut(question, frame).startswith("The 12 largest of 30;")
+    assert charts.cut(question, frame).startswith("Top 12 of 30.")
     listed = charts.table(question, frame, frame.head(29))
     assert list(listed.columns) == [
         "ZIP code, first three digits",
@@ -109,19 +137,22 @@ def test_long_names_are_shortened_and_still_told_apart():
 
 def test_the_interval_of_a_share_is_wilsons():
     # Newcombe 1998, table I: 81 of 263, and 0 of 20
-    assert [round(end, 4) for end in charts.wilson(81, 263)] == [0.2553, 0.3662]
-    assert [round(end, 4) for end in charts.wilson(0, 20)] == [0.0, 0.1611]
-    assert charts.wilson(0, 0) == (0.0, 1.0)
+    assert [round(end, 4) for end in chart_parts.wilson(81, 263)] == [0.2553, 0.3662]
+    assert [round(end, 4) for end in chart_parts.wilson(0, 20)] == [0.0, 0.1611]
+    assert chart_parts.wilson(0, 0) == (0.0, 1.0)
 
 
 # colours
 
-MARKS = {name: getattr(palette, name) for name in ("MEASURE", "FORMER", "USUAL", "BELOW", "ABOVE", "NEUTRAL")}
+MARKS = {
+    name: getattr(palette, name)
+    for name in ("MEASURE", "FORMER", "USUAL", "BELOW", "ABOVE", "NEUTRAL", "SUPPRESSED")
+}
 STATE_COLOURS = {colour for _, *pair in palette.STATES.values() for colour in pair} | set(
     palette.STRONG.values()
 )
 TOGETHER = (
-    (*palette.SEQUENCE, palette.FORMER, palette.NEUTRAL),
+    (*palette.SEQUENCE, palette.FORMER, palette.NEUTRAL, palette.SUPPRESSED),
     (palette.BELOW, palette.USUAL, palette.ABOVE, palette.FORMER),
     (palette.MEASURE, palette.FORMER, palette.USUAL, palette.NEUTRAL),
     tuple(palette.SEVERITY_COLOURS.values()),

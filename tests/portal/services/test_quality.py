@@ -19,6 +19,7 @@ from pipeline.reviews import Event, Log
 from portal.commands.quality import show_command
 from portal.components import work_list
 from portal.services import (
+    failing_rows,
     failing_sql,
     measures,
     quality,
@@ -134,15 +135,6 @@ def test_rows_that_a_rule_of_the_release_refuses_are_looked_up_in_quarantine(mon
     query = quality.failing_query(aws, "run-1", "encounters", "ENC-P02")
     assert '"quarantine_encounters"' in query.sql
     assert query.is_exact
-
-
-def test_masking_leaves_only_columns_without_a_class():
-    contract = load("silver", "patients")
-    row = {column.name: "x" for column in contract.columns} | {"row": "P1", "surprise": "secret"}
-    masked = quality.mask(pd.DataFrame([row]), contract, "salt")
-    shown = {name for name in masked if masked[name].iloc[0] == "x"}
-    assert shown == {column.name for column in contract.columns if column.classification == "none"}
-    assert masked["surprise"].iloc[0] == "•••"
 
 
 @pytest.mark.parametrize("name", ["x' OR 1=1", "run id", ""])
@@ -297,7 +289,7 @@ def test_the_report_is_whole_and_carries_no_row(portal, acting, held_run):
         "Known limitation of the source: One row.",
         "○ Open",
         "March or September?",
-        quality.stand_in("Q2", run_id),
+        failing_rows.stand_in("Q2", run_id),
         signatures.fingerprint(portal, made),
         "The log of reviews verifies up to event",
         "@media print",

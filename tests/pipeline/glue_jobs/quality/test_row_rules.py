@@ -133,6 +133,7 @@ PATIENTS = {
         [],
     ),
     "PAT-C06": ([{"_malformed": True}], [{}], []),
+    "PAT-C08": ([{"race": "NULL"}, {"payer": "-"}], [{}, {"last_name": "Null"}], []),
     "PAT-C07": (
         [{"email": "ada(at)example"}, {"phone": "12345"}],
         [{}, {"email": None}],
@@ -189,6 +190,12 @@ ENCOUNTERS = {
         [{"admitted_at": "02/01/2025 08:00"}, {"discharged_at": "noon"}, {"updated_at": "yesterday"}],
         [{"admitted_at": "2025-02-01 08:00:00"}, {"admitted_at": "2025-02-01"}, {"discharged_at": None}],
         [],
+    ),
+    "ENC-C13": ([{"department": "N/A"}], [{}], []),
+    "ENC-C12": (
+        [{"diagnosis_code_system": "local"}],
+        [{}, {"diagnosis_code_system": "icd9"}],
+        [{"diagnosis_code_system": None}],
     ),
     "ENC-C10": (
         [[{"_file": "mixed"}, {"_file": "mixed", "admitted_at": "2025-02-01"}]],
@@ -385,6 +392,12 @@ MEDICATIONS = {
     },
     "MED-C07": ([{"patient_id": "man"}], [{}], [{"encounter_id": "nowhere"}, {"patient_id": None}]),
     "MED-C08": ([{"_malformed": True}], [{}], []),
+    "MED-C12": ([{"medication_name": "None"}], [{}], []),
+    "MED-C11": (
+        [{"medication_code_system": "ATC"}],
+        [{}, {"medication_code_system": "NDC"}],
+        [{"medication_code_system": None}],
+    ),
     "MED-C09": (
         [
             {"medication_code_system": "NDC", "medication_code": code}
@@ -518,7 +531,7 @@ def _typed(run, table, given, time_zone):
             "_received": F.lit("{}"),
         }
     )
-    typed = JOBS[table].transform(loading.as_raw(received, table), time_zone)
+    typed = JOBS[table].transform(loading.as_raw(received, table, "native"), time_zone)
     if table == "patients":
         return lookups.with_zip_states(run, typed)
     return lookups.with_formulary(run, typed) if table == "medications" else typed

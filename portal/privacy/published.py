@@ -1,0 +1,255 @@
+"""Published tables: counts of one measure by month and by the values of one dimension, suppressed once a release.
+
+Everything that a role without the right to rows sees is a sum of such a table, so that no two views tell more than
+the table does. Months with a small total are merged with their neighbours into periods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from portal.privacy.suppression import MINIMUM_CELL_SIZE, Number, fold, merge_runs, pool_small, suppress_table
+
+OTHER = "Other or suppressed"
+_ALL_MONTHS = ""
+
+Figures = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Period:
+    """Consecutive months with one published total; `anchor` is the only month in it that is not small."""
+
+    months: tuple[str, ...]
+    anchor: str | None = None
+
+    @property
+    def is_merged(self) -> bool:
+        return len(self.months) > 1
+
+    @property
+    def label(self) -> str:
+        return f"{self.months[0]} to {self.months[-1]}" if self.is_merged else self.months[0]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Published figures of one measure: `cells` by period and value (NaN where suppressed), and both totals."""
+
+    cells: Figures
+    by_period: Figures
+    by_value: Figures
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """`values` of the dimension in the columns; the last is `OTHER` where small values are folded."""
+
+    periods: tuple[Period, ...]
+    values: tuple[str, ...]
+    measures: Mapping[str, Measure]
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Values that have a column of their own."""
+        return tuple(value for value in self.values if value != OTHER)
+
+    @property
+    def months(self) -> tuple[str, ...]:
+        return tuple(month for period in self.periods for month in period.months)
+
+    def between(self, first: str | None, last: str | None) -> list[int]:
+        """Return the periods that overlap with the months from `first` to `last`."""
+        return [
+            place
+            for place, period in enumerate(self.periods)
+            if (first is None or period.months[-1] >= first) and (last is None or period.months[0] <= last)
+        ]
+
+    def total(self, name: str, periods: Sequence[int], chosen: Sequence[str] = ()) -> tuple[float, bool]:
+        """Return the total of a measure, and whether suppressed cells are missing from it."""
+        if not chosen:
+            return float(self.measures[name].by_period[list(periods)].sum()), False
+        rows = self.by_value(periods, chosen)
+        return float(rows[name].sum()), bool(rows["is_partial"].any()) or len(rows) < len(chosen)
+
+    def by_value(self, periods: Sequence[int], chosen: Sequence[str] = ()) -> pd.DataFrame:
+        """Return one row a value: its sums over `periods`, and whether suppressed months are missing from them.
+
+        What is suppressed is in the row `OTHER`, so that the rows add up to the total; a choice of values has none.
+        """
+        is_whole = len(periods) == len(self.periods)
+        columns = [place for place, value in enumerate(self.values) if value in (chosen or self.named)]
+        rows = pd.DataFrame({"value": [self.values[place] for place in columns]})
+        for name, measure in self.measures.items():
+            cells = measure.cells[np.ix_(list(periods), columns)]
+            rows[name] = measure.by_value[columns] if is_whole else np.nansum(cells, axis=0)
+            rows["is_partial"] = [not is_whole and bool(np.isnan(column).any()) for column in cells.T]
+        return (
+            rows if chosen else self._with_other(rows, {n: self.total(n, periods)[0] for n in self.measures})
+        )
+
+    def by_month(self, periods: Sequence[int], chosen: Sequence[str] = ()) -> pd.DataFrame:
+        """Return one row a month and value; of each month, the rows add up to its total unless values are chosen.
+
+        The figures of a merged period stand at its anchor, or are spread over its months where it has none.
+        """
+        parts = []
+        for place in periods:
+            rows = self._by_value_of(place, chosen)
+            period = self.periods[place]
+            at = (period.anchor,) if period.anchor else period.months
+            for month in at:
+                share = rows.assign(month=month, is_merged=period.is_merged)
+                parts.append(share.assign(**{name: share[name] / len(at) for name in self.measures}))
+        if not parts:
+            return pd.DataFrame(columns=["value", *self.measures, "month", "is_merged"])
+        return pd.concat(parts, ignore_index=True)
+
+    def _by_value_of(self, place: int, chosen: Sequence[str]) -> pd.DataFrame:
+        columns = [c for c, value in enumerate(self.values) if value in (chosen or self.named)]
+        rows = pd.DataFrame({"value": [self.values[c] for c in columns]})
+        for name, measure in self.measures.items():
+            rows[name] = measure.cells[place, columns]
+        rows = rows.dropna()
+        rows = rows[(rows[list(self.measures)] != 0).any(axis=1)]
+        return (
+            rows
+            if chosen
+            else self._with_other(rows, {n: m.by_period[place] for n, m in self.measures.items()})
+        )
+
+    def _with_other(self, rows: pd.DataFrame, totals: Mapping[str, float]) -> pd.DataFrame:
+        """Add the row `OTHER` with what is missing from `totals`."""
+        rest = {name: total - rows[name].sum() for name, total in totals.items()}
+        if not any(round(each, 6) for each in rest.values()):
+            return rows
+        other = pd.DataFrame([{"value": OTHER, "is_partial": False, **rest}])
+        return pd.concat([rows, other[[n for n in other if n in rows]]], ignore_index=True)
+
+    def share_by_month(self, name: str, value: str) -> pd.DataFrame | None:
+        """Return part and whole of one value for each month; None where the value has no column of its own.
+
+        Months whose part is small, zero or suppressed share one pooled part, marked in `is_pooled`.
+        """
+        if value not in self.named:
+            return None
+        measure, column = self.measures[name], self.values.index(value)
+        part, whole = measure.cells[:, column], measure.by_period
+        pooled = ~(part >= MINIMUM_CELL_SIZE)
+        hits = measure.by_value[column] - part[~pooled].sum()
+        if pooled.any() and hits < MINIMUM_CELL_SIZE:  # zeros alone: the next smallest month joins them
+            pooled |= part == part[~pooled].min(initial=np.inf)
+            hits = measure.by_value[column] - part[~pooled].sum()
+        rows = [
+            {"month": month, "part": hits if pooled[n] else part[n], "is_pooled": bool(pooled[n]),
+             "whole": whole[pooled].sum() if pooled[n] else whole[n]}
+            for n, period in enumerate(self.periods) for month in period.months if whole[n]
+        ]  # fmt: skip
+        return pd.DataFrame(rows)
+
+
+def publish(
+    frame: pd.DataFrame, dimension: str, count: str, measures: Sequence[str], month: str | None = None
+) -> PublishedTable | None:
+    """Suppress the groups of `frame` by its column `count`; None where all of them together are small.
+
+    `measures` are summed beside the count, and suppressed where it is.
+    """
+    rows = frame.assign(**{dimension: frame[dimension].astype(str)})
+    months = _calendar(rows[month]) if month else [_ALL_MONTHS]
+    index = rows[month] if month else pd.Series(_ALL_MONTHS, rows.index)
+    tables = {
+        name: _pivot(rows, index, dimension, name, months) for name in dict.fromkeys([count, *measures])
+    }
+    counts = tables[count].to_numpy().round().astype(np.int64)
+    if counts.sum() < MINIMUM_CELL_SIZE:
+        return None
+    runs = merge_runs(counts.sum(axis=1))
+    totals = counts.sum(axis=1)
+    folded, hidden = suppress_table(_merged(counts, runs))
+    named = [
+        str(value) for value, is_folded in zip(tables[count].columns, folded, strict=True) if not is_folded
+    ]
+    return PublishedTable(
+        periods=tuple(_period(months, totals, run) for run in runs),
+        values=(*named, *([OTHER] if folded.any() else [])),
+        measures={
+            name: _measure(fold(_merged(table.to_numpy(), runs), folded), hidden)
+            for name, table in tables.items()
+        },
+    )
+
+
+def _measure(table: Figures, hidden: npt.NDArray[np.bool_]) -> Measure:
+    is_unknown = hidden | ((table == 0) & hidden.any(axis=1, keepdims=True))
+    return Measure(np.where(is_unknown, np.nan, table), table.sum(axis=1), table.sum(axis=0))
+
+
+def _pivot(
+    rows: pd.DataFrame, index: pd.Series, dimension: str, name: str, months: Sequence[str]
+) -> pd.DataFrame:
+    figures = rows.assign(_row=index, _figure=rows[name].astype(float))
+    table = figures.pivot_table(
+        index="_row", columns=dimension, values="_figure", aggfunc="sum", fill_value=0
+    )
+    return table.reindex(index=list(months), fill_value=0)
+
+
+def _calendar(months: pd.Series) -> list[str]:
+    """Every month from the first to the last."""
+    return [str(each) for each in pd.period_range(months.min(), months.max(), freq="M")]
+
+
+def _merged(table: npt.NDArray[Number], runs: Sequence[range]) -> npt.NDArray[Number]:
+    return np.array([table[run.start : run.stop].sum(axis=0) for run in runs])
+
+
+def _period(months: Sequence[str], totals: npt.NDArray[np.int64], run: range) -> Period:
+    """The period of a run; it has an anchor where saying so leaves 1 to 10 possible for its small months."""
+    large = [index for index in run if totals[index] >= MINIMUM_CELL_SIZE]
+    is_safe = len(large) == 1 and sum(totals[index] for index in run) >= 2 * MINIMUM_CELL_SIZE - 1
+    anchor = months[large[0]] if is_safe and len(run) > 1 else None
+    return Period(tuple(months[run.start : run.stop]), anchor)
+
+
+# charts without months
+
+
+def publish_stacks(
+    frame: pd.DataFrame, row: str, column: str, count: str, order: Sequence[str]
+) -> pd.DataFrame:
+    """Return a stack for each run of rows: small neighbouring rows are merged, small parts of a stack pooled.
+
+    `order` are all rows in order. A merged run is called by its first and last row, "15+" where it ends the order.
+    """
+    table = frame.assign(**{row: frame[row].astype(str)}).pivot_table(
+        index=row, columns=column, values=count, aggfunc="sum", fill_value=0, dropna=False
+    )
+    table = table.reindex(index=list(order), fill_value=0)
+    rows = []
+    for run in merge_runs(table.sum(axis=1).astype(int).to_list()):
+        counts = table.iloc[run.start : run.stop].sum(axis=0).astype(int)
+        pooled = pool_small(counts.to_list())
+        parts = {
+            str(name): int(n) for name, n, p in zip(counts.index, counts, pooled, strict=True) if n and not p
+        }
+        if pooled.any():
+            parts[OTHER] = int(counts[pooled].sum())
+        label = _run_label([order[index] for index in run], is_last=run.stop == len(order))
+        rows += [{row: label, column: name, count: n} for name, n in parts.items()]
+    total = int(table.to_numpy().sum())
+    return pd.DataFrame(rows if total >= MINIMUM_CELL_SIZE else [], columns=[row, column, count])
+
+
+def _run_label(rows: Sequence[str], *, is_last: bool) -> str:
+    if len(rows) == 1:
+        return rows[0]
+    if is_last:
+        return f"{rows[0]}+"
+    return f"{rows[0]} to {rows[-1]}"

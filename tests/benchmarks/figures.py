@@ -1,0 +1,94 @@
+"""A figure beside its peer, the sizes at which benchmarks run, and what a process has used."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured value and the value of a peer that was measured in the same run."""
+
+    what: str
+    value: float
+    unit: str
+    peer: str
+    peer_value: float
+
+    @property
+    def ratio(self) -> float:
+        return self.value / self.peer_value
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "ratio": round(self.ratio, 3)}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the data is and how often a benchmark repeats itself."""
+
+    patients: int
+    times: int
+    rest: float
+    first_sample: bool = True
+
+
+USUAL = Size(patients=300, times=3, rest=60)
+SCALE = Size(patients=370_000, times=3, rest=60)
+TINY = Size(patients=5, times=1, rest=0, first_sample=False)
+
+
+def seconds(call: Callable[[], object], times: int = 1) -> float:
+    """Median duration of a call."""
+    measured = []
+    for _ in range(times):
+        began = time.perf_counter()
+        call()
+        measured.append(time.perf_counter() - began)
+    return median(measured)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor seconds that a process has used (proc(5), stat)."""
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def processes_of(state: Path) -> list[int]:
+    """The workers of a laptop cloud: processes whose command names its state folder, but for the server's own."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (process / "cmdline").read_bytes()
+            if str(state).encode() in command and b"infra.local.server" not in command:
+                found.append(int(process.name))
+    return found
+
+
+def megabytes(pid: int) -> float:
+    """Proportional memory (PSS) of a process and all below it."""
+    return sum(_pss(each) for each in tree(pid)) / 1024
+
+
+def tree(pid: int) -> list[int]:
+    """A process and all below it."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += [below for child in task.read_text().split() for below in tree(int(child))]
+    return found
+
+
+def _pss(pid: int) -> int:
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
+    return 0
