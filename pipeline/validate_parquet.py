@@ -25,9 +25,13 @@ _TYPES = {
 
 
 def validate(path: Path) -> list[dict[str, Any]]:
-    """One entry a file: path, table, rows, problems (empty where it keeps its contract)."""
+    """Return one entry per file: path, table, rows, problems (empty where it keeps its contract).
+
+    Folders whose name begins with an underscore (snapshots between jobs) are working files, of no contract.
+    """
     files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
-    return [_file(file) for file in files if file.is_file()]
+    inside = [file for file in files if not any(p.startswith("_") for p in file.relative_to(path).parts[:-1])]
+    return [_file(file) for file in inside if file.is_file()]
 
 
 def contract_of(path: Path) -> Contract | None:

@@ -332,6 +332,7 @@ EDGES = [
     _edge("x5a", "05-01", "05-20"),  # two stays within a longer one
     _edge("x5b", "05-05", "05-06"),
     _edge("x5c", "05-12", "05-13"),
+    _edge("x5d", "06-05", "06-06"),
 ]
 LATE_DOSE = {
     "administration_id": "late",

@@ -46,6 +46,7 @@ RESULT = {
     "threshold": 0.0,
     "status": "pass",
     "change": "stable",
+    "detail": None,
     "sample_keys": ["a", 'q"uo\nte', "Zoë"],
 }
 

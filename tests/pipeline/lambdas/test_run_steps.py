@@ -8,11 +8,16 @@ import pytest
 
 
 def test_a_batch_that_is_named_twice_is_read_once(portal, first_run, monkeypatch):
+<<<<<<< HEAD
     monkeypatch.setenv("HDP_TIME_ZONE", "UTC")
+=======
+    monkeypatch.setenv("HDP_TIME_ZONE", "America/Chicago")
+>>>>>>> h_gold
     from pipeline.lambdas import prepare_run  # it looks at the environment
 
     (batch_id,) = first_run.batch_ids
-    assert prepare_run._plan("run-never", [batch_id, batch_id])["batch_ids"] == [batch_id]
+    plan = prepare_run._plan("run-never", [batch_id, batch_id])
+    assert (plan["batch_ids"], plan["time_zone"]) == ([batch_id], "America/Chicago")
 
 
 def test_a_job_that_is_being_stopped_is_waited_for(cloud, monkeypatch):

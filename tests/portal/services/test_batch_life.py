@@ -46,6 +46,7 @@ def _plan(aws, monkeypatch, *batch_ids):
     from pipeline.lambdas import prepare_run  # it looks at the environment
 
     monkeypatch.setattr(prepare_run, "lake", aws.lake)
+    monkeypatch.setenv("HDP_TIME_ZONE", "UTC")
     return prepare_run._plan("run-next", list(batch_ids))
 
 
