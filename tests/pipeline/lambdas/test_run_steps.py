@@ -8,11 +8,7 @@ import pytest
 
 
 def test_a_batch_that_is_named_twice_is_read_once(portal, first_run, monkeypatch):
-<<<<<<< HEAD
-    monkeypatch.setenv("HDP_TIME_ZONE", "UTC")
-=======
     monkeypatch.setenv("HDP_TIME_ZONE", "America/Chicago")
->>>>>>> h_gold
     from pipeline.lambdas import prepare_run  # it looks at the environment
 
     (batch_id,) = first_run.batch_ids
