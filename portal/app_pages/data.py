@@ -14,10 +14,10 @@ from pipeline.generator import MAX_PATIENTS, BadOptions, Options, estimate
 from pipeline.generator.blocks import make
 from pipeline.generator.defects import KINDS
 from pipeline.generator.write import Progress
-from portal.components import charts, state, times
+from portal.components import batch_list, charts, state
 from portal.services import batches, imports, job_runs, runs, samples
 from portal.services.aws import ServiceError
-from portal.services.batches import Batch, SourceFile
+from portal.services.batches import SourceFile
 from portal.services.imports import Import
 from portal.services.review_words import unlinked
 from portal.services.samples import JobTask, Task
@@ -290,43 +290,6 @@ def next_step() -> None:
         )
 
 
-def list_batches() -> None:
-    st.subheader("Batches")
-    found = batches.list_batches(state.aws())
-    if not found:
-        st.info("The lake holds no batch yet: generate sample data or import an extract above.")
-        return
-    st.dataframe(
-        pd.DataFrame([_line(batch) for batch in found]),
-        hide_index=True,
-        width="stretch",
-        column_config={
-            "Received": st.column_config.DatetimeColumn(
-                format="YYYY-MM-DD HH:mm", timezone=times.zone(), help="In your time zone"
-            ),
-            "Size": st.column_config.NumberColumn(format="bytes"),
-            **{
-                name: st.column_config.NumberColumn(format="localized")
-                for name in ("Patients", "Encounters", "Medications")
-            },
-        },
-    )
-
-
-def _line(batch: Batch) -> dict[str, object]:
-    return {
-        "Batch": batch.batch_id,
-        "Received": pd.Timestamp(batch.received_at),
-        "Source": batch.source,
-        "Patients": batch.rows.get("patients", 0),
-        "Encounters": batch.rows.get("encounters", 0),
-        "Medications": batch.rows.get("medications", 0),
-        "Size": batch.bytes,
-        "By": batch.uploader,
-        "Seed": str(batch.seed) if batch.seed is not None else "",
-    }
-
-
 making, importing = in_the_making(), imports.under_way(state.aws())
 first, second = st.columns(2)
 with first:
@@ -342,7 +305,4 @@ if message := st.session_state.pop("generate_error", None):
 if message := st.session_state.pop("import_error", None):
     st.error(unlinked(message))
 next_step()
-try:
-    list_batches()
-except ServiceError as error:
-    state.show_error(error)
+state.guarded(batch_list.draw)

@@ -12,7 +12,7 @@ import pandas as pd
 from pipeline.contracts import load
 from pipeline.jobs import jobs
 from pipeline.release import Published
-from portal.services import quality
+from portal.services import failing_rows, quality
 from portal.services.aws import Aws
 from portal.services.runs import Run
 
@@ -197,7 +197,7 @@ def refused_rows(aws: Aws, run_id: str, table: str) -> pd.DataFrame:
         return pd.DataFrame()
     rows = pd.DataFrame([quality.received(raw) for raw in found["raw"]])
     rows.insert(0, "row", found["record_key"].fillna("(none)").to_list())
-    masked = quality.mask(rows, load("silver", table), run_id)
+    masked = failing_rows.masked(rows, load("silver", table), run_id)
     masked.insert(1, "refused by", [str(ids).strip("[]") for ids in found["rule_ids"]])
     return masked
 

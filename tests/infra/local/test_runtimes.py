@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from infra.local.process import JsonProcess
 from infra.local.engine import PACKAGES
+from infra.local.process import JsonProcess
 from infra.local.runtimes import ADDED, GLUE, LAMBDA, site
 
 NOT_IN_AWS = (

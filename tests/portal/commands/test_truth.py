@@ -162,7 +162,11 @@ def stopped(portal, monkeypatch):
     """A run that is being stopped while its check of a job is in flight, as `hdp runs stop` does it."""
     batch = batches.import_files(
         portal,
-        [batches.SourceFile.from_bytes("patients.csv", b"patient_id,birth_date,updated_at\nST1,1980-01-02,2025-01-01T00:00:00Z\n")],
+        [
+            batches.SourceFile.from_bytes(
+                "patients.csv", b"patient_id,birth_date,updated_at\nST1,1980-01-02,2025-01-01T00:00:00Z\n"
+            )
+        ],
         uploader="ann",
     )
     run = runs.start(portal, [batch.batch_id])
