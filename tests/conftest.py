@@ -1,50 +1,80 @@
-"""One laptop cloud and one Spark session a test run; each test has a bucket prefix of its own."""
+"""One laptop cloud and one engine a test process; each test has a bucket prefix of its own.
+
+Tests are in tiers, told by their fixtures and markers:
+- `unit`: needs neither engine nor cloud, browser or Terraform (`make check`);
+- no marker: `make test`;
+- `slow`, `parity`, `soak`: `make test-all` too, or a target of their own.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import http.server
-import json
 import os
 import shutil
-import signal
-import subprocess
 import tempfile
-import threading
-import time
-from contextlib import contextmanager
-from datetime import date
+from collections import defaultdict
 from pathlib import Path
-from types import SimpleNamespace
 
 import boto3
+import hypothesis
 import pytest
 
 from infra.local.cloud import Cloud
-from pipeline.generator import Options
 from pipeline.generator.write import generate
 from portal.auth import User
-from portal.services import batches, releases, runs, warehouse
-from portal.services.aws import Aws, ServiceError
+from portal.services import releases
+from portal.services.aws import Aws
 from portal.settings import Settings
+from tests.support import lakes
 
 SYNTHEA = Path(__file__).parents[2] / "shared" / "data" / "synthea"
-SMALL = Options(patients=40, seed=11, start=date(2025, 1, 1), end=date(2025, 3, 31))
+NOT_UNIT = {"cloud", "spark", "browser", "terraform", "clean_python"}
+TIERS = ("slow", "parity", "soak")
+
+# The same examples at each call, however busy the machine is; `--hypothesis-profile=fuzz` looks for new ones.
+hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("fuzz", deadline=None, max_examples=1000, print_blob=True)
+hypothesis.settings.load_profile("same")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Mark unit tests; hand out each file as a whole, those that take long first."""
+    weights = defaultdict(int)
+    for item in items:
+        needs = NOT_UNIT & set(item.fixturenames)
+        if not needs and not any(item.get_closest_marker(tier) for tier in TIERS):
+            item.add_marker(pytest.mark.unit)
+        item.add_marker(pytest.mark.xdist_group(str(item.path)))
+        weights[item.path] = max(weights[item.path], len(needs & {"browser", "cloud"}))
+    items.sort(key=lambda item: -weights[item.path])
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory):
+def state(tmp_path_factory):
+    """The state folder of the tests' cloud."""
+    folder = Path(tempfile.mkdtemp(prefix="hdp-test-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def facts(state):
+    """What happened in the lake on which the cloud starts: `tests.support.lakes`."""
+    return lakes.copy(state)
+
+
+@pytest.fixture(scope="session")
+def cloud(state, facts):
     """A laptop cloud; from here on this process speaks to it, whatever AWS set-up the machine has."""
-    state = Path(tempfile.mkdtemp(prefix="hdp-test-"))
     with Cloud(state, workers=1) as running:
         before = dict(os.environ)
         os.environ.update(running.environment())
         os.environ["HDP_USER"] = "tester"
-        os.environ["HDP_TEST_STATE"] = str(state)
         yield running
         os.environ.clear()
         os.environ.update(before)
-    shutil.rmtree(state, ignore_errors=True)
+    lakes.ended(running)
 
 
 @pytest.fixture
@@ -83,28 +113,19 @@ def spark(tmp_path_factory):
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory):
     """A small clean extract in files."""
-    return generate(SMALL, tmp_path_factory.mktemp("sample") / "extract")
+    return generate(lakes.SMALL, tmp_path_factory.mktemp("sample") / "extract")
 
 
 @pytest.fixture(scope="session")
-def killed_run(portal, sample):
-    """The sample imported, its run failed by a kill -9 of the Spark worker while a job was running."""
-    batch = batches.import_folder(portal, sample.folder, uploader="tester", seed=SMALL.seed)
-    run = runs.start(portal, [batch.batch_id])
-    while not any(job.state == "RUNNING" for job in runs.get(portal, run.run_id).jobs):
-        time.sleep(0.2)
-    # of this cloud alone: its workers name its state folder
-    mine = ["pgrep", "-f", f"infra/local/job_worker.py .*{os.environ['HDP_TEST_STATE']}"]
-    for pid in subprocess.run(mine, capture_output=True, text=True, check=True).stdout.split():
-        os.kill(int(pid), signal.SIGKILL)
-    return runs.wait(portal, run.run_id, seconds=120)
+def killed_run(portal, facts):
+    """The sample imported, its run failed by a kill -9 of the job's worker."""
+    return facts.killed
 
 
 @pytest.fixture(scope="session")
-def first_run(portal, killed_run):
-    """The same run, gone on with after the kill, and published."""
-    redriven = runs.resume(portal, killed_run.run_id)
-    return runs.wait(portal, redriven.run_id, seconds=300)
+def first_run(portal, facts):
+    """The same run, resumed after the kill, and published."""
+    return facts.first
 
 
 @pytest.fixture
@@ -115,91 +136,29 @@ def synthea():
 
 
 @pytest.fixture(scope="session")
-def notifications(portal):
-    """What subscribers of both topics are told, as documents."""
-    received = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if document.get("Type") == "Notification":
-                received.append(json.loads(document["Message"]))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    sns = portal.client("sns")
-    endpoint = f"http://127.0.0.1:{server.server_port}/"
-    for topic in ("HDP_TOPIC_FAILED_ARN", "HDP_TOPIC_SUCCEEDED_ARN"):
-        sns.subscribe(TopicArn=os.environ[topic], Protocol="http", Endpoint=endpoint)
-    yield received
-    server.shutdown()
+def notifications(portal, facts):
+    """The messages that subscribers of both topics have received, as documents."""
+    with lakes.subscribed(portal) as received:
+        received[:0] = facts.notifications
+        yield received
 
 
 @pytest.fixture(scope="session")
 def broken(cloud):
     """The deployed script of a job fails for this long: `with broken("silver_to_gold/dim_time"):`."""
-
-    @contextmanager
-    def failing(script):
-        path = cloud.state / "s3" / "hdp-code" / "scripts" / f"{script}.py"
-        sound = path.read_text()
-        path.write_text("print('about to fail')\nraise ValueError('the disk is full')\n")
-        try:
-            yield
-        finally:
-            path.write_text(sound)
-
-    return failing
-
-
-BROKEN = {
-    "patients.csv": ("patient_id,birth_date,sex,postal_code,state,updated_at", ["Q1,1980-02-03,F,02115,MA,2025-01-01T00:00:00Z", "Q2,03/09/1984,M,02115,MA,2025-01-01T00:00:00Z", ",1990-01-02,M,02115,MA,2025-01-01T00:00:00Z"]),
-    "encounters.csv": (
-        "encounter_id,patient_id,admitted_at,discharged_at,encounter_class,updated_at",
-        [
-            "R1,Q1,2025-02-01T08:00:00Z,2025-02-01T09:00:00Z,AMB,2025-02-02T00:00:00Z",
-            "R2,Q1,2025-02-05T08:00:00Z,2025-02-04T08:00:00Z,AMB,2025-02-05T00:00:00Z",
-            "R3,Q1,2025-02-06T08:00:00Z,2025-02-06T09:00:00Z,AMB,2025-02-07T00:00:00Z",
-            "R3,Q1,2025-02-06T08:00:00Z,2025-02-06T09:00:00Z,AMB,2025-02-07T00:00:00Z",
-        ],
-    ),
-}  # fmt: skip
+    return lambda name: lakes.script(cloud, name, lakes.FAILS)
 
 
 @pytest.fixture(scope="session")
-def failed_run(portal, first_run, broken, notifications, release_files, tmp_path_factory):
+def failed_run(portal, facts):
     """A batch with broken rows beside the first one, its run failed by the script of dim_time."""
-    folder = tmp_path_factory.mktemp("broken")
-    for name, (header, rows) in BROKEN.items():
-        (folder / name).write_text("\n".join([header, *rows]) + "\n")
-    batch = batches.import_folder(portal, folder, uploader="tester")
-    published = releases.current(portal)
-    before = release_files(first_run.run_id)
-    with broken("silver_to_gold/dim_time"):
-        started = runs.start(portal, [*first_run.batch_ids, batch.batch_id])
-        with pytest.raises(ServiceError, match="has been writing since"):
-            runs.start(portal, [batch.batch_id])
-        run = runs.wait(portal, started.run_id, seconds=200)
-    counted = warehouse.ask(portal, "SELECT count(*) FROM fact_encounter").frame
-    return SimpleNamespace(
-        run=run,
-        batch_id=batch.batch_id,
-        published_before=published,
-        published_after=releases.current(portal),
-        files_before=before,
-        encounters=int(counted.iloc[0, 0]),
-    )
+    return facts.failed
 
 
 @pytest.fixture(scope="session")
-def held_run(portal, failed_run):
-    """The same run gone on with: its release is held, for a row without its key."""
-    return runs.wait(portal, runs.resume(portal, failed_run.run.run_id).run_id, seconds=200)
+def held_run(portal, facts):
+    """The same run resumed: its release is held, for a row without its key."""
+    return facts.held
 
 
 @pytest.fixture
@@ -221,12 +180,4 @@ def acting(portal):
 @pytest.fixture(scope="session")
 def release_files(cloud):
     """The Parquet files of a release with the times at which they were written."""
-
-    def files(release_id):
-        return {
-            path: path.stat().st_mtime_ns
-            for path in (cloud.state / "s3" / "hdp-gold").rglob("*.parquet")
-            if f"release_id={release_id}" in path.parts
-        }
-
-    return files
+    return lambda release_id: lakes.release_files(cloud.state, release_id)

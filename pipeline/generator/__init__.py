@@ -1,28 +1,32 @@
-"""Sample data that makes clinical sense: patients, encounters, medication administrations, and seeded defects.
+"""Generate clinically plausible sample data: patients, encounters, medication administrations and seeded defects.
 
-Patients are made in blocks of `BLOCK`; a block depends on the seed, its number and the options, and on nothing
-else. So any number of processes, or Spark partitions, gives the same rows in the same order, and a larger size
-keeps the smaller one's patients.
+Patients come in blocks of `BLOCK`. A block depends only on the seed, its number and the options, so any number of
+processes or Spark partitions gives the same rows in the same order, and a larger size keeps the patients of a
+smaller one.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-VERSION = "1"
 BLOCK = 4096
 MAX_PATIENTS = 5_000_000
 
 
 class BadOptions(ValueError):
-    """An option is out of its range; the text says which, and what is allowed."""
+    """An option is out of range; the message names the value and the allowed range."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What to make. `start` and `end` bound the encounters; `defect_rate` is a share of the rows, 0 to 0.5."""
+    """Size and content of a sample.
+
+    `start` and `end` are local dates of the hospital in `time_zone` and bound the encounters; `defect_rate` is the
+    share of rows that get a defect, 0 to 0.5.
+    """
 
     patients: int = 1000
     seed: int = 7
@@ -31,23 +35,34 @@ class Options:
     locale: str = "en_US"
     defect_rate: float = 0.0
     defects: tuple[str, ...] = ()
+    time_zone: str = "America/New_York"
 
     def checked(self) -> Options:
-        """Itself, or `BadOptions`."""
+        """Return the options themselves; raise `BadOptions` if one is out of range."""
         if not 1 <= self.patients <= MAX_PATIENTS:
-            raise BadOptions(f"{self.patients} patients: between 1 and {MAX_PATIENTS:,} can be made.")
+            raise BadOptions(f"Cannot generate {self.patients} patients. Choose from 1 to {MAX_PATIENTS:,}.")
         if not 0 <= self.seed < 2**63:
-            raise BadOptions(f"The seed {self.seed} is not a whole number between 0 and 2^63.")
+            raise BadOptions(
+                f"The seed {self.seed} is out of range. Choose a whole number from 0 to 2^63 - 1."
+            )
         if not date(1990, 1, 1) <= self.start < self.end or (self.end - self.start).days > 3660:
             raise BadOptions(
-                f"{self.start} to {self.end} is no period: it begins in 1990 or later, its end comes after its start, "
-                "within ten years."
+                f"The period {self.start} to {self.end} is not valid. "
+                "Choose a start in 1990 or later and an end after it, within ten years."
             )
-        if self.end >= date.today():  # noqa: DTZ011
-            raise BadOptions(f"The period ends on {self.end}: it has to end before today.")
+        if self.end >= datetime.now(self._zone()).date():
+            raise BadOptions(f"The period ends on {self.end}. Choose an end before today.")
         if not 0 <= self.defect_rate <= 0.5:
-            raise BadOptions(f"A defect rate of {self.defect_rate} is not between 0 and 0.5.")
+            raise BadOptions(f"The defect rate {self.defect_rate} is out of range. Choose from 0 to 0.5.")
         return self
+
+    def _zone(self) -> ZoneInfo:
+        try:
+            return ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise BadOptions(
+                f"Unknown time zone '{self.time_zone}'. Use an IANA name such as America/New_York."
+            ) from None
 
     def as_json(self) -> str:
         return json.dumps({**asdict(self), "start": str(self.start), "end": str(self.end)})
@@ -65,7 +80,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What the options will come to: rows by table, bytes of CSV, seconds on this kind of machine."""
+    """Expected size of a sample: rows by table, bytes of CSV, seconds on two cores."""
 
     rows: dict[str, int]
     bytes: int
@@ -73,14 +88,14 @@ class Estimate:
 
 
 def estimate(options: Options) -> Estimate:
-    """From the rates of `encounters` and the sizes measured on two cores of this project's machine."""
+    """Estimate rows, bytes and time from the rates of `stays` and from measurements on two cores."""
     years = (options.end - options.start).days / 365.25
     patients = int(options.patients * (1 + 0.136 * years))
     encounters = int(options.patients * 1.66 * years)
-    medications = int(encounters * 1.12)
-    size = patients * 215 + encounters * 270 + medications * 172
-    slower = 4 if options.defect_rate else 1
-    seconds = 2 + (patients + encounters + medications) / 400_000 * slower
+    medications = int(encounters * 1.22)
+    size = patients * 215 + encounters * 270 + medications * 176
+    slower = 1.6 if options.defect_rate else 1
+    seconds = 2 + (patients + encounters + medications) / 500_000 * slower
     return Estimate(
         {"patients": patients, "encounters": encounters, "medications": medications}, size, seconds
     )

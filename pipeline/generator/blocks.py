@@ -1,4 +1,4 @@
-"""One block of all three tables, clean."""
+"""Generate one block of all three tables, without defects."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ TABLES = ("patients", "encounters", "medications")
 
 
 def make(options: Options, block: int) -> dict[str, pa.Table]:
-    """The block's rows as text, the columns those of the bronze contracts.
+    """Return the rows of a block as text, with the columns of the bronze contracts.
 
-    A block is always drawn as a whole and cut at the wanted size afterwards: what is left does not depend on it.
+    A block is drawn as a whole and then cut to size, so its rows do not depend on the number of patients.
     """
     pool = pools(options.locale)
     who = people.draw(stream(options, block, 0), options, block, pool)
     visits = stays.draw(stream(options, block, 1), options, who, pool)
-    encounters, ids = stays.table(visits, who, stream(options, block, 2), pool)
-    medications, encounter_of = doses.table(visits, ids, who, stream(options, block, 3), pool)
+    encounters, numbers = stays.table(visits, who, stream(options, block, 2), pool)
+    medications, encounter_of = doses.table(visits, numbers, who, stream(options, block, 3), pool)
     kept = int(np.searchsorted(visits.who, who.count))
     return {
         "patients": people.table(who, stream(options, block, 4), pool),
@@ -30,5 +30,5 @@ def make(options: Options, block: int) -> dict[str, pa.Table]:
 
 
 def stream(options: Options, block: int, purpose: int) -> np.random.Generator:
-    """A random stream that depends on seed, block and purpose alone (counter-based: Philox)."""
+    """Return a random stream that depends on seed, block and purpose only (counter-based: Philox)."""
     return np.random.Generator(np.random.Philox(key=[options.seed, (purpose << 40) + block]))

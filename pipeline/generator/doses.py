@@ -1,4 +1,4 @@
-"""One block's medication administrations: which, how much, how often, at what times, with what outcome."""
+"""The medication administrations of one block: medication, dose, times and status."""
 
 from __future__ import annotations
 
@@ -9,21 +9,37 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.generator.people import People, choose, identifier, moments
+from pipeline.generator.classes import AMB, EMER, IMP, OBSENC, VR
+from pipeline.generator.people import People
 from pipeline.generator.pools import Pools, diagnoses
-from pipeline.generator.stays import AMB, EMER, IMP, OBSENC, VR, Stays
+from pipeline.generator.stays import Stays
+from pipeline.generator.text import choose, column, digits, identifier, timestamps
 from pipeline.reference import Medication, formulary
 
 STATUSES = ("completed", "not-done", "stopped", "in-progress")
 STATUS_SHARES = np.array([0.945, 0.04, 0.01, 0.005])
-"""Missed and refused doses are about 4 in 100 (BCMA studies: Poon et al., NEJM 2010, omissions); the rest is judged."""
+"""Missed and refused doses are about 4 in 100 (BCMA studies: Poon et al., NEJM 2010, omissions); the rest is an estimate."""
 
-ORDERS = {AMB: 0.22, EMER: 0.95, IMP: 2.4, OBSENC: 1.4, VR: 0.0}
-"""Mean number of different medications given in an encounter of each class (judged: oral home medication is not given)."""
+ORDERS = {AMB: 0.22, EMER: 0.95, IMP: 1.6, OBSENC: 1.4, VR: 0.0}
+"""Mean number of different medications given in an encounter of each class (an estimate, below a
+real ward, so that a sample stays small: patients take their home medication themselves)."""
 
 INTERVALS = np.array([6, 8, 12, 24])
 INTERVAL_SHARES = np.array([0.2, 0.25, 0.3, 0.25])
-"""Hours between doses."""
+"""Hours between doses: an estimate."""
+
+FIRST_ROUND = np.array([6, 6, 9, 9])
+"""Hour of the first medication round of the day for each interval: 6-12-18-24, 6-14-22, 9-21 and 9 o'clock.
+
+The first dose follows its order, later ones the rounds (standard administration times, ISMP Acute Care Guidelines for
+Timely Administration of Scheduled Medications, 2011); the hours are an estimate.
+"""
+
+STEP_SHARES = np.array([0.493, 0.345, 0.15, 0.007, 0.005])
+"""Share of the low, middle and high usual dose, of half the low and one and a half times the high one.
+
+Doses outside the usual range are those of children, renal impairment or tolerance: an estimate.
+"""
 
 LATE_MINUTES, LATE_SIGMA = 14.0, 0.9
 """Delay of an administration, log-normal: nine in ten within an hour of its due time (CMS 60-minute rule)."""
@@ -33,7 +49,7 @@ MOST_DOSES = 24
 
 @cache
 def _by_diagnosis() -> tuple[Any, Any]:
-    """Formulary positions by diagnosis, padded with -1, and how many there are."""
+    """Return formulary positions by diagnosis, padded with -1, and their number."""
     position = {m.code: i for i, m in enumerate(formulary())}
     lists = [[position[code] for code in d.medications] for d in diagnoses()]
     width = max(len(each) for each in lists)
@@ -45,45 +61,43 @@ def _by_diagnosis() -> tuple[Any, Any]:
 
 @cache
 def _doses() -> Any:
-    """Three usual doses of each medication: the low end, and two steps towards the middle, as they are sold."""
+    """Return five doses of each medication: low, middle and high usual dose, one below and one above the range."""
     return np.array([_steps(m) for m in formulary()])
 
 
 def _steps(medication: Medication) -> list[float]:
     low, high = medication.usual_low, medication.usual_high
-    return [low, min(low * 2, high), high] if high >= 2 * low else [low, low, high]
+    middle = min(low * 2, high) if high >= 2 * low else low
+    below = low if medication.unit == "[puff]" else low / 2
+    return [low, middle, high, below, high * 1.5]
 
 
 def table(
-    stays: Stays, encounter_ids: pa.Array, people: People, rng: np.random.Generator, pool: Pools
+    stays: Stays, numbers: tuple[Any, Any], people: People, rng: np.random.Generator, pool: Pools
 ) -> tuple[pa.Table, Any]:
-    """The administrations' rows in the order of encounter and time, and the position of each one's encounter."""
+    """Return the rows of the administrations by encounter and time, and the position of each one's encounter."""
     stay, drug, ordered, moment = _schedule(rng, stays)
     n = len(stay)
     status = rng.choice(4, n, p=STATUS_SHARES)
-    step = rng.choice(3, n, p=[0.5, 0.35, 0.15])
+    step = rng.choice(len(STEP_SHARES), n, p=STEP_SHARES)
     route_pick = rng.random(n)
     order = np.lexsort((drug, moment, stay))
     stay, drug, ordered, moment = stay[order], drug[order], ordered[order], moment[order]
     listed = formulary()
-    dose = _dose_text()[drug * 3 + step]
+    dose = _dose_text()[drug * len(STEP_SHARES) + step]
     routes = _routes()
     route = routes[
         drug, np.minimum((route_pick * (routes[drug] >= 0).sum(axis=1)).astype(int), routes.shape[1] - 1)
     ]
-    number = people.first_index + stays.who[stay] + 1
-    sequence = pa.array(np.arange(n) - np.searchsorted(stay, stay) + 1).cast(pa.string())
-    encounter = encounter_ids.take(pa.array(stay))
+    number, ordinal = (each[stay] for each in numbers)
+    sequence = np.arange(n) - np.searchsorted(stay, stay) + 1
+    encounter = (digits(number, 8), "-", digits(ordinal, 3))
     not_given = pa.array(status == 1)
     rows = pa.table(
         {
-            "administration_id": pc.binary_join_element_wise(
-                pc.replace_substring(encounter, "E", "A", max_replacements=1),
-                pc.utf8_lpad(sequence, 3, "0"),
-                "-",
-            ),
-            "encounter_id": encounter,
-            "patient_id": identifier(f"P{people.tag}", pa.array(number)),
+            "administration_id": column(f"A{people.tag}", *encounter, "-", digits(sequence, 3)),
+            "encounter_id": column(f"E{people.tag}", *encounter),
+            "patient_id": identifier(f"P{people.tag}", number),
             "provider_npi": pool.provider_npi.take(pa.array(stays.provider[stay])),
             "medication_code": choose(tuple(m.code for m in listed), drug),
             "medication_code_system": pa.array(["RxNorm"] * n, pa.string()),
@@ -91,17 +105,17 @@ def table(
             "dose": pa.array(dose, pa.string()),
             "dose_unit": choose(tuple(m.unit for m in listed), drug),
             "route": choose(_ROUTE_NAMES, route),
-            "ordered_at": moments(ordered),
-            "administered_at": pc.if_else(not_given, pa.scalar(None, pa.string()), moments(moment)),
+            "ordered_at": timestamps(ordered),
+            "administered_at": pc.if_else(not_given, pa.scalar(None, pa.string()), timestamps(moment)),
             "status": choose(STATUSES, status),
-            "updated_at": moments(np.minimum(moment + 600, stays.end[stay] + 3600)),
+            "updated_at": timestamps(np.minimum(moment + 600, stays.end[stay] + 3600)),
         }
     )
     return rows, stay
 
 
 def _schedule(rng: np.random.Generator, stays: Stays) -> tuple[Any, Any, Any, Any]:
-    """Encounter, medication, order time and administration time of every dose."""
+    """Draw encounter, medication, order time and administration time of every dose."""
     padded, available = _by_diagnosis()
     mean = np.array([ORDERS[kind] for kind in range(5)])[stays.kind]
     wanted = np.minimum(rng.poisson(mean), available[stays.diagnosis])
@@ -111,21 +125,31 @@ def _schedule(rng: np.random.Generator, stays: Stays) -> tuple[Any, Any, Any, An
     start = (first[stay] * available[stays.diagnosis[stay]]).astype(int)
     drug = padded[stays.diagnosis[stay], (start + nth) % np.maximum(available[stays.diagnosis[stay]], 1)]
     length = stays.end[stay] - stays.start[stay]
-    ordered = stays.start[stay] + (rng.random(len(stay)) * np.minimum(length * 0.3, 6 * 3600)).astype(
-        np.int64
-    )
-    every = rng.choice(INTERVALS, len(stay), p=INTERVAL_SHARES) * 3600
-    room = stays.end[stay] - ordered - 120
-    long_stay = np.isin(stays.kind[stay], [IMP, OBSENC])
-    count = np.where(long_stay, np.clip(room // every, 1, MOST_DOSES), 1)
-    order = np.repeat(np.arange(len(stay)), count)
-    dose = np.arange(len(order)) - np.repeat(np.cumsum(count) - count, count)
+    wait = rng.random(len(stay)) * np.minimum(length * 0.3, 6 * 3600)
+    ordered = stays.start[stay] + wait.astype(np.int64)
+    order, due = _due(rng, stays, stay, ordered)
+    room = stays.end[stay[order]] - due
     late = LATE_MINUTES * 60 * np.exp(LATE_SIGMA * rng.standard_normal(len(order)))
-    late = np.minimum(late, np.maximum(60, np.minimum(room[order], every[order]) * 0.45))
-    moment = ordered[order] + dose * every[order] + late.astype(np.int64)
+    late = np.minimum(late, np.maximum(60, np.minimum(room, 6 * 3600) * 0.45))
+    moment = due + late.astype(np.int64)
     inside = moment <= stays.end[stay[order]]
     order, moment = order[inside], moment[inside]
     return stay[order], drug[order], ordered[order], moment
+
+
+def _due(rng: np.random.Generator, stays: Stays, stay: Any, ordered: Any) -> tuple[Any, Any]:
+    """Return the position of each dose's order, and its due time: at once, then at the rounds until discharge."""
+    pick = rng.choice(len(INTERVALS), len(stay), p=INTERVAL_SHARES)
+    every, first_round = INTERVALS[pick] * 3600, FIRST_ROUND[pick] * 3600
+    local = stays.clock.to_local(ordered)
+    rounds = -((first_round - local - every // 2) // every) * every + first_round
+    left = stays.clock.to_local(stays.end[stay]) - rounds
+    is_long = (stays.kind[stay] == IMP) | (stays.kind[stay] == OBSENC)
+    count = np.where(is_long, np.clip(left // every + 2, 1, MOST_DOSES), 1)
+    order = np.repeat(np.arange(len(stay)), count)
+    dose = np.arange(len(order)) - np.repeat(np.cumsum(count) - count, count)
+    at_round = stays.clock.to_utc(rounds[order] + (dose - 1) * every[order])
+    return order, np.where(dose == 0, ordered[order], at_round)
 
 
 _ROUTE_NAMES = ("PO", "IV", "IM", "SC", "INH", "SL")
@@ -133,7 +157,7 @@ _ROUTE_NAMES = ("PO", "IV", "IM", "SC", "INH", "SL")
 
 @cache
 def _routes() -> Any:
-    """Routes by formulary position, padded with -1."""
+    """Return routes by formulary position, padded with -1."""
     lists = [[_ROUTE_NAMES.index(route) for route in m.routes] for m in formulary()]
     width = max(len(each) for each in lists)
     return np.array([each + [-1] * (width - len(each)) for each in lists])

@@ -1,4 +1,4 @@
-"""One block of patients: who they are, when they move or change payer, and as which rows that shows."""
+"""One block of patients: demographics, moves, changes of payer, and the row versions that record them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline.generator import BLOCK, Options
 from pipeline.generator.pools import Pools
+from pipeline.generator.text import choose, column, dates, digits, identifier, timestamps
 
 AGE_BANDS = np.array(
     [5.7, 6.1, 6.5, 6.6, 6.6, 6.8, 6.9, 6.6, 6.2, 6.0, 6.2, 6.6, 6.5, 5.5, 4.4, 2.9, 1.9, 2.0]
@@ -61,6 +62,22 @@ DEATHS_A_YEAR = (
 )
 """Deaths a person and year by band (CDC NCHS, United States life tables 2020, rounded)."""
 
+IN_HOSPITAL_DEATHS = 0.32
+"""Share of deaths in a hospital (HCUP Statistical Brief 81, 2007); each of them ends an inpatient stay."""
+
+YEAR = 0.084
+"""Share of people who move within a year (Census, ACS 2021)."""
+
+PAYER_CHANGES_A_YEAR = 0.05
+
+DEATHS_A_YEAR = (
+    np.array(
+        [1.3, 0.15, 0.15, 0.6, 1.0, 1.3, 1.6, 1.9, 2.3, 3.0, 4.3, 6.5, 9.6, 13.9, 21.4, 34.4, 56.9, 145.0]
+    )
+    / 1000
+)
+"""Deaths a person and year by band (CDC NCHS, United States life tables 2020, rounded)."""
+
 IN_HOSPITAL_DEATHS = 0.35
 """Share of deaths in a hospital (NCHS, place of death 2018); these end an inpatient stay, see `encounters`."""
 
@@ -69,7 +86,7 @@ YEAR = 365.25
 
 @dataclass
 class People:
-    """One block; `tag` marks the seed in its identifiers; the arrays are by patient. Days are counted from 1970-01-01, -1 stands for never."""
+    """One block; `tag` marks the seed in its identifiers. Arrays are by patient, days since 1970-01-01, -1 is never."""
 
     tag: str
     first_index: int
@@ -87,12 +104,12 @@ class People:
     dies_in_hospital: Any = field(default=None)
 
     def age_at(self, who: Any, day: Any) -> Any:
-        """Whole years of patients `who` at `day`."""
+        """Return the age of patients `who` on `day` in whole years."""
         return np.floor((day - self.birth_day[who]) / YEAR).astype(np.int64)
 
 
 def draw(rng: np.random.Generator, options: Options, block: int, pool: Pools) -> People:
-    """A whole block, whatever part of it will be used."""
+    """Draw a whole block, whatever part of it is used."""
     start, end = day_of(options.start), day_of(options.end)
     n = BLOCK
     band = rng.choice(len(AGE_BANDS), n, p=AGE_BANDS / AGE_BANDS.sum())
@@ -139,7 +156,7 @@ def _payer(uniform: Any, age: Any) -> Any:
 
 
 def table(people: People, rng: np.random.Generator, pool: Pools) -> pa.Table:
-    """The patients' rows: one a version, a patient's versions one after another."""
+    """Return the rows of the patients, one per version, ordered by patient and time."""
     n = BLOCK
     first_female, first_male = (
         rng.integers(0, len(pool.first_female), n),
@@ -166,26 +183,17 @@ def table(people: People, rng: np.random.Generator, pool: Pools) -> pa.Table:
         pool.first_male.take(pa.array(first_male[who])),
     )
     last = pool.last.take(pa.array(drawn["last"][who]))
-    number = pa.array(people.first_index + who + 1)
+    number = people.first_index + who + 1
     place = np.where(moved, people.new_place[who], people.place[who])
     street = pool.street.take(pa.array(np.where(moved, drawn["new_street"][who], drawn["street"][who])))
     payer = np.where(changed, people.new_payer[who], people.payer[who])
     death = people.death_day[who]
     is_dead = death >= 0
     plain = pc.ascii_lower(pc.replace_substring_regex(last, "[^A-Za-z]", ""))
-    text = number.cast(pa.string())
+    text = pa.array(number).cast(pa.string())
     address = pc.binary_join_element_wise(plain, text, ".").cast(pa.string())
     email = pc.binary_join_element_wise(address, pa.scalar("example.org"), "@")
-    digits = pa.array(drawn["phone"][who]).cast(pa.string())
-    hyphen = pa.scalar("-")
-    phone = pc.binary_join_element_wise(
-        pc.utf8_slice_codeunits(digits, 0, 3),
-        hyphen,
-        pc.utf8_slice_codeunits(digits, 3, 6),
-        hyphen,
-        pc.utf8_slice_codeunits(digits, 6, 10),
-        "",
-    )
+    phone = digits(drawn["phone"][who], 10)
     age = people.age_at(who, version_day)
     return pa.table(
         {
@@ -212,16 +220,16 @@ def table(people: People, rng: np.random.Generator, pool: Pools) -> pa.Table:
             "city": pool.place_city.take(pa.array(place)),
             "state": pool.place_state.take(pa.array(place)),
             "postal_code": pool.place_zip.take(pa.array(place)),
-            "phone": phone,
+            "phone": column(phone[:, :3], "-", phone[:, 3:6], "-", phone[:, 6:]),
             "email": pc.if_else(pa.array(drawn["has_email"][who]), email, pa.scalar(None, pa.string())),
             "payer": choose(PAYERS, payer),
-            "updated_at": moments(version_day * 86_400 + drawn["second"][who]),
+            "updated_at": timestamps(version_day * 86_400 + drawn["second"][who]),
         }
     )
 
 
 def _versions(people: People) -> tuple[Any, Any, Any, Any]:
-    """Patient, day, whether moved, whether the payer has changed: by version, in the order of patients."""
+    """Return patient, day, and whether address and payer have changed, by version in the order of patients."""
     everyone = np.arange(people.count)
     alive: Any = lambda day: (day >= 0) & ((people.death_day < 0) | (day < people.death_day))  # noqa: E731
     moves = everyone[alive(people.move_day)[: people.count]]
@@ -246,7 +254,7 @@ def _versions(people: People) -> tuple[Any, Any, Any, Any]:
 
 
 def _marital(uniform: Any, age: Any) -> Any:
-    """Married, single, widowed, divorced by age (after Census, ACS S1201)."""
+    """Return married, single, widowed or divorced (0 to 3) by age (after Census, ACS S1201)."""
     shares = np.where(age < 18, 1, np.where(age < 35, 2, np.where(age < 65, 3, 4)))
     table = np.array(
         [
@@ -262,29 +270,9 @@ def _marital(uniform: Any, age: Any) -> Any:
 
 
 def tag(seed: int) -> str:
-    """Four hexadecimal digits in every identifier: samples of two seeds are two hospitals' people."""
+    """Return four hexadecimal digits for every identifier, so that samples of two seeds are different people."""
     return f"{(seed * 2654435761 >> 12) & 0xFFFF:04x}"
 
 
 def day_of(day: Any) -> int:
     return int(np.datetime64(day, "D").astype(np.int64))
-
-
-def dates(days: Any) -> pa.Array:
-    """Days since 1970 as ISO dates."""
-    return pa.array(days.astype(np.int32)).cast(pa.date32()).cast(pa.string())
-
-
-def moments(seconds: Any) -> pa.Array:
-    """Seconds since 1970 as ISO moments in UTC."""
-    text = pa.array(seconds.astype(np.int64)).cast(pa.timestamp("s")).cast(pa.string())
-    return pc.binary_join_element_wise(pc.replace_substring(text, " ", "T"), pa.scalar("Z"), "")
-
-
-def identifier(letter: str, number: pa.Array) -> pa.Array:
-    padded = pc.utf8_lpad(number.cast(pa.string()), 8, "0")
-    return pc.binary_join_element_wise(pa.scalar(letter), padded, "")
-
-
-def choose(values: tuple[str, ...], index: Any) -> pa.Array:
-    return pa.array(values, pa.string()).take(pa.array(index))

@@ -1,4 +1,4 @@
-"""Names, addresses and providers to draw from; Faker makes them once, so its cost does not grow with the rows."""
+"""Names, addresses and providers to draw from; Faker generates them once, whatever the number of rows."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from faker import Faker
 from faker.config import AVAILABLE_LOCALES
 
 from pipeline.generator import BadOptions
+from pipeline.generator.classes import CLASSES
 
 NAMES = 1500
 PROVIDERS = 480
@@ -21,7 +22,7 @@ PROVIDERS = 480
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One row of tables/diagnoses.csv: weights by encounter class, who gets it, when, how long, treated with what."""
+    """One row of tables/diagnoses.csv: weights by encounter class, age, sex, season, stay, department, medications."""
 
     code: str
     description: str
@@ -37,7 +38,7 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Pools:
-    """Arrow string arrays to take from; `place_*` belong together by position, so do `provider_*`."""
+    """Arrow string arrays to draw from; `place_*` share positions, and so do `provider_*`."""
 
     first_female: pa.Array
     first_male: pa.Array
@@ -54,12 +55,11 @@ class Pools:
 
 @cache
 def diagnoses() -> tuple[Diagnosis, ...]:
-    classes = ("AMB", "EMER", "IMP", "OBSENC", "VR")
     return tuple(
         Diagnosis(
             row["code"],
             row["description"],
-            {name: float(row[name]) for name in classes},
+            {name: float(row[name]) for name in CLASSES},
             int(row["age_from"]),
             int(row["age_to"]),
             row["sex"],
@@ -74,9 +74,11 @@ def diagnoses() -> tuple[Diagnosis, ...]:
 
 @cache
 def pools(locale: str) -> Pools:
-    """The pools of a Faker locale; the same on every machine."""
+    """Return the pools of a Faker locale; they are the same on every machine."""
     if locale not in AVAILABLE_LOCALES:
-        raise BadOptions(f"There is no locale '{locale}': Faker has en_US, de_DE, es_MX, ja_JP and others.")
+        raise BadOptions(
+            f"Unknown locale '{locale}'. Use a locale of Faker such as en_US, de_DE, es_MX or ja_JP."
+        )
     fake = Faker(locale)
     fake.seed_instance(20240101)
     places = [(p["city"], p["state"], z) for p in _table("places.csv") for z in p["zips"].split()]
@@ -99,7 +101,7 @@ def pools(locale: str) -> Pools:
 
 
 def npi(number: int) -> str:
-    """A National Provider Identifier: 1, eight digits, the Luhn check digit over 80840 + number (CMS)."""
+    """Return a National Provider Identifier: 1, eight digits, Luhn check digit over 80840 + number (CMS)."""
     body = f"1{number % 10**8:08d}"
     total = 24
     for position, digit in enumerate(reversed(body)):

@@ -1,4 +1,4 @@
-"""Writes generated tables to files, block by block: memory does not grow with the size."""
+"""Write generated tables to files, block by block; memory does not grow with the number of patients."""
 
 from __future__ import annotations
 
@@ -8,28 +8,32 @@ import io
 import multiprocessing
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
 from pipeline.generator import BadOptions, Options
 from pipeline.generator.blocks import TABLES, make, stream
-from pipeline.generator.defects import KEY_COLUMNS, Defect, Surroundings, chosen, damage
+from pipeline.generator.defects import TRUTH_COLUMNS, Defect, Surroundings, chosen, seed
 
-ANSWER_KEY = "_defects.csv"
+GROUND_TRUTH = "_defects.csv"
 FORMATS = ("csv", "csv.gz", "parquet")
+THREADS = 2
 _PLAIN = pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed")
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far it is: `rate` in rows a second, `seconds_left` an estimate from it."""
+    """Progress of a generation; `rate` in rows per second, `seconds_left` is an estimate."""
 
     blocks_done: int
     blocks: int
@@ -40,7 +44,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Written:
-    """What was made: files by table, rows and bytes."""
+    """Result of a generation: directory, rows by table, bytes, seeded defects."""
 
     folder: Path
     rows: dict[str, int]
@@ -49,42 +53,49 @@ class Written:
 
 
 class Cancelled(Exception):
-    """The caller asked to stop; nothing is left behind."""
+    """The caller cancelled the generation; no file remains."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One block as CSV text without header, its row counts and its part of the answer key."""
+    """One block as CSV text without header, its row counts and its part of the ground truth."""
 
     block: int
     text: dict[str, bytes]
     rows: dict[str, int]
-    key: list[Defect]
+    truth: list[Defect]
 
 
 def piece(options: Options, block: int) -> Piece:
-    """One block, damaged where the options say so."""
+    """Generate one block, with defects if the options ask for them."""
     clean = make(options, block)
+    text = {table: to_csv(clean[table]) for table in TABLES}
+    rows = {table: clean[table].num_rows for table in TABLES}
+    truth: list[Defect] = []
     if not options.defect_rate:
-        return Piece(block, {t: to_csv(clean[t]) for t in TABLES}, {t: clean[t].num_rows for t in TABLES}, [])
+        return Piece(block, text, rows, truth)
     kinds = chosen(options)
     dead = clean["patients"].filter(pa.compute.is_valid(clean["patients"]["death_date"]))
     deaths = dict(zip(dead["patient_id"].to_pylist(), dead["death_date"].to_pylist(), strict=True))
     around = Surroundings(stream(options, block, 100), None, deaths, set())
-    text, rows, key = {}, {}, []
     for table in TABLES:
-        replaced, found, touched = damage(table, clean[table], kinds, options.defect_rate, around)
+        replaced, found, changed = seed(table, clean[table], kinds, options.defect_rate, around)
         if table == "encounters":
-            around.damaged_encounters = touched
-        lines = to_csv(clean[table]).decode().splitlines(keepends=True)
-        extra = 0
-        for position, instead in replaced:
-            lines[position] = "".join(instead)
-            extra += len(instead) - 1
-        text[table] = "".join(lines).encode()
-        rows[table] = clean[table].num_rows + extra
-        key += found
-    return Piece(block, text, rows, key)
+            around.changed_encounters = changed
+        text[table] = _with_lines(text[table], replaced)
+        rows[table] += sum(lines.count("\n") - 1 for _, lines in replaced)
+        truth += found
+    return Piece(block, text, rows, truth)
+
+
+def _with_lines(text: bytes, replaced: list[tuple[int, str]]) -> bytes:
+    """Put new lines in place of the lines at the given positions; no generated field has a line break."""
+    ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n")) + 1
+    view, parts, done = memoryview(text), list[Any](), 0
+    for position, lines in replaced:
+        parts += [view[done : ends[position - 1] if position else 0], lines.encode()]
+        done = ends[position]
+    return b"".join([*parts, view[done:]])
 
 
 def to_csv(table: pa.Table) -> bytes:
@@ -94,13 +105,24 @@ def to_csv(table: pa.Table) -> bytes:
 
 
 def pieces(options: Options, processes: int = 1) -> Iterator[Piece]:
-    """All blocks in order, made by one process or several."""
-    blocks = range(options.blocks)
+    """Generate all blocks in order: in two threads of this process, since Arrow and NumPy free them, or in several."""
     if processes == 1:
-        yield from (piece(options, block) for block in blocks)
+        with ThreadPoolExecutor(THREADS) as threads:
+            yield from _in_order(threads, options)
         return
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        yield from pool.imap(_piece, ((options, block) for block in blocks))
+        yield from pool.imap(_piece, ((options, block) for block in range(options.blocks)))
+
+
+def _in_order(threads: ThreadPoolExecutor, options: Options) -> Iterator[Piece]:
+    """Keep at most one block more than there are threads, so that memory does not grow."""
+    waiting: deque[Future[Piece]] = deque()
+    for block in range(options.blocks):
+        waiting.append(threads.submit(piece, options, block))
+        if len(waiting) > THREADS:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def _piece(task: tuple[Options, int]) -> Piece:
@@ -117,22 +139,22 @@ def generate(
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Written:
-    """Write patients, encounters and medications (and `_defects.csv`) into `folder`, which must be new or empty.
+    """Write patients, encounters, medications and the ground truth (`_defects.csv`) into a new or empty directory.
 
-    With `parts` above 1 each table is that many files (at most one a block), their rows in the same order.
+    `parts` above 1 splits each table into that many files (at most one per block), with rows in the same order.
     """
     options.checked()
     kinds = chosen(options)
     if format == "parquet" and options.defect_rate and any(kind.shifts for kind in kinds):
         raise BadOptions(
-            "Parquet has no place for a field too many: write csv, or name kinds without shifted_columns."
+            "Parquet cannot hold rows with an extra field. Choose csv, or kinds of defects without shifted_columns."
         )
     if parts < 1:
-        raise BadOptions(f"{parts} parts: a table is at least one file.")
+        raise BadOptions(f"Cannot write {parts} parts. Choose at least 1.")
     if format not in FORMATS:
-        raise BadOptions(f"There is no format '{format}': it is {', '.join(FORMATS)}.")
+        raise BadOptions(f"Unknown format '{format}'. Choose from {', '.join(FORMATS)}.")
     if folder.exists() and any(folder.iterdir()):
-        raise BadOptions(f"'{folder}' is not empty: name a new folder, so that nothing is overwritten.")
+        raise BadOptions(f"The directory '{folder}' is not empty. Choose a new one.")
     pending = folder.with_name(f"{folder.name}.pending")
     shutil.rmtree(pending, ignore_errors=True)
     pending.mkdir(parents=True)
@@ -163,11 +185,11 @@ def _write(
     parts = min(parts, options.blocks)
     part, files = -1, dict[str, Any]()
     with ExitStack() as stack, ExitStack() as tables:
-        key = csv.writer(io.StringIO())
+        truth = csv.writer(io.StringIO())
         if options.defect_rate:
-            file = stack.enter_context((folder / ANSWER_KEY).open("w", newline="", encoding="utf-8"))
-            key = csv.writer(file, lineterminator="\n")
-            key.writerow(KEY_COLUMNS)
+            file = stack.enter_context((folder / GROUND_TRUTH).open("w", newline="", encoding="utf-8"))
+            truth = csv.writer(file, lineterminator="\n")
+            truth.writerow(TRUTH_COLUMNS)
         for each in pieces(options, processes):
             if cancelled():
                 raise Cancelled
@@ -176,9 +198,8 @@ def _write(
                 for table in TABLES:
                     name = table if parts == 1 else f"{table}-{part:05d}"
                     files[table] = tables.enter_context(_open(folder, name, format, header[table]))
-            for defect in each.key:
-                defects += 1
-                key.writerow(asdict(replace(defect, row=defect.row + rows[defect.table])).values())
+            defects += len(each.truth)
+            truth.writerows(defect._replace(row=defect.row + rows[defect.table]) for defect in each.truth)
             for table in TABLES:
                 files[table].write(each.text[table])
                 rows[table] += each.rows[table]
@@ -196,7 +217,7 @@ def _open(folder: Path, name: str, format: str, header: list[str]) -> Any:
         return _ParquetFile(folder / f"{name}.parquet", header)
     path = folder / f"{name}.{format}"
     file: Any = path.open("wb")
-    if format == "csv.gz":  # no time in the header: the same rows give the same bytes
+    if format == "csv.gz":  # no timestamp in the header: the same rows give the same bytes
         file.close()
         file = gzip.GzipFile(path, "wb", compresslevel=4, mtime=0)
     file.write((",".join(header) + "\n").encode())
@@ -204,7 +225,7 @@ def _open(folder: Path, name: str, format: str, header: list[str]) -> Any:
 
 
 class _ParquetFile:
-    """Takes CSV text, writes Parquet with every column as text. A row with a field too many cannot be kept there."""
+    """Write CSV text as Parquet with text columns; rows with an extra field are not possible."""
 
     def __init__(self, path: Path, header: list[str]) -> None:
         self._header = header

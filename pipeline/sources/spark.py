@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -34,9 +35,13 @@ def read(spark: SparkSession, lake: Lake, manifest: dict[str, Any], table: str) 
         return None
     source = manifest["source"]
     needed = (table, *(synthea.LOOKS_UP[table] if source == "synthea" else ()))
-    for name in needed:
-        _files(spark, lake, manifest, name).createOrReplaceTempView(name)
-    frame = spark.sql(synthea.query(table) if source == "synthea" else native.query(table))
+    suffix = re.sub(r"\W", "_", manifest["batch_id"])
+    for (
+        name
+    ) in needed:  # Spark Connect looks a view up when the frame is computed: each batch has views of its own
+        _files(spark, lake, manifest, name).createOrReplaceTempView(f"{name}_{suffix}")
+    query = synthea.query(table) if source == "synthea" else native.query(table)
+    frame = spark.sql(re.sub(rf"(?<=FROM )({'|'.join(needed)})\b", rf"\1_{suffix}", query))
     return frame.withColumn("batch_id", F.lit(manifest["batch_id"])).withColumn(
         "batch", F.struct(F.lit(manifest["received_at"]).cast("timestamp").alias("received_at"))
     )

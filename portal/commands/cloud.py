@@ -20,7 +20,7 @@ from portal.commands.session import Session
 from portal.services import batches, releases, runs, samples
 from portal.services.aws import ServiceError
 
-_SAMPLE = Options(patients=300, seed=7)
+_SAMPLE = Options(patients=5000, seed=7)
 
 
 @click.command()

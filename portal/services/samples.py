@@ -1,4 +1,4 @@
-"""Sample data: made here up to a size, by a Glue job beyond it, and always imported as one batch."""
+"""Generate sample data in this process up to a size, in a Glue job above it; the result is one batch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.generator import BadOptions, Options
-from pipeline.generator.write import ANSWER_KEY, Cancelled, Progress, Written, generate
+from pipeline.generator.write import GROUND_TRUTH, Cancelled, Progress, Written, generate
 from pipeline.lake import split
 from portal.services import batches
 from portal.services.aws import Aws, ServiceError, explain, is_aws
@@ -23,21 +23,21 @@ from portal.services.batches import Batch
 JOB = "generate_sample"
 
 MOST_HERE = 100_000
-"""Patients that one process makes while somebody waits: about three seconds, 180 MB a year and a half."""
+"""Largest number of patients that this process generates: about three seconds, 180 MB."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A generated batch; `answer_key` is the CSV of its seeded defects, empty where there are none."""
+    """A generated batch; `ground_truth` is the CSV of its seeded defects, empty if there are none."""
 
     batch: Batch
     written: Written
-    answer_key: str
+    ground_truth: str
 
 
 @dataclass
 class Task:
-    """Sample data in the making, beside the page that watches it."""
+    """A generation in the background; the page that started it may close."""
 
     options: Options
     cancel: threading.Event = field(default_factory=threading.Event)
@@ -49,7 +49,7 @@ class Task:
 
 @dataclass(frozen=True)
 class JobTask:
-    """A Glue job that makes a batch."""
+    """A Glue job that generates a batch."""
 
     batch_id: str
     job_run_id: str
@@ -57,7 +57,7 @@ class JobTask:
 
 
 _MAKING: dict[tuple[str, str], Task] = {}
-"""What this process makes, or has made and not yet told, by lake and person: a page that is reloaded finds it here."""
+"""Generations of this process by lake and person, until their result was shown; a reloaded page finds them here."""
 
 _BEGINNING = threading.Lock()
 _ALIVE = frozenset({"STARTING", "WAITING", "RUNNING", "STOPPING"})
@@ -71,14 +71,14 @@ def create(
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Sample:
-    """Generate into a temporary folder and import that; a cancel leaves nothing behind."""
+    """Generate into a temporary directory and import it; a cancelled generation leaves nothing."""
     aws.require("import_data")
     with tempfile.TemporaryDirectory(prefix="hdp-sample-") as temporary:
         folder = Path(temporary) / "sample"
         written = generate(options, folder, progress=progress, cancelled=cancelled)
         if cancelled():
             raise Cancelled
-        key = folder / ANSWER_KEY
+        key = folder / GROUND_TRUTH
         text = key.read_text(encoding="utf-8") if key.is_file() else ""
         key.unlink(missing_ok=True)
         batch = batches.import_folder(aws, folder, format="native", uploader=uploader, seed=options.seed)
@@ -86,13 +86,13 @@ def create(
 
 
 def making(aws: Aws) -> Task | JobTask | None:
-    """What is made for this person now, or was and has not been told yet."""
+    """Return the person's generation that runs, or has ended and was not shown yet."""
     aws.require("import_data")
     return _MAKING.get(_whose(aws)) or _running_job(aws)
 
 
 def told(aws: Aws) -> None:
-    """The person has been told how it ended."""
+    """Forget the person's generation, whose result was shown."""
     _MAKING.pop(_whose(aws), None)
 
 
@@ -101,20 +101,20 @@ def _whose(aws: Aws) -> tuple[str, str]:
 
 
 def _same(present: Task | JobTask, options: Options) -> None:
-    """A double click starts one; other data have to wait."""
+    """Accept a repeated start with the same options; refuse other options while a generation runs."""
     if present.options != options:
         raise ServiceError(
-            "Other sample data are being made for you: wait until they are there, or cancel them."
+            "You already have a generation with other options running. Wait until it ends, or cancel it."
         )
 
 
 def begin(aws: Aws, options: Options) -> Task | JobTask:
-    """Start `create` in a thread of this process, one a person; refused beyond `MOST_HERE` patients."""
+    """Start `create` in a thread of this process, one per person, for at most `MOST_HERE` patients."""
     aws.require("import_data")
     options.checked()
     if options.patients > MOST_HERE:
         raise ServiceError(
-            f"{options.patients:,} patients are for the Glue job: up to {MOST_HERE:,} are made here."
+            f"{options.patients:,} patients need the Glue job; this process generates up to {MOST_HERE:,}."
         )
     with _BEGINNING:
         if present := making(aws):
@@ -135,7 +135,7 @@ def _make(aws: Aws, task: Task) -> None:
             cancelled=task.cancel.is_set,
         )
     except Cancelled:
-        task.error = "Cancelled: nothing was kept."
+        task.error = "Cancelled. No data was kept."
     except Exception as error:
         task.error = _sentence(error)
     task.is_over = True
@@ -144,7 +144,7 @@ def _make(aws: Aws, task: Task) -> None:
 def _sentence(error: Exception) -> str:
     if isinstance(error, ServiceError | BadOptions) or is_aws(error):
         return explain(error)
-    return f"The sample data could not be made ({type(error).__name__}): try again, or tell the engineers."
+    return f"The sample data could not be generated ({type(error).__name__}). Try again, or ask an engineer."
 
 
 def _note(task: Task, made: Progress) -> None:
@@ -152,7 +152,7 @@ def _note(task: Task, made: Progress) -> None:
 
 
 def begin_job(aws: Aws, options: Options) -> JobTask | Task:
-    """Start the Glue job that makes a batch of any size, one a person."""
+    """Start the Glue job that generates a batch of any size, one per person."""
     aws.require("import_data")
     options.checked()
     with _BEGINNING:
@@ -174,7 +174,7 @@ def _running_job(aws: Aws) -> JobTask | None:
     try:
         newest = glue.get_job_runs(JobName=aws.lake.job(JOB), MaxResults=20)["JobRuns"]
     except glue.exceptions.EntityNotFoundException:
-        return None  # an installation whose jobs have not been deployed yet
+        return None  # the jobs are not deployed yet
     mine = (
         run
         for run in newest
@@ -189,7 +189,7 @@ def _job_task(run: dict[str, Any]) -> JobTask:
 
 
 def job(aws: Aws, job_run_id: str) -> JobTask:
-    """A job by its run's id, over or not."""
+    """Return a generation by its job run, ended or not."""
     return _job_task(_job_run(aws, job_run_id))
 
 
@@ -199,26 +199,26 @@ def _job_run(aws: Aws, job_run_id: str) -> dict[str, Any]:
     try:
         return dict(glue.get_job_run(JobName=aws.lake.job(JOB), RunId=job_run_id)["JobRun"])
     except glue.exceptions.EntityNotFoundException:
-        raise ServiceError(f"There is no job run '{job_run_id}' that makes sample data.") from None
+        raise ServiceError(f"There is no job run '{job_run_id}' of {JOB}.") from None
 
 
 def job_state(aws: Aws, task: JobTask) -> tuple[str, str | None]:
-    """The job's state, and of a failed one its message."""
+    """Return the state of the job run, and its error message if it failed."""
     run = _job_run(aws, task.job_run_id)
     return run["JobRunState"], run.get("ErrorMessage")
 
 
 def cancel_job(aws: Aws, task: JobTask) -> None:
-    """Stop the job; without its manifest what it has written is no batch."""
+    """Stop the job; files without a manifest are not a batch."""
     aws.require("import_data")
     aws.client("glue").batch_stop_job_run(JobName=aws.lake.job(JOB), JobRunIds=[task.job_run_id])
 
 
-def answer_key(aws: Aws, batch_id: str) -> str:
-    """The answer key that the Glue job left beside the manifest; empty where there is none."""
+def ground_truth(aws: Aws, batch_id: str) -> str:
+    """Return the ground truth that the Glue job wrote beside the manifest; empty if there is none."""
     aws.require("import_data")
     s3 = aws.client("s3")
-    bucket, key = split(aws.lake.manifests() + f"{batch_id}{ANSWER_KEY}")
+    bucket, key = split(aws.lake.manifests() + f"{batch_id}{GROUND_TRUTH}")
     try:
         return str(s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode())
     except s3.exceptions.NoSuchKey:
@@ -226,7 +226,7 @@ def answer_key(aws: Aws, batch_id: str) -> str:
 
 
 def as_zip(aws: Aws, options: Options) -> bytes:
-    """The files themselves, packed."""
+    """Return the generated files as a zip archive."""
     aws.require("import_data")
     with tempfile.TemporaryDirectory(prefix="hdp-sample-") as temporary:
         folder = generate(options, Path(temporary) / "sample").folder

@@ -35,7 +35,7 @@ def serious(page):
 
 
 def inspect(page, name):
-    """Pictures of a page at both widths in both themes; gives what axe finds seriously wrong in any of them.
+    """What axe finds seriously wrong on a page, at both widths and in both themes; `make screenshots` keeps pictures.
 
     Axe looks at the window as a person has it at both widths, and at the dark one's colours where all of it is seen.
     """
@@ -49,6 +49,7 @@ def inspect(page, name):
         page.emulate_media(color_scheme="dark")
         picture(page, f"{name}-{width}-dark")
         if width == 1440:
+            settle(page, APP)
             found["dark"] = serious(page)
         page.emulate_media(color_scheme="light")
     page.set_viewport_size({"width": 1440, "height": 1000})

@@ -100,10 +100,11 @@ def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end
     page = person("eve", "engineer")
     _visit(page, "Data")
     page.get_by_role("spinbutton", name="Patients").fill("20")
+    page.get_by_text("Advanced options").click()
     page.get_by_role("spinbutton", name="Seed").fill("99")
-    page.get_by_role("button", name="Pack as zip").click()  # the seed's field is left by this very click
+    page.get_by_role("button", name="Download as zip").click()  # the seed's field is left by this very click
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download the zip").click()
+        page.get_by_role("button", name="Save the zip file").click()
     wanted = generate(Options(20, 99), tmp_path / "sample").folder
     with ZipFile(download.value.path()) as archive:
         for file in ("patients.csv", "encounters.csv"):

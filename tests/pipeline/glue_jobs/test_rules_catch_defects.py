@@ -1,4 +1,4 @@
-"""Every seeded defect is caught by the rule that the answer key names; clean data raises no error."""
+"""Every seeded defect is caught by the rule that the ground truth names; clean data raises no error."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def test_a_generation_is_cancelled_from_a_page_that_was_reloaded(empty_lake, as_
     while not task.is_over:
         time.sleep(0.02)
     again.run()
-    assert [w.value for w in again.warning] == ["Cancelled: nothing was kept."]
+    assert [w.value for w in again.warning] == ["Cancelled. No data was kept."]
     assert any("No batch yet" in i.value for i in again.info)
 
 
@@ -102,10 +102,20 @@ def test_the_batches_are_listed_with_their_time_in_the_viewer_s_zone(filled_lake
 
 
 def test_what_is_packed_is_offered_for_just_those_options(empty_lake, as_role):
-    app = press(_patients(as_role("data", "engineer"), 30), "Pack as zip")
-    assert [b.label.partition(" (")[0] for b in app.get("download_button")] == ["Download the zip"]
+    app = press(_patients(as_role("data", "engineer"), 30), "Download as zip")
+    assert [b.label.partition(" (")[0] for b in app.get("download_button")] == ["Save the zip file"]
     assert not _patients(app, 31).get("download_button")
     assert _patients(app, 30).get("download_button")
+
+
+def test_a_preset_fills_the_form_and_the_labels_are_those_of_the_field(empty_lake, as_role):
+    app = as_role("data", "engineer")
+    labels = {each.label for each in (*app.number_input, *app.selectbox)}
+    assert labels == {"Patients", "Defect rate (%)", "Seed", "Locale", "Time zone"}
+    app.button_group[0].set_value(["With defects"]).run()
+    assert not app.exception
+    assert [each.value for each in app.number_input] == [1000, 4, 7]
+    assert [each.label for each in app.multiselect] == ["Kinds of defects"]
 
 
 def test_an_import_goes_on_while_its_page_is_left_and_is_told_to_who_began_it(

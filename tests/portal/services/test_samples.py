@@ -33,7 +33,7 @@ def test_the_glue_job_makes_the_same_rows_as_one_process(portal, tmp_path):
         assert (
             parts[0][0] + b"\n" + b"".join(part[1] for part in parts) == (here / f"{table}.csv").read_bytes()
         )
-    told = samples.answer_key(portal, task.batch_id).splitlines()
+    told = samples.ground_truth(portal, task.batch_id).splitlines()
     assert sorted(told) == sorted((here / "_defects.csv").read_text().splitlines())
 
 
@@ -41,7 +41,7 @@ def test_a_task_tells_its_progress_and_ends_in_a_batch(portal):
     options = Options(patients=BLOCK * 2, seed=22)
     task = samples.begin(portal, options)
     assert samples.begin(portal, options) is samples.making(portal) is task
-    with pytest.raises(ServiceError, match="Other sample data are being made for you"):
+    with pytest.raises(ServiceError, match="You already have a generation with other options running"):
         samples.begin(portal, Options(patients=3))
     while not task.is_over:
         time.sleep(0.05)
@@ -63,7 +63,7 @@ def test_a_task_tells_its_progress_and_ends_in_a_batch(portal):
         lambda aws: samples.job(aws, "jr"),
         lambda aws: samples.job_state(aws, JOB),
         lambda aws: samples.cancel_job(aws, JOB),
-        lambda aws: samples.answer_key(aws, "b"),
+        lambda aws: samples.ground_truth(aws, "b"),
         lambda aws: samples.as_zip(aws, Options(patients=1)),
         lambda aws: batches.import_folder(aws, Path(), uploader="x"),
         lambda aws: batches.import_files(aws, [], uploader="x"),
@@ -82,15 +82,15 @@ def test_a_cancelled_task_leaves_no_batch(portal):
     assert len(batches.list_batches(portal)) == before
 
 
-def test_the_answer_key_is_no_table_of_the_batch(portal):
+def test_the_ground_truth_is_no_table_of_the_batch(portal):
     sample = samples.create(portal, Options(patients=200, seed=24, defect_rate=0.05), uploader="tester")
     assert set(sample.batch.tables) == set(TABLES)
-    assert sample.answer_key.startswith("table,row,key,column,kind,before,after,rule_id\n")
-    assert sample.written.defects == len(sample.answer_key.splitlines()) - 1 > 10
+    assert sample.ground_truth.startswith("table,row,key,column,kind,before,after,rule_id\n")
+    assert sample.written.defects == len(sample.ground_truth.splitlines()) - 1 > 10
 
 
 def test_limits_are_said_not_hit(portal):
-    with pytest.raises(ServiceError, match="150,000 patients are for the Glue job"):
+    with pytest.raises(ServiceError, match="150,000 patients need the Glue job"):
         samples.begin(portal, Options(patients=150_000))
     with pytest.raises(BadOptions, match="between 1 and 5,000,000"):
         samples.begin_job(portal, Options(patients=6_000_000))

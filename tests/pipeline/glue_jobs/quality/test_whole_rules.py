@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import date
 from functools import reduce
 
 import pytest
+from pandas.tseries.holiday import USFederalHolidayCalendar
 from pyspark.sql import functions as F
 
 from pipeline import frames
@@ -364,3 +366,30 @@ def _with_old_ones(frame):
 )
 def test_what_happens_every_week_is_no_finding(measured, changes):
     assert {(r.table, r.rule.id): r.status for r in measured(changes) if r.status in {"fail", "error"}} == {}
+
+
+@pytest.mark.parametrize(("missing", "failed"), [("2025-11-27", 0), ("2025-11-26", 1)])
+def test_a_day_without_encounters_is_a_finding_unless_it_is_a_federal_holiday(measured, missing, failed):
+    def moved(frame):
+        return frame.withColumn("admitted_at", F.expr("admitted_at + interval 264 days"))
+
+    arrived = lambda frame: moved(frame).where(f"cast(admitted_at as date) <> date '{missing}'")  # noqa: E731
+    results = measured({"former_encounters": moved, "arrived_encounters": arrived})
+    (found,) = [result for result in results if result.rule.id == "ENC-P12"]
+    assert found.checked > 20
+    assert found.failed == failed
+
+
+def test_the_holidays_of_the_rule_are_those_of_pandas(spark):
+    (rule,) = [rule for rule in load("silver", "encounters").rules if rule.id == "ENC-P12"]
+    _, _, holiday = " ".join(str(rule.of).split()).partition("where w.usual >= 10 and not ")
+    assert holiday
+    days = "(select explode(sequence(date '2021-01-01', date '2035-12-31')) as day) d"
+    found = {row.day for row in spark.sql(f"select day from {days} where {holiday}").collect()}
+    expected = USFederalHolidayCalendar().holidays("2021-01-01", "2035-12-31")
+    fixed = {
+        date(year, *day)
+        for year in range(2021, 2036)
+        for day in ((1, 1), (6, 19), (7, 4), (11, 11), (12, 25))
+    }
+    assert found == {day.date() for day in expected} | fixed

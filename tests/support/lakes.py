@@ -1,0 +1,263 @@
+"""A lake with four runs in its history, made once for each state of the code and then copied.
+
+Every test process starts its laptop cloud on a copy, so that no test waits for a run that another has made before.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import http.server
+import json
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import IO
+
+from infra.local.cloud import Cloud
+from pipeline.generator import Options
+from pipeline.generator.write import generate
+from pipeline.release import Release
+from portal.services import batches, releases, runs, warehouse
+from portal.services.aws import Aws, ServiceError
+from portal.services.runs import Run
+from portal.settings import Settings
+
+PROJECT = Path(__file__).parents[2]
+CACHE = PROJECT / "build" / "test-lakes"
+SOURCES = ("portal", "pipeline", "infra", "tests/support", "requirements/dev.txt")
+SMALL = Options(patients=40, seed=11, start=date(2025, 1, 1), end=date(2025, 3, 31))
+FAILS = "print('about to fail')\nraise ValueError('the disk is full')\n"
+WAITS = "import threading\nthreading.Event().wait()\n"
+FACTS = "facts.pickle"
+
+BROKEN = {
+    "patients.csv": ("patient_id,birth_date,sex,postal_code,state,updated_at", ["Q1,1980-02-03,F,02115,MA,2025-01-01T00:00:00Z", "Q2,03/09/1984,M,02115,MA,2025-01-01T00:00:00Z", ",1990-01-02,M,02115,MA,2025-01-01T00:00:00Z"]),
+    "encounters.csv": (
+        "encounter_id,patient_id,admitted_at,discharged_at,encounter_class,updated_at",
+        [
+            "R1,Q1,2025-02-01T08:00:00Z,2025-02-01T09:00:00Z,AMB,2025-02-02T00:00:00Z",
+            "R2,Q1,2025-02-05T08:00:00Z,2025-02-04T08:00:00Z,AMB,2025-02-05T00:00:00Z",
+            "R3,Q1,2025-02-06T08:00:00Z,2025-02-06T09:00:00Z,AMB,2025-02-07T00:00:00Z",
+            "R3,Q1,2025-02-06T08:00:00Z,2025-02-06T09:00:00Z,AMB,2025-02-07T00:00:00Z",
+        ],
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """A run over a batch with broken rows beside the first one, failed by the script of dim_time."""
+
+    run: Run
+    batch_id: str
+    published_before: Release | None
+    published_after: Release | None
+    files_before: dict[str, int]
+    encounters: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The runs of the lake, each as it was when it ended, and the messages that subscribers received."""
+
+    killed: Run
+    first: Run
+    failed: FailedRun
+    held: Run
+    notifications: list[dict]
+
+
+def code_hash() -> str:
+    """Of all that a lake depends on; the day is part of it, for alerts tell how old a run is."""
+    digest = hashlib.sha256(datetime.now(UTC).date().isoformat().encode())
+    digest.update(f"{sys.version} {os.environ.get('HDP_ENGINE', '')}".encode())
+    for source in SOURCES:
+        path = PROJECT / source
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(f"{file.relative_to(PROJECT)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def snapshot() -> Path:
+    """The folder of this code's lake, made first where it is not there; several processes make it once."""
+    target = CACHE / code_hash()
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (target / FACTS).exists():
+            for old in CACHE.glob("*/"):
+                shutil.rmtree(old)
+            _make_in_a_process(target)
+    return target
+
+
+def copy(target: Path) -> Facts:
+    """Copy this code's lake to the state folder `target`; return what happened in it."""
+    source = snapshot()
+    shutil.copytree(source / "state", target, dirs_exist_ok=True)
+    return pickle.loads((source / FACTS).read_bytes())
+
+
+def _make_in_a_process(target: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from tests.support import lakes; lakes.make(Path(sys.argv[1]))"
+    )
+    command = [sys.executable, "-c", program, str(target)]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"The lake of the tests could not be made:\n{done.stdout}{done.stderr}"[-6000:])
+
+
+def make(target: Path) -> None:
+    """Make the lake: the facts are written last, once its cloud has ended."""
+    shutil.rmtree(target, ignore_errors=True)
+    with Cloud(target / "state", workers=1) as cloud:
+        os.environ.update({**cloud.environment(), "HDP_USER": "tester"})
+        portal = Aws(Settings.from_environment())
+        with subscribed(portal) as notifications:
+            facts = _history(cloud, portal, target / "sample", notifications)
+    ended(cloud)
+    (target / FACTS).write_bytes(pickle.dumps(facts))
+
+
+def _history(cloud: Cloud, portal: Aws, folder: Path, notifications: list[dict]) -> Facts:
+    sample = generate(SMALL, folder / "small")
+    first_batch = batches.import_folder(portal, sample.folder, uploader="tester", seed=SMALL.seed)
+    killed = _killed(cloud, portal, first_batch.batch_id)
+    first = runs.wait(portal, runs.resume(portal, killed.run_id).run_id, seconds=300)
+    if not first.is_published:
+        raise RuntimeError(f"the first run was not published: {first}")
+    failed = _failed(cloud, portal, first, _broken_batch(portal, folder / "broken"))
+    held = runs.wait(portal, runs.resume(portal, failed.run.run_id).run_id, seconds=300)
+    return Facts(killed, first, failed, held, list(notifications))
+
+
+def _killed(cloud: Cloud, portal: Aws, batch_id: str) -> Run:
+    """A run failed by a kill -9 of the worker while a job, which here waits for it, was running."""
+    with script(cloud, "bronze_to_silver/patients", WAITS):
+        run = runs.start(portal, [batch_id])
+        while not _is_running(portal, run.run_id, "bronze_to_silver_patients"):
+            time.sleep(0.05)
+        kill_workers(cloud)
+        return runs.wait(portal, run.run_id, seconds=120)
+
+
+def _is_running(portal: Aws, run_id: str, job: str) -> bool:
+    return any(each.job == job and each.state == "RUNNING" for each in runs.get(portal, run_id).jobs)
+
+
+def kill_workers(cloud: Cloud) -> None:
+    """Kill the workers of this cloud alone: they name its state folder."""
+    wanted = ["pgrep", "-f", f"infra/local/[a-z]*_worker.py .*{cloud.state}"]
+    for pid in subprocess.run(wanted, capture_output=True, text=True, check=True).stdout.split():
+        os.kill(int(pid), signal.SIGKILL)
+
+
+def _broken_batch(portal: Aws, folder: Path) -> str:
+    folder.mkdir()
+    for name, (header, rows) in BROKEN.items():
+        (folder / name).write_text("\n".join([header, *rows]) + "\n")
+    return batches.import_folder(portal, folder, uploader="tester").batch_id
+
+
+def _failed(cloud: Cloud, portal: Aws, first: Run, batch_id: str) -> FailedRun:
+    published = releases.current(portal)
+    before = release_files(cloud.state, first.run_id)
+    with script(cloud, "silver_to_gold/dim_time", FAILS):
+        started = runs.start(portal, [*first.batch_ids, batch_id])
+        _refuses_a_second(portal, batch_id)
+        run = runs.wait(portal, started.run_id, seconds=300)
+    counted = warehouse.ask(portal, "SELECT count(*) FROM fact_encounter").frame
+    after = releases.current(portal)
+    return FailedRun(run, batch_id, published, after, before, int(counted.iloc[0, 0]))
+
+
+def _refuses_a_second(portal: Aws, batch_id: str) -> None:
+    try:
+        runs.start(portal, [batch_id])
+    except ServiceError as error:
+        if "has been writing since" in str(error):
+            return
+        raise
+    raise RuntimeError("a second run was started while the first was writing")
+
+
+def release_files(state: Path, release_id: str) -> dict[str, int]:
+    """The Parquet files of a release with the times at which they were written."""
+    gold = state / "s3" / "hdp-gold"
+    return {
+        str(path.relative_to(gold)): path.stat().st_mtime_ns
+        for path in gold.rglob("*.parquet")
+        if f"release_id={release_id}" in path.parts
+    }
+
+
+@contextmanager
+def script(cloud: Cloud, name: str, text: str) -> Iterator[None]:
+    """Deploy another text as a job's script for this long."""
+    path = cloud.state / "s3" / "hdp-code" / "scripts" / f"{name}.py"
+    sound = path.read_text()
+    path.write_text(text)
+    try:
+        yield
+    finally:
+        path.write_text(sound)
+
+
+@contextmanager
+def subscribed(portal: Aws) -> Iterator[list[dict]]:
+    """The messages that subscribers of both topics receive, as documents."""
+    received: list[dict] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if document.get("Type") == "Notification":
+                received.append(json.loads(document["Message"]))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sns = portal.client("sns")
+    for topic in ("HDP_TOPIC_FAILED_ARN", "HDP_TOPIC_SUCCEEDED_ARN"):
+        endpoint = f"http://127.0.0.1:{server.server_port}/"
+        sns.subscribe(TopicArn=os.environ[topic], Protocol="http", Endpoint=endpoint)
+    try:
+        yield received
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def ended(cloud: Cloud, seconds: float = 30) -> None:
+    """Wait until the cloud's process, which nobody leases any longer, has written all and gone."""
+    deadline = time.monotonic() + seconds
+    with (cloud.state / "cloud" / "server.lock").open("a") as held:
+        while not _locks(held):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the cloud of {cloud.state} has not ended after {seconds} s")
+            time.sleep(0.05)
+
+
+def _locks(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

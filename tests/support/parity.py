@@ -1,0 +1,138 @@
+"""Run the same batches on both engines, and compare the two lakes value by value and type by type."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from infra.local.cloud import Cloud
+from portal.services import batches, runs
+from portal.services.aws import Aws
+from portal.settings import Settings
+
+RUN = "run-parity"
+ZONES = {
+    "hdp-silver": ("patients", "encounters", "medications"),
+    "hdp-gold": (
+        "dim_patient",
+        "dim_time",
+        "dim_medication",
+        "dim_provider",
+        "dim_diagnosis",
+        "fact_encounter",
+        "fact_medication_admin",
+    ),
+    "hdp-quality": (
+        "quarantine/patients",
+        "quarantine/encounters",
+        "quarantine/medications",
+        "results",
+        "reconciliation",
+        "release_reconciliation",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Rows that only one lake has, or columns of another type."""
+
+    table: str
+    only_sail: int
+    only_spark: int
+    types: tuple[str, ...]
+    example: str
+
+
+@contextmanager
+def _cloud(state: Path, engine: str):
+    """A laptop cloud on an engine, as this process's AWS."""
+    before = dict(os.environ)
+    with Cloud(state, workers=1, engine=engine) as cloud:
+        os.environ.update(cloud.environment(), HDP_USER="tester")
+        try:
+            yield Aws(Settings.from_environment())
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def run_on_both(folders: Sequence[Path], place: Path) -> Mapping[str, Path]:
+    """Import the extracts once, then run them on each engine; return each engine's folder of buckets."""
+    sail, spark = place / "sail", place / "spark"
+    with _cloud(sail, "sail") as aws:
+        for folder in folders:
+            batches.import_folder(aws, folder, uploader="tester")
+    shutil.copytree(sail / "s3" / "hdp-bronze", spark / "s3" / "hdp-bronze")
+    for state, engine in ((sail, "sail"), (spark, "spark")):
+        with _cloud(state, engine) as aws:
+            runs.start(aws, run_id=RUN)
+            ended = runs.wait(aws, RUN, seconds=1200)
+            assert ended.status == "SUCCEEDED", f"{engine}: {ended.cause}"
+    return {"sail": sail / "s3", "spark": spark / "s3"}
+
+
+def differences(lakes: Mapping[str, Path]) -> list[Difference]:
+    """Return the tables whose content or column types differ between the engines."""
+    found = (_compare(bucket, table, lakes) for bucket, tables in ZONES.items() for table in tables)
+    return [difference for difference in found if difference]
+
+
+def row_counts(lake: Path) -> dict[str, int]:
+    """Return the number of rows of each table that there is."""
+    with duckdb.connect() as db:
+        return {
+            table: db.sql(f"select count(*) from {_rows(lake, bucket, table)}").fetchone()[0]
+            for bucket, tables in ZONES.items()
+            for table in tables
+            if _files(lake, bucket, table)
+        }
+
+
+def _files(lake: Path, bucket: str, table: str) -> list[Path]:
+    return sorted((lake / bucket / table).rglob("*.parquet"))
+
+
+def _rows(lake: Path, bucket: str, table: str) -> str:
+    pattern = lake / bucket / table / "**" / "*.parquet"
+    return f"read_parquet('{pattern}', hive_partitioning = true, hive_types_autocast = false, union_by_name = true)"
+
+
+def _compare(bucket: str, table: str, lakes: Mapping[str, Path]) -> Difference | None:
+    there = {engine: _files(lake, bucket, table) for engine, lake in lakes.items()}
+    if not any(there.values()):
+        return None
+    if not all(there.values()):
+        return Difference(table, len(there["sail"]), len(there["spark"]), (), "files of one engine alone")
+    with duckdb.connect() as db:
+        db.execute("set TimeZone = 'UTC'")
+        for engine, lake in lakes.items():
+            db.execute(f"create view {engine} as select * from {_rows(lake, bucket, table)}")
+        shapes = {engine: _shape(db, there[engine][0]) for engine in lakes}
+        only = {
+            engine: db.sql(_missing(db, engine, other)).fetchall()
+            for engine, other in (("sail", "spark"), ("spark", "sail"))
+        }
+    types = tuple(sorted(map(str, set(shapes["sail"]) ^ set(shapes["spark"]))))
+    if not (only["sail"] or only["spark"] or types):
+        return None
+    example = f"sail {only['sail'][:1]}, spark {only['spark'][:1]}"
+    return Difference(table, len(only["sail"]), len(only["spark"]), types, example)
+
+
+def _missing(db: duckdb.DuckDBPyConnection, one: str, other: str) -> str:
+    """SQL for the rows of `one` that `other` lacks, by the columns' names."""
+    names = ", ".join(f'"{row[0]}"' for row in db.sql(f"describe {one}").fetchall())
+    return f"select {names} from {one} except all select {names} from {other}"
+
+
+def _shape(db: duckdb.DuckDBPyConnection, file: Path) -> list[tuple[str, str, str]]:
+    """Return name, physical and logical type of each column of a Parquet file."""
+    query = f"select name, type, logical_type from parquet_schema('{file}') where type is not null"
+    return [tuple(map(str, row)) for row in db.sql(query).fetchall()]
