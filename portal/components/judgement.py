@@ -211,6 +211,8 @@ def _listed(listed: Sequence[decisions.Finding]) -> None:
 @st.dialog("Sign the release off", width="large", on_dismiss=_close)
 def confirm(aws: Aws, review: Review, found: Outstanding, verdict: Literal["approve", "reject"]) -> None:
     """Ask for the signature once more, naming what is undecided; signs exactly what it has shown."""
+    if _ASKED not in st.session_state:  # signed at this click
+        st.rerun()
     st.markdown(f"Release **{review.run_id}**. Meaning of your signature: “{sign_off.MEANINGS[verdict]}”")
     has_seen = True
     if verdict == "approve" and found.undecided:
