@@ -17,13 +17,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.local.cloud import Cloud, CloudError
 from pipeline.generator import BadOptions
 from pipeline.release import ReleaseError
-from portal.commands import batches, cloud, contracts, parquet, quality, releases, reviews, runs, sql
+from portal.commands.lazy import LazyGroup
 from portal.commands.session import Session
 from portal.services.aws import ServiceError, explain
 from portal.settings import SettingsError
 
+NOUNS = ("cloud", "batches", "runs", "quality", "reviews", "releases", "sql", "contracts", "parquet")
+MODULES = {"up": "portal.commands.cloud", **{noun: f"portal.commands.{noun}" for noun in NOUNS}}
+"""The module of each command."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(cls=LazyGroup, modules=MODULES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="health-data-portal", prog_name="hdp")
 @click.option(
     "--state",
@@ -36,11 +40,6 @@ def hdp(context: click.Context, state: Path) -> None:
     """Load hospital extracts into a reviewed star schema, and query it."""
     context.obj = Session(state, os.environ.get("HDP_TARGET", "laptop"), Cloud)
     context.call_on_close(context.obj.close)
-
-
-for noun in (cloud, batches, runs, quality, reviews, releases, sql, contracts, parquet):
-    for command in noun.COMMANDS:
-        hdp.add_command(command)
 
 
 def main() -> None:

@@ -1,25 +1,28 @@
-"""Who called which AWS action on what: written down, so that permissions can be held against what is really done.
+"""Records which role called which AWS action on which resources, so that tests can compare it with the policies.
 
-A caller is known by the access key that it signs with: services of the laptop cloud have one each, named after
-the role that Terraform gives them; a key that STS hands out stands for the role that was assumed.
+The role is the one whose key signed the request; `infra.local.gate` has verified it. A key that STS issues stands
+for the role that was assumed.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from infra.local import arns
+from infra.local import arns, credentials
+from infra.local.credentials import LAPTOP, Key, Keys
+from infra.local.gate import ROLE, SERVICE
 
-_SIGNED = re.compile(r"Credential=([^/]+)/\d+/[^/]+/([^/]+)/aws4_request")
-_KEY = re.compile(rb"<AccessKeyId>([^<]+)</AccessKeyId>")
+_ISSUED = re.compile(r"<(AccessKeyId|SecretAccessKey|SessionToken|Expiration)>([^<]+)<")
 _QUERY = re.compile(rb'"(?:QueryExecutionId|NamedQueryId)": ?"([^"]+)"')
 _REST = {
     ("lambda", "POST"): "InvokeFunction",
@@ -29,8 +32,6 @@ _REST = {
 }
 _SUBRESOURCES = {"location": "GetBucketLocation"}
 _LEARNT_FROM = {"AssumeRole", "StartQueryExecution", "CreateNamedQuery"}
-_LAPTOP = "laptop"
-"""Signs what sets the laptop cloud up, and what people and tests do themselves: no role's call."""
 
 
 @dataclass(frozen=True)
@@ -44,28 +45,31 @@ class Call:
 
 
 def caller(environment: Mapping[str, str], role: str) -> dict[str, str]:
-    """`environment` with the access key of a role."""
-    return {**environment, "AWS_ACCESS_KEY_ID": role}
+    """Return `environment` with the key pair of a role in place of the key file that holds them all."""
+    key = credentials.ensure(Path(environment["AWS_SHARED_CREDENTIALS_FILE"]), [role])[role]
+    return {
+        **environment,
+        "AWS_ACCESS_KEY_ID": key.access_key,
+        "AWS_SECRET_ACCESS_KEY": key.secret,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
 
 
 class Calls:
     """A WSGI application around another; each new call of a role is one line of `path`."""
 
-    def __init__(self, app: Callable[..., Iterable[bytes]], path: Path) -> None:
+    def __init__(self, app: Callable[..., Iterable[bytes]], path: Path, keys: Keys) -> None:
         self._app = app
         self._path = path
+        self._keys = keys
         self._seen: set[str] = set()
-        self._roles: dict[str, str] = {}
         self._workgroups: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        signed = _SIGNED.search(environ.get("HTTP_AUTHORIZATION", ""))
-        if not signed:
-            return self._app(environ, start_response)
-        role, service = self._roles.get(signed[1], signed[1]), signed[2]
+        role, service = environ[ROLE], environ[SERVICE]
         if service == "s3":
-            inner = self._app if role == _LAPTOP else self._s3_of(role)
+            inner = self._app if role == LAPTOP else self._s3_of(role)
             return inner(environ, start_response)
         given = _parameters(environ)
         action = _action(service, environ, given)
@@ -73,7 +77,7 @@ class Calls:
         if action in _LEARNT_FROM:
             answer = [b"".join(answer)]
             self._learn(action, given, answer[0])
-        if role != _LAPTOP:
+        if role != LAPTOP:
             for call in _calls(role, service, action, given, self._workgroups):
                 self._note(call)
         return answer
@@ -96,10 +100,11 @@ class Calls:
         return noted
 
     def _learn(self, action: str, given: Mapping[str, Any], answer: bytes) -> None:
-        """Keys that stand for roles, and queries that lie in workgroups."""
+        """Remember a key that STS issues, and the workgroup of a query."""
         if action == "AssumeRole":
-            for key in _KEY.findall(answer):
-                self._roles[key.decode()] = given["RoleArn"].rpartition("/")[2]
+            issued = dict(_ISSUED.findall(answer.decode()))
+            if "AccessKeyId" in issued:
+                self._keys.issue(_key(given["RoleArn"].rpartition("/")[2], issued))
         else:
             for query in _QUERY.findall(answer):
                 self._workgroups[query.decode()] = given.get("WorkGroup", "primary")
@@ -112,6 +117,11 @@ class Calls:
             self._seen.add(line)
             with self._path.open("a") as file:
                 file.write(line + "\n")
+
+
+def _key(role: str, issued: Mapping[str, str]) -> Key:
+    until = datetime.fromisoformat(issued["Expiration"].replace("Z", "+00:00"))
+    return Key(role, issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"], until)
 
 
 def _calls(

@@ -1,7 +1,7 @@
-"""A laptop cloud on a state folder: find the one that runs, or start one.
+"""A laptop cloud on a state folder: find the running one, or start one.
 
-Everybody who uses a cloud holds a lease (a shared lock on a file, which the kernel takes back from a process
-that dies); the cloud ends by itself when the last lease has gone.
+Every user of a cloud holds a lease: a shared lock on a file, which the kernel releases when the process dies.
+The cloud ends by itself when the last lease ends.
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from infra.local import credentials, state_folder
+from infra.local.context import REGION
+from infra.local.credentials import private
 from infra.local.engine import ENGINES
 from infra.local.environment import clean, environment
 
@@ -25,7 +29,7 @@ START_SECONDS = 90
 
 
 class CloudError(Exception):
-    """The laptop cloud cannot be had; the text says why and where its log is."""
+    """The laptop cloud cannot be used; the text says why and where its log is."""
 
 
 class Cloud:
@@ -52,29 +56,32 @@ class Cloud:
             )
         self._lease: IO[str] | None = None
 
-    def start(self) -> Cloud:
-        (self.state / "cloud").mkdir(parents=True, exist_ok=True)
-        self._lease = (self.state / "cloud" / "lease").open("a")
-        fcntl.flock(self._lease, fcntl.LOCK_SH)
-        found = self._running()
-        if found is None:
-            found = self._launch()
-        elif self._port and found["port"] != self._port:
+    def start(self, *, wait: bool = True) -> Cloud:
+        """Take a lease. Without `wait` the cloud is perhaps still setting itself up: it answers when it is ready."""
+        state_folder.make(self.state)
+        try:
+            self._lease = self._open("lease")
+            fcntl.flock(self._lease, fcntl.LOCK_SH)
+            with self._starting():
+                found = self._running() or self._launch(wait)
+            if self._port and found["port"] != self._port:
+                raise CloudError(
+                    f"The laptop cloud of {self.state} runs on port {found['port']}, not {self._port}: stop it first."
+                )
+        except BaseException:
             self.stop()
-            raise CloudError(
-                f"The laptop cloud of {self.state} runs on port {found['port']}, not {self._port}: stop it first."
-            )
+            raise
         self.endpoint, self.pid, self.prefix = found["endpoint"], found["pid"], found["prefix"]
         return self
 
     def stop(self) -> None:
-        """Give the lease back; the cloud ends where it was the last one."""
+        """Release the lease; the cloud ends if it was the last one."""
         if self._lease:
             self._lease.close()
             self._lease = None
 
     def environment(self) -> dict[str, str]:
-        return environment(self.endpoint, self.prefix)
+        return environment(self.endpoint, self.prefix, self.state)
 
     def __enter__(self) -> Cloud:
         return self.start()
@@ -84,47 +91,81 @@ class Cloud:
     ) -> None:
         self.stop()
 
-    def _running(self) -> dict[str, Any] | None:
-        try:
-            document = dict(json.loads((self.state / "cloud.json").read_text()))
-            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            with opener.open(f"{document['endpoint']}/moto-api/", timeout=10):
-                return document
-        except (OSError, ValueError):
-            return None
+    def _open(self, name: str) -> IO[str]:
+        return open(self.state / "cloud" / name, "a", encoding="utf-8", opener=private)
 
-    def _launch(self) -> dict[str, Any]:
+    @contextlib.contextmanager
+    def _starting(self) -> Iterator[None]:
+        """Let one process at a time look for the cloud and start it: commands at once start one cloud."""
+        with self._open("start.lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _running(self) -> dict[str, Any] | None:
+        """Return the announcement of the cloud that serves this very folder, once it is ready; None if none does."""
+        try:
+            found = self._announcement()
+            told = found and _health(found["endpoint"], credentials.credentials_file(self.state))
+        except (OSError, ValueError, KeyError):
+            return None
+        return found if told == {"state": state_folder.identity(self.state)} else None
+
+    def _announcement(self) -> dict[str, Any] | None:
+        """Return what the newest cloud has written about itself, if its process is alive."""
+        try:
+            found = dict(json.loads((self.state / "cloud.json").read_text()))
+            os.kill(found["pid"], 0)
+        except (OSError, ValueError, KeyError):
+            return None
+        return found
+
+    def _launch(self, wait: bool) -> dict[str, Any]:
         log = self.state / "cloud" / "logs" / "cloud.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "infra.local.server", "--state", str(self.state)]
-        command += ["--port", str(self._port), "--prefix", self.prefix, "--engine", self._engine]
-        if self._workers:
-            command += ["--workers", str(self._workers)]
-        with contextlib.suppress(FileNotFoundError):
-            (self.state / "cloud.json").unlink()
-        repository = str(Path(__file__).parents[2])
-        surroundings = {
-            **clean(),
-            "PYTHONPATH": os.pathsep.join([repository, os.environ.get("PYTHONPATH", "")]),
-        }
-        with log.open("w") as output:
+        log.parent.mkdir(mode=0o700, exist_ok=True)
+        (self.state / "cloud.json").unlink(missing_ok=True)
+        with open(log, "w", encoding="utf-8", opener=private) as output:
             process = subprocess.Popen(
-                command,
+                self._command(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=surroundings,
+                env=_server_environment(),
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            if found := self._running():
+            if found := self._announcement() if not wait else self._running():
                 return found
             if process.poll() is not None:
                 raise CloudError(f"The laptop cloud did not start: {_last_line(log)} Its log is {log}.")
-            time.sleep(0.05)
+            time.sleep(0.02)
         process.kill()
         raise CloudError(f"The laptop cloud was not ready after {START_SECONDS} s. Its log is {log}.")
+
+    def _command(self) -> list[str]:
+        command = [sys.executable, "-m", "infra.local.server", "--state", str(self.state)]
+        command += ["--port", str(self._port), "--prefix", self.prefix, "--engine", self._engine]
+        return [*command, "--workers", str(self._workers)] if self._workers else command
+
+
+def _server_environment() -> dict[str, str]:
+    repository = str(Path(__file__).parents[2])
+    return {**clean(), "PYTHONPATH": os.pathsep.join([repository, os.environ.get("PYTHONPATH", "")])}
+
+
+def _health(endpoint: str, keys: Path) -> Any:
+    """Ask the cloud at `endpoint` which folder it serves, in a request signed with the folder's own key."""
+    from botocore.auth import SigV4Auth  # noqa: PLC0415
+    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+    from botocore.credentials import Credentials  # noqa: PLC0415
+
+    key = credentials.read(keys)[credentials.LAPTOP]
+    request = AWSRequest("GET", f"{endpoint}/_hdp/health")
+    SigV4Auth(Credentials(key.access_key, key.secret), "hdp", REGION).add_auth(request)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    signed = urllib.request.Request(str(request.url), headers=dict(request.headers))  # noqa: S310
+    with opener.open(signed, timeout=START_SECONDS) as answer:
+        return json.load(answer)
 
 
 def _last_line(log: Path) -> str:

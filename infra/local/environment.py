@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
+from infra.local import credentials
 from infra.local.context import ACCOUNT, REGION
 from pipeline.lake import Lake
 
 
-def variables(endpoint: str, prefix: str) -> dict[str, str]:
-    """What a client needs; account and region are the laptop cloud's own."""
+def variables(endpoint: str, prefix: str, state: Path) -> dict[str, str]:
+    """Return what a client needs; account, region and keys are the laptop cloud's own."""
     lake = Lake(prefix)
+    keys = credentials.credentials_file(state)
+    laptop = credentials.read(keys)[credentials.LAPTOP]
     return {
         "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "laptop",
-        "AWS_SECRET_ACCESS_KEY": "laptop",
+        "AWS_ACCESS_KEY_ID": laptop.access_key,
+        "AWS_SECRET_ACCESS_KEY": laptop.secret,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "AWS_CONFIG_FILE": "/dev/null",
-        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": str(keys),
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
@@ -39,6 +43,6 @@ def clean(ambient: Mapping[str, str] | None = None) -> dict[str, str]:
     return {name: value for name, value in source.items() if not name.startswith(dropped)}
 
 
-def environment(endpoint: str, prefix: str) -> dict[str, str]:
-    """A whole process environment for a client of the laptop cloud at `endpoint`."""
-    return {**clean(), **variables(endpoint, prefix)}
+def environment(endpoint: str, prefix: str, state: Path) -> dict[str, str]:
+    """Return a whole process environment for a client of the laptop cloud at `endpoint`."""
+    return {**clean(), **variables(endpoint, prefix, state)}

@@ -12,6 +12,7 @@ import boto3
 
 from infra import wheel
 from infra.local.context import ACCOUNT, REGION
+from infra.local.credentials import Key
 from pipeline import contracts
 from pipeline.contracts.glue import database as glue_database
 from pipeline.contracts.glue import table_input
@@ -60,11 +61,9 @@ _OF_LAMBDAS = {
 
 
 class Provisioner:
-    def __init__(self, endpoint: str, prefix: str) -> None:
+    def __init__(self, endpoint: str, prefix: str, key: Key) -> None:
         self.lake = Lake(prefix)
-        self._session = boto3.session.Session(
-            aws_access_key_id="laptop", aws_secret_access_key="laptop", region_name=REGION
-        )
+        self._session = boto3.session.Session(key.access_key, key.secret, region_name=REGION)
         self._endpoint = endpoint
 
     def _client(self, service: str) -> Any:
@@ -221,7 +220,8 @@ class Provisioner:
     def definition(self) -> str:
         """The template with its placeholders filled in, as Terraform's templatefile does."""
         text = (wheel.PACKAGE / "stepfunctions" / "state_machine_def.template.json").read_text()
-        text = text.replace("${poll_seconds}", str(POLL_SECONDS))
+        for name in ("first_poll_seconds", "poll_seconds"):
+            text = text.replace(f"${{{name}}}", str(POLL_SECONDS))
         for name in FUNCTIONS:
             arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.lake.function(name)}"
             text = text.replace(f"${{{name}_arn}}", arn)

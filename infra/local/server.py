@@ -1,11 +1,13 @@
 """The laptop cloud's process: `python -m infra.local.server --state DIR [--port N] [--prefix P]`.
 
-It serves until nobody holds a lease on the state folder any longer (see `infra.local.cloud`).
+It serves until the last lease on the state folder ends (see `infra.local.cloud`). It listens and announces itself
+first and loads its engines then: requests wait in `infra.local.gate` until everything is set up.
 """
 
 from __future__ import annotations
 
 import argparse
+import enum
 import fcntl
 import json
 import logging
@@ -15,12 +17,15 @@ import socket
 import sys
 import threading
 import time
+import types
 from pathlib import Path
 from typing import Any
 
+from infra.local import credentials, state_folder
+from infra.local.context import Context
+from infra.local.credentials import LAPTOP, Keys, credentials_file
 from infra.local.engine import ENGINES
 from infra.local.environment import environment
-from infra.local.history import HistoryStore
 
 HOST = "127.0.0.1"
 
@@ -33,44 +38,67 @@ def main() -> None:
     parser.add_argument("--engine", choices=ENGINES, default="sail")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) // 2))
     options = parser.parse_args()
+    os.umask(0o077)  # for this process and every worker and Lambda that it starts
     work = options.state / "cloud"
     work.mkdir(parents=True, exist_ok=True)
     alone = (work / "server.lock").open("w")
     fcntl.flock(alone, fcntl.LOCK_EX)
+    state_folder.sweep(options.state)
     serve(options.state.resolve(), options.port, options.prefix, options.workers, options.engine)
 
 
 def serve(state: Path, port: int, prefix: str, workers: int, engine: str) -> None:
-    port = port or _free_port()
-    os.environ["MOTO_PORT"] = str(port)
+    listening = socket.create_server((HOST, port), backlog=128)
+    port = listening.getsockname()[1]
     endpoint = f"http://{HOST}:{port}"
-    surroundings = environment(endpoint, prefix)
-    for name in set(os.environ) - set(surroundings) - {"MOTO_PORT"}:
-        del os.environ[name]
-    os.environ.update(surroundings)
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server, stop = _assemble(state, port, prefix, workers, engine, endpoint)
+    credentials.ensure(credentials_file(state), [LAPTOP])
+    announcement = state / "cloud.json"
+    _announce(
+        announcement,
+        {"pid": os.getpid(), "port": port, "endpoint": endpoint, "prefix": prefix, "engine": engine},
+    )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    from infra.local.provision import Provisioner  # noqa: PLC0415
-
-    Provisioner(endpoint, prefix).run()
-    announcement = state / "cloud.json"
+    _take_environment(environment(endpoint, prefix, state), port)
     try:
-        _announce(
-            announcement,
-            {"pid": os.getpid(), "port": port, "endpoint": endpoint, "prefix": prefix, "engine": engine},
-        )
-        _until_unused(state, announcement)
+        context = _start(state, prefix, workers, engine, endpoint, listening)
+        try:
+            _until_unused(state, announcement)
+        finally:
+            announcement.unlink(missing_ok=True)
+            _stop(context)
+    except SystemExit:
+        print("Stopped by SIGTERM.", file=sys.stderr, flush=True)  # noqa: T201
     finally:
         announcement.unlink(missing_ok=True)
-        stop()
-        os._exit(0)
+    os._exit(0)
 
 
-def _assemble(state: Path, port: int, prefix: str, workers: int, engine: str, endpoint: str) -> Any:
-    """moto with its four engines made real; imported here because moto reads MOTO_PORT on import."""
+def _take_environment(variables: dict[str, str], port: int) -> None:
+    """Keep nothing of the person's own environment; moto reads MOTO_PORT when it is imported."""
+    os.environ.clear()
+    os.environ.update({**variables, "MOTO_PORT": str(port)})
+
+
+def _start(
+    state: Path, prefix: str, workers: int, engine: str, endpoint: str, listening: socket.socket
+) -> Context:
+    from infra.local.history import HistoryStore  # noqa: PLC0415
+    from infra.local.provision import Provisioner  # noqa: PLC0415
+
+    keys = Keys(credentials_file(state))
+    store = HistoryStore(state / "cloud" / "history.sqlite")
+    context = Context(state, prefix, endpoint, workers, engine, store, dict(os.environ))
+    server, gate = _assemble(context, keys, listening)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    Provisioner(endpoint, prefix, gate.own_key).run()
+    gate.open()
+    return context
+
+
+def _assemble(context: Context, keys: Keys, listening: socket.socket) -> Any:
+    """Return moto's server with its engines made real, and its gate."""
+    _spare_imports()
     from moto.core.config import default_user_config  # noqa: PLC0415
     from moto.moto_server.werkzeug_app import (  # noqa: PLC0415
         DomainDispatcherApplication,
@@ -81,14 +109,13 @@ def _assemble(state: Path, port: int, prefix: str, workers: int, engine: str, en
 
     from infra.local import athena, catalog, glue, lambdas, named_queries, s3, stepfunctions  # noqa: PLC0415
     from infra.local.calls import Calls  # noqa: PLC0415
-    from infra.local.context import Context  # noqa: PLC0415
+    from infra.local.gate import Gate  # noqa: PLC0415
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     default_user_config["lambda"] = {"use_docker": False}
-    store = HistoryStore(state / "cloud" / "history.sqlite")
-    context = Context(state, prefix, endpoint, workers, engine, store, dict(os.environ))
-    for service in (s3, catalog, glue, lambdas, stepfunctions, athena, named_queries):
-        service.install(context)
+    for engine in (s3, catalog, glue, lambdas, stepfunctions, athena, named_queries):
+        engine.install(context)
 
     class Handler(MotoRequestHandler):  # type: ignore[misc]
         protocol_version = "HTTP/1.1"
@@ -96,15 +123,26 @@ def _assemble(state: Path, port: int, prefix: str, workers: int, engine: str, en
         def log(self, *_: Any) -> None:
             """Requests are not logged: a path may name a person's file."""
 
-    app = Calls(DomainDispatcherApplication(create_backend_app), state / "cloud" / "calls.jsonl")
-    server = make_server(HOST, port, app, threaded=True, request_handler=Handler)
+    port = listening.getsockname()[1]
+    app = Calls(DomainDispatcherApplication(create_backend_app), context.work / "calls.jsonl", keys)
+    gate = Gate(app, port, keys, state_folder.identity(context.state))
+    server = make_server(HOST, port, gate, threaded=True, request_handler=Handler, fd=listening.fileno())
+    return server, gate
 
-    def stop() -> None:
-        for hook in context.on_stop:
-            hook()
-        store.close()
 
-    return server, stop
+def _spare_imports() -> None:
+    """Keep moto's Batch, and EC2 with it, unloaded: a second of start-up for a service that no state calls."""
+    batch = types.ModuleType("moto.batch.utils")
+    JobStatus = enum.StrEnum("JobStatus", ["SUCCEEDED", "FAILED"])
+    vars(batch)["JobStatus"] = JobStatus
+    sys.modules[batch.__name__] = batch
+
+
+def _stop(context: Context) -> None:
+    for hook in context.on_stop:
+        hook()
+    context.store.close()
+    state_folder.sweep(context.state)
 
 
 def _announce(path: Path, document: dict[str, Any]) -> None:
@@ -114,7 +152,7 @@ def _announce(path: Path, document: dict[str, Any]) -> None:
 
 
 def _until_unused(state: Path, announcement: Path) -> None:
-    """Wait for the moment when no client holds a lease; the announcement goes before the lock does."""
+    """Wait until no client holds a lease; remove the announcement before the lock is released."""
     lease = (state / "cloud" / "lease").open("a")
     while True:
         time.sleep(0.5)
@@ -124,12 +162,6 @@ def _until_unused(state: Path, announcement: Path) -> None:
             continue
         announcement.unlink(missing_ok=True)
         return
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

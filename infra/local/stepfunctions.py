@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from moto.stepfunctions import responses
 from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.utils import json_path
 from moto.stepfunctions.parser.backend import execution as live
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
 from infra.local.context import Context
 from infra.local.history import HistoryStore
 
+_DATA = {"input", "inputDetails", "output", "outputDetails", "parameters"}
 _INTERRUPTED = "The laptop cloud ended while this execution was running."
 
 
@@ -35,13 +39,7 @@ class PastExecution:
         self.output_details = {"included": True}
         self.error = document["error"]
         self.cause = document["cause"]
-        self._events = document["events"]
-
-    def to_history_output(self) -> dict[str, Any]:
-        events = [
-            {**event, "timestamp": datetime.fromisoformat(event["timestamp"])} for event in self._events
-        ]
-        return {"events": events}
+        self.events = document["events"]
 
     def stop(self, **_: Any) -> None:
         """It has ended already."""
@@ -53,7 +51,6 @@ class _Memory:
 
     def note(self, execution: Any) -> None:
         """Write down an execution as it stands."""
-        history = execution.to_history_output()["events"] if execution.exec_worker else []
         document = {
             "execution_arn": execution.exec_arn,
             "state_machine_arn": execution.state_machine_arn,
@@ -65,7 +62,7 @@ class _Memory:
             "output": json.dumps(execution.output) if execution.output is not None else None,
             "error": execution.error,
             "cause": execution.cause,
-            "events": json.loads(json.dumps(history, default=_iso)),
+            "events": json.loads(json.dumps(_events(execution), default=_iso)),
         }
         self.store.put("execution", execution.exec_arn, document)
 
@@ -83,6 +80,7 @@ class _Memory:
 def install(context: Context) -> None:
     memory = _Memory(context.store)
     _note_start_and_end(memory)
+    _parse_once()
     create = StepFunctionsParserBackend.create_state_machine
 
     def create_state_machine(backend: Any, *args: Any, **kwargs: Any) -> Any:
@@ -98,6 +96,15 @@ def install(context: Context) -> None:
     Environment.set_timed_out = _unless_stopped(Environment.set_timed_out)
     responses.StepFunctionResponse.stop_execution = _answer_stop
     responses.StepFunctionResponse.get_execution_history = _get_execution_history
+
+
+def _parse_once() -> None:
+    """Parse a definition and its paths once, not in every execution and state.
+
+    What the parser returns keeps nothing of an execution, except in Map states, which the template does not use.
+    """
+    AmazonStateLanguageParser.parse = lru_cache(maxsize=16)(AmazonStateLanguageParser.parse)
+    json_path.parse = lru_cache(maxsize=1000)(json_path.parse)
 
 
 def _note_start_and_end(memory: _Memory) -> None:
@@ -148,17 +155,38 @@ def _answer_stop(response: Any) -> Any:
 
 
 def _get_execution_history(response: Any) -> Any:
-    """With reverseOrder and pages, which moto leaves out."""
-    backend = response.stepfunction_backend
-    events = backend.get_execution_history(response._get_param("executionArn"))["events"]
-    if response._get_param("reverseOrder"):
-        events = events[::-1]
+    """With reverseOrder, pages and includeExecutionData, which moto leaves out: a page costs no more than the page."""
+    execution = response.stepfunction_backend.describe_execution(response._get_param("executionArn"))
+    events = _events(execution)
     size = response._get_int_param("maxResults") or 1000
     start = int(response._get_param("nextToken") or 0)
-    answer: dict[str, Any] = {"events": events[start : start + size]}
+    if response._get_param("reverseOrder"):
+        page = events[max(0, len(events) - start - size) : max(0, len(events) - start)][::-1]
+    else:
+        page = events[start : start + size]
+    if response._get_param("includeExecutionData") is False:
+        page = [_without_data(event) for event in page]
+    answer: dict[str, Any] = {"events": page}
     if start + size < len(events):
         answer["nextToken"] = str(start + size)
     return responses.ActionResult(answer)
+
+
+def _events(execution: Any) -> list[dict[str, Any]]:
+    """Return the events of an execution so far; moto would copy each of them, and an event never changes."""
+    if isinstance(execution, PastExecution):
+        return list(execution.events)
+    worker = execution.exec_worker
+    return list(worker.env.event_manager._history_event_list) if worker and worker.env else []
+
+
+def _without_data(event: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: {key: each for key, each in value.items() if key not in _DATA}
+        if isinstance(value, dict)
+        else value
+        for name, value in event.items()
+    }
 
 
 def _iso(value: Any) -> str:

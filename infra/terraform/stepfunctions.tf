@@ -7,7 +7,7 @@ resource "aws_sfn_state_machine" "pipeline" {
   definition = templatefile(
     "${local.pipeline}/stepfunctions/state_machine_def.template.json",
     merge(
-      { poll_seconds = var.poll_seconds },
+      { first_poll_seconds = var.first_poll_seconds, poll_seconds = var.poll_seconds },
       { for name, arn in local.function_arns : "${name}_arn" => arn }
     )
   )

@@ -24,8 +24,14 @@ variable "environment" {
   default     = "prod"
 }
 
+variable "first_poll_seconds" {
+  description = "Seconds between two polls of a Glue job in its first minute."
+  type        = number
+  default     = 5
+}
+
 variable "poll_seconds" {
-  description = "Seconds between two looks at a Glue job."
+  description = "Seconds between two polls of a Glue job after its first minute."
   type        = number
   default     = 30
 }

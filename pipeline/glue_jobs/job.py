@@ -30,6 +30,7 @@ from pipeline.lake import Lake, split
 from pipeline.quality.change import change
 from pipeline.quality.rows import Result
 from pipeline.release import read_json
+from pipeline.sources.batch_files import fault_in
 
 log = logging.getLogger("pipeline")
 
@@ -240,7 +241,7 @@ def main(work: Callable[[Run], None]) -> None:
     except (JobError, ContractError):
         raise
     except Exception as error:
-        raise JobError(_without_data(error)) from None
+        raise JobError(fault_in(error) or _without_data(error)) from None
     log.info("%s is done", run.job_name)
 
 

@@ -14,6 +14,9 @@ from pipeline.lake import Lake
 glue = boto3.client("glue")
 lake = Lake.of(os.environ)
 
+FIRST_MINUTE = timedelta(minutes=1)
+"""Small jobs end within it, so they are polled more often."""
+
 GRACE = timedelta(minutes=15)
 """Beyond the job's own timeout: time to get workers and to wind down."""
 
@@ -27,7 +30,7 @@ class GlueJobOverdue(Exception):
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """``{"job", "job_run_id"}`` to ``{"job", "job_run_id", "state", "done"}``."""
+    """``{"job", "job_run_id", "poll_seconds"}`` to ``{"job", "job_run_id", "state", "done", "wait_seconds"}``."""
     job, job_run_id = event["job"], event["job_run_id"]
     run = glue.get_job_run(JobName=lake.job(job), RunId=job_run_id)["JobRun"]
     state = run["JobRunState"]
@@ -36,9 +39,16 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
     if state != "SUCCEEDED" and _overdue(run):
         glue.batch_stop_job_run(JobName=lake.job(job), JobRunIds=[job_run_id])
         raise GlueJobOverdue(f"{job} was stopped: still {state} after {run['Timeout']} minutes.")
-    return {"job": job, "job_run_id": job_run_id, "state": state, "done": state == "SUCCEEDED"}
+    polls = event["poll_seconds"]
+    wait_seconds = polls["first_minute" if _age(run) < FIRST_MINUTE else "later"]
+    told = {"job": job, "job_run_id": job_run_id, "state": state, "done": state == "SUCCEEDED"}
+    return {**told, "wait_seconds": wait_seconds}
 
 
 def _overdue(run: Mapping[str, Any]) -> bool:
-    limit = timedelta(minutes=run["Timeout"]) + GRACE
-    return bool(datetime.now(UTC) - run["StartedOn"] > limit)
+    return _age(run) > timedelta(minutes=run["Timeout"]) + GRACE
+
+
+def _age(run: Mapping[str, Any]) -> timedelta:
+    age: timedelta = datetime.now(UTC) - run["StartedOn"]
+    return age

@@ -12,7 +12,40 @@ REQUIRED = {
     "encounters": frozenset({"Id", "START", "STOP", "PATIENT", "ENCOUNTERCLASS"}),
     "medications": frozenset({"START", "PATIENT", "ENCOUNTER", "CODE", "DESCRIPTION", "DISPENSES"}),
     "providers": frozenset({"Id", "NAME", "SPECIALITY"}),
-    "conditions": frozenset({"START", "STOP", "PATIENT", "ENCOUNTER", "CODE", "DESCRIPTION"}),
+}
+
+_CODED = frozenset({"PATIENT", "ENCOUNTER", "CODE", "DESCRIPTION"})
+
+NOT_NEEDED = {
+    "allergies": _CODED | {"START"},
+    "careplans": _CODED | {"Id", "START"},
+    "claims": frozenset({"Id", "PATIENTID", "PROVIDERID", "DIAGNOSIS1"}),
+    "claims_transactions": frozenset({"ID", "CLAIMID", "CHARGEID", "PATIENTID"}),
+    "conditions": _CODED | {"START", "STOP"},
+    "devices": _CODED | {"START", "UDI"},
+    "imaging_studies": frozenset({"Id", "DATE", "PATIENT", "ENCOUNTER", "BODYSITE_CODE"}),
+    "immunizations": _CODED | {"DATE"},
+    "observations": frozenset({"DATE", "PATIENT", "CODE", "VALUE", "UNITS"}),
+    "organizations": frozenset({"Id", "NAME", "ADDRESS", "CITY"}),
+    "payer_transitions": frozenset({"PATIENT", "PAYER"}),
+    "payers": frozenset({"Id", "NAME", "AMOUNT_COVERED"}),
+    "procedures": _CODED,
+    "supplies": _CODED | {"DATE", "QUANTITY"},
+}
+"""Files of the export that no table is made of, and columns that each has; where several fit, the file's name tells."""
+
+KEYS = {
+    "patients": ("Id",),
+    "encounters": ("Id", "PATIENT"),
+    "medications": ("PATIENT", "ENCOUNTER", "CODE"),
+    "providers": ("Id",),
+}
+
+DATES = {
+    "patients": ("BIRTHDATE", "DEATHDATE"),
+    "encounters": ("START", "STOP"),
+    "medications": ("START", "STOP"),
+    "providers": (),
 }
 
 _USED = {
@@ -20,7 +53,6 @@ _USED = {
     "encounters": "PROVIDER TOTAL_CLAIM_COST REASONCODE REASONDESCRIPTION",
     "medications": "STOP TOTALCOST BASE_COST PAYER PAYER_COVERAGE REASONCODE REASONDESCRIPTION",
     "providers": "",
-    "conditions": "",
 }
 
 KNOWN = {table: required | frozenset(_USED[table].split()) for table, required in REQUIRED.items()}
@@ -47,7 +79,7 @@ _QUERIES = {
                ETHNICITY AS ethnicity, MARITAL AS marital_status, CAST(NULL AS STRING) AS language,
                ADDRESS AS street, CITY AS city, STATE AS state, ZIP AS postal_code,
                CAST(NULL AS STRING) AS phone, CAST(NULL AS STRING) AS email, CAST(NULL AS STRING) AS payer,
-               CAST(NULL AS STRING) AS updated_at, _malformed, _file, _received
+               CAST(NULL AS STRING) AS updated_at, _malformed, _file, _line, _received
         FROM patients""",
     "encounters": f"""
         SELECT e.Id AS encounter_id, e.PATIENT AS patient_id, e.PROVIDER AS provider_npi, p.NAME AS provider_name,
@@ -57,7 +89,7 @@ _QUERIES = {
                CASE WHEN e.REASONCODE IS NOT NULL THEN 'SNOMED-CT' END AS diagnosis_code_system,
                e.REASONDESCRIPTION AS diagnosis_description, CAST(NULL AS STRING) AS discharge_disposition,
                e.TOTAL_CLAIM_COST AS total_cost, CAST(NULL AS STRING) AS updated_at,
-               e._malformed, e._file, e._received
+               e._malformed, e._file, e._line, e._received
         FROM encounters e LEFT JOIN (SELECT Id, any_value(NAME) AS NAME, any_value(SPECIALITY) AS SPECIALITY
                                      FROM providers GROUP BY Id) p ON e.PROVIDER = p.Id""",
     "medications": """
@@ -67,7 +99,7 @@ _QUERIES = {
                e.PROVIDER AS provider_npi, m.CODE AS medication_code, 'RxNorm' AS medication_code_system,
                m.DESCRIPTION AS medication_name, CAST(NULL AS STRING) AS dose, CAST(NULL AS STRING) AS dose_unit,
                CAST(NULL AS STRING) AS route, m.START AS ordered_at, m.START AS administered_at,
-               'completed' AS status, CAST(NULL AS STRING) AS updated_at, m._malformed, m._file, m._received
+               'completed' AS status, CAST(NULL AS STRING) AS updated_at, m._malformed, m._file, m._line, m._received
         FROM medications m LEFT JOIN (SELECT Id, any_value(PROVIDER) AS PROVIDER
                                       FROM encounters GROUP BY Id) e ON m.ENCOUNTER = e.Id""",
 }

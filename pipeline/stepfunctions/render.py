@@ -1,6 +1,6 @@
 """The state machine's template, derived from jobs.yaml; `hdp contracts render` writes it down.
 
-`${…}` stand for what an installation knows: the Lambdas' ARNs and the seconds between two looks at a job.
+`${…}` stand for what an installation knows: the Lambdas' ARNs and the seconds between two polls of a job.
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ _FAULTS = [
     "ReadTimeoutError",
     "States.Timeout",
 ]
+_FIRST_POLL, _POLL = "${first_poll_seconds}", "${poll_seconds}"
+"""Seconds between two polls in the first minute of a job, and later."""
+
 _RETRY_FAULTS = {
     "ErrorEquals": _FAULTS,
     "IntervalSeconds": 2,
@@ -55,7 +58,10 @@ _CATCH = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Noti
 
 def template() -> str:
     """The whole definition as JSON text."""
-    return json.dumps(definition(), indent=2).replace('"${poll_seconds}"', "${poll_seconds}") + "\n"
+    text = json.dumps(definition(), indent=2)
+    for name in (_FIRST_POLL, _POLL):
+        text = text.replace(f'"{name}"', name)
+    return text + "\n"
 
 
 def definition() -> dict[str, Any]:
@@ -98,12 +104,14 @@ def _job_states(job: Job, then: str, catch: bool) -> States:
     """Start, wait, check, and wait again until the job is done."""
     wait, check, done = f"{job.name} wait", f"{job.name} check", f"{job.name} done?"
     start = {"job": job.name, "run_id.$": "$.plan.run_id"}
-    look = {"job": job.name, "job_run_id.$": "$.job.job_run_id"}
-    answer = ["job_run_id", "state", "done"]
+    polls = {"first_minute": _FIRST_POLL, "later": _POLL}
+    look = {"job": job.name, "job_run_id.$": "$.job.job_run_id", "poll_seconds": polls}
+    answer = ["job_run_id", "state", "done", "wait_seconds"]
     begin = _task("start_glue_job", start, "$.job", keep=["job_run_id"], then=wait, catch=catch)
+    begin["ResultSelector"]["wait_seconds"] = _FIRST_POLL
     return {
         job.name: {**begin, "Retry": [*begin["Retry"], _RETRY_BUSY]},
-        wait: {"Type": "Wait", "Seconds": "${poll_seconds}", "Next": check},
+        wait: {"Type": "Wait", "SecondsPath": "$.job.wait_seconds", "Next": check},
         check: _task("check_glue_job_status", look, "$.job", keep=answer, then=done, catch=catch),
         done: {
             "Type": "Choice",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from io import BytesIO
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from portal.components import sample_form, state, times
-from portal.services import batches, imports, runs
+from pipeline.sources.csv_reader import ENCODINGS
+from portal.components import batch_list, sample_form, state
+from portal.services import extracts, imports, runs
 from portal.services.aws import ServiceError
-from portal.services.batches import Batch, SourceFile
+from portal.services.extracts import SourceFile
 from portal.services.imports import Import
 from portal.services.review_words import unlinked
 
@@ -36,20 +38,44 @@ def upload() -> None:
         if not given:
             return
         files = [_source(file) for file in given]
-        with st.expander("Look at the first rows"):
+        with st.expander("Preview"):
             for file in files:
-                header, rows = batches.preview(state.aws(), file, 5)
-                st.markdown(f"**{file.name}**, {state.size(file.size)}, {len(header)} columns")
-                if rows:
-                    st.dataframe(
-                        pd.DataFrame([(r + [""] * len(header))[: len(header)] for r in rows], columns=header),
-                        hide_index=True,
-                    )
-                else:
-                    st.caption(", ".join(header))
+                show_preview(file)
+        encoding = st.selectbox(
+            "Encoding of files that are not UTF-8",
+            list(ENCODINGS),
+            format_func=lambda name: "Refuse such files" if name == "utf-8" else ENCODINGS[name],
+        )
+        if encoding != "utf-8":
+            show_odd_values(files)
         if st.button("Import", type="primary", disabled=importing is not None):
-            imports.begin(state.aws(), files)
+            imports.begin(state.aws(), files, encoding)
             st.rerun()
+
+
+def show_preview(file: SourceFile) -> None:
+    try:
+        header, rows = extracts.preview(state.aws(), file, 5)
+    except ServiceError as error:
+        state.show_error(error)
+        return
+    st.markdown(f"**{file.name}**, {state.size(file.size)}, {len(header)} columns")
+    if rows:
+        padded = [(row + [""] * len(header))[: len(header)] for row in rows]
+        st.dataframe(pd.DataFrame(padded, columns=header), hide_index=True)
+    else:
+        st.caption(", ".join(header))
+
+
+def show_odd_values(files: list[SourceFile]) -> None:
+    """Values that are not UTF-8, read both ways, to the person who supplies the files."""
+    odd = [{"File": file.name, **asdict(v)} for file in files for v in extracts.odd_values(state.aws(), file)]
+    if not odd:
+        st.caption("All values are UTF-8.")
+        return
+    names = {"line": "Line", "column": "Column", "as_utf_8": "As UTF-8", "as_windows_1252": "As Windows-1252"}
+    st.caption("Values that are not UTF-8. Import them only if the last column shows them as written.")
+    st.dataframe(pd.DataFrame(odd).rename(columns=names), hide_index=True, width="stretch")
 
 
 @state.live(0.7)
@@ -74,6 +100,9 @@ def next_step() -> None:
         st.success(f"Batch {batch.batch_id} is in the lake: {rows}.")
     else:
         st.info(f"This very extract is in the lake already, as batch {batch.batch_id}. Nothing was changed.")
+    if batch.files:
+        with st.expander("Files of this extract"):
+            st.text("\n".join(extracts.in_words(batch.files)))
     ignored = {t: e["ignored_columns"] for t, e in batch.tables.items() if e["ignored_columns"]}
     for table, columns in ignored.items():
         st.caption(f"{table}: ignored the columns {', '.join(columns)}")
@@ -92,43 +121,6 @@ def next_step() -> None:
         )
 
 
-def list_batches() -> None:
-    st.subheader("Batches")
-    found = batches.list_batches(state.aws())
-    if not found:
-        st.info("The lake holds no batch yet: generate sample data or import an extract above.")
-        return
-    st.dataframe(
-        pd.DataFrame([_line(batch) for batch in found]),
-        hide_index=True,
-        width="stretch",
-        column_config={
-            "Received": st.column_config.DatetimeColumn(
-                format="YYYY-MM-DD HH:mm", timezone=times.zone(), help="In your time zone"
-            ),
-            "Size": st.column_config.NumberColumn(format="bytes"),
-            **{
-                name: st.column_config.NumberColumn(format="localized")
-                for name in ("Patients", "Encounters", "Medications")
-            },
-        },
-    )
-
-
-def _line(batch: Batch) -> dict[str, object]:
-    return {
-        "Batch": batch.batch_id,
-        "Received": pd.Timestamp(batch.received_at),
-        "Source": batch.source,
-        "Patients": batch.rows.get("patients", 0),
-        "Encounters": batch.rows.get("encounters", 0),
-        "Medications": batch.rows.get("medications", 0),
-        "Size": batch.bytes,
-        "By": batch.uploader,
-        "Seed": str(batch.seed) if batch.seed is not None else "",
-    }
-
-
 making, importing = sample_form.current(), imports.under_way(state.aws())
 first, second = st.columns(2)
 with first:
@@ -144,7 +136,4 @@ if message := st.session_state.pop("generate_error", None):
 if message := st.session_state.pop("import_error", None):
     st.error(unlinked(message))
 next_step()
-try:
-    list_batches()
-except ServiceError as error:
-    state.show_error(error)
+state.guarded(batch_list.draw)

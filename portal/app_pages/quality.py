@@ -64,7 +64,7 @@ def banner(run_id: str, review: Review) -> None:
     """What the audit decided, what reviewers made of it, and whether their log can be believed."""
     for problem in review.problems:
         st.error(
-            f"The log of reviews does not verify: {problem} Nothing can be signed until an engineer has looked into it."
+            f"Audit trail integrity check failed: {problem} Nothing can be signed until an engineer has looked into it."
         )
     audit = at_hand.decision(run_id, review.version)
     if audit is None:
@@ -91,8 +91,8 @@ def figures(frame: pd.DataFrame, review: Review) -> None:
     cards = {
         "Rules passed": (str(passed), f"Of {applied} that had something to check; {counted.get('pass_with_failures', 0)} of them with failing rows that are within the limit."),
         "Rules failed": (str(counted.get("fail", 0)), "More rows fail than the rule's limit bears."),
-        "Rules broke": (str(counted.get("error", 0)), "They could not be computed, so nothing is known: never a pass."),
-        "Nothing to check": (str(counted.get("not_applicable", 0)),
+        "Rule errors": (str(counted.get("error", 0)), "They could not be computed, so nothing is known: never a pass."),
+        "Not applicable": (str(counted.get("not_applicable", 0)),
                              "Rules that found no row to apply to, or no published release to compare with. They count neither way."),
         "Open queries": (str(len(review.open_queries)), "Of this run; all must be closed before it can be approved."),
     }  # fmt: skip
@@ -213,7 +213,7 @@ def _opened(table: pd.DataFrame, rows: list[int]) -> Finding:
 def sign_off(shown: Shown) -> None:
     st.markdown("## Sign-off")
     with st.container(border=True):
-        judgement.sign(state.aws(), shown.review)
+        judgement.sign(state.aws(), shown.review, shown.frame)
         st.download_button(
             "Printable report (HTML)",
             state.at_the_click(
@@ -250,7 +250,7 @@ def draw() -> None:
     if chosen := rule_table(shown):
         rule_detail.draw(shown, chosen)
     sign_off(shown)
-    st.markdown("## Work list")
+    st.markdown("## Queries")
     work_list.draw(review, state.user(), quality.sightings(past, run_ids), rule_detail.identified)
 
 

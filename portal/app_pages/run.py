@@ -53,7 +53,7 @@ def job_runs(run: Run, medians: dict[str, float]) -> None:
                 "State": words(job.state),
                 "Started": pd.Timestamp(job.started_at),
                 "Seconds": round(job.seconds, 1),
-                "Usually": medians.get(job.job),
+                "Median": medians.get(job.job),
                 "Running": job.execution_seconds,
                 "DPU hours": round(job.dpu_seconds / 3600, 3),
                 "Error": job.error or "",
@@ -68,8 +68,8 @@ def job_runs(run: Run, medians: dict[str, float]) -> None:
         height="content",
         column_config={
             "Started": times.time_column("HH:mm:ss"),
-            "Usually": st.column_config.NumberColumn("Usually (s)", format="%.1f", help=f"Median of the last {run_history.LOOK_BACK} runs"),
-            "Running": st.column_config.NumberColumn("Running (s)", help="Without waiting for a worker"),
+            "Median": st.column_config.NumberColumn("Median (s)", format="%.1f", help=f"Median of the last {run_history.LOOK_BACK} runs"),
+            "Running": st.column_config.NumberColumn("Execution (s)", help="Without waiting for a worker"),
         },
     )  # fmt: skip
     bars = pd.DataFrame(
@@ -181,7 +181,7 @@ def verdict(audit: Audit) -> None:
     blocked = [r for r in audit.reasons if r["severity"] == "block" and r not in accepted]
     found = len(audit.reasons)
     said = (
-        f"{found} finding{'s' if found > 1 else ''}, {len(blocked) or 'none'} of which blocks a release"
+        f"{found} finding{'s' if found > 1 else ''}, {len(blocked) or 'none'} blocking"
         + (f", {len(accepted)} accepted in an earlier review" if accepted else "")
         if found
         else "no finding"
@@ -197,9 +197,9 @@ def verdict(audit: Audit) -> None:
 
 
 def change_release(run: Run, published: Published | None) -> None:
-    """Publish this run's release, or go back from it to the one before."""
+    """Publish this run's release, or roll back from it to the previous one."""
     if published and published.release_id == run.run_id:
-        if published.previous_release_id and st.button("Roll back to the release before"):
+        if published.previous_release_id and st.button("Roll back to previous release"):
             roll_back(published)
     elif run.status == "SUCCEEDED" and st.button("Publish this release"):
         publish(run, published)
@@ -229,7 +229,7 @@ def _reason(action: str) -> str | None:
         reason = st.text_input("Reason", help="It is kept with the release.").strip()
         is_confirmed = st.form_submit_button(action, type="primary")
     if is_confirmed and not reason:
-        st.error("Give a reason: those who come after you will ask for it.")
+        st.error("A reason is required for the audit trail.")
     return reason if is_confirmed and reason else None
 
 

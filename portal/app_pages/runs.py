@@ -38,9 +38,9 @@ def defaults() -> dict[str, Any]:
 def presets(every: list[str]) -> dict[str, dict[str, Any]]:
     """Settings by the name that people know them under."""
     found = {
-        "What is new": defaults(),
-        "Everything again": {**defaults(), "batch_ids": every},
-        "What is new, published by hand": {**defaults(), "auto_publish": False},
+        "New batches": defaults(),
+        "Reprocess all batches": {**defaults(), "batch_ids": every},
+        "New batches, manual publish": {**defaults(), "auto_publish": False},
     }
     if like := st.query_params.get("like"):
         run = runs.get(state.aws(), like, details=False)
@@ -75,14 +75,14 @@ def launch() -> None:
     like = st.query_params.get("like")
     is_open = st.session_state.setdefault("launch-open", bool(like or in_url()))
     with st.expander("Start a run", icon=":material/play_arrow:", expanded=is_open):
-        every = [batch.batch_id for batch in at_hand.received()]
+        every = [life.batch.batch_id for life in at_hand.lives() if not life.retirement]
         known = presets(every)
         usual = next(iter(known.values()))
         is_new = any(f"launch-{name}" not in st.session_state for name in fields())
         if is_new or st.session_state.get("launch-like") != like:
             st.session_state["launch-like"] = like
             apply({**usual, **in_url()})
-        st.caption("Settings to begin with")
+        st.caption("Presets")
         with st.container(horizontal=True):
             for name, chosen in known.items():
                 st.button(name, on_click=apply, args=(chosen,), width="stretch")
@@ -105,7 +105,7 @@ def field(name: str, part: dict[str, Any], every: list[str]) -> Any:
         return st.checkbox(part["title"], key=key, help=part["description"])
     st.session_state[key] = [value for value in st.session_state[key] if value in every]
     return st.multiselect(
-        part["title"], every, key=key, help=part["description"], placeholder="All that the published release lacks"
+        part["title"], every, key=key, help=part["description"], placeholder="All batches not yet published"
     )  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def table(found: list[Run]) -> pd.DataFrame:
                 "Attempt": run.attempt,
                 "DPU hours": round(run_history.cost(run)[0], 3) if run.jobs else None,
                 "Cost (US $)": round(run_history.cost(run)[1], 2) if run.jobs else None,
-                "Error": failures.explain(run).message if run.is_over and run.status != "SUCCEEDED" else "",
+                "Error": failures.message(run),
             }
             for run in found
         ]
@@ -165,7 +165,7 @@ def filters() -> tuple[list[str], str]:
     chosen = left.pills(
         "State", STATES, selection_mode="multi", default=named, format_func=words, key="runs-state"
     )
-    text = right.text_input("Run or error holds", st.query_params.get("text", ""), key="runs-text")
+    text = right.text_input("Search runs and errors", st.query_params.get("text", ""), key="runs-text")
     st.query_params["state"] = chosen
     if text:
         st.query_params["text"] = text

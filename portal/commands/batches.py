@@ -2,104 +2,45 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from pathlib import Path
 
 import click
 
-from pipeline.generator import Options
-from pipeline.generator.defects import KINDS
-from pipeline.generator.write import FORMATS, Progress, generate
+from pipeline.sources.csv_reader import ENCODINGS
+from portal.commands.lazy import LazyGroup
 from portal.commands.output import emit_json, emit_table, json_option
 from portal.commands.runs import follow
 from portal.commands.session import Session
-from portal.services import batch_life, batches, retirement, samples
+from portal.services import batch_life, batches, extracts, retirement
 from portal.services.aws import ServiceError
 from portal.services.batch_life import Life
 from portal.services.batches import Batch
 
-_DEFAULT = Options()
 
-
-@click.group("batches")
+@click.group("batches", cls=LazyGroup, modules={"generate": "portal.commands.generate"})
 def batches_group() -> None:
     """Make, import and manage batches: extracts as received."""
-
-
-@batches_group.command("generate")
-@click.option("--patients", default=_DEFAULT.patients, show_default=True, help="Number of patients.")
-@click.option("--seed", default=_DEFAULT.seed, show_default=True, help="The same seed gives the same rows.")
-@click.option(
-    "--from", "start", default=str(_DEFAULT.start), show_default=True, help="First date of the period."
-)
-@click.option("--to", "end", default=str(_DEFAULT.end), show_default=True, help="Last date of the period.")
-@click.option("--locale", default=_DEFAULT.locale, show_default=True, help="Faker locale of the names.")
-@click.option(
-    "--defect-rate", default=0.0, show_default=True, help="Share of rows with a seeded defect, 0 to 0.5."
-)
-@click.option(
-    "--defects",
-    default="",
-    help=f"Kinds of defects, separated by commas: {', '.join(k.name for k in KINDS)}.",
-)
-@click.option("--out", type=click.Path(path_type=Path), help="Write files here instead of importing a batch.")
-@click.option(
-    "--format", "format_", type=click.Choice(FORMATS), default="csv", show_default=True, help="With --out."
-)
-@click.option(
-    "--parts", default=1, show_default=True, type=click.IntRange(1, 1000), help="With --out: files per table."
-)
-@click.option(
-    "--processes",
-    default=1,
-    show_default=True,
-    type=click.IntRange(1, 64),
-    help="With --out: number of processes.",
-)
-@json_option
-@click.pass_obj
-def generate_command(
-    session: Session,
-    patients: int,
-    seed: int,
-    start: str,
-    end: str,
-    locale: str,
-    defect_rate: float,
-    defects: str,
-    out: Path | None,
-    format_: str,
-    parts: int,
-    processes: int,
-    as_json: bool,
-) -> None:
-    """Generate sample data: a new batch, or files with --out."""
-    kinds = tuple(name.strip() for name in defects.split(",") if name.strip())
-    options = Options(patients, seed, _day(start), _day(end), locale, defect_rate, kinds).checked()
-    if out:
-        written = generate(options, out, format=format_, parts=parts, processes=processes, progress=_tell)
-        _answer(
-            as_json,
-            {
-                "folder": str(written.folder),
-                "rows": written.rows,
-                "bytes": written.bytes,
-                "defects": written.defects,
-            },
-        )
-        return
-    sample = samples.create(session.aws, options, uploader=_user(session), progress=_tell)
-    _answer(as_json, {**_summary(sample.batch), "defects": sample.written.defects})
 
 
 @batches_group.command("import")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--format", "format_", default="auto", show_default=True, help="auto, native or synthea.")
+@click.option(
+    "--encoding",
+    type=click.Choice(tuple(ENCODINGS)),
+    default="utf-8",
+    show_default=True,
+    help="How to read files that are not UTF-8.",
+)
 @json_option
 @click.pass_obj
-def import_command(session: Session, folder: Path, format_: str, as_json: bool) -> None:
-    """Import an extract (a folder of CSV files) as a batch."""
-    batch = batches.import_folder(session.aws, folder, format=format_, uploader=_user(session))
+def import_command(session: Session, folder: Path, format_: str, encoding: str, as_json: bool) -> None:
+    """Import an extract (a directory of CSV files) as a batch; list what each file is."""
+    batch = batches.import_folder(
+        session.aws, folder, format=format_, encoding=encoding, uploader=user(session)
+    )
+    for line in extracts.in_words(batch.files):
+        click.echo(line, err=True)
     if not batch.is_new:
         click.echo(
             f"This very extract is in the lake already, as batch {batch.batch_id}: nothing was changed.",
@@ -108,7 +49,8 @@ def import_command(session: Session, folder: Path, format_: str, as_json: bool) 
     for table, entry in batch.tables.items():
         if entry["ignored_columns"]:
             click.echo(f"{table}: ignored {', '.join(entry['ignored_columns'])}", err=True)
-    _answer(as_json, _summary(batch))
+    files = {"files": batch.files} if as_json else {}
+    answer(as_json, {**summary(batch), **files})
 
 
 @batches_group.command("list")
@@ -177,10 +119,10 @@ def reprocess_command(session: Session, batch_ids: tuple[str, ...], everything: 
 
 
 def _listed(life: Life) -> dict[str, object]:
-    return {**_summary(life.batch), "status": life.status, "published": life.is_published}
+    return {**summary(life.batch), "status": life.status, "published": life.is_published}
 
 
-def _summary(batch: Batch) -> dict[str, object]:
+def summary(batch: Batch) -> dict[str, object]:
     return {
         "batch_id": batch.batch_id,
         "source": batch.source,
@@ -190,29 +132,14 @@ def _summary(batch: Batch) -> dict[str, object]:
     }
 
 
-def _answer(as_json: bool, document: dict[str, object]) -> None:
+def answer(as_json: bool, document: dict[str, object]) -> None:
     if as_json:
         emit_json(document)
     else:
         emit_table([document])
 
 
-def _tell(progress: Progress) -> None:
-    if progress.blocks > 8 and progress.blocks_done % 8 == 0:
-        rows = sum(progress.rows.values())
-        click.echo(
-            f"  {rows:,} rows, {progress.rate:,.0f} a second, {progress.seconds_left:.0f} s left", err=True
-        )
-
-
-def _day(text: str) -> date:
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007
-    except ValueError:
-        raise click.BadParameter(f"'{text}' is not a date: write it as 2024-03-09.") from None
-
-
-def _user(session: Session) -> str:
+def user(session: Session) -> str:
     return session.aws.settings.user
 
 

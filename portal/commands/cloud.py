@@ -17,8 +17,11 @@ import click
 from pipeline.generator import Options
 from portal.commands.progress import watch_run
 from portal.commands.session import Session
-from portal.services import batches, releases, runs, samples
+from portal.services import batches, releases, runs
 from portal.services.aws import ServiceError
+
+_KEPT_OPEN: dict[int, int] = {}
+"""By port the pipe that a portal watches: the kernel closes it when this process ends."""
 
 _SAMPLE = Options(patients=5000, seed=7)
 
@@ -36,13 +39,14 @@ def up(session: Session, port: int, no_browser: bool, no_sample: bool) -> None:
         raise ServiceError(f"Port {port} is taken: stop what listens there, or name another with --port.")
     click.echo("Starting the laptop cloud (S3, Glue, Step Functions, Lambda, Athena on 127.0.0.1) …")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    cloud = session.start()
-    click.echo(f"  ready at {cloud.endpoint}, its files in {cloud.state}")
+    cloud = session.start(wait=False)
+    click.echo(f"  at {cloud.endpoint}, its files in {cloud.state}")
     portal = _portal(port)
-    click.echo(f"The portal is at http://127.0.0.1:{port} (Ctrl+C stops everything)")
-    if not no_browser:
-        webbrowser.open(f"http://127.0.0.1:{port}")
     try:
+        _wait_for(portal, port)
+        click.echo(f"The portal is at http://127.0.0.1:{port} (Ctrl+C stops everything)")
+        if not no_browser:
+            webbrowser.open(f"http://127.0.0.1:{port}")
         if not no_sample:
             _first_run(session)
         portal.wait()
@@ -78,7 +82,8 @@ def cloud_alone(session: Session, port: int) -> None:
 
 
 def _portal(port: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "streamlit", "run", str(files("portal") / "app.py")]
+    """Start the portal; it ends with this process, however that ends."""
+    command = [sys.executable, "-m", "streamlit", "run", str(files("portal") / "asgi.py")]
     options = {
         "server.port": str(port),
         "server.address": "127.0.0.1",
@@ -87,22 +92,35 @@ def _portal(port: int) -> subprocess.Popen[bytes]:
     }
     for name, value in options.items():
         command += [f"--{name}", value]
-    environment = {**os.environ, "HDP_ROLE_CHOICE": "true", "HDP_REGION_NAME": "laptop"}
-    portal = subprocess.Popen(command, env=environment, cwd=str(files("portal")), stdout=subprocess.DEVNULL)
+    parent, _KEPT_OPEN[port] = os.pipe()
+    environment = {"HDP_ROLE_CHOICE": "true", "HDP_REGION_NAME": "laptop", "HDP_STOP_WITH": str(parent)}
+    portal = subprocess.Popen(
+        command,
+        env={**os.environ, **environment},
+        cwd=str(files("portal")),
+        stdout=subprocess.DEVNULL,
+        pass_fds=(parent,),
+    )
+    os.close(parent)
+    return portal
+
+
+def _wait_for(portal: subprocess.Popen[bytes], port: int) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    for _ in range(600):
+    for _ in range(1200):
         if portal.poll() is not None:
             raise ServiceError(f"The portal ended with code {portal.returncode} before it was ready.")
         try:
             with opener.open(f"http://127.0.0.1:{port}/_stcore/health", timeout=2):
-                return portal
+                return
         except OSError:
-            time.sleep(0.1)
-    portal.kill()
+            time.sleep(0.05)
     raise ServiceError("The portal was not ready after a minute.")
 
 
 def _first_run(session: Session) -> None:
+    from portal.services import samples  # noqa: PLC0415  (the portal is on its way before the generator is loaded)
+
     aws = session.aws
     if releases.current(aws) or runs.running(aws):
         return

@@ -31,13 +31,13 @@ class Session:
         aws = Aws(Settings.from_environment())
         return aws.acting(caller(aws.client("sts").get_caller_identity()["Arn"], aws.settings.role))
 
-    def start(self, port: int = 0) -> Any:
-        """The laptop cloud; this process's environment points at it from here on."""
+    def start(self, port: int = 0, *, wait: bool = True) -> Any:
+        """Start the laptop cloud; this process's environment points at it from here on."""
         if self.target == "aws":
             raise ServiceError("HDP_TARGET is aws: there is no laptop cloud to start. Unset it first.")
         if self._cloud is None:
             self._cloud = self._make(self.state) if not port else self._make(self.state, port)  # type: ignore[call-arg]
-            self._cloud.start()
+            self._cloud.start(wait=wait)
             user = os.environ.get("HDP_USER")
             role = os.environ.get("HDP_ROLE")
             name = user or os.environ.get("USER") or "laptop"

@@ -14,9 +14,20 @@ from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ct
 from portal.auth import Right
 from portal.components import state
 from portal.services import alerts as alerting
-from portal.services import batches, failures, job_runs, quality, releases, run_history, runs, warehouse
+from portal.services import (
+    batch_life,
+    batches,
+    failures,
+    job_runs,
+    quality,
+    releases,
+    run_history,
+    runs,
+    warehouse,
+)
 from portal.services.alerts import Alert
 from portal.services.aws import Aws, ServiceError
+from portal.services.batch_life import Life
 from portal.services.batches import Batch
 from portal.services.job_runs import Line
 from portal.services.quality import Audit
@@ -138,6 +149,12 @@ def received(_aws: Aws) -> list[Batch]:
     return batches.list_batches(_aws)
 
 
+@shared("see_charts", ttl=5, most=2)
+def lives(_aws: Aws) -> list[Life]:
+    """The batches with their status."""
+    return batch_life.lives(_aws)
+
+
 @shared("see_charts", ttl=600, most=200)
 def reconciliation(_aws: Aws, run_id: str) -> list[dict[str, Any]]:
     """Rows received, loaded and refused by a run that has ended."""
@@ -201,7 +218,7 @@ def forget_schedule() -> None:
 
 def forget_runs() -> None:
     """Somebody has started, stopped or gone on with a run: look anew."""
-    for kept in (run, recent_runs, history, search, alerts):
+    for kept in (run, recent_runs, history, search, alerts, lives):
         kept.clear()
 
 

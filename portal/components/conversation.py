@@ -10,7 +10,7 @@ import streamlit as st
 
 from portal.auth import User
 from portal.components import drafts
-from portal.services import quality, review_words, reviews
+from portal.services import failing_rows, review_words, reviews
 from portal.services.aws import Aws
 from portal.services.review_log import Query
 
@@ -44,13 +44,13 @@ def _about(query: Query, rows: pd.DataFrame) -> None:
     """The rows that a query is about; those that are not among the failing ones shown are named all the same."""
     if not query.record_keys:
         return
-    names = {name for key in query.record_keys for name in (key, quality.stand_in(key, query.run_id))}
+    names = {name for key in query.record_keys for name in (key, failing_rows.stand_in(key, query.run_id))}
     mine = rows[rows["row"].isin(names)] if "row" in rows else rows
     st.caption(f"About {len(query.record_keys)} row{'s' if len(query.record_keys) > 1 else ''}:")
     if len(mine):
         st.dataframe(mine, hide_index=True, width="stretch")
     else:
-        st.caption(", ".join(quality.stand_in(key, query.run_id) for key in query.record_keys))
+        st.caption(", ".join(failing_rows.stand_in(key, query.run_id) for key in query.record_keys))
 
 
 def _reopen(aws: Aws, query_id: str, seen: int) -> None:
@@ -75,10 +75,15 @@ def _reply(aws: Aws, query: Query, may_review: bool, seen: int) -> None:
                     "The answer is not enough: say what is missing.")  # fmt: skip
         _assign(aws, query_id, seen)
         st.selectbox(
-            "Reason for closing", list(reviews.REASONS), format_func=reason, key=f"why-{query_id}", width=260
+            "Reason for closing",
+            list(reviews.REASONS),
+            index=None,
+            format_func=reason,
+            key=f"why-{query_id}",
+            width=260,
         )
         _button("Close", "close", key, query_id, f"{query_id} is closed.",
-                lambda text, seen: reviews.close(aws, query_id, st.session_state[f"why-{query_id}"], text, seen=seen),
+                lambda text, seen: reviews.close(aws, query_id, st.session_state.get(f"why-{query_id}") or "", text, seen=seen),
                 "A closed query keeps its conversation and can be opened again.")  # fmt: skip
 
 
@@ -107,9 +112,9 @@ def ask(aws: Aws, run_id: str, finding: Finding, keys: tuple[str, ...], seen: in
         st.session_state[who] = ""
 
     drafts.text("Question", key, seen)
-    st.text_input("For (name, optional)", key=who, max_chars=100)
+    st.text_input("Assignee (optional)", key=who, max_chars=100)
     st.button(
-        "Open a query",
+        "Raise a query",
         key=f"open-{name}",
         on_click=drafts.send,
         args=(key, act, "The query is open."),

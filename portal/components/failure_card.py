@@ -13,10 +13,10 @@ from portal.services.failures import Failure
 from portal.services.runs import Run
 
 NEXT = {
-    "go_on": "Put the cause right where it needs that, then go on from here.",
-    "run_again": "Start a new run with settings that fit.",
-    "wait": "Wait for the end of the other run, then go on from here.",
-    "fix_data": "Look at the data first; then go on from here, or start a new run.",
+    "go_on": "Fix the cause if needed, then resume.",
+    "run_again": "Start a new run with other settings.",
+    "wait": "Wait for the end of the other run, then resume.",
+    "fix_data": "Look at the data first; then resume, or start a new run.",
 }
 
 
@@ -28,11 +28,18 @@ def draw(run: Run) -> None:
     tail = at_hand.log_tail(failed.job_run_id, failed.log_group) if failed else []
     found = failures.explain(run, "\n".join(line for _, line in tail), at_hand.published())
     with st.container(border=True):
+        if run.status == "ABORTED":
+            st.warning(f"**{found.message}**")
+            st.markdown(f"**Tables already written:** {', '.join(found.touched) or 'none'}. {found.readers}")
+            next_steps(run, found)
+            return
         st.error(f"**{found.cause.name}.** {found.cause.words}")
+        if found.batch_id:
+            batch(found.batch_id)
         where = " · ".join(part for part in (found.job, found.line) if part)
-        st.markdown(f"**What it said**{f' ({where})' if where else ''}")
+        st.markdown(f"**Error message**{f' ({where})' if where else ''}")
         st.code(found.message, language=None, wrap_lines=True)
-        st.markdown(f"**Tables written before it:** {', '.join(found.touched) or 'none'}.")
+        st.markdown(f"**Tables already written:** {', '.join(found.touched) or 'none'}.")
         st.markdown(f"**Is it safe to run again?** {found.safety}")
         st.markdown(f"**What to do.** {NEXT[found.cause.next]}")
         next_steps(run, found)
@@ -40,14 +47,33 @@ def draw(run: Run) -> None:
             refused(run, found)
 
 
+def batch(batch_id: str) -> None:
+    """The batch that could not be processed, with the ways to leave it out or to process it again."""
+    st.markdown(
+        f"**Batch {batch_id} could not be processed.** Retire it to publish the other batches without it, or "
+        "process it again when its cause is fixed."
+    )
+    st.code(
+        f'hdp batches show {batch_id}\nhdp batches retire {batch_id} --reason "…" && hdp runs start\n'
+        f"hdp batches reprocess {batch_id}",
+        language="sh",
+    )
+    st.page_link(
+        "app_pages/data.py",
+        label="Open the batch",
+        icon=":material/upload:",
+        query_params={"batch": batch_id},
+    )
+
+
 def next_steps(run: Run, found: Failure) -> None:
     """A button for each thing that can be done next, the fitting one in colour."""
     if not state.user().may("run_pipeline"):
-        st.caption("Engineers can go on from here.")
+        st.caption("Engineers can resume the run.")
         return
     left, middle, right = st.columns(3)
     fits = found.cause.next
-    if left.button("Go on from here", type=_kind(fits in {"go_on", "wait"}), width="stretch"):
+    if left.button("Resume", type=_kind(fits in {"go_on", "wait"}), width="stretch"):
         runs.resume(state.aws(), run.run_id)
         at_hand.forget_runs()
         st.rerun()
@@ -63,7 +89,7 @@ def _kind(is_next: bool) -> Literal["primary", "secondary"]:
 
 
 def again(run: Run, place: st.delta_generator.DeltaGenerator, *, is_next: bool = False) -> None:
-    if place.button("Run again with these settings", type=_kind(is_next), width="stretch", key="again"):
+    if place.button("Rerun", type=_kind(is_next), width="stretch", key="again"):
         st.switch_page("app_pages/runs.py", query_params={"like": run.run_id})
 
 

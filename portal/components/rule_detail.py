@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -13,7 +14,7 @@ from pipeline.contracts import Rule
 from portal.components import at_hand, conversation, exports, findings, judgement, state
 from portal.components.conversation import Finding
 from portal.components.palette import CHANGES
-from portal.services import failing_sql, measures, quality, review_words, reviews
+from portal.services import failing_rows, failing_sql, measures, quality, review_words, reviews
 from portal.services.aws import Aws, ServiceError
 from portal.services.review_log import Query, Review
 
@@ -49,7 +50,7 @@ def draw(shown: Shown, chosen: Finding) -> None:
             with left, st.container(horizontal=True):
                 _counting(rule)
                 _query(shown.run_id, chosen)
-                with st.popover("Try another limit"):
+                with st.popover("What-if threshold"):
                     _try_limit(rule, mine)
             right.plotly_chart(
                 findings.rule_history(mine, rule, shown.run_ids), key="rule-history", config={"displayModeBar": False},
@@ -103,8 +104,8 @@ def _verified(review: Review, chosen: Finding) -> list[tuple[str, str, int]]:
 
 def _advice(rule: Rule) -> None:
     engineer, reader = measures.advice(rule)
-    st.markdown(f"**To whoever uses the data.** {reader}")
-    st.markdown(f"**To the engineer.** {engineer}")
+    st.markdown(f"**Impact on analysis.** {reader}")
+    st.markdown(f"**Likely cause and fix.** {engineer}")
 
 
 def _counting(rule: Rule) -> None:
@@ -118,7 +119,7 @@ def _query(run_id: str, chosen: Finding) -> None:
     query = quality.failing_query(state.clients(), run_id, *chosen)
     if query is None:
         return
-    with st.popover("Query for its failing rows"):
+    with st.popover("SQL for these records"):
         st.code(query.sql, language="sql", wrap_lines=True)
         st.caption("For Athena, by somebody who may read silver and quarantine.")
         if not query.is_exact:
@@ -149,14 +150,13 @@ def _try_limit(rule: Rule, mine: pd.DataFrame) -> None:
 
 
 def _failing(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The failing rows, masked until the role allows it and a reason is written down; and the chosen rows' keys."""
+    """The failing rows, masked; and the chosen rows' keys."""
     run_id, (table, rule_id), person = shown.run_id, chosen, state.user()
     if not person.may("query"):
         st.caption("Single rows are shown to analysts, clinicians and engineers.")
         return pd.DataFrame(), ()
-    why, rows = _unmasked().get((run_id, *chosen, person.name), ("", None))
     try:
-        rows = at_hand.failing_rows(run_id, table, rule_id, shown.review.version) if rows is None else rows
+        rows = at_hand.failing_rows(run_id, table, rule_id, shown.review.version)
     except ServiceError as error:
         state.show_error(error)
         return pd.DataFrame(), ()
@@ -168,79 +168,96 @@ def _failing(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ..
     query = quality.failing_query(state.clients(), run_id, *chosen) if rule else None
     if query and not query.is_exact:
         st.caption(_INEXACT)
-    of = f"{run_id}-{shown.review.version}-{table}-{rule_id}-{bool(why)}"  # rows made anew are others
+    st.caption("Failing fields first. Identifiers and exact dates are masked (•).")
     picked = st.dataframe(
         rows, hide_index=True, width="stretch", height=min(330, 38 + 35 * len(rows)), placeholder="–",
-        on_select="rerun", selection_mode="multi-row", key=f"rows-{of}",
+        on_select="rerun", selection_mode="multi-row",
+        key=f"rows-{run_id}-{shown.review.version}-{table}-{rule_id}",  # rows made anew are others
+        column_config={"expected": st.column_config.TextColumn(width="large")},
     )["selection"]["rows"]  # fmt: skip
-    left, right = st.columns(2)
-    left.download_button(
-        "Export these rows (CSV)" if why else "Export these rows, masked (CSV)",
-        state.at_the_click(lambda aws: _taken(aws, rows, run_id, chosen, bool(why))),
+    picked = [n for n in picked if n < len(rows)]
+    st.download_button(
+        "Export masked rows (CSV)",
+        state.at_the_click(lambda aws: _taken(aws, rows, run_id, chosen)),
         file_name=f"{rule_id}-{table}-{run_id}.csv",
         mime="text/csv",
         on_click="ignore",
     )
-    with right:
-        _unmask(run_id, chosen, why)
-    return rows, _keys(shown, chosen, [str(rows["row"].iloc[n]) for n in picked if n < len(rows)])
+    _unmask(run_id, chosen, picked)
+    return rows, _keys(shown, chosen, [str(rows["row"].iloc[n]) for n in picked])
 
 
-def _taken(aws: Aws, rows: pd.DataFrame, run_id: str, chosen: Finding, is_identified: bool) -> str:
-    aws.require("see_phi" if is_identified else "query")
-    return export(rows, run_id, chosen, is_identified)
+def _taken(aws: Aws, rows: pd.DataFrame, run_id: str, chosen: Finding) -> str:
+    aws.require("query")
+    return export(rows, run_id, chosen)
 
 
-def export(rows: pd.DataFrame, run_id: str, chosen: Finding, is_identified: bool) -> str:
+def export(rows: pd.DataFrame, run_id: str, chosen: Finding) -> str:
     """CSV with the run, the rule and the time in its first lines."""
     table, rule_id = chosen
     head = {
         "run": run_id,
         "rule": f"{rule_id} of {table}",
         "exported": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "rows": f"{len(rows)}, {'identified' if is_identified else 'masked'}, at most {failing_sql.MOST_ROWS}",
+        "rows": f"{len(rows)}, masked, at most {failing_sql.MOST_ROWS}",
     }
     return exports.sheet(head, rows)
 
 
-def _unmask(run_id: str, chosen: Finding, why: str) -> None:
+def _unmask(run_id: str, chosen: Finding, picked: list[int]) -> None:
+    """One chosen record with its identifiers, once a reason for access is recorded."""
     person, (table, rule_id) = state.user(), chosen
-    if why:
-        st.caption(f"Identified rows, shown to {person.name}: “{why}”. This is in the log of reviews.")
-        return
     if not person.may("see_phi"):
-        st.caption("••• stands for what could tell who a patient is; clinicians may see it.")
         return
-    reason = st.text_input(
-        "Why do you need to see who they are?", key=f"why-{table}-{rule_id}", max_chars=200
-    )
-    if st.button("Show identified rows", key=f"unmask-{table}-{rule_id}"):
-        try:
-            rows = reviews.unmask(state.aws(), run_id, table, rule_id, reason)
-        except ServiceError as error:
-            st.error(str(error))
-            return
-        _unmasked()[run_id, *chosen, person.name] = (reason, rows)
-        st.rerun()
+    mine = _unmasked().setdefault((run_id, *chosen, person.name), {})
+    if len(picked) != 1:
+        st.caption(
+            "Choose one row to unmask its record." if not picked else "One record is unmasked at a time."
+        )
+    elif picked[0] not in mine:
+        key = f"{table}-{rule_id}-{picked[0]}"
+        reason = st.text_input("Reason for access (audited)", key=f"why-{key}", max_chars=200)
+        if st.button("Unmask patient identifiers", key=f"unmask-{key}"):
+            try:
+                mine[picked[0]] = (
+                    reason,
+                    reviews.unmask(state.aws(), run_id, table, rule_id, picked[0], reason),
+                )
+            except ServiceError as error:
+                state.show_error(error)
+    if len(picked) == 1 and picked[0] in mine:
+        why, record = mine[picked[0]]
+        st.caption(
+            f"Unmasked for {review_words.plain(person.name)}: “{review_words.plain(why)}”. This is in the audit trail."
+        )
+        st.table(
+            pd.DataFrame(
+                {"Field": list(record), "Value": ["–" if v is None else str(v) for v in record.values()]}
+            )
+        )
 
 
-def _unmasked() -> dict[tuple[str, ...], tuple[str, pd.DataFrame]]:
-    """Identified rows that this session was shown, with the reason that was given."""
-    kept: dict[tuple[str, ...], tuple[str, pd.DataFrame]] = st.session_state.setdefault("unmasked", {})
+Record = tuple[str, dict[str, Any]]
+
+
+def _unmasked() -> dict[tuple[str, ...], dict[int, Record]]:
+    """By finding and person the records that this session was shown, with the reason that was given."""
+    kept: dict[tuple[str, ...], dict[int, Record]] = st.session_state.setdefault("unmasked", {})
     return kept
 
 
 def identified(query: Query) -> pd.DataFrame:
-    """The identified rows of a query's rule, where this session was shown them; empty otherwise."""
+    """The records of a query's rule that this session was shown; empty where there are none."""
     person = (query.run_id, query.table_name, query.rule_id, state.user().name)
-    return _unmasked().get(person, ("", pd.DataFrame()))[1]
+    return pd.DataFrame([record for _, record in _unmasked().get(person, {}).values()])
 
 
 def _keys(shown: Shown, chosen: Finding, names: list[str]) -> tuple[str, ...]:
     """The keys behind what rows are called on the screen: by itself a stand-in tells nothing."""
     noted = shown.frame[(shown.frame["table_name"] == chosen[0]) & (shown.frame["rule_id"] == chosen[1])]
     known = {
-        quality.stand_in(key, shown.run_id): key for key in [*noted["sample_keys"].iloc[0], quality.NO_KEY]
+        failing_rows.stand_in(key, shown.run_id): key
+        for key in [*noted["sample_keys"].iloc[0], quality.NO_KEY]
     }
     return tuple(dict.fromkeys(known.get(name, name) for name in names))
 
@@ -257,10 +274,10 @@ def _talk(shown: Shown, chosen: Finding, rows: pd.DataFrame, keys: tuple[str, ..
         st.caption("Nobody has said anything about this finding yet.")
     if person.may("review"):
         left, right = st.columns(2)
-        of_rows = f" about {len(keys)} chosen row{'s' if len(keys) > 1 else ''}" if keys else ""
+        of_rows = f" about {len(keys)} chosen record{'s' if len(keys) > 1 else ''}" if keys else ""
         with left, st.container(border=True):
-            st.markdown(f"**Ask{of_rows}**")
+            st.markdown(f"**Raise a query{of_rows}**")
             conversation.ask(aws, shown.run_id, chosen, keys, review.seen)
         with right, st.container(border=True):
-            st.markdown("**Judge the finding**")
+            st.markdown("**Decide on the finding**")
             judgement.judge(aws, shown.run_id, chosen, keys, review)

@@ -11,7 +11,7 @@ import streamlit as st
 
 from pipeline.contracts import load
 from portal.auth import User
-from portal.services import failing_sql, measures, quality, review_words
+from portal.services import failing_rows, failing_sql, measures, review_words
 from portal.services.review_log import Query, Review
 
 LISTS = ("Open", "Assigned to me", "Due", "Closed")
@@ -89,7 +89,7 @@ def _row(query: Query, seen_in: Sightings, rows: pd.DataFrame, today: date) -> d
 def _record(query: Query) -> str:
     if not query.record_keys:
         return "the whole finding"
-    first = quality.stand_in(query.record_keys[0], query.run_id)
+    first = failing_rows.stand_in(query.record_keys[0], query.run_id)
     more = len(query.record_keys) - 1
     return f"{first} and {more} more" if more else first
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -16,6 +16,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline.lake import Lake
 from portal.auth import ROLES, Right, User, role_of, words
 from portal.settings import Settings
+
+T = TypeVar("T")
+
+_KEPT = 1000
+"""Cursors that are kept at once, of executions and job runs."""
 
 
 class ServiceError(Exception):
@@ -29,6 +34,7 @@ class Aws:
     settings: Settings
     _clients: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _kept: dict[tuple[type, str], Any] = field(default_factory=dict)
     _sessions: list[boto3.session.Session] = field(default_factory=list)
     _new_session: Callable[[], boto3.session.Session] = boto3.session.Session
     _is_reviewing: bool = False
@@ -86,6 +92,15 @@ class Aws:
         yield session
         with self._lock:
             self._sessions.append(session)
+
+    def kept(self, kind: type[T], key: str) -> T:
+        """Return the one `kind` of `key` that everybody shares: how far something has been read."""
+        with self._lock:
+            found: T = self._kept.setdefault((kind, key), None) or kind()
+            self._kept[kind, key] = found
+            while len(self._kept) > _KEPT:
+                del self._kept[next(iter(self._kept))]
+            return found
 
     def client(self, service: str) -> Any:
         with self._lock:

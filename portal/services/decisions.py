@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.acceptances import Acceptance, acceptances
 from pipeline.quality.change import FOUND
 from pipeline.reviews import Event, fingerprint
+
+if TYPE_CHECKING:
+    import pandas as pd  # a second to import: functions that need it do so
 
 Decision = Literal["accepted", "rows_confirmed", "not_a_problem", "must_fix", "undecided"]
 
@@ -118,6 +119,8 @@ def _acceptance(event: Event) -> Acceptance:
 
 
 def _rate(rate: float | None) -> float | None:
+    import pandas as pd  # noqa: PLC0415
+
     return None if rate is None or pd.isna(rate) else float(rate)
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.contracts import load
 from pipeline.jobs import jobs
 from pipeline.release import Published
-from portal.services import quality
+from portal.services import failing_rows, quality
 from portal.services.aws import Aws
 from portal.services.runs import Run
+
+if TYPE_CHECKING:
+    import pandas as pd  # a second to import: functions that need it do so
 
 Next = Literal["go_on", "fix_data", "run_again", "wait"]
 
@@ -191,13 +192,15 @@ def _readers(run: Run, published: Published | None) -> str:
 
 def refused_rows(aws: Aws, run_id: str, table: str) -> pd.DataFrame:
     """Up to 200 rows of a table that the run refused, with the rules that did so; masked like all rows of the portal."""
+    import pandas as pd  # noqa: PLC0415
+
     aws.require("query")
     found = quality.quarantined(aws, run_id, table)
     if found.empty:
         return pd.DataFrame()
     rows = pd.DataFrame([quality.received(raw) for raw in found["raw"]])
     rows.insert(0, "row", found["record_key"].fillna("(none)").to_list())
-    masked = quality.mask(rows, load("silver", table), run_id)
+    masked = failing_rows.masked(rows, load("silver", table), run_id)
     masked.insert(1, "refused by", [str(ids).strip("[]") for ids in found["rule_ids"]])
     return masked
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from portal.services import batches
 from portal.services.aws import Aws, ServiceError, explain, is_aws
-from portal.services.batches import Batch, SourceFile
+from portal.services.batches import Batch
+from portal.services.extracts import SourceFile
 
 
 @dataclass
@@ -39,22 +40,24 @@ def told(aws: Aws) -> None:
     _UNDER_WAY.pop(_whose(aws), None)
 
 
-def begin(aws: Aws, files: Sequence[SourceFile]) -> Import:
+def begin(aws: Aws, files: Sequence[SourceFile], encoding: str = "utf-8") -> Import:
     """Start `batches.import_files` in a thread of this process; one a person, so that a double click starts one."""
     with _BEGINNING:
         if present := under_way(aws):
             return present
         task = _UNDER_WAY[_whose(aws)] = Import()
-    threading.Thread(target=_import, args=(aws, files, task), daemon=True).start()
+    threading.Thread(target=_import, args=(aws, files, encoding, task), daemon=True).start()
     return task
 
 
-def _import(aws: Aws, files: Sequence[SourceFile], task: Import) -> None:
+def _import(aws: Aws, files: Sequence[SourceFile], encoding: str, task: Import) -> None:
     def note(words: str, done: int, total: int) -> None:
         task.words, task.share = words, done / max(total, 1)
 
     try:
-        task.batch = batches.import_files(aws, files, uploader=aws.person.name, progress=note)
+        task.batch = batches.import_files(
+            aws, files, encoding=encoding, uploader=aws.person.name, progress=note
+        )
     except Exception as error:
         is_known = isinstance(error, ServiceError) or is_aws(error)
         task.error = explain(error) if is_known else (

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from pipeline.contracts import Contract, Rule, all_contracts, load
+from pipeline.contracts import Rule, all_contracts, load
 from pipeline.quality.change import FOUND, change
 from pipeline.release import read_json
+from portal.services import failing_rows as failing_rows_
 from portal.services import failing_sql, releases, runs, warehouse
 from portal.services.aws import Aws, ServiceError
 from portal.services.failing_sql import FailingQuery
 from portal.services.review_log import Query
+
+if TYPE_CHECKING:
+    import pandas as pd  # a second to import: functions that need it do so
 
 NO_KEY = "(none)"
 """Stands for the key of a row that was received without one."""
@@ -73,6 +74,8 @@ _ENDED = {"FAILED": "failed", "TIMED_OUT": "timed out", "ABORTED": "was stopped"
 
 def history(aws: Aws, run_ids: Sequence[str]) -> pd.DataFrame:
     """The results of several runs: run_id, table_name, rule_id, severity, category, status, checked, failed, rate."""
+    import pandas as pd  # noqa: PLC0415
+
     columns = [
         "run_id",
         "table_name",
@@ -94,6 +97,8 @@ def history(aws: Aws, run_ids: Sequence[str]) -> pd.DataFrame:
 
 def changes(now: pd.DataFrame, before: pd.DataFrame) -> pd.Series:
     """By row of `now`: new, worse, better, still there, resolved, or stable, held against `before`."""
+    import pandas as pd  # noqa: PLC0415
+
     key = ["table_name", "rule_id"]
     both = now.merge(before[[*key, "status", "rate"]], on=key, how="left", suffixes=("", "_before"))
     columns = ("status", "rate", "status_before", "rate_before")
@@ -102,6 +107,8 @@ def changes(now: pd.DataFrame, before: pd.DataFrame) -> pd.Series:
 
 
 def _change(status: str, rate: float, status_before: object, rate_before: float) -> str:
+    import pandas as pd  # noqa: PLC0415
+
     said = change(status, str(status_before))
     if said != "still_there":
         return said
@@ -157,6 +164,8 @@ def rescored(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _again(row: dict[Any, Any], rules: Mapping[tuple[str, str], Rule]) -> str:
+    import pandas as pd  # noqa: PLC0415
+
     rule = rules.get((row["table_name"], row["rule_id"]))
     if rule is None or row["status"] == "error":
         return str(row["status"])
@@ -173,16 +182,20 @@ def trend(past: pd.DataFrame, run_ids: Sequence[str]) -> pd.DataFrame:
 
 
 def failing_rows(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
-    """As `identified_rows`, for all who may ask of single rows: with stand-ins for keys and every column masked that could tell who it is about."""
+    """As `identified_rows` with identifiers and exact dates masked: for all who may ask of single rows."""
     aws.require("query")
     rows = _failing(aws, run_id, table, rule_id)
-    return mask(rows, load("silver", table), run_id) if len(rows) else rows
+    if rows.empty:
+        return rows
+    contract = load("silver", table)
+    rule = next((rule for rule in contract.rules if rule.id == rule_id), None)
+    return failing_rows_.masked(rows, contract, run_id, rule)
 
 
 def identified_rows(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
-    """Up to 200 rows that fail a rule, with the failing row's key in `row`; `reviews.unmask` is the way to them.
+    """Up to 200 rows that fail a rule, with the failing row's key in `row`; `reviews.unmask` gives one of them.
 
-    Refused rows come as they were received, others as they are in silver. Empty for rules that speak of whole tables.
+    Refused rows come as they were received, others as they are in silver. Empty for rules on whole tables.
     """
     aws.require("see_phi")
     return _failing(aws, run_id, table, rule_id)
@@ -204,6 +217,8 @@ def failing_query(aws: Aws, run_id: str, table: str, rule_id: str) -> FailingQue
 
 
 def _failing(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415
+
     query = failing_query(aws, run_id, table, rule_id)
     if query is None:
         return pd.DataFrame()
@@ -211,27 +226,14 @@ def _failing(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
     if "raw" in found and "record_key" in found:
         rows = pd.DataFrame([received(raw) for raw in found["raw"]])
         rows.insert(0, "row", found["record_key"].fillna(NO_KEY).to_list())
-        return rows
+        return _ordered(rows)
     found.insert(0, "row", found[load("silver", table).key[0]])
-    return found
+    return _ordered(found)
 
 
-def mask(frame: pd.DataFrame, contract: Contract, salt: str) -> pd.DataFrame:
-    """`frame` without what tells who a row is about; the same key has the same stand-in within one `salt`."""
-    open_columns = {c.name for c in contract.columns if c.classification == "none"}
-    hidden = {
-        name: frame[name].where(frame[name].isna(), "•••")
-        for name in frame.columns
-        if name not in open_columns
-    }
-    if "row" in frame:
-        hidden["row"] = frame["row"].map(lambda key: stand_in(key, salt))
-    return frame.assign(**hidden)
-
-
-def stand_in(key: str, salt: str) -> str:
-    """What a row is called where its key may not be seen; the same within one `salt`, which is the run's id."""
-    return f"row {hashlib.sha256(f'{salt} {key}'.encode()).hexdigest()[:8]}"
+def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
+    """The same rows in the same order at every look, so that a position names one."""
+    return rows.sort_values(list(rows.columns), key=lambda column: column.astype(str), ignore_index=True)
 
 
 def received(raw: str) -> dict[str, Any]:

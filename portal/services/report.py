@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.quality.change import FOUND
 from pipeline.release import Release
-from portal.services import measures, quality, review_words
+from portal.services import failing_rows, measures, review_words
 from portal.services.review_log import Query, Review
 from portal.services.signatures import Signature
 
@@ -153,7 +153,9 @@ def _queries(queries: Iterable[Query]) -> str:
                    f"{review_words.KINDS.get(event.kind, event.kind)}: {review_words.text(event)}")
             for event in query.events
         )  # fmt: skip
-        about = ", ".join(quality.stand_in(key, query.run_id) for key in query.record_keys) or "the finding"
+        about = (
+            ", ".join(failing_rows.stand_in(key, query.run_id) for key in query.record_keys) or "the finding"
+        )
         state = review_words.STATES[query.state]
         cells = [query.query_id, query.table_name, query.rule_id, state, query.assignee or "anybody", str(query.due), about]  # fmt: skip
         rows.append([*(escape(cell) for cell in cells), said])

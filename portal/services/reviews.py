@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import pandas as pd
-
 from pipeline.acceptances import acceptances, row_acceptances, row_hash
 from pipeline.reviews import Event
 from portal.services import measures, quality, review_log
@@ -223,14 +221,19 @@ def withdraw(
     return say(aws, "acceptance_withdrawn", finding_of(run_id, table_name, rule_id), said, seen)
 
 
-def unmask(aws: Aws, run_id: str, table_name: str, rule_id: str, why: str) -> pd.DataFrame:
-    """The identified rows that fail a rule; who saw how many, when and why is written down first."""
+def unmask(aws: Aws, run_id: str, table_name: str, rule_id: str, position: int, why: str) -> dict[str, Any]:
+    """One identified row, by its position among the failing rows; who saw it, when and why is recorded first."""
     aws.require("see_phi")
-    reason = sentence(why, "Say why you need to see who these patients are")
+    reason = sentence(why, "A reason for access is required")
     rows = quality.identified_rows(aws, run_id, table_name, rule_id)
-    said = {"why": reason, "rows": len(rows)}
+    if not 0 <= position < len(rows):
+        raise ServiceError(
+            f"There is no record {position + 1} among the {len(rows)} failing rows of {rule_id}."
+        )
+    record = {str(name): value for name, value in rows.iloc[position].to_dict().items()}
+    said = {"why": reason, "rows": 1, "row_hash": row_hash(str(record["row"]))}
     say(aws, "rows_unmasked", finding_of(run_id, table_name, rule_id), said, None, right="see_phi")
-    return rows
+    return record
 
 
 # how
@@ -269,6 +272,8 @@ def _until(day: date) -> str:
 
 
 def _reason(reason: str) -> str:
+    if not reason:
+        raise ServiceError("Choose a reason first.")
     if reason not in REASONS:
-        raise ServiceError(f"'{reason}' is no reason: choose {', '.join(REASONS)}.")
+        raise ServiceError(f"'{reason}' is not a reason: choose one of {', '.join(REASONS)}.")
     return reason

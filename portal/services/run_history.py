@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from statistics import median
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from pipeline.jobs import jobs
 from portal.services import job_runs, quality, runs, warehouse
@@ -17,14 +14,17 @@ from portal.services.aws import Aws
 from portal.services.job_runs import DPU_HOUR_DOLLARS, JobRun
 from portal.services.runs import Run
 
+if TYPE_CHECKING:
+    import pandas as pd  # a second to import: functions that need it do so
+
 LOOK_BACK = 20
 """Runs that a median is of."""
 
 LOOK, CAUSES = 10_000, 300
 """Runs, and causes of failed ones, that a search looks at before it asks whether to look further back."""
 
-JOB_RUNS = 1000
-"""Job runs of each job that a list of runs asks for: cost is known of the newest runs alone."""
+JOB_RUNS = job_runs.MOST
+"""Runs whose cost is known: of older ones no job run is asked for."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _with_job_runs(aws: Aws, found: Sequence[Run]) -> list[Run]:
     )
     of_run: dict[str, list[JobRun]] = defaultdict(list)
     for job in jobs():
-        for run_id, attempt in islice(job_runs.since(aws, job, since), JOB_RUNS):
+        for run_id, attempt in job_runs.since(aws, job, since):
             of_run[run_id].append(attempt)
     return [replace(run, jobs=tuple(of_run[run.run_id])) for run in found]
 
@@ -141,6 +141,8 @@ class Comparison:
 
 
 def compare(aws: Aws, first: Run, second: Run) -> Comparison:
+    import pandas as pd  # noqa: PLC0415
+
     names = (first.run_id, second.run_id)
     times = pd.DataFrame(
         [{"job": job.name, names[0]: _seconds(first, job.name), names[1]: _seconds(second, job.name)} for job in jobs()]
@@ -157,6 +159,8 @@ def _seconds(run: Run, job: str) -> float | None:
 
 def _rows(accounts: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
     """One row a table and count; a run that received nothing has 0."""
+    import pandas as pd  # noqa: PLC0415
+
     said = [
         {"table": line["table_name"], "rows": kind, "run": name, "number": line[kind]}
         for name, lines in accounts.items()
@@ -173,6 +177,8 @@ def _rows(accounts: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
 
 def _rules(aws: Aws, names: tuple[str, str]) -> pd.DataFrame:
     """Rules whose outcome or rate differs."""
+    import pandas as pd  # noqa: PLC0415
+
     found = quality.history(aws, names)
     if found.empty:
         return pd.DataFrame(columns=["table_name", "rule_id"])

@@ -13,8 +13,9 @@ from typing import Any
 
 from pipeline.release import read_json
 from pipeline.run_input import BadRunInput, check
-from portal.services import job_runs, retirement
+from portal.services import execution_events, job_runs, retirement
 from portal.services.aws import Aws, ServiceError
+from portal.services.execution_events import Events
 from portal.services.job_runs import DPU_HOUR_DOLLARS, JOB_ENDED, JobRun
 
 STATUS_WORDS = {
@@ -205,6 +206,7 @@ def get(aws: Aws, run_id: str, *, details: bool = True) -> Run:
     aws.require("watch_runs")
     run_id, _ = _split_name(run_id)
     execution = _newest_execution(aws, run_id)
+    events = execution_events.read(aws, execution["executionArn"]) if details else Events()
     document = json.loads(execution["input"])
     output = json.loads(execution["output"]) if execution.get("output") else {}
     _, attempt = _split_name(execution["name"])
@@ -223,9 +225,19 @@ def get(aws: Aws, run_id: str, *, details: bool = True) -> Run:
         started_by=document.get("started_by", "the schedule"),
         decision=output.get("decision"),
         is_published=output.get("published"),
-        jobs=job_runs.of_run(aws, run_id, started) if details else (),
-        steps=_steps(aws, execution["executionArn"]) if details else (),
+        jobs=_jobs(aws, run_id, started, events) if details else (),
+        steps=_steps(events) if details else (),
     )
+
+
+def _jobs(aws: Aws, run_id: str, started: datetime, events: Events) -> tuple[JobRun, ...]:
+    """Return the job runs; a job that has entered no state since the last look is asked about only while it runs."""
+    with events.lock:
+        news = set(events.news)
+    found = job_runs.of_run(aws, run_id, started, news)
+    with events.lock:
+        events.news -= news
+    return found
 
 
 def wait(
@@ -286,16 +298,26 @@ def _arn(aws: Aws, name: str) -> str:
     return aws.settings.state_machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
 
 
+@dataclass
+class _Attempt:
+    """The number of the newest attempt at a run that is known."""
+
+    number: int = 1
+
+
 def _newest_execution(aws: Aws, run_id: str) -> dict[str, Any]:
+    """Describe the newest attempt at a run, from the newest known one on; there is none after one that still runs."""
     states = aws.client("stepfunctions")
     found: dict[str, Any] | None = None
-    attempt = 1
-    while True:
+    known = aws.kept(_Attempt, run_id)
+    attempt = known.number
+    while found is None or found["status"] != "RUNNING":
         name = run_id if attempt == 1 else f"{run_id}.{attempt}"
         try:
             found = states.describe_execution(executionArn=_arn(aws, name))
         except (states.exceptions.ExecutionDoesNotExist, states.exceptions.InvalidArn):
             break
+        known.number = attempt
         attempt += 1
     if found is None:
         raise ServiceError(f"There is no run '{run_id}': 'hdp runs list' lists the runs.")
@@ -334,33 +356,20 @@ def ending(aws: Aws, execution_arn: str) -> tuple[str | None, str | None]:
 _STEPS = ("PrepareRun", "PublishRelease", "NotifySuccess", "NotifyFailure")
 
 
-def _steps(aws: Aws, execution_arn: str) -> tuple[StepState, ...]:
-    """The steps beside the jobs, from the execution's history."""
-    entered: dict[str, datetime] = {}
-    left: dict[str, datetime] = {}
-    failed: set[str] = set()
-    is_failing = False
-    pages = (
-        aws.client("stepfunctions")
-        .get_paginator("get_execution_history")
-        .paginate(executionArn=execution_arn, PaginationConfig={"PageSize": 1000})
-    )
-    for page in pages:
-        for event in page["events"]:
-            if name := event.get("stateExitedEventDetails", {}).get("name"):
-                left[name] = event["timestamp"]
-                if is_failing:  # what is caught is left too
-                    failed.add(name)
-            if name := event.get("stateEnteredEventDetails", {}).get("name"):
-                entered[name] = event["timestamp"]
-            is_failing = event["type"].endswith(("Failed", "TimedOut"))
-    failed_next = "NotifyFailure" in entered
+def _steps(events: Events) -> tuple[StepState, ...]:
+    """Return the steps beside the jobs."""
     steps = []
-    for name in _STEPS:
-        state = "NOT_STARTED"
-        if name in left:
-            state = "FAILED" if name in failed else "SUCCEEDED"
-        elif name in entered:
-            state = "FAILED" if failed_next and name != "NotifyFailure" else "RUNNING"
-        steps.append(StepState(name, state, entered.get(name), left.get(name)))
+    with events.lock:
+        for name in _STEPS:
+            steps.append(
+                StepState(name, _state(name, events), events.entered.get(name), events.left.get(name))
+            )
     return tuple(steps)
+
+
+def _state(step: str, events: Events) -> str:
+    if step in events.left:
+        return "FAILED" if step in events.failed else "SUCCEEDED"
+    if step not in events.entered:
+        return "NOT_STARTED"
+    return "FAILED" if "NotifyFailure" in events.entered and step != "NotifyFailure" else "RUNNING"

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+import pandas as pd
+
 from pipeline.release import Release
 from pipeline.reviews import Event
 from portal.services import decisions, quality, releases, runs
@@ -65,17 +67,19 @@ class Outstanding:
 
 
 def outstanding(aws: Aws, review: Review, made: Release) -> Outstanding:
-    """What is undecided and what bars the approval of a release now."""
-    results = quality.results(aws, made.run_id)
+    """What is undecided and what bars the approval of a release now, by its results in the lake."""
+    return of_results(quality.results(aws, made.run_id), review, made)
+
+
+def of_results(results: pd.DataFrame, review: Review, made: Release) -> Outstanding:
+    """As `outstanding`, by results that were read before."""
     if results.empty:
         raise ServiceError(
             f"The results of run '{made.run_id}' are not in the lake: its findings cannot be reviewed."
         )
     found = decisions.of_results(results, made.reasons, review.decided, datetime.now(UTC).date())
-    lost = {(r["table"], r["rule_id"]) for r in made.reasons if r["severity"] == "block"} - {
-        f.key for f in found
-    }
-    if lost:
+    blocking = {(r["table"], r["rule_id"]) for r in made.reasons if r["severity"] == "block"}
+    if lost := blocking - {finding.key for finding in found}:
         names = ", ".join(f"{rule} of {table}" for table, rule in sorted(lost))
         raise ServiceError(
             f"The audit of run '{made.run_id}' names {names}, and its results do not: start a new run."

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
-from typing import Any
-
-import awswrangler as wr
-import pandas as pd
-from awswrangler.exceptions import QueryCancelled, QueryFailed
+from typing import TYPE_CHECKING, Any
 
 from pipeline.release import current
 from portal.services.aws import Aws, ServiceError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _POLLING = 0.05
 """Seconds between two looks at a query: Athena itself answers in tenths of a second at best."""
@@ -67,6 +66,9 @@ def ask(
     params: dict[str, Any] | None = None,
 ) -> Answer:
     """Run a statement of the portal's own, whatever the person's rights; `params` fill `:name` places."""
+    import awswrangler as wr  # noqa: PLC0415  (a second to import, and most commands ask Athena nothing)
+    from awswrangler.exceptions import QueryCancelled, QueryFailed  # noqa: PLC0415
+
     began = time.monotonic()
     try:
         with aws.session() as session:

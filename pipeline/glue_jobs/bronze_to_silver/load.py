@@ -17,7 +17,7 @@ from pipeline.sources import spark as sources
 
 
 def received(run: Run, table: str) -> DataFrame:
-    """Every row of this run's batches, as text: `raw`, `batch`, `batch_id`, `malformed`, `_file`, `_received`."""
+    """Every row of this run's batches, as text: `raw`, `batch`, `batch_id`, `malformed`, `_file`, `_line`, `_received`."""
     found = [sources.read(run.spark, run.lake, run.manifest(b), table) for b in run.plan["batch_ids"]]
     there = [as_raw(frame, table) for frame in found if frame is not None]
     return frames.union(there or [as_raw(_nothing(run, table), table)])
@@ -32,6 +32,7 @@ def as_raw(frame: DataFrame, table: str) -> DataFrame:
         "batch_id",
         F.col("_malformed").alias("malformed"),
         "_file",
+        "_line",
         "_received",
     )
 
@@ -43,6 +44,7 @@ def _nothing(run: Run, table: str) -> DataFrame:
         "*",
         F.lit(False).alias("_malformed"),
         F.lit("").alias("_file"),
+        F.lit(0).cast("long").alias("_line"),
         F.lit("").alias("_received"),
         F.struct(F.current_timestamp().alias("received_at")).alias("batch"),
     )
@@ -67,7 +69,7 @@ def mark_repeats(frame: DataFrame, key: str) -> DataFrame:
     """`row_hash` and `is_repeat`: of rows that are the same in every field, all but the first."""
     texts = [F.col(f"raw.{name}") for name in frame.select("raw.*").columns]
     hashed = frame.withColumn("row_hash", frames.hash_of(texts))
-    same = Window.partitionBy(*identity(key)).orderBy("_file")
+    same = Window.partitionBy(*identity(key)).orderBy("_file", "_line")
     repeated = (F.row_number().over(same) > 1) & ~F.col("malformed")
     return hashed.withColumn("is_repeat", repeated)
 
@@ -112,7 +114,7 @@ def _kept(evaluated: DataFrame, contract: Contract, key: str) -> DataFrame:
 
 def _received_as(key: str) -> dict[str, str]:
     """Columns of quarantine that say what was received, and where they come from."""
-    return {"source_file": "_file", "record_key": f"raw.{key}", "raw": "_received"}
+    return {"source_file": "_file", "source_line": "_line", "record_key": f"raw.{key}", "raw": "_received"}
 
 
 def _as_received(refused: DataFrame, judged: DataFrame, key: str) -> DataFrame:

@@ -78,7 +78,13 @@ def manifest(summary: list[Any], options: Options, batch_id: str, uploader: str)
     for row in ordered:
         file = {name: row[name] for name in ("key", "rows", "bytes", "sha256")}
         tables[row["table_name"]]["files"].append(
-            {**file, "header": header[row["table_name"]], "multiline": False}
+            {
+                **file,
+                "header": header[row["table_name"]],
+                "header_lines": 1,
+                "encoding": "utf-8",
+                "not_data": {},
+            }
         )
     content = "\n".join(f"{row['table_name']} {row['sha256']}" for row in ordered)
     return {

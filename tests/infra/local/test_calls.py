@@ -2,25 +2,34 @@
 
 import io
 import json
+from datetime import UTC, datetime
 
 import pytest
 
-from infra.local.calls import Call, Calls, read
+from infra.local.calls import Call, Calls, caller, read
+from infra.local.credentials import Keys, credentials_file, ensure
+from infra.local.gate import ROLE, SERVICE
 
 ARN = "arn:aws:{}:us-east-1:123456789012:{}"
 
 
 @pytest.fixture
-def ask(tmp_path):
+def keys(tmp_path):
+    return Keys(tmp_path / "credentials")
+
+
+@pytest.fixture
+def ask(tmp_path, keys):
     """Sends one request through the recorder, and tells the newest call that was written down."""
     answers = {}
-    recorder = Calls(lambda environ, start: _answer(answers, start), tmp_path / "calls.jsonl")
+    recorder = Calls(lambda environ, start: _answer(answers, start), tmp_path / "calls.jsonl", keys)
 
-    def ask(service, *, key="hdp-portal", body=b"", status="200 OK", answer=b"{}", **environ):
+    def ask(service, *, role="hdp-portal", body=b"", status="200 OK", answer=b"{}", **environ):
         answers.update(status=status, body=answer)
         request = {
             "REQUEST_METHOD": "POST",
-            "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/{service}/aws4_request, x",
+            ROLE: role,
+            SERVICE: service,
             "wsgi.input": io.BytesIO(body),
             "CONTENT_LENGTH": str(len(body)),
             **environ,
@@ -61,12 +70,32 @@ def test_a_query_is_its_workgroups(ask):
     assert call.resources == (ARN.format("athena", "workgroup/hdp-review"),)
 
 
-def test_a_key_that_sts_hands_out_is_the_role_that_was_assumed(ask):
+def test_a_key_that_sts_issues_stands_for_the_role_that_was_assumed(ask, keys):
     role = "arn:aws:iam::123456789012:role/hdp-review"
-    answer = b"<Credentials><AccessKeyId>ASIA1</AccessKeyId></Credentials>"
+    answer = (
+        b"<Credentials><SessionToken>T1</SessionToken><SecretAccessKey>S1</SecretAccessKey>"
+        b"<Expiration>2999-01-02T03:04:05.000Z</Expiration><AccessKeyId>ASIA1</AccessKeyId></Credentials>"
+    )
     assert ask("sts", **form(Action="AssumeRole", RoleArn=role), answer=answer).resources == (role,)
-    call = ask("athena", key="ASIA1", **target("GetWorkGroup", WorkGroup="hdp-review"))
-    assert (call.role, call.action) == ("hdp-review", "athena:GetWorkGroup")
+    key = keys.find("ASIA1")
+    assert (key.role, key.secret, key.token) == ("hdp-review", "S1", "T1")
+    assert key.expires_at == datetime(2999, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def test_a_worker_has_the_key_of_its_role_and_no_other(tmp_path):
+    (tmp_path / "cloud").mkdir()
+    path = credentials_file(tmp_path)
+    made = ensure(path, ["laptop", "hdp-glue"])
+    given = caller({"AWS_SHARED_CREDENTIALS_FILE": str(path), "HOME": "/h"}, "hdp-glue")
+    assert given == {
+        "HOME": "/h",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_ACCESS_KEY_ID": made["hdp-glue"].access_key,
+        "AWS_SECRET_ACCESS_KEY": made["hdp-glue"].secret,
+    }
+    assert made["hdp-glue"].secret != made["laptop"].secret
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert ensure(path, ["laptop", "hdp-glue", "hdp-portal"]).items() >= made.items()
 
 
 def test_a_missing_object_is_called_missing_by_those_who_may_list(ask):
@@ -87,4 +116,4 @@ def test_conditions_are_looked_at_and_a_role_that_is_handed_on_is_a_decision_of_
 
 def test_what_is_not_known_is_about_everything_and_what_sets_up_is_nobodys(ask):
     assert ask("glue", **target("GetJobs")).resources == ("*",)
-    assert ask("ec2", key="laptop", **form(Action="DescribeVpcs")).action == "glue:GetJobs"
+    assert ask("ec2", role="laptop", **form(Action="DescribeVpcs")).action == "glue:GetJobs"

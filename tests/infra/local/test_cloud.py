@@ -2,18 +2,21 @@
 
 import json
 import os
+import shutil
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 import pytest
 
-from infra.local import environment
+from infra.local import credentials, environment
 from infra.local.cloud import Cloud
 
 
 def client(cloud, service):
-    session = boto3.session.Session("laptop", "laptop", region_name="us-east-1")
+    key = credentials.read(credentials.credentials_file(cloud.state))["laptop"]
+    session = boto3.session.Session(key.access_key, key.secret, region_name="us-east-1")
     return session.client(service, endpoint_url=cloud.endpoint)
 
 
@@ -78,6 +81,61 @@ def test_a_second_user_finds_the_running_cloud_and_it_ends_with_the_last(tmp_pat
     assert not (tmp_path / "cloud.json").exists()
 
 
+def test_commands_at_once_start_one_cloud(tmp_path):
+    clouds = [Cloud(tmp_path, workers=1) for _ in range(3)]
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(lambda cloud: cloud.start(), clouds))
+    try:
+        assert len({cloud.pid for cloud in clouds}) == 1
+        log = tmp_path / "cloud" / "logs" / "cloud.log"
+        assert log.read_text() == ""
+    finally:
+        for cloud in clouds:
+            cloud.stop()
+    assert gone(clouds[0].pid)
+
+
+def test_another_lakes_cloud_behind_a_stale_announcement_is_left_alone(tmp_path, cloud):
+    (tmp_path / "cloud").mkdir()
+    (tmp_path / "cloud.json").write_text((cloud.state / "cloud.json").read_text())
+    with Cloud(tmp_path, workers=1) as own:
+        assert own.pid != cloud.pid
+        client(own, "s3").put_object(Bucket="hdp-bronze", Key="mine", Body=b"1")
+        assert (tmp_path / "s3" / "hdp-bronze" / "mine").exists()
+        assert not (cloud.state / "s3" / "hdp-bronze" / "mine").exists()
+
+
+def test_a_copied_folder_is_another_lake(tmp_path):
+    with Cloud(tmp_path / "one", workers=1) as one:
+        shutil.copytree(tmp_path / "one", tmp_path / "two", ignore=shutil.ignore_patterns("runtimes"))
+        with Cloud(tmp_path / "two", workers=1) as two:
+            assert two.pid != one.pid
+
+
+def test_only_the_owner_may_read_the_state_folder_and_nothing_half_written_stays(tmp_path):
+    state = tmp_path / "state"
+    left = state / "s3" / "hdp-gold" / "t" / ".pending-1-2-part.parquet"
+    spilled = state / "cloud" / "spark" / "worker-0" / "blockmgr" / "shuffle.data"
+    torn = state / "s3" / "hdp-gold" / "t" / "_temporary" / "0" / "part.parquet"
+    kept = state / "s3" / "hdp-gold" / "t" / "part.parquet"
+    for path in (left, spilled, torn, kept):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    state.chmod(0o755)
+    with Cloud(state, workers=1) as cloud:
+        assert [path.exists() for path in (left, spilled, torn, kept)] == [False, False, False, True]
+        client(cloud, "s3").put_object(Bucket="hdp-bronze", Key="a/b", Body=b"1")
+        client(cloud, "lambda").invoke(FunctionName="hdp-prepare-run", Payload=b"{}")
+        spilled.parent.mkdir(parents=True)
+        spilled.write_text("x")
+    assert gone(cloud.pid)
+    assert not spilled.exists()
+    open_to_others = [
+        path for path in (state, *state.rglob("*")) if not path.is_symlink() and path.lstat().st_mode & 0o077
+    ]
+    assert open_to_others == []
+
+
 def test_a_cloud_that_was_killed_is_replaced(tmp_path):
     with Cloud(tmp_path) as killed:
         os.kill(killed.pid, signal.SIGKILL)
@@ -87,7 +145,7 @@ def test_a_cloud_that_was_killed_is_replaced(tmp_path):
             assert client(next_, "s3").list_buckets()["Buckets"]
 
 
-def test_nothing_of_a_persons_own_set_up_reaches_a_client():
+def test_nothing_of_a_persons_own_set_up_reaches_a_client(cloud):
     mine = {
         "AWS_PROFILE": "prod",
         "AWS_ACCESS_KEY_ID": "AKIAREAL",
@@ -96,8 +154,9 @@ def test_nothing_of_a_persons_own_set_up_reaches_a_client():
         "HOME": "/home/me",
     }
     assert environment.clean(mine) == {"HOME": "/home/me"}
-    wanted = environment.variables("http://127.0.0.1:1", "hdp")
-    assert wanted["AWS_CONFIG_FILE"] == wanted["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
+    wanted = environment.variables("http://127.0.0.1:1", "hdp", cloud.state)
+    assert wanted["AWS_CONFIG_FILE"] == "/dev/null"
+    assert wanted["AWS_SHARED_CREDENTIALS_FILE"] == str(cloud.state / "cloud" / "credentials")
 
 
 def test_the_cloud_listens_on_this_machine_only(cloud):

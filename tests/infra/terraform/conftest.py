@@ -110,7 +110,7 @@ def plan(terraform, cloud):
     Its providers are the checker's where that is at hand, the registry's elsewhere: those ask the laptop cloud's STS for
     the account, and nothing else of AWS.
     """
-    flags = [f"-var=name={cloud.prefix}", f"-var=region={REGION}", "-var=alert_email=data-team@hospital.org", "-var=poll_seconds=0"]  # fmt: skip
+    flags = [f"-var=name={cloud.prefix}", f"-var=region={REGION}", "-var=alert_email=data-team@hospital.org", "-var=first_poll_seconds=0", "-var=poll_seconds=0"]  # fmt: skip
     with (
         tempfile.TemporaryDirectory(prefix="tfplan-") as folder,
         _providers(cloud, Path(folder).resolve()) as (work, env),

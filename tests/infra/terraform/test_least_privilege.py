@@ -1,7 +1,7 @@
 """Least privilege, proven by a run: what each role did on the laptop against what its policy in Terraform allows,
 as the real terraform renders it, resource by resource and both ways.
 
-The laptop cloud writes down each call with the access key that signed it; services sign with their role's name. What
+The laptop cloud records each call with the role whose key signed it. What
 Athena and Spark do in a role's name never reaches an endpoint of ours: it is told from the queries that were asked and
 from the files that lie there. What AWS alone does, no laptop shows: it is listed with its reason.
 """
@@ -9,6 +9,7 @@ from the files that lie there. What AWS alone does, no laptop shows: it is liste
 from __future__ import annotations
 
 import json
+import os
 import re
 from contextlib import contextmanager
 from datetime import time
@@ -85,7 +86,8 @@ TAKES_TOO_LONG = {"lambda-check-glue-job-status": {("glue:BatchStopJobRun", "*:j
 def recorded(cloud, portal, held_run, first_run, tmp_path_factory):
     """Every call of a run that failed, was gone on with and held; and of a portal used for all that it can do."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "hdp-portal")
+        for name, value in calls.caller(os.environ, "hdp-portal").items():
+            patch.setenv(name, value)
         engineer = Aws(Settings.from_environment()).acting(User("eve", "engineer"))
         with key_set(portal), _another_release(portal):
             _use(engineer, held_run, first_run, tmp_path_factory.mktemp("extract"))
@@ -140,7 +142,7 @@ def _use(engineer, held_run, first_run, folder):
     for table, rule in zip(failing["table_name"], failing["rule_id"], strict=True):
         quality.failing_rows(engineer, held_run.run_id, table, rule)
     failures.refused_rows(engineer, held_run.run_id, "patients")
-    reviews.unmask(clinician, held_run.run_id, "patients", "PAT-M01", "to prove a permission")
+    reviews.unmask(clinician, held_run.run_id, "patients", "PAT-M01", 0, "to prove a permission")
     present = releases.current(engineer).release_id
     releases.publish(engineer, ANOTHER, reason="to prove a permission")
     releases.list_releases(engineer)

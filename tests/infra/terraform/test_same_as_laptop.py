@@ -182,7 +182,7 @@ def test_the_portal_is_told_the_same(plan, cloud):
     [task] = plan.all_of("aws_ecs_task_definition")
     [container] = json.loads(task["container_definitions"])
     told = {each["name"]: each["value"] for each in container["environment"]}
-    laptop = variables(cloud.endpoint, cloud.prefix)
+    laptop = variables(cloud.endpoint, cloud.prefix, cloud.state)
     shared = {name: value for name, value in laptop.items() if name in told}
     assert {name: told[name] for name in shared} == shared
     assert {name for name in laptop if name.startswith("HDP_")} - set(told) == {

@@ -23,7 +23,7 @@ def known(spark, monkeypatch):
 
     def told(*patients):
         shape = schema(contract("bronze", "patients"), partitions=False)
-        shape = shape.add("_file", "string").add("_malformed", "boolean")
+        shape = shape.add("_file", "string").add("_line", "long").add("_malformed", "boolean")
         received = frames.of(spark, [SOUND | each for each in patients], shape).withColumns(
             {
                 "batch_id": F.lit("b"),

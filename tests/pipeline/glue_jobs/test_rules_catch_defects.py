@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 from collections import defaultdict
@@ -50,11 +51,9 @@ def judge(spark, tmp_path):
             for table in TABLES:
                 target = Path(root) / f"{prefix}-bronze" / table
                 target.mkdir(parents=True, exist_ok=True)
-                content = (folder / f"{table}.csv").read_text()
-                (target / f"{options.seed}.csv").write_text(content)
-                header = content.partition("\n")[0].split(",")
-                file = {"key": f"{table}/{options.seed}.csv", "header": header, "multiline": False}
-                tables[table]["files"].append(file)
+                content = (folder / f"{table}.csv").read_bytes()
+                (target / f"{options.seed}.csv").write_bytes(content)
+                tables[table]["files"].append(_entry(f"{table}/{options.seed}.csv", content))
             if (key := folder / "_defects.csv").is_file():
                 defects += csv.DictReader(key.open())
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -64,6 +63,19 @@ def judge(spark, tmp_path):
         return {table: _evaluated(job, table) for table in TABLES}, defects
 
     return run
+
+
+def _entry(key, content):
+    """A file as the manifest lists it; the generator writes one row a line."""
+    header, *rows = content.decode().splitlines()
+    return {
+        "key": key,
+        "header": header.split(","),
+        "header_lines": 1,
+        "encoding": "utf-8",
+        "rows": len(rows),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
 
 
 def _evaluated(job, table):

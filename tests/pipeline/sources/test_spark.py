@@ -1,42 +1,93 @@
-"""Batches as the jobs read them: many in one frame, computed long after the last was opened."""
+"""A batch as an engine loads it: every row with file and line; a file that is not the imported one is refused."""
 
+from __future__ import annotations
+
+import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
 from pipeline.lake import Lake
-from pipeline.sources import spark as source
+from pipeline.sources import spark as sources
+from pipeline.sources.batch_files import fault_in
 
-LAKE = Lake("two-batches")
+CONTENT = 'patient_id,birth_date,updated_at,we`ird\nP1,1980-01-01,2025-01-01, \n\n"P\n2",3\n"P,3",,2025-01-01,y\nTOTAL,,3,\n'
 
 
 @pytest.fixture
-def received(spark):
+def received(spark, tmp_path):
     """Puts a file of patients into the bronze bucket; gives the manifest of its batch."""
 
-    def put(batch_id, *patient_ids):
-        key = f"patients/batch_id={batch_id}/patients.csv"
-        file = Path(os.environ["HDP_S3_ROOT"]) / LAKE.bucket("bronze") / key
-        file.parent.mkdir(parents=True)
-        file.write_text("\n".join(["patient_id", *patient_ids]) + "\n")
-        described = {"key": key, "header": ["patient_id"], "rows": len(patient_ids)}
+    def put(batch_id, content, rows):
+        key = f"patients/batch_id={batch_id}-{tmp_path.name}/patients.csv"
+        path = Path(os.environ["HDP_S3_ROOT"]) / "t-bronze" / key
+        path.parent.mkdir(parents=True)
+        path.write_text(content, newline="")
+        file = {
+            "key": key,
+            "header": content.partition("\n")[0].split(","),
+            "header_lines": 1,
+            "encoding": "utf-8",
+            "rows": rows,
+            "sha256": hashlib.sha256(content.encode()).hexdigest(),
+        }
         return {
             "batch_id": batch_id,
             "source": "native",
             "received_at": "2025-01-01T00:00:00Z",
-            "tables": {"patients": {"files": [described]}},
+            "tables": {"patients": {"files": [file]}},
         }
 
     return put
 
 
+@pytest.fixture
+def manifest(received):
+    """Of a batch whose file has one row of each kind."""
+    return received("b1", CONTENT, 3)
+
+
 def test_each_batch_keeps_its_own_rows(spark, received):
-    manifests = [received("20250101T000000-aa", "P1", "P2"), received("20250102T000000-bb", "P3")]
-    first, second = (source.read(spark, LAKE, manifest, "patients") for manifest in manifests)
+    """Batches are computed long after the last was opened."""
+    manifests = [
+        received("20250101T000000-aa", "patient_id\nP1\nP2\n", 2),
+        received("20250102T000000-bb", "patient_id\nP3\n", 1),
+    ]
+    first, second = (sources.read(spark, Lake("t"), manifest, "patients") for manifest in manifests)
     rows = first.unionByName(second).select("batch_id", "patient_id").collect()
     assert sorted(tuple(row) for row in rows) == [
         ("20250101T000000-aa", "P1"),
         ("20250101T000000-aa", "P2"),
         ("20250102T000000-bb", "P3"),
     ]
+
+
+def test_each_row_has_its_line_and_a_malformed_one_its_text(spark, manifest):
+    frame = sources.read(spark, Lake("t"), manifest, "patients")
+    found = frame.select("patient_id", "birth_date", "_malformed", "_line", "_received").collect()
+    assert sorted((row._line, row.patient_id, row.birth_date, row._malformed) for row in found) == [
+        (2, "P1", "1980-01-01", False),
+        (4, "P\n2", "3", True),
+        (6, "P,3", None, False),
+    ]
+    texts = {row._line: row._received for row in found}
+    assert texts[4] == '"P\n2",3'
+    assert texts[2] == '{"patient_id":"P1","birth_date":"1980-01-01","updated_at":"2025-01-01","we`ird":" "}'
+
+
+@pytest.mark.parametrize("change", [{"sha256": "0" * 64}, {"rows": 4}])
+def test_a_file_that_is_not_the_imported_one_is_refused_in_one_sentence(spark, manifest, change):
+    file = manifest["tables"]["patients"]["files"][0]
+    file.update(change)
+    with pytest.raises(Exception, match="is not the file that was imported") as told:
+        sources.read(spark, Lake("t"), manifest, "patients").select("patient_id").collect()
+    assert fault_in(told.value).startswith(f"{file['key']} is not the file that was imported: its SHA-256")
+
+
+def test_a_file_that_is_gone_is_named(spark, manifest):
+    file = manifest["tables"]["patients"]["files"][0]
+    (Path(os.environ["HDP_S3_ROOT"]) / "t-bronze" / file["key"]).unlink()
+    with pytest.raises(Exception, match="cannot be read") as told:
+        sources.read(spark, Lake("t"), manifest, "patients").collect()
+    assert fault_in(told.value) == f"{file['key']} cannot be read (FileNotFoundError)."

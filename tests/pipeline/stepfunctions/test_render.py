@@ -17,7 +17,7 @@ COMMITTED = Path(pipeline.stepfunctions.__file__).parent / "state_machine_def.te
 
 
 def rendered() -> str:
-    text = COMMITTED.read_text().replace("${poll_seconds}", "15")
+    text = COMMITTED.read_text().replace("${first_poll_seconds}", "5").replace("${poll_seconds}", "30")
     return re.sub(r"\$\{(\w+)_arn\}", r"arn:aws:lambda:us-east-1:123456789012:function:hdp-\1", text)
 
 
@@ -49,6 +49,15 @@ def test_every_job_is_started_awaited_and_checked():
         assert states[job.name]["Parameters"]["Payload"]["job"] == job.name
         assert states[f"{job.name} wait"]["Next"] == f"{job.name} check"
         assert states[f"{job.name} done?"]["Default"] == f"{job.name} wait"
+
+
+def test_a_job_is_polled_every_5_seconds_in_its_first_minute_then_every_30():
+    states = all_states()
+    for job in jobs():
+        assert states[job.name]["ResultSelector"]["wait_seconds"] == 5
+        assert states[f"{job.name} wait"]["SecondsPath"] == "$.job.wait_seconds"
+        polls = states[f"{job.name} check"]["Parameters"]["Payload"]["poll_seconds"]
+        assert polls == {"first_minute": 5, "later": 30}
 
 
 def test_every_lambda_call_is_tried_again_on_throttling_and_has_a_timeout():

@@ -10,7 +10,7 @@ import pytest
 
 from portal import cli
 from portal.services import aws as services
-from portal.services import batches, quality, runs
+from portal.services import batches, extracts, quality, runs
 from portal.services.aws import Aws
 
 
@@ -163,7 +163,7 @@ def stopped(portal, monkeypatch):
     batch = batches.import_files(
         portal,
         [
-            batches.SourceFile.from_bytes(
+            extracts.SourceFile.from_bytes(
                 "patients.csv", b"patient_id,birth_date,updated_at\nST1,1980-01-02,2025-01-01T00:00:00Z\n"
             )
         ],

@@ -13,7 +13,7 @@ from pipeline.release import Release
 from portal.auth import User
 from portal.services import batch_life, batches, releases, retirement, runs
 from portal.services.aws import Aws, ServiceError
-from portal.services.batches import SourceFile
+from portal.services.extracts import SourceFile
 
 
 @pytest.fixture

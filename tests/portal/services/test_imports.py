@@ -6,7 +6,7 @@ import time
 import pytest
 
 from portal.services import batches, imports
-from portal.services.batches import SourceFile
+from portal.services.extracts import SourceFile
 from tests.portal import test_pages
 
 PATIENTS = b"patient_id,birth_date,sex,updated_at\nX1,1980-02-03,F,2025-01-01T00:00:00Z\n"

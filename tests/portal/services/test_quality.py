@@ -18,6 +18,7 @@ from pipeline.reviews import Event, Log
 from portal.commands.quality import show_command
 from portal.components import work_list
 from portal.services import (
+    failing_rows,
     failing_sql,
     measures,
     quality,
@@ -105,18 +106,9 @@ def test_loaded_rows_that_fail_a_warning_are_found_in_silver(acting, held_run, p
     assert len(rows)
 
 
-def test_masking_leaves_only_columns_without_a_class():
-    contract = load("silver", "patients")
-    row = {column.name: "x" for column in contract.columns} | {"row": "P1", "surprise": "secret"}
-    masked = quality.mask(pd.DataFrame([row]), contract, "salt")
-    shown = {name for name in masked if masked[name].iloc[0] == "x"}
-    assert shown == {column.name for column in contract.columns if column.classification == "none"}
-    assert masked["surprise"].iloc[0] == "•••"
-
-
 @pytest.mark.parametrize("name", ["x' OR 1=1", "run id", ""])
 def test_an_id_that_is_none_reaches_no_query(portal, name):
-    with pytest.raises(ServiceError, match="is no id"):
+    with pytest.raises(ServiceError, match="is not an id"):
         quality.results(portal, name)
 
 
@@ -266,7 +258,7 @@ def test_the_report_is_whole_and_carries_no_row(portal, acting, held_run):
         "Known limitation of the source: One row.",
         "○ Open",
         "March or September?",
-        quality.stand_in("Q2", run_id),
+        failing_rows.stand_in("Q2", run_id),
         signatures.fingerprint(portal, made),
         "The log of reviews verifies up to event",
         "@media print",

@@ -144,7 +144,7 @@ def test_an_acceptance_stands_until_withdrawn(lee, held_run):
         reviews.accept(
             lee, held_run.run_id, *FINDING, reason="verified", text="t", until=TODAY - timedelta(days=1)
         )
-    with pytest.raises(ServiceError, match="is no reason"):
+    with pytest.raises(ServiceError, match="is not a reason"):
         reviews.accept(lee, held_run.run_id, *FINDING, reason="bored", text="t", until=TODAY)
     reviews.accept(
         lee, held_run.run_id, *FINDING, reason="known_limitation", text="One row.", until=TODAY, margin=0.01
@@ -158,15 +158,19 @@ def test_an_acceptance_stands_until_withdrawn(lee, held_run):
 def test_unmasking_is_written_down(lee, acting, held_run):
     before = review_log.log(lee).events
     for who, why in ((acting("x", "engineer"), "curious"), (lee, " ")):
-        with pytest.raises(ServiceError, match=r"may not see|Say why"):
-            reviews.unmask(who, held_run.run_id, *FINDING, why)
+        with pytest.raises(ServiceError, match=r"may not see|reason for access"):
+            reviews.unmask(who, held_run.run_id, *FINDING, 0, why)
     assert review_log.log(lee).events == before
-    assert len(reviews.unmask(lee, held_run.run_id, *FINDING, "to call the ward")) == 1
+    with pytest.raises(ServiceError, match="There is no record 2 among the 1 failing rows"):
+        reviews.unmask(lee, held_run.run_id, *FINDING, 1, "to call the ward")
+    assert review_log.log(lee).events == before
+    record = reviews.unmask(lee, held_run.run_id, *FINDING, 0, "to call the ward")
+    assert record["birth_date"] == "1990-01-02"
     last = review_log.log(lee).events[-1]
     assert (last.kind, last.by, last.said) == (
         "rows_unmasked",
         "dr.lee",
-        {"why": "to call the ward", "rows": 1},
+        {"why": "to call the ward", "rows": 1, "row_hash": row_hash(quality.NO_KEY)},
     )
 
 

@@ -10,11 +10,11 @@ import pytest
 from pipeline.generator import BLOCK, BadOptions, Options
 from pipeline.generator.blocks import TABLES
 from pipeline.generator.write import Cancelled, generate
-from portal.services import batches, samples
+from portal.services import batches, extracts, samples
 from portal.services.aws import ServiceError
 
 JOB = samples.JobTask("b", "jr", Options())
-FILE = batches.SourceFile.from_bytes("p.csv", b"patient_id,first_name\nP1,Maria\n")
+FILE = extracts.SourceFile.from_bytes("p.csv", b"patient_id,first_name\nP1,Maria\n")
 
 
 def test_the_glue_job_makes_the_same_rows_as_one_process(portal, tmp_path):
@@ -67,7 +67,7 @@ def test_a_task_tells_its_progress_and_ends_in_a_batch(portal):
         lambda aws: samples.as_zip(aws, Options(patients=1)),
         lambda aws: batches.import_folder(aws, Path(), uploader="x"),
         lambda aws: batches.import_files(aws, [], uploader="x"),
-        lambda aws: batches.preview(aws, FILE),
+        lambda aws: extracts.preview(aws, FILE),
     ],
 )
 def test_who_may_not_bring_in_data_may_do_none_of_it(acting, role, call):
@@ -92,7 +92,7 @@ def test_the_ground_truth_is_no_table_of_the_batch(portal):
 def test_limits_are_said_not_hit(portal):
     with pytest.raises(ServiceError, match="150,000 patients need the Glue job"):
         samples.begin(portal, Options(patients=150_000))
-    with pytest.raises(BadOptions, match="between 1 and 5,000,000"):
+    with pytest.raises(BadOptions, match="from 1 to 5,000,000"):
         samples.begin_job(portal, Options(patients=6_000_000))
 
 

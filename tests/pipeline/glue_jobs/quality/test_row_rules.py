@@ -476,6 +476,7 @@ def _received(spark, table):
     shape = (
         schema(load("bronze", table), partitions=False)
         .add("_file", "string")
+        .add("_line", "long")
         .add("_malformed", "boolean")
         .add("_received", "string")
     )

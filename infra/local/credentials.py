@@ -1,0 +1,104 @@
+"""Key pairs of the laptop cloud: one random pair per role and state folder, in the format of AWS's own file.
+
+The file is `<state>/cloud/credentials`, readable by its owner alone; each profile in it is a role.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import secrets
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+LAPTOP = "laptop"
+"""The role of commands and of the person at the laptop; every other role is one that Terraform creates."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """An access key, the role that it stands for, and what a request signed with it must prove."""
+
+    role: str
+    access_key: str
+    secret: str
+    token: str | None = None
+    expires_at: datetime | None = None
+
+
+def credentials_file(state: Path) -> Path:
+    return state / "cloud" / "credentials"
+
+
+def read(path: Path) -> dict[str, Key]:
+    """Return the keys in `path`, by role."""
+    parser = configparser.ConfigParser(interpolation=None)
+    with path.open(encoding="utf-8") as file:
+        parser.read_file(file)
+    return {
+        role: Key(role, parser[role]["aws_access_key_id"], parser[role]["aws_secret_access_key"])
+        for role in parser.sections()
+    }
+
+
+def ensure(path: Path, roles: Iterable[str]) -> dict[str, Key]:
+    """Return the keys in the file; create those of `roles` that it lacks."""
+    found = read(path) if path.exists() else {}
+    missing = [role for role in roles if role not in found]
+    if not missing:
+        return found
+    found |= {role: new(role) for role in missing}
+    parser = configparser.ConfigParser(interpolation=None)
+    for key in found.values():
+        parser[key.role] = {"aws_access_key_id": key.access_key, "aws_secret_access_key": key.secret}
+    pending = path.with_suffix(".pending")
+    with open(pending, "w", encoding="utf-8", opener=private) as file:
+        parser.write(file)
+    pending.replace(path)
+    return found
+
+
+def new(role: str) -> Key:
+    return Key(role, f"HDP{secrets.token_hex(8).upper()}", secrets.token_hex(20))
+
+
+def private(path: str, flags: int) -> int:
+    """Open a file that only its owner may read, for `open(opener=private)`."""
+    return os.open(path, flags, 0o600)
+
+
+class Keys:
+    """The keys that the running cloud accepts: those of its state folder, and those that STS has issued."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read_at = 0
+        self._keys: dict[str, Key] = {}
+        self._lock = threading.Lock()
+
+    def find(self, access_key: str) -> Key | None:
+        with self._lock:
+            if access_key not in self._keys:
+                self._read_again()
+            return self._keys.get(access_key)
+
+    def _read_again(self) -> None:
+        """Roles may have been added to the file."""
+        changed_at = self._path.stat().st_mtime_ns if self._path.exists() else 0
+        if changed_at != self._read_at:
+            self._read_at = changed_at
+            self._keys |= {key.access_key: key for key in read(self._path).values()}
+
+    def issue(self, key: Key) -> None:
+        """Accept `key` until it expires."""
+        now = datetime.now(UTC)
+        with self._lock:
+            kept = {name: each for name, each in self._keys.items() if not _has_expired(each, now)}
+            self._keys = {**kept, key.access_key: key}
+
+
+def _has_expired(key: Key, now: datetime) -> bool:
+    return key.expires_at is not None and key.expires_at <= now

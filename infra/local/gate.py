@@ -1,0 +1,122 @@
+"""The laptop cloud's front door: only signed requests from programs on this machine pass.
+
+A web page cannot pass: it knows no key, a browser names the page's origin, and a rebound name is not our Host.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+from xml.sax.saxutils import escape
+
+from infra.local import credentials, signature
+from infra.local.credentials import LAPTOP, Key, Keys
+from infra.local.signature import SignatureError
+
+ROLE, SERVICE = "hdp.role", "hdp.service"
+"""Names in the WSGI environment: who signed the request, and for which service."""
+
+HEALTH = "/_hdp/health"
+_OWN_SITES = {"none", "same-origin"}
+_NOT_OF_AWS = ("/moto-api", "/latest/")
+_XML = {"s3", "sts", "iam", "sns"}
+
+Application = Callable[..., Iterable[bytes]]
+
+
+class Refused(Exception):
+    """The request does not come from a program on this machine."""
+
+
+class Gate:
+    """A WSGI application around another; it answers the health check itself and removes CORS headers."""
+
+    def __init__(self, app: Application, port: int, keys: Keys, state_id: str) -> None:
+        self._app = app
+        self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
+        self._keys = keys
+        self._state_id = state_id
+        self._is_open = threading.Event()
+        self.own_key = credentials.new(LAPTOP)
+        keys.issue(self.own_key)
+
+    def open(self) -> None:
+        """Let requests pass that have been waiting; until then only `own_key` does, which sets the cloud up."""
+        self._is_open.set()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        try:
+            self._check_sender(environ)
+            key, service = self._verify(environ)
+        except Refused as error:
+            return _refuse(environ, start_response, "AccessDenied", str(error))
+        except SignatureError as error:
+            return _refuse(environ, start_response, error.code, str(error))
+        if key is not self.own_key:
+            self._is_open.wait()
+        path = environ.get("PATH_INFO", "")
+        if path == HEALTH and key.role == LAPTOP:
+            return _answer(
+                start_response, "200 OK", "application/json", json.dumps({"state": self._state_id})
+            )
+        if path == HEALTH or path.startswith(_NOT_OF_AWS):
+            return _refuse(environ, start_response, "AccessDenied", "The laptop cloud serves AWS APIs only.")
+        environ[ROLE], environ[SERVICE] = key.role, service
+
+        def without_cors(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            kept = [each for each in headers if not each[0].lower().startswith("access-control-")]
+            return start_response(status, kept, *rest)
+
+        return self._app(environ, without_cors)
+
+    def _check_sender(self, environ: dict[str, Any]) -> None:
+        if environ.get("HTTP_HOST") not in self._hosts:
+            raise Refused("The Host header is not this machine's address and port.")
+        if "HTTP_ORIGIN" in environ or environ.get("HTTP_SEC_FETCH_SITE", "none") not in _OWN_SITES:
+            raise Refused("Web pages cannot use the laptop cloud.")
+        if not environ["RAW_URI"].startswith("/"):
+            raise Refused("The laptop cloud is not a proxy.")
+
+    def _verify(self, environ: dict[str, Any]) -> tuple[Key, str]:
+        """Return the key that signed the request; a body is read only where its key and time are valid."""
+        told = signature.claim(environ)
+        key = self._keys.find(told.access_key)
+        if key is None:
+            raise SignatureError("InvalidClientTokenId", "The access key is not of this laptop cloud.")
+        signature.check_time(told, key, datetime.now(UTC))
+        signature.check(told, key, environ, environ["RAW_URI"], lambda: _body(environ))
+        return key, told.service
+
+
+def _body(environ: dict[str, Any]) -> bytes:
+    """The request's body, left in place to be read again."""
+    stream = environ["wsgi.input"]
+    if not isinstance(stream, io.BytesIO):
+        is_chunked = environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH")
+        read = stream.read() if is_chunked else stream.read(int(environ.get("CONTENT_LENGTH") or 0))
+        stream = environ["wsgi.input"] = io.BytesIO(read)
+    return stream.getvalue()
+
+
+def _refuse(environ: dict[str, Any], start_response: Any, code: str, message: str) -> list[bytes]:
+    """Answer 403 as the service would; the connection ends, for the body was perhaps not read."""
+    service = environ.get("HTTP_AUTHORIZATION", "").partition("/aws4_request")[0].rpartition("/")[2]
+    headers = [("Connection", "close"), ("x-amzn-errortype", code)]
+    if service in _XML or not service:
+        detail = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
+        body = f"<ErrorResponse><Error>{detail}</Error></ErrorResponse>"
+        return _answer(start_response, "403 Forbidden", "application/xml", body, headers)
+    document = json.dumps({"__type": code, "message": message})
+    return _answer(start_response, "403 Forbidden", "application/json", document, headers)
+
+
+def _answer(
+    start_response: Any, status: str, kind: str, text: str, headers: Iterable[tuple[str, str]] = ()
+) -> list[bytes]:
+    body = text.encode()
+    start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body))), *headers])
+    return [body]

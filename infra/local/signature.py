@@ -1,0 +1,184 @@
+"""Verifies AWS Signature Version 4, in the Authorization header or in a presigned URL.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+from botocore.utils import normalize_url_path
+
+from infra.local.credentials import Key
+
+_ALGORITHM = "AWS4-HMAC-SHA256"
+_UNSIGNED = "UNSIGNED-PAYLOAD"
+_UNSIGNED_BODIES = {_UNSIGNED, "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}
+_CLOCK_SKEW = timedelta(minutes=15)
+_LONGEST = timedelta(days=7)
+_HEADER = re.compile(
+    rf"{_ALGORITHM} +Credential=([^,\s]+), *SignedHeaders=([^,\s]+), *Signature=([0-9a-f]{{64}})"
+)
+
+
+class SignatureError(Exception):
+    """The request does not prove that it comes from the holder of a key; `code` is AWS's name for the reason."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a request says about its own signature."""
+
+    access_key: str
+    scope: str
+    service: str
+    signed_headers: tuple[str, ...]
+    signature: str
+    signed_at: datetime
+    lifetime: timedelta | None
+    payload: str | None
+    token: str | None
+
+
+def claim(environ: Mapping[str, Any]) -> Claim:
+    """Read the claim of a request: of its Authorization header, else of its query string."""
+    query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+    if header := environ.get("HTTP_AUTHORIZATION"):
+        found = _HEADER.fullmatch(header.strip())
+        given = (
+            *(found.groups() if found else ("", "", "")),
+            environ.get("HTTP_X_AMZ_DATE", ""),
+            None,
+            environ.get("HTTP_X_AMZ_CONTENT_SHA256"),
+            environ.get("HTTP_X_AMZ_SECURITY_TOKEN"),
+        )
+    elif query.get("X-Amz-Algorithm") == _ALGORITHM:
+        names = ("Credential", "SignedHeaders", "Signature", "Date", "Expires")
+        payload = environ.get("HTTP_X_AMZ_CONTENT_SHA256", _UNSIGNED)
+        given = (
+            *(query.get(f"X-Amz-{name}", "") for name in names),
+            payload,
+            query.get("X-Amz-Security-Token"),
+        )
+    else:
+        raise SignatureError(
+            "MissingAuthenticationToken", "The request is not signed with AWS Signature Version 4."
+        )
+    return _claim(*given)
+
+
+def _claim(
+    credential: str,
+    headers: str,
+    signature: str,
+    date: str,
+    lifetime: str | None,
+    payload: str | None,
+    token: str | None,
+) -> Claim:
+    access_key, slash, scope = credential.partition("/")
+    try:
+        day, _, service, end = scope.split("/")
+        signed_at = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        seconds = timedelta(seconds=int(lifetime)) if lifetime is not None else None
+    except (ValueError, OverflowError):
+        raise SignatureError(
+            "IncompleteSignature", "The signature's credential, date or lifetime cannot be read."
+        ) from None
+    if end != "aws4_request" or not date.startswith(day) or not slash:
+        raise SignatureError("IncompleteSignature", "The signature's credential scope is not valid.")
+    return Claim(
+        access_key, scope, service, tuple(headers.split(";")), signature, signed_at, seconds, payload, token
+    )
+
+
+def check_time(told: Claim, key: Key, now: datetime) -> None:
+    """Refuse a signature or a key that has expired, or a signature from the future."""
+    expired = SignatureError("ExpiredToken", "The request or its key has expired.")
+    if key.expires_at is not None and key.expires_at <= now:
+        raise expired
+    if told.lifetime is None:
+        if abs(now - told.signed_at) > _CLOCK_SKEW:
+            raise SignatureError("RequestTimeTooSkewed", "The request was signed more than 15 minutes ago.")
+    elif not timedelta() < told.lifetime <= _LONGEST or told.signed_at - now > _CLOCK_SKEW:
+        raise SignatureError(
+            "AuthorizationQueryParametersError", "The presigned URL's lifetime is not valid."
+        )
+    elif told.signed_at + told.lifetime < now:
+        raise expired
+
+
+def check(told: Claim, key: Key, environ: Mapping[str, Any], raw_uri: str, body: Callable[[], bytes]) -> None:
+    """Refuse a request whose signature or body is not that of `key`'s holder."""
+    if "host" not in told.signed_headers or told.token != key.token:
+        raise _mismatch()
+    payload = told.payload or hashlib.sha256(body()).hexdigest()
+    path, _, query = raw_uri.partition("?")
+    canonical = "\n".join(
+        [
+            environ["REQUEST_METHOD"],
+            _canonical_path(path, told.service),
+            _canonical_query(query),
+            *(f"{name}:{_header(environ, name)}" for name in told.signed_headers),
+            "",
+            ";".join(told.signed_headers),
+            payload,
+        ]
+    )
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    text = "\n".join([_ALGORITHM, told.signed_at.strftime("%Y%m%dT%H%M%SZ"), told.scope, digest])
+    wanted = hmac.new(_signing_key(key.secret, told.scope), text.encode(), hashlib.sha256).hexdigest()
+    if not hmac.compare_digest(wanted, told.signature):
+        raise _mismatch()
+    _check_payload(payload, body)
+
+
+def _check_payload(payload: str, body: Callable[[], bytes]) -> None:
+    if payload in _UNSIGNED_BODIES:
+        return
+    if payload.startswith("STREAMING-"):
+        raise SignatureError(
+            "NotImplemented", f"The laptop cloud does not verify bodies signed as {payload}."
+        )
+    if payload != hashlib.sha256(body()).hexdigest():
+        raise SignatureError("XAmzContentSHA256Mismatch", "The body is not the one that was signed.")
+
+
+def _mismatch() -> SignatureError:
+    return SignatureError("SignatureDoesNotMatch", "The signature does not match the request and its key.")
+
+
+def _canonical_path(path: str, service: str) -> str:
+    """S3 signs the path as sent; every other service normalises it and encodes it once more."""
+    return path if service == "s3" else quote(normalize_url_path(path), safe="/~")
+
+
+def _canonical_query(query: str) -> str:
+    pairs = [part.partition("=")[::2] for part in query.split("&") if part]
+    return "&".join(f"{name}={value}" for name, value in sorted(pairs) if name != "X-Amz-Signature")
+
+
+def _header(environ: Mapping[str, Any], name: str) -> str:
+    key = name.upper().replace("-", "_")
+    value = environ.get(key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}", "")
+    return " ".join(str(value).split())
+
+
+@functools.lru_cache(maxsize=256)
+def _signing_key(secret: str, scope: str) -> bytes:
+    key = f"AWS4{secret}".encode()
+    for part in scope.split("/"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    return key

@@ -1,0 +1,279 @@
+"""Read CSV files, at import and in the jobs: rows as text in Arrow record batches, each with its first line number.
+
+One reader serves both, so that what is counted at import and what a job loads cannot differ. Two parsers share the
+work, block by block: pyarrow's where a block has no quote, no blank line and no ragged row, Python's `csv` in strict
+mode everywhere else. A test holds the two equal.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from pipeline.sources.csv_lines import BLANK, START, kind_of
+from pipeline.sources.csv_quoting import CsvFault, RowShape, broken, swallowed
+
+LINE, RAW = "_line", "_raw"
+"""Beside a file's columns: the row's first line number, and its text where it has the wrong number of fields."""
+
+ENCODINGS = {"utf-8": "UTF-8", "windows-1252": "Windows-1252"}
+
+_BLOCK = 4 << 20
+_LONGEST_RECORD = 256 << 20
+_BOM = b"\xef\xbb\xbf"
+_GZIP = b"\x1f\x8b"
+_NEVER_A_LIMIT = 2**31 - 1
+_EXPORT = "Export the file as UTF-8."
+
+
+class EncodingFault(CsvFault):
+    """A line has bytes that are not of the file's encoding."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How to read a file: its header, the number of lines up to the header's end, its encoding."""
+
+    header: tuple[str, ...]
+    header_lines: int = 1
+    encoding: str = "utf-8"
+
+
+class HashedStream(io.RawIOBase):
+    """Hashes the bytes of a stream as they are read."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw, self._digest = raw, hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        chunk = self._raw.read(len(buffer))
+        self._digest.update(chunk)
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def sha256(self) -> str:
+        """The hash of the whole stream: what was not read yet is read now."""
+        while chunk := self._raw.read(_BLOCK):
+            self._digest.update(chunk)
+        return self._digest.hexdigest()
+
+
+def unpacked(raw: BinaryIO | HashedStream) -> BinaryIO:
+    """The stream without its compression; gzip is recognized by its first bytes, whatever the file's name."""
+    buffered = io.BufferedReader(cast(Any, raw), _BLOCK)
+    is_packed = buffered.peek(2)[:2] == _GZIP
+    return cast(BinaryIO, gzip.GzipFile(fileobj=buffered) if is_packed else buffered)
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A row of data: first line number, fields, and its text where it has the wrong number of fields."""
+
+    line: int
+    fields: list[str]
+    raw: str | None
+
+
+class CsvReader:
+    """One pass over one file. After it, `rows`, `not_data` (by kind) and `sha256` are those of the whole file.
+
+    With `shape` a quoted field that has swallowed rows is refused; `can_be_plain` allows the faster parser.
+    """
+
+    def __init__(
+        self,
+        raw: BinaryIO,
+        layout: Layout,
+        shape: RowShape | None = None,
+        *,
+        block: int = _BLOCK,
+        can_be_plain: bool = True,
+    ) -> None:
+        self.rows, self.sha256 = 0, ""
+        self.not_data: Counter[str] = Counter()
+        self._raw, self._layout, self._shape, self._block = HashedStream(raw), layout, shape, block
+        self._can_be_plain = can_be_plain and len(layout.header) > 1
+
+    def count(self) -> None:
+        """Read the whole file, building no column."""
+        for _, parsed in self._parsed(columns=1):
+            self.rows += len(parsed)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Every row of data: the header's columns as text (empty is null), `LINE` and `RAW`."""
+        for line, parsed in self._parsed(columns=len(self._layout.header)):
+            self.rows += len(parsed)
+            if len(parsed):
+                is_plain = isinstance(parsed, pa.Table)
+                yield (_numbered if is_plain else _batch)(parsed, self._layout.header, line)
+
+    def _parsed(self, columns: int) -> Iterator[tuple[int, pa.Table | list[_Record]]]:
+        """The rows of one block after another, with the block's first line number."""
+        begun, first_line = "", 1
+        for text, line, is_last in self._blocks():
+            first_line = first_line if begun else line
+            block = begun + text
+            plain = self._plain(block, columns)
+            if plain is not None:
+                begun = ""
+                yield first_line, plain
+                continue
+            records, begun, begun_line = self._exact(block, first_line, is_last)
+            yield first_line, records
+            first_line = begun_line
+        self.sha256 = self._raw.sha256()
+
+    def _blocks(self) -> Iterator[tuple[str, int, bool]]:
+        """The text below the header, cut at line ends, with its first line number."""
+        source, line, size = unpacked(self._raw), 1, self._block
+        rest = source.read(len(_BOM))
+        rest = b"" if rest == _BOM else rest
+        while True:
+            more = source.read(size)
+            data = rest + more
+            cut = _last_line_end(data) if more else len(data)
+            whole, rest = data[:cut], data[cut:]
+            size = max(self._block, len(rest))  # a line of many blocks: look again after twice as much
+            if len(rest) > _LONGEST_RECORD:
+                raise CsvFault(f"line {line}: the line is longer than {_LONGEST_RECORD >> 20} MB.")
+            text, first_line = self._decoded(whole, line), line
+            line += _line_ends(whole)
+            if first_line <= self._layout.header_lines:
+                skipped = min(line - 1, self._layout.header_lines) - first_line + 1
+                text = "".join(_lines(text)[skipped:])
+                first_line += skipped
+            yield text, first_line, not more
+            if not more:
+                return
+
+    def _decoded(self, data: bytes, first_line: int) -> str:
+        encoding = self._layout.encoding
+        try:
+            return data.decode("cp1252" if encoding == "windows-1252" else encoding)
+        except UnicodeDecodeError as error:
+            line = first_line + _line_ends(data[: error.start])
+            raise EncodingFault(_not_encoded(line, data[error.start], encoding)) from None
+
+    def _plain(self, text: str, columns: int) -> pa.Table | None:
+        """The block's first `columns` columns by pyarrow's parser; None where the exact one has to look."""
+        if not self._can_be_plain or '"' in text or not text:
+            return None
+        names = [str(number) for number in range(len(self._layout.header))]
+        ragged: list[int] = []
+
+        def refuse(row: Any) -> str:
+            ragged.append(row.actual_columns)
+            return "skip"
+
+        data = text.encode()
+        table = pyarrow.csv.read_csv(
+            pa.BufferReader(data),
+            pyarrow.csv.ReadOptions(column_names=names, block_size=len(data) + 1),
+            pyarrow.csv.ParseOptions(quote_char=False, ignore_empty_lines=False, invalid_row_handler=refuse),
+            pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                include_columns=names[:columns],
+                strings_can_be_null=True,
+                null_values=[""],
+            ),
+        )
+        return None if ragged or self._has_other_lines(table.column(0)) else table
+
+    def _has_other_lines(self, first: pa.ChunkedArray) -> bool:
+        """Whether a row of the right number of fields may be no data: it would show in the first of them."""
+        if first.null_count:
+            return True
+        values = pc.utf8_trim(first, BLANK)
+        suspect = pc.match_substring_regex(values, START)
+        same = pc.is_in(values, pa.array(["", self._layout.header[0]]))
+        return bool(pc.any(suspect).as_py() or pc.any(same).as_py())
+
+    def _exact(self, text: str, first_line: int, is_last: bool) -> tuple[list[_Record], str, int]:
+        """The block's records by Python's parser, and the text and line number of one that has not ended."""
+        csv.field_size_limit(_NEVER_A_LIMIT)
+        header, width = self._layout.header, len(self._layout.header)
+        lines = _lines(text)
+        reader = csv.reader(lines, strict=True)
+        records, start = [], 0
+        try:
+            for fields in reader:
+                end = reader.line_num
+                if end - start > 1:
+                    self._refuse_swallowed(lines[start:end], first_line + start)
+                if kind := kind_of(fields, header):
+                    self.not_data[kind] += 1
+                else:
+                    raw = None if len(fields) == width else "".join(lines[start:end]).rstrip("\r\n")
+                    records.append(_Record(first_line + start, fields, raw))
+                start = end
+        except csv.Error as error:
+            return records, self._begun(lines[start:], first_line + start, is_last, error), first_line + start
+        return records, "", first_line + len(lines)
+
+    def _refuse_swallowed(self, lines: list[str], first_line: int, *, is_closed: bool = True) -> None:
+        if self._shape and (fault := swallowed(lines, first_line, self._shape, is_closed=is_closed)):
+            raise fault
+
+    def _begun(self, lines: list[str], first_line: int, is_last: bool, error: csv.Error) -> str:
+        """The text of a record that ends in a later block; any other record that the parser refuses is a fault."""
+        text = "".join(lines)
+        if "end of data" not in str(error):
+            raise broken(lines, first_line, self._layout.header)
+        self._refuse_swallowed(lines, first_line, is_closed=False)
+        if is_last or len(text) > _LONGEST_RECORD:
+            raise broken(lines, first_line, self._layout.header)
+        return text
+
+
+def _lines(text: str) -> list[str]:
+    r"""The lines of a text with their ends: \n, \r\n or \r, and nothing else that Unicode calls a line end."""
+    return list(io.StringIO(text, newline=""))
+
+
+def _line_ends(data: bytes) -> int:
+    return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
+
+
+def _last_line_end(data: bytes) -> int:
+    """Where the last whole line ends; a carriage return at the very end may be half of a line end."""
+    return (data.rfind(b"\n") + 1) or (data.rfind(b"\r", 0, -1) + 1)
+
+
+def _not_encoded(line: int, byte: int, encoding: str) -> str:
+    words = f"line {line}: byte 0x{byte:02X} is not {ENCODINGS[encoding]}."
+    if encoding == "utf-8":
+        return f"{words} Export the file as UTF-8, or import it with the encoding windows-1252."
+    return f"{words} {_EXPORT}"
+
+
+def _numbered(table: pa.Table, header: Sequence[str], first_line: int) -> pa.RecordBatch:
+    """A block in which every line is a row."""
+    rows = table.num_rows
+    lines = pa.array(range(first_line, first_line + rows), pa.int64())
+    columns = [column.combine_chunks() for column in table.columns]
+    return pa.RecordBatch.from_arrays([*columns, lines, pa.nulls(rows, pa.string())], [*header, LINE, RAW])
+
+
+def _batch(records: Sequence[_Record], header: Sequence[str], _: int) -> pa.RecordBatch:
+    width = len(header)
+    missing = [""] * width
+    rows = [each.fields if each.raw is None else (each.fields + missing)[:width] for each in records]
+    columns = [
+        pa.array([value or None for value in column], pa.string()) for column in zip(*rows, strict=True)
+    ]
+    lines = pa.array([each.line for each in records], pa.int64())
+    raw = pa.array([each.raw for each in records], pa.string())
+    return pa.RecordBatch.from_arrays([*columns, lines, raw], [*header, LINE, RAW])

@@ -1,0 +1,26 @@
+"""A group whose commands are imported when they are used: pandas and its like take a second to import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+
+class LazyGroup(click.Group):
+    """A group of the commands that it was given, and of those in `modules`: the module of each by name."""
+
+    def __init__(self, *args: Any, modules: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._modules = modules
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *self._modules})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._modules:
+            return super().get_command(ctx, cmd_name)
+        commands: tuple[click.Command, ...] = import_module(self._modules[cmd_name]).COMMANDS
+        return next(command for command in commands if command.name == cmd_name)
