@@ -23,11 +23,11 @@ test: .venv/.dev ## Install, then lint, types and tests, in minutes: for each pu
 	@$(MAKE) --no-print-directory lint
 	@$(PYTEST) -m "not slow and not parity"
 
-test-all: .venv/.dev ## All tests: the slow ones, parity and fuzzing too
+test-all: .venv/.dev ## All tests but the large parity samples
 	@scripts/install-test-packages
 	@$(MAKE) --no-print-directory lint
 	@rm -rf build/test-lakes
-	@$(PYTEST) --hypothesis-profile=fuzz
+	@$(PYTEST) -m "not parity"
 
 parity: .venv/.dev ## Compare Sail with Spark on everything there is, value by value
 	@$(BIN)/pytest tests/parity
