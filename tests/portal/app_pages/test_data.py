@@ -70,8 +70,8 @@ def test_a_generation_is_cancelled_from_a_page_that_was_reloaded(empty_lake, as_
 
 def test_a_job_is_found_after_a_reload_by_who_began_it_and_by_its_address(filled_lake, as_role):
     eve = Aws(Settings.from_environment()).acting(User("engineer@tester", "engineer"))
-    task = samples.begin_job(eve, Options(patients=BLOCK + 5, seed=77))
-    assert samples.begin_job(eve, Options(patients=BLOCK + 5, seed=77)) == task
+    task = samples.begin_job(eve, Options(patients=6 * BLOCK, seed=77))
+    assert samples.begin_job(eve, Options(patients=6 * BLOCK, seed=77)) == task
     app = as_role("data", "engineer")
     assert any(task.batch_id in i.value for i in app.info)
     assert parameter(app, "job") == task.job_run_id
