@@ -29,9 +29,11 @@ PARTS = {
 }
 """Entries of the catalogue that are more than one rule."""
 
-BEYOND = {"ENC-C09", "ENC-C10", "ENC-P16", "ENC-P17", "MED-P13", "PAT-P12"} | {
-    f"GLD-C{number}" for number in (10, 11, 12, 13)
-}
+BEYOND = (
+    {"ENC-C09", "ENC-C10", "ENC-C12", "ENC-C13", "ENC-P16", "ENC-P17"}
+    | {"MED-C11", "MED-C12", "MED-P13", "PAT-C08", "PAT-P12"}
+    | {f"GLD-C{number}" for number in (10, 11, 12, 13)}
+)
 """Rules that the catalogue has not thought of."""
 
 TABLES = {
