@@ -101,6 +101,31 @@ def test_a_stopped_run_says_who_stopped_it_and_whether_it_is_safe_to_go_on(run_p
     assert {"Resume", "Rerun"} <= {button.label for button in app.button}
 
 
+def test_the_log_turns_to_the_job_that_the_next_attempt_fails_with_and_lets_another_be_chosen(
+    run_page, failed_run, monkeypatch
+):
+    """It stayed with the job that had been stopped before the run was resumed."""
+    run = failed_run.run
+    first, second = (
+        replace(
+            run, jobs=(*run.jobs, replace(run.jobs[0], job_run_id=name, state="FAILED", started_at=later))
+        )
+        for name, later in [("jr-1", run.started_at), ("jr-2", run.started_at + timedelta(minutes=1))]
+    )
+    second = replace(second, started_at=run.started_at + timedelta(seconds=30))
+    monkeypatch.setattr(at_hand, "run", lambda _: first)
+    monkeypatch.setattr(at_hand, "log_tail", lambda *_: LOG)
+    monkeypatch.setattr(at_hand, "whole_log", lambda *_: LOG)
+    app = run_page(run.run_id)
+    (picked,) = [each for each in app.selectbox if each.label == "Job run"]
+    picked.set_value("jr-1").run()
+    monkeypatch.setattr(at_hand, "run", lambda _: second)
+    app.run()
+    assert app.selectbox(key=picked.key).value == "jr-2"
+    app.selectbox(key=picked.key).set_value(run.jobs[1].job_run_id).run()
+    assert app.run().selectbox(key=picked.key).value == run.jobs[1].job_run_id
+
+
 def test_look_at_the_data_opens_the_rows_that_the_run_refused(run_page, failed_run, monkeypatch):
     monkeypatch.setattr(at_hand, "run", lambda _: failed_run.run)  # others of the tests have gone on with it
     app = _press(run_page(failed_run.run.run_id), "Look at the data")
