@@ -71,14 +71,10 @@ def test_a_generation_is_cancelled_from_a_page_that_was_reloaded(empty_lake, as_
 
 
 @pytest.fixture
-def let_go(cloud, tmp_path):
+def let_go(cloud):
     """Let the job go on that generates a sample: until then it waits."""
-    lever = tmp_path / "go"
-    waits = f"import pathlib, time\nwhile not pathlib.Path({str(lever)!r}).exists():\n    time.sleep(0.05)\n"
-    sound = (cloud.state / "s3" / "hdp-code" / "scripts" / "generate" / "sample.py").read_text()
-    with lakes.script(cloud, "generate/sample", f"{waits}exec(compile({sound!r}, 'sample.py', 'exec'))\n"):
-        yield lever.touch
-        lever.touch()
+    with lakes.held(cloud, "generate/sample") as go_on:
+        yield go_on
 
 
 def test_a_job_is_found_after_a_reload_by_who_began_it_and_by_its_address(filled_lake, as_role, let_go):
