@@ -63,7 +63,7 @@ def batch(batch_id: str) -> None:
     st.code(
         f'hdp batches show {batch_id}\nhdp batches retire {batch_id} --reason "…" && hdp runs start\n'
         f"hdp batches reprocess {batch_id}",
-        language="sh",
+        language=None,  # colours for a shell's words are too pale to read
     )
     st.page_link(
         "app_pages/data.py",
