@@ -139,20 +139,21 @@ def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end
             assert archive.read(file) == (wanted / file).read_bytes()
     page.get_by_role("button", name="Generate").click()
     expect(page.get_by_text("is in the lake:")).to_be_visible(timeout=60_000)
-    page.get_by_role("button", name="Run the pipeline on this").click()
-    page.wait_for_url("**/run?run=*", timeout=30_000)
-    run_id = page.url.partition("run=")[2].partition("&")[0]
-    expect(page.get_by_text("▶ Running").first).to_be_visible(timeout=60_000)
-    shot(page, "run-live-1440")
+    with lakes.held(cloud, "bronze_to_silver/patients"):  # until it is stopped
+        page.get_by_role("button", name="Run the pipeline on this").click()
+        page.wait_for_url("**/run?run=*", timeout=30_000)
+        run_id = page.url.partition("run=")[2].partition("&")[0]
+        expect(page.get_by_text("▶ Running").first).to_be_visible(timeout=60_000)
+        shot(page, "run-live-1440")
 
-    colleague = person("max", "engineer")
-    _visit(colleague, "Runs")
-    colleague.get_by_text("Start a run").first.click()
-    expect(colleague.get_by_text("has been writing since")).to_be_visible()
-    expect(colleague.get_by_role("button", name="Start", exact=True)).to_be_disabled()
+        colleague = person("max", "engineer")
+        _visit(colleague, "Runs")
+        colleague.get_by_text("Start a run").first.click()
+        expect(colleague.get_by_text("has been writing since")).to_be_visible()
+        expect(colleague.get_by_role("button", name="Start", exact=True)).to_be_disabled()
 
-    page.get_by_role("button", name="Stop this run").click()
-    expect(page.get_by_text("Stopped by ")).to_be_visible(timeout=60_000)
+        page.get_by_role("button", name="Stop this run").click()
+        expect(page.get_by_text("Stopped by ")).to_be_visible(timeout=60_000)
     page.reload()
     settle(page)
     expect(page.get_by_text("Is it safe to run again?")).to_be_visible()
@@ -360,6 +361,7 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     comment = page.get_by_label("Comment on the release")
     comment.fill("Looks right.")
     comment.press("Tab")  # the button that would take the focus is disabled
+    settle(page)
     expect(page.get_by_text(re.compile("open (query bars|queries bar) approval"))).to_be_visible()
     expect(page.get_by_role("button", name="Approve and sign …")).to_be_disabled()
     session_ends(
