@@ -13,7 +13,7 @@ from tests.support import parity
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 DEFECTS = Options(
-    patients=300, seed=3, start=date(2025, 1, 1), end=date(2025, 6, 30), defect_rate=0.05, defects=()
+    patients=300, seed=3, start=date(2025, 1, 1), end=date(2025, 6, 30), defect_rate=0.15, defects=()
 )
 
 
