@@ -162,6 +162,7 @@ _ASKED = "sign-asked"
 
 def _ask(run_id: str, verdict: Literal["approve", "reject"]) -> None:
     st.session_state[_ASKED] = (run_id, verdict)
+    st.session_state[f"seen-{run_id}"] = False  # each confirmation is one of its own
 
 
 def _close() -> None:

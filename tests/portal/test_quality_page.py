@@ -474,6 +474,10 @@ def test_a_signature_is_confirmed_over_the_undecided_findings(
     assert f"{len(undecided)} findings are undecided" in _said(app)
     assert app.button(key=f"confirm-{run_id}").disabled
     app.checkbox(key=f"seen-{run_id}").check().run()
+    assert not app.button(key=f"confirm-{run_id}").disabled
+    app.button(key=f"approve-{run_id}").click().run()
+    assert app.button(key=f"confirm-{run_id}").disabled, "each confirmation is one of its own"
+    app.checkbox(key=f"seen-{run_id}").check().run()
     app.button(key=f"confirm-{run_id}").click().run()
     assert not app.exception
     signature = review_log.of_run(portal, run_id).signature
