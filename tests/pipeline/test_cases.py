@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from portal.services import failures, releases, retirement, runs
 from portal.services.aws import ServiceError
 from tests.support.gold_model import found
 from tests.support.own_lake import own_lake
@@ -252,3 +253,25 @@ def test_18_files_that_are_not_needed_are_named_and_are_no_conditions(made, shar
         "conditions.csv": ("not needed", 438), "allergies.csv": ("not needed", 40), "careplans.csv": ("not needed", 49),
         "devices.csv": ("not needed", 3), "procedures.csv": ("not needed", 249),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", ["another file", "no file"])
+def test_a_batch_that_cannot_be_processed_is_named_and_the_others_are_published_without_it(
+    made, tmp_path, damage
+):
+    lake, names = made.lake, []
+    for name in ("sound", "damaged"):
+        (tmp_path / name).mkdir()
+        _write(tmp_path / name / "patients.csv", PATIENT, [{"patient_id": f"{name} {damage}"}])
+        names.append(lake.load(tmp_path / name).batch_id)
+    (file,) = (lake.buckets / "hdp-bronze" / "patients" / f"batch_id={names[1]}").iterdir()
+    file.unlink() if damage == "no file" else file.write_bytes(file.read_bytes().replace(b"1970", b"1971"))
+    failed = runs.wait(lake.aws, runs.start(lake.aws, names).run_id, seconds=300)
+    said = failures.explain(failed)
+    assert (failed.status, said.batch_id, said.cause.name) == ("FAILED", names[1], "A file could not be read")
+    assert f"hdp batches retire {names[1]}" in said.advice(failed.run_id)
+    retirement.retire(lake.aws, names[1], reason="The file was damaged.")
+    ended = lake.run(f"run-{names[0]}", batch_ids=names[:1], auto_publish=False)
+    held = releases.get(lake.aws, ended.run_id).batch_ids
+    assert names[0] in held
+    assert names[1] not in held
