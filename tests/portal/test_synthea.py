@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
+
 import duckdb
 import pytest
 
+from portal.privacy import views
 from portal.services import releases
 from portal.services.facts import Filters
 from tests.portal.chart_filters import ALL, PAGES, check, chosen
-from tests.portal.chart_truth import Star
+from tests.portal.chart_truth import CHARTS, Star
 from tests.portal.gold import RELEASE, Athena
+from tests.portal.privacy.attack import is_safe, on_page
 from tests.support.own_lake import own_lake
 
 pytestmark = pytest.mark.integration
@@ -99,3 +103,23 @@ def test_charts_under_random_filters_show_what_was_published(gold, page, seed):
     filters, condition = chosen(gold[1], page, seed)
     for question in PAGES[page]:
         check(gold, page, question, filters, condition)
+
+
+@pytest.mark.parametrize("export", ["synthea-export"], indirect=True)
+@pytest.mark.parametrize("page", PAGES)
+def test_all_that_a_viewer_sees_leaves_small_counts_possible_from_1_to_10_and_totals_true(gold, page):
+    ask = lambda question: gold[0].question(question, Filters())  # noqa: E731
+    attack, true = on_page(PAGES[page], ask, lambda question: views.table_of(question, ask))
+    small = sorted((cell for cell, n in true.items() if 0 < n < 11), key=str)
+    sample = random.Random(page).sample(small, min(len(small), 5))
+    assert sample
+    assert [cell for cell in sample if not is_safe(attack, cell)] == []
+    for question in PAGES[page]:
+        if (
+            question.kind in {"months", "ranking"}
+            and (view := views.view(question, Filters(), ask, lambda q: views.table_of(q, ask))).frame
+            is not None
+        ):
+            value = next(iter(question.values))
+            every = sum(float(row[-1]) for row in gold[1].ask(page, "true", CHARTS[question.key]))
+            assert view.frame[value].astype(float).sum() == pytest.approx(every)
