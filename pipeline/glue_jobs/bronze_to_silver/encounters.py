@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from pipeline.contracts import load as load_contract
 from pipeline.glue_jobs.bronze_to_silver import encounter_columns, load, lookups
+from pipeline.glue_jobs.bronze_to_silver.typing import text
 from pipeline.glue_jobs.job import Run, main
 from pipeline.glue_jobs.silver_to_gold.local_time import local_date
 
@@ -22,7 +23,7 @@ def transform(received: DataFrame, time_zone: str) -> DataFrame:
     read = load.typed(received, "encounters", encounter_columns.expressions(time_zone), time_zone)
     dated = read.withColumns(
         {
-            "is_day_alone": F.length(F.trim("raw.admitted_at")) == 10,
+            "is_day_alone": F.length(F.expr(text("admitted_at"))) == 10,
             "local_date": local_date("admitted_at", time_zone),
             "discharged_local_date": local_date("discharged_at", time_zone),
         }

@@ -63,7 +63,7 @@ def _is_marker(column: str, markers: Sequence[str]) -> Column:
     """Whether the text of a column stands for an empty value; a value of the column's code list does not."""
     allowed = CODE_LISTS.get(column, {})
     words = [marker for marker in markers if marker.lower() not in allowed]
-    return F.coalesce(F.trim(F.col(column)).isin(*words), F.lit(False)) if words else F.lit(False)
+    return F.coalesce(F.expr(frames.stripped(column)).isin(*words), F.lit(False)) if words else F.lit(False)
 
 
 def _nothing(run: Run, table: str) -> DataFrame:
