@@ -26,7 +26,7 @@ test: .venv/.dev ## Install, then lint, types and tests, in minutes: for each pu
 	@$(MAKE) --no-print-directory lint
 	@$(PYTEST) -m "not slow and not parity"
 
-test-all: .venv/.dev ## All tests but the large parity samples
+test-all: .venv/.dev ## All tests but the large parity samples, within an hour
 	@scripts/install-test-packages
 	@$(MAKE) --no-print-directory lint
 	@rm -rf build/test-lakes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 import time
@@ -18,13 +17,10 @@ from moto.glue import models, responses
 from moto.glue.exceptions import ConcurrentRunsExceededException, JobRunNotFoundException
 from moto.logs.models import logs_backends
 
-from infra.local.calls import caller
 from infra.local.context import ACCOUNT, REGION, Context
-from infra.local.engine import PACKAGES
+from infra.local.job_workers import JobWorker
 from infra.local.process import JsonProcess, ProcessDied
-from infra.local.runtimes import ADDED, GLUE, site
 
-_WORKER = Path(__file__).with_name("job_worker.py")
 _ALIVE = {"STARTING", "RUNNING", "STOPPING", "WAITING"}
 _KEPT_LOGS = 300
 _PATIENCE = 1.0
@@ -100,6 +96,7 @@ class GlueEngine:
         self._work: queue.Queue[JobRun | None] = queue.Queue()
         self._processes: dict[str, JsonProcess] = {}
         self._lock = threading.RLock()
+        self._workers = [JobWorker(context, number) for number in range(context.workers)]
         self._restore()
         for number in range(context.workers):
             threading.Thread(target=self._serve, args=(number,), daemon=True, name=f"glue-{number}").start()
@@ -144,39 +141,30 @@ class GlueEngine:
             self.stop_run(run, "STOPPED", "The laptop cloud was stopped.")
         for _ in range(self.context.workers):
             self._work.put(None)
-        for process in list(self._processes.values()):
-            process.kill()
+        for worker in self._workers:
+            worker.end()
 
     # the workers
 
     def _serve(self, number: int) -> None:
-        process: JsonProcess | None = None
-        while (run := self._work.get()) is not None:
-            if run.status != "STARTING":
-                continue
-            if process is None or not process.is_alive:
-                process = self._spawn(number)
-                self._processes[f"worker {number}"] = process
-            self._run(run, process)
-        if process:
-            process.kill()
+        worker = self._workers[number]
+        while (run := self._next(worker)) is not None:
+            if run.status == "STARTING":
+                try:
+                    process = worker.process()
+                except Exception as error:  # whatever it is, it fails this run alone
+                    self._end(run, "FAILED", f"The job's worker process did not start ({error}).")
+                else:
+                    self._run(run, process)
+        worker.end()
 
-    def _spawn(self, number: int) -> JsonProcess:
-        engine = self.context.engine
-        scratch = self.context.work / engine / f"worker-{number}"
-        log = self.context.work / "logs" / f"{engine}-worker-{number}.log"
-        arguments = [engine, str(self.context.root), str(scratch)]
-        installed = site(
-            self.context.work / "runtimes" / f"glue-{number}-{engine}", GLUE + ADDED + PACKAGES[engine]
-        )
-        # Spark's Python workers import the deployed package too
-        environment = {
-            **caller(self.context.environment, f"{self.context.lake.prefix}-glue"),
-            "PYTHONPATH": os.pathsep.join(
-                [str(self.context.path(self.context.lake.wheel())), str(installed)]
-            ),
-        }
-        return JsonProcess(_WORKER, arguments, environment, log)
+    def _next(self, worker: JobWorker) -> JobRun | None:
+        """Wait for work; end an idle worker's process meanwhile."""
+        while True:
+            try:
+                return self._work.get(timeout=worker.idle_seconds)
+            except queue.Empty:
+                worker.end()
 
     def _run(self, run: JobRun, process: JsonProcess) -> None:
         job = models.glue_backends[ACCOUNT][REGION].jobs[run.job_name]

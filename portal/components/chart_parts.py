@@ -18,7 +18,7 @@ MOST_BARS = 12
 LAYOUT: dict[str, Any] = {
     "margin": {"l": 8, "r": 8, "t": 36, "b": 8},  # above the plot is room for Plotly's own buttons
     "font": {"size": 13},
-    "legend": {"orientation": "h", "y": 1.12, "x": 0, "title": {"text": ""}},
+    "legend": {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "title": {"text": ""}},
     "height": 320,
     "colorway": list(SEQUENCE),
     "hoverlabel": {"font": {"size": 13}},

@@ -30,7 +30,7 @@ def draw(run: Run) -> None:
     with st.container(border=True):
         if run.status == "ABORTED":
             st.warning(f"**{found.message}**")
-            st.markdown(f"**Tables already written:** {', '.join(found.touched) or 'none'}. {found.readers}")
+            _is_safe(found)
             next_steps(run, found)
             return
         st.error(f"**{found.cause.name}.** {found.cause.words}")
@@ -39,24 +39,31 @@ def draw(run: Run) -> None:
         where = " · ".join(part for part in (found.job, found.line) if part)
         st.markdown(f"**Error message**{f' ({where})' if where else ''}")
         st.code(found.message, language=None, wrap_lines=True)
-        st.markdown(f"**Tables already written:** {', '.join(found.touched) or 'none'}.")
-        st.markdown(f"**Is it safe to run again?** {found.safety}")
+        _is_safe(found)
         st.markdown(f"**What to do.** {NEXT[found.cause.next]}")
         next_steps(run, found)
         if st.session_state.get(f"look-{run.run_id}"):
             refused(run, found)
 
 
+def _is_safe(found: Failure) -> None:
+    """Show what the run has written, and whether running again is safe: of a stopped run as of a failed one."""
+    st.markdown(f"**Tables already written:** {', '.join(found.touched) or 'none'}.")
+    st.markdown(f"**Is it safe to run again?** {found.safety}")
+
+
 def batch(batch_id: str) -> None:
-    """The batch that could not be processed, with the ways to leave it out or to process it again."""
+    """Show the batch that could not be processed; to engineers, how to leave it out or to process it again."""
+    st.markdown(f"**Batch {batch_id} could not be processed.**")
+    if not state.user().may("import_data"):  # who may not has no page of batches to go to
+        return
     st.markdown(
-        f"**Batch {batch_id} could not be processed.** Retire it to publish the other batches without it, or "
-        "process it again when its cause is fixed."
+        "Retire it to publish the other batches without it, or process it again when its cause is fixed."
     )
     st.code(
         f'hdp batches show {batch_id}\nhdp batches retire {batch_id} --reason "…" && hdp runs start\n'
         f"hdp batches reprocess {batch_id}",
-        language="sh",
+        language=None,  # colours for a shell's words are too pale to read
     )
     st.page_link(
         "app_pages/data.py",

@@ -27,6 +27,13 @@ def turn_to(run: Run, name: str) -> None:
         st.session_state[_key(run)] = latest.job_run_id
 
 
+def _turn_to_failure(run: Run) -> None:
+    """Turn the log to the job that this attempt has failed with, once: any other may be chosen after that."""
+    failed, noted = run.failed_job, f"{_key(run)}-failed"
+    if failed and st.session_state.get(noted) != failed.job_run_id:
+        st.session_state[noted] = st.session_state[_key(run)] = failed.job_run_id
+
+
 def draw(run: Run) -> None:
     if not run.jobs:
         return
@@ -35,6 +42,7 @@ def draw(run: Run) -> None:
     ids, key = list(names), _key(run)
     if st.session_state.get(key) not in ids:
         st.session_state[key] = (run.failed_job or run.jobs[-1]).job_run_id
+    _turn_to_failure(run)
     left, middle, right = st.columns([3, 2, 1], vertical_alignment="bottom")
     picked = left.selectbox("Job run", ids, format_func=lambda i: names[i], key=key)
     wanted = middle.text_input("Only lines with", key=f"{key}-filter")

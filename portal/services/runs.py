@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from pipeline.jobs import jobs
 from pipeline.release import read_json
 from pipeline.run_input import BadRunInput, check
 from portal.services import execution_events, job_runs, retirement
@@ -154,13 +155,31 @@ def stop(aws: Aws, run_id: str) -> Run:
         aws.client("stepfunctions").stop_execution(
             executionArn=run.execution_arn, error="StoppedByUser", cause=by
         )
-    for _ in range(2):
-        for job in get(aws, run_id).jobs:
-            if job.state not in JOB_ENDED:
-                aws.client("glue").batch_stop_job_run(
-                    JobName=aws.lake.job(job.job), JobRunIds=[job.job_run_id]
-                )
-    return get(aws, run_id)
+    return _stop_jobs(aws, run.run_id)
+
+
+_START_SECONDS = 20.0
+"""The longest that a job's start, asked for before the execution was stopped, is waited for."""
+
+
+def _stop_jobs(aws: Aws, run_id: str) -> Run:
+    """Stop the jobs of a run that is over, also those that a Lambda function is still starting."""
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        run = get(aws, run_id)
+        alive = [job for job in run.jobs if job.state not in JOB_ENDED]
+        for job in alive:
+            aws.client("glue").batch_stop_job_run(JobName=aws.lake.job(job.job), JobRunIds=[job.job_run_id])
+        seen = {j.job for j in run.jobs if j.state == "SUCCEEDED" or j.started_at >= run.started_at}
+        if _starting(execution_events.read(aws, run.execution_arn)) <= seen or time.monotonic() > deadline:
+            return get(aws, run_id) if alive else run
+        time.sleep(0.5)
+
+
+def _starting(events: Events) -> set[str]:
+    """Return the jobs whose start has been asked for and not answered, which it never is once a run was stopped."""
+    with events.lock:
+        return (events.entered.keys() - events.left.keys()) & {job.name for job in jobs()}
 
 
 def list_runs(aws: Aws, limit: int = 50) -> list[Run]:
@@ -231,10 +250,10 @@ def get(aws: Aws, run_id: str, *, details: bool = True) -> Run:
 
 
 def _jobs(aws: Aws, run_id: str, started: datetime, events: Events) -> tuple[JobRun, ...]:
-    """Return the job runs; a job that has entered no state since the last look is asked about only while it runs."""
+    """Return the job runs; a job that neither starts nor has entered a state is asked about only while it runs."""
     with events.lock:
         news = set(events.news)
-    found = job_runs.of_run(aws, run_id, started, news)
+    found = job_runs.of_run(aws, run_id, started, news | _starting(events))
     with events.lock:
         events.news -= news
     return found

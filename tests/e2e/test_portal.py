@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -22,6 +24,11 @@ PAGES = {
     "alerts": "Alerts and schedule",
     "dictionary": "Dictionary",
 }
+
+BARRED = re.compile(
+    r"Approval is barred by \d+ findings?\. Decide on each of them first\.|\d+ open quer(y bars|ies bar) approval: .*"
+)
+"""What the newest run, whose release is held, says in red until it is decided on: a state, not a fault of the page."""
 
 
 def _problems(page):
@@ -47,7 +54,8 @@ def test_screenshots_of_every_page_light_and_dark_without_errors_and_with_nothin
     expect(page.get_by_role("heading", name=PAGES[path], exact=True)).to_be_visible()
     assert inspect(page, path or "overview") == {}
     assert page.locator("[data-testid=stException]").count() == 0
-    assert page.locator("[data-testid=stAlertContentError]").count() == 0
+    errors = page.locator("[data-testid=stAlertContentError]").all_inner_texts()
+    assert [each for each in errors if path != "quality" or not BARRED.fullmatch(each.strip())] == []
     assert problems == []
 
 

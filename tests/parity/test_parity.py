@@ -13,7 +13,7 @@ from tests.support import parity
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 DEFECTS = Options(
-    patients=300, seed=3, start=date(2025, 1, 1), end=date(2025, 6, 30), defect_rate=0.05, defects=()
+    patients=300, seed=3, start=date(2025, 1, 1), end=date(2025, 6, 30), defect_rate=0.15, defects=()
 )
 
 
@@ -37,7 +37,8 @@ def test_larger_samples_are_the_same_on_both(seed, tmp_path):
     assert parity.differences(lakes) == []
 
 
-@pytest.mark.parity
+@pytest.mark.slow
+@pytest.mark.integration
 def test_the_stock_synthea_export_is_the_same_on_both(tmp_path):
     folder = SHARED / "synthea-export"
     if not folder.is_dir():

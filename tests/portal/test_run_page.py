@@ -20,9 +20,12 @@ LOG[3] = (BEGAN, "ValueError: the disk is full")
 
 @pytest.fixture
 def run_page(portal, monkeypatch):
-    """Opens the page of a run, for a role."""
+    """Opens the page of a run, for a role; the pages that it links to are its `links`."""
+    links = []
     monkeypatch.setenv("HDP_ROLE_CHOICE", "true")
-    monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)  # its pages are known to app.py alone
+    monkeypatch.setattr(
+        "streamlit.page_link", lambda page, **_: links.append(page)
+    )  # app.py alone knows pages
     state.clients.clear()
     st.cache_data.clear()
 
@@ -34,6 +37,7 @@ def run_page(portal, monkeypatch):
         assert not app.exception
         return app
 
+    opened.links = links
     yield opened
     state.clients.clear()
     st.cache_data.clear()
@@ -53,7 +57,7 @@ def test_an_analyst_watches_and_changes_nothing(run_page, held_run):
     app = run_page(held_run.run_id, role="analyst")
     assert not app.error
     labels = {button.label for button in app.button}
-    assert not labels & {"Publish this release", "Run again with these settings", "Go on from here"}
+    assert not labels & {"Publish this release", "Rerun", "Resume"}
 
 
 def test_a_run_that_failed_is_watched_while_a_job_beside_the_failed_one_goes_on(
@@ -68,6 +72,58 @@ def test_a_run_that_failed_is_watched_while_a_job_beside_the_failed_one_goes_on(
     assert [error.value for error in app.error if "could not be drawn" in error.value] == []
     assert any(heading.value == "#### Log" for heading in app.markdown), "what is below the bars is drawn"
     assert "Stop this run" not in {button.label for button in app.button}
+
+
+@pytest.mark.parametrize("role", ["analyst", "clinician", "engineer"])
+def test_the_batch_that_failed_a_run_is_named_to_all_and_linked_for_who_has_its_page(
+    run_page, failed_run, monkeypatch, role
+):
+    batch_id = failed_run.batch_id
+    loading = replace(failed_run.run.jobs[0], state="FAILED", error=f"Batch '{batch_id}' cannot be read.")
+    failed = replace(failed_run.run, status="FAILED", error=None, cause=None, jobs=(loading,))
+    monkeypatch.setattr(at_hand, "run", lambda _: failed)
+    app = run_page(failed.run_id, role=role)
+    assert any(f"Batch {batch_id} could not be processed." in each.value for each in app.markdown)
+    assert not [error.value for error in app.error if "could not be drawn" in error.value]
+    is_engineer = role == "engineer"
+    assert ("app_pages/data.py" in run_page.links) is is_engineer
+    assert any("hdp batches retire" in each.value for each in app.code) is is_engineer
+
+
+def test_a_stopped_run_says_who_stopped_it_and_whether_it_is_safe_to_go_on(run_page, failed_run, monkeypatch):
+    cause = "Stopped by eve at 2026-11-28 10:00 UTC."
+    stopped = replace(failed_run.run, status="ABORTED", error="StoppedByUser", cause=cause)
+    monkeypatch.setattr(at_hand, "run", lambda _: stopped)
+    app = run_page(stopped.run_id)
+    assert app.warning[0].value == f"**{cause}**"
+    (safety,) = [each.value for each in app.markdown if "Is it safe to run again?" in each.value]
+    assert "each job replaces what it wrote as a whole" in safety
+    assert {"Resume", "Rerun"} <= {button.label for button in app.button}
+
+
+def test_the_log_turns_to_the_job_that_the_next_attempt_fails_with_and_lets_another_be_chosen(
+    run_page, failed_run, monkeypatch
+):
+    """It stayed with the job that had been stopped before the run was resumed."""
+    run = failed_run.run
+    first, second = (
+        replace(
+            run, jobs=(*run.jobs, replace(run.jobs[0], job_run_id=name, state="FAILED", started_at=later))
+        )
+        for name, later in [("jr-1", run.started_at), ("jr-2", run.started_at + timedelta(minutes=1))]
+    )
+    second = replace(second, started_at=run.started_at + timedelta(seconds=30))
+    monkeypatch.setattr(at_hand, "run", lambda _: first)
+    monkeypatch.setattr(at_hand, "log_tail", lambda *_: LOG)
+    monkeypatch.setattr(at_hand, "whole_log", lambda *_: LOG)
+    app = run_page(run.run_id)
+    (picked,) = [each for each in app.selectbox if each.label == "Job run"]
+    picked.set_value("jr-1").run()
+    monkeypatch.setattr(at_hand, "run", lambda _: second)
+    app.run()
+    assert app.selectbox(key=picked.key).value == "jr-2"
+    app.selectbox(key=picked.key).set_value(run.jobs[1].job_run_id).run()
+    assert app.run().selectbox(key=picked.key).value == run.jobs[1].job_run_id
 
 
 def test_look_at_the_data_opens_the_rows_that_the_run_refused(run_page, failed_run, monkeypatch):

@@ -15,9 +15,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -217,6 +218,20 @@ def script(cloud: Cloud, name: str, text: str) -> Iterator[None]:
         yield
     finally:
         path.write_text(sound)
+
+
+@contextmanager
+def held(cloud: Cloud, name: str) -> Iterator[Callable[[], None]]:
+    """Let a job wait before it begins, for this long or until what this gives is called."""
+    path = cloud.state / "s3" / "hdp-code" / "scripts" / f"{name}.py"
+    with tempfile.TemporaryDirectory() as folder:
+        wait = (
+            f"import pathlib, time\nwhile pathlib.Path({folder!r}, 'held').exists():\n    time.sleep(0.05)\n"
+        )
+        lever = Path(folder, "held")
+        lever.touch()
+        with script(cloud, name, f"{wait}exec(compile({path.read_text()!r}, {path.name!r}, 'exec'))\n"):
+            yield lambda: lever.unlink(missing_ok=True)
 
 
 @contextmanager

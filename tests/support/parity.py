@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from infra.local.cloud import Cloud
+from pipeline.release import GOLD_TABLES
 from portal.services import batches, runs
 from portal.services.aws import Aws
 from portal.settings import Settings
@@ -19,15 +20,7 @@ from portal.settings import Settings
 RUN = "run-parity"
 ZONES = {
     "hdp-silver": ("patients", "encounters", "medications"),
-    "hdp-gold": (
-        "dim_patient",
-        "dim_time",
-        "dim_medication",
-        "dim_provider",
-        "dim_diagnosis",
-        "fact_encounter",
-        "fact_medication_admin",
-    ),
+    "hdp-gold": GOLD_TABLES,
     "hdp-quality": (
         "quarantine/patients",
         "quarantine/encounters",
@@ -133,6 +126,12 @@ def _missing(db: duckdb.DuckDBPyConnection, one: str, other: str) -> str:
 
 
 def _shape(db: duckdb.DuckDBPyConnection, file: Path) -> list[tuple[str, str, str]]:
-    """Return name, physical and logical type of each column of a Parquet file."""
-    query = f"select name, type, logical_type from parquet_schema('{file}') where type is not null"
+    """Return name, physical and logical type of each column of a Parquet file.
+
+    The items of a list are `element` in Spark's files and `item` in Sail's: the format tells readers to go by their
+    place and not by their name (parquet-format, LogicalTypes.md, Lists).
+    """
+    query = f"""
+        select if(name = 'item', 'element', name), type, logical_type
+        from parquet_schema('{file}') where type is not null"""
     return [tuple(map(str, row)) for row in db.sql(query).fetchall()]

@@ -12,8 +12,10 @@ from portal.auth import User
 from portal.services import batches, imports, samples
 from portal.services.aws import Aws
 from portal.services.extracts import SourceFile
+from portal.services.job_runs import JOB_ENDED
 from portal.settings import Settings
 from tests.portal.app_pages.conftest import parameter, press
+from tests.support import lakes
 
 
 @pytest.fixture
@@ -68,14 +70,22 @@ def test_a_generation_is_cancelled_from_a_page_that_was_reloaded(empty_lake, as_
     assert any("No batch yet" in i.value for i in again.info)
 
 
-def test_a_job_is_found_after_a_reload_by_who_began_it_and_by_its_address(filled_lake, as_role):
+@pytest.fixture
+def let_go(cloud):
+    """Let the job go on that generates a sample: until then it waits."""
+    with lakes.held(cloud, "generate/sample") as go_on:
+        yield go_on
+
+
+def test_a_job_is_found_after_a_reload_by_who_began_it_and_by_its_address(filled_lake, as_role, let_go):
     eve = Aws(Settings.from_environment()).acting(User("engineer@tester", "engineer"))
-    task = samples.begin_job(eve, Options(patients=6 * BLOCK, seed=77))
-    assert samples.begin_job(eve, Options(patients=6 * BLOCK, seed=77)) == task
+    task = samples.begin_job(eve, Options(patients=BLOCK + 5, seed=77))
+    assert samples.begin_job(eve, Options(patients=BLOCK + 5, seed=77)) == task
     app = as_role("data", "engineer")
     assert any(task.batch_id in i.value for i in app.info)
     assert parameter(app, "job") == task.job_run_id
-    while (state := samples.job_state(eve, task))[0] in {"STARTING", "RUNNING"}:
+    let_go()
+    while (state := samples.job_state(eve, task))[0] not in JOB_ENDED:
         time.sleep(0.2)
     assert state == ("SUCCEEDED", None)
     over = as_role("data", "engineer", job=task.job_run_id)

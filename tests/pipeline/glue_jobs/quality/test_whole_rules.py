@@ -45,17 +45,22 @@ MEDICATIONS = """
     'medications.csv' as source_file, source_line, batch_id from stays"""
 
 
+def _temporary(spark):
+    return [row.tableName for row in spark.sql("show tables").collect() if row.isTemporary]
+
+
 @pytest.fixture(scope="module")
 def views(spark, frames_run):
     """The sound frames by the names that measures speak of."""
+    for name in _temporary(spark):  # of tests before: their files are gone
+        spark.catalog.dropTempView(name)
     stays = spark.sql(ENCOUNTERS)
     stays.createOrReplaceTempView("stays")
     found = {"patients": PATIENTS, "encounters": ENCOUNTERS, "medications": MEDICATIONS}
     silver = {table: conform(spark.sql(sql), load("silver", table)) for table, sql in found.items()}
     audit.name_views(*frames_run(silver, {"r1": _account(spark, 30), "r0": _account(spark, 50)}))
-    names = [row.tableName for row in spark.sql("show tables").collect() if row.isTemporary]
     # cut off from the jobs' plans: each query would be planned with all of them
-    sound = {name: spark.table(name).persist() for name in names}
+    sound = {name: spark.table(name).persist() for name in _temporary(spark)}
     for name, frame in sound.items():
         frame.createOrReplaceTempView(name)
     return sound

@@ -1,0 +1,60 @@
+"""The processes that run job scripts: each starts when work comes, and ends when none has come for a while."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from infra.local.calls import caller
+from infra.local.context import Context
+from infra.local.engine import PACKAGES
+from infra.local.process import JsonProcess
+from infra.local.runtimes import ADDED, GLUE, site
+
+_SCRIPT = Path(__file__).with_name("job_worker.py")
+
+IDLE_SECONDS = {"sail": 30.0, "spark": 600.0}
+"""How long a worker of each engine waits for work: the next job pays for a start of 2 or of 15 seconds."""
+
+
+class JobWorker:
+    """One slot for job runs; its process, which has an engine in it, lives only while there is work."""
+
+    def __init__(self, context: Context, number: int) -> None:
+        self._context = context
+        self._number = number
+        self._scratch = context.work / context.engine / f"worker-{number}"
+        self._process: JsonProcess | None = None
+
+    @property
+    def idle_seconds(self) -> float | None:
+        """Seconds after which an idle process should end; None where there is none."""
+        alive = self._process is not None and self._process.is_alive
+        return IDLE_SECONDS[self._context.engine] if alive else None
+
+    def process(self) -> JsonProcess:
+        """Return the running process; start one where there is none or where it has died."""
+        if self._process is None or not self._process.is_alive:
+            self._process = self._start()
+        return self._process
+
+    def end(self) -> None:
+        """End the process and give back its memory and temporary files."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _start(self) -> JsonProcess:
+        context, engine = self._context, self._context.engine
+        installed = site(
+            context.work / "runtimes" / f"glue-{self._number}-{engine}", GLUE + ADDED + PACKAGES[engine]
+        )
+        wheel = context.path(context.lake.wheel())  # Spark's Python workers import the deployed package too
+        environment = {
+            **caller(context.environment, f"{context.lake.prefix}-glue"),
+            "PYTHONPATH": os.pathsep.join([str(wheel), str(installed)]),
+        }
+        log = context.work / "logs" / f"{engine}-worker-{self._number}.log"
+        return JsonProcess(_SCRIPT, [engine, str(context.root), str(self._scratch)], environment, log)
