@@ -63,10 +63,11 @@ image: ## Follow the Dockerfile in a clean Debian folder, start what comes of it
 
 install: .venv/.local ## Install into .venv; the command line is .venv/bin/hdp
 
-lint: .venv/.dev ## Style, types, and which package may import which
+lint: .venv/.dev ## Style, types, which package may import which, what differs between Sail and Spark
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tests.parity.engine_lint
 	@$(BIN)/mypy
 
 .PHONY: unit

@@ -222,7 +222,7 @@ def _write_quarantine(
     explained = refused.withColumns(_explanations(contract)).withColumn("disposition", F.col("_disposition"))
     place = f"{address}stage=silver/"
     run.write(conform(explained, quarantine, partitions=False).coalesce(1), place)
-    there = run.spark.read.schema("batch_id string, disposition string").parquet(place)
+    there = run.parquet("batch_id string, disposition string", place)
     counted = there.groupBy("batch_id", "disposition").count().collect()
     return Counter({(row["batch_id"], row["disposition"]): int(row["count"]) for row in counted})
 

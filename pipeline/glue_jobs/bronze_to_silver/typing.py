@@ -5,8 +5,8 @@ from __future__ import annotations
 from pipeline.frames import stripped
 from pipeline.reference import code_systems, state_codes, units
 
-_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?$"
+_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\\z"
+_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?\\z"
 
 
 def text(column: str) -> str:
@@ -35,12 +35,12 @@ def moment(column: str, time_zone: str) -> str:
 
 def number(column: str) -> str:
     return (
-        f"case when {text(column)} rlike '^-?[0-9]+(\\\\.[0-9]+)?$' then cast({text(column)} as double) end"
+        f"case when {text(column)} rlike '^-?[0-9]+(\\\\.[0-9]+)?\\\\z' then cast({text(column)} as double) end"
     )
 
 
 def money(column: str) -> str:
-    pattern = "^-?[0-9]{1,10}(\\\\.[0-9]{1,2})?$"
+    pattern = "^-?[0-9]{1,10}(\\\\.[0-9]{1,2})?\\\\z"
     return f"case when {text(column)} rlike '{pattern}' then cast({text(column)} as decimal(12,2)) end"
 
 
@@ -68,8 +68,8 @@ def _mapped(column: str, names: dict[str, str]) -> str:
 def diagnosis(column: str, system: str) -> str:
     """A diagnosis code in capitals, with its point where its classification writes one (E119 is E11.9)."""
     value, of = upper(column), code_system(system)
-    icd10 = f"({of}) in ('ICD-10-CM', 'ICD-10', 'ICD-10-GM') and {value} rlike '^[A-Z][0-9A][0-9A-Z][0-9A-Z]{{1,4}}$'"
-    icd9 = f"({of}) = 'ICD-9-CM' and {value} rlike '^(E[0-9]|[0-9V])[0-9]{{3,4}}$'"
+    icd10 = f"({of}) in ('ICD-10-CM', 'ICD-10', 'ICD-10-GM') and {value} rlike '^[A-Z][0-9A][0-9A-Z][0-9A-Z]{{1,4}}\\\\z'"
+    icd9 = f"({of}) = 'ICD-9-CM' and {value} rlike '^(E[0-9]|[0-9V])[0-9]{{3,4}}\\\\z'"
     category = f"if({value} like 'E%' and {of} = 'ICD-9-CM', 4, 3)"
     pointed = f"concat(left({value}, {category}), '.', substring({value}, {category} + 1))"
     return f"case when ({icd10}) or ({icd9}) then {pointed} else {value} end"
