@@ -34,9 +34,7 @@ def moment(column: str, time_zone: str) -> str:
 
 
 def number(column: str) -> str:
-    return (
-        f"case when {text(column)} rlike '^-?[0-9]+(\\\\.[0-9]+)?\\\\z' then cast({text(column)} as double) end"
-    )
+    return f"case when {text(column)} rlike '^-?[0-9]+(\\\\.[0-9]+)?\\\\z' then cast({text(column)} as double) end"
 
 
 def money(column: str) -> str:
