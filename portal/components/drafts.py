@@ -45,10 +45,18 @@ def text(label: str, key: str, seen: int, *, is_short: bool = False) -> None:
     if typed != stored:
         kept("texts")[key], kept("seen")[key] = typed, had_seen
     told(key)
+    mine = (key, kept("texts"), kept("seen"))
     if is_short:
-        st.text_input(label, key=key, max_chars=100)
+        st.text_input(label, key=key, max_chars=100, on_change=_keep, args=mine)
     else:
-        st.text_area(label, key=key, max_chars=2000, height=80)
+        st.text_area(label, key=key, max_chars=2000, height=80, on_change=_keep, args=mine)
+
+
+def _keep(key: str, texts: dict[str, Any], seen: dict[str, Any]) -> None:
+    """Keep what was typed before the page is drawn: a session, or the drawing, may end before the form is reached."""
+    typed, had_seen = str(st.session_state[key]), st.session_state.get(_mine(key), ("", None))[1]
+    texts[key], seen[key] = typed, had_seen
+    st.session_state[_mine(key)] = typed, had_seen
 
 
 def _mine(key: str) -> str:

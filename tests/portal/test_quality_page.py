@@ -287,6 +287,29 @@ def test_what_a_browser_brings_to_a_new_session_is_kept(open_page, query):
     assert app.text_area(key=f"reply-{query}").value == "Half an answer"
 
 
+def test_what_was_typed_is_kept_where_the_drawing_ends_before_the_form(open_page, query, monkeypatch):
+    """A session that ended while the page was drawn anew lost what had been typed."""
+    app = open_page()
+    app.text_area(key=f"reply-{query}").set_value("Half an answer")
+
+    def busy(*_):
+        raise ServiceError("AWS is busy.")
+
+    with monkeypatch.context() as there:
+        there.setattr(review_log, "of_run", busy)
+        app.run()
+    assert not app.text_area
+    assert open_page().text_area(key=f"reply-{query}").value == "Half an answer"
+
+
+def test_what_is_typed_and_sent_by_one_click_is_not_there_again(open_page, query):
+    app = open_page()
+    app.text_area(key=f"reply-{query}").set_value("Ward 4.")
+    _press_key(app, f"answer-{query}")
+    assert app.text_area(key=f"reply-{query}").value == ""
+    assert open_page().text_area(key=f"reply-{query}").value == ""
+
+
 def test_what_was_typed_is_there_again_after_a_look_at_another_rule(open_page, query):
     app = open_page()
     app.text_area(key=f"reply-{query}").set_value("Half an ans").run()
