@@ -22,6 +22,14 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+WHITESPACE = " \t\n\x0b\x0c\r\u00a0\u2007\u202f\ufeff"
+"""What spreadsheets and terminals leave around a value; SQL's own trim removes spaces alone."""
+
+
+def stripped(sql: str) -> str:
+    """Return SQL for a text without the whitespace around it."""
+    return f"btrim({sql}, '{WHITESPACE}')"
+
 
 def of(spark: SparkSession, rows: Iterable[Mapping[str, object]], shape: StructType | str) -> DataFrame:
     """Return `rows` (by column name) with the columns of `shape`, a schema or DDL; a missing name is NULL.

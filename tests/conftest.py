@@ -29,7 +29,9 @@ from portal.services.aws import Aws
 from portal.settings import Settings
 from tests.support import lakes
 
-SYNTHEA = Path(__file__).parents[2] / "shared" / "data" / "synthea"
+SHARED = next((p / "shared" for p in Path(__file__).parents if (p / "shared" / "cases").is_dir()), None)
+"""Input that nobody here wrote; it is no part of the repository."""
+
 NOT_UNIT = {"cloud", "long_history", "spark", "browser", "chromium", "terraform", "clean_python"}
 TIERS = ("integration", "slow", "parity")
 
@@ -156,11 +158,17 @@ def first_run(portal, facts):
     return facts.first
 
 
+@pytest.fixture(scope="session")
+def shared():
+    """The folder of cases and real exports that failed once."""
+    if SHARED is None:
+        pytest.skip("the folder 'shared' is not beside the project")
+    return SHARED
+
+
 @pytest.fixture
-def synthea():
-    if not SYNTHEA.is_dir():
-        pytest.skip(f"the Synthea sample is not at {SYNTHEA}")
-    return SYNTHEA
+def synthea(shared):
+    return shared / "data" / "synthea"
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import sqlglot
 from moto.glue.models import glue_backends
 from sqlglot import exp
+from sqlglot.dialects import athena, duckdb, trino  # noqa: F401  # loaded by name while two threads parse, one fails
 from sqlglot.errors import SqlglotError
 
 from infra.local.context import ACCOUNT, REGION, Context

@@ -56,14 +56,19 @@ def caller(environment: Mapping[str, str], role: str) -> dict[str, str]:
 
 
 class Calls:
-    """A WSGI application around another; each new call of a role is one line of `path`."""
+    """A WSGI application around another; each new call of a role is one line of `path`.
 
-    def __init__(self, app: Callable[..., Iterable[bytes]], path: Path, keys: Keys) -> None:
+    `workgroups` are those of the queries, executed or saved, that the cloud knew before it started.
+    """
+
+    def __init__(
+        self, app: Callable[..., Iterable[bytes]], path: Path, keys: Keys, workgroups: Mapping[str, str]
+    ) -> None:
         self._app = app
         self._path = path
         self._keys = keys
         self._seen: set[str] = set()
-        self._workgroups: dict[str, str] = {}
+        self._workgroups = dict(workgroups)
         self._lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -127,7 +132,12 @@ def _key(role: str, issued: Mapping[str, str]) -> Key:
 def _calls(
     role: str, service: str, action: str, given: Mapping[str, Any], workgroups: Mapping[str, str]
 ) -> Iterator[Call]:
-    """A request as what AWS decides on: to hand a role to a service is a decision of its own."""
+    """A request as what AWS decides on: to hand a role to a service is a decision of its own.
+
+    Who calls may always ask for its own name: AWS looks at no policy for that.
+    """
+    if action == "GetCallerIdentity":
+        return
     context = {"sns:Protocol": str(given["Protocol"])} if action == "Subscribe" else {}
     yield Call(role, f"{service}:{action}", tuple(arns.of(service, action, given, workgroups)), context)
     if action == "UpdateSchedule" and "Target" in given:

@@ -19,13 +19,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from infra.local import credentials, state_folder
+from infra.local import credentials, engine, state_folder
 from infra.local.context import REGION
 from infra.local.credentials import private
 from infra.local.engine import ENGINES
 from infra.local.environment import clean, environment
 
 START_SECONDS = 90
+
+_EXTRAS = {"sail": "local", "spark": "spark"}
+"""By engine the extra of this package that installs it."""
 
 
 class CloudError(Exception):
@@ -49,8 +52,8 @@ class Cloud:
         self.pid = 0
         self._port = port
         self._workers = workers
-        self._engine = engine or os.environ.get("HDP_ENGINE") or ENGINES[0]
-        if self._engine not in ENGINES:
+        self._engine = engine or os.environ.get("HDP_ENGINE")
+        if self._engine and self._engine not in ENGINES:
             raise CloudError(
                 f"'{self._engine}' is not an engine: set HDP_ENGINE or --engine to {' or '.join(ENGINES)}."
             )
@@ -64,15 +67,24 @@ class Cloud:
             fcntl.flock(self._lease, fcntl.LOCK_SH)
             with self._starting():
                 found = self._running() or self._launch(wait)
-            if self._port and found["port"] != self._port:
-                raise CloudError(
-                    f"The laptop cloud of {self.state} runs on port {found['port']}, not {self._port}: stop it first."
-                )
+            self._refuse_another(found)
         except BaseException:
             self.stop()
             raise
         self.endpoint, self.pid, self.prefix = found["endpoint"], found["pid"], found["prefix"]
         return self
+
+    def _refuse_another(self, found: dict[str, Any]) -> None:
+        """Raise `CloudError` where the running cloud is not the one that was asked for."""
+        if self._port and found["port"] != self._port:
+            raise CloudError(
+                f"The laptop cloud of {self.state} runs on port {found['port']}, not {self._port}: stop it first."
+            )
+        if self._engine and found["engine"] != self._engine:
+            raise CloudError(
+                f"The laptop cloud of {self.state} runs jobs on {found['engine']}, not {self._engine}: stop it first, "
+                f"with Ctrl+C where 'hdp up' or 'hdp cloud' runs or with 'kill {found['pid']}'."
+            )
 
     def stop(self) -> None:
         """Release the lease; the cloud ends if it was the last one."""
@@ -120,6 +132,11 @@ class Cloud:
         return found
 
     def _launch(self, wait: bool) -> dict[str, Any]:
+        chosen = self._engine or ENGINES[0]
+        if lacking := engine.missing(chosen):
+            raise CloudError(
+                f"The engine {chosen} needs {', '.join(lacking)}, not installed here: pip install '.[{_EXTRAS[chosen]}]'."
+            )
         log = self.state / "cloud" / "logs" / "cloud.log"
         log.parent.mkdir(mode=0o700, exist_ok=True)
         (self.state / "cloud.json").unlink(missing_ok=True)
@@ -144,7 +161,14 @@ class Cloud:
 
     def _command(self) -> list[str]:
         command = [sys.executable, "-m", "infra.local.server", "--state", str(self.state)]
-        command += ["--port", str(self._port), "--prefix", self.prefix, "--engine", self._engine]
+        command += [
+            "--port",
+            str(self._port),
+            "--prefix",
+            self.prefix,
+            "--engine",
+            self._engine or ENGINES[0],
+        ]
         return [*command, "--workers", str(self._workers)] if self._workers else command
 
 

@@ -35,6 +35,20 @@ PACKAGES = {
 }
 """Distributions that an engine needs beside those of AWS Glue."""
 
+
+def missing(name: str) -> list[str]:
+    """Return the distributions of an engine that are not installed."""
+    from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415
+
+    found = []
+    for package in PACKAGES[name]:
+        try:
+            distribution(package)
+        except PackageNotFoundError:
+            found.append(package)
+    return found
+
+
 _JAVA = Path(__file__).with_name("java")
 
 _SPARK_SETTINGS = {

@@ -26,6 +26,7 @@ from infra.local.context import Context
 from infra.local.credentials import LAPTOP, Keys, credentials_file
 from infra.local.engine import ENGINES
 from infra.local.environment import environment
+from infra.local.history import HistoryStore
 
 HOST = "127.0.0.1"
 
@@ -83,7 +84,6 @@ def _take_environment(variables: dict[str, str], port: int) -> None:
 def _start(
     state: Path, prefix: str, workers: int, engine: str, endpoint: str, listening: socket.socket
 ) -> Context:
-    from infra.local.history import HistoryStore  # noqa: PLC0415
     from infra.local.provision import Provisioner  # noqa: PLC0415
 
     keys = Keys(credentials_file(state))
@@ -124,10 +124,21 @@ def _assemble(context: Context, keys: Keys, listening: socket.socket) -> Any:
             """Requests are not logged: a path may name a person's file."""
 
     port = listening.getsockname()[1]
-    app = Calls(DomainDispatcherApplication(create_backend_app), context.work / "calls.jsonl", keys)
+    app = Calls(
+        DomainDispatcherApplication(create_backend_app),
+        context.work / "calls.jsonl",
+        keys,
+        _workgroups(context.store),
+    )
     gate = Gate(app, port, keys, state_folder.identity(context.state))
     server = make_server(HOST, port, gate, threaded=True, request_handler=Handler, fd=listening.fileno())
     return server, gate
+
+
+def _workgroups(store: HistoryStore) -> dict[str, str]:
+    """The workgroup of each query, executed or saved, that was kept over the restart."""
+    executed = {key: query["workgroup"] for key, query in store.all("query")}
+    return executed | {key: query["WorkGroup"] for key, query in store.all("named_query")}
 
 
 def _spare_imports() -> None:

@@ -91,7 +91,7 @@ class Run:
             )
         if not have:
             return frames.of(self.spark, [], schema(contract))
-        everything = self._parquet(schema(contract), self.lake.silver_table(table))
+        everything = self.parquet(schema(contract), self.lake.silver_table(table))
         return everything.where(F.col("batch_id").isin(*have))
 
     def _complete(self, table: str) -> frozenset[str]:
@@ -105,7 +105,7 @@ class Run:
 
     def snapshot(self, table: str) -> DataFrame:
         """The newest accepted rows of this release, written by the job of the table's dimension or fact."""
-        return self.spark.read.schema(SNAPSHOTS[table]).parquet(self.lake.snapshot(table, self.run_id))
+        return self.parquet(SNAPSHOTS[table], self.lake.snapshot(table, self.run_id))
 
     def gold(self, table: str) -> DataFrame:
         """A gold table of this run's release."""
@@ -117,27 +117,27 @@ class Run:
         if release_id is None:
             return frames.of(self.spark, [], schema(contract))
         within = StructType([field for field in schema(contract) if field.name != "release_id"])
-        rows = self.spark.read.schema(within).parquet(self.lake.gold_release(table, release_id))
+        rows = self.parquet(within, self.lake.gold_release(table, release_id))
         return rows.withColumn("release_id", F.lit(release_id)).select(*schema(contract).names)
 
     def refused_in_release(self, table: str) -> DataFrame:
         """Quarantined rows that rules of this release refuse: `source_file`, `source_line`, `rule_ids`."""
         shape = "source_file string, source_line bigint, rule_ids array<string>"
-        return self._parquet(shape, f"{self.lake.quarantine(table, self.run_id)}stage=release/")
+        return self.parquet(shape, f"{self.lake.quarantine(table, self.run_id)}stage=release/")
 
-    def _parquet(self, shape: StructType | str, address: str) -> DataFrame:
+    def parquet(self, shape: StructType | str, address: str) -> DataFrame:
         """Read the Parquet files below `address`; Spark, unlike Sail, fails where there are none."""
         bucket, prefix = split(address)
         if not self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("Contents"):
             return frames.of(self.spark, [], shape)
-        return self.spark.read.schema(shape).parquet(address)
+        return self.spark.read.schema(shape).parquet(address)  # same on both engines: files are there
 
     def reconciliation(self, run_id: str | None) -> DataFrame:
         """What a run received, loaded and refused; empty where `run_id` is None."""
         columns = schema(load("quality", "reconciliation"), partitions=False)
         if run_id is None:
             return frames.of(self.spark, [], columns)
-        written = self.spark.read.schema(columns).parquet(self.lake.reconciliation(run_id))
+        written = self.parquet(columns, self.lake.reconciliation(run_id))
         return written.select(*columns.names)  # without the folders' job
 
     # writing
@@ -163,7 +163,7 @@ class Run:
         self, contract: Contract, address: str, column: str, values: Sequence[str] = ()
     ) -> dict[str, int]:
         """Count the rows of the files below `address` by a partition column, read back."""
-        there = self._parquet(schema(contract), address)
+        there = self.parquet(schema(contract), address)
         if values:
             there = there.where(F.col(column).isin(*values))
         return {row[0]: int(row[1]) for row in there.groupBy(column).count().collect()}

@@ -73,6 +73,6 @@ def _with_columns(batch: pa.RecordBatch, positions: Mapping[str, int | None], ke
     of_row = [
         batch.column(batch.num_columns - 2),
         batch.column(batch.num_columns - 1),
-        pa.array([key] * rows),
+        pa.repeat(key, rows),
     ]
     return pa.RecordBatch.from_arrays([*values, *of_row], [*positions, LINE, RAW, FILE])

@@ -1,27 +1,27 @@
 """Read CSV files, at import and in the jobs: rows as text in Arrow record batches, each with its first line number.
 
 One reader serves both, so that what is counted at import and what a job loads cannot differ. Two parsers share the
-work, block by block: pyarrow's where a block has no quote, no blank line and no ragged row, Python's `csv` in strict
-mode everywhere else. A test holds the two equal.
+work, block by block: pyarrow's where quotes enclose whole fields within one line and no line is blank or ragged,
+Python's `csv` in strict mode everywhere else. A test holds the two equal.
 """
 
 from __future__ import annotations
 
 import csv
-import gzip
-import hashlib
 import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
 from pipeline.sources.csv_lines import BLANK, START, kind_of
 from pipeline.sources.csv_quoting import CsvFault, RowShape, broken, swallowed
+from pipeline.sources.storage import HashedStream, unpacked
 
 LINE, RAW = "_line", "_raw"
 """Beside a file's columns: the row's first line number, and its text where it has the wrong number of fields."""
@@ -31,8 +31,6 @@ ENCODINGS = {"utf-8": "UTF-8", "windows-1252": "Windows-1252"}
 _BLOCK = 4 << 20
 _LONGEST_RECORD = 256 << 20
 _BOM = b"\xef\xbb\xbf"
-_GZIP = b"\x1f\x8b"
-_NEVER_A_LIMIT = 2**31 - 1
 _EXPORT = "Export the file as UTF-8."
 
 
@@ -47,35 +45,6 @@ class Layout:
     header: tuple[str, ...]
     header_lines: int = 1
     encoding: str = "utf-8"
-
-
-class HashedStream(io.RawIOBase):
-    """Hashes the bytes of a stream as they are read."""
-
-    def __init__(self, raw: BinaryIO) -> None:
-        self._raw, self._digest = raw, hashlib.sha256()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        chunk = self._raw.read(len(buffer))
-        self._digest.update(chunk)
-        buffer[: len(chunk)] = chunk
-        return len(chunk)
-
-    def sha256(self) -> str:
-        """The hash of the whole stream: what was not read yet is read now."""
-        while chunk := self._raw.read(_BLOCK):
-            self._digest.update(chunk)
-        return self._digest.hexdigest()
-
-
-def unpacked(raw: BinaryIO | HashedStream) -> BinaryIO:
-    """The stream without its compression; gzip is recognized by its first bytes, whatever the file's name."""
-    buffered = io.BufferedReader(cast(Any, raw), _BLOCK)
-    is_packed = buffered.peek(2)[:2] == _GZIP
-    return cast(BinaryIO, gzip.GzipFile(fileobj=buffered) if is_packed else buffered)
 
 
 @dataclass(frozen=True)
@@ -109,31 +78,30 @@ class CsvReader:
 
     def count(self) -> None:
         """Read the whole file, building no column."""
-        for _, parsed in self._parsed(columns=1):
+        for parsed in self._parsed(columns=1):
             self.rows += len(parsed)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Every row of data: the header's columns as text (empty is null), `LINE` and `RAW`."""
-        for line, parsed in self._parsed(columns=len(self._layout.header)):
+        """Every row of data, not always in order: the header's columns as text (empty is null), `LINE` and `RAW`."""
+        for parsed in self._parsed(columns=len(self._layout.header)):
             self.rows += len(parsed)
             if len(parsed):
-                is_plain = isinstance(parsed, pa.Table)
-                yield (_numbered if is_plain else _batch)(parsed, self._layout.header, line)
+                of = _plain_batch if isinstance(parsed, pa.Table) else _batch
+                yield of(parsed, self._layout.header)
 
-    def _parsed(self, columns: int) -> Iterator[tuple[int, pa.Table | list[_Record]]]:
-        """The rows of one block after another, with the block's first line number."""
+    def _parsed(self, columns: int) -> Iterator[pa.Table | list[_Record]]:
+        """The rows of one block after another; a table's last column are their line numbers."""
         begun, first_line = "", 1
         for text, line, is_last in self._blocks():
             first_line = first_line if begun else line
             block = begun + text
-            plain = self._plain(block, columns)
+            plain = self._plain(block, first_line, columns)
             if plain is not None:
                 begun = ""
-                yield first_line, plain
+                yield from plain
                 continue
-            records, begun, begun_line = self._exact(block, first_line, is_last)
-            yield first_line, records
-            first_line = begun_line
+            records, begun, first_line = self._exact(block, first_line, is_last)
+            yield records
         self.sha256 = self._raw.sha256()
 
     def _blocks(self) -> Iterator[tuple[str, int, bool]]:
@@ -167,22 +135,28 @@ class CsvReader:
             line = first_line + _line_ends(data[: error.start])
             raise EncodingFault(_not_encoded(line, data[error.start], encoding)) from None
 
-    def _plain(self, text: str, columns: int) -> pa.Table | None:
-        """The block's first `columns` columns by pyarrow's parser; None where the exact one has to look."""
-        if not self._can_be_plain or '"' in text or not text:
+    def _plain(self, text: str, first_line: int, columns: int) -> tuple[pa.Table, list[_Record]] | None:
+        """The block's first `columns` columns by pyarrow's parser, and the rows of its odd lines by the exact one.
+
+        None where the exact parser has to read the whole block: a quote does not enclose a whole field within a line.
+        """
+        is_quoted = '"' in text
+        if not self._can_be_plain or not text or (is_quoted and not _has_clean_quotes(text)):
             return None
         names = [str(number) for number in range(len(self._layout.header))]
         ragged: list[int] = []
 
-        def refuse(row: Any) -> str:
-            ragged.append(row.actual_columns)
+        def skip(row: Any) -> str:
+            ragged.append(row.number - 1)
             return "skip"
 
         data = text.encode()
         table = pyarrow.csv.read_csv(
             pa.BufferReader(data),
-            pyarrow.csv.ReadOptions(column_names=names, block_size=len(data) + 1),
-            pyarrow.csv.ParseOptions(quote_char=False, ignore_empty_lines=False, invalid_row_handler=refuse),
+            pyarrow.csv.ReadOptions(column_names=names, block_size=len(data) + 1, use_threads=False),
+            pyarrow.csv.ParseOptions(
+                quote_char='"' if is_quoted else False, ignore_empty_lines=False, invalid_row_handler=skip
+            ),
             pyarrow.csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
                 include_columns=names[:columns],
@@ -190,34 +164,47 @@ class CsvReader:
                 null_values=[""],
             ),
         )
-        return None if ragged or self._has_other_lines(table.column(0)) else table
+        lines = np.delete(np.arange(table.num_rows + len(ragged)), ragged)
+        is_odd = self._may_be_no_data(table.column(0))
+        odd = sorted([*ragged, *lines[is_odd].tolist()])
+        if odd:
+            table, lines = table.filter(pa.array(~is_odd)), lines[~is_odd]
+        records = self._of_lines(text, first_line, odd)
+        return table.append_column(LINE, pa.array(lines + first_line, pa.int64())), records
 
-    def _has_other_lines(self, first: pa.ChunkedArray) -> bool:
-        """Whether a row of the right number of fields may be no data: it would show in the first of them."""
-        if first.null_count:
-            return True
-        values = pc.utf8_trim(first, BLANK)
-        suspect = pc.match_substring_regex(values, START)
+    def _may_be_no_data(self, first: pa.ChunkedArray) -> np.ndarray:
+        """Which rows of the right number of fields may be no data: it would show in the first of them."""
+        values = pc.utf8_trim(pc.fill_null(first, ""), BLANK)
         same = pc.is_in(values, pa.array(["", self._layout.header[0]]))
-        return bool(pc.any(suspect).as_py() or pc.any(same).as_py())
+        return np.asarray(pc.or_(pc.match_substring_regex(values, START), same))
+
+    def _of_lines(self, text: str, first_line: int, places: Sequence[int]) -> list[_Record]:
+        """The records of single lines of a block; lines that are not data are counted."""
+        lines = _lines(text) if places else []
+        read = [(place, next(_records([lines[place]]))) for place in places]
+        found = [self._record(fields, first_line + place, lines[place]) for place, fields in read]
+        return [record for record in found if record]
+
+    def _record(self, fields: list[str], line: int, text: str) -> _Record | None:
+        """The record of a row; None, and counted, where it is not data."""
+        if kind := kind_of(fields, self._layout.header):
+            self.not_data[kind] += 1
+            return None
+        is_whole = len(fields) == len(self._layout.header)
+        return _Record(line, fields, None if is_whole else text.rstrip("\r\n"))
 
     def _exact(self, text: str, first_line: int, is_last: bool) -> tuple[list[_Record], str, int]:
         """The block's records by Python's parser, and the text and line number of one that has not ended."""
-        csv.field_size_limit(_NEVER_A_LIMIT)
-        header, width = self._layout.header, len(self._layout.header)
         lines = _lines(text)
-        reader = csv.reader(lines, strict=True)
+        reader = _records(lines)
         records, start = [], 0
         try:
             for fields in reader:
                 end = reader.line_num
                 if end - start > 1:
                     self._refuse_swallowed(lines[start:end], first_line + start)
-                if kind := kind_of(fields, header):
-                    self.not_data[kind] += 1
-                else:
-                    raw = None if len(fields) == width else "".join(lines[start:end]).rstrip("\r\n")
-                    records.append(_Record(first_line + start, fields, raw))
+                if record := self._record(fields, first_line + start, "".join(lines[start:end])):
+                    records.append(record)
                 start = end
         except csv.Error as error:
             return records, self._begun(lines[start:], first_line + start, is_last, error), first_line + start
@@ -236,6 +223,22 @@ class CsvReader:
         if is_last or len(text) > _LONGEST_RECORD:
             raise broken(lines, first_line, self._layout.header)
         return text
+
+
+_FIELD = r'(?:"(?:[^"\r]|"")*"|[^",\r]*)'
+_CLEAN_LINE = rf"^{_FIELD}(?:,{_FIELD})*\r?$"
+
+
+def _has_clean_quotes(text: str) -> bool:
+    """Whether each line is whole fields by itself, each in quotes or without any: parsers agree on such lines."""
+    lines = pc.list_flatten(pc.split_pattern(pa.array([text]), "\n"))
+    return bool(pc.all(pc.match_substring_regex(lines, _CLEAN_LINE)).as_py())
+
+
+def _records(lines: list[str]) -> Any:
+    """Python's parser over lines, in strict mode, for fields of any length."""
+    csv.field_size_limit(2**31 - 1)
+    return csv.reader(lines, strict=True)
 
 
 def _lines(text: str) -> list[str]:
@@ -259,15 +262,13 @@ def _not_encoded(line: int, byte: int, encoding: str) -> str:
     return f"{words} {_EXPORT}"
 
 
-def _numbered(table: pa.Table, header: Sequence[str], first_line: int) -> pa.RecordBatch:
-    """A block in which every line is a row."""
-    rows = table.num_rows
-    lines = pa.array(range(first_line, first_line + rows), pa.int64())
+def _plain_batch(table: pa.Table, header: Sequence[str]) -> pa.RecordBatch:
     columns = [column.combine_chunks() for column in table.columns]
-    return pa.RecordBatch.from_arrays([*columns, lines, pa.nulls(rows, pa.string())], [*header, LINE, RAW])
+    raw = pa.nulls(table.num_rows, pa.string())
+    return pa.RecordBatch.from_arrays([*columns, raw], [*header, LINE, RAW])
 
 
-def _batch(records: Sequence[_Record], header: Sequence[str], _: int) -> pa.RecordBatch:
+def _batch(records: Sequence[_Record], header: Sequence[str]) -> pa.RecordBatch:
     width = len(header)
     missing = [""] * width
     rows = [each.fields if each.raw is None else (each.fields + missing)[:width] for each in records]

@@ -43,8 +43,9 @@ def _files(spark: SparkSession, lake: Lake, manifest: dict[str, Any], table: str
     known = sorted(format_named(manifest["source"]).known[table])
     files = manifest["tables"].get(table, {"files": []})["files"]
     names = _distinct((name for file in files for name in file["header"]), known)
+    # same on both engines: every field is text
     received = F.coalesce(F.col(RAW), F.to_json(F.struct(*(_column(name) for name in names))))
-    values = [F.when(F.trim(_column(name)) != "", _column(name)).alias(name) for name in known]
+    values = [F.when(F.expr(frames.stripped(f"`{name}`")) != "", _column(name)).alias(name) for name in known]
     return _rows(spark, lake, files, names).select(
         *values, F.col(RAW).isNotNull().alias("_malformed"), FILE, LINE, received.alias("_received")
     )

@@ -1,15 +1,21 @@
-"""Open the files of a batch, on AWS and on the laptop."""
+"""Open the files of a batch, on AWS and on the laptop; hash them and undo gzip while they are read."""
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import io
 import os
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from pipeline.lake import split
 
 S3_ROOT = "HDP_S3_ROOT"
 """Environment variable with the folder that holds the buckets' objects as files; only the laptop cloud sets it."""
+
+_BLOCK = 4 << 20
+_GZIP = b"\x1f\x8b"
 
 
 def open_uri(uri: str) -> BinaryIO:
@@ -32,3 +38,32 @@ def _open_object(bucket: str, key: str) -> BinaryIO:
         return cast(BinaryIO, boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"])
     except ClientError as error:
         raise OSError(error.response["Error"]["Code"]) from None
+
+
+class HashedStream(io.RawIOBase):
+    """Hashes the bytes of a stream as they are read."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw, self._digest = raw, hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        chunk = self._raw.read(len(buffer))
+        self._digest.update(chunk)
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def sha256(self) -> str:
+        """The hash of the whole stream: what was not read yet is read now."""
+        while chunk := self._raw.read(_BLOCK):
+            self._digest.update(chunk)
+        return self._digest.hexdigest()
+
+
+def unpacked(raw: BinaryIO | HashedStream) -> BinaryIO:
+    """The stream without its compression; gzip is recognized by its first bytes, whatever the file's name."""
+    buffered = io.BufferedReader(cast(Any, raw), _BLOCK)
+    is_packed = buffered.peek(2)[:2] == _GZIP
+    return cast(BinaryIO, gzip.GzipFile(fileobj=buffered) if is_packed else buffered)

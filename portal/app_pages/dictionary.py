@@ -8,7 +8,7 @@ import streamlit as st
 from pipeline.contracts import Contract, all_contracts
 from pipeline.contracts.dictionary import entries
 from pipeline.contracts.lineage import Step, downstream, upstream
-from portal.components import at_hand, in_address, state, word_search
+from portal.components import at_hand, in_address, sharing, state, word_search
 from portal.components.palette import SEVERITY_WORDS
 from portal.services import measures, profile, review_words
 from portal.services.aws import ServiceError
@@ -105,6 +105,9 @@ def held(contract: Contract) -> None:
     current = at_hand.published()
     if current is None:
         st.caption("Nothing has been published yet.")
+        return
+    if not sharing.sees_exact(current.release_id):
+        st.caption(profile.EXACT_ONLY)
         return
     frame = profiled(contract.table, current.release_id, state.user().role)
     st.dataframe(

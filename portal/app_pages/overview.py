@@ -6,8 +6,9 @@ import pandas as pd
 import streamlit as st
 
 from pipeline.release import Release
-from portal.components import at_hand, state, times
+from portal.components import at_hand, sharing, state, times
 from portal.components.palette import words
+from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.services import releases
 from portal.services.aws import ServiceError
 
@@ -52,6 +53,13 @@ def latest() -> None:
         right.caption(f"{len(release(current.release_id).batch_ids):,} of them in the published release")
 
 
+def published_totals(made: Release) -> dict[str, int]:
+    """The facts' totals, which are those of the published tables; other tables' rows would tell versions of patients."""
+    return {
+        table: n for table, n in made.tables.items() if table.startswith("fact_") and n >= MINIMUM_CELL_SIZE
+    }
+
+
 def rows_by_layer() -> None:
     current = at_hand.published()
     if current is None:
@@ -59,10 +67,13 @@ def rows_by_layer() -> None:
     made = release(current.release_id)
     st.subheader("Rows by layer")
     account = pd.DataFrame(at_hand.reconciliation(made.run_id))
+    is_exact = sharing.sees_exact(made.release_id)
     left, right = st.columns(2)
     with left:
         st.markdown("**Received and loaded in this release's run**")
-        if account.empty:
+        if not is_exact:
+            st.caption("Row counts by layer are shown to roles that may open rows.")
+        elif account.empty:
             st.caption("This run received nothing new.")
         else:
             total = (
@@ -75,7 +86,8 @@ def rows_by_layer() -> None:
             st.caption("Received = loaded + quarantined, checked by the run itself.")
     with right:
         st.markdown("**Gold, the published release**")
-        gold = pd.DataFrame({"Table": list(made.tables), "Rows": list(made.tables.values())})
+        shown = made.tables if is_exact else published_totals(made)
+        gold = pd.DataFrame({"Table": list(shown), "Rows": list(shown.values())})
         st.dataframe(
             gold, hide_index=True, width="stretch", height="content", column_config=state.numbers(gold)
         )

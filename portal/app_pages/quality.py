@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from portal.components import at_hand, findings, in_address, judgement, rule_detail, state, work_list
+from portal.components import at_hand, findings, in_address, judgement, rule_detail, sharing, state, work_list
 from portal.components.conversation import Finding
 from portal.components.palette import CHANGES, words
 from portal.components.rule_detail import Shown
@@ -137,12 +137,6 @@ def scorecard(shown: Shown) -> None:
     with right, st.container(border=True):
         st.markdown("#### Run by run")
         _trend(shown)
-    moved = shown.frame["status"] != quality.rescored(shown.frame)["status"]
-    if moved.any():
-        names = ", ".join(shown.frame[moved]["rule_id"])
-        st.info(
-            f"The contracts have other limits by now. By today's limits these would end otherwise: {names}."
-        )
 
 
 def _trend(shown: Shown) -> None:
@@ -159,6 +153,24 @@ def _trend(shown: Shown) -> None:
             findings.trend(shown.past, shown.run_ids), key="trend", config={"displayModeBar": False},
             alt="Rules that failed by severity, run by run",
         )  # fmt: skip
+
+
+def moved(shown: Shown) -> None:
+    """The rules that would end otherwise by the limits that the contracts have today."""
+    others = shown.frame["status"] != quality.rescored(shown.frame)["status"]
+    if others.any():
+        names = ", ".join(shown.frame[others]["rule_id"])
+        st.info(
+            f"The contracts have other limits by now. By today's limits these would end otherwise: {names}."
+        )
+
+
+def outcomes(shown: Shown) -> None:
+    """The outcome of every rule without a count or a rate, which no published table holds."""
+    st.caption("Counts, rates and rows of findings are shown to roles that may open rows.")
+    table = findings.overview(shown.frame, shown.changed, {}, (), datetime.now(UTC).date())
+    table = table[["Severity", "Outcome", "Rule", "What is checked", "What is counted", "Accepted"]]
+    st.dataframe(table, hide_index=True, width="stretch", column_config=findings.ranked(table))
 
 
 def rule_table(shown: Shown) -> Finding | None:
@@ -247,6 +259,10 @@ def draw() -> None:
     figures(frame, review)
     scorecard(shown)
     st.markdown("## Rules")
+    if not sharing.sees_exact(run_id):
+        outcomes(shown)
+        return
+    moved(shown)
     if chosen := rule_table(shown):
         rule_detail.draw(shown, chosen)
     sign_off(shown)

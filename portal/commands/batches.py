@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -62,7 +63,11 @@ def list_command(session: Session, as_json: bool) -> None:
     if as_json:
         emit_json(found)
     else:
-        emit_table(found, empty="No batch yet: 'hdp batches generate' or 'hdp batches import DIR' makes one.")
+        emit_table(
+            found,
+            _columns(found),
+            empty="No batch yet: 'hdp batches generate' or 'hdp batches import DIR' makes one.",
+        )
 
 
 @batches_group.command("show")
@@ -120,6 +125,12 @@ def reprocess_command(session: Session, batch_ids: tuple[str, ...], everything: 
 
 def _listed(life: Life) -> dict[str, object]:
     return {**summary(life.batch), "status": life.status, "published": life.is_published}
+
+
+def _columns(listed: Sequence[Mapping[str, object]]) -> list[str]:
+    """Every batch's columns: not every batch has every table."""
+    last = ("status", "published")
+    return [*dict.fromkeys(name for row in listed for name in row if name not in last), *last]
 
 
 def summary(batch: Batch) -> dict[str, object]:

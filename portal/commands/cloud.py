@@ -14,6 +14,7 @@ from importlib.resources import files
 
 import click
 
+from infra.local.engine import ENGINES
 from pipeline.generator import Options
 from portal.commands.progress import watch_run
 from portal.commands.session import Session
@@ -25,6 +26,12 @@ _KEPT_OPEN: dict[int, int] = {}
 
 _SAMPLE = Options(patients=5000, seed=7)
 
+_engine = click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    help="What runs the Glue jobs (HDP_ENGINE, default sail): sail needs no Java; spark is what AWS Glue runs.",
+)
+
 
 @click.command()
 @click.option(
@@ -32,14 +39,15 @@ _SAMPLE = Options(patients=5000, seed=7)
 )
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
 @click.option("--no-sample", is_flag=True, help="Leave an empty lake empty.")
+@_engine
 @click.pass_obj
-def up(session: Session, port: int, no_browser: bool, no_sample: bool) -> None:
+def up(session: Session, port: int, no_browser: bool, no_sample: bool, engine: str | None) -> None:
     """Open everything: laptop cloud, a first sample run if the lake is empty, the portal."""
     if not _is_free(port):
         raise ServiceError(f"Port {port} is taken: stop what listens there, or name another with --port.")
     click.echo("Starting the laptop cloud (S3, Glue, Step Functions, Lambda, Athena on 127.0.0.1) …")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    cloud = session.start(wait=False)
+    cloud = session.start(engine=engine, wait=False)
     click.echo(f"  at {cloud.endpoint}, its files in {cloud.state}")
     portal = _portal(port)
     try:
@@ -64,10 +72,11 @@ def up(session: Session, port: int, no_browser: bool, no_sample: bool) -> None:
     type=click.IntRange(0, 65535),
     help="Port of the AWS endpoint (default: any free port).",
 )
+@_engine
 @click.pass_obj
-def cloud_alone(session: Session, port: int) -> None:
+def cloud_alone(session: Session, port: int, engine: str | None) -> None:
     """The laptop cloud alone, until Ctrl+C."""
-    cloud = session.start(port)
+    cloud = session.start(port, engine=engine)
     click.echo(
         f"The laptop cloud is at {cloud.endpoint}, its files in {cloud.state}. Point a tool at it with:"
     )

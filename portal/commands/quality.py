@@ -7,6 +7,7 @@ import pandas as pd
 
 from portal.commands.output import emit_json, emit_table, json_option
 from portal.commands.session import Session
+from portal.privacy import policy
 from portal.services import quality, releases, runs
 from portal.services.aws import Aws, ServiceError
 
@@ -20,7 +21,11 @@ _COLUMNS = [
     "checked",
     "rate",
     "threshold",
+    "detail",
 ]
+
+_COUNTS = {"change", "failed", "checked", "rate", "detail"}
+"""Left out for roles that see published tables alone."""
 
 
 @click.group("quality")
@@ -47,9 +52,12 @@ def show_command(session: Session, run_id: str | None, everything: bool, today: 
         frame = quality.rescored(frame)
     if not everything:
         frame = frame[~frame["status"].isin(["pass", "not_applicable"])]
-    rows = frame[_COLUMNS].astype(object).where(frame[_COLUMNS].notna(), None).to_dict("records")
+    is_exact = policy.sees_exact(aws, run_id)
+    shown = frame[_COLUMNS if is_exact else [name for name in _COLUMNS if name not in _COUNTS]]
+    rows = shown.astype(object).where(shown.notna(), None).to_dict("records")
     if as_json:
-        emit_json({"run_id": run_id, "audit": quality.audit(aws, run_id), "results": rows})
+        audit = quality.audit(aws, run_id) if is_exact else None
+        emit_json({"run_id": run_id, "audit": audit, "results": rows})
     else:
         emit_table(rows, empty=f"{run_id}: every rule passed.")
     if any(row["status"] in {"fail", "error"} and row["severity"] in {"error", "block"} for row in rows):

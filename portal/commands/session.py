@@ -15,7 +15,7 @@ from portal.settings import Settings
 class Session:
     """Starts a laptop cloud for the command's duration where none runs; `HDP_TARGET=aws` speaks to AWS."""
 
-    def __init__(self, state: Path, target: str, cloud: Callable[[Path], Any]) -> None:
+    def __init__(self, state: Path, target: str, cloud: Callable[..., Any]) -> None:
         if target not in {"laptop", "aws"}:
             raise ServiceError(f"HDP_TARGET is '{target}': it is laptop or aws.")
         self.state = state
@@ -31,12 +31,15 @@ class Session:
         aws = Aws(Settings.from_environment())
         return aws.acting(caller(aws.client("sts").get_caller_identity()["Arn"], aws.settings.role))
 
-    def start(self, port: int = 0, *, wait: bool = True) -> Any:
-        """Start the laptop cloud; this process's environment points at it from here on."""
+    def start(self, port: int = 0, *, engine: str | None = None, wait: bool = True) -> Any:
+        """Start the laptop cloud; this process's environment points at it from here on.
+
+        Without `engine`, jobs run on HDP_ENGINE or, without that, on the engine of the running cloud.
+        """
         if self.target == "aws":
             raise ServiceError("HDP_TARGET is aws: there is no laptop cloud to start. Unset it first.")
         if self._cloud is None:
-            self._cloud = self._make(self.state) if not port else self._make(self.state, port)  # type: ignore[call-arg]
+            self._cloud = self._make(self.state, port, engine=engine)
             self._cloud.start(wait=wait)
             user = os.environ.get("HDP_USER")
             role = os.environ.get("HDP_ROLE")

@@ -64,6 +64,8 @@ def _measure(rule: Rule, table: str, row: pd.Series, change: str) -> None:
     said = measures.measured(rule, table, row["status"], int(row["failed"]), int(row["checked"]), row["rate"])
     st.markdown(f"**{rule.description}**")
     st.markdown(f"{said} Since the last run: {CHANGES[change]}.")
+    if detail := measures.marked(row.get("detail")):
+        st.markdown(detail)
     st.caption(measures.limit_owner(rule))
 
 

@@ -18,6 +18,11 @@ def is_synthetic(release_id: str) -> bool:
     return policy.is_synthetic(state.clients(), release_id)
 
 
+def sees_exact(release_id: str) -> bool:
+    """Whether the person sees more than published tables of this release."""
+    return state.user().may("query") or is_synthetic(release_id)
+
+
 def choice(key: str, is_synthetic: bool) -> bool:
     """Whether what leaves the page is suppressed: the toggle, on by default; synthetic data need none."""
     if is_synthetic:

@@ -14,8 +14,9 @@ from typing import BinaryIO, Literal
 from pipeline.sources import TABLES, Match, UnknownFormat, format_named, known_names, said, synthea
 from pipeline.sources.csv_lines import BLANK, KINDS
 from pipeline.sources.csv_quoting import CsvFault, RowShape
-from pipeline.sources.csv_reader import CsvReader, EncodingFault, Layout, unpacked
+from pipeline.sources.csv_reader import CsvReader, EncodingFault, Layout
 from pipeline.sources.identify import HEAD, EmptyFile, NotUnderstood, identify
+from pipeline.sources.storage import unpacked
 from portal.services.aws import Aws, ServiceError
 
 Use = Literal["loaded", "not needed", "empty", "not understood"]

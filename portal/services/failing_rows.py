@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 HIDDEN = "•••"
 EXPECTED = "expected"
+SOURCE = ("source_file", "source_line")
+"""Where a row was received."""
 _LONG_NUMBER = re.compile(r"\d(?:[\s().-]*\d){6,}|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}|\S+@\S+")
 """A phone number, an identifier, a date or a mail address in a field where none belongs."""
 
@@ -36,7 +38,7 @@ def masked(frame: pd.DataFrame, contract: Contract, salt: str, rule: Rule | None
     dates = [name for name in judged if types[name].type in {"date", "timestamp"}]
     if len(dates) == 2:
         shown["difference"] = [_difference(row, *dates) for row in frame.to_dict("records")]
-    first = [name for name in ("row", *judged, "difference", EXPECTED) if name in shown]
+    first = [name for name in ("row", *judged, "difference", EXPECTED, *SOURCE) if name in shown]
     rest = [name for name in shown if name not in first]
     is_hidden = {name: bool((shown[name].isna() | (shown[name] == HIDDEN)).all()) for name in rest}
     return shown[[*first, *sorted(rest, key=is_hidden.__getitem__)]]

@@ -42,7 +42,7 @@ def is_quarantined(rule: Rule) -> bool:
 
 
 def _quarantined(lake: Lake, table: str, rule_id: str, run_id: str) -> str:
-    return f"""SELECT record_key, raw
+    return f"""SELECT record_key, raw, source_file, source_line
 FROM "{lake.database("quality")}"."quarantine_{table}"
 WHERE run_id = '{run_id}'
   AND contains(rule_ids, '{rule_id}')

@@ -38,7 +38,7 @@ CAUSES = (
     Cause("A batch is not there", r"UnknownBatch|has no manifest|There is no batch", "A batch that the run names is not in the lake, or its import did not end.", "fix_data"),
     Cause("Bad input", r"BadRunInput|run's input", "The run was started with an input that the pipeline does not accept.", "run_again"),
     Cause("A batch was never loaded", r"has no complete silver", "The release holds a batch whose silver tables are not there.", "run_again"),
-    Cause("Rows went astray", r"went astray", "Rows received and rows written do not add up, so the job refused to go on.", "go_on"),
+    Cause("Row counts do not reconcile", r"do not reconcile", "Rows received and rows written do not add up, so the job refused to go on.", "go_on"),
     Cause("Out of time", r"TIMEOUT|TIMED_OUT|Timeout(?!Exception)|timed out", "The job took longer than it may.", "go_on"),
     Cause("The worker went away", r"worker (process )?(ended|died|was killed|went away)|died while|signal|SIGKILL|exit(ed with)? code|ExecutorLost|OutOfMemory|Java heap|LaptopCloudEnded|cloud ended while", "The machine that ran the job was lost: killed, out of memory, or switched off.", "go_on"),
     Cause("No room on the disk", r"disk is full|No space left|ENOSPC", "The disk of the worker is full.", "go_on"),
@@ -46,7 +46,7 @@ CAUSES = (
     Cause("AWS was busy", r"Throttl|TooManyRequests|SlowDown|JobBusy|ConcurrentRunsExceeded|Rate exceeded", "AWS answered that there was too much at once.", "go_on"),
     Cause("AWS could not be reached", r"EndpointConnection|ConnectTimeout|ReadTimeout|ConnectionClosed|UnknownHost", "The network between the job and AWS broke.", "go_on"),
     Cause("A column is not as the contract says", r"ContractError|AnalysisException|UNRESOLVED_COLUMN|CAST_INVALID", "A table does not have the columns or types that the contract has.", "fix_data"),
-    Cause("A file could not be read", r"FileNotFound|FAILED_READ_FILE|CANNOT_READ|NoSuchKey|ParquetDecoding", "A file that belongs to a batch or a table is missing or damaged.", "fix_data"),
+    Cause("A file could not be read", r"FileNotFound|FAILED_READ_FILE|CANNOT_READ|NoSuchKey|ParquetDecoding|cannot be read|not the file that was imported", "A file that belongs to a batch or a table is missing or damaged.", "fix_data"),
     Cause("The script has a fault", r"Error at \w+\.py:\d+|Traceback|Error:|Exception", "The job's script ended with an error of its own.", "go_on"),
 )  # fmt: skip
 
@@ -54,7 +54,7 @@ UNKNOWN = Cause("Cause not known", "", "This failure is none of those that the p
 
 _STOPPED = Cause("Stopped", "", "", "go_on")
 
-_BATCH = re.compile(r"\bbatch '?(\d{8}T\d{6}-[0-9a-f]{8})", re.IGNORECASE)
+_BATCH = re.compile(r"\bbatch(?:_id=| '?)(\d{8}T\d{6}-[0-9a-f]{8})", re.IGNORECASE)
 
 _LINE = re.compile(r"(?:at |File \"?[^\n\"]*?)(\w+\.py)(?::|\", line )(\d+)")
 

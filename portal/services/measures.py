@@ -65,6 +65,11 @@ def measured(
     return f"{counted(rule, table, failed, checked)} fail ({share(rate)}){allowed}."
 
 
+def marked(detail: object) -> str:
+    """How many values of each column were null markers, as the result of a rule says it; empty where it says nothing."""
+    return f"Null markers emptied, by column: {detail}." if isinstance(detail, str) and detail else ""
+
+
 def limit_owner(rule: Rule) -> str:
     """Whose the limit is, and why it is where it is."""
     return f"Whose limit: {rule.limit_owner}. {rule.limit_reason}"

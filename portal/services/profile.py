@@ -6,12 +6,12 @@ import pandas as pd
 
 from pipeline.contracts import load
 from portal.privacy import policy
-from portal.privacy.suppression import is_small
-from portal.services.aws import Aws
+from portal.services.aws import Aws, ServiceError
 from portal.services.warehouse import Answer, ask, table
 
-_MEASURED = ("column", "empty", "distinct", "least", "greatest")
 _RANGED = ("int", "bigint", "double", "decimal", "date", "timestamp")
+
+EXACT_ONLY = "The figures of single columns are shown to roles that may open rows."
 
 
 def statement(aws: Aws, name: str, release_id: str) -> str:
@@ -33,18 +33,16 @@ def statement(aws: Aws, name: str, release_id: str) -> str:
 def of(aws: Aws, name: str, release_id: str) -> Answer:
     """One row a column: column, empty (share), distinct, least, greatest.
 
-    A column that few rows fill is left empty for roles that see no exact figures: it could be somebody's own.
+    For roles that see exact figures alone: no published table holds these, and least and greatest are somebody's own.
     """
-    aws.require("see_charts")
+    if not policy.sees_exact(aws, release_id):
+        raise ServiceError(EXACT_ONLY)
     answer = ask(aws, statement(aws, name, release_id), release_id=release_id)
     row = answer.frame.iloc[0]
-    total, is_exact = int(row["total"]), policy.sees_exact(aws, release_id)
+    total = int(row["total"])
     rows = []
     for column in load("gold", name).data_columns:
         empty = int(row[f"{column.name}__empty"])
-        if is_small(total - empty) and not is_exact:
-            rows.append(dict.fromkeys(_MEASURED) | {"column": column.name})
-            continue
         ends = [row.get(f"{column.name}__{end}") for end in ("min", "max")]
         rows.append(
             {

@@ -227,7 +227,7 @@ def _failing(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
     if "raw" in found and "record_key" in found:
         rows = pd.DataFrame([received(raw) for raw in found["raw"]])
         rows.insert(0, "row", found["record_key"].fillna(NO_KEY).to_list())
-        return _ordered(rows)
+        return _ordered(rows.assign(**{name: found[name].to_list() for name in failing_rows_.SOURCE}))
     found.insert(0, "row", found[load("silver", table).key[0]])
     return _ordered(found)
 

@@ -128,7 +128,7 @@ def _result(row: Mapping[Any, Any], review: Review, on: date) -> list[str]:
         measures.counted(rule, finding[0], int(row["failed"]), int(row["checked"])),
         measures.share(row["rate"], unit),
         measures.limit(rule) if rule else "–",
-        "; ".join(said),
+        "; ".join(filter(None, [*said, measures.marked(row.get("detail"))])),
     ]
     return [escape(cell).replace(" %", "&nbsp;%") for cell in cells]
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects import athena, duckdb, trino  # noqa: F401  # loaded by name while two threads parse, one fails
 from sqlglot.errors import SqlglotError
 
 from pipeline.contracts import Column, Contract, load, tables

@@ -37,7 +37,8 @@ def test_larger_samples_are_the_same_on_both(seed, tmp_path):
     assert parity.differences(lakes) == []
 
 
-@pytest.mark.parity
+@pytest.mark.slow
+@pytest.mark.integration
 def test_the_stock_synthea_export_is_the_same_on_both(tmp_path):
     folder = SHARED / "synthea-export"
     if not folder.is_dir():

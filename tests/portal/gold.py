@@ -183,7 +183,7 @@ class Athena:
         for table in folder.iterdir():
             self.sql.execute(
                 f'CREATE TABLE "{database}"."{table.name}" AS SELECT * FROM '
-                f"read_parquet('{table}/*/*.parquet', hive_partitioning = true, hive_types_autocast = false)"
+                f"read_parquet('{table}/**/*.parquet', hive_partitioning = true, hive_types_autocast = false)"
             )
 
     def ask(self, facts_sql):

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from pipeline import frames
 from pipeline.contracts import load, tables
-from pipeline.contracts.spark import schema
+from pipeline.contracts.spark import conform, schema
 from pipeline.glue_jobs.bronze_to_silver import encounters, lookups, medications, patients
 from pipeline.glue_jobs.bronze_to_silver import load as loading
 from pipeline.glue_jobs.job import SNAPSHOTS, Run
@@ -148,4 +148,5 @@ def silver_of(
     rules = rows.row_rules(contract)
     kept = loading._kept(rows.evaluate(typed, rules), contract, contract.key[0]).persist()
     whole = rows.across(loading.with_duplicates(kept, rules), rules, loading.ROW)
-    return JOBS[table].select(whole.where(loading._disposition(rules) == loading.LOADED))
+    accepted = whole.where(loading._disposition(rules) == loading.LOADED)
+    return conform(accepted, JOBS[table].CONTRACT)

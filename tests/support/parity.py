@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from infra.local.cloud import Cloud
 from pipeline.release import GOLD_TABLES
-from portal.services import batches, runs
-from portal.services.aws import Aws
-from portal.settings import Settings
+from tests.support.own_lake import own_lake
 
 RUN = "run-parity"
 ZONES = {
@@ -43,31 +38,16 @@ class Difference:
     example: str
 
 
-@contextmanager
-def _cloud(state: Path, engine: str):
-    """A laptop cloud on an engine, as this process's AWS."""
-    before = dict(os.environ)
-    with Cloud(state, workers=1, engine=engine) as cloud:
-        os.environ.update(cloud.environment(), HDP_USER="tester")
-        try:
-            yield Aws(Settings.from_environment())
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-
-
 def run_on_both(folders: Sequence[Path], place: Path) -> Mapping[str, Path]:
     """Import the extracts once, then run them on each engine; return each engine's folder of buckets."""
     sail, spark = place / "sail", place / "spark"
-    with _cloud(sail, "sail") as aws:
+    with own_lake(sail, "sail") as lake:
         for folder in folders:
-            batches.import_folder(aws, folder, uploader="tester")
+            lake.load(folder)
     shutil.copytree(sail / "s3" / "hdp-bronze", spark / "s3" / "hdp-bronze")
     for state, engine in ((sail, "sail"), (spark, "spark")):
-        with _cloud(state, engine) as aws:
-            runs.start(aws, run_id=RUN)
-            ended = runs.wait(aws, RUN, seconds=1200)
-            assert ended.status == "SUCCEEDED", f"{engine}: {ended.cause}"
+        with own_lake(state, engine) as lake:
+            lake.run(RUN)
     return {"sail": sail / "s3", "spark": spark / "s3"}
 
 

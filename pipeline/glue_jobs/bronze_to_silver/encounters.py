@@ -6,8 +6,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.contracts import load as load_contract
-from pipeline.contracts.spark import conform
 from pipeline.glue_jobs.bronze_to_silver import encounter_columns, load, lookups
+from pipeline.glue_jobs.bronze_to_silver.typing import text
 from pipeline.glue_jobs.job import Run, main
 from pipeline.glue_jobs.silver_to_gold.local_time import local_date
 
@@ -23,7 +23,7 @@ def transform(received: DataFrame, time_zone: str) -> DataFrame:
     read = load.typed(received, "encounters", encounter_columns.expressions(time_zone), time_zone)
     dated = read.withColumns(
         {
-            "is_day_alone": F.length(F.trim("raw.admitted_at")) == 10,
+            "is_day_alone": F.length(F.expr(text("admitted_at"))) == 10,
             "local_date": local_date("admitted_at", time_zone),
             "discharged_local_date": local_date("discharged_at", time_zone),
         }
@@ -31,14 +31,8 @@ def transform(received: DataFrame, time_zone: str) -> DataFrame:
     return lookups.with_icd10cm(dated)
 
 
-def select(judged: DataFrame) -> DataFrame:
-    """The silver columns."""
-    return conform(judged, CONTRACT)
-
-
 def work(run: Run) -> None:
-    judged = transform(load.received(run, "encounters"), run.time_zone)
-    load.run_table(run, CONTRACT, judged, select, key="encounter_id")
+    load.run_table(run, CONTRACT, lambda rows: transform(rows, run.time_zone))
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def _is_marker(column: str, markers: Sequence[str]) -> Column:
     """Whether the text of a column stands for an empty value; a value of the column's code list does not."""
     allowed = CODE_LISTS.get(column, {})
     words = [marker for marker in markers if marker.lower() not in allowed]
-    return F.coalesce(F.trim(F.col(column)).isin(*words), F.lit(False)) if words else F.lit(False)
+    return F.coalesce(F.expr(frames.stripped(column)).isin(*words), F.lit(False)) if words else F.lit(False)
 
 
 def _nothing(run: Run, table: str) -> DataFrame:
@@ -104,18 +104,20 @@ def typed(frame: DataFrame, table: str, expressions: Mapping[str, str], time_zon
     )
 
 
-def run_table(
-    run: Run, contract: Contract, judged: DataFrame, select: Callable[[DataFrame], DataFrame], key: str
-) -> None:
-    """Evaluate the rules on `judged`, then write silver, quarantine, results and the reconciliation."""
-    rules = rows.row_rules(contract)
-    kept = _kept(rows.evaluate(judged, rules), contract, key).persist()
+def run_table(run: Run, contract: Contract, transform: Callable[[DataFrame], DataFrame]) -> None:
+    """Load a table of this run's batches: `transform` types the rows received and adds what its rules need.
+
+    The rules are evaluated on them, then silver, quarantine, results and the reconciliation are written.
+    """
+    rules, key = rows.row_rules(contract), contract.key[0]
+    source = received(run, contract.table)
+    kept = _kept(rows.evaluate(transform(source), rules), contract, key).persist()
     whole = rows.across(with_duplicates(kept, rules), rules, ROW).withColumn(
         "_disposition", _disposition(rules)
     )
     tally = Tally.of(whole, "batch_id", "_disposition")
-    loaded = _write_silver(run, contract, select(whole.where(F.col("_disposition") == LOADED)), tally)
-    refused = _as_received(whole.where(F.col("_disposition") != LOADED), judged)
+    loaded = _write_silver(run, contract, whole.where(F.col("_disposition") == LOADED), tally)
+    refused = _as_received(whole.where(F.col("_disposition") != LOADED), source)
     quarantined = _write_quarantine(run, contract, refused, tally)
     results = rows.results_of(tally, whole, rules, contract, key)
     run.write_results(_with_columns_marked(results, whole))
@@ -177,12 +179,12 @@ _AS_RECEIVED = {"raw": "_received"}
 """Columns of quarantine that hold the row's text, and where they come from."""
 
 
-def _as_received(refused: DataFrame, judged: DataFrame) -> DataFrame:
-    """Return `refused` with the text of every row: rows that only others make wrong are read again."""
+def _as_received(refused: DataFrame, source: DataFrame) -> DataFrame:
+    """Return `refused` with the text of every row: rows that only others make wrong are read from `source` again."""
     lacking = refused.where("raw is null").select(*ROW).persist()
     if lacking.isEmpty():
         return refused
-    texts = judged.select(*ROW, F.col("_received").alias("_again")).join(lacking, list(ROW), "left_semi")
+    texts = source.select(*ROW, F.col("_received").alias("_again")).join(lacking, list(ROW), "left_semi")
     return (
         refused.join(texts, list(ROW), "left").withColumn("raw", F.coalesce("raw", "_again")).drop("_again")
     )
@@ -220,7 +222,7 @@ def _write_quarantine(
     explained = refused.withColumns(_explanations(contract)).withColumn("disposition", F.col("_disposition"))
     place = f"{address}stage=silver/"
     run.write(conform(explained, quarantine, partitions=False).coalesce(1), place)
-    there = run.spark.read.schema("batch_id string, disposition string").parquet(place)
+    there = run.parquet("batch_id string, disposition string", place)
     counted = there.groupBy("batch_id", "disposition").count().collect()
     return Counter({(row["batch_id"], row["disposition"]): int(row["count"]) for row in counted})
 

@@ -32,7 +32,7 @@ def with_formulary(run: Run, frame: DataFrame) -> DataFrame:
     shape = "struct<found: boolean, usual_low: double, usual_high: double, unit: string, routes: array<string>, form: string>"
     lookup = frames.of(run.spark, rows, f"medication_code string, formulary {shape}")
     joined = frame.join(F.broadcast(lookup), "medication_code", "left")
-    factor = F.when(F.col("dose_unit") == F.col("formulary.unit"), 1).otherwise(
+    factor = F.when(F.col("dose_unit") == F.col("formulary.unit"), 1.0).otherwise(
         _grams("dose_unit") / _grams("formulary.unit")
     )
     return joined.withColumn("formulary_dose", F.col("dose") * factor)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 
 from pipeline.contracts import load as load_contract
-from pipeline.contracts.spark import conform
 from pipeline.glue_jobs.bronze_to_silver import load, lookups
 from pipeline.glue_jobs.bronze_to_silver.typing import (
     ROUTE,
@@ -60,14 +59,8 @@ def transform(received: DataFrame, time_zone: str) -> DataFrame:
     )
 
 
-def select(judged: DataFrame) -> DataFrame:
-    """The silver columns."""
-    return conform(judged, CONTRACT)
-
-
 def work(run: Run) -> None:
-    judged = transform(load.received(run, "medications"), run.time_zone)
-    load.run_table(run, CONTRACT, lookups.with_formulary(run, judged), select, key="administration_id")
+    load.run_table(run, CONTRACT, lambda rows: lookups.with_formulary(run, transform(rows, run.time_zone)))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 
 from pipeline.contracts import load as load_contract
-from pipeline.contracts.spark import conform
 from pipeline.glue_jobs.bronze_to_silver import load, lookups, patient_columns
 from pipeline.glue_jobs.job import Run, main
 
@@ -17,14 +16,8 @@ def transform(received: DataFrame, time_zone: str) -> DataFrame:
     return load.typed(received, "patients", patient_columns.expressions(time_zone), time_zone)
 
 
-def select(judged: DataFrame) -> DataFrame:
-    """The silver columns."""
-    return conform(judged, CONTRACT)
-
-
 def work(run: Run) -> None:
-    judged = lookups.with_zip_states(run, transform(load.received(run, "patients"), run.time_zone))
-    load.run_table(run, CONTRACT, judged, select, key="patient_id")
+    load.run_table(run, CONTRACT, lambda rows: lookups.with_zip_states(run, transform(rows, run.time_zone)))
 
 
 if __name__ == "__main__":

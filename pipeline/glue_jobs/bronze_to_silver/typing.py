@@ -2,48 +2,50 @@
 
 from __future__ import annotations
 
+from pipeline.frames import stripped
 from pipeline.reference import code_systems, state_codes, units
 
-_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?$"
+_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\\z"
+_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?\\z"
 
 
 def text(column: str) -> str:
-    return f"trim(raw.{column})"
+    """The text without the whitespace around it."""
+    return stripped(f"raw.{column}")
 
 
 def upper(column: str) -> str:
-    return f"upper(trim(raw.{column}))"
+    return f"upper({text(column)})"
 
 
 def date(column: str) -> str:
     """An ISO 8601 date; a moment gives its day."""
-    day = f"left(trim(raw.{column}), 10)"
-    return f"case when {day} rlike '{_DATE}' and trim(raw.{column}) rlike '{_MOMENT}' then cast({day} as date) end"
+    day = f"left({text(column)}, 10)"
+    return (
+        f"case when {day} rlike '{_DATE}' and {text(column)} rlike '{_MOMENT}' then cast({day} as date) end"
+    )
 
 
 def moment(column: str, time_zone: str) -> str:
     """An ISO 8601 timestamp in UTC, or with its offset; a date alone is midnight in `time_zone`."""
-    value = f"trim(raw.{column})"
+    value = text(column)
     day = f"when {value} rlike '{_DATE}' then to_utc_timestamp(cast({value} as timestamp), '{time_zone}')"
     return f"case {day} when {value} rlike '{_MOMENT}' then cast({value} as timestamp) end"
 
 
 def number(column: str) -> str:
-    return f"case when trim(raw.{column}) rlike '^-?[0-9]+(\\\\.[0-9]+)?$' then cast(trim(raw.{column}) as double) end"
+    return f"case when {text(column)} rlike '^-?[0-9]+(\\\\.[0-9]+)?\\\\z' then cast({text(column)} as double) end"
 
 
 def money(column: str) -> str:
-    pattern = "^-?[0-9]{1,10}(\\\\.[0-9]{1,2})?$"
-    return (
-        f"case when trim(raw.{column}) rlike '{pattern}' then cast(trim(raw.{column}) as decimal(12,2)) end"
-    )
+    pattern = "^-?[0-9]{1,10}(\\\\.[0-9]{1,2})?\\\\z"
+    return f"case when {text(column)} rlike '{pattern}' then cast({text(column)} as decimal(12,2)) end"
 
 
 def code(column: str, codes: dict[str, str]) -> str:
     """One of a list of codes, found without regard to case; NULL for any other."""
     whens = " ".join(f"when '{theirs}' then '{ours}'" for theirs, ours in codes.items())
-    return f"case lower(trim(raw.{column})) {whens} end"
+    return f"case lower({text(column)}) {whens} end"
 
 
 def code_system(column: str) -> str:
@@ -58,14 +60,14 @@ def unit(column: str) -> str:
 
 def _mapped(column: str, names: dict[str, str]) -> str:
     whens = " ".join(f"when '{theirs}' then '{ours}'" for theirs, ours in names.items())
-    return f"coalesce(case lower(trim(raw.{column})) {whens} end, trim(raw.{column}))"
+    return f"coalesce(case lower({text(column)}) {whens} end, {text(column)})"
 
 
 def diagnosis(column: str, system: str) -> str:
     """A diagnosis code in capitals, with its point where its classification writes one (E119 is E11.9)."""
     value, of = upper(column), code_system(system)
-    icd10 = f"({of}) in ('ICD-10-CM', 'ICD-10', 'ICD-10-GM') and {value} rlike '^[A-Z][0-9A][0-9A-Z][0-9A-Z]{{1,4}}$'"
-    icd9 = f"({of}) = 'ICD-9-CM' and {value} rlike '^(E[0-9]|[0-9V])[0-9]{{3,4}}$'"
+    icd10 = f"({of}) in ('ICD-10-CM', 'ICD-10', 'ICD-10-GM') and {value} rlike '^[A-Z][0-9A][0-9A-Z][0-9A-Z]{{1,4}}\\\\z'"
+    icd9 = f"({of}) = 'ICD-9-CM' and {value} rlike '^(E[0-9]|[0-9V])[0-9]{{3,4}}\\\\z'"
     category = f"if({value} like 'E%' and {of} = 'ICD-9-CM', 4, 3)"
     pointed = f"concat(left({value}, {category}), '.', substring({value}, {category} + 1))"
     return f"case when ({icd10}) or ({icd9}) then {pointed} else {value} end"
@@ -74,7 +76,7 @@ def diagnosis(column: str, system: str) -> str:
 def state(column: str) -> str:
     """The USPS code for a state's name or code; any other text in capitals."""
     whens = " ".join(f"when '{name}' then '{usps}'" for name, usps in state_codes().items())
-    return f"case lower(trim(raw.{column})) {whens} else upper(trim(raw.{column})) end"
+    return f"case lower({text(column)}) {whens} else upper({text(column)}) end"
 
 
 def _same(*codes: str) -> dict[str, str]:

@@ -222,7 +222,7 @@ def name_views(run: Run, former: Release | None) -> dict[str, DataFrame]:
     """The names that measures speak of; the gold tables are given back too.
 
     A gold table by its name; of silver ``newest_…`` (one row a key that the release should show) and ``arrived_…``
-    (this run's batches); ``former_…``, the same of the published release that this one would follow, empty where there
+    (this run's batches), with the hospital's clock beside UTC; ``former_…``, the same of the published release that this one would follow, empty where there
     is none; ``months_…`` of a fact, the rows a month beside those of silver and of the published release;
     ``reconciliation`` of this run and (is_former) of the published one's.
     """
@@ -235,8 +235,10 @@ def name_views(run: Run, former: Release | None) -> dict[str, DataFrame]:
         if table in _MONTHS:
             found = found.withColumn(_MONTHS[table][0], F.date_format(F.expr(_MONTHS[table][1]), "yyyy-MM"))
         found.createOrReplaceTempView(f"newest_{table}")
-        run.silver(table, run.plan["batch_ids"]).createOrReplaceTempView(f"arrived_{table}")
-        run.silver(table, former.batch_ids if former else []).createOrReplaceTempView(f"former_{table}")
+        sides = {"arrived": run.plan["batch_ids"], "former": former.batch_ids if former else []}
+        for side, batch_ids in sides.items():
+            rows = with_local_times(run.silver(table, batch_ids), run.time_zone, moments)
+            rows.createOrReplaceTempView(f"{side}_{table}")
     for table, (silver, month) in _FACTS.items():
         run.released(table, base).createOrReplaceTempView(f"former_{table}")
         run.spark.sql(_months(table, silver, month)).createOrReplaceTempView(f"months_{table}")

@@ -59,7 +59,7 @@ def select(rows: DataFrame, release_id: str) -> DataFrame:
 
 def zip3(column: str) -> Column:
     """The first three digits of a ZIP code, 000 for areas of 20,000 people or fewer (45 CFR 164.514(b)(2)(i)(B))."""
-    prefix = F.regexp_extract(column, r"^([0-9]{3})[0-9]{2}(-?[0-9]{4})?$", 1)
+    prefix = F.regexp_extract(column, r"^([0-9]{3})[0-9]{2}(-?[0-9]{4})?\z", 1)
     return F.when(prefix.isin(*RESTRICTED_ZIP3), "000").when(prefix != "", prefix)
 
 

@@ -57,7 +57,7 @@ def transform(encounters: DataFrame, medications: DataFrame) -> DataFrame:
 
 def is_npi_valid(column: str) -> Column:
     """Ten digits, the first 1 or 2, the Luhn check digit right over 80840 + number (CMS NPI check digit)."""
-    return F.expr(f"{column} rlike '^[12][0-9]{{9}}$' and luhn_check(concat('80840', {column}))")
+    return F.expr(f"{column} rlike '^[12][0-9]{{9}}\\\\z' and luhn_check(concat('80840', {column}))")
 
 
 def select(rows: DataFrame, release_id: str) -> DataFrame:

@@ -71,7 +71,7 @@ def age_on(day: str, birth_date: str) -> Column:
     """
     digits = [F.date_format(F.col(name), "yyyyMMdd").cast("int") for name in (day, birth_date)]
     years = F.floor((digits[0] - digits[1]) / 10000)
-    bounded = F.when(years > 90, 90).when(years < 0, 0).otherwise(years)
+    bounded = F.greatest(F.lit(0), F.least(F.lit(90), years))
     return F.when(F.col(day).isNotNull() & F.col(birth_date).isNotNull(), bounded).cast("int")
 
 

@@ -22,7 +22,8 @@ def keys(tmp_path):
 def ask(tmp_path, keys):
     """Sends one request through the recorder, and tells the newest call that was written down."""
     answers = {}
-    recorder = Calls(lambda environ, start: _answer(answers, start), tmp_path / "calls.jsonl", keys)
+    path = tmp_path / "calls.jsonl"
+    recorder = Calls(lambda environ, start: _answer(answers, start), path, keys, {"kept": "hdp-review"})
 
     def ask(service, *, role="hdp-portal", body=b"", status="200 OK", answer=b"{}", **environ):
         answers.update(status=status, body=answer)
@@ -68,6 +69,15 @@ def test_a_query_is_its_workgroups(ask):
     )
     call = ask("athena", **target("GetQueryResults", QueryExecutionId="q1"))
     assert call.resources == (ARN.format("athena", "workgroup/hdp-review"),)
+
+
+def test_a_query_from_before_a_restart_is_its_workgroups_too(ask):
+    call = ask("athena", **target("BatchGetQueryExecution", QueryExecutionIds=["kept"]))
+    assert call.resources == (ARN.format("athena", "workgroup/hdp-review"),)
+
+
+def test_asking_who_one_is_needs_no_permission_and_is_not_written_down(ask):
+    assert ask("sts", **form(Action="GetCallerIdentity")) is None
 
 
 def test_a_key_that_sts_issues_stands_for_the_role_that_was_assumed(ask, keys):

@@ -11,7 +11,8 @@ import boto3
 import pytest
 
 from infra.local import credentials, environment
-from infra.local.cloud import Cloud
+from infra.local.cloud import Cloud, CloudError
+from infra.local.engine import ENGINES, PACKAGES
 
 pytestmark = pytest.mark.integration
 
@@ -81,6 +82,25 @@ def test_a_second_user_finds_the_running_cloud_and_it_ends_with_the_last(tmp_pat
     second.stop()
     assert gone(first.pid)
     assert not (tmp_path / "cloud.json").exists()
+
+
+def test_a_running_cloud_of_another_engine_is_named_and_not_used(cloud):
+    running = json.loads((cloud.state / "cloud.json").read_text())["engine"]
+    [other] = set(ENGINES) - {running}
+    with pytest.raises(CloudError) as raised:
+        Cloud(cloud.state, engine=other).start()
+    assert f"runs jobs on {running}, not {other}: stop it first" in str(raised.value)
+    assert f"'kill {cloud.pid}'" in str(raised.value)
+    with Cloud(cloud.state, engine=running) as same, Cloud(cloud.state) as any_:
+        assert (same.pid, any_.pid) == (cloud.pid, cloud.pid)
+
+
+def test_an_engine_that_is_not_installed_is_named_with_what_installs_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(PACKAGES, "spark", ("jdk-of-nowhere",))
+    with pytest.raises(
+        CloudError, match=r"needs jdk-of-nowhere, not installed here: pip install '.\[spark\]'"
+    ):
+        Cloud(tmp_path, engine="spark").start()
 
 
 def test_commands_at_once_start_one_cloud(tmp_path):

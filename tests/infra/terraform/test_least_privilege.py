@@ -85,12 +85,11 @@ TAKES_TOO_LONG = {"lambda-check-glue-job-status": {("glue:BatchStopJobRun", "*:j
 @pytest.fixture(scope="module")
 def recorded(cloud, portal, held_run, first_run, tmp_path_factory):
     """Every call of a run that failed, was gone on with and held; and of a portal used for all that it can do."""
-    with pytest.MonkeyPatch.context() as patch:
+    with key_set(portal), _another_release(portal), pytest.MonkeyPatch.context() as patch:
         for name, value in calls.caller(os.environ, "hdp-portal").items():
             patch.setenv(name, value)
         engineer = Aws(Settings.from_environment()).acting(User("eve", "engineer"))
-        with key_set(portal), _another_release(portal):
-            _use(engineer, held_run, first_run, tmp_path_factory.mktemp("extract"))
+        _use(engineer, held_run, first_run, tmp_path_factory.mktemp("extract"))
     _let_the_clock_call(portal)
     seen = [
         each

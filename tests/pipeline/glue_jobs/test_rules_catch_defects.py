@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from pipeline import frames
 from pipeline.contracts import load as load_contract
-from pipeline.contracts.spark import schema
+from pipeline.contracts.spark import conform, schema
 from pipeline.generator import Options
 from pipeline.generator.defects import KINDS
 from pipeline.generator.write import generate
@@ -109,7 +109,7 @@ def _loaded(job, table):
     whole = rows.across(evaluated, rules, load.ROW).persist()
     results = rows.results_of(rows.Tally.of(whole), whole, rules, contract, KEYS[table])
     accepted = whole.where(load._disposition(rules) == load.LOADED)
-    return results, _failing(whole, rules), JOBS[table].select(accepted).persist()
+    return results, _failing(whole, rules), conform(accepted, JOBS[table].CONTRACT).persist()
 
 
 def _failing(evaluated, rules):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.local.engine import ENGINES
 from portal.cli import MODULES
 
 pytestmark = pytest.mark.integration
@@ -76,6 +77,34 @@ def test_a_killed_hdp_up_leaves_neither_portal_nor_cloud(tmp_path, port):
     until(lambda: not answers(port))
     until(lambda: is_gone(announcement["pid"]))
     assert not (tmp_path / "lake" / "cloud.json").exists()
+
+
+def opened(state, *arguments):
+    """Exit code and standard error of `hdp up` or `hdp cloud` on a state folder."""
+    environment = {name: value for name, value in os.environ.items() if name != "HDP_ENGINE"}
+    command = [*HDP, "--state", str(state), *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "cloud"])
+def test_an_engine_that_is_none_is_one_sentence_that_lists_the_engines(tmp_path, command):
+    code, said = opened(tmp_path, command, "--engine", "flink")
+    assert code == 2
+    assert said == "Invalid value for '--engine': 'flink' is not one of 'sail', 'spark'.\n"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", [["up", "--no-browser", "--no-sample"], ["cloud"]])
+def test_the_engine_of_a_running_cloud_is_not_replaced_silently(cloud, port, command):
+    if command[0] == "up":
+        command = [*command, "--port", str(port)]
+    running = json.loads((cloud.state / "cloud.json").read_text())["engine"]
+    [other] = set(ENGINES) - {running}
+    code, said = opened(cloud.state, *command, "--engine", other)
+    assert code == 2
+    assert f"runs jobs on {running}, not {other}: stop it first" in said
+    assert len(said.splitlines()) == 1
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -6,6 +6,7 @@ that such a role can see.
 
 from __future__ import annotations
 
+import random
 from datetime import date
 from itertools import combinations_with_replacement
 
@@ -22,6 +23,7 @@ from portal.services.facts import Filters
 from portal.services.questions import ENCOUNTER_QUESTIONS, MEDICATION_QUESTIONS, PATIENT_QUESTIONS
 from tests.portal.chart_truth import ADMITTED, CHARTS, Star
 from tests.portal.gold import RELEASE, Athena, write
+from tests.portal.privacy.attack import is_safe, on_page
 
 PAGES = {
     "encounters": ENCOUNTER_QUESTIONS,
@@ -253,13 +255,13 @@ def test_every_view_has_a_figure_or_says_why_not(desk, page, question):
 
 def test_no_view_of_a_small_star_bounds_a_small_count_more_tightly_than_1_to_10():
     """All month ranges, all dimensions, with and without a filter: one linear program over the joint months."""
-    random = np.random.default_rng(2)
+    rng = np.random.default_rng(2)
     sizes = {"department": 5, "class": 4}
     months = [f"2025-{n:02}" for n in range(1, 7)]
-    rows = pd.DataFrame({"month": random.choice(months, 170, p=[0.02, 0.3, 0.05, 0.3, 0.3, 0.03])})
+    rows = pd.DataFrame({"month": rng.choice(months, 170, p=[0.02, 0.3, 0.05, 0.3, 0.3, 0.03])})
     for name, size in sizes.items():
         weights = 0.5 ** np.arange(size)
-        rows[name] = random.choice([f"{name} {n}" for n in range(size)], len(rows), p=weights / weights.sum())
+        rows[name] = rng.choice([f"{name} {n}" for n in range(size)], len(rows), p=weights / weights.sum())
     places, variables = {}, 0
     for name, size in sizes.items():
         for month in months:
@@ -320,6 +322,29 @@ def test_no_view_of_a_small_star_bounds_a_small_count_more_tightly_than_1_to_10(
             ends.append(sign * answer.fun)
         assert ends[0] <= 1 + 1e-6, places
         assert ends[1] >= 10 - 1e-6
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_all_views_of_a_page_together_bound_no_small_count_more_tightly_than_1_to_10(tmp_path_factory, page):
+    desk = Desk(tmp_path_factory.mktemp("gold"), 150)
+    attack, true = on_page(PAGES[page], desk.ask, desk.table)
+    small = sorted((cell for cell, n in true.items() if 0 < n < 11), key=str)
+    assert len(small) > 20
+    sample = random.Random(page).sample(small, 40)
+    assert [cell for cell in sample if not is_safe(attack, cell)] == []
+
+
+def test_the_attack_finds_a_count_that_the_others_of_its_month_give_away(tmp_path_factory):
+    desk = Desk(tmp_path_factory.mktemp("gold"), 150)
+    attack, true = on_page(PAGES["encounters"], desk.ask, desk.table)
+    shown = {m for period in desk.table(views.by_dimension(BY_KEY["encounters-by-month"], "class")).periods
+             if not period.is_merged for m in period.months}  # fmt: skip
+    lost = next(cell for cell, n in true.items() if cell[0] == "class" and 0 < n < 11 and cell[1] in shown)
+    for cell, n in true.items():
+        if cell[:2] == lost[:2] and cell != lost:
+            attack.know([cell], n)
+    assert attack.bounds(lost) == pytest.approx([true[lost]] * 2)
+    assert not is_safe(attack, lost)
 
 
 # by hand

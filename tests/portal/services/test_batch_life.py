@@ -152,3 +152,11 @@ def test_the_extract_of_a_retired_batch_can_be_imported_again(engineer, two):
     again = _import(engineer, "P1")
     assert again.is_new
     assert again.batch_id not in two
+
+
+def test_a_list_has_a_column_for_every_table_of_every_batch():
+    from portal.commands.batches import _columns
+
+    new = {"batch_id": "b2", "patients": 1, "status": "new", "published": False}
+    old = {"batch_id": "b1", "encounters": 4, "patients": 1, "status": "loaded", "published": True}
+    assert _columns([new, old]) == ["batch_id", "patients", "encounters", "status", "published"]

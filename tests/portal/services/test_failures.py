@@ -32,7 +32,7 @@ SAID = {
     "A batch is not there": _failed("UnknownBatch", "There is no batch b1"),
     "Bad input": _failed("BadRunInput", "run_id: 'x y' does not fit"),
     "A batch was never loaded": _failed("GlueJobFailed", "Batch b has no complete silver patients: start …"),
-    "Rows went astray": _failed(jobs=[_job("bronze_to_silver_patients", "FAILED", "Rows of patients in batch b went astray")]),
+    "Row counts do not reconcile": _failed(jobs=[_job("bronze_to_silver_patients", "FAILED", "JobError: Row counts of patients in batch b do not reconcile: received 2, loaded 2, quarantined 1.")]),
     "Out of time": _failed(jobs=[_job("quality_audit", "TIMEOUT")]),
     "The worker went away": _failed(jobs=[_job("quality_audit", "FAILED", "The worker died while the job ran (signal 9)")]),
     "No room on the disk": _failed(jobs=[_job("quality_audit", "FAILED", "Py4JJavaError from IOException: No space left on device")]),
@@ -147,6 +147,18 @@ BATCH = "20261127T194008-0a1b2c3d"
         ),
         (("a", "b"), "silver_to_gold_dim_time", f"Batch {BATCH} has no manifest", BATCH),
         ((BATCH,), "bronze_to_silver_patients", "FileNotFoundException", BATCH),
+        (
+            ("a", "b"),
+            "bronze_to_silver_patients",
+            f"patients/batch_id={BATCH}/p.csv cannot be read (EOFError).",
+            BATCH,
+        ),
+        (
+            ("a", "b"),
+            "bronze_to_silver_patients",
+            f"patients/batch_id={BATCH}/p.csv is not the file that was imported: its SHA-256 differs",
+            BATCH,
+        ),
         (("a", "b"), "bronze_to_silver_patients", "FileNotFoundException", None),
         ((BATCH,), "silver_to_gold_dim_time", "disk is full", None),
     ],
@@ -157,5 +169,6 @@ def test_a_batch_that_cannot_be_processed_is_named_with_the_commands_for_it(batc
     assert found.batch_id == named
     said = found.advice("run-1")
     assert "hdp runs resume run-1" in said
+    assert found.cause.name != "The script has a fault"
     for verb in ("show", "retire", "reprocess"):
         assert (f"hdp batches {verb} {named}" in said) is bool(named)

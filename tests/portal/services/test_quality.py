@@ -356,3 +356,41 @@ def test_a_terminal_tells_the_change_since_the_run_before(portal, first_run, hel
     changes = {row["rule_id"]: row["change"] for row in json.loads(answer.stdout)["results"]}
     assert (changes["PAT-M01"], changes["PAT-C06"]) == ("new", "stable")
     assert answer.exit_code == 1, "a rule of severity block has failed"
+
+
+@pytest.mark.parametrize(
+    ("detail", "words"),
+    [
+        ("mrn 12, race 1,040", "Null markers emptied, by column: mrn 12, race 1,040."),
+        (None, ""),
+        (float("nan"), ""),
+        ("", ""),
+    ],
+)
+def test_null_markers_are_told_by_column(detail, words):
+    assert measures.marked(detail) == words
+
+
+@pytest.mark.parametrize(("rule_id", "key"), [("PAT-C01", "Q2"), ("PAT-M01", None), ("ENC-M04", None)])
+def test_failing_rows_say_in_which_line_of_which_file_they_are(portal, acting, held_run, rule_id, key):
+    table = "encounters" if rule_id.startswith("ENC") else "patients"
+    masked = quality.failing_rows(portal, held_run.run_id, table, rule_id)
+    whole = quality.identified_rows(acting("dr.lee", "clinician"), held_run.run_id, table, rule_id)
+    for rows in (masked, whole):
+        assert len(rows)
+        assert all(file.startswith(f"{table}/batch_id=") for file in rows["source_file"])
+    if rule_id == "PAT-C01":
+        assert (key, 3) in set(zip(whole["row"], whole["source_line"].astype(int), strict=True)), (
+            "the line of Q2"
+        )
+
+
+def test_a_viewer_at_a_terminal_sees_outcomes_and_no_count(acting, held_run):
+    session = SimpleNamespace(aws=acting("vic", "viewer"))
+    found = CliRunner().invoke(show_command, [held_run.run_id, "--json"], obj=session)
+    told = json.loads(found.output)
+    assert told["audit"] is None
+    assert told["results"]
+    assert all(
+        set(row) == {"rule_id", "table_name", "severity", "status", "threshold"} for row in told["results"]
+    )

@@ -55,6 +55,7 @@ def _typed(spark, table, values, source="native"):
         ("http://snomed.info/sct", "44054006", ("SNOMED-CT", "44054006")),
         ("SNOMED CT", "44054006", ("SNOMED-CT", "44054006")),
         ("Meditech local", "DM2", ("Meditech local", "DM2")),
+        ("ICD-10-CM\t", "\u00a0E11.9\r", ("ICD-10-CM", "E11.9")),
         (None, "E119", (None, "E119")),
     ],
 )
@@ -103,7 +104,22 @@ def test_every_system_of_the_table_is_one_that_the_rules_know():
         assert f"'{system}'" in known["ENC-C12"] + known["MED-C11"]
 
 
-MARKERS = ["NULL", "null", "[NULL]", "NA", "N/A", "#N/A", "\\N", "None", "nan", "-", "?", ".", " NULL "]
+MARKERS = [
+    "NULL",
+    "null",
+    "[NULL]",
+    "NA",
+    "N/A",
+    "#N/A",
+    "\\N",
+    "None",
+    "nan",
+    "-",
+    "?",
+    ".",
+    " NULL ",
+    "\tNA\u00a0",
+]
 
 
 def test_null_markers_are_empty_and_counted_by_column(spark):
@@ -119,7 +135,7 @@ def test_null_markers_are_empty_and_counted_by_column(spark):
         rows.Tally.of(judged), judged, rules, load_contract("silver", "patients"), "patient_id"
     )
     (result,) = [r for r in load._with_columns_marked(results, judged) if r.rule.id == "PAT-C08"]
-    assert (result.failed, result.detail) == (13, "mrn 13, payer 13, race 13")
+    assert (result.failed, result.detail) == (14, "mrn 14, payer 14, race 14")
 
 
 def test_names_and_words_that_only_look_like_markers_stay(spark):

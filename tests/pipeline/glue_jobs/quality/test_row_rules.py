@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from pipeline import frames
 from pipeline.contracts import load, tables
-from pipeline.contracts.spark import schema
+from pipeline.contracts.spark import conform, schema
 from pipeline.glue_jobs.bronze_to_silver import encounters, lookups, medications, patients
 from pipeline.glue_jobs.bronze_to_silver import load as loading
 from pipeline.glue_jobs.job import SNAPSHOTS
@@ -570,7 +570,7 @@ def _of_release(run, table, given, time_zone):
         "encounters": lambda frame: fact_encounter.refer(frame, people, time_zone),
         "medications": lambda frame: fact_medication_admin.refer(frame, stays, people, time_zone),
     }
-    silver = JOBS[table].select(_typed(run, table, given, time_zone))
+    silver = conform(_typed(run, table, given, time_zone), JOBS[table].CONTRACT)
     return admission.judge(silver, load("silver", table), refer[table])
 
 

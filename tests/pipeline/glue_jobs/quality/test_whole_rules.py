@@ -45,17 +45,22 @@ MEDICATIONS = """
     'medications.csv' as source_file, source_line, batch_id from stays"""
 
 
+def _temporary(spark):
+    return [row.tableName for row in spark.sql("show tables").collect() if row.isTemporary]
+
+
 @pytest.fixture(scope="module")
 def views(spark, frames_run):
     """The sound frames by the names that measures speak of."""
+    for name in _temporary(spark):  # of tests before: their files are gone
+        spark.catalog.dropTempView(name)
     stays = spark.sql(ENCOUNTERS)
     stays.createOrReplaceTempView("stays")
     found = {"patients": PATIENTS, "encounters": ENCOUNTERS, "medications": MEDICATIONS}
     silver = {table: conform(spark.sql(sql), load("silver", table)) for table, sql in found.items()}
     audit.name_views(*frames_run(silver, {"r1": _account(spark, 30), "r0": _account(spark, 50)}))
-    names = [row.tableName for row in spark.sql("show tables").collect() if row.isTemporary]
     # cut off from the jobs' plans: each query would be planned with all of them
-    sound = {name: spark.table(name).persist() for name in names}
+    sound = {name: spark.table(name).persist() for name in _temporary(spark)}
     for name, frame in sound.items():
         frame.createOrReplaceTempView(name)
     return sound
@@ -413,6 +418,7 @@ def _with_old_ones(frame):
         {
             "encounter_id": F.concat("encounter_id", F.lit("x")),
             "admitted_at": F.expr("admitted_at - interval 40 days"),
+            "admitted_at_local": F.expr("admitted_at_local - interval 40 days"),
         }
     )
     return frame.unionByName(old)
@@ -430,12 +436,19 @@ def test_what_happens_every_week_is_no_finding(measured, changes):
     assert {(r.table, r.rule.id): r.status for r in measured(changes) if r.status in {"fail", "error"}} == {}
 
 
+@pytest.mark.parametrize("hour", [10, 21])
 @pytest.mark.parametrize(("missing", "failed"), [("2025-11-27", 0), ("2025-11-26", 1)])
-def test_a_day_without_encounters_is_a_finding_unless_it_is_a_federal_holiday(measured, missing, failed):
-    def moved(frame):
-        return frame.withColumn("admitted_at", F.expr("admitted_at + interval 264 days"))
+def test_a_day_without_encounters_is_a_finding_unless_it_is_a_federal_holiday(
+    measured, missing, failed, hour
+):
+    """By the hospital's clock: 21:00 in New York is the next day in UTC."""
 
-    arrived = lambda frame: moved(frame).where(f"cast(admitted_at as date) <> date '{missing}'")  # noqa: E731
+    def moved(frame):
+        local = f"cast(date_add(cast(admitted_at_local as date), 264) as timestamp) + interval {hour} hours"
+        both = frame.withColumn("admitted_at_local", F.expr(local))
+        return both.withColumn("admitted_at", F.to_utc_timestamp("admitted_at_local", "America/New_York"))
+
+    arrived = lambda frame: moved(frame).where(f"cast(admitted_at_local as date) <> date '{missing}'")  # noqa: E731
     results = measured({"former_encounters": moved, "arrived_encounters": arrived})
     (found,) = [result for result in results if result.rule.id == "ENC-P12"]
     assert found.checked > 20

@@ -1,0 +1,89 @@
+"""A lake of a test's own: batches imported and run as a person does it, and what the run has written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import duckdb
+from pyspark.sql import SparkSession
+
+from infra.local.cloud import Cloud
+from pipeline.contracts import tables
+from portal.services import batches, quality, runs
+from portal.services.aws import Aws
+from portal.settings import Settings
+
+
+@dataclass(frozen=True)
+class OwnLake:
+    """The services of a cloud that nothing else uses, and its folder of buckets."""
+
+    aws: Aws
+    buckets: Path
+
+    def load(self, folder: Path, **options: str) -> batches.Batch:
+        return batches.import_folder(self.aws, folder, uploader="tester", **options)
+
+    def run(self, run_id: str, **options: object) -> runs.Run:
+        """Start a run, wait for its end, and fail where it did."""
+        runs.start(self.aws, run_id=run_id, **options)
+        ended = runs.wait(self.aws, run_id, seconds=1200)
+        assert ended.status == "SUCCEEDED", ended.cause
+        return ended
+
+    def account(self, run_id: str) -> dict[tuple[str, str], tuple[int, int, int, int]]:
+        """By batch and table: rows received, loaded, quarantined, and the duplicates among these."""
+        names = ("received", "loaded", "quarantined", "duplicates")
+        lines = quality.reconciliation(self.aws, run_id)
+        return {(x["batch_id"], x["table_name"]): tuple(x[name] for name in names) for x in lines}
+
+    def frames(self, spark: SparkSession, run_id: str) -> tuple[SimpleNamespace, dict]:
+        """The release of a run and all of silver, as `gold_model.found` takes them."""
+        gold = {
+            table: spark.read.parquet(str(self.buckets / "hdp-gold" / table / f"release_id={run_id}"))
+            for table in tables("gold")
+        }
+        silver = {
+            table: spark.read.parquet(str(self.buckets / "hdp-silver" / table)) for table in tables("silver")
+        }
+        return SimpleNamespace(gold=gold), silver
+
+    def sql(self, run_id: str) -> duckdb.DuckDBPyConnection:
+        """DuckDB with a table for each file of the lake: `gold.*` of the run's release, `silver.*`, `quality.*`."""
+        db = duckdb.connect()
+        db.execute("SET TimeZone = 'UTC'")
+        folders = {
+            "gold": {t: f"hdp-gold/{t}/release_id={run_id}" for t in tables("gold")},
+            "silver": {t: f"hdp-silver/{t}" for t in tables("silver")},
+            "quality": {
+                **{t: f"hdp-quality/quarantine/{t}/run_id={run_id}" for t in tables("silver")},
+                "results": f"hdp-quality/results/run_id={run_id}",
+            },
+        }
+        for schema, named in folders.items():
+            db.execute(f"CREATE SCHEMA {schema}")
+            for table, folder in named.items():
+                if any((self.buckets / folder).rglob("*.parquet")):
+                    files = f"'{self.buckets / folder}/**/*.parquet', hive_partitioning = true, union_by_name = true"
+                    db.execute(
+                        f"CREATE VIEW {schema}.{table} AS FROM read_parquet({files}, hive_types_autocast = false)"
+                    )
+        return db
+
+
+@contextmanager
+def own_lake(state: Path, engine: str | None = None) -> Iterator[OwnLake]:
+    """A laptop cloud as this process's AWS, for as long as the block lasts."""
+    before = dict(os.environ)
+    with Cloud(state, workers=1, engine=engine) as cloud:
+        os.environ.update(cloud.environment(), HDP_USER="tester")
+        try:
+            yield OwnLake(Aws(Settings.from_environment()), state / "s3")
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
