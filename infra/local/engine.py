@@ -49,6 +49,9 @@ def missing(name: str) -> list[str]:
     return found
 
 
+_SESSION_SECONDS = 48 * 3600
+"""How long Sail keeps a session that sends nothing: as long as AWS Glue lets a job run, not fifteen minutes."""
+
 _JAVA = Path(__file__).with_name("java")
 
 _SPARK_SETTINGS = {
@@ -92,6 +95,7 @@ def start(name: str, root: Path, scratch: Path) -> Engine:
 def _start_sail(root: Path, scratch: Path) -> Engine:
     os.environ.setdefault("RUST_LOG", "error")
     os.environ["SAIL_RUNTIME__TEMPORARY_FILES__PATHS"] = json.dumps([str(scratch)])
+    os.environ["SAIL_SPARK__SESSION_TIMEOUT_SECS"] = str(_SESSION_SECONDS)
     from pysail.spark import SparkConnectServer  # noqa: PLC0415
 
     server = SparkConnectServer()

@@ -399,6 +399,6 @@ def test_who_may_not_review_sees_masked_rows_and_no_form(person, portal, held_ru
     unsigned = page.get_by_text("A clinician who did not start the run signs the release off.")
     expect(unsigned).to_have_count(0 if is_signed else 1)
     expect(page.get_by_text("I have reviewed this release and approve it")).to_have_count(int(is_signed))
-    expect(page.get_by_text("•••").first).to_be_attached()
+    assert "•••" in _taken(page, "Export masked rows (CSV)")
     for name in ("Approve and sign …", "Raise a query", "Save the decision", "Unmask patient identifiers"):
         assert page.get_by_role("button", name=name).count() == 0

@@ -86,6 +86,9 @@ def test_a_review_is_kept_and_its_log_verifies(hdp, held_run):
     assert ("dr.kim", "Who is this?") in [(q["assignee"], q["question"]) for q in listed]
     assert hdp("reviews", "answer", query_id, "Nobody.").returncode == 0
     assert hdp("reviews", "close", query_id, "Agreed.", "--reason", "verified", **lee).returncode == 0
+    decided = json.loads(hdp("reviews", "findings", held_run.run_id, "--json").stdout)["findings"]
+    if not any(finding["bars_approval"] for finding in decided):  # by a test before this one
+        assert hdp("reviews", "reject", *finding, "Ask the ward.", **lee).returncode == 0
     unseen = hdp("reviews", "sign", held_run.run_id, "approve", "Fine.", **lee)
     assert (unseen.returncode, "cannot be approved" in unseen.stderr) == (2, True)
     assert "PAT-M01 of patients" in unseen.stderr
