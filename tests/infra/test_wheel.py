@@ -130,7 +130,7 @@ def test_each_job_runs_from_the_wheel_and_its_script_alone(cloud, aws, lake, cle
             "started_at": "2025-01-01T00:00:00Z", "time_zone": "America/New_York"}  # fmt: skip
     bucket, key = split(lake.run_plan(RUN))
     aws.client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps(plan).encode())
-    options = Options(patients=5, seed=5, start=date(2025, 1, 1), end=date(2025, 1, 31)).as_json()
+    options = Options(patients=60, seed=5, start=date(2025, 1, 1), end=date(2025, 1, 31)).as_json()
     shared = ["--prefix", lake.prefix, "--buckets", lake.prefix, "--run_id", RUN]
     of_the_sample = ["--batch_id", BATCH, "--options", options, "--uploader", "tester"]
     words = [
