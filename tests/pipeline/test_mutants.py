@@ -66,7 +66,7 @@ OF_ENCOUNTER = {
     "age_at_admission": [
         ("operator", "digits[0] - digits[1]", "digits[0] + digits[1]"),
         ("boundary", "F.floor((digits", "F.ceil((digits"),
-        ("boundary", "years > 90, 90", "years > 99, 90"),
+        ("boundary", "F.least(F.lit(90), years)", "F.least(F.lit(99), years)"),
         ("null", AGE, "F.least(F.lit(90), years)"),
         ("unit", "/ 10000", "/ 1000"),
         ("join", 'age_on("local_date", "patient.birth_date")', 'age_on("local_date", "patient.death_date")'),
