@@ -17,6 +17,7 @@ from portal.services import alerts as alerting
 from portal.services import (
     batch_life,
     batches,
+    executions,
     failures,
     job_runs,
     quality,
@@ -129,7 +130,7 @@ def search(_aws: Aws, statuses: tuple[str, ...], text: str, limit: int, depth: i
 @shared("watch_runs", ttl=3600, most=10_000)
 def _ending(_aws: Aws, execution_arn: str) -> tuple[str | None, str | None]:
     """Error and cause of an execution that has ended: they change no more."""
-    return runs.ending(_aws, execution_arn)
+    return executions.ending(_aws, execution_arn)
 
 
 def medians() -> dict[str, float]:
@@ -161,7 +162,7 @@ def reconciliation(_aws: Aws, run_id: str) -> list[dict[str, Any]]:
     return quality.reconciliation(_aws, run_id)
 
 
-# of a run that may be going on: asked for anew when one of its jobs has ended (`stamp`)
+# of a run that may still be running: read again when one of its jobs has ended (`stamp`)
 
 
 @shared("watch_runs", ttl=600, most=200)
@@ -217,7 +218,7 @@ def forget_schedule() -> None:
 
 
 def forget_runs() -> None:
-    """Somebody has started, stopped or gone on with a run: look anew."""
+    """Forget the runs known: somebody has started, stopped or resumed one."""
     for kept in (run, recent_runs, history, search, alerts, lives):
         kept.clear()
 

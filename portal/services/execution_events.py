@@ -7,10 +7,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from pipeline.jobs import jobs
 from portal.services.aws import Aws
 
 _PAGE = 100
 """Events that a later look asks for at once: a job's start and its checks are about twenty."""
+
+
+@dataclass(frozen=True)
+class StepState:
+    """One state of the state machine that is not a Glue job's."""
+
+    name: str
+    state: str
+    entered_at: datetime | None
+    left_at: datetime | None
 
 
 @dataclass
@@ -64,3 +75,31 @@ def _after(aws: Aws, execution_arn: str, last_id: int) -> list[dict[str, Any]]:
                 return found
             found.append(event)
     return found
+
+
+def starting(events: Events) -> set[str]:
+    """Return the jobs whose start was requested but not confirmed; a stopped execution never confirms it."""
+    with events.lock:
+        return (events.entered.keys() - events.left.keys()) & {job.name for job in jobs()}
+
+
+_STEPS = ("PrepareRun", "PublishRelease", "NotifySuccess", "NotifyFailure")
+
+
+def steps(events: Events) -> tuple[StepState, ...]:
+    """Return the steps beside the jobs."""
+    found = []
+    with events.lock:
+        for name in _STEPS:
+            found.append(
+                StepState(name, _state(name, events), events.entered.get(name), events.left.get(name))
+            )
+    return tuple(found)
+
+
+def _state(step: str, events: Events) -> str:
+    if step in events.left:
+        return "FAILED" if step in events.failed else "SUCCEEDED"
+    if step not in events.entered:
+        return "NOT_STARTED"
+    return "FAILED" if "NotifyFailure" in events.entered and step != "NotifyFailure" else "RUNNING"

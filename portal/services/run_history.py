@@ -9,7 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from pipeline.jobs import jobs
-from portal.services import job_runs, quality, runs, warehouse
+from portal.services import executions, job_runs, quality, runs, warehouse
 from portal.services.aws import Aws
 from portal.services.job_runs import DPU_HOUR_DOLLARS, JobRun
 from portal.services.runs import Run
@@ -70,7 +70,7 @@ def search(
     execution's error and cause, for a caller who keeps them.
     """
     aws.require("watch_runs")
-    ending = ending or (lambda arn: runs.ending(aws, arn))
+    ending = ending or (lambda arn: executions.ending(aws, arn))
     hits: list[Run] = []
     looked = read = 0
     for run in runs.newest_first(aws, page_size=1000 if statuses or text else min(1000, 2 * limit)):
@@ -97,7 +97,8 @@ def _with_job_runs(aws: Aws, found: Sequence[Run]) -> list[Run]:
     if not found:
         return []
     since = min(
-        (runs.first_start(aws, run.run_id) if run.attempt > 1 else None) or run.started_at for run in found
+        (executions.first_start(aws, run.run_id) if run.attempt > 1 else None) or run.started_at
+        for run in found
     )
     of_run: dict[str, list[JobRun]] = defaultdict(list)
     for job in jobs():

@@ -11,12 +11,11 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from pipeline.jobs import jobs
 from pipeline.release import read_json
 from pipeline.run_input import BadRunInput, check
-from portal.services import execution_events, job_runs, retirement
+from portal.services import execution_events, executions, job_runs, retirement
 from portal.services.aws import Aws, ServiceError
-from portal.services.execution_events import Events
+from portal.services.execution_events import Events, StepState
 from portal.services.job_runs import DPU_HOUR_DOLLARS, JOB_ENDED, JobRun
 
 STATUS_WORDS = {
@@ -29,16 +28,6 @@ STATUS_WORDS = {
 """The status of an execution as people read it."""
 
 ENDED = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
-
-
-@dataclass(frozen=True)
-class StepState:
-    """One state of the state machine that is not a Glue job's."""
-
-    name: str
-    state: str
-    entered_at: datetime | None
-    left_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -67,7 +56,7 @@ class Run:
 
     @property
     def is_at_rest(self) -> bool:
-        """Over, and so is each of its jobs: those beside one that failed go on to their own end."""
+        """Whether the run and every job of it have ended; jobs beside one that failed run to their own end."""
         return self.is_over and all(job.state in JOB_ENDED for job in self.jobs)
 
     @property
@@ -145,7 +134,7 @@ def resume(aws: Aws, run_id: str) -> Run:
 
 
 def stop(aws: Aws, run_id: str) -> Run:
-    """Stop a run and its Glue jobs, also one that was being started meanwhile or outlives a failed run."""
+    """Stop a run and its Glue jobs, including a job that is being started or that outlives its failed run."""
     aws.require("run_pipeline")
     run = get(aws, run_id)
     if run.is_at_rest:
@@ -159,11 +148,11 @@ def stop(aws: Aws, run_id: str) -> Run:
 
 
 _START_SECONDS = 20.0
-"""The longest that a job's start, asked for before the execution was stopped, is waited for."""
+"""Longest wait for a job that was requested before the execution was stopped to appear in Glue."""
 
 
 def _stop_jobs(aws: Aws, run_id: str) -> Run:
-    """Stop the jobs of a run that is over, also those that a Lambda function is still starting."""
+    """Stop every Glue job of a stopped run, including one that a Lambda function is about to start."""
     deadline = time.monotonic() + _START_SECONDS
     while True:
         run = get(aws, run_id)
@@ -171,15 +160,12 @@ def _stop_jobs(aws: Aws, run_id: str) -> Run:
         for job in alive:
             aws.client("glue").batch_stop_job_run(JobName=aws.lake.job(job.job), JobRunIds=[job.job_run_id])
         seen = {j.job for j in run.jobs if j.state == "SUCCEEDED" or j.started_at >= run.started_at}
-        if _starting(execution_events.read(aws, run.execution_arn)) <= seen or time.monotonic() > deadline:
+        if (
+            execution_events.starting(execution_events.read(aws, run.execution_arn)) <= seen
+            or time.monotonic() > deadline
+        ):
             return get(aws, run_id) if alive else run
         time.sleep(0.5)
-
-
-def _starting(events: Events) -> set[str]:
-    """Return the jobs whose start has been asked for and not answered, which it never is once a run was stopped."""
-    with events.lock:
-        return (events.entered.keys() - events.left.keys()) & {job.name for job in jobs()}
 
 
 def list_runs(aws: Aws, limit: int = 50) -> list[Run]:
@@ -188,9 +174,9 @@ def list_runs(aws: Aws, limit: int = 50) -> list[Run]:
 
 
 def newest_first(aws: Aws, page_size: int = 1000) -> Iterator[Run]:
-    """Every run there is, each as its newest attempt, asked for page by page as the caller goes on.
+    """Every run there is, each as its newest attempt; pages are fetched as the caller iterates.
 
-    Not by `statusFilter`: it would give a run that has been gone on with by the attempt that failed.
+    Not by `statusFilter`: it would list a resumed run by the attempt that failed.
     """
     aws.require("see_charts")
     pages = (
@@ -201,7 +187,7 @@ def newest_first(aws: Aws, page_size: int = 1000) -> Iterator[Run]:
     seen: set[str] = set()
     for page in pages:
         for execution in page["executions"]:
-            run_id, attempt = _split_name(execution["name"])
+            run_id, attempt = executions.split_name(execution["name"])
             if run_id not in seen:
                 seen.add(run_id)
                 yield _brief(execution, run_id, attempt)
@@ -213,7 +199,7 @@ def running(aws: Aws) -> Run | None:
         stateMachineArn=aws.settings.state_machine_arn, statusFilter="RUNNING", maxResults=1
     )
     for execution in answer["executions"]:
-        return _brief(execution, *_split_name(execution["name"]))
+        return _brief(execution, *executions.split_name(execution["name"]))
     return None
 
 
@@ -223,13 +209,13 @@ def get(aws: Aws, run_id: str, *, details: bool = True) -> Run:
     An execution's name is as good as its run's: a later attempt's ends in a number.
     """
     aws.require("watch_runs")
-    run_id, _ = _split_name(run_id)
-    execution = _newest_execution(aws, run_id)
+    run_id, _ = executions.split_name(run_id)
+    execution = executions.newest(aws, run_id)
     events = execution_events.read(aws, execution["executionArn"]) if details else Events()
     document = json.loads(execution["input"])
     output = json.loads(execution["output"]) if execution.get("output") else {}
-    _, attempt = _split_name(execution["name"])
-    started = (first_start(aws, run_id) if attempt > 1 else None) or execution["startDate"]
+    _, attempt = executions.split_name(execution["name"])
+    started = (executions.first_start(aws, run_id) if attempt > 1 else None) or execution["startDate"]
     return Run(
         run_id=run_id,
         status=execution["status"],
@@ -245,7 +231,7 @@ def get(aws: Aws, run_id: str, *, details: bool = True) -> Run:
         decision=output.get("decision"),
         is_published=output.get("published"),
         jobs=_jobs(aws, run_id, started, events) if details else (),
-        steps=_steps(events) if details else (),
+        steps=execution_events.steps(events) if details else (),
     )
 
 
@@ -253,7 +239,7 @@ def _jobs(aws: Aws, run_id: str, started: datetime, events: Events) -> tuple[Job
     """Return the job runs; a job that neither starts nor has entered a state is asked about only while it runs."""
     with events.lock:
         news = set(events.news)
-    found = job_runs.of_run(aws, run_id, started, news | _starting(events))
+    found = job_runs.of_run(aws, run_id, started, news | execution_events.starting(events))
     with events.lock:
         events.news -= news
     return found
@@ -276,7 +262,9 @@ def wait(
         if run.is_over:
             return run
         if time.monotonic() > deadline:
-            raise ServiceError(f"Run '{run_id}' is still {run.status} after {seconds:.0f} s; it goes on.")
+            raise ServiceError(
+                f"Run '{run_id}' is still {run.status} after {seconds:.0f} s, and keeps running."
+            )
         time.sleep(poll)
 
 
@@ -287,15 +275,7 @@ def plan(aws: Aws, run_id: str) -> dict[str, Any] | None:
 
 
 def _execute(aws: Aws, name: str, document: dict[str, Any]) -> Run:
-    states = aws.client("stepfunctions")
-    try:
-        states.start_execution(
-            stateMachineArn=aws.settings.state_machine_arn,
-            name=name,
-            input=json.dumps(document, sort_keys=True),
-        )
-    except states.exceptions.ExecutionAlreadyExists:
-        pass  # a double click: the run is there already
+    executions.start(aws, name, document)
     return get(aws, document["run_id"], details=False)
 
 
@@ -308,52 +288,6 @@ def _refuse_while_another_writes(aws: Aws, run_id: str) -> None:
         )
 
 
-def _split_name(name: str) -> tuple[str, int]:
-    run_id, dot, attempt = name.rpartition(".")
-    return (run_id, int(attempt)) if dot and attempt.isdigit() else (name, 1)
-
-
-def _arn(aws: Aws, name: str) -> str:
-    return aws.settings.state_machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
-
-
-@dataclass
-class _Attempt:
-    """The number of the newest attempt at a run that is known."""
-
-    number: int = 1
-
-
-def _newest_execution(aws: Aws, run_id: str) -> dict[str, Any]:
-    """Describe the newest attempt at a run, from the newest known one on; there is none after one that still runs."""
-    states = aws.client("stepfunctions")
-    found: dict[str, Any] | None = None
-    known = aws.kept(_Attempt, run_id)
-    attempt = known.number
-    while found is None or found["status"] != "RUNNING":
-        name = run_id if attempt == 1 else f"{run_id}.{attempt}"
-        try:
-            found = states.describe_execution(executionArn=_arn(aws, name))
-        except (states.exceptions.ExecutionDoesNotExist, states.exceptions.InvalidArn):
-            break
-        known.number = attempt
-        attempt += 1
-    if found is None:
-        raise ServiceError(f"There is no run '{run_id}': 'hdp runs list' lists the runs.")
-    return found
-
-
-def first_start(aws: Aws, run_id: str) -> datetime | None:
-    """When the run's first attempt began; None where Step Functions has forgotten it (after 90 days)."""
-    states = aws.client("stepfunctions")
-    try:
-        described = states.describe_execution(executionArn=_arn(aws, run_id))
-    except states.exceptions.ExecutionDoesNotExist:
-        return None
-    moment: datetime = described["startDate"]
-    return moment
-
-
 def _brief(execution: dict[str, Any], run_id: str, attempt: int) -> Run:
     return Run(
         run_id=run_id,
@@ -363,32 +297,3 @@ def _brief(execution: dict[str, Any], run_id: str, attempt: int) -> Run:
         execution_arn=execution["executionArn"],
         attempt=attempt,
     )
-
-
-def ending(aws: Aws, execution_arn: str) -> tuple[str | None, str | None]:
-    """Error and cause of an execution that has ended otherwise than well."""
-    aws.require("watch_runs")
-    execution = aws.client("stepfunctions").describe_execution(executionArn=execution_arn)
-    return execution.get("error"), execution.get("cause")
-
-
-_STEPS = ("PrepareRun", "PublishRelease", "NotifySuccess", "NotifyFailure")
-
-
-def _steps(events: Events) -> tuple[StepState, ...]:
-    """Return the steps beside the jobs."""
-    steps = []
-    with events.lock:
-        for name in _STEPS:
-            steps.append(
-                StepState(name, _state(name, events), events.entered.get(name), events.left.get(name))
-            )
-    return tuple(steps)
-
-
-def _state(step: str, events: Events) -> str:
-    if step in events.left:
-        return "FAILED" if step in events.failed else "SUCCEEDED"
-    if step not in events.entered:
-        return "NOT_STARTED"
-    return "FAILED" if "NotifyFailure" in events.entered and step != "NotifyFailure" else "RUNNING"

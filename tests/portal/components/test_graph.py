@@ -11,8 +11,9 @@ from pipeline.jobs import jobs
 from portal.components import graph
 from portal.components.palette import STATES, words
 from portal.services import runs
+from portal.services.execution_events import StepState
 from portal.services.job_runs import JobRun
-from portal.services.runs import Run, StepState
+from portal.services.runs import Run
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 

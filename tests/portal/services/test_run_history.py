@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipeline.jobs import jobs
-from portal.services import quality, run_history, runs
+from portal.services import executions, quality, run_history, runs
 from portal.services.job_runs import DPU_HOUR_DOLLARS, JobRun
 from portal.services.runs import Run
 
@@ -51,7 +51,7 @@ def test_the_list_has_each_runs_jobs_and_the_cause_of_a_failure(portal, failed_r
     assert {job.job for job in run.jobs} == {job.name for job in jobs()}
     assert run_history.cost(run)[0] > 0
     gone_on = replace(failed_run.run, jobs=())
-    told = run_history._with_cause(gone_on, lambda arn: runs.ending(portal, arn))
+    told = run_history._with_cause(gone_on, lambda arn: executions.ending(portal, arn))
     assert told.cause == failed_run.run.cause
     assert failed_run.run.cause
 
