@@ -43,7 +43,7 @@ SNAPSHOTS = {
 
 
 class JobError(Exception):
-    """Why a job cannot go on, in a sentence that names no person's data."""
+    """Why a job cannot continue, in a sentence that names no person's data."""
 
 
 @dataclass(frozen=True)
@@ -112,12 +112,20 @@ class Run:
         return self.released(table, self.run_id)
 
     def released(self, table: str, release_id: str | None) -> DataFrame:
-        """A gold table of a release; empty where `release_id` is None."""
+        """A gold table of a release; empty where `release_id` is None.
+
+        A fact may have no rows, and then no files. A dimension always has its unknown member: JobError without files.
+        """
         contract = load("gold", table)
         if release_id is None:
             return frames.of(self.spark, [], schema(contract))
+        address = self.lake.gold_release(table, release_id)
+        if table.startswith("dim_") and not self._has_files(address):
+            raise JobError(
+                f"{table} of release {release_id} has no files: start a new run, which writes it again."
+            )
         within = StructType([field for field in schema(contract) if field.name != "release_id"])
-        rows = self.parquet(within, self.lake.gold_release(table, release_id))
+        rows = self.parquet(within, address)
         return rows.withColumn("release_id", F.lit(release_id)).select(*schema(contract).names)
 
     def refused_in_release(self, table: str) -> DataFrame:
@@ -127,10 +135,13 @@ class Run:
 
     def parquet(self, shape: StructType | str, address: str) -> DataFrame:
         """Read the Parquet files below `address`; Spark, unlike Sail, fails where there are none."""
-        bucket, prefix = split(address)
-        if not self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("Contents"):
+        if not self._has_files(address):
             return frames.of(self.spark, [], shape)
         return self.spark.read.schema(shape).parquet(address)  # same on both engines: files are there
+
+    def _has_files(self, address: str) -> bool:
+        bucket, prefix = split(address)
+        return bool(self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("Contents"))
 
     def reconciliation(self, run_id: str | None) -> DataFrame:
         """What a run received, loaded and refused; empty where `run_id` is None."""

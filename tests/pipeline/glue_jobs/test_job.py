@@ -1,8 +1,11 @@
-"""What every job sets of the engine."""
+"""What every job sets of the engine, and how it reads a release."""
 
 import os
 
 import pytest
+
+from pipeline.glue_jobs.job import JobError, Run
+from pipeline.lake import Lake
 
 
 @pytest.mark.skipif(os.environ.get("HDP_ENGINE") != "spark", reason="a setting of Spark's optimizer")
@@ -20,3 +23,21 @@ def test_a_timestamp_of_the_year_1_can_be_written_and_read(spark, tmp_path):
     found = spark.read.parquet(f"file://{tmp_path}/moments")
     (read,) = found.selectExpr("date_format(moment, 'yyyy-MM-dd HH:mm:ss')", "string(day)").collect()
     assert list(read) == written
+
+
+class NoObjects:
+    """An S3 client of empty buckets."""
+
+    def list_objects_v2(self, **_):
+        return {"KeyCount": 0}
+
+
+class RunWithoutFiles(Run):
+    s3 = NoObjects()
+
+
+def test_a_release_without_a_dimensions_files_ends_the_job_and_a_fact_may_have_no_rows(spark):
+    run = RunWithoutFiles(spark, Lake("t"), "job", {"run_id": "r1"})
+    assert run.gold("fact_encounter").count() == 0
+    with pytest.raises(JobError, match="dim_patient of release r1 has no files: start a new run"):
+        run.gold("dim_patient")
