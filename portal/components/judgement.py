@@ -186,7 +186,15 @@ def checklist(found: Outstanding) -> None:
         with st.expander("Undecided findings"):
             _listed(rest)
     if not (found.barring or found.open_queries or rest):
-        st.success("Every finding is decided and no query is open.")
+        st.success(f"Nothing is left to decide and no query is open.{_within_limits(found)}")
+
+
+def _within_limits(found: Outstanding) -> str:
+    """How many findings need no decision, for their failing rows are within the accepted limit."""
+    number = sum(finding.decision == "undecided" for finding in found.findings)
+    if not number:
+        return ""
+    return f" {number} finding{'s need' if number > 1 else ' needs'} no decision: within the accepted limit, or for information."
 
 
 def _listed(listed: Sequence[decisions.Finding]) -> None:
@@ -248,7 +256,7 @@ def _signing(aws: Aws, review: Review, code: str, verdict: Literal["approve", "r
     def act(text: str, seen: int) -> None:
         if signatures.version(aws, review.run_id) != review.version:
             raise ServiceError(
-                f"{review.run_id} was made anew since this page was drawn: look at it again, then sign."
+                f"{review.run_id} was built again since this page was drawn: review it again, then sign."
             )
         sign_off.sign(aws, review.run_id, verdict, text, confirmed=code, seen=seen)
 
