@@ -240,5 +240,5 @@ def _conflict(release_id: str, found: Published | None) -> str:
     there = f"'{found.release_id}' was published by {found.published_by}" if found else "none is published"
     return (
         f"Release '{release_id}' was not published: in the meantime {there}. "
-        "Look at it, then publish again, or start a run that holds both."
+        "Review it, then publish again, or start a run that holds both."
     )

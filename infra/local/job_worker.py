@@ -21,7 +21,7 @@ from typing import Any
 
 
 class _Code:
-    """The deployed package on the module path, loaded anew when the file has changed."""
+    """The deployed package on the module path; a changed file is imported again."""
 
     def __init__(self) -> None:
         self._loaded: tuple[str, int, int] | None = None

@@ -22,7 +22,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: 
         "execution": event["execution"],
         "error": event["error"].get("Error", "Unknown"),
         "cause": cause,
-        "next": "Open the run in the portal: it names the job, shows its log and goes on from there.",
+        "next": "Open the run in the portal: it names the job, shows its log and resumes from there.",
     }
     subject = f"Health data: run {run_id} failed"
     sns.publish(TopicArn=os.environ["HDP_TOPIC_ARN"], Subject=subject[:100], Message=json.dumps(message))

@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: 
     """``{"job": name, "run_id": id}`` to ``{"job", "job_run_id"}``.
 
     Of one run and one job there is never more than one job run alive and never more than one that
-    succeeded; a run that goes on after a failure thereby skips what is done.
+    succeeded; a resumed run thereby skips the jobs that are done.
     """
     job, run_id = event["job"], event["run_id"]
     name = lake.job(job)

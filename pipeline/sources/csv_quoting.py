@@ -49,7 +49,7 @@ def swallowed(
 ) -> CsvFault | None:
     """The fault of a record whose later lines are rows of their own; None where its line breaks are a note's.
 
-    The line on which a quoted field closes goes on with the record's own columns, so that a note with as many commas
+    The line on which a quoted field closes continues with the record's own columns, so that a note with as many commas
     as there are columns before it looks like a row. There the line on which the field opens must be a row as well.
     """
     for number, line in enumerate(lines[1:], 1):

@@ -37,7 +37,7 @@ def latest() -> None:
     if state.user().may("watch_runs"):
         left.page_link(
             "app_pages/run.py",
-            label="Look at it" if run.is_over else "Watch it",
+            label="Open the run" if run.is_over else "Watch it",
             icon=":material/visibility:",
             query_params={"run": run.run_id},
         )
@@ -81,9 +81,9 @@ def rows_by_layer() -> None:
                 .sum()
                 .reset_index()
             )
-            total.columns = ["Table", "Received", "Loaded to silver", "Quarantined", "Repeats among them"]
+            total.columns = ["Table", "Received", "Loaded to silver", "Quarantined", "Duplicates"]
             st.dataframe(total, hide_index=True, width="stretch", column_config=state.numbers(total))
-            st.caption("Received = loaded + quarantined, checked by the run itself.")
+            st.caption("Received = loaded + quarantined, duplicates included; the run checks it.")
     with right:
         st.markdown("**Gold, the published release**")
         shown = made.tables if is_exact else published_totals(made)

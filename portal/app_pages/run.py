@@ -260,7 +260,7 @@ def draw(run: Run) -> None:
 
 @state.live(2)
 def live(run_id: str, is_over: bool) -> None:
-    """Draws itself again every two seconds while the run, or a job of it, goes on."""
+    """Redraw every two seconds while the run, or a job of it, is running."""
     run = at_hand.run(run_id)
     draw(run)
     if run.is_at_rest or run.is_over != is_over:

@@ -33,7 +33,7 @@ def check_command() -> None:
 @contracts_group.command("render")
 @click.option("--check", "only_check", is_flag=True, help="Write nothing; fail where a file is out of step.")
 def render_command(only_check: bool) -> None:
-    """Write the Athena reference SQL and the state machine's template anew."""
+    """Write the Athena reference SQL and the state machine's template again."""
     stale = [path for path, text in derived().items() if not path.is_file() or path.read_text() != text]
     if only_check:
         for path in stale:

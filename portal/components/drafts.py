@@ -30,7 +30,7 @@ def about(run_id: str, finding: Sequence[str]) -> str:
 def text(label: str, key: str, seen: int, *, is_short: bool = False) -> None:
     """A text field that keeps what was typed, and how far the log went when its writer began.
 
-    Leaving the field draws the page anew. What others wrote since the writer began is on the screen by then,
+    Leaving the field reruns the page. What others wrote since the writer began is on the screen by then,
     but below a half-written answer nobody reads it: it stays news to this form until it is sent or emptied.
     What another tab of the same person shows is that tab's: it keeps what is typed there, and nothing else.
     """

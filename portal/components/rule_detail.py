@@ -174,7 +174,7 @@ def _failing(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ..
     picked = st.dataframe(
         rows, hide_index=True, width="stretch", height=min(330, 38 + 35 * len(rows)), placeholder="–",
         on_select="rerun", selection_mode="multi-row",
-        key=f"rows-{run_id}-{shown.review.version}-{table}-{rule_id}",  # rows made anew are others
+        key=f"rows-{run_id}-{shown.review.version}-{table}-{rule_id}",  # another version has other rows
         column_config={"expected": st.column_config.TextColumn(width="large")},
     )["selection"]["rows"]  # fmt: skip
     picked = [n for n in picked if n < len(rows)]

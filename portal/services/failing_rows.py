@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 HIDDEN = "•••"
 EXPECTED = "expected"
-SOURCE = ("source_file", "source_line")
+SOURCE = ("source_line", "source_file")
 """Where a row was received."""
 _LONG_NUMBER = re.compile(r"\d(?:[\s().-]*\d){6,}|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}|\S+@\S+")
 """A phone number, an identifier, a date or a mail address in a field where none belongs."""

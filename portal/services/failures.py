@@ -38,7 +38,7 @@ CAUSES = (
     Cause("A batch is not there", r"UnknownBatch|has no manifest|There is no batch", "A batch that the run names is not in the lake, or its import did not end.", "fix_data"),
     Cause("Bad input", r"BadRunInput|run's input", "The run was started with an input that the pipeline does not accept.", "run_again"),
     Cause("A batch was never loaded", r"has no complete silver", "The release holds a batch whose silver tables are not there.", "run_again"),
-    Cause("Row counts do not reconcile", r"do not reconcile", "Rows received and rows written do not add up, so the job refused to go on.", "go_on"),
+    Cause("Row counts do not reconcile", r"do not reconcile", "The rows received are not the rows loaded plus the rows quarantined, so the job stopped.", "go_on"),
     Cause("Out of time", r"TIMEOUT|TIMED_OUT|Timeout(?!Exception)|timed out", "The job took longer than it may.", "go_on"),
     Cause("The worker went away", r"worker (process )?(ended|died|was killed|went away)|died while|signal|SIGKILL|exit(ed with)? code|ExecutorLost|OutOfMemory|Java heap|LaptopCloudEnded|cloud ended while", "The machine that ran the job was lost: killed, out of memory, or switched off.", "go_on"),
     Cause("No room on the disk", r"disk is full|No space left|ENOSPC", "The disk of the worker is full.", "go_on"),
@@ -84,7 +84,7 @@ class Failure:
             return again
         return (
             f"Batch {self.batch_id} could not be processed. {again}\n"
-            f"Look at it:                 hdp batches show {self.batch_id}\n"
+            f"Show it:                    hdp batches show {self.batch_id}\n"
             f"Publish the others without: hdp batches retire {self.batch_id} --reason … && hdp runs start\n"
             f"Process it again later:     hdp batches reprocess {self.batch_id}"
         )
@@ -92,9 +92,9 @@ class Failure:
     @property
     def safety(self) -> str:
         """Whether running again is safe, and why."""
-        why = "It is safe to go on or to run again: each job replaces what it wrote as a whole, jobs that succeeded are not run twice"
+        why = "It is safe to resume or to rerun: each job replaces what it wrote as a whole, jobs that succeeded are not run twice"
         if self.halfway:
-            why += f", and {self.halfway}, which may be half written, is written anew"
+            why += f", and {self.halfway}, which may be half written, is written again"
         return f"{why}. {self.readers}".strip()
 
 

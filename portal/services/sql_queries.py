@@ -88,7 +88,7 @@ def asked(aws: Aws, query_id: str) -> Asked:
     found = list(_executions(athena, [query_id])) if re.fullmatch(r"[\w-]{1,128}", query_id) else []
     mine = [each for each in map(_asked, found) if each and _is_mine(aws, found[0])]
     if not mine:
-        raise ServiceError(f"You have asked nothing as '{query_id[:80]}': ask the statement anew.")
+        raise ServiceError(f"You have no query '{query_id[:80]}': run the statement again.")
     return mine[0]
 
 

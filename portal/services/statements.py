@@ -1,7 +1,7 @@
 """What a person may ask in SQL: one reading statement over tables that tell nobody's name, of one release.
 
 The statement is parsed, its tables become WITH clauses that name their release literally, and Athena is given what
-is written anew from that: a spelling that is read differently here and there can't carry anything past the check.
+is rewritten from that: a spelling that is read differently here and there can't carry anything past the check.
 """
 
 from __future__ import annotations

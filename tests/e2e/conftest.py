@@ -156,7 +156,7 @@ def sign_in(page, name, role, seconds=3600):
 
 
 def session_ends(page, name, role, touch):
-    """A session that ends while the page is open: it is told and shows nothing more; signed in again, it goes on there.
+    """A session that ends while the page is open: it is told and shows nothing more; signed in again, the person continues there.
 
     `touch` is what the person does next, unless the page has told it by itself.
     """

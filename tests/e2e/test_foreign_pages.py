@@ -89,7 +89,7 @@ def foreign_page(chromium, foreign_address):
 
 @pytest.fixture
 def page(foreign_page, foreign_address):
-    """A page of a foreign origin, loaded anew."""
+    """Load a page served from another origin."""
     return opened(foreign_page, foreign_address)
 
 

@@ -175,7 +175,7 @@ def test_a_run_takes_nothing_back_that_was_published_meanwhile(s3, lake, end_of_
     publish(s3, lake, "b")
     state, why = end_of_run("c")
     assert (state, release.current(s3, lake).release_id) == ("OVERTAKEN", "b")
-    assert "'b' was published by test. Look at it, then publish again" in why
+    assert "'b' was published by test. Review it, then publish again" in why
 
 
 def test_a_run_brings_nothing_again_that_was_rolled_back_meanwhile(s3, lake, end_of_run):

@@ -281,14 +281,14 @@ def test_another_tab_takes_neither_what_was_typed_nor_what_is_news_to_it(open_pa
 def test_what_a_browser_brings_to_a_new_session_is_kept(open_page, query):
     app = open_page()
     app.text_area(key=f"reply-{query}").set_value("Half an answer").run()
-    del app.session_state[f"reply-{query}-mine"]  # the portal was started anew, the browser was not
+    del app.session_state[f"reply-{query}-mine"]  # the portal was restarted, the browser was not
     app.run()
     assert not app.exception
     assert app.text_area(key=f"reply-{query}").value == "Half an answer"
 
 
 def test_what_was_typed_is_kept_where_the_drawing_ends_before_the_form(open_page, query, monkeypatch):
-    """A session that ended while the page was drawn anew lost what had been typed."""
+    """A session that ended during a rerun of the page lost what had been typed."""
     app = open_page()
     app.text_area(key=f"reply-{query}").set_value("Half an answer")
 
@@ -524,7 +524,7 @@ def test_what_was_made_anew_since_the_page_was_drawn_is_not_signed(open_page, he
     app.button(key=f"reject-{run_id}").click().run()
     monkeypatch.setattr(signatures, "fingerprint", lambda *_: "another")
     app.button(key=f"confirm-{run_id}").click().run()
-    assert "was made anew since this page was drawn" in _said(app)
+    assert "was built again since this page was drawn" in _said(app)
 
 
 def test_an_event_altered_by_hand_is_told_and_nothing_can_be_signed(

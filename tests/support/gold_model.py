@@ -35,7 +35,7 @@ def age(day: date | None, birth: date | None) -> int | None:
 def readmissions(stays: Sequence[Row], last_day: date | None) -> dict[str, str]:
     """By encounter the state of an inpatient stay: its episode is all that overlaps it, directly or by others.
 
-    A stay has encounter_id, patient_id, first, last (None while it goes on) and died.
+    A stay has encounter_id, patient_id, first, last (None while it is open) and died.
     """
     of_patient = defaultdict(list)
     for stay in stays:

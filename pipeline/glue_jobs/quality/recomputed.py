@@ -73,7 +73,7 @@ SELECT DISTINCT s.patient_id, s.last_day AS day
 FROM inpatient_stays s LEFT ANTI JOIN inpatient_stays o
   ON o.patient_id = s.patient_id AND o.first_day <= s.last_day AND o.last_day > s.last_day
 """
-"""Days on which a stay ends and no other stay of the patient, begun by then, goes on: where an episode ends."""
+"""Days on which an episode ends: a stay ends, and no other stay of the patient is open."""
 
 _STAY_ENDS = """
 SELECT s.encounter_id, s.patient_id, s.is_open, s.died, min(d.day) AS day
@@ -108,7 +108,7 @@ VIEWS = {
     "episode_status": _EPISODE_STATUS,
     "recomputed_readmissions": RECOMPUTED_READMISSIONS,
 }
-"""By name, each after those that it reads."""
+"""SQL by view name, in the order in which they are created: each reads those above it."""
 
 
 def name_views(spark: SparkSession) -> None:

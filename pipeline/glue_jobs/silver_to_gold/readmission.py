@@ -1,7 +1,7 @@
 """30-day readmission after CMS's Hospital-Wide All-Cause Readmission measure.
 
 https://qualitynet.cms.gov/inpatient/measures/readmission/methodology: index stays are inpatient discharges alive;
-stays that follow without a gap (transfers) are one episode, and a stay that goes on overlaps all later ones; any
+stays that follow without a gap (transfers) are one episode, and an open stay overlaps all later ones; any
 inpatient admission 1 to 30 days after the episode's discharge is a readmission. Planned readmissions are not left out, as CMS does: that takes procedures, which no source
 has.
 """
@@ -15,7 +15,7 @@ INPATIENT = ("IMP", "ACUTE")
 DAYS = 30
 
 _STILL_OPEN = "9000-01-01"
-"""Stands for the discharge of a stay that goes on."""
+"""Stands for the discharge day of an open stay."""
 
 READMITTED, NOT_READMITTED, WINDOW_OPEN = "readmitted", "not readmitted", "window open"
 DIED, IN_HOSPITAL, NOT_INDEX = "died", "in hospital", "not an index stay"

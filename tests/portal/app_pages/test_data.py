@@ -20,7 +20,7 @@ from tests.support import lakes
 
 @pytest.fixture
 def slow(monkeypatch):
-    """Generation that goes on until it is let go or cancelled; gives the lever, and how often it was begun."""
+    """Sample generation that waits until released or cancelled; yields the release and the number of starts."""
     begun, let_go = [], []
     real = samples.generate
 
@@ -72,7 +72,7 @@ def test_a_generation_is_cancelled_from_a_page_that_was_reloaded(empty_lake, as_
 
 @pytest.fixture
 def let_go(cloud):
-    """Let the job go on that generates a sample: until then it waits."""
+    """Release the waiting job that generates a sample."""
     with lakes.held(cloud, "generate/sample") as go_on:
         yield go_on
 

@@ -1,4 +1,4 @@
-"""A click on a chart chooses once: what it has chosen already draws nothing anew."""
+"""A click on a chart chooses once: a choice made before redraws nothing."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""An import goes on beside the page, once a person, and says how it ended."""
+"""An import runs in the background of the page, once a person, and says how it ended."""
 
 import threading
 import time

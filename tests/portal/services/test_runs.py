@@ -42,7 +42,7 @@ def test_the_failed_job_is_one_of_this_attempt(jobs, failed):
 
 @pytest.fixture
 def start_halts(portal, cloud, first_run):
-    """The Lambda function that starts jobs halts; gives what lets it go on."""
+    """Suspend the Lambda function that starts jobs; yield a callable that resumes it."""
     name = portal.lake.function("start_glue_job")
     known = json.dumps({"job": first_run.jobs[0].job, "run_id": first_run.run_id})
     portal.client("lambda").invoke(FunctionName=name, Payload=known)  # its process is there from here on

@@ -92,7 +92,7 @@ class Hospital:
         return self.aws.acting(User(name, role))
 
     def audited(self, found):
-        """Write the release of the run anew, as its audit would with these results."""
+        """Write the run's release again, as its audit would with these results."""
         self.results[RUN] = found
         reasons = [
             {"rule_id": rule_id, "table": table, "severity": severity, "status": status, "failed": failed, "checked": checked}

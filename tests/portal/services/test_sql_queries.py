@@ -39,7 +39,7 @@ def test_an_answer_is_given_again_to_who_asked_and_to_nobody_else(acting, portal
     own = warehouse.ask(portal, f'SELECT * FROM "{portal.lake.database("silver")}"."patients" LIMIT 1')
     for person, asked in [(bob, query_id), (ann, own.query_id), (ann, "nowhere"), (ann, "../x")]:
         for call in (sql_queries.answer, sql_queries.cancel, sql_queries.asked):
-            with pytest.raises(ServiceError, match="You have asked nothing as"):
+            with pytest.raises(ServiceError, match="You have no query"):
                 call(person, asked)
 
 
@@ -162,7 +162,7 @@ def test_two_people_have_two_histories_however_their_names_are_written(acting, n
     query_id = sql_queries.begin(one, "SELECT 1 AS mine", "r1")
     assert [q.query_id for q in sql_queries.history(one)] == [query_id]
     assert sql_queries.history(other) == []
-    with pytest.raises(ServiceError, match="You have asked nothing as"):
+    with pytest.raises(ServiceError, match="You have no query"):
         sql_queries.asked(other, query_id)
 
 

@@ -30,7 +30,7 @@ FORBIDDEN = [
 
 
 def reached(runs):
-    """The tables of the catalog that a statement reads, read anew from its text."""
+    """The tables of the catalog that a statement reads, parsed again from its text."""
     tree = sqlglot.parse_one(runs, read="athena")
     own = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
     named = [(t.catalog, t.db, t.this) for t in tree.find_all(exp.Table)]

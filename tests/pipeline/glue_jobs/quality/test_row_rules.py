@@ -575,7 +575,7 @@ def _of_release(run, table, given, time_zone):
 
 
 def _judge(run, table, kind, given, time_zone="UTC"):
-    """By place of a row the rules that it fails and those that apply to it; a superseded row has none."""
+    """Return, by file and line of a row, the rules it fails and the rules that apply; a superseded row has none."""
     work, line = (_of_batch, "_line") if kind == "batch" else (_of_release, "source_line")
     found = work(run, table, given, time_zone).select(line, rows.FAILING, rows.APPLYING).collect()
     rules = _rules(table, kind)
@@ -593,7 +593,7 @@ def run(frames_run):
 
 @pytest.fixture(scope="module", params=RULES, ids="-".join)
 def judged(request, run):
-    """The table, the kind of rules, and by label of a row the rules that it fails and those that apply to it."""
+    """Return the table, the level of its rules and, by row label, the rules a row fails and the rules that apply."""
     table, kind = request.param
     cases = _cases(table, kind)
     found = _judge(run, table, kind, cases.values())

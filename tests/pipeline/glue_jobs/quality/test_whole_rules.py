@@ -108,7 +108,7 @@ def measured(spark, views):
 
 
 def _months(spark, changes):
-    """The views of months that come of changed ones, made anew."""
+    """Rebuild the views by month of the changed views."""
     names = []
     for table, (silver, month) in audit._FACTS.items():
         if {table, f"newest_{silver}", f"former_{table}"} & set(changes):
@@ -118,7 +118,7 @@ def _months(spark, changes):
 
 
 def _recomputed(spark, changes):
-    """The recomputed views that come of changed ones, made anew."""
+    """Rebuild the recomputed views that read changed views."""
     names = set()
     for name, sql in recomputed.VIEWS.items():
         if {*changes, *names} & set(re.findall(r"\w+", sql)):

@@ -52,7 +52,7 @@ CASE_16 = [
     ("s4a", "IMP", "2024-04-01", "2024-05-01", "home", "not readmitted"),  # day 31
     ("s5a", "IMP", "2024-01-01", "2024-01-20", "home", "died"),  # a stay within the episode ended in death
     ("s5b", "IMP", "2024-01-18", "2024-01-20", "Expired", "died"),
-    ("s6a", "IMP", "2024-01-01", "2024-01-04", "home", "readmitted"),  # the next one goes on, over all that follow
+    ("s6a", "IMP", "2024-01-01", "2024-01-04", "home", "readmitted"),  # the next stay is open and overlaps all later ones
     ("s6b", "IMP", "2024-02-01", None, "home", "in hospital"),
     ("s6c", "IMP", "2024-03-01", "2024-03-04", "home", "in hospital"),
     ("s7a", "IMP", "2024-01-01", "2024-01-01", "home", "not readmitted"),  # two on one day, both over on it

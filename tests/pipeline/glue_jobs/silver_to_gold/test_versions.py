@@ -13,7 +13,7 @@ from pipeline.glue_jobs.silver_to_gold import versions
 
 CONTRACT = load("silver", "patients")
 
-# patient, day of the update, city, and what the version is
+# patient, day of the update, city, expected status of the version
 VERSIONS = [
     ("alone", 1, "Boston", "newest"),
     ("moved", 1, "Boston", "superseded"),
