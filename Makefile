@@ -16,9 +16,6 @@ help: ## List these commands
 run: .venv/.local ## Install, then open everything: laptop cloud, a first sample run, the portal
 	@$(BIN)/hdp up
 
-.PHONY: install-tests
-install-tests: .venv/.dev lint
-
 check: .venv/.dev ## Lint, types and unit tests, in under a minute: for each change
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint unit
 
