@@ -50,6 +50,8 @@ from portal.settings import Settings
 from tests.infra.terraform.policies import refused, unused
 from tests.pipeline.lambdas.test_clock import answering, call, configured, never_started
 from tests.portal.test_sign_in import key_set
+from tests.support import lakes
+from tests.support.own_lake import own_lake
 
 ATHENA = {"portal", "review", "lambda-publish-release"}
 LAMBDAS = {f"lambda-{name.replace('_', '-')}": f'lambda["{name}"]' for name in FUNCTIONS}
@@ -83,20 +85,27 @@ TAKES_TOO_LONG = {"lambda-check-glue-job-status": {("glue:BatchStopJobRun", "*:j
 
 
 @pytest.fixture(scope="module")
-def recorded(cloud, portal, held_run, first_run, tmp_path_factory):
-    """Every call of a run that failed, was gone on with and held; and of a portal used for all that it can do."""
-    with key_set(portal), _another_release(portal), pytest.MonkeyPatch.context() as patch:
-        for name, value in calls.caller(os.environ, "hdp-portal").items():
-            patch.setenv(name, value)
-        engineer = Aws(Settings.from_environment()).acting(User("eve", "engineer"))
-        _use(engineer, held_run, first_run, tmp_path_factory.mktemp("extract"))
-    _let_the_clock_call(portal)
-    seen = [
-        each
-        for each in calls.read(cloud.state / "cloud" / "calls.jsonl")
-        if not any(place.endswith(":stateMachine:idle") for place in each.resources)  # a test's stand-in
-    ]
-    return [*seen, *_of_athena(cloud, portal.lake), *_of_spark(cloud, portal.lake)]
+def recorded(tmp_path_factory):
+    """Every call of a run that failed, was resumed and held; and of a portal used for all that it can do.
+
+    In a cloud that no other test uses: some ask for what the product never asks for.
+    """
+    state = tmp_path_factory.mktemp("recorded") / "state"
+    history = lakes.copy(state)
+    with own_lake(state) as own:
+        portal = own.aws
+        with key_set(portal), _another_release(portal), pytest.MonkeyPatch.context() as patch:
+            for name, value in calls.caller(os.environ, "hdp-portal").items():
+                patch.setenv(name, value)
+            engineer = Aws(Settings.from_environment()).acting(User("eve", "engineer"))
+            _use(engineer, history.held, history.first, tmp_path_factory.mktemp("extract"))
+        _let_the_clock_call(portal)
+        seen = [
+            each
+            for each in calls.read(state / "cloud" / "calls.jsonl")
+            if not any(place.endswith(":stateMachine:idle") for place in each.resources)  # a test's stand-in
+        ]
+        return [*seen, *_of_athena(state, portal.lake), *_of_spark(state, portal.lake)]
 
 
 ANOTHER = "another"
@@ -200,10 +209,10 @@ def _let_the_clock_call(portal):
 # what Athena does for whoever asks
 
 
-def _of_athena(cloud, lake):
+def _of_athena(state, lake):
     """Of each query what AWS documents: the catalog's tables and the files below them, and the results."""
     groups = {lake.workgroup: ("portal", "lambda-publish-release"), lake.review_workgroup: ("review",)}
-    store = HistoryStore(cloud.state / "cloud" / "history.sqlite")
+    store = HistoryStore(state / "cloud" / "history.sqlite")
     for _, query in store.all("query"):
         for role in groups.get(query["workgroup"], ()):
             is_view = query["sql"].startswith("CREATE")
@@ -243,14 +252,14 @@ def _of_files(role, database, table, lake):
 # what Spark does in the jobs' name, as the files show
 
 
-def _of_spark(cloud, lake):
+def _of_spark(state, lake):
     written = [lake.bucket(zone) for zone in ("silver", "gold")]
     quarantine = [lake.quarantine_table(table) for table in ("patients", "encounters", "medications")]
     folders = [(bucket, "") for bucket in written] + [split(place) for place in quarantine]
     role = f"{lake.prefix}-glue"
     for bucket, prefix in folders:
-        for path in (cloud.state / "s3" / bucket / prefix).rglob("*.parquet"):
-            place = arns.of_s3(bucket, path.relative_to(cloud.state / "s3" / bucket).as_posix())
+        for path in (state / "s3" / bucket / prefix).rglob("*.parquet"):
+            place = arns.of_s3(bucket, path.relative_to(state / "s3" / bucket).as_posix())
             for action in ("s3:PutObject", "s3:DeleteObject", "s3:GetObject"):  # _temporary comes and goes
                 yield Call(role, action, (place,))
         yield Call(role, "s3:ListBucket", (arns.of_s3(bucket, ""),))
