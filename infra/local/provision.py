@@ -13,11 +13,11 @@ import boto3
 from infra import wheel
 from infra.local.context import ACCOUNT, REGION
 from infra.local.credentials import Key
-from pipeline import contracts
+from pipeline.contracts import model
 from pipeline.contracts.glue import database as glue_database
 from pipeline.contracts.glue import table_input
 from pipeline.jobs import Job, declared
-from pipeline.lake import DATABASES, ZONES, Lake, split
+from pipeline.lake.uris import DATABASES, ZONES, Lake, split
 
 FUNCTIONS = (
     "prepare_run",
@@ -126,7 +126,7 @@ class Provisioner:
                 glue.create_database(DatabaseInput={"Name": self.lake.database(name)})
             except glue.exceptions.AlreadyExistsException:
                 pass
-        for contract in contracts.all_contracts():
+        for contract in model.all_contracts():
             wanted, where = table_input(contract, self.lake), glue_database(contract, self.lake)
             try:
                 glue.create_table(DatabaseName=where, TableInput=wanted)

@@ -11,7 +11,7 @@ from infra.local.environment import variables
 from infra.local.provision import FUNCTIONS, RUNTIME, TOPICS, lambda_files
 from infra.wheel import wheel
 from pipeline.jobs import declared
-from pipeline.lake import DATABASES, ZONES, Lake
+from pipeline.lake.uris import DATABASES, ZONES, Lake
 
 
 @pytest.fixture(scope="module")
