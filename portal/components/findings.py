@@ -65,7 +65,7 @@ def overview(
                 "Of": row["checked"],
                 "What is counted": measures.population(rule, row["table_name"]),
                 "Rate": measures.share(row["rate"], unit),
-                "Accepted": measures.limit(rule) if rule else "–",
+                "Threshold": measures.limit(rule) if rule else "–",
                 "Queries": _most_urgent(asked[finding]),
                 "Review": measures.standing(acceptance, row["rate"], on) if acceptance else "",
             }
@@ -173,7 +173,7 @@ def rule_history(frame: pd.DataFrame, rule: Rule, run_ids: list[str]) -> go.Figu
         x=names,
         y=[rule.threshold * scale] * len(names),
         mode="lines",
-        name="Largest that is accepted",
+        name="Threshold",
         line={"color": USUAL, "dash": "dash"},
     )
     title = "Failing rows, percent" if rule.unit == "percent" else rule.unit

@@ -21,10 +21,10 @@ from portal.components.palette import FAILED_MARK, NEUTRAL, STATES, words
 from portal.services.runs import Run
 
 _TITLES = {
-    "PrepareRun": "Check the input",
+    "PrepareRun": "Validate input",
     "PublishRelease": "Publish or hold",
-    "NotifySuccess": "Tell subscribers",
-    "NotifyFailure": "Tell of the failure",
+    "NotifySuccess": "Notify subscribers",
+    "NotifyFailure": "Notify failure",
 }
 _STAGES: dict[Stage, str] = {
     "silver": "Bronze to silver",

@@ -148,7 +148,7 @@ def test_data_are_generated_beside_the_page_and_offered_to_the_pipeline(empty_la
     while not task.is_over:
         time.sleep(0.05)
     app.run()
-    assert any("is in the lake" in s.value for s in app.success)
+    assert any("imported" in s.value for s in app.success)
     assert [b.label for b in app.button if b.label.startswith("Run the")] == ["Run the pipeline on this"]
 
 
@@ -190,7 +190,7 @@ def test_without_a_schedule_the_alerts_page_says_so_and_no_other_page_does(empty
     _forget()
     app = open_page("alerts")
     assert not app.exception
-    assert [s.value for s in app.success][0].startswith("Nothing needs anybody")
+    assert [s.value for s in app.success][0].startswith("All clear")
     assert "Schedule" in app.error[0].value
-    assert any(m.value == "#### Who is told" for m in app.markdown)
+    assert any(m.value == "#### Subscribers" for m in app.markdown)
     assert not AppTest.from_file(str(PAGES.parent / "app.py"), default_timeout=120).run().error
