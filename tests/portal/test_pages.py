@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,7 @@ def test_a_cloud_that_cannot_be_reached_is_one_sentence(empty_lake, monkeypatch)
     app = AppTest.from_file(str(PAGES.parent / "app.py"), default_timeout=120).run()
     assert not app.exception
     assert "AWS could not be reached" in app.error[0].value
+    assert f"Health data portal {version('health-data-portal')}" in [c.value for c in app.sidebar.caption]
 
 
 def test_the_data_page_estimates_previews_and_says_its_limits(empty_lake):
