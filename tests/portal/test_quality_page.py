@@ -411,7 +411,7 @@ def test_the_work_list_sorts_queries_out_and_names_no_record(open_page, query, a
     try:
         app = open_page()
         listed = _table(app, "Days open").set_index("Query")
-        assert listed.loc[query, ["Record", "For", "Days open", "Comments"]].tolist() == [
+        assert listed.loc[query, ["Record", "Assignee", "Days open", "Comments"]].tolist() == [
             "the whole finding",
             "clinician",
             0,
@@ -425,7 +425,7 @@ def test_the_work_list_sorts_queries_out_and_names_no_record(open_page, query, a
         app.segmented_control(key="work").set_value("Assigned to me").run()
         mine = _table(app, "Days open")
         assert query in set(mine["Query"])
-        assert set(mine["For"]) == {"clinician"}
+        assert set(mine["Assignee"]) == {"clinician"}
         app.segmented_control(key="work").set_value("Due").run()
         assert "No query is in this list." in _said(app)
     finally:
