@@ -9,7 +9,7 @@ import click
 import pytest
 
 import portal
-from portal.cli import hdp
+from portal.cli.main import hdp
 
 PROJECT = Path(portal.__file__).parents[1]
 PAGES = sorted(
