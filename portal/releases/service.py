@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.releases import model as release
 from pipeline.releases import publish as publishing
 from pipeline.releases.model import Published, Release, ReleaseError
-from pipeline.reviews import events
+from pipeline.reviews import log as review_log
 from portal.batches import retirement
 from portal.batches import service as batches
 from portal.core.context import Aws, ServiceError
@@ -116,7 +116,7 @@ def refuse_unapproved(aws: Aws, made: Release) -> None:
 
 
 def _signature(aws: Aws, made: Release) -> signatures.Signature | None:
-    log = events.read(aws.client("s3"), aws.lake)
+    log = review_log.read(aws.client("s3"), aws.lake)
     return signatures.of_run(log, made.run_id, signatures.version(aws, made.run_id))
 
 
@@ -148,7 +148,7 @@ def _refuse_taking_back(aws: Aws, made: Release, present: Published) -> None:
 
 
 def _publish(aws: Aws, made: Release, *, expect: str | None, reason: str) -> Published:
-    log = events.read(aws.client("s3"), aws.lake)
+    log = review_log.read(aws.client("s3"), aws.lake)
     try:
         return publishing.publish(
             aws.client("s3"),
@@ -158,7 +158,7 @@ def _publish(aws: Aws, made: Release, *, expect: str | None, reason: str) -> Pub
             by=aws.settings.user,
             reason=reason,
             refresh_views=publishing.view_refresher(aws.client("athena"), aws.lake),
-            reviewed=events.newest(log),
+            reviewed=log.newest(),
         )
     except ReleaseError as error:
         raise ServiceError(str(error)) from None

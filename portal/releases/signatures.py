@@ -10,8 +10,9 @@ from typing import Literal
 from pipeline.lake.uris import split
 from pipeline.releases import model as release
 from pipeline.releases.model import GOLD_TABLES, Release
-from pipeline.reviews import events as chain
-from pipeline.reviews.events import Event, Log
+from pipeline.reviews import events as review_events
+from pipeline.reviews.events import Event
+from pipeline.reviews.integrity import Log
 from portal.core.context import Aws
 
 
@@ -50,10 +51,10 @@ def of_run(log: Log, run_id: str, version: str) -> Signature | None:
         by=last.by,
         role=last.role,
         at=last.at,
-        meaning=last.said["meaning"],
-        verdict=last.said["verdict"],
-        comment=last.said["text"],
-        event=last.number,
+        meaning=last.payload["meaning"],
+        verdict=last.payload["verdict"],
+        comment=last.payload["text"],
+        event=last.sequence,
         why_not=_why_not(log, last, said, version),
     )
 
@@ -64,17 +65,17 @@ def _why_not(log: Log, signed: Event, said: list[Event], version: str) -> str:
     asked = [
         event.subject["query_id"]
         for event in said
-        if event.kind in {"query_opened", "query_reopened"} and event.number > signed.number
+        if event.kind in {"query_opened", "query_reopened"} and event.sequence > signed.sequence
     ]
     if asked:
         return f"Query {asked[-1]} was opened after it: it is to be closed, and the release signed again."
-    barred = [event for event in said if event.kind in _TAKES_BACK and event.number > signed.number]
-    if barred and signed.said["verdict"] == "approve":
+    barred = [event for event in said if event.kind in _TAKES_BACK and event.sequence > signed.sequence]
+    if barred and signed.payload["verdict"] == "approve":
         table, rule = barred[-1].finding or ("", "")
         return f"The decision on {rule} of {table} changed after it: the release must be reviewed and signed again."
     if not version:
         return "The release is not there any more."
-    if version != signed.said["release"]:
+    if version != signed.payload["release"]:
         return "Changed since review: the release is no longer what was signed. It must be reviewed again."
     return ""
 
@@ -95,7 +96,7 @@ def fingerprint(aws: Aws, made: Release) -> str:
         objects = [
             each for found in pool.map(lambda address: list(_objects(aws, address)), below) for each in found
         ]
-    return chain.fingerprint({"release": asdict(made), "objects": objects})
+    return review_events.fingerprint({"release": asdict(made), "objects": objects})
 
 
 def _objects(aws: Aws, address: str) -> Iterator[list[str | int]]:

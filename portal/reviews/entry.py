@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pipeline.reviews import events as chain
-from pipeline.reviews.events import Event, Log
+from pipeline.reviews import log as chain
+from pipeline.reviews.events import Event, new_event
+from pipeline.reviews.integrity import Log
 from portal.core.context import Aws, ServiceError
 from portal.reviews.read_model import log
 
@@ -28,7 +29,7 @@ def say(
     aws: Aws,
     kind: str,
     subject: dict[str, str],
-    said: dict[str, Any],
+    payload: dict[str, Any],
     seen: int | None,
     right: Literal["review", "query", "see_phi"] = "review",
 ) -> Event:
@@ -36,13 +37,13 @@ def say(
     aws.require(right)
     while True:
         whole = verified(aws)
-        changes = [e for e in whole.events if seen is not None and e.number > seen and _touches(e, subject)]
+        changes = [e for e in whole.events if seen is not None and e.sequence > seen and _touches(e, subject)]
         if changes:
             raise ReviewConflict(changes)
-        event = chain.event(aws.settings.user, aws.settings.role or "viewer", kind, subject, said)
+        event = new_event(aws.settings.user, aws.settings.role or "viewer", kind, subject, payload)
         try:
             return chain.append(aws.client("s3"), aws.lake, whole, event)
-        except chain.Raced:
+        except chain.AppendConflict:
             continue
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
-from pipeline.reviews import events as chain
+from pipeline.reviews import log as chain
 from pipeline.reviews.acceptances import Acceptance, RowAcceptance, acceptances, row_acceptances
-from pipeline.reviews.events import Event, Log
+from pipeline.reviews.events import Event
+from pipeline.reviews.integrity import Log, verify
 from portal.core.context import Aws, ServiceError
 from portal.releases import signatures
 from portal.releases.signatures import Signature
@@ -37,7 +38,7 @@ class Query:
 
     @property
     def question(self) -> str:
-        return str(self.events[0].said["text"])
+        return str(self.events[0].payload["text"])
 
     def is_due(self, on: date) -> bool:
         return self.state != "closed" and self.due <= on
@@ -71,7 +72,7 @@ class Review:
 class _Known:
     """What was read before: an event does not change, and a changed one is read again."""
 
-    objects: chain.Known = field(default_factory=dict)
+    objects: chain.ObjectCache = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -82,7 +83,7 @@ def log(aws: Aws) -> Log:
     """Every event, verified."""
     known = _known.setdefault(aws.lake.reviews(), _Known())
     with known.lock:
-        return chain.verify(chain.fetch(aws.client("s3"), aws.lake, known.objects))
+        return verify(chain.fetch(aws.client("s3"), aws.lake, known.objects))
 
 
 def of_run(aws: Aws, run_id: str) -> Review:
@@ -93,7 +94,7 @@ def of_run(aws: Aws, run_id: str) -> Review:
     return Review(
         run_id=run_id,
         version=version,
-        seen=whole.events[-1].number if whole.events else 0,
+        seen=whole.events[-1].sequence if whole.events else 0,
         queries=tuple(query for query in queries if query.run_id == run_id),
         work_list=tuple(queries),
         accepted=acceptances(whole.events),
@@ -137,7 +138,7 @@ _STATE_AFTER: dict[str, QueryState] = {
 def _as_query(query_id: str, events: list[Event]) -> Query:
     first = events[0]
     states = [_STATE_AFTER[event.kind] for event in events if event.kind in _STATE_AFTER]
-    assignees = [event.said["assignee"] for event in events if "assignee" in event.said]
+    assignees = [event.payload["assignee"] for event in events if "assignee" in event.payload]
     return Query(
         query_id=query_id,
         run_id=first.subject["run_id"],
@@ -147,7 +148,7 @@ def _as_query(query_id: str, events: list[Event]) -> Query:
         opened_by=first.by,
         opened_at=first.at,
         assignee=assignees[-1],
-        due=date.fromisoformat(first.said["due"]),
-        record_keys=tuple(first.said["record_keys"]),
+        due=date.fromisoformat(first.payload["due"]),
+        record_keys=tuple(first.payload["record_keys"]),
         events=tuple(events),
     )

@@ -156,11 +156,11 @@ def _follow_up(
     untold = _notify(aws, made, state, event, left)
     if refused:
         raise ServiceError(
-            f"Your approval is event {event.number} of the log, but: {refused} {untold}".strip()
+            f"Your approval is event {event.sequence} of the log, but: {refused} {untold}".strip()
         )
     if left or untold:
         rest = " ".join(filter(None, [left, untold]))
-        raise Unfinished(f"Signed, as event {event.number}, and {state.lower()}. {rest}")
+        raise Unfinished(f"Signed, as event {event.sequence}, and {state.lower()}. {rest}")
     return event
 
 

@@ -35,7 +35,7 @@ def moment(at: str) -> str:
 
 def text(event: Event) -> str:
     """What was said, with its reason where one was chosen; empty for an event without words."""
-    said = event.said
+    said = event.payload
     parts = [f"for {said['assignee']}"] if said.get("assignee") else []
     if "until" in said:
         parts.append(f"until {said['until']}{_margin(said)}")

@@ -20,8 +20,10 @@ from pipeline.lake import store
 from pipeline.releases import model as release
 from pipeline.releases.model import Release
 from pipeline.reviews import acceptances
-from pipeline.reviews import events as reviews
+from pipeline.reviews import log as review_log
 from pipeline.reviews.acceptances import Acceptance, RowAcceptance
+from pipeline.reviews.events import Event
+from pipeline.reviews.integrity import Log
 from pipeline.rules.row_rules import Result
 
 _FACTS = {
@@ -177,7 +179,7 @@ def _covering(
     return {"by": found.by, "reason": found.reason, "until": found.until, "event": found.event}
 
 
-def _trusted(log: reviews.Log) -> tuple[reviews.Event, ...]:
+def _trusted(log: Log) -> tuple[Event, ...]:
     """The events of the log of reviews; none where it has been tampered with."""
     if log.problems:
         describe({"reviews": "the log does not verify: no acceptance is applied", "problems": log.problems})
@@ -262,7 +264,7 @@ def work(run: Run) -> None:
     run.write_results(results)
     columns = [column.name for column in load("quality", "rule_result").data_columns]
     everything = small_tables.read(run.s3, run.lake.results(run.run_id), columns)
-    log = reviews.read(run.s3, run.lake)
+    log = review_log.read(run.s3, run.lake)
     events = _trusted(log)
     decision, reasons = decide(
         everything,
@@ -279,7 +281,7 @@ def work(run: Run) -> None:
         created_at=store.now(),
         decision=decision,
         reasons=reasons,
-        reviewed=reviews.newest(log),
+        reviewed=log.newest(),
     )
     audit = {"run_id": run.run_id, "decision": decision, "reasons": reasons, "tables": counts}
     store.write_json(run.s3, run.lake.audit(run.run_id), audit)

@@ -112,7 +112,7 @@ def _remove_the_first(folder):
 def _cut_off(folder):
     _event(folder, 5)[0].unlink()
     _, before = _event(folder, 4)
-    (folder / "reviews" / "head.json").write_text(json.dumps({"number": 4, "hash": before["hash"]}))
+    (folder / "reviews" / "head.json").write_text(json.dumps({"sequence": 4, "hash": before["hash"]}))
 
 
 def _empty(folder):
@@ -133,7 +133,7 @@ def _swap(folder):
 
 
 def _number_as_text(folder):
-    path, document = _event(folder, 3, number="3")
+    path, document = _event(folder, 3, sequence="3")
     path.write_text(json.dumps(document))
 
 
@@ -143,7 +143,7 @@ def _damaged_head(folder):
 
 def _head_put_back_and_cut_off(folder):
     _, earlier = _event(folder, 3)
-    (folder / "reviews" / "head.json").write_text(json.dumps({"number": 3, "hash": earlier["hash"]}))
+    (folder / "reviews" / "head.json").write_text(json.dumps({"sequence": 3, "hash": earlier["hash"]}))
     _event(folder, 5)[0].unlink()
 
 
@@ -155,12 +155,12 @@ def _remove_the_twin(folder):
     ("tamper", "sentence"),
     [
         (_alter, "Event 3 was altered"),
-        (_forge_the_last, "Event 5 is not the one that reviews/head.json names"),
+        (_forge_the_last, "Event 5 is not the event that reviews/head.json names"),
         (_remove_the_first, "Event 1 is missing."),
         (_cut_off, "Event 5 is missing."),
         (_empty, "Events 1 to 5 are missing."),
-        (_second_of_a_number, "00000005b.json is not the place of an event"),
-        (_swap, "00000002.json holds event 3"),
+        (_second_of_a_number, "00000005b.json is not a valid event key"),
+        (_swap, "00000002.json contains event 3"),
         (_number_as_text, "Event 00000003.json cannot be read"),
         (_damaged_head, "reviews/head.json cannot be read"),
         (_head_put_back_and_cut_off, "Event 5 is missing."),

@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from pipeline.contracts.model import all_contracts, load
 from pipeline.lake.uris import Lake
 from pipeline.reviews.acceptances import Acceptance
-from pipeline.reviews.events import Event, Log
+from pipeline.reviews.events import Event
+from pipeline.reviews.integrity import Log
 from portal.athena import client as warehouse
 from portal.cli.quality import show_command
 from portal.core.context import ServiceError
@@ -208,8 +209,8 @@ def test_a_measure_is_said_with_count_denominator_rate_and_limit(rule, measure, 
     [
         (0.02, date(2025, 6, 1), "Accepted until 2025-06-30"),
         (None, date(2025, 6, 1), "Accepted until 2025-06-30; nothing was measured"),
-        (0.02, date(2025, 7, 1), "Acceptance lapsed: its last day was 2025-06-30"),
-        (0.05, date(2025, 6, 1), "Acceptance lapsed: it grew past the margin: 5 % now, 2 % accepted with a margin of 1 %"),
+        (0.02, date(2025, 7, 1), "Acceptance lapsed: it ended on 2025-06-30"),
+        (0.05, date(2025, 6, 1), "Acceptance lapsed: it rose beyond the margin: 5 % now, 2 % accepted with a margin of 1 %"),
     ],
 )  # fmt: skip
 def test_an_acceptance_that_lapsed_says_why(rate, on, words):
@@ -314,7 +315,7 @@ def test_what_reviewers_write_cannot_become_markup(portal, acting, held_run):
         assert "&lt;script&gt;" in page
     finally:
         reviews.close(lee, event.subject["query_id"], "other", "The test is over.")
-    picture = wording.line(replace(event, said={"text": "see ![](http://x/y.png) and [this](z)"}))
+    picture = wording.line(replace(event, payload={"text": "see ![](http://x/y.png) and [this](z)"}))
     assert "![]" not in picture
     assert "](z)" not in picture
 

@@ -163,7 +163,7 @@ def test_a_publisher_between_the_check_and_the_write_is_not_overwritten(engineer
 def test_what_is_published_names_the_signature_that_published_it(engineer, lee):
     add(engineer, "b", "1", decision="hold")
     event = sign_off.sign(lee, "b", "approve", "Fine.")
-    assert releases.current(engineer).reviewed == {"number": event.number, "hash": event.hash}
+    assert releases.current(engineer).reviewed == {"sequence": event.sequence, "hash": event.hash}
 
 
 @pytest.mark.parametrize(
