@@ -14,8 +14,11 @@ Stage = Literal["generate", "silver", "dimensions", "facts", "quality"]
 
 @dataclass(frozen=True)
 class Job:
-    """One Glue job: `script` is its path below `glue_jobs`, `reads` are the tables that it reads, `modules` what
-    it installs beside the wheel."""
+    """One Glue job.
+
+    `script` is its path below `glue_jobs`, `reads` the tables that it reads, `modules` the packages that it
+    installs in addition to the wheel.
+    """
 
     name: str
     stage: Stage
@@ -31,13 +34,13 @@ class Job:
 
 @cache
 def jobs() -> tuple[Job, ...]:
-    """The jobs of a run, in its order."""
+    """Return the jobs of a run, in execution order."""
     return tuple(job for job in declared() if job.stage != "generate")
 
 
 @cache
 def declared() -> tuple[Job, ...]:
-    """Every job there is."""
+    """Return every job in `jobs.yaml`."""
     entries = yaml.safe_load((files("pipeline") / "jobs.yaml").read_text())["jobs"]
     return tuple(
         Job(**{**job, "reads": tuple(job["reads"]), "modules": tuple(job.get("modules", ()))})
@@ -46,4 +49,5 @@ def declared() -> tuple[Job, ...]:
 
 
 def stage(name: Stage) -> tuple[Job, ...]:
+    """Return the jobs of one stage."""
     return tuple(job for job in jobs() if job.stage == name)

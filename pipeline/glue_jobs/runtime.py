@@ -235,7 +235,7 @@ class Run:
 
     def write_results(self, results: Iterable[Result]) -> None:
         """Write rule results, each with its change since the release that this run's would follow."""
-        before = self._outcomes(self.plan["base_release_id"])
+        before = self._outcomes(self.plan["parent_release_id"])
         rows = [result.as_row() for result in results]
         for row in rows:
             row["change"] = change(row["status"], before.get((row["table_name"], row["rule_id"])))

@@ -1,4 +1,4 @@
-"""JSON objects in S3, read with their ETag and written under conditions."""
+"""JSON objects in S3, read with their ETag and written with conditional writes."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 from pipeline.lake.uris import split
 
 
-def read_json(s3: Any, address: str) -> tuple[dict[str, Any], str] | None:
-    """The JSON object at `address` and its ETag, or None where there is no such object."""
-    bucket, key = split(address)
+def read_json(s3: Any, uri: str) -> tuple[dict[str, Any], str] | None:
+    """Return the JSON object at `uri` and its ETag, or None if it does not exist."""
+    bucket, key = split(uri)
     try:
-        answer = s3.get_object(Bucket=bucket, Key=key)
+        response = s3.get_object(Bucket=bucket, Key=key)
     except s3.exceptions.NoSuchKey:
         return None
-    return json.loads(answer["Body"].read()), answer["ETag"]
+    return json.loads(response["Body"].read()), response["ETag"]
 
 
-def write_json(s3: Any, address: str, document: dict[str, Any], **options: Any) -> bool:
-    """Write `document`; False where a condition among S3's options (IfMatch, IfNoneMatch) no longer holds."""
-    bucket, key = split(address)
+def write_json(s3: Any, uri: str, document: dict[str, Any], **options: Any) -> bool:
+    """Write `document`; return False if a condition (`IfMatch`, `IfNoneMatch` in `options`) is not met."""
+    bucket, key = split(uri)
     body = json.dumps(document, indent=1, sort_keys=True).encode()
     try:
         s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", **options)
@@ -33,4 +33,5 @@ def write_json(s3: Any, address: str, document: dict[str, Any], **options: Any) 
 
 
 def now() -> str:
+    """Return the current UTC time in ISO 8601, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -170,14 +170,16 @@ def refused(rules: Sequence[Rule]) -> Column:
     """Whether a row fails a rule that sends it to quarantine."""
     words = []
     for start in range(0, len(rules), _BITS):
-        mask = sum(1 << n for n, rule in enumerate(rules[start : start + _BITS]) if rule.refuses)
+        mask = sum(1 << n for n, rule in enumerate(rules[start : start + _BITS]) if rule.quarantines)
         words.append(F.col(FAILING)[start // _BITS].bitwiseAND(F.lit(mask).cast("long")) != 0)
     return reduce(or_, words)
 
 
 def failing_ids(rules: Sequence[Rule]) -> Column:
     """The ids of the refusing rules that a row fails, as an array of text."""
-    chosen = [F.when(_bit(FAILING, n) == 1, F.lit(rule.id)) for n, rule in enumerate(rules) if rule.refuses]
+    chosen = [
+        F.when(_bit(FAILING, n) == 1, F.lit(rule.id)) for n, rule in enumerate(rules) if rule.quarantines
+    ]
     return F.array_compact(F.array(*chosen))
 
 
@@ -186,7 +188,7 @@ def reasons(rules: Sequence[Rule]) -> Column:
     said = [
         F.when(_bit(FAILING, n) == 1, F.lit(f"Not met: {rule.description}"))
         for n, rule in enumerate(rules)
-        if rule.refuses
+        if rule.quarantines
     ]
     return F.array_compact(F.array(*said))
 

@@ -77,7 +77,7 @@ def limit_owner(rule: Rule) -> str:
 
 def advice(rule: Rule) -> tuple[str, str]:
     """What the engineer can do, and what it means to whoever uses the data."""
-    if rule.refuses:
+    if rule.quarantines:
         engineer = "The rows are in quarantine with their reason: have them corrected at the source and import them again."
         reader = "The failing rows are left out of every chart and table until they are corrected."
     elif rule.is_whole:

@@ -68,7 +68,7 @@ def publish(aws: Aws, release_id: str, *, reason: str) -> Published:
     aws.require("publish")
     made, present = get(aws, release_id), current(aws)
     refuse_unapproved(aws, made)
-    if present and release_id not in {present.release_id, *present.line}:
+    if present and release_id not in {present.release_id, *present.history}:
         if made.decision == "hold":
             refuse_stale(aws, made)
         _refuse_taking_back(aws, made, present)
@@ -78,7 +78,7 @@ def publish(aws: Aws, release_id: str, *, reason: str) -> Published:
 def publish_approved(aws: Aws, made: Release, *, reason: str) -> Published:
     """Publish a held release on a reviewer's signature, after the one that it was made on."""
     aws.require("review")
-    return _publish(aws, made, expect=made.base_release_id, reason=reason)
+    return _publish(aws, made, expect=made.parent_release_id, reason=reason)
 
 
 def rollback(aws: Aws, *, reason: str, shown: str | None = None) -> Published:
@@ -88,7 +88,7 @@ def rollback(aws: Aws, *, reason: str, shown: str | None = None) -> Published:
     """
     aws.require("publish")
     try:
-        present, made = publishing.former(aws.client("s3"), aws.lake)
+        present, made = publishing.rollback_target(aws.client("s3"), aws.lake)
     except ReleaseError as error:
         raise ServiceError(str(error)) from None
     if shown and present.release_id != shown:
@@ -129,7 +129,7 @@ def refuse_stale(aws: Aws, made: Release) -> None:
     """A held release follows the one that it was made on; published after a newer one it would take data back."""
     present = current(aws)
     found = present.release_id if present else None
-    if found not in {made.base_release_id, made.release_id}:
+    if found not in {made.parent_release_id, made.release_id}:
         raise ServiceError(
             f"Release '{found}' was published since '{made.release_id}' was made: approving would take its data "
             "back. Start a new run, which holds both, and review that."
@@ -137,7 +137,7 @@ def refuse_stale(aws: Aws, made: Release) -> None:
 
 
 def _refuse_taking_back(aws: Aws, made: Release, present: Published) -> None:
-    lost = publishing.batches_taken_back(aws.client("s3"), aws.lake, made, present)
+    lost = publishing.batches_lost(aws.client("s3"), aws.lake, made, present)
     if lost:
         lost = sorted(set(lost) - set(retirement.retired(aws)))
     if lost:

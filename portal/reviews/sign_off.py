@@ -172,7 +172,7 @@ def _is_seen(aws: Aws, release_id: str) -> bool:
 def _is_followed(aws: Aws, release_id: str) -> bool:
     """Whether it was published before and others followed: approved again, it can be gone back to."""
     present = releases.current(aws)
-    return present is not None and release_id in present.line
+    return present is not None and release_id in present.history
 
 
 def _refusal(aws: Aws, run_id: str) -> str:

@@ -75,25 +75,25 @@ def alerts(
     if newest and waits and _may_follow(newest, published):
         found.append(Alert("held", f"Release {newest.release_id} passed the audit and waits for a person to publish it.", newest.run_id))  # fmt: skip
     if newest and published and _is_overtaken(newest, published):
-        found.append(Alert("held", f"Release {newest.release_id} is not published: it was made on {newest.base_release_id}, and {published.release_id} is published by now. Look at both, then publish it or start a run that holds both.", newest.run_id))  # fmt: skip
-    found += [Alert(each.kind, each.words, each.run_id, each.at) for each in delays(past, starts, at)]
+        found.append(Alert("held", f"Release {newest.release_id} is not published: it was made on {newest.parent_release_id}, and {published.release_id} is published by now. Look at both, then publish it or start a run that holds both.", newest.run_id))  # fmt: skip
+    found += [Alert(each.kind, each.message, each.run_id, each.at) for each in delays(past, starts, at)]
     return found
 
 
 def _may_follow(newest: Release, published: Published | None) -> bool:
     """Whether readers see what it was made on, as then: who went back to that since has decided."""
     if published is None:
-        return newest.base_release_id is None
-    return published.release_id == newest.base_release_id and published.published_at <= newest.created_at
+        return newest.parent_release_id is None
+    return published.release_id == newest.parent_release_id and published.published_at <= newest.created_at
 
 
 def _is_overtaken(newest: Release, published: Published) -> bool:
     """Whether the audit let it through and another one than it was made on is what readers see."""
-    seen = {newest.release_id, newest.base_release_id}
+    seen = {newest.release_id, newest.parent_release_id}
     return (
         newest.decision != "hold"
         and published.release_id not in seen
-        and newest.release_id not in published.line
+        and newest.release_id not in published.history
     )
 
 

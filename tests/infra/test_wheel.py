@@ -126,7 +126,7 @@ def _environment(cloud, python, folder):
 
 @pytest.mark.slow  # eleven jobs on Spark
 def test_each_job_runs_from_the_wheel_and_its_script_alone(cloud, aws, lake, clean_python, tmp_path):
-    plan = {"run_id": RUN, "batch_ids": [BATCH], "release_batch_ids": [BATCH], "base_release_id": None,
+    plan = {"run_id": RUN, "batch_ids": [BATCH], "release_batch_ids": [BATCH], "parent_release_id": None,
             "started_at": "2025-01-01T00:00:00Z", "time_zone": "America/New_York"}  # fmt: skip
     bucket, key = split(lake.run_plan(RUN))
     aws.client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps(plan).encode())

@@ -256,7 +256,7 @@ def name_views(run: Run, former: Release | None) -> dict[str, DataFrame]:
 
 
 def work(run: Run) -> None:
-    base = run.plan["base_release_id"]
+    base = run.plan["parent_release_id"]
     former = release.get(run.s3, run.lake, base) if base else None
     gold = name_views(run, former)
     new = set(run.plan["batch_ids"]) - set(former.batch_ids if former else [])
@@ -276,7 +276,7 @@ def work(run: Run) -> None:
         release_id=run.run_id,
         run_id=run.run_id,
         batch_ids=list(run.plan["release_batch_ids"]),
-        base_release_id=run.plan["base_release_id"],
+        parent_release_id=run.plan["parent_release_id"],
         tables=counts,
         created_at=store.now(),
         decision=decision,

@@ -80,7 +80,7 @@ def _limits(chosen: Finding) -> str:
     rule = rule_texts.rules().get(chosen)
     stays = " They stay out of the release all the same, until the source or the rule is changed."
     known = f", as long as at most {failing_sql.MOST_ROWS} rows fail and each has its identifier."
-    return known + (stays if rule and rule.refuses else "")
+    return known + (stays if rule and rule.quarantines else "")
 
 
 def _judged(review: Review, chosen: Finding, row: pd.Series) -> None:

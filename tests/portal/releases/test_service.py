@@ -41,7 +41,7 @@ def lee(engineer):
 
 
 def add(aws, name, *batches, base=None, decision="publish"):
-    made = Release(name, name, list(batches), decision, f"2026-01-01T00:00:00Z {name}", base_release_id=base)
+    made = Release(name, name, list(batches), decision, f"2026-01-01T00:00:00Z {name}", parent_release_id=base)
     release.write(aws.client("s3"), aws.lake, made)
 
 

@@ -105,7 +105,7 @@ class Hospital:
             if status in {"fail", "error"} and severity != "info"
         ]  # fmt: skip
         at = f"2026-01-02T00:00:{next(_numbers) % 60:02}Z"
-        made = Release(RUN, RUN, ["b0", "b1"], "hold", at, base_release_id=EARLIER, reasons=reasons)
+        made = Release(RUN, RUN, ["b0", "b1"], "hold", at, parent_release_id=EARLIER, reasons=reasons)
         write(self.s3, self.aws.lake, made)
 
     def frame(self, _aws, run_id):
