@@ -40,7 +40,7 @@ def _is_snapshot(path: Path) -> bool:
 
 
 def contract_of(path: Path) -> Contract | None:
-    """Return the contract named by the directories of a path (…/gold/fact_encounter/…, …-silver/patients/…)."""
+    """Return the contract named by the directories of a path, such as …/gold/fact_encounter/…."""
     parts = [part.lower() for part in path.parts]
     for zone in ZONES:
         if not any(part == zone or part.endswith(f"-{zone}") for part in parts):

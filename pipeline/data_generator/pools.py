@@ -1,4 +1,4 @@
-"""Names, addresses and providers to draw from; Faker generates them once, whatever the number of rows."""
+"""Names, streets, cities and providers to draw from, generated once with Faker."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROVIDERS = 480
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One row of tables/diagnoses.csv: weights by encounter class, age, sex, season, stay, department, medications."""
+    """One row of tables/diagnoses.csv; `weights` is by encounter class."""
 
     code: str
     description: str

@@ -23,7 +23,7 @@ from pyspark.sql import SparkSession
 
 from pipeline.data_generator import Options
 from pipeline.data_generator.blocks import TABLES, make
-from pipeline.data_generator.defects import TRUTH_COLUMNS
+from pipeline.data_generator.defects.seeding import TRUTH_COLUMNS
 from pipeline.data_generator.writer import GROUND_TRUTH, piece
 from pipeline.lake.store import write_json
 from pipeline.lake.uris import Lake, split

@@ -17,7 +17,7 @@ from pipeline import frames
 from pipeline.contracts.model import load as load_contract
 from pipeline.contracts.spark import conform, schema
 from pipeline.data_generator import Options
-from pipeline.data_generator.defects import KINDS
+from pipeline.data_generator.defects.kinds import KINDS
 from pipeline.data_generator.writer import generate
 from pipeline.glue_jobs.bronze_to_silver import encounters, load, lookups, medications, patients
 from pipeline.glue_jobs.quality import audit
