@@ -1,7 +1,8 @@
 """The package that the Glue jobs install, as a wheel: the same files give the same bytes.
 
-The laptop cloud deploys it, and so does a release (`python -m infra.wheel FOLDER`, which needs nothing installed).
-infra/terraform/glue.tf makes the same wheel for the first day of an installation; a test holds the two together.
+The laptop cloud deploys it, and so does a release (`python -m infra.wheel FOLDER`, which needs nothing
+installed). infra/terraform/glue.tf makes the same wheel for the first day of an installation; a test holds
+the two together.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""The engine that runs Glue jobs on a laptop: Sail (the default, no JVM) or Spark, the one that AWS Glue runs.
+"""The engine that runs Glue jobs on a laptop: Sail (the default, no JVM) or Spark, the one that AWS Glue
+runs.
 
-A job calls ``SparkSession.builder.getOrCreate()`` as it does on Glue; `start` decides what answers. Everything that
-differs between the engines is in this module: settings, ``s3://`` URIs, temporary files, and what ``persist`` does.
-Of the project it imports nothing: a worker process sees only what AWS Glue has installed and the deployed package.
+A job calls ``SparkSession.builder.getOrCreate()`` as it does on Glue; `start` decides what answers.
+Everything that differs between the engines is in this module: settings, ``s3://`` URIs, temporary files, and
+what ``persist`` does. Of the project it imports nothing: a worker process sees only what AWS Glue has
+installed and the deployed package.
 """
 
 from __future__ import annotations

@@ -101,7 +101,8 @@ def install(context: Context) -> None:
 def _parse_once() -> None:
     """Parse a definition and its paths once, not in every execution and state.
 
-    What the parser returns keeps nothing of an execution, except in Map states, which the template does not use.
+    What the parser returns keeps nothing of an execution, except in Map states, which the template does not
+    use.
     """
     AmazonStateLanguageParser.parse = lru_cache(maxsize=16)(AmazonStateLanguageParser.parse)
     json_path.parse = lru_cache(maxsize=1000)(json_path.parse)
