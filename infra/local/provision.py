@@ -50,15 +50,8 @@ POLL_SECONDS = 0
 RUNTIME = "python3.11"
 BYTES_LIMIT = 10 << 30
 
-_OF_LAMBDAS = {
-    "__init__.py",
-    "lake.py",
-    "lateness.py",
-    "release.py",
-    "retention.py",
-    "run_input.py",
-    "run_input.schema.json",
-}
+_OF_LAMBDAS = {"__init__.py", "lateness.py", "run_input.py", "run_input.schema.json"}
+_FOLDERS_OF_LAMBDAS = ("pipeline/lake/", "pipeline/lambdas/", "pipeline/releases/")
 
 
 class Provisioner:
@@ -255,5 +248,5 @@ def lambda_files() -> dict[str, bytes]:
     return {
         name: content
         for name, content in wheel.package_files().items()
-        if name in shipped or name.startswith("pipeline/lambdas/")
+        if name in shipped or name.startswith(_FOLDERS_OF_LAMBDAS)
     }
