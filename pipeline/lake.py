@@ -79,8 +79,8 @@ class Lake:
 
     @property
     def job_logs(self) -> str:
-        """Above the log groups of the Glue jobs: named as Glue itself names those of a role and a configuration."""
-        return f"/aws-glue/jobs-{self.prefix}-glue-{self.prefix}-jobs"
+        """Return the prefix of the Glue jobs' log groups, `output` and `error`."""
+        return f"/{self.prefix}/jobs"
 
     # bronze: CSV as received
 

@@ -1,8 +1,8 @@
 locals {
-  job_logs = "/aws-glue/jobs-${var.name}-glue-${var.name}-jobs"
+  job_logs = "/${var.name}/jobs"
 }
 
-# Jobs write into these two; named as Glue names the groups of a role and a security configuration.
+# Jobs write into these two, below the prefix that each job is told: made here, with the key and a retention.
 resource "aws_cloudwatch_log_group" "jobs" {
   for_each = toset(["output", "error"])
 

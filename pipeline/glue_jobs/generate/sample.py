@@ -25,6 +25,7 @@ from pipeline.generator import Options
 from pipeline.generator.blocks import TABLES, make
 from pipeline.generator.defects import TRUTH_COLUMNS
 from pipeline.generator.write import GROUND_TRUTH, piece
+from pipeline.glue_jobs.job import log_to_output
 from pipeline.lake import Lake, split
 from pipeline.release import write_json
 
@@ -117,8 +118,7 @@ _MOST_TASKS = 64
 
 
 def main() -> None:
-    logging.getLogger().setLevel(logging.INFO)
-    logging.getLogger("botocore").setLevel(logging.WARNING)
+    log_to_output()
     parser = argparse.ArgumentParser()
     for name in ("--prefix", "--buckets", "--batch_id", "--options", "--uploader"):
         parser.add_argument(name, required=True)

@@ -46,6 +46,29 @@ def policies(checker, terraform):
             return Plan(json.loads(run("show", "-json", "plan.out"))).policies
 
 
+BRANCH_THAT_LOOKS_LIKE_IT = "repo:example@1/other@2:ref:refs/heads/health-data-portal@3%3Apull_request"
+
+
+@pytest.mark.parametrize(
+    ("role", "subject", "is_trusted"),
+    [
+        ("deploy", "repo:example/health-data-portal:environment:production", True),
+        ("deploy", "repo:example@583231/health-data-portal@1296269:environment:production", True),
+        ("plan", "repo:example@583231/health-data-portal@1296269:pull_request", True),
+        ("plan", "repo:example@583231/health-data-portal@1296269:environment:production", False),
+        ("deploy", "repo:other@583231/health-data-portal@1296269:environment:production", False),
+        ("deploy", "repo:example@583231/health-data-portal-fork@1296269:environment:production", False),
+        ("deploy", "repo:example/health-data-portal:environment:staging", False),
+        ("plan", BRANCH_THAT_LOOKS_LIKE_IT, False),
+    ],
+)
+def test_github_is_trusted_with_and_without_ids_in_the_subject(policies, role, subject, is_trusted):
+    """Repositories made, renamed or transferred since 2026-07-15 send the ids (GitHub's changelog of 2026-04-23)."""
+    [statement] = policies[f'github["{role}"]']["Statement"]
+    patterns = _listed(statement["Condition"]["StringLike"]["token.actions.githubusercontent.com:sub"])
+    assert any(fnmatchcase(subject, pattern) for pattern in patterns) is is_trusted
+
+
 def _listed(value):
     return [value] if isinstance(value, str) else value
 
