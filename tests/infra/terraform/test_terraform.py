@@ -88,13 +88,16 @@ def test_three_variables_are_enough_and_the_account_is_in_the_names_of_buckets(c
     ],
 )
 def test_a_value_that_aws_would_refuse_is_refused_in_a_sentence(checker, given, sentence):
-    flags = [word for each in given for word in ("-var", each)]
+    flags = [f"-var={each}" for each in (*THREE, *given)]
     done = _run(
-        *(sys.executable, str(CHECK), "infra/terraform", "--plan", "-var-file", "dev.tfvars", *flags),
+        *(sys.executable, str(CHECK), "infra/terraform", "--plan", *flags),
         cwd=FOLDER.parents[1],
     )
     assert done.returncode == 1
     assert sentence in _unwrapped(done.stdout + done.stderr)
+
+
+THREE = ("name=hdp", "region=us-east-1", "alert_email=data-team@hospital.org")
 
 
 def _unwrapped(text):
@@ -201,7 +204,7 @@ def test_a_region_where_too_few_zones_have_every_endpoint_is_refused(checker, te
         )
 
 
-SMALLEST = ["-var=name=hdp", "-var=region=us-east-1", "-var=alert_email=data-team@hospital.org"]
+SMALLEST = [f"-var={each}" for each in THREE]
 
 
 def test_the_small_size_has_one_task_and_one_way_out_and_no_endpoint(checker, terraform):
