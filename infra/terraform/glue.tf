@@ -126,16 +126,14 @@ data "archive_file" "wheel" {
   }
 }
 
-# Wheel and scripts of the first day; later ones are the release workflow's, which alone writes these keys then.
+# Wheel and scripts of the same commit as the Lambdas, and in the same apply: neither is ever of another version.
 resource "aws_s3_object" "wheel" {
   bucket     = aws_s3_bucket.zone["code"].id
   key        = "packages/hdp_pipeline-1-py3-none-any.whl"
   source     = data.archive_file.wheel.output_path
   kms_key_id = aws_kms_key.data.arn
 
-  lifecycle {
-    ignore_changes = [source]
-  }
+  source_hash = data.archive_file.wheel.output_base64sha256
 }
 
 resource "aws_s3_object" "script" {
@@ -146,9 +144,7 @@ resource "aws_s3_object" "script" {
   source     = "${local.pipeline}/glue_jobs/${each.value.script}"
   kms_key_id = aws_kms_key.data.arn
 
-  lifecycle {
-    ignore_changes = [source]
-  }
+  source_hash = filesha256("${local.pipeline}/glue_jobs/${each.value.script}")
 }
 
 resource "aws_glue_job" "job" {
@@ -171,6 +167,10 @@ resource "aws_glue_job" "job" {
 
   execution_property {
     max_concurrent_runs = 1
+  }
+
+  notification_property {
+    notify_delay_after = ceil(each.value.timeout_minutes / 2)
   }
 
   default_arguments = {

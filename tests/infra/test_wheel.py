@@ -53,13 +53,6 @@ def _record():
         return made.read(name).decode()
 
 
-def test_a_release_makes_the_wheel_with_nothing_installed(tmp_path):
-    command = [sys.executable, "-I", "-S", "-c", "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
-               "sys.argv[0] = 'wheel'; runpy.run_module('infra.wheel', run_name='__main__')"]  # fmt: skip
-    subprocess.run([*command, str(PROJECT), str(tmp_path / "dist")], check=True, cwd=tmp_path)
-    assert (tmp_path / "dist" / wheel.NAME).read_bytes() == wheel.wheel()
-
-
 def test_glue_installs_the_versions_that_the_laptop_has():
     locked = (PROJECT / "requirements" / "local.txt").read_text()
     wanted = [module for job in declared() for module in job.modules]

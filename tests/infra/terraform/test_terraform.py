@@ -312,3 +312,45 @@ def test_suppressions_are_few_and_each_says_why():
     ]
     assert 0 < len(skips) <= 10
     assert all(len(skip.partition(":")[2].partition(":")[2]) > 30 for skip in skips)
+
+
+def test_what_a_person_sets_in_the_portal_survives_the_next_apply():
+    nightly = re.search(
+        r'resource "aws_scheduler_schedule" "nightly" .*?\n}', (FOLDER / "eventbridge.tf").read_text(), re.S
+    )[0]
+    [kept] = re.findall(r"ignore_changes = \[(.*)\]", nightly)
+    assert set(kept.split(", ")) == {"schedule_expression", "schedule_expression_timezone", "state"}
+
+
+def test_alarms_watch_latency_throttles_athena_and_the_certificate(plan):
+    alarms = {each["alarm_name"]: each for each in plan.all_of("aws_cloudwatch_metric_alarm")}
+    for name, metric in {
+        "hdp-portal-slow": "TargetResponseTime",
+        "hdp-athena-fails": "TotalExecutionTime",
+        "hdp-certificate-expires": "DaysToExpiry",
+        "hdp-start-glue-job-throttled": "Throttles",
+    }.items():
+        assert alarms[name]["metric_name"] == metric
+    assert all(each["alarm_actions"] for each in alarms.values())
+
+
+def test_a_slow_job_and_a_failed_deployment_are_told(plan):
+    patterns = {
+        each["name"]: json.loads(each["event_pattern"]) for each in plan.all_of("aws_cloudwatch_event_rule")
+    }
+    assert patterns["hdp-deployment-failed"]["detail"] == {"eventName": ["SERVICE_DEPLOYMENT_FAILED"]}
+    assert "hdp-quality-audit" in patterns["hdp-job-slow"]["detail"]["jobName"]
+    for job in plan.all_of("aws_glue_job"):
+        assert job["notification_property"][0]["notify_delay_after"] * 2 >= job["timeout"]
+
+
+def test_the_on_call_page_names_every_alarm(plan):
+    page = (FOLDER.parent / "README.md").read_text().partition("## On call")[2]
+    names = {each["alarm_name"].removeprefix("hdp-") for each in plan.all_of("aws_cloudwatch_metric_alarm")}
+    names |= {each["name"].removeprefix("hdp-") for each in plan.all_of("aws_cloudwatch_event_rule")} - {
+        "arrival"
+    }
+    unnamed = {
+        name for name in names if f"`{name}`" not in page and f"`…-{name.rpartition('-')[2]}`" not in page
+    }
+    assert unnamed == set()
