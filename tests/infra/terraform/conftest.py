@@ -52,6 +52,7 @@ class Plan:
     """A plan's resources and data sources by their addresses."""
 
     def __init__(self, document: dict) -> None:
+        self.document = document
         self.resources = {}
         for module in self._modules(document["planned_values"]["root_module"]):
             for resource in module.get("resources", []):
