@@ -84,6 +84,10 @@ class Lake:
 
     # bronze: CSV as received
 
+    def sample_names(self, locale: str) -> str:
+        """Return the URI of the names of a locale, for the job that generates samples."""
+        return f"s3://{self.bucket('bronze')}/_names/{locale}.json"
+
     def manifests(self) -> str:
         return self._address("bronze", "_manifests/")
 

@@ -125,6 +125,19 @@ data "aws_iam_policy_document" "glue" {
     )
   }
 
+  # This action knows no resource.
+  statement {
+    sid       = "Metrics"
+    actions   = ["cloudwatch:PutMetricData"]
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "cloudwatch:namespace"
+      values   = ["Glue"]
+    }
+  }
+
   statement {
     sid       = "Logs"
     actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
@@ -186,7 +199,7 @@ locals {
         resources = [local.catalog_arn, local.database_arns["gold"], "${local.table_arns["gold"]}/*"]
       },
       { actions = ["glue:GetDatabase"], resources = [local.catalog_arn, local.default_database_arn] },
-      { actions = ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], resources = [local.bucket_arns["results"]] },
+      { actions = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"], resources = [local.bucket_arns["results"]] },
       {
         actions   = concat(["s3:PutObject", "s3:GetObject"], local.part_writes)
         resources = ["${local.bucket_arns["results"]}/athena/*"]

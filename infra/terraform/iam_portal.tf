@@ -46,7 +46,7 @@ data "aws_iam_policy_document" "portal" {
 
   statement {
     sid       = "Answers"
-    actions   = ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]
+    actions   = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
     resources = [local.bucket_arns["results"]]
   }
 
@@ -295,7 +295,7 @@ data "aws_iam_policy_document" "review" {
 
   statement {
     sid       = "Answers"
-    actions   = ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]
+    actions   = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
     resources = [local.bucket_arns["results"]]
   }
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.generator import BadOptions, Options
+from pipeline.generator.pools import draw_names
 from pipeline.generator.write import GROUND_TRUTH, Cancelled, Progress, Written, generate
 from pipeline.lake import split
+from pipeline.release import write_json
 from portal.services import batches
 from portal.services.aws import Aws, ServiceError, explain, is_aws
 from portal.services.batches import Batch
@@ -165,6 +167,7 @@ def begin_job(aws: Aws, options: Options) -> JobTask | Task:
             "--options": options.as_json(),
             "--uploader": aws.person.name,
         }
+        write_json(aws.client("s3"), aws.lake.sample_names(options.locale), draw_names(options.locale))
         started = aws.client("glue").start_job_run(JobName=aws.lake.job(JOB), Arguments=arguments)
     return JobTask(batch_id, started["JobRunId"], options)
 

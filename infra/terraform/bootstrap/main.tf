@@ -14,6 +14,7 @@ locals {
     lock     = aws_dynamodb_table.lock.arn
     key      = aws_kms_key.state.arn
     boundary = aws_iam_policy.boundary.arn
+    oidc     = aws_iam_openid_connect_provider.github.arn
     github   = [for role in aws_iam_role.github : role.arn]
   }
 
@@ -154,7 +155,7 @@ data "aws_iam_policy_document" "github" {
 
     principals {
       type        = "Federated"
-      identifiers = [aws_iam_openid_connect_provider.github.arn]
+      identifiers = [local.arns.oidc]
     }
 
     condition {

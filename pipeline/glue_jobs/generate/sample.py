@@ -21,13 +21,14 @@ import boto3
 import pandas as pd
 from pyspark.sql import SparkSession
 
-from pipeline.generator import Options
+from pipeline.generator import BadOptions, Options
 from pipeline.generator.blocks import TABLES, make
 from pipeline.generator.defects import TRUTH_COLUMNS
+from pipeline.generator.pools import Names, use
 from pipeline.generator.write import GROUND_TRUTH, piece
 from pipeline.glue_jobs.job import log_to_output
 from pipeline.lake import Lake, split
-from pipeline.release import write_json
+from pipeline.release import read_json, write_json
 
 log = logging.getLogger("pipeline")
 
@@ -35,9 +36,10 @@ _SUMMARY = "block long, table_name string, key string, rows long, bytes long, sh
 
 
 def transform(
-    blocks: Iterator[pd.DataFrame], options: Options, lake: Lake, batch_id: str
+    blocks: Iterator[pd.DataFrame], options: Options, lake: Lake, batch_id: str, names: Names
 ) -> Iterator[pd.DataFrame]:
     """Write the blocks numbered in column `id` to bronze; return one summary row per block and table."""
+    use(options.locale, names)
     s3 = boto3.client("s3")
     header = {table: made.column_names for table, made in make(replace(options, patients=1), 0).items()}
     for frame in blocks:
@@ -117,6 +119,17 @@ _MOST_TASKS = 64
 """Blocks are shared out among this many tasks at most."""
 
 
+def _names(lake: Lake, locale: str) -> Names:
+    """Read the names that the portal drew when it started the job, for this process as for those of the workers."""
+    found = read_json(boto3.client("s3"), lake.sample_names(locale))
+    if found is None:
+        raise BadOptions(
+            f"There are no names of locale '{locale}' in the lake: start the sample from the portal."
+        )
+    use(locale, found[0])
+    return found[0]
+
+
 def main() -> None:
     log_to_output()
     parser = argparse.ArgumentParser()
@@ -124,11 +137,12 @@ def main() -> None:
         parser.add_argument(name, required=True)
     given, _ = parser.parse_known_args(sys.argv[1:])
     options, lake = Options.from_json(given.options).checked(), Lake(given.prefix, given.buckets)
+    names = _names(lake, options.locale)
     spark = SparkSession.builder.getOrCreate()
     blocks = spark.range(0, options.blocks, 1, min(options.blocks, _MOST_TASKS))
     batch_id = given.batch_id
     summary = blocks.mapInPandas(
-        lambda frames: transform(iter(frames), options, lake, batch_id), _SUMMARY
+        lambda frames: transform(iter(frames), options, lake, batch_id, names), _SUMMARY
     ).collect()
     s3 = boto3.client("s3")
     if options.defect_rate:

@@ -18,6 +18,7 @@ locals {
     lock     = "arn:aws:dynamodb:${var.region}:${local.account}:table/hdp-terraform-lock"
     key      = "arn:aws:kms:${var.region}:${local.account}:key/00000000-0000-0000-0000-000000000000"
     boundary = "arn:aws:iam::${local.account}:policy/hdp-boundary"
+    oidc     = "arn:aws:iam::${local.account}:oidc-provider/token.actions.githubusercontent.com"
     github   = [for name in ["plan", "deploy"] : "arn:aws:iam::${local.account}:role/hdp-github-${name}"]
   }
 }
