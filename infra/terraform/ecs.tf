@@ -3,7 +3,7 @@ resource "aws_ecs_cluster" "main" {
 
   setting {
     name  = "containerInsights"
-    value = local.size.is_hardened ? "enabled" : "disabled"
+    value = var.size == "standard" ? "enabled" : "disabled"
   }
 }
 

@@ -3,16 +3,15 @@
 
 locals {
   # The services that the portal, its tasks' start and the Lambdas call. KMS is none: S3, Athena and the others call it.
-  interface_endpoints = toset(!local.size.has_endpoints ? [] : [
+  called_services = toset([
     "athena", "ecr.api", "ecr.dkr", "glue", "lambda", "logs", "scheduler", "secretsmanager", "sns", "states", "sts",
   ])
 
-  # Not every service has an endpoint in every zone.
-  endpoint_zones = [for service in data.aws_vpc_endpoint_service.interface : service.availability_zones]
+  interface_endpoints = local.size.has_endpoints ? local.called_services : toset([])
 
-  possible_zones = sort(
-    local.size.has_endpoints ? setintersection(local.endpoint_zones...) : data.aws_availability_zones.open.names
-  )
+  # Not every service has an endpoint in every zone. In the small size too: it may grow.
+  endpoint_zones = [for service in data.aws_vpc_endpoint_service.interface : service.availability_zones]
+  possible_zones = sort(setintersection(local.endpoint_zones...))
   zone_names = (
     var.zone_letters == null
     ? slice(local.possible_zones, 0, min(2, length(local.possible_zones)))
@@ -20,18 +19,8 @@ locals {
   )
 }
 
-# Local and wavelength zones, which have no load balancers, are opted into.
-data "aws_availability_zones" "open" {
-  state = "available"
-
-  filter {
-    name   = "opt-in-status"
-    values = ["opt-in-not-required"]
-  }
-}
-
 data "aws_vpc_endpoint_service" "interface" {
-  for_each = local.interface_endpoints
+  for_each = local.called_services
 
   service      = each.key
   service_type = "Interface"
@@ -45,7 +34,7 @@ resource "aws_vpc" "main" {
   lifecycle {
     precondition {
       condition     = length(local.zone_names) == 2
-      error_message = "Fewer than two zones of ${var.region} have every endpoint: take another region, or size = \"small\"."
+      error_message = "Fewer than two zones of ${var.region} have every endpoint: take another region."
     }
   }
 
