@@ -26,5 +26,5 @@ USER 10001:10001
 # Behind a proxy's prefix: STREAMLIT_SERVER_BASE_URL_PATH=hdp puts pages and the health check below /hdp/.
 ENV HOME=/tmp PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 EXPOSE 8501
-HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=4 CMD ["python", "-m", "portal.health"]
-CMD ["python", "-m", "streamlit", "run", "/venv/lib/python3.11/site-packages/portal/app.py", "--server.address=0.0.0.0", "--server.port=8501", "--server.headless=true"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=4 CMD ["python", "-m", "portal.core.health"]
+CMD ["python", "-m", "streamlit", "run", "/venv/lib/python3.11/site-packages/portal/ui/app.py", "--server.address=0.0.0.0", "--server.port=8501", "--server.headless=true"]

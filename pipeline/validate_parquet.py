@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.contracts import ZONES, Contract, load, tables
+from pipeline.contracts.model import ZONES, Contract, load, tables
 
 _TYPES = {
     "string": pa.string(),

@@ -22,11 +22,11 @@ import hypothesis
 import pytest
 
 from infra.local.cloud import Cloud
-from pipeline.generator.write import generate
-from portal.auth import User
-from portal.services import releases
-from portal.services.aws import Aws
-from portal.settings import Settings
+from pipeline.data_generator.writer import generate
+from portal.core.auth import User
+from portal.core.context import Aws
+from portal.core.settings import Settings
+from portal.releases import service as releases
 from tests.support import lakes
 
 SHARED = next((p / "shared" for p in Path(__file__).parents if (p / "shared" / "cases").is_dir()), None)
@@ -129,7 +129,7 @@ def portal(cloud):
 def spark(tmp_path_factory):
     """A session of the laptop's engine (HDP_ENGINE, Sail by default) in this process, for transforms."""
     from infra.local import engine
-    from pipeline.glue_jobs.job import SETTINGS
+    from pipeline.glue_jobs.runtime import SETTINGS
 
     folder = tmp_path_factory.mktemp("engine")
     running = engine.start(os.environ.get("HDP_ENGINE", "sail"), folder / "s3", folder / "work" / "scratch")

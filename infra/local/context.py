@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.local.history import HistoryStore
-from pipeline.lake import Lake, split
+from pipeline.lake.uris import Lake, split
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from infra.local import credentials
 from infra.local.context import ACCOUNT, REGION
-from pipeline.lake import Lake
+from pipeline.lake.uris import Lake
 
 
 def variables(endpoint: str, prefix: str, state: Path) -> dict[str, str]:

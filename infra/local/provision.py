@@ -13,11 +13,11 @@ import boto3
 from infra import wheel
 from infra.local.context import ACCOUNT, REGION
 from infra.local.credentials import Key
-from pipeline import contracts
+from pipeline.contracts import model
 from pipeline.contracts.glue import database as glue_database
 from pipeline.contracts.glue import table_input
 from pipeline.jobs import Job, declared
-from pipeline.lake import DATABASES, ZONES, Lake, split
+from pipeline.lake.uris import DATABASES, ZONES, Lake, split
 
 FUNCTIONS = (
     "prepare_run",
@@ -50,15 +50,8 @@ POLL_SECONDS = 0
 RUNTIME = "python3.13"
 BYTES_LIMIT = 10 << 30
 
-_OF_LAMBDAS = {
-    "__init__.py",
-    "lake.py",
-    "lateness.py",
-    "release.py",
-    "retention.py",
-    "run_input.py",
-    "run_input.schema.json",
-}
+_OF_LAMBDAS = {"__init__.py", "lateness.py", "run_input.py", "run_input.schema.json"}
+_FOLDERS_OF_LAMBDAS = ("pipeline/lake/", "pipeline/lambdas/", "pipeline/releases/")
 
 
 class Provisioner:
@@ -126,7 +119,7 @@ class Provisioner:
                 glue.create_database(DatabaseInput={"Name": self.lake.database(name)})
             except glue.exceptions.AlreadyExistsException:
                 pass
-        for contract in contracts.all_contracts():
+        for contract in model.all_contracts():
             wanted, where = table_input(contract, self.lake), glue_database(contract, self.lake)
             try:
                 glue.create_table(DatabaseName=where, TableInput=wanted)
@@ -257,5 +250,5 @@ def lambda_files() -> dict[str, bytes]:
     return {
         name: content
         for name, content in wheel.package_files().items()
-        if name in shipped or name.startswith("pipeline/lambdas/")
+        if name in shipped or name.startswith(_FOLDERS_OF_LAMBDAS)
     }

@@ -73,7 +73,7 @@ resource "aws_ecs_task_definition" "portal" {
     ]
     secrets = [{ name = "STREAMLIT_SERVER_COOKIE_SECRET", valueFrom = local.arns.cookie }]
     healthCheck = {
-      command     = ["CMD", "python", "-m", "portal.health"]
+      command     = ["CMD", "python", "-m", "portal.core.health"]
       interval    = 15
       timeout     = 5
       retries     = 4

@@ -5,8 +5,8 @@ data "archive_file" "lambda" {
   # What the Lambdas ship: infra/local/provision.py names the same files.
   dynamic "source" {
     for_each = toset(concat(
-      ["__init__.py", "lake.py", "lateness.py", "release.py", "retention.py", "run_input.py", "run_input.schema.json"],
-      [for file in fileset(local.pipeline, "lambdas/*.py") : file]
+      ["__init__.py", "lateness.py", "run_input.py", "run_input.schema.json"],
+      [for file in fileset(local.pipeline, "{lake,lambdas,releases}/*.py") : file]
     ))
 
     content {

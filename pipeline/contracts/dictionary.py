@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.contracts import Contract, all_contracts
+from pipeline.contracts.model import Contract, all_contracts
 
 IDENTIFYING = frozenset({"direct_identifier", "phi"})
 """Classes that only a role with access to PHI sees unmasked."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.contracts import Column, Contract
-from pipeline.lake import Database, Lake
+from pipeline.contracts.model import Column, Contract
+from pipeline.lake.uris import Database, Lake
 
 _PARQUET = {
     "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",

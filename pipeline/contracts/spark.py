@@ -20,7 +20,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from pipeline.contracts import Contract
+from pipeline.contracts.model import Contract
 
 _TYPES: dict[str, DataType] = {
     "string": StringType(),

@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 
-from pipeline.lake import Lake
+from pipeline.lake.uris import Lake
 
 glue = boto3.client("glue")
 lake = Lake.of(os.environ)

@@ -9,9 +9,9 @@ from typing import Any
 
 import boto3
 
-from pipeline.lake import Lake
-from pipeline.release import all_releases, current
-from pipeline.retention import remove, superseded
+from pipeline.lake.uris import Lake
+from pipeline.releases.model import all_releases, current
+from pipeline.releases.retention import remove, superseded
 
 s3 = boto3.client("s3")
 lake = Lake.of(os.environ)

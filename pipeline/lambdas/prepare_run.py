@@ -9,9 +9,10 @@ from typing import Any
 
 import boto3
 
-from pipeline.lake import RETIRED, Lake, split
+from pipeline.lake.store import now, read_json, write_json
+from pipeline.lake.uris import RETIRED, Lake, split
 from pipeline.lambdas import run_lock
-from pipeline.release import current, get, now, read_json, write_json
+from pipeline.releases.model import current, get
 from pipeline.run_input import AUTOMATIC, check
 
 s3 = boto3.client("s3")

@@ -8,9 +8,10 @@ from typing import Any
 
 import boto3
 
-from pipeline import release
-from pipeline.lake import Lake
-from pipeline.release import Release, ReleaseConflict
+from pipeline.lake.uris import Lake
+from pipeline.releases import model as release
+from pipeline.releases import publish
+from pipeline.releases.model import Release, ReleaseConflict
 
 s3 = boto3.client("s3")
 athena = boto3.client("athena")
@@ -41,14 +42,14 @@ def _publish(made: Release) -> tuple[str, str]:
     what a person is to look at.
     """
     try:
-        release.publish(
+        publish.publish(
             s3,
             lake,
             made.release_id,
             expect=made.base_release_id,
             by="pipeline",
             reason=f"audit decided: {made.decision}",
-            refresh_views=release.view_refresher(athena, lake),
+            refresh_views=publish.view_refresher(athena, lake),
         )
     except ReleaseConflict as conflict:
         return "OVERTAKEN", str(conflict)

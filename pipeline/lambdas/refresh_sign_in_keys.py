@@ -9,8 +9,8 @@ from typing import Any
 
 import boto3
 
-from pipeline.lake import Lake
-from pipeline.release import write_json
+from pipeline.lake.store import write_json
+from pipeline.lake.uris import Lake
 
 s3 = boto3.client("s3")
 lake = Lake.of(os.environ)

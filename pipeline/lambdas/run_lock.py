@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.lake import Lake
-from pipeline.release import now, read_json, write_json
+from pipeline.lake.store import now, read_json, write_json
+from pipeline.lake.uris import Lake
 
 
 class LakeBusy(Exception):

@@ -10,9 +10,9 @@ from typing import Any
 
 import boto3
 
-from pipeline.lake import Lake
+from pipeline.lake.store import now, read_json, write_json
+from pipeline.lake.uris import Lake
 from pipeline.lateness import Delay, Schedule, delays
-from pipeline.release import now, read_json, write_json
 
 s3 = boto3.client("s3")
 sns = boto3.client("sns")

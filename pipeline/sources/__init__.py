@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
-from pipeline.contracts import load
+from pipeline.contracts.model import load
 from pipeline.sources import synthea
 
 TABLES = ("patients", "encounters", "medications")

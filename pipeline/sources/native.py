@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.contracts import load
+from pipeline.contracts.model import load
 
 
 def query(table: str) -> str:

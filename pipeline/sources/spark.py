@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
 from pipeline import frames
-from pipeline.lake import Lake
+from pipeline.lake.uris import Lake
 from pipeline.sources import batch_files, format_named, native, synthea
 from pipeline.sources.batch_files import FILE
 from pipeline.sources.csv_reader import LINE, RAW

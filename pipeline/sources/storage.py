@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from pipeline.lake import split
+from pipeline.lake.uris import split
 
 S3_ROOT = "HDP_S3_ROOT"
 """Environment variable with the folder that holds the buckets' objects as files; only the laptop cloud sets it."""

@@ -14,10 +14,11 @@ from pathlib import Path
 import duckdb
 from faker import Faker
 
-from pipeline.generator import BLOCK, Options, people
-from pipeline.generator.blocks import TABLES, stream
-from pipeline.generator.pools import pools
-from pipeline.generator.write import generate, to_csv
+from pipeline.data_generator import BLOCK, Options
+from pipeline.data_generator import patients as people
+from pipeline.data_generator.blocks import TABLES, stream
+from pipeline.data_generator.pools import pools
+from pipeline.data_generator.writer import generate, to_csv
 from tests.benchmarks.figures import Figure, Size, seconds
 
 LOOP = 3000
@@ -105,8 +106,8 @@ def _peak(patients: int) -> int:
     program = (
         "import resource, sys, tempfile\n"
         "from pathlib import Path\n"
-        "from pipeline.generator import Options\n"
-        "from pipeline.generator.write import generate\n"
+        "from pipeline.data_generator import Options\n"
+        "from pipeline.data_generator.writer import generate\n"
         "with tempfile.TemporaryDirectory() as folder:\n"
         f"    generate(Options(patients={patients}), Path(folder) / 'out')\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"

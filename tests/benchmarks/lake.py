@@ -14,11 +14,12 @@ from datetime import date
 from pathlib import Path
 
 from infra.local.cloud import Cloud
-from pipeline.generator import Options
-from pipeline.generator.write import generate
-from portal.services import batches, runs
-from portal.services.aws import Aws
-from portal.settings import Settings
+from pipeline.data_generator import Options
+from pipeline.data_generator.writer import generate
+from portal.batches import service as batches
+from portal.core.context import Aws
+from portal.core.settings import Settings
+from portal.runs import service as runs
 from tests.benchmarks.figures import Size, cpu_seconds, processes_of
 
 

@@ -12,11 +12,11 @@ from unittest import mock
 from streamlit.testing.v1 import AppTest
 
 import portal
-from portal.services import runs
+from portal.runs import service as runs
 from tests.benchmarks import lake
 from tests.benchmarks.figures import Figure, Size
 
-_PAGES = Path(portal.__file__).parent / "app_pages"
+_PAGES = Path(portal.__file__).parent / "ui" / "pages"
 _AGAIN = 5
 
 

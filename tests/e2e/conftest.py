@@ -17,10 +17,10 @@ from playwright.sync_api import expect, sync_playwright
 
 import portal as portal_package
 from infra.local.cloud import Cloud
-from portal.services import runs
-from portal.sign_in import HEADER
-from tests.portal.test_sign_in import ISSUER, key_set, token
-from tests.portal.test_watching import remember_runs
+from portal.core.sign_in import HEADER
+from portal.runs import service as runs
+from tests.support.long_history import remember_runs
+from tests.support.tokens import ISSUER, key_set, token
 
 PORTAL = Path(portal_package.__file__).parent
 SHOTS = Path(__file__).parents[2] / "screenshots"
@@ -36,7 +36,15 @@ def serving(**environment):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(PORTAL / "asgi.py"), "--server.port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(PORTAL / "ui" / "asgi.py"),
+        "--server.port",
+        str(port),
+    ]
     command += ["--server.address", "127.0.0.1", "--server.headless", "true"]
     process = subprocess.Popen(
         command,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from pipeline.jobs import jobs
-from portal.components import graph
+from portal.ui.runs import graph
 
 LATE = timedelta(seconds=15)
 """A look is kept for two seconds and asked for every two; the rest is a busy machine's."""

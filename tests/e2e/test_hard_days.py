@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.accessibility import inspect
 from tests.e2e.conftest import settle
-from tests.portal.test_watching import RUNS
+from tests.support.long_history import RUNS
 
 pytestmark = pytest.mark.e2e
 

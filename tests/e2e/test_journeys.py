@@ -12,10 +12,14 @@ from zipfile import ZipFile
 import pytest
 from playwright.sync_api import expect
 
-from pipeline.generator import Options
-from pipeline.generator.write import generate
-from portal.auth import User
-from portal.services import releases, review_log, reviews, runs, sign_off
+from pipeline.data_generator import Options
+from pipeline.data_generator.writer import generate
+from portal.core.auth import User
+from portal.releases import service as releases
+from portal.reviews import commands as reviews
+from portal.reviews import read_model as review_log
+from portal.reviews import sign_off
+from portal.runs import service as runs
 from tests.e2e import graph_watch
 from tests.e2e.accessibility import serious
 from tests.e2e.conftest import session_ends, settle, shot

@@ -9,9 +9,9 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from portal.components import charts, picture
-from portal.services.facts import Filters
-from portal.services.questions import ENCOUNTER_QUESTIONS
+from portal.dashboards.charts import ENCOUNTER_QUESTIONS
+from portal.dashboards.query_builder import Filters
+from portal.ui.dashboards import figures, picture
 
 QUESTIONS = {question.key: question for question in ENCOUNTER_QUESTIONS}
 MONTHS = pd.DataFrame(
@@ -39,7 +39,7 @@ def test_title_filters_release_and_date_are_inside_the_picture(browser, tmp_path
         "Hatched months have fewer than 11. " * 4,
         "small counts: suppressed",
     )
-    figure = picture.standalone(charts.figure(question, frame), question.title, f"Filters: {words}", note)
+    figure = picture.standalone(figures.figure(question, frame), question.title, f"Filters: {words}", note)
     file = tmp_path / "chart.html"
     file.write_text(figure.to_html(include_plotlyjs=True, config={"displayModeBar": False}))
     page = browser.new_page(viewport={"width": 1400, "height": 1200})

@@ -21,10 +21,10 @@ from infra.local.environment import variables
 from infra.local.provision import Provisioner
 from infra.local.runtimes import GLUE, site
 from pipeline import compiled
-from pipeline.generator import Options
-from pipeline.generator.pools import draw_names
+from pipeline.data_generator import Options
+from pipeline.data_generator.pools import draw_names
 from pipeline.jobs import declared, jobs
-from pipeline.lake import Lake, split
+from pipeline.lake.uris import Lake, split
 
 PROJECT = Path(infra.__file__).parents[1]
 BATCH, RUN = "20250101-wheel", "run-wheel"
@@ -42,9 +42,9 @@ def test_the_wheel_says_the_hash_of_each_of_its_files():
     assert (folder, name) == ("s3://hdp-code/packages", wheel.NAME)
     assert wheel.wheel() == wheel.wheel()
     files = wheel.package_files()
-    assert {"pipeline/jobs.yaml", "pipeline/lake.py", "pipeline/glue_jobs/job.py"} <= set(files)
-    digest = base64.urlsafe_b64encode(hashlib.sha256(files["pipeline/lake.py"]).digest()).decode()
-    assert f"pipeline/lake.py,sha256={digest.rstrip('=')}," in _record().splitlines()
+    assert {"pipeline/jobs.yaml", "pipeline/lake/uris.py", "pipeline/glue_jobs/runtime.py"} <= set(files)
+    digest = base64.urlsafe_b64encode(hashlib.sha256(files["pipeline/lake/uris.py"]).digest()).decode()
+    assert f"pipeline/lake/uris.py,sha256={digest.rstrip('=')}," in _record().splitlines()
     assert len(_record().splitlines()) == len(files) + 3
 
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 import infra
-from portal import health
+from portal.core import health
 
 PROJECT = Path(infra.__file__).parents[1]
 TERRAFORM = PROJECT / "infra" / "terraform"

@@ -19,7 +19,7 @@ from sqlglot import exp
 from tests.parity.engine_differences import DIFFERENCES, Kind
 
 PIPELINE = Path(__file__).parents[2] / "pipeline"
-CODE = ("glue_jobs", "quality", "sources", "contracts", "frames.py")
+CODE = ("glue_jobs", "rules", "sources", "contracts", "frames.py")
 WAIVER = "same on both engines: "
 
 _PATTERN = re.compile(r"(?:\brlike\s+|\bregexp_?\w*\s*\([^']*)'((?:[^']|'')*)'", re.IGNORECASE)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.generator import Options
-from pipeline.generator.write import generate
+from pipeline.data_generator import Options
+from pipeline.data_generator.writer import generate
 from tests.support import parity
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"

@@ -7,8 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from portal.services import failures, releases, retirement, runs
-from portal.services.aws import ServiceError
+from portal.batches import retirement
+from portal.core.context import ServiceError
+from portal.releases import service as releases
+from portal.runs import failures
+from portal.runs import service as runs
 from tests.support.gold_model import found
 from tests.support.own_lake import own_lake
 

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from pipeline import frames
-from pipeline.contracts import load, tables
+from pipeline.contracts.model import load, tables
 from pipeline.contracts.spark import schema
 from tests.support.frames_run import star_of
 from tests.support.gold_model import Model, differences, found

@@ -8,7 +8,7 @@ from collections import defaultdict
 
 import pytest
 
-from pipeline.contracts import tables
+from pipeline.contracts.model import tables
 from tests.support.gold_model import Model, differences, found
 from tests.support.hospital_files import export, with_texts
 from tests.support.hospitals import hospital

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pipeline
-from pipeline.contracts import all_contracts
+from pipeline.contracts.model import all_contracts
 from pipeline.jobs import declared, jobs, stage
 
 

@@ -10,8 +10,13 @@ import time
 
 import pytest
 
-from pipeline.contracts import tables
-from portal.services import batches, job_runs, quality, releases, runs, warehouse
+from pipeline.contracts.model import tables
+from portal.athena import client as warehouse
+from portal.batches import service as batches
+from portal.quality import results as quality
+from portal.releases import service as releases
+from portal.runs import job_runs
+from portal.runs import service as runs
 
 
 def number(portal, sql):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from portal.services.facts import Filters
-from tests.portal.chart_filters import ALL, PAGES, check, chosen
-from tests.portal.chart_truth import Star
-from tests.portal.gold import RELEASE, Athena, write
+from portal.dashboards.query_builder import Filters
+from tests.support.chart_filters import ALL, PAGES, check, chosen
+from tests.support.chart_truth import Star
+from tests.support.gold import RELEASE, Athena, write
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,12 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pipeline import release
-from portal.components import at_hand, state
+from pipeline.releases import model as release
+from portal.dashboards.charts import ENCOUNTER_QUESTIONS, MEDICATION_QUESTIONS, PATIENT_QUESTIONS
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
-from portal.services import releases
-from portal.services.questions import ENCOUNTER_QUESTIONS, MEDICATION_QUESTIONS, PATIENT_QUESTIONS
-from tests.portal.chart_truth import (
+from portal.releases import service as releases
+from portal.ui import cache, session
+from tests.support.chart_truth import (
     ADMITTED,
     CHARTS,
     CHECKS,
@@ -30,8 +30,8 @@ from tests.portal.chart_truth import (
     Star,
     decoded,
 )
-from tests.portal.services.test_review_words import PICTURE, assert_unlinked
-from tests.portal.test_pages import PAGES
+from tests.support.links import PICTURE, assert_unlinked
+from tests.support.page_drivers import PAGES
 
 QUESTIONS = {q.key: q for q in (*ENCOUNTER_QUESTIONS, *MEDICATION_QUESTIONS, *PATIENT_QUESTIONS)}
 PAGE_OF = {
@@ -193,8 +193,8 @@ def _register(glue, database, table, folder, like):
 def open_page(lake, monkeypatch):
     """A page over that lake, opened at an address by a role."""
     monkeypatch.setenv("HDP_ROLE_CHOICE", "true")
-    state.clients.clear()
-    at_hand.published.clear()
+    session.clients.clear()
+    cache.published.clear()
 
     def opened(page, role="clinician", **query):
         app = AppTest.from_file(str(PAGES / f"{page}.py"), default_timeout=120)
@@ -206,7 +206,7 @@ def open_page(lake, monkeypatch):
         return app
 
     yield opened
-    state.clients.clear()
+    session.clients.clear()
 
 
 def figures(app):
@@ -385,7 +385,7 @@ def _counts(kind, trace, compare):
 
 
 def test_the_address_names_the_release_and_an_older_one_says_that_there_is_a_newer(lake, open_page):
-    published = at_hand.published().release_id
+    published = cache.published().release_id
     app = open_page("patients", release="")
     everything = metrics(app)
     assert app.query_params["release"] == published

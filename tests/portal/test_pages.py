@@ -2,58 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import time
-from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-import portal
 from pipeline.jobs import jobs
-from portal.components import state
-from portal.services import batches, extracts, runs, samples
-from portal.services.aws import Aws
-from portal.settings import Settings
-from tests.portal.services.test_review_words import PICTURE, assert_unlinked
-
-PAGES = Path(portal.__file__).parent / "app_pages"
-
-
-@pytest.fixture
-def empty_lake(aws, lake_prefix, cloud, monkeypatch):
-    """The pages over a lake in which nothing is."""
-    s3 = aws.client("s3")
-    for zone in ("bronze", "quality", "gold", "results"):
-        s3.create_bucket(Bucket=f"{lake_prefix}-{zone}")
-    machine = os.environ["HDP_STATE_MACHINE_ARN"].replace("hdp-pipeline", f"{lake_prefix}-pipeline")
-    aws.client("stepfunctions").create_state_machine(
-        name=f"{lake_prefix}-pipeline",
-        definition='{"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}',
-        roleArn="arn:aws:iam::123456789012:role/hdp-states",
-    )
-    aws.client("scheduler").create_schedule(
-        Name=f"{lake_prefix}-nightly",
-        ScheduleExpression="cron(0 2 * * ? *)",
-        FlexibleTimeWindow={"Mode": "OFF"},
-        State="DISABLED",
-        Target={"Arn": machine, "RoleArn": "arn:aws:iam::123456789012:role/hdp-scheduler"},
-    )
-    monkeypatch.setenv("HDP_PREFIX", lake_prefix)
-    monkeypatch.setenv("HDP_BUCKETS", lake_prefix)
-    monkeypatch.setenv("HDP_STATE_MACHINE_ARN", machine)
-    monkeypatch.setenv("HDP_ROLE_CHOICE", "true")
-    monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)  # its pages are known to app.py alone
-    monkeypatch.setattr("streamlit.delta_generator.DeltaGenerator.page_link", lambda *_, **__: None)
-    _forget()
-    yield Aws(Settings.from_environment())
-    _forget()
-
-
-def _forget():
-    state.clients.clear()
-    st.cache_data.clear()
+from portal.batches import inspection, samples
+from portal.batches import service as batches
+from portal.runs import service as runs
+from tests.support.links import PICTURE, assert_unlinked
+from tests.support.page_drivers import PAGES, forget_caches
 
 
 def open_page(name, **query):
@@ -116,7 +75,7 @@ def test_a_thousand_columns_are_found_by_a_word(empty_lake):
 
 
 def test_uploading_what_is_no_table_names_what_is_missing(empty_lake):
-    source = extracts.SourceFile.from_bytes("labs.csv", b"patient_id,loinc,value\n1,2,3\n")
+    source = inspection.SourceFile.from_bytes("labs.csv", b"patient_id,loinc,value\n1,2,3\n")
     with pytest.raises(batches.ServiceError, match="to be native patients it lacks birth_date, updated_at"):
         batches.import_files(empty_lake, [source], uploader="tester")
 
@@ -124,7 +83,7 @@ def test_uploading_what_is_no_table_names_what_is_missing(empty_lake):
 def test_a_cloud_that_cannot_be_reached_is_one_sentence(empty_lake, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    _forget()
+    forget_caches()
     app = AppTest.from_file(str(PAGES.parent / "app.py"), default_timeout=120).run()
     assert not app.exception
     assert "AWS could not be reached" in app.error[0].value
@@ -155,7 +114,7 @@ def test_data_are_generated_beside_the_page_and_offered_to_the_pipeline(empty_la
 def test_a_double_click_starts_one_run(empty_lake, monkeypatch):
     opened = []
     patients = b"patient_id,birth_date,updated_at\nP1,1980-01-02,2025-01-01T00:00:00Z\n"
-    file = extracts.SourceFile.from_bytes("patients.csv", patients)
+    file = inspection.SourceFile.from_bytes("patients.csv", patients)
     batches.import_files(empty_lake, [file], uploader="tester")  # without a batch no run is started
     monkeypatch.setattr("streamlit.switch_page", lambda _, query_params: opened.append(query_params["run"]))
     for job in jobs():  # the list asks for the job runs of every run
@@ -187,7 +146,7 @@ def test_the_launch_forms_choices_survive_a_reload(empty_lake):
 
 def test_without_a_schedule_the_alerts_page_says_so_and_no_other_page_does(empty_lake):
     empty_lake.client("scheduler").delete_schedule(Name=f"{empty_lake.lake.prefix}-nightly")
-    _forget()
+    forget_caches()
     app = open_page("alerts")
     assert not app.exception
     assert [s.value for s in app.success][0].startswith("Nothing needs anybody")

@@ -11,14 +11,22 @@ from botocore.exceptions import ClientError
 from streamlit.testing.v1 import AppTest
 
 import portal
-from pipeline import reviews as chain
-from pipeline.acceptances import row_hash
-from portal.auth import User
-from portal.components import at_hand, drafts, rule_detail, state
-from portal.services import failing_rows, quality, releases, review_log, reviews, runs, sign_off, signatures
-from portal.services.aws import ServiceError
+from pipeline.reviews import events as chain
+from pipeline.reviews.acceptances import row_hash
+from portal.core.auth import User
+from portal.core.context import ServiceError
+from portal.quality import failing_rows
+from portal.quality import results as quality
+from portal.releases import service as releases
+from portal.releases import signatures
+from portal.reviews import commands as reviews
+from portal.reviews import read_model as review_log
+from portal.reviews import sign_off
+from portal.runs import service as runs
+from portal.ui import cache, drafts, session
+from portal.ui.quality import rule_detail
 
-PAGE = str(Path(portal.__file__).parent / "app_pages" / "quality.py")
+PAGE = str(Path(portal.__file__).parent / "ui" / "pages" / "quality.py")
 MISSING = ("patients", "PAT-M01")
 """The rule that holds the release: a patient without an identifier."""
 
@@ -43,13 +51,13 @@ def open_page(held_run, monkeypatch):
 
 
 def _forget():
-    state.clients.clear()
+    session.clients.clear()
     for cached in (
-        at_hand.run,
-        at_hand.recent_runs,
-        at_hand.published,
-        at_hand.history,
-        at_hand.alerts,
+        cache.run,
+        cache.recent_runs,
+        cache.published,
+        cache.history,
+        cache.alerts,
         drafts.everybodys,
     ):
         cached.clear()
@@ -62,7 +70,7 @@ def as_another(monkeypatch):
     @contextmanager
     def person():
         with monkeypatch.context() as there:
-            there.setattr(state, "user", lambda: User("dr.lee", "clinician"))
+            there.setattr(session, "user", lambda: User("dr.lee", "clinician"))
             yield
 
     return person
@@ -561,9 +569,9 @@ def test_a_run_without_results_is_said_not_passed_over(open_page, name):
 
 
 def test_a_run_older_than_those_listed_can_be_reviewed(open_page, held_run, monkeypatch):
-    newer = [run for run in at_hand.recent_runs(500) if run.run_id != held_run.run_id]
+    newer = [run for run in cache.recent_runs(500) if run.run_id != held_run.run_id]
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(at_hand, "recent_runs", lambda _: newer)
+        meanwhile.setattr(cache, "recent_runs", lambda _: newer)
         app = open_page()
     assert app.selectbox[0].value == held_run.run_id
     assert not any("has no results to review" in warning.value for warning in app.warning)

@@ -9,9 +9,10 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from portal.components import at_hand, state
-from portal.services import releases, runs
-from tests.portal.test_pages import PAGES
+from portal.releases import service as releases
+from portal.runs import service as runs
+from portal.ui import cache, session
+from tests.support.page_drivers import PAGES
 
 BEGAN = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 LOG = [(BEGAN + timedelta(seconds=n), f"line {n}") for n in range(2500)]
@@ -26,7 +27,7 @@ def run_page(portal, monkeypatch):
     monkeypatch.setattr(
         "streamlit.page_link", lambda page, **_: links.append(page)
     )  # app.py alone knows pages
-    state.clients.clear()
+    session.clients.clear()
     st.cache_data.clear()
 
     def opened(run_id, role="engineer"):
@@ -39,7 +40,7 @@ def run_page(portal, monkeypatch):
 
     opened.links = links
     yield opened
-    state.clients.clear()
+    session.clients.clear()
     st.cache_data.clear()
 
 
@@ -67,7 +68,7 @@ def test_a_run_that_failed_is_watched_while_a_job_beside_the_failed_one_goes_on(
     going_on = replace(run.jobs[0], state="RUNNING", ended_at=None)
     shown = replace(run, jobs=(going_on, *run.jobs[1:]))
     assert (shown.is_over, shown.is_at_rest, run.is_at_rest) == (True, False, True)
-    monkeypatch.setattr(at_hand, "run", lambda _: shown)
+    monkeypatch.setattr(cache, "run", lambda _: shown)
     app = run_page(run.run_id)
     assert [error.value for error in app.error if "could not be drawn" in error.value] == []
     assert any(heading.value == "#### Log" for heading in app.markdown), "what is below the bars is drawn"
@@ -81,19 +82,19 @@ def test_the_batch_that_failed_a_run_is_named_to_all_and_linked_for_who_has_its_
     batch_id = failed_run.batch_id
     loading = replace(failed_run.run.jobs[0], state="FAILED", error=f"Batch '{batch_id}' cannot be read.")
     failed = replace(failed_run.run, status="FAILED", error=None, cause=None, jobs=(loading,))
-    monkeypatch.setattr(at_hand, "run", lambda _: failed)
+    monkeypatch.setattr(cache, "run", lambda _: failed)
     app = run_page(failed.run_id, role=role)
     assert any(f"Batch {batch_id} could not be processed." in each.value for each in app.markdown)
     assert not [error.value for error in app.error if "could not be drawn" in error.value]
     is_engineer = role == "engineer"
-    assert ("app_pages/data.py" in run_page.links) is is_engineer
+    assert ("pages/data.py" in run_page.links) is is_engineer
     assert any("hdp batches retire" in each.value for each in app.code) is is_engineer
 
 
 def test_a_stopped_run_says_who_stopped_it_and_whether_it_is_safe_to_go_on(run_page, failed_run, monkeypatch):
     cause = "Stopped by eve at 2026-11-28 10:00 UTC."
     stopped = replace(failed_run.run, status="ABORTED", error="StoppedByUser", cause=cause)
-    monkeypatch.setattr(at_hand, "run", lambda _: stopped)
+    monkeypatch.setattr(cache, "run", lambda _: stopped)
     app = run_page(stopped.run_id)
     assert app.warning[0].value == f"**{cause}**"
     (safety,) = [each.value for each in app.markdown if "Is it safe to run again?" in each.value]
@@ -113,13 +114,13 @@ def test_the_log_turns_to_the_job_that_the_next_attempt_fails_with_and_lets_anot
         for name, later in [("jr-1", run.started_at), ("jr-2", run.started_at + timedelta(minutes=1))]
     )
     second = replace(second, started_at=run.started_at + timedelta(seconds=30))
-    monkeypatch.setattr(at_hand, "run", lambda _: first)
-    monkeypatch.setattr(at_hand, "log_tail", lambda *_: LOG)
-    monkeypatch.setattr(at_hand, "whole_log", lambda *_: LOG)
+    monkeypatch.setattr(cache, "run", lambda _: first)
+    monkeypatch.setattr(cache, "log_tail", lambda *_: LOG)
+    monkeypatch.setattr(cache, "whole_log", lambda *_: LOG)
     app = run_page(run.run_id)
     (picked,) = [each for each in app.selectbox if each.label == "Job run"]
     picked.set_value("jr-1").run()
-    monkeypatch.setattr(at_hand, "run", lambda _: second)
+    monkeypatch.setattr(cache, "run", lambda _: second)
     app.run()
     assert app.selectbox(key=picked.key).value == "jr-2"
     app.selectbox(key=picked.key).set_value(run.jobs[1].job_run_id).run()
@@ -127,7 +128,7 @@ def test_the_log_turns_to_the_job_that_the_next_attempt_fails_with_and_lets_anot
 
 
 def test_look_at_the_data_opens_the_rows_that_the_run_refused(run_page, failed_run, monkeypatch):
-    monkeypatch.setattr(at_hand, "run", lambda _: failed_run.run)  # others of the tests have gone on with it
+    monkeypatch.setattr(cache, "run", lambda _: failed_run.run)  # others of the tests have gone on with it
     app = _press(run_page(failed_run.run.run_id), "Look at the data")
     assert not app.error[1:]
     shown = next(frame.value for frame in app.dataframe if "refused by" in frame.value)
@@ -136,7 +137,7 @@ def test_look_at_the_data_opens_the_rows_that_the_run_refused(run_page, failed_r
 
 
 def test_the_log_is_searched_from_its_first_line_and_read_back_to_it(run_page, first_run, monkeypatch):
-    monkeypatch.setattr(at_hand, "whole_log", lambda *_: LOG)
+    monkeypatch.setattr(cache, "whole_log", lambda *_: LOG)
     app = run_page(first_run.run_id)
 
     def shown():
@@ -157,7 +158,7 @@ def test_an_engineer_publishes_with_a_reason(run_page, held_run, monkeypatch):
         releases, "publish", lambda aws, name, **said: asked.append((aws.person.role, name, said))
     )
     seen = st.cache_data(lambda: releases.Published("run-before", "", "", ""))
-    monkeypatch.setattr(at_hand, "published", seen)
+    monkeypatch.setattr(cache, "published", seen)
     # AppTest draws the whole page at each press, where a browser draws the dialog alone: it is kept open here
     pressed = st.button
     monkeypatch.setattr("streamlit.dialog", lambda _: lambda body: body)
@@ -174,11 +175,11 @@ def test_an_engineer_publishes_with_a_reason(run_page, held_run, monkeypatch):
 
 
 def test_rows_and_rules_show_while_the_run_still_goes_on(run_page, held_run, monkeypatch):
-    whole = runs.get(state.clients(), held_run.run_id)
+    whole = runs.get(session.clients(), held_run.run_id)
     silver = tuple(job for job in whole.jobs if job.job.startswith("bronze_to_silver"))
     going = runs.Run(whole.run_id, "RUNNING", whole.started_at, None, whole.execution_arn, jobs=silver)
-    monkeypatch.setattr(at_hand, "run", lambda _: going)
-    monkeypatch.setattr(at_hand.quality, "audit", lambda *_: None)
+    monkeypatch.setattr(cache, "run", lambda _: going)
+    monkeypatch.setattr(cache.quality, "audit", lambda *_: None)
     app = run_page(held_run.run_id)
     assert {"#### Rows", "#### Quality so far"} <= {m.value for m in app.markdown}
     assert any("Received (bronze)" in frame.value for frame in app.dataframe)

@@ -7,13 +7,13 @@ import random
 import duckdb
 import pytest
 
-from portal.privacy import views
-from portal.services import releases
-from portal.services.facts import Filters
-from tests.portal.chart_filters import ALL, PAGES, check, chosen
-from tests.portal.chart_truth import CHARTS, Star
-from tests.portal.gold import RELEASE, Athena
-from tests.portal.privacy.attack import is_safe, on_page
+from portal.dashboards import suppressed_views
+from portal.dashboards.query_builder import Filters
+from portal.releases import service as releases
+from tests.support.attack import is_safe, on_page
+from tests.support.chart_filters import ALL, PAGES, check, chosen
+from tests.support.chart_truth import CHARTS, Star
+from tests.support.gold import RELEASE, Athena
 from tests.support.own_lake import own_lake
 
 pytestmark = pytest.mark.integration
@@ -109,7 +109,7 @@ def test_charts_under_random_filters_show_what_was_published(gold, page, seed):
 @pytest.mark.parametrize("page", PAGES)
 def test_all_that_a_viewer_sees_leaves_small_counts_possible_from_1_to_10_and_totals_true(gold, page):
     ask = lambda question: gold[0].question(question, Filters())  # noqa: E731
-    attack, true = on_page(PAGES[page], ask, lambda question: views.table_of(question, ask))
+    attack, true = on_page(PAGES[page], ask, lambda question: suppressed_views.table_of(question, ask))
     small = sorted((cell for cell, n in true.items() if 0 < n < 11), key=str)
     sample = random.Random(page).sample(small, min(len(small), 5))
     assert sample
@@ -117,7 +117,11 @@ def test_all_that_a_viewer_sees_leaves_small_counts_possible_from_1_to_10_and_to
     for question in PAGES[page]:
         if (
             question.kind in {"months", "ranking"}
-            and (view := views.view(question, Filters(), ask, lambda q: views.table_of(q, ask))).frame
+            and (
+                view := suppressed_views.view(
+                    question, Filters(), ask, lambda q: suppressed_views.table_of(q, ask)
+                )
+            ).frame
             is not None
         ):
             value = next(iter(question.values))

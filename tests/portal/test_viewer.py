@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from portal.components import at_hand
+from portal.core.context import ServiceError
+from portal.dashboards import profile
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
-from portal.services import profile, quality, releases
-from portal.services.aws import ServiceError
-from tests.portal import test_pages
+from portal.quality import results as quality
+from portal.releases import service as releases
+from portal.ui import cache
+from tests.support import page_drivers
 
 
 @pytest.fixture
@@ -24,8 +26,8 @@ def drawn(portal, held_run, monkeypatch):
     monkeypatch.setattr(releases, "current", lambda _: present)
 
     def open_page(name, role="viewer", **query):
-        test_pages._forget()
-        app = AppTest.from_file(str(test_pages.PAGES / f"{name}.py"), default_timeout=60)
+        page_drivers.forget_caches()
+        app = AppTest.from_file(str(page_drivers.PAGES / f"{name}.py"), default_timeout=60)
         app.session_state["role"] = role
         for key, value in {"run": held_run.run_id, **query}.items():
             app.query_params[key] = value
@@ -35,7 +37,7 @@ def drawn(portal, held_run, monkeypatch):
         return [_said(each) for each in app.main]
 
     yield open_page
-    test_pages._forget()
+    page_drivers.forget_caches()
 
 
 def _said(element):
@@ -53,9 +55,9 @@ def other_counts(monkeypatch):
     def change():
         results, find, get = quality.results, releases.find, releases.get
         monkeypatch.setattr(
-            at_hand, "results", lambda run_id, version: _other(results(at_hand.state.aws(), run_id))
+            cache, "results", lambda run_id, version: _other(results(cache.state.aws(), run_id))
         )
-        monkeypatch.setattr(at_hand, "reconciliation", lambda _: [
+        monkeypatch.setattr(cache, "reconciliation", lambda _: [
             {"table_name": "patients", "batch_id": "b", "received": 77, "loaded": 70, "quarantined": 7, "duplicates": 3}
         ])  # fmt: skip
         monkeypatch.setattr(releases, "get", lambda aws, name: _grown(get(aws, name)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import pytest
 import streamlit as st
@@ -12,15 +11,12 @@ from streamlit.runtime.caching import cache_utils
 from streamlit.testing.v1 import AppTest
 
 from infra.local.cloud import Cloud
-from infra.local.history import HistoryStore
-from portal.components import at_hand, state
-from portal.services import batches
-from portal.services.aws import Aws
-from portal.sign_in import SignInError
-from tests.portal.test_pages import PAGES
-
-RUNS = 10_000
-
+from portal.batches import service as batches
+from portal.core.context import Aws
+from portal.core.sign_in import SignInError
+from portal.ui import cache, session
+from tests.support.long_history import RUNS, remember_runs
+from tests.support.page_drivers import PAGES
 
 # twenty watchers
 
@@ -49,7 +45,7 @@ def counted(monkeypatch):
 
 def _forget():
     st.cache_data.clear()
-    state.clients.clear()
+    session.clients.clear()
     batches._manifests.clear()
 
 
@@ -86,10 +82,10 @@ def test_a_live_part_shows_nothing_more_once_the_session_has_ended(monkeypatch):
 
     monkeypatch.setattr("streamlit.error", said.append)
     monkeypatch.setattr(st, "fragment", lambda part, run_every: part)
-    part = state.live(2)(drawn.append)
-    monkeypatch.setattr(state, "user", lambda: None)
+    part = session.live(2)(drawn.append)
+    monkeypatch.setattr(session, "user", lambda: None)
     part("while signed in")
-    monkeypatch.setattr(state, "user", ended)
+    monkeypatch.setattr(session, "user", ended)
     part("after the end")
     assert drawn == ["while signed in"]
     assert said == ["Your session has ended: reload this page to sign in again."]
@@ -99,42 +95,15 @@ def test_a_live_part_shows_nothing_more_once_the_session_has_ended(monkeypatch):
 
 
 def test_a_kept_answer_is_refused_to_those_who_may_not_have_it(first_run, counted, monkeypatch):
-    engineer, viewer = (state.auth.User("x", role) for role in ("engineer", "viewer"))
-    monkeypatch.setattr(state, "user", lambda: engineer)
-    assert at_hand.run(first_run.run_id).run_id == first_run.run_id
-    monkeypatch.setattr(state, "user", lambda: viewer)
-    with pytest.raises(state.ServiceError, match=r"Your role \(viewer\) may not watch runs"):
-        at_hand.run(first_run.run_id)
+    engineer, viewer = (session.auth.User("x", role) for role in ("engineer", "viewer"))
+    monkeypatch.setattr(session, "user", lambda: engineer)
+    assert cache.run(first_run.run_id).run_id == first_run.run_id
+    monkeypatch.setattr(session, "user", lambda: viewer)
+    with pytest.raises(session.ServiceError, match=r"Your role \(viewer\) may not watch runs"):
+        cache.run(first_run.run_id)
 
 
 # many runs
-
-
-def remember_runs(folder):
-    """The state folder of a laptop cloud that remembers 10,000 runs, every tenth of them failed, the oldest stopped."""
-    newest = datetime.now(UTC)
-    store = HistoryStore(folder / "cloud" / "history.sqlite")
-    arn = "arn:aws:states:us-east-1:123456789012:{}:hdp-pipeline"
-    for number in range(RUNS):
-        started = newest - timedelta(hours=RUNS - number)
-        status = "ABORTED" if number == 0 else "FAILED" if number % 10 == 0 else "SUCCEEDED"
-        name = f"run-{number:05d}"
-        document = {
-            "execution_arn": f"{arn.format('execution')}:{name}",
-            "state_machine_arn": arn.format("stateMachine"),
-            "name": name,
-            "status": status,
-            "start_date": started.isoformat(),
-            "stop_date": (started + timedelta(minutes=4)).isoformat(),
-            "input": "{}",
-            "output": None,
-            "error": "JobFailed" if status != "SUCCEEDED" else None,
-            "cause": f"the disk is full ({number})" if status != "SUCCEEDED" else None,
-            "events": [],
-        }
-        store.put("execution", document["execution_arn"], document)
-    store.close()
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +172,7 @@ def test_the_one_stopped_run_among_ten_thousand_is_found_and_so_is_that_there_is
 
 
 def test_without_a_hit_it_is_said_how_far_was_looked_and_one_can_look_further(runs_page, monkeypatch):
-    monkeypatch.setattr(at_hand.run_history, "LOOK", 2000)
+    monkeypatch.setattr(cache.run_history, "LOOK", 2000)
     app = runs_page(state="ABORTED")
     assert [i.value for i in app.info] == ["None of the 2,000 runs looked at fits these filters."]
     _press(app, "Look further back")
@@ -212,9 +181,9 @@ def test_without_a_hit_it_is_said_how_far_was_looked_and_one_can_look_further(ru
 
 
 def test_two_runs_are_compared_swapped_closed_and_stay_closed(runs_page, monkeypatch):
-    empty = state.pd.DataFrame(columns=["table"])
+    empty = session.pd.DataFrame(columns=["table"])
     monkeypatch.setattr(
-        at_hand.run_history, "compare", lambda *_: at_hand.run_history.Comparison(empty, empty, empty)
+        cache.run_history, "compare", lambda *_: cache.run_history.Comparison(empty, empty, empty)
     )
     app = runs_page()
     app.session_state["runs-table-0"] = {"selection": {"rows": [0, 1], "columns": [], "cells": []}}
@@ -230,7 +199,7 @@ def test_two_runs_are_compared_swapped_closed_and_stay_closed(runs_page, monkeyp
 
 
 def test_open_opens_the_run_that_stood_there_at_the_click(runs_page, monkeypatch):
-    opened, real = [], at_hand.search
+    opened, real = [], cache.search
     monkeypatch.setattr("streamlit.switch_page", lambda _, query_params: opened.append(query_params["run"]))
     app = runs_page()
     shown = next(box for box in app.selectbox if box.label == "Open a run").value
@@ -239,7 +208,7 @@ def test_open_opens_the_run_that_stood_there_at_the_click(runs_page, monkeypatch
         found = real(*asked)
         return replace(found, runs=found.runs[1:])
 
-    monkeypatch.setattr(at_hand, "search", a_moment_later)
+    monkeypatch.setattr(cache, "search", a_moment_later)
     next(button for button in app.button if button.label == "Open").click().run()
     assert not app.exception
     assert opened == [shown]

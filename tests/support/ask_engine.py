@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from infra.local import engine
-from pipeline.glue_jobs.job import SETTINGS
+from pipeline.glue_jobs.runtime import SETTINGS
 
 
 def _answer(spark, expression: str) -> str:

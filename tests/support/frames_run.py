@@ -10,11 +10,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipeline import frames
-from pipeline.contracts import load, tables
+from pipeline.contracts.model import load, tables
 from pipeline.contracts.spark import conform, schema
 from pipeline.glue_jobs.bronze_to_silver import encounters, lookups, medications, patients
 from pipeline.glue_jobs.bronze_to_silver import load as loading
-from pipeline.glue_jobs.job import SNAPSHOTS, Run
+from pipeline.glue_jobs.runtime import SNAPSHOTS, Run
 from pipeline.glue_jobs.silver_to_gold import (
     admission,
     dim_diagnosis,
@@ -25,7 +25,7 @@ from pipeline.glue_jobs.silver_to_gold import (
     fact_encounter,
     fact_medication_admin,
 )
-from pipeline.quality import rows
+from pipeline.rules import row_rules
 
 AS_OF = "2025-04-01"
 RECEIVED_AT = "2026-01-01T00:00:00Z"
@@ -44,7 +44,7 @@ class Star:
 
     def refused(self, table: str) -> DataFrame:
         """As the release's quarantine names them."""
-        ids = rows.failing_ids(rows.release_rules(load("silver", table))).alias("rule_ids")
+        ids = row_rules.failing_ids(row_rules.release_rules(load("silver", table))).alias("rule_ids")
         return self.judged[table].where("_is_refused").select("source_file", "source_line", ids)
 
 
@@ -145,8 +145,8 @@ def silver_of(
         typed = lookups.with_zip_states(run, typed)
     if table == "medications":
         typed = lookups.with_formulary(run, typed)
-    rules = rows.row_rules(contract)
-    kept = loading._kept(rows.evaluate(typed, rules), contract, contract.key[0]).persist()
-    whole = rows.across(loading.with_duplicates(kept, rules), rules, loading.ROW)
+    rules = row_rules.row_rules(contract)
+    kept = loading._kept(row_rules.evaluate(typed, rules), contract, contract.key[0]).persist()
+    whole = row_rules.across(loading.with_duplicates(kept, rules), rules, loading.ROW)
     accepted = whole.where(loading._disposition(rules) == loading.LOADED)
     return conform(accepted, JOBS[table].CONTRACT)

@@ -26,13 +26,16 @@ from pathlib import Path
 from typing import IO
 
 from infra.local.cloud import Cloud
-from pipeline.generator import Options
-from pipeline.generator.write import generate
-from pipeline.release import Release
-from portal.services import batches, releases, runs, warehouse
-from portal.services.aws import Aws, ServiceError
-from portal.services.runs import Run
-from portal.settings import Settings
+from pipeline.data_generator import Options
+from pipeline.data_generator.writer import generate
+from pipeline.releases.model import Release
+from portal.athena import client as warehouse
+from portal.batches import service as batches
+from portal.core.context import Aws, ServiceError
+from portal.core.settings import Settings
+from portal.releases import service as releases
+from portal.runs import service as runs
+from portal.runs.service import Run
 
 PROJECT = Path(__file__).parents[2]
 CACHE = PROJECT / "build" / "test-lakes"

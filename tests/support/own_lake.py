@@ -13,10 +13,12 @@ import duckdb
 from pyspark.sql import SparkSession
 
 from infra.local.cloud import Cloud
-from pipeline.contracts import tables
-from portal.services import batches, quality, runs
-from portal.services.aws import Aws
-from portal.settings import Settings
+from pipeline.contracts.model import tables
+from portal.batches import service as batches
+from portal.core.context import Aws
+from portal.core.settings import Settings
+from portal.quality import results as quality
+from portal.runs import service as runs
 
 
 @dataclass(frozen=True)

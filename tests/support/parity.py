@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.release import GOLD_TABLES
+from pipeline.releases.model import GOLD_TABLES
 from tests.support.own_lake import own_lake
 
 RUN = "run-parity"

@@ -14,13 +14,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipeline import frames
-from pipeline.contracts import Contract, Rule, load
+from pipeline.contracts.model import Contract, Rule, load
 from pipeline.contracts.spark import conform, schema
 from pipeline.glue_jobs.bronze_to_silver.typing import CODE_LISTS
-from pipeline.glue_jobs.job import JobError, Run, describe
+from pipeline.glue_jobs.runtime import JobError, Run, describe
 from pipeline.glue_jobs.silver_to_gold.local_time import local_date
-from pipeline.quality import rows
-from pipeline.quality.rows import Result, Tally
+from pipeline.rules import row_rules
+from pipeline.rules.row_rules import Result, Tally
 from pipeline.sources import spark as sources
 
 ROW = ("_file", "_line")
@@ -109,17 +109,17 @@ def run_table(run: Run, contract: Contract, transform: Callable[[DataFrame], Dat
 
     The rules are evaluated on them, then silver, quarantine, results and the reconciliation are written.
     """
-    rules, key = rows.row_rules(contract), contract.key[0]
+    rules, key = row_rules.row_rules(contract), contract.key[0]
     source = received(run, contract.table)
-    kept = _kept(rows.evaluate(transform(source), rules), contract, key).persist()
-    whole = rows.across(with_duplicates(kept, rules), rules, ROW).withColumn(
+    kept = _kept(row_rules.evaluate(transform(source), rules), contract, key).persist()
+    whole = row_rules.across(with_duplicates(kept, rules), rules, ROW).withColumn(
         "_disposition", _disposition(rules)
     )
     tally = Tally.of(whole, "batch_id", "_disposition")
     loaded = _write_silver(run, contract, whole.where(F.col("_disposition") == LOADED), tally)
     refused = _as_received(whole.where(F.col("_disposition") != LOADED), source)
     quarantined = _write_quarantine(run, contract, refused, tally)
-    results = rows.results_of(tally, whole, rules, contract, key)
+    results = row_rules.results_of(tally, whole, rules, contract, key)
     run.write_results(_with_columns_marked(results, whole))
     _reconcile(run, contract, loaded, quarantined)
     kept.unpersist()
@@ -142,7 +142,9 @@ def with_duplicates(evaluated: DataFrame, rules: Sequence[Rule]) -> DataFrame:
     is_first = (F.col("_first._file") == F.col("_file")) & (F.col("_first._line") == F.col("_line"))
     is_duplicate = F.col("_first").isNotNull() & ~is_first & ~F.col("malformed")
     joined = evaluated.join(firsts, "row_hash", "left").withColumn("is_repeat", is_duplicate)
-    return joined.withColumn(rows.FAILING, rows.with_rule("is_repeat", number, len(rules))).drop("_first")
+    return joined.withColumn(row_rules.FAILING, row_rules.with_rule("is_repeat", number, len(rules))).drop(
+        "_first"
+    )
 
 
 def _with_columns_marked(results: Sequence[Result], whole: DataFrame) -> list[Result]:
@@ -156,22 +158,24 @@ def _with_columns_marked(results: Sequence[Result], whole: DataFrame) -> list[Re
 
 
 def _disposition(rules: Sequence[Rule]) -> Column:
-    return F.when(rows.refused(rules), REFUSED).when(F.col("is_repeat"), DUPLICATE).otherwise(LOADED)
+    return F.when(row_rules.refused(rules), REFUSED).when(F.col("is_repeat"), DUPLICATE).otherwise(LOADED)
 
 
 def _kept(evaluated: DataFrame, contract: Contract, key: str) -> DataFrame:
     """Return what rules across rows and the writes need, and no more: a row's text only where it is refused."""
-    rules = rows.row_rules(contract)
+    rules = row_rules.row_rules(contract)
     silver = [column.name for column in contract.columns]
-    needed = {"row_hash", "malformed", "null_marked", *ROW, *rows.words_across(rules)} & {*evaluated.columns}
-    refused = rows.refused(rules)
+    needed = {"row_hash", "malformed", "null_marked", *ROW, *row_rules.words_across(rules)} & {
+        *evaluated.columns
+    }
+    refused = row_rules.refused(rules)
     texts = {name: F.when(refused, F.col(source)).alias(name) for name, source in _AS_RECEIVED.items()}
     return evaluated.select(
         *dict.fromkeys([*silver, *sorted(needed)]),
         F.col(f"raw.{key}").alias("record_key"),
         *texts.values(),
-        rows.FAILING,
-        rows.APPLYING,
+        row_rules.FAILING,
+        row_rules.APPLYING,
     )
 
 
@@ -229,12 +233,12 @@ def _write_quarantine(
 
 def _explanations(contract: Contract) -> dict[str, Column]:
     """Why a row is not loaded: the ids of the rules that refuse it, and each as a sentence."""
-    rules = rows.row_rules(contract)
+    rules = row_rules.row_rules(contract)
     duplicate_rule = next(rule.id for rule in rules if rule.fails == "is_repeat")
     is_duplicate = F.col("_disposition") == DUPLICATE
     said = {
-        "rule_ids": (duplicate_rule, rows.failing_ids(rules)),
-        "reasons": ("The same row was received before.", rows.reasons(rules)),
+        "rule_ids": (duplicate_rule, row_rules.failing_ids(rules)),
+        "reasons": ("The same row was received before.", row_rules.reasons(rules)),
     }
     return {
         name: F.when(is_duplicate, F.array(F.lit(text))).otherwise(refusal)

@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipeline import frames
-from pipeline.glue_jobs.job import Run
+from pipeline.glue_jobs.runtime import Run
 from pipeline.reference import formulary, icd10cm_codes, zip_states
 
 

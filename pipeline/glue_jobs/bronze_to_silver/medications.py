@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyspark.sql import DataFrame
 
-from pipeline.contracts import load as load_contract
+from pipeline.contracts.model import load as load_contract
 from pipeline.glue_jobs.bronze_to_silver import load, lookups
 from pipeline.glue_jobs.bronze_to_silver.typing import (
     ROUTE,
@@ -16,7 +16,7 @@ from pipeline.glue_jobs.bronze_to_silver.typing import (
     text,
     unit,
 )
-from pipeline.glue_jobs.job import Run, main
+from pipeline.glue_jobs.runtime import Run, main
 from pipeline.glue_jobs.silver_to_gold.local_time import local, local_date
 
 CONTRACT = load_contract("silver", "medications")

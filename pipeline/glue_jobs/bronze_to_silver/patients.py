@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pyspark.sql import DataFrame
 
-from pipeline.contracts import load as load_contract
+from pipeline.contracts.model import load as load_contract
 from pipeline.glue_jobs.bronze_to_silver import load, lookups, patient_columns
-from pipeline.glue_jobs.job import Run, main
+from pipeline.glue_jobs.runtime import Run, main
 
 CONTRACT = load_contract("silver", "patients")
 

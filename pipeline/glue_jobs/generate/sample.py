@@ -1,6 +1,6 @@
 """Glue job generate_sample: generate blocks in Spark partitions, one object per block and table.
 
-``--options`` is the JSON of `pipeline.generator.Options`, ``--uploader`` the person who started the job. The rows
+``--options`` is the JSON of `pipeline.data_generator.Options`, ``--uploader`` the person who started the job. The rows
 equal those of one process with the same options. The manifest is written last, so a job that fails leaves no batch.
 """
 
@@ -21,14 +21,14 @@ import boto3
 import pandas as pd
 from pyspark.sql import SparkSession
 
-from pipeline.generator import BadOptions, Options
-from pipeline.generator.blocks import TABLES, make
-from pipeline.generator.defects import TRUTH_COLUMNS
-from pipeline.generator.pools import Names, use
-from pipeline.generator.write import GROUND_TRUTH, piece
-from pipeline.glue_jobs.job import log_to_output
-from pipeline.lake import Lake, split
-from pipeline.release import read_json, write_json
+from pipeline.data_generator import BadOptions, Options
+from pipeline.data_generator.blocks import TABLES, make
+from pipeline.data_generator.defects import TRUTH_COLUMNS
+from pipeline.data_generator.pools import Names, use
+from pipeline.data_generator.writer import GROUND_TRUTH, piece
+from pipeline.glue_jobs.runtime import log_to_output
+from pipeline.lake.store import read_json, write_json
+from pipeline.lake.uris import Lake, split
 
 log = logging.getLogger("pipeline")
 

@@ -12,13 +12,17 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from pipeline import acceptances, release, reviews, small_tables
-from pipeline.acceptances import Acceptance, RowAcceptance
-from pipeline.contracts import Contract, Rule, all_contracts, load, tables
-from pipeline.glue_jobs.job import Run, describe, main
+from pipeline.contracts.model import Contract, Rule, all_contracts, load, tables
+from pipeline.glue_jobs import small_tables
 from pipeline.glue_jobs.quality import recomputed
-from pipeline.quality.rows import Result
-from pipeline.release import Release
+from pipeline.glue_jobs.runtime import Run, describe, main
+from pipeline.lake import store
+from pipeline.releases import model as release
+from pipeline.releases.model import Release
+from pipeline.reviews import acceptances
+from pipeline.reviews import events as reviews
+from pipeline.reviews.acceptances import Acceptance, RowAcceptance
+from pipeline.rules.row_rules import Result
 
 _FACTS = {
     "fact_encounter": ("encounters", "admitted_month"),
@@ -272,13 +276,13 @@ def work(run: Run) -> None:
         batch_ids=list(run.plan["release_batch_ids"]),
         base_release_id=run.plan["base_release_id"],
         tables=counts,
-        created_at=release.now(),
+        created_at=store.now(),
         decision=decision,
         reasons=reasons,
         reviewed=reviews.newest(log),
     )
     audit = {"run_id": run.run_id, "decision": decision, "reasons": reasons, "tables": counts}
-    release.write_json(run.s3, run.lake.audit(run.run_id), audit)
+    store.write_json(run.s3, run.lake.audit(run.run_id), audit)
     release.write(run.s3, run.lake, made)
     describe({"decision": decision, "rules_with_findings": [reason["rule_id"] for reason in reasons]})
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.contracts import Contract, load
+from pipeline.contracts.model import Contract, load
 from pipeline.contracts.spark import conform
-from pipeline.glue_jobs.job import JobError, Run, describe
+from pipeline.glue_jobs.runtime import JobError, Run, describe
 from pipeline.glue_jobs.silver_to_gold import versions
-from pipeline.quality import rows
-from pipeline.quality.rows import Tally
+from pipeline.rules import row_rules as rows
+from pipeline.rules.row_rules import Tally
 
 ROW = ("source_file", "source_line")
 """Identifies a silver row."""

@@ -6,8 +6,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipeline import frames
-from pipeline.contracts import load
-from pipeline.glue_jobs.job import Run, main
+from pipeline.contracts.model import load
+from pipeline.glue_jobs.runtime import Run, main
 from pipeline.glue_jobs.silver_to_gold import star
 from pipeline.reference import icd10_chapters
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.contracts import load
-from pipeline.glue_jobs.job import Run, main
+from pipeline.contracts.model import load
+from pipeline.glue_jobs.runtime import Run, main
 from pipeline.glue_jobs.silver_to_gold import admission, star, versions
 from pipeline.reference import RESTRICTED_ZIP3
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from pipeline.glue_jobs.job import SNAPSHOTS
+from pipeline.glue_jobs.runtime import SNAPSHOTS
 
 _KEYS = {"patient": "patients", "encounter": "encounters"}
 

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from pipeline import frames
-from pipeline.contracts import Contract
+from pipeline.contracts.model import Contract
 from pipeline.contracts.spark import conform, schema
 
 UNKNOWN = -1

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from pipeline import frames
-from pipeline.contracts import Contract
+from pipeline.contracts.model import Contract
 
 _PROVENANCE = {"batch_id", "source_file", "source_line"}
 

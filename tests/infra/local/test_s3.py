@@ -5,8 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
-
-from pipeline.release import write_json
+from pipeline.lake.store import write_json
 
 
 @pytest.fixture

@@ -21,37 +21,33 @@ from infra.local import arns, calls
 from infra.local.calls import Call
 from infra.local.history import HistoryStore
 from infra.local.provision import FUNCTIONS
-from pipeline import contracts
+from pipeline.contracts import model
 from pipeline.contracts.glue import location
-from pipeline.generator import Options
-from pipeline.lake import split
-from pipeline.release import Release, read_json, write, write_json
-from pipeline.retention import remove
-from portal.auth import User
-from portal.services import (
-    batch_life,
-    batches,
-    failures,
-    job_runs,
-    quality,
-    releases,
-    review_log,
-    reviews,
-    run_history,
-    runs,
-    samples,
-    schedule,
-    sign_off,
-    sql_queries,
-    warehouse,
-)
-from portal.services.aws import Aws
-from portal.settings import Settings
+from pipeline.data_generator import Options
+from pipeline.lake.store import read_json, write_json
+from pipeline.lake.uris import split
+from pipeline.releases.model import Release, write
+from pipeline.releases.retention import remove
+from portal.athena import client as warehouse
+from portal.athena import sql_queries
+from portal.batches import lifecycle, samples
+from portal.batches import service as batches
+from portal.core.auth import User
+from portal.core.context import Aws
+from portal.core.settings import Settings
+from portal.quality import results as quality
+from portal.releases import service as releases
+from portal.reviews import commands as reviews
+from portal.reviews import read_model as review_log
+from portal.reviews import sign_off
+from portal.runs import failures, job_runs, schedule
+from portal.runs import history as run_history
+from portal.runs import service as runs
 from tests.infra.terraform.policies import refused, unused
-from tests.pipeline.lambdas.test_clock import answering, call, configured, never_started
-from tests.portal.test_sign_in import key_set
 from tests.support import lakes
+from tests.support.lambda_calls import answering, call, configured, never_started
 from tests.support.own_lake import own_lake
+from tests.support.tokens import key_set
 
 ATHENA = {"portal", "review", "lambda-publish-release"}
 LAMBDAS = {f"lambda-{name.replace('_', '-')}": f'lambda["{name}"]' for name in FUNCTIONS}
@@ -169,7 +165,7 @@ def _use(engineer, held_run, first_run, folder):
     review, made = review_log.of_run(clinician, first_run.run_id), releases.get(clinician, first_run.run_id)
     confirmed = sign_off.outstanding(clinician, review, made).code
     sign_off.sign(clinician, first_run.run_id, "approve", "to prove a permission", confirmed=confirmed)
-    batch_life.lives(engineer)
+    lifecycle.lives(engineer)
     releases.publish(engineer, present, reason="back")
     warehouse.ask(engineer, "SELECT count(*) AS n FROM dim_time")
     warehouse.ask(
@@ -255,7 +251,7 @@ def _of_query(role, query, lake, is_view):
 def _of_files(role, database, table, lake):
     """The folder of a table is listed, its files are read."""
     zone = "gold" if database == lake.database("gold_releases") else database.rpartition("_")[2]
-    contract = next(c for c in contracts.all_contracts() if (c.zone, c.table) == (zone, table))
+    contract = next(c for c in model.all_contracts() if (c.zone, c.table) == (zone, table))
     bucket, prefix = split(location(contract, lake))
     yield Call(role, "s3:ListBucket", (arns.of_s3(bucket, ""),))
     yield Call(role, "s3:GetObject", (arns.of_s3(bucket, f"{prefix}part.parquet"),))
@@ -319,7 +315,7 @@ def test_the_state_machine_may_call_the_functions_that_its_definition_names_and_
 def test_the_scheduler_may_start_what_its_schedules_start_and_no_more(plan, portal):
     targets = [values["target"][0] for values in plan.all_of("aws_scheduler_schedule")]
     assert len(targets) == 4
-    machine = portal.settings.state_machine_arn
+    machine = portal.core.settings.state_machine_arn
     functions = {
         arns.arn("lambda", f"function:{values['name']}")
         for address, values in plan.resources.items()
@@ -333,7 +329,7 @@ def test_the_scheduler_may_start_what_its_schedules_start_and_no_more(plan, port
 
 
 def test_an_arriving_batch_may_start_the_pipeline_and_no_more(plan, portal):
-    assert _allowed(plan, "arrival") == {("states:StartExecution", portal.settings.state_machine_arn)}
+    assert _allowed(plan, "arrival") == {("states:StartExecution", portal.core.settings.state_machine_arn)}
 
 
 def test_what_starts_a_task_may_fetch_what_the_task_names(plan):

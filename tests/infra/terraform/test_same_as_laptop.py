@@ -14,7 +14,7 @@ from infra.local.provision import FUNCTIONS, RUNTIME, TOPICS, lambda_files
 from infra.wheel import NAME as WHEEL
 from infra.wheel import wheel
 from pipeline.jobs import declared
-from pipeline.lake import DATABASES, ZONES, Lake
+from pipeline.lake.uris import DATABASES, ZONES, Lake
 
 PROJECT = Path(infra.__file__).parents[1]
 

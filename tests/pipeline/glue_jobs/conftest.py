@@ -6,8 +6,8 @@ import csv
 
 import pytest
 
-from pipeline.lake import Lake
-from pipeline.release import Release
+from pipeline.lake.uris import Lake
+from pipeline.releases.model import Release
 from tests.support.frames_run import AS_OF, FramesRun
 
 

@@ -14,16 +14,16 @@ import pytest
 from pyspark.sql import functions as F
 
 from pipeline import frames
-from pipeline.contracts import load as load_contract
+from pipeline.contracts.model import load as load_contract
 from pipeline.contracts.spark import conform, schema
-from pipeline.generator import Options
-from pipeline.generator.defects import KINDS
-from pipeline.generator.write import generate
+from pipeline.data_generator import Options
+from pipeline.data_generator.defects import KINDS
+from pipeline.data_generator.writer import generate
 from pipeline.glue_jobs.bronze_to_silver import encounters, load, lookups, medications, patients
-from pipeline.glue_jobs.job import Run
 from pipeline.glue_jobs.quality import audit
-from pipeline.lake import Lake
-from pipeline.quality import rows
+from pipeline.glue_jobs.runtime import Run
+from pipeline.lake.uris import Lake
+from pipeline.rules import row_rules as rows
 from pipeline.sources import TABLES
 from tests.support.frames_run import star_of
 

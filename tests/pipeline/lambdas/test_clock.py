@@ -2,75 +2,20 @@
 
 from __future__ import annotations
 
-import http.server
-import json
-import threading
 import time
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock
 
 import pytest
 
-from pipeline import release
-from pipeline.lake import split
-from pipeline.lateness import Schedule
-from pipeline.release import GOLD_TABLES, Release
-from pipeline.retention import remove
-from portal.auth import User
-from portal.services import alerts, schedule
-
-ROLE = "arn:aws:iam::123456789012:role/hdp-states"
-
-
-def call(portal, function):
-    """What the function answers, or the error that it ends with."""
-    answer = portal.client("lambda").invoke(FunctionName=portal.lake.function(function), Payload=b"{}")
-    return json.loads(answer["Payload"].read())
-
-
-@contextmanager
-def configured(portal, function, **variables):
-    """The function with other variables than those it was deployed with."""
-    name, client = portal.lake.function(function), portal.client("lambda")
-    before = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    client.update_function_configuration(
-        FunctionName=name, Environment={"Variables": {**before, **variables}}
-    )
-    yield
-    client.update_function_configuration(FunctionName=name, Environment={"Variables": before})
-
-
-def idle_machine(portal):
-    """The ARN of a pipeline that has never run."""
-    made = portal.client("stepfunctions").create_state_machine(
-        name="idle", definition='{"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}', roleArn=ROLE
-    )
-    return made["stateMachineArn"]
-
-
-@contextmanager
-def never_started(portal, hours):
-    """The function watches a pipeline that has never run, though it was due so many hours ago.
-
-    Gives the schedule as it is told; that it was set long ago is told by a stand-in, for a clock cannot be put back.
-    """
-    due = datetime.now(UTC) - timedelta(hours=hours)
-    told = {
-        "State": "ENABLED",
-        "ScheduleExpression": f"cron({due.minute} {due.hour} * * ? *)",
-        "LastModificationDate": 0,
-    }
-    with (
-        answering(json.dumps(told).encode()) as scheduler,
-        configured(
-            portal,
-            "watch_schedule",
-            HDP_STATE_MACHINE_ARN=idle_machine(portal),
-            AWS_ENDPOINT_URL_SCHEDULER=scheduler,
-        ),
-    ):
-        yield Schedule.read({**told, "LastModificationDate": datetime.fromtimestamp(0, UTC)})
+from pipeline.lake import store
+from pipeline.lake.uris import split
+from pipeline.releases import model as release
+from pipeline.releases.model import GOLD_TABLES, Release
+from pipeline.releases.retention import remove
+from portal.core.auth import User
+from portal.runs import alerts, schedule
+from tests.support.lambda_calls import answering, call, configured, idle_machine, never_started
 
 
 @pytest.fixture
@@ -141,25 +86,6 @@ def _files(s3, lake, release_id):
     )
 
 
-@contextmanager
-def answering(body):
-    """The address of a server that answers `body`."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/keys"
-    server.shutdown()
-
-
 def test_the_keys_of_the_sign_in_service_come_into_the_lake_and_bad_ones_do_not(portal):
     s3, place = portal.client("s3"), portal.lake.sign_in_keys()
 
@@ -169,6 +95,6 @@ def test_the_keys_of_the_sign_in_service_come_into_the_lake_and_bad_ones_do_not(
 
     assert refresh(b'{"keys": [{"kid": "one"}]}') == {"keys": 1}
     assert "answers no JSON Web Key Set" in refresh(b'{"message": "not found"}')["errorMessage"]
-    assert release.read_json(s3, place)[0] == {"keys": [{"kid": "one"}]}
+    assert store.read_json(s3, place)[0] == {"keys": [{"kid": "one"}]}
     bucket, key = split(place)
     s3.delete_object(Bucket=bucket, Key=key)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.lake import Lake
+from pipeline.lake.uris import Lake
 from pipeline.sources import spark as sources
 from pipeline.sources.batch_files import fault_in
 

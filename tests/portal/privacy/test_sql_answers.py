@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.lake import Lake
+from pipeline.lake.uris import Lake
+from portal.athena.sql_guard import resolve
 from portal.privacy.sql_answers import Told, safe_to_share
-from portal.services.statements import resolve
 
 LAKE = Lake("t")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from pipeline import frames
-from pipeline.contracts import load as load_contract
+from pipeline.contracts.model import load as load_contract
 from pipeline.contracts.spark import schema
 from pipeline.glue_jobs.bronze_to_silver import encounters, load, medications, patients
-from pipeline.quality import rows
 from pipeline.reference import code_systems, units
+from pipeline.rules import row_rules
 
 ZONE = "UTC"
 JOBS = {"patients": patients, "encounters": encounters, "medications": medications}
@@ -88,7 +88,7 @@ def test_rates_and_unreadable_doses_are_refused_and_mapped_units_are_not(spark):
     ]
     typed = _typed(spark, "medications", [{"dose": dose, "dose_unit": unit} for dose, unit in given])
     (rule,) = [r for r in load_contract("silver", "medications").rules if r.id == "MED-C03"]
-    failing = rows.evaluate(typed, [rule]).orderBy("_line").select(rows.FAILING).collect()
+    failing = row_rules.evaluate(typed, [rule]).orderBy("_line").select(row_rules.FAILING).collect()
     assert [row[0][0] for row in failing] == [1, 1, 1, 1, 1, 0, 0]
 
 
@@ -130,9 +130,9 @@ def test_null_markers_are_empty_and_counted_by_column(spark):
     assert [tuple(row)[:4] for row in found] == [(None, None, None, "Lee")] * len(MARKERS)
     assert {tuple(row["null_marked"]) for row in found} == {("mrn", "race", "payer")}
     rules = [r for r in load_contract("silver", "patients").rules if r.id == "PAT-C08"]
-    judged = rows.evaluate(typed, rules)
-    results = rows.results_of(
-        rows.Tally.of(judged), judged, rules, load_contract("silver", "patients"), "patient_id"
+    judged = row_rules.evaluate(typed, rules)
+    results = row_rules.results_of(
+        row_rules.Tally.of(judged), judged, rules, load_contract("silver", "patients"), "patient_id"
     )
     (result,) = [r for r in load._with_columns_marked(results, judged) if r.rule.id == "PAT-C08"]
     assert (result.failed, result.detail) == (14, "mrn 14, payer 14, race 14")

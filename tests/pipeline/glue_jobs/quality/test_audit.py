@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.acceptances import Acceptance, RowAcceptance, row_hash
 from pipeline.glue_jobs.quality.audit import decide
-from pipeline.quality.change import change
+from pipeline.reviews.acceptances import Acceptance, RowAcceptance, row_hash
+from pipeline.rules.outcomes import change
 
 RESULTS = st.fixed_dictionaries(
     {

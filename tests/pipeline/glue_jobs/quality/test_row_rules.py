@@ -6,13 +6,13 @@ import pytest
 from pyspark.sql import functions as F
 
 from pipeline import frames
-from pipeline.contracts import load, tables
+from pipeline.contracts.model import load, tables
 from pipeline.contracts.spark import conform, schema
 from pipeline.glue_jobs.bronze_to_silver import encounters, lookups, medications, patients
 from pipeline.glue_jobs.bronze_to_silver import load as loading
-from pipeline.glue_jobs.job import SNAPSHOTS
+from pipeline.glue_jobs.runtime import SNAPSHOTS
 from pipeline.glue_jobs.silver_to_gold import admission, fact_encounter, fact_medication_admin
-from pipeline.quality import rows
+from pipeline.rules import row_rules
 
 KEYS = {"patients": "patient_id", "encounters": "encounter_id", "medications": "administration_id"}
 RECEIVED_AT = "2025-03-01T00:00:00Z"
@@ -499,7 +499,7 @@ RULES = [(table, kind) for table in tables("silver") for kind in ("batch", "rele
 
 def _rules(table, kind):
     contract = load("silver", table)
-    return rows.row_rules(contract) if kind == "batch" else rows.release_rules(contract)
+    return row_rules.row_rules(contract) if kind == "batch" else row_rules.release_rules(contract)
 
 
 def _cases(table, kind):
@@ -542,10 +542,10 @@ JOBS = {"patients": patients, "encounters": encounters, "medications": medicatio
 
 def _of_batch(run, table, given, time_zone):
     contract = load("silver", table)
-    rules = rows.row_rules(contract)
-    evaluated = rows.evaluate(_typed(run, table, given, time_zone), rules)
+    rules = row_rules.row_rules(contract)
+    evaluated = row_rules.evaluate(_typed(run, table, given, time_zone), rules)
     kept = loading._kept(evaluated, contract, KEYS[table]).persist()
-    return rows.across(loading.with_duplicates(kept, rules), rules, loading.ROW)
+    return row_rules.across(loading.with_duplicates(kept, rules), rules, loading.ROW)
 
 
 def _of_release(run, table, given, time_zone):
@@ -577,7 +577,7 @@ def _of_release(run, table, given, time_zone):
 def _judge(run, table, kind, given, time_zone="UTC"):
     """Return, by file and line of a row, the rules it fails and the rules that apply; a superseded row has none."""
     work, line = (_of_batch, "_line") if kind == "batch" else (_of_release, "source_line")
-    found = work(run, table, given, time_zone).select(line, rows.FAILING, rows.APPLYING).collect()
+    found = work(run, table, given, time_zone).select(line, row_rules.FAILING, row_rules.APPLYING).collect()
     rules = _rules(table, kind)
     return {row[0]: (_named(rules, row[1]), _named(rules, row[2])) for row in found}
 

@@ -12,7 +12,7 @@ from pandas.tseries.holiday import USFederalHolidayCalendar
 from pyspark.sql import functions as F
 
 from pipeline import frames
-from pipeline.contracts import all_contracts, load
+from pipeline.contracts.model import all_contracts, load
 from pipeline.contracts.spark import conform, schema
 from pipeline.glue_jobs.quality import audit, recomputed
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from pipeline import frames
-from pipeline.contracts import load
+from pipeline.contracts.model import load
 from pipeline.contracts.spark import schema
-from pipeline.glue_jobs.job import SNAPSHOTS, JobError, Run
+from pipeline.glue_jobs.runtime import SNAPSHOTS, JobError, Run
 from pipeline.glue_jobs.silver_to_gold import admission, fact_encounter
-from pipeline.lake import Lake
+from pipeline.lake.uris import Lake
 
 UTC = "UTC"
 CONTRACT = load("silver", "encounters")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline import frames
-from pipeline.contracts import load
+from pipeline.contracts.model import load
 from pipeline.contracts.spark import schema
 from pipeline.glue_jobs.silver_to_gold import dim_provider
 

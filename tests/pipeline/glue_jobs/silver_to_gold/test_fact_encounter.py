@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from pipeline import frames
-from pipeline.contracts import load, tables
+from pipeline.contracts.model import load, tables
 from pipeline.contracts.spark import schema
 from pipeline.glue_jobs.silver_to_gold.fact_encounter import age_on
 from tests.support.frames_run import silver_of, star_of

@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from pipeline import frames
-from pipeline.contracts import load
+from pipeline.contracts.model import load
 from pipeline.glue_jobs.silver_to_gold import star
 
 SHAPE = "person string, updated_at timestamp, batch_id string, town string, note string"

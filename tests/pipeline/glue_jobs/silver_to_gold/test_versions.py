@@ -7,7 +7,7 @@ import random
 import pytest
 
 from pipeline import frames
-from pipeline.contracts import load
+from pipeline.contracts.model import load
 from pipeline.contracts.spark import schema
 from pipeline.glue_jobs.silver_to_gold import versions
 

@@ -1,0 +1,73 @@
+"""Whether the contract files are sound: by the standard's own schema, and by this project's own habits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from pipeline.contracts.model import ZONES, Contract, Rule, Zone, document, load, tables
+
+CLASSIFICATIONS = frozenset({"direct_identifier", "phi", "limited", "none"})
+SEVERITIES = frozenset({"info", "warning", "error", "block"})
+LEVELS = frozenset({"row", "release", "table", "run"})
+CATEGORIES = ("conformance", "completeness", "plausibility")
+
+
+def check() -> list[str]:
+    """Every problem as a sentence; empty where all is well."""
+    return [problem for zone in ZONES for table in tables(zone) for problem in _problems(zone, table)]
+
+
+def _problems(zone: Zone, table: str) -> Iterator[str]:
+    where = f"{zone}.{table}"
+    yield from (f"{where}: {text}" for text in _against_standard(zone, table))
+    contract = load(zone, table)
+    yield from (f"{where}: {text}" for text in _habits(contract))
+
+
+def _against_standard(zone: Zone, table: str) -> Iterator[str]:
+    try:
+        from open_data_contract_standard.model import OpenDataContractStandard  # noqa: PLC0415
+    except ModuleNotFoundError:  # a development tool: the deployed portal does without
+        return
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    try:
+        OpenDataContractStandard.model_validate(document(zone, table))
+    except ValidationError as error:
+        yield from (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+
+
+def _habits(contract: Contract) -> Iterator[str]:
+    counted = Counter(column.name for column in contract.columns)
+    yield from (f"column {name} is declared twice" for name, count in counted.items() if count > 1)
+    for column in contract.columns:
+        if column.classification not in CLASSIFICATIONS:
+            yield f"column {column.name} has the unknown classification '{column.classification}'"
+        if not column.description.strip():
+            yield f"column {column.name} has no description"
+    if contract.zone == "gold":
+        direct = [c.name for c in contract.columns if c.classification in {"direct_identifier", "phi"}]
+        yield from (f"column {name} identifies a patient: gold may not have it" for name in direct)
+    ids = Counter(rule.id for rule in contract.rules)
+    yield from (f"rule {rule_id} is declared twice" for rule_id, count in ids.items() if count > 1)
+    for rule in contract.rules:
+        yield from (f"rule {rule.id} {text}" for text in _rule_problems(rule))
+
+
+def _rule_problems(rule: Rule) -> Iterator[str]:
+    for name in ("description", "rationale", "cause", "population", "limit_owner", "limit_reason"):
+        if not getattr(rule, name).strip():
+            yield f"does not say its {name}"
+    if rule.severity not in SEVERITIES:
+        yield f"has the unknown severity '{rule.severity}'"
+    if rule.level not in LEVELS:
+        yield f"has the unknown level '{rule.level}'"
+    if not rule.category.startswith(CATEGORIES):
+        yield f"has the unknown category '{rule.category}'"
+    if rule.unit == "percent" and not 0 <= rule.floor <= rule.threshold <= 1:
+        yield f"has limits of {rule.floor:.0%} and {rule.threshold:.0%}: they must lie between 0 and 100 percent"
+    if [rule.fails, rule.measure, rule.of].count(None) != 2:
+        yield "needs one of these: a condition that fails, a measure, aggregates of a relation"
+    if rule.of and not {"checked", "failed"} <= set(rule.aggregates):
+        yield "needs the aggregates checked and failed"

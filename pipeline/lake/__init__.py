@@ -1,0 +1,1 @@
+"""Names in the lake: buckets, keys, databases."""

@@ -1,0 +1,1 @@
+"""Releases: the model, the one conditional write that publishes, retention."""

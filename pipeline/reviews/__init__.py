@@ -1,0 +1,1 @@
+"""The append-only review log, and the acceptances that follow from it."""

@@ -1,0 +1,1 @@
+"""Data-quality rules: evaluated on rows, compared with the published release."""

@@ -1,0 +1,254 @@
+"""All row rules of a table in one scan, all their counts in one aggregation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from pipeline import frames
+from pipeline.contracts.model import Contract, Rule
+
+FAILING = "_failing"
+"""Bits of the rules that a row fails: bit n stands for the n-th rule; an array of longs of 32 bits each."""
+
+APPLYING = "_applying"
+"""The same of the rules that apply to a row."""
+
+SAMPLE = 200
+_BITS = 32
+
+
+@dataclass(frozen=True)
+class Result:
+    """One rule on one table in one run: one row of quality.rule_result."""
+
+    rule: Rule
+    zone: str
+    table: str
+    checked: int
+    failed: int
+    sample_keys: tuple[str, ...] = ()
+    broken: bool = False
+    value: float | None = None
+    detail: str | None = None
+
+    @property
+    def rate(self) -> float | None:
+        """What is held against the rule's limits: the value that was measured, or the share that failed."""
+        if self.value is not None or not self.checked:
+            return self.value
+        return self.failed / self.checked
+
+    @property
+    def status(self) -> str:
+        """One of five outcomes; an error of the rule itself is never a pass."""
+        return "error" if self.broken else self.rule.outcome(self.failed, self.rate)
+
+    def as_row(self) -> dict[str, Any]:
+        return {
+            "rule_id": self.rule.id,
+            "table_name": self.table,
+            "zone": self.zone,
+            "category": self.rule.category,
+            "dimension": self.rule.dimension,
+            "severity": self.rule.severity,
+            "level": self.rule.level,
+            "checked": self.checked,
+            "failed": self.failed,
+            "rate": self.rate,
+            "threshold": self.rule.threshold,
+            "status": self.status,
+            "sample_keys": list(self.sample_keys),
+            "detail": self.detail,
+        }
+
+
+def row_rules(contract: Contract) -> tuple[Rule, ...]:
+    """Return the rules on single rows that are evaluated when a batch is loaded into silver."""
+    return tuple(rule for rule in contract.rules if rule.fails is not None and rule.level != "release")
+
+
+def release_rules(contract: Contract) -> tuple[Rule, ...]:
+    """Return the rules on single rows that need other rows of the release: they are evaluated in gold."""
+    return tuple(rule for rule in contract.rules if rule.fails is not None and rule.level == "release")
+
+
+def evaluate(frame: DataFrame, rules: Sequence[Rule]) -> DataFrame:
+    """`frame` with the columns `_failing` and `_applying`: which rules each row fails, and which apply to it.
+
+    Rules that look across rows are left open: `across` answers them.
+    """
+    fails = [F.lit(False) if _looks_across(rule) else _fails(rule) for rule in rules]
+    return frame.withColumns({FAILING: _pack(fails), APPLYING: _pack([_applies(rule) for rule in rules])})
+
+
+_OVER = re.compile(r"\bover\s*\(", re.IGNORECASE)
+
+
+def _looks_across(rule: Rule) -> bool:
+    """Whether a row's answer depends on others: those of its group, or those that a window looks at."""
+    return bool(rule.among) or _OVER.search(str(rule.fails)) is not None
+
+
+def _applies(rule: Rule) -> Column:
+    return F.coalesce(F.expr(rule.applies or "true"), F.lit(False))
+
+
+def _fails(rule: Rule) -> Column:
+    return F.coalesce(F.expr(f"({rule.applies or 'true'}) and ({rule.fails})"), F.lit(False))
+
+
+def words_across(rules: Sequence[Rule]) -> frozenset[str]:
+    """The words, columns among them, of the rules that look across rows."""
+    texts = [text for rule in rules if _looks_across(rule) for text in (str(rule.fails), *rule.among)]
+    return frozenset(re.findall(r"\w+", " ".join(texts)))
+
+
+def across(evaluated: DataFrame, rules: Sequence[Rule], identity: Sequence[str]) -> DataFrame:
+    """Return `evaluated` with the rules that look across rows evaluated too.
+
+    `identity` columns identify a row and are never NULL. `evaluated` is read once a rule: it should be materialized.
+    """
+    failing = [
+        _failing_across(evaluated.where(_bit(APPLYING, n) == 1), rule, identity).withColumn("_rule", F.lit(n))
+        for n, rule in enumerate(rules)
+        if _looks_across(rule)
+    ]
+    if not failing:
+        return evaluated
+    found = frames.union(failing).groupBy(*identity).agg(F.collect_set("_rule").alias("_met")).persist()
+    flags = [
+        F.array_contains("_met", n) if _looks_across(rule) else F.lit(False) for n, rule in enumerate(rules)
+    ]
+    both = F.array(*(F.col(FAILING)[n].bitwiseOR(word) for n, word in enumerate(_words(flags))))
+    joined = evaluated.join(found, list(identity), "left")
+    return joined.withColumn(FAILING, F.when(F.col("_met").isNull(), F.col(FAILING)).otherwise(both))
+
+
+def _failing_across(rows: DataFrame, rule: Rule, identity: Sequence[str]) -> DataFrame:
+    """Return the identities of those of `rows` that fail one rule."""
+    if not rule.among:
+        return rows.withColumn("_fails", F.expr(str(rule.fails))).where("_fails").select(*identity)
+    grouped = rows.withColumn("_group", frames.hash_of([F.expr(sql) for sql in rule.among]))
+    groups = grouped.groupBy("_group").agg(F.expr(str(rule.fails)).alias("_fails")).where("_fails")
+    return grouped.join(groups.select("_group"), "_group", "left_semi").select(*identity)
+
+
+def with_rule(flag: str, number: int, rules: int) -> Column:
+    """Return FAILING with the bit of the rule `number` set where the boolean column `flag` is true."""
+    flags = [F.col(flag) if n == number else F.lit(False) for n in range(rules)]
+    return F.array(*(F.col(FAILING)[n].bitwiseOR(word) for n, word in enumerate(_words(flags))))
+
+
+def _pack(flags: Sequence[Column]) -> Column:
+    return F.array(*_words(flags))
+
+
+def _words(flags: Sequence[Column]) -> list[Column]:
+    words = []
+    for start in range(0, len(flags), _BITS):
+        word = F.lit(0).cast("long")
+        for position, flag in enumerate(flags[start : start + _BITS]):
+            word = word + F.when(flag, F.lit(1 << position)).otherwise(F.lit(0)).cast("long")
+        words.append(word)
+    return words
+
+
+def _bit(column: str, number: int) -> Column:
+    word = F.col(column)[number // _BITS]
+    return F.shiftright(word, number % _BITS).bitwiseAND(F.lit(1).cast("long"))
+
+
+def refused(rules: Sequence[Rule]) -> Column:
+    """Whether a row fails a rule that sends it to quarantine."""
+    words = []
+    for start in range(0, len(rules), _BITS):
+        mask = sum(1 << n for n, rule in enumerate(rules[start : start + _BITS]) if rule.refuses)
+        words.append(F.col(FAILING)[start // _BITS].bitwiseAND(F.lit(mask).cast("long")) != 0)
+    return reduce(or_, words)
+
+
+def failing_ids(rules: Sequence[Rule]) -> Column:
+    """The ids of the refusing rules that a row fails, as an array of text."""
+    chosen = [F.when(_bit(FAILING, n) == 1, F.lit(rule.id)) for n, rule in enumerate(rules) if rule.refuses]
+    return F.array_compact(F.array(*chosen))
+
+
+def reasons(rules: Sequence[Rule]) -> Column:
+    """What those rules say, as sentences."""
+    said = [
+        F.when(_bit(FAILING, n) == 1, F.lit(f"Not met: {rule.description}"))
+        for n, rule in enumerate(rules)
+        if rule.refuses
+    ]
+    return F.array_compact(F.array(*said))
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Rows by the pattern of rules that they fail and that apply to them, by batch and disposition."""
+
+    patterns: tuple[dict[str, Any], ...]
+
+    @classmethod
+    def of(cls, evaluated: DataFrame, *by: str) -> Tally:
+        """Count the rows of `evaluated` in one aggregation, whatever the number of rules."""
+        counted = evaluated.groupBy(*by, APPLYING, FAILING).count().collect()
+        return cls(tuple({**row.asDict(), "count": int(row["count"])} for row in counted))
+
+    def rows(self, **where: Any) -> int:
+        """Return the number of rows with these values of the columns that were counted by."""
+        return sum(
+            each["count"]
+            for each in self.patterns
+            if all(each[name] == value for name, value in where.items())
+        )
+
+    def with_bit(self, bits: str, number: int) -> int:
+        """Return the number of rows that have a rule's bit in FAILING or APPLYING."""
+        word, mask = number // _BITS, 1 << number % _BITS
+        return sum(each["count"] for each in self.patterns if each[bits][word] & mask)
+
+
+def results_of(
+    tally: Tally, evaluated: DataFrame, rules: Sequence[Rule], contract: Contract, key: str
+) -> list[Result]:
+    """Return the result of each rule; where rows fail, a second, narrow query finds their keys."""
+    failed = {n: tally.with_bit(FAILING, n) for n in range(len(rules))}
+    samples = _samples(evaluated, failed, key)
+    return [
+        Result(
+            rule, contract.zone, contract.table, tally.with_bit(APPLYING, n), failed[n], samples.get(n, ())
+        )
+        for n, rule in enumerate(rules)
+    ]
+
+
+def _samples(evaluated: DataFrame, failed: dict[int, int], key: str) -> dict[int, tuple[str, ...]]:
+    """Up to 200 keys a rule; where many rows fail, an even share of them by the hash of the key."""
+    wanted = [n for n, number in failed.items() if number]
+    if not wanted:
+        return {}
+    picked = []
+    for n in wanted:
+        step = max(1, failed[n] // (4 * SAMPLE))
+        lucky = F.pmod(F.xxhash64(F.col(key)), F.lit(step)) == 0
+        picked.append(F.when((_bit(FAILING, n) == 1) & lucky, F.lit(n)))
+    exploded = evaluated.select(
+        F.col(key).alias("key"), F.explode(F.array_compact(F.array(*picked))).alias("rule")
+    )
+    hashed = F.struct(F.xxhash64("key").alias("hash"), "key")
+    rows = (
+        exploded.where("key is not null")
+        .groupBy("rule")
+        .agg(F.slice(F.array_sort(F.collect_set(hashed)), 1, SAMPLE).alias("keys"))
+        .collect()
+    )
+    return {int(row["rule"]): tuple(sorted(each["key"] for each in row["keys"])) for row in rows}

@@ -1,0 +1,1 @@
+"""Batches of raw extracts: inspect, import, generate, list, retire."""

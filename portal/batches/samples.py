@@ -1,0 +1,240 @@
+"""Generate sample data in this process up to a size, in a Glue job above it; the result is one batch."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import threading
+import uuid
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.data_generator import BadOptions, Options
+from pipeline.data_generator.pools import draw_names
+from pipeline.data_generator.writer import GROUND_TRUTH, Cancelled, Progress, Written, generate
+from pipeline.lake.store import write_json
+from pipeline.lake.uris import split
+from portal.batches import service as batches
+from portal.batches.service import Batch
+from portal.core.context import Aws, ServiceError, explain, is_aws
+
+JOB = "generate_sample"
+
+MOST_HERE = 100_000
+"""Largest number of patients that this process generates: about three seconds, 180 MB."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A generated batch; `ground_truth` is the CSV of its seeded defects, empty if there are none."""
+
+    batch: Batch
+    written: Written
+    ground_truth: str
+
+
+@dataclass
+class Task:
+    """A generation in the background; the page that started it may close."""
+
+    options: Options
+    cancel: threading.Event = field(default_factory=threading.Event)
+    progress: Progress | None = None
+    sample: Sample | None = None
+    error: str | None = None
+    is_over: bool = False
+
+
+@dataclass(frozen=True)
+class JobTask:
+    """A Glue job that generates a batch."""
+
+    batch_id: str
+    job_run_id: str
+    options: Options
+
+
+_MAKING: dict[tuple[str, str], Task] = {}
+"""Generations of this process by lake and person, until their result was shown; a reloaded page finds them here."""
+
+_BEGINNING = threading.Lock()
+_ALIVE = frozenset({"STARTING", "WAITING", "RUNNING", "STOPPING"})
+
+
+def create(
+    aws: Aws,
+    options: Options,
+    *,
+    uploader: str,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Sample:
+    """Generate into a temporary directory and import it; a cancelled generation leaves nothing."""
+    aws.require("import_data")
+    with tempfile.TemporaryDirectory(prefix="hdp-sample-") as temporary:
+        folder = Path(temporary) / "sample"
+        written = generate(options, folder, progress=progress, cancelled=cancelled)
+        if cancelled():
+            raise Cancelled
+        key = folder / GROUND_TRUTH
+        text = key.read_text(encoding="utf-8") if key.is_file() else ""
+        key.unlink(missing_ok=True)
+        batch = batches.import_folder(aws, folder, format="native", uploader=uploader, seed=options.seed)
+        return Sample(batch, written, text)
+
+
+def making(aws: Aws) -> Task | JobTask | None:
+    """Return the person's generation that runs, or has ended and was not shown yet."""
+    aws.require("import_data")
+    return _MAKING.get(_whose(aws)) or _running_job(aws)
+
+
+def told(aws: Aws) -> None:
+    """Forget the person's generation, whose result was shown."""
+    _MAKING.pop(_whose(aws), None)
+
+
+def _whose(aws: Aws) -> tuple[str, str]:
+    return aws.lake.prefix, aws.person.name
+
+
+def _same(present: Task | JobTask, options: Options) -> None:
+    """Accept a repeated start with the same options; refuse other options while a generation runs."""
+    if present.options != options:
+        raise ServiceError(
+            "You already have a generation with other options running. Wait until it ends, or cancel it."
+        )
+
+
+def begin(aws: Aws, options: Options) -> Task | JobTask:
+    """Start `create` in a thread of this process, one per person, for at most `MOST_HERE` patients."""
+    aws.require("import_data")
+    options.checked()
+    if options.patients > MOST_HERE:
+        raise ServiceError(
+            f"{options.patients:,} patients need the Glue job; this process generates up to {MOST_HERE:,}."
+        )
+    with _BEGINNING:
+        if present := making(aws):
+            _same(present, options)
+            return present
+        task = _MAKING[_whose(aws)] = Task(options)
+    threading.Thread(target=_make, args=(aws, task), daemon=True).start()
+    return task
+
+
+def _make(aws: Aws, task: Task) -> None:
+    try:
+        task.sample = create(
+            aws,
+            task.options,
+            uploader=aws.person.name,
+            progress=lambda made: _note(task, made),
+            cancelled=task.cancel.is_set,
+        )
+    except Cancelled:
+        task.error = "Cancelled. No data was kept."
+    except Exception as error:
+        task.error = _sentence(error)
+    task.is_over = True
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, ServiceError | BadOptions) or is_aws(error):
+        return explain(error)
+    return f"The sample data could not be generated ({type(error).__name__}). Try again, or ask an engineer."
+
+
+def _note(task: Task, made: Progress) -> None:
+    task.progress = made
+
+
+def begin_job(aws: Aws, options: Options) -> JobTask | Task:
+    """Start the Glue job that generates a batch of any size, one per person."""
+    aws.require("import_data")
+    options.checked()
+    with _BEGINNING:
+        if present := making(aws):
+            _same(present, options)
+            return present
+        batch_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+        arguments = {
+            "--batch_id": batch_id,
+            "--options": options.as_json(),
+            "--uploader": aws.person.name,
+        }
+        write_json(aws.client("s3"), aws.lake.sample_names(options.locale), draw_names(options.locale))
+        started = aws.client("glue").start_job_run(JobName=aws.lake.job(JOB), Arguments=arguments)
+    return JobTask(batch_id, started["JobRunId"], options)
+
+
+def _running_job(aws: Aws) -> JobTask | None:
+    glue = aws.client("glue")
+    try:
+        newest = glue.get_job_runs(JobName=aws.lake.job(JOB), MaxResults=20)["JobRuns"]
+    except glue.exceptions.EntityNotFoundException:
+        return None  # the jobs are not deployed yet
+    mine = (
+        run
+        for run in newest
+        if run["JobRunState"] in _ALIVE and run.get("Arguments", {}).get("--uploader") == aws.person.name
+    )
+    return next(map(_job_task, mine), None)
+
+
+def _job_task(run: dict[str, Any]) -> JobTask:
+    arguments = run["Arguments"]
+    return JobTask(arguments["--batch_id"], run["Id"], Options.from_json(arguments["--options"]))
+
+
+def job(aws: Aws, job_run_id: str) -> JobTask:
+    """Return a generation by its job run, ended or not."""
+    return _job_task(_job_run(aws, job_run_id))
+
+
+def _job_run(aws: Aws, job_run_id: str) -> dict[str, Any]:
+    aws.require("import_data")
+    glue = aws.client("glue")
+    try:
+        return dict(glue.get_job_run(JobName=aws.lake.job(JOB), RunId=job_run_id)["JobRun"])
+    except glue.exceptions.EntityNotFoundException:
+        raise ServiceError(f"There is no job run '{job_run_id}' of {JOB}.") from None
+
+
+def job_state(aws: Aws, task: JobTask) -> tuple[str, str | None]:
+    """Return the state of the job run, and its error message if it failed."""
+    run = _job_run(aws, task.job_run_id)
+    return run["JobRunState"], run.get("ErrorMessage")
+
+
+def cancel_job(aws: Aws, task: JobTask) -> None:
+    """Stop the job; files without a manifest are not a batch."""
+    aws.require("import_data")
+    aws.client("glue").batch_stop_job_run(JobName=aws.lake.job(JOB), JobRunIds=[task.job_run_id])
+
+
+def ground_truth(aws: Aws, batch_id: str) -> str:
+    """Return the ground truth that the Glue job wrote beside the manifest; empty if there is none."""
+    aws.require("import_data")
+    s3 = aws.client("s3")
+    bucket, key = split(aws.lake.manifests() + f"{batch_id}{GROUND_TRUTH}")
+    try:
+        return str(s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode())
+    except s3.exceptions.NoSuchKey:
+        return ""
+
+
+def as_zip(aws: Aws, options: Options) -> bytes:
+    """Return the generated files as a zip archive."""
+    aws.require("import_data")
+    with tempfile.TemporaryDirectory(prefix="hdp-sample-") as temporary:
+        folder = generate(options, Path(temporary) / "sample").folder
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
+            for file in sorted(folder.iterdir()):
+                archive.write(file, file.name)
+        return buffer.getvalue()

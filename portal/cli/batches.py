@@ -1,0 +1,158 @@
+"""hdp batches generate, import, list, show, retire, reprocess."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from pipeline.sources.csv_reader import ENCODINGS
+from portal.batches import inspection, lifecycle, retirement
+from portal.batches import service as batches
+from portal.batches.lifecycle import Life
+from portal.batches.service import Batch
+from portal.cli.lazy import LazyGroup
+from portal.cli.output import emit_json, emit_table, json_option
+from portal.cli.runs import follow
+from portal.cli.session import Session
+from portal.core.context import ServiceError
+
+
+@click.group("batches", cls=LazyGroup, modules={"generate": "portal.cli.generate"})
+def batches_group() -> None:
+    """Make, import and manage batches: extracts as received."""
+
+
+@batches_group.command("import")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--format", "format_", default="auto", show_default=True, help="auto, native or synthea.")
+@click.option(
+    "--encoding",
+    type=click.Choice(tuple(ENCODINGS)),
+    default="utf-8",
+    show_default=True,
+    help="How to read files that are not UTF-8.",
+)
+@json_option
+@click.pass_obj
+def import_command(session: Session, folder: Path, format_: str, encoding: str, as_json: bool) -> None:
+    """Import an extract (a directory of CSV files) as a batch; list what each file is."""
+    batch = batches.import_folder(
+        session.aws, folder, format=format_, encoding=encoding, uploader=user(session)
+    )
+    for line in inspection.in_words(batch.files):
+        click.echo(line, err=True)
+    if not batch.is_new:
+        click.echo(
+            f"This very extract is in the lake already, as batch {batch.batch_id}: nothing was changed.",
+            err=True,
+        )
+    for table, entry in batch.tables.items():
+        if entry["ignored_columns"]:
+            click.echo(f"{table}: ignored {', '.join(entry['ignored_columns'])}", err=True)
+    files = {"files": batch.files} if as_json else {}
+    answer(as_json, {**summary(batch), **files})
+
+
+@batches_group.command("list")
+@json_option
+@click.pass_obj
+def list_command(session: Session, as_json: bool) -> None:
+    """List the batches, newest first."""
+    found = [_listed(life) for life in lifecycle.lives(session.aws)]
+    if as_json:
+        emit_json(found)
+    else:
+        emit_table(
+            found,
+            _columns(found),
+            empty="No batch yet: 'hdp batches generate' or 'hdp batches import DIR' makes one.",
+        )
+
+
+@batches_group.command("show")
+@click.argument("batch_id")
+@json_option
+@click.pass_obj
+def show_command(session: Session, batch_id: str, as_json: bool) -> None:
+    """Show a batch: its files, its status and the releases that hold it."""
+    life = lifecycle.get(session.aws, batch_id)
+    if as_json:
+        emit_json(
+            {
+                **_listed(life),
+                "tables": life.batch.tables,
+                "releases": life.releases,
+                "retirement": life.retirement,
+            }
+        )
+        return
+    emit_table([_listed(life)])
+    click.echo()
+    emit_table(
+        {"table": table, "file": file["key"].rpartition("/")[2], "rows": file["rows"], "bytes": file["bytes"]}
+        for table, entry in life.batch.tables.items()
+        for file in entry["files"]
+    )
+    click.echo(f"\nReleases: {', '.join(life.releases) or 'none'}")
+    if gone := life.retirement:
+        click.echo(f"Retired by {gone.retired_by} at {gone.retired_at}: {gone.reason}")
+
+
+@batches_group.command("retire")
+@click.argument("batch_id")
+@click.option("--reason", required=True, help="Why; kept beside the batch.")
+@click.pass_obj
+def retire_command(session: Session, batch_id: str, reason: str) -> None:
+    """Leave a batch out of the next release; its files stay."""
+    retirement.retire(session.aws, batch_id, reason=reason)
+    click.echo(f"Retired {batch_id}: the next release leaves it out ('hdp runs start' makes one).")
+
+
+@batches_group.command("reprocess")
+@click.argument("batch_ids", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every batch that is not retired.")
+@json_option
+@click.pass_obj
+def reprocess_command(session: Session, batch_ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
+    """Start a run that reads batches from bronze again, and wait for its end on a laptop."""
+    aws = session.aws
+    if everything and batch_ids:
+        raise ServiceError("Name batches or pass --all, not both.")
+    run = lifecycle.reprocess(aws, None if everything else batch_ids)
+    follow(aws, run, session.target == "laptop", as_json)
+
+
+def _listed(life: Life) -> dict[str, object]:
+    return {**summary(life.batch), "status": life.status, "published": life.is_published}
+
+
+def _columns(listed: Sequence[Mapping[str, object]]) -> list[str]:
+    """Every batch's columns: not every batch has every table."""
+    last = ("status", "published")
+    return [*dict.fromkeys(name for row in listed for name in row if name not in last), *last]
+
+
+def summary(batch: Batch) -> dict[str, object]:
+    return {
+        "batch_id": batch.batch_id,
+        "source": batch.source,
+        "received_at": batch.received_at,
+        "uploader": batch.uploader,
+        **batch.rows,
+    }
+
+
+def answer(as_json: bool, document: dict[str, object]) -> None:
+    if as_json:
+        emit_json(document)
+    else:
+        emit_table([document])
+
+
+def user(session: Session) -> str:
+    return session.aws.settings.user
+
+
+COMMANDS = (batches_group,)

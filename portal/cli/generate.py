@@ -1,0 +1,109 @@
+"""hdp batches generate; apart from the other commands, for the generator takes a second to import."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+
+import click
+
+from pipeline.data_generator import Options
+from pipeline.data_generator.defects import KINDS
+from pipeline.data_generator.writer import FORMATS, Progress, generate
+from portal.batches import samples
+from portal.cli.batches import answer, summary, user
+from portal.cli.output import json_option
+from portal.cli.session import Session
+
+_DEFAULT = Options()
+
+
+@click.command("generate")
+@click.option("--patients", default=_DEFAULT.patients, show_default=True, help="Number of patients.")
+@click.option("--seed", default=_DEFAULT.seed, show_default=True, help="The same seed gives the same rows.")
+@click.option(
+    "--from", "start", default=str(_DEFAULT.start), show_default=True, help="First date of the period."
+)
+@click.option("--to", "end", default=str(_DEFAULT.end), show_default=True, help="Last date of the period.")
+@click.option("--locale", default=_DEFAULT.locale, show_default=True, help="Faker locale of the names.")
+@click.option(
+    "--time-zone",
+    default=_DEFAULT.time_zone,
+    show_default=True,
+    help="Where the hospital is; files hold UTC.",
+)
+@click.option(
+    "--defect-rate", default=0.0, show_default=True, help="Share of rows with a seeded defect, 0 to 0.5."
+)
+@click.option(
+    "--defects",
+    default="",
+    help=f"Kinds of defects, separated by commas: {', '.join(k.name for k in KINDS)}.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Write files here instead of importing a batch.")
+@click.option(
+    "--format", "format_", type=click.Choice(FORMATS), default="csv", show_default=True, help="With --out."
+)
+@click.option(
+    "--parts", default=1, show_default=True, type=click.IntRange(1, 1000), help="With --out: files per table."
+)
+@click.option(
+    "--processes",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="With --out: number of processes.",
+)
+@json_option
+@click.pass_obj
+def generate_command(
+    session: Session,
+    patients: int,
+    seed: int,
+    start: str,
+    end: str,
+    locale: str,
+    time_zone: str,
+    defect_rate: float,
+    defects: str,
+    out: Path | None,
+    format_: str,
+    parts: int,
+    processes: int,
+    as_json: bool,
+) -> None:
+    """Generate sample data: a new batch, or files with --out."""
+    kinds = tuple(name.strip() for name in defects.split(",") if name.strip())
+    options = Options(patients, seed, _day(start), _day(end), locale, defect_rate, kinds, time_zone).checked()
+    if out:
+        written = generate(options, out, format=format_, parts=parts, processes=processes, progress=_tell)
+        answer(
+            as_json,
+            {
+                "folder": str(written.folder),
+                "rows": written.rows,
+                "bytes": written.bytes,
+                "defects": written.defects,
+            },
+        )
+        return
+    sample = samples.create(session.aws, options, uploader=user(session), progress=_tell)
+    answer(as_json, {**summary(sample.batch), "defects": sample.written.defects})
+
+
+def _tell(progress: Progress) -> None:
+    if progress.blocks > 8 and progress.blocks_done % 8 == 0:
+        rows = sum(progress.rows.values())
+        click.echo(
+            f"  {rows:,} rows, {progress.rate:,.0f} a second, {progress.seconds_left:.0f} s left", err=True
+        )
+
+
+def _day(text: str) -> date:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007
+    except ValueError:
+        raise click.BadParameter(f"'{text}' is not a date: write it as 2024-03-09.") from None
+
+
+COMMANDS = (generate_command,)

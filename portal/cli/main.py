@@ -1,0 +1,77 @@
+"""`hdp`: the portal's services from a terminal.
+
+Exit codes: 0 done, 1 the run or a rule failed, 2 bad input (a sentence on standard error, never a traceback).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.local.cloud import Cloud, CloudError
+from pipeline.data_generator import BadOptions
+from pipeline.releases.model import ReleaseError
+from portal.cli.lazy import LazyGroup
+from portal.cli.session import Session
+from portal.core.context import ServiceError, explain
+from portal.core.settings import SettingsError
+
+NOUNS = ("cloud", "batches", "runs", "quality", "reviews", "releases", "sql", "contracts", "parquet")
+MODULES = {"up": "portal.cli.cloud", **{noun: f"portal.cli.{noun}" for noun in NOUNS}}
+"""The module of each command."""
+
+
+@click.group(cls=LazyGroup, modules=MODULES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="health-data-portal", prog_name="hdp")
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    default=lambda: Path(os.environ.get("HDP_STATE", ".hdp")),
+    help="Directory of the laptop's lake (HDP_STATE, default .hdp).",
+)
+@click.pass_context
+def hdp(context: click.Context, state: Path) -> None:
+    """Load hospital extracts into a reviewed star schema, and query it."""
+    context.obj = Session(state, os.environ.get("HDP_TARGET", "laptop"), Cloud)
+    context.call_on_close(context.obj.close)
+
+
+def main() -> None:
+    try:
+        code = hdp.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Abort:
+        fail("Stopped.", 130)
+    except click.ClickException as error:
+        fail(error.format_message(), 2)
+    except (ServiceError, CloudError, BadOptions, SettingsError, ReleaseError) as error:
+        fail(str(error), 2)
+    except (ClientError, BotoCoreError) as error:
+        fail(explain(error), 2)
+    except BrokenPipeError:
+        sys.exit(0)
+    except Exception as error:
+        fail(unexpected(error), 1)
+
+
+def unexpected(error: Exception) -> str:
+    """A fault of the program itself as one sentence; where in the code it was is in a file.
+
+    The file names code and nothing else: an error's message, or a line's values, could tell of a patient.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
+    with tempfile.NamedTemporaryFile("w", prefix="hdp-fault-", suffix=".txt", delete=False) as log:
+        log.write("\n".join([type(error).__name__, *places]) + "\n")
+    return f"hdp met a fault of its own ({type(error).__name__}). Where in its code is in {log.name}; no data is in that file."
+
+
+def fail(sentence: str, code: int) -> None:
+    click.echo(sentence, err=True)
+    sys.exit(code)

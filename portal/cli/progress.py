@@ -1,0 +1,26 @@
+"""A run as it goes, one line a change."""
+
+from __future__ import annotations
+
+import click
+
+from portal.core.context import Aws
+from portal.runs import job_runs
+from portal.runs import service as runs
+from portal.runs.service import Run
+
+
+def watch_run(aws: Aws, run_id: str) -> Run:
+    """Wait for the end of a run and tell each job's changes of state on standard error."""
+    seen: dict[str, str] = {}
+
+    def tell(run: Run) -> None:
+        for job in run.jobs:
+            if seen.get(job.job_run_id) == job.state:
+                continue
+            seen[job.job_run_id] = job.state
+            if job.state in job_runs.JOB_ENDED:
+                why = f": {job.error}" if job.error else ""
+                click.echo(f"  {job.state.lower():<10} {job.job} ({job.seconds:.0f} s){why}", err=True)
+
+    return runs.wait(aws, run_id, watch=tell)

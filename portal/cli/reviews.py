@@ -1,0 +1,300 @@
+"""hdp reviews: queries, decisions on findings, signatures, and the integrity of their log."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import click
+
+from portal.cli.output import emit_json, emit_table, json_option
+from portal.cli.session import Session
+from portal.releases import service as releases
+from portal.reviews import commands as reviews
+from portal.reviews import read_model as review_log
+from portal.reviews import sign_off
+from portal.runs import service as runs
+
+Command = Callable[..., None]
+
+
+def _about_a_query(command: Command) -> Command:
+    return click.argument("query_id")(click.argument("text")(command))
+
+
+def _about_a_finding(command: Command) -> Command:
+    for name in ("text", "rule_id", "table_name", "run_id"):
+        command = click.argument(name)(command)
+    return command
+
+
+_REASON = click.option(
+    "--reason", type=click.Choice(list(reviews.REASONS)), required=True, help="Why, as a category."
+)
+_KEYS = click.option(
+    "--key", "keys", multiple=True, help="Key of a record (repeatable); default: the finding."
+)
+
+
+@click.group("reviews")
+def reviews_group() -> None:
+    """Review a release as a clinician.
+
+    On a laptop HDP_ROLE=clinician HDP_USER=your-name names the reviewer. On AWS it is the caller that STS names,
+    a clinician where the IAM role's name has that word in it.
+    """
+
+
+@reviews_group.command("list")
+@click.option("--run", "run_id", help="Only queries of this run.")
+@click.option("--all", "with_closed", is_flag=True, help="Include closed queries.")
+@json_option
+@click.pass_obj
+def list_command(session: Session, run_id: str | None, with_closed: bool, as_json: bool) -> None:
+    """List the queries, the longest open first."""
+    if run_id and releases.find(session.aws, run_id) is None:
+        runs.get(session.aws, run_id, details=False)  # refuses a run that there is not
+    today = datetime.now(UTC).date()
+    rows = [
+        {
+            "query": query.query_id,
+            "state": query.state,
+            "run": query.run_id,
+            "table": query.table_name,
+            "rule": query.rule_id,
+            "assignee": query.assignee or None,
+            "due": f"{query.due}{' (overdue)' if query.is_due(today) else ''}",
+            "question": query.question,
+        }
+        for query in review_log.all_queries(review_log.log(session.aws))
+        if (with_closed or query.state != "closed") and run_id in {None, query.run_id}
+    ]
+    if as_json:
+        emit_json(rows)
+    else:
+        emit_table(rows, empty="No query is open.")
+
+
+@reviews_group.command("show")
+@click.argument("query_id")
+@json_option
+@click.pass_obj
+def show_command(session: Session, query_id: str, as_json: bool) -> None:
+    """Show a query with its conversation."""
+    query = review_log.query(review_log.log(session.aws), query_id)
+    if as_json:
+        emit_json(query)
+        return
+    click.echo(
+        f"{query.query_id} is {query.state}: {query.rule_id} of {query.table_name}, run {query.run_id}"
+    )
+    emit_table(
+        {
+            "event": event.number,
+            "at": event.at[:16].replace("T", " "),
+            "by": event.by,
+            "role": event.role,
+            "what": event.kind.removeprefix("query_"),
+            "text": event.said.get("text") or event.said.get("assignee"),
+        }
+        for event in query.events
+    )
+
+
+@reviews_group.command("raise")
+@_about_a_finding
+@click.option("--assignee", default="", help="Who should answer.")
+@_KEYS
+@click.pass_obj
+def raise_command(
+    session: Session,
+    run_id: str,
+    table_name: str,
+    rule_id: str,
+    text: str,
+    assignee: str,
+    keys: tuple[str, ...],
+) -> None:
+    """Raise a query on a finding or on some of its records."""
+    event = reviews.open_query(
+        session.aws, run_id, table_name, rule_id, text, assignee=assignee, record_keys=keys
+    )
+    click.echo(f"Raised {event.subject['query_id']}")
+
+
+@reviews_group.command("assign")
+@click.argument("query_id")
+@click.argument("assignee")
+@click.pass_obj
+def assign_command(session: Session, query_id: str, assignee: str) -> None:
+    """Assign a query to a person."""
+    reviews.assign(session.aws, query_id, assignee)
+    click.echo(f"Assigned {query_id} to {assignee}")
+
+
+@reviews_group.command("answer")
+@_about_a_query
+@click.pass_obj
+def answer_command(session: Session, query_id: str, text: str) -> None:
+    """Answer a query."""
+    reviews.answer(session.aws, query_id, text)
+    click.echo(f"Answered {query_id}")
+
+
+@reviews_group.command("close")
+@_about_a_query
+@_REASON
+@click.pass_obj
+def close_command(session: Session, query_id: str, text: str, reason: str) -> None:
+    """Close a query with a reason and a comment."""
+    reviews.close(session.aws, query_id, reason, text)
+    click.echo(f"Closed {query_id}")
+
+
+@reviews_group.command("reopen")
+@_about_a_query
+@click.pass_obj
+def reopen_command(session: Session, query_id: str, text: str) -> None:
+    """Reopen a closed query, or return an answer that is not enough, with the reason."""
+    reviews.reopen(session.aws, query_id, text)
+    click.echo(f"Reopened {query_id}")
+
+
+@reviews_group.command("accept")
+@_about_a_finding
+@_REASON
+@_KEYS
+@click.option(
+    "--days",
+    default=30,
+    show_default=True,
+    type=click.IntRange(0, reviews.LONGEST.days),
+    help="Days until the acceptance expires.",
+)
+@click.option(
+    "--margin",
+    default=0.0,
+    show_default=True,
+    help="Allowed worsening: a share (0 to 1) for rules in percent, the rule's own unit for others.",
+)
+@click.pass_obj
+def accept_command(
+    session: Session,
+    run_id: str,
+    table_name: str,
+    rule_id: str,
+    text: str,
+    reason: str,
+    keys: tuple[str, ...],
+    days: int,
+    margin: float,
+) -> None:
+    """Accept a finding until a date, in later runs too; with --key, confirm records as correct."""
+    until = datetime.now(UTC).date() + timedelta(days=days)
+    about = (session.aws, run_id, table_name, rule_id)
+    if keys:
+        reviews.accept_rows(*about, keys, reason=reason, text=text, until=until)
+        click.echo(f"Confirmed {len(keys)} records under {rule_id} of {table_name} until {until}")
+        return
+    reviews.accept(*about, reason=reason, text=text, until=until, margin=margin)
+    click.echo(f"Accepted {rule_id} of {table_name} until {until}")
+
+
+@reviews_group.command("reject")
+@_about_a_finding
+@click.pass_obj
+def reject_command(session: Session, run_id: str, table_name: str, rule_id: str, text: str) -> None:
+    """Mark a finding as "must be fixed": it bars approval and opens a query."""
+    reviews.reject(session.aws, run_id, table_name, rule_id, text)
+    click.echo(f"{rule_id} of {table_name} must be fixed: a query is open, and approval is barred.")
+
+
+@reviews_group.command("dismiss")
+@_about_a_finding
+@click.pass_obj
+def dismiss_command(session: Session, run_id: str, table_name: str, rule_id: str, text: str) -> None:
+    """Mark a finding as "not a problem" in this run."""
+    reviews.dismiss(session.aws, run_id, table_name, rule_id, text)
+    click.echo(f"Dismissed {rule_id} of {table_name} in {run_id}")
+
+
+@reviews_group.command("withdraw")
+@_about_a_finding
+@_KEYS
+@click.pass_obj
+def withdraw_command(
+    session: Session, run_id: str, table_name: str, rule_id: str, text: str, keys: tuple[str, ...]
+) -> None:
+    """End an acceptance early; with --key, the confirmation of records."""
+    about = (session.aws, run_id, table_name, rule_id)
+    if keys:
+        reviews.withdraw_rows(*about, keys, text)
+        click.echo(f"Withdrew the confirmation of {len(keys)} records under {rule_id} of {table_name}")
+        return
+    reviews.withdraw(*about, text)
+    click.echo(f"Withdrew the acceptance of {rule_id} of {table_name}")
+
+
+@reviews_group.command("findings")
+@click.argument("run_id")
+@json_option
+@click.pass_obj
+def findings_command(session: Session, run_id: str, as_json: bool) -> None:
+    """List the findings of a run with the decision on each, as its sign-off sees them."""
+    aws = session.aws
+    found = sign_off.outstanding(aws, review_log.of_run(aws, run_id), releases.get(aws, run_id))
+    rows = [
+        {**asdict(finding), "blocking": finding.is_blocking, "bars_approval": finding.bars_approval}
+        for finding in found.findings
+    ]
+    if as_json:
+        emit_json({"run_id": run_id, "confirm": found.code, "findings": rows})
+    else:
+        emit_table(rows, empty=f"{run_id} has no finding.")
+
+
+@reviews_group.command("sign")
+@click.argument("run_id")
+@click.argument("verdict", type=click.Choice(["approve", "reject"]))
+@click.argument("text")
+@click.option(
+    "--confirm", "confirmed", default="", help="Code of the list of undecided findings, as printed with it."
+)
+@click.pass_obj
+def sign_command(session: Session, run_id: str, verdict: str, text: str, confirmed: str) -> None:
+    """Sign a release off: approval publishes a held one, rejection keeps the previous one published.
+
+    Approval needs a decision on every blocking finding, and --confirm where other findings are undecided.
+    """
+    wanted: Literal["approve", "reject"] = "approve" if verdict == "approve" else "reject"
+    try:
+        event = sign_off.sign(session.aws, run_id, wanted, text, confirmed=confirmed)
+    except sign_off.Unfinished as unfinished:
+        click.echo(unfinished, err=True)
+        sys.exit(1)
+    click.echo(f"Signed as event {event.number}: {event.said['meaning']}")
+
+
+@reviews_group.command("verify")
+@json_option
+@click.pass_obj
+def verify_command(session: Session, as_json: bool) -> None:
+    """Verify that no event was altered or removed; exit code 1 where one was."""
+    log = review_log.log(session.aws)
+    newest = log.events[-1].hash if log.events else None
+    if as_json:
+        emit_json({"events": len(log.events), "newest": newest, "problems": log.problems})
+    elif not log.problems:
+        said = f", the newest {newest[:16]}…" if newest else ""
+        click.echo(f"{len(log.events)} events, each follows the one before it{said}")
+    else:
+        for problem in log.problems:
+            click.echo(problem, err=True)
+    if log.problems:
+        sys.exit(1)
+
+
+COMMANDS = (reviews_group,)

@@ -1,0 +1,193 @@
+"""hdp runs start, list, show, stop, resume."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from portal.cli.output import emit_json, emit_table, json_option
+from portal.cli.progress import watch_run
+from portal.cli.session import Session
+from portal.core.context import Aws
+from portal.quality import results as quality
+from portal.runs import failures, job_runs
+from portal.runs import history as run_history
+from portal.runs import service as runs
+from portal.runs.job_runs import JobRun
+from portal.runs.service import Run
+
+_STATUSES = {
+    "running": "RUNNING",
+    "succeeded": "SUCCEEDED",
+    "failed": "FAILED",
+    "timed-out": "TIMED_OUT",
+    "stopped": "ABORTED",
+}
+"""What Step Functions calls a status, by what people call it."""
+
+
+@click.group("runs")
+def runs_group() -> None:
+    """Start, follow and stop runs of the pipeline."""
+
+
+@runs_group.command("start")
+@click.option(
+    "--batch",
+    "batch_ids",
+    multiple=True,
+    help="Batch to process (repeatable; default: all new batches).",
+)
+@click.option("--run-id", help="Name of the run; starting the same name again starts nothing.")
+@click.option("--no-publish", is_flag=True, help="Leave the release unpublished, whatever the audit decides.")
+@click.option("--wait", is_flag=True, help="Wait for the end of the run.")
+@json_option
+@click.pass_obj
+def start_command(
+    session: Session,
+    batch_ids: tuple[str, ...],
+    run_id: str | None,
+    no_publish: bool,
+    wait: bool,
+    as_json: bool,
+) -> None:
+    """Start a run.
+
+    Exit code 1 where it was waited for and did not succeed.
+    """
+    aws = session.aws
+    run = runs.start(aws, batch_ids, auto_publish=not no_publish, run_id=run_id)
+    follow(aws, run, wait or session.target == "laptop", as_json)
+
+
+@runs_group.command("resume")
+@click.argument("run_id")
+@click.option("--wait", is_flag=True, help="Wait for the end of the run.")
+@json_option
+@click.pass_obj
+def resume_command(session: Session, run_id: str, wait: bool, as_json: bool) -> None:
+    """Resume a failed or stopped run; jobs that have succeeded are not run again."""
+    aws = session.aws
+    follow(aws, runs.resume(aws, run_id), wait or session.target == "laptop", as_json)
+
+
+@runs_group.command("list")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="Number of runs.")
+@click.option("--status", type=click.Choice(list(_STATUSES)), help="Only runs with this status.")
+@json_option
+@click.pass_obj
+def list_command(session: Session, limit: int, status: str | None, as_json: bool) -> None:
+    """List the newest runs; of one that did not succeed with the cause."""
+    wanted = [_STATUSES[status]] if status else []
+    found = [_listed(run) for run in run_history.search(session.aws, statuses=wanted, limit=limit).runs]
+    if as_json:
+        emit_json(found)
+    else:
+        emit_table(found, empty="No such run." if status else "No run yet: 'hdp runs start' starts one.")
+
+
+@runs_group.command("show")
+@click.argument("run_id")
+@click.option(
+    "--log-lines",
+    default=15,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    help="Log lines of the failed job.",
+)
+@json_option
+@click.pass_obj
+def show_command(session: Session, run_id: str, log_lines: int, as_json: bool) -> None:
+    """Show a run: its jobs, its rows and, where it failed, the error and the log."""
+    aws = session.aws
+    run = runs.get(aws, run_id)
+    if as_json:
+        emit_json({"run": _document(run), "rows": quality.reconciliation(aws, run.run_id)})
+        return
+    emit_table([_brief(run)])
+    click.echo()
+    emit_table([_job(job) for job in run.jobs], empty="No job has been started.")
+    if lines := quality.reconciliation(aws, run.run_id):
+        click.echo()
+        emit_table(lines)
+    _failure(aws, run, log_lines)
+
+
+@runs_group.command("stop")
+@click.argument("run_id")
+@click.pass_obj
+def stop_command(session: Session, run_id: str) -> None:
+    """Stop a run and its Glue jobs."""
+    run = runs.stop(session.aws, run_id)
+    click.echo(f"{run.run_id}: {run.cause or _status(run)}")
+
+
+def follow(aws: Aws, run: Run, wait: bool, as_json: bool) -> None:
+    """Write what became of a run, at its end where `wait` is set; exit code 1 where it did not succeed."""
+    if wait:
+        run = watch_run(aws, run.run_id)
+    if as_json:
+        emit_json(_document(run))
+    else:
+        emit_table([_brief(run)])
+        _failure(aws, run, 15)
+    if run.is_over and run.status != "SUCCEEDED":
+        raise click.exceptions.Exit(1)
+
+
+def _failure(aws: Aws, run: Run, log_lines: int) -> None:
+    if not run.is_over or run.status == "SUCCEEDED":
+        return
+    if run.status == "ABORTED":
+        click.echo(f"\n{run.cause or 'Stopped.'} Resume with: hdp runs resume {run.run_id}", err=True)
+        return
+    found = failures.explain(run)
+    click.echo(f"\n{run.run_id} {_status(run).lower()}: {found.cause.name}. {found.message}", err=True)
+    if failed := run.failed_job:
+        click.echo(f"{failed.job} ({failed.state}): {failed.error or 'no message'}", err=True)
+        for at, line in job_runs.log_lines(aws, failed.job_run_id, failed.log_group)[-log_lines:]:
+            click.echo(f"  {at:%H:%M:%S} {line}", err=True)
+    click.echo(found.advice(run.run_id), err=True)
+
+
+def _document(run: Run) -> dict[str, Any]:
+    return {**asdict(run), "status": _status(run)}
+
+
+def _status(run: Run) -> str:
+    """A stopped run is STOPPED here and on the pages; Step Functions calls it ABORTED."""
+    return "STOPPED" if run.status == "ABORTED" else run.status
+
+
+def _brief(run: Run) -> dict[str, Any]:
+    return {
+        **_listed(run),
+        "decision": run.decision,
+        "published": run.is_published,
+    }
+
+
+def _listed(run: Run) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "status": _status(run),
+        "attempt": run.attempt,
+        "started_at": run.started_at,
+        "seconds": round(run.seconds),
+        "cause": failures.message(run),
+    }
+
+
+def _job(job: JobRun) -> dict[str, Any]:
+    return {
+        "job": job.job,
+        "state": job.state,
+        "started_at": job.started_at,
+        "seconds": round(job.seconds),
+        "error": job.error,
+    }
+
+
+COMMANDS = (runs_group,)

@@ -1,0 +1,32 @@
+"""hdp sql."""
+
+from __future__ import annotations
+
+import click
+
+from portal.athena import sql_queries
+from portal.cli.output import emit_json, emit_table, json_option
+from portal.cli.session import Session
+
+
+@click.command("sql")
+@click.argument("statement")
+@json_option
+@click.pass_obj
+def sql_command(session: Session, statement: str, as_json: bool) -> None:
+    """Run a read-only SQL statement on the published release; SHOW TABLES lists its tables."""
+    answer = sql_queries.ask(session.aws, statement)
+    rows = answer.frame.astype(object).where(answer.frame.notna(), None).to_dict("records")
+    if answer.note:
+        click.echo(f"Note: {answer.note}.", err=True)
+    if as_json:
+        emit_json(rows)
+        return
+    emit_table(rows, empty="No rows.")
+    click.echo(
+        f"{len(rows)} rows, {answer.scanned:,} bytes scanned, {answer.seconds:.1f} s, release {answer.release_id}",
+        err=True,
+    )
+
+
+COMMANDS = (sql_command,)

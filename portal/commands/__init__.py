@@ -1,1 +1,0 @@
-"""The subcommands of `hdp`, one module a noun; each asks the same services as the pages."""

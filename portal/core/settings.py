@@ -1,0 +1,49 @@
+"""What the portal is told about its installation, from the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipeline.lake.uris import Lake
+
+
+class SettingsError(ValueError):
+    """A variable is missing; the text names it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One installation. The endpoint, where there is one, is boto3's own AWS_ENDPOINT_URL."""
+
+    prefix: str
+    buckets: str
+    state_machine_arn: str
+    user: str
+    role: str | None
+    sign_in_issuer: str = ""
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(self.prefix, self.buckets)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        missing = [
+            name
+            for name in ("HDP_PREFIX", "HDP_BUCKETS", "HDP_STATE_MACHINE_ARN")
+            if not environment.get(name)
+        ]
+        if missing:
+            raise SettingsError(
+                f"{' and '.join(missing)} is not set: start the portal with 'hdp up', or set it as infra/README.md says."
+            )
+        return cls(
+            prefix=environment["HDP_PREFIX"],
+            state_machine_arn=environment["HDP_STATE_MACHINE_ARN"],
+            user=environment.get("HDP_USER") or environment.get("USER") or "unknown",
+            role=environment.get("HDP_ROLE"),
+            sign_in_issuer=environment.get("HDP_SIGN_IN_ISSUER", ""),
+            buckets=environment["HDP_BUCKETS"],
+        )

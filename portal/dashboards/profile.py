@@ -1,0 +1,60 @@
+"""What a gold table of a release holds, column by column."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline.contracts.model import load
+from portal.athena.client import Answer, ask, table
+from portal.core.context import Aws, ServiceError
+from portal.releases import service as releases
+
+_RANGED = ("int", "bigint", "double", "decimal", "date", "timestamp")
+
+EXACT_ONLY = "The figures of single columns are shown to roles that may open rows."
+
+
+def statement(aws: Aws, name: str, release_id: str) -> str:
+    """One row: of every column how many are empty, about how many values there are, the least and the greatest.
+
+    Least and greatest are of numbers and moments alone: a text's could be somebody's own.
+    """
+    parts = ["count(*) AS total"]
+    for column in load("gold", name).data_columns:
+        parts.append(f"count(*) - count({column.name}) AS {column.name}__empty")
+        parts.append(f"approx_distinct({column.name}) AS {column.name}__distinct")
+        if _has_range(column.type):
+            parts += [
+                f"CAST({end}({column.name}) AS varchar) AS {column.name}__{end}" for end in ("min", "max")
+            ]
+    return f"SELECT {', '.join(parts)} FROM {table(aws, name, release_id)} t"
+
+
+def of(aws: Aws, name: str, release_id: str) -> Answer:
+    """One row a column: column, empty (share), distinct, least, greatest.
+
+    For roles that see exact figures alone: no published table holds these, and least and greatest are somebody's own.
+    """
+    if not releases.sees_exact(aws, release_id):
+        raise ServiceError(EXACT_ONLY)
+    answer = ask(aws, statement(aws, name, release_id), release_id=release_id)
+    row = answer.frame.iloc[0]
+    total = int(row["total"])
+    rows = []
+    for column in load("gold", name).data_columns:
+        empty = int(row[f"{column.name}__empty"])
+        ends = [row.get(f"{column.name}__{end}") for end in ("min", "max")]
+        rows.append(
+            {
+                "column": column.name,
+                "empty": empty / total if total else None,
+                "distinct": int(row[f"{column.name}__distinct"]),
+                "least": None if pd.isna(ends[0]) else str(ends[0]),
+                "greatest": None if pd.isna(ends[1]) else str(ends[1]),
+            }
+        )
+    return Answer(pd.DataFrame(rows), answer.sql, answer.query_id, answer.scanned, answer.seconds, release_id)
+
+
+def _has_range(type_: str) -> bool:
+    return type_.startswith(_RANGED)

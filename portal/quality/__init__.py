@@ -1,0 +1,1 @@
+"""Results of the data-quality rules: findings, failing rows, the printable report."""

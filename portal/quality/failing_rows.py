@@ -1,0 +1,139 @@
+"""Failing rows as a reviewer judges them: the failing value first, the expected one beside it, identifiers masked."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pipeline.contracts.model import Contract, Rule
+from pipeline.reference import Medication, formulary
+from portal.quality.failing_sql import columns_of
+
+if TYPE_CHECKING:
+    import pandas as pd  # a second to import: functions that need it do so
+
+HIDDEN = "•••"
+EXPECTED = "expected"
+SOURCE = ("source_line", "source_file")
+"""Where a row was received."""
+_LONG_NUMBER = re.compile(r"\d(?:[\s().-]*\d){6,}|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}|\S+@\S+")
+"""A phone number, an identifier, a date or a mail address in a field where none belongs."""
+
+
+def masked(frame: pd.DataFrame, contract: Contract, salt: str, rule: Rule | None = None) -> pd.DataFrame:
+    """`frame` with identifiers and exact dates masked; those of `rule`'s fields first, with what is expected.
+
+    The same key has the same stand-in within one `salt`, which is the run's id.
+    """
+    types = {column.name: column for column in contract.columns}
+    shown = frame.assign(**{name: frame[name].map(_masking(types.get(name))) for name in frame.columns})
+    if "row" in frame:
+        shown["row"] = frame["row"].map(lambda key: stand_in(key, salt))
+    if rule is None:
+        return shown
+    shown[EXPECTED] = [_expected(row, rule) for row in frame.to_dict("records")]
+    judged = [name for name in fields(contract, rule) if name in frame]
+    dates = [name for name in judged if types[name].type in {"date", "timestamp"}]
+    if len(dates) == 2:
+        shown["difference"] = [_difference(row, *dates) for row in frame.to_dict("records")]
+    first = [name for name in ("row", *judged, "difference", EXPECTED, *SOURCE) if name in shown]
+    rest = [name for name in shown if name not in first]
+    is_hidden = {name: bool((shown[name].isna() | (shown[name] == HIDDEN)).all()) for name in rest}
+    return shown[[*first, *sorted(rest, key=is_hidden.__getitem__)]]
+
+
+def fields(contract: Contract, rule: Rule) -> list[str]:
+    """The columns to look at for a rule: those it names, and of a rule on doses the drug, dose and unit."""
+    named = columns_of(contract, rule)
+    if "formulary" in (rule.fails or ""):
+        named = [
+            "medication_name",
+            *(named if "dose" in named or "route" in named else ["dose", "dose_unit", *named]),
+        ]
+    if "dose" in named and "dose_unit" not in named:
+        named.insert(named.index("dose") + 1, "dose_unit")
+    return list(dict.fromkeys(named))
+
+
+def _masking(column: Any) -> Any:
+    """What becomes of a column's values: hidden, their form alone, or as they are."""
+    if column is None or column.classification == "direct_identifier":
+        return lambda value: value if _is_missing(value) else HIDDEN
+    if column.classification == "none":
+        return lambda value: value
+    if column.type in {"date", "timestamp"}:
+        return lambda value: value if _is_missing(value) else _form(str(value))
+    return _number if column.type.startswith(("double", "decimal", "int")) else _without_identifiers
+
+
+def _form(text: str) -> str:
+    """How a date is written, without the date: ``••/••/••••``."""
+    form = re.sub(r"\d", "•", text)
+    return form if re.fullmatch(r"[•\s:/.,+TZ-]*", form) else HIDDEN
+
+
+def _without_identifiers(value: Any) -> Any:
+    return HIDDEN if isinstance(value, str) and _LONG_NUMBER.search(value) else value
+
+
+def _number(value: Any) -> Any:
+    """A number as it is, however long; text in its place only where it can be no identifier."""
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return _without_identifiers(value)
+    return value
+
+
+def _is_missing(value: Any) -> bool:
+    import pandas as pd  # noqa: PLC0415
+
+    return value is None or value is pd.NaT or (isinstance(value, float) and pd.isna(value))
+
+
+def stand_in(key: str, salt: str) -> str:
+    """What a row is called where its key may not be seen; the same within one `salt`, which is the run's id."""
+    return f"row {hashlib.sha256(f'{salt} {key}'.encode()).hexdigest()[:8]}"
+
+
+def _difference(row: Mapping[Any, Any], first: str, second: str) -> str:
+    """How far two dates of a row are apart, which tells neither of them."""
+    import pandas as pd  # noqa: PLC0415
+
+    try:
+        apart = pd.to_datetime(str(row[second]), utc=True) - pd.to_datetime(str(row[first]), utc=True)
+    except (ValueError, TypeError):
+        return ""
+    if pd.isna(apart):
+        return ""
+    hours = apart.total_seconds() / 3600
+    amount = f"{hours:+,.1f} h" if abs(hours) < 48 else f"{hours / 24:+,.1f} days"
+    return f"{second} − {first} = {amount.replace('-', '−')}"
+
+
+def _expected(row: Mapping[Any, Any], rule: Rule) -> str:
+    """What the rule expects of a row; of a medication what is usual for it."""
+    drug = next((m for m in formulary() if m.code == str(row.get("medication_code"))), None)
+    fails = rule.fails or ""
+    if drug and "formulary.routes" in fails:
+        return f"route {' or '.join(drug.routes)}"
+    if drug and "formulary.form" in fails and "usual" not in fails:
+        return f"a route for the form {drug.form}"
+    if drug and "formulary" in fails:
+        return _usual(row, drug)
+    return rule.description
+
+
+def _usual(row: Mapping[Any, Any], drug: Medication) -> str:
+    """The usual dose of a drug, and how many times its nearer end the row's dose is."""
+    usual = f"usual {drug.usual_low:g}–{drug.usual_high:g} {drug.unit}"
+    try:
+        dose = float(row.get("dose") or "nan")
+    except ValueError:
+        return usual
+    if row.get("dose_unit") != drug.unit or not dose > 0 or drug.usual_low <= dose <= drug.usual_high:
+        return usual
+    end, limit = ("upper", drug.usual_high) if dose > drug.usual_high else ("lower", drug.usual_low)
+    return f"{usual} (× {dose / limit:.3g} of the {end} end)"

@@ -1,0 +1,108 @@
+"""The query for the rows that fail a rule, as Athena understands it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.contracts.model import Contract, Rule
+from pipeline.lake.uris import Lake
+
+MOST_ROWS = 200
+
+
+@dataclass(frozen=True)
+class FailingQuery:
+    """SQL for the failing rows; `is_exact` says that it gives no version of a record that passes.
+
+    A rule that looks beyond its own row (at the patient, at other rows) cannot be asked again of silver alone:
+    its query gives the run's versions of the records that the run noted as failing.
+    """
+
+    sql: str
+    is_exact: bool
+
+
+def of_rule(
+    lake: Lake, contract: Contract, rule: Rule, run_id: str, batch_ids: Sequence[str]
+) -> FailingQuery | None:
+    """None for a rule on whole tables: it has a measure, and no failing rows."""
+    if rule.is_whole:
+        return None
+    if is_quarantined(rule):
+        return FailingQuery(_quarantined(lake, contract.table, rule.id, run_id), True)
+    condition = row_condition(contract, rule)
+    return FailingQuery(_loaded(lake, contract, rule, run_id, batch_ids, condition), condition is not None)
+
+
+def is_quarantined(rule: Rule) -> bool:
+    """Whether its failing rows are kept apart: those that are refused, and duplicates."""
+    return rule.refuses or rule.fails == "is_repeat"
+
+
+def _quarantined(lake: Lake, table: str, rule_id: str, run_id: str) -> str:
+    return f"""SELECT record_key, raw, source_file, source_line
+FROM "{lake.database("quality")}"."quarantine_{table}"
+WHERE run_id = '{run_id}'
+  AND contains(rule_ids, '{rule_id}')
+ORDER BY record_key
+LIMIT {MOST_ROWS}"""
+
+
+def _loaded(
+    lake: Lake, contract: Contract, rule: Rule, run_id: str, batch_ids: Sequence[str], condition: str | None
+) -> str:
+    key = contract.key[0]
+    batches = ", ".join(f"'{batch_id}'" for batch_id in batch_ids)
+    more = f"\n  AND ({condition})" if condition else ""
+    return f"""SELECT silver.*
+FROM "{lake.database("silver")}"."{contract.table}" AS silver
+WHERE silver.batch_id IN ({batches})
+  AND silver.{key} IN (
+    SELECT noted
+    FROM "{lake.database("quality")}"."rule_result"
+    CROSS JOIN UNNEST(sample_keys) AS t (noted)
+    WHERE run_id = '{run_id}' AND table_name = '{contract.table}' AND rule_id = '{rule.id}'
+  ){more}
+ORDER BY silver.{key}
+LIMIT {MOST_ROWS}"""
+
+
+_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        "and or not is null in between like case when then else end true false lower upper length trim coalesce "
+        "month day year regexp_like regexp_replace date_diff cast as date timestamp",
+    )
+)
+"""Words that mean the same in Spark's SQL and in Athena's."""
+
+_TEXT = re.compile(r"'(?:[^']|'')*'")
+
+
+def row_condition(contract: Contract, rule: Rule) -> str | None:
+    """The rule's condition in Athena's SQL; None where it needs more than the silver columns of its own row."""
+    if rule.among:
+        return None
+    parts = [f"({_translated(text)})" for text in (rule.applies, rule.fails) if text]
+    condition = " AND ".join(parts)
+    known = _WORDS | {column.name for column in contract.columns}
+    left = set(re.findall(r"[A-Za-z_]\w*", _TEXT.sub("''", condition).lower())) - known
+    return None if left or "->" in condition or "." in _TEXT.sub("", condition) else condition
+
+
+def _translated(spark: str) -> str:
+    """What Spark writes otherwise than Athena; a text as received stands in silver under the same name."""
+    same = re.sub(r"\braw\.(\w+) is (not )?null", r"\1 is \2null", spark)
+    same = re.sub(r"(\w+|regexp_replace\([^()]*\)) rlike ('(?:[^']|'')*')", r"regexp_like(\1, \2)", same)
+    same = re.sub(
+        r"\btimestampdiff\((HOUR|SECOND), ", lambda found: f"date_diff('{found[1].lower()}', ", same
+    )
+    return same.replace("\\\\", "\\")
+
+
+def columns_of(contract: Contract, rule: Rule) -> list[str]:
+    """The columns of its table that a row rule judges, in the contract's order."""
+    words = set(re.findall(r"[A-Za-z_]\w*", _TEXT.sub("''", f"{rule.fails or ''} {' '.join(rule.among)}")))
+    return [column.name for column in contract.data_columns if column.name in words]

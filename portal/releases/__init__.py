@@ -1,0 +1,1 @@
+"""Releases of the gold star schema: list, publish, roll back; their signatures."""

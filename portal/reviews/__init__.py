@@ -1,0 +1,1 @@
+"""Reviews of held releases: data queries, decisions on findings, sign-off."""

@@ -1,0 +1,130 @@
+"""What reviewers decided about the findings of a run: accepted, not a problem, must be fixed, or nothing yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, Literal
+
+from pipeline.reviews.acceptances import Acceptance, acceptances
+from pipeline.reviews.events import Event, fingerprint
+from pipeline.rules.outcomes import FOUND
+
+if TYPE_CHECKING:
+    import pandas as pd  # a second to import: functions that need it do so
+
+Decision = Literal["accepted", "rows_confirmed", "not_a_problem", "must_fix", "undecided"]
+
+WORDS: dict[Decision, str] = {
+    "must_fix": "Must be fixed",
+    "undecided": "Undecided",
+    "accepted": "Accepted",
+    "rows_confirmed": "Records confirmed",
+    "not_a_problem": "Not a problem",
+}
+"""The most urgent first."""
+
+FAILED = frozenset({"fail", "error"})
+_EVERYWHERE = {"finding_accepted", "finding_rejected", "acceptance_withdrawn"}
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule result of a run that needs attention, with the decision that stands on it."""
+
+    table_name: str
+    rule_id: str
+    severity: str
+    status: str
+    failed: int
+    checked: int
+    decision: Decision
+
+    @property
+    def key(self) -> Key:
+        return self.table_name, self.rule_id
+
+    @property
+    def is_blocking(self) -> bool:
+        return self.severity == "block" and self.status in FAILED
+
+    @property
+    def bars_approval(self) -> bool:
+        return self.decision == "must_fix" or (self.is_blocking and self.decision == "undecided")
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether somebody should still decide: it failed, and is more than information."""
+        return self.decision == "undecided" and self.status in FAILED and self.severity != "info"
+
+    def __str__(self) -> str:
+        block = ", blocking" if self.is_blocking else ""
+        return f"{self.rule_id} of {self.table_name} ({WORDS[self.decision].lower()}{block})"
+
+
+def last_decisions(events: Iterable[Event], run_id: str) -> dict[Key, Event]:
+    """By table and rule the event that decides in a run: a dismissal counts in its own run only."""
+    found = {}
+    for event in events:
+        is_here = event.kind == "finding_dismissed" and event.subject["run_id"] == run_id
+        if event.finding and (is_here or event.kind in _EVERYWHERE):
+            found[event.finding] = event
+    return found
+
+
+def of_results(
+    results: pd.DataFrame,
+    reasons: Sequence[Mapping[str, Any]],
+    decided: Mapping[Key, Event],
+    on: date,
+) -> tuple[Finding, ...]:
+    """The findings among a run's rule results, the most serious first; `reasons` are those of its audit."""
+    confirmed = {
+        (r["table"], r["rule_id"]) for r in reasons if r.get("accepted_rows") and r["status"] not in FAILED
+    }
+    found = results[results["status"].isin(FOUND)]
+    listed = [
+        Finding(
+            row["table_name"],
+            row["rule_id"],
+            row["severity"],
+            row["status"],
+            int(row["failed"]),
+            int(row["checked"]),
+            _decision(row, decided.get((row["table_name"], row["rule_id"])), confirmed, on),
+        )
+        for row in found.to_dict("records")
+    ]
+    order = list(WORDS)
+    return tuple(sorted(listed, key=lambda f: (not f.is_blocking, order.index(f.decision), f.key)))
+
+
+def _decision(row: Mapping[Any, Any], event: Event | None, confirmed: set[Key], on: date) -> Decision:
+    key = (row["table_name"], row["rule_id"])
+    if event is not None and event.kind == "finding_rejected":
+        return "must_fix"
+    if row["status"] != "error" and event is not None:
+        if event.kind == "finding_dismissed":
+            return "not_a_problem"
+        if event.kind == "finding_accepted" and _acceptance(event).covers(_rate(row["rate"]), on):
+            return "accepted"
+    return "rows_confirmed" if key in confirmed else "undecided"
+
+
+def _acceptance(event: Event) -> Acceptance:
+    (found,) = acceptances([event]).values()
+    return found
+
+
+def _rate(rate: float | None) -> float | None:
+    import pandas as pd  # noqa: PLC0415
+
+    return None if rate is None or pd.isna(rate) else float(rate)
+
+
+def code(undecided: Iterable[Finding], version: str) -> str:
+    """Stands for a list of undecided findings of one version of a release: who repeats it has seen that list."""
+    listed = sorted(f"{f.table_name}:{f.rule_id}:{f.severity}:{f.failed}/{f.checked}" for f in undecided)
+    return fingerprint({"undecided": listed, "release": version})[:8]

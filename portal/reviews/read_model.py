@@ -1,0 +1,153 @@
+"""What the log of reviews says: queries with their state, signatures, acceptances. Nothing is written here."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+from pipeline.reviews import events as chain
+from pipeline.reviews.acceptances import Acceptance, RowAcceptance, acceptances, row_acceptances
+from pipeline.reviews.events import Event, Log
+from portal.core.context import Aws, ServiceError
+from portal.releases import signatures
+from portal.releases.signatures import Signature
+from portal.reviews.decisions import last_decisions
+
+QueryState = Literal["open", "answered", "closed"]
+
+
+@dataclass(frozen=True)
+class Query:
+    """A question about a finding, or about some of its rows; its state is that of its newest event."""
+
+    query_id: str
+    run_id: str
+    table_name: str
+    rule_id: str
+    state: QueryState
+    opened_by: str
+    opened_at: str
+    assignee: str
+    due: date
+    record_keys: tuple[str, ...]
+    events: tuple[Event, ...]
+
+    @property
+    def question(self) -> str:
+        return str(self.events[0].said["text"])
+
+    def is_due(self, on: date) -> bool:
+        return self.state != "closed" and self.due <= on
+
+
+@dataclass(frozen=True)
+class Review:
+    """Everything that was said of one run's release, with the queries of all runs and what is accepted now.
+
+    `version` stands for the release as it is now (`signatures.version`): it is what a signature signs.
+    """
+
+    run_id: str
+    seen: int
+    version: str
+    queries: tuple[Query, ...] = ()
+    work_list: tuple[Query, ...] = ()
+    accepted: dict[tuple[str, str], Acceptance] = field(default_factory=dict)
+    accepted_rows: dict[tuple[str, str], dict[str, RowAcceptance]] = field(default_factory=dict)
+    decided: dict[tuple[str, str], Event] = field(default_factory=dict)
+    signature: Signature | None = None
+    events: tuple[Event, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def open_queries(self) -> tuple[Query, ...]:
+        return tuple(query for query in self.queries if query.state != "closed")
+
+
+@dataclass
+class _Known:
+    """What was read before: an event does not change, and a changed one is read again."""
+
+    objects: chain.Known = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+_known: dict[str, _Known] = {}
+
+
+def log(aws: Aws) -> Log:
+    """Every event, verified."""
+    known = _known.setdefault(aws.lake.reviews(), _Known())
+    with known.lock:
+        return chain.verify(chain.fetch(aws.client("s3"), aws.lake, known.objects))
+
+
+def of_run(aws: Aws, run_id: str) -> Review:
+    """All that a reviewer of a run is shown, from one look at the log."""
+    whole = log(aws)
+    queries = all_queries(whole)
+    version = signatures.version(aws, run_id)
+    return Review(
+        run_id=run_id,
+        version=version,
+        seen=whole.events[-1].number if whole.events else 0,
+        queries=tuple(query for query in queries if query.run_id == run_id),
+        work_list=tuple(queries),
+        accepted=acceptances(whole.events),
+        accepted_rows=row_acceptances(whole.events),
+        decided=last_decisions(whole.events, run_id),
+        signature=signatures.of_run(whole, run_id, version),
+        events=tuple(whole.of_run(run_id)),
+        problems=whole.problems,
+    )
+
+
+def all_queries(whole: Log) -> list[Query]:
+    """Every query of every run, the longest open first."""
+    return sorted(_queries(whole.events), key=lambda query: (query.state == "closed", query.opened_at))
+
+
+def query(whole: Log, query_id: str) -> Query:
+    """One query with its conversation."""
+    found = next((each for each in all_queries(whole) if each.query_id == query_id), None)
+    if found is None:
+        raise ServiceError(f"There is no query '{query_id}': 'hdp reviews list' lists the queries.")
+    return found
+
+
+def _queries(events: Sequence[Event]) -> list[Query]:
+    grouped: dict[str, list[Event]] = {}
+    for event in events:
+        if query_id := event.subject.get("query_id"):
+            grouped.setdefault(query_id, []).append(event)
+    return [_as_query(query_id, said) for query_id, said in grouped.items() if said[0].kind == "query_opened"]
+
+
+_STATE_AFTER: dict[str, QueryState] = {
+    "query_opened": "open",
+    "query_answered": "answered",
+    "query_closed": "closed",
+    "query_reopened": "open",
+}
+
+
+def _as_query(query_id: str, events: list[Event]) -> Query:
+    first = events[0]
+    states = [_STATE_AFTER[event.kind] for event in events if event.kind in _STATE_AFTER]
+    assignees = [event.said["assignee"] for event in events if "assignee" in event.said]
+    return Query(
+        query_id=query_id,
+        run_id=first.subject["run_id"],
+        table_name=first.subject["table_name"],
+        rule_id=first.subject["rule_id"],
+        state=states[-1],
+        opened_by=first.by,
+        opened_at=first.at,
+        assignee=assignees[-1],
+        due=date.fromisoformat(first.said["due"]),
+        record_keys=tuple(first.said["record_keys"]),
+        events=tuple(events),
+    )

@@ -1,0 +1,1 @@
+"""Runs of the pipeline: start, watch, stop, resume; their history, failures, alerts and schedule."""

@@ -1,0 +1,105 @@
+"""The events of executions, read on from the newest one known: a look costs what has happened since the last one."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pipeline.jobs import jobs
+from portal.core.context import Aws
+
+_PAGE = 100
+"""Events that a later look asks for at once: a job's start and its checks are about twenty."""
+
+
+@dataclass(frozen=True)
+class StepState:
+    """One state of the state machine that is not a Glue job's."""
+
+    name: str
+    state: str
+    entered_at: datetime | None
+    left_at: datetime | None
+
+
+@dataclass
+class Events:
+    """What the events of one execution tell of its states; `news` are states entered since a reader took note."""
+
+    last_id: int = 0
+    entered: dict[str, datetime] = field(default_factory=dict)
+    left: dict[str, datetime] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
+    news: set[str] = field(default_factory=set)
+    is_failing: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, event: dict[str, Any]) -> None:
+        if name := event.get("stateExitedEventDetails", {}).get("name"):
+            self.left[name] = event["timestamp"]
+            if self.is_failing:  # a state whose error is caught is left too
+                self.failed.add(name)
+        if name := event.get("stateEnteredEventDetails", {}).get("name"):
+            self.entered[name] = event["timestamp"]
+            self.news.add(name)
+        self.is_failing = event["type"].endswith(("Failed", "TimedOut"))
+        self.last_id = event["id"]
+
+
+def read(aws: Aws, execution_arn: str) -> Events:
+    """Return the events of an execution; only those that are new are asked for, newest first."""
+    events = aws.kept(Events, execution_arn)
+    with events.lock:
+        for event in reversed(_after(aws, execution_arn, events.last_id)):
+            events.add(event)
+    return events
+
+
+def _after(aws: Aws, execution_arn: str, last_id: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    pages = (
+        aws.client("stepfunctions")
+        .get_paginator("get_execution_history")
+        .paginate(
+            executionArn=execution_arn,
+            reverseOrder=True,
+            includeExecutionData=False,
+            PaginationConfig={"PageSize": _PAGE if last_id else 1000},
+        )
+    )
+    for page in pages:
+        for event in page["events"]:
+            if event["id"] <= last_id:
+                return found
+            found.append(event)
+    return found
+
+
+def starting(events: Events) -> set[str]:
+    """Return the jobs whose start was requested but not confirmed; a stopped execution never confirms it."""
+    with events.lock:
+        return (events.entered.keys() - events.left.keys()) & {job.name for job in jobs()}
+
+
+_STEPS = ("PrepareRun", "PublishRelease", "NotifySuccess", "NotifyFailure")
+
+
+def steps(events: Events) -> tuple[StepState, ...]:
+    """Return the steps beside the jobs."""
+    found = []
+    with events.lock:
+        for name in _STEPS:
+            found.append(
+                StepState(name, _state(name, events), events.entered.get(name), events.left.get(name))
+            )
+    return tuple(found)
+
+
+def _state(step: str, events: Events) -> str:
+    if step in events.left:
+        return "FAILED" if step in events.failed else "SUCCEEDED"
+    if step not in events.entered:
+        return "NOT_STARTED"
+    return "FAILED" if "NotifyFailure" in events.entered and step != "NotifyFailure" else "RUNNING"

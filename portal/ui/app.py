@@ -1,0 +1,60 @@
+"""Page configuration, sign-in and navigation; nothing else."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from portal.core import auth
+from portal.core.sign_in import SignInError
+from portal.ui import banner, session
+
+st.set_page_config(page_title="Health data portal", page_icon=":material/monitor_heart:", layout="wide")
+
+# Streamlit writes white on the primary colour; on a dark page that colour is light, so that it can be read as text.
+st.html(
+    """<style>@media (prefers-color-scheme: dark) {
+    [data-testid^="stBaseButton-primary"] p, [data-testid="stMultiSelectTagsContainer"] [data-tag] * {color: #06202f}
+    }</style>"""
+)
+
+if auth.may_choose_role():
+    with st.sidebar:
+        st.selectbox(
+            "Role",
+            auth.ROLES,
+            index=auth.ROLES.index("engineer"),
+            format_func=str.title,
+            key="role",
+            bind="query-params",
+        )
+
+try:
+    person = session.user()
+except SignInError as error:
+    st.title("Health data portal")
+    st.error(str(error))
+    st.stop()
+
+PAGES = [
+    st.Page("pages/overview.py", title="Overview", icon=":material/home:", default=True),
+    st.Page("pages/encounters.py", title="Encounters", icon=":material/local_hospital:"),
+    st.Page("pages/medications.py", title="Medications", icon=":material/medication:"),
+    st.Page("pages/patients.py", title="Patients", icon=":material/group:"),
+    st.Page("pages/quality.py", title="Quality", icon=":material/fact_check:"),
+]
+if person.may("import_data"):
+    PAGES.append(st.Page("pages/data.py", title="Data", icon=":material/upload:"))
+if person.may("watch_runs"):
+    PAGES.append(st.Page("pages/runs.py", title="Runs", icon=":material/account_tree:"))
+    PAGES.append(st.Page("pages/run.py", title="Run", visibility="hidden"))
+if person.may("query"):
+    PAGES.append(st.Page("pages/sql.py", title="SQL", icon=":material/database:"))
+PAGES.append(st.Page("pages/alerts.py", title="Alerts", icon=":material/notifications:"))
+PAGES.append(st.Page("pages/dictionary.py", title="Dictionary", icon=":material/menu_book:"))
+
+page = st.navigation(PAGES)
+if not auth.may_choose_role():
+    st.sidebar.caption(f"{person.name} · {person.role}")
+if page.url_path != "alerts":  # which lists them itself
+    session.guarded(banner.draw)
+session.guarded(page.run)

@@ -1,0 +1,67 @@
+"""The portal on a laptop: `streamlit run portal/ui/asgi.py`. Only pages of its own origin reach it.
+
+Streamlit checks neither the Host of a page nor a WebSocket without Origin: a web page whose name is rebound to
+127.0.0.1 could read patients. The portal ends with the process that started it (`HDP_STOP_WITH`).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from starlette.middleware import Middleware
+from streamlit.starlette import App
+
+_FETCHED = {"same-origin", "none"}
+
+
+class OwnPages:
+    """ASGI middleware: refuse requests of a foreign Host, Origin or site, and WebSockets without Origin."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan" or is_own(scope["type"], scope["server"][1], _headers(scope)):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            kind = [(b"content-type", b"text/plain")]
+            await send({"type": "http.response.start", "status": 403, "headers": kind})
+            body = b"The portal answers only its own pages, at 127.0.0.1 or localhost."
+            await send({"type": "http.response.body", "body": body})
+
+
+def is_own(kind: str, port: int, headers: dict[str, str]) -> bool:
+    """Return whether a request is a page's own, or a person's who opens the portal, and no other page's."""
+    host = headers.get("host", "")
+    if host not in {f"127.0.0.1:{port}", f"localhost:{port}"}:
+        return False
+    if "origin" in headers or kind == "websocket":
+        return headers.get("origin") == f"http://{host}"
+    is_opened = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
+    return is_opened or headers.get("sec-fetch-site", "none") in _FETCHED
+
+
+def _headers(scope: Any) -> dict[str, str]:
+    """Return the headers; one that is given twice is none that a browser sends, and passes no check."""
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key = name.decode("latin-1").lower()
+        found[key] = f"{found[key]}, {value.decode('latin-1')}" if key in found else value.decode("latin-1")
+    return found
+
+
+def _stop_with_parent(pipe: int) -> None:
+    """End when the other end of `pipe` is closed: the process that started this one has ended, however."""
+    os.read(pipe, 1)
+    os._exit(0)
+
+
+if parent := os.environ.pop("HDP_STOP_WITH", ""):
+    threading.Thread(target=_stop_with_parent, args=(int(parent),), daemon=True).start()
+
+app = App(Path(__file__).with_name("app.py"), middleware=[Middleware(OwnPages)])

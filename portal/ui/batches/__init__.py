@@ -1,0 +1,1 @@
+"""Components of the data page: the batches, the form for sample data."""

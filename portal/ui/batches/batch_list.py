@@ -1,0 +1,127 @@
+"""The batches with their status; one of them in detail, with the ways to process it again or to retire it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from portal.batches import lifecycle, retirement
+from portal.batches.lifecycle import Life
+from portal.core.context import ServiceError
+from portal.reviews import wording
+from portal.ui import cache, formats, query_params, session
+
+_STATUS = {"new": "New", "loaded": "Loaded", "retired": "Retired"}
+_COUNTS = ("Patients", "Encounters", "Medications")
+
+
+def draw() -> None:
+    st.subheader("Batches")
+    found = cache.lives()
+    if not found:
+        st.info("No batch yet: generate sample data or import an extract above.")
+        return
+    st.dataframe(
+        pd.DataFrame([_line(life) for life in found]),
+        hide_index=True,
+        width="stretch",
+        column_config={
+            "Received": formats.time_column("YYYY-MM-DD HH:mm"),
+            "Size": st.column_config.NumberColumn(format="bytes"),
+            **{name: st.column_config.NumberColumn(format="localized") for name in _COUNTS},
+        },
+    )
+    by_id = {life.batch.batch_id: life for life in found}
+    chosen = query_params.one_of("Batch", list(by_id), "batch", found[0].batch.batch_id)
+    _detail(by_id[chosen])
+
+
+def _line(life: Life) -> dict[str, object]:
+    batch = life.batch
+    return {
+        "Batch": batch.batch_id,
+        "Status": f"{_STATUS[life.status]}{', published' if life.is_published else ''}",
+        "Received": pd.Timestamp(batch.received_at),
+        "Source": batch.source,
+        **{name: batch.rows.get(name.lower(), 0) for name in _COUNTS},
+        "Size": batch.bytes,
+        "By": batch.uploader,
+    }
+
+
+def _detail(life: Life) -> None:
+    batch = life.batch
+    with st.container(border=True):
+        st.markdown(f"**Batch {batch.batch_id}** · {_STATUS[life.status]}")
+        files = [
+            {
+                "Table": table,
+                "File": file["key"].rpartition("/")[2],
+                "Rows": file["rows"],
+                "Size": file["bytes"],
+            }
+            for table, entry in batch.tables.items()
+            for file in entry["files"]
+        ]
+        st.dataframe(
+            pd.DataFrame(files), hide_index=True, width="stretch", height="content",
+            column_config={"Size": st.column_config.NumberColumn(format="bytes")},
+        )  # fmt: skip
+        st.caption(f"Releases that hold it: {', '.join(life.releases) or 'none'}.")
+        if gone := life.retirement:
+            by = wording.plain(gone.retired_by)
+            at = formats.when(formats.moment(gone.retired_at))
+            st.warning(f"Retired by {by}, {at}: {wording.plain(gone.reason)}")
+        elif session.user().may("run_pipeline"):
+            _actions(batch.batch_id)
+
+
+def _actions(batch_id: str) -> None:
+    with st.container(horizontal=True):
+        if st.button(
+            "Reprocess", key=f"reprocess-{batch_id}", help="Start a run that reads this batch again."
+        ):
+            _reprocess(batch_id)
+        st.button("Retire …", key=f"retire-{batch_id}", help="Leave it out of the next release.",
+                  on_click=lambda: st.session_state.update({_ASKED: batch_id}))  # fmt: skip
+    if st.session_state.get(_ASKED) == batch_id:
+        _retire(batch_id)
+
+
+_ASKED = "retire-asked"
+"""The batch whose retirement is being asked for."""
+
+
+def _close() -> None:
+    st.session_state.pop(_ASKED, None)
+
+
+def _reprocess(batch_id: str) -> None:
+    try:
+        run = lifecycle.reprocess(session.aws(), [batch_id])
+    except ServiceError as error:
+        session.show_error(error)
+        return
+    cache.forget_runs()
+    st.switch_page("pages/run.py", query_params={"run": run.run_id})
+
+
+@st.dialog("Retire the batch", on_dismiss=_close)
+def _retire(batch_id: str) -> None:
+    st.markdown(
+        f"The next release leaves batch **{batch_id}** out. Its files stay in bronze, and the release that is "
+        "published now does not change. This cannot be undone; the same extract can be imported again."
+    )
+    with st.form(f"retire-form-{batch_id}", border=False):
+        reason = st.text_input("Reason", max_chars=500, help="Kept beside the batch.")
+        is_confirmed = st.form_submit_button("Retire", type="primary")
+    if not is_confirmed:
+        return
+    try:
+        retirement.retire(session.aws(), batch_id, reason=reason)
+    except ServiceError as error:
+        session.show_error(error)
+        return
+    cache.lives.clear()
+    _close()
+    st.rerun()

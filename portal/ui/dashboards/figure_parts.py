@@ -1,0 +1,85 @@
+"""What the figures of every kind of chart share: layout, colours, groups, marks of a former release, intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from portal.dashboards.query_builder import Question
+from portal.privacy.published import OTHER
+from portal.ui.theme import FORMER, MEASURE, SEQUENCE, SUPPRESSED
+
+MOST_BARS = 12
+
+LAYOUT: dict[str, Any] = {
+    "margin": {"l": 8, "r": 8, "t": 36, "b": 8},  # above the plot is room for Plotly's own buttons
+    "font": {"size": 13},
+    "legend": {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "title": {"text": ""}},
+    "height": 320,
+    "colorway": list(SEQUENCE),
+    "hoverlabel": {"font": {"size": 13}},
+    "separators": ".,",
+}
+
+FORMER_MARK = {"color": FORMER, "symbol": "diamond-open", "size": 10, "line": {"width": 2}}
+
+
+def colours(names: Iterable[str]) -> list[str]:
+    """One colour for all bars but the pooled one."""
+    return [SUPPRESSED if name == OTHER else MEASURE for name in names]
+
+
+def largest(frame: pd.DataFrame, name: str, value: str) -> pd.DataFrame:
+    """The largest groups, the pooled one below them and the smallest first: Plotly draws upwards."""
+    is_other = frame[name] == OTHER
+    largest = frame[~is_other].sort_values(value, ascending=False, kind="stable").head(MOST_BARS)
+    return pd.concat([frame[is_other], largest.iloc[::-1]])
+
+
+def percent(part: pd.Series, whole: pd.Series) -> pd.Series:
+    return 100 * part.astype(float) / whole.astype(float)
+
+
+def named(question: Question, top: pd.DataFrame) -> pd.DataFrame:
+    """`top` with the groups in words: `_long`, and `_short` for the axis, shortened and still told apart."""
+    words = question.subject.dimension(question.by[0]).words
+    long = [words.get(str(value), str(value)) for value in top[question.by[0]]]
+    short: list[str] = []
+    for text in long:
+        cut = text if len(text) <= 34 else f"{text[:33]}…"
+        short.append(cut + "\u200b" * short.count(cut))
+    return top.assign(_long=long, _short=short)
+
+
+def beside(
+    drawn: go.Figure, question: Question, top: pd.DataFrame, former: pd.DataFrame | None, value: str
+) -> None:
+    """A mark on each bar for what the former release says."""
+    if former is None:
+        return
+    before = former.set_index(question.by[0])[value].reindex(top[question.by[0]])
+    drawn.add_scatter(
+        x=before, y=top["_short"], mode="markers", name="Former release", marker=FORMER_MARK,
+        customdata=top[[question.by[0]]],
+        hovertemplate="Former release: %{x:,.1f}<extra></extra>",
+    )  # fmt: skip
+    drawn.update_layout(showlegend=True)
+
+
+def tall(bars: int) -> dict[str, Any]:
+    return {**LAYOUT, "height": max(220, 90 + 26 * bars), "yaxis": {"type": "category", "title": ""}}
+
+
+def wilson(hits: int, total: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927)."""
+    if not total:
+        return 0.0, 1.0
+    z, share = 1.96, hits / total
+    middle = share + z * z / (2 * total)
+    spread = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    scale = 1 + z * z / total
+    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)

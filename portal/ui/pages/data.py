@@ -1,0 +1,143 @@
+"""Generate sample data, upload an extract, see the batches."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from io import BytesIO
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pipeline.sources.csv_reader import ENCODINGS
+from portal.batches import imports, inspection
+from portal.batches.imports import Import
+from portal.batches.inspection import SourceFile
+from portal.core.context import ServiceError
+from portal.reviews.wording import unlinked
+from portal.runs import service as runs
+from portal.ui import session
+from portal.ui.batches import batch_list, sample_form
+
+st.title("Data")
+person = session.user()
+if not person.may("import_data"):
+    st.info("Importing data is the engineer's task. Ask one, or choose that role.")
+    st.stop()
+
+
+def _source(file: Any) -> SourceFile:
+    return SourceFile(file.name, file.size, lambda: BytesIO(file.getbuffer()))
+
+
+def upload() -> None:
+    with st.container(border=True):
+        st.markdown("#### Import an extract")
+        st.caption(
+            "CSV files (also .gz) with a header line: the portal's own columns, or a Synthea export. Columns are found by name."
+        )
+        given = st.file_uploader("CSV files of one extract", type=["csv", "gz"], accept_multiple_files=True)
+        if not given:
+            return
+        files = [_source(file) for file in given]
+        with st.expander("Preview"):
+            for file in files:
+                show_preview(file)
+        encoding = st.selectbox(
+            "Encoding of files that are not UTF-8",
+            list(ENCODINGS),
+            format_func=lambda name: "Refuse such files" if name == "utf-8" else ENCODINGS[name],
+        )
+        if encoding != "utf-8":
+            show_odd_values(files)
+        if st.button("Import", type="primary", disabled=importing is not None):
+            imports.begin(session.aws(), files, encoding)
+            st.rerun()
+
+
+def show_preview(file: SourceFile) -> None:
+    try:
+        header, rows = inspection.preview(session.aws(), file, 5)
+    except ServiceError as error:
+        session.show_error(error)
+        return
+    st.markdown(f"**{file.name}**, {session.size(file.size)}, {len(header)} columns")
+    if rows:
+        padded = [(row + [""] * len(header))[: len(header)] for row in rows]
+        st.dataframe(pd.DataFrame(padded, columns=header), hide_index=True)
+    else:
+        st.caption(", ".join(header))
+
+
+def show_odd_values(files: list[SourceFile]) -> None:
+    """Values that are not UTF-8, read both ways, to the person who supplies the files."""
+    odd = [
+        {"File": file.name, **asdict(v)} for file in files for v in inspection.odd_values(session.aws(), file)
+    ]
+    if not odd:
+        st.caption("All values are UTF-8.")
+        return
+    names = {"line": "Line", "column": "Column", "as_utf_8": "As UTF-8", "as_windows_1252": "As Windows-1252"}
+    st.caption("Values that are not UTF-8. Import them only if the last column shows them as written.")
+    st.dataframe(pd.DataFrame(odd).rename(columns=names), hide_index=True, width="stretch")
+
+
+@session.live(0.7)
+def watch_import(task: Import) -> None:
+    """An extract on its way into the lake."""
+    if task.is_over:
+        imports.told(session.aws())
+        if task.batch:
+            st.session_state["new_batch"] = (task.batch, "")
+        else:
+            st.session_state["import_error"] = task.error
+        st.rerun()
+    st.progress(min(task.share, 1.0), task.words)
+
+
+def next_step() -> None:
+    if "new_batch" not in st.session_state:
+        return
+    batch, key = st.session_state["new_batch"]
+    rows = ", ".join(f"{n:,} {t}" for t, n in batch.rows.items())
+    if batch.is_new:
+        st.success(f"Batch {batch.batch_id} is in the lake: {rows}.")
+    else:
+        st.info(f"This very extract is in the lake already, as batch {batch.batch_id}. Nothing was changed.")
+    if batch.files:
+        with st.expander("Files of this extract"):
+            st.text("\n".join(inspection.in_words(batch.files)))
+    ignored = {t: e["ignored_columns"] for t, e in batch.tables.items() if e["ignored_columns"]}
+    for table, columns in ignored.items():
+        st.caption(f"{table}: ignored the columns {', '.join(columns)}")
+    left, right, _ = st.columns([1, 1, 2])
+    if left.button("Run the pipeline on this", type="primary", disabled=not person.may("run_pipeline")):
+        try:
+            run = runs.start(session.aws(), [batch.batch_id])
+        except ServiceError as error:
+            session.show_error(error)
+            return
+        del st.session_state["new_batch"]
+        st.switch_page("pages/run.py", query_params={"run": run.run_id})
+    if key:
+        right.download_button(
+            "Ground truth (CSV)", key, f"{batch.batch_id}_defects.csv", "text/csv", on_click="ignore"
+        )
+
+
+making, importing = sample_form.current(), imports.under_way(session.aws())
+first, second = st.columns(2)
+with first:
+    sample_form.generate(making)
+with second:
+    upload()
+if making:
+    sample_form.watch(making)
+if importing:
+    watch_import(importing)
+if message := st.session_state.pop("generate_error", None):
+    st.warning(unlinked(message))
+if message := st.session_state.pop("import_error", None):
+    st.error(unlinked(message))
+next_step()
+session.guarded(batch_list.draw)

@@ -1,0 +1,157 @@
+"""The data dictionary: columns, rules and lineage from the contracts, and what the published release holds."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from pipeline.contracts.dictionary import entries
+from pipeline.contracts.lineage import Step, downstream, upstream
+from pipeline.contracts.model import Contract, all_contracts
+from portal.core.context import ServiceError
+from portal.dashboards import profile
+from portal.quality import rule_texts
+from portal.reviews import wording
+from portal.ui import cache, query_params, session, sharing, word_search
+from portal.ui.theme import SEVERITY_WORDS
+
+PHI = {
+    "direct_identifier": "Direct identifier",
+    "phi": "Protected health information",
+    "limited": "Limited data set",
+    "none": "None",
+}
+
+EXAMPLE = "readmission"
+
+st.title("Dictionary")
+
+
+@st.cache_data(ttl=3600, max_entries=30, show_spinner="Asking Athena …")
+def profiled(table: str, release_id: str, role: str) -> pd.DataFrame:  # noqa: ARG001  (roles see other figures)
+    return profile.of(session.aws(), table, release_id).frame
+
+
+def columns(frame: pd.DataFrame) -> None:
+    st.dataframe(
+        frame.assign(phi=frame["phi"].map(PHI))[["where", "column", "type", "meaning", "phi", "is_key", "is_required"]],
+        hide_index=True,
+        width="stretch",
+        column_config={
+            "where": "Table",
+            "column": "Column",
+            "type": "Type",
+            "meaning": st.column_config.TextColumn("Meaning", width="large"),
+            "phi": "Privacy",
+            "is_key": "Key",
+            "is_required": "Required",
+        },
+    )  # fmt: skip
+
+
+def rules(contract: Contract) -> None:
+    st.markdown("#### Rules")
+    if not contract.rules:
+        st.caption("No rule speaks of this table.")
+        return
+    frame = pd.DataFrame(
+        [
+            {
+                "Rule": rule.id,
+                "Severity": SEVERITY_WORDS[rule.severity],
+                "What is checked": rule.description,
+                "Accepted": rule_texts.limit(rule),
+                "Why it matters": rule.rationale,
+            }
+            for rule in contract.rules
+        ]
+    )
+    st.dataframe(frame, hide_index=True, width="stretch")
+
+
+def lineage(table: str) -> None:
+    """Where the table comes from and what is made of it, as a picture and in words."""
+    st.markdown("#### Lineage")
+    before, after = upstream(table), downstream(table)
+    if not before and not after:
+        st.caption("No job of the run reads or writes this table.")
+        return
+    st.graphviz_chart(_dot(table, before, after), width="stretch", alt=f"Lineage of {table}")
+    for step in before:
+        st.markdown(f"- **{step.writes}** is made by `{step.job}` from {', '.join(step.reads)}")
+    for step in after:
+        st.markdown(f"- **{step.writes}** is made of it by `{step.job}`")
+
+
+def _dot(table: str, before: tuple[Step, ...], after: tuple[Step, ...]) -> str:
+    made = {table, *(step.writes for step in after)}
+    edges = sorted(
+        {(source, step.writes) for step in before for source in step.reads}
+        | {(source, step.writes) for step in after for source in step.reads if source in made}
+    )
+    names = sorted({name for edge in edges for name in edge})
+    sources = [name for name in names if name.startswith("bronze.")]
+    look = 'rankdir=LR; bgcolor="transparent"; node [shape=box, style="filled,rounded", fillcolor="#eef1f3", fontcolor="#0a1218", color="#8796a1", fontname="sans-serif", fontsize=11]; edge [color="#8796a1", arrowsize=0.6]'
+    lines = [f'"{table}" [fillcolor="#cfe6f5", fontcolor="#003a5c"]']
+    lines += [f'"extract: {name.partition(".")[2]}" -> "{name}"' for name in sources]
+    lines += [f'"{first}" -> "{second}"' for first, second in edges]
+    return f"digraph lineage {{{look}; {'; '.join(lines)}}}"
+
+
+def held(contract: Contract) -> None:
+    """Nulls, distinct values and range of every column in the published release."""
+    st.markdown("#### In the published release")
+    if contract.zone != "gold":
+        st.caption("Only gold tables are profiled: the others hold what tells who a patient is.")
+        return
+    current = cache.published()
+    if current is None:
+        st.caption("Nothing has been published yet.")
+        return
+    if not sharing.sees_exact(current.release_id):
+        st.caption(profile.EXACT_ONLY)
+        return
+    frame = profiled(contract.table, current.release_id, session.user().role)
+    st.dataframe(
+        frame,
+        hide_index=True,
+        width="stretch",
+        placeholder="–",
+        column_config={
+            "column": "Column",
+            "empty": st.column_config.ProgressColumn("Empty", format="percent", min_value=0, max_value=1),
+            "distinct": st.column_config.NumberColumn("Different values (about)", format="localized"),
+            "least": "Least",
+            "greatest": "Greatest",
+        },
+    )
+    st.caption(f"As of release {current.release_id}.")
+
+
+contracts = {f"{c.zone}.{c.table}": c for c in all_contracts()}
+everything = pd.DataFrame([vars(entry) for entry in entries()])
+everything["where"] = everything["zone"] + "." + everything["table"]
+left, right = st.columns([1, 2])
+where = query_params.one_of("Table", list(contracts), "table", "gold.fact_encounter", left)
+wanted = right.text_input("Find a column or a meaning", placeholder=f"for example: {EXAMPLE}")
+if wanted:
+    hit = pd.Series(
+        [
+            word_search.matches(wanted, *texts)
+            for texts in zip(everything["column"], everything["meaning"], everything["table"], strict=True)
+        ]
+    )
+    st.caption(f"{hit.sum():,} columns in all tables")
+    if hit.any():
+        columns(everything[hit])
+    else:
+        st.info(f"No column matches '{wording.plain(wanted)}'. Try another word for it.")
+else:
+    st.caption(contracts[where].grain)
+    columns(everything[everything["where"] == where])
+    try:
+        held(contracts[where])
+    except ServiceError as error:
+        session.show_error(error)
+    rules(contracts[where])
+    lineage(where)

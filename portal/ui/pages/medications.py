@@ -1,0 +1,56 @@
+"""Medication administrations of the published release."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from portal.dashboards.charts import ADMINISTRATIONS, FIRST_DOSES, MEDICATION_QUESTIONS
+from portal.ui.dashboards import dashboard
+from portal.ui.dashboards.dashboard import Ask, Figure, number, whole
+
+st.title("Medications")
+
+
+def figures(ask: Ask) -> list[Figure]:
+    row = ask(
+        ADMINISTRATIONS,
+        {
+            "administrations": "count(*)",
+            "patients": "count(DISTINCT person)",
+            "medications": "count(DISTINCT medication_key)",
+            "not_given": "sum(CASE WHEN state = 'not-done' THEN 1 ELSE 0 END)",
+        },
+    )
+    first = ask(FIRST_DOSES, {"doses": "count(minutes)", "median": "approx_percentile(minutes, 0.5)"})
+    total, patients, medications, missed = (
+        whole(row[name]) for name in ("administrations", "patients", "medications", "not_given")
+    )
+    share, minutes = missed / total if total else None, number(first["median"])
+    return [
+        Figure(
+            "Administrations",
+            total,
+            f"{total:,}",
+            counts=[total],
+            adds=("administrations", lambda n: f"{n:,.0f}"),
+        ),
+        Figure("Patients", patients, f"{patients:,}", counts=[patients]),
+        Figure("Medications", medications, f"{medications:,}"),
+        Figure(
+            "Not given",
+            share,
+            "–" if share is None else f"{share:.1%}",
+            "Status not-done: missed or refused",
+            share=(missed, total),
+        ),
+        Figure(
+            "Median order to first dose",
+            minutes,
+            "–" if minutes is None else f"{minutes:,.0f} min",
+            "To the first dose of an order that was given",
+            counts=[whole(first["doses"])],
+        ),
+    ]
+
+
+dashboard.draw(ADMINISTRATIONS, MEDICATION_QUESTIONS, figures)

@@ -1,0 +1,105 @@
+"""The latest run, rows by layer, how fresh the published data are."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from pipeline.releases.model import Release
+from portal.core.context import ServiceError
+from portal.privacy.suppression import MINIMUM_CELL_SIZE
+from portal.releases import service as releases
+from portal.ui import cache, formats, session, sharing
+from portal.ui.theme import words
+
+st.title("Overview")
+
+
+@st.cache_data(ttl=300, max_entries=50, show_spinner=False)
+def release(release_id: str) -> Release:
+    return releases.get(session.aws(), release_id)
+
+
+@session.live(5)
+def latest() -> None:
+    found = cache.recent_runs(1)
+    if not found:
+        session.nothing_yet("No run yet.")
+        return
+    run = found[0]
+    current = cache.published()
+    left, middle, right = st.columns(3)
+    left.metric("Latest run", words(run.status), help=run.run_id)
+    left.caption(
+        f"{run.run_id}, started {formats.ago(run.started_at)}, {formats.duration(run.seconds)}",
+        help=formats.when(run.started_at),
+    )
+    if session.user().may("watch_runs"):
+        left.page_link(
+            "pages/run.py",
+            label="Open the run" if run.is_over else "Watch it",
+            icon=":material/visibility:",
+            query_params={"run": run.run_id},
+        )
+    if current:
+        published_at = formats.moment(current.published_at)
+        middle.metric("Published release", formats.ago(published_at), help=current.release_id)
+        middle.caption(f"{current.release_id}, by {current.published_by}", help=formats.when(published_at))
+    else:
+        middle.metric("Published release", "None yet")
+    count = len(cache.received())
+    right.metric("Batches received", f"{count:,}")
+    if current:
+        right.caption(f"{len(release(current.release_id).batch_ids):,} of them in the published release")
+
+
+def published_totals(made: Release) -> dict[str, int]:
+    """The facts' totals, which are those of the published tables; other tables' rows would tell versions of patients."""
+    return {
+        table: n for table, n in made.tables.items() if table.startswith("fact_") and n >= MINIMUM_CELL_SIZE
+    }
+
+
+def rows_by_layer() -> None:
+    current = cache.published()
+    if current is None:
+        return
+    made = release(current.release_id)
+    st.subheader("Rows by layer")
+    account = pd.DataFrame(cache.reconciliation(made.run_id))
+    is_exact = sharing.sees_exact(made.release_id)
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**Received and loaded in this release's run**")
+        if not is_exact:
+            st.caption("Row counts by layer are shown to roles that may open rows.")
+        elif account.empty:
+            st.caption("This run received nothing new.")
+        else:
+            total = (
+                account.groupby("table_name")[["received", "loaded", "quarantined", "duplicates"]]
+                .sum()
+                .reset_index()
+            )
+            total.columns = ["Table", "Received", "Loaded to silver", "Quarantined", "Duplicates"]
+            st.dataframe(total, hide_index=True, width="stretch", column_config=session.numbers(total))
+            st.caption("Received = loaded + quarantined, duplicates included; the run checks it.")
+    with right:
+        st.markdown("**Gold, the published release**")
+        shown = made.tables if is_exact else published_totals(made)
+        gold = pd.DataFrame({"Table": list(shown), "Rows": list(shown.values())})
+        st.dataframe(
+            gold, hide_index=True, width="stretch", height="content", column_config=session.numbers(gold)
+        )
+    if made.reasons:
+        listed = ", ".join(reason["rule_id"] for reason in made.reasons)
+        many = len(made.reasons)
+        st.warning(f"Published with {many} finding{'s' if many > 1 else ''}: {listed}.")
+        st.page_link("pages/quality.py", label="See what they mean", icon=":material/fact_check:")
+
+
+try:
+    latest()
+    rows_by_layer()
+except ServiceError as error:
+    session.show_error(error)

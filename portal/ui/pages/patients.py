@@ -1,0 +1,37 @@
+"""The patients of the published release, each as of the newest version of what is known."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from portal.dashboards.charts import PATIENT_QUESTIONS, PATIENTS
+from portal.ui.dashboards import dashboard
+from portal.ui.dashboards.dashboard import Ask, Figure, whole
+
+st.title("Patients")
+
+
+def figures(ask: Ask) -> list[Figure]:
+    row = ask(
+        PATIENTS,
+        {
+            "patients": "count(*)",
+            "deceased": "sum(CASE WHEN is_deceased THEN 1 ELSE 0 END)",
+            "changed": "sum(CASE WHEN version > 1 THEN 1 ELSE 0 END)",
+        },
+    )
+    total, deceased, changed = (whole(row[name]) for name in ("patients", "deceased", "changed"))
+    return [
+        Figure("Patients", total, f"{total:,}", counts=[total], adds=("patients", lambda n: f"{n:,.0f}")),
+        Figure("Deceased", deceased, f"{deceased:,}", counts=[deceased, total - deceased]),
+        Figure(
+            "Changed since first seen",
+            changed,
+            f"{changed:,}",
+            "Patients with more than one version (Type 2).",
+            counts=[changed, total - changed],
+        ),
+    ]
+
+
+dashboard.draw(PATIENTS, PATIENT_QUESTIONS, figures)

@@ -1,0 +1,293 @@
+"""One run from top to bottom: graph, job runs, times, log, rows, quality, and the release that it made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from pipeline.jobs import jobs
+from pipeline.releases.model import Published
+from pipeline.rules.outcomes import FOUND
+from portal.core.context import ServiceError
+from portal.quality.results import Audit
+from portal.releases import service as releases
+from portal.runs import history as run_history
+from portal.runs import service as runs
+from portal.runs.job_runs import DPU_HOUR_DOLLARS
+from portal.runs.service import Run
+from portal.ui import cache, formats, session
+from portal.ui.runs import failure_card, gantt, graph, run_log
+from portal.ui.theme import SEVERITY_WORDS, words
+
+person = session.user()
+
+
+def head(run: Run) -> None:
+    columns = st.columns([2, 1, 1, 1, 1])
+    columns[0].metric("State", words(run.status))
+    columns[1].metric("Attempt", run.attempt)
+    columns[2].metric("Duration", formats.duration(run.seconds))
+    done = {j.job for j in run.jobs if j.state == "SUCCEEDED"}
+    columns[3].metric("Jobs done", f"{len(done)} of {len(jobs())}")
+    hours, dollars = run_history.cost(run)
+    columns[4].metric(
+        "Cost in AWS",
+        f"${dollars:,.2f}",
+        help=f"{hours:.2f} DPU hours at ${DPU_HOUR_DOLLARS}; on a laptop nothing is billed.",
+    )
+    st.caption(f"Started {formats.when(run.started_at)} by {run.started_by}. Batches: {', '.join(run.batch_ids) or 'all that were new'}.")  # fmt: skip
+
+
+# job runs
+
+
+def job_runs(run: Run, medians: dict[str, float]) -> None:
+    st.markdown("#### Job runs")
+    if not run.jobs:
+        st.caption("No job has been started yet." if not run.is_over else "No job was started.")
+        return
+    frame = pd.DataFrame(
+        [
+            {
+                "Job": job.job,
+                "Attempt": run.attempt_of(job),
+                "State": words(job.state),
+                "Started": pd.Timestamp(job.started_at),
+                "Seconds": round(job.seconds, 1),
+                "Median": medians.get(job.job),
+                "Running": job.execution_seconds,
+                "DPU hours": round(job.dpu_seconds / 3600, 3),
+                "Error": job.error or "",
+            }
+            for job in run.jobs
+        ]
+    )
+    st.dataframe(
+        frame,
+        hide_index=True,
+        width="stretch",
+        height="content",
+        column_config={
+            "Started": formats.time_column("HH:mm:ss"),
+            "Median": st.column_config.NumberColumn("Median (s)", format="%.1f", help=f"Median of the last {run_history.LOOK_BACK} runs"),
+            "Running": st.column_config.NumberColumn("Execution (s)", help="Without waiting for a worker"),
+        },
+    )  # fmt: skip
+    bars = pd.DataFrame(
+        [
+            {
+                "job": job.job,
+                "attempt": run.attempt_of(job),
+                "started_at": pd.Timestamp(job.started_at),
+                "ended_at": pd.Timestamp(job.ended_at) if job.ended_at else pd.Timestamp.now(tz="UTC"),
+                "state": words(job.state).split(" ", 1)[-1],
+            }
+            for job in run.jobs
+        ]
+    )
+    st.plotly_chart(
+        gantt.draw(bars, medians, formats.zone()),
+        key="gantt",
+        config={"displaylogo": False},
+        alt="Job runs over time",
+    )
+
+
+# rows, quality and release
+
+
+def rows(run: Run) -> None:
+    """Rows in and out of each layer as it ends; received = loaded + quarantined, checked by the run itself."""
+    if not any(job.state == "SUCCEEDED" for job in run.jobs):
+        return
+    account = cache.rows_so_far(run)
+    gold = cache.gold_rows(run)
+    st.markdown("#### Rows")
+    left, right = st.columns([3, 1])
+    if account:
+        frame = pd.DataFrame(account)
+        frame["out of balance"] = frame["received"] - frame["loaded"] - frame["quarantined"]
+        frame.columns = [
+            "Table",
+            "Batch",
+            "Received (bronze)",
+            "Loaded (silver)",
+            "Quarantined",
+            "Repeats",
+            "Out of balance",
+        ]
+        left.dataframe(frame, hide_index=True, width="stretch", column_config=session.numbers(frame))
+    else:
+        left.caption("This run received nothing new." if run.is_over else "Nothing has been received yet.")
+    if gold:
+        frame = pd.DataFrame({"Gold table": list(gold), "Rows": list(gold.values())})
+        right.dataframe(frame, hide_index=True, width="stretch", column_config=session.numbers(frame))
+    elif not run.is_over:
+        right.caption("No gold table yet.")
+
+
+def rules_so_far(run: Run) -> None:
+    """What the rules have found, by table, before the audit has judged it."""
+    if not any(job.state == "SUCCEEDED" for job in run.jobs):
+        return
+    found = cache.rule_results(run)
+    if found.empty:
+        return
+    st.markdown("#### Quality so far")
+    applied = found[found["status"] != "not_applicable"]
+    by_table = applied.groupby("table_name")
+    table = pd.DataFrame(
+        {
+            "Rules checked": by_table.size(),
+            "Found something": by_table["status"].agg(lambda each: int(each.isin(FOUND).sum())),
+            "Failed": by_table["status"].agg(lambda each: int((each == "fail").sum())),
+        }
+    )
+    table = table.rename_axis("Table").reset_index()
+    st.dataframe(table, hide_index=True, width="stretch", column_config=session.numbers(table))
+
+
+def outcome(run: Run) -> None:
+    """What the rules found, and the release."""
+    audit = cache.audit(run)
+    if audit is None:
+        rules_so_far(run)
+        return
+    st.markdown("#### Quality and release")
+    verdict(audit)
+    if run.status == "SUCCEEDED" and run.cause:
+        st.warning(run.cause)
+    st.page_link(
+        "pages/quality.py",
+        label="Review it",
+        icon=":material/fact_check:",
+        query_params={"run": run.run_id},
+    )
+    published = cache.published()
+    if published and published.release_id == run.run_id:
+        st.success(
+            f"Release {run.run_id} is the published one, since {formats.when(formats.moment(published.published_at))}, by {published.published_by}."
+        )
+    elif run.status == "SUCCEEDED":
+        st.info(
+            f"Release {run.run_id} was made; the published one is {published.release_id if published else 'none yet'}."
+        )
+    if run.is_over and person.may("publish"):
+        change_release(run, published)
+
+
+def verdict(audit: Audit) -> None:
+    held = audit.decision == "hold"
+    accepted = [r for r in audit.reasons if r.get("accepted")]
+    blocked = [r for r in audit.reasons if r["severity"] == "block" and r not in accepted]
+    found = len(audit.reasons)
+    said = (
+        f"{found} finding{'s' if found > 1 else ''}, {len(blocked) or 'none'} blocking"
+        + (f", {len(accepted)} accepted in an earlier review" if accepted else "")
+        if found
+        else "no finding"
+    )
+    (st.warning if audit.reasons else st.success)(
+        f"The audit found {said}: {'the release is held for a review' if held else 'the release may be published'}."
+    )
+    if audit.reasons:
+        table = pd.DataFrame(audit.reasons)[["severity", "rule_id", "table", "failed", "checked"]]
+        table["severity"] = table["severity"].map(SEVERITY_WORDS)
+        table.columns = ["Severity", "Rule", "Table", "Failing", "Of"]
+        st.dataframe(table, hide_index=True, width="stretch", column_config=session.numbers(table))
+
+
+def change_release(run: Run, published: Published | None) -> None:
+    """Publish this run's release, or roll back from it to the previous one."""
+    if published and published.release_id == run.run_id:
+        if published.previous_release_id and st.button("Roll back to previous release"):
+            roll_back(published)
+    elif run.status == "SUCCEEDED" and st.button("Publish this release"):
+        publish(run, published)
+
+
+@st.dialog("Publish this release")
+def publish(run: Run, published: Published | None) -> None:
+    now = f"Readers see {published.release_id} now." if published else "Nothing is published now."
+    st.markdown(f"Readers will see release **{run.run_id}** from then on. {now}")
+    if reason := _reason("Publish"):
+        _changed(lambda: releases.publish(session.aws(), run.run_id, reason=reason))
+
+
+@st.dialog("Roll back")
+def roll_back(published: Published) -> None:
+    st.markdown(
+        f"Readers will see release **{published.previous_release_id}** again, which was published before "
+        f"{published.release_id}. Nothing is deleted."
+    )
+    if reason := _reason("Roll back"):
+        _changed(lambda: releases.rollback(session.aws(), reason=reason, shown=published.release_id))
+
+
+def _reason(action: str) -> str | None:
+    """The reason that was given, once the action is confirmed."""
+    with st.form(f"confirm-{action}", border=False):
+        reason = st.text_input("Reason", help="It is kept with the release.").strip()
+        is_confirmed = st.form_submit_button(action, type="primary")
+    if is_confirmed and not reason:
+        st.error("A reason is required for the audit trail.")
+    return reason if is_confirmed and reason else None
+
+
+def _changed(change: Callable[[], object]) -> None:
+    try:
+        change()
+    except ServiceError as error:
+        session.show_error(error)
+        return
+    cache.published.clear()
+    cache.forget_runs()
+    st.rerun()
+
+
+# the page
+
+
+def draw(run: Run) -> None:
+    medians = cache.medians()
+    head(run)
+    failure_card.draw(run)
+    graph.draw(run, medians, lambda name: run_log.turn_to(run, name))
+    job_runs(run, medians)
+    run_log.draw(run)
+    rows(run)
+    outcome(run)
+
+
+@session.live(2)
+def live(run_id: str, is_over: bool) -> None:
+    """Redraw every two seconds while the run, or a job of it, is running."""
+    run = cache.run(run_id)
+    draw(run)
+    if run.is_at_rest or run.is_over != is_over:
+        st.rerun()
+
+
+try:
+    run_id = st.query_params.get("run")
+    st.title("Run")
+    st.page_link("pages/runs.py", label="All runs", icon=":material/arrow_back:")
+    if not run_id:
+        st.info("Choose a run in the list.")
+    else:
+        current = cache.run(run_id)
+        st.markdown(f"### {run_id}")
+        if current.is_at_rest:
+            draw(current)
+            if current.status == "SUCCEEDED" and person.may("run_pipeline"):
+                failure_card.again(current, st.container(width="content"))
+        else:
+            if not current.is_over and person.may("run_pipeline") and st.button("Stop this run"):
+                runs.stop(session.aws(), run_id)
+                cache.forget_runs()
+                st.rerun()
+            live(run_id, current.is_over)
+except ServiceError as error:
+    session.show_error(error)

@@ -1,0 +1,281 @@
+"""Read-only SQL over the published release and what the quality rules measured."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.express as px
+import streamlit as st
+
+from portal.athena import sql_guard, sql_queries
+from portal.athena.client import Answer
+from portal.athena.sql_queries import Asked
+from portal.core.context import Aws, ServiceError
+from portal.reviews import wording
+from portal.ui import cache, drafts, exports, formats, session, sharing
+from portal.ui.theme import SEQUENCE
+
+PAGE = 200
+AT_ONCE = 1.5
+"""Seconds for which the page simply waits."""
+DEFAULT = "SELECT encounter_class, count(*) AS encounters\nFROM fact_encounter\nGROUP BY 1\nORDER BY 2 DESC"
+
+st.title("SQL")
+person = session.user()
+if not person.may("query"):
+    st.info("Asking in SQL is for analysts, clinicians and engineers. Ask one, or choose that role.")
+    st.stop()
+release_id = cache.release_or_stop()
+
+
+def statement() -> str:
+    return str(st.session_state.get("sql", "")).strip().rstrip(";").strip()
+
+
+def asked_id() -> str | None:
+    """The question that is shown: the address carries its id, never its words."""
+    return st.query_params.get("asked")
+
+
+def present() -> Asked | None:
+    """The question in the address, where it is this person's."""
+    try:
+        return sql_queries.asked(session.aws(), str(asked_id())) if asked_id() else None
+    except ServiceError:
+        return None
+
+
+def first_text() -> str:
+    """What to begin with: the draft, unless the address is of another question."""
+    draft = drafts.kept("sql")
+    question = present() if asked_id() != draft.get("beside") else None
+    return question.sql if question else str(draft.get("text", DEFAULT))
+
+
+def take(sql: str) -> None:
+    st.session_state["sql"] = sql
+
+
+def show_again(question: Asked) -> None:
+    take(question.sql)
+    st.query_params["asked"] = question.query_id
+
+
+def browser() -> None:
+    """Tables and columns from the contracts."""
+    st.markdown("**Tables**")
+    for name, contract in sql_guard.readable().items():
+        with st.expander(name):
+            st.caption(contract.grain)
+            listed = sql_guard.columns(contract)
+            st.code("\n".join(f"{c.name}  {c.type}" for c in listed), language=None)
+            first = f"SELECT *\nFROM {name}\nLIMIT 20"
+            st.button("Look at 20 rows", on_click=take, args=(first,), key=f"look-{name}", width="stretch")
+
+
+def saved() -> None:
+    found = sql_queries.saved(session.aws())
+    with st.expander("Saved queries"):  # it would close by itself where its title changed
+        for query in found:
+            left, middle, right = st.columns([3, 1, 1])
+            left.markdown(f"**{wording.plain(query.name)}**  \n{wording.plain(query.description)}")
+            middle.button(
+                "Take", on_click=take, args=(query.sql,), key=f"take-{query.query_id}", width="stretch"
+            )
+            if right.button("Remove", key=f"remove-{query.query_id}", width="stretch"):
+                sql_queries.remove(session.aws(), query.query_id)
+                st.rerun()
+        left, right = st.columns([3, 1], vertical_alignment="bottom")
+        name = left.text_input("Save the statement above as", max_chars=100)
+        if right.button("Save", width="stretch", disabled=not statement()):
+            sql_queries.save(session.aws(), name, statement())
+            st.toast(f"Saved as '{wording.plain(name)}': everybody sees it.")
+            st.rerun()
+        if not found:
+            st.caption("Nothing has been saved yet. What you save, everybody sees.")
+
+
+@st.cache_data(ttl=60, max_entries=200, show_spinner=False)
+def asked_before(_aws: Aws, who: str, now: tuple[str, str] | None) -> list[Asked]:  # noqa: ARG001  (parts of the key)
+    """The history: a question that is asked or has ended is in it at once, all others within a minute."""
+    return sql_queries.history(_aws)
+
+
+def history(question: Asked | None) -> None:
+    with st.expander("Your history"):
+        now = (question.query_id, question.state) if question else None
+        found = asked_before(session.aws(), person.name, now)
+        if not found:
+            most = sql_queries.LOOKED_THROUGH
+            st.caption(f"None of the newest {most:,} questions to Athena, the charts' among them, is yours.")
+            return
+        frame = pd.DataFrame(
+            [
+                {
+                    "Asked": pd.Timestamp(q.asked_at),
+                    "State": q.state.title(),
+                    "Seconds": round(q.seconds, 1),
+                    "Scanned": session.size(q.scanned),
+                    "Statement": " ".join(q.sql.split()),
+                }
+                for q in found
+            ]
+        )
+        picked = st.dataframe(
+            frame, hide_index=True, width="stretch", on_select="rerun", selection_mode="single-row", key="history",
+            column_config={
+                "Asked": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone=formats.zone()),
+                "Statement": st.column_config.TextColumn(width="large"),
+            },
+        )["selection"]["rows"]  # fmt: skip
+        if picked and picked[0] < len(found):
+            chosen = found[picked[0]]
+            st.code(chosen.sql, language="sql", wrap_lines=True)
+            left, right = st.columns(2)
+            left.button("Take this one", on_click=take, args=(chosen.sql,), width="stretch")
+            right.button("Show its answer", on_click=show_again, args=(chosen,), width="stretch")
+
+
+def ask() -> None:
+    """Begin, and wait a moment: most answers are there before anybody would look for a Cancel button."""
+    sql = statement()
+    running = present()
+    if running and not running.is_over and running.sql == sql:
+        return  # a double click
+    query_id = sql_queries.begin(session.aws(), sql, release_id)
+    st.query_params["asked"] = query_id
+    with st.spinner("Asking Athena …"):
+        sql_queries.wait(session.aws(), query_id, AT_ONCE)
+
+
+@session.live(0.7)
+def watch(query_id: str) -> None:
+    """A question that Athena is at work on, and the way out."""
+    question = sql_queries.asked(session.aws(), query_id)
+    if question.is_over:
+        st.rerun()
+    left, right = st.columns([3, 1], vertical_alignment="center")
+    left.info(f"Athena is at work on this, asked {formats.when(question.asked_at)}.")
+    if right.button("Cancel", width="stretch"):
+        sql_queries.cancel(session.aws(), query_id)
+
+
+def result(question: Asked | None) -> None:
+    """The answer to the question in the address, once there is one."""
+    if question is None:
+        if asked_id():
+            st.info("The question in this address was not asked by you: ask a statement of your own.")
+        return
+    if not question.is_over:
+        watch(question.query_id)
+        return
+    if st.session_state.get("answered") != (question.query_id, person):
+        answer = sql_queries.answer(session.aws(), question.query_id)
+        st.session_state["answer"] = answer
+        st.session_state["safe"] = sql_queries.safe_to_share(session.aws(), answer)
+        st.session_state["answered"] = (question.query_id, person)
+    if question.sql != statement():
+        st.caption("The answer to:")
+        st.code(question.sql, language="sql", wrap_lines=True)
+    shown(st.session_state["answer"])
+
+
+def shown(answer: Answer) -> None:
+    frame = answer.frame
+    said = session.as_of(answer) + (f". Of this answer: {answer.note}." if answer.note else "")
+    if frame.empty:
+        st.info("The statement gives no row.")
+        st.caption(said)
+        return
+    pages = -(-len(frame) // PAGE)
+    page = 1
+    if pages > 1:
+        page = int(st.number_input(f"Page of {pages:,}", 1, pages, 1, key=f"page-{answer.query_id}"))
+    part = frame.iloc[(page - 1) * PAGE : page * PAGE]
+    st.dataframe(part, hide_index=True, width="stretch", placeholder="–")
+    st.caption(said)
+    download(answer)
+    chart(frame)
+
+
+def download(answer: Answer) -> None:
+    """CSV and Parquet of the answer, without small counts while Safe to share is on."""
+    is_synthetic = sharing.is_synthetic(str(answer.release_id))
+    is_safe = sharing.choice("sql", is_synthetic)
+    safe, suppressed = st.session_state["safe"]
+    frame = safe if is_safe else answer.frame
+    note = "; ".join(
+        filter(None, [answer.note, suppressed if is_safe else "", sharing.words(is_safe, is_synthetic)])
+    )
+    reason = suppressed if frame is None else None
+    if is_safe and suppressed:
+        st.caption(f"Of the exports: {suppressed}.")
+    left, right = st.columns(2)
+    left.download_button(
+        "CSV", session.at_the_click(lambda _: exports.csv(frame, answer, "by SQL", note)), f"query-{answer.release_id}.csv",
+        "text/csv", width="stretch", on_click="ignore", disabled=frame is None, help=reason,
+    )  # fmt: skip
+    right.download_button(
+        "Parquet", session.at_the_click(lambda _: exports.parquet(frame, answer, "by SQL", note)),
+        f"query-{answer.release_id}.parquet", "application/vnd.apache.parquet", width="stretch", on_click="ignore",
+        disabled=frame is None, help=reason,
+    )  # fmt: skip
+
+
+def chart(frame: pd.DataFrame) -> None:
+    frame = frame.dropna(axis="columns", how="all")
+    numbers = list(frame.select_dtypes("number").columns)
+    if not numbers or len(frame.columns) < 2:
+        return
+    with st.expander("Chart of this answer"):
+        left, middle, right = st.columns(3)
+        others = [name for name in frame.columns if name not in numbers] or list(frame.columns)
+        x = left.selectbox("Along", others)
+        y = middle.selectbox("Height", [name for name in numbers if name != x] or numbers)
+        kind = right.segmented_control("As", ["Bars", "Line", "Points"], default="Bars") or "Bars"
+        draw = {"Bars": px.bar, "Line": px.line, "Points": px.scatter}[kind]
+        figure = draw(frame.head(2000), x=x, y=y, color_discrete_sequence=list(SEQUENCE))
+        st.plotly_chart(figure, key="answer-chart", config={"displaylogo": False}, alt=f"{y} by {x}")
+        if len(frame) > 2000:
+            st.caption("Of the first 2,000 rows.")
+
+
+def estimate() -> str:
+    """What the statement would read, or why it may not be asked."""
+    try:
+        checked = sql_queries.checked(session.aws(), statement(), release_id)
+    except ServiceError as error:
+        return str(error)
+    most = session.size(sql_queries.bytes_at_most(session.aws(), checked, release_id))
+    return f"Reads {most} of release {release_id} at most, and shows {sql_guard.MOST_ROWS:,} rows at most."
+
+
+def write() -> Asked | None:
+    """The statement and its answer; gives the question that is shown."""
+    st.session_state.setdefault("sql", first_text())
+    st.text_area("One reading statement", key="sql", height=180)
+    left, right = st.columns([1, 3], vertical_alignment="center")
+    asking = left.button("Ask", type="primary", width="stretch", disabled=not statement())
+    if statement():
+        right.caption(wording.unlinked(estimate()))
+    question = None
+    try:
+        if asking:
+            ask()
+        question = present()
+        result(question)
+    except ServiceError as error:
+        session.show_error(error)
+    drafts.kept("sql").update(beside=asked_id(), text=str(st.session_state["sql"]))
+    return question
+
+
+left, right = st.columns([3, 1])
+with left:
+    question = write()
+    try:
+        saved()
+        history(question)
+    except ServiceError as error:
+        session.show_error(error)
+with right:
+    browser()

@@ -1,0 +1,1 @@
+"""Components of the quality review: findings, one rule, its conversation, sign-off."""

@@ -1,0 +1,123 @@
+"""The conversation on a finding: what was said so far, and the forms to ask, answer, assign, close and reopen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import pandas as pd
+import streamlit as st
+
+from portal.core.auth import User
+from portal.core.context import Aws
+from portal.quality import failing_rows
+from portal.reviews import commands as reviews
+from portal.reviews import wording
+from portal.reviews.read_model import Query
+from portal.ui import drafts
+
+Finding = tuple[str, str]
+
+
+def reason(key: str) -> str:
+    return reviews.REASONS[key]
+
+
+def queries(aws: Aws, found: Iterable[Query], person: User, seen: int, rows: pd.DataFrame) -> None:
+    """Each query with its rows (of `rows`, as they may be seen), its conversation and what can be done now."""
+    for query in found:
+        overdue = " · overdue" if query.is_due(datetime.now(UTC).date()) else ""
+        who = f"for {wording.plain(query.assignee)}" if query.assignee else "for anybody"
+        with st.container(border=True):
+            st.markdown(
+                f"{wording.STATES[query.state]} · {query.query_id} · {who} · due {query.due}{overdue}"
+            )
+            _about(query, rows)
+            for event in query.events:
+                st.markdown(f"- {wording.line(event)}")
+            if query.state == "closed":
+                if person.may("review"):
+                    _reopen(aws, query.query_id, seen)
+            elif person.may("query"):
+                _reply(aws, query, person.may("review"), seen)
+
+
+def _about(query: Query, rows: pd.DataFrame) -> None:
+    """The rows that a query is about; those that are not among the failing ones shown are named all the same."""
+    if not query.record_keys:
+        return
+    names = {name for key in query.record_keys for name in (key, failing_rows.stand_in(key, query.run_id))}
+    mine = rows[rows["row"].isin(names)] if "row" in rows else rows
+    st.caption(f"About {len(query.record_keys)} row{'s' if len(query.record_keys) > 1 else ''}:")
+    if len(mine):
+        st.dataframe(mine, hide_index=True, width="stretch")
+    else:
+        st.caption(", ".join(failing_rows.stand_in(key, query.run_id) for key in query.record_keys))
+
+
+def _reopen(aws: Aws, query_id: str, seen: int) -> None:
+    key = f"reply-{query_id}"
+    drafts.text("Reason for reopening", key, seen)
+    _button("Reopen", "reopen", key, query_id, f"{query_id} is open again.",
+            lambda text, seen: reviews.reopen(aws, query_id, text, seen=seen))  # fmt: skip
+
+
+def _reply(aws: Aws, query: Query, may_review: bool, seen: int) -> None:
+    query_id = query.query_id
+    key = f"reply-{query_id}"
+    drafts.text("Reply", key, seen)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        _button("Answer", "answer", key, query_id, f"{query_id} is answered.",
+                lambda text, seen: reviews.answer(aws, query_id, text, seen=seen))  # fmt: skip
+        if not may_review:
+            return
+        if query.state == "answered":
+            _button("Return", "return", key, query_id, f"{query_id} is open again.",
+                    lambda text, seen: reviews.reopen(aws, query_id, text, seen=seen),
+                    "The answer is not enough: say what is missing.")  # fmt: skip
+        _assign(aws, query_id, seen)
+        st.selectbox(
+            "Reason for closing",
+            list(reviews.REASONS),
+            index=None,
+            format_func=reason,
+            key=f"why-{query_id}",
+            width=260,
+        )
+        _button("Close", "close", key, query_id, f"{query_id} is closed.",
+                lambda text, seen: reviews.close(aws, query_id, st.session_state.get(f"why-{query_id}") or "", text, seen=seen),
+                "A closed query keeps its conversation and can be opened again.")  # fmt: skip
+
+
+def _assign(aws: Aws, query_id: str, seen: int) -> None:
+    key = f"assignee-{query_id}"
+    with st.popover("Assign"):
+        drafts.text("Who is to answer?", key, seen, is_short=True)
+        _button("Assign it", "assign", key, query_id, f"{query_id} has another name on it.",
+                lambda name, seen: reviews.assign(aws, query_id, name, seen=seen))  # fmt: skip
+
+
+def _button(
+    label: str, verb: str, text: str, query_id: str, done: str, act: drafts.Act, said: str | None = None
+) -> None:
+    st.button(label, key=f"{verb}-{query_id}", help=said, on_click=drafts.send, args=(text, act, done))
+
+
+def ask(aws: Aws, run_id: str, finding: Finding, keys: tuple[str, ...], seen: int) -> None:
+    """Open a query on a finding, or on those of its rows that are chosen."""
+    name = drafts.about(run_id, finding)
+    key, who = f"ask-{name}", f"who-{name}"
+
+    def act(text: str, seen: int) -> None:
+        assignee = st.session_state[who]
+        reviews.open_query(aws, run_id, *finding, text, assignee=assignee, record_keys=keys, seen=seen)
+        st.session_state[who] = ""
+
+    drafts.text("Question", key, seen)
+    st.text_input("Assignee (optional)", key=who, max_chars=100)
+    st.button(
+        "Raise a query",
+        key=f"open-{name}",
+        on_click=drafts.send,
+        args=(key, act, "The query is open."),
+    )

@@ -1,0 +1,194 @@
+"""The parts of a quality review: tables and figures out of results; no service is asked here."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from pipeline.contracts.model import Rule
+from pipeline.reviews.acceptances import Acceptance
+from pipeline.rules.outcomes import FOUND
+from portal.quality import rule_texts
+from portal.reviews import wording
+from portal.reviews.read_model import Query
+from portal.ui.theme import (
+    CHANGES,
+    GRID,
+    MEASURE,
+    OUTCOMES,
+    SEVERITIES,
+    SEVERITY_COLOURS,
+    SEVERITY_WORDS,
+    USUAL,
+)
+
+_RANKED = {
+    "Severity": [SEVERITY_WORDS[name] for name in SEVERITIES],
+    "Outcome": list(OUTCOMES.values()),
+    "Change": list(CHANGES.values()),
+}
+"""Columns whose cells are places in a list, the most serious first: they sort by place and read as words."""
+
+_WIDTHS = {"Severity": 140, "Outcome": 150, "Change": 105}
+
+
+def overview(
+    frame: pd.DataFrame,
+    changed: pd.Series,
+    accepted: Mapping[tuple[str, str], Acceptance],
+    queries: Iterable[Query],
+    on: date,
+) -> pd.DataFrame:
+    """One row a rule, the most serious first; `finding` and `is_found` are not for the screen."""
+    asked = _by_finding(queries)
+    rows = []
+    for row, change in zip(frame.to_dict("records"), changed, strict=True):
+        finding = (row["table_name"], row["rule_id"])
+        rule, acceptance = rule_texts.rules().get(finding), accepted.get(finding)
+        unit = rule.unit if rule else "percent"
+        rows.append(
+            {
+                "finding": finding,
+                "is_found": row["status"] in FOUND,
+                "Severity": SEVERITIES.index(row["severity"]),
+                "Outcome": list(OUTCOMES).index(row["status"]),
+                "Change": list(CHANGES).index(change),
+                "Rule": row["rule_id"],
+                "What is checked": rule.description if rule else "This rule is no longer in the contracts.",
+                "Failing": row["failed"],
+                "Of": row["checked"],
+                "What is counted": rule_texts.population(rule, row["table_name"]),
+                "Rate": rule_texts.share(row["rate"], unit),
+                "Accepted": rule_texts.limit(rule) if rule else "–",
+                "Queries": _most_urgent(asked[finding]),
+                "Review": rule_texts.standing(acceptance, row["rate"], on) if acceptance else "",
+            }
+        )
+    table = pd.DataFrame(rows)
+    if table.empty:
+        return table
+    return table.sort_values(
+        ["is_found", "Severity", "finding"], ascending=[False, True, True], ignore_index=True
+    )
+
+
+def ranked(table: pd.DataFrame) -> dict[str, Any]:
+    """Column settings that show a place in a list as its words."""
+    return {
+        name: st.column_config.SelectboxColumn(
+            options=list(range(len(words))), format_func=partial(_word, words), width=_WIDTHS[name]
+        )
+        for name, words in _RANKED.items()
+        if name in table
+    }
+
+
+def _word(words: list[str], place: str | float) -> str:
+    return words[int(place)]
+
+
+def _by_finding(queries: Iterable[Query]) -> dict[tuple[str, str], list[Query]]:
+    found: dict[tuple[str, str], list[Query]] = defaultdict(list)
+    for query in queries:
+        found[query.table_name, query.rule_id].append(query)
+    return found
+
+
+def _most_urgent(queries: list[Query]) -> str:
+    """Of several queries the state that asks for most: open, then answered, then closed."""
+    states = [query.state for query in queries]
+    for state, words in wording.STATES.items():
+        if number := states.count(state):  # type: ignore[arg-type]
+            return f"{words} ({number})" if len(states) > 1 else words
+    return ""
+
+
+def trend(frame: pd.DataFrame, run_ids: list[str]) -> go.Figure:
+    """Findings a run by severity, oldest run first."""
+    found = frame[frame["status"].isin(["fail", "error"])]
+    counted = (
+        found.groupby(["run_id", "severity"]).size().unstack(fill_value=0).reindex(run_ids, fill_value=0)
+    )
+    figure = go.Figure()
+    for severity in SEVERITIES:
+        if severity in counted:
+            figure.add_bar(
+                x=[_short(run_id) for run_id in counted.index],
+                y=counted[severity],
+                name=SEVERITY_WORDS[severity],
+                marker_color=SEVERITY_COLOURS[severity],
+            )
+    return figure.update_layout(
+        barmode="stack",
+        height=260,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        legend={"orientation": "h", "y": 1.15, "x": 0},
+        yaxis={"title": "Rules that failed", "dtick": 1 if counted.sum(axis=1).max() < 10 else None},
+        xaxis={"type": "category"},
+    )
+
+
+def cards(card: pd.DataFrame) -> go.Figure:
+    """The scorecard run by run: a row a table and kind, a cell the share of its rules that passed."""
+    names = [f"{table} · {kind}" for table, kind in card.index]
+    share = (100 * card).round(0)
+    figure = go.Figure(
+        go.Heatmap(
+            z=share.to_numpy(),
+            x=[_short(run_id) for run_id in card.columns],
+            y=names,
+            text=[["" if pd.isna(cell) else f"{cell:.0f} %" for cell in row] for row in share.to_numpy()],
+            texttemplate="%{text}",
+            colorscale=[[0, SEVERITY_COLOURS["block"]], [0.5, "#f4d9c6"], [1, "#cfe6f5"]],
+            zmin=0,
+            zmax=100,
+            showscale=False,
+            xgap=2,
+            ygap=2,
+            hovertemplate="%{y}, %{x}: %{z:.0f} % of the rules passed<extra></extra>",
+        )
+    )
+    return figure.update_layout(
+        height=max(260, 60 + 20 * len(names)),
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        yaxis={"autorange": "reversed", "type": "category"},
+        xaxis={"type": "category", "side": "top"},
+    )
+
+
+def rule_history(frame: pd.DataFrame, rule: Rule, run_ids: list[str]) -> go.Figure:
+    """A rule's rate over the runs, with what is accepted as a dashed line."""
+    scale = 100 if rule.unit == "percent" else 1
+    rates = frame.set_index("run_id")["rate"].reindex(run_ids) * scale
+    figure = go.Figure()
+    names = [_short(run_id) for run_id in run_ids]
+    figure.add_scatter(x=names, y=rates, mode="lines+markers", name="Measured", line_color=MEASURE)
+    figure.add_scatter(
+        x=names,
+        y=[rule.threshold * scale] * len(names),
+        mode="lines",
+        name="Largest that is accepted",
+        line={"color": USUAL, "dash": "dash"},
+    )
+    title = "Failing rows, percent" if rule.unit == "percent" else rule.unit
+    return figure.update_layout(
+        height=270,
+        margin={"l": 8, "r": 8, "t": 56, "b": 8},
+        legend={"orientation": "h", "y": 1.04, "yanchor": "bottom", "x": 0},
+        yaxis={"title": title, "rangemode": "tozero", "gridcolor": GRID},
+        xaxis={"type": "category"},
+    )
+
+
+def _short(run_id: str) -> str:
+    """The day, time and ending of a run's id, for an axis."""
+    parts = run_id.split("-")
+    stamp = parts[1] if len(parts) > 2 and len(parts[1]) == 16 else ""
+    return f"{stamp[4:6]}-{stamp[6:8]} {stamp[9:11]}:{stamp[11:13]} {parts[-1]}" if stamp else run_id

@@ -1,0 +1,119 @@
+"""The queries of all runs as a list of work: for me, open, due; closed ones one click away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pipeline.contracts.model import load
+from portal.core.auth import User
+from portal.quality import failing_rows, failing_sql, rule_texts
+from portal.reviews import wording
+from portal.reviews.read_model import Query, Review
+
+LISTS = ("Open", "Assigned to me", "Due", "Closed")
+
+Sightings = Mapping[tuple[str, str], tuple[str, str]]
+Rows = Callable[[Query], pd.DataFrame]
+"""The identified rows of a query's rule, where this session was shown them; empty otherwise."""
+
+
+def draw(review: Review, person: User, seen_in: Sightings, rows_of: Rows) -> None:
+    today = datetime.now(UTC).date()
+    sorted_out = {name: of_list(name, review.work_list, person, today) for name in LISTS}
+    which = st.segmented_control(
+        "Queries",
+        LISTS,
+        default="Open",
+        key="work",
+        format_func=lambda name: f"{name} ({len(sorted_out[name])})",
+    )
+    shown = sorted_out[which or "Open"]
+    if not shown:
+        st.caption("No query is in this list.")
+        return
+    st.dataframe(
+        table(shown, seen_in, rows_of, today),
+        hide_index=True,
+        width="stretch",
+        column_config={
+            "Open it": st.column_config.LinkColumn(display_text="Open", pinned=True),
+            "Question": st.column_config.TextColumn(width="medium"),
+            "Last comment": st.column_config.TextColumn(width="medium"),
+        },
+    )
+
+
+def of_list(name: str, queries: tuple[Query, ...], person: User, today: date) -> list[Query]:
+    mine = {person.name, person.name.split("@")[0]}
+    pending = [query for query in queries if query.state != "closed"]
+    return {
+        "Open": pending,
+        "Assigned to me": [query for query in pending if query.assignee in mine],
+        "Due": [query for query in pending if query.is_due(today)],
+        "Closed": [query for query in queries if query.state == "closed"],
+    }[name]
+
+
+def table(queries: list[Query], seen_in: Sightings, rows_of: Rows, today: date) -> pd.DataFrame:
+    """One row a query; records by their stand-ins and values masked, but those that this session was shown."""
+    return pd.DataFrame([_row(query, seen_in, rows_of(query), today) for query in queries])
+
+
+def _row(query: Query, seen_in: Sightings, rows: pd.DataFrame, today: date) -> dict[str, Any]:
+    first, last = seen_in.get((query.table_name, query.rule_id), (query.run_id, query.run_id))
+    comments = [event for event in query.events if event.said.get("text")]
+    return {
+        "Open it": f"?run={query.run_id}&rule={query.table_name}:{query.rule_id}",
+        "State": wording.STATES[query.state],
+        "Rule": query.rule_id,
+        "Table": query.table_name,
+        "Record": _record(query),
+        "Field": ", ".join(fields(query.table_name, query.rule_id)),
+        "Value": _value(query, rows),
+        "For": query.assignee or "anybody",
+        "Due": query.due,
+        "Days open": days_open(query, today),
+        "Question": query.question,
+        "Comments": len(comments),
+        "Last comment": f"{comments[-1].by}: {comments[-1].said['text']}",
+        "First seen": first,
+        "Last seen": last,
+        "Query": query.query_id,
+    }
+
+
+def _record(query: Query) -> str:
+    if not query.record_keys:
+        return "the whole finding"
+    first = failing_rows.stand_in(query.record_keys[0], query.run_id)
+    more = len(query.record_keys) - 1
+    return f"{first} and {more} more" if more else first
+
+
+def _value(query: Query, rows: pd.DataFrame) -> str:
+    """What the first record holds in the fields that the rule looks at."""
+    if not query.record_keys:
+        return ""
+    found = rows[rows["row"] == query.record_keys[0]] if "row" in rows else rows
+    names = [name for name in fields(query.table_name, query.rule_id) if name in found]
+    return ", ".join(str(found[name].iloc[0]) for name in names) if len(found) and names else "•••"
+
+
+def days_open(query: Query, today: date) -> int:
+    """Days since it was asked; of a closed one until it was closed."""
+    closed = [event.at for event in query.events if event.kind == "query_closed"]
+    end = datetime.fromisoformat(closed[-1]).date() if query.state == "closed" else today
+    return (end - datetime.fromisoformat(query.opened_at).date()).days
+
+
+def fields(table_name: str, rule_id: str) -> list[str]:
+    """The columns that a rule looks at."""
+    rule = rule_texts.rules().get((table_name, rule_id))
+    if rule is None or rule.is_whole:
+        return []
+    return failing_sql.columns_of(load("silver", table_name), rule)

@@ -1,0 +1,1 @@
+"""Components of the run pages: graph, timeline, log, failure."""

@@ -1,0 +1,84 @@
+"""The log of the chosen attempt of a run's jobs: live, searchable from its first line, to take away as a whole."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC
+
+import streamlit as st
+
+from portal.runs import job_runs
+from portal.runs.job_runs import JOB_ENDED, Line
+from portal.runs.service import Run
+from portal.ui import cache, formats, session
+from portal.ui.theme import words
+
+LINES = 1000
+_TROUBLE = re.compile(r"error|exception|traceback|\bfail|\bwarn|critical|fatal", re.IGNORECASE)
+
+
+def _key(run: Run) -> str:
+    return f"log-{run.run_id}"
+
+
+def turn_to(run: Run, name: str) -> None:
+    """Turn the log to the latest attempt of a job; a step that is no job has none."""
+    if latest := run.latest(name):
+        st.session_state[_key(run)] = latest.job_run_id
+
+
+def _turn_to_failure(run: Run) -> None:
+    """Turn the log to the job that this attempt has failed with, once: any other may be chosen after that."""
+    failed, noted = run.failed_job, f"{_key(run)}-failed"
+    if failed and st.session_state.get(noted) != failed.job_run_id:
+        st.session_state[noted] = st.session_state[_key(run)] = failed.job_run_id
+
+
+def draw(run: Run) -> None:
+    if not run.jobs:
+        return
+    st.markdown("#### Log")
+    names = {j.job_run_id: f"{j.job}, attempt {run.attempt_of(j)}, {words(j.state)}" for j in run.jobs}
+    ids, key = list(names), _key(run)
+    if st.session_state.get(key) not in ids:
+        st.session_state[key] = (run.failed_job or run.jobs[-1]).job_run_id
+    _turn_to_failure(run)
+    left, middle, right = st.columns([3, 2, 1], vertical_alignment="bottom")
+    picked = left.selectbox("Job run", ids, format_func=lambda i: names[i], key=key)
+    wanted = middle.text_input("Only lines with", key=f"{key}-filter")
+    troubled = right.checkbox(
+        "Trouble only", help="Lines that speak of an error, a failure or a warning", key=f"{key}-trouble"
+    )
+    job = next(job for job in run.jobs if job.job_run_id == picked)
+    shown = st.session_state.setdefault(f"{key}-lines-{picked}", LINES)
+    is_tail = job.state not in JOB_ENDED and not wanted and not troubled and shown == LINES
+    read = cache.log_tail if is_tail else cache.whole_log
+    lines = [
+        line
+        for line in read(job.job_run_id, job.log_group)
+        if wanted.lower() in line[1].lower() and (not troubled or _TROUBLE.search(line[1]))
+    ]
+    if not lines:
+        st.caption("No line yet." if not wanted and not troubled else "No line holds that.")
+        return
+    earlier = len(lines) - shown
+    if (earlier > 0 or (is_tail and len(lines) == LINES)) and st.button("Load earlier lines"):
+        st.session_state[f"{key}-lines-{picked}"] += LINES
+        st.rerun(scope="app" if run.is_at_rest else "fragment")
+    listed = "\n".join(f"{formats.clock(at)} {line}" for at, line in lines[-shown:])
+    st.code(listed, language=None, height=260, wrap_lines=True)
+    of = f"The last {shown:,} of {len(lines):,}" if earlier > 0 else f"{len(lines):,}"
+    st.caption(f"{of} line{'s' if len(lines) > 1 else ''}, times in {formats.zone_words(job.started_at)}.")
+    st.download_button(
+        "Download the whole log",
+        session.at_the_click(
+            lambda aws: _file(job_runs.log_lines(aws, job.job_run_id, job.log_group, limit=None))
+        ),
+        f"{job.job}-{job.job_run_id[:12]}.log",
+        on_click="ignore",
+    )
+
+
+def _file(lines: list[Line]) -> str:
+    """Lines with their moments in UTC: a file is read elsewhere, and a click knows no viewer's zone."""
+    return "\n".join(f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} {line}" for at, line in lines)

@@ -1,0 +1,43 @@
+"""What every job sets of the engine, and how it reads a release."""
+
+import os
+
+import pytest
+
+from pipeline.glue_jobs.runtime import JobError, Run
+from pipeline.lake.uris import Lake
+
+
+@pytest.mark.skipif(os.environ.get("HDP_ENGINE") != "spark", reason="a setting of Spark's optimizer")
+def test_no_constraint_is_inferred_from_the_filters_of_rules(spark):
+    """With many rules on aliases that takes minutes and gigabytes at a million rows."""
+    frame = spark.range(3).selectExpr("id as a", "id as b").where("a > 1 and a = b")
+    assert frame._jdf.queryExecution().optimizedPlan().constraints().isEmpty()
+    assert frame.count() == 1
+
+
+def test_a_timestamp_of_the_year_1_can_be_written_and_read(spark, tmp_path):
+    written = ["0001-01-01 00:00:00", "0001-01-01"]
+    row = spark.sql(f"select timestamp '{written[0]}' as moment, date '{written[1]}' as day")
+    row.write.parquet(f"file://{tmp_path}/moments")
+    found = spark.read.parquet(f"file://{tmp_path}/moments")
+    (read,) = found.selectExpr("date_format(moment, 'yyyy-MM-dd HH:mm:ss')", "string(day)").collect()
+    assert list(read) == written
+
+
+class NoObjects:
+    """An S3 client of empty buckets."""
+
+    def list_objects_v2(self, **_):
+        return {"KeyCount": 0}
+
+
+class RunWithoutFiles(Run):
+    s3 = NoObjects()
+
+
+def test_a_release_without_a_dimensions_files_ends_the_job_and_a_fact_may_have_no_rows(spark):
+    run = RunWithoutFiles(spark, Lake("t"), "job", {"run_id": "r1"})
+    assert run.gold("fact_encounter").count() == 0
+    with pytest.raises(JobError, match="dim_patient of release r1 has no files: start a new run"):
+        run.gold("dim_patient")

@@ -1,0 +1,248 @@
+"""Publishing on the laptop cloud's S3: whoever comes second is told, and nothing is half published."""
+
+import importlib
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import pytest
+from botocore.exceptions import ClientError
+
+from pipeline.lake.store import write_json
+from pipeline.lake.uris import Lake
+from pipeline.releases import model as release
+from pipeline.releases.model import Release, ReleaseConflict, ReleaseError
+
+
+@pytest.fixture
+def lake(aws, lake_prefix):
+    """A lake of its own, with nothing in it but the quality bucket."""
+    lake = Lake(lake_prefix)
+    aws.client("s3").create_bucket(Bucket=lake.bucket("quality"))
+    return lake
+
+
+@pytest.fixture
+def s3(aws):
+    return aws.client("s3")
+
+
+def add_release(s3, lake, release_id, decision="publish", batches=("b1",), base=None):
+    made = f"2026-01-01T00:00:00Z-{release_id}"
+    document = Release(release_id, release_id, list(batches), decision, made, base_release_id=base)
+    release.write(s3, lake, document)
+    return document
+
+
+class Views:
+    """Stands where Athena's views are re-created: remembers what they were pointed at."""
+
+    def __init__(self):
+        self.pointed_at = []
+
+    def __call__(self, release_id):
+        self.pointed_at.append(release_id)
+
+
+PRESENT = object()
+
+
+def publish(s3, lake, release_id, views=None, expect=PRESENT):
+    """Publish after `expect`, which is the published one where nothing is said."""
+    present = release.current(s3, lake)
+    if expect is PRESENT:
+        expect = present.release_id if present else None
+    return publish.publish(
+        s3, lake, release_id, expect=expect, by="test", reason="tried", refresh_views=views or Views()
+    )
+
+
+def go_back(s3, lake):
+    _, made = publish.former(s3, lake)
+    return publish(s3, lake, made.release_id).release_id
+
+
+def test_nothing_is_published_at_first(s3, lake):
+    assert release.current(s3, lake) is None
+
+
+def test_published_release_is_current_and_the_views_follow(s3, lake):
+    add_release(s3, lake, "r1")
+    views = Views()
+    publish(s3, lake, "r1", views)
+    assert release.current(s3, lake).release_id == "r1"
+    assert views.pointed_at == ["r1"]
+
+
+def test_unknown_release_is_refused_and_changes_nothing(s3, lake):
+    with pytest.raises(ReleaseError, match="no release 'r9'"):
+        publish(s3, lake, "r9")
+    assert release.current(s3, lake) is None
+
+
+def test_each_rollback_goes_further_back(s3, lake):
+    for release_id in ("r1", "r2", "r3"):
+        add_release(s3, lake, release_id)
+        publish(s3, lake, release_id)
+    assert [go_back(s3, lake), go_back(s3, lake)] == ["r2", "r1"]
+    with pytest.raises(ReleaseError, match="no earlier published release"):
+        publish.former(s3, lake)
+
+
+def test_what_was_rolled_back_is_not_gone_back_to(s3, lake):
+    for release_id in ("r1", "r2", "r3"):
+        add_release(s3, lake, release_id)
+    publish(s3, lake, "r1")
+    publish(s3, lake, "r2")
+    go_back(s3, lake)
+    publish(s3, lake, "r3")
+    assert release.current(s3, lake).line == ["r1"]
+    assert go_back(s3, lake) == "r1"
+
+
+def test_publishing_an_earlier_release_by_name_is_going_back_to_its_place(s3, lake):
+    for release_id in ("r1", "r2", "r3"):
+        add_release(s3, lake, release_id)
+        publish(s3, lake, release_id)
+    assert publish(s3, lake, "r2").line == ["r1"]
+
+
+def test_rollback_without_an_earlier_release_says_so(s3, lake):
+    add_release(s3, lake, "r1")
+    publish(s3, lake, "r1")
+    with pytest.raises(ReleaseError, match="no earlier published release"):
+        publish.former(s3, lake)
+
+
+def test_publisher_who_saw_another_release_is_told_who_was_first(s3, lake):
+    for release_id in ("r1", "r2", "r3"):
+        add_release(s3, lake, release_id)
+    publish(s3, lake, "r1")
+    publish(s3, lake, "r2")
+    with pytest.raises(ReleaseConflict, match="'r2' was published by test"):
+        publish(s3, lake, "r3", expect="r1")
+    assert release.current(s3, lake).release_id == "r2"
+
+
+def test_publisher_who_saw_none_is_told_that_there_is_one(s3, lake):
+    for release_id in ("r1", "r2"):
+        add_release(s3, lake, release_id)
+    publish(s3, lake, "r1")
+    with pytest.raises(ReleaseConflict, match="'r1' was published by test"):
+        publish(s3, lake, "r2", expect=None)
+    assert release.current(s3, lake).release_id == "r1"
+
+
+def test_publisher_who_saw_one_is_told_that_there_is_none(s3, lake):
+    add_release(s3, lake, "r1")
+    with pytest.raises(ReleaseConflict, match="none is published"):
+        publish(s3, lake, "r1", expect="r0")
+
+
+@pytest.fixture
+def end_of_run(lake, monkeypatch):
+    """The handler of the publish_release Lambda on this lake; gives the state and the sentence."""
+    monkeypatch.setenv("HDP_PREFIX", lake.prefix)
+    monkeypatch.setenv("HDP_BUCKETS", lake.prefix)
+    module = importlib.reload(importlib.import_module("pipeline.lambdas.publish_release"))
+    monkeypatch.setattr(module.publish, "view_refresher", lambda *_: Views())
+
+    def handler(run_id, auto_publish=True):
+        outcome = module.handler({"run_id": run_id, "auto_publish": auto_publish}, None)
+        assert outcome["published"] == (outcome["state"] == "PUBLISHED")
+        return outcome["state"], outcome["why"]
+
+    return handler
+
+
+def test_a_run_publishes_what_it_made_on_the_published_release(s3, lake, end_of_run):
+    add_release(s3, lake, "r1")
+    add_release(s3, lake, "r2", base="r1")
+    assert end_of_run("r1") == ("PUBLISHED", "")
+    assert end_of_run("r2") == ("PUBLISHED", "")
+    assert end_of_run("r2") == ("PUBLISHED", ""), "the step was repeated"
+    assert release.current(s3, lake).release_id == "r2"
+
+
+@pytest.mark.parametrize(("decision", "auto_publish"), [("hold", True), ("publish", False)])
+def test_a_run_leaves_what_it_may_not_publish(s3, lake, end_of_run, decision, auto_publish):
+    add_release(s3, lake, "r1", decision)
+    assert end_of_run("r1", auto_publish) == ("HELD", "")
+    assert release.current(s3, lake) is None
+
+
+def test_a_run_takes_nothing_back_that_was_published_meanwhile(s3, lake, end_of_run):
+    add_release(s3, lake, "a", batches=["b1"])
+    add_release(s3, lake, "b", "hold", batches=["b1", "b2"], base="a")
+    add_release(s3, lake, "c", batches=["b1", "b3"], base="a")
+    publish(s3, lake, "a")
+    publish(s3, lake, "b")
+    state, why = end_of_run("c")
+    assert (state, release.current(s3, lake).release_id) == ("OVERTAKEN", "b")
+    assert "'b' was published by test. Review it, then publish again" in why
+
+
+def test_a_run_brings_nothing_again_that_was_rolled_back_meanwhile(s3, lake, end_of_run):
+    add_release(s3, lake, "a")
+    add_release(s3, lake, "b", batches=["b1", "b2"], base="a")
+    add_release(s3, lake, "c", batches=["b1", "b2", "b3"], base="b")
+    publish(s3, lake, "a")
+    publish(s3, lake, "b")
+    go_back(s3, lake)
+    assert end_of_run("c")[0] == "OVERTAKEN"
+    assert release.current(s3, lake).release_id == "a"
+
+
+def test_batches_that_a_release_would_take_back_are_named(s3, lake):
+    add_release(s3, lake, "b", batches=["b1", "b2"])
+    c = add_release(s3, lake, "c", batches=["b1", "b3"])
+    present = publish(s3, lake, "b")
+    assert publish.batches_taken_back(s3, lake, c, present) == ["b2"]
+
+
+def test_of_many_publishers_who_saw_the_same_release_exactly_one_wins(s3, lake):
+    names = [f"r{i}" for i in range(1, 9)]
+    for name in ["r0", *names]:
+        add_release(s3, lake, name)
+    publish(s3, lake, "r0")
+
+    def attempt(name):
+        try:
+            return publish(s3, lake, name, expect="r0").release_id
+        except ReleaseConflict:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        winners = [name for name in pool.map(attempt, names) if name]
+    assert winners == [release.current(s3, lake).release_id]
+
+
+def test_repeating_a_killed_publish_only_refreshes_the_views(s3, lake):
+    add_release(s3, lake, "r1")
+    first = publish(s3, lake, "r1")
+    views = Views()
+    assert publish(s3, lake, "r1", views) == first
+    assert views.pointed_at == ["r1"]
+
+
+def test_releases_are_listed_newest_first(s3, lake):
+    for release_id in ("r1", "r3", "r2"):
+        add_release(s3, lake, release_id)
+    publish(s3, lake, "r3")
+    assert [made.release_id for made in release.all_releases(s3, lake)] == ["r3", "r2", "r1"]
+
+
+def test_a_write_that_met_another_is_tried_again():
+    """S3 answers 409 ConditionalRequestConflict to one of two writers at the same time: it may try again."""
+
+    class Met:
+        def __init__(self, times):
+            self.times = times
+            self.exceptions = SimpleNamespace(ClientError=ClientError)
+
+        def put_object(self, **_):
+            self.times -= 1
+            if self.times >= 0:
+                raise ClientError({"Error": {"Code": "ConditionalRequestConflict"}}, "PutObject")
+
+    assert write_json(Met(2), "s3://b/k", {}, IfNoneMatch="*") is True
+    assert write_json(Met(3), "s3://b/k", {}, IfNoneMatch="*") is False

@@ -1,0 +1,268 @@
+"""What people ask in SQL, by role; their history, saved queries, estimates; profiles; lineage."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.contracts.lineage import downstream, upstream
+from pipeline.contracts.model import load
+from pipeline.releases.publish import view_refresher
+from portal.athena import client as warehouse
+from portal.athena import sql_queries
+from portal.athena.sql_guard import Statement, readable
+from portal.core.context import ServiceError
+from portal.dashboards import profile
+from portal.releases import service as releases
+
+
+def test_a_person_sees_their_own_history_as_typed_and_nobody_elses(acting, portal, first_run):
+    """Two people of this test alone: the others' histories grow with each test."""
+    ines, otto = acting("ines", "analyst"), acting("otto", "analyst")
+    published = releases.current(portal).release_id
+    typed = "-- how many\nSELECT 1 AS one,\r\n 'it''s' AS said -- | x"
+    sql_queries.ask(ines, typed)
+    with pytest.raises(ServiceError, match="not DROP"):
+        sql_queries.ask(ines, "DROP TABLE fact_encounter")
+    with pytest.raises(ServiceError, match="COLUMN_NOT_FOUND"):
+        sql_queries.ask(ines, "SELECT nothing FROM dim_time")
+    assert [(q.sql, q.state, q.release_id) for q in sql_queries.history(ines)] == [
+        ("SELECT nothing FROM dim_time", "FAILED", published),
+        (typed.replace("\r", ""), "SUCCEEDED", published),
+    ]
+    assert sql_queries.history(otto) == []
+
+
+def test_an_answer_is_given_again_to_who_asked_and_to_nobody_else(acting, portal, first_run):
+    ann, bob = acting("ann", "analyst"), acting("bob", "analyst")
+    query_id = sql_queries.begin(ann, "SELECT count(*) AS days FROM dim_time", first_run.run_id)
+    assert sql_queries.wait(ann, query_id, 30).state == "SUCCEEDED"
+    answer = sql_queries.answer(ann, query_id)
+    assert (answer.sql, answer.release_id) == ("SELECT count(*) AS days FROM dim_time", first_run.run_id)
+    assert answer.frame["days"].iloc[0] > 60
+    own = warehouse.ask(portal, f'SELECT * FROM "{portal.lake.database("silver")}"."patients" LIMIT 1')
+    for person, asked in [(bob, query_id), (ann, own.query_id), (ann, "nowhere"), (ann, "../x")]:
+        for call in (sql_queries.answer, sql_queries.cancel, sql_queries.asked):
+            with pytest.raises(ServiceError, match="You have no query"):
+                call(person, asked)
+
+
+def test_names_are_refused_to_every_role_in_every_way(acting, portal, first_run):
+    silver = portal.lake.database("silver")
+    for role in ("analyst", "clinician", "engineer"):
+        person = acting("somebody", role)
+        for name in (f'"{silver}"."patients"', f"{silver}.patients", "quality.quarantine_patients"):
+            with pytest.raises(ServiceError, match="may not be asked here"):
+                sql_queries.ask(person, f"SELECT * FROM {name}")
+        assert "sample_keys" not in sql_queries.ask(person, "SELECT * FROM rule_result LIMIT 1").frame.columns
+    assert len(warehouse.ask(portal, f'SELECT * FROM "{silver}"."patients" LIMIT 1').frame) == 1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda aws: sql_queries.begin(aws, "SELECT 1", "r"),
+        lambda aws: sql_queries.ask(aws, "SELECT 1", "r"),
+        lambda aws: sql_queries.checked(aws, "SELECT 1", "r"),
+        lambda aws: sql_queries.asked(aws, "x"),
+        lambda aws: sql_queries.answer(aws, "x"),
+        lambda aws: sql_queries.cancel(aws, "x"),
+        sql_queries.history,
+        sql_queries.saved,
+        lambda aws: sql_queries.save(aws, "n", "SELECT 1"),
+        lambda aws: sql_queries.remove(aws, "x"),
+        lambda aws: sql_queries.bytes_at_most(aws, Statement("", ""), "r"),
+    ],
+)
+def test_a_viewer_may_not_ask(acting, call):
+    with pytest.raises(ServiceError, match="may not ask questions in SQL"):
+        call(acting("vic", "viewer"))
+
+
+def test_a_half_done_publish_shows_in_no_answer(acting, portal, first_run, on_its_base):
+    """The views still point at one release while another is the published one: names are those of the published."""
+    ann = acting("ann", "analyst")
+    view_sql = f'SELECT max(release_id) AS r FROM "{portal.lake.database("gold")}"."dim_time"'
+    refresh = view_refresher(portal.client("athena"), portal.lake)
+    refresh("a-release-that-was-killed-half-way")
+    try:
+        assert warehouse.ask(portal, view_sql).frame["r"].isna().all()
+        both = "SELECT max(d.release_id) AS d, max(f.release_id) AS f FROM dim_time d, fact_encounter f"
+        assert sql_queries.ask(ann, both).frame.to_dict("records") == [{"d": on_its_base, "f": on_its_base}]
+    finally:
+        refresh(on_its_base)
+
+
+def test_a_held_release_is_seen_by_those_who_decide_on_it_alone(acting, held_run, on_its_base):
+    sql = "SELECT DISTINCT release_id FROM gold_releases.dim_time"
+    for role in ("clinician", "engineer"):
+        assert held_run.run_id in set(sql_queries.ask(acting("x", role), sql).frame["release_id"])
+    seen = set(sql_queries.ask(acting("x", "analyst"), sql).frame["release_id"])
+    assert on_its_base in seen
+
+
+SMALL = "SELECT department, count(*) AS n, avg(total_cost) AS cost FROM fact_encounter GROUP BY 1 ORDER BY 1"
+
+
+@pytest.mark.parametrize("role", ["analyst", "clinician", "engineer"])
+def test_answers_are_exact_and_what_is_safe_to_share_is_not(acting, first_run, role):
+    person = acting("x", role)
+    answer = sql_queries.ask(person, SMALL)
+    assert (answer.frame["n"] < 11).any(), "the sample has a small department"
+    safe, note = sql_queries.safe_to_share(person, answer)
+    kept = safe["n"].notna()
+    assert not (answer.frame["n"][kept] < 11).any()
+    assert safe["cost"][~kept].isna().all()
+    assert (safe["n"][kept] == answer.frame["n"][kept]).all()
+    assert "values suppressed" in note
+
+
+def test_frequent_attenders_are_told_by_their_number_of_visits(acting, first_run):
+    """Finding 42: the number of visits was taken for a small count, and both columns were blank."""
+    person = acting("x", "analyst")
+    visits = "SELECT patient_key, count(*) AS visits FROM fact_encounter GROUP BY 1"
+    sql = f"SELECT visits, count(*) AS patients FROM ({visits}) GROUP BY visits ORDER BY visits"
+    answer = sql_queries.ask(person, sql)
+    safe, _ = sql_queries.safe_to_share(person, answer)
+    assert safe["visits"].to_list() == answer.frame["visits"].to_list()
+    assert safe["visits"].notna().all()
+
+
+STAYS = (
+    "(VALUES ('a', 5), ('b', 40), ('c', 50), ('d', 60)) AS t (k, times), unnest(sequence(1, times)) AS u (x)"
+)
+TYPES = {
+    "double": "avg(x)",
+    "decimal": "sum(CAST(x AS decimal(12, 2)))",
+    "timestamp": "max(TIMESTAMP '2025-01-01 00:00:00' + x * INTERVAL '1' DAY)",
+    "date": "max(DATE '2025-01-01')",
+    "varchar": "max(k)",
+    "boolean": "count(*) < 100",
+    "array": "array_agg(x)",
+    "an aggregate that nobody here knows": "geometric_mean(x)",
+    "a count that is a decimal": "sum(CASE WHEN x > 0 THEN 1.0 ELSE 0 END)",
+    "a count that is a text": "CAST(count(*) AS varchar)",
+}
+
+
+@pytest.mark.parametrize("figure", TYPES.values(), ids=TYPES)
+def test_of_a_small_group_no_figure_of_any_type_is_shared(acting, figure):
+    ann = acting("ann", "analyst")
+    people = "(SELECT count(*) AS none FROM fact_encounter WHERE admitted_at IS NULL)"
+    sql = (
+        f"SELECT k, ARRAY[1, 2] AS list, count(*) AS n, {figure} FROM {STAYS}, {people} GROUP BY k ORDER BY k"
+    )
+    answer = sql_queries.ask(ann, sql, "r1")
+    seen, _ = sql_queries.safe_to_share(ann, answer)
+    assert seen["k"].to_list() == ["a", "b", "c", "d"]
+    for name in seen.columns[2:]:
+        assert seen[name].isna().to_list() == [True, True, False, False], name
+        assert seen[name][2:].to_list() == answer.frame[name][2:].to_list()
+
+
+@pytest.mark.parametrize("names", [("o'brien@h.org", "o_brien@h.org"), ("a b", "a%20b"), ("zoë", "zo_")])
+def test_two_people_have_two_histories_however_their_names_are_written(acting, names):
+    one, other = (acting(name, "analyst") for name in names)
+    query_id = sql_queries.begin(one, "SELECT 1 AS mine", "r1")
+    assert [q.query_id for q in sql_queries.history(one)] == [query_id]
+    assert sql_queries.history(other) == []
+    with pytest.raises(ServiceError, match="You have no query"):
+        sql_queries.asked(other, query_id)
+
+
+@pytest.mark.parametrize("role", ["analyst", "clinician", "engineer"])
+def test_a_few_rows_about_people_are_shown_to_roles_that_may_open_rows_and_not_shared(
+    acting, first_run, role
+):
+    sql = "SELECT admitted_at, department FROM fact_encounter WHERE encounter_key IS NOT NULL LIMIT 3"
+    answer = sql_queries.ask(acting("x", role), sql)
+    assert len(answer.frame) == 3
+    assert sql_queries.safe_to_share(acting("x", role), answer)[0] is None
+
+
+def test_a_question_that_runs_is_cancelled(acting, first_run):
+    ann = acting("ann", "analyst")
+    days = ", ".join(f"dim_time AS t{n}" for n in range(6))
+    query_id = sql_queries.begin(ann, f"SELECT sum(t0.year + t5.year) AS n FROM {days}", first_run.run_id)
+    assert not sql_queries.wait(ann, query_id, 0.5).is_over
+    with pytest.raises(ServiceError, match="still at work"):
+        sql_queries.answer(ann, query_id)
+    sql_queries.cancel(ann, query_id)
+    assert sql_queries.wait(ann, query_id, 10).state == "CANCELLED"
+    with pytest.raises(ServiceError, match="was cancelled"):
+        sql_queries.answer(ann, query_id)
+
+
+def test_what_there_is_is_told_from_the_contracts(acting, first_run):
+    ann = acting("ann", "analyst")
+    assert set(sql_queries.ask(ann, "SHOW TABLES").frame["table_name"]) == set(readable())
+    told = sql_queries.ask(ann, "DESCRIBE fact_encounter").frame
+    assert list(told["column_name"]) == [c.name for c in load("gold", "fact_encounter").columns]
+
+
+def test_saved_queries_are_everybodys_and_removed_by_their_author_or_an_engineer(acting):
+    ann, bob, eve = acting("ann", "analyst"), acting("bob", "analyst"), acting("eve", "engineer")
+    sql_queries.save(ann, "By class", "SELECT 1")
+    with pytest.raises(ServiceError, match="already"):
+        sql_queries.save(bob, "by class ", "SELECT 2")
+    with pytest.raises(ServiceError, match="name of 1 to 100"):
+        sql_queries.save(bob, "  ", "SELECT 2")
+    (found,) = sql_queries.saved(bob)
+    assert (found.name, found.sql, found.description) == ("By class", "SELECT 1", "Saved by ann")
+    with pytest.raises(ServiceError, match="by somebody else"):
+        sql_queries.remove(bob, found.query_id)
+    sql_queries.remove(eve, found.query_id)
+    assert sql_queries.saved(ann) == []
+
+
+def test_more_saved_queries_than_athena_gives_at_once_are_all_listed(acting):
+    ann = acting("ann", "analyst")
+    names = [f"Query {n:02}" for n in range(60)]
+    for name in names:
+        ann.client("athena").create_named_query(
+            Name=name,
+            Database=ann.lake.database("gold"),
+            QueryString="SELECT 1",
+            WorkGroup=ann.lake.workgroup,
+        )
+    found = sql_queries.saved(ann)
+    for query in found:
+        sql_queries.remove(acting("eve", "engineer"), query.query_id)
+    assert [query.name for query in found] == names
+    assert sql_queries.saved(ann) == []
+
+
+def test_the_estimate_is_no_less_than_what_is_scanned(acting, first_run):
+    ann = acting("ann", "analyst")
+    sql = "SELECT * FROM fact_encounter JOIN dim_diagnosis USING (diagnosis_key)"
+    at_most = sql_queries.bytes_at_most(
+        ann, sql_queries.checked(ann, sql, first_run.run_id), first_run.run_id
+    )
+    assert 0 < sql_queries.ask(ann, sql, first_run.run_id).scanned <= at_most
+    nothing = sql_queries.checked(ann, "SELECT 'fact_encounter'", first_run.run_id)
+    assert sql_queries.bytes_at_most(ann, nothing, first_run.run_id) == 0
+
+
+def test_a_profile_agrees_with_plain_queries_and_tells_no_text(portal, acting, first_run):
+    lee = acting("lee", "clinician")
+    found = profile.of(lee, "fact_encounter", first_run.run_id).frame.set_index("column")
+    assert list(found.index) == [c.name for c in load("gold", "fact_encounter").data_columns]
+    table = warehouse.table(portal, "fact_encounter", first_run.run_id)
+    row = warehouse.ask(
+        portal,
+        f"SELECT count(*) AS n, count(is_readmitted_30d) AS known, max(total_cost) AS most FROM {table} t",
+    ).frame.iloc[0]
+    assert found.loc["is_readmitted_30d", "empty"] == pytest.approx(1 - row["known"] / row["n"])
+    assert float(found.loc["total_cost", "greatest"]) == float(row["most"])
+    assert found.loc["department", "greatest"] is None
+
+
+def test_lineage_goes_from_the_extract_to_the_fact():
+    steps = {step.writes for step in upstream("gold.fact_encounter")}
+    assert {"gold.fact_encounter", "silver.encounters", "gold.dim_patient", "silver.patients"} <= steps
+    assert "gold.fact_medication_admin" not in steps
+    assert {step.writes for step in downstream("bronze.patients")} >= {
+        "silver.patients",
+        "gold.dim_patient",
+        "quality.rule_result",
+    }
+    assert upstream("bronze.patients") == ()

@@ -1,0 +1,108 @@
+"""Only a token that the sign-in service signed, and that has not expired, makes a person."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from botocore.exceptions import EndpointConnectionError
+from streamlit.runtime.context import StreamlitHeaders
+from streamlit.testing.v1 import AppTest
+
+import portal
+from portal.core import sign_in
+from portal.core.auth import User
+from portal.core.sign_in import HEADER, SignInError
+from portal.ui import session
+from tests.support.tokens import ISSUER, OTHER, key_set, keys, token
+
+
+@pytest.mark.parametrize(
+    ("claims", "person"),
+    [
+        ({"cognito:groups": ["clinician"]}, User("lee", "clinician")),
+        ({"cognito:groups": ["viewer", "engineer"]}, User("lee", "engineer")),
+        ({"cognito:groups": ["administrator"]}, User("lee", "viewer")),
+        ({}, User("lee", "viewer")),
+        ({"groups": ["analyst"], "email": "lee@example.org"}, User("lee@example.org", "analyst")),
+        ({"username": None}, User("s-1", "viewer")),
+    ],
+)
+def test_a_signed_token_makes_a_person_with_the_role_of_the_group(claims, person):
+    assert sign_in.person({HEADER: token(**claims)}, keys, ISSUER) == person
+
+
+@pytest.mark.parametrize(
+    ("made", "sentence"),
+    [
+        (lambda: None, "Nobody is signed in"),
+        (lambda: "", "Nobody is signed in"),
+        (lambda: "nonsense", "could not be verified"),
+        (lambda: token(exp=time.time() - 1), "session has ended"),
+        (lambda: token(exp=None), "could not be verified"),
+        (lambda: token(iss="https://elsewhere.example.org"), "could not be verified"),
+        (lambda: token(key=OTHER), "could not be verified"),
+        (lambda: token(kid="two"), "could not be verified"),
+        (lambda: token(key="secret" * 8, algorithm="HS256"), "could not be verified"),
+    ],
+)
+def test_any_other_token_makes_nobody(made, sentence):
+    with pytest.raises(SignInError, match=sentence):
+        sign_in.person({HEADER: made()}, keys, ISSUER)
+
+
+def _away():
+    raise EndpointConnectionError(endpoint_url="https://s3")
+
+
+@pytest.mark.parametrize("keys", [_away, lambda: None])
+def test_keys_that_cannot_be_read_are_said(keys):
+    with pytest.raises(SignInError, match="keys of the sign-in service cannot be read"):
+        sign_in.person({HEADER: token()}, keys, ISSUER)
+
+
+def test_a_download_is_made_at_the_click_for_who_was_there_unless_the_session_has_ended(
+    portal, monkeypatch, caplog
+):
+    monkeypatch.setenv("HDP_SIGN_IN_ISSUER", ISSUER)
+    monkeypatch.delenv("HDP_ROLE_CHOICE", raising=False)
+    session.clients.clear()
+    st.cache_data.clear()
+    claims = {"cognito:groups": ["clinician"]}
+    with key_set(portal):
+        for end in (time.time() + 60, time.time() - 1):
+            headers = StreamlitHeaders([("X-Amzn-Oidc-Accesstoken", token(exp=end, **claims))])
+            with monkeypatch.context() as there:
+                there.setattr(type(st.context), "headers", headers)
+                made = session.at_the_click(lambda aws: (aws.settings.user, aws.settings.role))
+                broken = session.at_the_click(lambda _: int("Garcia"))
+            if end > time.time():
+                assert made() == ("lee", "clinician")
+            else:
+                with pytest.raises(session.DownloadError):
+                    made()
+                assert "download failed: SignInError" in caplog.text
+            with pytest.raises(session.DownloadError) as failed:
+                broken()
+            assert "Garcia" not in "".join(traceback.format_exception(failed.value)) + caplog.text
+    session.clients.clear()
+    st.cache_data.clear()
+
+
+def test_without_a_token_the_portal_shows_a_sentence_and_no_page(cloud, monkeypatch):
+    monkeypatch.setenv("HDP_SIGN_IN_ISSUER", ISSUER)
+    monkeypatch.delenv("HDP_ROLE_CHOICE", raising=False)
+    session.clients.clear()
+    try:
+        app = AppTest.from_file(str(Path(portal.__file__).parent / "ui" / "app.py"), default_timeout=60).run()
+        assert [error.value for error in app.error] == [
+            "Nobody is signed in: open the portal by its own address, which asks you to sign in."
+        ]
+        assert [title.value for title in app.title] == ["Health data portal"]
+        assert not app.metric
+        assert not app.exception
+    finally:
+        session.clients.clear()

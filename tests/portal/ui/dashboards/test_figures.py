@@ -1,0 +1,194 @@
+"""Figures from rows: each kind alone and beside a former release, long names, and what a click on them says."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from portal.dashboards.charts import ENCOUNTER_QUESTIONS, MEDICATION_QUESTIONS, PATIENT_QUESTIONS
+from portal.privacy.published import OTHER
+from portal.ui import theme
+from portal.ui.dashboards import figure_parts, figures
+from portal.ui.dashboards.card import _values
+
+QUESTIONS = (*ENCOUNTER_QUESTIONS, *MEDICATION_QUESTIONS, *PATIENT_QUESTIONS)
+BY_KEY = {question.key: question for question in QUESTIONS}
+VALUES = {
+    "weekday": [1, 7, 3],
+    "hour": [0, 23, 12],
+    "days": [0, 30, 2],
+    "wait": [0, 120, 30],
+    "month": ["2025-01", "2025-02", "2025-03"],
+    "dose": [5.0, 10.0, 20.0],
+    "unit": ["mg", "mg", "mg"],
+    "sex": ["F", "M", "U"],
+    "age_band": ["5-9", "90+", "Not recorded"],
+}
+
+
+def _rows(question, factor=1):
+    """Three groups of the question; of two values the second is never the smaller."""
+    frame = pd.DataFrame({name: VALUES.get(name, ["a" * 50, "a" * 49 + "b", "c"]) for name in question.by})
+    for place, name in enumerate(question.values):
+        order = place if question.kind != "rate" else len(question.values) - place
+        frame[name] = [factor * (10 + 5 * order), factor * (20 + 5 * order), factor * (30 + 5 * order)]
+    if "medication" in frame and question.kind == "dose":
+        frame["medication"] = "Heparin"
+    return frame
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: q.key)
+def test_every_question_has_a_figure_alone_and_beside_a_former_release(question):
+    alone = figures.figure(question, _rows(question))
+    assert len(alone.data) >= 1
+    beside = figures.figure(question, _rows(question), _rows(question, factor=2))
+    if question.kind == "week":
+        assert np.nansum(np.array(beside.data[0].z)) == -np.nansum(np.array(alone.data[0].z))
+    else:
+        assert [trace for trace in beside.data if "ormer" in str(trace.name)]
+
+
+@pytest.mark.parametrize("question", [q for q in QUESTIONS if q.click], ids=lambda q: q.key)
+def test_a_click_says_values_that_the_filters_know(question):
+    frame = _rows(question)
+    marks = [t for t in figures.figure(question, frame).data if t.customdata is not None]
+    clicked = {
+        tuple(_values(list(point))[: len(question.click)]) for trace in marks for point in trace.customdata
+    }
+    wanted = {
+        tuple(str(value) for value in row) for row in frame[list(question.click)].itertuples(index=False)
+    }
+    assert wanted <= clicked
+    assert len(clicked) == (7 * 24 if question.kind == "week" else len(wanted))
+    assert all(question.subject.dimension(name).filter for name in question.click)
+
+
+def test_a_suppressed_hour_is_blank_and_has_no_mark():
+    question = BY_KEY["arrivals"]
+    frame = _rows(question).astype({"encounters": "Int64"})
+    frame.loc[0, "encounters"] = pd.NA
+    cells, marks = figures.figure(question, frame).data
+    assert math.isnan(cells.z[0][0])
+    assert np.isnan(np.array(cells.z, dtype=float)).sum() == 1
+    assert len(marks.x) == 7 * 24 - 1
+
+
+def test_the_pooled_group_stands_below_the_largest_in_its_own_colour_and_partial_bars_are_hatched():
+    question = BY_KEY["encounters-by-department"]
+    frame = pd.DataFrame(
+        {"department": ["a", OTHER, "b"], "encounters": [20, 900, 30], "is_partial": [True, False, False]}
+    )
+    (bars,) = figures.figure(question, frame).data
+    assert list(bars.y) == [OTHER, "a", "b"]
+    assert list(bars.marker.color) == [theme.SUPPRESSED, theme.MEASURE, theme.MEASURE]
+    assert list(bars.marker.pattern.shape) == ["", "/", ""]
+
+
+def test_merged_months_are_hatched_and_say_so():
+    question = BY_KEY["encounters-by-month"]
+    frame = pd.DataFrame({"month": ["2025-02"], "class": ["AMB"], "encounters": [803]})
+    frame.attrs["merged_months"] = ["2025-01"]
+    bars, band = figures.figure(question, frame).data
+    assert (list(bars.x), list(bars.y)) == (["2025-02"], [803])
+    assert (list(band.x), band.marker.pattern.shape, band.yaxis) == (["2025-01"], "/", "y2")
+    assert "Fewer than 11" in band.name
+
+
+def test_months_that_share_one_rate_are_hollow():
+    question = BY_KEY["not-given"]
+    frame = pd.DataFrame(
+        {
+            "month": ["2025-01", "2025-02"],
+            "not_given": [12, 30],
+            "administrations": [300, 310],
+            "is_pooled": [True, False],
+        }
+    )
+    (line,) = figures.figure(question, frame).data
+    assert list(line.marker.symbol) == ["circle-open", "circle"]
+
+
+def test_a_chart_of_the_largest_says_how_many_there_are_and_lists_all():
+    question = BY_KEY["patients-by-zip3"]
+    frame = pd.DataFrame({"zip3": [f"{n:03}" for n in range(30)], "patients": range(100, 130)})
+    assert figures.cut(question, frame.head(12)) == ""
+    assert figures.cut(question, frame).startswith("Top 12 of 30.")
+    listed = figures.table(question, frame, frame.head(29))
+    assert list(listed.columns) == [
+        "ZIP code, first three digits",
+        "Patients",
+        "Patients, former release",
+    ]
+    assert listed.iloc[0].to_list()[:2] == ["029", 129]
+    assert len(listed) == 30
+    assert listed["Patients, former release"].isna().sum() == 1
+
+
+def test_long_names_are_shortened_and_still_told_apart():
+    names = list(
+        figures.figure(BY_KEY["encounters-by-department"], _rows(BY_KEY["encounters-by-department"]))
+        .data[0]
+        .y
+    )
+    assert len(set(names)) == 3
+    assert max(len(name.strip("\u200b")) for name in names) == 34
+
+
+def test_the_interval_of_a_share_is_wilsons():
+    # Newcombe 1998, table I: 81 of 263, and 0 of 20
+    assert [round(end, 4) for end in figure_parts.wilson(81, 263)] == [0.2553, 0.3662]
+    assert [round(end, 4) for end in figure_parts.wilson(0, 20)] == [0.0, 0.1611]
+    assert figure_parts.wilson(0, 0) == (0.0, 1.0)
+
+
+# colours
+
+MARKS = {
+    name: getattr(theme, name)
+    for name in ("MEASURE", "FORMER", "USUAL", "BELOW", "ABOVE", "NEUTRAL", "SUPPRESSED")
+}
+STATE_COLOURS = {colour for _, *pair in theme.STATES.values() for colour in pair} | set(theme.STRONG.values())
+TOGETHER = (
+    (*theme.SEQUENCE, theme.FORMER, theme.NEUTRAL, theme.SUPPRESSED),
+    (theme.BELOW, theme.USUAL, theme.ABOVE, theme.FORMER),
+    (theme.MEASURE, theme.FORMER, theme.USUAL, theme.NEUTRAL),
+    tuple(theme.SEVERITY_COLOURS.values()),
+)
+"""Colours that are in one figure."""
+
+SIGHTS = {
+    "all cones": np.eye(3),
+    # Machado, Oliveira and Fernandes 2009, table 1, severity 1.0
+    "protanopia": np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]),
+    "deuteranopia": np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]),
+}  # fmt: skip
+
+
+def _lab(colour, sight):
+    """CIE L*a*b* of a hex colour as it is seen."""
+    said = np.array([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])
+    linear = np.where(said <= 0.04045, said / 12.92, ((said + 0.055) / 1.055) ** 2.4)
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    x, y, z = np.cbrt(to_xyz @ np.clip(sight @ linear, 0, 1) / np.array([0.9505, 1, 1.089]))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def test_no_colour_has_two_meanings():
+    meanings = [*MARKS.values(), *theme.SEVERITY_COLOURS.values(), *theme.SEQUENCE]
+    assert len(set(meanings)) == len(meanings)
+    assert not STATE_COLOURS & set(meanings)
+    for members in (theme.CLASSES, theme.ROUTES, theme.SEXES):
+        assert len(set(members.values())) == len(members)
+        assert set(members.values()) <= {*theme.SEQUENCE, theme.NEUTRAL}
+    assert len(theme.MEMBERS) == len(theme.CLASSES) + len(theme.ROUTES) + len(theme.SEXES)
+
+
+@pytest.mark.parametrize("sight", SIGHTS)
+def test_colours_of_one_figure_are_told_apart_by_everybody(sight):
+    for colours in TOGETHER:
+        for one, other in combinations(colours, 2):
+            assert np.linalg.norm(_lab(one, SIGHTS[sight]) - _lab(other, SIGHTS[sight])) > 12, (one, other)

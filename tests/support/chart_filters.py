@@ -1,0 +1,87 @@
+"""Random filters as the portal has them and as SQL by hand, and the check of a chart under them."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import timedelta
+
+from portal.dashboards.charts import ENCOUNTER_QUESTIONS, MEDICATION_QUESTIONS, PATIENT_QUESTIONS
+from portal.dashboards.query_builder import Filters
+from portal.ui.dashboards import figures
+from tests.support.chart_truth import ADMITTED, CHARTS, CHECKS, GIVEN, GIVEN_OR_ORDERED, ROWS, decoded
+
+PAGES = {
+    "encounters": ENCOUNTER_QUESTIONS,
+    "medications": MEDICATION_QUESTIONS,
+    "patients": PATIENT_QUESTIONS,
+}
+ALL = [(page, question) for page, questions in PAGES.items() for question in questions]
+
+# what each filter means, from the contracts
+MEANS = {
+    "encounters": {
+        "class": "coalesce(encounter_class, 'Not recorded')",
+        "department": "coalesce(department, 'Not recorded')",
+        "payer": "coalesce(payer, 'Not recorded')",
+        "chapter": "coalesce(icd10_chapter_title, diagnosis_description, 'Not recorded')",
+        "specialty": "coalesce(provider_specialty, 'Not recorded')",
+        "weekday": f"isodow({ADMITTED})",
+        "hour": f"hour({ADMITTED})",
+        "days": "if(length_of_stay_days > 30, 30, length_of_stay_days)",
+    },
+    "medications": {
+        "route": "coalesce(f.route, 'Not recorded')",
+        "therapeutic": "coalesce(therapeutic_class, 'Not classified')",
+        "status": "coalesce(status, 'Not recorded')",
+        "medication": "coalesce(medication_name, 'Not recorded')",
+        "specialty": "coalesce(provider_specialty, 'Not recorded')",
+        "weekday": f"isodow({GIVEN})",
+        "hour": f"hour({GIVEN})",
+        "wait": "if(minutes_from_order >= 120, 120, floor(minutes_from_order / 10) * 10)",
+    },
+    "patients": {
+        "sex": "coalesce(sex, 'Not recorded')",
+        "state": "coalesce(state, 'Not recorded')",
+        "payer": "coalesce(payer, 'Not recorded')",
+        "age_band": "coalesce(age_band, 'Not recorded')",
+        "zip3": "coalesce(zip3, 'Not recorded')",
+        "race": "coalesce(race, 'Not recorded')",
+        "language": "coalesce(language, 'Not recorded')",
+    },
+}
+DAY = {"encounters": f"{ADMITTED}::date", "medications": f"{GIVEN_OR_ORDERED}::date"}
+
+
+def chosen(star, page, seed):
+    """A random set of one to three filters: as the portal has it, and as SQL by hand."""
+    choose = random.Random(f"{page} {seed}")
+    values, conditions = {}, []
+    for name in choose.sample(sorted(MEANS[page]), choose.randint(1, 3)):
+        meant = MEANS[page][name]
+        joined = ROWS[page][ROWS[page].index("FROM fact" if page != "patients" else "FROM dim") :]
+        asked = f"SELECT v FROM (SELECT DISTINCT {meant} AS v {joined}) WHERE v IS NOT NULL ORDER BY v"
+        there = [v for (v,) in star.sql.execute(asked).fetchall()]
+        picked = choose.sample(there, choose.randint(1, max(1, len(there) - 1)))
+        values[name] = tuple(str(int(v)) if isinstance(v, float) else str(v) for v in picked)
+        listed = ", ".join("'" + v.replace("'", "''") + "'" if isinstance(v, str) else str(v) for v in picked)
+        conditions.append(f"{meant} IN ({listed})")
+    start = end = None
+    if page in DAY and choose.random() < 0.6:
+        fact = ROWS[page][ROWS[page].index("FROM fact") :]
+        ((first, last),) = star.sql.execute(f"SELECT min({DAY[page]}), max({DAY[page]}) {fact}").fetchall()
+        days = (last - first).days
+        start = first + timedelta(choose.randint(0, days // 2))
+        end = start + timedelta(choose.randint(days // 4, days))
+        conditions.append(f"{DAY[page]} BETWEEN '{start}' AND '{end}'")
+    return Filters(start, end, values), " AND ".join(conditions)
+
+
+def check(gold, page, question, filters, condition):
+    athena, star = gold
+    rows = star.ask(page, condition, CHARTS[question.key])
+    frame = athena.question(question, filters)
+    assert frame.empty == (not rows)
+    if rows:
+        drawn = decoded(json.loads(figures.figure(question, frame).to_json()))
+        CHECKS[question.kind](drawn, rows, None)

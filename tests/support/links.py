@@ -1,0 +1,18 @@
+"""Check that text which somebody typed becomes no link and no picture."""
+
+from __future__ import annotations
+
+import html
+import re
+
+PICTURE = "![x](https://evil.example/p.png)"
+
+
+ESCAPED = r"\\([!-/:-@\[-`{-~])"
+
+
+def assert_unlinked(shown):
+    """No bracket of `shown` has its meaning, and what a reader sees is nothing that remark-gfm finds an address in."""
+    assert not re.search(r"[\[\]<>]", re.sub(ESCAPED, "", shown))
+    seen = html.unescape(re.sub(ESCAPED, "\\1\0", shown)).replace("\0", "")  # an escaped & begins no entity
+    assert not re.search(r"(https?://|www(?=\.))[-.\w]+", seen, re.ASCII | re.IGNORECASE)
