@@ -115,7 +115,7 @@ def _late(past: Sequence[Run]) -> list[Delay]:
 
 
 def _working(past: Sequence[Run]) -> dict[str, float]:
-    """The run that holds the lake, and the seconds for which it has: others wait their turn, and are not late."""
+    """Return the run that holds the lake, and for how many seconds: others wait their turn and are not late."""
     running = [run for run in past if run.status == "RUNNING"]
     if not running:
         return {}

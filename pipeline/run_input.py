@@ -50,7 +50,8 @@ def check(document: object) -> dict[str, Any]:
         _check_value(name, value, properties[name])
     if (size := len(json.dumps(checked))) > MOST_BYTES:
         raise BadRunInput(
-            f"batch_ids name {size:,} bytes; Step Functions takes {MOST_BYTES:,}. Name none to load every new batch."
+            f"The run's input has {size:,} bytes; at most {MOST_BYTES:,} are allowed. "
+            "Name no batch to load every new one."
         )
     return checked
 

@@ -1,6 +1,6 @@
 """What an installation costs a month: planned resources times prices.json, and use.json times prices.json.
 
-Usage: python -m infra.costs.table small=PLAN.json standard=PLAN.json; each plan is what `terraform show -json` prints.
+Usage: python -m infra.costs.table small=PLAN.json standard=PLAN.json, each printed by `terraform show -json`.
 The README holds the table that this prints; a test compares the two.
 """
 

@@ -16,7 +16,8 @@ LAMBDA = ("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six
 GLUE = (*LAMBDA, "numpy", "pandas", "py4j", "pyarrow", "pyspark", "pytz", "tzdata")
 """Of AWS Glue 5.1 what the jobs import; it has no PyYAML, sqlglot, jsonschema or Faker.
 
-https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html; requirements/glue.in has the versions.
+https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html
+requirements/glue.in has the versions.
 """
 
 

@@ -23,7 +23,7 @@ _LOST = {"PreconditionFailed", "NoSuchKey", "ConditionalRequestConflict"}
 """How S3 refuses a condition: If-Match on a key that is gone is a 404, and a write at the same time a 409."""
 
 _TRIES = 3
-"""Attempts at a write that met another one at the same time: S3 says so before it has looked at the condition."""
+"""Attempts at a write that met another one: S3 says so before it has looked at the condition."""
 
 
 def write_json(s3: Any, address: str, document: dict[str, Any], **options: Any) -> bool:

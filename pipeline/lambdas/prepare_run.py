@@ -42,10 +42,10 @@ class RetiredBatch(Exception):
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """``{"input", "execution", "name", "since"}`` to ``{"run_id", "auto_publish", "outcome", "why"}``.
 
-    `input`, `execution`, `name` and `since` are the execution's input, ARN, name and start. Which batches the run
-    covers stands in its plan in S3 alone: a state's data may have 262,144 bytes. `outcome` is "ready" once the run may
-    write, "busy" while it has to wait its turn, "skipped" when it has waited long enough. A start that names no run
-    (the schedule's) is named after its execution.
+    `input`, `execution`, `name` and `since` are the execution's input, ARN, name and start. Only the run's plan
+    in S3 lists its batches: a state's data may have 262,144 bytes. `outcome` is "ready" once the run may write,
+    "busy" while it waits its turn, "skipped" when it has waited long enough. A start that names no run (the
+    schedule's) is named after its execution.
     """
     wanted = check({"run_id": event["name"], **event["input"]})
     run_id = wanted["run_id"]

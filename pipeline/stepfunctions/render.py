@@ -97,7 +97,7 @@ def definition() -> dict[str, Any]:
 
 
 def _opening_states(then: str) -> States:
-    """Take the lake, or wait for it: a person's start is refused by PrepareRun, one by the clock waits its turn.
+    """Take the lake or wait for it: PrepareRun refuses a person's start, and one by the clock waits its turn.
 
     The batches stay out of the data from here on: the run's plan in S3 names them.
     """

@@ -69,7 +69,7 @@ def lake(cloud, lake_prefix):
 
 @pytest.fixture
 def clean_python(tmp_path, aws, lake):
-    """The Python of a virtual environment with Glue 5.1's packages and, by pip, the wheel from the code bucket."""
+    """The Python of a virtual environment with Glue 5.1's packages and the wheel from the code bucket."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
     [packages] = (tmp_path / "venv" / "lib").glob("python*/site-packages")
     assert version("pyspark") == "3.5.6"  # 317 MB, linked and not downloaded
@@ -167,7 +167,10 @@ def test_the_clean_environment_has_nothing_of_this_project(clean_python, tmp_pat
 
 def test_each_job_imports_with_exactly_the_packages_of_glue(cloud, aws, lake, clean_python, tmp_path):
     scripts = [str(_download(aws, lake.script(job.script), tmp_path)) for job in declared()]
-    code = "import runpy, sys; [runpy.run_path(each, run_name='imported') for each in sys.argv[1:]]; import boto3, numpy, pandas, pyarrow; print(boto3.__version__, numpy.__version__, pandas.__version__, pyarrow.__version__)"
+    code = (
+        "import runpy, sys; [runpy.run_path(each, run_name='imported') for each in sys.argv[1:]]; "
+        "from importlib.metadata import version as v; print(v('boto3'), v('numpy'), v('pandas'), v('pyarrow'))"
+    )
     done = subprocess.run(
         [clean_python, "-I", "-c", code, *scripts], cwd=tmp_path, capture_output=True, text=True, check=False
     )

@@ -47,7 +47,7 @@ def test_a_release_deploys_what_it_scanned_and_goes_back_as_a_whole():
 
 
 def test_lambdas_wheel_and_scripts_are_of_one_commit():
-    """Terraform alone writes them, in one apply: a release that wrote the wheel left older Lambdas beside it."""
+    """Terraform alone writes them, in one apply: a release that wrote the wheel left older Lambdas."""
     assert not re.search(r"s3 (cp|sync)|infra\.wheel", _steps(_jobs("release")["release"]))
     glue = (TERRAFORM / "glue.tf").read_text()
     objects = re.findall(r'resource "aws_s3_object" .*?\n}', glue, re.S)

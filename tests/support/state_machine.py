@@ -13,7 +13,7 @@ Sizes = list[tuple[str, str, int]]
 
 
 def walk(context: Mapping[str, Any], answers: Mapping[str, Any]) -> Sizes:
-    """Walk from start to end; state, part of it (input, parameters, output) and bytes, in the order of the walk."""
+    """Walk from start to end; return state, part (input, parameters, output) and bytes, in order."""
     text = template().replace("${first_poll_seconds}", "5").replace("${poll_seconds}", "30")
     machine = json.loads(text)
     sizes: Sizes = []

@@ -120,7 +120,7 @@ _MOST_TASKS = 64
 
 
 def _names(lake: Lake, locale: str) -> Names:
-    """Read the names that the portal drew when it started the job, for this process as for those of the workers."""
+    """Read the names that the portal drew when it started the job; the workers are given them."""
     found = read_json(boto3.client("s3"), lake.sample_names(locale))
     if found is None:
         raise BadOptions(

@@ -64,7 +64,7 @@ BRANCH_THAT_LOOKS_LIKE_IT = "repo:example@1/other@2:ref:refs/heads/health-data-p
     ],
 )
 def test_github_is_trusted_with_and_without_ids_in_the_subject(policies, role, subject, is_trusted):
-    """Repositories made, renamed or transferred since 2026-07-15 send the ids (GitHub's changelog of 2026-04-23)."""
+    """Repositories made, renamed or transferred since 2026-07-15 send the ids (changelog 2026-04-23)."""
     [statement] = policies[f'github["{role}"]']["Statement"]
     patterns = _listed(statement["Condition"]["StringLike"]["token.actions.githubusercontent.com:sub"])
     assert any(fnmatchcase(subject, pattern) for pattern in patterns) is is_trusted
