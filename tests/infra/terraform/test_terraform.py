@@ -336,9 +336,8 @@ def test_alarms_watch_latency_throttles_athena_and_the_certificate(plan):
 
 
 def test_a_slow_job_and_a_failed_deployment_are_told(plan):
-    patterns = {
-        each["name"]: json.loads(each["event_pattern"]) for each in plan.all_of("aws_cloudwatch_event_rule")
-    }
+    rules = [each for each in plan.all_of("aws_cloudwatch_event_rule") if "event_pattern" in each]
+    patterns = {each["name"]: json.loads(each["event_pattern"]) for each in rules}
     assert patterns["hdp-deployment-failed"]["detail"] == {"eventName": ["SERVICE_DEPLOYMENT_FAILED"]}
     assert "hdp-quality-audit" in patterns["hdp-job-slow"]["detail"]["jobName"]
     for job in plan.all_of("aws_glue_job"):
