@@ -7,7 +7,7 @@ WORKDIR /src
 COPY requirements/portal.txt requirements/portal.txt
 RUN python -m venv /venv \
  && /venv/bin/pip install --no-cache-dir --require-hashes --requirement requirements/portal.txt
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY pipeline pipeline
 COPY portal portal
 COPY infra/__init__.py infra/__init__.py

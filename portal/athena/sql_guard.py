@@ -86,7 +86,7 @@ def resolve(lake: Lake, sql: str, release_id: str, releases: Sequence[str] | Non
     if written := tree.find(*_WRITES):
         raise _not_a_reading(written)
     if any(each.args.get("recursive") for each in tree.find_all(exp.With)):
-        raise ServiceError("WITH RECURSIVE may not be asked here: it has no bound. Leave RECURSIVE out.")
+        raise ServiceError("WITH RECURSIVE is not allowed, because it has no bound. Remove RECURSIVE.")
     named = _named(lake, tree)
     _without_identifiers(tree, named.values())
     _alias(tree)
@@ -194,9 +194,7 @@ def _plain(name: Any) -> str:
 
 def _refused(name: str) -> ServiceError:
     listed = sorted(readable())
-    return ServiceError(
-        f"{name[:200]} may not be asked here: {', '.join(listed[:-1])} and {listed[-1]} may, by these plain names."
-    )
+    return ServiceError(f"Table '{name[:200]}' not found. Available tables: {', '.join(listed)}.")
 
 
 def _unqualify(tree: Any) -> None:
@@ -212,8 +210,8 @@ def _without_identifiers(tree: Any, sources: Iterable[_Source]) -> None:
     for column in tree.find_all(exp.Column):
         if table := left_out.get(column.name.lower()):
             raise ServiceError(
-                f"{column.name.lower()} of {table} may not be asked here, for it tells who a patient is: "
-                "the Quality page shows it to those who may see it."
+                f"{column.name.lower()} of {table} is not available in SQL, because it identifies a patient: "
+                "the Quality page shows it to roles that may see it."
             )
 
 

@@ -45,7 +45,7 @@ def import_command(session: Session, folder: Path, format_: str, encoding: str, 
         click.echo(line, err=True)
     if not batch.is_new:
         click.echo(
-            f"This very extract is in the lake already, as batch {batch.batch_id}: nothing was changed.",
+            f"This extract was already imported as batch {batch.batch_id}. Nothing was changed.",
             err=True,
         )
     for table, entry in batch.tables.items():

@@ -40,7 +40,7 @@ def list_command(session: Session, as_json: bool) -> None:
 
 @releases_group.command("publish")
 @click.argument("release_id")
-@click.option("--reason", default="published by hand", show_default=True, help="Kept with the release.")
+@click.option("--reason", default="manual publish", show_default=True, help="Kept with the release.")
 @click.pass_obj
 def publish_command(session: Session, release_id: str, reason: str) -> None:
     """Publish a release that the audit passed or a clinician approved."""

@@ -52,7 +52,7 @@ ENCOUNTERS = Subject(
         Dimension("month", "Month of admission", "f.admitted_month", filter="period"),
         Dimension("weekday", "Weekday", "day_of_week(f.local_date)", filter="clicked", words=WEEKDAYS, is_number=True),
         Dimension("hour", f"Hour ({LOCAL_TIME})", "f.local_hour", filter="clicked", is_number=True),
-        Dimension("days", "Days (30 stands for 30 and more)", _capped("f.length_of_stay_days", 30), filter="clicked", is_number=True),
+        Dimension("days", "Days (30 = 30+)", _capped("f.length_of_stay_days", 30), filter="clicked", is_number=True),
     ),
     measures={
         "person": _PERSON,
@@ -80,7 +80,7 @@ _COST = {
 }
 
 ENCOUNTER_QUESTIONS = (
-    Question("encounters-by-month", "Encounters a month", "months", ENCOUNTERS, ("month", "class"), _COUNT, click=("month",)),
+    Question("encounters-by-month", "Encounters per month", "months", ENCOUNTERS, ("month", "class"), _COUNT, click=("month",)),
     Question("encounters-by-department", "By department", "ranking", ENCOUNTERS, ("department",), _COUNT, click=("department",)),
     Question("case-mix", "Case mix by diagnosis chapter", "ranking", ENCOUNTERS, ("chapter",), _COUNT, click=("chapter",)),
     Question("length-of-stay", "Length of stay", "histogram", ENCOUNTERS, ("days", "class"), _COUNT, where="is_bedded", click=("days",)),
@@ -90,7 +90,7 @@ ENCOUNTER_QUESTIONS = (
         where="is_readmitted IS NOT NULL", click=("department",),
         note="Of inpatient stays that had ended 30 days before the newest admission; the bars' ends show the 95 % interval (Wilson).",
     ),
-    Question("cost-by-class", "Cost by class", "ranking", ENCOUNTERS, ("class",), _COST, click=("class",)),
+    Question("cost-by-class", "Cost by encounter class", "ranking", ENCOUNTERS, ("class",), _COST, click=("class",)),
     Question("payers", "By payer", "ranking", ENCOUNTERS, ("payer",), _COUNT, click=("payer",)),
 )  # fmt: skip
 
@@ -145,7 +145,7 @@ ADMINISTRATIONS = Subject(
         Dimension("month", "Month", "f.administered_month", filter="period"),
         Dimension("weekday", "Weekday", "day_of_week(f.local_date)", filter="clicked", words=WEEKDAYS, is_number=True),
         Dimension("hour", f"Hour ({LOCAL_TIME})", "f.local_hour", filter="clicked", is_number=True),
-        Dimension("wait", f"Minutes from the order, in tens ({MOST_WAIT} stands for that and more)", _WAIT, filter="clicked", is_number=True),
+        Dimension("wait", f"Minutes from order to first dose ({MOST_WAIT} = {MOST_WAIT}+)", _WAIT, filter="clicked", is_number=True),
         Dimension("dose", "Dose", "f.dose"),
         Dimension("unit", "Unit", _or_not("f.dose_unit")),
     ),
@@ -180,7 +180,7 @@ FIRST_DOSES = replace(
 _DOSES = {"administrations": Value("count(*)", "Administrations")}
 
 MEDICATION_QUESTIONS = (
-    Question("administrations-by-month", "Administrations a month by route", "months", ADMINISTRATIONS, ("month", "route"), _DOSES, click=("month",)),
+    Question("administrations-by-month", "Administrations per month, by route", "months", ADMINISTRATIONS, ("month", "route"), _DOSES, click=("month",)),
     Question("by-class", "By therapeutic class", "ranking", ADMINISTRATIONS, ("therapeutic",), _DOSES, click=("therapeutic",)),
     Question("by-medication", "By medication", "ranking", ADMINISTRATIONS, ("medication",), _DOSES, click=("medication",)),
     Question(
@@ -205,16 +205,16 @@ MEDICATION_QUESTIONS = (
     ),
     Question("by-status", "By status", "ranking", ADMINISTRATIONS, ("status",), _DOSES, click=("status",)),
     Question(
-        "not-given", "Doses not given, a month", "line", ADMINISTRATIONS, ("month",),
+        "not-given", "Doses not given, per month", "line", ADMINISTRATIONS, ("month",),
         {
-            "not_given": Value("sum(CASE WHEN state = 'not-done' THEN 1 ELSE 0 END)", "Not given (missed or refused)"),
+            "not_given": Value("sum(CASE WHEN state = 'not-done' THEN 1 ELSE 0 END)", "Doses not given"),
             "administrations": Value("count(*)", "Administrations"),
         },
         click=("month",),
         part=("status", "not-done"),
         note=(
-            "Status not-done. FHIR tells missed from refused by the status reason, which no source here carries; "
-            "doses stopped, on hold or entered in error are apart, by status."
+            "Status not-done. Includes missed and refused; the source does not record why. "
+            "Stopped, on-hold and entered-in-error doses are counted by status."
         ),
     ),
     Question(
@@ -264,12 +264,12 @@ _PEOPLE = {"patients": Value("count(*)", "Patients")}
 
 PATIENT_QUESTIONS = (
     Question("cohort", "Patients by age and sex", "pyramid", PATIENTS, ("age_band", "sex"), _PEOPLE, click=("age_band",)),
-    Question("patients-by-payer", "Who pays", "ranking", PATIENTS, ("payer",), _PEOPLE, click=("payer",)),
+    Question("patients-by-payer", "Payer mix", "ranking", PATIENTS, ("payer",), _PEOPLE, click=("payer",)),
     Question("patients-by-state", "By state", "ranking", PATIENTS, ("state",), _PEOPLE, click=("state",)),
     Question(
-        "patients-by-zip3", "By ZIP code, first three digits", "ranking", PATIENTS, ("zip3",), _PEOPLE, click=("zip3",),
+        "patients-by-zip3", "3-digit ZIP", "ranking", PATIENTS, ("zip3",), _PEOPLE, click=("zip3",),
         note="000 stands for the areas of 20,000 people or fewer (Safe Harbor).",
     ),
-    Question("patients-by-race", "By race, as recorded", "ranking", PATIENTS, ("race",), _PEOPLE, click=("race",)),
+    Question("patients-by-race", "Race (as recorded)", "ranking", PATIENTS, ("race",), _PEOPLE, click=("race",)),
     Question("patients-by-language", "By preferred language", "ranking", PATIENTS, ("language",), _PEOPLE, click=("language",)),
 )  # fmt: skip

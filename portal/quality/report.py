@@ -31,10 +31,10 @@ thead { display: table-header-group } .wide { overflow: visible } }
 
 OUTCOMES = {
     "pass": "Passed",
-    "pass_with_failures": "Passed with some failing rows",
+    "pass_with_failures": "Passed, within threshold",
     "fail": "Failed",
-    "error": "Rule broke",
-    "not_applicable": "Nothing to check",
+    "error": "Rule error",
+    "not_applicable": "Not applicable",
 }
 
 SEVERITIES = {
@@ -66,7 +66,7 @@ def html(made: Release, results: pd.DataFrame, changed: Iterable[str], review: R
         f"<h1>Data quality of release {escape(made.release_id)}</h1>",
         f"<p>Made {escape(made.created_at)} of {len(made.batch_ids)} batches ({escape(', '.join(made.batch_ids))}), "
         f"{sum(made.tables.values()):,} rows in gold. It {_DECISIONS[made.decision]}.</p>",
-        f"<p>{len(results)} rules: {summary}. A rule that broke is no pass; one with nothing to check counts neither way.</p>",
+        f"<p>{len(results)} rules: {summary}. A rule error is not a pass; a rule that does not apply counts neither way.</p>",
         _log_state(review),
         "<h2>Signature</h2>",
         _signature(review.signature),
@@ -89,7 +89,7 @@ def html(made: Release, results: pd.DataFrame, changed: Iterable[str], review: R
 def _log_state(review: Review) -> str:
     if review.problems:
         said = "<br>".join(escape(problem) for problem in review.problems)
-        return f'<div class="wrong"><strong>The log of reviews does not verify.</strong><br>{said}</div>'
+        return f'<div class="wrong"><strong>Audit trail integrity check failed.</strong><br>{said}</div>'
     newest = f", the newest of this run <code>{review.events[-1].hash}</code>" if review.events else ""
     return f"<p class=small>The log of reviews verifies up to event {review.seen}{newest}.</p>"
 
@@ -108,7 +108,7 @@ def _signature(signature: Signature | None) -> str:
 
 
 def _table(frame: pd.DataFrame, review: Review, on: date) -> str:
-    head = ["Rule", "Table", "What is checked", "Severity", "Outcome", "Since the last run", "Failing", "Rate", "Accepted", "Review"]  # fmt: skip
+    head = ["Rule", "Table", "What is checked", "Severity", "Outcome", "Change", "Failing", "Rate", "Threshold", "Review"]  # fmt: skip
     return _rows(head, (_result(row, review, on) for row in frame.to_dict("records")))
 
 
@@ -158,9 +158,9 @@ def _queries(queries: Iterable[Query]) -> str:
             ", ".join(failing_rows.stand_in(key, query.run_id) for key in query.record_keys) or "the finding"
         )
         state = wording.STATES[query.state]
-        cells = [query.query_id, query.table_name, query.rule_id, state, query.assignee or "anybody", str(query.due), about]  # fmt: skip
+        cells = [query.query_id, query.table_name, query.rule_id, state, query.assignee or "Unassigned", str(query.due), about]  # fmt: skip
         rows.append([*(escape(cell) for cell in cells), said])
-    head = ["Query", "Table", "Rule", "State", "For", "Due", "About", "Conversation"]
+    head = ["Query", "Table", "Rule", "State", "Assignee", "Due", "About", "Conversation"]
     return _rows(head, rows) if rows else "<p>No query was opened.</p>"
 
 

@@ -43,7 +43,7 @@ def population(rule: Rule | None, table: str) -> str:
 def counted(rule: Rule | None, table: str, failed: int, checked: int) -> str:
     """Count and denominator: ``3 of 1,204 inpatient stays``."""
     if not checked:
-        return "nothing to check"
+        return "not applicable"
     if rule is not None and rule.unit != "percent":
         return f"over {checked:,} {population(rule, table)}"
     return f"{failed:,} of {checked:,} {population(rule, table)}"
@@ -56,7 +56,7 @@ def measured(
     if status == "error":
         return "The rule itself broke, so nothing is known: this is not a pass."
     if not checked:
-        return "There was nothing to check in this run: it counts neither as passed nor as failed."
+        return "Not applicable in this run: it counts neither as passed nor as failed."
     allowed = f"; accepted: {limit(rule)}" if rule else ""
     if rule is not None and rule.unit != "percent":
         return f"Measured {share(rate, rule.unit)} ({rule.unit}) {counted(rule, table, failed, checked)}{allowed}."
@@ -72,7 +72,7 @@ def marked(detail: object) -> str:
 
 def limit_owner(rule: Rule) -> str:
     """Whose the limit is, and why it is where it is."""
-    return f"Whose limit: {rule.limit_owner}. {rule.limit_reason}"
+    return f"Threshold owner: {rule.limit_owner}. {rule.limit_reason}"
 
 
 def advice(rule: Rule) -> tuple[str, str]:
@@ -91,7 +91,7 @@ def advice(rule: Rule) -> tuple[str, str]:
         engineer = (
             "The rows were loaded as they are: have them corrected at the source, where they are wrong."
         )
-        reader = "The failing rows are in every chart and table: leave them out where it matters."
+        reader = "The failing rows are in every chart and table: exclude them from sensitive analyses."
     return f"{rule.cause} {engineer}", f"{rule.rationale} {reader}"
 
 

@@ -60,7 +60,7 @@ def of_run(log: Log, run_id: str, version: str) -> Signature | None:
 
 def _why_not(log: Log, signed: Event, said: list[Event], version: str) -> str:
     if log.problems:
-        return f"The log of reviews does not verify: {log.problems[0]}"
+        return f"Audit trail integrity check failed: {log.problems[0]}"
     asked = [
         event.subject["query_id"]
         for event in said

@@ -21,7 +21,7 @@ REASONS = {
     "source_corrected": "Corrected at the source",
     "duplicate": "Duplicate of another query",
     "out_of_range": "Truly out of range: excluded from analysis",
-    "verified": "Verified as true",
+    "verified": "Confirmed as correct",
     "known_limitation": "Known limitation of the source",
     "other": "Other (say in the comment)",
 }

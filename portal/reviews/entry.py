@@ -51,7 +51,7 @@ def verified(aws: Aws) -> Log:
     whole = log(aws)
     if whole.problems:
         raise ServiceError(
-            f"The log of reviews does not verify ({whole.problems[0]}) "
+            f"Audit trail integrity check failed: {whole.problems[0]} "
             "Nothing can be added until an engineer has looked into it: hdp reviews verify."
         )
     return whole

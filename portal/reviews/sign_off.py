@@ -32,9 +32,7 @@ class Unfinished(ServiceError):
     """What was done stands, and something is left for somebody to do."""
 
 
-_STILL_SEEN = (
-    "Readers still see this release: an engineer goes back to the former one ('hdp releases rollback')."
-)
+_STILL_SEEN = "Analysts still see this release. An engineer can roll back to the previous one ('hdp releases rollback')."
 
 
 class Unconfirmed(ServiceError):

@@ -103,4 +103,4 @@ def _left(run: Run, published: Published | None) -> str:
         return "Nothing has been published yet."
     if published.release_id == run.run_id:
         return "Its release is published all the same; what was left to do after that is not done."
-    return f"Readers still see release {published.release_id}."
+    return f"Analysts still see release {published.release_id}."

@@ -41,7 +41,7 @@ CAUSES = (
     Cause("A batch was never loaded", r"has no complete silver", "The release holds a batch whose silver tables are not there.", "run_again"),
     Cause("Row counts do not reconcile", r"do not reconcile", "The rows received are not the rows loaded plus the rows quarantined, so the job stopped.", "go_on"),
     Cause("Out of time", r"TIMEOUT|TIMED_OUT|Timeout(?!Exception)|timed out", "The job took longer than it may.", "go_on"),
-    Cause("The worker went away", r"worker (process )?(ended|died|was killed|went away)|died while|signal|SIGKILL|exit(ed with)? code|ExecutorLost|OutOfMemory|Java heap|LaptopCloudEnded|cloud ended while", "The machine that ran the job was lost: killed, out of memory, or switched off.", "go_on"),
+    Cause("Worker lost", r"worker (process )?(ended|died|was killed|went away)|died while|signal|SIGKILL|exit(ed with)? code|ExecutorLost|OutOfMemory|Java heap|LaptopCloudEnded|cloud ended while", "The machine that ran the job was lost: killed, out of memory, or switched off.", "go_on"),
     Cause("No room on the disk", r"disk is full|No space left|ENOSPC", "The disk of the worker is full.", "go_on"),
     Cause("Permission is missing", r"AccessDenied|not authorized|AccessDeniedException", "AWS refused the job an action: its role lacks a permission.", "go_on"),
     Cause("AWS was busy", r"Throttl|TooManyRequests|SlowDown|JobBusy|ConcurrentRunsExceeded|Rate exceeded", "AWS answered that there was too much at once.", "go_on"),

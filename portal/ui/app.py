@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 import streamlit as st
 
 from portal.core import auth
@@ -55,6 +57,7 @@ PAGES.append(st.Page("pages/dictionary.py", title="Dictionary", icon=":material/
 page = st.navigation(PAGES)
 if not auth.may_choose_role():
     st.sidebar.caption(f"{person.name} · {person.role}")
+st.sidebar.caption(f"Health data portal {version('health-data-portal')}")
 if page.url_path != "alerts":  # which lists them itself
     session.guarded(banner.draw)
 session.guarded(page.run)

@@ -45,7 +45,7 @@ def show(alert: Alert) -> None:
 
 _PAGES = {
     "failed": ("run", "See why"),
-    "late": ("run", "Watch it"),
+    "late": ("run", "View live"),
     "held": ("quality", "Review it"),
     "rejected": ("run", "See the release"),
     "never started": ("runs", "See the runs"),

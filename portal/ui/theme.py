@@ -8,7 +8,7 @@ MEASURE = "#0072B2"
 """What was counted in the release that is shown."""
 
 FORMER = "#8C564B"
-"""The same of the former release."""
+"""The same of the previous release."""
 
 USUAL = "#009E73"
 """What is usual or accepted: a dose's range, a median, a limit."""
@@ -97,10 +97,10 @@ SEVERITY_COLOURS = {"block": "#8C2D04", "error": "#D55E00", "warning": "#F2A65A"
 
 OUTCOMES = {
     "fail": "✕ Failed",
-    "error": "! Rule broke",
-    "pass_with_failures": "✓ Passed, some rows fail",
+    "error": "! Rule error",
+    "pass_with_failures": "✓ Passed, within threshold",
     "pass": "✓ Passed",
-    "not_applicable": "– Nothing to check",
+    "not_applicable": "– Not applicable",
 }
 """A rule's outcome in words, the worst first."""
 

@@ -124,7 +124,7 @@ def _drawn(page, seen, step, state):
 
 
 def _tick_trouble(page):
-    page.get_by_test_id("stCheckbox").filter(has_text="Trouble only").click()
+    page.get_by_test_id("stCheckbox").filter(has_text="Errors and warnings only").click()
 
 
 def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end(
@@ -143,7 +143,7 @@ def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end
         for file in ("patients.csv", "encounters.csv"):
             assert archive.read(file) == (wanted / file).read_bytes()
     page.get_by_role("button", name="Generate").click()
-    expect(page.get_by_text("is in the lake:")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("imported:")).to_be_visible(timeout=60_000)
     with lakes.held(cloud, "bronze_to_silver/patients"):  # until it is stopped
         page.get_by_role("button", name="Run the pipeline on this").click()
         page.wait_for_url("**/run?run=*", timeout=30_000)
@@ -171,8 +171,8 @@ def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end
     expect(page.get_by_text("No room on the disk").first).to_be_visible()
     expect(page.get_by_text("ValueError: the disk is full").first).to_be_visible()
     settle(page)  # the last attempt is drawn: what is typed before that may be drawn over
-    page.get_by_label("Only lines with").fill("about to")
-    page.get_by_label("Only lines with").press("Enter")
+    page.get_by_label("Filter", exact=True).fill("about to")
+    page.get_by_label("Filter", exact=True).press("Enter")
     expect(page.get_by_text("1 line, times in")).to_be_visible()
     session_ends(page, "eve", "engineer", touch=_tick_trouble)
 
@@ -199,14 +199,14 @@ def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end
         shot(page, "run-1440")
         colleague.reload()
         settle(colleague)
-        expect(colleague.get_by_text("Choose two rows")).to_be_visible()
+        expect(colleague.get_by_text("Select two runs")).to_be_visible()
     finally:
         if releases.current(portal).release_id == run_id:
             releases.rollback(portal, reason="the test is over")
 
 
 def _ask(page):
-    page.get_by_role("button", name="Ask", exact=True).click()
+    page.get_by_role("button", name="Run", exact=True).click()
 
 
 def _first_figure(page):
@@ -221,7 +221,7 @@ def test_an_analyst_filters_reads_why_a_run_failed_asks_in_sql_and_takes_the_ans
     for each in (page, colleague):
         _visit(each, "Encounters")
     everything = _first_figure(page)
-    _bar(page.get_by_role("figure", name=re.compile("^Cost by class")), "(AMB)").click(force=True)
+    _bar(page.get_by_role("figure", name=re.compile("^Cost by encounter class")), "(AMB)").click(force=True)
     expect(page.get_by_role("button", name="Clear all filters")).to_be_visible()
     settle(page)
     filtered = _first_figure(page)
@@ -243,7 +243,7 @@ def test_an_analyst_filters_reads_why_a_run_failed_asks_in_sql_and_takes_the_ans
     expect(page.get_by_role("button", name="Clear all filters")).to_have_count(0)
 
     _visit(page, "SQL")
-    statement = page.get_by_label("One reading statement")
+    statement = page.get_by_label("SQL (read-only)")
     statement.fill("SELECT first_name FROM hdp_silver.patients")
     statement.press("Control+Enter")
     expect(page.get_by_text("first_name").first).to_be_visible()
@@ -271,8 +271,8 @@ def test_an_analyst_filters_reads_why_a_run_failed_asks_in_sql_and_takes_the_ans
     _visit(colleague, "SQL")
     colleague.get_by_text("Saved queries").click()
     expect(colleague.get_by_text("Encounters by class")).to_be_visible()
-    colleague.get_by_role("button", name="Take", exact=True).click()
-    expect(colleague.get_by_label("One reading statement")).to_have_value(re.compile("GROUP BY 1"))
+    colleague.get_by_role("button", name="Use", exact=True).click()
+    expect(colleague.get_by_label("SQL (read-only)")).to_have_value(re.compile("GROUP BY 1"))
     page.get_by_role("button", name="Remove", exact=True).click()
     expect(page.get_by_text("Nothing has been saved yet.")).to_be_visible()
 

@@ -75,7 +75,7 @@ FILTERS = {
     },
 }  # fmt: skip
 BESIDE = {"a period and a list", "a list and a click"}
-"""Filters with which the former release is looked at too."""
+"""Filters with which the previous release is looked at too."""
 
 
 # the pages
@@ -225,11 +225,11 @@ def metrics(app):
 def told(page, row):
     """The headline numbers as the page words them; those that Athena approximates are numbers."""
     if page == "patients":
-        return dict(zip(("Patients", "Deceased", "Changed since first seen"), [f"{n:,}" for n in row], strict=True))  # fmt: skip
+        return dict(zip(("Patients", "Deceased patients", "Patients with changed records"), [f"{n:,}" for n in row], strict=True))  # fmt: skip
     if page == "medications":
         names = ("Administrations", "Patients", "Medications")
         share = "–" if row[3] is None else f"{row[3]:.1%}"
-        return {**{name: f"{n:,}" for name, n in zip(names, row, strict=False)}, "Not given": share}
+        return {**{name: f"{n:,}" for name, n in zip(names, row, strict=False)}, "Doses not given": share}
     back = f"{row[4] / row[3]:.1%}" if row[3] else "–"
     return {"Encounters": f"{row[0]:,}", "Patients": f"{row[1]:,}", "Total cost": f"${(row[2] or 0) / 1e6:,.2f} M", "30-day readmission": back}  # fmt: skip
 
@@ -434,7 +434,9 @@ def test_a_base_release_that_is_not_kept_any_longer_is_said_and_not_compared_wit
             app = open_page("patients", release=lake.former_id, **query)
             assert not app.error
             assert any("run-deleted, is not kept any longer" in caption.value for caption in app.caption)
-            assert not [toggle for toggle in app.toggle if toggle.label == "Compare with the former release"]
+            assert not [
+                toggle for toggle in app.toggle if toggle.label == "Compare with the previous release"
+            ]
             assert not any(metric.delta for metric in app.metric)
     finally:
         release.write(s3, portal.lake, made)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from importlib.metadata import version
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -87,6 +88,7 @@ def test_a_cloud_that_cannot_be_reached_is_one_sentence(empty_lake, monkeypatch)
     app = AppTest.from_file(str(PAGES.parent / "app.py"), default_timeout=120).run()
     assert not app.exception
     assert "AWS could not be reached" in app.error[0].value
+    assert f"Health data portal {version('health-data-portal')}" in [c.value for c in app.sidebar.caption]
 
 
 def test_the_data_page_estimates_previews_and_says_its_limits(empty_lake):
@@ -107,7 +109,7 @@ def test_data_are_generated_beside_the_page_and_offered_to_the_pipeline(empty_la
     while not task.is_over:
         time.sleep(0.05)
     app.run()
-    assert any("is in the lake" in s.value for s in app.success)
+    assert any("imported" in s.value for s in app.success)
     assert [b.label for b in app.button if b.label.startswith("Run the")] == ["Run the pipeline on this"]
 
 
@@ -149,7 +151,7 @@ def test_without_a_schedule_the_alerts_page_says_so_and_no_other_page_does(empty
     forget_caches()
     app = open_page("alerts")
     assert not app.exception
-    assert [s.value for s in app.success][0].startswith("Nothing needs anybody")
+    assert [s.value for s in app.success][0].startswith("All clear")
     assert "Schedule" in app.error[0].value
-    assert any(m.value == "#### Who is told" for m in app.markdown)
+    assert any(m.value == "#### Subscribers" for m in app.markdown)
     assert not AppTest.from_file(str(PAGES.parent / "app.py"), default_timeout=120).run().error

@@ -116,7 +116,7 @@ def test_findings_come_with_count_denominator_rate_limit_and_change(open_page):
     app = open_page("analyst")
     table = _table(app, "What is checked")
     row = table[table["Rule"] == "PAT-M01"].iloc[0]
-    assert (row["Failing"], row["What is counted"], row["Accepted"]) == (1, "patient records", "none")
+    assert (row["Failing"], row["What is counted"], row["Threshold"]) == (1, "patient records", "none")
     assert row["Severity"] == 0, "a rank, so that the column sorts by how serious it is"
     assert list(table["Severity"]) == sorted(table["Severity"])
     assert {m.label for m in app.metric} >= {
@@ -127,7 +127,7 @@ def test_findings_come_with_count_denominator_rate_limit_and_change(open_page):
     }
     assert "1 of " in _said(app)
     assert "patient records fail" in _said(app)
-    assert "Since the last run: ★ New." in _said(app)
+    assert "Change since the last run: ★ New." in _said(app)
 
 
 def test_rules_are_ordered_by_change_or_by_number(open_page):
@@ -405,7 +405,7 @@ def test_a_chosen_row_is_verified_as_true_and_taken_back(open_page, portal, held
     app.text_area(key=f"judge-{held_run.run_id}-patients-PAT-C01").set_value("The ward says so.").run()
     _press(app, "Confirm 1 record as correct")
     assert len(review_log.of_run(portal, held_run.run_id).accepted_rows[finding]) == 1
-    assert "clinician@tester verified 1 row as true" in _said(app).replace("\\", "")
+    assert "clinician@tester confirmed 1 row as correct" in _said(app).replace("\\", "")
     app.text_area(key=f"judge-{held_run.run_id}-patients-PAT-C01").set_value(
         "It was September after all."
     ).run()
@@ -419,7 +419,7 @@ def test_the_work_list_sorts_queries_out_and_names_no_record(open_page, query, a
     try:
         app = open_page()
         listed = _table(app, "Days open").set_index("Query")
-        assert listed.loc[query, ["Record", "For", "Days open", "Comments"]].tolist() == [
+        assert listed.loc[query, ["Record", "Assignee", "Days open", "Comments"]].tolist() == [
             "the whole finding",
             "clinician",
             0,
@@ -433,7 +433,7 @@ def test_the_work_list_sorts_queries_out_and_names_no_record(open_page, query, a
         app.segmented_control(key="work").set_value("Assigned to me").run()
         mine = _table(app, "Days open")
         assert query in set(mine["Query"])
-        assert set(mine["For"]) == {"clinician"}
+        assert set(mine["Assignee"]) == {"clinician"}
         app.segmented_control(key="work").set_value("Due").run()
         assert "No query is in this list." in _said(app)
     finally:
@@ -548,7 +548,7 @@ def test_an_event_altered_by_hand_is_told_and_nothing_can_be_signed(
         assert any("Audit trail integrity check failed" in error.value for error in app.error)
         assert "Nothing can be signed: the integrity check of the audit trail failed." in _said(app)
         assert not any(button.label == "Approve and sign …" for button in app.button)
-        with pytest.raises(ServiceError, match="does not verify"):
+        with pytest.raises(ServiceError, match="integrity check failed"):
             reviews.reject(acting("dr.lee", "clinician"), held_run.run_id, *MISSING, "Nothing may follow it.")
     finally:
         file.write_text(kept)
@@ -558,8 +558,8 @@ def test_the_trend_counts_the_runs_before(open_page):
     app = open_page()
     charts = [each for each in app.get("plotly_chart") if "PAT-M01" in each.proto.alt]
     assert charts, "the rule's history is told in words too"
-    app.segmented_control(key="trend-by").set_value("By table and kind").run()
-    assert any("by table and kind" in each.proto.alt for each in app.get("plotly_chart"))
+    app.segmented_control(key="trend-by").set_value("By table and category").run()
+    assert any("by table and category" in each.proto.alt for each in app.get("plotly_chart"))
 
 
 @pytest.mark.parametrize("name", ["run-nowhere", "../run"])

@@ -168,7 +168,7 @@ def test_the_one_stopped_run_among_ten_thousand_is_found_and_so_is_that_there_is
     app = runs_page(state="ABORTED")
     assert _listed(app) == ["run-00000"]
     assert any("1 of all 10,000 runs" in c.value for c in app.caption)
-    assert not any("Choose two rows" in c.value for c in app.caption), "there is one"
+    assert not any("Select two runs" in c.value for c in app.caption), "there is one"
 
 
 def test_without_a_hit_it_is_said_how_far_was_looked_and_one_can_look_further(runs_page, monkeypatch):
@@ -190,7 +190,7 @@ def test_two_runs_are_compared_swapped_closed_and_stay_closed(runs_page, monkeyp
     app.query_params["compare"] = [f"run-{RUNS - 1:05d}", "run-00007"]  # one of them far out of the list
     app.run()
     assert any(m.value == f"#### A run-{RUNS - 1:05d} against B run-00007" for m in app.markdown)
-    _press(app, "Swap the sides")
+    _press(app, "Swap")
     assert any(m.value == f"#### A run-00007 against B run-{RUNS - 1:05d}" for m in app.markdown)
     _press(app, "Close the comparison")
     app.run()

@@ -154,12 +154,15 @@ def _former(release_id: str, before: str | None) -> str | None:
     if named and named != before:
         before = releases.readable(session.aws(), named).release_id
     elif before and releases.find(session.aws(), before) is None:
-        st.caption(f"The former release, {before}, is not kept any longer: there is nothing to compare with.")
+        st.caption(f"The previous release, {before}, is no longer stored. There is nothing to compare with.")
         before = None
     if before is None:
         return None
     compare = st.toggle(
-        "Compare with the former release", bool(named), key=f"compare-{release_id}", help=f"Release {before}"
+        "Compare with the previous release",
+        bool(named),
+        key=f"compare-{release_id}",
+        help=f"Release {before}",
     )
     if compare:
         st.query_params["compare"] = before
@@ -230,7 +233,7 @@ def _rows(subject: Subject, page: Page) -> None:
     if not person.may("query"):
         return
     wanted = st.toggle(
-        f"Show the {subject.noun} behind these charts", st.query_params.get("rows") == "yes", key=f"rows-{subject.name}"
+        "Show records", st.query_params.get("rows") == "yes", key=f"rows-{subject.name}"
     )  # fmt: skip
     if not wanted:
         st.query_params.pop("rows", None)

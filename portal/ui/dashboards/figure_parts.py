@@ -58,14 +58,14 @@ def named(question: Question, top: pd.DataFrame) -> pd.DataFrame:
 def beside(
     drawn: go.Figure, question: Question, top: pd.DataFrame, former: pd.DataFrame | None, value: str
 ) -> None:
-    """A mark on each bar for what the former release says."""
+    """A mark on each bar for what the previous release says."""
     if former is None:
         return
     before = former.set_index(question.by[0])[value].reindex(top[question.by[0]])
     drawn.add_scatter(
-        x=before, y=top["_short"], mode="markers", name="Former release", marker=FORMER_MARK,
+        x=before, y=top["_short"], mode="markers", name="Previous release", marker=FORMER_MARK,
         customdata=top[[question.by[0]]],
-        hovertemplate="Former release: %{x:,.1f}<extra></extra>",
+        hovertemplate="Previous release: %{x:,.1f}<extra></extra>",
     )  # fmt: skip
     drawn.update_layout(showlegend=True)
 

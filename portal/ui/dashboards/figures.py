@@ -29,7 +29,7 @@ from portal.ui.theme import FORMER, MEASURE, MEMBERS, NEUTRAL, NO_CHANGE, SEQUEN
 
 
 def figure(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None = None) -> go.Figure:
-    """The chart of a question; where the former release's rows are given, its figures are beside the present ones.
+    """The chart of a question; where the previous release's rows are given, its figures are beside the present ones.
 
     Every point carries, as its first custom data, the values that a click on it filters by.
     """
@@ -54,7 +54,7 @@ def table(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None =
     words = {name: question.subject.dimension(name).words for name in by}
     rows = rows.assign(**{name: [words[name].get(str(v), str(v)) for v in rows[name]] for name in by})
     labels = question.labels | {
-        f"{n}_former": f"{v.label}, former release" for n, v in question.values.items()
+        f"{n}_former": f"{v.label}, previous release" for n, v in question.values.items()
     }
     return rows.rename(columns=labels)
 
@@ -89,12 +89,12 @@ def _bars(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) 
     if former is not None:
         total = former.groupby(x, as_index=False)[y].sum()
         drawn.add_scatter(
-            x=total[x], y=total[y], mode="markers", name="Former release, all together", marker=FORMER_MARK,
+            x=total[x], y=total[y], mode="markers", name="Previous release, all together", marker=FORMER_MARK,
             customdata=total[[x]],
         )  # fmt: skip
     if x == "wait" and not is_binned:
         drawn.add_vline(
-            x=LATE_MINUTES, line={"color": USUAL, "dash": "dash"}, annotation_text="late from here"
+            x=LATE_MINUTES, line={"color": USUAL, "dash": "dash"}, annotation_text="Late: over 60 min"
         )
     return drawn
 
@@ -135,7 +135,7 @@ def _week(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) 
     grid = _grid(question, frame)
     colours: dict[str, Any] = {"colorscale": [[0, NO_CHANGE], [1, MEASURE]]}
     if former is not None:
-        grid, label = grid - _grid(question, former), f"{label} more or fewer than in the former release"
+        grid, label = grid - _grid(question, former), f"{label} more or fewer than in the previous release"
         colours = {"colorscale": [[0, FORMER], [0.5, NO_CHANGE], [1, MEASURE]], "zmid": 0}
     hours, days = [f"{hour:02d}" for hour in grid.columns], list(WEEKDAYS.values())
     drawn = go.Figure(
@@ -198,9 +198,9 @@ def _pyramid(question: Question, frame: pd.DataFrame, former: pd.DataFrame | Non
             marks += [(*row, words.get(code, code)) for row in rows if row[3]]
     if former is not None:
         drawn.add_scatter(
-            x=[x for x, *_ in marks], y=[y for _, y, *_ in marks], mode="markers", name="Former release", marker=FORMER_MARK,
+            x=[x for x, *_ in marks], y=[y for _, y, *_ in marks], mode="markers", name="Previous release", marker=FORMER_MARK,
             customdata=[rest for _, _, *rest in marks],
-            hovertemplate="Former release, %{y}, %{customdata[2]}: %{customdata[1]:,}<extra></extra>",
+            hovertemplate="Previous release, %{y}, %{customdata[2]}: %{customdata[1]:,}<extra></extra>",
         )  # fmt: skip
     ticks = _ticks(drawn)
     return drawn.update_layout(
@@ -245,8 +245,8 @@ def _dose(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) 
     if former is not None:
         was = former[(former[medication] == name) & (former[unit] == of)]
         drawn.add_scatter(
-            x=was[dose].astype(float), y=was["administrations"], mode="markers", name="Former release", marker=FORMER_MARK,
-            hovertemplate="Former release, %{x} " + of + ": %{y:,}<extra></extra>",
+            x=was[dose].astype(float), y=was["administrations"], mode="markers", name="Previous release", marker=FORMER_MARK,
+            hovertemplate="Previous release, %{x} " + of + ": %{y:,}<extra></extra>",
         )  # fmt: skip
     low, high = mine["low_end"].min(), mine["high_end"].max()
     if pd.notna(low) and pd.notna(high):

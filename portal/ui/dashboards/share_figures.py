@@ -97,9 +97,9 @@ def parts(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) 
         ends = was.cumsum(axis=1).div(was.sum(axis=1), axis=0).mul(100)
         for name in names[:-1]:
             drawn.add_scatter(
-                x=ends[name], y=top["_short"], mode="markers", name="Former release", marker=FORMER_MARK,
+                x=ends[name], y=top["_short"], mode="markers", name="Previous release", marker=FORMER_MARK,
                 customdata=top[[question.by[0]]], showlegend=name == names[0],
-                hovertemplate=f"Former release, {question.values[name].label.lower()} up to " + "%{x:.1f} %<extra></extra>",
+                hovertemplate=f"Previous release, {question.values[name].label.lower()} up to " + "%{x:.1f} %<extra></extra>",
             )  # fmt: skip
     return drawn.update_layout(**tall(len(top)), barmode="stack", xaxis={"title": "Percent of doses"})
 
@@ -110,7 +110,7 @@ def line(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -
     drawn = go.Figure()
     for name, rows, look in (
         ("This release", frame, {"color": MEASURE}),
-        ("Former release", former, {"color": FORMER, "dash": "dot"}),
+        ("Previous release", former, {"color": FORMER, "dash": "dot"}),
     ):
         if rows is not None:
             drawn.add_scatter(

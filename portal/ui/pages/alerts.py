@@ -21,9 +21,7 @@ def now() -> None:
         return
     found = cache.alerts()
     if not found:
-        st.success(
-            "Nothing needs anybody: the newest run did not fail, none is late, none that was due is missing, no release waits."
-        )
+        st.success("All clear: no failed, late or missed runs; no release awaiting review.")
     for alert in found:
         banner.show(alert)
 
@@ -48,16 +46,16 @@ def starts() -> None:
             left, middle, right = st.columns(3, vertical_alignment="bottom")
             at = left.time_input("At (UTC)", present.at, step=900)
             weekdays = middle.checkbox("Monday to Friday only", present.weekdays_only)
-            is_on = right.checkbox("Start runs by itself", present.is_on)
+            is_on = right.checkbox("Enable schedule", present.is_on)
             if st.form_submit_button("Save", type="primary"):
                 schedule.change(session.aws(), is_on=is_on, at=at or time(2), weekdays_only=weekdays)
                 cache.forget_schedule()
                 st.rerun()
-        st.caption("The next run of Terraform keeps what is set here. On a laptop nothing starts by itself.")
+        st.caption("On a laptop the schedule starts no runs.")
 
 
 def told() -> None:
-    st.markdown("#### Who is told")
+    st.markdown("#### Subscribers")
     topics = schedule.topics()
     if not topics:
         st.caption("This installation names no topic.")
@@ -66,24 +64,24 @@ def told() -> None:
     if found:
         frame = pd.DataFrame(
             [
-                {"Told of": topics[s.topic], "Address": s.endpoint, "State": "Confirmed" if s.is_confirmed else "Waits for the mail's link"}
+                {"Event": topics[s.topic], "E-mail address": s.endpoint, "State": "Confirmed" if s.is_confirmed else "Awaiting confirmation"}
                 for s in found
             ]
         )  # fmt: skip
         st.dataframe(frame, hide_index=True, width="stretch")
     else:
-        st.caption("Nobody is told by e-mail yet.")
+        st.caption("No subscribers yet.")
     if not person.may("query"):
         return
     with st.form("subscribe", clear_on_submit=True):
         left, right = st.columns(2)
-        topic = left.selectbox("Tell me when", list(topics), format_func=lambda arn: topics[arn])
+        topic = left.selectbox("Notify me about", list(topics), format_func=lambda arn: topics[arn])
         address = right.text_input("E-mail address", placeholder="name@hospital.org")
         if st.form_submit_button("Subscribe"):
             schedule.subscribe(session.aws(), topic, address)
             st.rerun()
     st.caption(
-        "SNS sends a mail with a link first. Messages hold counts and names of rules, never a patient's data."
+        "You will get a confirmation e-mail. Messages contain counts and rule names, never patient data."
     )
 
 

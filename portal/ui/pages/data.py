@@ -101,9 +101,9 @@ def next_step() -> None:
     batch, key = st.session_state["new_batch"]
     rows = ", ".join(f"{n:,} {t}" for t, n in batch.rows.items())
     if batch.is_new:
-        st.success(f"Batch {batch.batch_id} is in the lake: {rows}.")
+        st.success(f"Batch {batch.batch_id} imported: {rows}.")
     else:
-        st.info(f"This very extract is in the lake already, as batch {batch.batch_id}. Nothing was changed.")
+        st.info(f"This extract was already imported as batch {batch.batch_id}. Nothing was changed.")
     if batch.files:
         with st.expander("Files of this extract"):
             st.text("\n".join(inspection.in_words(batch.files)))

@@ -60,7 +60,7 @@ def rules(contract: Contract) -> None:
                 "Rule": rule.id,
                 "Severity": SEVERITY_WORDS[rule.severity],
                 "What is checked": rule.description,
-                "Accepted": rule_texts.limit(rule),
+                "Threshold": rule_texts.limit(rule),
                 "Why it matters": rule.rationale,
             }
             for rule in contract.rules
@@ -78,9 +78,9 @@ def lineage(table: str) -> None:
         return
     st.graphviz_chart(_dot(table, before, after), width="stretch", alt=f"Lineage of {table}")
     for step in before:
-        st.markdown(f"- **{step.writes}** is made by `{step.job}` from {', '.join(step.reads)}")
+        st.markdown(f"- **{step.writes}** is written by `{step.job}` from {', '.join(step.reads)}")
     for step in after:
-        st.markdown(f"- **{step.writes}** is made of it by `{step.job}`")
+        st.markdown(f"- feeds **{step.writes}**, written by `{step.job}`")
 
 
 def _dot(table: str, before: tuple[Step, ...], after: tuple[Step, ...]) -> str:
@@ -120,9 +120,9 @@ def held(contract: Contract) -> None:
         column_config={
             "column": "Column",
             "empty": st.column_config.ProgressColumn("Empty", format="percent", min_value=0, max_value=1),
-            "distinct": st.column_config.NumberColumn("Different values (about)", format="localized"),
-            "least": "Least",
-            "greatest": "Greatest",
+            "distinct": st.column_config.NumberColumn("Distinct (approx.)", format="localized"),
+            "least": "Min",
+            "greatest": "Max",
         },
     )
     st.caption(f"As of release {current.release_id}.")

@@ -37,10 +37,10 @@ def figures(ask: Ask) -> list[Figure]:
         Figure("Patients", patients, f"{patients:,}", counts=[patients]),
         Figure("Medications", medications, f"{medications:,}"),
         Figure(
-            "Not given",
+            "Doses not given",
             share,
             "–" if share is None else f"{share:.1%}",
-            "Status not-done: missed or refused",
+            "Includes missed and refused; the source does not record why.",
             share=(missed, total),
         ),
         Figure(

@@ -37,7 +37,7 @@ def latest() -> None:
     if session.user().may("watch_runs"):
         left.page_link(
             "pages/run.py",
-            label="Open the run" if run.is_over else "Watch it",
+            label="Open the run" if run.is_over else "View live",
             icon=":material/visibility:",
             query_params={"run": run.run_id},
         )
@@ -95,7 +95,7 @@ def rows_by_layer() -> None:
         listed = ", ".join(reason["rule_id"] for reason in made.reasons)
         many = len(made.reasons)
         st.warning(f"Published with {many} finding{'s' if many > 1 else ''}: {listed}.")
-        st.page_link("pages/quality.py", label="See what they mean", icon=":material/fact_check:")
+        st.page_link("pages/quality.py", label="Review findings", icon=":material/fact_check:")
 
 
 try:

@@ -23,9 +23,9 @@ def figures(ask: Ask) -> list[Figure]:
     total, deceased, changed = (whole(row[name]) for name in ("patients", "deceased", "changed"))
     return [
         Figure("Patients", total, f"{total:,}", counts=[total], adds=("patients", lambda n: f"{n:,.0f}")),
-        Figure("Deceased", deceased, f"{deceased:,}", counts=[deceased, total - deceased]),
+        Figure("Deceased patients", deceased, f"{deceased:,}", counts=[deceased, total - deceased]),
         Figure(
-            "Changed since first seen",
+            "Patients with changed records",
             changed,
             f"{changed:,}",
             "Patients with more than one version (Type 2).",

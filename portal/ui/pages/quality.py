@@ -120,7 +120,7 @@ def figures(frame: pd.DataFrame, review: Review) -> None:
 def scorecard(shown: Shown) -> None:
     left, right = st.columns([3, 2])
     with left, st.container(border=True):
-        st.markdown("#### Rules passed by table and kind")
+        st.markdown("#### Pass rate by table and category")
         card = (quality.scorecard(shown.frame) * 100).round(0)
         card.columns = [name.title() for name in card.columns]
         st.dataframe(
@@ -140,23 +140,23 @@ def scorecard(shown: Shown) -> None:
             "Plausibility: what is there can be true."
         )
     with right, st.container(border=True):
-        st.markdown("#### Run by run")
+        st.markdown("#### Trend")
         _trend(shown)
 
 
 def _trend(shown: Shown) -> None:
-    by = st.segmented_control("Show", ["By severity", "By table and kind"], default="By severity", key="trend-by")  # fmt: skip
-    if by == "By table and kind":
+    by = st.segmented_control("Show", ["By severity", "By table and category"], default="By severity", key="trend-by")  # fmt: skip
+    if by == "By table and category":
         st.plotly_chart(
             findings.cards(quality.trend(shown.past, shown.run_ids)), key="cards", config={"displayModeBar": False},
-            alt="Share of rules passed by table and kind, run by run",
+            alt="Trend of the pass rate by table and category",
         )  # fmt: skip
     elif not shown.past["status"].isin(["fail", "error"]).any():
         st.success("No rule failed in this run, nor in those before it that are kept in view.")
     else:
         st.plotly_chart(
             findings.trend(shown.past, shown.run_ids), key="trend", config={"displayModeBar": False},
-            alt="Rules that failed by severity, run by run",
+            alt="Trend of failed rules by severity",
         )  # fmt: skip
 
 
@@ -174,7 +174,7 @@ def outcomes(shown: Shown) -> None:
     """The outcome of every rule without a count or a rate, which no published table holds."""
     st.caption("Counts, rates and rows of findings are shown to roles that may open rows.")
     table = findings.overview(shown.frame, shown.changed, {}, (), datetime.now(UTC).date())
-    table = table[["Severity", "Outcome", "Rule", "What is checked", "What is counted", "Accepted"]]
+    table = table[["Severity", "Outcome", "Rule", "What is checked", "What is counted", "Threshold"]]
     st.dataframe(table, hide_index=True, width="stretch", column_config=findings.ranked(table))
 
 

@@ -120,7 +120,7 @@ def start(wanted: dict[str, Any]) -> None:
         )
         st.page_link(
             "pages/run.py",
-            label="Watch it",
+            label="View live",
             icon=":material/visibility:",
             query_params={"run": busy.run_id},
         )
@@ -205,7 +205,7 @@ def reach(found: Found) -> str:
         told = f"{len(found.runs):,} of all {found.looked_at:,} runs."
     else:
         told = f"{len(found.runs):,} of the newest {found.looked_at:,} runs; there are older ones."
-    return f"{told} Choose two rows to hold them against each other." if len(found.runs) > 1 else told
+    return f"{told} Select two runs to compare." if len(found.runs) > 1 else told
 
 
 def selectable(found: list[Run]) -> None:
@@ -258,7 +258,7 @@ def comparison() -> None:
     first, second = (cache.run(name) for name in named)
     st.markdown(f"#### A {named[0]} against B {named[1]}")
     with st.container(horizontal=True):
-        if st.button("Swap the sides"):
+        if st.button("Swap"):
             st.query_params["compare"] = named[::-1]
             st.rerun()
         if st.button("Close the comparison"):
@@ -276,9 +276,9 @@ def comparison() -> None:
     right.dataframe(
         rows, hide_index=True, width="stretch", height="content", column_config=session.numbers(rows)
     )
-    st.markdown("**Rules that say otherwise**")
+    st.markdown("**Rules with different results**")
     if rules.empty:
-        st.caption("Every rule says the same of both.")
+        st.caption("Every rule has the same result in both runs.")
     else:
         st.dataframe(rules, hide_index=True, width="stretch")
 

@@ -79,7 +79,7 @@ def saved() -> None:
             left, middle, right = st.columns([3, 1, 1])
             left.markdown(f"**{wording.plain(query.name)}**  \n{wording.plain(query.description)}")
             middle.button(
-                "Take", on_click=take, args=(query.sql,), key=f"take-{query.query_id}", width="stretch"
+                "Use", on_click=take, args=(query.sql,), key=f"take-{query.query_id}", width="stretch"
             )
             if right.button("Remove", key=f"remove-{query.query_id}", width="stretch"):
                 sql_queries.remove(session.aws(), query.query_id)
@@ -131,7 +131,7 @@ def history(question: Asked | None) -> None:
             chosen = found[picked[0]]
             st.code(chosen.sql, language="sql", wrap_lines=True)
             left, right = st.columns(2)
-            left.button("Take this one", on_click=take, args=(chosen.sql,), width="stretch")
+            left.button("Load", on_click=take, args=(chosen.sql,), width="stretch")
             right.button("Show its answer", on_click=show_again, args=(chosen,), width="stretch")
 
 
@@ -154,7 +154,7 @@ def watch(query_id: str) -> None:
     if question.is_over:
         st.rerun()
     left, right = st.columns([3, 1], vertical_alignment="center")
-    left.info(f"Athena is at work on this, asked {formats.when(question.asked_at)}.")
+    left.info(f"Running since {formats.when(question.asked_at)}.")
     if right.button("Cancel", width="stretch"):
         sql_queries.cancel(session.aws(), query_id)
 
@@ -163,7 +163,7 @@ def result(question: Asked | None) -> None:
     """The answer to the question in the address, once there is one."""
     if question is None:
         if asked_id():
-            st.info("The question in this address was not asked by you: ask a statement of your own.")
+            st.info("This query belongs to someone else.")
         return
     if not question.is_over:
         watch(question.query_id)
@@ -229,9 +229,9 @@ def chart(frame: pd.DataFrame) -> None:
     with st.expander("Chart of this answer"):
         left, middle, right = st.columns(3)
         others = [name for name in frame.columns if name not in numbers] or list(frame.columns)
-        x = left.selectbox("Along", others)
-        y = middle.selectbox("Height", [name for name in numbers if name != x] or numbers)
-        kind = right.segmented_control("As", ["Bars", "Line", "Points"], default="Bars") or "Bars"
+        x = left.selectbox("X axis", others)
+        y = middle.selectbox("Y axis", [name for name in numbers if name != x] or numbers)
+        kind = right.segmented_control("Chart type", ["Bars", "Line", "Points"], default="Bars") or "Bars"
         draw = {"Bars": px.bar, "Line": px.line, "Points": px.scatter}[kind]
         figure = draw(frame.head(2000), x=x, y=y, color_discrete_sequence=list(SEQUENCE))
         st.plotly_chart(figure, key="answer-chart", config={"displaylogo": False}, alt=f"{y} by {x}")
@@ -246,15 +246,15 @@ def estimate() -> str:
     except ServiceError as error:
         return str(error)
     most = session.size(sql_queries.bytes_at_most(session.aws(), checked, release_id))
-    return f"Reads {most} of release {release_id} at most, and shows {sql_guard.MOST_ROWS:,} rows at most."
+    return f"Scans up to {most} of release {release_id} · max. {sql_guard.MOST_ROWS:,} rows"
 
 
 def write() -> Asked | None:
     """The statement and its answer; gives the question that is shown."""
     st.session_state.setdefault("sql", first_text())
-    st.text_area("One reading statement", key="sql", height=180)
+    st.text_area("SQL (read-only)", key="sql", height=180)
     left, right = st.columns([1, 3], vertical_alignment="center")
-    asking = left.button("Ask", type="primary", width="stretch", disabled=not statement())
+    asking = left.button("Run", type="primary", width="stretch", disabled=not statement())
     if statement():
         right.caption(wording.unlinked(estimate()))
     question = None

@@ -27,7 +27,7 @@ def queries(aws: Aws, found: Iterable[Query], person: User, seen: int, rows: pd.
     """Each query with its rows (of `rows`, as they may be seen), its conversation and what can be done now."""
     for query in found:
         overdue = " · overdue" if query.is_due(datetime.now(UTC).date()) else ""
-        who = f"for {wording.plain(query.assignee)}" if query.assignee else "for anybody"
+        who = f"for {wording.plain(query.assignee)}" if query.assignee else "unassigned"
         with st.container(border=True):
             st.markdown(
                 f"{wording.STATES[query.state]} · {query.query_id} · {who} · due {query.due}{overdue}"
@@ -58,7 +58,7 @@ def _about(query: Query, rows: pd.DataFrame) -> None:
 def _reopen(aws: Aws, query_id: str, seen: int) -> None:
     key = f"reply-{query_id}"
     drafts.text("Reason for reopening", key, seen)
-    _button("Reopen", "reopen", key, query_id, f"{query_id} is open again.",
+    _button("Reopen", "reopen", key, query_id, f"{query_id} is reopened.",
             lambda text, seen: reviews.reopen(aws, query_id, text, seen=seen))  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def _reply(aws: Aws, query: Query, may_review: bool, seen: int) -> None:
         if not may_review:
             return
         if query.state == "answered":
-            _button("Return", "return", key, query_id, f"{query_id} is open again.",
+            _button("Return", "return", key, query_id, f"{query_id} is reopened.",
                     lambda text, seen: reviews.reopen(aws, query_id, text, seen=seen),
                     "The answer is not enough: say what is missing.")  # fmt: skip
         _assign(aws, query_id, seen)

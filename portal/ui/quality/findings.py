@@ -66,7 +66,7 @@ def overview(
                 "Of": row["checked"],
                 "What is counted": rule_texts.population(rule, row["table_name"]),
                 "Rate": rule_texts.share(row["rate"], unit),
-                "Accepted": rule_texts.limit(rule) if rule else "–",
+                "Threshold": rule_texts.limit(rule) if rule else "–",
                 "Queries": _most_urgent(asked[finding]),
                 "Review": rule_texts.standing(acceptance, row["rate"], on) if acceptance else "",
             }
@@ -174,7 +174,7 @@ def rule_history(frame: pd.DataFrame, rule: Rule, run_ids: list[str]) -> go.Figu
         x=names,
         y=[rule.threshold * scale] * len(names),
         mode="lines",
-        name="Largest that is accepted",
+        name="Threshold",
         line={"color": USUAL, "dash": "dash"},
     )
     title = "Failing rows, percent" if rule.unit == "percent" else rule.unit

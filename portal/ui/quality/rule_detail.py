@@ -58,7 +58,7 @@ def draw(shown: Shown, chosen: Finding) -> None:
                     _try_limit(rule, mine)
             right.plotly_chart(
                 findings.rule_history(mine, rule, shown.run_ids), key="rule-history", config={"displayModeBar": False},
-                alt=f"What {rule_id} measured, run by run, with the largest that is accepted",
+                alt=f"What {rule_id} measured in each run, with its threshold",
             )  # fmt: skip
         rows, keys = _failing(shown, chosen)
         _talk(shown, chosen, rows, keys)
@@ -69,7 +69,7 @@ def _measure(rule: Rule, table: str, row: pd.Series, change: str) -> None:
         rule, table, row["status"], int(row["failed"]), int(row["checked"]), row["rate"]
     )
     st.markdown(f"**{rule.description}**")
-    st.markdown(f"{said} Since the last run: {CHANGES[change]}.")
+    st.markdown(f"{said} Change since the last run: {CHANGES[change]}.")
     if detail := rule_texts.marked(row.get("detail")):
         st.markdown(detail)
     st.caption(rule_texts.limit_owner(rule))
@@ -93,7 +93,7 @@ def _judged(review: Review, chosen: Finding, row: pd.Series) -> None:
     for by, until, number in sorted(_verified(review, chosen)):
         rows = f"{number} row{'s' if number > 1 else ''}"
         st.info(
-            f"{wording.plain(by)} verified {rows} as true until {until}: later runs do not count them{_limits(chosen)}"
+            f"{wording.plain(by)} confirmed {rows} as correct until {until}: later runs do not count them{_limits(chosen)}"
         )
     if chosen in (alarms := quality.false_alarms(review.work_list)):
         number, of = alarms[chosen]

@@ -41,7 +41,7 @@ def draw(review: Review, person: User, seen_in: Sightings, rows_of: Rows) -> Non
         hide_index=True,
         width="stretch",
         column_config={
-            "Open it": st.column_config.LinkColumn(display_text="Open", pinned=True),
+            "Open": st.column_config.LinkColumn(display_text="Open", pinned=True),
             "Question": st.column_config.TextColumn(width="medium"),
             "Last comment": st.column_config.TextColumn(width="medium"),
         },
@@ -68,14 +68,14 @@ def _row(query: Query, seen_in: Sightings, rows: pd.DataFrame, today: date) -> d
     first, last = seen_in.get((query.table_name, query.rule_id), (query.run_id, query.run_id))
     comments = [event for event in query.events if event.said.get("text")]
     return {
-        "Open it": f"?run={query.run_id}&rule={query.table_name}:{query.rule_id}",
+        "Open": f"?run={query.run_id}&rule={query.table_name}:{query.rule_id}",
         "State": wording.STATES[query.state],
         "Rule": query.rule_id,
         "Table": query.table_name,
         "Record": _record(query),
         "Field": ", ".join(fields(query.table_name, query.rule_id)),
         "Value": _value(query, rows),
-        "For": query.assignee or "anybody",
+        "Assignee": query.assignee or "Unassigned",
         "Due": query.due,
         "Days open": days_open(query, today),
         "Question": query.question,

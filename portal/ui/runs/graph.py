@@ -21,10 +21,10 @@ from portal.ui import formats
 from portal.ui.theme import FAILED_MARK, NEUTRAL, STATES, words
 
 _TITLES = {
-    "PrepareRun": "Check the input",
+    "PrepareRun": "Validate input",
     "PublishRelease": "Publish or hold",
-    "NotifySuccess": "Tell subscribers",
-    "NotifyFailure": "Tell of the failure",
+    "NotifySuccess": "Notify subscribers",
+    "NotifyFailure": "Notify failure",
 }
 _STAGES: dict[Stage, str] = {
     "silver": "Bronze to silver",

@@ -45,9 +45,11 @@ def draw(run: Run) -> None:
     _turn_to_failure(run)
     left, middle, right = st.columns([3, 2, 1], vertical_alignment="bottom")
     picked = left.selectbox("Job run", ids, format_func=lambda i: names[i], key=key)
-    wanted = middle.text_input("Only lines with", key=f"{key}-filter")
+    wanted = middle.text_input("Filter", key=f"{key}-filter")
     troubled = right.checkbox(
-        "Trouble only", help="Lines that speak of an error, a failure or a warning", key=f"{key}-trouble"
+        "Errors and warnings only",
+        help="Lines that speak of an error, a failure or a warning",
+        key=f"{key}-trouble",
     )
     job = next(job for job in run.jobs if job.job_run_id == picked)
     shown = st.session_state.setdefault(f"{key}-lines-{picked}", LINES)

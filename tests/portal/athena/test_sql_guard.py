@@ -57,7 +57,7 @@ AROUND = [
 @pytest.mark.parametrize("zone", ["bronze", "silver", "quality"])
 def test_no_table_of_another_zone_is_asked_by_its_full_name(zone):
     for table in set(tables(zone)) - set(readable()):
-        with pytest.raises(ServiceError, match=f"my_hdp_{zone}.{table} may not be asked here"):
+        with pytest.raises(ServiceError, match=f"Table 'my_hdp_{zone}.{table}' not found"):
             resolve(LAKE, f'SELECT * FROM "my_hdp_{zone}"."{table}"', "r1")
 
 
@@ -146,12 +146,12 @@ def test_any_text_is_refused_in_one_sentence_or_reaches_readable_tables_alone(te
         ("SELECT 1; SELECT 2", "One statement at a time"),
         ("", "One statement at a time"),
         ("SELECT FROM WHERE (", "cannot be read as SQL"),
-        ("SELECT sample_keys FROM rule_result", "sample_keys of rule_result may not be asked"),
-        ('SELECT r."SAMPLE_KEYS" FROM rule_result r', "sample_keys of rule_result may not be asked"),
+        ("SELECT sample_keys FROM rule_result", "sample_keys of rule_result is not available in SQL"),
+        ('SELECT r."SAMPLE_KEYS" FROM rule_result r', "sample_keys of rule_result is not available in SQL"),
         ("WITH fact_encounter AS (SELECT 1) SELECT * FROM fact_encounter", "would hide the table"),
         ("WITH RECURSIVE t(n) AS (SELECT 1) SELECT * FROM t", "has no bound"),
         ("SELECT 1 FETCH FIRST 5 ROWS WITH TIES", "have no bound"),
-        ("SELECT * FROM silver.patients", "may not be asked here: dim_diagnosis, .* and rule_result may"),
+        ("SELECT * FROM silver.patients", "not found. Available tables: dim_diagnosis, .*, rule_result"),
     ],
 )
 def test_what_may_not_be_asked_is_told_with_what_may(sql, sentence):

@@ -180,7 +180,7 @@ def test_tampering_in_the_state_folder_is_found_by_the_command_and_by_the_page(
     assert any(sentence in problem for problem in review_log.of_run(lee, RUN).problems)
     refused, said = hdp("answer", query_id, "More")
     assert refused == 2
-    assert "does not verify" in said or "no query" in said
+    assert "integrity check failed" in said or "no query" in said
 
 
 def test_a_fault_of_the_program_is_a_sentence_and_its_file_names_code_alone(monkeypatch, capsys):

@@ -192,7 +192,7 @@ BY_VALUE = rule_texts.rules()["patients", "PAT-P08-age"]
     ("rule", "measure", "words"),
     [
         (RULE, ("fail", 3, 12, 0.25), "3 of 12 patient records fail (25.00 %); accepted: up to 5.00 %."),
-        (RULE, ("not_applicable", 0, 0, None), "There was nothing to check in this run: it counts neither as passed nor as failed."),
+        (RULE, ("not_applicable", 0, 0, None), "Not applicable in this run: it counts neither as passed nor as failed."),
         (RULE, ("error", 0, 0, None), "The rule itself broke, so nothing is known: this is not a pass."),
         (BY_VALUE, ("fail", 0, 1204, 0.31), "Measured 0.31 (psi) over 1,204 values that were compared; accepted: up to 0.20."),
     ],
@@ -301,7 +301,7 @@ def test_a_report_over_an_altered_log_says_so_first(portal, held_run):
     review = replace(review_log.of_run(portal, held_run.run_id), problems=("Event 3 was <altered>.",))
     results = quality.results(portal, held_run.run_id)
     page = report.html(releases.get(portal, held_run.run_id), results, ["stable"] * len(results), review)
-    assert "The log of reviews does not verify." in page
+    assert "Audit trail integrity check failed." in page
     assert "Event 3 was &lt;altered&gt;." in page
 
 

@@ -241,14 +241,14 @@ def test_a_rejection_of_what_readers_see_says_so_until_it_is_taken_back(
 ):
     present = releases.current(portal)
     before = len(notifications)
-    with pytest.raises(sign_off.Unfinished, match=r"and rejected\. Readers still see this release"):
+    with pytest.raises(sign_off.Unfinished, match=r"and rejected\. Analysts still see this release"):
         sign_off.sign(lee, on_its_base, "reject", "Not yet.")
     assert [a.run_id for a in alerts.now(portal, []) if a.kind == "rejected"] == [on_its_base]
     _approve(lee, on_its_base, "Seen.")
     assert [a for a in alerts.now(portal, []) if a.kind == "rejected"] == []
     assert releases.current(portal) == present
     assert [told["state"] for told in notifications[before:]] == ["REJECTED", "APPROVED"]
-    assert ["Readers still see" in told.get("why", "") for told in notifications[before:]] == [True, False]
+    assert ["Analysts still see" in told.get("why", "") for told in notifications[before:]] == [True, False]
 
 
 def _after_its_release_changed(portal, lee, run_id):
@@ -336,7 +336,7 @@ def test_a_publish_that_fails_after_the_signature_is_said(
 
 def test_nothing_goes_back_to_a_release_that_was_rejected(portal, lee, held_run, on_its_base):
     former = on_its_base
-    with pytest.raises(sign_off.Unfinished, match="Readers still see"):
+    with pytest.raises(sign_off.Unfinished, match="Analysts still see"):
         sign_off.sign(lee, former, "reject", "It was wrong after all.")
     try:
         with pytest.raises(ServiceError, match=r"was rejected by dr\.lee"):
@@ -374,7 +374,7 @@ def test_a_tampered_log_is_found_and_takes_no_more(portal, lee, held_run, query)
     s3.put_object(Bucket=bucket, Key=key, Body=kept.replace(b"Who is", b"Who was"))
     try:
         assert "was altered" in review_log.of_run(lee, held_run.run_id).problems[0]
-        with pytest.raises(ServiceError, match="does not verify"):
+        with pytest.raises(ServiceError, match="integrity check failed"):
             reviews.answer(lee, query, "More")
     finally:
         s3.put_object(Bucket=bucket, Key=key, Body=kept)

@@ -37,7 +37,7 @@ def test_a_failed_newest_run_is_told_and_an_older_one_is_not():
 def test_a_failed_run_says_what_readers_see():
     failed = _run("a", "FAILED", NOW - timedelta(hours=1), 60)
     told = lambda published: alerts.alerts([failed], None, published, None, is_judged=False, at=NOW)[0].words  # noqa: E731
-    assert told(Published("r0", "", "", "")).endswith("Readers still see release r0.")
+    assert told(Published("r0", "", "", "")).endswith("Analysts still see release r0.")
     assert "Its release is published all the same" in told(Published("a", "", "", ""))
     assert told(None).endswith("Nothing has been published yet.")
 

@@ -34,7 +34,7 @@ SAID = {
     "A batch was never loaded": _failed("GlueJobFailed", "Batch b has no complete silver patients: start …"),
     "Row counts do not reconcile": _failed(jobs=[_job("bronze_to_silver_patients", "FAILED", "JobError: Row counts of patients in batch b do not reconcile: received 2, loaded 2, quarantined 1.")]),
     "Out of time": _failed(jobs=[_job("quality_audit", "TIMEOUT")]),
-    "The worker went away": _failed(jobs=[_job("quality_audit", "FAILED", "The worker died while the job ran (signal 9)")]),
+    "Worker lost": _failed(jobs=[_job("quality_audit", "FAILED", "The worker died while the job ran (signal 9)")]),
     "No room on the disk": _failed(jobs=[_job("quality_audit", "FAILED", "Py4JJavaError from IOException: No space left on device")]),
     "Permission is missing": _failed(jobs=[_job("quality_audit", "FAILED", "AccessDeniedException: not authorized to perform")]),
     "AWS was busy": _failed("Lambda.TooManyRequestsException", "Rate exceeded"),
@@ -104,7 +104,7 @@ def test_the_rows_that_a_failed_run_refused_are_there_masked_with_the_rules(port
 
 def test_a_killed_worker_is_told_as_such(killed_run):
     found = failures.explain(killed_run)
-    assert found.cause.name == "The worker went away"
+    assert found.cause.name == "Worker lost"
     assert found.cause.next == "go_on"
 
 

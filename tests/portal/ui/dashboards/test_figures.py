@@ -1,4 +1,4 @@
-"""Figures from rows: each kind alone and beside a former release, long names, and what a click on them says."""
+"""Figures from rows: each kind alone and beside a previous release, long names, and what a click on them says."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_every_question_has_a_figure_alone_and_beside_a_former_release(question)
     if question.kind == "week":
         assert np.nansum(np.array(beside.data[0].z)) == -np.nansum(np.array(alone.data[0].z))
     else:
-        assert [trace for trace in beside.data if "ormer" in str(trace.name)]
+        assert [trace for trace in beside.data if "revious" in str(trace.name)]
 
 
 @pytest.mark.parametrize("question", [q for q in QUESTIONS if q.click], ids=lambda q: q.key)
@@ -121,11 +121,11 @@ def test_a_chart_of_the_largest_says_how_many_there_are_and_lists_all():
     assert list(listed.columns) == [
         "ZIP code, first three digits",
         "Patients",
-        "Patients, former release",
+        "Patients, previous release",
     ]
     assert listed.iloc[0].to_list()[:2] == ["029", 129]
     assert len(listed) == 30
-    assert listed["Patients, former release"].isna().sum() == 1
+    assert listed["Patients, previous release"].isna().sum() == 1
 
 
 def test_long_names_are_shortened_and_still_told_apart():

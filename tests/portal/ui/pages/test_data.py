@@ -55,7 +55,7 @@ def test_a_generation_is_begun_once_found_after_a_reload_and_told(empty_lake, as
     while not task.is_over:
         time.sleep(0.02)
     again.run()
-    assert any("is in the lake" in s.value for s in again.success)
+    assert any("imported" in s.value for s in again.success)
     assert len(begun) == 1
     assert samples._MAKING == {}
 
@@ -146,7 +146,7 @@ def test_an_import_goes_on_while_its_page_is_left_and_is_told_to_who_began_it(
     while not task.is_over:
         time.sleep(0.02)
     app.run()
-    assert any("is in the lake: 1 patients" in s.value for s in app.success)
+    assert any("imported: 1 patients" in s.value for s in app.success)
     assert not as_role("data", "engineer").success, "it was told"
     task = imports.begin(eve, [SourceFile.from_bytes("empty.csv", b"")])
     while not task.is_over:

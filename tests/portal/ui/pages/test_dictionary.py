@@ -22,7 +22,7 @@ def test_a_gold_table_is_told_with_its_columns_profile_rules_and_lineage(
     assert held["column"].to_list() == [c.name for c in contract.data_columns]
     assert rules["Rule"].to_list() == [rule.id for rule in contract.rules]
     assert app.get("graphviz_chart")
-    assert any("**gold.fact_encounter** is made by" in m.value for m in app.markdown)
+    assert any("**gold.fact_encounter** is written by" in m.value for m in app.markdown)
     assert any(first_run.run_id in c.value for c in app.caption)
 
 

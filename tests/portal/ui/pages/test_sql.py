@@ -20,7 +20,7 @@ def page(filled_lake, as_role):
     def asked(role, sql):
         app = as_role("sql", role)
         app.text_area(key="sql").set_value(sql).run()
-        return press(app, "Ask")
+        return press(app, "Run")
 
     return asked
 
@@ -47,13 +47,13 @@ def test_the_address_has_the_question_s_id_and_a_reload_shows_statement_and_answ
     assert again.text_area(key="sql").value == literal
     assert again.dataframe[0].value["typed"].to_list() == ["Maria Garcia"]
     other = as_role("sql", "clinician", asked=asked)
-    assert any("not asked by you" in i.value for i in other.info)
+    assert any("belongs to someone else" in i.value for i in other.info)
     assert "Garcia" not in str([t.value for t in other.text_area])
 
 
 def test_a_draft_outlives_a_refusal_and_a_reload(page, as_role):
     app = page("analyst", "SELECT * FROM hdp_silver.patients")
-    assert "hdp_silver.patients may not be asked here" in app.error[0].value
+    assert "'hdp_silver.patients' not found" in app.error[0].value
     assert app.text_area(key="sql").value == "SELECT * FROM hdp_silver.patients"
     assert "asked" not in app.query_params
     assert as_role("sql", "analyst").text_area(key="sql").value == "SELECT * FROM hdp_silver.patients"
@@ -92,7 +92,7 @@ def test_with_safe_to_share_on_the_exports_say_what_is_suppressed(page, monkeypa
 def test_looking_at_rule_results_shows_no_keys(filled_lake, as_role):
     app = as_role("sql", "analyst")
     app.button(key="look-rule_result").click().run()
-    app = press(app, "Ask")
+    app = press(app, "Run")
     assert [e.value for e in app.error] == []
     assert "rule_id" in app.dataframe[0].value.columns
     assert "sample_keys" not in app.dataframe[0].value.columns
@@ -104,7 +104,7 @@ def test_a_statement_is_saved_taken_and_removed(page, as_role):
     app = press(app, "Save")
     assert any("Seven" in m.value for m in app.markdown)
     other = as_role("sql", "clinician")
-    other = press(other, "Take")
+    other = press(other, "Use")
     assert other.text_area(key="sql").value == "SELECT 7 AS seven"
     refused = press(other, "Remove")
     assert "by somebody else" in refused.error[0].value
@@ -148,8 +148,8 @@ def test_a_long_question_is_cancelled_and_asked_once_by_a_double_click(page):
     days = ", ".join(f"dim_time AS t{n}" for n in range(6))
     app = page("analyst", f"SELECT sum(t0.year + t5.year) AS n FROM {days}")
     asked = parameter(app, "asked")
-    assert any("Athena is at work" in i.value for i in app.info)
-    app = press(app, "Ask")
+    assert any("Running since" in i.value for i in app.info)
+    app = press(app, "Run")
     assert parameter(app, "asked") == asked
     app = press(app, "Cancel").run()
     assert [e.value for e in app.error] == ["This question was cancelled."]
