@@ -14,9 +14,11 @@ locals {
     lock     = aws_dynamodb_table.lock.arn
     key      = aws_kms_key.state.arn
     boundary = aws_iam_policy.boundary.arn
-    oidc     = aws_iam_openid_connect_provider.github.arn
     github   = [for role in aws_iam_role.github : role.arn]
   }
+
+  # Apart from the others, whose roles it is trusted by.
+  oidc_arn = aws_iam_openid_connect_provider.github.arn
 
   state_of_dev = "${local.arns.bucket}/health-data-portal/dev/terraform.tfstate"
   code_of_dev  = "arn:${local.partition}:s3:::${var.name}-dev-${local.account}-code/*" # the wheel and the scripts, uploaded by Terraform
@@ -155,7 +157,7 @@ data "aws_iam_policy_document" "github" {
 
     principals {
       type        = "Federated"
-      identifiers = [local.arns.oidc]
+      identifiers = [local.oidc_arn]
     }
 
     condition {

@@ -13,12 +13,13 @@ from tests.infra.terraform.conftest import FOLDER, Plan
 
 KNOWN_AFTER_APPLY = """
 locals {
+  oidc_arn = "arn:aws:iam::${local.account}:oidc-provider/token.actions.githubusercontent.com"
+
   arns = {
     bucket   = "arn:aws:s3:::hdp-terraform-state-${local.account}"
     lock     = "arn:aws:dynamodb:${var.region}:${local.account}:table/hdp-terraform-lock"
     key      = "arn:aws:kms:${var.region}:${local.account}:key/00000000-0000-0000-0000-000000000000"
     boundary = "arn:aws:iam::${local.account}:policy/hdp-boundary"
-    oidc     = "arn:aws:iam::${local.account}:oidc-provider/token.actions.githubusercontent.com"
     github   = [for name in ["plan", "deploy"] : "arn:aws:iam::${local.account}:role/hdp-github-${name}"]
   }
 }
