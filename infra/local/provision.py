@@ -47,7 +47,7 @@ TOPICS = {
 KEEP_DAYS = 90
 TIME_ZONE = "America/New_York"
 POLL_SECONDS = 0
-RUNTIME = "python3.11"
+RUNTIME = "python3.13"
 BYTES_LIMIT = 10 << 30
 
 _OF_LAMBDAS = {"__init__.py", "lateness.py", "run_input.py", "run_input.schema.json"}
@@ -145,7 +145,9 @@ class Provisioner:
                 "--prefix": self.lake.prefix,
                 "--buckets": self.lake.prefix,
                 "--custom-logGroup-prefix": self.lake.job_logs,
-                "--additional-python-modules": ",".join([self.lake.wheel(), *job.modules]),
+                "--additional-python-modules": self.lake.wheel(),
+                "--python-modules-installer-option": "--no-index",
+                "--conf": f"spark.hadoop.fs.s3a.endpoint.region={REGION}",
                 "--job-language": "python",
             },
             "GlueVersion": "5.1",

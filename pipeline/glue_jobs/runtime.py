@@ -284,10 +284,18 @@ SETTINGS = {
 }
 
 
+def log_to_output() -> None:
+    """Write log lines from INFO up to the job's output: Glue gives the root logger a level and no handler."""
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stdout, force=True, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    for name in ("botocore", "py4j"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
 def main(work: Callable[[Run], None]) -> None:
     """Run a job as Glue calls it: ``--JOB_NAME … --prefix … --run_id …``."""
-    logging.getLogger().setLevel(logging.INFO)
-    logging.getLogger("botocore").setLevel(logging.WARNING)
+    log_to_output()
     parser = argparse.ArgumentParser()
     for name in ("--JOB_NAME", "--prefix", "--buckets", "--run_id"):
         parser.add_argument(name, required=True)
