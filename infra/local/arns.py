@@ -64,7 +64,8 @@ def _athena(parameters: Parameters, workgroups: Mapping[str, str]) -> list[str]:
 
 
 def _logs(action: str, parameters: Parameters) -> list[str]:
-    return [arn("logs", f"log-group:{parameters['logGroupName']}:log-stream:{parameters['logStreamName']}")]
+    stream = f"log-stream:{parameters['logStreamName']}" if "logStreamName" in parameters else ""
+    return [arn("logs", f"log-group:{parameters['logGroupName']}:{stream}")]
 
 
 def _topic(action: str, parameters: Parameters) -> list[str]:

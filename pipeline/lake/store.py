@@ -19,17 +19,35 @@ def read_json(s3: Any, uri: str) -> tuple[dict[str, Any], str] | None:
     return json.loads(response["Body"].read()), response["ETag"]
 
 
+_CONDITION_ERRORS = {"PreconditionFailed", "NoSuchKey", "ConditionalRequestConflict"}
+"""Error codes of a failed condition: If-Match on a missing key is a 404, a concurrent write a 409."""
+
+_TRIES = 3
+"""Attempts of a write that met a concurrent one: S3 returns 409 before it checks the condition."""
+
+
 def write_json(s3: Any, uri: str, document: dict[str, Any], **options: Any) -> bool:
     """Write `document`; return False if a condition (`IfMatch`, `IfNoneMatch` in `options`) is not met."""
     bucket, key = split(uri)
     body = json.dumps(document, indent=1, sort_keys=True).encode()
+    request = {"Bucket": bucket, "Key": key, "Body": body, "ContentType": "application/json", **options}
+    error = _put(s3, request)
+    for _ in range(_TRIES - 1):
+        if error == "ConditionalRequestConflict":
+            error = _put(s3, request)
+    return error is None
+
+
+def _put(s3: Any, request: dict[str, Any]) -> str | None:
+    """Write an object; return the error code of a failed condition, or None."""
     try:
-        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", **options)
-    except s3.exceptions.ClientError as error:
-        if error.response["Error"]["Code"] in {"PreconditionFailed", "ConditionalRequestConflict"}:
-            return False
-        raise
-    return True
+        s3.put_object(**request)
+    except s3.exceptions.ClientError as failure:
+        code = str(failure.response["Error"]["Code"])
+        if code not in _CONDITION_ERRORS:
+            raise
+        return code
+    return None
 
 
 def now() -> str:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline.sources.csv_layout import Layout
 from pipeline.sources.csv_quoting import CsvFault
-from pipeline.sources.csv_reader import LINE, RAW, CsvReader, Layout
+from pipeline.sources.csv_reader import LINE, RAW, CsvReader
 from pipeline.sources.storage import open_uri
 
 FILE = "_file"

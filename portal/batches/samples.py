@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.data_generator import BadOptions, Options
+from pipeline.data_generator.pools import draw_names
 from pipeline.data_generator.writer import GROUND_TRUTH, Cancelled, Progress, Written, generate
+from pipeline.lake.store import write_json
 from pipeline.lake.uris import split
 from portal.batches import service as batches
 from portal.batches.service import Batch
@@ -165,6 +167,7 @@ def begin_job(aws: Aws, options: Options) -> JobTask | Task:
             "--options": options.as_json(),
             "--uploader": aws.person.name,
         }
+        write_json(aws.client("s3"), aws.lake.sample_names(options.locale), draw_names(options.locale))
         started = aws.client("glue").start_job_run(JobName=aws.lake.job(JOB), Arguments=arguments)
     return JobTask(batch_id, started["JobRunId"], options)
 

@@ -100,11 +100,11 @@ def _newer(aws: Aws, job: Job, start: datetime, newest: str | None) -> tuple[lis
                 return found, True
             if (newest is None and run["StartedOn"] < start) or len(found) == MOST:
                 return found, False
-            found.append((run.get("Arguments", {}).get("--run_id", ""), _job_run(job, run)))
+            found.append((run.get("Arguments", {}).get("--run_id", ""), _job_run(aws, job, run)))
     return found, False
 
 
-def _job_run(job: Job, run: dict[str, Any]) -> JobRun:
+def _job_run(aws: Aws, job: Job, run: dict[str, Any]) -> JobRun:
     seconds = run.get("ExecutionTime", 0)
     return JobRun(
         job=job.name,
@@ -115,7 +115,7 @@ def _job_run(job: Job, run: dict[str, Any]) -> JobRun:
         execution_seconds=seconds,
         dpu_seconds=run.get("DPUSeconds") or seconds * (run.get("MaxCapacity") or 0),
         error=run.get("ErrorMessage"),
-        log_group=run.get("LogGroupName", "/aws-glue/jobs").rstrip("/"),
+        log_group=aws.lake.job_logs,
     )
 
 
@@ -126,10 +126,23 @@ def log_lines(aws: Aws, job_run_id: str, log_group: str, limit: int | None = 100
     """The last lines of an attempt's log, oldest first; all of them where `limit` is None."""
     aws.require("watch_runs")
     lines: list[Line] = []
+    logs = aws.client("logs")
     for group in (f"{log_group}/output", f"{log_group}/error"):
-        lines += _stream(aws.client("logs"), group, job_run_id, limit)
+        for stream in _streams(logs, group, job_run_id):
+            lines += _stream(logs, group, stream, limit)
     lines.sort(key=lambda line: line[0])
     return lines if limit is None else lines[-limit:]
+
+
+def _streams(logs: Any, group: str, job_run_id: str) -> list[str]:
+    """Return the streams of a job run: Glue adds `-driver` to its id, or the number of an executor."""
+    pages = logs.get_paginator("describe_log_streams").paginate(
+        logGroupName=group, logStreamNamePrefix=f"{job_run_id}-"
+    )
+    try:
+        return [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
+    except logs.exceptions.ResourceNotFoundException:
+        return []  # Terraform makes the groups; on a laptop the first line does
 
 
 def _stream(logs: Any, group: str, stream: str, limit: int | None) -> list[Line]:

@@ -195,13 +195,12 @@ def newest_first(aws: Aws, page_size: int = 1000) -> Iterator[Run]:
 
 
 def running(aws: Aws) -> Run | None:
-    """The run that is writing now, if there is one."""
+    """The run that is writing now, if there is one: the oldest, since a later one waits for it."""
     answer = aws.client("stepfunctions").list_executions(
-        stateMachineArn=aws.settings.state_machine_arn, statusFilter="RUNNING", maxResults=1
+        stateMachineArn=aws.settings.state_machine_arn, statusFilter="RUNNING", maxResults=100
     )
-    for execution in answer["executions"]:
-        return _brief(execution, *executions.split_name(execution["name"]))
-    return None
+    alive = sorted(answer["executions"], key=lambda execution: execution["startDate"])
+    return _brief(alive[0], *executions.split_name(alive[0]["name"])) if alive else None
 
 
 def get(aws: Aws, run_id: str, *, details: bool = True) -> Run:

@@ -66,8 +66,8 @@ def test_execution_names_of_aws_are_valid_run_ids():
 
 
 def test_too_many_batches_are_rejected():
-    with pytest.raises(BadRunInput, match="501 entries: at most 500"):
-        check({"run_id": "run-1", "batch_ids": ["20261123-abcdef01"] * 501})
+    with pytest.raises(BadRunInput, match="5001 entries: at most 5000"):
+        check({"run_id": "run-1", "batch_ids": ["20261123-abcdef01"] * 5001})
 
 
 def test_input_that_is_not_an_object_is_rejected():
