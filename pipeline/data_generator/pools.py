@@ -71,13 +71,13 @@ def diagnoses() -> tuple[Diagnosis, ...]:
 
 
 Names = dict[str, list[str]]
-"""Lists of names by what they name."""
+"""Lists of names by kind."""
 
 _GIVEN: dict[str, Names] = {}
 
 
 def use(locale: str, names: Names) -> None:
-    """Take the names of a locale from `names`: AWS Glue has no Faker to draw them."""
+    """Set the names of a locale; AWS Glue has no Faker to generate them."""
     _GIVEN[locale] = names
 
 

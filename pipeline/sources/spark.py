@@ -1,4 +1,4 @@
-"""Read a batch as received into the bronze contract's columns, every value still its text."""
+"""Read a batch into the bronze contract's columns, with all values as text."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from pipeline.sources.batch_files import FILE
 from pipeline.sources.csv_reader import LINE, RAW
 
 EXTRA = ("_malformed", FILE, LINE, "_received")
-"""Beside the columns: whether the number of fields is wrong, file key, first line number, row as received (JSON)."""
+"""Added columns: wrong field count, file key, first line number, row as received (JSON)."""
 
 
 def read(spark: SparkSession, lake: Lake, manifest: dict[str, Any], table: str) -> DataFrame | None:
-    """One batch of one bronze table with the columns of `EXTRA`; None where the batch lacks the table."""
+    """Return the rows of one table in a batch with the `EXTRA` columns; None if the batch lacks the table."""
     if table not in manifest["tables"]:
         return None
     source = manifest["source"]
     needed = (table, *(synthea.LOOKS_UP[table] if source == "synthea" else ()))
-    # Spark Connect looks a view up when the frame is computed: each batch has views of its own
+    # Spark Connect resolves a view when the DataFrame is computed, so each batch has its own views
     suffix = re.sub(r"\W", "_", manifest["batch_id"])
     for name in needed:
         _files(spark, lake, manifest, name).createOrReplaceTempView(f"{name}_{suffix}")
@@ -39,11 +39,11 @@ def read(spark: SparkSession, lake: Lake, manifest: dict[str, Any], table: str) 
 
 
 def _files(spark: SparkSession, lake: Lake, manifest: dict[str, Any], table: str) -> DataFrame:
-    """All files of a kind; a column that the format knows and no file has is there, empty."""
+    """Return the rows of all files of a type; known columns that no file has are NULL."""
     known = sorted(format_named(manifest["source"]).known[table])
     files = manifest["tables"].get(table, {"files": []})["files"]
     names = _distinct((name for file in files for name in file["header"]), known)
-    # same on both engines: every field is text
+    # equal on both engines, because every field is text
     received = F.coalesce(F.col(RAW), F.to_json(F.struct(*(_column(name) for name in names))))
     values = [F.when(F.expr(frames.stripped(f"`{name}`")) != "", _column(name)).alias(name) for name in known]
     return _rows(spark, lake, files, names).select(
@@ -52,7 +52,7 @@ def _files(spark: SparkSession, lake: Lake, manifest: dict[str, Any], table: str
 
 
 def _rows(spark: SparkSession, lake: Lake, files: list[dict[str, Any]], names: list[str]) -> DataFrame:
-    """One task a file."""
+    """Return the rows of files, read with one task per file."""
     fields = [StructField(name, StringType()) for name in names]
     of_row = [StructField(LINE, LongType()), StructField(RAW, StringType()), StructField(FILE, StringType())]
     shape = StructType([*fields, *of_row])
@@ -65,8 +65,11 @@ def _rows(spark: SparkSession, lake: Lake, files: list[dict[str, Any]], names: l
 
 
 def _distinct(names: Iterable[str], known: Iterable[str]) -> list[str]:
-    """The names in order, then those `known` besides; of names that differ in case alone, which engines take for one,
-    the known one. A column without a name belongs to nobody."""
+    """Return `names` in order, then the remaining `known` names.
+
+    Of names that differ only in case, which engines treat as equal, the known one is used. Columns without a
+    name are skipped.
+    """
     spelled = {name.casefold(): name for name in known}
     found = dict.fromkeys(spelled.get(name.casefold(), name) for name in (*names, *spelled.values()))
     return list({name.casefold(): name for name in found if name}.values())

@@ -158,7 +158,7 @@ def _with_columns_marked(results: Sequence[Result], whole: DataFrame) -> list[Re
 
 
 def _disposition(rules: Sequence[Rule]) -> Column:
-    return F.when(row_rules.refused(rules), REFUSED).when(F.col("is_repeat"), DUPLICATE).otherwise(LOADED)
+    return F.when(row_rules.quarantined(rules), REFUSED).when(F.col("is_repeat"), DUPLICATE).otherwise(LOADED)
 
 
 def _kept(evaluated: DataFrame, contract: Contract, key: str) -> DataFrame:
@@ -168,7 +168,7 @@ def _kept(evaluated: DataFrame, contract: Contract, key: str) -> DataFrame:
     needed = {"row_hash", "malformed", "null_marked", *ROW, *row_rules.words_across(rules)} & {
         *evaluated.columns
     }
-    refused = row_rules.refused(rules)
+    refused = row_rules.quarantined(rules)
     texts = {name: F.when(refused, F.col(source)).alias(name) for name, source in _AS_RECEIVED.items()}
     return evaluated.select(
         *dict.fromkeys([*silver, *sorted(needed)]),

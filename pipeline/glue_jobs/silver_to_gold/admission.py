@@ -55,7 +55,7 @@ def judge(silver: DataFrame, contract: Contract, refer: Callable[[DataFrame], Da
     rules = rows.release_rules(contract)
     candidates = versions.with_status(silver, contract).where("is_newest or is_conflicting")
     evaluated = rows.evaluate(refer(candidates), rules)
-    return rows.across(evaluated, rules, ROW).withColumn("_is_refused", rows.refused(rules))
+    return rows.across(evaluated, rules, ROW).withColumn("_is_refused", rows.quarantined(rules))
 
 
 def reconcile(run: Run, admission: Admission, gold_rows: int) -> None:

@@ -82,8 +82,8 @@ def test_compressed_files_and_a_byte_order_mark_are_read(lake):
     [
         ([("a.csv", "")], "'a.csv' is empty"),
         ([("a.csv", f"{HEADER},patient_id\n")], "names a column twice: patient_id. Name each column once"),
-        ([("a.csv", f"{HEADER},Maria,sex,Maria,sex\n")], "names a column twice: sex, 1 that no format has"),
-        ([("a.csv", "sex,y\n1,2\n")], "it lacks .*; it has sex, 1 that no format has"),
+        ([("a.csv", f"{HEADER},Maria,sex,Maria,sex\n")], "names a column twice: sex, 1 unknown"),
+        ([("a.csv", "sex,y\n1,2\n")], "it lacks .*; it has sex, 1 unknown"),
         (
             [("p.csv", f"{HEADER}\n"), ("s.csv", "Id,BIRTHDATE,FIRST,LAST,GENDER\n")],
             "One extract has one format",
@@ -103,8 +103,8 @@ PERSON = "P1,Maria,Garcia,1980-01-01,Main St 1,2025-01-01T00:00:00Z"
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        (PERSON, "it has 6 that no format has (is the header line missing?)"),
-        (f"sex,{PERSON},Maria,sex", "it has sex, 6 that no format has (is the header line missing?)"),
+        (PERSON, "it has 6 unknown (is the header line missing?)"),
+        (f"sex,{PERSON},Maria,sex", "it has sex, 6 unknown (is the header line missing?)"),
         (f'"{PERSON}', "has a quote in its header line that is never closed"),
     ],
 )
