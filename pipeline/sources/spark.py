@@ -43,7 +43,7 @@ def _files(spark: SparkSession, lake: Lake, manifest: dict[str, Any], table: str
     known = sorted(format_named(manifest["source"]).known[table])
     files = manifest["tables"].get(table, {"files": []})["files"]
     names = _distinct((name for file in files for name in file["header"]), known)
-    # equal on both engines, because every field is text
+    # same on both engines: every field is text
     received = F.coalesce(F.col(RAW), F.to_json(F.struct(*(_column(name) for name in names))))
     values = [F.when(F.expr(frames.stripped(f"`{name}`")) != "", _column(name)).alias(name) for name in known]
     return _rows(spark, lake, files, names).select(

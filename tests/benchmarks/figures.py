@@ -62,7 +62,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def processes_of(state: Path) -> list[int]:
-    """The workers of a laptop cloud: processes whose command names its state folder, but for the server's own."""
+    """Return the worker processes of a laptop cloud: those with its state directory in their command."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):

@@ -70,7 +70,7 @@ def _none(rules: Rules) -> Rules:
 
 
 def _twice(rules: Rules) -> Rules:
-    """Each rule beside one of its kind, for Spark computes the same expression once: other numbers, other patterns."""
+    """Return each rule and a variant with other numbers, because Spark evaluates equal expressions once."""
     others = [
         {**rule, "name": f"{rule['name']}-again", "implementation": _other(rule["implementation"])}
         for rule in rules

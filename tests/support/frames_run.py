@@ -1,4 +1,4 @@
-"""Runs over frames instead of files: what the audit reads, made by the jobs' own transforms, without a cloud."""
+"""Runs over DataFrames instead of files, made by the jobs' own transforms, without a cloud."""
 
 from __future__ import annotations
 

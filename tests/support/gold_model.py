@@ -33,7 +33,8 @@ def age(day: date | None, birth: date | None) -> int | None:
 
 
 def readmissions(stays: Sequence[Row], last_day: date | None) -> dict[str, str]:
-    """By encounter the state of an inpatient stay: its episode is all that overlaps it, directly or by others.
+    """By encounter the state of an inpatient stay: its episode is all that overlaps it, directly or by
+    others.
 
     A stay has encounter_id, patient_id, first, last (None while it is open) and died.
     """
@@ -283,7 +284,7 @@ def _collected(frame, key) -> dict[str, Row]:
 
 
 def differences(expected: Mapping[str, Row], got: Mapping[str, Row]) -> list[tuple[str, str, Any, Any]]:
-    """Key, column, expected and found value of each difference; a fact that one side lacks is one of column ''."""
+    """Return key, column, expected and actual value of each difference; column '' for a missing fact."""
     missing = [(key, "", key in expected, key in got) for key in expected.keys() ^ got.keys()]
     return missing + [
         (key, name, value, got[key][name])

@@ -1,6 +1,7 @@
 """A lake with four runs in its history, made once for each state of the code and then copied.
 
-Every test process starts its laptop cloud on a copy, so that no test waits for a run that another has made before.
+Every test process starts its laptop cloud on a copy, so that no test waits for a run that another has made
+before.
 """
 
 from __future__ import annotations
@@ -46,7 +47,10 @@ WAITS = "import threading\nthreading.Event().wait()\n"
 FACTS = "facts.pickle"
 
 BROKEN = {
-    "patients.csv": ("patient_id,birth_date,sex,postal_code,state,updated_at", ["Q1,1980-02-03,F,02115,MA,2025-01-01T00:00:00Z", "Q2,03/09/1984,M,02115,MA,2025-01-01T00:00:00Z", ",1990-01-02,M,02115,MA,2025-01-01T00:00:00Z"]),
+    "patients.csv": ("patient_id,birth_date,sex,postal_code,state,updated_at",
+                     ["Q1,1980-02-03,F,02115,MA,2025-01-01T00:00:00Z",
+                      "Q2,03/09/1984,M,02115,MA,2025-01-01T00:00:00Z",
+                      ",1990-01-02,M,02115,MA,2025-01-01T00:00:00Z"]),
     "encounters.csv": (
         "encounter_id,patient_id,admitted_at,discharged_at,encounter_class,updated_at",
         [

@@ -73,7 +73,8 @@ def test_only_the_filtered_partition_is_scanned(ask):
 
 def test_athena_functions_are_translated(ask):
     _, rows = ask(
-        "SELECT date_format(TIMESTAMP '2024-03-09 10:00:00', '%Y-%m'), array_join(array_agg(n ORDER BY n), '|') FROM t"
+        "SELECT date_format(TIMESTAMP '2024-03-09 10:00:00', '%Y-%m'), "
+        "array_join(array_agg(n ORDER BY n), '|') FROM t"
     )
     assert rows[1] == ("2024-03", "1|2|3")
 
@@ -112,7 +113,10 @@ def test_invalid_queries_fail_with_athenas_reason(ask, sql, reason):
 
 def test_a_cancelled_query_is_cancelled(ask, aws):
     athena = aws.client("athena")
-    slow = "SELECT count(*) FROM t a, t b, UNNEST(sequence(1, 100000)) c(x), UNNEST(sequence(1, 100000)) d(y) WHERE x * y % 7 = a.n"
+    slow = (
+        "SELECT count(*) FROM t a, t b, UNNEST(sequence(1, 100000)) c(x), UNNEST(sequence(1, 100000)) d(y) "
+        "WHERE x * y % 7 = a.n"
+    )
     started = athena.start_query_execution(
         QueryString=slow,
         ResultConfiguration={"OutputLocation": "s3://hdp-results/x/"},

@@ -7,7 +7,10 @@ import pytest
 from pipeline import frames
 from pipeline.sources import synthea
 
-SHAPE = "START string, PATIENT string, ENCOUNTER string, CODE string, DESCRIPTION string, _malformed boolean, _file string, _line long, _received string"
+SHAPE = (
+    "START string, PATIENT string, ENCOUNTER string, CODE string, DESCRIPTION string, "
+    "_malformed boolean, _file string, _line long, _received string"
+)
 ONE = {"START": "2025-01-01", "PATIENT": "p", "ENCOUNTER": "e", "CODE": "1", "_malformed": False}
 
 

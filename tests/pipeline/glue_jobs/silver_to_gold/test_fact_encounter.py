@@ -46,7 +46,8 @@ def test_an_age_is_of_completed_calendar_years(spark):
 
 
 STAYS = [
-    # class, admitted and discharged in UTC; by hand local day and hour, day of discharge, hours, nights, month
+    # class, admitted and discharged in UTC; by hand local day and hour, day of discharge, hours, nights,
+    # month
     ("IMP", "2025-03-09T05:00:00Z", "2025-03-10T04:00:00Z", date(2025, 3, 9), 0, date(2025, 3, 10), 23.0, 1, "2025-03"),
     ("IMP", "2025-11-02T04:00:00Z", "2025-11-03T05:00:00Z", date(2025, 11, 2), 0, date(2025, 11, 3), 25.0, 1, "2025-11"),
     ("EMER", "2025-11-02T05:30:00Z", "2025-11-02T06:30:00Z", date(2025, 11, 2), 1, date(2025, 11, 2), 1.0, 0, "2025-11"),
