@@ -6,7 +6,7 @@ that, one write each.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -35,11 +35,14 @@ LOADED, REFUSED, DUPLICATE = "loaded", "refused", "duplicate"
 
 def received(run: Run, table: str) -> DataFrame:
     """Every row of this run's batches, as text: `raw`, `batch`, `batch_id`, `malformed`, `_received` and `ROW`."""
-    there = []
+    by_source = defaultdict(list)
     for manifest in map(run.manifest, run.plan["batch_ids"]):
-        frame = sources.read(run.spark, run.lake, manifest, table)
-        if frame is not None:
-            there.append(as_raw(frame, table, manifest["source"]))
+        if table in manifest["tables"]:
+            by_source[manifest["source"]].append(manifest)
+    there = [
+        as_raw(sources.read(run.spark, run.lake, manifests, table), table, source)
+        for source, manifests in by_source.items()
+    ]
     return frames.union(there or [as_raw(_nothing(run, table), table, "native")])
 
 
