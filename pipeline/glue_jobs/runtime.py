@@ -11,6 +11,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -47,6 +48,12 @@ class JobError(Exception):
     """Why a job cannot continue, in a sentence that names no person's data."""
 
 
+def for_each(call: Callable[[str], None], values: Iterable[str]) -> None:
+    """Call an S3 operation for each value, up to 16 at once; the first error is raised."""
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(call, values))
+
+
 @cache
 def aws_client(service: str) -> Any:
     """Return the boto3 client of a service; the laptop runs all jobs of a run in one process, which makes one."""
@@ -78,12 +85,17 @@ class Run:
         return aws_client("s3")
 
     def manifest(self, batch_id: str) -> dict[str, Any]:
+        """Return a batch's manifest; the first call reads those of the whole release, several at once."""
         if batch_id not in self.manifests:
-            found = read_json(self.s3, self.lake.manifest(batch_id))
-            if found is None:
-                raise JobError(f"Batch {batch_id} has no manifest: import it again, then start a new run.")
-            self.manifests[batch_id] = found[0]
+            wanted = {batch_id, *self.plan.get("batch_ids", []), *self.plan.get("release_batch_ids", [])}
+            for_each(self._read_manifest, wanted - self.manifests.keys())
         return self.manifests[batch_id]
+
+    def _read_manifest(self, batch_id: str) -> None:
+        found = read_json(self.s3, self.lake.manifest(batch_id))
+        if found is None:
+            raise JobError(f"Batch {batch_id} has no manifest: import it again, then start a new run.")
+        self.manifests[batch_id] = found[0]
 
     # reading
 

@@ -22,10 +22,10 @@ from portal.reviews import sign_off
 @pytest.fixture
 def engineer(portal, lake_prefix, monkeypatch):
     """An engineer at a lake that holds only buckets: no plain views, and no finding in any run."""
-    monkeypatch.setattr(publish, "view_refresher", lambda *_: str)
+    monkeypatch.setattr(publishing, "view_refresher", lambda *_: str)
     monkeypatch.setattr(sign_off, "_notify", lambda *_: "")
     aws = Aws(
-        replace(portal.core.settings, prefix=lake_prefix, buckets=lake_prefix, user="kim", role="engineer"),
+        replace(portal.settings, prefix=lake_prefix, buckets=lake_prefix, user="kim", role="engineer"),
         portal._clients,
     )
     passed = {"table_name": "patients", "rule_id": "X-1", "severity": "block", "status": "pass"}
