@@ -1,7 +1,8 @@
 """Glue job generate_sample: generate blocks in Spark partitions, one object per block and table.
 
-``--options`` is the JSON of `pipeline.data_generator.Options`, ``--uploader`` the person who started the job. The rows
-equal those of one process with the same options. The manifest is written last, so a job that fails leaves no batch.
+``--options`` is the JSON of `pipeline.data_generator.Options`, ``--uploader`` the person who started the job.
+The rows equal those of one process with the same options. The manifest is written last, so a job that fails
+leaves no batch.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def test_the_schedule_is_changed_by_engineers_and_read_back(acting):
 
 
 def test_alerts_do_without_a_schedule_that_cannot_be_read(portal, lake_prefix):
-    elsewhere = Aws(replace(portal.core.settings, prefix=lake_prefix), portal._clients)
+    elsewhere = Aws(replace(portal.settings, prefix=lake_prefix), portal._clients)
     assert schedule.find(elsewhere) is None
     alerts.now(elsewhere, [])
 
