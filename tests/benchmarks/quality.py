@@ -1,4 +1,4 @@
-"""What the quality rules cost of a run's processor time, and what twice as many would."""
+"""CPU time of the quality rules in a run, and of twice as many rules."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _as_they_are(rules: Rules) -> Rules:
 
 
 def _none(rules: Rules) -> Rules:
-    """Only the rules that jobs name themselves: of repeats, null markers and contradicting versions."""
+    """Return only the rules that jobs need: duplicates, null markers and conflicting versions."""
     return [rule for rule in rules if rule["implementation"].get("fails") in _NAMED_BY_JOBS]
 
 

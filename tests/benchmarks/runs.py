@@ -56,7 +56,7 @@ def engines(size: Size) -> Iterator[Figure]:
 
 
 def commands(size: Size) -> Iterator[Figure]:
-    """Commands that read, while a cloud is running; each starts a Python of its own."""
+    """Yield the duration of read commands while a cloud is running, including Python's start."""
     peer = seconds(lambda: subprocess.run([sys.executable, "-c", BOTO3], check=True), size.times)
     with _lake(size) as (cloud, *_):
         for words in (["runs", "list"], ["batches", "list"]):

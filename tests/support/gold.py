@@ -179,7 +179,7 @@ def write(folder, patients, seed):
 
 
 class Athena:
-    """Answers the portal's SQL over the files of a star."""
+    """Fake Athena that runs the portal's SQL over the files of a star."""
 
     def __init__(self, folder):
         self.lake = Lake("hdp")

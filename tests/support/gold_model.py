@@ -1,4 +1,4 @@
-"""Gold in plain Python, written from the contracts and not from the jobs: what both facts should hold.
+"""Gold in plain Python, written from the contracts and not from the jobs: expected rows of both facts.
 
 Silver rows are dicts by column; times are aware datetimes in UTC.
 """
@@ -25,7 +25,7 @@ INPATIENT = {"IMP", "ACUTE"}
 
 
 def age(day: date | None, birth: date | None) -> int | None:
-    """Completed years, at least 0; 90 stands for 90 and over."""
+    """Return completed years, at least 0; 90 means 90 and over."""
     if day is None or birth is None:
         return None
     years = day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
@@ -56,7 +56,7 @@ def _episode(stay: Row, of_patient: Sequence[Row]) -> list[Row]:
 
 
 def _touch(one: Row, other: Row) -> bool:
-    """Whether two stays share a calendar day."""
+    """Return True if two stays share a calendar day."""
     ends = [each["last"] or date.max for each in (one, other)]
     return max(one["first"], other["first"]) <= min(ends)
 
@@ -73,7 +73,7 @@ def _state(episode: Sequence[Row], of_patient: Sequence[Row], last_day: date | N
 
 
 def statuses(rows: Sequence[Row], key: str) -> list[tuple[Row, str]]:
-    """Each row with what it is: newest, superseded or conflicting."""
+    """Return each row with its status: newest, superseded or conflicting."""
     contents, newest = defaultdict(set), {}
     for row in rows:
         contents[row[key], row["updated_at"]].add(_content(row))
@@ -240,7 +240,7 @@ def _number(day: date | None) -> int:
 
 
 def found(star: Star, silver: Mapping[str, Any]) -> tuple[dict[str, Row], dict[str, Row]]:
-    """Both facts by business key, in the model's words: keys are led back to what they stand for."""
+    """Return both facts by business key, with surrogate keys resolved."""
     gold = star.gold
     encounters = found_encounters(gold["fact_encounter"], gold, silver)
     return encounters, found_medications(gold["fact_medication_admin"], gold, silver)

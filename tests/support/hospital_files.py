@@ -50,7 +50,7 @@ class Extract:
 
 
 def with_texts(rng: random.Random, rows: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
-    """The rows of `hospital`, with free text beside them that must be quoted."""
+    """Return the rows of `hospital` with free text that must be quoted."""
     columns = {"patients": "last_name", "encounters": "provider_specialty", "medications": "medication_name"}
     return {
         table: [{**row, column: rng.choice((*TEXTS, None))} for row in rows[table]]
@@ -59,7 +59,7 @@ def with_texts(rng: random.Random, rows: Mapping[str, Sequence[Row]]) -> dict[st
 
 
 def export(rng: random.Random, rows: Mapping[str, Sequence[Row]], folder: Path) -> Extract:
-    """Write one batch into `folder`; each table in one to three files, of a shape of their own."""
+    """Write one batch to `folder`: one to three files per table, each with a random layout."""
     folder.mkdir(parents=True)
     extract = Extract(folder)
     for table in KEYS:

@@ -1,4 +1,4 @@
-"""Check that text which somebody typed becomes no link and no picture."""
+"""Check that user text contains no links and no images."""
 
 from __future__ import annotations
 

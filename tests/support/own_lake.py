@@ -1,4 +1,4 @@
-"""A lake of a test's own: batches imported and run as a person does it, and what the run has written."""
+"""A lake used by a single test: import batches, run them, and query the written tables."""
 
 from __future__ import annotations
 

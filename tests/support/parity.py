@@ -58,7 +58,7 @@ def differences(lakes: Mapping[str, Path]) -> list[Difference]:
 
 
 def row_counts(lake: Path) -> dict[str, int]:
-    """Return the number of rows of each table that there is."""
+    """Return the number of rows of each existing table."""
     with duckdb.connect() as db:
         return {
             table: db.sql(f"select count(*) from {_rows(lake, bucket, table)}").fetchone()[0]

@@ -130,7 +130,7 @@ def plan(terraform, cloud):
 
 
 def planned_with(terraform: str, override: str, flags: list[str], cloud=None) -> Plan:
-    """A plan with `override` put over the module's own definitions."""
+    """Return a plan with `override` applied to the module's definitions."""
     with (
         tempfile.TemporaryDirectory(prefix="tfplan-") as folder,
         _providers(cloud, Path(folder).resolve()) as (work, env),
