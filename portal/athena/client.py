@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.releases.model import current
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,23 +43,23 @@ class NoRelease(ServiceError):
         super().__init__("No release has been published yet: start a run first.")
 
 
-def published(aws: Aws) -> str:
+def published(context: Context) -> str:
     """The id of the release that readers see."""
-    found = current(aws.client("s3"), aws.lake)
+    found = current(context.client("s3"), context.lake)
     if found is None:
         raise NoRelease
     return found.release_id
 
 
-def table(aws: Aws, name: str, release_id: str) -> str:
+def table(context: Context, name: str, release_id: str) -> str:
     """A gold table of one release, as something to select from."""
     if not re.fullmatch(r"[A-Za-z0-9._-]+", release_id):
         raise ServiceError(f"'{release_id}' is no release id.")
-    return f"""(SELECT * FROM "{aws.lake.database("gold_releases")}"."{name}" WHERE release_id = '{release_id}')"""
+    return f"""(SELECT * FROM "{context.lake.database("gold_releases")}"."{name}" WHERE release_id = '{release_id}')"""
 
 
 def ask(
-    aws: Aws,
+    context: Context,
     sql: str,
     *,
     database: str | None = None,
@@ -66,16 +67,16 @@ def ask(
     params: dict[str, Any] | None = None,
 ) -> Answer:
     """Run a statement of the portal's own, whatever the person's rights; `params` fill `:name` places."""
-    import awswrangler as wr  # noqa: PLC0415  (a second to import, and most commands ask Athena nothing)
-    from awswrangler.exceptions import QueryCancelled, QueryFailed  # noqa: PLC0415
+    import awswrangler as wr
+    from awswrangler.exceptions import QueryCancelled, QueryFailed
 
     began = time.monotonic()
     try:
-        with aws.session() as session:
+        with context.session() as session:
             frame = wr.athena.read_sql_query(
                 sql,
-                database=database or aws.lake.database("gold"),
-                workgroup=aws.workgroup,
+                database=database or context.lake.database("gold"),
+                workgroup=context.workgroup,
                 ctas_approach=False,
                 params=params,
                 paramstyle="named",

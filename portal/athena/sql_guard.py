@@ -1,7 +1,8 @@
 """What a person may ask in SQL: one reading statement over tables that tell nobody's name, of one release.
 
-The statement is parsed, its tables become WITH clauses that name their release literally, and Athena is given what
-is rewritten from that: a spelling that is read differently here and there can't carry anything past the check.
+The statement is parsed, its tables become WITH clauses that name their release literally, and Athena is given
+what is rewritten from that: a spelling that is read differently here and there can't carry anything past the
+check.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from sqlglot.errors import SqlglotError
 from pipeline.contracts.model import Column, Contract, load, tables
 from pipeline.lake.uris import Lake
 from portal.athena.literals import literal
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.privacy import sql_answers
 from portal.privacy.sql_answers import NOTHING, Told
 

@@ -21,7 +21,8 @@ from portal.athena import client as warehouse
 from portal.athena import sql_guard
 from portal.athena.client import Answer
 from portal.athena.sql_guard import MOST_ROWS, Statement
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.privacy import sql_answers
 
 MOST_KEPT = 50
@@ -65,76 +66,76 @@ class Saved:
 # asking
 
 
-def checked(aws: Aws, sql: str, release_id: str) -> Statement:
+def checked(context: Context, sql: str, release_id: str) -> Statement:
     """`sql` as it would run over a release; `ServiceError` where the person may not ask it."""
-    aws.require("query")
-    return sql_guard.resolve(aws.lake, sql, release_id, _visible(aws))
+    context.require("query")
+    return sql_guard.resolve(context.lake, sql, release_id, _visible(context))
 
 
-def begin(aws: Aws, sql: str, release_id: str) -> str:
+def begin(context: Context, sql: str, release_id: str) -> str:
     """Have Athena start on what a person typed; gives the id under which it is answered."""
-    statement = checked(aws, sql, release_id)
-    started = aws.client("athena").start_query_execution(
-        QueryString=_headed(aws, statement, release_id),
-        QueryExecutionContext={"Database": aws.lake.database("gold")},
-        WorkGroup=aws.lake.workgroup,
+    statement = checked(context, sql, release_id)
+    started = context.client("athena").start_query_execution(
+        QueryString=_headed(context, statement, release_id),
+        QueryExecutionContext={"Database": context.lake.database("gold")},
+        WorkGroup=context.lake.workgroup,
     )
     return str(started["QueryExecutionId"])
 
 
-def asked(aws: Aws, query_id: str) -> Asked:
+def asked(context: Context, query_id: str) -> Asked:
     """What the person asked under that id, and how far it is; nobody else's, and nothing the portal asked itself."""
-    aws.require("query")
-    athena = aws.client("athena")
+    context.require("query")
+    athena = context.client("athena")
     found = list(_executions(athena, [query_id])) if re.fullmatch(r"[\w-]{1,128}", query_id) else []
-    mine = [each for each in map(_asked, found) if each and _is_mine(aws, found[0])]
+    mine = [each for each in map(_asked, found) if each and _is_mine(context, found[0])]
     if not mine:
         raise ServiceError(f"You have no query '{query_id[:80]}': run the statement again.")
     return mine[0]
 
 
-def wait(aws: Aws, query_id: str, seconds: float) -> Asked:
+def wait(context: Context, query_id: str, seconds: float) -> Asked:
     """The question once it is over, or as it stands after so many seconds."""
     deadline = time.monotonic() + seconds
-    while not (found := asked(aws, query_id)).is_over and time.monotonic() < deadline:
+    while not (found := asked(context, query_id)).is_over and time.monotonic() < deadline:
         time.sleep(_POLLING)
     return found
 
 
-def cancel(aws: Aws, query_id: str) -> None:
+def cancel(context: Context, query_id: str) -> None:
     """Stop a question of the person's own."""
-    asked(aws, query_id)
-    aws.client("athena").stop_query_execution(QueryExecutionId=query_id)
+    asked(context, query_id)
+    context.client("athena").stop_query_execution(QueryExecutionId=query_id)
 
 
-def answer(aws: Aws, query_id: str) -> Answer:
+def answer(context: Context, query_id: str) -> Answer:
     """The rows of a question that is over: roles that may ask see exact figures."""
-    found = asked(aws, query_id)
+    found = asked(context, query_id)
     if found.state != "SUCCEEDED":
         raise ServiceError(_no_answer(found))
-    checked(aws, found.sql, found.release_id)
-    with aws.session() as session:
+    checked(context, found.sql, found.release_id)
+    with context.session() as session:
         frame = wr.athena.get_query_results(query_id, boto3_session=session)
     note = f"the first {MOST_ROWS:,} rows" if len(frame) >= MOST_ROWS else ""
     return Answer(frame, found.sql, query_id, found.scanned, found.seconds, found.release_id, note)
 
 
-def safe_to_share(aws: Aws, found: Answer) -> tuple[pd.DataFrame | None, str]:
+def safe_to_share(context: Context, found: Answer) -> tuple[pd.DataFrame | None, str]:
     """Return an answer as it may leave the portal, and what was left out; None where it may not."""
-    statement = checked(aws, found.sql, str(found.release_id))
+    statement = checked(context, found.sql, str(found.release_id))
     return sql_answers.safe_to_share(statement.told, found.frame)
 
 
-def ask(aws: Aws, sql: str, release_id: str | None = None) -> Answer:
+def ask(context: Context, sql: str, release_id: str | None = None) -> Answer:
     """Ask of the published release, or another, and wait for the answer; who stops waiting stops the question."""
-    query_id = begin(aws, sql, release_id or warehouse.published(aws))
+    query_id = begin(context, sql, release_id or warehouse.published(context))
     try:
-        while not wait(aws, query_id, 60).is_over:
+        while not wait(context, query_id, 60).is_over:
             pass
     except KeyboardInterrupt:
-        cancel(aws, query_id)
+        cancel(context, query_id)
         raise
-    return answer(aws, query_id)
+    return answer(context, query_id)
 
 
 def _no_answer(found: Asked) -> str:
@@ -145,31 +146,31 @@ def _no_answer(found: Asked) -> str:
     return f"Athena could not answer: {found.reason}"
 
 
-def _visible(aws: Aws) -> Sequence[str] | None:
+def _visible(context: Context) -> Sequence[str] | None:
     """Releases in `gold_releases` for this person: a held one is for those who review or publish, who see all."""
-    if aws.person.may("publish") or aws.person.may("review"):
+    if context.user.may("publish") or context.user.may("review"):
         return None
-    present = current(aws.client("s3"), aws.lake)
+    present = current(context.client("s3"), context.lake)
     return [each for each in (present.release_id, present.previous_release_id) if each] if present else []
 
 
 # Athena's history
 
 
-def _headed(aws: Aws, statement: Statement, release_id: str) -> str:
+def _headed(context: Context, statement: Statement, release_id: str) -> str:
     """What runs, under comments that tell who asked, of which release, and what was typed."""
     lines = re.split(r"\r\n|\r|\n", statement.typed)
     typed = "\n".join(_TYPED + line for line in lines)
-    return f"{_WHO}{_person(aws)}\n{_RELEASE}{release_id}\n{typed}\n{statement.runs}"
+    return f"{_WHO}{_person(context)}\n{_RELEASE}{release_id}\n{typed}\n{statement.runs}"
 
 
-def _person(aws: Aws) -> str:
+def _person(context: Context) -> str:
     """The person's name in one word, which is nobody else's."""
-    return quote(aws.settings.user, safe="@+")
+    return quote(context.settings.user, safe="@+")
 
 
-def _is_mine(aws: Aws, execution: dict[str, Any]) -> bool:
-    return str(execution["Query"]).startswith(f"{_WHO}{_person(aws)}\n")
+def _is_mine(context: Context, execution: dict[str, Any]) -> bool:
+    return str(execution["Query"]).startswith(f"{_WHO}{_person(context)}\n")
 
 
 def _asked(execution: dict[str, Any]) -> Asked | None:
@@ -191,16 +192,16 @@ def _asked(execution: dict[str, Any]) -> Asked | None:
     )
 
 
-def history(aws: Aws) -> list[Asked]:
+def history(context: Context) -> list[Asked]:
     """What the person asked last, newest first; of the newest `LOOKED_THROUGH` of everybody."""
-    aws.require("query")
-    athena = aws.client("athena")
+    context.require("query")
+    athena = context.client("athena")
     mine: list[Asked] = []
     for page in athena.get_paginator("list_query_executions").paginate(
-        WorkGroup=aws.lake.workgroup, PaginationConfig={"PageSize": 50, "MaxItems": LOOKED_THROUGH}
+        WorkGroup=context.lake.workgroup, PaginationConfig={"PageSize": 50, "MaxItems": LOOKED_THROUGH}
     ):
         found = _executions(athena, page["QueryExecutionIds"])
-        mine += [asked for each in found if _is_mine(aws, each) and (asked := _asked(each))]
+        mine += [asked for each in found if _is_mine(context, each) and (asked := _asked(each))]
         if len(mine) >= MOST_KEPT:
             break
     return sorted(mine, key=lambda each: each.asked_at, reverse=True)[:MOST_KEPT]
@@ -215,12 +216,12 @@ def _executions(athena: Any, ids: list[str]) -> list[dict[str, Any]]:
 # saved queries
 
 
-def saved(aws: Aws) -> list[Saved]:
+def saved(context: Context) -> list[Saved]:
     """Queries saved for everybody, by name."""
-    aws.require("query")
-    athena = aws.client("athena")
+    context.require("query")
+    athena = context.client("athena")
     pages = athena.get_paginator("list_named_queries").paginate(
-        WorkGroup=aws.lake.workgroup, PaginationConfig={"PageSize": 50}
+        WorkGroup=context.lake.workgroup, PaginationConfig={"PageSize": 50}
     )
     lists = [page["NamedQueryIds"] for page in pages]
     found = [
@@ -235,50 +236,54 @@ def saved(aws: Aws) -> list[Saved]:
     )
 
 
-def save(aws: Aws, name: str, sql: str) -> None:
+def save(context: Context, name: str, sql: str) -> None:
     """Save a query for everybody under a name that is not taken."""
-    aws.require("query")
+    context.require("query")
     name = name.strip()
     if not 1 <= len(name) <= 100:
         raise ServiceError("A saved query needs a name of 1 to 100 characters.")
-    if any(each.name.lower() == name.lower() for each in saved(aws)):
+    if any(each.name.lower() == name.lower() for each in saved(context)):
         raise ServiceError(f"There is a saved query '{name}' already: take another name.")
-    aws.client("athena").create_named_query(
+    context.client("athena").create_named_query(
         Name=name,
-        Description=f"Saved by {_person(aws)}",
-        Database=aws.lake.database("gold"),
+        Description=f"Saved by {_person(context)}",
+        Database=context.lake.database("gold"),
         QueryString=sql,
-        WorkGroup=aws.lake.workgroup,
+        WorkGroup=context.lake.workgroup,
     )
 
 
-def remove(aws: Aws, query_id: str) -> None:
+def remove(context: Context, query_id: str) -> None:
     """Remove a saved query; its author or an engineer may."""
-    aws.require("query")
-    found = next((each for each in saved(aws) if each.query_id == query_id), None)
-    if found and found.description != f"Saved by {aws.settings.user}" and not aws.person.may("publish"):
+    context.require("query")
+    found = next((each for each in saved(context) if each.query_id == query_id), None)
+    if found and found.description != f"Saved by {context.settings.user}" and not context.user.may("publish"):
         raise ServiceError(
             f"'{found.name}' was saved by somebody else: its author or an engineer may remove it."
         )
-    aws.client("athena").delete_named_query(NamedQueryId=query_id)
+    context.client("athena").delete_named_query(NamedQueryId=query_id)
 
 
 # estimates
 
 
-def bytes_at_most(aws: Aws, statement: Statement, release_id: str) -> int:
+def bytes_at_most(context: Context, statement: Statement, release_id: str) -> int:
     """The size of the tables that a statement reads: it scans that much of a release at most, fewer columns less."""
-    aws.require("query")
-    return sum(_size(aws, _place(aws, *named, release_id)) for named in statement.tables)
+    context.require("query")
+    return sum(_size(context, _place(context, *named, release_id)) for named in statement.tables)
 
 
-def _place(aws: Aws, database: str, table: str, release_id: str) -> str:
+def _place(context: Context, database: str, table: str, release_id: str) -> str:
     if database == "gold":
-        return aws.lake.gold_release(table, release_id)
-    return aws.lake.gold_table(table) if database == "gold_releases" else quality_location(table, aws.lake)
+        return context.lake.gold_release(table, release_id)
+    return (
+        context.lake.gold_table(table)
+        if database == "gold_releases"
+        else quality_location(table, context.lake)
+    )
 
 
-def _size(aws: Aws, address: str) -> int:
+def _size(context: Context, address: str) -> int:
     bucket, prefix = split(address)
-    pages = aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    pages = context.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return sum(item["Size"] for page in pages for item in page.get("Contents", []))

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from portal.batches import service as batches
 from portal.batches.inspection import SourceFile
 from portal.batches.service import Batch
-from portal.core.context import Aws, ServiceError, explain, is_aws
+from portal.core.context import Context
+from portal.core.errors import ServiceError, explain, is_aws_error
 
 
 @dataclass
@@ -29,42 +30,42 @@ _UNDER_WAY: dict[tuple[str, str], Import] = {}
 _BEGINNING = threading.Lock()
 
 
-def under_way(aws: Aws) -> Import | None:
+def under_way(context: Context) -> Import | None:
     """What is imported for this person now, or was and has not been told yet."""
-    aws.require("import_data")
-    return _UNDER_WAY.get(_whose(aws))
+    context.require("import_data")
+    return _UNDER_WAY.get(_whose(context))
 
 
-def told(aws: Aws) -> None:
+def told(context: Context) -> None:
     """The person has been told how it ended."""
-    _UNDER_WAY.pop(_whose(aws), None)
+    _UNDER_WAY.pop(_whose(context), None)
 
 
-def begin(aws: Aws, files: Sequence[SourceFile], encoding: str = "utf-8") -> Import:
+def begin(context: Context, files: Sequence[SourceFile], encoding: str = "utf-8") -> Import:
     """Start `batches.import_files` in a thread of this process; one a person, so that a double click starts one."""
     with _BEGINNING:
-        if present := under_way(aws):
+        if present := under_way(context):
             return present
-        task = _UNDER_WAY[_whose(aws)] = Import()
-    threading.Thread(target=_import, args=(aws, files, encoding, task), daemon=True).start()
+        task = _UNDER_WAY[_whose(context)] = Import()
+    threading.Thread(target=_import, args=(context, files, encoding, task), daemon=True).start()
     return task
 
 
-def _import(aws: Aws, files: Sequence[SourceFile], encoding: str, task: Import) -> None:
+def _import(context: Context, files: Sequence[SourceFile], encoding: str, task: Import) -> None:
     def note(words: str, done: int, total: int) -> None:
         task.words, task.share = words, done / max(total, 1)
 
     try:
         task.batch = batches.import_files(
-            aws, files, encoding=encoding, uploader=aws.person.name, progress=note
+            context, files, encoding=encoding, uploader=context.user.name, progress=note
         )
     except Exception as error:
-        is_known = isinstance(error, ServiceError) or is_aws(error)
+        is_known = isinstance(error, ServiceError) or is_aws_error(error)
         task.error = explain(error) if is_known else (
             f"The extract could not be imported ({type(error).__name__}): try again, or tell the engineers."
         )  # fmt: skip
     task.is_over = True
 
 
-def _whose(aws: Aws) -> tuple[str, str]:
-    return aws.lake.prefix, aws.person.name
+def _whose(context: Context) -> tuple[str, str]:
+    return context.lake.prefix, context.user.name

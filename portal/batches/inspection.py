@@ -17,7 +17,8 @@ from pipeline.sources.csv_quoting import CsvFault, RowShape
 from pipeline.sources.csv_reader import CsvReader, EncodingFault, Layout
 from pipeline.sources.identify import HEAD, EmptyFile, NotUnderstood, identify
 from pipeline.sources.storage import unpacked
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 
 Use = Literal["loaded", "not needed", "empty", "not understood"]
 
@@ -203,13 +204,13 @@ def _left_out(not_data: object) -> str:
     return f"; not data: {words}" if words else ""
 
 
-def preview(aws: Aws, file: SourceFile, rows: int = 20) -> tuple[list[str], list[list[str]]]:
+def preview(context: Context, file: SourceFile, rows: int = 20) -> tuple[list[str], list[list[str]]]:
     """The header of a CSV file, and its first rows for those who may see who a patient is.
 
     A file of no known format may lack its header line: to others only names that a format has are shown.
     """
-    aws.require("import_data")
-    may_see = aws.person.may("see_phi")
+    context.require("import_data")
+    may_see = context.user.may("see_phi")
     head = _readable_head(file)
     text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace")
     try:
@@ -230,9 +231,9 @@ def _readable_head(file: SourceFile) -> bytes:
         raise ServiceError(_unreadable(file, error)) from None
 
 
-def odd_values(aws: Aws, file: SourceFile) -> list[OddValue]:
+def odd_values(context: Context, file: SourceFile) -> list[OddValue]:
     """The first values of a file that are not UTF-8, for the person who supplies it to choose the encoding by."""
-    aws.require("import_data")
+    context.require("import_data")
     try:
         layout = identify(_readable_head(file), file.name, encoding="windows-1252").layout
     except (EmptyFile, NotUnderstood):

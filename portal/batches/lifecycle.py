@@ -10,7 +10,8 @@ from portal.batches import retirement
 from portal.batches import service as batches
 from portal.batches.retirement import Retirement
 from portal.batches.service import Batch
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.releases import service as releases
 from portal.runs import service as runs
 from portal.runs.service import Run
@@ -29,18 +30,19 @@ class Life:
     retirement: Retirement | None
 
 
-def lives(aws: Aws) -> list[Life]:
+def lives(context: Context) -> list[Life]:
     """Every batch, newest first."""
-    gone = retirement.retired(aws)
-    made = releases.list_releases(aws)
-    present = releases.current(aws)
+    gone = retirement.retired(context)
+    made = releases.list_releases(context)
+    present = releases.current(context)
     by_batch: dict[str, list[str]] = {}
     for release in made:
         for batch_id in release.batch_ids:
             by_batch.setdefault(batch_id, []).append(release.release_id)
     published = present.release_id if present else None
     return [
-        _life(batch, by_batch.get(batch.batch_id, []), published, gone) for batch in batches.list_batches(aws)
+        _life(batch, by_batch.get(batch.batch_id, []), published, gone)
+        for batch in batches.list_batches(context)
     ]
 
 
@@ -52,21 +54,21 @@ def _life(
     return Life(batch, status, tuple(held_by), published in held_by, record)
 
 
-def get(aws: Aws, batch_id: str) -> Life:
+def get(context: Context, batch_id: str) -> Life:
     """One batch; `ServiceError` where the lake does not hold it."""
-    found = next((life for life in lives(aws) if life.batch.batch_id == batch_id), None)
+    found = next((life for life in lives(context) if life.batch.batch_id == batch_id), None)
     if found is None:
         raise ServiceError(retirement.unknown([batch_id]))
     return found
 
 
-def reprocess(aws: Aws, batch_ids: Sequence[str] | None) -> Run:
+def reprocess(context: Context, batch_ids: Sequence[str] | None) -> Run:
     """Start a run that reads these batches from bronze again (None: every one that is not retired)."""
     wanted = (
-        [life.batch.batch_id for life in lives(aws) if not life.retirement]
+        [life.batch.batch_id for life in lives(context) if not life.retirement]
         if batch_ids is None
         else batch_ids
     )
     if not wanted:
         raise ServiceError("Name the batches to process again, or pass --all for every batch.")
-    return runs.start(aws, wanted)
+    return runs.start(context, wanted)

@@ -18,7 +18,8 @@ from pipeline.data_generator.writer import GROUND_TRUTH, Cancelled, Progress, Wr
 from pipeline.lake.uris import split
 from portal.batches import service as batches
 from portal.batches.service import Batch
-from portal.core.context import Aws, ServiceError, explain, is_aws
+from portal.core.context import Context
+from portal.core.errors import ServiceError, explain, is_aws_error
 
 JOB = "generate_sample"
 
@@ -64,7 +65,7 @@ _ALIVE = frozenset({"STARTING", "WAITING", "RUNNING", "STOPPING"})
 
 
 def create(
-    aws: Aws,
+    context: Context,
     options: Options,
     *,
     uploader: str,
@@ -72,7 +73,7 @@ def create(
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Sample:
     """Generate into a temporary directory and import it; a cancelled generation leaves nothing."""
-    aws.require("import_data")
+    context.require("import_data")
     with tempfile.TemporaryDirectory(prefix="hdp-sample-") as temporary:
         folder = Path(temporary) / "sample"
         written = generate(options, folder, progress=progress, cancelled=cancelled)
@@ -81,23 +82,23 @@ def create(
         key = folder / GROUND_TRUTH
         text = key.read_text(encoding="utf-8") if key.is_file() else ""
         key.unlink(missing_ok=True)
-        batch = batches.import_folder(aws, folder, format="native", uploader=uploader, seed=options.seed)
+        batch = batches.import_folder(context, folder, format="native", uploader=uploader, seed=options.seed)
         return Sample(batch, written, text)
 
 
-def making(aws: Aws) -> Task | JobTask | None:
+def making(context: Context) -> Task | JobTask | None:
     """Return the person's generation that runs, or has ended and was not shown yet."""
-    aws.require("import_data")
-    return _MAKING.get(_whose(aws)) or _running_job(aws)
+    context.require("import_data")
+    return _MAKING.get(_whose(context)) or _running_job(context)
 
 
-def told(aws: Aws) -> None:
+def told(context: Context) -> None:
     """Forget the person's generation, whose result was shown."""
-    _MAKING.pop(_whose(aws), None)
+    _MAKING.pop(_whose(context), None)
 
 
-def _whose(aws: Aws) -> tuple[str, str]:
-    return aws.lake.prefix, aws.person.name
+def _whose(context: Context) -> tuple[str, str]:
+    return context.lake.prefix, context.user.name
 
 
 def _same(present: Task | JobTask, options: Options) -> None:
@@ -108,29 +109,29 @@ def _same(present: Task | JobTask, options: Options) -> None:
         )
 
 
-def begin(aws: Aws, options: Options) -> Task | JobTask:
+def begin(context: Context, options: Options) -> Task | JobTask:
     """Start `create` in a thread of this process, one per person, for at most `MOST_HERE` patients."""
-    aws.require("import_data")
+    context.require("import_data")
     options.checked()
     if options.patients > MOST_HERE:
         raise ServiceError(
             f"{options.patients:,} patients need the Glue job; this process generates up to {MOST_HERE:,}."
         )
     with _BEGINNING:
-        if present := making(aws):
+        if present := making(context):
             _same(present, options)
             return present
-        task = _MAKING[_whose(aws)] = Task(options)
-    threading.Thread(target=_make, args=(aws, task), daemon=True).start()
+        task = _MAKING[_whose(context)] = Task(options)
+    threading.Thread(target=_make, args=(context, task), daemon=True).start()
     return task
 
 
-def _make(aws: Aws, task: Task) -> None:
+def _make(context: Context, task: Task) -> None:
     try:
         task.sample = create(
-            aws,
+            context,
             task.options,
-            uploader=aws.person.name,
+            uploader=context.user.name,
             progress=lambda made: _note(task, made),
             cancelled=task.cancel.is_set,
         )
@@ -142,7 +143,7 @@ def _make(aws: Aws, task: Task) -> None:
 
 
 def _sentence(error: Exception) -> str:
-    if isinstance(error, ServiceError | BadOptions) or is_aws(error):
+    if isinstance(error, ServiceError | BadOptions) or is_aws_error(error):
         return explain(error)
     return f"The sample data could not be generated ({type(error).__name__}). Try again, or ask an engineer."
 
@@ -151,34 +152,34 @@ def _note(task: Task, made: Progress) -> None:
     task.progress = made
 
 
-def begin_job(aws: Aws, options: Options) -> JobTask | Task:
+def begin_job(context: Context, options: Options) -> JobTask | Task:
     """Start the Glue job that generates a batch of any size, one per person."""
-    aws.require("import_data")
+    context.require("import_data")
     options.checked()
     with _BEGINNING:
-        if present := making(aws):
+        if present := making(context):
             _same(present, options)
             return present
         batch_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         arguments = {
             "--batch_id": batch_id,
             "--options": options.as_json(),
-            "--uploader": aws.person.name,
+            "--uploader": context.user.name,
         }
-        started = aws.client("glue").start_job_run(JobName=aws.lake.job(JOB), Arguments=arguments)
+        started = context.client("glue").start_job_run(JobName=context.lake.job(JOB), Arguments=arguments)
     return JobTask(batch_id, started["JobRunId"], options)
 
 
-def _running_job(aws: Aws) -> JobTask | None:
-    glue = aws.client("glue")
+def _running_job(context: Context) -> JobTask | None:
+    glue = context.client("glue")
     try:
-        newest = glue.get_job_runs(JobName=aws.lake.job(JOB), MaxResults=20)["JobRuns"]
+        newest = glue.get_job_runs(JobName=context.lake.job(JOB), MaxResults=20)["JobRuns"]
     except glue.exceptions.EntityNotFoundException:
         return None  # the jobs are not deployed yet
     mine = (
         run
         for run in newest
-        if run["JobRunState"] in _ALIVE and run.get("Arguments", {}).get("--uploader") == aws.person.name
+        if run["JobRunState"] in _ALIVE and run.get("Arguments", {}).get("--uploader") == context.user.name
     )
     return next(map(_job_task, mine), None)
 
@@ -188,46 +189,46 @@ def _job_task(run: dict[str, Any]) -> JobTask:
     return JobTask(arguments["--batch_id"], run["Id"], Options.from_json(arguments["--options"]))
 
 
-def job(aws: Aws, job_run_id: str) -> JobTask:
+def job(context: Context, job_run_id: str) -> JobTask:
     """Return a generation by its job run, ended or not."""
-    return _job_task(_job_run(aws, job_run_id))
+    return _job_task(_job_run(context, job_run_id))
 
 
-def _job_run(aws: Aws, job_run_id: str) -> dict[str, Any]:
-    aws.require("import_data")
-    glue = aws.client("glue")
+def _job_run(context: Context, job_run_id: str) -> dict[str, Any]:
+    context.require("import_data")
+    glue = context.client("glue")
     try:
-        return dict(glue.get_job_run(JobName=aws.lake.job(JOB), RunId=job_run_id)["JobRun"])
+        return dict(glue.get_job_run(JobName=context.lake.job(JOB), RunId=job_run_id)["JobRun"])
     except glue.exceptions.EntityNotFoundException:
         raise ServiceError(f"There is no job run '{job_run_id}' of {JOB}.") from None
 
 
-def job_state(aws: Aws, task: JobTask) -> tuple[str, str | None]:
+def job_state(context: Context, task: JobTask) -> tuple[str, str | None]:
     """Return the state of the job run, and its error message if it failed."""
-    run = _job_run(aws, task.job_run_id)
+    run = _job_run(context, task.job_run_id)
     return run["JobRunState"], run.get("ErrorMessage")
 
 
-def cancel_job(aws: Aws, task: JobTask) -> None:
+def cancel_job(context: Context, task: JobTask) -> None:
     """Stop the job; files without a manifest are not a batch."""
-    aws.require("import_data")
-    aws.client("glue").batch_stop_job_run(JobName=aws.lake.job(JOB), JobRunIds=[task.job_run_id])
+    context.require("import_data")
+    context.client("glue").batch_stop_job_run(JobName=context.lake.job(JOB), JobRunIds=[task.job_run_id])
 
 
-def ground_truth(aws: Aws, batch_id: str) -> str:
+def ground_truth(context: Context, batch_id: str) -> str:
     """Return the ground truth that the Glue job wrote beside the manifest; empty if there is none."""
-    aws.require("import_data")
-    s3 = aws.client("s3")
-    bucket, key = split(aws.lake.manifests() + f"{batch_id}{GROUND_TRUTH}")
+    context.require("import_data")
+    s3 = context.client("s3")
+    bucket, key = split(context.lake.manifests() + f"{batch_id}{GROUND_TRUTH}")
     try:
         return str(s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode())
     except s3.exceptions.NoSuchKey:
         return ""
 
 
-def as_zip(aws: Aws, options: Options) -> bytes:
+def as_zip(context: Context, options: Options) -> bytes:
     """Return the generated files as a zip archive."""
-    aws.require("import_data")
+    context.require("import_data")
     with tempfile.TemporaryDirectory(prefix="hdp-sample-") as temporary:
         folder = generate(options, Path(temporary) / "sample").folder
         buffer = io.BytesIO()

@@ -16,7 +16,8 @@ from pipeline.lake.uris import split
 from pipeline.sources import TABLES
 from portal.batches import inspection, retirement
 from portal.batches.inspection import Inspected, SourceFile
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 
 _TRANSFER = TransferConfig(multipart_threshold=16 << 20, multipart_chunksize=16 << 20, max_concurrency=4)
 
@@ -28,8 +29,8 @@ Progress = Callable[[str, int, int], None]
 class Batch:
     """One import as its manifest tells it.
 
-    `tables` maps a table to its files and ignored columns; `files` says of every file of the extract what it is;
-    `synthetic` marks data of no real patient: batches of the generator, and exports of Synthea.
+    `tables` maps a table to its files and ignored columns; `files` says of every file of the extract what it
+    is; `synthetic` marks data of no real patient: batches of the generator, and exports of Synthea.
     """
 
     batch_id: str
@@ -53,7 +54,7 @@ class Batch:
 
 
 def import_folder(
-    aws: Aws,
+    context: Context,
     folder: Path,
     *,
     format: str = "auto",
@@ -63,7 +64,7 @@ def import_folder(
     progress: Progress | None = None,
 ) -> Batch:
     """Import the CSV files (also .csv.gz) of a directory as one batch."""
-    aws.require("import_data")
+    context.require("import_data")
     if not folder.is_dir():
         raise ServiceError(f"'{folder}' is not a directory. Pass the directory that contains the CSV files.")
     try:
@@ -75,12 +76,12 @@ def import_folder(
             f"'{folder}' contains no CSV file. Pass the directory that contains the CSV files."
         )
     return import_files(
-        aws, files, format=format, encoding=encoding, uploader=uploader, seed=seed, progress=progress
+        context, files, format=format, encoding=encoding, uploader=uploader, seed=seed, progress=progress
     )
 
 
 def import_files(
-    aws: Aws,
+    context: Context,
     files: Sequence[SourceFile | Inspected],
     *,
     format: str = "auto",
@@ -90,15 +91,15 @@ def import_files(
     progress: Progress | None = None,
 ) -> Batch:
     """Upload an extract and write its manifest last; the same content again is the batch that is there."""
-    aws.require("import_data")
+    context.require("import_data")
     work = _Progress(progress or _silent, 2 * sum(_file(each).size for each in files))
     inspected = [_inspected(each, format, encoding, work) for each in files]
     loaded = _loaded(inspected)
     content = hashlib.sha256(
         "\n".join(sorted(f"{_table(each)} {each.sha256}" for each in loaded)).encode()
     ).hexdigest()
-    gone = retirement.retired(aws)
-    same = [known for known in list_batches(aws) if known.content_sha256 == content]
+    gone = retirement.retired(context)
+    same = [known for known in list_batches(context) if known.content_sha256 == content]
     for known in same:
         if known.batch_id not in gone:
             return replace(known, is_new=False)
@@ -111,13 +112,13 @@ def import_files(
         received_at=received.strftime("%Y-%m-%dT%H:%M:%SZ"),
         uploader=uploader,
         content_sha256=content,
-        tables=_upload_all(aws, loaded, batch_id, work),
+        tables=_upload_all(context, loaded, batch_id, work),
         seed=seed,
         files=[each.summary() for each in inspected],
         synthetic=seed is not None or _formats(loaded)[0] == "synthea",
     )
     document = {name: value for name, value in asdict(batch).items() if name != "is_new"}
-    write_json(aws.client("s3"), aws.lake.manifest(batch_id), document)
+    write_json(context.client("s3"), context.lake.manifest(batch_id), document)
     work.end()
     return batch
 
@@ -168,25 +169,27 @@ def _table(inspected: Inspected) -> str:
     return inspected.match.table if inspected.match else ""
 
 
-def _upload_all(aws: Aws, loaded: Sequence[Inspected], batch_id: str, work: _Progress) -> dict[str, Any]:
+def _upload_all(
+    context: Context, loaded: Sequence[Inspected], batch_id: str, work: _Progress
+) -> dict[str, Any]:
     """Upload the files; by table their entries of the manifest."""
     tables: dict[str, Any] = {}
     for each in loaded:
         work.begin("Uploading", each.file)
         entry = tables.setdefault(_table(each), {"files": [], "ignored_columns": []})
-        entry["files"].append(_upload(aws, each, batch_id, len(entry["files"])))
+        entry["files"].append(_upload(context, each, batch_id, len(entry["files"])))
         ignored = each.match.ignored_columns if each.match else ()
         entry["ignored_columns"] = sorted({*entry["ignored_columns"], *ignored})
     return tables
 
 
-def _upload(aws: Aws, each: Inspected, batch_id: str, number: int) -> dict[str, Any]:
+def _upload(context: Context, each: Inspected, batch_id: str, number: int) -> dict[str, Any]:
     suffix = ".csv.gz" if each.file.name.lower().endswith(".gz") else ".csv"
     table = _table(each)
-    uri = aws.lake.bronze_batch(table, batch_id) + f"{table}{f'-{number}' if number else ''}{suffix}"
+    uri = context.lake.bronze_batch(table, batch_id) + f"{table}{f'-{number}' if number else ''}{suffix}"
     bucket, key = split(uri)
     with each.file.open() as content:
-        aws.client("s3").upload_fileobj(content, bucket, key, Config=_TRANSFER)
+        context.client("s3").upload_fileobj(content, bucket, key, Config=_TRANSFER)
     layout = {**asdict(each.layout), "header": list(each.layout.header)} if each.layout else {}
     return {
         "key": key,
@@ -199,11 +202,11 @@ def _upload(aws: Aws, each: Inspected, batch_id: str, number: int) -> dict[str, 
     }
 
 
-def list_batches(aws: Aws) -> list[Batch]:
+def list_batches(context: Context) -> list[Batch]:
     """Every batch, newest first."""
-    aws.require("see_charts")
-    s3 = aws.client("s3")
-    bucket, prefix = split(aws.lake.manifests())
+    context.require("see_charts")
+    s3 = context.client("s3")
+    bucket, prefix = split(context.lake.manifests())
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     items = [item for page in pages for item in page.get("Contents", []) if item["Key"].endswith(".json")]
     batches = [batch for item in items if (batch := _kept(s3, bucket, item["Key"], item["ETag"]))]

@@ -16,7 +16,7 @@ from portal.cli.lazy import LazyGroup
 from portal.cli.output import emit_json, emit_table, json_option
 from portal.cli.runs import follow
 from portal.cli.session import Session
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 
 
 @click.group("batches", cls=LazyGroup, modules={"generate": "portal.cli.generate"})
@@ -39,7 +39,7 @@ def batches_group() -> None:
 def import_command(session: Session, folder: Path, format_: str, encoding: str, as_json: bool) -> None:
     """Import an extract (a directory of CSV files) as a batch; list what each file is."""
     batch = batches.import_folder(
-        session.aws, folder, format=format_, encoding=encoding, uploader=user(session)
+        session.context, folder, format=format_, encoding=encoding, uploader=user(session)
     )
     for line in inspection.in_words(batch.files):
         click.echo(line, err=True)
@@ -60,7 +60,7 @@ def import_command(session: Session, folder: Path, format_: str, encoding: str, 
 @click.pass_obj
 def list_command(session: Session, as_json: bool) -> None:
     """List the batches, newest first."""
-    found = [_listed(life) for life in lifecycle.lives(session.aws)]
+    found = [_listed(life) for life in lifecycle.lives(session.context)]
     if as_json:
         emit_json(found)
     else:
@@ -77,7 +77,7 @@ def list_command(session: Session, as_json: bool) -> None:
 @click.pass_obj
 def show_command(session: Session, batch_id: str, as_json: bool) -> None:
     """Show a batch: its files, its status and the releases that hold it."""
-    life = lifecycle.get(session.aws, batch_id)
+    life = lifecycle.get(session.context, batch_id)
     if as_json:
         emit_json(
             {
@@ -106,7 +106,7 @@ def show_command(session: Session, batch_id: str, as_json: bool) -> None:
 @click.pass_obj
 def retire_command(session: Session, batch_id: str, reason: str) -> None:
     """Leave a batch out of the next release; its files stay."""
-    retirement.retire(session.aws, batch_id, reason=reason)
+    retirement.retire(session.context, batch_id, reason=reason)
     click.echo(f"Retired {batch_id}: the next release leaves it out ('hdp runs start' makes one).")
 
 
@@ -117,11 +117,11 @@ def retire_command(session: Session, batch_id: str, reason: str) -> None:
 @click.pass_obj
 def reprocess_command(session: Session, batch_ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
     """Start a run that reads batches from bronze again, and wait for its end on a laptop."""
-    aws = session.aws
+    context = session.context
     if everything and batch_ids:
         raise ServiceError("Name batches or pass --all, not both.")
-    run = lifecycle.reprocess(aws, None if everything else batch_ids)
-    follow(aws, run, session.target == "laptop", as_json)
+    run = lifecycle.reprocess(context, None if everything else batch_ids)
+    follow(context, run, session.target == "laptop", as_json)
 
 
 def _listed(life: Life) -> dict[str, object]:
@@ -152,7 +152,7 @@ def answer(as_json: bool, document: dict[str, object]) -> None:
 
 
 def user(session: Session) -> str:
-    return session.aws.settings.user
+    return session.context.settings.user
 
 
 COMMANDS = (batches_group,)

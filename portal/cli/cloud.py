@@ -19,7 +19,7 @@ from pipeline.data_generator import Options
 from portal.batches import service as batches
 from portal.cli.progress import watch_run
 from portal.cli.session import Session
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.releases import service as releases
 from portal.runs import service as runs
 
@@ -130,18 +130,18 @@ def _wait_for(portal: subprocess.Popen[bytes], port: int) -> None:
 
 
 def _first_run(session: Session) -> None:
-    from portal.batches import samples  # noqa: PLC0415  (the portal is on its way before the generator is loaded)
+    from portal.batches import samples
 
-    aws = session.aws
-    if releases.current(aws) or runs.running(aws):
+    context = session.context
+    if releases.current(context) or runs.running(context):
         return
-    if not batches.list_batches(aws):
+    if not batches.list_batches(context):
         click.echo(f"The lake is empty: making sample data for {_SAMPLE.patients} patients …")
-        batch = samples.create(aws, _SAMPLE, uploader="first run").batch
+        batch = samples.create(context, _SAMPLE, uploader="first run").batch
         click.echo(f"  batch {batch.batch_id}: {', '.join(f'{n:,} {t}' for t, n in batch.rows.items())}")
-    run = runs.start(aws)
+    run = runs.start(context)
     click.echo(f"Starting the first run, {run.run_id}: bronze → silver → gold, audit, publish")
-    ended = watch_run(aws, run.run_id)
+    ended = watch_run(context, run.run_id)
     click.echo(f"  {ended.status.lower()} after {ended.seconds:.0f} s")
 
 

@@ -87,7 +87,7 @@ def generate_command(
             },
         )
         return
-    sample = samples.create(session.aws, options, uploader=user(session), progress=_tell)
+    sample = samples.create(session.context, options, uploader=user(session), progress=_tell)
     answer(as_json, {**summary(sample.batch), "defects": sample.written.defects})
 
 
@@ -101,7 +101,7 @@ def _tell(progress: Progress) -> None:
 
 def _day(text: str) -> date:
     try:
-        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007
+        return datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError:
         raise click.BadParameter(f"'{text}' is not a date: write it as 2024-03-09.") from None
 

@@ -19,7 +19,7 @@ from pipeline.data_generator import BadOptions
 from pipeline.releases.model import ReleaseError
 from portal.cli.lazy import LazyGroup
 from portal.cli.session import Session
-from portal.core.context import ServiceError, explain
+from portal.core.errors import ServiceError, explain
 from portal.core.settings import SettingsError
 
 NOUNS = ("cloud", "batches", "runs", "quality", "reviews", "releases", "sql", "contracts", "parquet")

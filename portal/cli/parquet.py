@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from portal.cli.output import emit_json, emit_table, json_option
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 
 
 @click.group("parquet")
@@ -20,7 +20,7 @@ def parquet_group() -> None:
 @json_option
 def validate_command(path: Path, as_json: bool) -> None:
     """Check Parquet files against the contract of the table that their path names."""
-    from pipeline.validate_parquet import validate  # noqa: PLC0415
+    from pipeline.validate_parquet import validate
 
     if not path.exists():
         raise ServiceError(f"There is no file or directory '{path}': pass one that holds Parquet files.")

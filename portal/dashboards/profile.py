@@ -6,7 +6,8 @@ import pandas as pd
 
 from pipeline.contracts.model import load
 from portal.athena.client import Answer, ask, table
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.releases import service as releases
 
 _RANGED = ("int", "bigint", "double", "decimal", "date", "timestamp")
@@ -14,7 +15,7 @@ _RANGED = ("int", "bigint", "double", "decimal", "date", "timestamp")
 EXACT_ONLY = "The figures of single columns are shown to roles that may open rows."
 
 
-def statement(aws: Aws, name: str, release_id: str) -> str:
+def statement(context: Context, name: str, release_id: str) -> str:
     """One row: of every column how many are empty, about how many values there are, the least and the greatest.
 
     Least and greatest are of numbers and moments alone: a text's could be somebody's own.
@@ -27,17 +28,18 @@ def statement(aws: Aws, name: str, release_id: str) -> str:
             parts += [
                 f"CAST({end}({column.name}) AS varchar) AS {column.name}__{end}" for end in ("min", "max")
             ]
-    return f"SELECT {', '.join(parts)} FROM {table(aws, name, release_id)} t"
+    return f"SELECT {', '.join(parts)} FROM {table(context, name, release_id)} t"
 
 
-def of(aws: Aws, name: str, release_id: str) -> Answer:
+def of(context: Context, name: str, release_id: str) -> Answer:
     """One row a column: column, empty (share), distinct, least, greatest.
 
-    For roles that see exact figures alone: no published table holds these, and least and greatest are somebody's own.
+    For roles that see exact figures alone: no published table holds these, and least and greatest are
+    somebody's own.
     """
-    if not releases.sees_exact(aws, release_id):
+    if not releases.sees_exact(context, release_id):
         raise ServiceError(EXACT_ONLY)
-    answer = ask(aws, statement(aws, name, release_id), release_id=release_id)
+    answer = ask(context, statement(context, name, release_id), release_id=release_id)
     row = answer.frame.iloc[0]
     total = int(row["total"])
     rows = []

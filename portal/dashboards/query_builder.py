@@ -1,8 +1,8 @@
 """What the dashboards ask of the star: subjects with their dimensions, and questions, each one statement over one release.
 
-A subject is a fact (or the patients) with the attributes that it can be filtered and grouped by; a question groups
-one subject by one or two of them. Statements name the joins and columns that they need and no others, because
-Athena bills by what is read.
+A subject is a fact (or the patients) with the attributes that it can be filtered and grouped by; a question
+groups one subject by one or two of them. Statements name the joins and columns that they need and no others,
+because Athena bills by what is read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pandas as pd
 
 from portal.athena.client import Answer, ask, table
 from portal.athena.literals import literal
-from portal.core.context import Aws
+from portal.core.context import Context
 
 NOT_RECORDED = "Not recorded"
 LOCAL_TIME = "local time"
@@ -153,7 +153,7 @@ class Filters:
 class Facts:
     """The statements over one release."""
 
-    aws: Aws
+    context: Context
     release_id: str
 
     def question(self, question: Question, filters: Filters) -> str:
@@ -215,13 +215,13 @@ class Facts:
         )
 
     def _named(self, text: str) -> str:
-        return re.sub(r"\{(\w+)\}", lambda found: table(self.aws, found[1], self.release_id), text)
+        return re.sub(r"\{(\w+)\}", lambda found: table(self.context, found[1], self.release_id), text)
 
 
-def rows(aws: Aws, release_id: str, subject: Subject, filters: Filters) -> Answer:
+def rows(context: Context, release_id: str, subject: Subject, filters: Filters) -> Answer:
     """The rows behind a chart, however few: roles that may open rows see exact figures."""
-    aws.require("query")
-    return ask(aws, Facts(aws, release_id).rows(subject, filters), release_id=release_id)
+    context.require("query")
+    return ask(context, Facts(context, release_id).rows(subject, filters), release_id=release_id)
 
 
 def grouped(answer: Answer) -> Answer:

@@ -12,7 +12,8 @@ from pipeline.contracts.model import Rule, all_contracts, load
 from pipeline.lake.store import read_json
 from pipeline.rules.outcomes import FOUND, change
 from portal.athena import client as warehouse
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.quality import failing_rows as failing_rows_
 from portal.quality import failing_sql
 from portal.quality.failing_sql import FailingQuery
@@ -38,23 +39,23 @@ class Audit:
     tables: dict[str, int]
 
 
-def audit(aws: Aws, run_id: str) -> Audit | None:
-    found = read_json(aws.client("s3"), aws.lake.audit(run_id))
+def audit(context: Context, run_id: str) -> Audit | None:
+    found = read_json(context.client("s3"), context.lake.audit(run_id))
     return Audit(**found[0]) if found else None
 
 
-def results(aws: Aws, run_id: str) -> pd.DataFrame:
+def results(context: Context, run_id: str) -> pd.DataFrame:
     """One row a rule and table: checked, failed, rate, threshold, status, sample keys (a tuple)."""
-    frame = _rows(aws, "rule_result", run_id)
+    frame = _rows(context, "rule_result", run_id)
     return frame.assign(sample_keys=frame["sample_keys"].map(_keys))
 
 
-def ended_results(aws: Aws, run_id: str) -> pd.DataFrame:
+def ended_results(context: Context, run_id: str) -> pd.DataFrame:
     """As `results`, of a run whose audit has ended; `ServiceError` for any other."""
     _checked(run_id)
-    made = releases.find(aws, run_id)
+    made = releases.find(context, run_id)
     try:
-        run = runs.get(aws, run_id, details=False)
+        run = runs.get(context, run_id, details=False)
     except ServiceError:
         if made is None:
             raise
@@ -66,7 +67,7 @@ def ended_results(aws: Aws, run_id: str) -> pd.DataFrame:
                 f"Run '{run_id}' has no results: it {_ENDED[run.status]} before its audit. "
                 f"See 'hdp runs show {run_id}'."
             )
-    frame = results(aws, run_id)
+    frame = results(context, run_id)
     if frame.empty:
         raise ServiceError(f"The results of run '{run_id}' are no longer in the lake: name a newer run.")
     return frame
@@ -75,9 +76,9 @@ def ended_results(aws: Aws, run_id: str) -> pd.DataFrame:
 _ENDED = {"FAILED": "failed", "TIMED_OUT": "timed out", "ABORTED": "was stopped", "SUCCEEDED": "ended"}
 
 
-def history(aws: Aws, run_ids: Sequence[str]) -> pd.DataFrame:
+def history(context: Context, run_ids: Sequence[str]) -> pd.DataFrame:
     """The results of several runs: run_id, table_name, rule_id, severity, category, status, checked, failed, rate."""
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     columns = [
         "run_id",
@@ -93,14 +94,14 @@ def history(aws: Aws, run_ids: Sequence[str]) -> pd.DataFrame:
     if not run_ids:
         return pd.DataFrame(columns=columns)
     wanted = ", ".join(f"'{_checked(run_id)}'" for run_id in run_ids)
-    database = aws.lake.database("quality")
+    database = context.lake.database("quality")
     sql = f"""SELECT {", ".join(columns)} FROM "{database}"."rule_result" WHERE run_id IN ({wanted})"""
-    return warehouse.ask(aws, sql, database=database).frame
+    return warehouse.ask(context, sql, database=database).frame
 
 
 def changes(now: pd.DataFrame, before: pd.DataFrame) -> pd.Series:
     """By row of `now`: new, worse, better, still there, resolved, or stable, held against `before`."""
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     key = ["table_name", "rule_id"]
     both = now.merge(before[[*key, "status", "rate"]], on=key, how="left", suffixes=("", "_before"))
@@ -110,7 +111,7 @@ def changes(now: pd.DataFrame, before: pd.DataFrame) -> pd.Series:
 
 
 def _change(status: str, rate: float, status_before: object, rate_before: float) -> str:
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     said = change(status, str(status_before))
     if said != "still_there":
@@ -167,7 +168,7 @@ def rescored(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _again(row: dict[Any, Any], rules: Mapping[tuple[str, str], Rule]) -> str:
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     rule = rules.get((row["table_name"], row["rule_id"]))
     if rule is None or row["status"] == "error":
@@ -184,10 +185,10 @@ def trend(past: pd.DataFrame, run_ids: Sequence[str]) -> pd.DataFrame:
     return card.reindex(columns=list(run_ids)).rename_axis(index=["table", "kind"], columns=None)
 
 
-def failing_rows(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
+def failing_rows(context: Context, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
     """As `identified_rows` with identifiers and exact dates masked: for all who may ask of single rows."""
-    aws.require("query")
-    rows = _failing(aws, run_id, table, rule_id)
+    context.require("query")
+    rows = _failing(context, run_id, table, rule_id)
     if rows.empty:
         return rows
     contract = load("silver", table)
@@ -195,38 +196,40 @@ def failing_rows(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFram
     return failing_rows_.masked(rows, contract, run_id, rule)
 
 
-def identified_rows(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
+def identified_rows(context: Context, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
     """Up to 200 rows that fail a rule, with the failing row's key in `row`; `reviews.unmask` gives one of them.
 
     Refused rows come as they were received, others as they are in silver. Empty for rules on whole tables.
     """
-    aws.require("see_phi")
-    return _failing(aws, run_id, table, rule_id)
+    context.require("see_phi")
+    return _failing(context, run_id, table, rule_id)
 
 
-def failing_query(aws: Aws, run_id: str, table: str, rule_id: str) -> FailingQuery | None:
+def failing_query(context: Context, run_id: str, table: str, rule_id: str) -> FailingQuery | None:
     """The SQL that gives those rows; None for rules that speak of whole tables, or that are no more."""
     contract = next((c for c in all_contracts() if c.table == table and c.zone == "silver"), None)
     rule = next((r for r in contract.rules if r.id == rule_id), None) if contract else None
     if contract is None or rule is None or rule.is_whole:
         return None
-    plan = read_json(aws.client("s3"), aws.lake.run_plan(_checked(run_id)))
+    plan = read_json(context.client("s3"), context.lake.run_plan(_checked(run_id)))
     covered = "release_batch_ids" if rule.level == "release" else "batch_ids"
     batches = [_checked(batch_id) for batch_id in plan[0][covered]] if plan else []
     if not batches:
         raise ServiceError(
             f"What run '{run_id}' covered is not in the lake (any more): its rows cannot be told."
         )
-    return failing_sql.of_rule(aws.lake, contract, rule, run_id, batches)
+    return failing_sql.of_rule(context.lake, contract, rule, run_id, batches)
 
 
-def _failing(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
-    import pandas as pd  # noqa: PLC0415
+def _failing(context: Context, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
+    import pandas as pd
 
-    query = failing_query(aws, run_id, table, rule_id)
+    query = failing_query(context, run_id, table, rule_id)
     if query is None:
         return pd.DataFrame()
-    found = warehouse.ask(aws.reviewing(), query.sql, database=aws.lake.database("quality")).frame
+    found = warehouse.ask(
+        context.assume_review_role(), query.sql, database=context.lake.database("quality")
+    ).frame
     if "raw" in found and "record_key" in found:
         rows = pd.DataFrame([received(raw) for raw in found["raw"]])
         rows.insert(0, "row", found["record_key"].fillna(NO_KEY).to_list())
@@ -261,9 +264,9 @@ def _checked(name: str) -> str:
     return name
 
 
-def reconciliation(aws: Aws, run_id: str) -> list[dict[str, Any]]:
+def reconciliation(context: Context, run_id: str) -> list[dict[str, Any]]:
     """One row a table and batch: received, loaded, quarantined (duplicates among them)."""
-    frame = _rows(aws, "reconciliation", run_id)
+    frame = _rows(context, "reconciliation", run_id)
     columns = ["table_name", "batch_id", "received", "loaded", "quarantined", "duplicates"]
     return [
         {name: (int(row[name]) if name in columns[2:] else str(row[name])) for name in columns}
@@ -271,13 +274,13 @@ def reconciliation(aws: Aws, run_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def quarantined(aws: Aws, run_id: str, table: str, limit: int = 200) -> pd.DataFrame:
+def quarantined(context: Context, run_id: str, table: str, limit: int = 200) -> pd.DataFrame:
     """Refused rows as received, with rules and reasons. Raw rows are PHI: mask before showing."""
-    return _rows(aws.reviewing(), f"quarantine_{table}", run_id, limit)
+    return _rows(context.assume_review_role(), f"quarantine_{table}", run_id, limit)
 
 
-def _rows(aws: Aws, table: str, run_id: str, limit: int | None = None) -> pd.DataFrame:
-    database = aws.lake.database("quality")
+def _rows(context: Context, table: str, run_id: str, limit: int | None = None) -> pd.DataFrame:
+    database = context.lake.database("quality")
     last = f" LIMIT {limit}" if limit else ""
     sql = f"""SELECT * FROM "{database}"."{table}" WHERE run_id = '{_checked(run_id)}'{last}"""
-    return warehouse.ask(aws, sql, database=database).frame
+    return warehouse.ask(context, sql, database=database).frame

@@ -12,7 +12,7 @@ from pipeline.releases import model as release
 from pipeline.releases.model import GOLD_TABLES, Release
 from pipeline.reviews import events as chain
 from pipeline.reviews.events import Event, Log
-from portal.core.context import Aws
+from portal.core.context import Context
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Signature:
         return not self.why_not
 
 
-def version(aws: Aws, run_id: str) -> str:
+def version(context: Context, run_id: str) -> str:
     """The fingerprint of the release that a run has made; empty where it is not there (any more)."""
-    made = release.find(aws.client("s3"), aws.lake, run_id)
-    return fingerprint(aws, made) if made else ""
+    made = release.find(context.client("s3"), context.lake, run_id)
+    return fingerprint(context, made) if made else ""
 
 
 def of_run(log: Log, run_id: str, version: str) -> Signature | None:
@@ -82,24 +82,26 @@ def _why_not(log: Log, signed: Event, said: list[Event], version: str) -> str:
 _TAKES_BACK = {"finding_rejected", "acceptance_withdrawn"}
 
 
-def fingerprint(aws: Aws, made: Release) -> str:
+def fingerprint(context: Context, made: Release) -> str:
     """Stands for what the reviewer saw: the release's document, and every object under it by name, size and ETag.
 
     Those are the gold tables' files, the rules' results and the audit. An ETag is of the content on AWS; the
     laptop's is of the file on its disk, so that there a restored copy of a lake is signed again.
     """
-    lake, run_id = aws.lake, made.run_id
+    lake, run_id = context.lake, made.run_id
     below = [lake.results(run_id), lake.audit(run_id)]
     below += [lake.gold_release(table, made.release_id) for table in GOLD_TABLES]
     with ThreadPoolExecutor(len(below)) as pool:
         objects = [
-            each for found in pool.map(lambda address: list(_objects(aws, address)), below) for each in found
+            each
+            for found in pool.map(lambda address: list(_objects(context, address)), below)
+            for each in found
         ]
     return chain.fingerprint({"release": asdict(made), "objects": objects})
 
 
-def _objects(aws: Aws, address: str) -> Iterator[list[str | int]]:
+def _objects(context: Context, address: str) -> Iterator[list[str | int]]:
     bucket, prefix = split(address)
-    for page in aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+    for page in context.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for item in page.get("Contents", []):
             yield [bucket, item["Key"], item["Size"], item["ETag"]]

@@ -9,7 +9,8 @@ from typing import Any
 
 from pipeline.reviews.acceptances import acceptances, row_acceptances, row_hash
 from pipeline.reviews.events import Event
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.quality import results as quality
 from portal.quality import rule_texts
 from portal.reviews import read_model as review_log
@@ -35,7 +36,7 @@ LONGEST = timedelta(days=366)
 
 
 def open_query(
-    aws: Aws,
+    context: Context,
     run_id: str,
     table_name: str,
     rule_id: str,
@@ -47,7 +48,7 @@ def open_query(
 ) -> Event:
     """Ask about a finding, or about the rows with `record_keys`."""
     finding = finding_of(run_id, table_name, rule_id)
-    _result(aws, run_id, table_name, rule_id)
+    _result(context, run_id, table_name, rule_id)
     subject = {**finding, "query_id": f"Q-{secrets.token_hex(3)}"}
     said = {
         "text": sentence(text, "A query needs its question"),
@@ -55,19 +56,19 @@ def open_query(
         "due": str(datetime.now(UTC).date() + DUE),
         "record_keys": list(record_keys),
     }
-    return say(aws, "query_opened", subject, said, seen)
+    return say(context, "query_opened", subject, said, seen)
 
 
-def assign(aws: Aws, query_id: str, assignee: str, *, seen: int | None = None) -> Event:
-    query = _query(aws, query_id, {"open", "answered"})
+def assign(context: Context, query_id: str, assignee: str, *, seen: int | None = None) -> Event:
+    query = _query(context, query_id, {"open", "answered"})
     said = {"assignee": sentence(assignee, "Say to whom the query goes")}
-    return say(aws, "query_assigned", _subject(query), said, seen)
+    return say(context, "query_assigned", _subject(query), said, seen)
 
 
-def answer(aws: Aws, query_id: str, text: str, *, seen: int | None = None) -> Event:
-    query = _query(aws, query_id, {"open", "answered"})
+def answer(context: Context, query_id: str, text: str, *, seen: int | None = None) -> Event:
+    query = _query(context, query_id, {"open", "answered"})
     return say(
-        aws,
+        context,
         "query_answered",
         _subject(query),
         {"text": sentence(text, "An answer needs a text")},
@@ -76,16 +77,16 @@ def answer(aws: Aws, query_id: str, text: str, *, seen: int | None = None) -> Ev
     )
 
 
-def close(aws: Aws, query_id: str, reason: str, text: str, *, seen: int | None = None) -> Event:
-    query = _query(aws, query_id, {"open", "answered"})
+def close(context: Context, query_id: str, reason: str, text: str, *, seen: int | None = None) -> Event:
+    query = _query(context, query_id, {"open", "answered"})
     said = {"reason": _reason(reason), "text": sentence(text, "Closing needs a comment")}
-    return say(aws, "query_closed", _subject(query), said, seen)
+    return say(context, "query_closed", _subject(query), said, seen)
 
 
-def reopen(aws: Aws, query_id: str, text: str, *, seen: int | None = None) -> Event:
-    query = _query(aws, query_id, {"closed", "answered"})
+def reopen(context: Context, query_id: str, text: str, *, seen: int | None = None) -> Event:
+    query = _query(context, query_id, {"closed", "answered"})
     return say(
-        aws,
+        context,
         "query_reopened",
         _subject(query),
         {"text": sentence(text, "A reopened query needs its reason")},
@@ -94,7 +95,7 @@ def reopen(aws: Aws, query_id: str, text: str, *, seen: int | None = None) -> Ev
 
 
 def accept(
-    aws: Aws,
+    context: Context,
     run_id: str,
     table_name: str,
     rule_id: str,
@@ -109,7 +110,7 @@ def accept(
 
     The margin is a share for rules in percent, and in the rule's own unit for others.
     """
-    found = _result(aws, run_id, table_name, rule_id)
+    found = _result(context, run_id, table_name, rule_id)
     if found["status"] not in {"fail", "pass_with_failures"}:
         raise ServiceError(
             f"{rule_id} of {table_name} has nothing to accept: its outcome is {found['status']}."
@@ -130,11 +131,11 @@ def accept(
         "threshold": float(rule.threshold if rule else found["threshold"]),
         "unit": unit,
     }
-    return say(aws, "finding_accepted", finding_of(run_id, table_name, rule_id), said, seen)
+    return say(context, "finding_accepted", finding_of(run_id, table_name, rule_id), said, seen)
 
 
 def accept_rows(
-    aws: Aws,
+    context: Context,
     run_id: str,
     table_name: str,
     rule_id: str,
@@ -146,7 +147,7 @@ def accept_rows(
     seen: int | None = None,
 ) -> Event:
     """Say of single rows that they are true as they are: later runs do not count them, until a day."""
-    known = set(_result(aws, run_id, table_name, rule_id)["sample_keys"])
+    known = set(_result(context, run_id, table_name, rule_id)["sample_keys"])
     if not record_keys:
         raise ServiceError("No row is chosen: choose those that are true as they are.")
     if strange := set(record_keys) - known:
@@ -160,11 +161,11 @@ def accept_rows(
         "until": _until(until),
         "row_hashes": _hashes(record_keys),
     }
-    return say(aws, "rows_accepted", finding_of(run_id, table_name, rule_id), said, seen)
+    return say(context, "rows_accepted", finding_of(run_id, table_name, rule_id), said, seen)
 
 
 def withdraw_rows(
-    aws: Aws,
+    context: Context,
     run_id: str,
     table_name: str,
     rule_id: str,
@@ -174,75 +175,77 @@ def withdraw_rows(
     seen: int | None = None,
 ) -> Event:
     """Take the acceptance of single rows back: later runs count them again."""
-    standing = row_acceptances(log(aws).events).get((table_name, rule_id), {})
+    standing = row_acceptances(log(context).events).get((table_name, rule_id), {})
     hashes = _hashes(record_keys)
     if not hashes or not set(hashes) <= set(standing):
         raise ServiceError(
             f"Not all of these rows of {table_name} are accepted under {rule_id}: choose accepted ones."
         )
     said = {"text": sentence(text, "A withdrawal needs a comment"), "row_hashes": hashes}
-    return say(aws, "row_acceptance_withdrawn", finding_of(run_id, table_name, rule_id), said, seen)
+    return say(context, "row_acceptance_withdrawn", finding_of(run_id, table_name, rule_id), said, seen)
 
 
 def reject(
-    aws: Aws, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
+    context: Context, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
 ) -> Event:
     """Mark a finding as "must be fixed": an acceptance of it ends, approval is barred and a query is open."""
-    _result(aws, run_id, table_name, rule_id)
+    _result(context, run_id, table_name, rule_id)
     subject = finding_of(run_id, table_name, rule_id)
     said = {"text": sentence(text, "A finding that must be fixed needs a comment")}
-    event = say(aws, "finding_rejected", subject, said, seen)
-    queries = review_log.all_queries(log(aws))
+    event = say(context, "finding_rejected", subject, said, seen)
+    queries = review_log.all_queries(log(context))
     if not any(
         finding_of(q.run_id, q.table_name, q.rule_id) == subject and q.state != "closed" for q in queries
     ):
-        open_query(aws, run_id, table_name, rule_id, text)
+        open_query(context, run_id, table_name, rule_id, text)
     return event
 
 
 def dismiss(
-    aws: Aws, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
+    context: Context, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
 ) -> Event:
     """Mark a finding as "not a problem" in this run; in a later run it is to be decided again."""
-    found = _result(aws, run_id, table_name, rule_id)
+    found = _result(context, run_id, table_name, rule_id)
     if found["status"] not in {"fail", "pass_with_failures"}:
         raise ServiceError(
             f"{rule_id} of {table_name} has nothing to dismiss: its outcome is {found['status']}."
         )
     said = {"text": sentence(text, "A finding that is not a problem needs a comment")}
-    return say(aws, "finding_dismissed", finding_of(run_id, table_name, rule_id), said, seen)
+    return say(context, "finding_dismissed", finding_of(run_id, table_name, rule_id), said, seen)
 
 
 def withdraw(
-    aws: Aws, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
+    context: Context, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
 ) -> Event:
     """End an acceptance before its day."""
-    if (table_name, rule_id) not in acceptances(log(aws).events):
+    if (table_name, rule_id) not in acceptances(log(context).events):
         raise ServiceError(f"{rule_id} of {table_name} is not accepted: there is nothing to withdraw.")
     said = {"text": sentence(text, "A withdrawal needs a comment")}
-    return say(aws, "acceptance_withdrawn", finding_of(run_id, table_name, rule_id), said, seen)
+    return say(context, "acceptance_withdrawn", finding_of(run_id, table_name, rule_id), said, seen)
 
 
-def unmask(aws: Aws, run_id: str, table_name: str, rule_id: str, position: int, why: str) -> dict[str, Any]:
+def unmask(
+    context: Context, run_id: str, table_name: str, rule_id: str, position: int, why: str
+) -> dict[str, Any]:
     """One identified row, by its position among the failing rows; who saw it, when and why is recorded first."""
-    aws.require("see_phi")
+    context.require("see_phi")
     reason = sentence(why, "A reason for access is required")
-    rows = quality.identified_rows(aws, run_id, table_name, rule_id)
+    rows = quality.identified_rows(context, run_id, table_name, rule_id)
     if not 0 <= position < len(rows):
         raise ServiceError(
             f"There is no record {position + 1} among the {len(rows)} failing rows of {rule_id}."
         )
     record = {str(name): value for name, value in rows.iloc[position].to_dict().items()}
     said = {"why": reason, "rows": 1, "row_hash": row_hash(str(record["row"]))}
-    say(aws, "rows_unmasked", finding_of(run_id, table_name, rule_id), said, None, right="see_phi")
+    say(context, "rows_unmasked", finding_of(run_id, table_name, rule_id), said, None, right="see_phi")
     return record
 
 
 # how
 
 
-def _query(aws: Aws, query_id: str, states: set[str]) -> Query:
-    found = review_log.query(verified(aws), query_id)
+def _query(context: Context, query_id: str, states: set[str]) -> Query:
+    found = review_log.query(verified(context), query_id)
     if found.state not in states:
         raise ServiceError(
             f"Query {query_id} is {found.state}: only {' or '.join(sorted(states))} ones can be."
@@ -254,8 +257,8 @@ def _subject(query: Query) -> dict[str, str]:
     return {**finding_of(query.run_id, query.table_name, query.rule_id), "query_id": query.query_id}
 
 
-def _result(aws: Aws, run_id: str, table_name: str, rule_id: str) -> dict[str, Any]:
-    frame = quality.results(aws, run_id)
+def _result(context: Context, run_id: str, table_name: str, rule_id: str) -> dict[str, Any]:
+    frame = quality.results(context, run_id)
     found = frame[(frame["table_name"] == table_name) & (frame["rule_id"] == rule_id)]
     if found.empty:
         raise ServiceError(f"Run '{run_id}' has no result of rule {rule_id} on {table_name}.")

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from pipeline.reviews import events as chain
 from pipeline.reviews.events import Event, Log
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.reviews.read_model import log
 
 _TEXT = 2000
@@ -25,7 +26,7 @@ class ReviewConflict(ServiceError):
 
 
 def say(
-    aws: Aws,
+    context: Context,
     kind: str,
     subject: dict[str, str],
     said: dict[str, Any],
@@ -33,22 +34,22 @@ def say(
     right: Literal["review", "query", "see_phi"] = "review",
 ) -> Event:
     """Append an event; `ReviewConflict` where others spoke of the same subject after `seen`."""
-    aws.require(right)
+    context.require(right)
     while True:
-        whole = verified(aws)
+        whole = verified(context)
         changes = [e for e in whole.events if seen is not None and e.number > seen and _touches(e, subject)]
         if changes:
             raise ReviewConflict(changes)
-        event = chain.event(aws.settings.user, aws.settings.role or "viewer", kind, subject, said)
+        event = chain.event(context.settings.user, context.settings.role or "viewer", kind, subject, said)
         try:
-            return chain.append(aws.client("s3"), aws.lake, whole, event)
+            return chain.append(context.client("s3"), context.lake, whole, event)
         except chain.Raced:
             continue
 
 
-def verified(aws: Aws) -> Log:
+def verified(context: Context) -> Log:
     """The whole log; `ServiceError` where it does not verify."""
-    whole = log(aws)
+    whole = log(context)
     if whole.problems:
         raise ServiceError(
             f"Audit trail integrity check failed: {whole.problems[0]} "
@@ -60,8 +61,8 @@ def verified(aws: Aws) -> Log:
 def _touches(event: Event, subject: dict[str, str]) -> bool:
     """Whether an event changes what somebody who speaks of `subject` has read; a look at rows changes nothing.
 
-    A decision on a finding or on its rows holds in every run, whichever it was made in; a signature (its subject
-    names no rule) is about every finding.
+    A decision on a finding or on its rows holds in every run, whichever it was made in; a signature (its
+    subject names no rule) is about every finding.
     """
     holds_everywhere = event.kind.startswith(("finding_", "rows_accepted", "row_acceptance", "acceptance_"))
     is_of_run = event.subject.get("run_id") == subject["run_id"]

@@ -11,7 +11,8 @@ from typing import Literal
 from pipeline.reviews import events as chain
 from pipeline.reviews.acceptances import Acceptance, RowAcceptance, acceptances, row_acceptances
 from pipeline.reviews.events import Event, Log
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.releases import signatures
 from portal.releases.signatures import Signature
 from portal.reviews.decisions import last_decisions
@@ -78,18 +79,18 @@ class _Known:
 _known: dict[str, _Known] = {}
 
 
-def log(aws: Aws) -> Log:
+def log(context: Context) -> Log:
     """Every event, verified."""
-    known = _known.setdefault(aws.lake.reviews(), _Known())
+    known = _known.setdefault(context.lake.reviews(), _Known())
     with known.lock:
-        return chain.verify(chain.fetch(aws.client("s3"), aws.lake, known.objects))
+        return chain.verify(chain.fetch(context.client("s3"), context.lake, known.objects))
 
 
-def of_run(aws: Aws, run_id: str) -> Review:
+def of_run(context: Context, run_id: str) -> Review:
     """All that a reviewer of a run is shown, from one look at the log."""
-    whole = log(aws)
+    whole = log(context)
     queries = all_queries(whole)
-    version = signatures.version(aws, run_id)
+    version = signatures.version(context, run_id)
     return Review(
         run_id=run_id,
         version=version,

@@ -12,7 +12,8 @@ import pandas as pd
 
 from pipeline.releases.model import Release
 from pipeline.reviews.events import Event
-from portal.core.context import Aws, ServiceError, explain, is_aws
+from portal.core.context import Context
+from portal.core.errors import ServiceError, explain, is_aws_error
 from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.reviews import decisions
@@ -67,9 +68,9 @@ class Outstanding:
         return tuple(finding for finding in self.findings if finding.is_undecided)
 
 
-def outstanding(aws: Aws, review: Review, made: Release) -> Outstanding:
+def outstanding(context: Context, review: Review, made: Release) -> Outstanding:
     """What is undecided and what bars the approval of a release now, by its results in the lake."""
-    return of_results(quality.results(aws, made.run_id), review, made)
+    return of_results(quality.results(context, made.run_id), review, made)
 
 
 def of_results(results: pd.DataFrame, review: Review, made: Release) -> Outstanding:
@@ -90,7 +91,7 @@ def of_results(results: pd.DataFrame, review: Review, made: Release) -> Outstand
 
 
 def sign(
-    aws: Aws,
+    context: Context,
     run_id: str,
     verdict: Literal["approve", "reject"],
     text: str,
@@ -100,18 +101,18 @@ def sign(
 ) -> Event:
     """Sign a release off. Approval publishes a held one; rejection leaves the previous one. Both notify.
 
-    Approval is refused while a query is open, while a blocking finding is undecided and while any finding must be
-    fixed; other undecided findings must be `confirmed` by the code of their list (`Unconfirmed` carries both).
-    Rejecting a release that readers see leaves it to an engineer to roll back (`Unfinished`).
+    Approval is refused while a query is open, while a blocking finding is undecided and while any finding
+    must be fixed; other undecided findings must be `confirmed` by the code of their list (`Unconfirmed`
+    carries both). Rejecting a release that readers see leaves it to an engineer to roll back (`Unfinished`).
     """
-    aws.require("review")
-    made = releases.get(aws, run_id)
-    review = of_run(aws, run_id)
-    _refuse_own_run(aws, run_id)
-    undecided = _refuse_unreviewed(aws, review, made, confirmed) if verdict == "approve" else ()
-    publishes = verdict == "approve" and made.decision == "hold" and not _is_followed(aws, run_id)
+    context.require("review")
+    made = releases.get(context, run_id)
+    review = of_run(context, run_id)
+    _refuse_own_run(context, run_id)
+    undecided = _refuse_unreviewed(context, review, made, confirmed) if verdict == "approve" else ()
+    publishes = verdict == "approve" and made.decision == "hold" and not _is_followed(context, run_id)
     if publishes:
-        releases.refuse_stale(aws, made)
+        releases.refuse_stale(context, made)
     said = {
         "verdict": verdict,
         "meaning": MEANINGS[verdict],
@@ -120,19 +121,21 @@ def sign(
         "undecided": [f"{finding.table_name}:{finding.rule_id}" for finding in undecided],
     }
     seen = review.seen if seen is None else min(seen, review.seen)
-    event = say(aws, "release_signed", {"run_id": run_id}, said, seen)
-    return _follow_up(aws, made, verdict, event, publishes)
+    event = say(context, "release_signed", {"run_id": run_id}, said, seen)
+    return _follow_up(context, made, verdict, event, publishes)
 
 
-def _refuse_own_run(aws: Aws, run_id: str) -> None:
-    starter = (runs.plan(aws, run_id) or {}).get("started_by")
-    if starter == aws.settings.user:
+def _refuse_own_run(context: Context, run_id: str) -> None:
+    starter = (runs.plan(context, run_id) or {}).get("started_by")
+    if starter == context.settings.user:
         raise ServiceError(f"{starter} started run '{run_id}': somebody else must sign its release off.")
 
 
-def _refuse_unreviewed(aws: Aws, review: Review, made: Release, confirmed: str) -> tuple[Finding, ...]:
+def _refuse_unreviewed(
+    context: Context, review: Review, made: Release, confirmed: str
+) -> tuple[Finding, ...]:
     """The undecided findings that the signer has confirmed; `ServiceError` where anything bars the approval."""
-    found = outstanding(aws, review, made)
+    found = outstanding(context, review, made)
     if found.barring:
         names = "; ".join(map(str, found.barring))
         raise ServiceError(f"The release cannot be approved: {names}. Decide on each blocking finding first.")
@@ -145,15 +148,15 @@ def _refuse_unreviewed(aws: Aws, review: Review, made: Release, confirmed: str) 
 
 
 def _follow_up(
-    aws: Aws, made: Release, verdict: Literal["approve", "reject"], event: Event, publishes: bool
+    context: Context, made: Release, verdict: Literal["approve", "reject"], event: Event, publishes: bool
 ) -> Event:
     """Publish what was approved, and notify; what is left to do is raised as `Unfinished`."""
     state = {"approve": "APPROVED", "reject": "REJECTED"}[verdict]
-    refused = _refusal(aws, made.run_id) if publishes else ""
+    refused = _refusal(context, made.run_id) if publishes else ""
     if publishes and not refused:
         state = "PUBLISHED"
-    left = _STILL_SEEN if verdict == "reject" and _is_seen(aws, made.run_id) else ""
-    untold = _notify(aws, made, state, event, left)
+    left = _STILL_SEEN if verdict == "reject" and _is_seen(context, made.run_id) else ""
+    untold = _notify(context, made, state, event, left)
     if refused:
         raise ServiceError(
             f"Your approval is event {event.number} of the log, but: {refused} {untold}".strip()
@@ -164,41 +167,41 @@ def _follow_up(
     return event
 
 
-def _is_seen(aws: Aws, release_id: str) -> bool:
-    present = releases.current(aws)
+def _is_seen(context: Context, release_id: str) -> bool:
+    present = releases.current(context)
     return present is not None and present.release_id == release_id
 
 
-def _is_followed(aws: Aws, release_id: str) -> bool:
+def _is_followed(context: Context, release_id: str) -> bool:
     """Whether it was published before and others followed: approved again, it can be gone back to."""
-    present = releases.current(aws)
+    present = releases.current(context)
     return present is not None and release_id in present.line
 
 
-def _refusal(aws: Aws, run_id: str) -> str:
+def _refusal(context: Context, run_id: str) -> str:
     """Publish what was just signed; why it was not published, where it was not."""
     try:
-        publish_signed(aws, run_id)
+        publish_signed(context, run_id)
     except Exception as error:
-        if not isinstance(error, ServiceError) and not is_aws(error):
+        if not isinstance(error, ServiceError) and not is_aws_error(error):
             raise
         return explain(error)
     return ""
 
 
-def publish_signed(aws: Aws, run_id: str) -> None:
+def publish_signed(context: Context, run_id: str) -> None:
     """Publish what a reviewer has approved; to be repeated where a publisher was killed half-way."""
-    signature = of_run(aws, run_id).signature
+    signature = of_run(context, run_id).signature
     if signature is None or signature.verdict != "approve" or not signature.stands:
         raise ServiceError(
             f"Release '{run_id}' was held: a clinician must approve it before it is published."
         )
-    made = releases.get(aws, run_id)
-    releases.refuse_stale(aws, made)
-    releases.publish_approved(aws, made, reason=f"approved by {signature.by} (event {signature.event})")
+    made = releases.get(context, run_id)
+    releases.refuse_stale(context, made)
+    releases.publish_approved(context, made, reason=f"approved by {signature.by} (event {signature.event})")
 
 
-def _notify(aws: Aws, made: Release, state: str, event: Event, why: str) -> str:
+def _notify(context: Context, made: Release, state: str, event: Event, why: str) -> str:
     """Tell the subscribers; a sentence where that failed, for what was done stands all the same."""
     outcome = {
         "release_id": made.release_id,
@@ -211,12 +214,12 @@ def _notify(aws: Aws, made: Release, state: str, event: Event, why: str) -> str:
     }
     sentence = "The notification could not be sent ({}): tell those who wait for it."
     try:
-        answer = aws.client("lambda").invoke(
-            FunctionName=aws.lake.function("sns_notify_success"),
+        answer = context.client("lambda").invoke(
+            FunctionName=context.lake.function("sns_notify_success"),
             Payload=json.dumps({"run_id": made.run_id, "release": outcome}).encode(),
         )
     except Exception as error:
-        if not is_aws(error):
+        if not is_aws_error(error):
             raise
         return sentence.format(explain(error).rstrip("."))
     return sentence.format("its Lambda failed") if answer.get("FunctionError") else ""

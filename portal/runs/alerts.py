@@ -9,7 +9,7 @@ from typing import Literal
 
 from pipeline.lateness import Schedule, delays
 from pipeline.releases.model import Published, Release
-from portal.core.context import Aws
+from portal.core.context import Context
 from portal.releases import service as releases
 from portal.reviews import read_model as review_log
 from portal.runs import schedule
@@ -29,18 +29,18 @@ class Alert:
     at: datetime | None = None
 
 
-def now(aws: Aws, past: Sequence[Run]) -> list[Alert]:
+def now(context: Context, past: Sequence[Run]) -> list[Alert]:
     """The alerts of this moment, by the newest runs with their job runs."""
-    aws.require("watch_runs")
+    context.require("watch_runs")
     ended = next((run for run in past if run.status == "SUCCEEDED"), None)
-    newest = releases.find(aws, ended.run_id) if ended else None
-    present = releases.current(aws)
+    newest = releases.find(context, ended.run_id) if ended else None
+    present = releases.current(context)
     names = {each for each in (ended and ended.run_id, present and present.release_id) if each}
-    signatures = {name: review_log.of_run(aws, name).signature for name in names}
+    signatures = {name: review_log.of_run(context, name).signature for name in names}
     signature = signatures.get(ended.run_id) if ended else None
     judged = bool(signature and signature.stands)
-    by_hand = ended is not None and runs.get(aws, ended.run_id, details=False).is_published is False
-    found = alerts(past, newest, present, schedule.find(aws), judged, by_hand)
+    by_hand = ended is not None and runs.get(context, ended.run_id, details=False).is_published is False
+    found = alerts(past, newest, present, schedule.find(context), judged, by_hand)
     of_present = signatures.get(present.release_id) if present else None
     if present and of_present and of_present.verdict == "reject":
         words = f"Readers see release {present.release_id}, which {of_present.by} has rejected: go back to the former one."

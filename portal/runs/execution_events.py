@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.jobs import jobs
-from portal.core.context import Aws
+from portal.core.context import Context
 
 _PAGE = 100
 """Events that a later look asks for at once: a job's start and its checks are about twenty."""
@@ -48,19 +48,19 @@ class Events:
         self.last_id = event["id"]
 
 
-def read(aws: Aws, execution_arn: str) -> Events:
+def read(context: Context, execution_arn: str) -> Events:
     """Return the events of an execution; only those that are new are asked for, newest first."""
-    events = aws.kept(Events, execution_arn)
+    events = context.cursor(Events, execution_arn)
     with events.lock:
-        for event in reversed(_after(aws, execution_arn, events.last_id)):
+        for event in reversed(_after(context, execution_arn, events.last_id)):
             events.add(event)
     return events
 
 
-def _after(aws: Aws, execution_arn: str, last_id: int) -> list[dict[str, Any]]:
+def _after(context: Context, execution_arn: str, last_id: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     pages = (
-        aws.client("stepfunctions")
+        context.client("stepfunctions")
         .get_paginator("get_execution_history")
         .paginate(
             executionArn=execution_arn,

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 
 
-def start(aws: Aws, name: str, document: dict[str, Any]) -> None:
+def start(context: Context, name: str, document: dict[str, Any]) -> None:
     """Start an execution; one of this name that is there already, from a double click, is the same one."""
-    states = aws.client("stepfunctions")
+    states = context.client("stepfunctions")
     with contextlib.suppress(states.exceptions.ExecutionAlreadyExists):
         states.start_execution(
-            stateMachineArn=aws.settings.state_machine_arn,
+            stateMachineArn=context.settings.state_machine_arn,
             name=name,
             input=json.dumps(document, sort_keys=True),
         )
@@ -27,8 +28,8 @@ def split_name(name: str) -> tuple[str, int]:
     return (run_id, int(attempt)) if dot and attempt.isdigit() else (name, 1)
 
 
-def arn(aws: Aws, name: str) -> str:
-    return aws.settings.state_machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
+def arn(context: Context, name: str) -> str:
+    return context.settings.state_machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
 
 
 @dataclass
@@ -38,16 +39,16 @@ class _NewestAttempt:
     number: int = 1
 
 
-def newest(aws: Aws, run_id: str) -> dict[str, Any]:
+def newest(context: Context, run_id: str) -> dict[str, Any]:
     """Describe the newest attempt at a run, from the newest known one on; there is none after one that still runs."""
-    states = aws.client("stepfunctions")
+    states = context.client("stepfunctions")
     found: dict[str, Any] | None = None
-    known = aws.kept(_NewestAttempt, run_id)
+    known = context.cursor(_NewestAttempt, run_id)
     attempt = known.number
     while found is None or found["status"] != "RUNNING":
         name = run_id if attempt == 1 else f"{run_id}.{attempt}"
         try:
-            found = states.describe_execution(executionArn=arn(aws, name))
+            found = states.describe_execution(executionArn=arn(context, name))
         except (states.exceptions.ExecutionDoesNotExist, states.exceptions.InvalidArn):
             break
         known.number = attempt
@@ -57,19 +58,19 @@ def newest(aws: Aws, run_id: str) -> dict[str, Any]:
     return found
 
 
-def first_start(aws: Aws, run_id: str) -> datetime | None:
+def first_start(context: Context, run_id: str) -> datetime | None:
     """When the run's first attempt began; None where Step Functions has forgotten it (after 90 days)."""
-    states = aws.client("stepfunctions")
+    states = context.client("stepfunctions")
     try:
-        described = states.describe_execution(executionArn=arn(aws, run_id))
+        described = states.describe_execution(executionArn=arn(context, run_id))
     except states.exceptions.ExecutionDoesNotExist:
         return None
     moment: datetime = described["startDate"]
     return moment
 
 
-def ending(aws: Aws, execution_arn: str) -> tuple[str | None, str | None]:
+def ending(context: Context, execution_arn: str) -> tuple[str | None, str | None]:
     """Error and cause of an execution that has ended otherwise than well."""
-    aws.require("watch_runs")
-    execution = aws.client("stepfunctions").describe_execution(executionArn=execution_arn)
+    context.require("watch_runs")
+    execution = context.client("stepfunctions").describe_execution(executionArn=execution_arn)
     return execution.get("error"), execution.get("cause")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from pipeline.contracts.model import load
 from pipeline.jobs import jobs
 from pipeline.releases.model import Published
-from portal.core.context import Aws
+from portal.core.context import Context
 from portal.quality import failing_rows
 from portal.quality import results as quality
 from portal.runs.service import Run
@@ -64,8 +64,8 @@ _LINE = re.compile(r"(?:at |File \"?[^\n\"]*?)(\w+\.py)(?::|\", line )(\d+)")
 class Failure:
     """A failed run explained.
 
-    `looks_at` are the tables whose refused rows tell more, `readers` says what those of the lake see by now and
-    `batch_id` names the batch that could not be processed, where one is known.
+    `looks_at` are the tables whose refused rows tell more, `readers` says what those of the lake see by now
+    and `batch_id` names the batch that could not be processed, where one is known.
     """
 
     cause: Cause
@@ -191,12 +191,12 @@ def _readers(run: Run, published: Published | None) -> str:
     return f"The published release was not touched: it is still {published.release_id}."
 
 
-def refused_rows(aws: Aws, run_id: str, table: str) -> pd.DataFrame:
+def refused_rows(context: Context, run_id: str, table: str) -> pd.DataFrame:
     """Up to 200 rows of a table that the run refused, with the rules that did so; masked like all rows of the portal."""
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
-    aws.require("query")
-    found = quality.quarantined(aws, run_id, table)
+    context.require("query")
+    found = quality.quarantined(context, run_id, table)
     if found.empty:
         return pd.DataFrame()
     rows = pd.DataFrame([quality.received(raw) for raw in found["raw"]])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.jobs import jobs
 from portal.athena import client as warehouse
-from portal.core.context import Aws
+from portal.core.context import Context
 from portal.quality import results as quality
 from portal.runs import executions, job_runs
 from portal.runs import service as runs
@@ -50,16 +50,16 @@ class Found:
     is_all: bool
 
 
-def recent(aws: Aws, limit: int = 50) -> list[Run]:
+def recent(context: Context, limit: int = 50) -> list[Run]:
     """The newest runs with their job runs, and with the cause of those that failed."""
-    return search(aws, limit=limit).runs
+    return search(context, limit=limit).runs
 
 
 Ending = tuple[str | None, str | None]
 
 
 def search(
-    aws: Aws,
+    context: Context,
     *,
     statuses: Sequence[str] = (),
     text: str = "",
@@ -72,13 +72,13 @@ def search(
     `depth` is how far back it looks for them: that many times 10,000 runs, or 300 causes. `ending` tells an
     execution's error and cause, for a caller who keeps them.
     """
-    aws.require("watch_runs")
-    ending = ending or (lambda arn: executions.ending(aws, arn))
+    context.require("watch_runs")
+    ending = ending or (lambda arn: executions.ending(context, arn))
     hits: list[Run] = []
     looked = read = 0
-    for run in runs.newest_first(aws, page_size=1000 if statuses or text else min(1000, 2 * limit)):
+    for run in runs.newest_first(context, page_size=1000 if statuses or text else min(1000, 2 * limit)):
         if len(hits) == limit or looked == depth * LOOK or read >= depth * CAUSES:
-            return Found(_with_job_runs(aws, hits), looked, is_all=False)
+            return Found(_with_job_runs(context, hits), looked, is_all=False)
         looked += 1
         if statuses and run.status not in statuses:
             continue
@@ -86,7 +86,7 @@ def search(
         read += told is not run
         if text.lower() in f"{told.run_id} {told.error} {told.cause}".lower():
             hits.append(told)
-    return Found(_with_job_runs(aws, hits), looked, is_all=True)
+    return Found(_with_job_runs(context, hits), looked, is_all=True)
 
 
 def _with_cause(run: Run, ending: Callable[[str], Ending]) -> Run:
@@ -96,16 +96,16 @@ def _with_cause(run: Run, ending: Callable[[str], Ending]) -> Run:
     return replace(run, error=error, cause=cause)
 
 
-def _with_job_runs(aws: Aws, found: Sequence[Run]) -> list[Run]:
+def _with_job_runs(context: Context, found: Sequence[Run]) -> list[Run]:
     if not found:
         return []
     since = min(
-        (executions.first_start(aws, run.run_id) if run.attempt > 1 else None) or run.started_at
+        (executions.first_start(context, run.run_id) if run.attempt > 1 else None) or run.started_at
         for run in found
     )
     of_run: dict[str, list[JobRun]] = defaultdict(list)
     for job in jobs():
-        for run_id, attempt in job_runs.since(aws, job, since):
+        for run_id, attempt in job_runs.since(context, job, since):
             of_run[run_id].append(attempt)
     return [replace(run, jobs=tuple(of_run[run.run_id])) for run in found]
 
@@ -144,16 +144,16 @@ class Comparison:
     rules: pd.DataFrame
 
 
-def compare(aws: Aws, first: Run, second: Run) -> Comparison:
-    import pandas as pd  # noqa: PLC0415
+def compare(context: Context, first: Run, second: Run) -> Comparison:
+    import pandas as pd
 
     names = (first.run_id, second.run_id)
     times = pd.DataFrame(
         [{"job": job.name, names[0]: _seconds(first, job.name), names[1]: _seconds(second, job.name)} for job in jobs()]
     )  # fmt: skip
     times = times[times[list(names)].notna().any(axis=1)]
-    accounts = {name: quality.reconciliation(aws, name) for name in names}
-    return Comparison(times, _rows(accounts), _rules(aws, names))
+    accounts = {name: quality.reconciliation(context, name) for name in names}
+    return Comparison(times, _rows(accounts), _rules(context, names))
 
 
 def _seconds(run: Run, job: str) -> float | None:
@@ -163,7 +163,7 @@ def _seconds(run: Run, job: str) -> float | None:
 
 def _rows(accounts: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
     """One row a table and count; a run that received nothing has 0."""
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     said = [
         {"table": line["table_name"], "rows": kind, "run": name, "number": line[kind]}
@@ -179,11 +179,11 @@ def _rows(accounts: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
     return wide.reindex(columns=list(accounts), fill_value=0).reset_index().rename_axis(columns=None)
 
 
-def _rules(aws: Aws, names: tuple[str, str]) -> pd.DataFrame:
+def _rules(context: Context, names: tuple[str, str]) -> pd.DataFrame:
     """Rules whose outcome or rate differs."""
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
-    found = quality.history(aws, names)
+    found = quality.history(context, names)
     if found.empty:
         return pd.DataFrame(columns=["table_name", "rule_id"])
     sides = [
@@ -196,16 +196,16 @@ def _rules(aws: Aws, names: tuple[str, str]) -> pd.DataFrame:
     return both[differs & both[[status_a, status_b]].notna().any(axis=1)].reset_index()
 
 
-def gold_rows(aws: Aws, run: Run) -> dict[str, int]:
+def gold_rows(context: Context, run: Run) -> dict[str, int]:
     """Rows of each gold table that the run has written so far."""
     ended = {attempt.job for attempt in run.jobs if attempt.state == "SUCCEEDED"}
     tables = [job.table for job in jobs() if job.zone == "gold" and job.name in ended]
     if not tables:
         return {}
     sql = " UNION ALL ".join(
-        f"SELECT '{name}' AS name, count(*) AS number FROM {warehouse.table(aws, name, run.run_id)}" for name in tables
+        f"SELECT '{name}' AS name, count(*) AS number FROM {warehouse.table(context, name, run.run_id)}" for name in tables
     )  # fmt: skip
-    counted = warehouse.ask(aws, sql).frame.set_index("name")["number"]
+    counted = warehouse.ask(context, sql).frame.set_index("name")["number"]
     return {name: int(counted[name]) for name in tables}
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipeline.jobs import Job, jobs
-from portal.core.context import Aws
+from portal.core.context import Context
 
 JOB_ENDED = frozenset({"SUCCEEDED", "FAILED", "ERROR", "TIMEOUT", "STOPPED", "EXPIRED"})
 DPU_HOUR_DOLLARS = 0.44
@@ -58,41 +58,45 @@ class _Read:
         return self.back_to is not None and (self.back_to <= start or len(self.runs) == MOST)
 
 
-def of_run(aws: Aws, run_id: str, start: datetime, news: set[str] | None = None) -> tuple[JobRun, ...]:
+def of_run(
+    context: Context, run_id: str, start: datetime, news: set[str] | None = None
+) -> tuple[JobRun, ...]:
     """Return the job runs of a run. Where `news` names states of it, jobs without news are not asked about."""
     earliest = start - timedelta(minutes=1)
     found: list[JobRun] = []
     for job in jobs():
         is_quiet = news is not None and not any(name.split(" ")[0] == job.name for name in news)
-        found += [attempt for of_run, attempt in since(aws, job, earliest, is_quiet) if of_run == run_id]
+        found += [attempt for of_run, attempt in since(context, job, earliest, is_quiet) if of_run == run_id]
     return tuple(sorted(found, key=lambda run: run.started_at))
 
 
-def since(aws: Aws, job: Job, start: datetime, is_quiet: bool = False) -> list[tuple[str, JobRun]]:
+def since(context: Context, job: Job, start: datetime, is_quiet: bool = False) -> list[tuple[str, JobRun]]:
     """Return the attempts of a job from `start` on, newest first, each with the id of its run.
 
     There are at most `MOST`. What has been read before and has ended is not asked for again; of a job that
     `is_quiet`, nothing is.
     """
-    read = aws.kept(_Read, job.name)
+    read = context.cursor(_Read, job.name)
     with read.lock:
         is_known = read.reaches(start)
         settled = read.settled() if is_known else []
         if not (is_quiet and is_known and len(settled) == len(read.runs)):
-            fresh, is_met = _newer(aws, job, start, settled[0][1].job_run_id if settled else None)
+            fresh, is_met = _newer(context, job, start, settled[0][1].job_run_id if settled else None)
             read.runs = [*fresh, *(settled if is_met else [])][:MOST]
             if not is_met:
                 read.back_to = start
         return [(run_id, run) for run_id, run in read.runs if run.started_at >= start]
 
 
-def _newer(aws: Aws, job: Job, start: datetime, newest: str | None) -> tuple[list[tuple[str, JobRun]], bool]:
+def _newer(
+    context: Context, job: Job, start: datetime, newest: str | None
+) -> tuple[list[tuple[str, JobRun]], bool]:
     """Return the attempts since the job run `newest`, and whether that was met; without it, those from `start` on."""
     found: list[tuple[str, JobRun]] = []
     pages = (
-        aws.client("glue")
+        context.client("glue")
         .get_paginator("get_job_runs")
-        .paginate(JobName=aws.lake.job(job.name), PaginationConfig={"PageSize": 10 if newest else 200})
+        .paginate(JobName=context.lake.job(job.name), PaginationConfig={"PageSize": 10 if newest else 200})
     )
     for page in pages:
         for run in page["JobRuns"]:
@@ -122,12 +126,12 @@ def _job_run(job: Job, run: dict[str, Any]) -> JobRun:
 Line = tuple[datetime, str]
 
 
-def log_lines(aws: Aws, job_run_id: str, log_group: str, limit: int | None = 1000) -> list[Line]:
+def log_lines(context: Context, job_run_id: str, log_group: str, limit: int | None = 1000) -> list[Line]:
     """The last lines of an attempt's log, oldest first; all of them where `limit` is None."""
-    aws.require("watch_runs")
+    context.require("watch_runs")
     lines: list[Line] = []
     for group in (f"{log_group}/output", f"{log_group}/error"):
-        lines += _stream(aws.client("logs"), group, job_run_id, limit)
+        lines += _stream(context.client("logs"), group, job_run_id, limit)
     lines.sort(key=lambda line: line[0])
     return lines if limit is None else lines[-limit:]
 

@@ -11,7 +11,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.lateness import Schedule
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 
 TOPICS = {
     "HDP_TOPIC_FAILED_ARN": "A run failed",
@@ -19,24 +20,24 @@ TOPICS = {
 }
 
 
-def get(aws: Aws) -> Schedule:
-    found = aws.client("scheduler").get_schedule(Name=aws.lake.schedule)
+def get(context: Context) -> Schedule:
+    found = context.client("scheduler").get_schedule(Name=context.lake.schedule)
     return Schedule.read(found)
 
 
-def find(aws: Aws) -> Schedule | None:
+def find(context: Context) -> Schedule | None:
     """The schedule, or None where AWS does not tell it: whoever only looks for alerts can do without."""
     try:
-        return get(aws)
+        return get(context)
     except (ClientError, BotoCoreError):
         return None
 
 
-def change(aws: Aws, *, is_on: bool, at: time, weekdays_only: bool) -> Schedule:
+def change(context: Context, *, is_on: bool, at: time, weekdays_only: bool) -> Schedule:
     """Set the schedule; everything else of it stays as Terraform made it."""
-    aws.require("run_pipeline")
-    scheduler = aws.client("scheduler")
-    found = scheduler.get_schedule(Name=aws.lake.schedule)
+    context.require("run_pipeline")
+    scheduler = context.client("scheduler")
+    found = scheduler.get_schedule(Name=context.lake.schedule)
     days = "? * MON-FRI" if weekdays_only else "* * ?"
     kept: dict[str, Any] = {
         name: found[name]
@@ -44,12 +45,12 @@ def change(aws: Aws, *, is_on: bool, at: time, weekdays_only: bool) -> Schedule:
         if found.get(name)
     }
     scheduler.update_schedule(
-        Name=aws.lake.schedule,
+        Name=context.lake.schedule,
         ScheduleExpression=f"cron({at.minute} {at.hour} {days} *)",
         State="ENABLED" if is_on else "DISABLED",
         **kept,
     )
-    return get(aws)
+    return get(context)
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,10 @@ class Subscription:
     is_confirmed: bool
 
 
-def subscriptions(aws: Aws) -> list[Subscription]:
+def subscriptions(context: Context) -> list[Subscription]:
     found = []
     for topic in topics():
-        pages = aws.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+        pages = context.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
         found += [
             Subscription(topic, each["Endpoint"], each["SubscriptionArn"].startswith("arn:"))
             for page in pages
@@ -74,15 +75,15 @@ def subscriptions(aws: Aws) -> list[Subscription]:
     return found
 
 
-def subscribe(aws: Aws, topic: str, address: str) -> None:
+def subscribe(context: Context, topic: str, address: str) -> None:
     """Ask SNS to send the topic's messages to an e-mail address; the mail's link confirms it."""
-    aws.require("query")
+    context.require("query")
     address = address.strip()
     if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address):
         raise ServiceError(f"'{address}' is no e-mail address: it should look like name@hospital.org.")
     if topic not in topics():
         raise ServiceError("There is no such topic.")
-    aws.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint=address)
+    context.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint=address)
 
 
 def topics() -> dict[str, str]:

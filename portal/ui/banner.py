@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from portal.core.context import ServiceError, is_aws
+from portal.core.errors import ServiceError, is_aws_error
 from portal.runs.alerts import Alert
 from portal.ui import cache, formats, session
 
@@ -22,7 +22,7 @@ def draw() -> None:
     try:
         found = cache.alerts()
     except Exception as error:
-        if not (isinstance(error, ServiceError) or is_aws(error)):
+        if not (isinstance(error, ServiceError) or is_aws_error(error)):
             raise
         st.caption("Whether a run needs somebody could not be asked just now.")
         return

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from portal.core.context import ServiceError, explain, is_aws
+from portal.core.errors import ServiceError, explain, is_aws_error
 from portal.reviews import wording
 from portal.reviews.entry import ReviewConflict
 from portal.reviews.sign_off import Unfinished
@@ -79,8 +79,10 @@ def send(key: str, act: Act, done: str) -> None:
     except ServiceError as error:
         _tell(key, "error", str(error))
     except Exception as error:
-        log.error("review failed: %s", type(error).__name__)  # noqa: TRY400  (a traceback may quote values)
-        why = explain(error) if is_aws(error) else "Something went wrong that the portal did not expect."
+        log.error("review failed: %s", type(error).__name__)
+        why = (
+            explain(error) if is_aws_error(error) else "Something went wrong that the portal did not expect."
+        )
         _tell(
             key,
             "error",

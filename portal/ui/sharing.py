@@ -15,7 +15,7 @@ SAFE = f"counts below {MINIMUM_CELL_SIZE} and their complements suppressed"
 
 @st.cache_data(max_entries=50, show_spinner=False)
 def is_synthetic(release_id: str) -> bool:
-    return releases.is_synthetic(session.clients(), release_id)
+    return releases.is_synthetic(session.process_context(), release_id)
 
 
 def sees_exact(release_id: str) -> bool:

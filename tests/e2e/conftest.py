@@ -148,7 +148,7 @@ def person(open_page, signed_in_portal):
     def signed_in(name, role):
         page = open_page(signed_in_portal)
         page.goto("/")
-        expect(page.get_by_text("Nobody is signed in")).to_be_visible()
+        expect(page.get_by_text("You are not signed in")).to_be_visible()
         sign_in(page, name, role)
         expect(page.get_by_text(f"{name} · {role}")).to_be_visible()
         return page

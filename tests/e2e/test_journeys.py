@@ -374,7 +374,7 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     assert releases.current(portal).release_id == former
     expect(page.get_by_label("Comment on the release")).to_have_value("Looks right.")
 
-    _settle_what_bars(portal.acting(User("dr.lee", "clinician")), run_id)
+    _settle_what_bars(portal.on_behalf_of(User("dr.lee", "clinician")), run_id)
     page.reload()
     _open(page, run_id)
     shot(page, "quality-held-1440")

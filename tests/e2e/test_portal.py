@@ -78,7 +78,7 @@ def test_screenshots_of_a_run_that_failed(page, stuck_run):
 def test_screenshots_of_what_is_there_before_anybody_has_signed_in(open_page, signed_in_portal):
     page = open_page(signed_in_portal)
     page.goto("/")
-    expect(page.get_by_text("Nobody is signed in")).to_be_visible()
+    expect(page.get_by_text("You are not signed in")).to_be_visible()
     assert inspect(page, "sign-in") == {}
     assert page.get_by_test_id("stSidebarNav").count() == 0
 

@@ -85,30 +85,32 @@ BESIDE = {"a period and a list", "a list and a click"}
 MANY = {
     "fact_encounter": """SELECT * EXCLUDE (admitted_month) REPLACE (
             timezone(time_zone, (admitted_at + i * INTERVAL 31 HOUR)::timestamptz)::date AS local_date,
-            xor(encounter_key, i) AS encounter_key, if(patient_key = -1, -1, xor(patient_key, i % 10)) AS patient_key,
-            if(i = 1, NULL, ['Cardiology', 'Family medicine', 'Urology', 'Surgery', 'Oncology', 'Neurology', 'Nephrology',
-                'Pediatrics', 'Obstetrics', 'Psychiatry', 'Hematology', 'Dermatology', 'Orthopedics', 'Radiology'
-                ][1 + (i * i + abs(encounter_key % 5)) % 14]) AS department,
-            ['AMB', 'AMB', 'EMER', 'IMP', 'ACUTE', 'OBSENC', 'VR'][1 + (i + abs(encounter_key % 3)) % 7] AS encounter_class,
-            admitted_at + i * INTERVAL 31 HOUR AS admitted_at, hour(timezone(time_zone, (admitted_at + i * INTERVAL 31 HOUR)::timestamptz)) AS local_hour,
-            (i % 5 * 9)::int AS length_of_stay_days, [true, false, false, NULL][1 + i % 4] AS is_readmitted_30d,
-            provider_keys[1 + (i * 7 + abs(encounter_key % 11)) % len(provider_keys)] AS provider_key),
+            xor(encounter_key, i) AS encounter_key, if(patient_key = -1, -1, xor(patient_key, i % 10)) AS
+            patient_key, if(i = 1, NULL, ['Cardiology', 'Family medicine', 'Urology', 'Surgery', 'Oncology',
+            'Neurology', 'Nephrology',
+                'Pediatrics', 'Obstetrics', 'Psychiatry', 'Hematology', 'Dermatology', 'Orthopedics',
+                'Radiology' ][1 + (i * i + abs(encounter_key % 5)) % 14]) AS department,
+            ['AMB', 'AMB', 'EMER', 'IMP', 'ACUTE', 'OBSENC', 'VR'][1 + (i + abs(encounter_key % 3)) % 7] AS
+            encounter_class, admitted_at + i * INTERVAL 31 HOUR AS admitted_at, hour(timezone(time_zone,
+            (admitted_at + i * INTERVAL 31 HOUR)::timestamptz)) AS local_hour, (i % 5 * 9)::int AS
+            length_of_stay_days, [true, false, false, NULL][1 + i % 4] AS is_readmitted_30d, provider_keys[1 +
+            (i * 7 + abs(encounter_key % 11)) % len(provider_keys)] AS provider_key),
         strftime(timezone(time_zone, (admitted_at + i * INTERVAL 31 HOUR)::timestamptz), '%Y-%m') AS admitted_month""",
     "fact_medication_admin": """SELECT * EXCLUDE (administered_month) REPLACE (
             timezone(time_zone, (administered_at + i * INTERVAL 31 HOUR)::timestamptz)::date AS local_date,
-            strftime(timezone(time_zone, (ordered_at + i * INTERVAL 31 HOUR)::timestamptz), '%Y%m%d')::int AS ordered_date_key,
-            xor(administration_key, i) AS administration_key, xor(encounter_key, i) AS encounter_key,
-            if(patient_key = -1, -1, xor(patient_key, i % 10)) AS patient_key,
-            ['PO', 'PO', 'IV', 'IM', 'SC', NULL][1 + i % 6] AS route,
-            medication_keys[1 + (i // 2 + abs(encounter_key % 3)) % len(medication_keys)] AS medication_key,
-            provider_keys[1 + (i * 7 + abs(encounter_key % 11)) % len(provider_keys)] AS provider_key,
-            minutes_from_order + i % 4 * 17 AS minutes_from_order, if(i % 5 = 0, 'not-done', status) AS status,
-            ordered_at + i * INTERVAL 31 HOUR AS ordered_at, administered_at + i * INTERVAL 31 HOUR AS administered_at,
-            hour(timezone(time_zone, (administered_at + i * INTERVAL 31 HOUR)::timestamptz)) AS local_hour),
+            strftime(timezone(time_zone, (ordered_at + i * INTERVAL 31 HOUR)::timestamptz), '%Y%m%d')::int AS
+            ordered_date_key, xor(administration_key, i) AS administration_key, xor(encounter_key, i) AS
+            encounter_key, if(patient_key = -1, -1, xor(patient_key, i % 10)) AS patient_key, ['PO', 'PO',
+            'IV', 'IM', 'SC', NULL][1 + i % 6] AS route, medication_keys[1 + (i // 2 + abs(encounter_key % 3))
+            % len(medication_keys)] AS medication_key, provider_keys[1 + (i * 7 + abs(encounter_key % 11)) %
+            len(provider_keys)] AS provider_key, minutes_from_order + i % 4 * 17 AS minutes_from_order, if(i %
+            5 = 0, 'not-done', status) AS status, ordered_at + i * INTERVAL 31 HOUR AS ordered_at,
+            administered_at + i * INTERVAL 31 HOUR AS administered_at, hour(timezone(time_zone,
+            (administered_at + i * INTERVAL 31 HOUR)::timestamptz)) AS local_hour),
         strftime(timezone(time_zone, (coalesce(administered_at, ordered_at) + i * INTERVAL 31 HOUR)::timestamptz), '%Y-%m') AS administered_month""",
     "dim_patient": """SELECT * REPLACE (xor(patient_key, i % 10) AS patient_key,
-            xor(patient_durable_key, i // 2) AS patient_durable_key,  -- each of two versions
-            printf('%03d', 100 + (i + abs(patient_key % 4)) % 20) AS zip3, ['M', 'F', 'F', 'X', 'U'][1 + i % 5] AS sex,
+            xor(patient_durable_key, i // 2) AS patient_durable_key,  -- each of two versions printf('%03d',
+            100 + (i + abs(patient_key % 4)) % 20) AS zip3, ['M', 'F', 'F', 'X', 'U'][1 + i % 5] AS sex,
             if(i = 2, NULL, ['40-44', '45-49', '50-54', '90+'][1 + (i + abs(patient_key % 3)) % 4]) AS age_band)""",
 }
 
@@ -193,7 +195,7 @@ def _register(glue, database, table, folder, like):
 def open_page(lake, monkeypatch):
     """A page over that lake, opened at an address by a role."""
     monkeypatch.setenv("HDP_ROLE_CHOICE", "true")
-    session.clients.clear()
+    session.process_context.clear()
     cache.published.clear()
 
     def opened(page, role="clinician", **query):
@@ -206,7 +208,7 @@ def open_page(lake, monkeypatch):
         return app
 
     yield opened
-    session.clients.clear()
+    session.process_context.clear()
 
 
 def figures(app):

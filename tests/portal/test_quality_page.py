@@ -14,7 +14,7 @@ import portal
 from pipeline.reviews import events as chain
 from pipeline.reviews.acceptances import row_hash
 from portal.core.auth import User
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.quality import failing_rows
 from portal.quality import results as quality
 from portal.releases import service as releases
@@ -51,7 +51,7 @@ def open_page(held_run, monkeypatch):
 
 
 def _forget():
-    session.clients.clear()
+    session.process_context.clear()
     for cached in (
         cache.run,
         cache.recent_runs,

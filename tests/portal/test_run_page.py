@@ -27,7 +27,7 @@ def run_page(portal, monkeypatch):
     monkeypatch.setattr(
         "streamlit.page_link", lambda page, **_: links.append(page)
     )  # app.py alone knows pages
-    session.clients.clear()
+    session.process_context.clear()
     st.cache_data.clear()
 
     def opened(run_id, role="engineer"):
@@ -40,7 +40,7 @@ def run_page(portal, monkeypatch):
 
     opened.links = links
     yield opened
-    session.clients.clear()
+    session.process_context.clear()
     st.cache_data.clear()
 
 
@@ -50,7 +50,7 @@ def _press(app, label):
 
 def test_a_viewer_is_told_that_runs_are_not_theirs_to_watch(run_page, first_run):
     app = run_page(first_run.run_id, role="viewer")
-    assert app.error[0].value.startswith("Your role (viewer) may not watch runs and read their logs")
+    assert app.error[0].value.startswith("Viewers cannot view runs")
     assert not app.dataframe
 
 
@@ -175,7 +175,7 @@ def test_an_engineer_publishes_with_a_reason(run_page, held_run, monkeypatch):
 
 
 def test_rows_and_rules_show_while_the_run_still_goes_on(run_page, held_run, monkeypatch):
-    whole = runs.get(session.clients(), held_run.run_id)
+    whole = runs.get(session.process_context(), held_run.run_id)
     silver = tuple(job for job in whole.jobs if job.job.startswith("bronze_to_silver"))
     going = runs.Run(whole.run_id, "RUNNING", whole.started_at, None, whole.execution_arn, jobs=silver)
     monkeypatch.setattr(cache, "run", lambda _: going)

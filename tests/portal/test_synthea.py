@@ -19,23 +19,26 @@ from tests.support.own_lake import own_lake
 pytestmark = pytest.mark.integration
 
 FILES = """
-    CREATE TABLE e AS SELECT *, timezone('America/New_York', START::timestamptz)::date AS day FROM read_csv('{0}/encounters.csv', all_varchar = true);
-    CREATE TABLE m AS FROM read_csv('{0}/medications.csv', all_varchar = true);
-    CREATE TABLE p AS FROM read_csv('{0}/patients.csv', all_varchar = true);
-    CREATE TABLE classes AS FROM (VALUES ('wellness', 'AMB'), ('ambulatory', 'AMB'), ('outpatient', 'AMB'), ('urgentcare', 'AMB'),
-        ('emergency', 'EMER'), ('inpatient', 'IMP'), ('hospice', 'IMP'), ('snf', 'IMP'), ('virtual', 'VR'), ('home', 'HH')) t(key, value);
+    CREATE TABLE e AS SELECT *, timezone('America/New_York', START::timestamptz)::date AS day FROM
+    read_csv('{0}/encounters.csv', all_varchar = true); CREATE TABLE m AS FROM read_csv('{0}/medications.csv',
+    all_varchar = true); CREATE TABLE p AS FROM read_csv('{0}/patients.csv', all_varchar = true); CREATE TABLE
+    classes AS FROM (VALUES ('wellness', 'AMB'), ('ambulatory', 'AMB'), ('outpatient', 'AMB'), ('urgentcare',
+    'AMB'),
+        ('emergency', 'EMER'), ('inpatient', 'IMP'), ('hospice', 'IMP'), ('snf', 'IMP'), ('virtual', 'VR'),
+        ('home', 'HH')) t(key, value);
 """
 
 ENCOUNTERS = (
     """SELECT START::timestamptz, STOP::timestamptz, classes.value, REASONCODE, REASONDESCRIPTION, PROVIDER,
         TOTAL_CLAIM_COST::decimal(12, 2), day, timezone('America/New_York', STOP::timestamptz)::date - day,
-        date_diff('second', START::timestamptz, STOP::timestamptz) / 3600,
-        least(90, date_diff('year', BIRTHDATE::date, day) - if(strftime(day, '%m%d') < strftime(BIRTHDATE::date, '%m%d'), 1, 0)),
-        GENDER, DEATHDATE IS NOT NULL
+        date_diff('second', START::timestamptz, STOP::timestamptz) / 3600, least(90, date_diff('year',
+        BIRTHDATE::date, day) - if(strftime(day, '%m%d') < strftime(BIRTHDATE::date, '%m%d'), 1, 0)), GENDER,
+        DEATHDATE IS NOT NULL
     FROM e JOIN p ON PATIENT = p.Id JOIN classes ON ENCOUNTERCLASS = key""",
     """SELECT admitted_at, discharged_at, encounter_class, diagnosis_code, diagnosis_description, provider_npi,
         total_cost, local_date, length_of_stay_days, length_of_stay_hours, age_at_admission, sex, is_deceased
-    FROM gold.fact_encounter JOIN gold.dim_patient USING (patient_key) JOIN gold.dim_provider USING (provider_key)
+    FROM gold.fact_encounter JOIN gold.dim_patient USING (patient_key) JOIN gold.dim_provider USING
+    (provider_key)
         LEFT JOIN gold.dim_diagnosis d ON d.diagnosis_key = fact_encounter.diagnosis_key AND d.diagnosis_key <> -1""",
 )
 MEDICATIONS = (
@@ -43,7 +46,8 @@ MEDICATIONS = (
         GENDER, NULL::double
     FROM m JOIN e ON ENCOUNTER = e.Id JOIN p ON m.PATIENT = p.Id""",
     """SELECT administered_at, medication_code, medication_name, provider_npi, admitted_at, total_cost, sex, dose
-    FROM gold.fact_medication_admin f JOIN gold.fact_encounter USING (encounter_key) JOIN gold.dim_medication USING (medication_key)
+    FROM gold.fact_medication_admin f JOIN gold.fact_encounter USING (encounter_key) JOIN gold.dim_medication
+    USING (medication_key)
         JOIN gold.dim_patient d ON d.patient_key = f.patient_key JOIN gold.dim_provider g ON g.provider_key = f.provider_key""",
 )
 
@@ -108,7 +112,7 @@ def test_charts_under_random_filters_show_what_was_published(gold, page, seed):
 @pytest.mark.parametrize("export", ["synthea-export"], indirect=True)
 @pytest.mark.parametrize("page", PAGES)
 def test_all_that_a_viewer_sees_leaves_small_counts_possible_from_1_to_10_and_totals_true(gold, page):
-    ask = lambda question: gold[0].question(question, Filters())  # noqa: E731
+    ask = lambda question: gold[0].question(question, Filters())
     attack, true = on_page(PAGES[page], ask, lambda question: suppressed_views.table_of(question, ask))
     small = sorted((cell for cell, n in true.items() if 0 < n < 11), key=str)
     sample = random.Random(page).sample(small, min(len(small), 5))

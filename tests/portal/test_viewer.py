@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.dashboards import profile
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.quality import results as quality

@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from infra.local.cloud import Cloud
 from portal.batches import service as batches
-from portal.core.context import Aws
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.core.sign_in import SignInError
 from portal.ui import cache, session
 from tests.support.long_history import RUNS, remember_runs
@@ -25,7 +26,7 @@ from tests.support.page_drivers import PAGES
 def counted(monkeypatch):
     """Every API call that is made, with time standing still for what is kept: all looks are in the same window."""
     calls = []
-    make = Aws.client
+    make = Context.client
 
     def client(aws, service):
         made = make(aws, service)
@@ -33,7 +34,7 @@ def counted(monkeypatch):
         made.meta.events.register("before-send", lambda **_: calls.append(service), unique_id="count")
         return made
 
-    monkeypatch.setattr(Aws, "client", client)
+    monkeypatch.setattr(Context, "client", client)
     monkeypatch.setattr(cache_utils, "TTLCACHE_TIMER", lambda: 1.0)
     monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)  # its pages are known to app.py alone
     monkeypatch.setattr("streamlit.delta_generator.DeltaGenerator.page_link", lambda *_, **__: None)
@@ -45,7 +46,7 @@ def counted(monkeypatch):
 
 def _forget():
     st.cache_data.clear()
-    session.clients.clear()
+    session.process_context.clear()
     batches._manifests.clear()
 
 
@@ -99,7 +100,7 @@ def test_a_kept_answer_is_refused_to_those_who_may_not_have_it(first_run, counte
     monkeypatch.setattr(session, "user", lambda: engineer)
     assert cache.run(first_run.run_id).run_id == first_run.run_id
     monkeypatch.setattr(session, "user", lambda: viewer)
-    with pytest.raises(session.ServiceError, match=r"Your role \(viewer\) may not watch runs"):
+    with pytest.raises(ServiceError, match="Viewers cannot view runs"):
         cache.run(first_run.run_id)
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from portal.batches import lifecycle, retirement
 from portal.batches.lifecycle import Life
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.reviews import wording
 from portal.ui import cache, formats, query_params, session
 
@@ -98,7 +98,7 @@ def _close() -> None:
 
 def _reprocess(batch_id: str) -> None:
     try:
-        run = lifecycle.reprocess(session.aws(), [batch_id])
+        run = lifecycle.reprocess(session.context(), [batch_id])
     except ServiceError as error:
         session.show_error(error)
         return
@@ -118,7 +118,7 @@ def _retire(batch_id: str) -> None:
     if not is_confirmed:
         return
     try:
-        retirement.retire(session.aws(), batch_id, reason=reason)
+        retirement.retire(session.context(), batch_id, reason=reason)
     except ServiceError as error:
         session.show_error(error)
         return

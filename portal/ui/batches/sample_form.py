@@ -16,7 +16,7 @@ from pipeline.data_generator.writer import Progress
 from portal.batches import samples
 from portal.batches import service as batches
 from portal.batches.samples import JobTask, Task
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.runs import job_runs
 from portal.ui import session
 from portal.ui.dashboards import figures
@@ -57,7 +57,7 @@ def _options_from_page() -> Options:
         key="sample-rate",
         help="Share of rows with a seeded defect. Each one is listed in the ground truth.",
     )
-    today = date.today()  # noqa: DTZ011
+    today = date.today()
     dates: Any = {"min_value": date(1990, 1, 1), "max_value": today, "format": "YYYY-MM-DD"}
     start = left.date_input("From", date(2024, 1, 1), **dates)
     end = right.date_input("To", date(2025, 12, 31), **dates)
@@ -104,7 +104,7 @@ def generate(running: Task | JobTask | None) -> None:
         if left.button("Generate", type="primary", disabled=running is not None, width="stretch"):
             begin = samples.begin_job if by_job else samples.begin
             try:
-                _begun(begin(session.aws(), options))
+                _begun(begin(session.context(), options))
             except ServiceError as error:
                 session.show_error(error)
         if right.button(
@@ -122,7 +122,7 @@ def _pack(options: Options) -> None:
     """Keep the zip archive for `packed`: a download button would miss a field that loses focus by the same click."""
     try:
         with st.spinner("Creating the zip file …"):
-            st.session_state["packed"] = options, samples.as_zip(session.aws(), options)
+            st.session_state["packed"] = options, samples.as_zip(session.context(), options)
     except ServiceError as error:
         session.show_error(error)
 
@@ -184,11 +184,11 @@ def current() -> Task | JobTask | None:
     """Return the person's generation: by the query parameter `job`, in this process, or by another job."""
     if job_run_id := st.query_params.get("job"):
         try:
-            return samples.job(session.aws(), job_run_id)
+            return samples.job(session.context(), job_run_id)
         except ServiceError as error:
             st.session_state["generate_error"] = str(error)
             del st.query_params["job"]
-    return samples.making(session.aws())
+    return samples.making(session.context())
 
 
 @session.live(0.7)
@@ -198,7 +198,7 @@ def watch(task: Task | JobTask) -> None:
         _watch_job(task)
         return
     if task.is_over:
-        samples.told(session.aws())
+        samples.told(session.context())
         if task.sample:
             st.session_state["new_batch"] = (task.sample.batch, task.sample.ground_truth)
         else:
@@ -213,13 +213,13 @@ def watch(task: Task | JobTask) -> None:
 
 
 def _watch_job(task: JobTask) -> None:
-    where, message = samples.job_state(session.aws(), task)
+    where, message = samples.job_state(session.context(), task)
     if where in job_runs.JOB_ENDED:
         st.query_params.pop("job", None)
         if where == "SUCCEEDED":
-            every = batches.list_batches(session.aws())
+            every = batches.list_batches(session.context())
             found = next(batch for batch in every if batch.batch_id == task.batch_id)
-            st.session_state["new_batch"] = (found, samples.ground_truth(session.aws(), task.batch_id))
+            st.session_state["new_batch"] = (found, samples.ground_truth(session.context(), task.batch_id))
         else:
             said = message or "no message"
             st.session_state["generate_error"] = (
@@ -229,7 +229,7 @@ def _watch_job(task: JobTask) -> None:
     st.query_params["job"] = task.job_run_id
     st.info(f"The Glue job generate_sample generates batch {task.batch_id}: {where.lower()}.")
     if st.button("Cancel", key="cancel-job"):
-        samples.cancel_job(session.aws(), task)
+        samples.cancel_job(session.context(), task)
 
 
 def _show(bar: Any, made: Progress) -> None:

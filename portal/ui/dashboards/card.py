@@ -14,7 +14,7 @@ import streamlit as st
 
 from portal.athena import client as warehouse
 from portal.athena.client import Answer
-from portal.core.context import Aws
+from portal.core.context import Context
 from portal.dashboards import query_builder, suppressed_views
 from portal.dashboards.query_builder import Facts, Filters, Question
 from portal.dashboards.suppressed_views import View
@@ -27,8 +27,8 @@ from portal.ui.dashboards import figures, picture, url_filters
 class Page:
     """What the charts of a dashboard have in common.
 
-    `is_exact`: the person sees exact figures. `is_safe`: what leaves the page is suppressed. `first` and `last` are
-    the days of the data.
+    `is_exact`: the person sees exact figures. `is_safe`: what leaves the page is suppressed. `first` and
+    `last` are the days of the data.
     """
 
     filters: Filters
@@ -92,7 +92,7 @@ def _answer(question: Question, page: Page, release_id: str) -> Answer:
 
 def statement(question: Question, page: Page, release_id: str) -> str:
     """The SQL that a chart is made of."""
-    asked = Facts(session.aws(), release_id)
+    asked = Facts(session.context(), release_id)
     return (
         asked.question(question, page.filters)
         if page.is_exact
@@ -109,7 +109,7 @@ def published(question: Question, filters: Filters, release_id: str) -> View:
 
     def ask(asked: Question) -> pd.DataFrame:
         return query_builder.grouped(
-            cache.ask(Facts(session.aws(), release_id).question(asked, Filters()), release_id)
+            cache.ask(Facts(session.context(), release_id).question(asked, Filters()), release_id)
         ).frame
 
     return suppressed_views.view(question, filters, ask, lambda asked: table(asked, release_id))
@@ -117,7 +117,7 @@ def published(question: Question, filters: Filters, release_id: str) -> View:
 
 def table(question: Question, release_id: str) -> PublishedTable | None:
     """The published table of a count, made once a release."""
-    sql = Facts(session.aws(), release_id).question(question, Filters())
+    sql = Facts(session.context(), release_id).question(question, Filters())
     return _table(sql, release_id, question)
 
 
@@ -128,12 +128,12 @@ def _table(sql: str, release_id: str, _question: Question) -> PublishedTable | N
     )
 
 
-def _at_the_click(aws: Aws, question: Question, page: Page) -> View:
+def _at_the_click(context: Context, question: Question, page: Page) -> View:
     """The safe chart, made when a download button is clicked: no page, and so no cache, is there then."""
 
     def ask(asked: Question) -> pd.DataFrame:
-        sql = Facts(aws, page.release_id).question(asked, Filters())
-        return query_builder.grouped(warehouse.ask(aws, sql, release_id=page.release_id)).frame
+        sql = Facts(context, page.release_id).question(asked, Filters())
+        return query_builder.grouped(warehouse.ask(context, sql, release_id=page.release_id)).frame
 
     return suppressed_views.view(
         question, page.shared, ask, lambda asked: suppressed_views.table_of(asked, ask)
@@ -189,17 +189,17 @@ def _takeaway(
         st.code(answer.sql, language="sql", wrap_lines=True)
     words, name = page.filters.words(question.subject), f"{question.key}-{answer.release_id}"
 
-    def frame(aws: Aws) -> pd.DataFrame:
+    def frame(context: Context) -> pd.DataFrame:
         if not is_redone:
             return shown.frame if shown.frame is not None else pd.DataFrame()
-        safe = _at_the_click(aws, question, page).frame
+        safe = _at_the_click(context, question, page).frame
         return pd.DataFrame(columns=[*question.by, *question.values]) if safe is None else safe
 
     for column, label, write, suffix, mime in (
         (columns[1], "CSV", exports.csv, "csv", "text/csv"),
         (columns[2], "Parquet", exports.parquet, "parquet", "application/vnd.apache.parquet"),
     ):
-        made = session.at_the_click(partial(_written, write, frame, answer, (words, page.small_counts)))
+        made = session.deferred_download(partial(_written, write, frame, answer, (words, page.small_counts)))
         column.download_button(
             label, made, f"{name}.{suffix}", mime, key=f"{question.key}-{suffix}", width="stretch",
             on_click="ignore", disabled=bool(reason), help=reason or None,
@@ -216,12 +216,12 @@ def _takeaway(
 
 def _written(
     write: Callable[[pd.DataFrame, Answer, str, str], str | bytes],
-    frame: Callable[[Aws], pd.DataFrame],
+    frame: Callable[[Context], pd.DataFrame],
     answer: Answer,
     said: tuple[str, str],
-    aws: Aws,
+    context: Context,
 ) -> str | bytes:
-    return write(frame(aws), answer, *said)
+    return write(frame(context), answer, *said)
 
 
 def refusal(question: Question, page: Page) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.dashboards import query_builder, suppressed_views
 from portal.dashboards.query_builder import Facts, Filters, Question, Subject
 from portal.privacy.suppression import MINIMUM_CELL_SIZE, is_small
@@ -47,9 +47,9 @@ Ask = Callable[[Subject, Mapping[str, str]], pd.Series]
 class Figure:
     """A number above the charts; `number` is what a former release's is compared with.
 
-    `counts` are how many rows or people it is of, `share` part and whole of a rate: small ones are suppressed for
-    roles that see no exact figures. `adds` names the measure of a published table that it is the total of, and its
-    format: such a figure can be filtered by roles that see published tables alone.
+    `counts` are how many rows or people it is of, `share` part and whole of a rate: small ones are suppressed
+    for roles that see no exact figures. `adds` names the measure of a published table that it is the total
+    of, and its format: such a figure can be filtered by roles that see published tables alone.
     """
 
     label: str
@@ -93,7 +93,7 @@ def _time_zone(subject: Subject, release_id: str) -> str:
     """Return the time zone of the hospital whose clock the release follows; empty where there is no row."""
     if not subject.day:
         return ""
-    told = cache.ask(Facts(session.aws(), release_id).time_zone(subject), release_id).frame.iloc[0]
+    told = cache.ask(Facts(session.context(), release_id).time_zone(subject), release_id).frame.iloc[0]
     return "several zones" if whole(told["zones"]) > 1 else str(told["zone"] or "")
 
 
@@ -103,7 +103,7 @@ def _page(subject: Subject, questions: Sequence[Question], release_id: str, form
     is_exact = is_synthetic or session.user().may("query")
     is_safe = sharing.choice(subject.name, is_synthetic) if is_exact else True
     page = Page(Filters(), release_id, former, is_exact, is_synthetic, is_safe)
-    asked = Facts(session.aws(), release_id)
+    asked = Facts(session.context(), release_id)
     if not is_exact:
         base = _base(questions)
         return replace(
@@ -128,7 +128,7 @@ def _release(newest: str) -> tuple[str, str | None]:
     shown = st.query_params.get("release") or newest
     if shown != newest:
         st.button(f"Show the published release, {newest}", on_click=_show, args=(newest,))
-        made = releases.readable(session.aws(), shown)
+        made = releases.readable(session.context(), shown)
         age = "A newer release exists" if made.created_at <= _made_at(newest) else "It is not published"
         st.info(f"Release {shown} is shown. {age}; {newest} is the published one.")
         before = made.base_release_id
@@ -140,7 +140,7 @@ def _release(newest: str) -> tuple[str, str | None]:
 
 @st.cache_data(max_entries=50, show_spinner=False)
 def _made_at(release_id: str) -> str:
-    return releases.get(session.clients(), release_id).created_at
+    return releases.get(session.process_context(), release_id).created_at
 
 
 def _show(release_id: str) -> None:
@@ -152,8 +152,8 @@ def _former(release_id: str, before: str | None) -> str | None:
     """The release before the one that is shown, or that the URL names, where the person wants both."""
     named = st.query_params.get("compare")
     if named and named != before:
-        before = releases.readable(session.aws(), named).release_id
-    elif before and releases.find(session.aws(), before) is None:
+        before = releases.readable(session.context(), named).release_id
+    elif before and releases.find(session.context(), before) is None:
         st.caption(f"The previous release, {before}, is no longer stored. There is nothing to compare with.")
         before = None
     if before is None:
@@ -176,7 +176,7 @@ def _former(release_id: str, before: str | None) -> str | None:
 
 def _numbers(page: Page, questions: Sequence[Question], figures: Callable[[Ask], list[Figure]]) -> None:
     def of(release: str) -> list[Figure]:
-        asked = Facts(session.aws(), release)
+        asked = Facts(session.context(), release)
         filters = page.filters if page.is_exact else Filters()
 
         def ask(subject: Subject, values: Mapping[str, str]) -> pd.Series:
@@ -239,7 +239,7 @@ def _rows(subject: Subject, page: Page) -> None:
         st.query_params.pop("rows", None)
         return
     st.query_params["rows"] = "yes"
-    answer = query_builder.rows(session.aws(), page.release_id, subject, page.filters)
+    answer = query_builder.rows(session.context(), page.release_id, subject, page.filters)
     if answer.frame.empty:
         st.info("Nothing fits these filters.")
         return
@@ -250,7 +250,7 @@ def _rows(subject: Subject, page: Page) -> None:
     st.caption(f"{least}{session.as_of(answer)}")
     words = page.filters.words(subject)
     st.download_button(
-        "CSV of these rows", session.at_the_click(lambda _: exports.csv(answer.frame, answer, words, page.small_counts)),
+        "CSV of these rows", session.deferred_download(lambda _: exports.csv(answer.frame, answer, words, page.small_counts)),
         f"{subject.name}-{page.release_id}.csv", "text/csv", key=f"rows-{subject.name}-csv", on_click="ignore",
         disabled=page.is_safe, help="Rows are not safe to share: turn off Safe to share first." if page.is_safe else None,
     )  # fmt: skip

@@ -28,7 +28,7 @@ def now() -> None:
 
 def starts() -> None:
     st.markdown("#### Schedule")
-    present = schedule.get(session.aws())
+    present = schedule.get(session.context())
     if present.at is None:
         st.info(f"The schedule is {present.expression}, which is changed in Terraform: it is no time of day.")
         return
@@ -48,7 +48,7 @@ def starts() -> None:
             weekdays = middle.checkbox("Monday to Friday only", present.weekdays_only)
             is_on = right.checkbox("Enable schedule", present.is_on)
             if st.form_submit_button("Save", type="primary"):
-                schedule.change(session.aws(), is_on=is_on, at=at or time(2), weekdays_only=weekdays)
+                schedule.change(session.context(), is_on=is_on, at=at or time(2), weekdays_only=weekdays)
                 cache.forget_schedule()
                 st.rerun()
         st.caption("On a laptop the schedule starts no runs.")
@@ -60,7 +60,7 @@ def told() -> None:
     if not topics:
         st.caption("This installation names no topic.")
         return
-    found = schedule.subscriptions(session.aws())
+    found = schedule.subscriptions(session.context())
     if found:
         frame = pd.DataFrame(
             [
@@ -78,7 +78,7 @@ def told() -> None:
         topic = left.selectbox("Notify me about", list(topics), format_func=lambda arn: topics[arn])
         address = right.text_input("E-mail address", placeholder="name@hospital.org")
         if st.form_submit_button("Subscribe"):
-            schedule.subscribe(session.aws(), topic, address)
+            schedule.subscribe(session.context(), topic, address)
             st.rerun()
     st.caption(
         "You will get a confirmation e-mail. Messages contain counts and rule names, never patient data."

@@ -13,7 +13,7 @@ from pipeline.sources.csv_reader import ENCODINGS
 from portal.batches import imports, inspection
 from portal.batches.imports import Import
 from portal.batches.inspection import SourceFile
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.reviews.wording import unlinked
 from portal.runs import service as runs
 from portal.ui import session
@@ -51,13 +51,13 @@ def upload() -> None:
         if encoding != "utf-8":
             show_odd_values(files)
         if st.button("Import", type="primary", disabled=importing is not None):
-            imports.begin(session.aws(), files, encoding)
+            imports.begin(session.context(), files, encoding)
             st.rerun()
 
 
 def show_preview(file: SourceFile) -> None:
     try:
-        header, rows = inspection.preview(session.aws(), file, 5)
+        header, rows = inspection.preview(session.context(), file, 5)
     except ServiceError as error:
         session.show_error(error)
         return
@@ -72,7 +72,9 @@ def show_preview(file: SourceFile) -> None:
 def show_odd_values(files: list[SourceFile]) -> None:
     """Values that are not UTF-8, read both ways, to the person who supplies the files."""
     odd = [
-        {"File": file.name, **asdict(v)} for file in files for v in inspection.odd_values(session.aws(), file)
+        {"File": file.name, **asdict(v)}
+        for file in files
+        for v in inspection.odd_values(session.context(), file)
     ]
     if not odd:
         st.caption("All values are UTF-8.")
@@ -86,7 +88,7 @@ def show_odd_values(files: list[SourceFile]) -> None:
 def watch_import(task: Import) -> None:
     """An extract on its way into the lake."""
     if task.is_over:
-        imports.told(session.aws())
+        imports.told(session.context())
         if task.batch:
             st.session_state["new_batch"] = (task.batch, "")
         else:
@@ -113,7 +115,7 @@ def next_step() -> None:
     left, right, _ = st.columns([1, 1, 2])
     if left.button("Run the pipeline on this", type="primary", disabled=not person.may("run_pipeline")):
         try:
-            run = runs.start(session.aws(), [batch.batch_id])
+            run = runs.start(session.context(), [batch.batch_id])
         except ServiceError as error:
             session.show_error(error)
             return
@@ -125,7 +127,7 @@ def next_step() -> None:
         )
 
 
-making, importing = sample_form.current(), imports.under_way(session.aws())
+making, importing = sample_form.current(), imports.under_way(session.context())
 first, second = st.columns(2)
 with first:
     sample_form.generate(making)

@@ -8,7 +8,7 @@ import streamlit as st
 from pipeline.contracts.dictionary import entries
 from pipeline.contracts.lineage import Step, downstream, upstream
 from pipeline.contracts.model import Contract, all_contracts
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.dashboards import profile
 from portal.quality import rule_texts
 from portal.reviews import wording
@@ -28,8 +28,8 @@ st.title("Dictionary")
 
 
 @st.cache_data(ttl=3600, max_entries=30, show_spinner="Asking Athena …")
-def profiled(table: str, release_id: str, role: str) -> pd.DataFrame:  # noqa: ARG001  (roles see other figures)
-    return profile.of(session.aws(), table, release_id).frame
+def profiled(table: str, release_id: str, role: str) -> pd.DataFrame:
+    return profile.of(session.context(), table, release_id).frame
 
 
 def columns(frame: pd.DataFrame) -> None:

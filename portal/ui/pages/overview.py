@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pipeline.releases.model import Release
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.releases import service as releases
 from portal.ui import cache, formats, session, sharing
@@ -17,7 +17,7 @@ st.title("Overview")
 
 @st.cache_data(ttl=300, max_entries=50, show_spinner=False)
 def release(release_id: str) -> Release:
-    return releases.get(session.aws(), release_id)
+    return releases.get(session.context(), release_id)
 
 
 @session.live(5)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.quality import report
 from portal.quality import results as quality
 from portal.releases import service as releases
@@ -42,7 +42,7 @@ def _is_older(run_id: str, listed: list[Run]) -> bool:
     return (
         not is_listed
         and bool(re.fullmatch(r"[\w-]{1,100}", run_id))
-        and bool(releases.find(session.aws(), run_id))
+        and bool(releases.find(session.context(), run_id))
     )
 
 
@@ -230,15 +230,15 @@ def _opened(table: pd.DataFrame, rows: list[int]) -> Finding:
 def sign_off(shown: Shown) -> None:
     st.markdown("## Sign-off")
     with st.container(border=True):
-        judgement.sign(session.aws(), shown.review, shown.frame)
+        judgement.sign(session.context(), shown.review, shown.frame)
         st.download_button(
             "Printable report (HTML)",
-            session.at_the_click(
-                lambda aws: report.html(
-                    releases.get(aws, shown.run_id),
+            session.deferred_download(
+                lambda context: report.html(
+                    releases.get(context, shown.run_id),
                     shown.frame,
                     shown.changed.map(lambda change: CHANGES[change]),
-                    review_log.of_run(aws, shown.run_id),
+                    review_log.of_run(context, shown.run_id),
                 )
             ),
             file_name=f"quality-{shown.run_id}.html",
@@ -252,7 +252,7 @@ def draw() -> None:
     run_id, run_ids = pick_run()
     if run_id is None:
         return
-    review = review_log.of_run(session.aws(), run_id)
+    review = review_log.of_run(session.context(), run_id)
     frame = cache.results(run_id, review.version)
     past = cache.past_results(tuple(run_ids), review.version)
     if frame.empty:

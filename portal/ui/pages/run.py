@@ -10,7 +10,7 @@ import streamlit as st
 from pipeline.jobs import jobs
 from pipeline.releases.model import Published
 from pipeline.rules.outcomes import FOUND
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.quality.results import Audit
 from portal.releases import service as releases
 from portal.runs import history as run_history
@@ -213,7 +213,7 @@ def publish(run: Run, published: Published | None) -> None:
     now = f"Readers see {published.release_id} now." if published else "Nothing is published now."
     st.markdown(f"Readers will see release **{run.run_id}** from then on. {now}")
     if reason := _reason("Publish"):
-        _changed(lambda: releases.publish(session.aws(), run.run_id, reason=reason))
+        _changed(lambda: releases.publish(session.context(), run.run_id, reason=reason))
 
 
 @st.dialog("Roll back")
@@ -223,7 +223,7 @@ def roll_back(published: Published) -> None:
         f"{published.release_id}. Nothing is deleted."
     )
     if reason := _reason("Roll back"):
-        _changed(lambda: releases.rollback(session.aws(), reason=reason, shown=published.release_id))
+        _changed(lambda: releases.rollback(session.context(), reason=reason, shown=published.release_id))
 
 
 def _reason(action: str) -> str | None:
@@ -285,7 +285,7 @@ try:
                 failure_card.again(current, st.container(width="content"))
         else:
             if not current.is_over and person.may("run_pipeline") and st.button("Stop this run"):
-                runs.stop(session.aws(), run_id)
+                runs.stop(session.context(), run_id)
                 cache.forget_runs()
                 st.rerun()
             live(run_id, current.is_over)

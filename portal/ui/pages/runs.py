@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pipeline.run_input import schema
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.runs import failures
 from portal.runs import history as run_history
 from portal.runs import service as runs
@@ -46,7 +46,7 @@ def presets(every: list[str]) -> dict[str, dict[str, Any]]:
         "New batches, manual publish": {**defaults(), "auto_publish": False},
     }
     if like := st.query_params.get("like"):
-        run = runs.get(session.aws(), like, details=False)
+        run = runs.get(session.context(), like, details=False)
         same = {"batch_ids": [b for b in run.batch_ids if b in every], "auto_publish": run.auto_publish}
         found = {f"As {like}": {**defaults(), **same}, **found}
     return found
@@ -129,7 +129,7 @@ def start(wanted: dict[str, Any]) -> None:
     run_id = st.session_state["next_run_id"]
     # the button is that of this one run: a second click on it is the same run, or comes from a button that is gone
     if st.button("Start", type="primary", disabled=busy is not None, key=f"start-{run_id}"):
-        run = runs.start(session.aws(), run_id=run_id, **wanted)
+        run = runs.start(session.context(), run_id=run_id, **wanted)
         del st.session_state["next_run_id"]
         cache.forget_runs()
         st.switch_page("pages/run.py", query_params={"run": run.run_id})
@@ -267,7 +267,7 @@ def comparison() -> None:
                 st.session_state.get("runs-turn", 0) + 1
             )  # the table's choice goes with it
             st.rerun()
-    made = run_history.compare(session.aws(), first, second)
+    made = run_history.compare(session.context(), first, second)
     times, rows, rules = (lettered(frame, named) for frame in (made.times, made.rows, made.rules))
     left, right = st.columns(2)
     left.markdown("**Seconds by job**")

@@ -9,7 +9,8 @@ import streamlit as st
 from portal.athena import sql_guard, sql_queries
 from portal.athena.client import Answer
 from portal.athena.sql_queries import Asked
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.reviews import wording
 from portal.ui import cache, drafts, exports, formats, session, sharing
 from portal.ui.theme import SEQUENCE
@@ -39,7 +40,7 @@ def asked_id() -> str | None:
 def present() -> Asked | None:
     """The question in the address, where it is this person's."""
     try:
-        return sql_queries.asked(session.aws(), str(asked_id())) if asked_id() else None
+        return sql_queries.asked(session.context(), str(asked_id())) if asked_id() else None
     except ServiceError:
         return None
 
@@ -73,7 +74,7 @@ def browser() -> None:
 
 
 def saved() -> None:
-    found = sql_queries.saved(session.aws())
+    found = sql_queries.saved(session.context())
     with st.expander("Saved queries"):  # it would close by itself where its title changed
         for query in found:
             left, middle, right = st.columns([3, 1, 1])
@@ -82,12 +83,12 @@ def saved() -> None:
                 "Use", on_click=take, args=(query.sql,), key=f"take-{query.query_id}", width="stretch"
             )
             if right.button("Remove", key=f"remove-{query.query_id}", width="stretch"):
-                sql_queries.remove(session.aws(), query.query_id)
+                sql_queries.remove(session.context(), query.query_id)
                 st.rerun()
         left, right = st.columns([3, 1], vertical_alignment="bottom")
         name = left.text_input("Save the statement above as", max_chars=100)
         if right.button("Save", width="stretch", disabled=not statement()):
-            sql_queries.save(session.aws(), name, statement())
+            sql_queries.save(session.context(), name, statement())
             st.toast(f"Saved as '{wording.plain(name)}': everybody sees it.")
             st.rerun()
         if not found:
@@ -95,7 +96,7 @@ def saved() -> None:
 
 
 @st.cache_data(ttl=60, max_entries=200, show_spinner=False)
-def asked_before(_aws: Aws, who: str, now: tuple[str, str] | None) -> list[Asked]:  # noqa: ARG001  (parts of the key)
+def asked_before(_aws: Context, who: str, now: tuple[str, str] | None) -> list[Asked]:
     """The history: a question that is asked or has ended is in it at once, all others within a minute."""
     return sql_queries.history(_aws)
 
@@ -103,7 +104,7 @@ def asked_before(_aws: Aws, who: str, now: tuple[str, str] | None) -> list[Asked
 def history(question: Asked | None) -> None:
     with st.expander("Your history"):
         now = (question.query_id, question.state) if question else None
-        found = asked_before(session.aws(), person.name, now)
+        found = asked_before(session.context(), person.name, now)
         if not found:
             most = sql_queries.LOOKED_THROUGH
             st.caption(f"None of the newest {most:,} questions to Athena, the charts' among them, is yours.")
@@ -141,22 +142,22 @@ def ask() -> None:
     running = present()
     if running and not running.is_over and running.sql == sql:
         return  # a double click
-    query_id = sql_queries.begin(session.aws(), sql, release_id)
+    query_id = sql_queries.begin(session.context(), sql, release_id)
     st.query_params["asked"] = query_id
     with st.spinner("Asking Athena …"):
-        sql_queries.wait(session.aws(), query_id, AT_ONCE)
+        sql_queries.wait(session.context(), query_id, AT_ONCE)
 
 
 @session.live(0.7)
 def watch(query_id: str) -> None:
     """A question that Athena is at work on, and the way out."""
-    question = sql_queries.asked(session.aws(), query_id)
+    question = sql_queries.asked(session.context(), query_id)
     if question.is_over:
         st.rerun()
     left, right = st.columns([3, 1], vertical_alignment="center")
     left.info(f"Running since {formats.when(question.asked_at)}.")
     if right.button("Cancel", width="stretch"):
-        sql_queries.cancel(session.aws(), query_id)
+        sql_queries.cancel(session.context(), query_id)
 
 
 def result(question: Asked | None) -> None:
@@ -169,9 +170,9 @@ def result(question: Asked | None) -> None:
         watch(question.query_id)
         return
     if st.session_state.get("answered") != (question.query_id, person):
-        answer = sql_queries.answer(session.aws(), question.query_id)
+        answer = sql_queries.answer(session.context(), question.query_id)
         st.session_state["answer"] = answer
-        st.session_state["safe"] = sql_queries.safe_to_share(session.aws(), answer)
+        st.session_state["safe"] = sql_queries.safe_to_share(session.context(), answer)
         st.session_state["answered"] = (question.query_id, person)
     if question.sql != statement():
         st.caption("The answer to:")
@@ -211,11 +212,11 @@ def download(answer: Answer) -> None:
         st.caption(f"Of the exports: {suppressed}.")
     left, right = st.columns(2)
     left.download_button(
-        "CSV", session.at_the_click(lambda _: exports.csv(frame, answer, "by SQL", note)), f"query-{answer.release_id}.csv",
+        "CSV", session.deferred_download(lambda _: exports.csv(frame, answer, "by SQL", note)), f"query-{answer.release_id}.csv",
         "text/csv", width="stretch", on_click="ignore", disabled=frame is None, help=reason,
     )  # fmt: skip
     right.download_button(
-        "Parquet", session.at_the_click(lambda _: exports.parquet(frame, answer, "by SQL", note)),
+        "Parquet", session.deferred_download(lambda _: exports.parquet(frame, answer, "by SQL", note)),
         f"query-{answer.release_id}.parquet", "application/vnd.apache.parquet", width="stretch", on_click="ignore",
         disabled=frame is None, help=reason,
     )  # fmt: skip
@@ -242,10 +243,10 @@ def chart(frame: pd.DataFrame) -> None:
 def estimate() -> str:
     """What the statement would read, or why it may not be asked."""
     try:
-        checked = sql_queries.checked(session.aws(), statement(), release_id)
+        checked = sql_queries.checked(session.context(), statement(), release_id)
     except ServiceError as error:
         return str(error)
-    most = session.size(sql_queries.bytes_at_most(session.aws(), checked, release_id))
+    most = session.size(sql_queries.bytes_at_most(session.context(), checked, release_id))
     return f"Scans up to {most} of release {release_id} · max. {sql_guard.MOST_ROWS:,} rows"
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from portal.core.auth import User
-from portal.core.context import Aws
+from portal.core.context import Context
 from portal.quality import failing_rows
 from portal.reviews import commands as reviews
 from portal.reviews import wording
@@ -23,7 +23,7 @@ def reason(key: str) -> str:
     return reviews.REASONS[key]
 
 
-def queries(aws: Aws, found: Iterable[Query], person: User, seen: int, rows: pd.DataFrame) -> None:
+def queries(context: Context, found: Iterable[Query], person: User, seen: int, rows: pd.DataFrame) -> None:
     """Each query with its rows (of `rows`, as they may be seen), its conversation and what can be done now."""
     for query in found:
         overdue = " · overdue" if query.is_due(datetime.now(UTC).date()) else ""
@@ -37,9 +37,9 @@ def queries(aws: Aws, found: Iterable[Query], person: User, seen: int, rows: pd.
                 st.markdown(f"- {wording.line(event)}")
             if query.state == "closed":
                 if person.may("review"):
-                    _reopen(aws, query.query_id, seen)
+                    _reopen(context, query.query_id, seen)
             elif person.may("query"):
-                _reply(aws, query, person.may("review"), seen)
+                _reply(context, query, person.may("review"), seen)
 
 
 def _about(query: Query, rows: pd.DataFrame) -> None:
@@ -55,27 +55,27 @@ def _about(query: Query, rows: pd.DataFrame) -> None:
         st.caption(", ".join(failing_rows.stand_in(key, query.run_id) for key in query.record_keys))
 
 
-def _reopen(aws: Aws, query_id: str, seen: int) -> None:
+def _reopen(context: Context, query_id: str, seen: int) -> None:
     key = f"reply-{query_id}"
     drafts.text("Reason for reopening", key, seen)
     _button("Reopen", "reopen", key, query_id, f"{query_id} is reopened.",
-            lambda text, seen: reviews.reopen(aws, query_id, text, seen=seen))  # fmt: skip
+            lambda text, seen: reviews.reopen(context, query_id, text, seen=seen))  # fmt: skip
 
 
-def _reply(aws: Aws, query: Query, may_review: bool, seen: int) -> None:
+def _reply(context: Context, query: Query, may_review: bool, seen: int) -> None:
     query_id = query.query_id
     key = f"reply-{query_id}"
     drafts.text("Reply", key, seen)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _button("Answer", "answer", key, query_id, f"{query_id} is answered.",
-                lambda text, seen: reviews.answer(aws, query_id, text, seen=seen))  # fmt: skip
+                lambda text, seen: reviews.answer(context, query_id, text, seen=seen))  # fmt: skip
         if not may_review:
             return
         if query.state == "answered":
             _button("Return", "return", key, query_id, f"{query_id} is reopened.",
-                    lambda text, seen: reviews.reopen(aws, query_id, text, seen=seen),
+                    lambda text, seen: reviews.reopen(context, query_id, text, seen=seen),
                     "The answer is not enough: say what is missing.")  # fmt: skip
-        _assign(aws, query_id, seen)
+        _assign(context, query_id, seen)
         st.selectbox(
             "Reason for closing",
             list(reviews.REASONS),
@@ -85,16 +85,16 @@ def _reply(aws: Aws, query: Query, may_review: bool, seen: int) -> None:
             width=260,
         )
         _button("Close", "close", key, query_id, f"{query_id} is closed.",
-                lambda text, seen: reviews.close(aws, query_id, st.session_state.get(f"why-{query_id}") or "", text, seen=seen),
+                lambda text, seen: reviews.close(context, query_id, st.session_state.get(f"why-{query_id}") or "", text, seen=seen),
                 "A closed query keeps its conversation and can be opened again.")  # fmt: skip
 
 
-def _assign(aws: Aws, query_id: str, seen: int) -> None:
+def _assign(context: Context, query_id: str, seen: int) -> None:
     key = f"assignee-{query_id}"
     with st.popover("Assign"):
         drafts.text("Who is to answer?", key, seen, is_short=True)
         _button("Assign it", "assign", key, query_id, f"{query_id} has another name on it.",
-                lambda name, seen: reviews.assign(aws, query_id, name, seen=seen))  # fmt: skip
+                lambda name, seen: reviews.assign(context, query_id, name, seen=seen))  # fmt: skip
 
 
 def _button(
@@ -103,14 +103,14 @@ def _button(
     st.button(label, key=f"{verb}-{query_id}", help=said, on_click=drafts.send, args=(text, act, done))
 
 
-def ask(aws: Aws, run_id: str, finding: Finding, keys: tuple[str, ...], seen: int) -> None:
+def ask(context: Context, run_id: str, finding: Finding, keys: tuple[str, ...], seen: int) -> None:
     """Open a query on a finding, or on those of its rows that are chosen."""
     name = drafts.about(run_id, finding)
     key, who = f"ask-{name}", f"who-{name}"
 
     def act(text: str, seen: int) -> None:
         assignee = st.session_state[who]
-        reviews.open_query(aws, run_id, *finding, text, assignee=assignee, record_keys=keys, seen=seen)
+        reviews.open_query(context, run_id, *finding, text, assignee=assignee, record_keys=keys, seen=seen)
         st.session_state[who] = ""
 
     drafts.text("Question", key, seen)

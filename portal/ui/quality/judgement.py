@@ -10,7 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from pipeline.reviews.acceptances import row_hash
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.quality import rule_texts
 from portal.releases import service as releases
 from portal.releases import signatures
@@ -35,7 +36,7 @@ _DONE = {
 }
 
 
-def judge(aws: Aws, run_id: str, finding: Finding, keys: tuple[str, ...], review: Review) -> None:
+def judge(context: Context, run_id: str, finding: Finding, keys: tuple[str, ...], review: Review) -> None:
     """The decision on a finding, none preset; or the confirmation of those of its records that are chosen."""
     name = drafts.about(run_id, finding)
     choice = st.segmented_control(
@@ -46,34 +47,34 @@ def judge(aws: Aws, run_id: str, finding: Finding, keys: tuple[str, ...], review
     drafts.text("Comment", f"judge-{name}", review.seen)
 
     def decide(text: str, seen: int) -> None:
-        _decide(aws, run_id, finding, text, seen)
+        _decide(context, run_id, finding, text, seen)
 
     def withdraw(text: str, seen: int) -> None:
-        reviews.withdraw(aws, run_id, *finding, text, seen=seen)
+        reviews.withdraw(context, run_id, *finding, text, seen=seen)
 
     with st.container(horizontal=True):
         _button("Save the decision", "decide", name, decide, _DONE.get(choice or "", ""))
         if finding in review.accepted:
             _button("Withdraw the acceptance", "withdraw", name, withdraw, "The acceptance has ended.")
     if keys:
-        _judge_rows(aws, run_id, finding, keys, review)
+        _judge_rows(context, run_id, finding, keys, review)
 
 
-def _decide(aws: Aws, run_id: str, finding: Finding, text: str, seen: int) -> None:
+def _decide(context: Context, run_id: str, finding: Finding, text: str, seen: int) -> None:
     """Record the decision as the form holds it at the click, not at the last drawing of the page."""
     name, chosen = drafts.about(run_id, finding), st.session_state
     choice = chosen.get(f"decision-{name}")
     if choice == "must_fix":
-        reviews.reject(aws, run_id, *finding, text, seen=seen)
+        reviews.reject(context, run_id, *finding, text, seen=seen)
     elif choice == "dismiss":
-        reviews.dismiss(aws, run_id, *finding, text, seen=seen)
+        reviews.dismiss(context, run_id, *finding, text, seen=seen)
     elif choice == "accept":
         if not chosen.get(f"reason-{name}"):
             raise ServiceError("Choose the reason for which the finding is accepted.")
         rule = rule_texts.rules().get(finding)
         is_share = rule is None or rule.unit == "percent"
         reviews.accept(
-            aws,
+            context,
             run_id,
             *finding,
             reason=chosen[f"reason-{name}"],
@@ -106,7 +107,9 @@ def _terms(finding: Finding, name: str) -> None:
             )
 
 
-def _judge_rows(aws: Aws, run_id: str, finding: Finding, keys: tuple[str, ...], review: Review) -> None:
+def _judge_rows(
+    context: Context, run_id: str, finding: Finding, keys: tuple[str, ...], review: Review
+) -> None:
     """The chosen records alone: correct as they are, or no longer so."""
     name = drafts.about(run_id, finding)
     accepted = review.accepted_rows.get(finding, {})
@@ -114,10 +117,12 @@ def _judge_rows(aws: Aws, run_id: str, finding: Finding, keys: tuple[str, ...], 
 
     def verify(text: str, seen: int) -> None:
         until = st.session_state[f"until-{name}"]
-        reviews.accept_rows(aws, run_id, *finding, keys, reason="verified", text=text, until=until, seen=seen)
+        reviews.accept_rows(
+            context, run_id, *finding, keys, reason="verified", text=text, until=until, seen=seen
+        )
 
     def take_back(text: str, seen: int) -> None:
-        reviews.withdraw_rows(aws, run_id, *finding, standing, text, seen=seen)
+        reviews.withdraw_rows(context, run_id, *finding, standing, text, seen=seen)
 
     records = f"{len(keys)} record{'s' if len(keys) > 1 else ''}"
     with st.container(horizontal=True):
@@ -132,17 +137,17 @@ def _button(label: str, verb: str, name: str, act: drafts.Act, done: str) -> Non
     st.button(label, key=f"{verb}-{name}", on_click=drafts.send, args=(f"judge-{name}", act, done))
 
 
-def sign(aws: Aws, review: Review, results: pd.DataFrame) -> None:
+def sign(context: Context, review: Review, results: pd.DataFrame) -> None:
     """The signature, what stands between the release and its approval and, for reviewers, the form to sign."""
     if review.signature:
         _signature(review.signature)
     if review.problems:
         st.info("Nothing can be signed: the integrity check of the audit trail failed.")
         return
-    made = releases.get(aws, review.run_id)
+    made = releases.get(context, review.run_id)
     found = sign_off.of_results(results, review, made)
     checklist(found)
-    if not aws.person.may("review"):
+    if not context.user.may("review"):
         if not review.signature:
             st.info("Not signed yet. A clinician who did not start the run signs the release off.")
         return
@@ -157,7 +162,7 @@ def sign(aws: Aws, review: Review, results: pd.DataFrame) -> None:
         )
     asked_run, verdict = st.session_state.get(_ASKED, ("", "reject"))
     if asked_run == review.run_id and not (is_barred and verdict == "approve"):
-        confirm(aws, review, found, verdict)
+        confirm(context, review, found, verdict)
 
 
 _ASKED = "sign-asked"
@@ -222,7 +227,9 @@ def _listed(listed: Sequence[decisions.Finding]) -> None:
 
 
 @st.dialog("Sign the release off", width="large", on_dismiss=_close)
-def confirm(aws: Aws, review: Review, found: Outstanding, verdict: Literal["approve", "reject"]) -> None:
+def confirm(
+    context: Context, review: Review, found: Outstanding, verdict: Literal["approve", "reject"]
+) -> None:
     """Ask for the signature once more, naming what is undecided; signs exactly what it has shown."""
     if _ASKED not in st.session_state:  # signed at this click
         st.rerun()
@@ -239,7 +246,7 @@ def confirm(aws: Aws, review: Review, found: Outstanding, verdict: Literal["appr
         st.error("A signature needs a comment: close this, and write it first.")
         has_seen = False
     if st.button("Sign", key=f"confirm-{review.run_id}", type="primary", disabled=not has_seen,
-                 on_click=_send, args=(key, _signing(aws, review, found.code, verdict), verdict)):  # fmt: skip
+                 on_click=_send, args=(key, _signing(context, review, found.code, verdict), verdict)):  # fmt: skip
         st.rerun()
 
 
@@ -256,13 +263,15 @@ _SIGNED = {
 }
 
 
-def _signing(aws: Aws, review: Review, code: str, verdict: Literal["approve", "reject"]) -> drafts.Act:
+def _signing(
+    context: Context, review: Review, code: str, verdict: Literal["approve", "reject"]
+) -> drafts.Act:
     def act(text: str, seen: int) -> None:
-        if signatures.version(aws, review.run_id) != review.version:
+        if signatures.version(context, review.run_id) != review.version:
             raise ServiceError(
                 f"{review.run_id} was built again since this page was drawn: review it again, then sign."
             )
-        sign_off.sign(aws, review.run_id, verdict, text, confirmed=code, seen=seen)
+        sign_off.sign(context, review.run_id, verdict, text, confirmed=code, seen=seen)
 
     return act
 

@@ -11,7 +11,8 @@ import pandas as pd
 import streamlit as st
 
 from pipeline.contracts.model import Rule
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.quality import failing_rows, failing_sql, rule_texts
 from portal.quality import results as quality
 from portal.reviews import commands as reviews
@@ -124,7 +125,7 @@ def _counting(rule: Rule) -> None:
 
 
 def _query(run_id: str, chosen: Finding) -> None:
-    query = quality.failing_query(session.clients(), run_id, *chosen)
+    query = quality.failing_query(session.process_context(), run_id, *chosen)
     if query is None:
         return
     with st.popover("SQL for these records"):
@@ -173,7 +174,7 @@ def _failing(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ..
     most = failing_sql.MOST_ROWS
     st.markdown(f"#### Failing rows ({f'the first {most}' if len(rows) == most else len(rows)})")
     rule = rule_texts.rules().get(chosen)
-    query = quality.failing_query(session.clients(), run_id, *chosen) if rule else None
+    query = quality.failing_query(session.process_context(), run_id, *chosen) if rule else None
     if query and not query.is_exact:
         st.caption(_INEXACT)
     st.caption("Failing fields first. Identifiers and exact dates are masked (•).")
@@ -186,7 +187,7 @@ def _failing(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ..
     picked = [n for n in picked if n < len(rows)]
     st.download_button(
         "Export masked rows (CSV)",
-        session.at_the_click(lambda aws: _taken(aws, rows, run_id, chosen)),
+        session.deferred_download(lambda context: _taken(context, rows, run_id, chosen)),
         file_name=f"{rule_id}-{table}-{run_id}.csv",
         mime="text/csv",
         on_click="ignore",
@@ -195,8 +196,8 @@ def _failing(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ..
     return rows, _keys(shown, chosen, [str(rows["row"].iloc[n]) for n in picked])
 
 
-def _taken(aws: Aws, rows: pd.DataFrame, run_id: str, chosen: Finding) -> str:
-    aws.require("query")
+def _taken(context: Context, rows: pd.DataFrame, run_id: str, chosen: Finding) -> str:
+    context.require("query")
     return export(rows, run_id, chosen)
 
 
@@ -229,7 +230,7 @@ def _unmask(run_id: str, chosen: Finding, picked: list[int]) -> None:
             try:
                 mine[picked[0]] = (
                     reason,
-                    reviews.unmask(session.aws(), run_id, table, rule_id, picked[0], reason),
+                    reviews.unmask(session.context(), run_id, table, rule_id, picked[0], reason),
                 )
             except ServiceError as error:
                 session.show_error(error)
@@ -271,13 +272,13 @@ def _keys(shown: Shown, chosen: Finding, names: list[str]) -> tuple[str, ...]:
 
 
 def _talk(shown: Shown, chosen: Finding, rows: pd.DataFrame, keys: tuple[str, ...]) -> None:
-    aws, person, review = session.aws(), session.user(), shown.review
+    context, person, review = session.context(), session.user(), shown.review
     st.markdown("#### Conversation")
     about = [q for q in review.queries if (q.table_name, q.rule_id) == chosen]
     others = [e for e in review.events if e.finding == chosen and "query_id" not in e.subject]
     for event in others:
         st.markdown(f"- {wording.line(event)}")
-    conversation.queries(aws, about, person, review.seen, rows)
+    conversation.queries(context, about, person, review.seen, rows)
     if not about and not others:
         st.caption("Nobody has said anything about this finding yet.")
     if person.may("review"):
@@ -285,7 +286,7 @@ def _talk(shown: Shown, chosen: Finding, rows: pd.DataFrame, keys: tuple[str, ..
         of_rows = f" about {len(keys)} chosen record{'s' if len(keys) > 1 else ''}" if keys else ""
         with left, st.container(border=True):
             st.markdown(f"**Raise a query{of_rows}**")
-            conversation.ask(aws, shown.run_id, chosen, keys, review.seen)
+            conversation.ask(context, shown.run_id, chosen, keys, review.seen)
         with right, st.container(border=True):
             st.markdown("**Decide on the finding**")
-            judgement.judge(aws, shown.run_id, chosen, keys, review)
+            judgement.judge(context, shown.run_id, chosen, keys, review)

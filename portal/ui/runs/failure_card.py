@@ -82,7 +82,7 @@ def next_steps(run: Run, found: Failure) -> None:
     left, middle, right = st.columns(3)
     fits = found.cause.next
     if left.button("Resume", type=_kind(fits in {"go_on", "wait"}), width="stretch"):
-        runs.resume(session.aws(), run.run_id)
+        runs.resume(session.context(), run.run_id)
         cache.forget_runs()
         st.rerun()
     again(run, middle, is_next=fits == "run_again")

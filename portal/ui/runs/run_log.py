@@ -73,8 +73,8 @@ def draw(run: Run) -> None:
     st.caption(f"{of} line{'s' if len(lines) > 1 else ''}, times in {formats.zone_words(job.started_at)}.")
     st.download_button(
         "Download the whole log",
-        session.at_the_click(
-            lambda aws: _file(job_runs.log_lines(aws, job.job_run_id, job.log_group, limit=None))
+        session.deferred_download(
+            lambda context: _file(job_runs.log_lines(context, job.job_run_id, job.log_group, limit=None))
         ),
         f"{job.job}-{job.job_run_id[:12]}.log",
         on_click="ignore",

@@ -96,7 +96,7 @@ def test_a_stop_wins_over_what_the_state_in_flight_says(
     expected = ("ABORTED", "StoppedByUser", "Stopped by ann.", True)
     assert told() == expected, "at once"
     gate.touch()
-    history = lambda: states.get_execution_history(executionArn=arn)["events"]  # noqa: E731
+    history = lambda: states.get_execution_history(executionArn=arn)["events"]
     until(lambda: "ExecutionAborted" in {each["type"] for each in history()})
     assert told() == expected, "after the state in flight has ended"
     entered_states = {

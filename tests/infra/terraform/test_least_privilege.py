@@ -33,7 +33,7 @@ from portal.athena import sql_queries
 from portal.batches import lifecycle, samples
 from portal.batches import service as batches
 from portal.core.auth import User
-from portal.core.context import Aws
+from portal.core.context import Context
 from portal.core.settings import Settings
 from portal.quality import results as quality
 from portal.releases import service as releases
@@ -93,7 +93,7 @@ def recorded(tmp_path_factory):
         with key_set(portal), _another_release(portal), pytest.MonkeyPatch.context() as patch:
             for name, value in calls.caller(os.environ, "hdp-portal").items():
                 patch.setenv(name, value)
-            engineer = Aws(Settings.from_environment()).acting(User("eve", "engineer"))
+            engineer = Context(Settings.from_environment()).on_behalf_of(User("eve", "engineer"))
             _use(engineer, history.held, history.first, tmp_path_factory.mktemp("extract"))
         _let_the_clock_call(portal)
         seen = [
@@ -121,7 +121,7 @@ def _another_release(portal):
 
 
 def _use(engineer, held_run, first_run, folder):
-    clinician = engineer.acting(User("dr.lee", "clinician"))
+    clinician = engineer.on_behalf_of(User("dr.lee", "clinician"))
     (folder / "patients.csv").write_text(
         "patient_id,birth_date,updated_at\nZ9,1980-01-01,2025-01-01T00:00:00Z\n"
     )

@@ -35,7 +35,7 @@ def test_a_run_that_never_started_is_told_once_in_the_words_of_the_banner(portal
 
 
 def test_a_schedule_that_has_just_been_set_has_missed_nothing(portal):
-    engineer = portal.acting(User("e", "engineer"))
+    engineer = portal.on_behalf_of(User("e", "engineer"))
     due = (datetime.now(UTC) - timedelta(hours=3)).time()
     schedule.change(engineer, is_on=True, at=due, weekdays_only=False)
     try:

@@ -11,7 +11,7 @@ from sqlglot import exp
 from pipeline.contracts.model import tables
 from pipeline.lake.uris import Lake
 from portal.athena.sql_guard import MOST_ROWS, readable, resolve
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 
 LAKE = Lake("my-hdp")
 ALLOWED = {("my_hdp_gold_releases", table) for table in tables("gold")} | {

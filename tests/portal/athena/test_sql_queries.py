@@ -10,7 +10,7 @@ from pipeline.releases.publish import view_refresher
 from portal.athena import client as warehouse
 from portal.athena import sql_queries
 from portal.athena.sql_guard import Statement, readable
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.dashboards import profile
 from portal.releases import service as releases
 
@@ -74,7 +74,7 @@ def test_names_are_refused_to_every_role_in_every_way(acting, portal, first_run)
     ],
 )
 def test_a_viewer_may_not_ask(acting, call):
-    with pytest.raises(ServiceError, match="may not ask questions in SQL"):
+    with pytest.raises(ServiceError, match="cannot run SQL queries"):
         call(acting("vic", "viewer"))
 
 

@@ -13,7 +13,8 @@ from pipeline.run_input import check
 from portal.batches import inspection
 from portal.batches import service as batches
 from portal.batches.inspection import SourceFile
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.core.settings import Settings
 
 HEADER = "patient_id,birth_date,updated_at"
@@ -22,7 +23,7 @@ HEADER = "patient_id,birth_date,updated_at"
 @pytest.fixture
 def lake(aws, lake_prefix):
     aws.client("s3").create_bucket(Bucket=f"{lake_prefix}-bronze")
-    return Aws(
+    return Context(
         Settings(
             lake_prefix,
             lake_prefix,

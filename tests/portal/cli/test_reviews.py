@@ -15,8 +15,8 @@ from pipeline.reviews import events as chain
 from portal.cli import main
 from portal.cli.reviews import reviews_group
 from portal.cli.session import Session
-from portal.core.auth import User, caller
-from portal.core.context import Aws
+from portal.core.auth import User, user_from_arn
+from portal.core.context import Context
 from portal.reviews import commands as reviews
 from portal.reviews import entry as review_entry
 from portal.reviews import read_model as review_log
@@ -28,7 +28,7 @@ QUESTION = {"text": "Who?", "assignee": "kim", "due": "2026-12-01", "record_keys
 @pytest.fixture
 def lee(portal, lake_prefix):
     """A clinician at a lake that holds nothing but a quality bucket."""
-    aws = Aws(
+    aws = Context(
         replace(
             portal.core.settings, prefix=lake_prefix, buckets=lake_prefix, user="dr.lee", role="clinician"
         ),
@@ -50,7 +50,7 @@ def hdp(lee):
     """`hdp reviews …` in this process; gives the exit code and what was said."""
 
     def run(*arguments):
-        done = CliRunner().invoke(reviews_group, arguments, obj=SimpleNamespace(aws=lee))
+        done = CliRunner().invoke(reviews_group, arguments, obj=SimpleNamespace(context=lee))
         if isinstance(done.exception, Exception):
             return 2, str(done.exception)
         return done.exit_code, done.output
@@ -210,7 +210,7 @@ def test_a_fault_of_the_program_is_a_sentence_and_its_file_names_code_alone(monk
     ],
 )  # fmt: skip
 def test_who_calls_on_aws_is_who_sts_says(arn, wanted, person):
-    assert caller(arn, wanted) == person
+    assert user_from_arn(arn, wanted) == person
 
 
 def test_on_aws_a_typed_name_signs_nothing(cloud, monkeypatch, tmp_path):

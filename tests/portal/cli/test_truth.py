@@ -12,7 +12,7 @@ from portal.batches import inspection
 from portal.batches import service as batches
 from portal.cli import main
 from portal.core import context as services
-from portal.core.context import Aws
+from portal.core.context import Context
 from portal.quality import results as quality
 from portal.runs import service as runs
 from tests.support import lakes
@@ -23,8 +23,8 @@ def hdp(portal, capsys, monkeypatch):
     """Runs `hdp` in this process as `role`; gives exit code, standard output and standard error."""
 
     def run(*arguments, role="engineer", name="ann"):
-        aws = Aws(replace(portal.core.settings, user=name, role=role), portal._clients)
-        session = SimpleNamespace(aws=aws, target="laptop", close=lambda: None)
+        aws = Context(replace(portal.core.settings, user=name, role=role), portal._clients)
+        session = SimpleNamespace(context=aws, target="laptop", close=lambda: None)
         monkeypatch.setattr(main, "Session", lambda *_: session)
         monkeypatch.setattr(main.sys, "argv", ["hdp", *arguments])
         with pytest.raises(SystemExit) as ended:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from portal.athena import client as warehouse
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.dashboards import query_builder
 from portal.dashboards.charts import (
     ADMINISTRATIONS,

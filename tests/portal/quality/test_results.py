@@ -18,7 +18,7 @@ from pipeline.reviews.acceptances import Acceptance
 from pipeline.reviews.events import Event, Log
 from portal.athena import client as warehouse
 from portal.cli.quality import show_command
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.quality import failing_rows, failing_sql, report, rule_texts
 from portal.quality import results as quality
 from portal.releases import service as releases
@@ -83,7 +83,7 @@ def test_refused_rows_are_masked_until_a_clinician_asks(portal, acting, held_run
     assert re.fullmatch("row [0-9a-f]{8}", masked["row"].iloc[0])
     assert masked["birth_date"].iloc[0] == "••/••/••••", "the form of a date is what has to be judged"
     assert not masked.astype(str).apply(lambda column: column.str.contains("Q2|1984")).any().any()
-    with pytest.raises(ServiceError, match="may not see who a patient is"):
+    with pytest.raises(ServiceError, match="cannot view patient identifiers"):
         quality.identified_rows(portal, held_run.run_id, "patients", "PAT-C01")
     clinician = acting("dr.lee", "clinician")
     whole = quality.identified_rows(clinician, held_run.run_id, "patients", "PAT-C01")
@@ -346,7 +346,7 @@ def test_the_scorecard_over_runs_counts_what_applied(portal, first_run, held_run
 
 
 def test_a_terminal_tells_the_change_since_the_run_before(portal, first_run, held_run):
-    session = SimpleNamespace(aws=portal)
+    session = SimpleNamespace(context=portal)
     answer = CliRunner().invoke(show_command, [held_run.run_id, "--all", "--json"], obj=session)
     changes = {row["rule_id"]: row["change"] for row in json.loads(answer.stdout)["results"]}
     assert (changes["PAT-M01"], changes["PAT-C06"]) == ("new", "stable")
@@ -381,7 +381,7 @@ def test_failing_rows_say_in_which_line_of_which_file_they_are(portal, acting, h
 
 
 def test_a_viewer_at_a_terminal_sees_outcomes_and_no_count(acting, held_run):
-    session = SimpleNamespace(aws=acting("vic", "viewer"))
+    session = SimpleNamespace(context=acting("vic", "viewer"))
     found = CliRunner().invoke(show_command, [held_run.run_id, "--json"], obj=session)
     told = json.loads(found.output)
     assert told["audit"] is None

@@ -12,7 +12,8 @@ from pipeline.releases import model as release
 from pipeline.releases import publish as publishing
 from pipeline.releases.model import Release
 from portal.batches import retirement
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.reviews import read_model as review_log
@@ -24,7 +25,7 @@ def engineer(portal, lake_prefix, monkeypatch):
     """An engineer at a lake that holds only buckets: no plain views, and no finding in any run."""
     monkeypatch.setattr(publish, "view_refresher", lambda *_: str)
     monkeypatch.setattr(sign_off, "_notify", lambda *_: "")
-    aws = Aws(
+    aws = Context(
         replace(portal.core.settings, prefix=lake_prefix, buckets=lake_prefix, user="kim", role="engineer"),
         portal._clients,
     )
@@ -171,5 +172,5 @@ def test_what_is_published_names_the_signature_that_published_it(engineer, lee):
 )
 def test_a_clinician_publishes_by_signing_alone(lee, act):
     add(lee, "a", "1")
-    with pytest.raises(ServiceError, match="may not publish or roll back"):
+    with pytest.raises(ServiceError, match="cannot publish or roll back"):
         act(lee)

@@ -12,7 +12,7 @@ from botocore.exceptions import EndpointConnectionError
 from pipeline.lake.uris import split
 from pipeline.reviews.acceptances import row_hash
 from portal.athena import client as warehouse
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.releases import signatures
@@ -162,7 +162,7 @@ def test_an_acceptance_stands_until_withdrawn(lee, held_run):
 def test_unmasking_is_written_down(lee, acting, held_run):
     before = review_log.log(lee).events
     for who, why in ((acting("x", "engineer"), "curious"), (lee, " ")):
-        with pytest.raises(ServiceError, match=r"may not see|reason for access"):
+        with pytest.raises(ServiceError, match=r"cannot view\|reason for access"):
             reviews.unmask(who, held_run.run_id, *FINDING, 0, why)
     assert review_log.log(lee).events == before
     with pytest.raises(ServiceError, match="There is no record 2 among the 1 failing rows"):
@@ -313,7 +313,7 @@ class _Broken:
 
 @pytest.mark.parametrize("error", [None, EndpointConnectionError(endpoint_url="https://lambda")])
 def test_a_signature_stands_where_nobody_could_be_told(lee, first_run, error, monkeypatch):
-    monkeypatch.setitem(lee._clients, "lambda", _Broken(error))
+    monkeypatch.setitem(lee._clients._clients, "lambda", _Broken(error))
     confirmed = _decided(lee, first_run.run_id)
     before = len(review_log.log(lee).events)
     with pytest.raises(sign_off.Unfinished, match=r"and approved\. The notification could not be sent"):

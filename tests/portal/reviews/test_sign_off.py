@@ -25,7 +25,9 @@ from pipeline.lake.store import write_json
 from pipeline.releases import publish
 from pipeline.releases.model import Release, write
 from portal.core.auth import User
-from portal.core.context import Aws, ServiceError
+from portal.core.clients import Clients
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.core.settings import Settings
 from portal.quality import results as quality
 from portal.releases import service as releases
@@ -85,7 +87,7 @@ class Hospital:
         given |= {"prefix": name, "buckets": name, "user": "nobody", "role": "viewer"}
         self.s3 = MemoryS3()
         clients = {"s3": self.s3, "lambda": SimpleNamespace(invoke=lambda **_: {}), "athena": None}
-        self.aws = Aws(Settings(**given), clients)
+        self.aws = Context(Settings(**given), Clients(_clients=clients))
         self.results = {EARLIER: dict.fromkeys(RULES, ("error", "fail", 9, 10)), RUN: {}}
         self.meanwhile = None
         for run_id in (EARLIER, RUN):
@@ -94,7 +96,7 @@ class Hospital:
         releases.publish(self.by("eve", "engineer"), EARLIER, reason="first")
 
     def by(self, name, role="clinician"):
-        return self.aws.acting(User(name, role))
+        return self.aws.on_behalf_of(User(name, role))
 
     def audited(self, found):
         """Write the run's release again, as its audit would with these results."""

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.reviews import wording
 from portal.ui import session
 from tests.support.links import ESCAPED, PICTURE, assert_unlinked

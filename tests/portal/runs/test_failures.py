@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pipeline.releases.model import Published
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.runs import failures, job_runs
 from portal.runs.failures import CAUSES, UNKNOWN
 from portal.runs.job_runs import JobRun

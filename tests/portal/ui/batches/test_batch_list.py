@@ -12,7 +12,7 @@ from portal.batches.lifecycle import Life
 from portal.batches.retirement import Retirement
 from portal.batches.service import Batch
 from portal.core.auth import User
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.ui import cache, session
 
 
@@ -38,7 +38,7 @@ def lake(monkeypatch):
         Life(_batch("b3"), "retired", ("r0",), False, gone),
     ]
     asked = SimpleNamespace(retired=[], reprocessed=[])
-    kept = lambda: found  # noqa: E731
+    kept = lambda: found
     kept.clear = lambda: None
     monkeypatch.setattr(cache, "lives", kept)
     monkeypatch.setattr(session, "user", lambda: User("eve", "engineer"))

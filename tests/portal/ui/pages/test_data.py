@@ -12,7 +12,7 @@ from portal.batches import imports, samples
 from portal.batches import service as batches
 from portal.batches.inspection import SourceFile
 from portal.core.auth import User
-from portal.core.context import Aws
+from portal.core.context import Context
 from portal.core.settings import Settings
 from portal.runs.job_runs import JOB_ENDED
 from tests.portal.ui.pages.conftest import parameter, press
@@ -79,7 +79,7 @@ def let_go(cloud):
 
 
 def test_a_job_is_found_after_a_reload_by_who_began_it_and_by_its_address(filled_lake, as_role, let_go):
-    eve = Aws(Settings.from_environment()).acting(User("engineer@tester", "engineer"))
+    eve = Context(Settings.from_environment()).on_behalf_of(User("engineer@tester", "engineer"))
     task = samples.begin_job(eve, Options(patients=BLOCK + 5, seed=77))
     assert samples.begin_job(eve, Options(patients=BLOCK + 5, seed=77)) == task
     app = as_role("data", "engineer")
@@ -135,7 +135,7 @@ def test_an_import_goes_on_while_its_page_is_left_and_is_told_to_who_began_it(
 ):
     let_go, real = threading.Event(), batches.import_files
     monkeypatch.setattr(batches, "import_files", lambda *a, **k: let_go.wait(60) and real(*a, **k))
-    eve = Aws(Settings.from_environment()).acting(User("engineer@tester", "engineer"))
+    eve = Context(Settings.from_environment()).on_behalf_of(User("engineer@tester", "engineer"))
     header = b"patient_id,birth_date,sex,updated_at\n"
     file = SourceFile.from_bytes("patients.csv", header + b"X1,1980-02-03,F,2025-01-01T00:00:00Z\n")
     task = imports.begin(eve, [file])

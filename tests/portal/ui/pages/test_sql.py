@@ -113,7 +113,7 @@ def test_a_statement_is_saved_taken_and_removed(page, as_role):
 
 
 def test_the_name_of_a_saved_query_and_of_a_table_become_no_picture(page, as_role):
-    ann = session.clients().acting(session.auth.User("ann", "analyst"))
+    ann = session.process_context().on_behalf_of(session.auth.User("ann", "analyst"))
     sql_queries.save(ann, PICTURE, "SELECT 8 AS eight")
     try:
         app = page("analyst", f'SELECT * FROM "{PICTURE}"')
@@ -130,8 +130,8 @@ def test_the_history_is_the_person_s_and_shows_an_answer_again(page, monkeypatch
     app = page("analyst", "SELECT 41 AS first_one")
     earlier = parameter(app, "asked")
     app = page("analyst", "SELECT 42 AS second_one")
-    person = session.clients().acting(
-        session.auth.User(f"analyst@{session.clients().settings.user}", "analyst")
+    person = session.process_context().on_behalf_of(
+        session.auth.User(f"analyst@{session.process_context().settings.user}", "analyst")
     )
     assert [q.sql for q in sql_queries.history(person)][:2] == [
         "SELECT 42 AS second_one", "SELECT 41 AS first_one",
