@@ -130,7 +130,7 @@ def _wait_for(portal: subprocess.Popen[bytes], port: int) -> None:
 
 
 def _first_run(session: Session) -> None:
-    from portal.batches import samples
+    from portal.batches import samples  # noqa: PLC0415  (the portal is on its way before the generator is loaded)
 
     context = session.context
     if releases.current(context) or runs.running(context):

@@ -101,7 +101,7 @@ def _tell(progress: Progress) -> None:
 
 def _day(text: str) -> date:
     try:
-        return datetime.strptime(text, "%Y-%m-%d").date()
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007
     except ValueError:
         raise click.BadParameter(f"'{text}' is not a date: write it as 2024-03-09.") from None
 

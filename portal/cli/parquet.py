@@ -20,7 +20,7 @@ def parquet_group() -> None:
 @json_option
 def validate_command(path: Path, as_json: bool) -> None:
     """Check Parquet files against the contract of the table that their path names."""
-    from pipeline.validate_parquet import validate
+    from pipeline.validate_parquet import validate  # noqa: PLC0415
 
     if not path.exists():
         raise ServiceError(f"There is no file or directory '{path}': pass one that holds Parquet files.")

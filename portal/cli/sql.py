@@ -15,7 +15,7 @@ from portal.cli.session import Session
 @click.pass_obj
 def sql_command(session: Session, statement: str, as_json: bool) -> None:
     """Run a read-only SQL statement on the published release; SHOW TABLES lists its tables."""
-    answer = sql_queries.ask(session.context, statement)
+    answer = sql_queries.run(session.context, statement)
     rows = answer.frame.astype(object).where(answer.frame.notna(), None).to_dict("records")
     if answer.note:
         click.echo(f"Note: {answer.note}.", err=True)

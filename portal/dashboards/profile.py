@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.contracts.model import load
-from portal.athena.client import Answer, ask, table
+from portal.athena.client import QueryResult, release_table, run_query
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.releases import service as releases
@@ -28,10 +28,10 @@ def statement(context: Context, name: str, release_id: str) -> str:
             parts += [
                 f"CAST({end}({column.name}) AS varchar) AS {column.name}__{end}" for end in ("min", "max")
             ]
-    return f"SELECT {', '.join(parts)} FROM {table(context, name, release_id)} t"
+    return f"SELECT {', '.join(parts)} FROM {release_table(context, name, release_id)} t"
 
 
-def of(context: Context, name: str, release_id: str) -> Answer:
+def of(context: Context, name: str, release_id: str) -> QueryResult:
     """One row a column: column, empty (share), distinct, least, greatest.
 
     For roles that see exact figures alone: no published table holds these, and least and greatest are
@@ -39,7 +39,7 @@ def of(context: Context, name: str, release_id: str) -> Answer:
     """
     if not releases.sees_exact(context, release_id):
         raise ServiceError(EXACT_ONLY)
-    answer = ask(context, statement(context, name, release_id), release_id=release_id)
+    answer = run_query(context, statement(context, name, release_id), release_id=release_id)
     row = answer.frame.iloc[0]
     total = int(row["total"])
     rows = []
@@ -55,7 +55,9 @@ def of(context: Context, name: str, release_id: str) -> Answer:
                 "greatest": None if pd.isna(ends[1]) else str(ends[1]),
             }
         )
-    return Answer(pd.DataFrame(rows), answer.sql, answer.query_id, answer.scanned, answer.seconds, release_id)
+    return QueryResult(
+        pd.DataFrame(rows), answer.sql, answer.query_id, answer.scanned, answer.seconds, release_id
+    )
 
 
 def _has_range(type_: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from portal.athena.client import Answer, ask, table
+from portal.athena.client import QueryResult, release_table, run_query
 from portal.athena.literals import literal
 from portal.core.context import Context
 
@@ -215,16 +215,18 @@ class Facts:
         )
 
     def _named(self, text: str) -> str:
-        return re.sub(r"\{(\w+)\}", lambda found: table(self.context, found[1], self.release_id), text)
+        return re.sub(
+            r"\{(\w+)\}", lambda found: release_table(self.context, found[1], self.release_id), text
+        )
 
 
-def rows(context: Context, release_id: str, subject: Subject, filters: Filters) -> Answer:
+def rows(context: Context, release_id: str, subject: Subject, filters: Filters) -> QueryResult:
     """The rows behind a chart, however few: roles that may open rows see exact figures."""
     context.require("query")
-    return ask(context, Facts(context, release_id).rows(subject, filters), release_id=release_id)
+    return run_query(context, Facts(context, release_id).rows(subject, filters), release_id=release_id)
 
 
-def grouped(answer: Answer) -> Answer:
+def grouped(answer: QueryResult) -> QueryResult:
     """The answer to a question, with how many rows of the star are behind it beside its rows, not in them."""
     behind = answer.frame[BEHIND].iloc[0] if len(answer.frame) else 0
     return replace(answer, frame=answer.frame.drop(columns=BEHIND), rows=int(behind))

@@ -88,7 +88,7 @@ def _number(value: Any) -> Any:
 
 
 def _is_missing(value: Any) -> bool:
-    import pandas as pd
+    import pandas as pd  # noqa: PLC0415
 
     return value is None or value is pd.NaT or (isinstance(value, float) and pd.isna(value))
 
@@ -100,7 +100,7 @@ def stand_in(key: str, salt: str) -> str:
 
 def _difference(row: Mapping[Any, Any], first: str, second: str) -> str:
     """How far two dates of a row are apart, which tells neither of them."""
-    import pandas as pd
+    import pandas as pd  # noqa: PLC0415
 
     try:
         apart = pd.to_datetime(str(row[second]), utc=True) - pd.to_datetime(str(row[first]), utc=True)

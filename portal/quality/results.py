@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.contracts.model import Rule, all_contracts, load
 from pipeline.lake.store import read_json
 from pipeline.rules.outcomes import FOUND, change
-from portal.athena import client as warehouse
+from portal.athena import client as athena_client
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.quality import failing_rows as failing_rows_
@@ -78,7 +78,7 @@ _ENDED = {"FAILED": "failed", "TIMED_OUT": "timed out", "ABORTED": "was stopped"
 
 def history(context: Context, run_ids: Sequence[str]) -> pd.DataFrame:
     """The results of several runs: run_id, table_name, rule_id, severity, category, status, checked, failed, rate."""
-    import pandas as pd
+    import pandas as pd  # noqa: PLC0415
 
     columns = [
         "run_id",
@@ -96,12 +96,12 @@ def history(context: Context, run_ids: Sequence[str]) -> pd.DataFrame:
     wanted = ", ".join(f"'{_checked(run_id)}'" for run_id in run_ids)
     database = context.lake.database("quality")
     sql = f"""SELECT {", ".join(columns)} FROM "{database}"."rule_result" WHERE run_id IN ({wanted})"""
-    return warehouse.ask(context, sql, database=database).frame
+    return athena_client.run_query(context, sql, database=database).frame
 
 
 def changes(now: pd.DataFrame, before: pd.DataFrame) -> pd.Series:
     """By row of `now`: new, worse, better, still there, resolved, or stable, held against `before`."""
-    import pandas as pd
+    import pandas as pd  # noqa: PLC0415
 
     key = ["table_name", "rule_id"]
     both = now.merge(before[[*key, "status", "rate"]], on=key, how="left", suffixes=("", "_before"))
@@ -111,7 +111,7 @@ def changes(now: pd.DataFrame, before: pd.DataFrame) -> pd.Series:
 
 
 def _change(status: str, rate: float, status_before: object, rate_before: float) -> str:
-    import pandas as pd
+    import pandas as pd  # noqa: PLC0415
 
     said = change(status, str(status_before))
     if said != "still_there":
@@ -168,7 +168,7 @@ def rescored(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _again(row: dict[Any, Any], rules: Mapping[tuple[str, str], Rule]) -> str:
-    import pandas as pd
+    import pandas as pd  # noqa: PLC0415
 
     rule = rules.get((row["table_name"], row["rule_id"]))
     if rule is None or row["status"] == "error":
@@ -222,12 +222,12 @@ def failing_query(context: Context, run_id: str, table: str, rule_id: str) -> Fa
 
 
 def _failing(context: Context, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
-    import pandas as pd
+    import pandas as pd  # noqa: PLC0415
 
     query = failing_query(context, run_id, table, rule_id)
     if query is None:
         return pd.DataFrame()
-    found = warehouse.ask(
+    found = athena_client.run_query(
         context.assume_review_role(), query.sql, database=context.lake.database("quality")
     ).frame
     if "raw" in found and "record_key" in found:
@@ -283,4 +283,4 @@ def _rows(context: Context, table: str, run_id: str, limit: int | None = None) -
     database = context.lake.database("quality")
     last = f" LIMIT {limit}" if limit else ""
     sql = f"""SELECT * FROM "{database}"."{table}" WHERE run_id = '{_checked(run_id)}'{last}"""
-    return warehouse.ask(context, sql, database=database).frame
+    return athena_client.run_query(context, sql, database=database).frame

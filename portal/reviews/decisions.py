@@ -119,7 +119,7 @@ def _acceptance(event: Event) -> Acceptance:
 
 
 def _rate(rate: float | None) -> float | None:
-    import pandas as pd
+    import pandas as pd  # noqa: PLC0415
 
     return None if rate is None or pd.isna(rate) else float(rate)
 

@@ -193,7 +193,7 @@ def _readers(run: Run, published: Published | None) -> str:
 
 def refused_rows(context: Context, run_id: str, table: str) -> pd.DataFrame:
     """Up to 200 rows of a table that the run refused, with the rules that did so; masked like all rows of the portal."""
-    import pandas as pd
+    import pandas as pd  # noqa: PLC0415
 
     context.require("query")
     found = quality.quarantined(context, run_id, table)

@@ -9,7 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from pipeline.jobs import jobs
-from portal.athena import client as warehouse
+from portal.athena import client as athena_client
 from portal.core.context import Context
 from portal.quality import results as quality
 from portal.runs import executions, job_runs
@@ -145,7 +145,7 @@ class Comparison:
 
 
 def compare(context: Context, first: Run, second: Run) -> Comparison:
-    import pandas as pd
+    import pandas as pd  # noqa: PLC0415
 
     names = (first.run_id, second.run_id)
     times = pd.DataFrame(
@@ -163,7 +163,7 @@ def _seconds(run: Run, job: str) -> float | None:
 
 def _rows(accounts: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
     """One row a table and count; a run that received nothing has 0."""
-    import pandas as pd
+    import pandas as pd  # noqa: PLC0415
 
     said = [
         {"table": line["table_name"], "rows": kind, "run": name, "number": line[kind]}
@@ -181,7 +181,7 @@ def _rows(accounts: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
 
 def _rules(context: Context, names: tuple[str, str]) -> pd.DataFrame:
     """Rules whose outcome or rate differs."""
-    import pandas as pd
+    import pandas as pd  # noqa: PLC0415
 
     found = quality.history(context, names)
     if found.empty:
@@ -203,9 +203,9 @@ def gold_rows(context: Context, run: Run) -> dict[str, int]:
     if not tables:
         return {}
     sql = " UNION ALL ".join(
-        f"SELECT '{name}' AS name, count(*) AS number FROM {warehouse.table(context, name, run.run_id)}" for name in tables
+        f"SELECT '{name}' AS name, count(*) AS number FROM {athena_client.release_table(context, name, run.run_id)}" for name in tables
     )  # fmt: skip
-    counted = warehouse.ask(context, sql).frame.set_index("name")["number"]
+    counted = athena_client.run_query(context, sql).frame.set_index("name")["number"]
     return {name: int(counted[name]) for name in tables}
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
-from portal.athena import client as warehouse
-from portal.athena.client import Answer
+from portal.athena import client as athena_client
+from portal.athena.client import QueryResult
 from portal.batches import lifecycle
 from portal.batches import service as batches
 from portal.batches.lifecycle import Life
@@ -41,9 +41,9 @@ _AT_ONCE = 6
 
 
 @st.cache_data(ttl=3600, max_entries=500, show_spinner=False)
-def ask(sql: str, release_id: str) -> Answer:
+def ask(sql: str, release_id: str) -> QueryResult:
     """An answer from one release never changes, so it may be kept."""
-    return warehouse.ask(session.process_context(), sql, release_id=release_id)
+    return athena_client.run_query(session.process_context(), sql, release_id=release_id)
 
 
 def ask_together(questions: Sequence[tuple[str, str]]) -> None:
@@ -186,22 +186,22 @@ def rule_results(_aws: Context, run: Run) -> pd.DataFrame:
 
 
 @shared("see_charts", ttl=600)
-def results(_aws: Context, run_id: str, version: str) -> pd.DataFrame:
+def results(_aws: Context, run_id: str, version: str) -> pd.DataFrame:  # noqa: ARG001  (a part of the key)
     return quality.results(_aws, run_id)
 
 
 @shared("see_charts", ttl=600, most=20)
-def past_results(_aws: Context, run_ids: tuple[str, ...], version: str) -> pd.DataFrame:
+def past_results(_aws: Context, run_ids: tuple[str, ...], version: str) -> pd.DataFrame:  # noqa: ARG001
     return quality.history(_aws, run_ids)
 
 
 @shared("see_charts", ttl=600)
-def decision(_aws: Context, run_id: str, version: str) -> Audit | None:
+def decision(_aws: Context, run_id: str, version: str) -> Audit | None:  # noqa: ARG001
     return quality.audit(_aws, run_id)
 
 
 @shared("query", ttl=600)
-def failing_rows(_aws: Context, run_id: str, table: str, rule_id: str, version: str) -> pd.DataFrame:
+def failing_rows(_aws: Context, run_id: str, table: str, rule_id: str, version: str) -> pd.DataFrame:  # noqa: ARG001
     return quality.failing_rows(_aws, run_id, table, rule_id)
 
 

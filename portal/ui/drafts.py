@@ -79,7 +79,7 @@ def send(key: str, act: Act, done: str) -> None:
     except ServiceError as error:
         _tell(key, "error", str(error))
     except Exception as error:
-        log.error("review failed: %s", type(error).__name__)
+        log.error("review failed: %s", type(error).__name__)  # noqa: TRY400  (a traceback may quote values)
         why = (
             explain(error) if is_aws_error(error) else "Something went wrong that the portal did not expect."
         )

@@ -12,10 +12,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from portal.athena.client import Answer
+from portal.athena.client import QueryResult
 
 
-def _origin(answer: Answer, filters: str, note: str) -> dict[str, str]:
+def _origin(answer: QueryResult, filters: str, note: str) -> dict[str, str]:
     return {
         "release": str(answer.release_id),
         "filters": filters,
@@ -24,7 +24,7 @@ def _origin(answer: Answer, filters: str, note: str) -> dict[str, str]:
     }
 
 
-def csv(frame: pd.DataFrame, answer: Answer, filters: str, note: str = "none left out") -> str:
+def csv(frame: pd.DataFrame, answer: QueryResult, filters: str, note: str = "none left out") -> str:
     """CSV with the release, the filters and the time in its first lines."""
     return sheet(_origin(answer, filters, note), frame)
 
@@ -32,7 +32,8 @@ def csv(frame: pd.DataFrame, answer: Answer, filters: str, note: str = "none lef
 def sheet(head: Mapping[str, str], frame: pd.DataFrame) -> str:
     """CSV below a comment line for each word of `head`; no text in it is a formula to a spreadsheet.
 
-    Text that begins as a formula does gets an apostrophe before it (OWASP, CSV Injection); numbers stay as they are.
+    Text that begins as a formula does gets an apostrophe before it (OWASP, CSV Injection); numbers stay as
+    they are.
     """
     lines = "".join(f"# {name}: {_comment(said)}{_END}" for name, said in head.items())
     texts = frame.select_dtypes(["object", "string", "category"]).columns
@@ -55,7 +56,7 @@ def _comment(said: str) -> str:
     return re.sub(r"(?<=[,;])(?=\"*[=+@-])", "'", " ".join(said.split()))
 
 
-def parquet(frame: pd.DataFrame, answer: Answer, filters: str, note: str = "none left out") -> bytes:
+def parquet(frame: pd.DataFrame, answer: QueryResult, filters: str, note: str = "none left out") -> bytes:
     """Parquet with the release, the filters, the time and the SQL in the file's metadata."""
     table = pa.Table.from_pandas(frame.convert_dtypes(), preserve_index=False)
     said = {**_origin(answer, filters, note), "sql": answer.sql}

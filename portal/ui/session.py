@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pandas as pd
 import streamlit as st
 
-from portal.athena.client import Answer
+from portal.athena.client import QueryResult
 from portal.core import auth, sign_in
 from portal.core.context import Context
 from portal.core.errors import ServiceError, explain, is_aws_error
@@ -57,7 +57,7 @@ def deferred_download(make: Callable[[Context], R]) -> Callable[[], R]:
         try:
             return make(process_context().on_behalf_of(_authenticate(headers, role)))
         except Exception as error:
-            log.error("download failed: %s", type(error).__name__)
+            log.error("download failed: %s", type(error).__name__)  # noqa: TRY400  (a traceback may quote values)
             raise DownloadError from None
 
     return download
@@ -84,7 +84,7 @@ def guarded(page: Callable[[], None]) -> None:
     except SignInError as error:
         st.error(str(error))
     except Exception as error:
-        log.error("page failed: %s", type(error).__name__)
+        log.error("page failed: %s", type(error).__name__)  # noqa: TRY400  (a traceback may quote values)
         known = (
             str(error) if isinstance(error, ServiceError) else explain(error) if is_aws_error(error) else None
         )
@@ -122,7 +122,7 @@ def show_error(error: Exception) -> None:
     st.error(unlinked(str(error)))
 
 
-def as_of(answer: Answer) -> str:
+def as_of(answer: QueryResult) -> str:
     """Return the caption of a chart: its release, rows, scanned bytes and duration."""
     rows = len(answer.frame) if answer.rows is None else answer.rows
     is_exact = answer.rows is None or user().may("query")

@@ -112,7 +112,7 @@ def test_charts_under_random_filters_show_what_was_published(gold, page, seed):
 @pytest.mark.parametrize("export", ["synthea-export"], indirect=True)
 @pytest.mark.parametrize("page", PAGES)
 def test_all_that_a_viewer_sees_leaves_small_counts_possible_from_1_to_10_and_totals_true(gold, page):
-    ask = lambda question: gold[0].question(question, Filters())
+    ask = lambda question: gold[0].question(question, Filters())  # noqa: E731
     attack, true = on_page(PAGES[page], ask, lambda question: suppressed_views.table_of(question, ask))
     small = sorted((cell for cell, n in true.items() if 0 < n < 11), key=str)
     sample = random.Random(page).sample(small, min(len(small), 5))

@@ -73,7 +73,7 @@ def on_page(questions, ask, tables):
 def _table(attack, true, dimension, frame, table, count):
     rows = frame.assign(month=frame.get("month", "")).astype({dimension: str})
     values, months = sorted(set(rows[dimension])), sorted(set(rows["month"]))
-    cell = lambda month, value: (dimension, month, value)
+    cell = lambda month, value: (dimension, month, value)  # noqa: E731
     true |= {cell(m, v): 0 for m in months for v in values}
     for month, value, n in rows[["month", dimension, count]].itertuples(index=False):
         true[cell(month, value)] += int(n)
@@ -122,7 +122,7 @@ def _stacks(attack, true, question, frame):
     if shown is None:
         return
     order, parts = suppressed_views._ordered(frame[row]), sorted({str(each) for each in frame[column]})
-    cell = lambda label, part: (question.key, label, part)
+    cell = lambda label, part: (question.key, label, part)  # noqa: E731
     true |= {cell(label, part): 0 for label in order for part in parts}
     true |= {cell(str(r), str(c)): int(n) for r, c, n in frame[[row, column, name]].itertuples(index=False)}
     for part in parts:  # rows without this attribute are in none

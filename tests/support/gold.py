@@ -11,7 +11,7 @@ import pandas as pd
 import sqlglot
 
 from pipeline.lake.uris import Lake
-from portal.athena.client import Answer
+from portal.athena.client import QueryResult
 from portal.dashboards.query_builder import Facts, grouped
 
 RELEASE = "run-by-hand"
@@ -188,7 +188,7 @@ class Athena:
 
     def ask(self, facts_sql):
         frame = self.sql.execute(sqlglot.transpile(facts_sql, read="athena", write="duckdb")[0]).df()
-        return grouped(Answer(frame, facts_sql, "", 0, 0.0, RELEASE))
+        return grouped(QueryResult(frame, facts_sql, "", 0, 0.0, RELEASE))
 
     def question(self, question, filters):
         return self.ask(Facts(self, RELEASE).question(question, filters)).frame

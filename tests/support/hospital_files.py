@@ -89,7 +89,7 @@ def _write(
 ) -> None:
     columns = rng.sample(sorted({name for row in rows for name in row}), len({n for r in rows for n in r}))
     end, quotes_all = rng.choice(("\n", "\r\n", "\r")), rng.random() < 0.2
-    quote = lambda text: _quoted(rng, text, quotes_all)
+    quote = lambda text: _quoted(rng, text, quotes_all)  # noqa: E731
     lines = [",".join(map(quote, columns))]
     for row in rows:
         for text, is_sound in _spelled(rng, table, row, columns):

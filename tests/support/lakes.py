@@ -29,7 +29,7 @@ from infra.local.cloud import Cloud
 from pipeline.data_generator import Options
 from pipeline.data_generator.writer import generate
 from pipeline.releases.model import Release
-from portal.athena import client as warehouse
+from portal.athena import client as athena_client
 from portal.batches import service as batches
 from portal.core.context import Context
 from portal.core.errors import ServiceError
@@ -187,7 +187,7 @@ def _failed(cloud: Cloud, portal: Context, first: Run, batch_id: str) -> FailedR
         started = runs.start(portal, [*first.batch_ids, batch_id])
         _refuses_a_second(portal, batch_id)
         run = runs.wait(portal, started.run_id, seconds=300)
-    counted = warehouse.ask(portal, "SELECT count(*) FROM fact_encounter").frame
+    counted = athena_client.run_query(portal, "SELECT count(*) FROM fact_encounter").frame
     after = releases.current(portal)
     return FailedRun(run, batch_id, published, after, before, int(counted.iloc[0, 0]))
 

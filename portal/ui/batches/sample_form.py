@@ -57,7 +57,7 @@ def _options_from_page() -> Options:
         key="sample-rate",
         help="Share of rows with a seeded defect. Each one is listed in the ground truth.",
     )
-    today = date.today()
+    today = date.today()  # noqa: DTZ011
     dates: Any = {"min_value": date(1990, 1, 1), "max_value": today, "format": "YYYY-MM-DD"}
     start = left.date_input("From", date(2024, 1, 1), **dates)
     end = right.date_input("To", date(2025, 12, 31), **dates)

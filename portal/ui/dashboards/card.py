@@ -12,8 +12,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from portal.athena import client as warehouse
-from portal.athena.client import Answer
+from portal.athena import client as athena_client
+from portal.athena.client import QueryResult
 from portal.core.context import Context
 from portal.dashboards import query_builder, suppressed_views
 from portal.dashboards.query_builder import Facts, Filters, Question
@@ -86,7 +86,7 @@ def draw(question: Question, page: Page) -> None:
 # groups
 
 
-def _answer(question: Question, page: Page, release_id: str) -> Answer:
+def _answer(question: Question, page: Page, release_id: str) -> QueryResult:
     return query_builder.grouped(cache.ask(statement(question, page, release_id), release_id))
 
 
@@ -133,7 +133,7 @@ def _at_the_click(context: Context, question: Question, page: Page) -> View:
 
     def ask(asked: Question) -> pd.DataFrame:
         sql = Facts(context, page.release_id).question(asked, Filters())
-        return query_builder.grouped(warehouse.ask(context, sql, release_id=page.release_id)).frame
+        return query_builder.grouped(athena_client.run_query(context, sql, release_id=page.release_id)).frame
 
     return suppressed_views.view(
         question, page.shared, ask, lambda asked: suppressed_views.table_of(asked, ask)
@@ -179,7 +179,7 @@ def _values(data: Any) -> list[str]:
 
 
 def _takeaway(
-    question: Question, page: Page, answer: Answer, shown: View, before: pd.DataFrame | None
+    question: Question, page: Page, answer: QueryResult, shown: View, before: pd.DataFrame | None
 ) -> None:
     """CSV, Parquet and PNG; with Safe to share on, of the published tables."""
     is_redone = page.is_exact and page.is_safe and not page.is_synthetic
@@ -215,9 +215,9 @@ def _takeaway(
 
 
 def _written(
-    write: Callable[[pd.DataFrame, Answer, str, str], str | bytes],
+    write: Callable[[pd.DataFrame, QueryResult, str, str], str | bytes],
     frame: Callable[[Context], pd.DataFrame],
-    answer: Answer,
+    answer: QueryResult,
     said: tuple[str, str],
     context: Context,
 ) -> str | bytes:

@@ -7,8 +7,8 @@ import plotly.express as px
 import streamlit as st
 
 from portal.athena import sql_guard, sql_queries
-from portal.athena.client import Answer
-from portal.athena.sql_queries import Asked
+from portal.athena.client import QueryResult
+from portal.athena.sql_queries import SqlQuery
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.reviews import wording
@@ -37,10 +37,10 @@ def asked_id() -> str | None:
     return st.query_params.get("asked")
 
 
-def present() -> Asked | None:
+def present() -> SqlQuery | None:
     """The question in the address, where it is this person's."""
     try:
-        return sql_queries.asked(session.context(), str(asked_id())) if asked_id() else None
+        return sql_queries.get(session.context(), str(asked_id())) if asked_id() else None
     except ServiceError:
         return None
 
@@ -56,25 +56,25 @@ def take(sql: str) -> None:
     st.session_state["sql"] = sql
 
 
-def show_again(question: Asked) -> None:
-    take(question.sql)
-    st.query_params["asked"] = question.query_id
+def show_again(query: SqlQuery) -> None:
+    take(query.sql)
+    st.query_params["asked"] = query.query_id
 
 
 def browser() -> None:
     """Tables and columns from the contracts."""
     st.markdown("**Tables**")
-    for name, contract in sql_guard.readable().items():
+    for name, contract in sql_guard.queryable_tables().items():
         with st.expander(name):
             st.caption(contract.grain)
-            listed = sql_guard.columns(contract)
+            listed = sql_guard.queryable_columns(contract)
             st.code("\n".join(f"{c.name}  {c.type}" for c in listed), language=None)
             first = f"SELECT *\nFROM {name}\nLIMIT 20"
             st.button("Look at 20 rows", on_click=take, args=(first,), key=f"look-{name}", width="stretch")
 
 
 def saved() -> None:
-    found = sql_queries.saved(session.context())
+    found = sql_queries.list_saved(session.context())
     with st.expander("Saved queries"):  # it would close by itself where its title changed
         for query in found:
             left, middle, right = st.columns([3, 1, 1])
@@ -96,23 +96,23 @@ def saved() -> None:
 
 
 @st.cache_data(ttl=60, max_entries=200, show_spinner=False)
-def asked_before(_aws: Context, who: str, now: tuple[str, str] | None) -> list[Asked]:
+def asked_before(_aws: Context, who: str, now: tuple[str, str] | None) -> list[SqlQuery]:  # noqa: ARG001  (parts of the key)
     """The history: a question that is asked or has ended is in it at once, all others within a minute."""
     return sql_queries.history(_aws)
 
 
-def history(question: Asked | None) -> None:
+def history(query: SqlQuery | None) -> None:
     with st.expander("Your history"):
         now = (question.query_id, question.state) if question else None
         found = asked_before(session.context(), person.name, now)
         if not found:
-            most = sql_queries.LOOKED_THROUGH
+            most = sql_queries.HISTORY_SCANNED
             st.caption(f"None of the newest {most:,} questions to Athena, the charts' among them, is yours.")
             return
         frame = pd.DataFrame(
             [
                 {
-                    "Asked": pd.Timestamp(q.asked_at),
+                    "Asked": pd.Timestamp(q.started_at),
                     "State": q.state.title(),
                     "Seconds": round(q.seconds, 1),
                     "Scanned": session.size(q.scanned),
@@ -142,7 +142,7 @@ def ask() -> None:
     running = present()
     if running and not running.is_over and running.sql == sql:
         return  # a double click
-    query_id = sql_queries.begin(session.context(), sql, release_id)
+    query_id = sql_queries.start(session.context(), sql, release_id)
     st.query_params["asked"] = query_id
     with st.spinner("Asking Athena …"):
         sql_queries.wait(session.context(), query_id, AT_ONCE)
@@ -151,16 +151,16 @@ def ask() -> None:
 @session.live(0.7)
 def watch(query_id: str) -> None:
     """A question that Athena is at work on, and the way out."""
-    question = sql_queries.asked(session.context(), query_id)
+    question = sql_queries.get(session.context(), query_id)
     if question.is_over:
         st.rerun()
     left, right = st.columns([3, 1], vertical_alignment="center")
-    left.info(f"Running since {formats.when(question.asked_at)}.")
+    left.info(f"Running since {formats.when(question.started_at)}.")
     if right.button("Cancel", width="stretch"):
         sql_queries.cancel(session.context(), query_id)
 
 
-def result(question: Asked | None) -> None:
+def result(query: SqlQuery | None) -> None:
     """The answer to the question in the address, once there is one."""
     if question is None:
         if asked_id():
@@ -170,7 +170,7 @@ def result(question: Asked | None) -> None:
         watch(question.query_id)
         return
     if st.session_state.get("answered") != (question.query_id, person):
-        answer = sql_queries.answer(session.context(), question.query_id)
+        answer = sql_queries.fetch_result(session.context(), question.query_id)
         st.session_state["answer"] = answer
         st.session_state["safe"] = sql_queries.safe_to_share(session.context(), answer)
         st.session_state["answered"] = (question.query_id, person)
@@ -180,7 +180,7 @@ def result(question: Asked | None) -> None:
     shown(st.session_state["answer"])
 
 
-def shown(answer: Answer) -> None:
+def shown(answer: QueryResult) -> None:
     frame = answer.frame
     said = session.as_of(answer) + (f". Of this answer: {answer.note}." if answer.note else "")
     if frame.empty:
@@ -198,7 +198,7 @@ def shown(answer: Answer) -> None:
     chart(frame)
 
 
-def download(answer: Answer) -> None:
+def download(answer: QueryResult) -> None:
     """CSV and Parquet of the answer, without small counts while Safe to share is on."""
     is_synthetic = sharing.is_synthetic(str(answer.release_id))
     is_safe = sharing.choice("sql", is_synthetic)
@@ -243,14 +243,14 @@ def chart(frame: pd.DataFrame) -> None:
 def estimate() -> str:
     """What the statement would read, or why it may not be asked."""
     try:
-        checked = sql_queries.checked(session.context(), statement(), release_id)
+        checked = sql_queries.validate(session.context(), statement(), release_id)
     except ServiceError as error:
         return str(error)
-    most = session.size(sql_queries.bytes_at_most(session.context(), checked, release_id))
+    most = session.size(sql_queries.estimate_scan(session.context(), checked, release_id))
     return f"Scans up to {most} of release {release_id} · max. {sql_guard.MOST_ROWS:,} rows"
 
 
-def write() -> Asked | None:
+def write() -> SqlQuery | None:
     """The statement and its answer; gives the question that is shown."""
     st.session_state.setdefault("sql", first_text())
     st.text_area("SQL (read-only)", key="sql", height=180)

@@ -54,7 +54,7 @@ def _in_parallel(states):
                 "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Tell"}],
                 "End": True,
             },
-            "Tell": {"Type": "Fail", "Error": "Told", "Cause": "an alert was sent"},
+            "Tell": {"Type": "Fail", "Error": "Disclosure", "Cause": "an alert was sent"},
         },
     }
 
@@ -74,7 +74,7 @@ def test_a_stop_wins_over_what_the_state_in_flight_says(
                 "Next": "Again",
             },
             "Again": {"Type": "Pass", "End": True},
-            "Tell": {"Type": "Fail", "Error": "Told", "Cause": "an alert was sent"},
+            "Tell": {"Type": "Fail", "Error": "Disclosure", "Cause": "an alert was sent"},
         },
     }
     states = aws.client("stepfunctions")
@@ -96,7 +96,7 @@ def test_a_stop_wins_over_what_the_state_in_flight_says(
     expected = ("ABORTED", "StoppedByUser", "Stopped by ann.", True)
     assert told() == expected, "at once"
     gate.touch()
-    history = lambda: states.get_execution_history(executionArn=arn)["events"]
+    history = lambda: states.get_execution_history(executionArn=arn)["events"]  # noqa: E731
     until(lambda: "ExecutionAborted" in {each["type"] for each in history()})
     assert told() == expected, "after the state in flight has ended"
     entered_states = {

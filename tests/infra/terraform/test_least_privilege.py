@@ -28,7 +28,7 @@ from pipeline.lake.store import read_json, write_json
 from pipeline.lake.uris import split
 from pipeline.releases.model import Release, write
 from pipeline.releases.retention import remove
-from portal.athena import client as warehouse
+from portal.athena import client as athena_client
 from portal.athena import sql_queries
 from portal.batches import lifecycle, samples
 from portal.batches import service as batches
@@ -155,19 +155,19 @@ def _use(engineer, held_run, first_run, folder):
     sign_off.sign(clinician, first_run.run_id, "approve", "to prove a permission", confirmed=confirmed)
     lifecycle.lives(engineer)
     releases.publish(engineer, present, reason="back")
-    warehouse.ask(engineer, "SELECT count(*) AS n FROM dim_time")
-    warehouse.ask(
-        engineer, f"SELECT count(*) AS n FROM {warehouse.table(engineer, 'dim_time', present)} AS t"
+    athena_client.run_query(engineer, "SELECT count(*) AS n FROM dim_time")
+    athena_client.run_query(
+        engineer, f"SELECT count(*) AS n FROM {athena_client.release_table(engineer, 'dim_time', present)} AS t"
     )
     read_json(engineer.client("s3"), engineer.lake.sign_in_keys())
     sql_queries.history(engineer)
     sql_queries.save(engineer, "to prove a permission", "SELECT 1")
-    sql_queries.remove(engineer, sql_queries.saved(engineer)[0].query_id)
-    sql_queries.bytes_at_most(
-        engineer, sql_queries.checked(engineer, "select * from dim_time", present), present
+    sql_queries.remove(engineer, sql_queries.list_saved(engineer)[0].query_id)
+    sql_queries.estimate_scan(
+        engineer, sql_queries.validate(engineer, "select * from dim_time", present), present
     )
-    sql_queries.ask(engineer, "select * from rule_result")
-    sql_queries.cancel(engineer, sql_queries.begin(engineer, "select 1", present))
+    sql_queries.run(engineer, "select * from rule_result")
+    sql_queries.cancel(engineer, sql_queries.start(engineer, "select 1", present))
     task = samples.begin_job(engineer, Options(patients=200_000, seed=3))
     samples.job_state(engineer, task)
     samples.cancel_job(engineer, task)

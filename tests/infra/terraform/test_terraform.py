@@ -14,7 +14,7 @@ from tests.infra.terraform.conftest import CHECK, FOLDER
 
 
 def _run(*words, **options):
-    return subprocess.run(words, capture_output=True, text=True, timeout=300, **options)
+    return subprocess.run(words, capture_output=True, text=True, timeout=300, **options)  # noqa: PLW1510
 
 
 def test_files_are_formatted(terraform):

@@ -72,7 +72,7 @@ def test_a_batch_is_new_then_loaded_then_retired(engineer, two):
 def test_a_retired_batch_stays_in_bronze_and_in_the_published_release(engineer, two):
     s3 = engineer.client("s3")
     bucket, _ = split(engineer.lake.manifests())
-    keys = lambda: {item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]}
+    keys = lambda: {item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]}  # noqa: E731
     before = keys()
     retirement.retire(engineer, two[0], reason="The wrong ward.")
     assert keys() - before == {f"_manifests/{two[0]}{RETIRED}"}

@@ -9,7 +9,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from portal.athena import client as warehouse
+from portal.athena import client as athena_client
 from portal.core.errors import ServiceError
 from portal.dashboards import query_builder
 from portal.dashboards.charts import (
@@ -47,12 +47,15 @@ def encounters(cloud, release_id):
 def test_filters_of_joined_dimensions_and_quotes_in_values(portal, release_id, encounters):
     filters = Filters(chosen={"payer": ("Medicare", "O'Hara's"), "chapter": ()})
     sql = Facts(portal, release_id).figures(ENCOUNTERS, {"n": "count(*)"}, filters)
-    assert int(warehouse.ask(portal, sql).frame["n"].iloc[0]) == (encounters["payer"] == "Medicare").sum()
+    assert (
+        int(athena_client.run_query(portal, sql).frame["n"].iloc[0])
+        == (encounters["payer"] == "Medicare").sum()
+    )
     assert "dim_diagnosis" not in sql
 
 
 def test_choices_list_every_value_and_the_period(portal, release_id, encounters):
-    row = warehouse.ask(portal, Facts(portal, release_id).choices(ENCOUNTERS)).frame.iloc[0]
+    row = athena_client.run_query(portal, Facts(portal, release_id).choices(ENCOUNTERS)).frame.iloc[0]
     assert query_builder.listed(row["department"]) == sorted(set(encounters["department"]))
     first = encounters["local_date"].min()
     assert pd.Timestamp(row["first"]) == pd.Timestamp(first)
@@ -85,7 +88,9 @@ def test_exports_carry_release_filters_and_what_was_left_out(portal, release_id,
     question = QUESTIONS["encounters-by-department"]
     filters = SOME
     answer = query_builder.grouped(
-        warehouse.ask(portal, Facts(portal, release_id).question(question, filters), release_id=release_id)
+        athena_client.run_query(
+            portal, Facts(portal, release_id).question(question, filters), release_id=release_id
+        )
     )
     assert answer.rows == answer.frame["encounters"].sum()
     hidden = answer.frame.convert_dtypes()
@@ -113,5 +118,5 @@ def test_exports_carry_release_filters_and_what_was_left_out(portal, release_id,
 
 def test_the_published_release_is_named_by_every_answer(portal, release_id):
     assert releases.get(portal, release_id).release_id == release_id
-    with pytest.raises(ServiceError, match="is no release id"):
+    with pytest.raises(ServiceError, match="is not a release id"):
         Facts(portal, "x'; DROP").choices(ENCOUNTERS)

@@ -16,7 +16,7 @@ from pipeline.contracts.model import all_contracts, load
 from pipeline.lake.uris import Lake
 from pipeline.reviews.acceptances import Acceptance
 from pipeline.reviews.events import Event, Log
-from portal.athena import client as warehouse
+from portal.athena import client as athena_client
 from portal.cli.quality import show_command
 from portal.core.errors import ServiceError
 from portal.quality import failing_rows, failing_sql, report, rule_texts
@@ -149,7 +149,7 @@ def test_only_the_version_that_fails_is_shown_and_only_of_the_batches_of_the_run
     passing = ", ".join("'1234567893' AS provider_npi" if name == "provider_npi" else name for name in names)
     more = f"({mine} UNION ALL SELECT {elsewhere} FROM ({mine}) UNION ALL SELECT {passing} FROM ({mine}))"
     sql = query.sql.replace(silver, more)
-    found = warehouse.ask(portal, sql, database=portal.lake.database("quality")).frame
+    found = athena_client.run_query(portal, sql, database=portal.lake.database("quality")).frame
     assert list(found["encounter_id"]) == ["R1"]
     assert found["provider_npi"].isna().all()
     assert set(found["batch_id"]) <= set(held_run.batch_ids)
@@ -176,7 +176,7 @@ def test_every_query_for_failing_rows_is_understood_by_athena(portal, held_run):
     for table in ("patients", "encounters", "medications"):
         for rule in load("silver", table).rules:
             if query := quality.failing_query(portal, held_run.run_id, table, rule.id):
-                warehouse.ask(portal, query.sql, database=portal.lake.database("quality"))
+                athena_client.run_query(portal, query.sql, database=portal.lake.database("quality"))
 
 
 def test_exact_repeats_are_found_where_they_were_kept(acting, held_run):

@@ -11,7 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from pipeline.lake.uris import split
 from pipeline.reviews.acceptances import row_hash
-from portal.athena import client as warehouse
+from portal.athena import client as athena_client
 from portal.core.errors import ServiceError
 from portal.quality import results as quality
 from portal.releases import service as releases
@@ -212,7 +212,7 @@ def test_a_held_release_is_published_by_a_signature_and_no_other_way(
         assert (notifications[-1]["state"], notifications[-1]["reviewed_by"]) == ("PUBLISHED", "dr.lee")
         signature = review_log.of_run(lee, run_id).signature
         assert (signature.by, signature.role, signature.stands) == ("dr.lee", "clinician", True)
-        counted = warehouse.ask(portal, "SELECT count(*) FROM fact_encounter").frame.iloc[0, 0]
+        counted = athena_client.run_query(portal, "SELECT count(*) FROM fact_encounter").frame.iloc[0, 0]
         assert counted == releases.get(portal, run_id).tables["fact_encounter"]
         _after_its_release_changed(portal, lee, run_id)
         _after_what_is_under_it_changed(portal, lee, run_id)

@@ -9,7 +9,7 @@ from io import StringIO
 import pandas as pd
 import pytest
 
-from portal.athena.client import Answer
+from portal.athena.client import QueryResult
 from portal.ui import exports
 from portal.ui.quality import rule_detail
 
@@ -64,7 +64,7 @@ def test_numbers_stay_as_they_are():
     ],
 )
 def test_filters_are_one_line_without_a_formula(filters, written):
-    answer = Answer(pd.DataFrame({"n": [1]}), "SELECT 1", "q", 0, 0.0, "r1")
+    answer = QueryResult(pd.DataFrame({"n": [1]}), "SELECT 1", "q", 0, 0.0, "r1")
     text = exports.csv(answer.frame, answer, filters)
     assert text.splitlines()[:2] == ["# release: r1", f"# filters: {written}"]
     assert [line for line in text.splitlines() if not line.startswith("# ")] == ["n", "1"]

@@ -448,7 +448,7 @@ def test_a_day_without_encounters_is_a_finding_unless_it_is_a_federal_holiday(
         both = frame.withColumn("admitted_at_local", F.expr(local))
         return both.withColumn("admitted_at", F.to_utc_timestamp("admitted_at_local", "America/New_York"))
 
-    arrived = lambda frame: moved(frame).where(f"cast(admitted_at_local as date) <> date '{missing}'")
+    arrived = lambda frame: moved(frame).where(f"cast(admitted_at_local as date) <> date '{missing}'")  # noqa: E731
     results = measured({"former_encounters": moved, "arrived_encounters": arrived})
     (found,) = [result for result in results if result.rule.id == "ENC-P12"]
     assert found.checked > 20

@@ -38,7 +38,7 @@ def lake(monkeypatch):
         Life(_batch("b3"), "retired", ("r0",), False, gone),
     ]
     asked = SimpleNamespace(retired=[], reprocessed=[])
-    kept = lambda: found
+    kept = lambda: found  # noqa: E731
     kept.clear = lambda: None
     monkeypatch.setattr(cache, "lives", kept)
     monkeypatch.setattr(session, "user", lambda: User("eve", "engineer"))

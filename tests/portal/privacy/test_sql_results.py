@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from pipeline.lake.uris import Lake
-from portal.athena.sql_guard import resolve
-from portal.privacy.sql_answers import Told, safe_to_share
+from portal.athena.sql_guard import validate
+from portal.privacy.sql_results import Disclosure, safe_to_share
 
 LAKE = Lake("t")
 
@@ -43,7 +43,7 @@ VISITS = "SELECT patient_key, count(*) AS visits FROM fact_encounter GROUP BY 1"
     ],
 )  # fmt: skip
 def test_columns_that_count_people_are_known_by_name(sql, counts):
-    assert resolve(LAKE, sql, "r1").told.counts == counts
+    assert validate(LAKE, sql, "r1").disclosure.counts == counts
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,10 @@ def test_columns_that_count_people_are_known_by_name(sql, counts):
     ],
 )  # fmt: skip
 def test_columns_that_say_something_of_a_group_are_known_by_name(select, aggregates):
-    assert resolve(LAKE, f"SELECT {select.format('FROM fact_encounter')}", "r1").told.aggregates == aggregates
+    assert (
+        validate(LAKE, f"SELECT {select.format('FROM fact_encounter')}", "r1").disclosure.aggregates
+        == aggregates
+    )
 
 
 CARDIOLOGY = "FROM fact_encounter WHERE department = 'Cardiology'"
@@ -99,7 +102,7 @@ GROUPED = "SELECT diagnosis_key, count(*) AS n FROM fact_encounter GROUP BY 1"
     ],
 )
 def test_rows_about_people_are_known(sql):
-    assert resolve(LAKE, sql, "r1").told.lists_people
+    assert validate(LAKE, sql, "r1").disclosure.lists_people
 
 
 @pytest.mark.parametrize(
@@ -118,18 +121,18 @@ def test_rows_about_people_are_known(sql):
     ],
 )
 def test_groups_and_what_is_of_nobody_are_no_rows_about_people(sql):
-    assert not resolve(LAKE, sql, "r1").told.lists_people
+    assert not validate(LAKE, sql, "r1").disclosure.lists_people
 
 
 def test_with_clauses_that_name_the_former_one_twice_each_are_looked_at_once():
     clauses = [f"a{n} AS (SELECT x.* FROM a{n - 1} x, a{n - 1} y)" for n in range(1, 30)]
     for table in ("dim_time", "fact_encounter"):
         sql = f"WITH a0 AS (SELECT * FROM {table}), {', '.join(clauses)} SELECT * FROM a29 WHERE 1 = 1"
-        assert resolve(LAKE, sql, "r1").told.lists_people == (table == "fact_encounter")
+        assert validate(LAKE, sql, "r1").disclosure.lists_people == (table == "fact_encounter")
 
 
 def shared(counts, aggregates, frame):
-    shown, note = safe_to_share(Told(frozenset(counts), frozenset(aggregates)), pd.DataFrame(frame))
+    shown, note = safe_to_share(Disclosure(frozenset(counts), frozenset(aggregates)), pd.DataFrame(frame))
     return shown, note
 
 
@@ -168,7 +171,7 @@ def test_totals_beside_their_groups_disclose_no_small_group():
 
 
 def test_rows_about_people_do_not_leave():
-    shown, why = safe_to_share(Told(lists_people=True), pd.DataFrame({"age": [4]}))
+    shown, why = safe_to_share(Disclosure(lists_people=True), pd.DataFrame({"age": [4]}))
     assert shown is None
     assert "not safe to share" in why
 
