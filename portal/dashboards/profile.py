@@ -1,4 +1,4 @@
-"""What a gold table of a release holds, column by column."""
+"""Column profiles of gold tables: share of empty values, distinct values, minimum and maximum."""
 
 from __future__ import annotations
 
@@ -12,30 +12,28 @@ from portal.releases import service as releases
 
 _RANGED = ("int", "bigint", "double", "decimal", "date", "timestamp")
 
-EXACT_ONLY = "The figures of single columns are shown to roles that may open rows."
+EXACT_ONLY = "Column profiles are available to analysts, clinicians and engineers."
 
 
 def statement(context: Context, name: str, release_id: str) -> str:
-    """One row: of every column how many are empty, about how many values there are, the least and the greatest.
+    """Return SQL that gives one row: for each column its empty and distinct values, minimum and maximum.
 
-    Least and greatest are of numbers and moments alone: a text's could be somebody's own.
+    Only numbers and dates have a minimum and maximum, because that of a text could identify a patient.
     """
     parts = ["count(*) AS total"]
     for column in load("gold", name).data_columns:
         parts.append(f"count(*) - count({column.name}) AS {column.name}__empty")
         parts.append(f"approx_distinct({column.name}) AS {column.name}__distinct")
         if _has_range(column.type):
-            parts += [
-                f"CAST({end}({column.name}) AS varchar) AS {column.name}__{end}" for end in ("min", "max")
-            ]
+            parts += [f"CAST({f}({column.name}) AS varchar) AS {column.name}__{f}" for f in ("min", "max")]
     return f"SELECT {', '.join(parts)} FROM {release_table(context, name, release_id)} t"
 
 
 def of(context: Context, name: str, release_id: str) -> QueryResult:
-    """One row a column: column, empty (share), distinct, least, greatest.
+    """Return one row per column of a table: column, empty (share), distinct, least, greatest.
 
-    For roles that see exact figures alone: no published table holds these, and least and greatest are
-    somebody's own.
+    Raise `ServiceError` for roles that see suppressed counts: a minimum or maximum belongs to a single
+    patient.
     """
     if not releases.sees_exact(context, release_id):
         raise ServiceError(EXACT_ONLY)

@@ -1,13 +1,13 @@
 """Colours that mean the same on every page, and that colour-blind people can tell apart where they meet.
 
-Three sets that share no colour: what a mark stands for, how bad something is, and the members of a category. The
-test of this module holds them apart as people with deuteranopia and protanopia see them.
+Three sets that share no colour: what a mark stands for, how bad something is, and the members of a category.
+The test of this module holds them apart as people with deuteranopia and protanopia see them.
 """
 
 MEASURE = "#0072B2"
 """What was counted in the release that is shown."""
 
-FORMER = "#8C564B"
+PREVIOUS = "#8C564B"
 """The same of the previous release."""
 
 USUAL = "#009E73"

@@ -16,7 +16,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pipeline.releases import model as release
-from portal.dashboards.charts import ENCOUNTER_QUESTIONS, MEDICATION_QUESTIONS, PATIENT_QUESTIONS
+from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS
+from portal.dashboards.medication_charts import MEDICATION_CHARTS
+from portal.dashboards.patient_charts import PATIENT_CHARTS
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.releases import service as releases
 from portal.ui import cache, session
@@ -33,11 +35,11 @@ from tests.support.chart_truth import (
 from tests.support.links import PICTURE, assert_unlinked
 from tests.support.page_drivers import PAGES
 
-QUESTIONS = {q.key: q for q in (*ENCOUNTER_QUESTIONS, *MEDICATION_QUESTIONS, *PATIENT_QUESTIONS)}
+CHARTS_BY_KEY = {q.key: q for q in (*ENCOUNTER_CHARTS, *MEDICATION_CHARTS, *PATIENT_CHARTS)}
 PAGE_OF = {
-    "encounters": [q.key for q in ENCOUNTER_QUESTIONS],
-    "medications": [q.key for q in MEDICATION_QUESTIONS],
-    "patients": [q.key for q in PATIENT_QUESTIONS],
+    "encounters": [q.key for q in ENCOUNTER_CHARTS],
+    "medications": [q.key for q in MEDICATION_CHARTS],
+    "patients": [q.key for q in PATIENT_CHARTS],
 }
 
 FILTERS = {
@@ -117,9 +119,9 @@ MANY = {
 
 @pytest.fixture(scope="module")
 def lake(cloud, portal, first_run):
-    """A release with many rows and a former one with fewer, each with its files in SQL."""
+    """A release with many rows and a previous one with fewer, each with its files in SQL."""
     root = cloud.state / "s3" / "hdp-gold"
-    ids = {"run-many": 40, "run-former": 29}
+    ids = {"run-many": 40, "run-previous": 29}
     s3, glue, database = portal.client("s3"), portal.client("glue"), portal.lake.database("gold_releases")
     made = releases.get(portal, first_run.run_id)
     for release_id, times in ids.items():
@@ -138,8 +140,10 @@ def lake(cloud, portal, first_run):
                 batch_ids=["of-a-hospital"],
             ),
         )
-    many, former = ids
-    yield SimpleNamespace(release_id=many, former_id=former, now=Star(root, many), before=Star(root, former))
+    many, previous = ids
+    yield SimpleNamespace(
+        release_id=many, former_id=previous, now=Star(root, many), before=Star(root, previous)
+    )
     for release_id in ids:
         s3.delete_object(Bucket=portal.lake.bucket("quality"), Key=f"releases/{release_id}.json")
         for table in release.GOLD_TABLES:
@@ -212,10 +216,12 @@ def open_page(lake, monkeypatch):
 
 
 def figures(app):
-    """The figures of a page by their questions."""
+    """The figures of a page by their charts."""
     found = {}
     for chart in app.get("plotly_chart"):
-        key = next(key for key in sorted(QUESTIONS, key=len, reverse=True) if f"-{key}-" in chart.proto.id)
+        key = next(
+            key for key in sorted(CHARTS_BY_KEY, key=len, reverse=True) if f"-{key}-" in chart.proto.id
+        )
         found[key] = decoded(json.loads(chart.proto.spec))
     return found
 
@@ -250,7 +256,7 @@ def test_every_figure_and_number_of_a_page_is_what_the_files_hold(lake, open_pag
         before = lake.before.ask(page, condition, CHARTS[key]) if beside else None
         assert (key in drawn) == bool(rows), key
         if rows:
-            CHECKS[QUESTIONS[key].kind](drawn[key], rows, before)
+            CHECKS[CHARTS_BY_KEY[key].kind](drawn[key], rows, before)
     (row,) = lake.now.ask(page, condition, HEADLINES[page])
     expected, shown = told(page, row), metrics(app)
     assert {label: shown[label] for label in expected} == expected
@@ -283,7 +289,7 @@ def test_filters_that_nothing_fits_are_told_in_words(lake, open_page, page, quer
     app = open_page(page, "analyst", **query)
     assert not app.error
     assert not app.get("plotly_chart")
-    assert [i.value for i in app.info if lake.release_id not in i.value] == ["Nothing fits these filters. Widen the period or clear a filter."] * len(PAGE_OF[page])  # fmt: skip
+    assert [i.value for i in app.info if lake.release_id not in i.value] == ["No records match these filters. Widen the period or clear a filter."] * len(PAGE_OF[page])  # fmt: skip
     assert app.metric[0].value == "0"
 
 
@@ -291,12 +297,12 @@ def test_filters_that_nothing_fits_are_told_in_words(lake, open_page, page, quer
     ("page", "query"),
     [
         ("encounters", {}),
-        ("encounters", {"compare": "former"}),
+        ("encounters", {"compare": "previous"}),
         ("encounters", {"from": "2025-02-01", "to": "2025-02-28"}),
         ("encounters", {"from": "2025-02-03", "class": ["AMB"], "payer": ["Aetna"], "hour": ["7"]}),
         ("medications", {}),
         ("medications", {"therapeutic": ["Analgesic"]}),
-        ("patients", {"compare": "former"}),
+        ("patients", {"compare": "previous"}),
     ],
 )
 def test_a_viewer_is_shown_no_small_count_anywhere(lake, open_page, page, query):
@@ -307,7 +313,7 @@ def test_a_viewer_is_shown_no_small_count_anywhere(lake, open_page, page, query)
     assert not [toggle for toggle in app.toggle if toggle.label == "Safe to share"]
     for key, figure in figures(app).items():
         counts = [
-            n for trace in figure["data"] for n in _counts(QUESTIONS[key].kind, trace, "compare" in query)
+            n for trace in figure["data"] for n in _counts(CHARTS_BY_KEY[key].kind, trace, "compare" in query)
         ]
         assert not [n for n in counts if 0 < abs(n) < MINIMUM_CELL_SIZE], key
     for name, value in metrics(app).items():

@@ -95,9 +95,9 @@ def gold(export):
 
 
 @pytest.mark.parametrize("export", ["synthea-export"], indirect=True)
-@pytest.mark.parametrize(("page", "question"), ALL, ids=lambda each: getattr(each, "key", each))
-def test_a_chart_shows_what_was_published(gold, page, question):
-    check(gold, page, question, Filters(), "true")
+@pytest.mark.parametrize(("page", "chart"), ALL, ids=lambda each: getattr(each, "key", each))
+def test_a_chart_shows_what_was_published(gold, page, chart):
+    check(gold, page, chart, Filters(), "true")
 
 
 @pytest.mark.parametrize("export", ["synthea-export"], indirect=True)
@@ -105,29 +105,29 @@ def test_a_chart_shows_what_was_published(gold, page, question):
 @pytest.mark.parametrize("page", PAGES)
 def test_charts_under_random_filters_show_what_was_published(gold, page, seed):
     filters, condition = chosen(gold[1], page, seed)
-    for question in PAGES[page]:
-        check(gold, page, question, filters, condition)
+    for chart in PAGES[page]:
+        check(gold, page, chart, filters, condition)
 
 
 @pytest.mark.parametrize("export", ["synthea-export"], indirect=True)
 @pytest.mark.parametrize("page", PAGES)
 def test_all_that_a_viewer_sees_leaves_small_counts_possible_from_1_to_10_and_totals_true(gold, page):
-    ask = lambda question: gold[0].question(question, Filters())  # noqa: E731
-    attack, true = on_page(PAGES[page], ask, lambda question: suppressed_views.table_of(question, ask))
+    ask = lambda chart: gold[0].chart_sql(chart, Filters())  # noqa: E731
+    attack, true = on_page(PAGES[page], ask, lambda chart: suppressed_views.table_of(chart, ask))
     small = sorted((cell for cell, n in true.items() if 0 < n < 11), key=str)
     sample = random.Random(page).sample(small, min(len(small), 5))
     assert sample
     assert [cell for cell in sample if not is_safe(attack, cell)] == []
-    for question in PAGES[page]:
+    for chart in PAGES[page]:
         if (
-            question.kind in {"months", "ranking"}
+            chart.kind in {"months", "ranking"}
             and (
                 view := suppressed_views.view(
-                    question, Filters(), ask, lambda q: suppressed_views.table_of(q, ask)
+                    chart, Filters(), ask, lambda q: suppressed_views.table_of(q, ask)
                 )
             ).frame
             is not None
         ):
-            value = next(iter(question.values))
-            every = sum(float(row[-1]) for row in gold[1].ask(page, "true", CHARTS[question.key]))
+            value = next(iter(chart.measures))
+            every = sum(float(row[-1]) for row in gold[1].ask(page, "true", CHARTS[chart.key]))
             assert view.frame[value].astype(float).sum() == pytest.approx(every)

@@ -103,7 +103,7 @@ def test_the_rows_of_facts_on_the_overview_are_the_totals_of_the_published_table
 
 
 def test_a_column_is_not_profiled_for_a_viewer(acting, held_run, first_run):
-    with pytest.raises(ServiceError, match="shown to roles that may open rows"):
+    with pytest.raises(ServiceError, match="available to analysts, clinicians and engineers"):
         profile.of(acting("vic", "viewer"), "dim_patient", held_run.run_id)
     assert len(profile.of(acting("vic", "viewer"), "dim_patient", first_run.run_id).frame), (
         "synthetic data alone"

@@ -70,7 +70,7 @@ def _detail(life: Life) -> None:
         st.caption(f"Releases that hold it: {', '.join(life.releases) or 'none'}.")
         if gone := life.retirement:
             by = wording.plain(gone.retired_by)
-            at = formats.when(formats.moment(gone.retired_at))
+            at = formats.when(formats.parse_timestamp(gone.retired_at))
             st.warning(f"Retired by {by}, {at}: {wording.plain(gone.reason)}")
         elif session.user().may("run_pipeline"):
             _actions(batch.batch_id)

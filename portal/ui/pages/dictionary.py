@@ -27,7 +27,7 @@ EXAMPLE = "readmission"
 st.title("Dictionary")
 
 
-@st.cache_data(ttl=3600, max_entries=30, show_spinner="Asking Athena …")
+@st.cache_data(ttl=3600, max_entries=30, show_spinner="Running queries …")
 def profiled(table: str, release_id: str, role: str) -> pd.DataFrame:  # noqa: ARG001  (roles see other figures)
     return profile.of(session.context(), table, release_id).frame
 

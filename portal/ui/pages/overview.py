@@ -42,7 +42,7 @@ def latest() -> None:
             query_params={"run": run.run_id},
         )
     if current:
-        published_at = formats.moment(current.published_at)
+        published_at = formats.parse_timestamp(current.published_at)
         middle.metric("Published release", formats.ago(published_at), help=current.release_id)
         middle.caption(f"{current.release_id}, by {current.published_by}", help=formats.when(published_at))
     else:

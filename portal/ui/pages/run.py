@@ -168,7 +168,7 @@ def outcome(run: Run) -> None:
     published = cache.published()
     if published and published.release_id == run.run_id:
         st.success(
-            f"Release {run.run_id} is the published one, since {formats.when(formats.moment(published.published_at))}, by {published.published_by}."
+            f"Release {run.run_id} is the published one, since {formats.when(formats.parse_timestamp(published.published_at))}, by {published.published_by}."
         )
     elif run.status == "SUCCEEDED":
         st.info(

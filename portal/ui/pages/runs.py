@@ -96,7 +96,7 @@ def launch() -> None:
             f"The last {told.of} runs took {times.duration(told.fastest)} to {times.duration(told.slowest)} "
             f"(median {times.duration(told.seconds)}) and cost ${told.dollars:,.2f} in AWS."
             if told
-            else "There is no former run to estimate time and cost by."
+            else "There is no previous run to estimate time and cost by."
         )
         start(wanted)
 

@@ -96,9 +96,9 @@ def saved() -> None:
 
 
 @st.cache_data(ttl=60, max_entries=200, show_spinner=False)
-def asked_before(_aws: Context, who: str, now: tuple[str, str] | None) -> list[SqlQuery]:  # noqa: ARG001  (parts of the key)
+def asked_before(_context: Context, who: str, now: tuple[str, str] | None) -> list[SqlQuery]:  # noqa: ARG001  (parts of the key)
     """The history: a question that is asked or has ended is in it at once, all others within a minute."""
-    return sql_queries.history(_aws)
+    return sql_queries.history(_context)
 
 
 def history(query: SqlQuery | None) -> None:
@@ -144,7 +144,7 @@ def ask() -> None:
         return  # a double click
     query_id = sql_queries.start(session.context(), sql, release_id)
     st.query_params["asked"] = query_id
-    with st.spinner("Asking Athena …"):
+    with st.spinner("Running the query …"):
         sql_queries.wait(session.context(), query_id, AT_ONCE)
 
 

@@ -44,12 +44,12 @@ def lake(monkeypatch):
     monkeypatch.setattr(session, "user", lambda: User("eve", "engineer"))
     monkeypatch.setattr(session, "aws", lambda: None)
 
-    def retiring(_aws, batch_id, *, reason):
+    def retiring(_context, batch_id, *, reason):
         if not reason.strip():
             raise ServiceError("the audit trail requires a reason.")
         asked.retired.append((batch_id, reason))
 
-    def reprocessing(_aws, batch_ids):
+    def reprocessing(_context, batch_ids):
         asked.reprocessed.append(batch_ids)
         raise ServiceError("Run 'x' has been writing since 10:00 UTC.")
 
