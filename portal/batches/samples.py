@@ -1,4 +1,4 @@
-"""Generate sample data in this process up to a size, in a Glue job above it; the result is one batch."""
+"""Generate sample data as a batch: small ones in this process, large ones in a Glue job."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from portal.core.errors import ServiceError, explain, is_aws_error
 
 JOB = "generate_sample"
 
-MOST_HERE = 100_000
-"""Largest number of patients that this process generates: about three seconds, 180 MB."""
+IN_PROCESS_LIMIT = 100_000
+"""Most patients that this process generates: takes about three seconds and 180 MB."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Sample:
 
 @dataclass
 class Task:
-    """A generation in the background; the page that started it may close."""
+    """A background task that generates sample data; it continues when the user leaves the page."""
 
     options: Options
     cancel: threading.Event = field(default_factory=threading.Event)
@@ -57,10 +57,10 @@ class JobTask:
     options: Options
 
 
-_MAKING: dict[tuple[str, str], Task] = {}
-"""Generations of this process by lake and person, until their result was shown; a reloaded page finds them here."""
+_TASKS: dict[tuple[str, str], Task] = {}
+"""Tasks of this process by lake and user, until their result was acknowledged."""
 
-_BEGINNING = threading.Lock()
+_START_LOCK = threading.Lock()
 _ALIVE = frozenset({"STARTING", "WAITING", "RUNNING", "STOPPING"})
 
 
@@ -72,36 +72,36 @@ def create(
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Sample:
-    """Generate into a temporary directory and import it; a cancelled generation leaves nothing."""
+    """Generate sample data and import it; a cancelled generation leaves nothing behind."""
     context.require("import_data")
     with tempfile.TemporaryDirectory(prefix="hdp-sample-") as temporary:
         folder = Path(temporary) / "sample"
         written = generate(options, folder, progress=progress, cancelled=cancelled)
         if cancelled():
             raise Cancelled
-        key = folder / GROUND_TRUTH
-        text = key.read_text(encoding="utf-8") if key.is_file() else ""
-        key.unlink(missing_ok=True)
+        path = folder / GROUND_TRUTH
+        truth = path.read_text(encoding="utf-8") if path.is_file() else ""
+        path.unlink(missing_ok=True)
         batch = batches.import_folder(context, folder, format="native", uploader=uploader, seed=options.seed)
-        return Sample(batch, written, text)
+        return Sample(batch, written, truth)
 
 
-def making(context: Context) -> Task | JobTask | None:
-    """Return the person's generation that runs, or has ended and was not shown yet."""
+def current(context: Context) -> Task | JobTask | None:
+    """Return the user's generation that runs, or that ended and was not acknowledged yet."""
     context.require("import_data")
-    return _MAKING.get(_whose(context)) or _running_job(context)
+    return _TASKS.get(_owner(context)) or _running_job(context)
 
 
-def told(context: Context) -> None:
-    """Forget the person's generation, whose result was shown."""
-    _MAKING.pop(_whose(context), None)
+def acknowledge(context: Context) -> None:
+    """Remove the user's generation after its result was shown."""
+    _TASKS.pop(_owner(context), None)
 
 
-def _whose(context: Context) -> tuple[str, str]:
+def _owner(context: Context) -> tuple[str, str]:
     return context.lake.prefix, context.user.name
 
 
-def _same(present: Task | JobTask, options: Options) -> None:
+def _check_same(present: Task | JobTask, options: Options) -> None:
     """Accept a repeated start with the same options; refuse other options while a generation runs."""
     if present.options != options:
         raise ServiceError(
@@ -109,24 +109,24 @@ def _same(present: Task | JobTask, options: Options) -> None:
         )
 
 
-def begin(context: Context, options: Options) -> Task | JobTask:
-    """Start `create` in a thread of this process, one per person, for at most `MOST_HERE` patients."""
+def start(context: Context, options: Options) -> Task | JobTask:
+    """Start a generation of at most `IN_PROCESS_LIMIT` patients in a thread. A user has one at a time."""
     context.require("import_data")
     options.checked()
-    if options.patients > MOST_HERE:
+    if options.patients > IN_PROCESS_LIMIT:
         raise ServiceError(
-            f"{options.patients:,} patients need the Glue job; this process generates up to {MOST_HERE:,}."
+            f"{options.patients:,} patients need the Glue job; this process generates up to {IN_PROCESS_LIMIT:,}."
         )
-    with _BEGINNING:
-        if present := making(context):
-            _same(present, options)
+    with _START_LOCK:
+        if present := current(context):
+            _check_same(present, options)
             return present
-        task = _MAKING[_whose(context)] = Task(options)
-    threading.Thread(target=_make, args=(context, task), daemon=True).start()
+        task = _TASKS[_owner(context)] = Task(options)
+    threading.Thread(target=_generate, args=(context, task), daemon=True).start()
     return task
 
 
-def _make(context: Context, task: Task) -> None:
+def _generate(context: Context, task: Task) -> None:
     try:
         task.sample = create(
             context,
@@ -138,11 +138,11 @@ def _make(context: Context, task: Task) -> None:
     except Cancelled:
         task.error = "Cancelled. No data was kept."
     except Exception as error:
-        task.error = _sentence(error)
+        task.error = _message(error)
     task.is_over = True
 
 
-def _sentence(error: Exception) -> str:
+def _message(error: Exception) -> str:
     if isinstance(error, ServiceError | BadOptions) or is_aws_error(error):
         return explain(error)
     return f"The sample data could not be generated ({type(error).__name__}). Try again, or ask an engineer."
@@ -152,13 +152,13 @@ def _note(task: Task, made: Progress) -> None:
     task.progress = made
 
 
-def begin_job(context: Context, options: Options) -> JobTask | Task:
-    """Start the Glue job that generates a batch of any size, one per person."""
+def start_job(context: Context, options: Options) -> JobTask | Task:
+    """Start a Glue job that generates a batch of any size. A user has one at a time."""
     context.require("import_data")
     options.checked()
-    with _BEGINNING:
-        if present := making(context):
-            _same(present, options)
+    with _START_LOCK:
+        if present := current(context):
+            _check_same(present, options)
             return present
         batch_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         arguments = {
@@ -176,12 +176,12 @@ def _running_job(context: Context) -> JobTask | None:
         newest = glue.get_job_runs(JobName=context.lake.job(JOB), MaxResults=20)["JobRuns"]
     except glue.exceptions.EntityNotFoundException:
         return None  # the jobs are not deployed yet
-    mine = (
+    own = (
         run
         for run in newest
         if run["JobRunState"] in _ALIVE and run.get("Arguments", {}).get("--uploader") == context.user.name
     )
-    return next(map(_job_task, mine), None)
+    return next(map(_job_task, own), None)
 
 
 def _job_task(run: dict[str, Any]) -> JobTask:

@@ -1,4 +1,4 @@
-"""Batches of raw extracts: import them, list them. A batch without its manifest does not exist."""
+"""Import and list batches. A batch without a manifest does not exist."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from portal.core.errors import ServiceError
 _TRANSFER = TransferConfig(multipart_threshold=16 << 20, multipart_chunksize=16 << 20, max_concurrency=4)
 
 Progress = Callable[[str, int, int], None]
-"""What is being done, bytes done, bytes in all."""
+"""Receives the present step, the bytes done and the total bytes."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One import as its manifest tells it.
+    """A batch as recorded in its manifest.
 
-    `tables` maps a table to its files and ignored columns; `files` says of every file of the extract what it
-    is; `synthetic` marks data of no real patient: batches of the generator, and exports of Synthea.
+    `tables` maps each table to its files and ignored columns, `files` describes every file of the extract,
+    and `synthetic` marks generated data and Synthea exports, which contain no real patients.
     """
 
     batch_id: str
@@ -90,7 +90,7 @@ def import_files(
     seed: int | None = None,
     progress: Progress | None = None,
 ) -> Batch:
-    """Upload an extract and write its manifest last; the same content again is the batch that is there."""
+    """Upload an extract and write its manifest last; return the existing batch if the content was imported before."""
     context.require("import_data")
     work = _Progress(progress or _silent, 2 * sum(_file(each).size for each in files))
     inspected = [_inspected(each, format, encoding, work) for each in files]
@@ -98,14 +98,14 @@ def import_files(
     content = hashlib.sha256(
         "\n".join(sorted(f"{_table(each)} {each.sha256}" for each in loaded)).encode()
     ).hexdigest()
-    gone = retirement.retired(context)
+    retired = retirement.retired(context)
     same = [known for known in list_batches(context) if known.content_sha256 == content]
     for known in same:
-        if known.batch_id not in gone:
+        if known.batch_id not in retired:
             return replace(known, is_new=False)
     received = datetime.now(UTC)
-    own = (content * 2)[8 * len(same) % 64 :][:8]  # an extract retired in this second has another
-    batch_id = f"{received:%Y%m%dT%H%M%S}-{own}"
+    suffix = (content * 2)[8 * len(same) % 64 :][:8]  # differs from that of a retired batch with this content
+    batch_id = f"{received:%Y%m%dT%H%M%S}-{suffix}"
     batch = Batch(
         batch_id=batch_id,
         source=_formats(loaded)[0],
@@ -124,17 +124,17 @@ def import_files(
 
 
 class _Progress:
-    """Tells how many bytes are done."""
+    """Reports the progress of an import in bytes."""
 
-    def __init__(self, tell: Progress, total: int) -> None:
-        self._tell, self._total, self._done = tell, total, 0
+    def __init__(self, report: Progress, total: int) -> None:
+        self._report, self._total, self._done = report, total, 0
 
     def begin(self, what: str, file: SourceFile) -> None:
-        self._tell(f"{what} {file.name}", self._done, self._total)
+        self._report(f"{what} {file.name}", self._done, self._total)
         self._done += file.size
 
     def end(self) -> None:
-        self._tell("Done", self._total, self._total)
+        self._report("Done", self._total, self._total)
 
 
 def _file(given: SourceFile | Inspected) -> SourceFile:
@@ -147,16 +147,16 @@ def _inspected(given: SourceFile | Inspected, format: str, encoding: str, work: 
 
 
 def _loaded(inspected: Sequence[Inspected]) -> list[Inspected]:
-    """The files that become tables, if nothing stops the import."""
+    """Return the files that are loaded into tables; raise `ServiceError` if a file stops the import."""
     loaded = [each for each in inspected if each.use == "loaded"]
     if stopping := next((each for each in inspected if each.stops), None):
         raise ServiceError(stopping.reason)
     if len(_formats(loaded)) > 1:
         names = ", ".join(f"{each.file.name} is {each.match.format}" for each in loaded if each.match)
-        raise ServiceError(f"One extract has one format, but {names}: import them separately.")
+        raise ServiceError(f"The files have different formats: {names}. Import them separately.")
     if not any(_table(each) in TABLES for each in loaded):
         faulty = [each.reason for each in inspected if each.use in {"empty", "not understood"}]
-        nothing = f"The extract contains none of {', '.join(TABLES)}: add at least one of them."
+        nothing = f"The extract contains none of {', '.join(TABLES)}. Add at least one of them."
         raise ServiceError(faulty[0] if faulty else nothing)
     return loaded
 
@@ -172,7 +172,7 @@ def _table(inspected: Inspected) -> str:
 def _upload_all(
     context: Context, loaded: Sequence[Inspected], batch_id: str, work: _Progress
 ) -> dict[str, Any]:
-    """Upload the files; by table their entries of the manifest."""
+    """Upload the files and return their manifest entries by table."""
     tables: dict[str, Any] = {}
     for each in loaded:
         work.begin("Uploading", each.file)
@@ -203,21 +203,21 @@ def _upload(context: Context, each: Inspected, batch_id: str, number: int) -> di
 
 
 def list_batches(context: Context) -> list[Batch]:
-    """Every batch, newest first."""
+    """Return all batches, newest first."""
     context.require("see_charts")
     s3 = context.client("s3")
     bucket, prefix = split(context.lake.manifests())
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     items = [item for page in pages for item in page.get("Contents", []) if item["Key"].endswith(".json")]
-    batches = [batch for item in items if (batch := _kept(s3, bucket, item["Key"], item["ETag"]))]
+    batches = [batch for item in items if (batch := _cached(s3, bucket, item["Key"], item["ETag"]))]
     return sorted(batches, key=lambda batch: (batch.received_at, batch.batch_id), reverse=True)
 
 
 _manifests: dict[tuple[str, str, str], Batch] = {}
-"""What was read before, by bucket, key and ETag: a look at all batches reads those that are new."""
+"""Manifests cached by bucket, key and ETag, so that a listing reads only new ones."""
 
 
-def _kept(s3: Any, bucket: str, key: str, etag: str) -> Batch | None:
+def _cached(s3: Any, bucket: str, key: str, etag: str) -> Batch | None:
     known = _manifests.get((bucket, key, etag))
     if known is None and (document := read_json(s3, f"s3://{bucket}/{key}")):
         known = _manifests[bucket, key, etag] = Batch(**document[0])
@@ -225,4 +225,4 @@ def _kept(s3: Any, bucket: str, key: str, etag: str) -> Batch | None:
 
 
 def _silent(what: str, done: int, total: int) -> None:
-    """Nobody watches."""
+    """Report nothing."""

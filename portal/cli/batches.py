@@ -10,7 +10,7 @@ import click
 from pipeline.sources.csv_reader import ENCODINGS
 from portal.batches import inspection, lifecycle, retirement
 from portal.batches import service as batches
-from portal.batches.lifecycle import Life
+from portal.batches.lifecycle import BatchState
 from portal.batches.service import Batch
 from portal.cli.lazy import LazyGroup
 from portal.cli.output import emit_json, emit_table, json_option
@@ -41,7 +41,7 @@ def import_command(session: Session, folder: Path, format_: str, encoding: str, 
     batch = batches.import_folder(
         session.context, folder, format=format_, encoding=encoding, uploader=user(session)
     )
-    for line in inspection.in_words(batch.files):
+    for line in inspection.describe(batch.files):
         click.echo(line, err=True)
     if not batch.is_new:
         click.echo(
@@ -60,14 +60,14 @@ def import_command(session: Session, folder: Path, format_: str, encoding: str, 
 @click.pass_obj
 def list_command(session: Session, as_json: bool) -> None:
     """List the batches, newest first."""
-    found = [_listed(life) for life in lifecycle.lives(session.context)]
+    found = [_listed(state) for state in lifecycle.list_states(session.context)]
     if as_json:
         emit_json(found)
     else:
         emit_table(
             found,
             _columns(found),
-            empty="No batch yet: 'hdp batches generate' or 'hdp batches import DIR' makes one.",
+            empty="No batches yet: 'hdp batches generate' or 'hdp batches import DIR' makes one.",
         )
 
 
@@ -77,26 +77,26 @@ def list_command(session: Session, as_json: bool) -> None:
 @click.pass_obj
 def show_command(session: Session, batch_id: str, as_json: bool) -> None:
     """Show a batch: its files, its status and the releases that hold it."""
-    life = lifecycle.get(session.context, batch_id)
+    state = lifecycle.get(session.context, batch_id)
     if as_json:
         emit_json(
             {
-                **_listed(life),
-                "tables": life.batch.tables,
-                "releases": life.releases,
-                "retirement": life.retirement,
+                **_listed(state),
+                "tables": state.batch.tables,
+                "releases": state.releases,
+                "retirement": state.retirement,
             }
         )
         return
-    emit_table([_listed(life)])
+    emit_table([_listed(state)])
     click.echo()
     emit_table(
         {"table": table, "file": file["key"].rpartition("/")[2], "rows": file["rows"], "bytes": file["bytes"]}
-        for table, entry in life.batch.tables.items()
+        for table, entry in state.batch.tables.items()
         for file in entry["files"]
     )
-    click.echo(f"\nReleases: {', '.join(life.releases) or 'none'}")
-    if gone := life.retirement:
+    click.echo(f"\nReleases: {', '.join(state.releases) or 'none'}")
+    if gone := state.retirement:
         click.echo(f"Retired by {gone.retired_by} at {gone.retired_at}: {gone.reason}")
 
 
@@ -124,8 +124,8 @@ def reprocess_command(session: Session, batch_ids: tuple[str, ...], everything: 
     follow(context, run, session.target == "laptop", as_json)
 
 
-def _listed(life: Life) -> dict[str, object]:
-    return {**summary(life.batch), "status": life.status, "published": life.is_published}
+def _listed(state: BatchState) -> dict[str, object]:
+    return {**summary(state.batch), "status": state.status, "published": state.is_published}
 
 
 def _columns(listed: Sequence[Mapping[str, object]]) -> list[str]:

@@ -110,7 +110,7 @@ def start(
         checked = check(wanted)
     except BadRunInput as error:
         raise ServiceError(str(error)) from None
-    retirement.refuse_unusable(context, checked["batch_ids"])
+    retirement.check_usable(context, checked["batch_ids"])
     _refuse_while_another_writes(context, checked["run_id"])
     return _execute(context, checked["run_id"], checked)
 

@@ -15,7 +15,7 @@ from portal.athena import client as athena_client
 from portal.athena.client import QueryResult
 from portal.batches import lifecycle
 from portal.batches import service as batches
-from portal.batches.lifecycle import Life
+from portal.batches.lifecycle import BatchState
 from portal.batches.service import Batch
 from portal.core.auth import Right
 from portal.core.context import Context
@@ -147,9 +147,9 @@ def received(_context: Context) -> list[Batch]:
 
 
 @shared("see_charts", ttl=5, most=2)
-def lives(_context: Context) -> list[Life]:
+def batch_states(_context: Context) -> list[BatchState]:
     """Return all batches with their status."""
-    return lifecycle.lives(_context)
+    return lifecycle.list_states(_context)
 
 
 @shared("see_charts", ttl=600, most=200)
@@ -215,7 +215,7 @@ def forget_schedule() -> None:
 
 def forget_runs() -> None:
     """Clear the caches of runs after one was started, stopped or resumed."""
-    for cached in (run, recent_runs, history, search, alerts, lives):
+    for cached in (run, recent_runs, history, search, alerts, batch_states):
         cached.clear()
 
 

@@ -105,7 +105,7 @@ def test_data_are_generated_beside_the_page_and_offered_to_the_pipeline(empty_la
     app = open_page("data")
     app.number_input[0].set_value(30).run()
     next(b for b in app.button if b.label == "Generate").click().run()
-    (task,) = samples._MAKING.values()
+    (task,) = samples._TASKS.values()
     while not task.is_over:
         time.sleep(0.05)
     app.run()

@@ -78,7 +78,7 @@ def launch() -> None:
     like = st.query_params.get("like")
     is_open = st.session_state.setdefault("launch-open", bool(like or in_url()))
     with st.expander("Start a run", icon=":material/play_arrow:", expanded=is_open):
-        every = [life.batch.batch_id for life in cache.lives() if not life.retirement]
+        every = [state.batch.batch_id for state in cache.batch_states() if not state.retirement]
         known = presets(every)
         usual = next(iter(known.values()))
         is_new = any(f"launch-{name}" not in st.session_state for name in fields())

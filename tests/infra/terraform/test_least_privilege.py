@@ -153,7 +153,7 @@ def _use(engineer, held_run, first_run, folder):
     review, made = review_log.of_run(clinician, first_run.run_id), releases.get(clinician, first_run.run_id)
     confirmed = sign_off.outstanding(clinician, review, made).code
     sign_off.sign(clinician, first_run.run_id, "approve", "to prove a permission", confirmed=confirmed)
-    lifecycle.lives(engineer)
+    lifecycle.list_states(engineer)
     releases.publish(engineer, present, reason="back")
     athena_client.run_query(engineer, "SELECT count(*) AS n FROM dim_time")
     athena_client.run_query(
@@ -168,7 +168,7 @@ def _use(engineer, held_run, first_run, folder):
     )
     sql_queries.run(engineer, "select * from rule_result")
     sql_queries.cancel(engineer, sql_queries.start(engineer, "select 1", present))
-    task = samples.begin_job(engineer, Options(patients=200_000, seed=3))
+    task = samples.start_job(engineer, Options(patients=200_000, seed=3))
     samples.job_state(engineer, task)
     samples.cancel_job(engineer, task)
     schedule.change(engineer, is_on=False, at=time(2), weekdays_only=False)

@@ -59,14 +59,16 @@ def _plan(aws, monkeypatch, *batch_ids):
 
 def test_a_batch_is_new_then_loaded_then_retired(engineer, two):
     first, second = two
-    assert {life.batch.batch_id: (life.status, life.releases) for life in lifecycle.lives(engineer)} == {
+    assert {
+        state.batch.batch_id: (state.status, state.releases) for state in lifecycle.list_states(engineer)
+    } == {
         first: ("loaded", ("r1",)),
         second: ("new", ()),
     }
     record = retirement.retire(engineer, first, reason=" The wrong ward. ")
     assert (record.retired_by, record.reason) == ("kim", "The wrong ward.")
-    life = lifecycle.get(engineer, first)
-    assert (life.status, life.is_published, life.retirement) == ("retired", True, record)
+    state = lifecycle.get(engineer, first)
+    assert (state.status, state.is_published, state.retirement) == ("retired", True, record)
 
 
 def test_a_retired_batch_stays_in_bronze_and_in_the_published_release(engineer, two):

@@ -56,7 +56,7 @@ def test_a_sentence_on_standard_error_is_all_that_bad_input_gives(hdp):
 
 def test_a_command_starts_a_cloud_for_its_own_duration(hdp, tmp_path):
     done = hdp("batches", "list", state=tmp_path / "new")
-    assert (done.returncode, "No batch yet" in done.stdout) == (0, True)
+    assert (done.returncode, "No batches yet" in done.stdout) == (0, True)
 
 
 def test_contracts_are_sound_and_what_is_derived_is_in_step(hdp):

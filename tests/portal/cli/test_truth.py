@@ -159,7 +159,7 @@ def test_an_unknown_batch_is_refused_before_a_run_exists(hdp, portal):
     before = [run.run_id for run in runs.list_runs(portal, 1000)]
     code, out, err = hdp("runs", "start", "--batch", "nope")
     assert (code, out) == (2, "")
-    assert err == "There is no batch 'nope': 'hdp batches list' lists the batches.\n"
+    assert err == "There is no batch 'nope'. 'hdp batches list' lists the batches.\n"
     assert [run.run_id for run in runs.list_runs(portal, 1000)] == before
 
 

@@ -148,10 +148,10 @@ def test_rates_are_pooled_and_no_zero_stands_beside_a_pool(desk, page, chart):
         return
     names = list(chart.measures)
     shown = {row[0]: tuple(row[1:]) for row in view.frame[[chart.by[0], *names]].itertuples(index=False)}
-    for name, figures in shown.items():
+    for name, numbers in shown.items():
         if name != OTHER:
-            assert figures == true[name]
-            parts = (figures[0] - figures[1], figures[1]) if chart.kind == "rate" else figures
+            assert numbers == true[name]
+            parts = (numbers[0] - numbers[1], numbers[1]) if chart.kind == "rate" else numbers
             assert min(parts) >= 11
     for place, name in enumerate(names):
         if not view.frame[name].isna().any():

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from portal.batches import lifecycle
-from portal.batches.lifecycle import Life
+from portal.batches.lifecycle import BatchState
 from portal.batches.retirement import Retirement
 from portal.batches.service import Batch
 from portal.core.auth import User
@@ -33,14 +33,14 @@ def lake(monkeypatch):
     """Three batches: a new, a published and a retired one; gives what was asked of the services."""
     gone = Retirement("b3", "ann", "2026-11-27T11:00:00Z", "The *wrong* ward.")
     found = [
-        Life(_batch("b1"), "new", (), False, None),
-        Life(_batch("b2"), "loaded", ("r1",), True, None),
-        Life(_batch("b3"), "retired", ("r0",), False, gone),
+        BatchState(_batch("b1"), "new", (), False, None),
+        BatchState(_batch("b2"), "loaded", ("r1",), True, None),
+        BatchState(_batch("b3"), "retired", ("r0",), False, gone),
     ]
     asked = SimpleNamespace(retired=[], reprocessed=[])
     kept = lambda: found  # noqa: E731
     kept.clear = lambda: None
-    monkeypatch.setattr(cache, "lives", kept)
+    monkeypatch.setattr(cache, "batch_states", kept)
     monkeypatch.setattr(session, "user", lambda: User("eve", "engineer"))
     monkeypatch.setattr(session, "aws", lambda: None)
 
