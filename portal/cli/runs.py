@@ -85,7 +85,7 @@ def list_command(session: Session, limit: int, status: str | None, as_json: bool
     if as_json:
         emit_json(found)
     else:
-        emit_table(found, empty="No such run." if status else "No run yet: 'hdp runs start' starts one.")
+        emit_table(found, empty="No such run." if status else "No runs yet: 'hdp runs start' starts one.")
 
 
 @runs_group.command("show")
@@ -176,7 +176,7 @@ def _listed(run: Run) -> dict[str, Any]:
         "attempt": run.attempt,
         "started_at": run.started_at,
         "seconds": round(run.seconds),
-        "cause": failures.message(run),
+        "cause": failures.error_message(run),
     }
 
 

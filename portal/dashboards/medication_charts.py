@@ -94,7 +94,7 @@ ADMINISTRATIONS = Dataset(
         "state": "f.status",
         "minutes": "f.minutes_from_order",
         "amount": "f.dose",
-        "is_judged": (
+        "is_signed": (
             "f.dose IS NOT NULL AND d.usual_dose_low IS NOT NULL AND f.dose_unit = d.usual_dose_unit"
         ),
         "low": "d.usual_dose_low",
@@ -168,7 +168,7 @@ MEDICATION_CHARTS = (
             "usual": Measure("sum(CASE WHEN amount BETWEEN low AND high THEN 1 ELSE 0 END)", "Usual"),
             "above": Measure("sum(CASE WHEN amount > high THEN 1 ELSE 0 END)", "Above"),
         },
-        where="is_judged",
+        where="is_signed",
         click=("medication",),
         note="Of doses in the formulary's unit; the usual range is that of a single adult dose.",
     ),

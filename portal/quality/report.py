@@ -11,38 +11,23 @@ import pandas as pd
 
 from pipeline.releases.model import Release
 from pipeline.rules.outcomes import FOUND
+from portal.core.vocabulary import OUTCOMES, QUERY_STATES, SEVERITIES, without_symbol
 from portal.quality import failing_rows, rule_texts
 from portal.releases.signatures import Signature
 from portal.reviews import wording
 from portal.reviews.read_model import Query, Review
 
 _STYLE = """
-body { font: 14px/1.45 system-ui, sans-serif; color: #14202b; background: #fff; max-width: 76rem; margin: 2rem auto; padding: 0 1rem }
-h1 { font-size: 1.6rem } h2 { font-size: 1.15rem; margin-top: 2rem; border-bottom: 1px solid #c3d0d8 }
-.wide { overflow-x: auto } table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; padding: .3rem .5rem; vertical-align: top; border-bottom: 1px solid #dfe6ea; overflow-wrap: break-word }
-td:first-child, td.n { white-space: nowrap }
-th { white-space: nowrap } .sign { border: 2px solid #14202b; padding: 1rem; margin-top: 1rem; break-inside: avoid }
-.wrong { border: 3px double #8a1c00; padding: 1rem } .small, code { color: #3b4a54; font-size: .85rem }
-@page { size: A4 landscape; margin: 14mm }
-@media print { body { margin: 0; max-width: none; font-size: 10px } h2 { break-after: avoid } tr { break-inside: avoid }
-thead { display: table-header-group } .wide { overflow: visible } }
+body { font: 14px/1.45 system-ui, sans-serif; color: #14202b; background: #fff; max-width: 76rem; margin: 2rem
+auto; padding: 0 1rem } h1 { font-size: 1.6rem } h2 { font-size: 1.15rem; margin-top: 2rem; border-bottom: 1px
+solid #c3d0d8 } .wide { overflow-x: auto } table { border-collapse: collapse; width: 100% } th, td {
+text-align: left; padding: .3rem .5rem; vertical-align: top; border-bottom: 1px solid #dfe6ea; overflow-wrap:
+break-word } td:first-child, td.n { white-space: nowrap } th { white-space: nowrap } .sign { border: 2px solid
+#14202b; padding: 1rem; margin-top: 1rem; break-inside: avoid } .wrong { border: 3px double #8a1c00; padding:
+1rem } .small, code { color: #3b4a54; font-size: .85rem } @page { size: A4 landscape; margin: 14mm } @media
+print { body { margin: 0; max-width: none; font-size: 10px } h2 { break-after: avoid } tr { break-inside:
+avoid } thead { display: table-header-group } .wide { overflow: visible } }
 """
-
-OUTCOMES = {
-    "pass": "Passed",
-    "pass_with_failures": "Passed, within threshold",
-    "fail": "Failed",
-    "error": "Rule error",
-    "not_applicable": "Not applicable",
-}
-
-SEVERITIES = {
-    "block": "Blocks the release",
-    "error": "Error",
-    "warning": "Warning",
-    "info": "For information",
-}
 
 _DECISIONS = {
     "publish": "passed the audit",
@@ -58,7 +43,9 @@ def html(made: Release, results: pd.DataFrame, changed: Iterable[str], review: R
     """
     results = results.assign(change=list(changed)).sort_values(["table_name", "rule_id"])
     counted = results["status"].value_counts()
-    summary = "; ".join(f"{counted.get(key, 0)} {words.lower()}" for key, words in OUTCOMES.items())
+    summary = "; ".join(
+        f"{counted.get(key, 0)} {without_symbol(label).lower()}" for key, label in OUTCOMES.items()
+    )
     severe = results["severity"].map(list(SEVERITIES).index)
     found = results[results["status"].isin(FOUND)].assign(rank=severe).sort_values("rank", kind="stable")
     now = datetime.now(UTC)
@@ -123,8 +110,8 @@ def _result(row: Mapping[Any, Any], review: Review, on: date) -> list[str]:
         finding[1],
         finding[0],
         rule.description if rule else "This rule is no longer in the contracts.",
-        SEVERITIES[str(row["severity"])],
-        OUTCOMES[str(row["status"])],
+        without_symbol(SEVERITIES[str(row["severity"])]),
+        without_symbol(OUTCOMES[str(row["status"])]),
         str(row["change"]),
         rule_texts.counted(rule, finding[0], int(row["failed"]), int(row["checked"])),
         rule_texts.share(row["rate"], unit),
@@ -157,7 +144,7 @@ def _queries(queries: Iterable[Query]) -> str:
         about = (
             ", ".join(failing_rows.stand_in(key, query.run_id) for key in query.record_keys) or "the finding"
         )
-        state = wording.STATES[query.state]
+        state = QUERY_STATES[query.state]
         cells = [query.query_id, query.table_name, query.rule_id, state, query.assignee or "Unassigned", str(query.due), about]  # fmt: skip
         rows.append([*(escape(cell) for cell in cells), said])
     head = ["Query", "Table", "Rule", "State", "Assignee", "Due", "About", "Conversation"]

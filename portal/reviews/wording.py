@@ -24,9 +24,6 @@ KINDS = {
     "rows_unmasked": "unmasked identifiers",
 }
 
-STATES = {"open": "○ Open", "answered": "◐ Answered", "closed": "● Closed"}
-"""A query's state, the most urgent first."""
-
 
 def moment(at: str) -> str:
     """An event's time as people read it."""

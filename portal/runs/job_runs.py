@@ -1,4 +1,4 @@
-"""Runs of Glue jobs: every attempt with its times, its cost and its log."""
+"""Job runs: all attempts of the Glue jobs with their times, cost and logs."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from portal.core.context import Context
 
 JOB_ENDED = frozenset({"SUCCEEDED", "FAILED", "ERROR", "TIMEOUT", "STOPPED", "EXPIRED"})
 DPU_HOUR_DOLLARS = 0.44
-"""AWS Glue, us-east-1, a DPU hour of Spark jobs (aws.amazon.com/glue/pricing)."""
+"""Price of a DPU hour of AWS Glue for Spark jobs in us-east-1 (aws.amazon.com/glue/pricing)."""
 
 MOST = 1000
-"""Job runs of one job that are looked at: older ones are not asked for."""
+"""Most job runs per job; older ones are not fetched."""
 
 _LOG_PAGE = 10_000
-"""Lines that CloudWatch Logs gives at once, at most."""
+"""Most lines per page of CloudWatch Logs."""
 
 
 @dataclass(frozen=True)
 class JobRun:
-    """One attempt of one Glue job; times in UTC, `dpu_seconds` as Glue bills them."""
+    """One attempt of a Glue job; times in UTC, `dpu_seconds` as billed."""
 
     job: str
     job_run_id: str
@@ -37,20 +37,20 @@ class JobRun:
 
     @property
     def seconds(self) -> float:
-        """From start to end, waiting for a worker among it."""
+        """Return the duration, including the wait for a worker."""
         return ((self.ended_at or datetime.now(UTC)) - self.started_at).total_seconds()
 
 
 @dataclass
 class _Read:
-    """The job runs of one job that have been read, newest first, and how far back they reach."""
+    """The cached job runs of one job, newest first, and how far back they reach."""
 
     runs: list[tuple[str, JobRun]] = field(default_factory=list)
     back_to: datetime | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def settled(self) -> list[tuple[str, JobRun]]:
-        """Return the oldest of them, up to the first that had not ended: they change no more."""
+        """Return the oldest job runs up to the first that has not ended; they do not change."""
         alive = [index for index, (_, run) in enumerate(self.runs) if run.state not in JOB_ENDED]
         return self.runs[alive[-1] + 1 :] if alive else self.runs
 
@@ -61,7 +61,7 @@ class _Read:
 def of_run(
     context: Context, run_id: str, start: datetime, news: set[str] | None = None
 ) -> tuple[JobRun, ...]:
-    """Return the job runs of a run. Where `news` names states of it, jobs without news are not asked about."""
+    """Return the job runs of a run. If `news` is given, fetch only jobs whose states are in it."""
     earliest = start - timedelta(minutes=1)
     found: list[JobRun] = []
     for job in jobs():
@@ -71,10 +71,9 @@ def of_run(
 
 
 def since(context: Context, job: Job, start: datetime, is_quiet: bool = False) -> list[tuple[str, JobRun]]:
-    """Return the attempts of a job from `start` on, newest first, each with the id of its run.
+    """Return at most `MOST` attempts of a job since `start`, newest first, each with the id of its run.
 
-    There are at most `MOST`. What has been read before and has ended is not asked for again; of a job that
-    `is_quiet`, nothing is.
+    Cached attempts that have ended are not fetched again. For a job that `is_quiet`, nothing is fetched.
     """
     read = context.cursor(_Read, job.name)
     with read.lock:
@@ -91,7 +90,7 @@ def since(context: Context, job: Job, start: datetime, is_quiet: bool = False) -
 def _newer(
     context: Context, job: Job, start: datetime, newest: str | None
 ) -> tuple[list[tuple[str, JobRun]], bool]:
-    """Return the attempts since the job run `newest`, and whether that was met; without it, those from `start` on."""
+    """Return the attempts after the job run `newest` or, without it, since `start`; say whether `newest` was found."""
     found: list[tuple[str, JobRun]] = []
     pages = (
         context.client("glue")
@@ -127,7 +126,7 @@ Line = tuple[datetime, str]
 
 
 def log_lines(context: Context, job_run_id: str, log_group: str, limit: int | None = 1000) -> list[Line]:
-    """The last lines of an attempt's log, oldest first; all of them where `limit` is None."""
+    """Return the last lines of a job run's log, oldest first; all lines if `limit` is None."""
     context.require("watch_runs")
     lines: list[Line] = []
     for group in (f"{log_group}/output", f"{log_group}/error"):
@@ -137,7 +136,7 @@ def log_lines(context: Context, job_run_id: str, log_group: str, limit: int | No
 
 
 def _stream(logs: Any, group: str, stream: str, limit: int | None) -> list[Line]:
-    """A stream's lines, read from its end backwards until there are `limit` of them."""
+    """Return the last lines of a log stream, reading backwards until there are `limit` of them."""
     pages: list[list[Line]] = []
     options: dict[str, Any] = {"limit": min(limit or _LOG_PAGE, _LOG_PAGE), "startFromHead": False}
     token = None
@@ -146,8 +145,12 @@ def _stream(logs: Any, group: str, stream: str, limit: int | None) -> list[Line]
             answer = logs.get_log_events(logGroupName=group, logStreamName=stream, **options)
         except logs.exceptions.ResourceNotFoundException:
             break
-        pages.insert(0, [(datetime.fromtimestamp(e["timestamp"] / 1000, UTC), e["message"]) for e in answer["events"]])  # fmt: skip
-        if answer["nextBackwardToken"] == token:  # how CloudWatch says that there is nothing before
+        pages.insert(0, [_log_line(event) for event in answer["events"]])
+        if answer["nextBackwardToken"] == token:  # the same token again marks the start of the stream
             break
         token = options["nextToken"] = answer["nextBackwardToken"]
     return [line for page in pages for line in page]
+
+
+def _log_line(event: dict[str, Any]) -> Line:
+    return datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"]

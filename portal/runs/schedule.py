@@ -1,4 +1,4 @@
-"""When the pipeline starts by itself (EventBridge Scheduler), and who is told of its runs (SNS)."""
+"""The schedule of the pipeline (EventBridge Scheduler) and the subscribers of its notifications (SNS)."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ TOPICS = {
 
 
 def get(context: Context) -> Schedule:
+    """Return the schedule."""
     found = context.client("scheduler").get_schedule(Name=context.lake.schedule)
     return Schedule.read(found)
 
 
 def find(context: Context) -> Schedule | None:
-    """The schedule, or None where AWS does not tell it: whoever only looks for alerts can do without."""
+    """Return the schedule, or None if AWS does not return it; alerts work without it."""
     try:
         return get(context)
     except (ClientError, BotoCoreError):
@@ -34,7 +35,7 @@ def find(context: Context) -> Schedule | None:
 
 
 def change(context: Context, *, is_on: bool, at: time, weekdays_only: bool) -> Schedule:
-    """Set the schedule; everything else of it stays as Terraform made it."""
+    """Change the schedule; other settings stay as Terraform set them."""
     context.require("run_pipeline")
     scheduler = context.client("scheduler")
     found = scheduler.get_schedule(Name=context.lake.schedule)
@@ -55,7 +56,7 @@ def change(context: Context, *, is_on: bool, at: time, weekdays_only: bool) -> S
 
 @dataclass(frozen=True)
 class Subscription:
-    """Somebody who is told; `is_confirmed` once the mail's link was followed."""
+    """An e-mail subscription; `is_confirmed` after the link in the confirmation e-mail was opened."""
 
     topic: str
     endpoint: str
@@ -63,6 +64,7 @@ class Subscription:
 
 
 def subscriptions(context: Context) -> list[Subscription]:
+    """Return the e-mail subscriptions of all topics."""
     found = []
     for topic in topics():
         pages = context.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
@@ -76,16 +78,16 @@ def subscriptions(context: Context) -> list[Subscription]:
 
 
 def subscribe(context: Context, topic: str, address: str) -> None:
-    """Ask SNS to send the topic's messages to an e-mail address; the mail's link confirms it."""
+    """Subscribe an e-mail address to a topic; SNS sends a confirmation e-mail."""
     context.require("query")
     address = address.strip()
     if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address):
-        raise ServiceError(f"'{address}' is no e-mail address: it should look like name@hospital.org.")
+        raise ServiceError(f"'{address}' is not an e-mail address. Enter one like name@hospital.org.")
     if topic not in topics():
-        raise ServiceError("There is no such topic.")
+        raise ServiceError("This topic does not exist.")
     context.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint=address)
 
 
 def topics() -> dict[str, str]:
-    """Topics of this installation with what they tell."""
+    """Return the topics of this installation, each with a description of its event."""
     return {os.environ[name]: words for name, words in TOPICS.items() if os.environ.get(name)}

@@ -1,4 +1,4 @@
-"""Runs of the pipeline: start, watch, stop, resume."""
+"""Runs of the pipeline: start, resume, stop, list, wait."""
 
 from __future__ import annotations
 
@@ -16,25 +16,17 @@ from pipeline.run_input import BadRunInput, check
 from portal.batches import retirement
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.vocabulary import STATES
 from portal.runs import execution_events, executions, job_runs
 from portal.runs.execution_events import Events, StepState
 from portal.runs.job_runs import DPU_HOUR_DOLLARS, JOB_ENDED, JobRun
-
-STATUS_WORDS = {
-    "RUNNING": "Running",
-    "SUCCEEDED": "Succeeded",
-    "FAILED": "Failed",
-    "TIMED_OUT": "Timed out",
-    "ABORTED": "Stopped",
-}
-"""The status of an execution as people read it."""
 
 ENDED = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run; `attempt` counts its executions from 1, the times are those of the newest."""
+    """A run; `attempt` counts its executions from 1, and the times are those of the newest attempt."""
 
     run_id: str
     status: str
@@ -58,7 +50,7 @@ class Run:
 
     @property
     def is_at_rest(self) -> bool:
-        """Whether the run and every job of it have ended; jobs beside one that failed run to their own end."""
+        """Return whether the run and all its jobs have ended; parallel jobs of a failed one run to their end."""
         return self.is_over and all(job.state in JOB_ENDED for job in self.jobs)
 
     @property
@@ -66,17 +58,17 @@ class Run:
         return ((self.stopped_at or datetime.now(UTC)) - self.started_at).total_seconds()
 
     def latest(self, job: str) -> JobRun | None:
-        """The newest attempt of a job."""
+        """Return the newest attempt of a job."""
         attempts = [each for each in self.jobs if each.job == job]
         return max(attempts, key=lambda each: each.started_at) if attempts else None
 
     def attempt_of(self, job: JobRun) -> int:
-        """Which attempt at its job a job run is, from 1."""
+        """Return the number of a job run among the attempts of its job, from 1."""
         return 1 + sum(other.job == job.job and other.started_at < job.started_at for other in self.jobs)
 
     @property
     def failed_job(self) -> JobRun | None:
-        """The job that this attempt at the run ended with: not one that an earlier attempt did."""
+        """Return the job that failed first in the newest attempt of the run."""
         failed = [
             job
             for job in self.jobs
@@ -87,18 +79,23 @@ class Run:
         return min(failed, key=lambda job: job.started_at) if failed else None
 
     @property
+    def dpu_hours(self) -> float:
+        return sum(job.dpu_seconds for job in self.jobs) / 3600
+
+    @property
     def cost_dollars(self) -> float:
-        return sum(job.dpu_seconds for job in self.jobs) / 3600 * DPU_HOUR_DOLLARS
+        return self.dpu_hours * DPU_HOUR_DOLLARS
 
 
 def new_run_id() -> str:
+    """Return a unique run id with the present time."""
     return f"run-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
 
 
 def start(
     context: Context, batch_ids: Sequence[str] = (), *, auto_publish: bool = True, run_id: str | None = None
 ) -> Run:
-    """Start a run; the same `run_id` again is the same run, not a second one."""
+    """Start a run; return the existing run if there is one with this `run_id`."""
     context.require("run_pipeline")
     wanted = {
         "batch_ids": list(batch_ids),
@@ -116,23 +113,23 @@ def start(
 
 
 def resume(context: Context, run_id: str) -> Run:
-    """Start the next attempt of a run that failed: jobs that have succeeded are not run again."""
+    """Start the next attempt of a failed run; jobs that have succeeded are not run again."""
     context.require("run_pipeline")
     last = get(context, run_id, details=False)
     run_id = last.run_id
     if not last.is_over:
-        raise ServiceError(f"Run '{run_id}' is still running: wait for its end, or stop it first.")
+        raise ServiceError(f"Run '{run_id}' is still running. Wait for its end, or stop it first.")
     if last.status == "SUCCEEDED":
-        raise ServiceError(f"Run '{run_id}' has succeeded: start a new run instead.")
+        raise ServiceError(f"Run '{run_id}' has succeeded. Start a new run instead.")
     covered = (plan(context, run_id) or {}).get("release_batch_ids", last.batch_ids)
-    if gone := sorted(set(covered) & set(retirement.retired(context))):
+    if retired := sorted(set(covered) & set(retirement.retired(context))):
         raise ServiceError(
-            f"Run '{run_id}' covers batch {', '.join(gone)}, which was retired since: start a new run instead."
+            f"Run '{run_id}' contains batch {', '.join(retired)}, which is retired. Start a new run instead."
         )
     _refuse_while_another_writes(context, run_id)
     wanted = {"batch_ids": list(last.batch_ids), "run_id": run_id, "auto_publish": last.auto_publish}
     wanted["started_by"] = last.started_by
-    return _execute(context, f"{run_id}.{last.attempt + 1}", wanted)
+    return _execute(context, executions.attempt_name(run_id, last.attempt + 1), wanted)
 
 
 def stop(context: Context, run_id: str) -> Run:
@@ -140,11 +137,11 @@ def stop(context: Context, run_id: str) -> Run:
     context.require("run_pipeline")
     run = get(context, run_id)
     if run.is_at_rest:
-        raise ServiceError(f"Run '{run.run_id}' has ended already ({STATUS_WORDS[run.status].lower()}).")
+        raise ServiceError(f"Run '{run.run_id}' has ended already ({STATES[run.status].lower()}).")
     if not run.is_over:
-        by = f"Stopped by {context.settings.user} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
+        cause = f"Stopped by {context.settings.user} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
         context.client("stepfunctions").stop_execution(
-            executionArn=run.execution_arn, error="StoppedByUser", cause=by
+            executionArn=run.execution_arn, error="StoppedByUser", cause=cause
         )
     return _stop_jobs(context, run.run_id)
 
@@ -164,23 +161,21 @@ def _stop_jobs(context: Context, run_id: str) -> Run:
                 JobName=context.lake.job(job.job), JobRunIds=[job.job_run_id]
             )
         seen = {j.job for j in run.jobs if j.state == "SUCCEEDED" or j.started_at >= run.started_at}
-        if (
-            execution_events.starting(execution_events.read(context, run.execution_arn)) <= seen
-            or time.monotonic() > deadline
-        ):
+        starting = execution_events.starting(execution_events.read(context, run.execution_arn))
+        if starting <= seen or time.monotonic() > deadline:
             return get(context, run_id) if alive else run
         time.sleep(0.5)
 
 
 def list_runs(context: Context, limit: int = 50) -> list[Run]:
-    """The newest runs, one entry a run however many attempts it took."""
+    """Return the newest runs, each with its newest attempt."""
     return list(islice(newest_first(context, page_size=min(1000, 2 * limit)), limit))
 
 
 def newest_first(context: Context, page_size: int = 1000) -> Iterator[Run]:
-    """Every run there is, each as its newest attempt; pages are fetched as the caller iterates.
+    """Yield all runs, each with its newest attempt; fetch pages while the caller iterates.
 
-    Not by `statusFilter`: it would list a resumed run by the attempt that failed.
+    `statusFilter` is not used, because it would list the failed attempt of a resumed run.
     """
     context.require("see_charts")
     pages = (
@@ -200,7 +195,7 @@ def newest_first(context: Context, page_size: int = 1000) -> Iterator[Run]:
 
 
 def running(context: Context) -> Run | None:
-    """The run that is writing now, if there is one."""
+    """Return the run that is running now, if any."""
     answer = context.client("stepfunctions").list_executions(
         stateMachineArn=context.settings.state_machine_arn, statusFilter="RUNNING", maxResults=1
     )
@@ -210,10 +205,7 @@ def running(context: Context) -> Run | None:
 
 
 def get(context: Context, run_id: str, *, details: bool = True) -> Run:
-    """One run with its job runs and steps (without them where `details` is false).
-
-    An execution's name is as good as its run's: a later attempt's ends in a number.
-    """
+    """Return a run by its id or the name of one of its executions, with job runs and steps if `details`."""
     context.require("watch_runs")
     run_id, _ = executions.split_name(run_id)
     execution = executions.newest(context, run_id)
@@ -242,7 +234,7 @@ def get(context: Context, run_id: str, *, details: bool = True) -> Run:
 
 
 def _jobs(context: Context, run_id: str, started: datetime, events: Events) -> tuple[JobRun, ...]:
-    """Return the job runs; a job that neither starts nor has entered a state is asked about only while it runs."""
+    """Return the job runs; fetch only jobs that start, have entered a state or were running."""
     with events.lock:
         news = set(events.news)
     found = job_runs.of_run(context, run_id, started, news | execution_events.starting(events))
@@ -259,7 +251,7 @@ def wait(
     watch: Callable[[Run], None] | None = None,
     poll: float = 1.0,
 ) -> Run:
-    """Wait for the end of a run; `watch` is shown each look at it."""
+    """Wait for the end of a run; call `watch` with every state of it."""
     deadline = time.monotonic() + seconds
     while True:
         run = get(context, run_id)
@@ -275,7 +267,7 @@ def wait(
 
 
 def plan(context: Context, run_id: str) -> dict[str, Any] | None:
-    """What the run covers, once it has settled that."""
+    """Return the run plan, or None if it is not written yet."""
     found = read_json(context.client("s3"), context.lake.run_plan(run_id))
     return found[0] if found else None
 
@@ -289,8 +281,8 @@ def _refuse_while_another_writes(context: Context, run_id: str) -> None:
     other = running(context)
     if other and other.run_id != run_id:
         raise ServiceError(
-            f"Run '{other.run_id}' has been writing since {other.started_at:%H:%M} UTC: "
-            "wait for its end or stop it, then start again."
+            f"Run '{other.run_id}' has been writing since {other.started_at:%H:%M} UTC. "
+            "Wait for its end or stop it, then start again."
         )
 
 

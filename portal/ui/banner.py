@@ -46,7 +46,7 @@ def show(alert: Alert) -> None:
 _PAGES = {
     "failed": ("run", "See why"),
     "late": ("run", "View live"),
-    "held": ("quality", "Review it"),
+    "held": ("quality", "Review findings"),
     "rejected": ("run", "See the release"),
     "never started": ("runs", "See the runs"),
 }

@@ -205,8 +205,8 @@ def failing_rows(_context: Context, run_id: str, table: str, rule_id: str, versi
 
 
 @shared("query", ttl=600, most=50)
-def refused_rows(_context: Context, run: Run, table: str) -> pd.DataFrame:
-    return failures.refused_rows(_context, run.run_id, table)
+def quarantined_rows(_context: Context, run: Run, table: str) -> pd.DataFrame:
+    return failures.quarantined_rows(_context, run.run_id, table)
 
 
 def forget_schedule() -> None:

@@ -187,7 +187,7 @@ def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end
             let_go()
     try:
         ended = _watched_to_its_end(page, portal, run_id)
-        expect(page.get_by_text("is the published one")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("is published since")).to_be_visible(timeout=60_000)
         told = graph_watch.history(portal, run_id, ended.execution_arn)
         settle(page)
         _drawn(page, seen, "NotifySuccess", "Succeeded")

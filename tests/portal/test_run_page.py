@@ -129,7 +129,7 @@ def test_the_log_turns_to_the_job_that_the_next_attempt_fails_with_and_lets_anot
 
 def test_look_at_the_data_opens_the_rows_that_the_run_refused(run_page, failed_run, monkeypatch):
     monkeypatch.setattr(cache, "run", lambda _: failed_run.run)  # others of the tests have gone on with it
-    app = _press(run_page(failed_run.run.run_id), "Look at the data")
+    app = _press(run_page(failed_run.run.run_id), "Check the data")
     assert not app.error[1:]
     shown = next(frame.value for frame in app.dataframe if "refused by" in frame.value)
     assert len(shown)

@@ -173,11 +173,11 @@ def test_the_one_stopped_run_among_ten_thousand_is_found_and_so_is_that_there_is
 
 
 def test_without_a_hit_it_is_said_how_far_was_looked_and_one_can_look_further(runs_page, monkeypatch):
-    monkeypatch.setattr(cache.run_history, "LOOK", 2000)
+    monkeypatch.setattr(cache.run_history, "SEARCH_RUNS", 2000)
     app = runs_page(state="ABORTED")
-    assert [i.value for i in app.info] == ["None of the 2,000 runs looked at fits these filters."]
-    _press(app, "Look further back")
-    assert [i.value for i in app.info] == ["None of the 4,000 runs looked at fits these filters."]
+    assert [i.value for i in app.info] == ["None of the 2,000 runs searched match these filters."]
+    _press(app, "Search older runs")
+    assert [i.value for i in app.info] == ["None of the 4,000 runs searched match these filters."]
     assert app.query_params["depth"] == "2"
 
 

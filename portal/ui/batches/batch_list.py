@@ -8,10 +8,10 @@ import streamlit as st
 from portal.batches import lifecycle, retirement
 from portal.batches.lifecycle import BatchState
 from portal.core.errors import ServiceError
+from portal.core.vocabulary import BATCH_STATES
 from portal.reviews import wording
 from portal.ui import cache, formats, query_params, session
 
-_STATUS = {"new": "New", "loaded": "Loaded", "retired": "Retired"}
 _COUNTS = ("Patients", "Encounters", "Medications")
 
 
@@ -40,7 +40,7 @@ def _line(state: BatchState) -> dict[str, object]:
     batch = state.batch
     return {
         "Batch": batch.batch_id,
-        "Status": f"{_STATUS[state.status]}{', published' if state.is_published else ''}",
+        "Status": f"{BATCH_STATES[state.status]}{', published' if state.is_published else ''}",
         "Received": pd.Timestamp(batch.received_at),
         "Source": batch.source,
         **{name: batch.rows.get(name.lower(), 0) for name in _COUNTS},
@@ -52,7 +52,7 @@ def _line(state: BatchState) -> dict[str, object]:
 def _detail(state: BatchState) -> None:
     batch = state.batch
     with st.container(border=True):
-        st.markdown(f"**Batch {batch.batch_id}** · {_STATUS[state.status]}")
+        st.markdown(f"**Batch {batch.batch_id}** · {BATCH_STATES[state.status]}")
         files = [
             {
                 "Table": table,

@@ -9,11 +9,11 @@ from pipeline.contracts.dictionary import entries
 from pipeline.contracts.lineage import Step, downstream, upstream
 from pipeline.contracts.model import Contract, all_contracts
 from portal.core.errors import ServiceError
+from portal.core.vocabulary import SEVERITIES
 from portal.dashboards import profile
 from portal.quality import rule_texts
 from portal.reviews import wording
 from portal.ui import cache, query_params, session, sharing, word_search
-from portal.ui.theme import SEVERITY_WORDS
 
 PHI = {
     "direct_identifier": "Direct identifier",
@@ -58,7 +58,7 @@ def rules(contract: Contract) -> None:
         [
             {
                 "Rule": rule.id,
-                "Severity": SEVERITY_WORDS[rule.severity],
+                "Severity": SEVERITIES[rule.severity],
                 "What is checked": rule.description,
                 "Threshold": rule_texts.limit(rule),
                 "Why it matters": rule.rationale,

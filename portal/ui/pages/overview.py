@@ -7,10 +7,10 @@ import streamlit as st
 
 from pipeline.releases.model import Release
 from portal.core.errors import ServiceError
+from portal.core.vocabulary import state_label
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.releases import service as releases
 from portal.ui import cache, formats, session, sharing
-from portal.ui.theme import words
 
 st.title("Overview")
 
@@ -24,12 +24,12 @@ def release(release_id: str) -> Release:
 def latest() -> None:
     found = cache.recent_runs(1)
     if not found:
-        session.nothing_yet("No run yet.")
+        session.nothing_yet("No runs yet.")
         return
     run = found[0]
     current = cache.published()
     left, middle, right = st.columns(3)
-    left.metric("Latest run", words(run.status), help=run.run_id)
+    left.metric("Latest run", state_label(run.status), help=run.run_id)
     left.caption(
         f"{run.run_id}, started {formats.ago(run.started_at)}, {formats.duration(run.seconds)}",
         help=formats.when(run.started_at),

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from portal.core.errors import ServiceError
+from portal.core.vocabulary import CHANGES, state_label
 from portal.quality import report
 from portal.quality import results as quality
 from portal.releases import service as releases
@@ -20,7 +21,6 @@ from portal.ui import cache, query_params, session, sharing
 from portal.ui.quality import findings, judgement, rule_detail, work_list
 from portal.ui.quality.conversation import Finding
 from portal.ui.quality.rule_detail import Shown
-from portal.ui.theme import CHANGES, words
 
 RUNS_BACK = 20
 DECISIONS = {
@@ -58,7 +58,7 @@ def pick_run() -> tuple[str | None, list[str]]:
         ended.append(named)
     chosen = query_params.one_of("Run", ended, "run", ended[0])
     if named and named not in ended and chosen == ended[0]:
-        status = next((words(run.status) for run in every if run.run_id == named), "not known here")
+        status = next((state_label(run.status) for run in every if run.run_id == named), "not known here")
         st.warning(
             f"Run {wording.plain(named)} has no results to review (it is: {status}). This is the newest run that has: {chosen}."
         )

@@ -10,6 +10,7 @@ import streamlit as st
 
 from portal.core.auth import User
 from portal.core.context import Context
+from portal.core.vocabulary import QUERY_STATES
 from portal.quality import failing_rows
 from portal.reviews import commands as reviews
 from portal.reviews import wording
@@ -29,9 +30,7 @@ def queries(context: Context, found: Iterable[Query], person: User, seen: int, r
         overdue = " · overdue" if query.is_due(datetime.now(UTC).date()) else ""
         who = f"for {wording.plain(query.assignee)}" if query.assignee else "unassigned"
         with st.container(border=True):
-            st.markdown(
-                f"{wording.STATES[query.state]} · {query.query_id} · {who} · due {query.due}{overdue}"
-            )
+            st.markdown(f"{QUERY_STATES[query.state]} · {query.query_id} · {who} · due {query.due}{overdue}")
             _about(query, rows)
             for event in query.events:
                 st.markdown(f"- {wording.line(event)}")

@@ -15,22 +15,13 @@ import streamlit as st
 from pipeline.contracts.model import Rule
 from pipeline.reviews.acceptances import Acceptance
 from pipeline.rules.outcomes import FOUND
+from portal.core.vocabulary import CHANGES, OUTCOMES, QUERY_STATES, SEVERITIES
 from portal.quality import rule_texts
-from portal.reviews import wording
 from portal.reviews.read_model import Query
-from portal.ui.theme import (
-    CHANGES,
-    GRID,
-    MEASURE,
-    OUTCOMES,
-    SEVERITIES,
-    SEVERITY_COLOURS,
-    SEVERITY_WORDS,
-    USUAL,
-)
+from portal.ui.theme import GRID, MEASURE, SEVERITY_COLOURS, USUAL
 
 _RANKED = {
-    "Severity": [SEVERITY_WORDS[name] for name in SEVERITIES],
+    "Severity": list(SEVERITIES.values()),
     "Outcome": list(OUTCOMES.values()),
     "Change": list(CHANGES.values()),
 }
@@ -57,7 +48,7 @@ def overview(
             {
                 "finding": finding,
                 "is_found": row["status"] in FOUND,
-                "Severity": SEVERITIES.index(row["severity"]),
+                "Severity": list(SEVERITIES).index(row["severity"]),
                 "Outcome": list(OUTCOMES).index(row["status"]),
                 "Change": list(CHANGES).index(change),
                 "Rule": row["rule_id"],
@@ -104,7 +95,7 @@ def _by_finding(queries: Iterable[Query]) -> dict[tuple[str, str], list[Query]]:
 def _most_urgent(queries: list[Query]) -> str:
     """Of several queries the state that asks for most: open, then answered, then closed."""
     states = [query.state for query in queries]
-    for state, words in wording.STATES.items():
+    for state, words in QUERY_STATES.items():
         if number := states.count(state):  # type: ignore[arg-type]
             return f"{words} ({number})" if len(states) > 1 else words
     return ""
@@ -122,7 +113,7 @@ def trend(frame: pd.DataFrame, run_ids: list[str]) -> go.Figure:
             figure.add_bar(
                 x=[_short(run_id) for run_id in counted.index],
                 y=counted[severity],
-                name=SEVERITY_WORDS[severity],
+                name=SEVERITIES[severity],
                 marker_color=SEVERITY_COLOURS[severity],
             )
     return figure.update_layout(

@@ -12,6 +12,7 @@ import streamlit as st
 from pipeline.reviews.acceptances import row_hash
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.vocabulary import SEVERITIES
 from portal.quality import rule_texts
 from portal.releases import service as releases
 from portal.releases import signatures
@@ -22,7 +23,6 @@ from portal.reviews.read_model import Review
 from portal.reviews.sign_off import Outstanding
 from portal.ui import cache, drafts
 from portal.ui.quality.conversation import Finding, reason
-from portal.ui.theme import SEVERITY_WORDS
 
 CHOICES = {
     "accept": "Accept until …",
@@ -211,7 +211,7 @@ def _listed(listed: Sequence[decisions.Finding]) -> None:
     rows = [
         {
             "Decision": decisions.WORDS[each.decision],
-            "Severity": SEVERITY_WORDS[each.severity],
+            "Severity": SEVERITIES[each.severity],
             "Rule": each.rule_id,
             "What is checked": rules[each.key].description
             if each.key in rules

@@ -13,6 +13,7 @@ import streamlit as st
 from pipeline.contracts.model import Rule
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.vocabulary import CHANGES
 from portal.quality import failing_rows, failing_sql, rule_texts
 from portal.quality import results as quality
 from portal.reviews import commands as reviews
@@ -21,7 +22,6 @@ from portal.reviews.read_model import Query, Review
 from portal.ui import cache, exports, session
 from portal.ui.quality import conversation, findings, judgement
 from portal.ui.quality.conversation import Finding
-from portal.ui.theme import CHANGES
 
 
 @dataclass(frozen=True)

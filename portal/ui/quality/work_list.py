@@ -11,8 +11,8 @@ import streamlit as st
 
 from pipeline.contracts.model import load
 from portal.core.auth import User
+from portal.core.vocabulary import QUERY_STATES
 from portal.quality import failing_rows, failing_sql, rule_texts
-from portal.reviews import wording
 from portal.reviews.read_model import Query, Review
 
 LISTS = ("Open", "Assigned to me", "Due", "Closed")
@@ -69,7 +69,7 @@ def _row(query: Query, seen_in: Sightings, rows: pd.DataFrame, today: date) -> d
     comments = [event for event in query.events if event.said.get("text")]
     return {
         "Open": f"?run={query.run_id}&rule={query.table_name}:{query.rule_id}",
-        "State": wording.STATES[query.state],
+        "State": QUERY_STATES[query.state],
         "Rule": query.rule_id,
         "Table": query.table_name,
         "Record": _record(query),

@@ -145,7 +145,7 @@ def _use(engineer, held_run, first_run, folder):
     failing = found[found["failed"] > 0]
     for table, rule in zip(failing["table_name"], failing["rule_id"], strict=True):
         quality.failing_rows(engineer, held_run.run_id, table, rule)
-    failures.refused_rows(engineer, held_run.run_id, "patients")
+    failures.quarantined_rows(engineer, held_run.run_id, "patients")
     reviews.unmask(clinician, held_run.run_id, "patients", "PAT-M01", 0, "to prove a permission")
     present = releases.current(engineer).release_id
     releases.publish(engineer, ANOTHER, reason="to prove a permission")

@@ -25,7 +25,7 @@ def idle(portal):
 
 
 def test_a_run_that_never_started_is_told_once_in_the_words_of_the_banner(portal, idle, notifications):
-    [banner] = alerts.alerts([], None, None, idle, is_judged=False)
+    [banner] = alerts.alerts([], None, None, idle, is_signed=False)
     words = banner.words.replace("{at}", f"{banner.at:%Y-%m-%d %H:%M} UTC")
     assert call(portal, "watch_schedule") == {"told": [words]}
     assert call(portal, "watch_schedule") == {"told": []}

@@ -51,7 +51,7 @@ def test_reading_commands_answer_as_json(hdp, first_run, sample):
 def test_a_sentence_on_standard_error_is_all_that_bad_input_gives(hdp):
     done = hdp("runs", "show", "run-nowhere", "--json")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "There is no run 'run-nowhere': 'hdp runs list' lists the runs.\n"
+    assert done.stderr == "There is no run 'run-nowhere'. 'hdp runs list' lists the runs.\n"
 
 
 def test_a_command_starts_a_cloud_for_its_own_duration(hdp, tmp_path):

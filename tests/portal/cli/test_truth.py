@@ -120,7 +120,7 @@ def test_with_json_an_error_leaves_standard_output_empty(hdp, path):
 
 def test_the_queries_of_an_unknown_run_are_refused(hdp):
     code, out, err = hdp("reviews", "list", "--run", "nope")
-    assert (code, out, err) == (2, "", "There is no run 'nope': 'hdp runs list' lists the runs.\n")
+    assert (code, out, err) == (2, "", "There is no run 'nope'. 'hdp runs list' lists the runs.\n")
 
 
 NUMBERS = [

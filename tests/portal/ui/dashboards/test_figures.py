@@ -151,7 +151,9 @@ MARKS = {
     name: getattr(theme, name)
     for name in ("MEASURE", "PREVIOUS", "USUAL", "BELOW", "ABOVE", "NEUTRAL", "SUPPRESSED")
 }
-STATE_COLOURS = {colour for _, *pair in theme.STATES.values() for colour in pair} | set(theme.STRONG.values())
+STATE_COLOURS = {colour for pair in theme.STATE_COLOURS.values() for colour in pair} | set(
+    theme.STRONG.values()
+)
 TOGETHER = (
     (*theme.SEQUENCE, theme.PREVIOUS, theme.NEUTRAL, theme.SUPPRESSED),
     (theme.BELOW, theme.USUAL, theme.ABOVE, theme.PREVIOUS),
