@@ -50,7 +50,10 @@ class Statement:
 
 @cache
 def queryable_tables() -> dict[str, Contract]:
-    """Return the tables that users can query, by name: gold, and quality tables without a required identifier."""
+    """Return the tables that users can query, by name.
+
+    Gold, and quality tables without a required identifier.
+    """
     quality = [load("quality", name) for name in tables("quality")]
     return {
         **{name: load("gold", name) for name in tables("gold")},
@@ -154,7 +157,10 @@ class _Source:
 
 
 def _named(lake: Lake, tree: Any) -> dict[str, _Source]:
-    """Return the tables that `tree` reads, by the name of their WITH clause; rename them in `tree` accordingly."""
+    """Return the tables that `tree` reads, by the name of their WITH clause.
+
+    Rename them in `tree` accordingly.
+    """
     own = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
     found: dict[str, _Source] = {}
     for lateral in tree.find_all(exp.Lateral):

@@ -45,7 +45,10 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Inspected:
-    """An inspected file: its use and, if it is not loaded, the reason; `stops` is true if it stops the import."""
+    """An inspected file: its use and, if it is not loaded, the reason.
+
+    `stops` is true if it stops the import.
+    """
 
     file: SourceFile
     use: Use
@@ -233,7 +236,10 @@ def _readable_head(file: SourceFile) -> bytes:
 
 
 def undecodable_values(context: Context, file: SourceFile) -> list[UndecodableValue]:
-    """Return the first values of a file that are not valid UTF-8, so that the user can choose the encoding."""
+    """Return the first values of a file that are not valid UTF-8.
+
+    So that the user can choose the encoding.
+    """
     context.require("import_data")
     try:
         layout = identify(_readable_head(file), file.name, encoding="windows-1252").layout

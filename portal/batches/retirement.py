@@ -1,4 +1,4 @@
-"""Retire batches: later releases leave them out, their files stay in bronze, and a record says who and why."""
+"""Retire batches: later releases leave them out, but their files stay in bronze."""
 
 from __future__ import annotations
 

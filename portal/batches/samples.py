@@ -115,7 +115,8 @@ def start(context: Context, options: Options) -> Task | JobTask:
     options.checked()
     if options.patients > IN_PROCESS_LIMIT:
         raise ServiceError(
-            f"{options.patients:,} patients need the Glue job; this process generates up to {IN_PROCESS_LIMIT:,}."
+            f"{options.patients:,} patients need the Glue job; this process generates up to "
+            f"{IN_PROCESS_LIMIT:,}."
         )
     with _START_LOCK:
         if present := current(context):

@@ -90,7 +90,10 @@ def import_files(
     seed: int | None = None,
     progress: Progress | None = None,
 ) -> Batch:
-    """Upload an extract and write its manifest last; return the existing batch if the content was imported before."""
+    """Upload an extract and write its manifest last.
+
+    Return the existing batch if the content was imported before.
+    """
     context.require("import_data")
     work = _Progress(progress or _silent, 2 * sum(_file(each).size for each in files))
     inspected = [_inspected(each, format, encoding, work) for each in files]

@@ -21,7 +21,7 @@ from portal.core.errors import ServiceError
 
 @click.group("batches", cls=LazyGroup, modules={"generate": "portal.cli.generate"})
 def batches_group() -> None:
-    """Make, import and manage batches: extracts as received."""
+    """Generate, import and manage batches."""
 
 
 @batches_group.command("import")
@@ -105,7 +105,7 @@ def show_command(session: Session, batch_id: str, as_json: bool) -> None:
 @click.option("--reason", required=True, help="Why; kept beside the batch.")
 @click.pass_obj
 def retire_command(session: Session, batch_id: str, reason: str) -> None:
-    """Leave a batch out of the next release; its files stay."""
+    """Retire a batch: the next release leaves it out, its files stay."""
     retirement.retire(session.context, batch_id, reason=reason)
     click.echo(f"Retired {batch_id}: the next release leaves it out ('hdp runs start' makes one).")
 
@@ -129,7 +129,7 @@ def _listed(state: BatchState) -> dict[str, object]:
 
 
 def _columns(listed: Sequence[Mapping[str, object]]) -> list[str]:
-    """Every batch's columns: not every batch has every table."""
+    """Return a row with the same columns for every batch."""
     last = ("status", "published")
     return [*dict.fromkeys(name for row in listed for name in row if name not in last), *last]
 

@@ -24,14 +24,14 @@ from portal.releases import service as releases
 from portal.runs import service as runs
 
 _KEPT_OPEN: dict[int, int] = {}
-"""By port the pipe that a portal watches: the kernel closes it when this process ends."""
+"""The pipe of each portal by port; the kernel closes it when this process ends."""
 
 _SAMPLE = Options(patients=5000, seed=7)
 
 _engine = click.option(
     "--engine",
     type=click.Choice(ENGINES),
-    help="What runs the Glue jobs (HDP_ENGINE, default sail): sail needs no Java; spark is what AWS Glue runs.",
+    help="Engine of Glue jobs (HDP_ENGINE, default sail). sail needs no Java; AWS Glue runs spark.",
 )
 
 
@@ -44,7 +44,7 @@ _engine = click.option(
 @_engine
 @click.pass_obj
 def up(session: Session, port: int, no_browser: bool, no_sample: bool, engine: str | None) -> None:
-    """Open everything: laptop cloud, a first sample run if the lake is empty, the portal."""
+    """Start the laptop cloud, a sample run if the lake is empty, and the portal."""
     if not _is_free(port):
         raise ServiceError(f"Port {port} is taken: stop what listens there, or name another with --port.")
     click.echo("Starting the laptop cloud (S3, Glue, Step Functions, Lambda, Athena on 127.0.0.1) …")
@@ -77,7 +77,7 @@ def up(session: Session, port: int, no_browser: bool, no_sample: bool, engine: s
 @_engine
 @click.pass_obj
 def cloud_alone(session: Session, port: int, engine: str | None) -> None:
-    """The laptop cloud alone, until Ctrl+C."""
+    """Run only the laptop cloud, until Ctrl+C."""
     cloud = session.start(port, engine=engine)
     click.echo(
         f"The laptop cloud is at {cloud.endpoint}, its files in {cloud.state}. Point a tool at it with:"

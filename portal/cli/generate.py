@@ -1,4 +1,4 @@
-"""hdp batches generate; apart from the other commands, for the generator takes a second to import."""
+"""hdp batches generate: a separate module, because the generator takes a second to import."""
 
 from __future__ import annotations
 

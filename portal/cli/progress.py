@@ -1,4 +1,4 @@
-"""A run as it goes, one line a change."""
+"""Progress of a run, with one line per change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from portal.runs.service import Run
 
 
 def watch_run(context: Context, run_id: str) -> Run:
-    """Wait for the end of a run and tell each job's changes of state on standard error."""
+    """Wait for the end of a run; write each change of a job's state to standard error."""
     seen: dict[str, str] = {}
 
     def tell(run: Run) -> None:

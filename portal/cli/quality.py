@@ -27,12 +27,12 @@ _COLUMNS = [
 ]
 
 _COUNTS = {"change", "failed", "checked", "rate", "detail"}
-"""Left out for roles that see published tables alone."""
+"""Columns that viewers do not see."""
 
 
 @click.group("quality")
 def quality_group() -> None:
-    """Read the results of the quality rules."""
+    """Show the results of the data-quality rules."""
 
 
 @quality_group.command("show")
@@ -74,9 +74,9 @@ def _published(context: Context) -> str:
 
 
 def _changes(context: Context, run_id: str, frame: pd.DataFrame) -> pd.Series:
-    """By row the change since the last run that succeeded before this one."""
+    """Return the change of each result since the previous successful run."""
     succeeded = [run.run_id for run in runs.list_runs(context, 500) if run.status == "SUCCEEDED"]
-    previous = quality.former_run(run_id, succeeded)
+    previous = quality.previous_run(run_id, succeeded)
     return quality.changes(frame, quality.history(context, [previous] if previous else []))
 
 

@@ -25,7 +25,7 @@ _STATUSES = {
     "timed-out": "TIMED_OUT",
     "stopped": "ABORTED",
 }
-"""What Step Functions calls a status, by what people call it."""
+"""Statuses of Step Functions by their names on the command line."""
 
 
 @click.group("runs")
@@ -125,7 +125,7 @@ def stop_command(session: Session, run_id: str) -> None:
 
 
 def follow(context: Context, run: Run, wait: bool, as_json: bool) -> None:
-    """Write what became of a run, at its end where `wait` is set; exit code 1 where it did not succeed."""
+    """Write the state of a run, after its end if `wait` is set; exit with 1 if it did not succeed."""
     if wait:
         run = watch_run(context, run.run_id)
     if as_json:
@@ -157,7 +157,7 @@ def _document(run: Run) -> dict[str, Any]:
 
 
 def _status(run: Run) -> str:
-    """A stopped run is STOPPED here and on the pages; Step Functions calls it ABORTED."""
+    """Return the status of a run; ABORTED of Step Functions is shown as STOPPED."""
     return "STOPPED" if run.status == "ABORTED" else run.status
 
 

@@ -24,7 +24,8 @@ def sql_command(session: Session, statement: str, as_json: bool) -> None:
         return
     emit_table(rows, empty="No rows.")
     click.echo(
-        f"{len(rows)} rows, {answer.scanned:,} bytes scanned, {answer.seconds:.1f} s, release {answer.release_id}",
+        f"{len(rows)} rows, {answer.scanned:,} bytes scanned, {answer.seconds:.1f} s, release "
+        f"{answer.release_id}",
         err=True,
     )
 

@@ -32,7 +32,10 @@ STATUSES = {
     "unknown": "Unknown",
 }
 LATE_MINUTES = 60
-"""A first dose is late after one hour. This limit is a working assumption, because orders have no due time."""
+"""A first dose is late after one hour.
+
+This limit is a working assumption, because orders have no due time.
+"""
 
 LONGEST_WAIT_MINUTES = 120
 _WAIT = f"CAST({capped('floor(f.minutes_from_order / 10) * 10', LONGEST_WAIT_MINUTES)} AS integer)"

@@ -48,7 +48,10 @@ class Measure:
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """Measures by period and by value of a dimension; the last value is `OTHER` if small values are folded."""
+    """Measures by period and by value of a dimension.
+
+    The last value is `OTHER` if small values are folded.
+    """
 
     periods: tuple[Period, ...]
     values: tuple[str, ...]
@@ -99,7 +102,7 @@ class PublishedTable:
         return [index for index, value in enumerate(self.values) if value in (chosen or self.named)]
 
     def by_month(self, periods: Sequence[int], chosen: Sequence[str] = ()) -> pd.DataFrame:
-        """Return one row per month and value; unless values are chosen, the rows of a month add up to its total.
+        """Return one row per month and value; without `chosen`, the rows of a month add up to its total.
 
         The numbers of a merged period are assigned to its anchor, or spread evenly over its months without
         one.
@@ -218,7 +221,7 @@ def _merged(table: npt.NDArray[Number], runs: Sequence[range]) -> npt.NDArray[Nu
 
 
 def _period(months: Sequence[str], totals: npt.NDArray[np.int64], run: range) -> Period:
-    """Return a run of months as a period, with an anchor if that leaves 1 to 10 possible for the small months."""
+    """Return a run of months as a period, with an anchor if small months stay protected."""
     large = [index for index in run if totals[index] >= MINIMUM_CELL_SIZE]
     is_safe = len(large) == 1 and sum(totals[index] for index in run) >= 2 * MINIMUM_CELL_SIZE - 1
     anchor = months[large[0]] if is_safe and len(run) > 1 else None
@@ -231,7 +234,7 @@ def _period(months: Sequence[str], totals: npt.NDArray[np.int64], run: range) ->
 def publish_stacks(
     frame: pd.DataFrame, row: str, column: str, count: str, order: Sequence[str]
 ) -> pd.DataFrame:
-    """Return one stack per run of rows: small neighbouring rows are merged, small parts of a stack are pooled.
+    """Return one stack per run of rows: small rows are merged, and small parts of a stack are pooled.
 
     `order` lists all rows. A merged run is labelled by its first and last row, or "15+" at the end of the
     order.

@@ -226,7 +226,10 @@ def _renamed(query: Any, outer: Sequence[str], wanted: Any, clauses: Mapping[str
 
 
 def _holds(column: Any, wanted: Any, known: Names) -> bool:
-    """Return whether `column` contains a `wanted` expression. Divisions are skipped: a share is not a count."""
+    """Return whether `column` contains a `wanted` expression. Divisions are skipped.
+
+    A share is not a count.
+    """
     stop = (lambda node: isinstance(node, exp.Div)) if wanted is _is_count else None
     return any(
         not isinstance(node, exp.Div)

@@ -29,7 +29,10 @@ def is_small(count: int) -> bool:
 
 
 def pool_small(counts: Sequence[int] | Counts) -> Mask:
-    """Return which parts of a published total are pooled: small ones, and the next smallest until the pool is safe."""
+    """Return which parts of a published total are pooled.
+
+    Small ones, and the next smallest until the pool is safe.
+    """
     numbers = np.asarray(counts)
     pooled = np.asarray((numbers > 0) & (numbers < MINIMUM_CELL_SIZE))
     if pooled.any() and is_small(int(numbers[pooled].sum())):
@@ -120,12 +123,15 @@ def _hide(table: Counts) -> tuple[Mask, int | None]:
 
 
 def _unknown(table: Counts, hidden: Mask) -> Mask:
-    """Return hidden cells and the zero cells of their rows, which readers cannot distinguish from hidden ones."""
+    """Return hidden cells and the zero cells of their rows, which look the same to readers."""
     return np.asarray(hidden | ((table == 0) & hidden.any(axis=1, keepdims=True)))
 
 
 def _complement(table: Counts, hidden: Mask, row: int, column: int) -> list[tuple[int, int]]:
-    """Return the cells to hide for an exposed cell: the cheapest that leave 1 to 10 possible, or else a neighbour."""
+    """Return the cells to hide for an exposed cell.
+
+    The cheapest that leave 1 to 10 possible, or else a neighbour.
+    """
     value = int(table[row, column])
     cost = np.where(hidden, 0, table)
     found = [_rectangle(table, cost, row, column, value), _helper(table, hidden, cost, row, column, value)]
@@ -152,7 +158,7 @@ def _rectangle(table: Counts, cost: Counts, row: int, column: int, value: int) -
 def _helper(
     table: Counts, hidden: Mask, cost: Counts, row: int, column: int, value: int
 ) -> list[tuple[int, int]]:
-    """Return the cells of the cheapest other row, in all columns that are hidden in the exposed cell's row."""
+    """Return the cells of the cheapest other row, in the columns that the exposed cell's row hides."""
     columns = np.flatnonzero(hidden[row])
     total = cost[:, columns].sum(axis=1).astype(float)
     others = columns[columns != column]
@@ -217,7 +223,7 @@ def _flow(table: Counts, unknown: Mask, row: int, column: int, need: int, *, gro
 
 
 def _path(values: Counts, free: Mask, row: int, column: int, grows: bool) -> list[tuple[int, int]] | None:
-    """Return the shortest path over free cells from `row` to `column`, alternating between rows and columns."""
+    """Return the shortest path over free cells from `row` to `column`."""
     outward = free & (values > 0) if grows else free
     inward = free if grows else free & (values > 0)
     came: dict[tuple[str, int], tuple[tuple[str, int], tuple[int, int]]] = {}

@@ -38,12 +38,15 @@ def now(context: Context, past: Sequence[Run]) -> list[Alert]:
     names = {each for each in (ended and ended.run_id, present and present.release_id) if each}
     signatures = {name: review_log.of_run(context, name).signature for name in names}
     signature = signatures.get(ended.run_id) if ended else None
-    is_signed = bool(signature and signature.stands)
+    is_signed = bool(signature and signature.is_valid)
     is_manual = ended is not None and runs.get(context, ended.run_id, details=False).is_published is False
     found = alerts(past, newest, present, schedule.find(context), is_signed, is_manual)
     of_present = signatures.get(present.release_id) if present else None
     if present and of_present and of_present.verdict == "reject":
-        words = f"Analysts see release {present.release_id}, which {of_present.by} rejected. Roll back to the previous release."
+        words = (
+            f"{of_present.by} rejected the published release {present.release_id}. "
+            "Roll back to the previous release."
+        )
         found.insert(0, Alert("rejected", words, present.release_id))
     return found
 
@@ -88,7 +91,8 @@ def _waiting(newest: Release, published: Published | None, is_signed: bool, is_m
         found.append(Alert("held", words, newest.run_id))
     if published and _is_overtaken(newest, published):
         words = (
-            f"Release {name} is not published. Its parent is {newest.base_release_id}, but {published.release_id} is "
+            f"Release {name} is not published. Its parent is {newest.base_release_id}, but "
+            f"{published.release_id} is "
             "published now. Compare both, then publish it or start a run with the batches of both."
         )
         found.append(Alert("held", words, newest.run_id))
@@ -96,7 +100,7 @@ def _waiting(newest: Release, published: Published | None, is_signed: bool, is_m
 
 
 def _may_follow(newest: Release, published: Published | None) -> bool:
-    """Return whether its parent is published, and was not published again since (a rollback is a decision)."""
+    """Return whether the parent is still published, without a rollback since."""
     if published is None:
         return newest.base_release_id is None
     return published.release_id == newest.base_release_id and published.published_at <= newest.created_at

@@ -60,7 +60,8 @@ class Failure:
     def safety(self) -> str:
         """Return why it is safe to run again."""
         text = (
-            "It is safe to resume or to rerun. Each job replaces its table as a whole, and jobs that succeeded are "
+            "It is safe to resume or to rerun. Each job replaces its table as a whole, and jobs that "
+            "succeeded are "
             "not run again"
         )
         if self.partial_table:
@@ -69,7 +70,10 @@ class Failure:
 
 
 def explain(run: Run, log: str = "", published: Published | None = None) -> Failure:
-    """Explain a run that did not succeed; `log` is that of the failed job, `published` the published release."""
+    """Explain a run that did not succeed.
+
+    `log` is that of the failed job, `published` the published release.
+    """
     if run.status == "ABORTED":
         return _stopped(run, published)
     failed = run.failed_job
@@ -154,7 +158,8 @@ def _published(run: Run, published: Published | None) -> str:
         return "Nothing has been published yet."
     if published.release_id == run.run_id:
         return (
-            "The release of this run is already published, and the dashboards show it. The views for other SQL tools "
+            "The release of this run is already published, and the dashboards show it. The views for other "
+            "SQL tools "
             "may still show the previous release. Resume the run to update them."
         )
     return f"The published release did not change: it is still {published.release_id}."

@@ -90,7 +90,10 @@ def since(context: Context, job: Job, start: datetime, is_quiet: bool = False) -
 def _newer(
     context: Context, job: Job, start: datetime, newest: str | None
 ) -> tuple[list[tuple[str, JobRun]], bool]:
-    """Return the attempts after the job run `newest` or, without it, since `start`; say whether `newest` was found."""
+    """Return the attempts after the job run `newest` or, without it, since `start`.
+
+    Say whether `newest` was found.
+    """
     found: list[tuple[str, JobRun]] = []
     pages = (
         context.client("glue")

@@ -50,7 +50,10 @@ class Run:
 
     @property
     def is_at_rest(self) -> bool:
-        """Return whether the run and all its jobs have ended; parallel jobs of a failed one run to their end."""
+        """Return whether the run and all its jobs have ended.
+
+        Parallel jobs of a failed one run to their end.
+        """
         return self.is_over and all(job.state in JOB_ENDED for job in self.jobs)
 
     @property

@@ -1,4 +1,4 @@
-"""Page configuration, sign-in and navigation; nothing else."""
+"""Entry point of the portal: page configuration, sign-in and navigation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portal.ui import banner, session
 
 st.set_page_config(page_title="Health data portal", page_icon=":material/monitor_heart:", layout="wide")
 
-# Streamlit writes white on the primary colour; on a dark page that colour is light, so that it can be read as text.
+# Streamlit writes white text on the primary colour, which is light on dark pages, so that links are readable
 st.html(
     """<style>@media (prefers-color-scheme: dark) {
     [data-testid^="stBaseButton-primary"] p, [data-testid="stMultiSelectTagsContainer"] [data-tag] * {color:

@@ -1,4 +1,4 @@
-"""What needs somebody now, on top of every page, with the way to it."""
+"""Alerts at the top of every page, each with a link."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from portal.ui import cache, formats, session
 
 
 def _told(alert: Alert) -> str:
-    """An alert in words, its moment in the viewer's zone."""
+    """Return the text of an alert with its timestamp in the user's time zone."""
     words = alert.words.replace("{at}", formats.when(alert.at)) if alert.at else alert.words
     return f"**{alert.kind.capitalize()}.** {words}"
 
 
 def draw() -> None:
-    """On top of every page: what needs somebody now, for those who can do something about it."""
+    """Draw the alerts for roles that can act on them."""
     if not session.user().may("watch_runs"):
         return
     try:
@@ -31,7 +31,7 @@ def draw() -> None:
 
 
 def show(alert: Alert) -> None:
-    """An alert with the way to what it is about."""
+    """Draw an alert with a link to its page."""
     page, label = _PAGES[alert.kind]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning(_told(alert), width="stretch")

@@ -16,7 +16,7 @@ from portal.core.errors import ServiceError, explain, is_aws_error
 from portal.core.settings import Settings
 from portal.core.sign_in import SignInError
 from portal.dashboards.suppressed_views import count_in_words
-from portal.reviews.wording import unlinked
+from portal.reviews.wording import without_links
 
 log = logging.getLogger("portal")
 
@@ -89,7 +89,7 @@ def guarded(page: Callable[[], None]) -> None:
             str(error) if isinstance(error, ServiceError) else explain(error) if is_aws_error(error) else None
         )
         st.error(
-            unlinked(known)
+            without_links(known)
             if known
             else "This page could not be drawn. Reload it. If that does not help, contact an engineer."
         )
@@ -119,7 +119,7 @@ def numbers(frame: pd.DataFrame) -> dict[str, Any]:
 
 def show_error(error: Exception) -> None:
     """Show the message of an error without links."""
-    st.error(unlinked(str(error)))
+    st.error(without_links(str(error)))
 
 
 def as_of(answer: QueryResult) -> str:

@@ -338,7 +338,7 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     expect(page.get_by_text("A reason for access is required")).to_be_visible()
     page.get_by_label("Reason for access (audited)").fill("to call the ward")
     page.get_by_role("button", name="Unmask patient identifiers").click()
-    expect(page.get_by_text("This is in the audit trail.")).to_be_visible()
+    expect(page.get_by_text("Recorded in the audit trail.")).to_be_visible()
     assert review_log.log(portal).events[-1].kind == "rows_unmasked"
 
     page.get_by_label("Question").fill("Which ward sent a patient without an identifier?")
@@ -358,7 +358,7 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     expect(colleague.get_by_text("Ward 4, a power cut.").first).to_be_visible()
     settle(colleague)
     colleague.get_by_role("button", name="Answer", exact=True).first.click()
-    expect(colleague.get_by_text("was here first")).to_be_visible()
+    expect(colleague.get_by_text("made a change at the same time")).to_be_visible()
     expect(colleague.get_by_text("Ward 4, a power cut.").first).to_be_visible()
     expect(colleague.get_by_label("Reply").first).to_have_value("The second reviewer's long answer")
 
@@ -380,7 +380,7 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     shot(page, "quality-held-1440")
     page.get_by_label("Comment on the release").fill("The ward has confirmed it.")
     _approve(page)
-    expect(page.get_by_text("dr.lee was here first")).to_be_visible()
+    expect(page.get_by_text("dr.lee made a change at the same time")).to_be_visible()
     expect(page.get_by_label("Comment on the release")).to_have_value("The ward has confirmed it.")
     _approve(page)
     try:

@@ -419,7 +419,7 @@ def test_a_release_that_is_not_there_or_not_for_this_role_is_one_sentence(lake, 
         for query in ({"release": lake.former_id}, {"compare": lake.former_id}):
             for role in ("viewer", "analyst"):
                 (error,) = open_page("patients", role, **query).error
-                assert f"'{lake.former_id}' was held by the audit: your role ({role})" in error.value
+                assert f"'{lake.former_id}' is held. {role.capitalize()}s can view it" in error.value
             for role in ("clinician", "engineer"):
                 assert not open_page("patients", role, **query).error
     finally:

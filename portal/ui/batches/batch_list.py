@@ -72,9 +72,9 @@ def _detail(state: BatchState) -> None:
         )
         st.caption(f"Releases with this batch: {', '.join(state.releases) or 'none'}.")
         if record := state.retirement:
-            by = wording.plain(record.retired_by)
+            by = wording.escape_markdown(record.retired_by)
             at = formats.when(formats.parse_timestamp(record.retired_at))
-            st.warning(f"Retired by {by}, {at}: {wording.plain(record.reason)}")
+            st.warning(f"Retired by {by}, {at}: {wording.escape_markdown(record.reason)}")
         elif session.user().may("run_pipeline"):
             _actions(batch.batch_id)
 
@@ -116,7 +116,8 @@ def _reprocess(batch_id: str) -> None:
 @st.dialog("Retire the batch", on_dismiss=_close)
 def _retire(batch_id: str) -> None:
     st.markdown(
-        f"The next release leaves batch **{batch_id}** out. Its files stay in bronze, and the published release "
+        f"The next release leaves batch **{batch_id}** out. Its files stay in bronze, and the published "
+        "release "
         "does not change. This cannot be undone, but you can import the same extract again."
     )
     with st.form(f"retire-form-{batch_id}", border=False):

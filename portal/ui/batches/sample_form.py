@@ -180,7 +180,10 @@ def _rerun_with(task: Task | JobTask) -> None:
 
 
 def current() -> Task | JobTask | None:
-    """Return the user's generation: the job in the query parameter `job`, a task of this process or another job."""
+    """Return the user's generation.
+
+    The job in the query parameter `job`, a task of this process or another job.
+    """
     if job_run_id := st.query_params.get("job"):
         try:
             return samples.job(session.context(), job_run_id)

@@ -121,7 +121,10 @@ def _table(sql: str, release_id: str, _chart: Chart) -> PublishedTable | None:
 
 
 def _deferred_view(context: Context, chart: Chart, page: Page) -> View:
-    """Return the suppressed chart for a download. A download runs outside of a page, without the page cache."""
+    """Return the suppressed chart for a download.
+
+    A download runs outside of a page, without the page cache.
+    """
 
     def run_chart(source: Chart) -> pd.DataFrame:
         sql = QueryBuilder(context, page.release_id).chart_sql(source, Filters())
@@ -138,7 +141,10 @@ def _deferred_view(context: Context, chart: Chart, page: Page) -> View:
 
 
 def _plot(chart: Chart, figure: go.Figure, page: Page) -> None:
-    """Draw the figure; a click filters the page. The key depends on the filters, so that a selection is not kept."""
+    """Draw the figure; a click filters the page.
+
+    The key depends on the filters, so that a selection is not kept.
+    """
     words = page.filters.describe(chart.dataset)
     key = f"{chart.key}-{abs(hash((words, page.release_id))):x}"
     config = {"displaylogo": False, "displayModeBar": False}

@@ -61,7 +61,10 @@ class Figure:
     adds: tuple[str, Callable[[float], str]] | None = None
 
     def published(self, total: Callable[[str], tuple[float, bool]] | None) -> Figure:
-        """Return the figure with small counts suppressed; `total` returns totals of published tables if filtered."""
+        """Return the figure with small counts suppressed.
+
+        `total` returns totals of published tables if filtered.
+        """
         if total and self.adds:
             number, is_partial = total(self.adds[0])
             return Figure(self.label, number, ("≥ " if is_partial else "") + self.adds[1](number))
@@ -115,7 +118,10 @@ def _page(dataset: Dataset, charts: Sequence[Chart], release_id: str, previous: 
 
 
 def _main_chart(charts: Sequence[Chart]) -> Chart:
-    """Return the chart with the most measures; headline figures and filters of viewers are computed from it."""
+    """Return the chart with the most measures.
+
+    Headline figures and filters of viewers are computed from it.
+    """
     counts = [chart for chart in charts if chart.kind in {"months", "ranking"}]
     return max(counts, key=lambda chart: len(chart.measures))
 

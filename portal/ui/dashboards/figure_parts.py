@@ -1,4 +1,7 @@
-"""Parts that all kinds of figures share: layout, colours, group labels, marks of the previous release, intervals."""
+"""Parts that all kinds of figures share.
+
+Layout, colours, group labels, marks of the previous release, intervals.
+"""
 
 from __future__ import annotations
 
@@ -63,10 +66,14 @@ def beside(
         return
     before = previous.set_index(chart.by[0])[value].reindex(top[chart.by[0]])
     drawn.add_scatter(
-        x=before, y=top["_short"], mode="markers", name="Previous release", marker=PREVIOUS_MARK,
+        x=before,
+        y=top["_short"],
+        mode="markers",
+        name="Previous release",
+        marker=PREVIOUS_MARK,
         customdata=top[[chart.by[0]]],
         hovertemplate="Previous release: %{x:,.1f}<extra></extra>",
-    )  # fmt: skip
+    )
     drawn.update_layout(showlegend=True)
 
 

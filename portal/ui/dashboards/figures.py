@@ -25,6 +25,7 @@ from portal.ui.dashboards.figure_parts import (
     named,
     tall,
 )
+from portal.ui.dashboards.pyramid import pyramid
 from portal.ui.dashboards.share_figures import line, parts, rate
 from portal.ui.theme import MEASURE, MEMBERS, NEUTRAL, NO_CHANGE, PREVIOUS, SEQUENCE, SUPPRESSED, USUAL
 
@@ -90,9 +91,13 @@ def _bars(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
     if previous is not None:
         total = previous.groupby(x, as_index=False)[y].sum()
         drawn.add_scatter(
-            x=total[x], y=total[y], mode="markers", name="Previous release, all together", marker=PREVIOUS_MARK,
+            x=total[x],
+            y=total[y],
+            mode="markers",
+            name="Previous release, all together",
+            marker=PREVIOUS_MARK,
             customdata=total[[x]],
-        )  # fmt: skip
+        )
     if x == "wait" and not is_binned:
         drawn.add_vline(
             x=LATE_MINUTES, line={"color": USUAL, "dash": "dash"}, annotation_text="Late: over 60 min"
@@ -126,9 +131,15 @@ def _ranking(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -
     name, value = chart.by[0], next(iter(chart.measures))
     top = named(chart, largest(frame, name, value))
     drawn = px.bar(
-        top, x=value, y="_short", orientation="h", labels={**chart.labels, "_short": ""},
-        custom_data=[name], hover_name="_long", hover_data={"_short": False},
-    )  # fmt: skip
+        top,
+        x=value,
+        y="_short",
+        orientation="h",
+        labels={**chart.labels, "_short": ""},
+        custom_data=[name],
+        hover_name="_long",
+        hover_data={"_short": False},
+    )
     hatches = ["/" if is_partial else "" for is_partial in top.get("is_partial", [False] * len(top))]
     drawn.update_traces(marker={"color": colours(top[name]), "pattern": {"shape": hatches}})
     beside(drawn, chart, top, previous, value)
@@ -136,7 +147,7 @@ def _ranking(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -
 
 
 def _week(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
-    """Return a heat map of weekday by hour, or of its change since the previous release; suppressed cells are blank.
+    """Return a heat map of weekday by hour, or of its change since the previous release.
 
     Plotly does not report clicks on heat map cells, so invisible markers lie over them.
     """
@@ -175,71 +186,6 @@ def _grid(chart: Chart, frame: pd.DataFrame) -> pd.DataFrame:
     return grid
 
 
-_SEXES = (("M", -1), ("F", 1), ("X", 1), ("U", 1), (NOT_RECORDED, 1), (OTHER, 1))
-"""Sexes from the middle outwards, with the side of the pyramid: -1 is left."""
-
-
-def _pyramid(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
-    """Return an age pyramid: men on the left, women and other sexes on the right."""
-    band, sex = chart.by
-    value = next(iter(chart.measures))
-    words = chart.dataset.dimension(sex).value_labels
-    order = sorted(set(frame[band]) | set([] if previous is None else previous[band]), key=_age)
-    ends = [str(each) for each in order]
-    drawn = go.Figure()
-    before = {-1: pd.Series(0, order), 1: pd.Series(0, order)}
-    marks: list[tuple[Any, ...]] = []
-    for code, side in _SEXES:
-        part = _of(frame, sex, code, band, value, order)
-        if part.any():
-            drawn.add_bar(
-                x=side * part,
-                y=ends,
-                orientation="h",
-                name=words.get(code, code),
-                marker_color=SUPPRESSED if code == OTHER else MEMBERS.get(code, NEUTRAL),
-                customdata=[[each, number] for each, number in part.items()],
-                hovertemplate="%{y}, " + words.get(code, code) + ": %{customdata[1]:,}<extra></extra>",
-            )
-        if previous is not None:
-            was = side * _of(previous, sex, code, band, value, order)
-            before[side] += was
-            rows = zip(before[side], ends, order, abs(was), strict=True)
-            marks += [(*row, words.get(code, code)) for row in rows if row[3]]
-    if previous is not None:
-        drawn.add_scatter(
-            x=[x for x, *_ in marks],
-            y=[y for _, y, *_ in marks],
-            mode="markers",
-            name="Previous release",
-            marker=PREVIOUS_MARK,
-            customdata=[rest for _, _, *rest in marks],
-            hovertemplate="Previous release, %{y}, %{customdata[2]}: %{customdata[1]:,}<extra></extra>",
-        )
-    ticks = _ticks(drawn)
-    return drawn.update_layout(
-        **tall(len(order)), barmode="relative", bargap=0.08, yaxis_title=chart.labels[band],
-        xaxis={"tickvals": ticks, "ticktext": [f"{abs(tick):,}" for tick in ticks], "title": "Patients"},
-    )  # fmt: skip
-
-
-def _of(frame: pd.DataFrame, sex: str, code: str, band: str, value: str, order: list[Any]) -> pd.Series:
-    """Return the counts of one sex by age band."""
-    return frame[frame[sex] == code].set_index(band)[value].reindex(order).fillna(0).astype(int)
-
-
-def _ticks(drawn: go.Figure) -> list[int]:
-    """Return round tick values on both sides up to the longest bar."""
-    most = max([1, *(abs(int(x)) for trace in drawn.data for x in trace.x)])
-    step = 10 ** (len(str(most)) - 1)
-    return list(range(-(most // step + 1) * step, (most // step + 2) * step, step))
-
-
-def _age(band: str) -> int:
-    digits = "".join(c for c in band.split("-", 1)[0] if c.isdigit())
-    return int(digits) if digits else -1
-
-
 def _dose(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
     """Return the doses of the most frequent medication and unit; the shaded band is the usual range."""
     dose, unit, medication = chart.by
@@ -270,8 +216,13 @@ def _dose(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
     if pd.notna(low) and pd.notna(high):
         drawn.add_vrect(x0=float(low), x1=float(high), fillcolor=USUAL, opacity=0.2, line_width=0)
         drawn.add_annotation(
-            x=(float(low) + float(high)) / 2, y=1, yref="paper", showarrow=False, text="usual range", yanchor="bottom"
-        )  # fmt: skip
+            x=(float(low) + float(high)) / 2,
+            y=1,
+            yref="paper",
+            showarrow=False,
+            text="usual range",
+            yanchor="bottom",
+        )
     return drawn.update_layout(
         **{**LAYOUT, "showlegend": previous is not None},
         xaxis_title=f"{name}, {of}",
@@ -286,7 +237,7 @@ _FIGURES = {
     "rate": rate,
     "line": line,
     "week": _week,
-    "pyramid": _pyramid,
+    "pyramid": pyramid,
     "parts": parts,
     "dose": _dose,
 }

@@ -43,11 +43,20 @@ def standalone(figure: go.Figure, title: str, subtitle: str, footnote: str) -> g
             "automargin": False,
         },
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
-    )  # fmt: skip
+    )
     drawn.add_annotation(
-        text="<br>".join(map(_plain, below)), showarrow=False, align="left", font={"size": 12},
-        x=0, xref="paper", xanchor="left", y=0, yref="paper", yanchor="top", yshift=-_AXIS,
-    )  # fmt: skip
+        text="<br>".join(map(_plain, below)),
+        showarrow=False,
+        align="left",
+        font={"size": 12},
+        x=0,
+        xref="paper",
+        xanchor="left",
+        y=0,
+        yref="paper",
+        yanchor="top",
+        yshift=-_AXIS,
+    )
     return drawn
 
 

@@ -100,7 +100,8 @@ def parts(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
             name=chart.measures[name].label,
             marker_color=color,
             customdata=top[[chart.by[0], name]],
-            hovertemplate=f"%{{y}}: %{{customdata[1]:,}} (%{{x:.1f}} %)<extra>{chart.measures[name].label}</extra>",
+            hovertemplate="%{y}: %{customdata[1]:,} (%{x:.1f} %)"
+            f"<extra>{chart.measures[name].label}</extra>",
         )
     if previous is not None:
         was = previous.set_index(chart.by[0])[names].reindex(top[chart.by[0]]).astype(float)

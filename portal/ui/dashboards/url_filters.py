@@ -62,9 +62,12 @@ def draw_published(dataset: Dataset, tables: Callable[[str], PublishedTable | No
     with st.container(border=True):
         columns = st.columns(3 if dataset.date_sql else 2)
         dimension = columns[-2].selectbox(
-            "Filter by", [None, *offered], index=offered.index(named) + 1 if named else 0,
-            format_func=lambda d: d.label if d else "Nothing", key=f"by-{dataset.name}",
-        )  # fmt: skip
+            "Filter by",
+            [None, *offered],
+            index=offered.index(named) + 1 if named else 0,
+            format_func=lambda d: d.label if d else "Nothing",
+            key=f"by-{dataset.name}",
+        )
         table = tables((dimension or offered[0]).name)
         chosen = _values(dimension, table, columns[-1]) if dimension and table else ()
         start, end = _months(dataset, table, columns[0]) if dataset.date_sql and table else (None, None)
@@ -78,9 +81,13 @@ def _values(dimension: Dimension, table: PublishedTable, column: Any) -> tuple[s
     """Draw a choice of the published values."""
     present = [value for value in st.query_params.get_all(dimension.name) if value in table.named]
     chosen = column.multiselect(
-        dimension.label, table.named, present, format_func=lambda v: dimension.value_labels.get(v, v),
-        placeholder="All", key=f"published-{dimension.name}",
-    )  # fmt: skip
+        dimension.label,
+        table.named,
+        present,
+        format_func=lambda v: dimension.value_labels.get(v, v),
+        placeholder="All",
+        key=f"published-{dimension.name}",
+    )
     st.query_params[dimension.name] = chosen
     return tuple(chosen)
 

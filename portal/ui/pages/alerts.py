@@ -1,4 +1,4 @@
-"""What needs somebody now, when the pipeline starts by itself, and who is told."""
+"""Page Alerts: present alerts, schedule and subscribers."""
 
 from __future__ import annotations
 
@@ -35,8 +35,10 @@ def starts() -> None:
     with st.container(border=True):
         days = "Monday to Friday" if present.weekdays_only else "Every day"
         st.markdown(
-            f"**{days} at {present.at:%H:%M} UTC** on every batch that is new." if present.is_on else "**Off:** runs start by hand."
-        )  # fmt: skip
+            f"**{days} at {present.at:%H:%M} UTC** on every batch that is new."
+            if present.is_on
+            else "**Off:** runs start by hand."
+        )
         if due := present.next_due(datetime.now(UTC)):
             st.caption(f"The next one: {formats.when(due)}.")
         if not person.may("run_pipeline"):
@@ -64,10 +66,14 @@ def told() -> None:
     if found:
         frame = pd.DataFrame(
             [
-                {"Event": topics[s.topic], "E-mail address": s.endpoint, "State": "Confirmed" if s.is_confirmed else "Awaiting confirmation"}
+                {
+                    "Event": topics[s.topic],
+                    "E-mail address": s.endpoint,
+                    "State": "Confirmed" if s.is_confirmed else "Awaiting confirmation",
+                }
                 for s in found
             ]
-        )  # fmt: skip
+        )
         st.dataframe(frame, hide_index=True, width="stretch")
     else:
         st.caption("No subscribers yet.")

@@ -14,7 +14,7 @@ from portal.batches import imports, inspection
 from portal.batches.imports import Import
 from portal.batches.inspection import SourceFile
 from portal.core.errors import ServiceError
-from portal.reviews.wording import unlinked
+from portal.reviews.wording import without_links
 from portal.runs import service as runs
 from portal.ui import session
 from portal.ui.batches import batch_list, sample_form
@@ -138,8 +138,8 @@ if making:
 if importing:
     watch_import(importing)
 if message := st.session_state.pop("generate_error", None):
-    st.warning(unlinked(message))
+    st.warning(without_links(message))
 if message := st.session_state.pop("import_error", None):
-    st.error(unlinked(message))
+    st.error(without_links(message))
 next_step()
 session.guarded(batch_list.draw)

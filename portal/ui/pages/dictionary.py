@@ -1,4 +1,4 @@
-"""The data dictionary: columns, rules and lineage from the contracts, and what the published release holds."""
+"""Page Dictionary: columns, rules and lineage from the contracts, and column profiles."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def profiled(table: str, release_id: str, role: str) -> pd.DataFrame:  # noqa: A
 
 def columns(frame: pd.DataFrame) -> None:
     st.dataframe(
-        frame.assign(phi=frame["phi"].map(PHI))[["where", "column", "type", "meaning", "phi", "is_key", "is_required"]],
+        frame.assign(phi=frame["phi"].map(PHI))[
+            ["where", "column", "type", "meaning", "phi", "is_key", "is_required"]
+        ],
         hide_index=True,
         width="stretch",
         column_config={
@@ -46,7 +48,7 @@ def columns(frame: pd.DataFrame) -> None:
             "is_key": "Key",
             "is_required": "Required",
         },
-    )  # fmt: skip
+    )
 
 
 def rules(contract: Contract) -> None:
@@ -60,7 +62,7 @@ def rules(contract: Contract) -> None:
                 "Rule": rule.id,
                 "Severity": SEVERITIES[rule.severity],
                 "What is checked": rule.description,
-                "Threshold": rule_texts.limit(rule),
+                "Threshold": rule_texts.threshold_text(rule),
                 "Why it matters": rule.rationale,
             }
             for rule in contract.rules
@@ -70,7 +72,7 @@ def rules(contract: Contract) -> None:
 
 
 def lineage(table: str) -> None:
-    """Where the table comes from and what is made of it, as a picture and in words."""
+    """Draw the lineage of a table as a graph and as text."""
     st.markdown("#### Lineage")
     before, after = upstream(table), downstream(table)
     if not before and not after:
@@ -91,7 +93,11 @@ def _dot(table: str, before: tuple[Step, ...], after: tuple[Step, ...]) -> str:
     )
     names = sorted({name for edge in edges for name in edge})
     sources = [name for name in names if name.startswith("bronze.")]
-    look = 'rankdir=LR; bgcolor="transparent"; node [shape=box, style="filled,rounded", fillcolor="#eef1f3", fontcolor="#0a1218", color="#8796a1", fontname="sans-serif", fontsize=11]; edge [color="#8796a1", arrowsize=0.6]'
+    look = (
+        'rankdir=LR; bgcolor="transparent"; node [shape=box, style="filled,rounded", fillcolor="#eef1f3", '
+        'fontcolor="#0a1218", color="#8796a1", fontname="sans-serif", fontsize=11]; '
+        'edge [color="#8796a1", arrowsize=0.6]'
+    )
     lines = [f'"{table}" [fillcolor="#cfe6f5", fontcolor="#003a5c"]']
     lines += [f'"extract: {name.partition(".")[2]}" -> "{name}"' for name in sources]
     lines += [f'"{first}" -> "{second}"' for first, second in edges]
@@ -99,7 +105,7 @@ def _dot(table: str, before: tuple[Step, ...], after: tuple[Step, ...]) -> str:
 
 
 def held(contract: Contract) -> None:
-    """Nulls, distinct values and range of every column in the published release."""
+    """Draw share of NULL, distinct values and range of each column in the published release."""
     st.markdown("#### In the published release")
     if contract.zone != "gold":
         st.caption("Only gold tables are profiled: the others hold what tells who a patient is.")
@@ -145,7 +151,7 @@ if wanted:
     if hit.any():
         columns(everything[hit])
     else:
-        st.info(f"No column matches '{wording.plain(wanted)}'. Try another word for it.")
+        st.info(f"No column matches '{wording.escape_markdown(wanted)}'. Try another word for it.")
 else:
     st.caption(contracts[where].grain)
     columns(everything[everything["where"] == where])

@@ -1,4 +1,4 @@
-"""The latest run, rows by layer, how fresh the published data are."""
+"""Page Overview: latest run, row counts by zone, freshness of the published data."""
 
 from __future__ import annotations
 
@@ -54,7 +54,10 @@ def latest() -> None:
 
 
 def published_totals(made: Release) -> dict[str, int]:
-    """The facts' totals, which are those of the published tables; other tables' rows would tell versions of patients."""
+    """Return the row counts of fact tables.
+
+    Dimension tables are left out for viewers, because their rows are versions of single patients.
+    """
     return {
         table: n for table, n in made.tables.items() if table.startswith("fact_") and n >= MINIMUM_CELL_SIZE
     }
@@ -72,7 +75,7 @@ def rows_by_layer() -> None:
     with left:
         st.markdown("**Received and loaded in this release's run**")
         if not is_exact:
-            st.caption("Row counts by layer are shown to roles that may open rows.")
+            st.caption("Row counts by zone are available to analysts, clinicians and engineers.")
         elif account.empty:
             st.caption("This run received nothing new.")
         else:

@@ -129,7 +129,10 @@ def open_run(run_id: str) -> None:
 
 
 def compare_chosen(key: str, names: list[str]) -> None:
-    """Write two selected runs to the URL, only on a change of the selection, so that a comparison can be closed."""
+    """Write two selected runs to the URL, only on a change of the selection.
+
+    So that a comparison can be closed.
+    """
     rows = [n for n in st.session_state[key]["selection"]["rows"] if n < len(names)]
     if len(rows) == 2:
         st.query_params["compare"] = [names[n] for n in rows]

@@ -1,4 +1,4 @@
-"""Read-only SQL over the published release and what the quality rules measured."""
+"""Page SQL: run read-only SQL on the published release and rule results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from portal.ui.theme import SEQUENCE
 
 PAGE = 200
 AT_ONCE = 1.5
-"""Seconds for which the page simply waits."""
+"""Seconds to wait for the result before a Cancel button is shown."""
 DEFAULT = "SELECT encounter_class, count(*) AS encounters\nFROM fact_encounter\nGROUP BY 1\nORDER BY 2 DESC"
 
 st.title("SQL")
@@ -33,12 +33,12 @@ def statement() -> str:
 
 
 def asked_id() -> str | None:
-    """The question that is shown: the address carries its id, never its words."""
+    """Return the id of the query in the URL; the URL never contains the SQL."""
     return st.query_params.get("asked")
 
 
 def present() -> SqlQuery | None:
-    """The question in the address, where it is this person's."""
+    """Return the query in the URL if it is the user's own."""
     try:
         return sql_queries.get(session.context(), str(asked_id())) if asked_id() else None
     except ServiceError:
@@ -46,7 +46,7 @@ def present() -> SqlQuery | None:
 
 
 def first_text() -> str:
-    """What to begin with: the draft, unless the address is of another question."""
+    """Return the initial SQL: the draft, or the query in the URL."""
     draft = drafts.kept("sql")
     question = present() if asked_id() != draft.get("beside") else None
     return question.sql if question else str(draft.get("text", DEFAULT))
@@ -62,7 +62,7 @@ def show_again(query: SqlQuery) -> None:
 
 
 def browser() -> None:
-    """Tables and columns from the contracts."""
+    """Draw the tables and columns of the contracts."""
     st.markdown("**Tables**")
     for name, contract in sql_guard.queryable_tables().items():
         with st.expander(name):
@@ -78,7 +78,9 @@ def saved() -> None:
     with st.expander("Saved queries"):  # it would close by itself where its title changed
         for query in found:
             left, middle, right = st.columns([3, 1, 1])
-            left.markdown(f"**{wording.plain(query.name)}**  \n{wording.plain(query.description)}")
+            left.markdown(
+                f"**{wording.escape_markdown(query.name)}**  \n{wording.escape_markdown(query.description)}"
+            )
             middle.button(
                 "Use", on_click=take, args=(query.sql,), key=f"take-{query.query_id}", width="stretch"
             )
@@ -89,7 +91,7 @@ def saved() -> None:
         name = left.text_input("Save the statement above as", max_chars=100)
         if right.button("Save", width="stretch", disabled=not statement()):
             sql_queries.save(session.context(), name, statement())
-            st.toast(f"Saved as '{wording.plain(name)}': everybody sees it.")
+            st.toast(f"Saved as '{wording.escape_markdown(name)}': everybody sees it.")
             st.rerun()
         if not found:
             st.caption("Nothing has been saved yet. What you save, everybody sees.")
@@ -97,7 +99,7 @@ def saved() -> None:
 
 @st.cache_data(ttl=60, max_entries=200, show_spinner=False)
 def asked_before(_context: Context, who: str, now: tuple[str, str] | None) -> list[SqlQuery]:  # noqa: ARG001  (parts of the key)
-    """The history: a question that is asked or has ended is in it at once, all others within a minute."""
+    """Draw the query history; it is cached for a minute, or until a query starts or ends."""
     return sql_queries.history(_context)
 
 
@@ -122,12 +124,17 @@ def history(query: SqlQuery | None) -> None:
             ]
         )
         picked = st.dataframe(
-            frame, hide_index=True, width="stretch", on_select="rerun", selection_mode="single-row", key="history",
+            frame,
+            hide_index=True,
+            width="stretch",
+            on_select="rerun",
+            selection_mode="single-row",
+            key="history",
             column_config={
                 "Asked": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone=formats.zone()),
                 "Statement": st.column_config.TextColumn(width="large"),
             },
-        )["selection"]["rows"]  # fmt: skip
+        )["selection"]["rows"]
         if picked and picked[0] < len(found):
             chosen = found[picked[0]]
             st.code(chosen.sql, language="sql", wrap_lines=True)
@@ -137,7 +144,7 @@ def history(query: SqlQuery | None) -> None:
 
 
 def ask() -> None:
-    """Begin, and wait a moment: most answers are there before anybody would look for a Cancel button."""
+    """Start the query and wait briefly, because most queries end before a user could cancel them."""
     sql = statement()
     running = present()
     if running and not running.is_over and running.sql == sql:
@@ -150,7 +157,7 @@ def ask() -> None:
 
 @session.live(0.7)
 def watch(query_id: str) -> None:
-    """A question that Athena is at work on, and the way out."""
+    """Draw a running query with a Cancel button."""
     question = sql_queries.get(session.context(), query_id)
     if question.is_over:
         st.rerun()
@@ -161,7 +168,7 @@ def watch(query_id: str) -> None:
 
 
 def result(query: SqlQuery | None) -> None:
-    """The answer to the question in the address, once there is one."""
+    """Draw the result of the query in the URL."""
     if question is None:
         if asked_id():
             st.info("This query belongs to someone else.")
@@ -199,7 +206,7 @@ def shown(answer: QueryResult) -> None:
 
 
 def download(answer: QueryResult) -> None:
-    """CSV and Parquet of the answer, without small counts while Safe to share is on."""
+    """Draw the downloads; with "Safe to share" on, small counts are suppressed."""
     is_synthetic = sharing.is_synthetic(str(answer.release_id))
     is_safe = sharing.choice("sql", is_synthetic)
     safe, suppressed = st.session_state["safe"]
@@ -212,14 +219,25 @@ def download(answer: QueryResult) -> None:
         st.caption(f"Of the exports: {suppressed}.")
     left, right = st.columns(2)
     left.download_button(
-        "CSV", session.deferred_download(lambda _: exports.csv(frame, answer, "by SQL", note)), f"query-{answer.release_id}.csv",
-        "text/csv", width="stretch", on_click="ignore", disabled=frame is None, help=reason,
-    )  # fmt: skip
+        "CSV",
+        session.deferred_download(lambda _: exports.csv(frame, answer, "by SQL", note)),
+        f"query-{answer.release_id}.csv",
+        "text/csv",
+        width="stretch",
+        on_click="ignore",
+        disabled=frame is None,
+        help=reason,
+    )
     right.download_button(
-        "Parquet", session.deferred_download(lambda _: exports.parquet(frame, answer, "by SQL", note)),
-        f"query-{answer.release_id}.parquet", "application/vnd.apache.parquet", width="stretch", on_click="ignore",
-        disabled=frame is None, help=reason,
-    )  # fmt: skip
+        "Parquet",
+        session.deferred_download(lambda _: exports.parquet(frame, answer, "by SQL", note)),
+        f"query-{answer.release_id}.parquet",
+        "application/vnd.apache.parquet",
+        width="stretch",
+        on_click="ignore",
+        disabled=frame is None,
+        help=reason,
+    )
 
 
 def chart(frame: pd.DataFrame) -> None:
@@ -241,7 +259,7 @@ def chart(frame: pd.DataFrame) -> None:
 
 
 def estimate() -> str:
-    """What the statement would read, or why it may not be asked."""
+    """Draw the tables and bytes that the statement would read, or why it is not allowed."""
     try:
         checked = sql_queries.validate(session.context(), statement(), release_id)
     except ServiceError as error:
@@ -251,13 +269,13 @@ def estimate() -> str:
 
 
 def write() -> SqlQuery | None:
-    """The statement and its answer; gives the question that is shown."""
+    """Draw the editor and return the query to show."""
     st.session_state.setdefault("sql", first_text())
     st.text_area("SQL (read-only)", key="sql", height=180)
     left, right = st.columns([1, 3], vertical_alignment="center")
     asking = left.button("Run", type="primary", width="stretch", disabled=not statement())
     if statement():
-        right.caption(wording.unlinked(estimate()))
+        right.caption(wording.without_links(estimate()))
     question = None
     try:
         if asking:

@@ -22,7 +22,7 @@ NEXT = {
 
 
 def draw(run: Run) -> None:
-    """Draw the cause of a failure, the tables written, whether it is safe to run again, and the next steps."""
+    """Draw the cause of a failure, the tables written, and the next steps."""
     if not run.is_over or run.status == "SUCCEEDED":
         return
     failed = run.failed_job

@@ -74,7 +74,10 @@ def _job(name: str) -> Job | None:
 
 @cache
 def positions() -> dict[str, tuple[int, int]]:
-    """Return column and row of each step: one column per stage; steps after a failure are in the last rows."""
+    """Return column and row of each step: one column per stage.
+
+    Steps after a failure are in the last rows.
+    """
     found: dict[str, tuple[int, int]] = {}
     below = _caught()
     column = 0
@@ -161,7 +164,10 @@ _SIDES = {"left": (-0.5, 0), "right": (0.5, 0), "top": (0, -0.5), "bottom": (0, 
 
 
 def _port(name: str, side: str) -> dict[str, Any]:
-    """Return the middle of one side of a step, where edges start and end; ECharts would draw them into the box."""
+    """Return the middle of one side of a step, where edges start and end.
+
+    ECharts would draw them into the box.
+    """
     (x, y), (right, down) = _centre(name), _SIDES[side]
     position = {"x": x + right * _WIDTH, "y": y + down * _HEIGHT}
     return {"name": f"{name} {side}", **position, "symbolSize": 0.1, "label": {"show": False}}

@@ -81,7 +81,8 @@ def draw() -> None:
         write_url(wanted, first)
         if past := run_history.estimate(cache.history()):
             st.caption(
-                f"The last {past.of} runs took {times.duration(past.fastest)} to {times.duration(past.slowest)} "
+                f"The last {past.of} runs took {times.duration(past.fastest)} to "
+                f"{times.duration(past.slowest)} "
                 f"(median {times.duration(past.seconds)}) and cost ${past.dollars:,.2f} in AWS."
             )
         else:
@@ -108,7 +109,8 @@ def start(wanted: dict[str, Any]) -> None:
     busy = next((run for run in cache.recent_runs() if not run.is_over), None)
     if busy:
         st.warning(
-            f"Run {busy.run_id} has been writing since {times.when(busy.started_at)}. Only one run writes at a time."
+            f"Run {busy.run_id} has been writing since {times.when(busy.started_at)}. Only one run writes "
+            "at a time."
         )
         st.page_link(
             "pages/run.py",

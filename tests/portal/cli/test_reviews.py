@@ -41,7 +41,7 @@ def lee(portal, lake_prefix):
 @pytest.fixture
 def query_id(lee):
     subject = {"run_id": RUN, "table_name": "patients", "rule_id": "PAT-M01", "query_id": "Q-1"}
-    review_entry.say(lee, "query_opened", subject, QUESTION, None)
+    review_entry.append_event(lee, "query_opened", subject, QUESTION, None)
     return "Q-1"
 
 
@@ -71,7 +71,7 @@ def test_a_query_from_its_assignment_to_its_end_and_back(hdp, query_id):
         "opened", "assigned", "answered", "reopened", "closed", "reopened",
     ]  # fmt: skip
     assert "Which one?" in hdp("show", query_id)[1]
-    assert hdp("show", "Q-9") == (2, "There is no query 'Q-9': 'hdp reviews list' lists the queries.")
+    assert hdp("show", "Q-9") == (2, "There is no query 'Q-9'. 'hdp reviews list' lists the queries.")
 
 
 def test_verify_answers_as_json(hdp, query_id):

@@ -185,7 +185,7 @@ def stopped(portal, cloud, monkeypatch):
 def test_a_stopped_run_is_stopped_everywhere_with_who_and_when(hdp, portal, stopped):
     run_id = stopped.run_id
     code, _, err = hdp("quality", "show", run_id)
-    assert (code, err) == (2, f"Run '{run_id}' is still running: its rules are not all evaluated yet.\n")
+    assert (code, err) == (2, f"Run '{run_id}' is still running. Its rules are not all evaluated yet.\n")
     code, out, err = hdp("runs", "stop", run_id, name="eve")
     assert code == 0, err
     assert out.startswith(f"{run_id}: Stopped by eve at 20")

@@ -74,7 +74,7 @@ def test_what_did_not_apply_counts_neither_way():
     ],
 )
 def test_a_count_above_zero_is_never_shown_as_no_percent(rate, unit, text):
-    assert rule_texts.share(rate, unit) == text
+    assert rule_texts.rate_text(rate, unit) == text
 
 
 def test_refused_rows_are_masked_until_a_clinician_asks(portal, acting, held_run):
@@ -191,16 +191,16 @@ BY_VALUE = rule_texts.rules()["patients", "PAT-P08-age"]
 @pytest.mark.parametrize(
     ("rule", "measure", "words"),
     [
-        (RULE, ("fail", 3, 12, 0.25), "3 of 12 patient records fail (25.00 %); accepted: up to 5.00 %."),
-        (RULE, ("not_applicable", 0, 0, None), "Not applicable in this run: it counts neither as passed nor as failed."),
-        (RULE, ("error", 0, 0, None), "The rule itself broke, so nothing is known: this is not a pass."),
-        (BY_VALUE, ("fail", 0, 1204, 0.31), "Measured 0.31 (psi) over 1,204 values that were compared; accepted: up to 0.20."),
+        (RULE, ("fail", 3, 12, 0.25), "3 of 12 patient records fail (25.00 %); threshold: up to 5.00 %."),
+        (RULE, ("not_applicable", 0, 0, None), "Not applicable in this run: counts neither as passed nor as failed."),
+        (RULE, ("error", 0, 0, None), "Rule error: the rule could not be evaluated. This is not a pass."),
+        (BY_VALUE, ("fail", 0, 1204, 0.31), "Measured 0.31 (psi) over 1,204 values that were compared; threshold: up to 0.20."),
     ],
 )  # fmt: skip
 def test_a_measure_is_said_with_count_denominator_rate_and_limit(rule, measure, words):
     counted = "values that were compared" if rule is BY_VALUE else "patient records"
     rule = replace(rule, population=counted)
-    assert rule_texts.measured(rule, "patients", *measure) == words
+    assert rule_texts.measurement(rule, "patients", *measure) == words
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_a_measure_is_said_with_count_denominator_rate_and_limit(rule, measure, 
 )  # fmt: skip
 def test_an_acceptance_that_lapsed_says_why(rate, on, words):
     made = Acceptance("patients", "PAT-M04", "dr.lee", "verified", "2025-06-30", 0.02, 0.01, 7)
-    assert rule_texts.standing(made, rate, on) == words
+    assert rule_texts.acceptance_status(made, rate, on) == words
 
 
 def _query(number, *kinds, rule="PAT-M04", days=0):
@@ -247,7 +247,7 @@ def test_a_finding_was_seen_from_its_first_run_to_its_last():
             for run, status in (("r1", "pass"), ("r2", "fail"), ("r3", "error"), ("r4", "pass"))
         ]
     )
-    assert quality.sightings(past, ["r1", "r2", "r3", "r4"]) == {("patients", "A"): ("r2", "r3")}
+    assert quality.first_and_last_seen(past, ["r1", "r2", "r3", "r4"]) == {("patients", "A"): ("r2", "r3")}
 
 
 def _report(portal, run_id):
@@ -284,7 +284,7 @@ def test_the_report_is_whole_and_carries_no_row(portal, acting, held_run):
         "Known limitation of the source: One row.",
         "○ Open",
         "March or September?",
-        failing_rows.stand_in("Q2", run_id),
+        failing_rows.pseudonym("Q2", run_id),
         signatures.fingerprint(portal, made),
         "The log of reviews verifies up to event",
         "@media print",
@@ -314,7 +314,7 @@ def test_what_reviewers_write_cannot_become_markup(portal, acting, held_run):
         assert "&lt;script&gt;" in page
     finally:
         reviews.close(lee, event.subject["query_id"], "other", "The test is over.")
-    picture = wording.line(replace(event, said={"text": "see ![](http://x/y.png) and [this](z)"}))
+    picture = wording.as_markdown(replace(event, said={"text": "see ![](http://x/y.png) and [this](z)"}))
     assert "![]" not in picture
     assert "](z)" not in picture
 
@@ -363,7 +363,7 @@ def test_a_terminal_tells_the_change_since_the_run_before(portal, first_run, hel
     ],
 )
 def test_null_markers_are_told_by_column(detail, words):
-    assert rule_texts.marked(detail) == words
+    assert rule_texts.null_markers(detail) == words
 
 
 @pytest.mark.parametrize(("rule_id", "key"), [("PAT-C01", "Q2"), ("PAT-M01", None), ("ENC-M04", None)])

@@ -109,7 +109,9 @@ def test_roles_that_may_not_review_are_refused(acting, held_run):
 def test_the_second_reviewer_is_told_what_changed_and_nothing_is_written(lee, kim, held_run, query):
     seen = review_log.of_run(lee, held_run.run_id).seen
     reviews.answer(kim, query, "Kim was faster.", seen=seen)
-    with pytest.raises(review_entry.ReviewConflict, match=r"dr\.kim was here first") as conflict:
+    with pytest.raises(
+        review_entry.ReviewConflict, match=r"dr\.kim made a change at the same time"
+    ) as conflict:
         reviews.close(lee, query, "verified", "Lee's comment", seen=seen)
     assert [event.said["text"] for event in conflict.value.changes] == ["Kim was faster."]
     assert _state(lee, query).state == "answered"
@@ -148,7 +150,7 @@ def test_an_acceptance_stands_until_withdrawn(lee, held_run):
         reviews.accept(
             lee, held_run.run_id, *FINDING, reason="verified", text="t", until=TODAY - timedelta(days=1)
         )
-    with pytest.raises(ServiceError, match="is not a reason"):
+    with pytest.raises(ServiceError, match="is not a valid reason"):
         reviews.accept(lee, held_run.run_id, *FINDING, reason="bored", text="t", until=TODAY)
     reviews.accept(
         lee, held_run.run_id, *FINDING, reason="known_limitation", text="One row.", until=TODAY, margin=0.01
@@ -211,7 +213,7 @@ def test_a_held_release_is_published_by_a_signature_and_no_other_way(
         assert releases.current(portal).release_id == run_id
         assert (notifications[-1]["state"], notifications[-1]["reviewed_by"]) == ("PUBLISHED", "dr.lee")
         signature = review_log.of_run(lee, run_id).signature
-        assert (signature.by, signature.role, signature.stands) == ("dr.lee", "clinician", True)
+        assert (signature.by, signature.role, signature.is_valid) == ("dr.lee", "clinician", True)
         counted = athena_client.run_query(portal, "SELECT count(*) FROM fact_encounter").frame.iloc[0, 0]
         assert counted == releases.get(portal, run_id).tables["fact_encounter"]
         _after_its_release_changed(portal, lee, run_id)
@@ -229,7 +231,7 @@ def test_an_approval_takes_no_newer_release_back(portal, lee, held_run, on_its_b
     confirmed = _decided(lee, held_run.run_id)
     before = len(review_log.log(lee).events)
     try:
-        with pytest.raises(ServiceError, match="'run-newer' was published since"):
+        with pytest.raises(ServiceError, match="'run-newer' was published after"):
             sign_off.sign(lee, held_run.run_id, "approve", "Too late.", confirmed=confirmed)
         assert len(review_log.log(lee).events) == before
     finally:
@@ -258,7 +260,7 @@ def _after_its_release_changed(portal, lee, run_id):
     changed = {**json.loads(kept), "created_at": "2030-01-01T00:00:00Z"}
     s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(changed))
     try:
-        assert not review_log.of_run(lee, run_id).signature.stands
+        assert not review_log.of_run(lee, run_id).signature.is_valid
     finally:
         s3.put_object(Bucket=bucket, Key=key, Body=kept)
 
@@ -277,7 +279,7 @@ def _after_what_is_under_it_changed(portal, lee, run_id):
         s3.put_object(Bucket=bucket, Key=key, Body=b"{}")
         try:
             assert signatures.fingerprint(portal, made) != before, address
-            assert "Changed since review" in review_log.of_run(lee, run_id).signature.why_not
+            assert "Changed since review" in review_log.of_run(lee, run_id).signature.invalid_reason
         finally:
             if kept is None:
                 s3.delete_object(Bucket=bucket, Key=key)
@@ -288,15 +290,18 @@ def _after_what_is_under_it_changed(portal, lee, run_id):
 def _after_a_question(portal, lee, run_id):
     """A query that is opened after the signature takes it away, until the release is signed again."""
     _approve(lee, run_id, "All of it is in place again.")
-    assert review_log.of_run(lee, run_id).signature.stands
+    assert review_log.of_run(lee, run_id).signature.is_valid
     later = reviews.open_query(lee, run_id, *FINDING, "One more thing?").subject["query_id"]
-    assert f"Query {later} was opened after it" in review_log.of_run(lee, run_id).signature.why_not
+    assert (
+        f"Query {later} was opened after the signature"
+        in review_log.of_run(lee, run_id).signature.invalid_reason
+    )
     reviews.close(lee, later, "verified", "Seen.")
-    assert not review_log.of_run(lee, run_id).signature.stands
-    with pytest.raises(ServiceError, match="no approval of it stands"):
-        releases.refuse_unapproved(portal, releases.get(portal, run_id))
+    assert not review_log.of_run(lee, run_id).signature.is_valid
+    with pytest.raises(ServiceError, match="no valid approval"):
+        releases.check_approved(portal, releases.get(portal, run_id))
     _approve(lee, run_id, "And that.")
-    releases.refuse_unapproved(portal, releases.get(portal, run_id))
+    releases.check_approved(portal, releases.get(portal, run_id))
 
 
 class _Broken:
@@ -328,7 +333,9 @@ def test_a_publish_that_fails_after_the_signature_is_said(
         raise ServiceError("in the meantime another one was published.")
 
     monkeypatch.setattr(releases, "publish_approved", overtaken)
-    with pytest.raises(ServiceError, match=r"Your approval is event \d+ of the log, but: in the meantime"):
+    with pytest.raises(
+        ServiceError, match=r"Your approval was recorded as event \d+ of the log, but: in the meantime"
+    ):
         _approve(lee, held_run.run_id, "Seen.")
     assert notifications[-1]["state"] == "APPROVED"
     sign_off.sign(lee, held_run.run_id, "reject", "For the tests that follow.")

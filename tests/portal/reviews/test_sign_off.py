@@ -218,7 +218,7 @@ def test_a_decision_covers_what_it_was_made_on_and_no_more(hospital, lee, kind, 
 
 def test_a_rule_that_could_not_be_computed_is_neither_accepted_nor_dismissed(hospital, lee):
     hospital.audited({RULES[0]: ("block", "error", 0, 10)})
-    with pytest.raises(ServiceError, match="nothing to accept"):
+    with pytest.raises(ServiceError, match="cannot be accepted"):
         reviews.accept(lee, RUN, *RULES[0], reason="verified", text="t", until=TODAY)
     with pytest.raises(ServiceError, match="nothing to dismiss"):
         reviews.dismiss(lee, RUN, *RULES[0], "t")
@@ -235,11 +235,11 @@ def test_records_that_were_all_confirmed_decide_a_blocking_finding(hospital, lee
 
 def test_a_release_whose_results_are_gone_is_not_signed(hospital, lee):
     hospital.audited({})
-    with pytest.raises(ServiceError, match="its findings cannot be reviewed"):
+    with pytest.raises(ServiceError, match="Its findings cannot be reviewed"):
         sign_off.sign(lee, RUN, "approve", "Fine.")
     hospital.audited(ONE_BLOCKS)
     hospital.results[RUN] = {RULES[1]: ONE_BLOCKS[RULES[1]]}
-    with pytest.raises(ServiceError, match="names X-1 of patients, and its results do not"):
+    with pytest.raises(ServiceError, match="names X-1 of patients, but its rule results do not"):
         sign_off.sign(lee, RUN, "approve", "Fine.")
 
 
@@ -250,11 +250,14 @@ def test_an_approval_that_was_not_published_falls_with_the_decision_it_rested_on
     def away(*_, **__):
         raise ServiceError("Athena is away.")
 
-    with monkeypatch.context() as meanwhile, pytest.raises(ServiceError, match="Your approval is event"):
+    with (
+        monkeypatch.context() as meanwhile,
+        pytest.raises(ServiceError, match="Your approval was recorded as event"),
+    ):
         meanwhile.setattr(releases, "publish_approved", away)
         sign_off.sign(lee, RUN, "approve", "Fine.")
     reviews.withdraw(lee, RUN, *RULES[0], "On second thoughts.")
-    with pytest.raises(ServiceError, match="The decision on X-1 of patients changed after it"):
+    with pytest.raises(ServiceError, match="The decision on X-1 of patients changed after the signature"):
         releases.publish(hospital.by("eve", "engineer"), RUN, reason="it was signed")
 
 
@@ -264,7 +267,7 @@ def test_a_decision_in_the_same_second_is_not_passed_over(hospital, lee, run_id,
     hospital.audited({RULES[0]: ("block", "fail", 1, 10)})
     reviews.accept(lee, RUN, *RULES[0], reason="verified", text="Known.", until=TODAY)
     hospital.meanwhile = lambda: reviews.reject(hospital.by("dr.kim"), run_id, *RULES[0], "It must be fixed.")
-    with pytest.raises(ServiceError, match=r"dr\.kim was here first"):
+    with pytest.raises(ServiceError, match=r"dr\.kim made a change at the same time"):
         sign_off.sign(lee, RUN, "approve", "Fine.", seen=seen)
     assert _signed(hospital) == []
 

@@ -20,7 +20,7 @@ LINKS = [
 
 
 @pytest.mark.parametrize("typed", LINKS)
-@pytest.mark.parametrize("words", [wording.plain, wording.unlinked])
+@pytest.mark.parametrize("words", [wording.escape_markdown, wording.without_links])
 def test_what_somebody_typed_becomes_no_link_and_no_picture(words, typed):
     assert_unlinked(words(typed))
 
@@ -29,7 +29,7 @@ def test_what_somebody_typed_becomes_no_link_and_no_picture(words, typed):
     "typed", ["run-20250101T000000Z-ab12", "dr.lee", "1,000 rows: 5.2 %", "the new www site"]
 )
 def test_what_is_no_link_is_read_as_it_was_typed(typed):
-    for words in (wording.plain, wording.unlinked):
+    for words in (wording.escape_markdown, wording.without_links):
         assert re.sub(ESCAPED, r"\1", words(typed)) == typed
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from portal.athena.client import QueryResult
 from portal.ui import exports
-from portal.ui.quality import rule_detail
+from portal.ui.quality import failing_rows_table
 
 LINK = '=HYPERLINK("https://evil.example")'
 
@@ -72,6 +72,6 @@ def test_filters_are_one_line_without_a_formula(filters, written):
 
 def test_the_rows_of_a_rule_are_no_formulas_either():
     rows = pd.DataFrame({"patient_id": ["P1"], "department": [LINK]})
-    text = rule_detail.export(rows, "run-1", ("patients", "PAT-C01"))
+    text = failing_rows_table.export(rows, "run-1", ("patients", "PAT-C01"))
     assert cells(text) == [["patient_id", "department"], ["P1", f"'{LINK}"]]
     assert text.startswith("# run: run-1\r\n# rule: PAT-C01 of patients\r\n# exported: 2")

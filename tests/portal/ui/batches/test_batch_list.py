@@ -42,7 +42,7 @@ def lake(monkeypatch):
     kept.clear = lambda: None
     monkeypatch.setattr(cache, "batch_states", kept)
     monkeypatch.setattr(session, "user", lambda: User("eve", "engineer"))
-    monkeypatch.setattr(session, "aws", lambda: None)
+    monkeypatch.setattr(session, "context", lambda: None)
 
     def retiring(_context, batch_id, *, reason):
         if not reason.strip():

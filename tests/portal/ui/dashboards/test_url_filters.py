@@ -23,7 +23,7 @@ def _encounters(kind):
 @pytest.mark.parametrize("month", ["2025-01", "2025-02", "2025-03"])
 def test_the_month_that_is_the_period_is_not_chosen_again(held, month):
     dataset, dimension = _encounters("period")
-    held[url_filters._days_key(dataset)] = date(2025, 1, 7), date(2025, 3, 20)
+    held[url_filters._range_key(dataset)] = date(2025, 1, 7), date(2025, 3, 20)
     held[url_filters._period_key(dataset)] = date(2025, 1, 7), date(2025, 3, 20)
     assert url_filters.choose(dataset, [(dimension, [month])])
     held |= held.pop(url_filters._clicked(dataset))
