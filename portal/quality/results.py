@@ -81,7 +81,8 @@ def history(context: Context, run_ids: Sequence[str]) -> pd.DataFrame:
     """Return the rule results of several runs."""
     import pandas as pd  # noqa: PLC0415
 
-    columns = "run_id table_name rule_id severity category status checked failed rate".split()
+    columns = ["run_id", "table_name", "rule_id", "severity", "category", "status"]
+    columns += ["checked", "failed", "rate"]
     if not run_ids:
         return pd.DataFrame(columns=columns)
     wanted = ", ".join(f"'{_checked(run_id)}'" for run_id in run_ids)

@@ -1,4 +1,7 @@
-"""What each role sees on a bad day: a lake in which nothing is, and ten thousand runs, every tenth of them failed."""
+"""What each role sees on a bad day.
+
+A lake in which nothing is, and ten thousand runs, every tenth of them failed.
+"""
 
 from __future__ import annotations
 

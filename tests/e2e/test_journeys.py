@@ -33,7 +33,10 @@ HELD = {
     "silver_to_gold_fact_encounter": "silver_to_gold/fact_encounter",
     "quality_audit": "quality/audit",
 }
-"""Jobs that wait until the graph has shown them running: otherwise a run ends before two drawings. Name to script."""
+"""Jobs that wait until the graph has shown them running.
+
+Otherwise a run ends before two drawings. Name to script.
+"""
 
 
 @pytest.fixture

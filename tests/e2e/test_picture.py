@@ -1,4 +1,7 @@
-"""A chart that is saved as PNG stands alone: what says what it shows lies inside the picture, and is not cut."""
+"""A chart that is saved as PNG stands alone.
+
+What says what it shows lies inside the picture, and is not cut.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +18,20 @@ from portal.ui.dashboards import figures, picture
 
 CHARTS_BY_KEY = {chart.key: chart for chart in ENCOUNTER_CHARTS}
 MONTHS = pd.DataFrame(
-    [{"month": f"2025-{n:02}", "class": c, "encounters": 100 + n} for n in range(1, 13) for c in ("AMB", "EMER", "IMP", "Other or suppressed")]
-)  # fmt: skip
+    [
+        {"month": f"2025-{n:02}", "class": c, "encounters": 100 + n}
+        for n in range(1, 13)
+        for c in ("AMB", "EMER", "IMP", "Other or suppressed")
+    ]
+)
 DEPARTMENTS = pd.DataFrame(
     {"department": ["Internal medicine", "A department with a name of forty letters"], "encounters": [40, 30]}
 )
 FILTERS = Filters(
-    date(2025, 1, 1), date(2025, 12, 31),
+    date(2025, 1, 1),
+    date(2025, 12, 31),
     {"class": ("IMP",), "department": tuple(f"Internal medicine {n}" for n in range(12))},
-)  # fmt: skip
+)
 
 
 @pytest.mark.e2e

@@ -26,9 +26,13 @@ PAGES = {
 }
 
 BARRED = re.compile(
-    r"Approval is barred by \d+ findings?\. Decide on each of them first\.|\d+ open quer(y bars|ies bar) approval: .*"
+    r"\d+ findings? prevents? approval\. Decide each of them first\."
+    r"|\d+ open quer(y prevents|ies prevent) approval: .*"
 )
-"""What the newest run, whose release is held, says in red until it is decided on: a state, not a fault of the page."""
+"""What the newest run, whose release is held, says in red until it is decided on.
+
+A state, not a fault of the page.
+"""
 
 
 def _problems(page):

@@ -1,4 +1,4 @@
-"""The dashboards as their pages draw them: every number held against plain DuckDB over the release's Parquet files.
+"""Dashboard pages: every number is compared with DuckDB over the release's Parquet files.
 
 The SQL here is written by hand from the contracts, not made by the code that it tests.
 """
@@ -47,7 +47,8 @@ FILTERS = {
         "everything": ({}, "true"),
         "a period and a list": (
             {"from": "2025-01-10", "to": "2025-03-10", "class": ["AMB", "EMER", "IMP"]},
-            f"{ADMITTED} >= '2025-01-10' AND {ADMITTED} < '2025-03-11' AND encounter_class IN ('AMB', 'EMER', 'IMP')",
+            f"{ADMITTED} >= '2025-01-10' AND {ADMITTED} < '2025-03-11' AND encounter_class IN ('AMB', "
+            "'EMER', 'IMP')",
         ),
         "clicks and joins": (
             {"weekday": ["1", "2", "3", "5"], "days": ["0", "1"], "payer": ["Medicare", "Medicaid", "Aetna"]},
@@ -63,7 +64,11 @@ FILTERS = {
             AND {GIVEN_OR_ORDERED} < '2025-03-21' AND f.route IN ('IV', 'PO')""",
         ),
         "clicks and joins": (
-            {"hour": [str(n) for n in range(6, 20)], "wait": ["0", "10", "20"], "therapeutic": ["Analgesic", "Antibacterial", "Antiemetic"]},
+            {
+                "hour": [str(n) for n in range(6, 20)],
+                "wait": ["0", "10", "20"],
+                "therapeutic": ["Analgesic", "Antibacterial", "Antiemetic"],
+            },
             f"""hour({GIVEN}) BETWEEN 6 AND 19 AND minutes_from_order >= 0 AND minutes_from_order < 30
             AND therapeutic_class IN ('Analgesic', 'Antibacterial', 'Antiemetic')""",
         ),
@@ -75,7 +80,7 @@ FILTERS = {
             "sex = 'F' AND age_band IN ('40-44', '45-49', '50-54', '55-59', '60-64')",
         ),
     },
-}  # fmt: skip
+}
 BESIDE = {"a period and a list", "a list and a click"}
 """Filters with which the previous release is looked at too."""
 
@@ -97,7 +102,8 @@ MANY = {
             (admitted_at + i * INTERVAL 31 HOUR)::timestamptz)) AS local_hour, (i % 5 * 9)::int AS
             length_of_stay_days, [true, false, false, NULL][1 + i % 4] AS is_readmitted_30d, provider_keys[1 +
             (i * 7 + abs(encounter_key % 11)) % len(provider_keys)] AS provider_key),
-        strftime(timezone(time_zone, (admitted_at + i * INTERVAL 31 HOUR)::timestamptz), '%Y-%m') AS admitted_month""",
+        strftime(timezone(time_zone, (admitted_at + i * INTERVAL 31 HOUR)::timestamptz), '%Y-%m')
+            AS admitted_month""",
     "fact_medication_admin": """SELECT * EXCLUDE (administered_month) REPLACE (
             timezone(time_zone, (administered_at + i * INTERVAL 31 HOUR)::timestamptz)::date AS local_date,
             strftime(timezone(time_zone, (ordered_at + i * INTERVAL 31 HOUR)::timestamptz), '%Y%m%d')::int AS
@@ -109,11 +115,14 @@ MANY = {
             5 = 0, 'not-done', status) AS status, ordered_at + i * INTERVAL 31 HOUR AS ordered_at,
             administered_at + i * INTERVAL 31 HOUR AS administered_at, hour(timezone(time_zone,
             (administered_at + i * INTERVAL 31 HOUR)::timestamptz)) AS local_hour),
-        strftime(timezone(time_zone, (coalesce(administered_at, ordered_at) + i * INTERVAL 31 HOUR)::timestamptz), '%Y-%m') AS administered_month""",
+        strftime(timezone(time_zone,
+            (coalesce(administered_at, ordered_at) + i * INTERVAL 31 HOUR)::timestamptz), '%Y-%m')
+            AS administered_month""",
     "dim_patient": """SELECT * REPLACE (xor(patient_key, i % 10) AS patient_key,
             xor(patient_durable_key, i // 2) AS patient_durable_key,  -- each of two versions printf('%03d',
             100 + (i + abs(patient_key % 4)) % 20) AS zip3, ['M', 'F', 'F', 'X', 'U'][1 + i % 5] AS sex,
-            if(i = 2, NULL, ['40-44', '45-49', '50-54', '90+'][1 + (i + abs(patient_key % 3)) % 4]) AS age_band)""",
+            if(i = 2, NULL, ['40-44', '45-49', '50-54', '90+'][1 + (i + abs(patient_key % 3)) % 4])
+            AS age_band)""",
 }
 
 
@@ -162,10 +171,18 @@ def _multiply(root, release_id, many_id, times):
         folder.mkdir(parents=True)
         rows = f"SELECT * EXCLUDE (release_id) FROM {table}"
         if table == "dim_patient":
-            rows = f"SELECT * EXCLUDE (i, release_id) FROM ({MANY[table]} FROM dim_patient, range({min(times, 10)}) n(i) WHERE patient_key <> -1) UNION ALL SELECT * EXCLUDE (release_id) FROM dim_patient WHERE patient_key = -1"  # fmt: skip
+            many = f"{MANY[table]} FROM dim_patient, range({min(times, 10)}) n(i) WHERE patient_key <> -1"
+            rows = (
+                f"SELECT * EXCLUDE (i, release_id) FROM ({many}) "
+                "UNION ALL SELECT * EXCLUDE (release_id) FROM dim_patient WHERE patient_key = -1"
+            )
         elif table in MANY:
-            keys = ", ".join(f"(SELECT list({d}_key ORDER BY {d}_key) FROM dim_{d}) AS {d}_keys" for d in ("provider", "medication"))  # fmt: skip
-            rows = f"SELECT * EXCLUDE (i, release_id, provider_keys, medication_keys) FROM ({MANY[table]} FROM {table}, range({times}) n(i), (SELECT {keys}))"  # fmt: skip
+            keys = ", ".join(
+                f"(SELECT list({d}_key ORDER BY {d}_key) FROM dim_{d}) AS {d}_keys"
+                for d in ("provider", "medication")
+            )
+            many = f"{MANY[table]} FROM {table}, range({times}) n(i), (SELECT {keys})"
+            rows = f"SELECT * EXCLUDE (i, release_id, provider_keys, medication_keys) FROM ({many})"
         month = {"fact_encounter": "admitted_month", "fact_medication_admin": "administered_month"}.get(table)
         if month:
             star.execute(
@@ -190,9 +207,10 @@ def _register(glue, database, table, folder, like):
         assert len(own) == len(values)
         location = f"{root}{part.relative_to(folder.parent)}/"
         glue.create_partition(
-            DatabaseName=database, TableName=table,
+            DatabaseName=database,
+            TableName=table,
             PartitionInput={"Values": own, "StorageDescriptor": {**storage, "Location": location}},
-        )  # fmt: skip
+        )
 
 
 @pytest.fixture
@@ -233,13 +251,24 @@ def metrics(app):
 def told(page, row):
     """The headline numbers as the page words them; those that Athena approximates are numbers."""
     if page == "patients":
-        return dict(zip(("Patients", "Deceased patients", "Patients with changed records"), [f"{n:,}" for n in row], strict=True))  # fmt: skip
+        return dict(
+            zip(
+                ("Patients", "Deceased patients", "Patients with changed records"),
+                [f"{n:,}" for n in row],
+                strict=True,
+            )
+        )
     if page == "medications":
         names = ("Administrations", "Patients", "Medications")
         share = "–" if row[3] is None else f"{row[3]:.1%}"
         return {**{name: f"{n:,}" for name, n in zip(names, row, strict=False)}, "Doses not given": share}
     back = f"{row[4] / row[3]:.1%}" if row[3] else "–"
-    return {"Encounters": f"{row[0]:,}", "Patients": f"{row[1]:,}", "Total cost": f"${(row[2] or 0) / 1e6:,.2f} M", "30-day readmission": back}  # fmt: skip
+    return {
+        "Encounters": f"{row[0]:,}",
+        "Patients": f"{row[1]:,}",
+        "Total cost": f"${(row[2] or 0) / 1e6:,.2f} M",
+        "30-day readmission": back,
+    }
 
 
 @pytest.mark.parametrize(
@@ -289,7 +318,9 @@ def test_filters_that_nothing_fits_are_told_in_words(lake, open_page, page, quer
     app = open_page(page, "analyst", **query)
     assert not app.error
     assert not app.get("plotly_chart")
-    assert [i.value for i in app.info if lake.release_id not in i.value] == ["No records match these filters. Widen the period or clear a filter."] * len(PAGE_OF[page])  # fmt: skip
+    assert [i.value for i in app.info if lake.release_id not in i.value] == [
+        "No records match these filters. Widen the period or clear a filter."
+    ] * len(PAGE_OF[page])
     assert app.metric[0].value == "0"
 
 

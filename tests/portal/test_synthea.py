@@ -1,4 +1,7 @@
-"""A real Synthea export through the product: what is published equals DuckDB over the files, and so does every chart."""
+"""A real Synthea export through the product.
+
+What is published equals DuckDB over the files, and so does every chart.
+"""
 
 from __future__ import annotations
 
@@ -35,20 +38,25 @@ ENCOUNTERS = (
         BIRTHDATE::date, day) - if(strftime(day, '%m%d') < strftime(BIRTHDATE::date, '%m%d'), 1, 0)), GENDER,
         DEATHDATE IS NOT NULL
     FROM e JOIN p ON PATIENT = p.Id JOIN classes ON ENCOUNTERCLASS = key""",
-    """SELECT admitted_at, discharged_at, encounter_class, diagnosis_code, diagnosis_description, provider_npi,
+    """SELECT admitted_at, discharged_at, encounter_class, diagnosis_code, diagnosis_description,
+            provider_npi,
         total_cost, local_date, length_of_stay_days, length_of_stay_hours, age_at_admission, sex, is_deceased
     FROM gold.fact_encounter JOIN gold.dim_patient USING (patient_key) JOIN gold.dim_provider USING
     (provider_key)
-        LEFT JOIN gold.dim_diagnosis d ON d.diagnosis_key = fact_encounter.diagnosis_key AND d.diagnosis_key <> -1""",
+        LEFT JOIN gold.dim_diagnosis d ON d.diagnosis_key = fact_encounter.diagnosis_key
+            AND d.diagnosis_key <> -1""",
 )
 MEDICATIONS = (
-    """SELECT m.START::timestamptz, m.CODE, m.DESCRIPTION, e.PROVIDER, e.START::timestamptz, e.TOTAL_CLAIM_COST::decimal(12, 2),
+    """SELECT m.START::timestamptz, m.CODE, m.DESCRIPTION, e.PROVIDER, e.START::timestamptz,
+            e.TOTAL_CLAIM_COST::decimal(12, 2),
         GENDER, NULL::double
     FROM m JOIN e ON ENCOUNTER = e.Id JOIN p ON m.PATIENT = p.Id""",
-    """SELECT administered_at, medication_code, medication_name, provider_npi, admitted_at, total_cost, sex, dose
+    """SELECT administered_at, medication_code, medication_name, provider_npi, admitted_at, total_cost, sex,
+            dose
     FROM gold.fact_medication_admin f JOIN gold.fact_encounter USING (encounter_key) JOIN gold.dim_medication
     USING (medication_key)
-        JOIN gold.dim_patient d ON d.patient_key = f.patient_key JOIN gold.dim_provider g ON g.provider_key = f.provider_key""",
+        JOIN gold.dim_patient d ON d.patient_key = f.patient_key
+        JOIN gold.dim_provider g ON g.provider_key = f.provider_key""",
 )
 
 
@@ -84,7 +92,10 @@ def test_every_row_is_accounted_for(export):
     rows = {"patients": 27, "encounters": 604, "medications": 663}
     assert lake.account(RELEASE) == {(batch.batch_id, t): (n, n, 0, 0) for t, n in rows.items()}
     with lake.sql(RELEASE) as published:
-        people = "SELECT count(*), count(DISTINCT patient_durable_key) FROM gold.dim_patient WHERE patient_key <> -1"
+        people = (
+            "SELECT count(*), count(DISTINCT patient_durable_key) FROM gold.dim_patient "
+            "WHERE patient_key <> -1"
+        )
         assert published.execute(people).fetchall() == [(27, 27)]
 
 

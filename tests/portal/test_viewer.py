@@ -1,4 +1,7 @@
-"""What a viewer sees beside the published tables says nothing of any other count: it is the same whatever the counts are."""
+"""What a viewer sees beside the published tables says nothing of any other count.
+
+It is the same whatever the counts are.
+"""
 
 from __future__ import annotations
 
@@ -57,9 +60,20 @@ def other_counts(monkeypatch):
         monkeypatch.setattr(
             cache, "results", lambda run_id, version: _other(results(cache.state.aws(), run_id))
         )
-        monkeypatch.setattr(cache, "reconciliation", lambda _: [
-            {"table_name": "patients", "batch_id": "b", "received": 77, "loaded": 70, "quarantined": 7, "duplicates": 3}
-        ])  # fmt: skip
+        monkeypatch.setattr(
+            cache,
+            "reconciliation",
+            lambda _: [
+                {
+                    "table_name": "patients",
+                    "batch_id": "b",
+                    "received": 77,
+                    "loaded": 70,
+                    "quarantined": 7,
+                    "duplicates": 3,
+                }
+            ],
+        )
         monkeypatch.setattr(releases, "get", lambda aws, name: _grown(get(aws, name)))
         monkeypatch.setattr(releases, "find", lambda aws, name: (made := find(aws, name)) and _grown(made))
 

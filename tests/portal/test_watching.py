@@ -24,7 +24,10 @@ from tests.support.page_drivers import PAGES
 
 @pytest.fixture
 def counted(monkeypatch):
-    """Every API call that is made, with time standing still for what is kept: all looks are in the same window."""
+    """Every API call that is made, with time standing still for what is kept.
+
+    All looks are in the same window.
+    """
     calls = []
     make = Context.client
 
@@ -51,7 +54,10 @@ def _forget():
 
 
 def _calls(calls, page, watchers, **query):
-    """How many API calls it costs when so many look at a page: one opens it, all look again as its fragment does."""
+    """How many API calls it costs when so many look at a page.
+
+    One opens it, all look again as its fragment does.
+    """
     _forget()
     calls.clear()
     for _ in range(1 + watchers):

@@ -48,8 +48,8 @@ def present() -> SqlQuery | None:
 def first_text() -> str:
     """Return the initial SQL: the draft, or the query in the URL."""
     draft = drafts.kept("sql")
-    question = present() if asked_id() != draft.get("beside") else None
-    return question.sql if question else str(draft.get("text", DEFAULT))
+    query = present() if asked_id() != draft.get("beside") else None
+    return query.sql if query else str(draft.get("text", DEFAULT))
 
 
 def take(sql: str) -> None:
@@ -105,7 +105,7 @@ def asked_before(_context: Context, who: str, now: tuple[str, str] | None) -> li
 
 def history(query: SqlQuery | None) -> None:
     with st.expander("Your history"):
-        now = (question.query_id, question.state) if question else None
+        now = (query.query_id, query.state) if query else None
         found = asked_before(session.context(), person.name, now)
         if not found:
             most = sql_queries.HISTORY_SCANNED
@@ -158,32 +158,32 @@ def ask() -> None:
 @session.live(0.7)
 def watch(query_id: str) -> None:
     """Draw a running query with a Cancel button."""
-    question = sql_queries.get(session.context(), query_id)
-    if question.is_over:
+    query = sql_queries.get(session.context(), query_id)
+    if query.is_over:
         st.rerun()
     left, right = st.columns([3, 1], vertical_alignment="center")
-    left.info(f"Running since {formats.when(question.started_at)}.")
+    left.info(f"Running since {formats.when(query.started_at)}.")
     if right.button("Cancel", width="stretch"):
         sql_queries.cancel(session.context(), query_id)
 
 
 def result(query: SqlQuery | None) -> None:
     """Draw the result of the query in the URL."""
-    if question is None:
+    if query is None:
         if asked_id():
             st.info("This query belongs to someone else.")
         return
-    if not question.is_over:
-        watch(question.query_id)
+    if not query.is_over:
+        watch(query.query_id)
         return
-    if st.session_state.get("answered") != (question.query_id, person):
-        answer = sql_queries.fetch_result(session.context(), question.query_id)
+    if st.session_state.get("answered") != (query.query_id, person):
+        answer = sql_queries.fetch_result(session.context(), query.query_id)
         st.session_state["answer"] = answer
         st.session_state["safe"] = sql_queries.safe_to_share(session.context(), answer)
-        st.session_state["answered"] = (question.query_id, person)
-    if question.sql != statement():
+        st.session_state["answered"] = (query.query_id, person)
+    if query.sql != statement():
         st.caption("The answer to:")
-        st.code(question.sql, language="sql", wrap_lines=True)
+        st.code(query.sql, language="sql", wrap_lines=True)
     shown(st.session_state["answer"])
 
 
@@ -276,24 +276,24 @@ def write() -> SqlQuery | None:
     asking = left.button("Run", type="primary", width="stretch", disabled=not statement())
     if statement():
         right.caption(wording.without_links(estimate()))
-    question = None
+    query = None
     try:
         if asking:
             ask()
-        question = present()
-        result(question)
+        query = present()
+        result(query)
     except ServiceError as error:
         session.show_error(error)
     drafts.kept("sql").update(beside=asked_id(), text=str(st.session_state["sql"]))
-    return question
+    return query
 
 
 left, right = st.columns([3, 1])
 with left:
-    question = write()
+    query = write()
     try:
         saved()
-        history(question)
+        history(query)
     except ServiceError as error:
         session.show_error(error)
 with right:

@@ -1,4 +1,7 @@
-"""What may be asked in SQL: which tables a statement reaches, whatever its spelling; which of its columns count."""
+"""What may be asked in SQL: which tables a statement reaches, whatever its spelling.
+
+Which of its columns count.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,27 @@ ALLOWED = {("my_hdp_gold_releases", table) for table in tables("gold")} | {
     ("my_hdp_quality", "release_reconciliation"),
 }
 FORBIDDEN = [
-    "my_hdp_quality.quarantine_patients", "quarantine_patients", "silver.patients", "patients", "information_schema.tables", "system.jdbc.columns", "another.db.rule_result",
-    '"my_hdp_silver"."patients"', '"MY_HDP_SILVER"."Patients"', "awsdatacatalog.my_hdp_silver.patients",
-    '"awsdatacatalog"."my_hdp_silver"."patients"', '"awsdatacatalog"."my_hdp_quality"."quarantine_patients"',
-    '"my_hdp_silver.patients"', "other.my_hdp_gold.fact_encounter", "a.b.c.fact_encounter",
-    '"my_hdp_gold_releases"."fact_encounter$partitions"', "my_hdp_silver.fact_encounter", "read_csv('s3://x')",
-    "TABLE(my_function(1))", "read_parquet('/etc/passwd')",
-]  # fmt: skip
+    "my_hdp_quality.quarantine_patients",
+    "quarantine_patients",
+    "silver.patients",
+    "patients",
+    "information_schema.tables",
+    "system.jdbc.columns",
+    "another.db.rule_result",
+    '"my_hdp_silver"."patients"',
+    '"MY_HDP_SILVER"."Patients"',
+    "awsdatacatalog.my_hdp_silver.patients",
+    '"awsdatacatalog"."my_hdp_silver"."patients"',
+    '"awsdatacatalog"."my_hdp_quality"."quarantine_patients"',
+    '"my_hdp_silver.patients"',
+    "other.my_hdp_gold.fact_encounter",
+    "a.b.c.fact_encounter",
+    '"my_hdp_gold_releases"."fact_encounter$partitions"',
+    "my_hdp_silver.fact_encounter",
+    "read_csv('s3://x')",
+    "TABLE(my_function(1))",
+    "read_parquet('/etc/passwd')",
+]
 
 
 def reached(runs):
@@ -47,16 +64,29 @@ def test_the_contracts_say_which_tables_tell_nobodys_name():
 
 
 AROUND = [
-    "SELECT * FROM {}", "TABLE {}", "FROM {}", "SELECT 1 FROM dim_time, {} AS t", "SELECT (SELECT max(x) FROM {})",
-    "SELECT 1 WHERE EXISTS (SELECT 1 FROM {})", "SELECT 1 FROM dim_time WHERE date_key IN (SELECT x FROM {})",
-    "SELECT 1 UNION ALL SELECT x FROM {}", "(SELECT 1) EXCEPT (SELECT x FROM {})", "SELECT * FROM (TABLE {}) t",
-    "WITH a AS (SELECT * FROM {}) SELECT * FROM a", "WITH a AS (WITH b AS (SELECT * FROM {}) SELECT * FROM b) TABLE a",
-    "SELECT * FROM dim_time JOIN {} ON true", "SELECT * FROM dim_time CROSS JOIN LATERAL (SELECT * FROM {}) t",
-    "SELECT * FROM dim_time CROSS JOIN UNNEST(ARRAY[(SELECT x FROM {})]) AS t(x)", "SELECT * FROM {} TABLESAMPLE BERNOULLI (9)",
-    "SELECT count(*) FILTER (WHERE EXISTS (SELECT 1 FROM {})) FROM dim_time", "SELECT 1 ORDER BY (SELECT x FROM {})",
-    "DESCRIBE {}", "/* SELECT */ SELECT * /* FROM dim_time */ FROM {} -- x",
-    "SELECT sum(1) OVER (ORDER BY (SELECT x FROM {})) FROM dim_time", "SELECT CASE WHEN (SELECT true FROM {}) THEN 1 END",
-]  # fmt: skip
+    "SELECT * FROM {}",
+    "TABLE {}",
+    "FROM {}",
+    "SELECT 1 FROM dim_time, {} AS t",
+    "SELECT (SELECT max(x) FROM {})",
+    "SELECT 1 WHERE EXISTS (SELECT 1 FROM {})",
+    "SELECT 1 FROM dim_time WHERE date_key IN (SELECT x FROM {})",
+    "SELECT 1 UNION ALL SELECT x FROM {}",
+    "(SELECT 1) EXCEPT (SELECT x FROM {})",
+    "SELECT * FROM (TABLE {}) t",
+    "WITH a AS (SELECT * FROM {}) SELECT * FROM a",
+    "WITH a AS (WITH b AS (SELECT * FROM {}) SELECT * FROM b) TABLE a",
+    "SELECT * FROM dim_time JOIN {} ON true",
+    "SELECT * FROM dim_time CROSS JOIN LATERAL (SELECT * FROM {}) t",
+    "SELECT * FROM dim_time CROSS JOIN UNNEST(ARRAY[(SELECT x FROM {})]) AS t(x)",
+    "SELECT * FROM {} TABLESAMPLE BERNOULLI (9)",
+    "SELECT count(*) FILTER (WHERE EXISTS (SELECT 1 FROM {})) FROM dim_time",
+    "SELECT 1 ORDER BY (SELECT x FROM {})",
+    "DESCRIBE {}",
+    "/* SELECT */ SELECT * /* FROM dim_time */ FROM {} -- x",
+    "SELECT sum(1) OVER (ORDER BY (SELECT x FROM {})) FROM dim_time",
+    "SELECT CASE WHEN (SELECT true FROM {}) THEN 1 END",
+]
 
 
 @pytest.mark.parametrize("zone", ["bronze", "silver", "quality"])
@@ -76,9 +106,15 @@ def test_no_spelling_reaches_a_table_with_names(around, name):
 
 @pytest.mark.parametrize(
     "name",
-    ["fact_encounter", "FACT_ENCOUNTER", '"Fact_Encounter"', "gold.fact_encounter", "my_hdp_gold.fact_encounter",
-     '"awsdatacatalog"."my_hdp_gold"."fact_encounter"'],
-)  # fmt: skip
+    [
+        "fact_encounter",
+        "FACT_ENCOUNTER",
+        '"Fact_Encounter"',
+        "gold.fact_encounter",
+        "my_hdp_gold.fact_encounter",
+        '"awsdatacatalog"."my_hdp_gold"."fact_encounter"',
+    ],
+)
 def test_every_name_of_a_gold_table_is_one_release(name):
     runs = validate(LAKE, f"SELECT * FROM {name} JOIN {name} AS b USING (encounter_key)", "r1").athena_sql
     assert reached(runs) == {("my_hdp_gold_releases", "fact_encounter")}
@@ -108,9 +144,11 @@ def _nested(inner):
     return some.one_of(
         some.builds("(SELECT * FROM {} t)".format, inner),
         some.builds("(WITH a AS (SELECT * FROM {}) SELECT * FROM a, {})".format, inner, inner),
-        some.builds("(WITH patients AS (SELECT 1 x) SELECT * FROM {} UNION SELECT * FROM {})".format, inner, inner),
+        some.builds(
+            "(WITH patients AS (SELECT 1 x) SELECT * FROM {} UNION SELECT * FROM {})".format, inner, inner
+        ),
         some.builds("(SELECT 1 WHERE 1 IN (SELECT 1 FROM {} z) AND EXISTS (TABLE {}))".format, inner, names),
-    )  # fmt: skip
+    )
 
 
 @given(some.recursive(names, _nested, max_leaves=6))
@@ -174,10 +212,13 @@ def test_sample_keys_are_no_column_of_rule_result_here():
 @pytest.mark.parametrize(
     ("limit", "becomes"),
     [
-        ("", MOST_ROWS), ("LIMIT 20", 20), ("LIMIT 900000", MOST_ROWS), ("LIMIT ALL", MOST_ROWS),
+        ("", MOST_ROWS),
+        ("LIMIT 20", 20),
+        ("LIMIT 900000", MOST_ROWS),
+        ("LIMIT ALL", MOST_ROWS),
         ("ORDER BY 1 OFFSET 3 LIMIT 7", 7),
     ],
-)  # fmt: skip
+)
 def test_an_answer_is_bounded(limit, becomes):
     assert validate(LAKE, f"SELECT date_key FROM dim_time {limit}", "r1").athena_sql.endswith(
         f"LIMIT {becomes}"

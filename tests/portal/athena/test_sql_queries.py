@@ -81,7 +81,10 @@ def test_a_viewer_may_not_ask(acting, call):
 
 
 def test_a_half_done_publish_shows_in_no_answer(acting, portal, first_run, on_its_base):
-    """The views still point at one release while another is the published one: names are those of the published."""
+    """The views still point at one release while another is the published one.
+
+    Names are those of the published.
+    """
     ann = acting("ann", "analyst")
     view_sql = f'SELECT max(release_id) AS r FROM "{portal.lake.database("gold")}"."dim_time"'
     refresh = view_refresher(portal.client("athena"), portal.lake)

@@ -1,4 +1,7 @@
-"""Each file of an extract is named for what it is; a file that cannot be read, by its true cause, in one sentence."""
+"""Each file of an extract is named for what it is.
+
+A file that cannot be read, by its true cause, in one sentence.
+"""
 
 from __future__ import annotations
 

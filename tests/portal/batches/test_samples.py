@@ -72,7 +72,7 @@ def test_a_task_tells_its_progress_and_ends_in_a_batch(portal):
     ],
 )
 def test_who_may_not_bring_in_data_may_do_none_of_it(acting, role, call):
-    with pytest.raises(ServiceError, match="cannot import data. Required role: engineer"):
+    with pytest.raises(ServiceError, match=r"cannot import data. Required role: engineer"):
         call(acting("somebody", role))
 
 

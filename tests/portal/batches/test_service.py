@@ -137,7 +137,11 @@ def test_a_preview_tells_the_columns_and_nobodys_name(lake, header, told):
 def read(lake):
     """The keys of the objects that are read from S3, as they are asked for."""
     keys, events = [], lake.client("s3").meta.events
-    events.register("before-parameter-build.s3.GetObject", lambda params, **_: keys.append(params["Key"]), unique_id="read")  # fmt: skip
+    events.register(
+        "before-parameter-build.s3.GetObject",
+        lambda params, **_: keys.append(params["Key"]),
+        unique_id="read",
+    )
     yield keys
     events.unregister("before-parameter-build.s3.GetObject", unique_id="read")
 

@@ -61,9 +61,14 @@ def test_readmissions_and_deaths_are_there(sample):
 
 def test_each_month_has_doses_that_were_not_given(sample):
     missed = sample["medications"].query("status == 'not-done'")
-    assert missed["ordered_at"].dt.strftime("%Y-%m").value_counts().reindex(
-        sample["encounters"]["admitted_at"].dt.strftime("%Y-%m").unique(), fill_value=0
-    ).min() >= SHOWN  # fmt: skip
+    assert (
+        missed["ordered_at"]
+        .dt.strftime("%Y-%m")
+        .value_counts()
+        .reindex(sample["encounters"]["admitted_at"].dt.strftime("%Y-%m").unique(), fill_value=0)
+        .min()
+        >= SHOWN
+    )
     assert set(sample["medications"]["status"]) == {"completed", "not-done", "stopped", "in-progress"}
 
 

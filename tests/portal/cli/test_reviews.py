@@ -1,4 +1,7 @@
-"""`hdp reviews` on a lake of its own: what it takes, and each way of tampering with the state folder that it finds."""
+"""`hdp reviews` on a lake of its own.
+
+What it takes, and each way of tampering with the state folder that it finds.
+"""
 
 from __future__ import annotations
 
@@ -68,8 +71,13 @@ def test_a_query_from_its_assignment_to_its_end_and_back(hdp, query_id):
     shown = json.loads(hdp("show", query_id, "--json")[1])
     assert (shown["state"], shown["assignee"]) == ("open", "registration")
     assert [event["kind"].removeprefix("query_") for event in shown["events"]] == [
-        "opened", "assigned", "answered", "reopened", "closed", "reopened",
-    ]  # fmt: skip
+        "opened",
+        "assigned",
+        "answered",
+        "reopened",
+        "closed",
+        "reopened",
+    ]
     assert "Which one?" in hdp("show", query_id)[1]
     assert hdp("show", "Q-9") == (2, "There is no query 'Q-9'. 'hdp reviews list' lists the queries.")
 
@@ -201,14 +209,18 @@ def test_a_fault_of_the_program_is_a_sentence_and_its_file_names_code_alone(monk
 @pytest.mark.parametrize(
     ("arn", "wanted", "person"),
     [
-        ("arn:aws:sts::1:assumed-role/AWSReservedSSO_hdp-clinician_0a1b/lee@hospital.org", None, User("lee@hospital.org", "clinician")),
+        (
+            "arn:aws:sts::1:assumed-role/AWSReservedSSO_hdp-clinician_0a1b/lee@hospital.org",
+            None,
+            User("lee@hospital.org", "clinician"),
+        ),
         ("arn:aws:sts::1:assumed-role/hdp-engineer/kim", "engineer", User("kim", "engineer")),
         ("arn:aws:sts::1:assumed-role/hdp-engineer/kim", "clinician", User("kim", "viewer")),
         ("arn:aws:iam::1:user/ops/kim", "clinician", User("kim", "viewer")),
         ("arn:aws:iam::1:user/clinician/kim", "clinician", User("kim", "viewer")),
         ("arn:aws:iam::1:root", "engineer", User("root", "engineer")),
     ],
-)  # fmt: skip
+)
 def test_who_calls_on_aws_is_who_sts_says(arn, wanted, person):
     assert user_from_arn(arn, wanted) == person
 

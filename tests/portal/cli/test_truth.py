@@ -81,16 +81,47 @@ NAMING = [
 
 def test_the_commands_are_nouns_with_verbs_and_each_says_what_it_does():
     assert {" ".join(path) for path in COMMANDS} == {
-        "up", "cloud", "sql",
-        "batches generate", "batches import", "batches list", "batches show", "batches retire", "batches reprocess",
-        "runs start", "runs list", "runs show", "runs stop", "runs resume",
-        "releases list", "releases publish", "releases rollback",
-        "quality show", "contracts check", "contracts render", "parquet validate",
-        *(f"reviews {verb}" for verb in (
-            "list", "show", "raise", "assign", "answer", "close", "reopen", "accept", "reject", "dismiss",
-            "withdraw", "findings", "sign", "verify",
-        )),
-    }  # fmt: skip
+        "up",
+        "cloud",
+        "sql",
+        "batches generate",
+        "batches import",
+        "batches list",
+        "batches show",
+        "batches retire",
+        "batches reprocess",
+        "runs start",
+        "runs list",
+        "runs show",
+        "runs stop",
+        "runs resume",
+        "releases list",
+        "releases publish",
+        "releases rollback",
+        "quality show",
+        "contracts check",
+        "contracts render",
+        "parquet validate",
+        *(
+            f"reviews {verb}"
+            for verb in (
+                "list",
+                "show",
+                "raise",
+                "assign",
+                "answer",
+                "close",
+                "reopen",
+                "accept",
+                "reject",
+                "dismiss",
+                "withdraw",
+                "findings",
+                "sign",
+                "verify",
+            )
+        ),
+    }
     for path, command in COMMANDS.items():
         assert command.help, path
         for parameter in command.params:

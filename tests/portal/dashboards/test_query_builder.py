@@ -1,4 +1,7 @@
-"""What the dashboards may ask for, and what roles may take away; the charts' numbers are tested with their pages."""
+"""What the dashboards may ask for, and what roles may take away.
+
+The charts' numbers are tested with their pages.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,10 @@ def release_id(portal, first_run):
 def encounters(cloud, release_id):
     """The encounters' departments and payers, read from the files."""
     root = cloud.state / "s3" / "hdp-gold"
-    fact, patient = (f"read_parquet('{root}/{t}/release_id={release_id}/**/*.parquet')" for t in ("fact_encounter", "dim_patient"))  # fmt: skip
+    fact, patient = (
+        f"read_parquet('{root}/{t}/release_id={release_id}/**/*.parquet')"
+        for t in ("fact_encounter", "dim_patient")
+    )
     return duckdb.sql(
         f"SELECT coalesce(department, 'Not recorded') AS department, payer, local_date "
         f"FROM {fact} LEFT JOIN {patient} USING (patient_key)"
@@ -61,7 +67,9 @@ def test_choices_list_every_value_and_the_period(portal, release_id, encounters)
 def test_a_number_from_the_address_is_a_number_or_nothing():
     hour = ENCOUNTERS.dimension("hour")
     assert hour.condition(["7", "23"]) == "f.local_hour IN (7, 23)"
-    assert [value for value in ("7", "-1", "", "1 OR 1=1", "1e9", "٣", "12345678901") if hour.allows(value)] == ["7", "-1"]  # fmt: skip
+    assert [
+        value for value in ("7", "-1", "", "1 OR 1=1", "1e9", "٣", "12345678901") if hour.allows(value)
+    ] == ["7", "-1"]
 
 
 def test_rows_are_for_roles_that_may_open_them_however_few(acting, release_id, encounters):

@@ -1,4 +1,4 @@
-"""What roles without the right to rows see: sums of published tables, with true totals, that disclose no small count.
+"""Views of viewers are sums of published tables with true totals that disclose no small count.
 
 The true figures come from SQL written by hand; what may be inferred is bounded by a linear program over
 everything that such a role can see.
@@ -256,7 +256,10 @@ def test_every_view_has_a_figure_or_says_why_not(desk, page, chart):
 
 
 def test_no_view_of_a_small_star_bounds_a_small_count_more_tightly_than_1_to_10():
-    """All month ranges, all dimensions, with and without a filter: one linear program over the joint months."""
+    """All month ranges, all dimensions, with and without a filter.
+
+    One linear program over the joint months.
+    """
     rng = np.random.default_rng(2)
     sizes = {"department": 5, "class": 4}
     months = [f"2025-{n:02}" for n in range(1, 7)]
@@ -308,7 +311,8 @@ def test_no_view_of_a_small_star_bounds_a_small_count_more_tightly_than_1_to_10(
             if OTHER not in stack.index:
                 know(cells(name, inside, [v for v in everything[name] if v not in stack.index]), 0)
     true = duckdb.sql(
-        "SELECT 'department' AS d, month, department AS v, count(*) AS n FROM rows GROUP BY ALL UNION ALL SELECT 'class', month, class, count(*) FROM rows GROUP BY ALL"
+        "SELECT 'department' AS d, month, department AS v, count(*) AS n FROM rows GROUP BY ALL UNION ALL "
+        "SELECT 'class', month, class, count(*) FROM rows GROUP BY ALL"
     ).fetchall()
     small = [(places[d, month, v], n) for d, month, v, n in true if n < 11]
     assert len(small) > 10
@@ -339,8 +343,14 @@ def test_all_views_of_a_page_together_bound_no_small_count_more_tightly_than_1_t
 def test_the_attack_finds_a_count_that_the_others_of_its_month_give_away(tmp_path_factory):
     desk = Desk(tmp_path_factory.mktemp("gold"), 150)
     attack, true = on_page(PAGES["encounters"], desk.ask, desk.table)
-    shown = {m for period in desk.table(suppressed_views.by_dimension(BY_KEY["encounters-by-month"], "class")).periods
-             if not period.is_merged for m in period.months}  # fmt: skip
+    shown = {
+        m
+        for period in desk.table(
+            suppressed_views.by_dimension(BY_KEY["encounters-by-month"], "class")
+        ).periods
+        if not period.is_merged
+        for m in period.months
+    }
     lost = next(cell for cell, n in true.items() if cell[0] == "class" and 0 < n < 11 and cell[1] in shown)
     for cell, n in true.items():
         if cell[:2] == lost[:2] and cell != lost:

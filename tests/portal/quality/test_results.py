@@ -139,7 +139,10 @@ def test_an_id_that_is_none_reaches_no_query(portal, name):
 
 
 def test_only_the_version_that_fails_is_shown_and_only_of_the_batches_of_the_run(portal, held_run):
-    """R1 came without a provider; beside it, what silver would hold had it come again: with one, and elsewhere."""
+    """R1 came without a provider.
+
+    Beside it, what silver would hold had it come again: with one, and elsewhere.
+    """
     query = quality.failing_query(portal, held_run.run_id, "encounters", "ENC-M04")
     assert query.is_exact
     names = [column.name for column in load("silver", "encounters").columns]
@@ -160,12 +163,17 @@ def test_only_the_version_that_fails_is_shown_and_only_of_the_batches_of_the_run
     [
         ("encounters", "ENC-M04", "(provider_npi is null)"),
         ("medications", "MED-M04", "(status = 'completed') AND (route is null)"),
-        ("encounters", "ENC-C04", "(diagnosis_code is not null) AND (diagnosis_code_system is null or diagnosis_code_system <> 'ICD-10-CM')"),
+        (
+            "encounters",
+            "ENC-C04",
+            "(diagnosis_code is not null) AND (diagnosis_code_system is null or diagnosis_code_system <> "
+            "'ICD-10-CM')",
+        ),
         ("encounters", "ENC-P08", None),
         ("encounters", "ENC-P14", None),
         ("encounters", "ENC-P07", None),
     ],
-)  # fmt: skip
+)
 def test_a_condition_on_the_row_alone_is_asked_again_and_no_other(table, rule_id, condition):
     contract = load("silver", table)
     rule = next(r for r in contract.rules if r.id == rule_id)
@@ -192,11 +200,19 @@ BY_VALUE = rule_texts.rules()["patients", "PAT-P08-age"]
     ("rule", "measure", "words"),
     [
         (RULE, ("fail", 3, 12, 0.25), "3 of 12 patient records fail (25.00 %); threshold: up to 5.00 %."),
-        (RULE, ("not_applicable", 0, 0, None), "Not applicable in this run: counts neither as passed nor as failed."),
+        (
+            RULE,
+            ("not_applicable", 0, 0, None),
+            "Not applicable in this run: counts neither as passed nor as failed.",
+        ),
         (RULE, ("error", 0, 0, None), "Rule error: the rule could not be evaluated. This is not a pass."),
-        (BY_VALUE, ("fail", 0, 1204, 0.31), "Measured 0.31 (psi) over 1,204 values that were compared; threshold: up to 0.20."),
+        (
+            BY_VALUE,
+            ("fail", 0, 1204, 0.31),
+            "Measured 0.31 (psi) over 1,204 values that were compared; threshold: up to 0.20.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_measure_is_said_with_count_denominator_rate_and_limit(rule, measure, words):
     counted = "values that were compared" if rule is BY_VALUE else "patient records"
     rule = replace(rule, population=counted)
@@ -209,9 +225,13 @@ def test_a_measure_is_said_with_count_denominator_rate_and_limit(rule, measure, 
         (0.02, date(2025, 6, 1), "Accepted until 2025-06-30"),
         (None, date(2025, 6, 1), "Accepted until 2025-06-30; nothing was measured"),
         (0.02, date(2025, 7, 1), "Acceptance lapsed: its last day was 2025-06-30"),
-        (0.05, date(2025, 6, 1), "Acceptance lapsed: it grew past the margin: 5 % now, 2 % accepted with a margin of 1 %"),
+        (
+            0.05,
+            date(2025, 6, 1),
+            "Acceptance lapsed: it grew past the margin: 5 % now, 2 % accepted with a margin of 1 %",
+        ),
     ],
-)  # fmt: skip
+)
 def test_an_acceptance_that_lapsed_says_why(rate, on, words):
     made = Acceptance("patients", "PAT-M04", "dr.lee", "verified", "2025-06-30", 0.02, 0.01, 7)
     assert rule_texts.acceptance_status(made, rate, on) == words

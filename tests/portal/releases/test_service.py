@@ -1,4 +1,7 @@
-"""Publishing and going back by hand, on a lake of its own: who may, what is refused, and what nothing takes back."""
+"""Publishing and going back by hand, on a lake of its own.
+
+Who may, what is refused, and what nothing takes back.
+"""
 
 from __future__ import annotations
 

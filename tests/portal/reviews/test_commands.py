@@ -49,7 +49,10 @@ def _state(aws, query_id):
 
 
 def _decided(aws, run_id, *kept):
-    """Dismiss what bars an approval and close every query but those `kept`; the code of what is still undecided."""
+    """Dismiss what bars an approval and close every query but those `kept`.
+
+    The code of what is still undecided.
+    """
     made = releases.get(aws, run_id)
     for query in review_log.of_run(aws, run_id).open_queries:
         if query.query_id not in kept:

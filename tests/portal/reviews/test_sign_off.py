@@ -102,20 +102,36 @@ class Hospital:
         """Write the run's release again, as its audit would with these results."""
         self.results[RUN] = found
         reasons = [
-            {"rule_id": rule_id, "table": table, "severity": severity, "status": status, "failed": failed, "checked": checked}
+            {
+                "rule_id": rule_id,
+                "table": table,
+                "severity": severity,
+                "status": status,
+                "failed": failed,
+                "checked": checked,
+            }
             for (table, rule_id), (severity, status, failed, checked) in found.items()
             if status in {"fail", "error"} and severity != "info"
-        ]  # fmt: skip
+        ]
         at = f"2026-01-02T00:00:{next(_numbers) % 60:02}Z"
         made = Release(RUN, RUN, ["b0", "b1"], "hold", at, base_release_id=EARLIER, reasons=reasons)
         write(self.s3, self.aws.lake, made)
 
     def frame(self, _aws, run_id):
         rows = [
-            {"table_name": table, "rule_id": rule_id, "severity": severity, "status": status, "failed": failed,
-             "checked": checked, "rate": failed / checked, "threshold": 0.0, "sample_keys": ()}
+            {
+                "table_name": table,
+                "rule_id": rule_id,
+                "severity": severity,
+                "status": status,
+                "failed": failed,
+                "checked": checked,
+                "rate": failed / checked,
+                "threshold": 0.0,
+                "sample_keys": (),
+            }
             for (table, rule_id), (severity, status, failed, checked) in self.results[run_id].items()
-        ]  # fmt: skip
+        ]
         if run_id == RUN and self.meanwhile:
             meanwhile, self.meanwhile = self.meanwhile, None
             meanwhile()
@@ -364,9 +380,15 @@ class AnyOrder(RuleBasedStateMachine):
     def _outstanding(self, aws):
         return sign_off.outstanding(aws, review_log.of_run(aws, RUN), releases.get(aws, RUN))
 
-    @rule(who=PEOPLE, verdict=st.sampled_from(["approve"] * 4 + ["reject"]), pick=st.integers(0, 20),
-          is_old=st.booleans(), seen=st.sampled_from([None, None, 0, 10_000]),
-          between=st.sampled_from([None, "reject", "withdraw", "query"]), data=st.data())  # fmt: skip
+    @rule(
+        who=PEOPLE,
+        verdict=st.sampled_from(["approve"] * 4 + ["reject"]),
+        pick=st.integers(0, 20),
+        is_old=st.booleans(),
+        seen=st.sampled_from([None, None, 0, 10_000]),
+        between=st.sampled_from([None, "reject", "withdraw", "query"]),
+        data=st.data(),
+    )
     def sign(self, who, verdict, pick, is_old, seen, between, data):
         """Sign as anybody, with any code, and with another reviewer's action in the same second."""
         confirmed = (

@@ -12,11 +12,25 @@ from portal.ui import session
 from tests.support.links import ESCAPED, PICTURE, assert_unlinked
 
 LINKS = [
-    PICTURE, "[x](/page)", "<https://evil.example>", "https://evil.example", "see HTTP://evil.example.", "www.evil.example",
-    "WWW.evil.example", "[x]: https://evil.example\n\n[x]", r"http\://evil.example", r"http:/\/evil.example", r"\[x\](/page)",
-    r"\\[x\\](/page)", "http&colon;//evil.example", "http&#58;//evil.example", "http:&sol;/evil.example", "www&period;evil.example",
-    "http\n://evil.example", '<img src="https://evil.example">',
-]  # fmt: skip
+    PICTURE,
+    "[x](/page)",
+    "<https://evil.example>",
+    "https://evil.example",
+    "see HTTP://evil.example.",
+    "www.evil.example",
+    "WWW.evil.example",
+    "[x]: https://evil.example\n\n[x]",
+    r"http\://evil.example",
+    r"http:/\/evil.example",
+    r"\[x\](/page)",
+    r"\\[x\\](/page)",
+    "http&colon;//evil.example",
+    "http&#58;//evil.example",
+    "http:&sol;/evil.example",
+    "www&period;evil.example",
+    "http\n://evil.example",
+    '<img src="https://evil.example">',
+]
 
 
 @pytest.mark.parametrize("typed", LINKS)

@@ -16,7 +16,7 @@ FIRST = jobs()[0]
 
 
 class FakeAws:
-    """Glue with the job runs of one job, newest first, and Step Functions with the events of one execution."""
+    """Fake Glue with the runs of one job, and Step Functions with the events of one execution."""
 
     def __init__(self):
         self.runs, self.events, self.asked = [], [], []

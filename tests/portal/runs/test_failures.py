@@ -32,17 +32,38 @@ SAID = {
     "A batch does not exist": _failed("UnknownBatch", "There is no batch b1"),
     "Bad input": _failed("BadRunInput", "run_id: 'x y' does not fit"),
     "A batch was never loaded": _failed("GlueJobFailed", "Batch b has no complete silver patients: start …"),
-    "Row counts do not reconcile": _failed(jobs=[_job("bronze_to_silver_patients", "FAILED", "JobError: Row counts of patients in batch b do not reconcile: received 2, loaded 2, quarantined 1.")]),
+    "Row counts do not reconcile": _failed(
+        jobs=[
+            _job(
+                "bronze_to_silver_patients",
+                "FAILED",
+                "JobError: Row counts of patients in batch b do not reconcile: received 2, loaded 2, "
+                "quarantined 1.",
+            )
+        ]
+    ),
     "Out of time": _failed(jobs=[_job("quality_audit", "TIMEOUT")]),
-    "Worker lost": _failed(jobs=[_job("quality_audit", "FAILED", "The worker died while the job ran (signal 9)")]),
-    "No room on the disk": _failed(jobs=[_job("quality_audit", "FAILED", "Py4JJavaError from IOException: No space left on device")]),
-    "Permission is missing": _failed(jobs=[_job("quality_audit", "FAILED", "AccessDeniedException: not authorized to perform")]),
+    "Worker lost": _failed(
+        jobs=[_job("quality_audit", "FAILED", "The worker died while the job ran (signal 9)")]
+    ),
+    "No room on the disk": _failed(
+        jobs=[_job("quality_audit", "FAILED", "Py4JJavaError from IOException: No space left on device")]
+    ),
+    "Permission is missing": _failed(
+        jobs=[_job("quality_audit", "FAILED", "AccessDeniedException: not authorized to perform")]
+    ),
     "AWS was busy": _failed("Lambda.TooManyRequestsException", "Rate exceeded"),
     "AWS could not be reached": _failed("EndpointConnectionError", "Could not connect"),
-    "A table does not match its contract": _failed(jobs=[_job("quality_audit", "FAILED", "AnalysisException at audit.py:61: UNRESOLVED_COLUMN")]),
-    "A file could not be read": _failed(jobs=[_job("quality_audit", "FAILED", "SparkException from FileNotFoundException at audit.py:61")]),
-    "Error in the script": _failed(jobs=[_job("silver_to_gold_dim_time", "FAILED", "ValueError at dim_time.py:12")]),
-}  # fmt: skip
+    "A table does not match its contract": _failed(
+        jobs=[_job("quality_audit", "FAILED", "AnalysisException at audit.py:61: UNRESOLVED_COLUMN")]
+    ),
+    "A file could not be read": _failed(
+        jobs=[_job("quality_audit", "FAILED", "SparkException from FileNotFoundException at audit.py:61")]
+    ),
+    "Error in the script": _failed(
+        jobs=[_job("silver_to_gold_dim_time", "FAILED", "ValueError at dim_time.py:12")]
+    ),
+}
 
 
 @pytest.mark.parametrize("name", SAID)

@@ -20,7 +20,9 @@ def long_log(portal):
     logs.create_log_stream(logGroupName="/test/jobs/output", logStreamName=stream)
     events = [{"timestamp": began + n, "message": f"line {n}"} for n in range(LINES)]
     for start in range(0, LINES, 4000):
-        logs.put_log_events(logGroupName="/test/jobs/output", logStreamName=stream, logEvents=events[start : start + 4000])  # fmt: skip
+        logs.put_log_events(
+            logGroupName="/test/jobs/output", logStreamName=stream, logEvents=events[start : start + 4000]
+        )
     return stream
 
 

@@ -1,4 +1,7 @@
-"""What a spreadsheet makes of an export: cells that are text stay text, and the origin stays above the rows."""
+"""What a spreadsheet makes of an export.
+
+Cells that are text stay text, and the origin stays above the rows.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +28,24 @@ def cells(text):
 @pytest.mark.parametrize(
     ("typed", "written"),
     [
-        (LINK, f"'{LINK}"), ("=5", "'=5"), ("+1+1", "'+1+1"), ("-1+1", "'-1+1"), ("@SUM(A1)", "'@SUM(A1)"),
-        ("\t=1", "'\t=1"), ("\r=1", "'\r=1"), ("-", "'-"), ("-5", "-5"), ("+4.5", "+4.5"), ("-.5", "-.5"),
-        ("a=1", "a=1"), ("O'Hara", "O'Hara"), ("one\r=1", "one\r=1"), ("one\n=1", "one\n=1"), (None, ""),
+        (LINK, f"'{LINK}"),
+        ("=5", "'=5"),
+        ("+1+1", "'+1+1"),
+        ("-1+1", "'-1+1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("\r=1", "'\r=1"),
+        ("-", "'-"),
+        ("-5", "-5"),
+        ("+4.5", "+4.5"),
+        ("-.5", "-.5"),
+        ("a=1", "a=1"),
+        ("O'Hara", "O'Hara"),
+        ("one\r=1", "one\r=1"),
+        ("one\n=1", "one\n=1"),
+        (None, ""),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("kind", ["object", "string", "category"])
 def test_a_text_is_no_formula_and_ends_no_row(kind, typed, written):
     frame = pd.DataFrame({"text": pd.Series([typed, "x"], dtype=kind), "after": ["y", "z"]})

@@ -1,4 +1,4 @@
-"""Figures from rows: each kind alone and beside a previous release, long names, and what a click on them says."""
+"""Figures of each kind, alone and beside a previous release, with long names and click values."""
 
 from __future__ import annotations
 
@@ -165,9 +165,13 @@ TOGETHER = (
 SIGHTS = {
     "all cones": np.eye(3),
     # Machado, Oliveira and Fernandes 2009, table 1, severity 1.0
-    "protanopia": np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]),
-    "deuteranopia": np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]),
-}  # fmt: skip
+    "protanopia": np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    ),
+    "deuteranopia": np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+    ),
+}
 
 
 def _lab(colour, sight):

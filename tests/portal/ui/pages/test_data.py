@@ -21,7 +21,10 @@ from tests.support import lakes
 
 @pytest.fixture
 def slow(monkeypatch):
-    """Sample generation that waits until released or cancelled; yields the release and the number of starts."""
+    """Sample generation that waits until released or cancelled.
+
+    Yields the release and the number of starts.
+    """
     begun, let_go = [], []
     real = samples.generate
 

@@ -134,8 +134,9 @@ def test_the_history_is_the_person_s_and_shows_an_answer_again(page, monkeypatch
         session.auth.User(f"analyst@{session.process_context().settings.user}", "analyst")
     )
     assert [q.sql for q in sql_queries.history(person)][:2] == [
-        "SELECT 42 AS second_one", "SELECT 41 AS first_one",
-    ]  # fmt: skip
+        "SELECT 42 AS second_one",
+        "SELECT 41 AS first_one",
+    ]
     app.session_state["history"] = {"selection": {"rows": [1], "columns": [], "cells": []}}
     app = app.run()
     app = press(app, "Show its answer")

@@ -32,12 +32,14 @@ FAILED = ("patients", "PAT-M01", "warning", "fail", 1, 3)
         ([(*FAILED, "not_a_problem")], "All findings are decided and no query is open."),
         (
             [(*DOSE, "undecided")],
-            "All findings are decided and no query is open. 1 finding needs no decision: within the threshold, "
+            "All findings are decided and no query is open. 1 finding needs no decision: within the "
+            "threshold, "
             "or for information.",
         ),
         (
             [(*DOSE, "undecided"), (*AGE, "undecided"), (*FAILED, "accepted")],
-            "All findings are decided and no query is open. 2 findings need no decision: within the threshold, "
+            "All findings are decided and no query is open. 2 findings need no decision: within the "
+            "threshold, "
             "or for information.",
         ),
     ],

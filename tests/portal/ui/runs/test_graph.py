@@ -35,8 +35,11 @@ def test_without_a_run_every_step_is_there_and_not_started():
     found = graph.states(None)
     assert set(found.values()) == {"NOT_STARTED"}
     assert set(found) == {job.name for job in jobs()} | {
-        "PrepareRun", "PublishRelease", "NotifySuccess", "NotifyFailure",
-    }  # fmt: skip
+        "PrepareRun",
+        "PublishRelease",
+        "NotifySuccess",
+        "NotifyFailure",
+    }
 
 
 def test_the_transitions_are_those_of_the_state_machine():
