@@ -1,5 +1,7 @@
 # The portal alone: no Spark, no moto, no test tool. `docker build .` is all it takes.
-FROM python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d AS build
+# Trixie: bookworm's zlib has a critical vulnerability that is never fixed there (CVE-2023-45853). The workflow `pins`
+# adds the digest of the base image in a pull request.
+FROM python:3.11.14-slim-trixie AS build
 
 WORKDIR /src
 COPY requirements/portal.txt requirements/portal.txt
@@ -11,7 +13,7 @@ COPY portal portal
 COPY infra/__init__.py infra/__init__.py
 RUN /venv/bin/pip install --no-cache-dir --no-deps .
 
-FROM python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d
+FROM python:3.11.14-slim-trixie
 
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin portal
 COPY --from=build /venv /venv

@@ -1,7 +1,6 @@
 """The package that the Glue jobs install, as a wheel: the same files give the same bytes.
 
-The laptop cloud deploys it, and so does a release (`python -m infra.wheel FOLDER`, which needs nothing installed).
-infra/terraform/glue.tf makes the same wheel for the first day of an installation; a test holds the two together.
+The laptop cloud deploys it. infra/terraform/glue.tf makes the same wheel on AWS; a test compares the two.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import sys
 import zipfile
 from collections.abc import Mapping
 from importlib.resources import files
@@ -21,9 +19,9 @@ NAME = "hdp_pipeline-1-py3-none-any.whl"
 
 _SHIPPED = {".py", ".yaml", ".json", ".csv", ".sql"}
 _INFO = "hdp_pipeline-1.dist-info"
-_METADATA = (
-    "Metadata-Version: 2.1\nName: hdp-pipeline\nVersion: 1\nRequires-Dist: boto3\nRequires-Dist: pyyaml\n"
-)
+_METADATA = "Metadata-Version: 2.1\nName: hdp-pipeline\nVersion: 1\n"
+"""No dependency: what pip would fetch when a job starts may be another version, or not there."""
+
 _WHEEL = "Wheel-Version: 1.0\nGenerator: hdp\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
@@ -57,9 +55,3 @@ def archive(members: Mapping[str, bytes]) -> bytes:
 
 def _hash(content: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
-
-
-if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / NAME).write_bytes(wheel())

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Literal
 
-import yaml
+from pipeline import compiled
 
 Stage = Literal["generate", "silver", "dimensions", "facts", "quality"]
 
 
 @dataclass(frozen=True)
 class Job:
-    """One Glue job: `script` is its path below `glue_jobs`, `reads` are the tables that it reads, `modules` what
-    it installs beside the wheel."""
+    """One Glue job: `script` is its path below `glue_jobs`, `reads` are the tables that it reads."""
 
     name: str
     stage: Stage
@@ -26,7 +24,6 @@ class Job:
     worker_type: str
     workers: int
     timeout_minutes: int
-    modules: tuple[str, ...] = ()
 
 
 @cache
@@ -38,11 +35,8 @@ def jobs() -> tuple[Job, ...]:
 @cache
 def declared() -> tuple[Job, ...]:
     """Every job there is."""
-    entries = yaml.safe_load((files("pipeline") / "jobs.yaml").read_text())["jobs"]
-    return tuple(
-        Job(**{**job, "reads": tuple(job["reads"]), "modules": tuple(job.get("modules", ()))})
-        for job in entries
-    )
+    entries = compiled.document("jobs.yaml")["jobs"]
+    return tuple(Job(**{**job, "reads": tuple(job["reads"])}) for job in entries)
 
 
 def stage(name: Stage) -> tuple[Job, ...]:

@@ -100,17 +100,30 @@ def delays(past: Sequence[Run], starts: Schedule | None, at: datetime) -> list[D
 def _late(past: Sequence[Run]) -> list[Delay]:
     whole = [run.seconds for run in past if run.status == "SUCCEEDED" and run.attempt == 1][:LOOK_BACK]
     slowest = max(whole, default=0)
+    working = _working(past)
     return [
         Delay(
             "late",
             f"{run.run_id}.{run.attempt}",
-            f"Run {run.run_id} has taken {run.seconds / 60:,.0f} minutes; "
+            f"Run {run.run_id} has taken {working[run.run_id] / 60:,.0f} minutes; "
             f"the slowest of the last {len(whole)} took {slowest / 60:,.1f}.",
             run.run_id,
         )
         for run in past
-        if whole and run.status == "RUNNING" and run.seconds > max(LATE * slowest, 60)
+        if whole and working.get(run.run_id, 0) > max(LATE * slowest, 60)
     ]
+
+
+def _working(past: Sequence[Run]) -> dict[str, float]:
+    """Return the run that holds the lake, and for how many seconds: others wait their turn and are not late."""
+    running = [run for run in past if run.status == "RUNNING"]
+    if not running:
+        return {}
+    holder = min(running, key=lambda run: run.started_at)
+    now = holder.started_at + timedelta(seconds=holder.seconds)
+    ended = [run.started_at + timedelta(seconds=run.seconds) for run in past if run.status != "RUNNING"]
+    begun = max([holder.started_at, *ended])
+    return {holder.run_id: (now - begun).total_seconds()}
 
 
 def _never_started(past: Sequence[Run], starts: Schedule | None, at: datetime) -> list[Delay]:

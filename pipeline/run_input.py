@@ -13,6 +13,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+AUTOMATIC = ("the schedule", "the arrival of a batch")
+"""Who starts a run that nobody waits for: where the lake is taken, it waits its turn."""
+
+MOST_BYTES = 240_000
+"""Step Functions takes 262,144 bytes of input, and hands it on to the first Lambda with the run's name."""
+
 _TYPES = {"string": str, "array": list, "boolean": bool}
 
 
@@ -42,6 +48,11 @@ def check(document: object) -> dict[str, Any]:
     checked = {**defaults, **document}
     for name, value in checked.items():
         _check_value(name, value, properties[name])
+    if (size := len(json.dumps(checked))) > MOST_BYTES:
+        raise BadRunInput(
+            f"The run's input has {size:,} bytes; at most {MOST_BYTES:,} are allowed. "
+            "Name no batch to load every new one."
+        )
     return checked
 
 

@@ -60,7 +60,8 @@ def _athena(given: Parameters, workgroups: Mapping[str, str]) -> list[str]:
 
 
 def _logs(action: str, given: Parameters) -> list[str]:
-    return [arn("logs", f"log-group:{given['logGroupName']}:log-stream:{given['logStreamName']}")]
+    stream = f"log-stream:{given['logStreamName']}" if "logStreamName" in given else ""
+    return [arn("logs", f"log-group:{given['logGroupName']}:{stream}")]
 
 
 def _topic(action: str, given: Parameters) -> list[str]:

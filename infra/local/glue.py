@@ -73,7 +73,7 @@ class JobRun:
             "MaxCapacity": capacity,
             "DPUSeconds": seconds * capacity,
             "GlueVersion": "5.1",
-            "LogGroupName": self.log_group,
+            "LogGroupName": "/aws-glue/jobs",  # the log encryption of its security configuration is off
             "PredecessorRuns": [],
         }
         if self.completed_on:
@@ -176,6 +176,12 @@ class GlueEngine:
             if run.status != "STARTING":
                 return
             self._processes[run.job_run_id] = process
+        if refused := _s3a_refuses(run):
+            with self._lock:
+                self._processes.pop(run.job_run_id, None)
+                self._end(run, "FAILED", refused)
+            tail.close()
+            return
         clock = threading.Timer(run.timeout * 60, self._time_out, args=(run,))
         clock.daemon = True
         clock.start()
@@ -234,12 +240,19 @@ class GlueEngine:
                 _Tail(log, run).close()
 
 
+def _s3a_refuses(run: JobRun) -> str | None:
+    """Return why S3A, Glue's file system, could not read our buckets: told no region, it asks us-east-2."""
+    if f"spark.hadoop.fs.s3a.endpoint.region={REGION}" in run.arguments.get("--conf", ""):
+        return None
+    return f"S3Exception: 301 Moved Permanently: the bucket is in {REGION}, S3A asked us-east-2."
+
+
 class _Tail:
     """Copies a growing log file into the job run's stream of CloudWatch Logs."""
 
     def __init__(self, path: Path, run: JobRun) -> None:
         self._file = path.open(encoding="utf-8", errors="replace")
-        self._group, self._stream = f"{run.log_group}/output", run.job_run_id
+        self._group, self._stream = f"{run.log_group}/output", f"{run.job_run_id}-driver"
         self._logs = logs_backends[ACCOUNT][REGION]
         if self._group not in self._logs.groups:
             self._logs.create_log_group(self._group, {})

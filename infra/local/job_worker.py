@@ -43,10 +43,7 @@ class _Code:
 def run(question: dict[str, Any]) -> dict[str, Any]:
     """Run one job's script with its arguments; its output goes to its own log file."""
     with Path(question["log"]).open("a", buffering=1, encoding="utf-8") as log:
-        handler = logging.StreamHandler(log)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-        logging.getLogger("py4j").setLevel(logging.WARNING)
+        logging.getLogger().handlers.clear()  # as on Glue: a script that adds no handler logs nothing
         sys.argv = [question["script"], *question["arguments"]]
         with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
             try:

@@ -10,7 +10,7 @@ from infra.local.calls import caller
 from infra.local.context import Context
 from infra.local.engine import PACKAGES
 from infra.local.process import JsonProcess
-from infra.local.runtimes import ADDED, GLUE, site
+from infra.local.runtimes import GLUE, site
 
 _SCRIPT = Path(__file__).with_name("job_worker.py")
 
@@ -48,9 +48,7 @@ class JobWorker:
 
     def _start(self) -> JsonProcess:
         context, engine = self._context, self._context.engine
-        installed = site(
-            context.work / "runtimes" / f"glue-{self._number}-{engine}", GLUE + ADDED + PACKAGES[engine]
-        )
+        installed = site(context.work / "runtimes" / f"glue-{self._number}-{engine}", GLUE + PACKAGES[engine])
         wheel = context.path(context.lake.wheel())  # Spark's Python workers import the deployed package too
         environment = {
             **caller(context.environment, f"{context.lake.prefix}-glue"),

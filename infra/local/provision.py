@@ -47,18 +47,11 @@ TOPICS = {
 KEEP_DAYS = 90
 TIME_ZONE = "America/New_York"
 POLL_SECONDS = 0
-RUNTIME = "python3.11"
+RUNTIME = "python3.13"
 BYTES_LIMIT = 10 << 30
 
-_OF_LAMBDAS = {
-    "__init__.py",
-    "lake.py",
-    "lateness.py",
-    "release.py",
-    "retention.py",
-    "run_input.py",
-    "run_input.schema.json",
-}
+_OF_LAMBDAS = {"__init__.py", "lateness.py", "run_input.py", "run_input.schema.json"}
+_FOLDERS_OF_LAMBDAS = ("pipeline/lake/", "pipeline/lambdas/", "pipeline/releases/")
 
 
 class Provisioner:
@@ -152,7 +145,9 @@ class Provisioner:
                 "--prefix": self.lake.prefix,
                 "--buckets": self.lake.prefix,
                 "--custom-logGroup-prefix": self.lake.job_logs,
-                "--additional-python-modules": ",".join([self.lake.wheel(), *job.modules]),
+                "--additional-python-modules": self.lake.wheel(),
+                "--python-modules-installer-option": "--no-index",
+                "--conf": f"spark.hadoop.fs.s3a.endpoint.region={REGION}",
                 "--job-language": "python",
             },
             "GlueVersion": "5.1",
@@ -255,5 +250,5 @@ def lambda_files() -> dict[str, bytes]:
     return {
         name: content
         for name, content in wheel.package_files().items()
-        if name in shipped or name.startswith("pipeline/lambdas/")
+        if name in shipped or name.startswith(_FOLDERS_OF_LAMBDAS)
     }

@@ -13,11 +13,12 @@ from pathlib import Path
 LAMBDA = ("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3")
 """AWS Lambda's Python runtimes: the SDK."""
 
-GLUE = (*LAMBDA, "numpy", "pandas", "py4j", "pyarrow", "pyspark", "pytz", "pyyaml", "tzdata")
-"""AWS Glue 5: https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html"""
+GLUE = (*LAMBDA, "numpy", "pandas", "py4j", "pyarrow", "pyspark", "pytz", "tzdata")
+"""Of AWS Glue 5.1 what the jobs import; it has no PyYAML, sqlglot, jsonschema or Faker.
 
-ADDED = ("faker",)
-"""What the sample's job asks for by --additional-python-modules."""
+https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html
+requirements/glue.in has the versions.
+"""
 
 
 def site(folder: Path, distributions: tuple[str, ...]) -> Path:

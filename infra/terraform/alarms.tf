@@ -39,6 +39,42 @@ locals {
       missing     = "breaching"
       dimensions  = { LoadBalancer = aws_lb.portal.arn_suffix, TargetGroup = aws_lb_target_group.portal.arn_suffix }
     }
+    "portal-slow" = {
+      description = "The portal takes more than two seconds to answer."
+      namespace   = "AWS/ApplicationELB"
+      metric      = "TargetResponseTime"
+      statistic   = "Average"
+      seconds     = 300
+      periods     = 3
+      threshold   = 2
+      compare     = "GreaterThanThreshold"
+      missing     = "notBreaching"
+      dimensions  = { LoadBalancer = aws_lb.portal.arn_suffix, TargetGroup = aws_lb_target_group.portal.arn_suffix }
+    }
+    "certificate-expires" = {
+      description = "The portal's certificate expires within 30 days."
+      namespace   = "AWS/CertificateManager"
+      metric      = "DaysToExpiry"
+      statistic   = "Minimum"
+      seconds     = 86400
+      periods     = 1
+      threshold   = 30
+      compare     = "LessThanThreshold"
+      missing     = "notBreaching"
+      dimensions  = { CertificateArn = local.certificate_arn }
+    }
+    "athena-fails" = {
+      description = "More than five queries have failed within five minutes."
+      namespace   = "AWS/Athena"
+      metric      = "TotalExecutionTime"
+      statistic   = "SampleCount"
+      seconds     = 300
+      periods     = 1
+      threshold   = 5
+      compare     = "GreaterThanThreshold"
+      missing     = "notBreaching"
+      dimensions  = { WorkGroup = aws_athena_workgroup.group["portal"].name, QueryState = "FAILED", QueryType = "DML" }
+    }
     "athena-bytes" = {
       description = "Queries have scanned a terabyte within an hour: about 5 dollars."
       namespace   = "AWS/Athena"
@@ -81,6 +117,15 @@ locals {
           description = "The function ${function} fails: see its log."
           namespace   = "AWS/Lambda"
           metric      = "Errors"
+          most        = 0
+          dimensions  = { FunctionName = module.lambda[function].name }
+        }
+      },
+      {
+        for function in keys(local.functions) : "${replace(function, "_", "-")}-throttled" => {
+          description = "The function ${function} is throttled: the account's concurrency quota is used up."
+          namespace   = "AWS/Lambda"
+          metric      = "Throttles"
           most        = 0
           dimensions  = { FunctionName = module.lambda[function].name }
         }

@@ -32,7 +32,7 @@ resource "aws_scheduler_schedule" "nightly" {
 
   # The portal's Alerts page sets these.
   lifecycle {
-    ignore_changes = [schedule_expression, state]
+    ignore_changes = [schedule_expression, schedule_expression_timezone, state]
   }
 }
 
@@ -153,7 +153,7 @@ data "aws_iam_policy_document" "dead_letters" {
     condition {
       test     = "ArnEquals"
       variable = "aws:SourceArn"
-      values   = [aws_cloudwatch_event_rule.arrival.arn]
+      values   = concat([aws_cloudwatch_event_rule.arrival.arn], [for rule in aws_cloudwatch_event_rule.told : rule.arn])
     }
   }
 }

@@ -65,12 +65,13 @@ resource "aws_glue_catalog_table" "contract" {
 }
 
 resource "aws_glue_security_configuration" "jobs" {
+  #checkov:skip=CKV_AWS_99:With log encryption on, Glue makes groups of its own that are never deleted; logging.tf's have key and retention.
   name = "${var.name}-jobs"
 
   encryption_configuration {
+    # Off so that jobs write into the groups of logging.tf, which the key of this installation encrypts.
     cloudwatch_encryption {
-      cloudwatch_encryption_mode = "SSE-KMS"
-      kms_key_arn                = aws_kms_key.data.arn
+      cloudwatch_encryption_mode = "DISABLED"
     }
 
     job_bookmarks_encryption {
@@ -95,7 +96,7 @@ locals {
       if can(regex("\\.(py|yaml|json|csv|sql)$", file)) && !can(regex("__pycache__", file))
     },
     {
-      "${local.wheel_info}/METADATA" = "Metadata-Version: 2.1\nName: hdp-pipeline\nVersion: 1\nRequires-Dist: boto3\nRequires-Dist: pyyaml\n"
+      "${local.wheel_info}/METADATA" = "Metadata-Version: 2.1\nName: hdp-pipeline\nVersion: 1\n"
       "${local.wheel_info}/WHEEL"    = "Wheel-Version: 1.0\nGenerator: hdp\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     },
   )
@@ -125,16 +126,14 @@ data "archive_file" "wheel" {
   }
 }
 
-# Wheel and scripts of the first day; later ones are the release workflow's, which alone writes these keys then.
+# Wheel and scripts of the same commit as the Lambdas, and in the same apply: neither is ever of another version.
 resource "aws_s3_object" "wheel" {
   bucket     = aws_s3_bucket.zone["code"].id
   key        = "packages/hdp_pipeline-1-py3-none-any.whl"
   source     = data.archive_file.wheel.output_path
   kms_key_id = aws_kms_key.data.arn
 
-  lifecycle {
-    ignore_changes = [source]
-  }
+  source_hash = data.archive_file.wheel.output_base64sha256
 }
 
 resource "aws_s3_object" "script" {
@@ -145,9 +144,7 @@ resource "aws_s3_object" "script" {
   source     = "${local.pipeline}/glue_jobs/${each.value.script}"
   kms_key_id = aws_kms_key.data.arn
 
-  lifecycle {
-    ignore_changes = [source]
-  }
+  source_hash = filesha256("${local.pipeline}/glue_jobs/${each.value.script}")
 }
 
 resource "aws_glue_job" "job" {
@@ -172,13 +169,19 @@ resource "aws_glue_job" "job" {
     max_concurrent_runs = 1
   }
 
+  notification_property {
+    notify_delay_after = ceil(each.value.timeout_minutes / 2)
+  }
+
   default_arguments = {
     "--prefix"                 = var.name
     "--buckets"                = local.bucket_prefix
     "--custom-logGroup-prefix" = local.job_logs
-    "--additional-python-modules" = join(",", concat(
-      ["s3://${aws_s3_bucket.zone["code"].bucket}/${aws_s3_object.wheel.key}"], try(each.value.modules, [])
-    ))
+    # The wheel depends on nothing, and pip looks nowhere else: a job starts without the internet.
+    "--additional-python-modules"       = "s3://${aws_s3_bucket.zone["code"].bucket}/${aws_s3_object.wheel.key}"
+    "--python-modules-installer-option" = "--no-index"
+    # S3A, Glue's file system, asks us-east-2 where it is told no region.
+    "--conf"                             = "spark.hadoop.fs.s3a.endpoint.region=${var.region}"
     "--job-language"                     = "python"
     "--enable-auto-scaling"              = "true"
     "--enable-continuous-cloudwatch-log" = "true"

@@ -89,8 +89,14 @@ data "aws_iam_policy_document" "glue" {
   }
 
   statement {
+    sid       = "Uploads"
+    actions   = ["s3:ListBucketMultipartUploads"]
+    resources = [for zone in ["bronze", "silver", "gold", "quality"] : local.bucket_arns[zone]]
+  }
+
+  statement {
     sid     = "Write"
-    actions = ["s3:PutObject", "s3:DeleteObject"]
+    actions = concat(["s3:PutObject", "s3:DeleteObject"], local.part_writes)
     resources = concat(
       [for zone in ["silver", "gold"] : "${local.bucket_arns[zone]}/*"],
       ["${local.bucket_arns["quality"]}/quarantine/*"],
@@ -99,13 +105,13 @@ data "aws_iam_policy_document" "glue" {
 
   statement {
     sid       = "WriteMeasured"
-    actions   = ["s3:PutObject"]
+    actions   = concat(["s3:PutObject"], local.part_writes)
     resources = [for place in local.measured_by_jobs : "${local.bucket_arns["quality"]}/${place}"]
   }
 
   statement {
     sid       = "WriteSamples"
-    actions   = ["s3:PutObject"]
+    actions   = concat(["s3:PutObject"], local.part_writes)
     resources = ["${local.bucket_arns["bronze"]}/*"]
   }
 
@@ -119,9 +125,22 @@ data "aws_iam_policy_document" "glue" {
     )
   }
 
+  # This action knows no resource.
+  statement {
+    sid       = "Metrics"
+    actions   = ["cloudwatch:PutMetricData"]
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "cloudwatch:namespace"
+      values   = ["Glue"]
+    }
+  }
+
   statement {
     sid       = "Logs"
-    actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:AssociateKmsKey"]
+    actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
     resources = ["arn:${local.partition}:logs:${var.region}:${local.account}:log-group:${local.job_logs}/*"]
   }
 
@@ -180,8 +199,11 @@ locals {
         resources = [local.catalog_arn, local.database_arns["gold"], "${local.table_arns["gold"]}/*"]
       },
       { actions = ["glue:GetDatabase"], resources = [local.catalog_arn, local.default_database_arn] },
-      { actions = ["s3:GetBucketLocation"], resources = [local.bucket_arns["results"]] },
-      { actions = ["s3:PutObject", "s3:GetObject"], resources = ["${local.bucket_arns["results"]}/athena/*"] },
+      { actions = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"], resources = [local.bucket_arns["results"]] },
+      {
+        actions   = concat(["s3:PutObject", "s3:GetObject"], local.part_writes)
+        resources = ["${local.bucket_arns["results"]}/athena/*"]
+      },
     ]
     sns_notify_success = [
       { actions = ["sns:Publish"], resources = [local.topic_arns["succeeded"]] },

@@ -26,6 +26,12 @@ resource "aws_iam_role" "portal" {
 }
 
 locals {
+  # Athena's engine asks the catalog for partitions by any of these.
+  partition_reads = ["glue:BatchGetPartition", "glue:GetPartition", "glue:GetPartitions"]
+
+  # Athena writes results, and S3A's committers write tables, in parts: parts are listed, and given up where they fail.
+  part_writes = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+
   # Of the quality bucket all but the refused rows, which are as they were received.
   measured_tables = ["rule_result", "reconciliation"]
   measured_places = ["audits/*", "reconciliation/*", "releases/*", "results/*", "review_anchor.json", "reviews/*", "runs/*"]
@@ -40,8 +46,14 @@ data "aws_iam_policy_document" "portal" {
 
   statement {
     sid       = "Answers"
-    actions   = ["s3:GetBucketLocation"]
+    actions   = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
     resources = [local.bucket_arns["results"]]
+  }
+
+  statement {
+    sid       = "AnswersInParts"
+    actions   = local.part_writes
+    resources = ["${local.bucket_arns["results"]}/athena/*"]
   }
 
   statement {
@@ -60,7 +72,7 @@ data "aws_iam_policy_document" "portal" {
 
   statement {
     sid       = "BringIn"
-    actions   = ["s3:PutObject", "s3:AbortMultipartUpload"]
+    actions   = concat(["s3:PutObject"], local.part_writes)
     resources = ["${local.bucket_arns["bronze"]}/*"]
   }
 
@@ -131,7 +143,7 @@ data "aws_iam_policy_document" "portal" {
 
   statement {
     sid     = "Partitions"
-    actions = ["glue:GetPartitions"]
+    actions = local.partition_reads
     resources = concat(
       [local.catalog_arn, local.database_arns["gold_releases"], local.database_arns["quality"]],
       ["${local.table_arns["gold_releases"]}/*"],
@@ -158,7 +170,7 @@ data "aws_iam_policy_document" "portal" {
 
   statement {
     sid       = "Logs"
-    actions   = ["logs:GetLogEvents"]
+    actions   = ["logs:DescribeLogStreams", "logs:GetLogEvents"]
     resources = ["arn:${local.partition}:logs:${var.region}:${local.account}:log-group:${local.job_logs}/*"]
   }
 
@@ -268,7 +280,7 @@ data "aws_iam_policy_document" "review" {
 
   statement {
     sid     = "Catalog"
-    actions = ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"]
+    actions = concat(["glue:GetDatabase", "glue:GetTable"], local.partition_reads)
     resources = concat(
       [local.catalog_arn, local.database_arns["silver"], local.database_arns["quality"]],
       ["${local.table_arns["silver"]}/*", "${local.table_arns["quality"]}/quarantine_*", "${local.table_arns["quality"]}/rule_result"],
@@ -283,13 +295,13 @@ data "aws_iam_policy_document" "review" {
 
   statement {
     sid       = "Answers"
-    actions   = ["s3:GetBucketLocation"]
+    actions   = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
     resources = [local.bucket_arns["results"]]
   }
 
   statement {
     sid       = "ReadAnswers"
-    actions   = ["s3:GetObject", "s3:PutObject"]
+    actions   = concat(["s3:GetObject", "s3:PutObject"], local.part_writes)
     resources = ["${local.bucket_arns["results"]}/review/*"]
   }
 

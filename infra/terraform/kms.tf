@@ -17,8 +17,16 @@ locals {
         Effect    = "Allow"
         Action    = local.key_uses
         Resource  = "*"
-        Principal = { Service = ["sns.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com"] }
+        Principal = { Service = ["sns.amazonaws.com", "cloudwatch.amazonaws.com"] }
         Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+      },
+      # EventBridge names no account when it asks KMS: with the condition above, its messages would be lost in silence.
+      {
+        Sid       = "EventBridge"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = "*"
+        Principal = { Service = ["events.amazonaws.com"] }
       },
       {
         Sid       = "Logs"

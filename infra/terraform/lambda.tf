@@ -5,8 +5,8 @@ data "archive_file" "lambda" {
   # What the Lambdas ship: infra/local/provision.py names the same files.
   dynamic "source" {
     for_each = toset(concat(
-      ["__init__.py", "lake.py", "lateness.py", "release.py", "retention.py", "run_input.py", "run_input.schema.json"],
-      [for file in fileset(local.pipeline, "lambdas/*.py") : file]
+      ["__init__.py", "lateness.py", "run_input.py", "run_input.schema.json"],
+      [for file in fileset(local.pipeline, "{lake,lambdas,releases}/*.py") : file]
     ))
 
     content {
@@ -14,6 +14,28 @@ data "archive_file" "lambda" {
       content  = file("${local.pipeline}/${source.value}")
     }
   }
+}
+
+# The SDK as it is locked: conditional writes need one that is newer than a runtime's own may be.
+resource "terraform_data" "sdk" {
+  triggers_replace = local.sdk_file
+
+  provisioner "local-exec" {
+    command = "${path.module}/lambda-layer ${path.module}/../../requirements/lambda.txt ${local.sdk_file}"
+  }
+}
+
+locals {
+  sdk_file = "${path.module}/.build/lambda-layer-${substr(filesha256("${path.module}/../../requirements/lambda.txt"), 0, 12)}.zip"
+}
+
+resource "aws_lambda_layer_version" "sdk" {
+  layer_name          = "${var.name}-sdk"
+  description         = "boto3 as in requirements/lambda.txt"
+  filename            = local.sdk_file
+  compatible_runtimes = ["python3.13"]
+
+  depends_on = [terraform_data.sdk]
 }
 
 module "lambda" {
@@ -24,6 +46,7 @@ module "lambda" {
   handler            = "pipeline.lambdas.${each.key}.handler"
   package            = data.archive_file.lambda.output_path
   package_hash       = data.archive_file.lambda.output_base64sha256
+  layer_arns         = [aws_lambda_layer_version.sdk.arn]
   role_arn           = aws_iam_role.lambda[each.key].arn
   variables          = merge({ HDP_PREFIX = var.name, HDP_BUCKETS = local.bucket_prefix }, each.value)
   kms_key_arn        = aws_kms_key.data.arn

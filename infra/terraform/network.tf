@@ -1,19 +1,42 @@
-# Private subnets have no way to the internet: AWS services are reached through endpoints, the portal through its
-# load balancer. Portal and Lambdas both live there.
+# Portal and Lambdas live in private subnets. In the standard size these have no way to the internet: AWS services are
+# reached through endpoints, the portal through its load balancer. In the small size one NAT gateway is the way out.
 
 locals {
-  zone_names = [for letter in var.zone_letters : "${var.region}${letter}"]
-
-  interface_endpoints = toset([
-    "athena", "ecr.api", "ecr.dkr", "glue", "kms", "lambda", "logs", "scheduler", "secretsmanager", "sns",
-    "states", "sts",
+  # The services that the portal, its tasks' start and the Lambdas call. KMS is none: S3, Athena and the others call it.
+  called_services = toset([
+    "athena", "ecr.api", "ecr.dkr", "glue", "lambda", "logs", "scheduler", "secretsmanager", "sns", "states", "sts",
   ])
+
+  interface_endpoints = local.size.has_endpoints ? local.called_services : toset([])
+
+  # Not every service has an endpoint in every zone. In the small size too: it may grow.
+  endpoint_zones = [for service in data.aws_vpc_endpoint_service.interface : service.availability_zones]
+  possible_zones = sort(setintersection(local.endpoint_zones...))
+  zone_names = (
+    var.zone_letters == null
+    ? slice(local.possible_zones, 0, min(2, length(local.possible_zones)))
+    : [for letter in var.zone_letters : "${var.region}${letter}"]
+  )
+}
+
+data "aws_vpc_endpoint_service" "interface" {
+  for_each = local.called_services
+
+  service      = each.key
+  service_type = "Interface"
 }
 
 resource "aws_vpc" "main" {
   cidr_block           = var.vpc_cidr
   enable_dns_hostnames = true
   enable_dns_support   = true
+
+  lifecycle {
+    precondition {
+      condition     = length(local.zone_names) == 2
+      error_message = "Fewer than two zones of ${var.region} have every endpoint: take another region."
+    }
+  }
 
   tags = { Name = var.name }
 }
@@ -58,6 +81,30 @@ resource "aws_route_table" "public" {
 
 resource "aws_route_table" "private" {
   vpc_id = aws_vpc.main.id
+}
+
+# The small size's way out: one gateway, in the first zone.
+resource "aws_eip" "nat" {
+  count = local.size.has_endpoints ? 0 : 1
+
+  domain = "vpc"
+
+  depends_on = [aws_internet_gateway.main]
+}
+
+resource "aws_nat_gateway" "main" {
+  count = local.size.has_endpoints ? 0 : 1
+
+  allocation_id = one(aws_eip.nat[*].id)
+  subnet_id     = aws_subnet.public[0].id
+}
+
+resource "aws_route" "out" {
+  count = local.size.has_endpoints ? 0 : 1
+
+  route_table_id         = aws_route_table.private.id
+  destination_cidr_block = "0.0.0.0/0"
+  nat_gateway_id         = one(aws_nat_gateway.main[*].id)
 }
 
 resource "aws_route_table_association" "public" {
@@ -130,7 +177,7 @@ resource "aws_vpc_security_group_egress_rule" "balancer_to_sign_in" {
 
 resource "aws_security_group" "portal" {
   name        = "${var.name}-portal"
-  description = "The portal's tasks: in from the load balancer alone, out to AWS endpoints alone."
+  description = "The portal's tasks: in from the load balancer alone, out to AWS services alone."
   vpc_id      = aws_vpc.main.id
 }
 
@@ -144,7 +191,7 @@ resource "aws_vpc_security_group_ingress_rule" "portal_from_balancer" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "to_endpoints" {
-  for_each = local.inside
+  for_each = local.size.has_endpoints ? local.inside : {}
 
   security_group_id            = each.value
   description                  = "AWS services"
@@ -165,9 +212,20 @@ resource "aws_vpc_security_group_egress_rule" "to_s3" {
   ip_protocol       = "tcp"
 }
 
+resource "aws_vpc_security_group_egress_rule" "to_services" {
+  for_each = local.size.has_endpoints ? {} : local.inside
+
+  security_group_id = each.value
+  description       = "AWS services, by the NAT gateway"
+  cidr_ipv4         = "0.0.0.0/0"
+  from_port         = 443
+  to_port           = 443
+  ip_protocol       = "tcp"
+}
+
 resource "aws_security_group" "lambda" {
   name        = "${var.name}-lambda"
-  description = "The pipeline's Lambdas: nothing in, out to AWS endpoints alone."
+  description = "The pipeline's Lambdas: nothing in, out to AWS services alone."
   vpc_id      = aws_vpc.main.id
 }
 
@@ -182,7 +240,7 @@ locals {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "endpoints" {
-  for_each = local.inside
+  for_each = local.size.has_endpoints ? local.inside : {}
 
   security_group_id            = aws_security_group.endpoints.id
   description                  = "HTTPS from ${each.key}"

@@ -3,8 +3,18 @@ variable "name" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,20}$", var.name))
-    error_message = "name is lower-case letters, digits and dashes, at most 21, a letter first."
+    condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.name)) && length(var.name) >= 2 && length(var.name) <= 21
+    error_message = "name is lower-case letters, digits and single dashes, at most 21, a letter first, no dash last: ECR and load balancers refuse others."
+  }
+
+  validation {
+    condition     = !can(regex("aws|amazon|cognito", var.name))
+    error_message = "name contains none of the words aws, amazon and cognito: Cognito refuses them in a domain."
+  }
+
+  validation {
+    condition     = !can(regex("^(internal|xn|sthree|amzn)-", var.name))
+    error_message = "name begins with none of internal-, xn-, sthree- and amzn-: load balancers and S3 refuse them."
   }
 }
 
@@ -16,6 +26,17 @@ variable "region" {
 variable "alert_email" {
   description = "Who is told of failed runs and alarms."
   type        = string
+}
+
+variable "size" {
+  description = "small: one portal task of half a vCPU in one zone, one NAT gateway in place of interface endpoints, no WAF, no Container Insights. standard: two tasks in two zones, endpoints and no way to the internet."
+  type        = string
+  default     = "standard"
+
+  validation {
+    condition     = contains(["small", "standard"], var.size)
+    error_message = "size is small or standard."
+  }
 }
 
 variable "environment" {
@@ -96,12 +117,12 @@ variable "vpc_cidr" {
 }
 
 variable "zone_letters" {
-  description = "The two availability zones, by their letters: aws ec2 describe-availability-zones names them."
+  description = "The two availability zones, by their letters. Null: the first two that have every endpoint."
   type        = list(string)
-  default     = ["a", "b"]
+  default     = null
 
   validation {
-    condition     = length(distinct(var.zone_letters)) == 2
+    condition     = var.zone_letters == null || length(distinct(coalesce(var.zone_letters, []))) == 2
     error_message = "zone_letters names two different zones."
   }
 }
@@ -181,10 +202,15 @@ variable "oidc" {
 }
 
 variable "oidc_client_secret" {
-  description = "The secret of var.oidc's client."
+  description = "The secret of var.oidc's client: export TF_VAR_oidc_client_secret, so that it is in no file."
   type        = string
   default     = null
   sensitive   = true
+
+  validation {
+    condition     = (var.oidc == null) == (var.oidc_client_secret == null)
+    error_message = "oidc and oidc_client_secret go together: the load balancer signs in with both."
+  }
 }
 
 variable "start_on_arrival" {
@@ -200,19 +226,19 @@ variable "image_tag" {
 }
 
 variable "portal_cpu" {
-  description = "CPU units of a portal task (1024 is one core)."
+  description = "CPU units of a portal task (1024 is one core). Null: as the size says."
   type        = number
-  default     = 1024
+  default     = null
 }
 
 variable "portal_memory" {
-  description = "Memory of a portal task in MiB."
+  description = "Memory of a portal task in MiB. Null: as the size says."
   type        = number
-  default     = 4096
+  default     = null
 }
 
 variable "portal_most_tasks" {
-  description = "Most portal tasks at a time."
+  description = "Most portal tasks at a time. Null: as the size says."
   type        = number
-  default     = 6
+  default     = null
 }

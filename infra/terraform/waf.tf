@@ -1,7 +1,9 @@
-# In front of the load balancer: addresses of ill repute, hidden senders, known exploits (Log4j among them), floods. The common rule set
+# In front of the load balancer, in the standard size: addresses of ill repute, hidden senders, known exploits (Log4j among them), floods. The common rule set
 # stays out: it refuses bodies over 8 KB, and an extract is one.
 
 resource "aws_wafv2_web_acl" "portal" {
+  count = local.size.is_hardened ? 1 : 0
+
   name  = "${var.name}-portal"
   scope = "REGIONAL"
 
@@ -115,20 +117,26 @@ resource "aws_wafv2_web_acl" "portal" {
 }
 
 resource "aws_wafv2_web_acl_association" "portal" {
+  count = local.size.is_hardened ? 1 : 0
+
   resource_arn = aws_lb.portal.arn
-  web_acl_arn  = aws_wafv2_web_acl.portal.arn
+  web_acl_arn  = one(aws_wafv2_web_acl.portal[*].arn)
 }
 
 # The name has to begin so.
 resource "aws_cloudwatch_log_group" "waf" {
+  count = local.size.is_hardened ? 1 : 0
+
   name              = "aws-waf-logs-${var.name}-portal"
   retention_in_days = var.log_retention_days
   kms_key_id        = aws_kms_key.data.arn
 }
 
 resource "aws_wafv2_web_acl_logging_configuration" "portal" {
-  resource_arn            = aws_wafv2_web_acl.portal.arn
-  log_destination_configs = [aws_cloudwatch_log_group.waf.arn]
+  count = local.size.is_hardened ? 1 : 0
+
+  resource_arn            = one(aws_wafv2_web_acl.portal[*].arn)
+  log_destination_configs = aws_cloudwatch_log_group.waf[*].arn
 
   redacted_fields {
     single_header {

@@ -10,12 +10,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-import yaml
+from pipeline import compiled
 
 Zone = Literal["bronze", "silver", "gold", "quality"]
 ZONES: tuple[Zone, ...] = ("bronze", "silver", "gold", "quality")
 
-SUFFIX = ".odcs.yaml"
+SUFFIX = compiled.SUFFIX
 
 
 class ContractError(Exception):
@@ -140,7 +140,7 @@ def document(zone: Zone, table: str) -> dict[str, Any]:
     source = files("pipeline.contracts") / zone / f"{table}{SUFFIX}"
     if not source.is_file():
         raise ContractError(f"There is no contract {zone}.{table}; {zone} has {', '.join(tables(zone))}.")
-    return dict(yaml.safe_load(source.read_text(encoding="utf-8")))
+    return compiled.document(f"contracts/{zone}/{table}{SUFFIX}")
 
 
 @cache

@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from faker import Faker
-from faker.config import AVAILABLE_LOCALES
 
 from pipeline.data_generator import BadOptions
 from pipeline.data_generator.classes import CLASSES
@@ -72,29 +70,54 @@ def diagnoses() -> tuple[Diagnosis, ...]:
     )
 
 
-@cache
-def pools(locale: str) -> Pools:
-    """Return the pools of a Faker locale; they are the same on every machine."""
+Names = dict[str, list[str]]
+"""Lists of names by what they name."""
+
+_GIVEN: dict[str, Names] = {}
+
+
+def use(locale: str, names: Names) -> None:
+    """Take the names of a locale from `names`: AWS Glue has no Faker to draw them."""
+    _GIVEN[locale] = names
+
+
+def draw_names(locale: str) -> Names:
+    """Return the names of a Faker locale; they are the same on every machine."""
+    from faker import Faker  # noqa: PLC0415  (not on Glue)
+    from faker.config import AVAILABLE_LOCALES  # noqa: PLC0415
+
     if locale not in AVAILABLE_LOCALES:
         raise BadOptions(
             f"Unknown locale '{locale}'. Use a locale of Faker such as en_US, de_DE, es_MX or ja_JP."
         )
     fake = Faker(locale)
     fake.seed_instance(20240101)
+    return {
+        "provider": [f"{fake.first_name()} {fake.last_name()}" for _ in range(PROVIDERS)],
+        "first_female": [fake.first_name_female() for _ in range(NAMES)],
+        "first_male": [fake.first_name_male() for _ in range(NAMES)],
+        "last": [fake.last_name() for _ in range(NAMES)],
+        "street": [fake.street_name() for _ in range(NAMES)],
+    }
+
+
+@cache
+def pools(locale: str) -> Pools:
+    """Return the pools of a locale."""
+    names = _GIVEN.get(locale) or draw_names(locale)
     places = [(p["city"], p["state"], z) for p in _table("places.csv") for z in p["zips"].split()]
     specialties = sorted({diagnosis.department for diagnosis in diagnoses()})
     named = [specialties[number % len(specialties)] for number in range(PROVIDERS)]
-    people = [f"{fake.first_name()} {fake.last_name()}" for _ in range(PROVIDERS)]
     return Pools(
-        first_female=_texts(fake.first_name_female() for _ in range(NAMES)),
-        first_male=_texts(fake.first_name_male() for _ in range(NAMES)),
-        last=_texts(fake.last_name() for _ in range(NAMES)),
-        street=_texts(fake.street_name() for _ in range(NAMES)),
+        first_female=_texts(names["first_female"]),
+        first_male=_texts(names["first_male"]),
+        last=_texts(names["last"]),
+        street=_texts(names["street"]),
         place_city=_texts(city for city, _, _ in places),
         place_state=_texts(state for _, state, _ in places),
         place_zip=_texts(code for _, _, code in places),
         provider_npi=_texts(npi(1_000_000 + 7919 * number) for number in range(PROVIDERS)),
-        provider_name=_texts(f"Dr. {name}" for name in people),
+        provider_name=_texts(f"Dr. {name}" for name in names["provider"]),
         provider_specialty=_texts(named),
         by_specialty={specialty: np.flatnonzero(np.array(named) == specialty) for specialty in specialties},
     )

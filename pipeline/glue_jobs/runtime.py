@@ -11,8 +11,9 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,18 @@ class JobError(Exception):
     """Why a job cannot continue, in a sentence that names no person's data."""
 
 
+def for_each(call: Callable[[str], None], values: Iterable[str]) -> None:
+    """Call an S3 operation for each value, up to 16 at once; the first error is raised."""
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(call, values))
+
+
+@cache
+def aws_client(service: str) -> Any:
+    """Return the boto3 client of a service; the laptop runs all jobs of a run in one process, which makes one."""
+    return boto3.client(service)  # type: ignore[call-overload]
+
+
 @dataclass(frozen=True)
 class Run:
     """One job of one run."""
@@ -67,17 +80,22 @@ class Run:
         """The hospital's IANA time zone: local dates, hours and months are of it."""
         return str(self.plan["time_zone"])
 
-    @cached_property
+    @property
     def s3(self) -> Any:
-        return boto3.client("s3")
+        return aws_client("s3")
 
     def manifest(self, batch_id: str) -> dict[str, Any]:
+        """Return a batch's manifest; the first call reads those of the whole release, several at once."""
         if batch_id not in self.manifests:
-            found = read_json(self.s3, self.lake.manifest(batch_id))
-            if found is None:
-                raise JobError(f"Batch {batch_id} has no manifest: import it again, then start a new run.")
-            self.manifests[batch_id] = found[0]
+            wanted = {batch_id, *self.plan.get("batch_ids", []), *self.plan.get("release_batch_ids", [])}
+            for_each(self._read_manifest, wanted - self.manifests.keys())
         return self.manifests[batch_id]
+
+    def _read_manifest(self, batch_id: str) -> None:
+        found = read_json(self.s3, self.lake.manifest(batch_id))
+        if found is None:
+            raise JobError(f"Batch {batch_id} has no manifest: import it again, then start a new run.")
+        self.manifests[batch_id] = found[0]
 
     # reading
 
@@ -206,7 +224,7 @@ class Run:
 
     def register(self, contract: Contract, partitions: Sequence[tuple[list[str], str]]) -> None:
         """Make partitions known to the Glue catalog; those known already stay."""
-        glue = boto3.client("glue")
+        glue = aws_client("glue")
         where = database(contract, self.lake)
         table = glue.get_table(DatabaseName=where, Name=contract.table)["Table"]
         storage = table["StorageDescriptor"]
@@ -284,16 +302,24 @@ SETTINGS = {
 }
 
 
+def log_to_output() -> None:
+    """Write log lines from INFO up to the job's output: Glue gives the root logger a level and no handler."""
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stdout, force=True, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    for name in ("botocore", "py4j"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
 def main(work: Callable[[Run], None]) -> None:
     """Run a job as Glue calls it: ``--JOB_NAME … --prefix … --run_id …``."""
-    logging.getLogger().setLevel(logging.INFO)
-    logging.getLogger("botocore").setLevel(logging.WARNING)
+    log_to_output()
     parser = argparse.ArgumentParser()
     for name in ("--JOB_NAME", "--prefix", "--buckets", "--run_id"):
         parser.add_argument(name, required=True)
     options, _ = parser.parse_known_args(sys.argv[1:])
     lake = Lake(options.prefix, options.buckets)
-    found = read_json(boto3.client("s3"), lake.run_plan(options.run_id))
+    found = read_json(aws_client("s3"), lake.run_plan(options.run_id))
     if found is None:
         raise JobError(f"Run {options.run_id} has no plan: jobs are started by the state machine.")
     spark = SparkSession.builder.appName(options.JOB_NAME).getOrCreate()

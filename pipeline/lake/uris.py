@@ -79,10 +79,14 @@ class Lake:
 
     @property
     def job_logs(self) -> str:
-        """Above the log groups of the Glue jobs: named as Glue itself names those of a role and a configuration."""
-        return f"/aws-glue/jobs-{self.prefix}-glue-{self.prefix}-jobs"
+        """Return the prefix of the Glue jobs' log groups, `output` and `error`."""
+        return f"/{self.prefix}/jobs"
 
     # bronze: CSV as received
+
+    def sample_names(self, locale: str) -> str:
+        """Return the URI of the names of a locale, for the job that generates samples."""
+        return f"s3://{self.bucket('bronze')}/_names/{locale}.json"
 
     def manifests(self) -> str:
         return self._address("bronze", "_manifests/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -12,11 +13,18 @@ from pipeline.lake.store import now, read_json, write_json
 from pipeline.lake.uris import RETIRED, Lake, split
 from pipeline.lambdas import run_lock
 from pipeline.releases.model import current, get
-from pipeline.run_input import check
+from pipeline.run_input import AUTOMATIC, check
 
 s3 = boto3.client("s3")
 states = boto3.client("stepfunctions")
 lake = Lake.of(os.environ)
+
+
+PATIENCE = timedelta(minutes=60)
+"""How long a run that schedule or arrival has started waits for the lake."""
+
+NAMED = 5
+"""Batches that an error names, at most: its text has a limit."""
 
 
 class NoBatches(Exception):
@@ -32,17 +40,37 @@ class RetiredBatch(Exception):
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """``{"input": <execution input>, "execution": <ARN>, "name": <execution name>}`` to the run plan.
+    """``{"input", "execution", "name", "since"}`` to ``{"run_id", "auto_publish", "outcome", "why"}``.
 
-    A start that names no run (the schedule's) is named after its execution.
+    `input`, `execution`, `name` and `since` are the execution's input, ARN, name and start. Only the run's plan
+    in S3 lists its batches: a state's data may have 262,144 bytes. `outcome` is "ready" once the run may write,
+    "busy" while it waits its turn, "skipped" when it has waited long enough. A start that names no run (the
+    schedule's) is named after its execution.
     """
     wanted = check({"run_id": event["name"], **event["input"]})
     run_id = wanted["run_id"]
-    run_lock.take(s3, states, lake, run_id, event["execution"])
+    answer = {"run_id": run_id, "auto_publish": wanted["auto_publish"]}
+    try:
+        run_lock.take(s3, states, lake, run_id, event["execution"])
+    except run_lock.LakeBusy as busy:
+        if wanted["started_by"] not in AUTOMATIC:
+            raise
+        return {**answer, **_turn(event["since"], str(busy))}
     plan = {"started_by": wanted["started_by"], **_plan(run_id, wanted["batch_ids"])}
     write_json(s3, lake.run_plan(run_id), plan)
     print(json.dumps({"run_id": run_id, "batches": len(plan["batch_ids"])}))  # noqa: T201
-    return {**plan, "auto_publish": wanted["auto_publish"]}
+    return {**answer, "outcome": "ready", "why": ""}
+
+
+def _turn(since: str, busy: str) -> dict[str, str]:
+    """Whether a run that nobody waits for goes on waiting; the next one loads its batch."""
+    if datetime.now(UTC) - datetime.fromisoformat(since) < PATIENCE:
+        return {"outcome": "busy", "why": busy}
+    minutes = int(PATIENCE.total_seconds() / 60)
+    return {
+        "outcome": "skipped",
+        "why": f"Skipped after {minutes} minutes: {busy} The next run loads its batches.",
+    }
 
 
 def _plan(run_id: str, batch_ids: list[str]) -> dict[str, Any]:
@@ -51,11 +79,9 @@ def _plan(run_id: str, batch_ids: list[str]) -> dict[str, Any]:
         return earlier[0]
     there, retired = _batches()
     if missing := [batch_id for batch_id in batch_ids if batch_id not in there]:
-        raise UnknownBatch(f"There is no batch {', '.join(missing)}: 'hdp batches list' lists the batches.")
+        raise UnknownBatch(f"There is no batch {_listed(missing)}: 'hdp batches list' lists the batches.")
     if gone := [batch_id for batch_id in batch_ids if batch_id in retired]:
-        raise RetiredBatch(
-            f"Batch {', '.join(gone)} is retired: 'hdp batches show' shows who did so and why."
-        )
+        raise RetiredBatch(f"Batch {_listed(gone)} is retired: 'hdp batches show' shows who did so and why.")
     published = current(s3, lake)
     loaded = get(s3, lake, published.release_id).batch_ids if published else []
     held = [batch_id for batch_id in loaded if batch_id not in retired]
@@ -71,6 +97,11 @@ def _plan(run_id: str, batch_ids: list[str]) -> dict[str, Any]:
         "started_at": now(),
         "time_zone": os.environ["HDP_TIME_ZONE"],
     }
+
+
+def _listed(batch_ids: list[str]) -> str:
+    more = len(batch_ids) - NAMED
+    return ", ".join(batch_ids[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _batches() -> tuple[list[str], set[str]]:

@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from pipeline.sources.csv_layout import Layout
 from pipeline.sources.csv_quoting import CsvFault
-from pipeline.sources.csv_reader import LINE, RAW, CsvReader, Layout
+from pipeline.sources.csv_reader import LINE, RAW, CsvReader
 from pipeline.sources.storage import open_uri
 
-FILE = "_file"
+FILE, BATCH, RECEIVED_AT, OTHERS = "_file", "batch_id", "_received_at", "_others"
+"""Beside a row's columns: its file's key, its batch and when that was received, and the file's other columns."""
 
 
 class SourceFault(Exception):
@@ -44,17 +47,20 @@ def reader(columns: Sequence[str]) -> Callable[[Iterable[pa.RecordBatch]], Itera
 
 
 def rows_of(file: Mapping[str, Any], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """The rows of one file, `columns` by name (null where it has none), then `LINE`, `RAW` and `FILE`.
+    """Return the rows of one file: `columns` by name (null where it has none), then `LINE`, `RAW` and `FILE`.
 
+    `BATCH` and `RECEIVED_AT` are those of the file's entry. Columns that nobody asks for come as one text, the
+    members of a JSON object, however many they are: the plan of a run is no wider for them.
     The file is hashed as it is read; one that is not the imported file fails at its end, before any row is kept.
     """
     header = list(file["header"])
     positions = {name: header.index(name) if name in header else None for name in columns}
+    others = [number for number, name in enumerate(header) if name and name not in positions]
     try:
         with open_uri(file["uri"]) as raw:
             source = CsvReader(raw, layout_of(file))
             for batch in source.batches():
-                yield _with_columns(batch, positions, file["key"])
+                yield _with_columns(batch, positions, others, file)
     except (OSError, EOFError, zlib.error) as error:
         raise SourceFault(f"{file['key']} cannot be read ({type(error).__name__}).") from None
     except CsvFault as error:
@@ -66,13 +72,39 @@ def rows_of(file: Mapping[str, Any], columns: Sequence[str]) -> Iterator[pa.Reco
         )
 
 
-def _with_columns(batch: pa.RecordBatch, positions: Mapping[str, int | None], key: str) -> pa.RecordBatch:
+def _with_columns(
+    batch: pa.RecordBatch, positions: Mapping[str, int | None], others: Sequence[int], file: Mapping[str, Any]
+) -> pa.RecordBatch:
     rows = batch.num_rows
     empty = pa.nulls(rows, pa.string())
+    of_row = {
+        LINE: batch.column(batch.num_columns - 2),
+        RAW: batch.column(batch.num_columns - 1),
+        OTHERS: _members(batch, others) if others else empty,
+        **{name: pa.repeat(file[name.lstrip("_")], rows) for name in (BATCH, RECEIVED_AT)},
+        FILE: pa.repeat(file["key"], rows),
+    }
     values = [empty if position is None else batch.column(position) for position in positions.values()]
-    of_row = [
-        batch.column(batch.num_columns - 2),
-        batch.column(batch.num_columns - 1),
-        pa.repeat(key, rows),
+    return pa.RecordBatch.from_arrays([*values, *of_row.values()], [*positions, *of_row])
+
+
+def _members(batch: pa.RecordBatch, positions: Sequence[int]) -> pa.Array:
+    """Return ``"name":"value",…`` of the columns that have a value, as text; null where none has."""
+    named = [(batch.schema.field(number).name, batch.column(number)) for number in positions]
+    members = [
+        pc.fill_null(pc.binary_join_element_wise(f",{json.dumps(name)}:", _quoted(values), ""), "")
+        for name, values in named
     ]
-    return pa.RecordBatch.from_arrays([*values, *of_row], [*positions, LINE, RAW, FILE])
+    joined = pc.binary_join_element_wise(*members, "")
+    return pc.if_else(pc.equal(joined, ""), pa.scalar(None, pa.string()), pc.utf8_slice_codeunits(joined, 1))
+
+
+def _quoted(values: pa.Array) -> pa.Array:
+    """Return texts as JSON strings."""
+    if pc.any(pc.match_substring_regex(values, r"[\x00-\x1f]")).as_py():
+        texts = [
+            None if value is None else json.dumps(value, ensure_ascii=False) for value in values.to_pylist()
+        ]
+        return pa.array(texts, pa.string())
+    escaped = pc.replace_substring(pc.replace_substring(values, "\\", "\\\\"), '"', '\\"')
+    return pc.binary_join_element_wise('"', escaped, '"', "")

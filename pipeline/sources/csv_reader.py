@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from pipeline.sources.csv_layout import ENCODINGS, EncodingFault, Layout
 from pipeline.sources.csv_lines import BLANK, START, kind_of
 from pipeline.sources.csv_quoting import CsvFault, RowShape, broken, swallowed
 from pipeline.sources.storage import HashedStream, unpacked
@@ -26,25 +27,11 @@ from pipeline.sources.storage import HashedStream, unpacked
 LINE, RAW = "_line", "_raw"
 """Beside a file's columns: the row's first line number, and its text where it has the wrong number of fields."""
 
-ENCODINGS = {"utf-8": "UTF-8", "windows-1252": "Windows-1252"}
 
 _BLOCK = 4 << 20
 _LONGEST_RECORD = 256 << 20
 _BOM = b"\xef\xbb\xbf"
 _EXPORT = "Export the file as UTF-8."
-
-
-class EncodingFault(CsvFault):
-    """A line has bytes that are not of the file's encoding."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How to read a file: its header, the number of lines up to the header's end, its encoding."""
-
-    header: tuple[str, ...]
-    header_lines: int = 1
-    encoding: str = "utf-8"
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.sources import Match, UnknownFormat, formats, likeness, match
+from pipeline.sources.csv_layout import Layout
 from pipeline.sources.csv_lines import BLANK, is_blank, is_title
-from pipeline.sources.csv_reader import Layout
 
 HEAD = 1 << 18
 """Bytes of a file, unpacked, in which its header is looked for."""

@@ -79,7 +79,7 @@ _QUERIES = {
                ETHNICITY AS ethnicity, MARITAL AS marital_status, CAST(NULL AS STRING) AS language,
                ADDRESS AS street, CITY AS city, STATE AS state, ZIP AS postal_code,
                CAST(NULL AS STRING) AS phone, CAST(NULL AS STRING) AS email, CAST(NULL AS STRING) AS payer,
-               CAST(NULL AS STRING) AS updated_at, _malformed, _file, _line, _received
+               CAST(NULL AS STRING) AS updated_at, _malformed, _file, _line, _received, batch_id, _received_at
         FROM patients""",
     "encounters": f"""
         SELECT e.Id AS encounter_id, e.PATIENT AS patient_id, e.PROVIDER AS provider_npi, p.NAME AS provider_name,
@@ -89,19 +89,22 @@ _QUERIES = {
                CASE WHEN e.REASONCODE IS NOT NULL THEN 'SNOMED-CT' END AS diagnosis_code_system,
                e.REASONDESCRIPTION AS diagnosis_description, CAST(NULL AS STRING) AS discharge_disposition,
                e.TOTAL_CLAIM_COST AS total_cost, CAST(NULL AS STRING) AS updated_at,
-               e._malformed, e._file, e._line, e._received
-        FROM encounters e LEFT JOIN (SELECT Id, any_value(NAME) AS NAME, any_value(SPECIALITY) AS SPECIALITY
-                                     FROM providers GROUP BY Id) p ON e.PROVIDER = p.Id""",
+               e._malformed, e._file, e._line, e._received, e.batch_id, e._received_at
+        FROM encounters e LEFT JOIN (SELECT batch_id, Id, any_value(NAME) AS NAME, any_value(SPECIALITY) AS SPECIALITY
+                                     FROM providers GROUP BY batch_id, Id) p
+                          ON e.PROVIDER = p.Id AND e.batch_id = p.batch_id""",
     "medications": """
         SELECT sha2(CASE WHEN m._malformed THEN m._received ELSE concat_ws('|', m.START, m.PATIENT, m.ENCOUNTER, m.CODE,
-                 dense_rank() OVER (PARTITION BY m.START, m.PATIENT, m.ENCOUNTER, m.CODE ORDER BY m._received)) END,
-                 256) AS administration_id, m.ENCOUNTER AS encounter_id, m.PATIENT AS patient_id,
+                 dense_rank() OVER (PARTITION BY m.batch_id, m.START, m.PATIENT, m.ENCOUNTER, m.CODE
+                                    ORDER BY m._received)) END, 256) AS administration_id, m.ENCOUNTER AS encounter_id, m.PATIENT AS patient_id,
                e.PROVIDER AS provider_npi, m.CODE AS medication_code, 'RxNorm' AS medication_code_system,
                m.DESCRIPTION AS medication_name, CAST(NULL AS STRING) AS dose, CAST(NULL AS STRING) AS dose_unit,
                CAST(NULL AS STRING) AS route, m.START AS ordered_at, m.START AS administered_at,
-               'completed' AS status, CAST(NULL AS STRING) AS updated_at, m._malformed, m._file, m._line, m._received
-        FROM medications m LEFT JOIN (SELECT Id, any_value(PROVIDER) AS PROVIDER
-                                      FROM encounters GROUP BY Id) e ON m.ENCOUNTER = e.Id""",
+               'completed' AS status, CAST(NULL AS STRING) AS updated_at, m._malformed, m._file, m._line, m._received,
+               m.batch_id, m._received_at
+        FROM medications m LEFT JOIN (SELECT batch_id, Id, any_value(PROVIDER) AS PROVIDER
+                                      FROM encounters GROUP BY batch_id, Id) e
+                           ON m.ENCOUNTER = e.Id AND m.batch_id = e.batch_id""",
 }
 
 LOOKS_UP = {"patients": (), "encounters": ("providers",), "medications": ("encounters",)}

@@ -34,6 +34,8 @@ _FAULTS = [
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
+    "Lambda.Unknown",
+    "Sandbox.Timedout",
     "ClientError",
     *_OF_THEIR_OWN,
     "EndpointConnectionError",
@@ -41,6 +43,9 @@ _FAULTS = [
     "ReadTimeoutError",
     "States.Timeout",
 ]
+_LAKE_POLL = 60
+"""Seconds between two looks at a lake that another run is writing to."""
+
 _FIRST_POLL, _POLL = "${first_poll_seconds}", "${poll_seconds}"
 """Seconds between two polls in the first minute of a job, and later."""
 
@@ -52,7 +57,10 @@ _RETRY_FAULTS = {
     "MaxDelaySeconds": 60,
     "JitterStrategy": "FULL",
 }
-_RETRY_BUSY = {"ErrorEquals": ["JobBusy"], "IntervalSeconds": 30, "BackoffRate": 1.5, "MaxAttempts": 6}
+_BUSY = ["JobBusy", "ConcurrentRunsExceededException", "ResourceNumberLimitExceededException"]
+"""The job is taken, or the account's Glue quota is: minutes pass until it is not."""
+
+_RETRY_BUSY = {"ErrorEquals": _BUSY, "IntervalSeconds": 30, "BackoffRate": 1.5, "MaxAttempts": 6}
 _CATCH = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "NotifyFailure"}]
 
 
@@ -67,19 +75,12 @@ def template() -> str:
 def definition() -> dict[str, Any]:
     ordered = [*stage("dimensions"), *stage("facts"), *stage("quality")]
     states: States = {
-        "PrepareRun": _task(
-            "prepare_run",
-            {"input.$": "$", "execution.$": "$$.Execution.Id", "name.$": "$$.Execution.Name"},
-            "$.plan",
-            keep=["run_id", "batch_ids", "release_batch_ids", "auto_publish"],
-            then="Silver",
-            catch=True,
-        ),
+        **_opening_states(then="Silver"),
         "Silver": {
             "Type": "Parallel",
             "Comment": "Bronze to silver, side by side",
             "Branches": [_branch(job) for job in stage("silver")],
-            "ResultPath": "$.silver",
+            "ResultPath": None,  # each branch hands back all that it was given
             "Next": ordered[0].name,
             "Catch": _CATCH,
         },
@@ -92,6 +93,37 @@ def definition() -> dict[str, Any]:
         "StartAt": "PrepareRun",
         "TimeoutSeconds": RUN_TIMEOUT_SECONDS,
         "States": states,
+    }
+
+
+def _opening_states(then: str) -> States:
+    """Take the lake or wait for it: PrepareRun refuses a person's start, and one by the clock waits its turn.
+
+    The batches stay out of the data from here on: the run's plan in S3 names them.
+    """
+    execution = {"input": "Input", "execution": "Id", "name": "Name", "since": "StartTime"}
+    given = {f"{name}.$": f"$$.Execution.{part}" for name, part in execution.items()}
+    prepare = _task(
+        "prepare_run",
+        given,
+        "$",
+        keep=["run_id", "auto_publish", "outcome", "why"],
+        then="PrepareRun ready?",
+        catch=True,
+    )
+    prepare["ResultSelector"] = {"plan": prepare["ResultSelector"]}
+    return {
+        "PrepareRun": prepare,
+        "PrepareRun ready?": {
+            "Type": "Choice",
+            "Choices": [
+                {"Variable": "$.plan.outcome", "StringEquals": "ready", "Next": then},
+                {"Variable": "$.plan.outcome", "StringEquals": "skipped", "Next": "RunSkipped"},
+            ],
+            "Default": "PrepareRun wait",
+        },
+        "PrepareRun wait": {"Type": "Wait", "Seconds": _LAKE_POLL, "Next": "PrepareRun"},
+        "RunSkipped": {"Type": "Succeed", "OutputPath": "$.plan"},
     }
 
 

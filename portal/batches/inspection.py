@@ -9,16 +9,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from pipeline.sources import TABLES, Match, UnknownFormat, format_named, known_names, said, synthea
+from pipeline.sources.csv_layout import EncodingFault, Layout
 from pipeline.sources.csv_lines import BLANK, KINDS
 from pipeline.sources.csv_quoting import CsvFault, RowShape
-from pipeline.sources.csv_reader import CsvReader, EncodingFault, Layout
 from pipeline.sources.identify import HEAD, EmptyFile, NotUnderstood, identify
 from pipeline.sources.storage import unpacked
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+
+if TYPE_CHECKING:
+    from pipeline.sources.csv_reader import CsvReader
 
 Use = Literal["loaded", "not needed", "empty", "not understood"]
 
@@ -145,11 +148,18 @@ def _read(file: SourceFile, format: str, encoding: str) -> Inspected:
     table = found.match.table
     shape = RowShape.of(found.layout.header, kind.keys[table], kind.dates[table])
     with file.open() as raw:
-        reader = CsvReader(raw, found.layout, shape)
+        reader = _reader()(raw, found.layout, shape)
         reader.count()
     above = {"title": found.titles, "blank": found.blanks + reader.not_data.pop("blank", 0)}
     not_data = {name: count for name, count in {**reader.not_data, **above}.items() if count}
     return Inspected(file, "loaded", found.match, found.layout, reader.rows, not_data, reader.sha256)
+
+
+def _reader() -> type[CsvReader]:
+    """Return the CSV reader; import it on use, because numpy and Arrow are slow to import."""
+    from pipeline.sources.csv_reader import CsvReader  # noqa: PLC0415
+
+    return CsvReader
 
 
 def _not_needed(file: SourceFile, match: Match, layout: Layout) -> Inspected:
@@ -157,7 +167,7 @@ def _not_needed(file: SourceFile, match: Match, layout: Layout) -> Inspected:
     rows = None
     try:
         with file.open() as raw:
-            reader = CsvReader(raw, layout)
+            reader = _reader()(raw, layout)
             reader.count()
             rows = reader.rows
     except (CsvFault, *_DAMAGED):

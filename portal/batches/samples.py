@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.data_generator import BadOptions, Options
+from pipeline.data_generator.pools import draw_names
 from pipeline.data_generator.writer import GROUND_TRUTH, Cancelled, Progress, Written, generate
+from pipeline.lake.store import write_json
 from pipeline.lake.uris import split
 from portal.batches import service as batches
 from portal.batches.service import Batch
@@ -167,6 +169,9 @@ def start_job(context: Context, options: Options) -> JobTask | Task:
             "--options": options.as_json(),
             "--uploader": context.user.name,
         }
+        write_json(
+            context.client("s3"), context.lake.sample_names(options.locale), draw_names(options.locale)
+        )
         started = context.client("glue").start_job_run(JobName=context.lake.job(JOB), Arguments=arguments)
     return JobTask(batch_id, started["JobRunId"], options)
 

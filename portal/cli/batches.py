@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.sources.csv_reader import ENCODINGS
+from pipeline.sources.csv_layout import ENCODINGS
 from portal.batches import inspection, lifecycle, retirement
 from portal.batches import service as batches
 from portal.batches.lifecycle import BatchState

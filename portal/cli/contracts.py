@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from pipeline import compiled
 from pipeline.contracts import lint
 from pipeline.contracts.athena_ddl import render as render_sql
 from pipeline.contracts.model import all_contracts
@@ -34,7 +35,7 @@ def check_command() -> None:
 @contracts_group.command("render")
 @click.option("--check", "only_check", is_flag=True, help="Write nothing; fail where a file is out of step.")
 def render_command(only_check: bool) -> None:
-    """Write the Athena reference SQL and the template of the state machine."""
+    """Write the Athena reference SQL, the template of the state machine and compiled.json."""
     stale = [path for path, text in derived().items() if not path.is_file() or path.read_text() != text]
     if only_check:
         for path in stale:
@@ -51,7 +52,8 @@ def derived() -> dict[Path, str]:
     """Return every generated file with its content."""
     package = Path(str(files("pipeline")))
     sql = {package / "athena" / "reference" / name: text for name, text in render_sql().items()}
-    return {**sql, package / "stepfunctions" / "state_machine_def.template.json": template()}
+    machine = package / "stepfunctions" / "state_machine_def.template.json"
+    return {**sql, machine: template(), package / "compiled.json": compiled.render()}
 
 
 COMMANDS = (contracts_group,)

@@ -106,11 +106,11 @@ def _newer(
                 return found, True
             if (newest is None and run["StartedOn"] < start) or len(found) == MOST:
                 return found, False
-            found.append((run.get("Arguments", {}).get("--run_id", ""), _job_run(job, run)))
+            found.append((run.get("Arguments", {}).get("--run_id", ""), _job_run(context, job, run)))
     return found, False
 
 
-def _job_run(job: Job, run: dict[str, Any]) -> JobRun:
+def _job_run(context: Context, job: Job, run: dict[str, Any]) -> JobRun:
     seconds = run.get("ExecutionTime", 0)
     return JobRun(
         job=job.name,
@@ -121,7 +121,7 @@ def _job_run(job: Job, run: dict[str, Any]) -> JobRun:
         execution_seconds=seconds,
         dpu_seconds=run.get("DPUSeconds") or seconds * (run.get("MaxCapacity") or 0),
         error=run.get("ErrorMessage"),
-        log_group=run.get("LogGroupName", "/aws-glue/jobs").rstrip("/"),
+        log_group=context.lake.job_logs,
     )
 
 
@@ -132,10 +132,23 @@ def log_lines(context: Context, job_run_id: str, log_group: str, limit: int | No
     """Return the last lines of a job run's log, oldest first; all lines if `limit` is None."""
     context.require("watch_runs")
     lines: list[Line] = []
+    logs = context.client("logs")
     for group in (f"{log_group}/output", f"{log_group}/error"):
-        lines += _stream(context.client("logs"), group, job_run_id, limit)
+        for stream in _streams(logs, group, job_run_id):
+            lines += _stream(logs, group, stream, limit)
     lines.sort(key=lambda line: line[0])
     return lines if limit is None else lines[-limit:]
+
+
+def _streams(logs: Any, group: str, job_run_id: str) -> list[str]:
+    """Return the streams of a job run: Glue adds `-driver` to its id, or the number of an executor."""
+    pages = logs.get_paginator("describe_log_streams").paginate(
+        logGroupName=group, logStreamNamePrefix=f"{job_run_id}-"
+    )
+    try:
+        return [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
+    except logs.exceptions.ResourceNotFoundException:
+        return []  # the group does not exist before the first line on a laptop
 
 
 def _stream(logs: Any, group: str, stream: str, limit: int | None) -> list[Line]:

@@ -198,13 +198,12 @@ def newest_first(context: Context, page_size: int = 1000) -> Iterator[Run]:
 
 
 def running(context: Context) -> Run | None:
-    """Return the run that is running now, if any."""
+    """Return the run that is running now, if any: the oldest, because later ones wait for it."""
     answer = context.client("stepfunctions").list_executions(
-        stateMachineArn=context.settings.state_machine_arn, statusFilter="RUNNING", maxResults=1
+        stateMachineArn=context.settings.state_machine_arn, statusFilter="RUNNING", maxResults=100
     )
-    for execution in answer["executions"]:
-        return _brief(execution, *executions.split_name(execution["name"]))
-    return None
+    alive = sorted(answer["executions"], key=lambda execution: execution["startDate"])
+    return _brief(alive[0], *executions.split_name(alive[0]["name"])) if alive else None
 
 
 def get(context: Context, run_id: str, *, details: bool = True) -> Run:

@@ -12,7 +12,7 @@ from tests.e2e.accessibility import inspect
 from tests.e2e.conftest import settle
 from tests.support.long_history import RUNS
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 ROLES = ("Engineer", "Analyst", "Clinician", "Viewer")
 DASHBOARDS = ("encounters", "medications", "patients")

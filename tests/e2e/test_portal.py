@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from tests.e2e.accessibility import inspect
 from tests.e2e.conftest import settle
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 PAGES = {
     "": "Overview",

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,10 @@ from infra import wheel
 from infra.local import credentials, engine
 from infra.local.environment import variables
 from infra.local.provision import Provisioner
-from infra.local.runtimes import ADDED, GLUE, site
+from infra.local.runtimes import GLUE, site
+from pipeline import compiled
 from pipeline.data_generator import Options
+from pipeline.data_generator.pools import draw_names
 from pipeline.jobs import declared, jobs
 from pipeline.lake.uris import Lake, split
 
@@ -53,20 +56,6 @@ def _record():
         return made.read(name).decode()
 
 
-def test_a_release_makes_the_wheel_with_nothing_installed(tmp_path):
-    command = [sys.executable, "-I", "-S", "-c", "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
-               "sys.argv[0] = 'wheel'; runpy.run_module('infra.wheel', run_name='__main__')"]  # fmt: skip
-    subprocess.run([*command, str(PROJECT), str(tmp_path / "dist")], check=True, cwd=tmp_path)
-    assert (tmp_path / "dist" / wheel.NAME).read_bytes() == wheel.wheel()
-
-
-def test_glue_installs_the_versions_that_the_laptop_has():
-    locked = (PROJECT / "requirements" / "local.txt").read_text()
-    wanted = [module for job in declared() for module in job.modules]
-    assert wanted
-    assert [module for module in wanted if not re.search(rf"^{re.escape(module)} ", locked, re.M)] == []
-
-
 @pytest.fixture
 def lake(cloud, lake_prefix):
     """A lake of its own: buckets, catalog and code, and nothing in it."""
@@ -80,10 +69,11 @@ def lake(cloud, lake_prefix):
 
 @pytest.fixture
 def clean_python(tmp_path, aws, lake):
-    """The Python of a virtual environment with what Glue has and, by pip, the wheel from the code bucket."""
+    """The Python of a virtual environment with Glue 5.1's packages and the wheel from the code bucket."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
     [packages] = (tmp_path / "venv" / "lib").glob("python*/site-packages")
-    site(packages, GLUE + ADDED)
+    assert version("pyspark") == "3.5.6"  # 317 MB, linked and not downloaded
+    site(packages, ("pyspark", "py4j"))
     python = tmp_path / "venv" / "bin" / "python"
     file = _download(aws, lake.wheel(), tmp_path / "wheels")
     pip = [
@@ -94,10 +84,10 @@ def clean_python(tmp_path, aws, lake):
         str(python),
         "install",
         "--quiet",
-        "--no-index",
-        str(file),
     ]
-    subprocess.run(pip, check=True)
+    locked = ["--require-hashes", "--no-deps", "--requirement", str(PROJECT / "requirements" / "glue.txt")]
+    subprocess.run([*pip, *locked], check=True)
+    subprocess.run([*pip, "--no-index", str(file)], check=True)
     return python
 
 
@@ -131,6 +121,9 @@ def test_each_job_runs_from_the_wheel_and_its_script_alone(cloud, aws, lake, cle
     bucket, key = split(lake.run_plan(RUN))
     aws.client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps(plan).encode())
     options = Options(patients=60, seed=5, start=date(2025, 1, 1), end=date(2025, 1, 31)).as_json()
+    names = draw_names("en_US")
+    bucket, key = split(lake.sample_names("en_US"))
+    aws.client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps(names).encode())
     shared = ["--prefix", lake.prefix, "--buckets", lake.prefix, "--run_id", RUN]
     of_the_sample = ["--batch_id", BATCH, "--options", options, "--uploader", "tester"]
     words = [
@@ -170,3 +163,26 @@ def test_the_clean_environment_has_nothing_of_this_project(clean_python, tmp_pat
         [clean_python, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["pipeline"]
+
+
+def test_each_job_imports_with_exactly_the_packages_of_glue(cloud, aws, lake, clean_python, tmp_path):
+    scripts = [str(_download(aws, lake.script(job.script), tmp_path)) for job in declared()]
+    code = (
+        "import runpy, sys; [runpy.run_path(each, run_name='imported') for each in sys.argv[1:]]; "
+        "from importlib.metadata import version as v; print(v('boto3'), v('numpy'), v('pandas'), v('pyarrow'))"
+    )
+    done = subprocess.run(
+        [clean_python, "-I", "-c", code, *scripts], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split() == ["1.40.61", "2.3.4", "2.3.3", "22.0.0"]
+
+
+def test_what_glue_lacks_is_not_in_its_runtime_here():
+    assert {"pyyaml", "sqlglot", "jsonschema", "faker"} & set(GLUE) == set()
+
+
+def test_compiled_json_is_what_the_yaml_files_say():
+    assert (PROJECT / "pipeline" / "compiled.json").read_text() == compiled.render(), (
+        "run: hdp contracts render"
+    )

@@ -66,8 +66,8 @@ def test_the_names_that_aws_gives_executions_are_runs():
 
 
 def test_more_batches_than_allowed_are_refused():
-    with pytest.raises(BadRunInput, match="501 entries: at most 500"):
-        check({"run_id": "run-1", "batch_ids": ["20261123-abcdef01"] * 501})
+    with pytest.raises(BadRunInput, match="5001 entries: at most 5000"):
+        check({"run_id": "run-1", "batch_ids": ["20261123-abcdef01"] * 5001})
 
 
 def test_input_that_is_no_object_is_refused():

@@ -17,6 +17,9 @@ locals {
     github   = [for role in aws_iam_role.github : role.arn]
   }
 
+  # Apart from the others, whose roles it is trusted by.
+  oidc_arn = aws_iam_openid_connect_provider.github.arn
+
   state_of_dev = "${local.arns.bucket}/health-data-portal/dev/terraform.tfstate"
   code_of_dev  = "arn:${local.partition}:s3:::${var.name}-dev-${local.account}-code/*" # the wheel and the scripts, uploaded by Terraform
   role_arns    = "arn:${local.partition}:iam::${local.account}:role/${var.name}-*"
@@ -128,6 +131,17 @@ resource "aws_iam_openid_connect_provider" "github" {
 }
 
 locals {
+  owner      = split("/", var.repository)[0]
+  repository = split("/", var.repository)[1]
+
+  # GitHub names a repository made, renamed or transferred since 2026-07-15 with the ids of its owner and its own, an
+  # older one without. Where the ids are not given, a star stands for them: GitHub allows no @ in a name, and writes a
+  # colon in a branch's or an environment's name as %3A, so that no other repository's subject fits.
+  repository_spellings = [
+    var.repository,
+    "${local.owner}@${coalesce(var.owner_id, "*")}/${local.repository}@${coalesce(var.repository_id, "*")}",
+  ]
+
   # A pull request plans: it reads the account. What is in the environment `production` deploys.
   roles = {
     plan   = { subject = "pull_request", policy = "ReadOnlyAccess" }
@@ -143,7 +157,7 @@ data "aws_iam_policy_document" "github" {
 
     principals {
       type        = "Federated"
-      identifiers = [aws_iam_openid_connect_provider.github.arn]
+      identifiers = [local.oidc_arn]
     }
 
     condition {
@@ -153,9 +167,9 @@ data "aws_iam_policy_document" "github" {
     }
 
     condition {
-      test     = "StringEquals"
+      test     = "StringLike"
       variable = "token.actions.githubusercontent.com:sub"
-      values   = ["repo:${var.repository}:${each.value.subject}"]
+      values   = [for repository in local.repository_spellings : "repo:${repository}:${each.value.subject}"]
     }
   }
 }

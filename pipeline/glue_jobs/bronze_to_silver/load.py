@@ -6,7 +6,7 @@ that, one write each.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from pipeline import frames
 from pipeline.contracts.model import Contract, Rule, load
 from pipeline.contracts.spark import conform, schema
 from pipeline.glue_jobs.bronze_to_silver.typing import CODE_LISTS
-from pipeline.glue_jobs.runtime import JobError, Run, describe
+from pipeline.glue_jobs.runtime import JobError, Run, describe, for_each
 from pipeline.glue_jobs.silver_to_gold.local_time import local_date
 from pipeline.rules import row_rules
 from pipeline.rules.row_rules import Result, Tally
@@ -35,11 +35,14 @@ LOADED, REFUSED, DUPLICATE = "loaded", "refused", "duplicate"
 
 def received(run: Run, table: str) -> DataFrame:
     """Every row of this run's batches, as text: `raw`, `batch`, `batch_id`, `malformed`, `_received` and `ROW`."""
-    there = []
+    by_source = defaultdict(list)
     for manifest in map(run.manifest, run.plan["batch_ids"]):
-        frame = sources.read(run.spark, run.lake, manifest, table)
-        if frame is not None:
-            there.append(as_raw(frame, table, manifest["source"]))
+        if table in manifest["tables"]:
+            by_source[manifest["source"]].append(manifest)
+    there = [
+        as_raw(sources.read(run.spark, run.lake, manifests, table), table, source)
+        for source, manifests in by_source.items()
+    ]
     return frames.union(there or [as_raw(_nothing(run, table), table, "native")])
 
 
@@ -202,14 +205,12 @@ def _batches(run: Run, contract: Contract) -> list[str]:
 def _write_silver(run: Run, contract: Contract, accepted: DataFrame, tally: Tally) -> dict[str, int]:
     """Write one folder a batch; the counts are those of the files, read back."""
     batch_ids = _batches(run, contract)
-    for batch_id in batch_ids:
-        run.delete(run.lake.silver_batch(contract.table, batch_id))
+    for_each(run.delete, [run.lake.silver_batch(contract.table, batch_id) for batch_id in batch_ids])
     if tally.rows(_disposition=LOADED):
         run.append(conform(accepted, contract), run.lake.silver_table(contract.table), "batch_id")
     run.register(contract, [([b], run.lake.silver_batch(contract.table, b)) for b in batch_ids])
     written = run.count_by(contract, run.lake.silver_table(contract.table), "batch_id", batch_ids)
-    for batch_id in batch_ids:
-        run.mark_complete(contract.table, batch_id)
+    for_each(lambda batch_id: run.mark_complete(contract.table, batch_id), batch_ids)
     return {batch_id: written.get(batch_id, 0) for batch_id in batch_ids}
 
 

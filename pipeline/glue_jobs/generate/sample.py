@@ -21,11 +21,13 @@ import boto3
 import pandas as pd
 from pyspark.sql import SparkSession
 
-from pipeline.data_generator import Options
+from pipeline.data_generator import BadOptions, Options
 from pipeline.data_generator.blocks import TABLES, make
 from pipeline.data_generator.defects import TRUTH_COLUMNS
+from pipeline.data_generator.pools import Names, use
 from pipeline.data_generator.writer import GROUND_TRUTH, piece
-from pipeline.lake.store import write_json
+from pipeline.glue_jobs.runtime import log_to_output
+from pipeline.lake.store import read_json, write_json
 from pipeline.lake.uris import Lake, split
 
 log = logging.getLogger("pipeline")
@@ -34,9 +36,10 @@ _SUMMARY = "block long, table_name string, key string, rows long, bytes long, sh
 
 
 def transform(
-    blocks: Iterator[pd.DataFrame], options: Options, lake: Lake, batch_id: str
+    blocks: Iterator[pd.DataFrame], options: Options, lake: Lake, batch_id: str, names: Names
 ) -> Iterator[pd.DataFrame]:
     """Write the blocks numbered in column `id` to bronze; return one summary row per block and table."""
+    use(options.locale, names)
     s3 = boto3.client("s3")
     header = {table: made.column_names for table, made in make(replace(options, patients=1), 0).items()}
     for frame in blocks:
@@ -116,19 +119,30 @@ _MOST_TASKS = 64
 """Blocks are shared out among this many tasks at most."""
 
 
+def _names(lake: Lake, locale: str) -> Names:
+    """Read the names that the portal drew when it started the job; the workers are given them."""
+    found = read_json(boto3.client("s3"), lake.sample_names(locale))
+    if found is None:
+        raise BadOptions(
+            f"There are no names of locale '{locale}' in the lake: start the sample from the portal."
+        )
+    use(locale, found[0])
+    return found[0]
+
+
 def main() -> None:
-    logging.getLogger().setLevel(logging.INFO)
-    logging.getLogger("botocore").setLevel(logging.WARNING)
+    log_to_output()
     parser = argparse.ArgumentParser()
     for name in ("--prefix", "--buckets", "--batch_id", "--options", "--uploader"):
         parser.add_argument(name, required=True)
     given, _ = parser.parse_known_args(sys.argv[1:])
     options, lake = Options.from_json(given.options).checked(), Lake(given.prefix, given.buckets)
+    names = _names(lake, options.locale)
     spark = SparkSession.builder.getOrCreate()
     blocks = spark.range(0, options.blocks, 1, min(options.blocks, _MOST_TASKS))
     batch_id = given.batch_id
     summary = blocks.mapInPandas(
-        lambda frames: transform(iter(frames), options, lake, batch_id), _SUMMARY
+        lambda frames: transform(iter(frames), options, lake, batch_id, names), _SUMMARY
     ).collect()
     s3 = boto3.client("s3")
     if options.defect_rate:

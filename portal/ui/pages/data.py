@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pipeline.sources.csv_reader import ENCODINGS
+from pipeline.sources.csv_layout import ENCODINGS
 from portal.batches import imports, inspection
 from portal.batches.imports import Import
 from portal.batches.inspection import SourceFile

@@ -16,7 +16,7 @@ from infra.local.history import HistoryStore
 
 JOB = SimpleNamespace(
     name="hdp-some-job",
-    default_arguments={},
+    default_arguments={"--conf": f"spark.hadoop.fs.s3a.endpoint.region={REGION}"},
     execution_property={},
     worker_type="G.1X",
     number_of_workers=2,
@@ -78,3 +78,10 @@ def test_a_worker_that_cannot_start_fails_its_own_run_alone(engine, monkeypatch)
         run = _ended(engine)
     assert (run.status, run.error) == ("FAILED", "The job's worker process did not start (division by zero).")
     assert int(_ended(engine).error)
+
+
+def test_a_job_that_names_no_region_to_s3a_fails_as_on_glue(engine):
+    run = engine.runs[engine.start(JOB, {"--conf": "spark.sql.shuffle.partitions=4"}, None)]
+    assert run.ended.wait(30)
+    assert run.status == "FAILED"
+    assert "S3A asked us-east-2" in run.error

@@ -9,7 +9,7 @@ import pytest
 
 from infra.local.engine import PACKAGES
 from infra.local.process import JsonProcess
-from infra.local.runtimes import ADDED, GLUE, LAMBDA, site
+from infra.local.runtimes import GLUE, LAMBDA, site
 
 NOT_IN_AWS = (
     "portal",
@@ -37,7 +37,11 @@ def _imports(folder, *names):
 @pytest.mark.parametrize(
     ("distributions", "there", "missing"),
     [
-        (GLUE + ADDED + PACKAGES["spark"], ["pyspark", "boto3", "yaml", "numpy", "faker"], NOT_IN_AWS),
+        (
+            GLUE + PACKAGES["spark"],
+            ["pyspark", "boto3", "numpy"],
+            (*NOT_IN_AWS, "yaml", "jsonschema", "faker"),
+        ),
         (LAMBDA, ["boto3"], (*NOT_IN_AWS, "yaml", "pandas", "pyspark", "faker")),
     ],
 )

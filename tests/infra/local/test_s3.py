@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
+from pipeline.lake.store import write_json
+
 
 @pytest.fixture
 def bucket(aws, lake_prefix):
@@ -121,3 +123,13 @@ def test_a_write_with_an_old_etag_is_refused(s3, bucket):
     s3.put_object(Bucket=bucket, Key="k", Body=b"2", IfMatch=first)
     with pytest.raises(ClientError, match="PreconditionFailed"):
         s3.put_object(Bucket=bucket, Key="k", Body=b"3", IfMatch=first)
+
+
+def test_an_etag_of_a_key_that_is_gone_is_a_404_and_a_lost_write(s3, bucket):
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html"""
+    first = s3.put_object(Bucket=bucket, Key="gone", Body=b"1")["ETag"]
+    s3.delete_object(Bucket=bucket, Key="gone")
+    with pytest.raises(ClientError) as raised:
+        s3.put_object(Bucket=bucket, Key="gone", Body=b"2", IfMatch=first)
+    assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+    assert write_json(s3, f"s3://{bucket}/gone", {}, IfMatch=first) is False

@@ -52,6 +52,7 @@ class Plan:
     """A plan's resources and data sources by their addresses."""
 
     def __init__(self, document: dict) -> None:
+        self.document = document
         self.resources = {}
         for module in self._modules(document["planned_values"]["root_module"]):
             for resource in module.get("resources", []):
@@ -112,11 +113,16 @@ def plan(terraform, cloud):
     the account, and nothing else of AWS.
     """
     flags = [f"-var=name={cloud.prefix}", f"-var=region={REGION}", "-var=alert_email=data-team@hospital.org", "-var=first_poll_seconds=0", "-var=poll_seconds=0"]  # fmt: skip
+    return planned_with(terraform, KNOWN_AFTER_APPLY, flags, cloud)
+
+
+def planned_with(terraform: str, override: str, flags: list[str], cloud=None) -> Plan:
+    """A plan with `override` put over the module's own definitions."""
     with (
         tempfile.TemporaryDirectory(prefix="tfplan-") as folder,
         _providers(cloud, Path(folder).resolve()) as (work, env),
     ):
-        (work / "known_override.tf").write_text(KNOWN_AFTER_APPLY + 'terraform {\n  backend "local" {}\n}\n')
+        (work / "known_override.tf").write_text(override + 'terraform {\n  backend "local" {}\n}\n')
 
         def run(*arguments: str) -> subprocess.CompletedProcess:
             return subprocess.run(

@@ -13,6 +13,8 @@ from tests.infra.terraform.conftest import FOLDER, Plan
 
 KNOWN_AFTER_APPLY = """
 locals {
+  oidc_arn = "arn:aws:iam::${local.account}:oidc-provider/token.actions.githubusercontent.com"
+
   arns = {
     bucket   = "arn:aws:s3:::hdp-terraform-state-${local.account}"
     lock     = "arn:aws:dynamodb:${var.region}:${local.account}:table/hdp-terraform-lock"
@@ -44,6 +46,29 @@ def policies(checker, terraform):
             run("init", "-no-color")
             run("plan", "-no-color", "-refresh=false", "-lock=false", "-out=plan.out")
             return Plan(json.loads(run("show", "-json", "plan.out"))).policies
+
+
+BRANCH_THAT_LOOKS_LIKE_IT = "repo:example@1/other@2:ref:refs/heads/health-data-portal@3%3Apull_request"
+
+
+@pytest.mark.parametrize(
+    ("role", "subject", "is_trusted"),
+    [
+        ("deploy", "repo:example/health-data-portal:environment:production", True),
+        ("deploy", "repo:example@583231/health-data-portal@1296269:environment:production", True),
+        ("plan", "repo:example@583231/health-data-portal@1296269:pull_request", True),
+        ("plan", "repo:example@583231/health-data-portal@1296269:environment:production", False),
+        ("deploy", "repo:other@583231/health-data-portal@1296269:environment:production", False),
+        ("deploy", "repo:example@583231/health-data-portal-fork@1296269:environment:production", False),
+        ("deploy", "repo:example/health-data-portal:environment:staging", False),
+        ("plan", BRANCH_THAT_LOOKS_LIKE_IT, False),
+    ],
+)
+def test_github_is_trusted_with_and_without_ids_in_the_subject(policies, role, subject, is_trusted):
+    """Repositories made, renamed or transferred since 2026-07-15 send the ids (changelog 2026-04-23)."""
+    [statement] = policies[f'github["{role}"]']["Statement"]
+    patterns = _listed(statement["Condition"]["StringLike"]["token.actions.githubusercontent.com:sub"])
+    assert any(fnmatchcase(subject, pattern) for pattern in patterns) is is_trusted
 
 
 def _listed(value):

@@ -68,13 +68,25 @@ AWS_ALONE = {
         },
     ),
     # Glue writes a job's log, and encrypts it and its bookmarks
-    "glue": KEY | {("kms:Encrypt", "*"), *((f"logs:{name}", "*/aws-glue/jobs-*") for name in (
-        "CreateLogGroup", "CreateLogStream", "PutLogEvents", "AssociateKmsKey"))},
+    "glue": KEY | {("kms:Encrypt", "*"), *((f"logs:{name}", "*:log-group:/hdp/jobs/*") for name in (
+        "CreateLogGroup", "CreateLogStream", "PutLogEvents"))},
     # an upload that breaks off half-way; Scheduler asks about the key in the name of who changes a schedule
     "portal": KEY | {("s3:AbortMultipartUpload", "*-bronze/*"), ("kms:DescribeKey", "*")},
     "review": KEY,
 }  # fmt: skip
 """By role the actions that AWS takes in its name out of our sight, and on what."""
+
+IN_PARTS = {
+    ("s3:AbortMultipartUpload", "*"),
+    ("s3:ListMultipartUploadParts", "*"),
+    ("s3:ListBucketMultipartUploads", "*"),
+}
+"""Athena writes results in parts, S3A tables."""
+
+for _role in ("portal", "review", "lambda-publish-release"):
+    AWS_ALONE[_role] = AWS_ALONE[_role] | IN_PARTS | {
+        ("s3:ListBucket", "*-results"), ("glue:GetPartition", "*"), ("glue:BatchGetPartition", "*")}  # fmt: skip
+AWS_ALONE["glue"] |= IN_PARTS | {("cloudwatch:PutMetricData", "*")}
 
 TAKES_TOO_LONG = {"lambda-check-glue-job-status": {("glue:BatchStopJobRun", "*:job/*")}}
 """A job that has outlived its timeout by a quarter of an hour is stopped: no run of a test waits for that."""

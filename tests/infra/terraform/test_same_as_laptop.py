@@ -2,16 +2,21 @@
 
 import io
 import json
-import sys
+import re
 import zipfile
+from pathlib import Path
 
 import pytest
 
+import infra
 from infra.local.environment import variables
 from infra.local.provision import FUNCTIONS, RUNTIME, TOPICS, lambda_files
+from infra.wheel import NAME as WHEEL
 from infra.wheel import wheel
 from pipeline.jobs import declared
 from pipeline.lake.uris import DATABASES, ZONES, Lake
+
+PROJECT = Path(infra.__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +118,23 @@ def test_functions(plan, aws_of_cloud, lake):
         assert differ <= {"HDP_SIGN_IN_KEYS"}  # nobody signs in on a laptop
 
 
-def test_functions_of_the_laptop_run_on_the_python_that_they_will_find_in_aws():
-    major, minor, *_ = sys.version_info
-    assert f"python{major}.{minor}" == RUNTIME
+def test_functions_carry_an_sdk_that_knows_conditional_writes(plan):
+    """S3's If-Match needs boto3 1.35.70; a runtime's own may be older."""
+    [layer] = plan.all_of("aws_lambda_layer_version")
+    assert all(
+        function["runtime"] in layer["compatible_runtimes"] for function in plan.all_of("aws_lambda_function")
+    )
+    locked = (PROJECT / "requirements" / "lambda.txt").read_text()
+    [version] = re.findall(r"^boto3==([\d.]+)", locked, re.M)
+    assert tuple(map(int, version.split("."))) >= (1, 35, 70)
+    assert version in re.findall(
+        r"^boto3==([\d.]+)", (PROJECT / "requirements" / "local.txt").read_text(), re.M
+    )
+
+
+def test_the_runtime_of_the_functions_is_one_that_outlives_2027():
+    """AWS ends python3.11 for Lambda on 2027-06-30."""
+    assert RUNTIME == "python3.13"
 
 
 def _planned(plan, name):
@@ -168,14 +187,31 @@ def test_topics_workgroup_and_schedule(plan, aws_of_cloud, lake):
     assert json.loads(schedule["target"][0]["input"]) == json.loads(set_up["Target"]["Input"])
 
 
-def test_jobs_write_their_logs_where_the_portal_reads_them(plan, aws_of_cloud, lake):
-    groups = {values["name"] for values in plan.all_of("aws_cloudwatch_log_group")}
-    assert {f"{lake.job_logs}/output", f"{lake.job_logs}/error"} <= groups
-    configuration = plan.resources["aws_glue_security_configuration.jobs"]["name"]
-    role = plan.resources["aws_iam_role.glue"]["name"]
-    assert lake.job_logs == f"/aws-glue/jobs-{role}-{configuration}"
+def test_jobs_write_their_logs_where_the_portal_reads_them(plan, lake):
+    """Glue uses groups that are there, with their key and retention, where its own log encryption is off."""
+    groups = {values["name"]: values for values in plan.all_of("aws_cloudwatch_log_group")}
+    for name in (f"{lake.job_logs}/output", f"{lake.job_logs}/error"):
+        assert groups[name]["retention_in_days"] > 0
+    [configuration] = plan.resources["aws_glue_security_configuration.jobs"]["encryption_configuration"]
+    assert configuration["cloudwatch_encryption"][0]["cloudwatch_encryption_mode"] == "DISABLED"
     for job in plan.all_of("aws_glue_job"):
         assert job["default_arguments"]["--custom-logGroup-prefix"] == lake.job_logs
+
+
+def test_a_job_fetches_no_package_when_it_starts(plan):
+    for job in plan.all_of("aws_glue_job"):
+        assert (
+            job["default_arguments"]["--additional-python-modules"]
+            == f"s3://{job['default_arguments']['--buckets']}-code/packages/{WHEEL}"
+        )
+        assert job["default_arguments"]["--python-modules-installer-option"] == "--no-index"
+    assert b"Requires-Dist" not in _planned(plan, "wheel")["hdp_pipeline-1.dist-info/METADATA"]
+
+
+def test_s3a_is_told_its_region(plan):
+    """Without one it asks us-east-2."""
+    for job in plan.all_of("aws_glue_job"):
+        assert job["default_arguments"]["--conf"] == "spark.hadoop.fs.s3a.endpoint.region=us-east-1"
 
 
 def test_the_portal_is_told_the_same(plan, cloud):

@@ -6,11 +6,12 @@ import re
 import shutil
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 
 import parliament
 import pytest
 
-from tests.infra.terraform.conftest import CHECK, FOLDER
+from tests.infra.terraform.conftest import CHECK, FOLDER, planned_with
 
 
 def _run(*words, **options):
@@ -37,10 +38,21 @@ def test_the_module_is_valid_with_the_registrys_provider(terraform, tmp_path, mo
     assert done.returncode == 0, done.stderr
 
 
+OIDC = json.dumps({
+    name: f"https://login.example.org/{name}"
+    for name in ("issuer", "keys", "authorization_endpoint", "token_endpoint", "user_info_endpoint", "client_id")
+})  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["infra/terraform", "--plan", "-var-file", "dev.tfvars"], ["infra/terraform", "--plan", "-var-file", "prod.tfvars"],
-     ["infra/terraform", "--plan", "-var-file", "prod.tfvars", "-var", "domain=portal.example.org", "-var", "zone_id=Z1"],
+     ["infra/terraform", "--plan", "-var-file", "prod.tfvars", "-var", "domain=portal.example.org", "-var", "zone_id=Z1",
+      "-var", "base_path=apps/hdp", "-var", f"oidc={OIDC}", "-var", "oidc_client_secret=s"],
+     ["infra/terraform", "--plan", "-var-file", "dev.tfvars", "-var", "size=small"],
+     ["infra/terraform", "--plan", "-var-file", "dev.tfvars", "-var", "size=small", "-var", "domain=portal.example.org",
+      "-var", "certificate_arn=arn:aws:acm:us-east-1:123456789012:certificate/0", "-var", "base_path=hdp",
+      "-var", f"oidc={OIDC}", "-var", "oidc_client_secret=s"],
      ["infra/terraform/bootstrap", "--plan"]],
 )  # fmt: skip
 def test_the_real_terraform_plans_it(checker, arguments):
@@ -65,16 +77,32 @@ def test_three_variables_are_enough_and_the_account_is_in_the_names_of_buckets(c
             "certificate_arn needs domain",
         ),
         (["zone_id=Z1"], "zone_id needs domain"),
+        (["name=our-aws-data"], "none of the words aws, amazon and cognito"),
+        (["name=cognitohdp"], "none of the words aws, amazon and cognito"),
+        (["name=hdp--dev"], "single dashes"),
+        (["name=hdp-"], "no dash last"),
+        (["name=internal-hdp"], "begins with none of internal-"),
+        ([f"oidc={OIDC}"], "oidc and oidc_client_secret go together"),
+        (["size=tiny"], "size is small or standard"),
+        (['zone_letters=["a", "a"]'], "two different zones"),
     ],
 )
-def test_a_certificate_without_its_host_name_is_refused(checker, given, sentence):
-    flags = [word for each in given for word in ("-var", each)]
+def test_a_value_that_aws_would_refuse_is_refused_in_a_sentence(checker, given, sentence):
+    flags = [f"-var={each}" for each in (*THREE, *given)]
     done = _run(
-        *(sys.executable, str(CHECK), "infra/terraform", "--plan", "-var-file", "dev.tfvars", *flags),
+        *(sys.executable, str(CHECK), "infra/terraform", "--plan", *flags),
         cwd=FOLDER.parents[1],
     )
     assert done.returncode == 1
-    assert sentence in done.stdout + done.stderr
+    assert sentence in _unwrapped(done.stdout + done.stderr)
+
+
+THREE = ("name=hdp", "region=us-east-1", "alert_email=data-team@hospital.org")
+
+
+def _unwrapped(text):
+    """Terraform breaks its messages into lines behind a bar."""
+    return " ".join(text.replace("│", " ").split())
 
 
 def test_each_environment_has_a_state_of_its_own():
@@ -106,6 +134,104 @@ def test_the_key_lets_log_delivery_read_what_step_functions_encrypted(plan):
     assert delivery["Action"] == ["kms:Decrypt*"]
 
 
+def test_eventbridge_uses_the_key_without_naming_its_account(plan):
+    """EventBridge sends KMS no aws:SourceAccount: under that condition its messages vanish."""
+    policy = json.loads(plan.resources["aws_kms_key.data"]["policy"])
+    [events] = [each for each in policy["Statement"] if "events.amazonaws.com" in str(each["Principal"])]
+    assert "Condition" not in events
+    assert set(events["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
+
+
+PARTITIONS = {"glue:GetPartitions", "glue:GetPartition", "glue:BatchGetPartition"}
+PARTS = {"s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}
+
+
+def _granted(plan, role):
+    """Actions by resource."""
+    found = {}
+    for statement in plan.policies[role]["Statement"]:
+        for resource in _listed(statement["Resource"]):
+            found.setdefault(resource, set()).update(_listed(statement["Action"]))
+    return found
+
+
+def _listed(value):
+    return [value] if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize("role", ["portal", "review"])
+def test_whoever_asks_athena_may_ask_the_catalog_for_partitions_in_each_of_three_ways(plan, role):
+    granted = _granted(plan, role)
+    asking = [resource for resource, actions in granted.items() if PARTITIONS & actions]
+    assert len(asking) > 2
+    assert [resource for resource in asking if not granted[resource] >= PARTITIONS] == []
+
+
+@pytest.mark.parametrize("role", ["portal", "review", 'lambda["publish_release"]', "glue"])
+def test_whoever_writes_in_parts_may_list_and_give_up_its_parts(plan, role):
+    """Athena's results and S3A's committers: https://docs.aws.amazon.com/athena/latest/ug/querying.html"""
+    granted = _granted(plan, role)
+    zones = ("-silver/", "-gold/") if role == "glue" else ("-results/",)
+    places = [
+        resource
+        for resource in granted
+        if any(zone in resource for zone in zones) and "s3:PutObject" in granted[resource]
+    ]
+    uncovered = [
+        place
+        for place in places
+        if not any(actions >= PARTS and fnmatchcase(place, where) for where, actions in granted.items())
+    ]
+    assert places
+    assert uncovered == []
+    assert any("s3:ListBucketMultipartUploads" in actions for actions in granted.values())
+
+
+def test_zones_are_those_in_which_every_endpoint_is_there(checker, terraform):
+    zones = {"a": 10, "b": 11, "c": 11}  # of eleven services one has no endpoint in zone a
+    sets = [
+        [f"us-east-1{zone}" for zone, services in zones.items() if number < services] for number in range(11)
+    ]
+    planned = planned_with(terraform, f"locals {{\n  endpoint_zones = {json.dumps(sets)}\n}}\n", SMALLEST)
+    subnets = {values["availability_zone"] for values in planned.all_of("aws_subnet")}
+    assert subnets == {"us-east-1b", "us-east-1c"}
+
+
+def test_a_region_where_too_few_zones_have_every_endpoint_is_refused(checker, terraform):
+    with pytest.raises(AssertionError, match="Fewer than two zones"):
+        planned_with(
+            terraform, 'locals {\n  endpoint_zones = [["us-east-1a"], ["us-east-1b"]]\n}\n', SMALLEST
+        )
+
+
+SMALLEST = [f"-var={each}" for each in THREE]
+
+
+def test_the_small_size_has_one_task_and_one_way_out_and_no_endpoint(checker, terraform):
+    planned = planned_with(terraform, "", [*SMALLEST, "-var=size=small"])
+    [task] = planned.all_of("aws_ecs_task_definition")
+    assert (task["cpu"], task["memory"]) == ("512", "2048")
+    assert task["runtime_platform"][0]["cpu_architecture"] == "ARM64"
+    [service] = planned.all_of("aws_ecs_service")
+    assert service["desired_count"] == 1
+    assert len(planned.all_of("aws_nat_gateway")) == 1
+    assert [e["vpc_endpoint_type"] for e in planned.all_of("aws_vpc_endpoint")] == ["Gateway"]
+    assert planned.all_of("aws_wafv2_web_acl") == []
+    [cluster] = planned.all_of("aws_ecs_cluster")
+    assert cluster["setting"][0]["value"] == "disabled"
+
+
+def test_the_standard_size_has_an_endpoint_for_each_service_that_is_called_from_inside(plan):
+    services = {
+        values["service_name"].removeprefix("com.amazonaws.us-east-1.")
+        for values in plan.all_of("aws_vpc_endpoint")
+    }
+    assert services == {
+        "s3", "athena", "ecr.api", "ecr.dkr", "glue", "lambda", "logs", "scheduler", "secretsmanager", "sns", "states", "sts",
+    }  # fmt: skip
+    assert plan.all_of("aws_nat_gateway") == []
+
+
 def test_no_role_is_allowed_a_wildcard_action(plan):
     for name, policy in plan.policies.items():
         for statement in policy["Statement"]:
@@ -114,6 +240,7 @@ def test_no_role_is_allowed_a_wildcard_action(plan):
 
 
 NO_RESOURCE = {
+    "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
     *("xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"),
     *(f"logs:{name}" for name in (
@@ -184,5 +311,46 @@ def test_suppressions_are_few_and_each_says_why():
         for line in file.read_text().splitlines()
         if "checkov:skip" in line
     ]
-    assert 0 < len(skips) < 10
+    assert 0 < len(skips) <= 10
     assert all(len(skip.partition(":")[2].partition(":")[2]) > 30 for skip in skips)
+
+
+def test_what_a_person_sets_in_the_portal_survives_the_next_apply():
+    nightly = re.search(
+        r'resource "aws_scheduler_schedule" "nightly" .*?\n}', (FOLDER / "eventbridge.tf").read_text(), re.S
+    )[0]
+    [kept] = re.findall(r"ignore_changes = \[(.*)\]", nightly)
+    assert set(kept.split(", ")) == {"schedule_expression", "schedule_expression_timezone", "state"}
+
+
+def test_alarms_watch_latency_throttles_athena_and_the_certificate(plan):
+    alarms = {each["alarm_name"]: each for each in plan.all_of("aws_cloudwatch_metric_alarm")}
+    for name, metric in {
+        "hdp-portal-slow": "TargetResponseTime",
+        "hdp-athena-fails": "TotalExecutionTime",
+        "hdp-certificate-expires": "DaysToExpiry",
+        "hdp-start-glue-job-throttled": "Throttles",
+    }.items():
+        assert alarms[name]["metric_name"] == metric
+    assert all(each["alarm_actions"] for each in alarms.values())
+
+
+def test_a_slow_job_and_a_failed_deployment_are_told(plan):
+    rules = [each for each in plan.all_of("aws_cloudwatch_event_rule") if "event_pattern" in each]
+    patterns = {each["name"]: json.loads(each["event_pattern"]) for each in rules}
+    assert patterns["hdp-deployment-failed"]["detail"] == {"eventName": ["SERVICE_DEPLOYMENT_FAILED"]}
+    assert "hdp-quality-audit" in patterns["hdp-job-slow"]["detail"]["jobName"]
+    for job in plan.all_of("aws_glue_job"):
+        assert job["notification_property"][0]["notify_delay_after"] * 2 >= job["timeout"]
+
+
+def test_the_on_call_page_names_every_alarm(plan):
+    page = (FOLDER.parent / "README.md").read_text().partition("## On call")[2]
+    names = {each["alarm_name"].removeprefix("hdp-") for each in plan.all_of("aws_cloudwatch_metric_alarm")}
+    names |= {each["name"].removeprefix("hdp-") for each in plan.all_of("aws_cloudwatch_event_rule")} - {
+        "arrival"
+    }
+    unnamed = {
+        name for name in names if f"`{name}`" not in page and f"`…-{name.rpartition('-')[2]}`" not in page
+    }
+    assert unnamed == set()

@@ -2,9 +2,12 @@
 
 import importlib
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import ClientError
 
+from pipeline.lake.store import write_json
 from pipeline.lake.uris import Lake
 from pipeline.releases import model as release
 from pipeline.releases.model import Release, ReleaseConflict, ReleaseError
@@ -226,3 +229,20 @@ def test_releases_are_listed_newest_first(s3, lake):
         add_release(s3, lake, release_id)
     publish(s3, lake, "r3")
     assert [made.release_id for made in release.all_releases(s3, lake)] == ["r3", "r2", "r1"]
+
+
+def test_a_write_that_met_another_is_tried_again():
+    """S3 answers 409 ConditionalRequestConflict to one of two writers at the same time: it may try again."""
+
+    class Met:
+        def __init__(self, times):
+            self.times = times
+            self.exceptions = SimpleNamespace(ClientError=ClientError)
+
+        def put_object(self, **_):
+            self.times -= 1
+            if self.times >= 0:
+                raise ClientError({"Error": {"Code": "ConditionalRequestConflict"}}, "PutObject")
+
+    assert write_json(Met(2), "s3://b/k", {}, IfNoneMatch="*") is True
+    assert write_json(Met(3), "s3://b/k", {}, IfNoneMatch="*") is False

@@ -6,8 +6,9 @@ import io
 
 import pytest
 
+from pipeline.sources.csv_layout import Layout
 from pipeline.sources.csv_quoting import CsvFault, RowShape
-from pipeline.sources.csv_reader import CsvReader, Layout
+from pipeline.sources.csv_reader import CsvReader
 
 HEADER = ("id", "name", "street", "born", "updated_at")
 SHAPE = RowShape.of(HEADER, ("id",), ("born", "updated_at"))

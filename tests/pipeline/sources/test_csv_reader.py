@@ -11,8 +11,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pipeline.sources.csv_layout import EncodingFault, Layout
 from pipeline.sources.csv_quoting import CsvFault
-from pipeline.sources.csv_reader import CsvReader, EncodingFault, Layout
+from pipeline.sources.csv_reader import CsvReader
 
 HEADER = ("key", "b", "c")
 

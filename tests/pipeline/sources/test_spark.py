@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
+import json
 import os
 from pathlib import Path
 
@@ -49,13 +52,12 @@ def manifest(received):
 
 
 def test_each_batch_keeps_its_own_rows(spark, received):
-    """Batches are computed long after the last was opened."""
     manifests = [
         received("20250101T000000-aa", "patient_id\nP1\nP2\n", 2),
         received("20250102T000000-bb", "patient_id\nP3\n", 1),
     ]
-    first, second = (sources.read(spark, Lake("t"), manifest, "patients") for manifest in manifests)
-    rows = first.unionByName(second).select("batch_id", "patient_id").collect()
+    frame = sources.read(spark, Lake("t"), manifests, "patients")
+    rows = frame.select("batch_id", "patient_id").collect()
     assert sorted(tuple(row) for row in rows) == [
         ("20250101T000000-aa", "P1"),
         ("20250101T000000-aa", "P2"),
@@ -64,7 +66,7 @@ def test_each_batch_keeps_its_own_rows(spark, received):
 
 
 def test_each_row_has_its_line_and_a_malformed_one_its_text(spark, manifest):
-    frame = sources.read(spark, Lake("t"), manifest, "patients")
+    frame = sources.read(spark, Lake("t"), [manifest], "patients")
     found = frame.select("patient_id", "birth_date", "_malformed", "_line", "_received").collect()
     assert sorted((row._line, row.patient_id, row.birth_date, row._malformed) for row in found) == [
         (2, "P1", "1980-01-01", False),
@@ -73,7 +75,12 @@ def test_each_row_has_its_line_and_a_malformed_one_its_text(spark, manifest):
     ]
     texts = {row._line: row._received for row in found}
     assert texts[4] == '"P\n2",3'
-    assert texts[2] == '{"patient_id":"P1","birth_date":"1980-01-01","updated_at":"2025-01-01","we`ird":" "}'
+    assert json.loads(texts[2]) == {
+        "patient_id": "P1",
+        "birth_date": "1980-01-01",
+        "updated_at": "2025-01-01",
+        "we`ird": " ",
+    }
 
 
 @pytest.mark.parametrize("change", [{"sha256": "0" * 64}, {"rows": 4}])
@@ -81,7 +88,7 @@ def test_a_file_that_is_not_the_imported_one_is_refused_in_one_sentence(spark, m
     file = manifest["tables"]["patients"]["files"][0]
     file.update(change)
     with pytest.raises(Exception, match="is not the file that was imported") as told:
-        sources.read(spark, Lake("t"), manifest, "patients").select("patient_id").collect()
+        sources.read(spark, Lake("t"), [manifest], "patients").select("patient_id").collect()
     assert fault_in(told.value).startswith(f"{file['key']} is not the file that was imported: its SHA-256")
 
 
@@ -89,5 +96,27 @@ def test_a_file_that_is_gone_is_named(spark, manifest):
     file = manifest["tables"]["patients"]["files"][0]
     (Path(os.environ["HDP_S3_ROOT"]) / "t-bronze" / file["key"]).unlink()
     with pytest.raises(Exception, match="cannot be read") as told:
-        sources.read(spark, Lake("t"), manifest, "patients").collect()
+        sources.read(spark, Lake("t"), [manifest], "patients").collect()
     assert fault_in(told.value) == f"{file['key']} cannot be read (FileNotFoundError)."
+
+
+def test_a_row_as_received_has_every_column_of_its_file_whatever_is_in_it(spark, received):
+    """Expected by Python's own csv and json."""
+    values = ["P1", 'say "hi"', "back\\slash", "tab\there", "", "Ünï 日本", "{}"]
+    header = ["patient_id", "a", 'b"c', "d", "e", "f", "g"]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, values, ["P2", *[""] * 6]])
+    manifest = received("b2", text.getvalue(), 2)
+    manifest["tables"]["patients"]["files"][0]["header"] = header
+    frame = sources.read(spark, Lake("t"), [manifest], "patients").select("_line", "_received")
+    found = {row._line: json.loads(row._received) for row in frame.collect()}
+    assert found[2] == {name: value for name, value in zip(header, values, strict=True) if value}
+    assert found[3] == {"patient_id": "P2"}
+
+
+def test_columns_that_no_table_has_make_the_plan_no_wider(spark, received):
+    header = ["patient_id", *(f"c{number}" for number in range(5000))]
+    manifest = received("b3", ",".join(header) + "\n" + ",".join(["x"] * 5001) + "\n", 1)
+    frame = sources.read(spark, Lake("t"), [manifest], "patients")
+    assert len(frame.columns) < 40
+    assert json.loads(frame.collect()[0]._received)["c4999"] == "x"

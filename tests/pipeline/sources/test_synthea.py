@@ -7,8 +7,18 @@ import pytest
 from pipeline import frames
 from pipeline.sources import synthea
 
-SHAPE = "START string, PATIENT string, ENCOUNTER string, CODE string, DESCRIPTION string, _malformed boolean, _file string, _line long, _received string"
-ONE = {"START": "2025-01-01", "PATIENT": "p", "ENCOUNTER": "e", "CODE": "1", "_malformed": False}
+SHAPE = (
+    "START string, PATIENT string, ENCOUNTER string, CODE string, DESCRIPTION string, _malformed boolean, _file string, _line long, "
+    "_received string, batch_id string, _received_at string"
+)
+ONE = {
+    "START": "2025-01-01",
+    "PATIENT": "p",
+    "ENCOUNTER": "e",
+    "CODE": "1",
+    "_malformed": False,
+    "batch_id": "b",
+}
 
 
 @pytest.fixture
@@ -17,7 +27,9 @@ def ids(spark):
         frames.of(spark, [{**ONE, "_received": "x", **row} for row in rows], SHAPE).createOrReplaceTempView(
             "medications"
         )
-        frames.of(spark, [], "Id string, PROVIDER string").createOrReplaceTempView("encounters")
+        frames.of(spark, [], "Id string, PROVIDER string, batch_id string").createOrReplaceTempView(
+            "encounters"
+        )
         return [row.administration_id for row in spark.sql(synthea.query("medications")).collect()]
 
     return named

@@ -100,3 +100,22 @@ def test_any_error_leads_to_the_failure_notification(name):
 
 def test_the_whole_run_has_a_timeout():
     assert json.loads(rendered())["TimeoutSeconds"] == 6 * 3600
+
+
+def test_a_run_that_was_skipped_succeeds_and_tells_nobody():
+    states = all_states()
+    choices = {each["StringEquals"]: each["Next"] for each in states["PrepareRun ready?"]["Choices"]}
+    assert choices == {"ready": "Silver", "skipped": "RunSkipped"}
+    assert states["RunSkipped"] == {"Type": "Succeed", "OutputPath": "$.plan"}
+    assert states["PrepareRun ready?"]["Default"] == "PrepareRun wait"
+    assert states["PrepareRun wait"]["Next"] == "PrepareRun"
+
+
+def test_what_lambda_and_glue_say_when_they_are_full_is_tried_again():
+    """https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html"""
+    for job in jobs():
+        retried = {error for retry in all_states()[job.name]["Retry"] for error in retry["ErrorEquals"]}
+        assert retried >= {
+            "Lambda.Unknown", "Sandbox.Timedout", "Lambda.TooManyRequestsException",
+            "ConcurrentRunsExceededException", "ResourceNumberLimitExceededException",
+        }  # fmt: skip

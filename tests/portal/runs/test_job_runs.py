@@ -14,8 +14,8 @@ LINES = 12_000
 
 @pytest.fixture(scope="module")
 def long_log(portal):
-    """A log of 12,000 lines, more than CloudWatch gives at once; gives its stream."""
-    logs, stream, began = portal.client("logs"), "jr_long", int(time.time() * 1000) - LINES
+    """A log of 12,000 lines, more than CloudWatch gives at once; gives its job run's id."""
+    logs, stream, began = portal.client("logs"), "jr_long-driver", int(time.time() * 1000) - LINES
     logs.create_log_group(logGroupName="/test/jobs/output")
     logs.create_log_stream(logGroupName="/test/jobs/output", logStreamName=stream)
     events = [{"timestamp": began + n, "message": f"line {n}"} for n in range(LINES)]
@@ -23,7 +23,7 @@ def long_log(portal):
         logs.put_log_events(
             logGroupName="/test/jobs/output", logStreamName=stream, logEvents=events[start : start + 4000]
         )
-    return stream
+    return "jr_long"
 
 
 def test_the_last_lines_are_the_newest_oldest_first(portal, long_log):
@@ -34,6 +34,20 @@ def test_the_last_lines_are_the_newest_oldest_first(portal, long_log):
 def test_the_whole_log_has_every_line_once(portal, long_log):
     lines = [line for _, line in job_runs.log_lines(portal, long_log, "/test/jobs", limit=None)]
     assert lines == [f"line {n}" for n in range(LINES)]
+
+
+def test_the_lines_of_executors_stand_between_those_of_the_driver(portal):
+    logs, began = portal.client("logs"), int(time.time() * 1000)
+    logs.create_log_group(logGroupName="/test/workers/output")
+    for stream, lines in {"jr_two-driver": (0, 2), "jr_two-1": (1,), "jr_twenty-driver": (3,)}.items():
+        logs.create_log_stream(logGroupName="/test/workers/output", logStreamName=stream)
+        events = [{"timestamp": began + n, "message": f"line {n}"} for n in lines]
+        logs.put_log_events(logGroupName="/test/workers/output", logStreamName=stream, logEvents=events)
+    assert [line for _, line in job_runs.log_lines(portal, "jr_two", "/test/workers")] == [
+        "line 0",
+        "line 1",
+        "line 2",
+    ]
 
 
 def test_a_viewer_reads_no_log(acting):

@@ -10,8 +10,9 @@ resource "aws_lambda_function" "this" {
   function_name    = var.name
   role             = var.role_arn
   handler          = var.handler
-  runtime          = "python3.11"
+  runtime          = "python3.13"
   filename         = var.package
+  layers           = var.layer_arns
   source_code_hash = var.package_hash
   timeout          = 120
   memory_size      = 256

@@ -18,6 +18,11 @@ variable "package_hash" {
   type        = string
 }
 
+variable "layer_arns" {
+  description = "Layers: the packages that it imports beside the standard library."
+  type        = list(string)
+}
+
 variable "role_arn" {
   description = "The role that the function runs as."
   type        = string
