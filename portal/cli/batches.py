@@ -76,7 +76,7 @@ def list_command(session: Session, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show_command(session: Session, batch_id: str, as_json: bool) -> None:
-    """Show a batch: its files, its status and the releases that hold it."""
+    """Show a batch: its files, its status and the releases that contain it."""
     state = lifecycle.get(session.context, batch_id)
     if as_json:
         emit_json(
@@ -102,7 +102,7 @@ def show_command(session: Session, batch_id: str, as_json: bool) -> None:
 
 @batches_group.command("retire")
 @click.argument("batch_id")
-@click.option("--reason", required=True, help="Why; kept beside the batch.")
+@click.option("--reason", required=True, help="Recorded with the batch.")
 @click.pass_obj
 def retire_command(session: Session, batch_id: str, reason: str) -> None:
     """Retire a batch: the next release leaves it out, its files stay."""

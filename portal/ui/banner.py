@@ -24,7 +24,7 @@ def draw() -> None:
     except Exception as error:
         if not (isinstance(error, ServiceError) or is_aws_error(error)):
             raise
-        st.caption("Whether a run needs somebody could not be asked just now.")
+        st.caption("Alerts are temporarily unavailable.")
         return
     for alert in found:
         show(alert)

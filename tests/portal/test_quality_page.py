@@ -435,7 +435,7 @@ def test_the_work_list_sorts_queries_out_and_names_no_record(open_page, query, a
         assert query in set(mine["Query"])
         assert set(mine["Assignee"]) == {"clinician"}
         app.segmented_control(key="work").set_value("Due").run()
-        assert "No query is in this list." in _said(app)
+        assert "No queries." in _said(app)
     finally:
         reviews.close(lee, rows.subject["query_id"], "other", "The test is over.")
     app.segmented_control(key="work").set_value("Closed").run()

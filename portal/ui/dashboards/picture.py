@@ -81,5 +81,5 @@ def _legend_rows(figure: go.Figure) -> int:
 
 
 def _plain(text: str) -> str:
-    """Text that Plotly draws as it is, not as markup."""
+    """Escape markup in a text for Plotly."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -17,7 +17,7 @@ person = session.user()
 def now() -> None:
     st.markdown("#### Now")
     if not person.may("watch_runs"):
-        st.caption("Those who may watch runs see here what needs somebody.")
+        st.caption("Alerts are available to analysts, clinicians and engineers.")
         return
     found = cache.alerts()
     if not found:
@@ -30,19 +30,19 @@ def starts() -> None:
     st.markdown("#### Schedule")
     present = schedule.get(session.context())
     if present.at is None:
-        st.info(f"The schedule is {present.expression}, which is changed in Terraform: it is no time of day.")
+        st.info(f"The schedule is {present.expression}. It is not a daily time, so change it in Terraform.")
         return
     with st.container(border=True):
         days = "Monday to Friday" if present.weekdays_only else "Every day"
         st.markdown(
-            f"**{days} at {present.at:%H:%M} UTC** on every batch that is new."
+            f"**{days} at {present.at:%H:%M} UTC** with all new batches."
             if present.is_on
             else "**Off:** runs start by hand."
         )
         if due := present.next_due(datetime.now(UTC)):
-            st.caption(f"The next one: {formats.when(due)}.")
+            st.caption(f"Next run: {formats.when(due)}.")
         if not person.may("run_pipeline"):
-            st.caption("Engineers change it.")
+            st.caption("Only engineers can change the schedule.")
             return
         with st.form("schedule"):
             left, middle, right = st.columns(3, vertical_alignment="bottom")
@@ -60,7 +60,7 @@ def told() -> None:
     st.markdown("#### Subscribers")
     topics = schedule.topics()
     if not topics:
-        st.caption("This installation names no topic.")
+        st.caption("This installation has no notification topics.")
         return
     found = schedule.subscriptions(session.context())
     if found:

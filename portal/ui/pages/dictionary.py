@@ -54,7 +54,7 @@ def columns(frame: pd.DataFrame) -> None:
 def rules(contract: Contract) -> None:
     st.markdown("#### Rules")
     if not contract.rules:
-        st.caption("No rule speaks of this table.")
+        st.caption("This table has no rules.")
         return
     frame = pd.DataFrame(
         [
@@ -76,7 +76,7 @@ def lineage(table: str) -> None:
     st.markdown("#### Lineage")
     before, after = upstream(table), downstream(table)
     if not before and not after:
-        st.caption("No job of the run reads or writes this table.")
+        st.caption("No job reads or writes this table.")
         return
     st.graphviz_chart(_dot(table, before, after), width="stretch", alt=f"Lineage of {table}")
     for step in before:
@@ -108,7 +108,7 @@ def held(contract: Contract) -> None:
     """Draw share of NULL, distinct values and range of each column in the published release."""
     st.markdown("#### In the published release")
     if contract.zone != "gold":
-        st.caption("Only gold tables are profiled: the others hold what tells who a patient is.")
+        st.caption("Only gold tables have profiles, because other tables contain patient identifiers.")
         return
     current = cache.published()
     if current is None:

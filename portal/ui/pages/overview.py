@@ -68,7 +68,7 @@ def rows_by_layer() -> None:
     if current is None:
         return
     made = release(current.release_id)
-    st.subheader("Rows by layer")
+    st.subheader("Rows by zone")
     account = pd.DataFrame(cache.reconciliation(made.run_id))
     is_exact = sharing.sees_exact(made.release_id)
     left, right = st.columns(2)
@@ -77,7 +77,7 @@ def rows_by_layer() -> None:
         if not is_exact:
             st.caption("Row counts by zone are available to analysts, clinicians and engineers.")
         elif account.empty:
-            st.caption("This run received nothing new.")
+            st.caption("This run received no new rows.")
         else:
             total = (
                 account.groupby("table_name")[["received", "loaded", "quarantined", "duplicates"]]
@@ -86,7 +86,7 @@ def rows_by_layer() -> None:
             )
             total.columns = ["Table", "Received", "Loaded to silver", "Quarantined", "Duplicates"]
             st.dataframe(total, hide_index=True, width="stretch", column_config=session.numbers(total))
-            st.caption("Received = loaded + quarantined, duplicates included; the run checks it.")
+            st.caption("Received = loaded + quarantined (including duplicates). Every run checks this.")
     with right:
         st.markdown("**Gold, the published release**")
         shown = made.tables if is_exact else published_totals(made)

@@ -23,7 +23,7 @@ DEFAULT = "SELECT encounter_class, count(*) AS encounters\nFROM fact_encounter\n
 st.title("SQL")
 person = session.user()
 if not person.may("query"):
-    st.info("Asking in SQL is for analysts, clinicians and engineers. Ask one, or choose that role.")
+    st.info("SQL is available to analysts, clinicians and engineers. Ask one, or switch to that role.")
     st.stop()
 release_id = cache.release_or_stop()
 
@@ -91,10 +91,10 @@ def saved() -> None:
         name = left.text_input("Save the statement above as", max_chars=100)
         if right.button("Save", width="stretch", disabled=not statement()):
             sql_queries.save(session.context(), name, statement())
-            st.toast(f"Saved as '{wording.escape_markdown(name)}': everybody sees it.")
+            st.toast(f"Saved as '{wording.escape_markdown(name)}'. All users can see it.")
             st.rerun()
         if not found:
-            st.caption("Nothing has been saved yet. What you save, everybody sees.")
+            st.caption("No saved queries yet. Saved queries are visible to all users.")
 
 
 @st.cache_data(ttl=60, max_entries=200, show_spinner=False)
@@ -109,7 +109,7 @@ def history(query: SqlQuery | None) -> None:
         found = asked_before(session.context(), person.name, now)
         if not found:
             most = sql_queries.HISTORY_SCANNED
-            st.caption(f"None of the newest {most:,} questions to Athena, the charts' among them, is yours.")
+            st.caption(f"None of the newest {most:,} Athena queries (including those of charts) is yours.")
             return
         frame = pd.DataFrame(
             [
@@ -182,7 +182,7 @@ def result(query: SqlQuery | None) -> None:
         st.session_state["safe"] = sql_queries.safe_to_share(session.context(), answer)
         st.session_state["answered"] = (query.query_id, person)
     if query.sql != statement():
-        st.caption("The answer to:")
+        st.caption("Result of:")
         st.code(query.sql, language="sql", wrap_lines=True)
     shown(st.session_state["answer"])
 
@@ -191,7 +191,7 @@ def shown(answer: QueryResult) -> None:
     frame = answer.frame
     said = session.as_of(answer) + (f". Of this answer: {answer.note}." if answer.note else "")
     if frame.empty:
-        st.info("The statement gives no row.")
+        st.info("The query returned no rows.")
         st.caption(said)
         return
     pages = -(-len(frame) // PAGE)
@@ -216,7 +216,7 @@ def download(answer: QueryResult) -> None:
     )
     reason = suppressed if frame is None else None
     if is_safe and suppressed:
-        st.caption(f"Of the exports: {suppressed}.")
+        st.caption(f"In exports: {suppressed}.")
     left, right = st.columns(2)
     left.download_button(
         "CSV",
@@ -255,7 +255,7 @@ def chart(frame: pd.DataFrame) -> None:
         figure = draw(frame.head(2000), x=x, y=y, color_discrete_sequence=list(SEQUENCE))
         st.plotly_chart(figure, key="answer-chart", config={"displaylogo": False}, alt=f"{y} by {x}")
         if len(frame) > 2000:
-            st.caption("Of the first 2,000 rows.")
+            st.caption("The first 2,000 rows.")
 
 
 def estimate() -> str:

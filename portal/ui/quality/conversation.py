@@ -95,7 +95,7 @@ def _reply(context: Context, query: DataQuery, may_review: bool, seen: int) -> N
                 query_id,
                 f"{query_id} is reopened.",
                 lambda text, seen: reviews.reopen(context, query_id, text, seen=seen),
-                "The answer is not enough: say what is missing.",
+                "Use this if the answer is not sufficient. Enter what is missing.",
             )
         _assign(context, query_id, seen)
         st.selectbox(
@@ -115,20 +115,20 @@ def _reply(context: Context, query: DataQuery, may_review: bool, seen: int) -> N
             lambda text, seen: reviews.close(
                 context, query_id, st.session_state.get(f"why-{query_id}") or "", text, seen=seen
             ),
-            "A closed query keeps its conversation and can be opened again.",
+            "A closed query keeps its conversation and can be reopened.",
         )
 
 
 def _assign(context: Context, query_id: str, seen: int) -> None:
     key = f"assignee-{query_id}"
     with st.popover("Assign"):
-        drafts.text("Who is to answer?", key, seen, is_short=True)
+        drafts.text("Assignee", key, seen, is_short=True)
         _button(
-            "Assign it",
+            "Save assignee",
             "assign",
             key,
             query_id,
-            f"{query_id} has another name on it.",
+            f"{query_id} has a new assignee.",
             lambda name, seen: reviews.assign(context, query_id, name, seen=seen),
         )
 

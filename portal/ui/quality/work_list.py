@@ -34,7 +34,7 @@ def draw(review: Review, person: User, seen_in: Sightings, rows_of: Rows) -> Non
     )
     shown = sorted_out[which or "Open"]
     if not shown:
-        st.caption("No query is in this list.")
+        st.caption("No queries.")
         return
     st.dataframe(
         table(shown, seen_in, rows_of, today),
