@@ -277,7 +277,7 @@ def test_an_analyst_filters_reads_why_a_run_failed_asks_in_sql_and_takes_the_ans
     colleague.get_by_role("button", name="Use", exact=True).click()
     expect(colleague.get_by_label("SQL (read-only)")).to_have_value(re.compile("GROUP BY 1"))
     page.get_by_role("button", name="Remove", exact=True).click()
-    expect(page.get_by_text("Nothing has been saved yet.")).to_be_visible()
+    expect(page.get_by_text("No saved queries yet.")).to_be_visible()
 
     colleague.goto(page.url)
     settle(colleague)
@@ -335,7 +335,7 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     expect(page.get_by_text(re.compile(f"The release of {run_id} (is|was) held"))).to_be_visible()
     assert serious(page) == []
 
-    expect(page.get_by_text("Choose one row to unmask its record.")).to_be_visible()
+    expect(page.get_by_text("Select one row to unmask its record.")).to_be_visible()
     _choose_first_row(page)
     page.get_by_role("button", name="Unmask patient identifiers").click()
     expect(page.get_by_text("A reason for access is required")).to_be_visible()
@@ -402,7 +402,7 @@ def test_who_may_not_review_sees_masked_rows_and_no_form(person, portal, held_ru
     page = person("ana", "analyst")
     _open(page, held_run.run_id)
     is_signed = review_log.of_run(portal, held_run.run_id).signature is not None  # by a test before this one
-    unsigned = page.get_by_text("A clinician who did not start the run signs the release off.")
+    unsigned = page.get_by_text("A clinician who did not start the run can sign the release off.")
     expect(unsigned).to_have_count(0 if is_signed else 1)
     expect(page.get_by_text("I have reviewed this release and approve it")).to_have_count(int(is_signed))
     assert "•••" in _taken(page, "Export masked rows (CSV)")

@@ -170,7 +170,7 @@ def test_an_analyst_sees_masked_rows_and_no_form(open_page):
 def test_one_record_is_unmasked_with_a_reason_that_is_written_down(open_page, portal, held_run):
     finding = ("patients", "PAT-C01")
     app = open_page(finding=finding)
-    assert "Choose one row to unmask its record." in _said(app)
+    assert "Select one row to unmask its record." in _said(app)
     _choose_rows(app, portal, held_run, [0])
     key = "patients-PAT-C01-0"
     _press_key(app, f"unmask-{key}")

@@ -98,7 +98,7 @@ def test_a_stopped_run_says_who_stopped_it_and_whether_it_is_safe_to_go_on(run_p
     app = run_page(stopped.run_id)
     assert app.warning[0].value == f"**{cause}**"
     (safety,) = [each.value for each in app.markdown if "Is it safe to run again?" in each.value]
-    assert "each job replaces what it wrote as a whole" in safety
+    assert "Each job replaces its table as a whole" in safety
     assert {"Resume", "Rerun"} <= {button.label for button in app.button}
 
 

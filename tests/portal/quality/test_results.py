@@ -306,7 +306,7 @@ def test_the_report_is_whole_and_carries_no_row(portal, acting, held_run):
         "March or September?",
         failing_rows.pseudonym("Q2", run_id),
         signatures.fingerprint(portal, made),
-        "The log of reviews verifies up to event",
+        "The integrity of the review log was verified up to event",
         "@media print",
     ):
         assert words in page, words

@@ -236,7 +236,7 @@ def test_a_rule_that_could_not_be_computed_is_neither_accepted_nor_dismissed(hos
     hospital.audited({RULES[0]: ("block", "error", 0, 10)})
     with pytest.raises(ServiceError, match="cannot be accepted"):
         reviews.accept(lee, RUN, *RULES[0], reason="verified", text="t", until=TODAY)
-    with pytest.raises(ServiceError, match="nothing to dismiss"):
+    with pytest.raises(ServiceError, match="cannot be dismissed"):
         reviews.dismiss(lee, RUN, *RULES[0], "t")
 
 

@@ -160,7 +160,7 @@ def test_a_viewer_is_told_who_may_ask(filled_lake, as_role):
     app = as_role("sql", "viewer")
     assert not app.exception
     assert not app.text_area
-    assert "for analysts, clinicians and engineers" in app.info[0].value
+    assert "available to analysts, clinicians and engineers" in app.info[0].value
 
 
 @pytest.mark.parametrize("role", ["analyst", "clinician", "engineer"])
