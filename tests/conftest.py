@@ -24,7 +24,7 @@ import pytest
 from infra.local.cloud import Cloud
 from pipeline.data_generator.writer import generate
 from portal.core.auth import User
-from portal.core.context import Aws
+from portal.core.context import Context
 from portal.core.settings import Settings
 from portal.releases import service as releases
 from tests.support import lakes
@@ -122,7 +122,7 @@ def lake_prefix(request):
 @pytest.fixture(scope="session")
 def portal(cloud):
     """The portal's services on the laptop cloud."""
-    return Aws(Settings.from_environment())
+    return Context(Settings.from_environment())
 
 
 @pytest.fixture(scope="session")
@@ -210,7 +210,7 @@ def on_its_base(portal, held_run):
 @pytest.fixture
 def acting(portal):
     """The portal's services on behalf of somebody: `acting("dr.lee", "clinician")`."""
-    return lambda name, role: portal.acting(User(name, role))
+    return lambda name, role: portal.on_behalf_of(User(name, role))
 
 
 @pytest.fixture(scope="session")

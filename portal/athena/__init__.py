@@ -1,1 +1,1 @@
-"""Queries through Athena: the portal's own, and SQL that people type."""
+"""Athena queries: the portal's own, and SQL that users type."""

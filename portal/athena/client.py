@@ -1,4 +1,4 @@
-"""The portal's own statements, through Athena; what a person types goes through `sql_queries` instead."""
+"""Run the portal's own statements on Athena. SQL that a user typed goes through `sql_queries`."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.releases.model import current
-from portal.core.context import Aws, ServiceError
+from portal.athena.literals import literal
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_POLLING = 0.05
-"""Seconds between two looks at a query: Athena itself answers in tenths of a second at best."""
+_POLL_SECONDS = 0.05
+"""Athena needs some tenths of a second for the fastest query."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Rows, and what they cost: `seconds` of waiting, `scanned` bytes; `release_id` where one was named.
+class QueryResult:
+    """The rows of a query with its duration in seconds and the bytes it scanned.
 
-    `note` says what was left out of the rows.
-    `rows`, where groups were counted, is how many rows of the star are behind them.
+    `note` says which rows are missing. `rows` is the number of fact rows that were grouped, if they were.
     """
 
     frame: pd.DataFrame
@@ -42,50 +43,51 @@ class NoRelease(ServiceError):
         super().__init__("No release has been published yet: start a run first.")
 
 
-def published(aws: Aws) -> str:
-    """The id of the release that readers see."""
-    found = current(aws.client("s3"), aws.lake)
+def published_release_id(context: Context) -> str:
+    """Return the id of the published release; raise `NoRelease` if there is none."""
+    found = current(context.client("s3"), context.lake)
     if found is None:
         raise NoRelease
     return found.release_id
 
 
-def table(aws: Aws, name: str, release_id: str) -> str:
-    """A gold table of one release, as something to select from."""
+def release_table(context: Context, name: str, release_id: str) -> str:
+    """Return a gold table of one release as a subquery."""
     if not re.fullmatch(r"[A-Za-z0-9._-]+", release_id):
-        raise ServiceError(f"'{release_id}' is no release id.")
-    return f"""(SELECT * FROM "{aws.lake.database("gold_releases")}"."{name}" WHERE release_id = '{release_id}')"""
+        raise ServiceError(f"'{release_id}' is not a release id.")
+    database = context.lake.database("gold_releases")
+    return f"""(SELECT * FROM "{database}"."{name}" WHERE release_id = {literal(release_id)})"""
 
 
-def ask(
-    aws: Aws,
+def run_query(
+    context: Context,
     sql: str,
     *,
     database: str | None = None,
     release_id: str | None = None,
     params: dict[str, Any] | None = None,
-) -> Answer:
-    """Run a statement of the portal's own, whatever the person's rights; `params` fill `:name` places."""
-    import awswrangler as wr  # noqa: PLC0415  (a second to import, and most commands ask Athena nothing)
+) -> QueryResult:
+    """Run a statement without checking the user's rights; `params` replace `:name` placeholders."""
+    import awswrangler as wr  # noqa: PLC0415  (takes a second to import, and most commands do not query Athena)
     from awswrangler.exceptions import QueryCancelled, QueryFailed  # noqa: PLC0415
 
     began = time.monotonic()
     try:
-        with aws.session() as session:
+        with context.session() as session:
             frame = wr.athena.read_sql_query(
                 sql,
-                database=database or aws.lake.database("gold"),
-                workgroup=aws.workgroup,
+                database=database or context.lake.database("gold"),
+                workgroup=context.workgroup,
                 ctas_approach=False,
                 params=params,
                 paramstyle="named",
-                athena_query_wait_polling_delay=_POLLING,
+                athena_query_wait_polling_delay=_POLL_SECONDS,
                 boto3_session=session,
             )
     except (QueryFailed, QueryCancelled) as error:
-        raise ServiceError(f"Athena could not answer: {error}") from None
+        raise ServiceError(f"Athena query failed: {error}") from None
     metadata = getattr(frame, "query_metadata", None) or {}
-    return Answer(
+    return QueryResult(
         frame=frame,
         sql=sql,
         query_id=metadata.get("QueryExecutionId", ""),

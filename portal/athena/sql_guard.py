@@ -1,7 +1,8 @@
-"""What a person may ask in SQL: one reading statement over tables that tell nobody's name, of one release.
+"""Validate and rewrite user SQL: one read-only statement over de-identified tables of a single release.
 
-The statement is parsed, its tables become WITH clauses that name their release literally, and Athena is given what
-is rewritten from that: a spelling that is read differently here and there can't carry anything past the check.
+The statement is parsed, its tables become WITH clauses that filter by a literal release id, and Athena runs
+SQL generated from the parsed statement, so that text which Athena would parse differently cannot pass the
+check.
 """
 
 from __future__ import annotations
@@ -15,22 +16,21 @@ from typing import Any
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.dialects import athena, duckdb, trino  # noqa: F401  # loaded by name while two threads parse, one fails
+from sqlglot.dialects import athena, duckdb, trino  # noqa: F401  (loading them lazily is not thread-safe)
 from sqlglot.errors import SqlglotError
 
 from pipeline.contracts.model import Column, Contract, load, tables
 from pipeline.lake.uris import Lake
 from portal.athena.literals import literal
-from portal.core.context import ServiceError
-from portal.privacy import sql_answers
-from portal.privacy.sql_answers import NOTHING, Told
+from portal.core.errors import ServiceError
+from portal.privacy import sql_results
+from portal.privacy.sql_results import NO_DISCLOSURE, Disclosure
 
 MOST_ROWS = 100_000
-"""Rows that one answer may have: what a browser session can hold and a spreadsheet open."""
+"""Most rows of one result: a browser session can hold them, and a spreadsheet can open them."""
 
-logging.getLogger("sqlglot").setLevel(
-    logging.CRITICAL
-)  # its warnings quote the statement, with what was typed
+# warnings of sqlglot quote the statement, which can contain PHI
+logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
 
 _IDENTIFIERS = frozenset({"direct_identifier", "phi"})
 _CATALOGS = frozenset({"", "awsdatacatalog"})
@@ -40,17 +40,20 @@ _WRITES = (exp.DML, exp.DDL, exp.Command, exp.Into)
 
 @dataclass(frozen=True)
 class Statement:
-    """`runs` is what Athena is given for what was `typed`; `tables` are those it reads, as (database, table)."""
+    """A validated statement as the user typed it and as Athena runs it; `tables` as (database, table)."""
 
-    typed: str
-    runs: str
+    user_sql: str
+    athena_sql: str
     tables: frozenset[tuple[str, str]] = frozenset()
-    told: Told = NOTHING
+    disclosure: Disclosure = NO_DISCLOSURE
 
 
 @cache
-def readable() -> dict[str, Contract]:
-    """Tables that may be asked, by name: gold's, and those of quality in which not every row names somebody."""
+def queryable_tables() -> dict[str, Contract]:
+    """Return the tables that users can query, by name.
+
+    Gold, and quality tables without a required identifier.
+    """
     quality = [load("quality", name) for name in tables("quality")]
     return {
         **{name: load("gold", name) for name in tables("gold")},
@@ -58,8 +61,8 @@ def readable() -> dict[str, Contract]:
     }
 
 
-def columns(contract: Contract) -> tuple[Column, ...]:
-    """The columns of a readable table that may be asked."""
+def queryable_columns(contract: Contract) -> tuple[Column, ...]:
+    """Return the columns of a table that do not identify a patient."""
     return tuple(column for column in contract.columns if not _identifies(column))
 
 
@@ -71,10 +74,10 @@ def _is_about_people(contract: Contract) -> bool:
     return any(column.classification == "limited" for column in contract.columns)
 
 
-def resolve(lake: Lake, sql: str, release_id: str, releases: Sequence[str] | None = None) -> Statement:
-    """`sql` over `release_id`; `ServiceError` where it may not be asked.
+def validate(lake: Lake, sql: str, release_id: str, releases: Sequence[str] | None = None) -> Statement:
+    """Validate and rewrite `sql` to read from `release_id`; raise `ServiceError` if it is not allowed.
 
-    `gold_releases` gives the rows of `releases` alone, of all there are where that is None.
+    The database `gold_releases` is limited to `releases`, or not limited if that is None.
     """
     if _SHOW.fullmatch(sql):
         return Statement(sql, _listing())
@@ -82,26 +85,27 @@ def resolve(lake: Lake, sql: str, release_id: str, releases: Sequence[str] | Non
     if isinstance(tree, exp.Describe):
         return Statement(sql, _described(lake, tree))
     if not isinstance(tree, exp.Select | exp.SetOperation):
-        raise _not_a_reading(tree)
+        raise _not_read_only(tree)
     if written := tree.find(*_WRITES):
-        raise _not_a_reading(written)
+        raise _not_read_only(written)
     if any(each.args.get("recursive") for each in tree.find_all(exp.With)):
         raise ServiceError("WITH RECURSIVE is not allowed, because it has no bound. Remove RECURSIVE.")
     named = _named(lake, tree)
-    _without_identifiers(tree, named.values())
+    _refuse_identifiers(tree, named.values())
     _alias(tree)
-    told = sql_answers.told(tree, {n for n, source in named.items() if _is_about_people(source.contract)})
+    about_people = {name for name, source in named.items() if _is_about_people(source.contract)}
+    disclosure = sql_results.classify(tree, about_people)
     _limit(tree)
-    _put_first(tree, [source.clause(lake, release_id, releases) for source in named.values()])
+    _prepend_with_clauses(tree, [source.clause(lake, release_id, releases) for source in named.values()])
     return Statement(
-        typed=sql,
-        runs=tree.sql(dialect="athena", comments=False),
+        user_sql=sql,
+        athena_sql=tree.sql(dialect="athena", comments=False),
         tables=frozenset((source.database, source.contract.table) for source in named.values()),
-        told=told,
+        disclosure=disclosure,
     )
 
 
-# reading
+# parsing
 
 
 def _parsed(sql: str) -> Any:
@@ -109,20 +113,18 @@ def _parsed(sql: str) -> Any:
         parsed = sqlglot.parse(sql, read="athena")
         found = [tree for tree in parsed if not (tree is None or isinstance(tree, exp.Semicolon))]
     except (SqlglotError, RecursionError) as error:
-        said = str(error).splitlines()[0].rstrip(".")
-        raise ServiceError(f"The statement cannot be read as SQL: {said}.") from None
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ServiceError(f"Invalid SQL: {reason}.") from None
     if len(found) != 1:
-        raise ServiceError(f"One statement at a time may be asked here, not {len(found) or 'none'}.")
+        raise ServiceError(f"Enter one SQL statement, not {len(found) or 'none'}.")
     return found[0]
 
 
-def _not_a_reading(tree: Any) -> ServiceError:
+def _not_read_only(tree: Any) -> ServiceError:
+    if isinstance(tree, exp.Subquery):
+        return ServiceError("Remove the parentheses around the statement. It must start with SELECT or WITH.")
     word = str(tree.this) if isinstance(tree, exp.Command) else tree.key
-    return ServiceError(
-        f"Only SELECT, WITH, SHOW TABLES and DESCRIBE may be asked here, not {word.upper()}."
-        if not isinstance(tree, exp.Subquery)
-        else "Take away the parentheses around the whole statement: it begins with SELECT or WITH."
-    )
+    return ServiceError(f"Only SELECT, WITH, SHOW TABLES and DESCRIBE are allowed, not {word.upper()}.")
 
 
 # tables
@@ -130,32 +132,35 @@ def _not_a_reading(tree: Any) -> ServiceError:
 
 @dataclass(frozen=True)
 class _Source:
-    """A readable table as the statement names it, of all visible releases or of one."""
+    """A table that the statement reads, of one release or of all visible releases."""
 
     contract: Contract
-    is_of_all: bool
+    all_releases: bool
 
     @property
     def database(self) -> str:
-        return "gold_releases" if self.is_of_all else self.contract.zone
+        return "gold_releases" if self.all_releases else self.contract.zone
 
     @property
     def name(self) -> str:
-        return f"{self.contract.table}_of_all_releases" if self.is_of_all else self.contract.table
+        return f"{self.contract.table}_of_all_releases" if self.all_releases else self.contract.table
 
     def clause(self, lake: Lake, release_id: str, releases: Sequence[str] | None) -> str:
-        kept = columns(self.contract)
+        kept = queryable_columns(self.contract)
         listed = "*" if len(kept) == len(self.contract.columns) else ", ".join(c.name for c in kept)
         database = lake.database("gold_releases" if self.contract.zone == "gold" else "quality")
         select = f'SELECT {listed} FROM "{database}"."{self.contract.table}"'
-        if self.contract.zone != "gold" or (self.is_of_all and releases is None):
+        if self.contract.zone != "gold" or (self.all_releases and releases is None):
             return f"{self.name} AS ({select})"
-        wanted = ", ".join(literal(each) for each in (releases or [] if self.is_of_all else [release_id]))
+        wanted = ", ".join(literal(each) for each in (releases or [] if self.all_releases else [release_id]))
         return f"{self.name} AS ({select} WHERE release_id IN ({wanted}))"
 
 
 def _named(lake: Lake, tree: Any) -> dict[str, _Source]:
-    """The tables that `tree` reads, by the name of their clause; `tree` names them so from here on."""
+    """Return the tables that `tree` reads, by the name of their WITH clause.
+
+    Rename them in `tree` accordingly.
+    """
     own = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
     found: dict[str, _Source] = {}
     for lateral in tree.find_all(exp.Lateral):
@@ -171,20 +176,20 @@ def _named(lake: Lake, tree: Any) -> dict[str, _Source]:
         table.set("this", exp.to_identifier(source.name))
         table.set("db", None)
         table.set("catalog", None)
-    for name in own & ({*readable()} | {*found}):
-        raise ServiceError(f"WITH {name} would hide the table of that name: call it something else.")
+    for name in own & ({*queryable_tables()} | {*found}):
+        raise ServiceError(f"WITH {name} has the name of a table. Choose another name.")
     _unqualify(tree)
     return found
 
 
 def _source(lake: Lake, table: exp.Table) -> _Source:
-    contract = readable().get(table.name.lower()) if isinstance(table.this, exp.Identifier) else None
+    contract = queryable_tables().get(table.name.lower()) if isinstance(table.this, exp.Identifier) else None
     database = table.db.lower()
     if contract is not None and table.catalog.lower() in _CATALOGS:
         if database in {"", contract.zone, lake.database(contract.zone)}:
-            return _Source(contract, is_of_all=False)
+            return _Source(contract, all_releases=False)
         if contract.zone == "gold" and database in {"gold_releases", lake.database("gold_releases")}:
-            return _Source(contract, is_of_all=True)
+            return _Source(contract, all_releases=True)
     raise _refused(".".join([*(part for part in (table.catalog, table.db) if part), _plain(table.this)]))
 
 
@@ -193,67 +198,71 @@ def _plain(name: Any) -> str:
 
 
 def _refused(name: str) -> ServiceError:
-    listed = sorted(readable())
+    listed = sorted(queryable_tables())
     return ServiceError(f"Table '{name[:200]}' not found. Available tables: {', '.join(listed)}.")
 
 
 def _unqualify(tree: Any) -> None:
-    """Columns by their table alone: the database before it is gone."""
+    """Remove the database from column references; the WITH clauses have none."""
     for column in tree.find_all(exp.Column):
         if column.args.get("db"):
             column.set("db", None)
             column.set("catalog", None)
 
 
-def _without_identifiers(tree: Any, sources: Iterable[_Source]) -> None:
-    left_out = {c.name: s.contract.table for s in sources for c in s.contract.columns if _identifies(c)}
+def _refuse_identifiers(tree: Any, sources: Iterable[_Source]) -> None:
+    identifiers = {c.name: s.contract.table for s in sources for c in s.contract.columns if _identifies(c)}
     for column in tree.find_all(exp.Column):
-        if table := left_out.get(column.name.lower()):
+        if table := identifiers.get(column.name.lower()):
             raise ServiceError(
-                f"{column.name.lower()} of {table} is not available in SQL, because it identifies a patient: "
-                "the Quality page shows it to roles that may see it."
+                f"{column.name.lower()} of {table} is not available in SQL, because it identifies a patient. "
+                "Clinicians can unmask it on the Quality page."
             )
 
 
-def _put_first(tree: Any, clauses: Sequence[str]) -> None:
+def _prepend_with_clauses(tree: Any, clauses: Sequence[str]) -> None:
     if not clauses:
         return
-    mine = sqlglot.parse_one(f"WITH {', '.join(clauses)} SELECT 1", read="athena").args["with_"]
+    added = sqlglot.parse_one(f"WITH {', '.join(clauses)} SELECT 1", read="athena").args["with_"]
     present = tree.args.get("with_")
-    mine.set("expressions", [*mine.expressions, *(present.expressions if present else [])])
-    tree.set("with_", mine)
+    added.set("expressions", [*added.expressions, *(present.expressions if present else [])])
+    tree.set("with_", added)
 
 
 def _limit(tree: Any) -> None:
-    """The answer's rows, bounded: a limit beyond `MOST_ROWS` becomes that."""
+    """Limit the result to `MOST_ROWS` rows, unless the statement has a lower limit."""
     present = tree.args.get("limit")
     key = "count" if isinstance(present, exp.Fetch) else "expression"
     number = present.args.get(key) if present else None
     options = present.args.get("limit_options") if present else None
     if options and (options.args.get("with_ties") or options.args.get("percent")):
-        raise ServiceError("FETCH FIRST takes a number of ROWS ONLY here: ties and percents have no bound.")
+        raise ServiceError(
+            "FETCH FIRST … WITH TIES and PERCENT are not allowed. Use FETCH FIRST n ROWS ONLY."
+        )
     if isinstance(number, exp.Literal) and number.is_int and int(number.name) <= MOST_ROWS:
         return
     tree.set("limit", exp.Limit(expression=exp.Literal.number(MOST_ROWS)))
 
 
-# what there is
+# SHOW TABLES and DESCRIBE
 
 
 def _listing() -> str:
-    return _rows(("table_name", "rows_are"), [(name, c.grain) for name, c in sorted(readable().items())])
+    return _rows(
+        ("table_name", "rows_are"), [(name, c.grain) for name, c in sorted(queryable_tables().items())]
+    )
 
 
 def _described(lake: Lake, tree: exp.Describe) -> str:
     table = tree.find(exp.Table)
     if table is None:
-        raise ServiceError("DESCRIBE takes the name of a table.")
-    kept = columns(_source(lake, table).contract)
-    return _rows(("column_name", "type", "meaning"), [(c.name, c.type, c.description) for c in kept])
+        raise ServiceError("DESCRIBE needs the name of a table.")
+    listed = queryable_columns(_source(lake, table).contract)
+    return _rows(("column_name", "type", "meaning"), [(c.name, c.type, c.description) for c in listed])
 
 
 def _rows(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """The contracts' words as a statement, so that it has its answer and its place in the history like any other."""
+    """Return rows as a SELECT statement, so that they appear in the query history like any other result."""
     listed = ", ".join(f"({', '.join(literal(text) for text in row)})" for row in rows)
     return f"SELECT * FROM (VALUES {listed}) AS t ({', '.join(names)})"
 
@@ -262,7 +271,7 @@ def _rows(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _alias(tree: Any) -> None:
-    """A name for every column that has none, the one that Athena would give it."""
+    """Give every column without a name the name that Athena would give it."""
     for select in tree.find_all(exp.Select):
         for position, column in enumerate(select.expressions):
             if not isinstance(column, exp.Alias | exp.Column | exp.Star):

@@ -1,4 +1,4 @@
-"""What people ask in SQL: begun, waited for, cancelled, answered; their history, and queries saved for all."""
+"""SQL queries of users: start, wait, cancel, fetch the result; the query history and saved queries."""
 
 from __future__ import annotations
 
@@ -17,32 +17,36 @@ import pandas as pd
 from pipeline.contracts.glue import quality_location
 from pipeline.lake.uris import split
 from pipeline.releases.model import current
-from portal.athena import client as warehouse
+from portal.athena import client as athena_client
 from portal.athena import sql_guard
-from portal.athena.client import Answer
+from portal.athena.client import QueryResult
 from portal.athena.sql_guard import MOST_ROWS, Statement
-from portal.core.context import Aws, ServiceError
-from portal.privacy import sql_answers
+from portal.core.context import Context
+from portal.core.errors import ServiceError
+from portal.privacy import sql_results
 
-MOST_KEPT = 50
-LOOKED_THROUGH = 1000
-"""Athena lists the questions of a workgroup, the dashboards' own among them."""
-_POLLING = 0.1
+HISTORY_LENGTH = 50
+HISTORY_SCANNED = 1000
+"""Executions searched for the user's queries.
+
+Athena lists all of a workgroup, those of dashboards included.
+"""
+_POLL_SECONDS = 0.1
 _ALIVE = frozenset({"QUEUED", "RUNNING"})
-_WHO = "-- asked in the portal by "
-_RELEASE = "-- of release "
-_TYPED = "-- | "
+_USER_COMMENT = "-- run in the portal by "
+_RELEASE_COMMENT = "-- on release "
+_SQL_COMMENT = "-- | "
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A query of the person's own, as Athena's history has it: `sql` as typed; `scanned` in bytes."""
+class SqlQuery:
+    """A query of a user from Athena's history: `sql` as typed, `scanned` in bytes."""
 
     query_id: str
     sql: str
     release_id: str
     state: str
-    asked_at: datetime
+    started_at: datetime
     seconds: float
     scanned: int
     reason: str = ""
@@ -53,8 +57,8 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Saved:
-    """A query saved for everybody: one of Athena's named queries."""
+class SavedQuery:
+    """A query saved for all users, as a named query of Athena."""
 
     query_id: str
     name: str
@@ -62,148 +66,153 @@ class Saved:
     sql: str
 
 
-# asking
+# running
 
 
-def checked(aws: Aws, sql: str, release_id: str) -> Statement:
-    """`sql` as it would run over a release; `ServiceError` where the person may not ask it."""
-    aws.require("query")
-    return sql_guard.resolve(aws.lake, sql, release_id, _visible(aws))
+def validate(context: Context, sql: str, release_id: str) -> Statement:
+    """Validate and rewrite `sql` for a release; raise `ServiceError` if it is not allowed."""
+    context.require("query")
+    return sql_guard.validate(context.lake, sql, release_id, _visible_releases(context))
 
 
-def begin(aws: Aws, sql: str, release_id: str) -> str:
-    """Have Athena start on what a person typed; gives the id under which it is answered."""
-    statement = checked(aws, sql, release_id)
-    started = aws.client("athena").start_query_execution(
-        QueryString=_headed(aws, statement, release_id),
-        QueryExecutionContext={"Database": aws.lake.database("gold")},
-        WorkGroup=aws.lake.workgroup,
+def start(context: Context, sql: str, release_id: str) -> str:
+    """Start a query on Athena and return its id."""
+    statement = validate(context, sql, release_id)
+    started = context.client("athena").start_query_execution(
+        QueryString=_with_comments(context, statement, release_id),
+        QueryExecutionContext={"Database": context.lake.database("gold")},
+        WorkGroup=context.lake.workgroup,
     )
     return str(started["QueryExecutionId"])
 
 
-def asked(aws: Aws, query_id: str) -> Asked:
-    """What the person asked under that id, and how far it is; nobody else's, and nothing the portal asked itself."""
-    aws.require("query")
-    athena = aws.client("athena")
+def get(context: Context, query_id: str) -> SqlQuery:
+    """Return a query of the user; raise `ServiceError` if it is another user's or the portal's own."""
+    context.require("query")
+    athena = context.client("athena")
     found = list(_executions(athena, [query_id])) if re.fullmatch(r"[\w-]{1,128}", query_id) else []
-    mine = [each for each in map(_asked, found) if each and _is_mine(aws, found[0])]
-    if not mine:
-        raise ServiceError(f"You have no query '{query_id[:80]}': run the statement again.")
-    return mine[0]
+    query = _as_query(found[0]) if found and _is_own(context, found[0]) else None
+    if query is None:
+        raise ServiceError(f"You have no query '{query_id[:80]}'. Run the statement again.")
+    return query
 
 
-def wait(aws: Aws, query_id: str, seconds: float) -> Asked:
-    """The question once it is over, or as it stands after so many seconds."""
+def wait(context: Context, query_id: str, seconds: float) -> SqlQuery:
+    """Wait at most so many seconds for the end of a query; return its state by then."""
     deadline = time.monotonic() + seconds
-    while not (found := asked(aws, query_id)).is_over and time.monotonic() < deadline:
-        time.sleep(_POLLING)
+    while not (found := get(context, query_id)).is_over and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
     return found
 
 
-def cancel(aws: Aws, query_id: str) -> None:
-    """Stop a question of the person's own."""
-    asked(aws, query_id)
-    aws.client("athena").stop_query_execution(QueryExecutionId=query_id)
+def cancel(context: Context, query_id: str) -> None:
+    """Cancel a query of the user."""
+    get(context, query_id)  # raises for a query of another user
+    context.client("athena").stop_query_execution(QueryExecutionId=query_id)
 
 
-def answer(aws: Aws, query_id: str) -> Answer:
-    """The rows of a question that is over: roles that may ask see exact figures."""
-    found = asked(aws, query_id)
+def fetch_result(context: Context, query_id: str) -> QueryResult:
+    """Return the rows of a finished query, with exact counts."""
+    found = get(context, query_id)
     if found.state != "SUCCEEDED":
-        raise ServiceError(_no_answer(found))
-    checked(aws, found.sql, found.release_id)
-    with aws.session() as session:
+        raise ServiceError(_no_result(found))
+    validate(context, found.sql, found.release_id)
+    with context.session() as session:
         frame = wr.athena.get_query_results(query_id, boto3_session=session)
     note = f"the first {MOST_ROWS:,} rows" if len(frame) >= MOST_ROWS else ""
-    return Answer(frame, found.sql, query_id, found.scanned, found.seconds, found.release_id, note)
+    return QueryResult(frame, found.sql, query_id, found.scanned, found.seconds, found.release_id, note)
 
 
-def safe_to_share(aws: Aws, found: Answer) -> tuple[pd.DataFrame | None, str]:
-    """Return an answer as it may leave the portal, and what was left out; None where it may not."""
-    statement = checked(aws, found.sql, str(found.release_id))
-    return sql_answers.safe_to_share(statement.told, found.frame)
+def safe_to_share(context: Context, found: QueryResult) -> tuple[pd.DataFrame | None, str]:
+    """Return the result with small counts suppressed (None if it lists patients), and a note about it."""
+    statement = validate(context, found.sql, str(found.release_id))
+    return sql_results.safe_to_share(statement.disclosure, found.frame)
 
 
-def ask(aws: Aws, sql: str, release_id: str | None = None) -> Answer:
-    """Ask of the published release, or another, and wait for the answer; who stops waiting stops the question."""
-    query_id = begin(aws, sql, release_id or warehouse.published(aws))
+def run(context: Context, sql: str, release_id: str | None = None) -> QueryResult:
+    """Run a query on a release (by default the published one) and wait for its result; Ctrl-C cancels it."""
+    query_id = start(context, sql, release_id or athena_client.published_release_id(context))
     try:
-        while not wait(aws, query_id, 60).is_over:
+        while not wait(context, query_id, 60).is_over:
             pass
     except KeyboardInterrupt:
-        cancel(aws, query_id)
+        cancel(context, query_id)
         raise
-    return answer(aws, query_id)
+    return fetch_result(context, query_id)
 
 
-def _no_answer(found: Asked) -> str:
+def _no_result(found: SqlQuery) -> str:
     if not found.is_over:
-        return "Athena is still at work on this: wait, or cancel it."
+        return "The query is still running. Wait, or cancel it."
     if found.state == "CANCELLED":
-        return "This question was cancelled."
-    return f"Athena could not answer: {found.reason}"
+        return "The query was cancelled."
+    return f"Athena query failed: {found.reason}"
 
 
-def _visible(aws: Aws) -> Sequence[str] | None:
-    """Releases in `gold_releases` for this person: a held one is for those who review or publish, who see all."""
-    if aws.person.may("publish") or aws.person.may("review"):
+def _visible_releases(context: Context) -> Sequence[str] | None:
+    """Return the releases that the user sees.
+
+    None means all, held ones included, for reviewers and publishers.
+    """
+    if context.user.may("publish") or context.user.may("review"):
         return None
-    present = current(aws.client("s3"), aws.lake)
+    present = current(context.client("s3"), context.lake)
     return [each for each in (present.release_id, present.previous_release_id) if each] if present else []
 
 
 # Athena's history
 
 
-def _headed(aws: Aws, statement: Statement, release_id: str) -> str:
-    """What runs, under comments that tell who asked, of which release, and what was typed."""
-    lines = re.split(r"\r\n|\r|\n", statement.typed)
-    typed = "\n".join(_TYPED + line for line in lines)
-    return f"{_WHO}{_person(aws)}\n{_RELEASE}{release_id}\n{typed}\n{statement.runs}"
+def _with_comments(context: Context, statement: Statement, release_id: str) -> str:
+    """Return the SQL for Athena below comments with the user, the release and the SQL as typed."""
+    lines = re.split(r"\r\n|\r|\n", statement.user_sql)
+    typed = "\n".join(_SQL_COMMENT + line for line in lines)
+    user = f"{_USER_COMMENT}{_quoted_user(context)}"
+    return f"{user}\n{_RELEASE_COMMENT}{release_id}\n{typed}\n{statement.athena_sql}"
 
 
-def _person(aws: Aws) -> str:
-    """The person's name in one word, which is nobody else's."""
-    return quote(aws.settings.user, safe="@+")
+def _quoted_user(context: Context) -> str:
+    """Return the user's name percent-encoded, so that it is one word and unique."""
+    return quote(context.settings.user, safe="@+")
 
 
-def _is_mine(aws: Aws, execution: dict[str, Any]) -> bool:
-    return str(execution["Query"]).startswith(f"{_WHO}{_person(aws)}\n")
+def _is_own(context: Context, execution: dict[str, Any]) -> bool:
+    return str(execution["Query"]).startswith(f"{_USER_COMMENT}{_quoted_user(context)}\n")
 
 
-def _asked(execution: dict[str, Any]) -> Asked | None:
-    """An execution as somebody asked it, or None for one of the portal's own."""
+def _as_query(execution: dict[str, Any]) -> SqlQuery | None:
+    """Return an execution as the query of a user, or None for one of the portal's own."""
     _, *lines = str(execution["Query"]).split("\n")
-    if not execution["Query"].startswith(_WHO) or not lines or not lines[0].startswith(_RELEASE):
+    is_of_user = execution["Query"].startswith(_USER_COMMENT)
+    if not is_of_user or not lines or not lines[0].startswith(_RELEASE_COMMENT):
         return None
-    typed = [line.removeprefix(_TYPED) for line in takewhile(lambda x: x.startswith(_TYPED), lines[1:])]
+    typed = takewhile(lambda line: line.startswith(_SQL_COMMENT), lines[1:])
     status, cost = execution["Status"], execution.get("Statistics", {})
-    return Asked(
+    return SqlQuery(
         query_id=execution["QueryExecutionId"],
-        sql="\n".join(typed),
-        release_id=lines[0].removeprefix(_RELEASE),
+        sql="\n".join(line.removeprefix(_SQL_COMMENT) for line in typed),
+        release_id=lines[0].removeprefix(_RELEASE_COMMENT),
         state=status["State"],
-        asked_at=status["SubmissionDateTime"],
+        started_at=status["SubmissionDateTime"],
         seconds=cost.get("TotalExecutionTimeInMillis", 0) / 1000,
         scanned=cost.get("DataScannedInBytes", 0),
         reason=status.get("StateChangeReason", "no reason given"),
     )
 
 
-def history(aws: Aws) -> list[Asked]:
-    """What the person asked last, newest first; of the newest `LOOKED_THROUGH` of everybody."""
-    aws.require("query")
-    athena = aws.client("athena")
-    mine: list[Asked] = []
+def history(context: Context) -> list[SqlQuery]:
+    """Return the user's latest queries, newest first, from the newest `HISTORY_SCANNED` of all users."""
+    context.require("query")
+    athena = context.client("athena")
+    own: list[SqlQuery] = []
     for page in athena.get_paginator("list_query_executions").paginate(
-        WorkGroup=aws.lake.workgroup, PaginationConfig={"PageSize": 50, "MaxItems": LOOKED_THROUGH}
+        WorkGroup=context.lake.workgroup, PaginationConfig={"PageSize": 50, "MaxItems": HISTORY_SCANNED}
     ):
         found = _executions(athena, page["QueryExecutionIds"])
-        mine += [asked for each in found if _is_mine(aws, each) and (asked := _asked(each))]
-        if len(mine) >= MOST_KEPT:
+        own += filter(None, map(_as_query, (each for each in found if _is_own(context, each))))
+        if len(own) >= HISTORY_LENGTH:
             break
-    return sorted(mine, key=lambda each: each.asked_at, reverse=True)[:MOST_KEPT]
+    return sorted(own, key=lambda each: each.started_at, reverse=True)[:HISTORY_LENGTH]
 
 
 def _executions(athena: Any, ids: list[str]) -> list[dict[str, Any]]:
@@ -215,12 +224,12 @@ def _executions(athena: Any, ids: list[str]) -> list[dict[str, Any]]:
 # saved queries
 
 
-def saved(aws: Aws) -> list[Saved]:
-    """Queries saved for everybody, by name."""
-    aws.require("query")
-    athena = aws.client("athena")
+def list_saved(context: Context) -> list[SavedQuery]:
+    """Return the saved queries of all users, sorted by name."""
+    context.require("query")
+    athena = context.client("athena")
     pages = athena.get_paginator("list_named_queries").paginate(
-        WorkGroup=aws.lake.workgroup, PaginationConfig={"PageSize": 50}
+        WorkGroup=context.lake.workgroup, PaginationConfig={"PageSize": 50}
     )
     lists = [page["NamedQueryIds"] for page in pages]
     found = [
@@ -228,57 +237,61 @@ def saved(aws: Aws) -> list[Saved]:
     ]
     return sorted(
         (
-            Saved(q["NamedQueryId"], q["Name"], unquote(q.get("Description", "")), q["QueryString"])
+            SavedQuery(q["NamedQueryId"], q["Name"], unquote(q.get("Description", "")), q["QueryString"])
             for q in found
         ),
         key=lambda q: q.name.lower(),
     )
 
 
-def save(aws: Aws, name: str, sql: str) -> None:
-    """Save a query for everybody under a name that is not taken."""
-    aws.require("query")
+def save(context: Context, name: str, sql: str) -> None:
+    """Save a query for all users under a unique name."""
+    context.require("query")
     name = name.strip()
     if not 1 <= len(name) <= 100:
         raise ServiceError("A saved query needs a name of 1 to 100 characters.")
-    if any(each.name.lower() == name.lower() for each in saved(aws)):
-        raise ServiceError(f"There is a saved query '{name}' already: take another name.")
-    aws.client("athena").create_named_query(
+    if any(each.name.lower() == name.lower() for each in list_saved(context)):
+        raise ServiceError(f"A saved query '{name}' already exists. Choose another name.")
+    context.client("athena").create_named_query(
         Name=name,
-        Description=f"Saved by {_person(aws)}",
-        Database=aws.lake.database("gold"),
+        Description=f"Saved by {_quoted_user(context)}",
+        Database=context.lake.database("gold"),
         QueryString=sql,
-        WorkGroup=aws.lake.workgroup,
+        WorkGroup=context.lake.workgroup,
     )
 
 
-def remove(aws: Aws, query_id: str) -> None:
-    """Remove a saved query; its author or an engineer may."""
-    aws.require("query")
-    found = next((each for each in saved(aws) if each.query_id == query_id), None)
-    if found and found.description != f"Saved by {aws.settings.user}" and not aws.person.may("publish"):
+def remove(context: Context, query_id: str) -> None:
+    """Remove a saved query; only its author and engineers can."""
+    context.require("query")
+    found = next((each for each in list_saved(context) if each.query_id == query_id), None)
+    if found and found.description != f"Saved by {context.settings.user}" and not context.user.may("publish"):
         raise ServiceError(
-            f"'{found.name}' was saved by somebody else: its author or an engineer may remove it."
+            f"'{found.name}' was saved by another user. Only its author or an engineer can remove it."
         )
-    aws.client("athena").delete_named_query(NamedQueryId=query_id)
+    context.client("athena").delete_named_query(NamedQueryId=query_id)
 
 
 # estimates
 
 
-def bytes_at_most(aws: Aws, statement: Statement, release_id: str) -> int:
-    """The size of the tables that a statement reads: it scans that much of a release at most, fewer columns less."""
-    aws.require("query")
-    return sum(_size(aws, _place(aws, *named, release_id)) for named in statement.tables)
+def estimate_scan(context: Context, statement: Statement, release_id: str) -> int:
+    """Return the bytes that a statement scans at most: the size of its tables in the release."""
+    context.require("query")
+    return sum(_size(context, _uri(context, *named, release_id)) for named in statement.tables)
 
 
-def _place(aws: Aws, database: str, table: str, release_id: str) -> str:
+def _uri(context: Context, database: str, table: str, release_id: str) -> str:
     if database == "gold":
-        return aws.lake.gold_release(table, release_id)
-    return aws.lake.gold_table(table) if database == "gold_releases" else quality_location(table, aws.lake)
+        return context.lake.gold_release(table, release_id)
+    return (
+        context.lake.gold_table(table)
+        if database == "gold_releases"
+        else quality_location(table, context.lake)
+    )
 
 
-def _size(aws: Aws, address: str) -> int:
-    bucket, prefix = split(address)
-    pages = aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+def _size(context: Context, uri: str) -> int:
+    bucket, prefix = split(uri)
+    pages = context.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return sum(item["Size"] for page in pages for item in page.get("Contents", []))

@@ -1,1 +1,1 @@
-"""Batches of raw extracts: inspect, import, generate, list, retire."""
+"""Batches: inspect the files of an extract, import it, generate sample data, list and retire batches."""

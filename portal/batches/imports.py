@@ -1,4 +1,4 @@
-"""An extract on its way into the lake, beside the page: whoever leaves the page, or touches it, does not stop it."""
+"""Import an extract in a background task, which continues when the user leaves the page."""
 
 from __future__ import annotations
 
@@ -9,62 +9,64 @@ from dataclasses import dataclass
 from portal.batches import service as batches
 from portal.batches.inspection import SourceFile
 from portal.batches.service import Batch
-from portal.core.context import Aws, ServiceError, explain, is_aws
+from portal.core.context import Context
+from portal.core.errors import ServiceError, explain, is_aws_error
 
 
 @dataclass
 class Import:
-    """What is being done and how far it is, 0 to 1; in the end the batch, or why there is none."""
+    """An import task: present step and progress (0 to 1), and at its end the batch or an error."""
 
-    words: str = "Reading …"
-    share: float = 0.0
+    step: str = "Reading …"
+    progress: float = 0.0
     batch: Batch | None = None
     error: str | None = None
     is_over: bool = False
 
 
-_UNDER_WAY: dict[tuple[str, str], Import] = {}
-"""What this process imports, or has imported and not yet told, by lake and person."""
+_TASKS: dict[tuple[str, str], Import] = {}
+"""Import tasks of this process by lake and user, until their result was acknowledged."""
 
-_BEGINNING = threading.Lock()
-
-
-def under_way(aws: Aws) -> Import | None:
-    """What is imported for this person now, or was and has not been told yet."""
-    aws.require("import_data")
-    return _UNDER_WAY.get(_whose(aws))
+_START_LOCK = threading.Lock()
 
 
-def told(aws: Aws) -> None:
-    """The person has been told how it ended."""
-    _UNDER_WAY.pop(_whose(aws), None)
+def current(context: Context) -> Import | None:
+    """Return the user's import that runs, or that ended and was not acknowledged yet."""
+    context.require("import_data")
+    return _TASKS.get(_owner(context))
 
 
-def begin(aws: Aws, files: Sequence[SourceFile], encoding: str = "utf-8") -> Import:
-    """Start `batches.import_files` in a thread of this process; one a person, so that a double click starts one."""
-    with _BEGINNING:
-        if present := under_way(aws):
+def acknowledge(context: Context) -> None:
+    """Remove the user's import after its result was shown."""
+    _TASKS.pop(_owner(context), None)
+
+
+def start(context: Context, files: Sequence[SourceFile], encoding: str = "utf-8") -> Import:
+    """Start an import in a thread. A user has one at a time, so that a double click starts one."""
+    with _START_LOCK:
+        if present := current(context):
             return present
-        task = _UNDER_WAY[_whose(aws)] = Import()
-    threading.Thread(target=_import, args=(aws, files, encoding, task), daemon=True).start()
+        task = _TASKS[_owner(context)] = Import()
+    threading.Thread(target=_import, args=(context, files, encoding, task), daemon=True).start()
     return task
 
 
-def _import(aws: Aws, files: Sequence[SourceFile], encoding: str, task: Import) -> None:
-    def note(words: str, done: int, total: int) -> None:
-        task.words, task.share = words, done / max(total, 1)
+def _import(context: Context, files: Sequence[SourceFile], encoding: str, task: Import) -> None:
+    def note(step: str, done: int, total: int) -> None:
+        task.step, task.progress = step, done / max(total, 1)
 
     try:
         task.batch = batches.import_files(
-            aws, files, encoding=encoding, uploader=aws.person.name, progress=note
+            context, files, encoding=encoding, uploader=context.user.name, progress=note
         )
     except Exception as error:
-        is_known = isinstance(error, ServiceError) or is_aws(error)
-        task.error = explain(error) if is_known else (
-            f"The extract could not be imported ({type(error).__name__}): try again, or tell the engineers."
-        )  # fmt: skip
+        if isinstance(error, ServiceError) or is_aws_error(error):
+            task.error = explain(error)
+        else:
+            name = type(error).__name__
+            task.error = f"The extract could not be imported ({name}). Try again, or contact an engineer."
     task.is_over = True
 
 
-def _whose(aws: Aws) -> tuple[str, str]:
-    return aws.lake.prefix, aws.person.name
+def _owner(context: Context) -> tuple[str, str]:
+    return context.lake.prefix, context.user.name

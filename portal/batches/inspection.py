@@ -1,4 +1,4 @@
-"""Inspect the files of an extract before they are imported: what each file is, its rows, its hash."""
+"""Inspect the files of an extract before the import: table, format, number of rows and hash of each file."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
-from pipeline.sources import TABLES, Match, UnknownFormat, format_named, known_names, describe, synthea
+from pipeline import sources
+from pipeline.sources import TABLES, Match, UnknownFormat, format_named, known_names, synthea
 from pipeline.sources.csv_layout import EncodingFault, Layout
 from pipeline.sources.csv_lines import BLANK, KINDS
 from pipeline.sources.csv_quoting import CsvFault, RowShape
 from pipeline.sources.identify import HEAD, EmptyFile, NotUnderstood, identify
 from pipeline.sources.storage import unpacked
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 
 if TYPE_CHECKING:
     from pipeline.sources.csv_reader import CsvReader
@@ -30,7 +32,7 @@ _MOST_VALUES = 20
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file of an extract; `open` gives its bytes from the start, each time it is called."""
+    """A file of an extract; `open` returns a new stream from the start of the file."""
 
     name: str
     size: int
@@ -47,7 +49,10 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Inspected:
-    """What one file is. `reason` says why it is not loaded; `stops` whether that stops the import."""
+    """An inspected file: its use and, if it is not loaded, the reason.
+
+    `stops` is true if it stops the import.
+    """
 
     file: SourceFile
     use: Use
@@ -60,7 +65,7 @@ class Inspected:
     stops: bool = False
 
     def summary(self) -> dict[str, object]:
-        """The file in the manifest's list and on the command line."""
+        """Return the description of the file for the manifest and the command line."""
         kind = self.match.table if self.match else None
         return {
             "name": self.file.name,
@@ -74,8 +79,8 @@ class Inspected:
 
 
 @dataclass(frozen=True)
-class OddValue:
-    """A value that is not UTF-8, read both ways."""
+class UndecodableValue:
+    """A value that is not valid UTF-8, decoded in two encodings."""
 
     line: int
     column: str
@@ -84,27 +89,27 @@ class OddValue:
 
 
 def files_of(folder: Path) -> Iterator[SourceFile | Inspected]:
-    """The CSV files of a folder; in place of one that cannot be opened, why."""
+    """Yield the CSV files of a directory; a file that cannot be opened is yielded as not understood."""
     for path in sorted(folder.iterdir()):
         if path.name[0] in "._" or not path.name.lower().endswith((".csv", ".csv.gz")):
             continue
-        if why := _no_file(path):
-            nothing = SourceFile.from_bytes(path.name, b"")
-            yield _not_understood(nothing, f"'{path.name}' {why}", may_be_needed=True)
+        if problem := _file_problem(path):
+            empty = SourceFile.from_bytes(path.name, b"")
+            yield _not_understood(empty, f"'{path.name}' {problem}", may_be_needed=True)
         else:
             yield SourceFile.of(path)
 
 
-def _no_file(path: Path) -> str:
+def _file_problem(path: Path) -> str:
     if path.is_dir():
         return "is a directory, not a file. Pass that directory, or move its CSV files up into this one."
     if path.is_symlink() and not path.exists():
         return "is a broken link. Restore the file that it points to, or remove the link."
-    return "" if path.is_file() else "is not a regular file. Replace it by the CSV file."
+    return "" if path.is_file() else "is not a regular file. Replace it with the CSV file."
 
 
 def inspect(file: SourceFile, format: str = "auto", encoding: str = "utf-8") -> Inspected:
-    """What a file is, in one pass over a file that is needed; files that are not UTF-8 are read in `encoding`."""
+    """Identify a file and count its rows; a file that is not UTF-8 is decoded with `encoding`."""
     try:
         return _read_in(file, format, encoding)
     except UnknownFormat as error:
@@ -126,7 +131,7 @@ def _unreadable(file: SourceFile, error: Exception) -> str:
 
 
 def _read_in(file: SourceFile, format: str, encoding: str) -> Inspected:
-    """A file that is not UTF-8 in the encoding that was chosen for such files."""
+    """Read a file as UTF-8 or, if it is not valid, in the chosen encoding."""
     try:
         return _read(file, format, "utf-8")
     except EncodingFault:
@@ -152,14 +157,14 @@ def _read(file: SourceFile, format: str, encoding: str) -> Inspected:
 
 
 def _reader() -> type[CsvReader]:
-    """Return the CSV reader, loaded when a file is read: numpy and Arrow take half of a listing command's start."""
+    """Return the CSV reader; import it on use, because numpy and Arrow are slow to import."""
     from pipeline.sources.csv_reader import CsvReader  # noqa: PLC0415
 
     return CsvReader
 
 
 def _not_needed(file: SourceFile, match: Match, layout: Layout) -> Inspected:
-    """A file that no table is made of; a fault in it concerns nobody."""
+    """Describe a file that no table needs; errors in it are ignored."""
     rows = None
     try:
         with file.open() as raw:
@@ -174,7 +179,9 @@ def _not_needed(file: SourceFile, match: Match, layout: Layout) -> Inspected:
 def _refuse_repeated(header: tuple[str, ...], name: str) -> None:
     repeated = {each for each in header if each and header.count(each) > 1}
     if repeated:
-        raise NotUnderstood(f"'{name}' names a column twice: {describe(repeated)}. Name each column once.")
+        raise NotUnderstood(
+            f"'{name}' has a column twice: {sources.describe(repeated)}. Give each column its own name."
+        )
 
 
 def _not_understood(file: SourceFile, reason: str, may_be_needed: bool) -> Inspected:
@@ -191,8 +198,8 @@ def _head(file: SourceFile) -> bytes:
         return unpacked(raw).read(HEAD)
 
 
-def in_words(files: list[dict[str, object]]) -> list[str]:
-    """One line a file, of summaries: what it is, its rows, what was left out."""
+def describe(files: list[dict[str, object]]) -> list[str]:
+    """Return one line of text per file summary."""
     return [_line(each) for each in files]
 
 
@@ -201,25 +208,26 @@ def _line(file: dict[str, object]) -> str:
     if file["use"] == "loaded":
         is_other = file["encoding"] not in {None, "utf-8"}
         encoding = f", read as {file['encoding']}" if is_other else ""
-        return f"{file['name']}: {file['kind']}{rows}{encoding}{_left_out(file['not_data'])}"
+        return f"{file['name']}: {file['kind']}{rows}{encoding}{_skipped(file['not_data'])}"
     if file["use"] == "not needed":
         return f"{file['name']}: not needed, {file['reason']}{rows}"
     return f"{file['name']}: {file['use']}. {file['reason']}"
 
 
-def _left_out(not_data: object) -> str:
+def _skipped(not_data: object) -> str:
     counts = dict(not_data) if isinstance(not_data, dict) else {}
     words = ", ".join(f"{KINDS[kind]} {count:,}" for kind, count in sorted(counts.items()))
     return f"; not data: {words}" if words else ""
 
 
-def preview(aws: Aws, file: SourceFile, rows: int = 20) -> tuple[list[str], list[list[str]]]:
-    """The header of a CSV file, and its first rows for those who may see who a patient is.
+def preview(context: Context, file: SourceFile, rows: int = 20) -> tuple[list[str], list[list[str]]]:
+    """Return the header of a CSV file and, for roles that see patient identifiers, its first rows.
 
-    A file of no known format may lack its header line: to others only names that a format has are shown.
+    A file of an unknown format may lack a header line, so other roles see only the column names of known
+    formats.
     """
-    aws.require("import_data")
-    may_see = aws.person.may("see_phi")
+    context.require("import_data")
+    sees_phi = context.user.may("see_phi")
     head = _readable_head(file)
     text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace")
     try:
@@ -228,9 +236,9 @@ def preview(aws: Aws, file: SourceFile, rows: int = 20) -> tuple[list[str], list
         layout = None
     lines = islice(io.StringIO(text, newline=""), layout.header_lines - 1 if layout else 0, None)
     header, *body = list(islice(csv.reader(lines), rows + 1)) or [[]]
-    if not (may_see or layout):
+    if not (sees_phi or layout):
         header = [name if name in known_names() else f"column {n}" for n, name in enumerate(header, 1)]
-    return [name.strip(BLANK) for name in header], body if may_see else []
+    return [name.strip(BLANK) for name in header], body if sees_phi else []
 
 
 def _readable_head(file: SourceFile) -> bytes:
@@ -240,19 +248,22 @@ def _readable_head(file: SourceFile) -> bytes:
         raise ServiceError(_unreadable(file, error)) from None
 
 
-def odd_values(aws: Aws, file: SourceFile) -> list[OddValue]:
-    """The first values of a file that are not UTF-8, for the person who supplies it to choose the encoding by."""
-    aws.require("import_data")
+def undecodable_values(context: Context, file: SourceFile) -> list[UndecodableValue]:
+    """Return the first values of a file that are not valid UTF-8.
+
+    So that the user can choose the encoding.
+    """
+    context.require("import_data")
     try:
         layout = identify(_readable_head(file), file.name, encoding="windows-1252").layout
     except (EmptyFile, NotUnderstood):
         return []
     with file.open() as raw:
-        found = _odd(unpacked(raw), layout)
+        found = _undecodable(unpacked(raw), layout)
         return list(islice(found, _MOST_VALUES))
 
 
-def _odd(lines: BinaryIO, layout: Layout) -> Iterator[OddValue]:
+def _undecodable(lines: BinaryIO, layout: Layout) -> Iterator[UndecodableValue]:
     for number, line in enumerate(lines, 1):
         try:
             line.decode("utf-8")
@@ -261,7 +272,7 @@ def _odd(lines: BinaryIO, layout: Layout) -> Iterator[OddValue]:
             for name, value in zip(layout.header, fields, strict=False):
                 if not _is_utf_8(data := value.encode("latin-1")):
                     both = (data.decode(encoding, errors="replace") for encoding in ("utf-8", "cp1252"))
-                    yield OddValue(number, name, *both)
+                    yield UndecodableValue(number, name, *both)
 
 
 def _is_utf_8(data: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""The life of a batch after its import: new, loaded by runs, retired; processed again where that is wanted."""
+"""The status of a batch after its import (new, loaded or retired), and reprocessing of batches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from portal.batches import retirement
 from portal.batches import service as batches
 from portal.batches.retirement import Retirement
 from portal.batches.service import Batch
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.releases import service as releases
 from portal.runs import service as runs
 from portal.runs.service import Run
@@ -19,8 +20,8 @@ Status = Literal["new", "loaded", "retired"]
 
 
 @dataclass(frozen=True)
-class Life:
-    """A batch with its status and the releases that hold it, newest first."""
+class BatchState:
+    """A batch with its status and the releases that contain it, newest first."""
 
     batch: Batch
     status: Status
@@ -29,44 +30,41 @@ class Life:
     retirement: Retirement | None
 
 
-def lives(aws: Aws) -> list[Life]:
-    """Every batch, newest first."""
-    gone = retirement.retired(aws)
-    made = releases.list_releases(aws)
-    present = releases.current(aws)
+def list_states(context: Context) -> list[BatchState]:
+    """Return all batches with their status, newest first."""
+    retired = retirement.retired(context)
+    present = releases.current(context)
     by_batch: dict[str, list[str]] = {}
-    for release in made:
+    for release in releases.list_releases(context):
         for batch_id in release.batch_ids:
             by_batch.setdefault(batch_id, []).append(release.release_id)
     published = present.release_id if present else None
     return [
-        _life(batch, by_batch.get(batch.batch_id, []), published, gone) for batch in batches.list_batches(aws)
+        _state(batch, by_batch.get(batch.batch_id, []), published, retired)
+        for batch in batches.list_batches(context)
     ]
 
 
-def _life(
-    batch: Batch, held_by: Sequence[str], published: str | None, gone: Mapping[str, Retirement]
-) -> Life:
-    record = gone.get(batch.batch_id)
-    status: Status = "retired" if record else "loaded" if held_by else "new"
-    return Life(batch, status, tuple(held_by), published in held_by, record)
+def _state(
+    batch: Batch, release_ids: Sequence[str], published: str | None, retired: Mapping[str, Retirement]
+) -> BatchState:
+    record = retired.get(batch.batch_id)
+    status: Status = "retired" if record else "loaded" if release_ids else "new"
+    return BatchState(batch, status, tuple(release_ids), published in release_ids, record)
 
 
-def get(aws: Aws, batch_id: str) -> Life:
-    """One batch; `ServiceError` where the lake does not hold it."""
-    found = next((life for life in lives(aws) if life.batch.batch_id == batch_id), None)
+def get(context: Context, batch_id: str) -> BatchState:
+    """Return a batch with its status; raise `ServiceError` if it does not exist."""
+    found = next((state for state in list_states(context) if state.batch.batch_id == batch_id), None)
     if found is None:
-        raise ServiceError(retirement.unknown([batch_id]))
+        raise ServiceError(retirement.not_found([batch_id]))
     return found
 
 
-def reprocess(aws: Aws, batch_ids: Sequence[str] | None) -> Run:
-    """Start a run that reads these batches from bronze again (None: every one that is not retired)."""
-    wanted = (
-        [life.batch.batch_id for life in lives(aws) if not life.retirement]
-        if batch_ids is None
-        else batch_ids
-    )
-    if not wanted:
-        raise ServiceError("Name the batches to process again, or pass --all for every batch.")
-    return runs.start(aws, wanted)
+def reprocess(context: Context, batch_ids: Sequence[str] | None) -> Run:
+    """Start a run that reads batches from bronze again; None means all that are not retired."""
+    if batch_ids is None:
+        batch_ids = [state.batch.batch_id for state in list_states(context) if not state.retirement]
+    if not batch_ids:
+        raise ServiceError("Name the batches to reprocess, or pass --all for all batches.")
+    return runs.start(context, batch_ids)

@@ -1,4 +1,4 @@
-"""Retired batches: kept in bronze, left out of later releases, with a record of who decided so and why."""
+"""Retire batches: later releases leave them out, but their files stay in bronze."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from pipeline.lake.store import now, read_json, write_json
 from pipeline.lake.uris import RETIRED, split
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 
 _LONGEST_REASON = 500
 
 
 @dataclass(frozen=True)
 class Retirement:
-    """Who left a batch out of later releases, when and why."""
+    """The record of a retired batch."""
 
     batch_id: str
     retired_by: str
@@ -22,58 +23,69 @@ class Retirement:
     reason: str
 
 
-def retire(aws: Aws, batch_id: str, *, reason: str) -> Retirement:
-    """Leave a batch out of the next release; its files stay in bronze and the record is never changed."""
-    aws.require("run_pipeline")
+def retire(context: Context, batch_id: str, *, reason: str) -> Retirement:
+    """Retire a batch: the next release leaves it out. The record cannot be changed."""
+    context.require("run_pipeline")
     cleaned = reason.strip()
     if not cleaned:
-        raise ServiceError(f"Say why batch '{batch_id}' is retired: the audit trail requires a reason.")
+        raise ServiceError(f"Enter why batch '{batch_id}' is retired. The audit trail requires a reason.")
     if len(cleaned) > _LONGEST_REASON:
-        raise ServiceError(f"The reason has {len(cleaned):,} characters: at most {_LONGEST_REASON} are kept.")
-    if batch_id not in _names(aws)[0]:
-        raise ServiceError(unknown([batch_id]))
-    record = Retirement(batch_id, aws.settings.user, now(), cleaned)
-    if not write_json(aws.client("s3"), aws.lake.retirement(batch_id), vars(record), IfNoneMatch="*"):
-        raise ServiceError(_said(retired(aws)[batch_id]))
+        raise ServiceError(f"The reason has {len(cleaned):,} characters. The maximum is {_LONGEST_REASON}.")
+    if batch_id not in _ids(context).all:
+        raise ServiceError(not_found([batch_id]))
+    record = Retirement(batch_id, context.settings.user, now(), cleaned)
+    if not write_json(context.client("s3"), context.lake.retirement(batch_id), vars(record), IfNoneMatch="*"):
+        raise ServiceError(_message(retired(context)[batch_id]))
     return record
 
 
-def retired(aws: Aws) -> dict[str, Retirement]:
-    """By batch the record of its retirement."""
-    _, gone = _names(aws)
-    found = (read_json(aws.client("s3"), aws.lake.retirement(batch_id)) for batch_id in gone)
+def retired(context: Context) -> dict[str, Retirement]:
+    """Return the records of all retired batches, by batch id."""
+    found = (
+        read_json(context.client("s3"), context.lake.retirement(batch_id))
+        for batch_id in _ids(context).retired
+    )
     records = [Retirement(**document[0]) for document in found if document]
     return {record.batch_id: record for record in records}
 
 
-def refuse_unusable(aws: Aws, batch_ids: Sequence[str]) -> None:
-    """`ServiceError` where a run cannot process these batches (none: all that are new)."""
-    there, gone = _names(aws)
-    if missing := [batch_id for batch_id in batch_ids if batch_id not in there]:
-        raise ServiceError(unknown(missing))
-    if refused := [batch_id for batch_id in batch_ids if batch_id in gone]:
-        raise ServiceError(_said(retired(aws)[refused[0]]))
-    if not set(there) - set(gone):
+def check_usable(context: Context, batch_ids: Sequence[str]) -> None:
+    """Raise `ServiceError` if a run cannot process these batches; an empty list means all new batches."""
+    ids = _ids(context)
+    if missing := [batch_id for batch_id in batch_ids if batch_id not in ids.all]:
+        raise ServiceError(not_found(missing))
+    if refused := [batch_id for batch_id in batch_ids if batch_id in ids.retired]:
+        raise ServiceError(_message(retired(context)[refused[0]]))
+    if not set(ids.all) - set(ids.retired):
         raise ServiceError(
-            "There is no batch to process: import one with 'hdp batches import DIR' "
-            "or make sample data with 'hdp batches generate'."
+            "There is no batch to process. Import one with 'hdp batches import DIR' "
+            "or generate sample data with 'hdp batches generate'."
         )
 
 
-def unknown(batch_ids: Sequence[str]) -> str:
-    """The sentence about batches that the lake does not hold."""
+def not_found(batch_ids: Sequence[str]) -> str:
+    """Return the message about batches that do not exist."""
     names = ", ".join(f"'{batch_id}'" for batch_id in batch_ids)
-    return f"There is no batch {names}: 'hdp batches list' lists the batches."
+    return f"There is no batch {names}. 'hdp batches list' lists the batches."
 
 
-def _said(record: Retirement) -> str:
-    return f"Batch '{record.batch_id}' was retired by {record.retired_by} at {record.retired_at}: {record.reason}"
+def _message(record: Retirement) -> str:
+    who_and_when = f"{record.retired_by} at {record.retired_at}"
+    return f"Batch '{record.batch_id}' was retired by {who_and_when}: {record.reason}"
 
 
-def _names(aws: Aws) -> tuple[list[str], list[str]]:
-    """The ids of the batches that the lake holds, and of those that were retired."""
-    bucket, prefix = split(aws.lake.manifests())
-    pages = aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+@dataclass(frozen=True)
+class _BatchIds:
+    all: list[str]
+    retired: list[str]
+
+
+def _ids(context: Context) -> _BatchIds:
+    """Return the ids of all batches and of the retired ones, by the names of their objects."""
+    bucket, prefix = split(context.lake.manifests())
+    pages = context.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     names = [item["Key"].removeprefix(prefix) for page in pages for item in page.get("Contents", [])]
-    there = [name.removesuffix(".json") for name in names if name.endswith(".json")]
-    return there, [name.removesuffix(RETIRED) for name in names if name.endswith(RETIRED)]
+    return _BatchIds(
+        all=[name.removesuffix(".json") for name in names if name.endswith(".json")],
+        retired=[name.removesuffix(RETIRED) for name in names if name.endswith(RETIRED)],
+    )

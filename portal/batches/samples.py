@@ -1,4 +1,4 @@
-"""Generate sample data in this process up to a size, in a Glue job above it; the result is one batch."""
+"""Generate sample data as a batch: small ones in this process, large ones in a Glue job."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from pipeline.lake.store import write_json
 from pipeline.lake.uris import split
 from portal.batches import service as batches
 from portal.batches.service import Batch
-from portal.core.context import Aws, ServiceError, explain, is_aws
+from portal.core.context import Context
+from portal.core.errors import ServiceError, explain, is_aws_error
 
 JOB = "generate_sample"
 
-MOST_HERE = 100_000
-"""Largest number of patients that this process generates: about three seconds, 180 MB."""
+IN_PROCESS_LIMIT = 100_000
+"""Most patients that this process generates: takes about three seconds and 180 MB."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Sample:
 
 @dataclass
 class Task:
-    """A generation in the background; the page that started it may close."""
+    """A background task that generates sample data; it continues when the user leaves the page."""
 
     options: Options
     cancel: threading.Event = field(default_factory=threading.Event)
@@ -58,51 +59,51 @@ class JobTask:
     options: Options
 
 
-_MAKING: dict[tuple[str, str], Task] = {}
-"""Generations of this process by lake and person, until their result was shown; a reloaded page finds them here."""
+_TASKS: dict[tuple[str, str], Task] = {}
+"""Tasks of this process by lake and user, until their result was acknowledged."""
 
-_BEGINNING = threading.Lock()
+_START_LOCK = threading.Lock()
 _ALIVE = frozenset({"STARTING", "WAITING", "RUNNING", "STOPPING"})
 
 
 def create(
-    aws: Aws,
+    context: Context,
     options: Options,
     *,
     uploader: str,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Sample:
-    """Generate into a temporary directory and import it; a cancelled generation leaves nothing."""
-    aws.require("import_data")
+    """Generate sample data and import it; a cancelled generation leaves nothing behind."""
+    context.require("import_data")
     with tempfile.TemporaryDirectory(prefix="hdp-sample-") as temporary:
         folder = Path(temporary) / "sample"
         written = generate(options, folder, progress=progress, cancelled=cancelled)
         if cancelled():
             raise Cancelled
-        key = folder / GROUND_TRUTH
-        text = key.read_text(encoding="utf-8") if key.is_file() else ""
-        key.unlink(missing_ok=True)
-        batch = batches.import_folder(aws, folder, format="native", uploader=uploader, seed=options.seed)
-        return Sample(batch, written, text)
+        path = folder / GROUND_TRUTH
+        truth = path.read_text(encoding="utf-8") if path.is_file() else ""
+        path.unlink(missing_ok=True)
+        batch = batches.import_folder(context, folder, format="native", uploader=uploader, seed=options.seed)
+        return Sample(batch, written, truth)
 
 
-def making(aws: Aws) -> Task | JobTask | None:
-    """Return the person's generation that runs, or has ended and was not shown yet."""
-    aws.require("import_data")
-    return _MAKING.get(_whose(aws)) or _running_job(aws)
+def current(context: Context) -> Task | JobTask | None:
+    """Return the user's generation that runs, or that ended and was not acknowledged yet."""
+    context.require("import_data")
+    return _TASKS.get(_owner(context)) or _running_job(context)
 
 
-def told(aws: Aws) -> None:
-    """Forget the person's generation, whose result was shown."""
-    _MAKING.pop(_whose(aws), None)
+def acknowledge(context: Context) -> None:
+    """Remove the user's generation after its result was shown."""
+    _TASKS.pop(_owner(context), None)
 
 
-def _whose(aws: Aws) -> tuple[str, str]:
-    return aws.lake.prefix, aws.person.name
+def _owner(context: Context) -> tuple[str, str]:
+    return context.lake.prefix, context.user.name
 
 
-def _same(present: Task | JobTask, options: Options) -> None:
+def _check_same(present: Task | JobTask, options: Options) -> None:
     """Accept a repeated start with the same options; refuse other options while a generation runs."""
     if present.options != options:
         raise ServiceError(
@@ -110,41 +111,42 @@ def _same(present: Task | JobTask, options: Options) -> None:
         )
 
 
-def begin(aws: Aws, options: Options) -> Task | JobTask:
-    """Start `create` in a thread of this process, one per person, for at most `MOST_HERE` patients."""
-    aws.require("import_data")
+def start(context: Context, options: Options) -> Task | JobTask:
+    """Start a generation of at most `IN_PROCESS_LIMIT` patients in a thread. A user has one at a time."""
+    context.require("import_data")
     options.checked()
-    if options.patients > MOST_HERE:
+    if options.patients > IN_PROCESS_LIMIT:
         raise ServiceError(
-            f"{options.patients:,} patients need the Glue job; this process generates up to {MOST_HERE:,}."
+            f"{options.patients:,} patients need the Glue job; this process generates up to "
+            f"{IN_PROCESS_LIMIT:,}."
         )
-    with _BEGINNING:
-        if present := making(aws):
-            _same(present, options)
+    with _START_LOCK:
+        if present := current(context):
+            _check_same(present, options)
             return present
-        task = _MAKING[_whose(aws)] = Task(options)
-    threading.Thread(target=_make, args=(aws, task), daemon=True).start()
+        task = _TASKS[_owner(context)] = Task(options)
+    threading.Thread(target=_generate, args=(context, task), daemon=True).start()
     return task
 
 
-def _make(aws: Aws, task: Task) -> None:
+def _generate(context: Context, task: Task) -> None:
     try:
         task.sample = create(
-            aws,
+            context,
             task.options,
-            uploader=aws.person.name,
+            uploader=context.user.name,
             progress=lambda made: _note(task, made),
             cancelled=task.cancel.is_set,
         )
     except Cancelled:
         task.error = "Cancelled. No data was kept."
     except Exception as error:
-        task.error = _sentence(error)
+        task.error = _message(error)
     task.is_over = True
 
 
-def _sentence(error: Exception) -> str:
-    if isinstance(error, ServiceError | BadOptions) or is_aws(error):
+def _message(error: Exception) -> str:
+    if isinstance(error, ServiceError | BadOptions) or is_aws_error(error):
         return explain(error)
     return f"The sample data could not be generated ({type(error).__name__}). Try again, or ask an engineer."
 
@@ -153,37 +155,39 @@ def _note(task: Task, made: Progress) -> None:
     task.progress = made
 
 
-def begin_job(aws: Aws, options: Options) -> JobTask | Task:
-    """Start the Glue job that generates a batch of any size, one per person."""
-    aws.require("import_data")
+def start_job(context: Context, options: Options) -> JobTask | Task:
+    """Start a Glue job that generates a batch of any size. A user has one at a time."""
+    context.require("import_data")
     options.checked()
-    with _BEGINNING:
-        if present := making(aws):
-            _same(present, options)
+    with _START_LOCK:
+        if present := current(context):
+            _check_same(present, options)
             return present
         batch_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
         arguments = {
             "--batch_id": batch_id,
             "--options": options.as_json(),
-            "--uploader": aws.person.name,
+            "--uploader": context.user.name,
         }
-        write_json(aws.client("s3"), aws.lake.sample_names(options.locale), draw_names(options.locale))
-        started = aws.client("glue").start_job_run(JobName=aws.lake.job(JOB), Arguments=arguments)
+        write_json(
+            context.client("s3"), context.lake.sample_names(options.locale), draw_names(options.locale)
+        )
+        started = context.client("glue").start_job_run(JobName=context.lake.job(JOB), Arguments=arguments)
     return JobTask(batch_id, started["JobRunId"], options)
 
 
-def _running_job(aws: Aws) -> JobTask | None:
-    glue = aws.client("glue")
+def _running_job(context: Context) -> JobTask | None:
+    glue = context.client("glue")
     try:
-        newest = glue.get_job_runs(JobName=aws.lake.job(JOB), MaxResults=20)["JobRuns"]
+        newest = glue.get_job_runs(JobName=context.lake.job(JOB), MaxResults=20)["JobRuns"]
     except glue.exceptions.EntityNotFoundException:
         return None  # the jobs are not deployed yet
-    mine = (
+    own = (
         run
         for run in newest
-        if run["JobRunState"] in _ALIVE and run.get("Arguments", {}).get("--uploader") == aws.person.name
+        if run["JobRunState"] in _ALIVE and run.get("Arguments", {}).get("--uploader") == context.user.name
     )
-    return next(map(_job_task, mine), None)
+    return next(map(_job_task, own), None)
 
 
 def _job_task(run: dict[str, Any]) -> JobTask:
@@ -191,46 +195,46 @@ def _job_task(run: dict[str, Any]) -> JobTask:
     return JobTask(arguments["--batch_id"], run["Id"], Options.from_json(arguments["--options"]))
 
 
-def job(aws: Aws, job_run_id: str) -> JobTask:
+def job(context: Context, job_run_id: str) -> JobTask:
     """Return a generation by its job run, ended or not."""
-    return _job_task(_job_run(aws, job_run_id))
+    return _job_task(_job_run(context, job_run_id))
 
 
-def _job_run(aws: Aws, job_run_id: str) -> dict[str, Any]:
-    aws.require("import_data")
-    glue = aws.client("glue")
+def _job_run(context: Context, job_run_id: str) -> dict[str, Any]:
+    context.require("import_data")
+    glue = context.client("glue")
     try:
-        return dict(glue.get_job_run(JobName=aws.lake.job(JOB), RunId=job_run_id)["JobRun"])
+        return dict(glue.get_job_run(JobName=context.lake.job(JOB), RunId=job_run_id)["JobRun"])
     except glue.exceptions.EntityNotFoundException:
         raise ServiceError(f"There is no job run '{job_run_id}' of {JOB}.") from None
 
 
-def job_state(aws: Aws, task: JobTask) -> tuple[str, str | None]:
+def job_state(context: Context, task: JobTask) -> tuple[str, str | None]:
     """Return the state of the job run, and its error message if it failed."""
-    run = _job_run(aws, task.job_run_id)
+    run = _job_run(context, task.job_run_id)
     return run["JobRunState"], run.get("ErrorMessage")
 
 
-def cancel_job(aws: Aws, task: JobTask) -> None:
+def cancel_job(context: Context, task: JobTask) -> None:
     """Stop the job; files without a manifest are not a batch."""
-    aws.require("import_data")
-    aws.client("glue").batch_stop_job_run(JobName=aws.lake.job(JOB), JobRunIds=[task.job_run_id])
+    context.require("import_data")
+    context.client("glue").batch_stop_job_run(JobName=context.lake.job(JOB), JobRunIds=[task.job_run_id])
 
 
-def ground_truth(aws: Aws, batch_id: str) -> str:
+def ground_truth(context: Context, batch_id: str) -> str:
     """Return the ground truth that the Glue job wrote beside the manifest; empty if there is none."""
-    aws.require("import_data")
-    s3 = aws.client("s3")
-    bucket, key = split(aws.lake.manifests() + f"{batch_id}{GROUND_TRUTH}")
+    context.require("import_data")
+    s3 = context.client("s3")
+    bucket, key = split(context.lake.manifests() + f"{batch_id}{GROUND_TRUTH}")
     try:
         return str(s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode())
     except s3.exceptions.NoSuchKey:
         return ""
 
 
-def as_zip(aws: Aws, options: Options) -> bytes:
+def as_zip(context: Context, options: Options) -> bytes:
     """Return the generated files as a zip archive."""
-    aws.require("import_data")
+    context.require("import_data")
     with tempfile.TemporaryDirectory(prefix="hdp-sample-") as temporary:
         folder = generate(options, Path(temporary) / "sample").folder
         buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Batches of raw extracts: import them, list them. A batch without its manifest does not exist."""
+"""Import and list batches. A batch without a manifest does not exist."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from pipeline.lake.uris import split
 from pipeline.sources import TABLES
 from portal.batches import inspection, retirement
 from portal.batches.inspection import Inspected, SourceFile
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 
 _TRANSFER = TransferConfig(multipart_threshold=16 << 20, multipart_chunksize=16 << 20, max_concurrency=4)
 
 Progress = Callable[[str, int, int], None]
-"""What is being done, bytes done, bytes in all."""
+"""Receives the present step, the bytes done and the total bytes."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One import as its manifest tells it.
+    """A batch as recorded in its manifest.
 
-    `tables` maps a table to its files and ignored columns; `files` says of every file of the extract what it is;
-    `synthetic` marks data of no real patient: batches of the generator, and exports of Synthea.
+    `tables` maps each table to its files and ignored columns, `files` describes every file of the extract,
+    and `synthetic` marks generated data and Synthea exports, which contain no real patients.
     """
 
     batch_id: str
@@ -53,7 +54,7 @@ class Batch:
 
 
 def import_folder(
-    aws: Aws,
+    context: Context,
     folder: Path,
     *,
     format: str = "auto",
@@ -63,7 +64,7 @@ def import_folder(
     progress: Progress | None = None,
 ) -> Batch:
     """Import the CSV files (also .csv.gz) of a directory as one batch."""
-    aws.require("import_data")
+    context.require("import_data")
     if not folder.is_dir():
         raise ServiceError(f"'{folder}' is not a directory. Pass the directory that contains the CSV files.")
     try:
@@ -75,12 +76,12 @@ def import_folder(
             f"'{folder}' contains no CSV file. Pass the directory that contains the CSV files."
         )
     return import_files(
-        aws, files, format=format, encoding=encoding, uploader=uploader, seed=seed, progress=progress
+        context, files, format=format, encoding=encoding, uploader=uploader, seed=seed, progress=progress
     )
 
 
 def import_files(
-    aws: Aws,
+    context: Context,
     files: Sequence[SourceFile | Inspected],
     *,
     format: str = "auto",
@@ -89,51 +90,54 @@ def import_files(
     seed: int | None = None,
     progress: Progress | None = None,
 ) -> Batch:
-    """Upload an extract and write its manifest last; the same content again is the batch that is there."""
-    aws.require("import_data")
+    """Upload an extract and write its manifest last.
+
+    Return the existing batch if the content was imported before.
+    """
+    context.require("import_data")
     work = _Progress(progress or _silent, 2 * sum(_file(each).size for each in files))
     inspected = [_inspected(each, format, encoding, work) for each in files]
     loaded = _loaded(inspected)
     content = hashlib.sha256(
         "\n".join(sorted(f"{_table(each)} {each.sha256}" for each in loaded)).encode()
     ).hexdigest()
-    gone = retirement.retired(aws)
-    same = [known for known in list_batches(aws) if known.content_sha256 == content]
+    retired = retirement.retired(context)
+    same = [known for known in list_batches(context) if known.content_sha256 == content]
     for known in same:
-        if known.batch_id not in gone:
+        if known.batch_id not in retired:
             return replace(known, is_new=False)
     received = datetime.now(UTC)
-    own = (content * 2)[8 * len(same) % 64 :][:8]  # an extract retired in this second has another
-    batch_id = f"{received:%Y%m%dT%H%M%S}-{own}"
+    suffix = (content * 2)[8 * len(same) % 64 :][:8]  # differs from that of a retired batch with this content
+    batch_id = f"{received:%Y%m%dT%H%M%S}-{suffix}"
     batch = Batch(
         batch_id=batch_id,
         source=_formats(loaded)[0],
         received_at=received.strftime("%Y-%m-%dT%H:%M:%SZ"),
         uploader=uploader,
         content_sha256=content,
-        tables=_upload_all(aws, loaded, batch_id, work),
+        tables=_upload_all(context, loaded, batch_id, work),
         seed=seed,
         files=[each.summary() for each in inspected],
         synthetic=seed is not None or _formats(loaded)[0] == "synthea",
     )
     document = {name: value for name, value in asdict(batch).items() if name != "is_new"}
-    write_json(aws.client("s3"), aws.lake.manifest(batch_id), document)
+    write_json(context.client("s3"), context.lake.manifest(batch_id), document)
     work.end()
     return batch
 
 
 class _Progress:
-    """Tells how many bytes are done."""
+    """Reports the progress of an import in bytes."""
 
-    def __init__(self, tell: Progress, total: int) -> None:
-        self._tell, self._total, self._done = tell, total, 0
+    def __init__(self, report: Progress, total: int) -> None:
+        self._report, self._total, self._done = report, total, 0
 
     def begin(self, what: str, file: SourceFile) -> None:
-        self._tell(f"{what} {file.name}", self._done, self._total)
+        self._report(f"{what} {file.name}", self._done, self._total)
         self._done += file.size
 
     def end(self) -> None:
-        self._tell("Done", self._total, self._total)
+        self._report("Done", self._total, self._total)
 
 
 def _file(given: SourceFile | Inspected) -> SourceFile:
@@ -146,16 +150,16 @@ def _inspected(given: SourceFile | Inspected, format: str, encoding: str, work: 
 
 
 def _loaded(inspected: Sequence[Inspected]) -> list[Inspected]:
-    """The files that become tables, if nothing stops the import."""
+    """Return the files that are loaded into tables; raise `ServiceError` if a file stops the import."""
     loaded = [each for each in inspected if each.use == "loaded"]
     if stopping := next((each for each in inspected if each.stops), None):
         raise ServiceError(stopping.reason)
     if len(_formats(loaded)) > 1:
         names = ", ".join(f"{each.file.name} is {each.match.format}" for each in loaded if each.match)
-        raise ServiceError(f"One extract has one format, but {names}: import them separately.")
+        raise ServiceError(f"The files have different formats: {names}. Import them separately.")
     if not any(_table(each) in TABLES for each in loaded):
         faulty = [each.reason for each in inspected if each.use in {"empty", "not understood"}]
-        nothing = f"The extract contains none of {', '.join(TABLES)}: add at least one of them."
+        nothing = f"The extract contains none of {', '.join(TABLES)}. Add at least one of them."
         raise ServiceError(faulty[0] if faulty else nothing)
     return loaded
 
@@ -168,25 +172,27 @@ def _table(inspected: Inspected) -> str:
     return inspected.match.table if inspected.match else ""
 
 
-def _upload_all(aws: Aws, loaded: Sequence[Inspected], batch_id: str, work: _Progress) -> dict[str, Any]:
-    """Upload the files; by table their entries of the manifest."""
+def _upload_all(
+    context: Context, loaded: Sequence[Inspected], batch_id: str, work: _Progress
+) -> dict[str, Any]:
+    """Upload the files and return their manifest entries by table."""
     tables: dict[str, Any] = {}
     for each in loaded:
         work.begin("Uploading", each.file)
         entry = tables.setdefault(_table(each), {"files": [], "ignored_columns": []})
-        entry["files"].append(_upload(aws, each, batch_id, len(entry["files"])))
+        entry["files"].append(_upload(context, each, batch_id, len(entry["files"])))
         ignored = each.match.ignored_columns if each.match else ()
         entry["ignored_columns"] = sorted({*entry["ignored_columns"], *ignored})
     return tables
 
 
-def _upload(aws: Aws, each: Inspected, batch_id: str, number: int) -> dict[str, Any]:
+def _upload(context: Context, each: Inspected, batch_id: str, number: int) -> dict[str, Any]:
     suffix = ".csv.gz" if each.file.name.lower().endswith(".gz") else ".csv"
     table = _table(each)
-    uri = aws.lake.bronze_batch(table, batch_id) + f"{table}{f'-{number}' if number else ''}{suffix}"
+    uri = context.lake.bronze_batch(table, batch_id) + f"{table}{f'-{number}' if number else ''}{suffix}"
     bucket, key = split(uri)
     with each.file.open() as content:
-        aws.client("s3").upload_fileobj(content, bucket, key, Config=_TRANSFER)
+        context.client("s3").upload_fileobj(content, bucket, key, Config=_TRANSFER)
     layout = {**asdict(each.layout), "header": list(each.layout.header)} if each.layout else {}
     return {
         "key": key,
@@ -199,22 +205,22 @@ def _upload(aws: Aws, each: Inspected, batch_id: str, number: int) -> dict[str, 
     }
 
 
-def list_batches(aws: Aws) -> list[Batch]:
-    """Every batch, newest first."""
-    aws.require("see_charts")
-    s3 = aws.client("s3")
-    bucket, prefix = split(aws.lake.manifests())
+def list_batches(context: Context) -> list[Batch]:
+    """Return all batches, newest first."""
+    context.require("see_charts")
+    s3 = context.client("s3")
+    bucket, prefix = split(context.lake.manifests())
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     items = [item for page in pages for item in page.get("Contents", []) if item["Key"].endswith(".json")]
-    batches = [batch for item in items if (batch := _kept(s3, bucket, item["Key"], item["ETag"]))]
+    batches = [batch for item in items if (batch := _cached(s3, bucket, item["Key"], item["ETag"]))]
     return sorted(batches, key=lambda batch: (batch.received_at, batch.batch_id), reverse=True)
 
 
 _manifests: dict[tuple[str, str, str], Batch] = {}
-"""What was read before, by bucket, key and ETag: a look at all batches reads those that are new."""
+"""Manifests cached by bucket, key and ETag, so that a listing reads only new ones."""
 
 
-def _kept(s3: Any, bucket: str, key: str, etag: str) -> Batch | None:
+def _cached(s3: Any, bucket: str, key: str, etag: str) -> Batch | None:
     known = _manifests.get((bucket, key, etag))
     if known is None and (document := read_json(s3, f"s3://{bucket}/{key}")):
         known = _manifests[bucket, key, etag] = Batch(**document[0])
@@ -222,4 +228,4 @@ def _kept(s3: Any, bucket: str, key: str, etag: str) -> Batch | None:
 
 
 def _silent(what: str, done: int, total: int) -> None:
-    """Nobody watches."""
+    """Report nothing."""

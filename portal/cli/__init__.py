@@ -1,1 +1,1 @@
-"""The command line `hdp`: one module a noun."""
+"""The command line `hdp`, with one module per noun."""

@@ -10,18 +10,18 @@ import click
 from pipeline.sources.csv_layout import ENCODINGS
 from portal.batches import inspection, lifecycle, retirement
 from portal.batches import service as batches
-from portal.batches.lifecycle import Life
+from portal.batches.lifecycle import BatchState
 from portal.batches.service import Batch
 from portal.cli.lazy import LazyGroup
 from portal.cli.output import emit_json, emit_table, json_option
 from portal.cli.runs import follow
 from portal.cli.session import Session
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 
 
 @click.group("batches", cls=LazyGroup, modules={"generate": "portal.cli.generate"})
 def batches_group() -> None:
-    """Make, import and manage batches: extracts as received."""
+    """Generate, import and manage batches."""
 
 
 @batches_group.command("import")
@@ -39,9 +39,9 @@ def batches_group() -> None:
 def import_command(session: Session, folder: Path, format_: str, encoding: str, as_json: bool) -> None:
     """Import an extract (a directory of CSV files) as a batch; list what each file is."""
     batch = batches.import_folder(
-        session.aws, folder, format=format_, encoding=encoding, uploader=user(session)
+        session.context, folder, format=format_, encoding=encoding, uploader=user(session)
     )
-    for line in inspection.in_words(batch.files):
+    for line in inspection.describe(batch.files):
         click.echo(line, err=True)
     if not batch.is_new:
         click.echo(
@@ -60,14 +60,14 @@ def import_command(session: Session, folder: Path, format_: str, encoding: str, 
 @click.pass_obj
 def list_command(session: Session, as_json: bool) -> None:
     """List the batches, newest first."""
-    found = [_listed(life) for life in lifecycle.lives(session.aws)]
+    found = [_listed(state) for state in lifecycle.list_states(session.context)]
     if as_json:
         emit_json(found)
     else:
         emit_table(
             found,
             _columns(found),
-            empty="No batch yet: 'hdp batches generate' or 'hdp batches import DIR' makes one.",
+            empty="No batches yet: 'hdp batches generate' or 'hdp batches import DIR' makes one.",
         )
 
 
@@ -76,37 +76,37 @@ def list_command(session: Session, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show_command(session: Session, batch_id: str, as_json: bool) -> None:
-    """Show a batch: its files, its status and the releases that hold it."""
-    life = lifecycle.get(session.aws, batch_id)
+    """Show a batch: its files, its status and the releases that contain it."""
+    state = lifecycle.get(session.context, batch_id)
     if as_json:
         emit_json(
             {
-                **_listed(life),
-                "tables": life.batch.tables,
-                "releases": life.releases,
-                "retirement": life.retirement,
+                **_listed(state),
+                "tables": state.batch.tables,
+                "releases": state.releases,
+                "retirement": state.retirement,
             }
         )
         return
-    emit_table([_listed(life)])
+    emit_table([_listed(state)])
     click.echo()
     emit_table(
         {"table": table, "file": file["key"].rpartition("/")[2], "rows": file["rows"], "bytes": file["bytes"]}
-        for table, entry in life.batch.tables.items()
+        for table, entry in state.batch.tables.items()
         for file in entry["files"]
     )
-    click.echo(f"\nReleases: {', '.join(life.releases) or 'none'}")
-    if gone := life.retirement:
+    click.echo(f"\nReleases: {', '.join(state.releases) or 'none'}")
+    if gone := state.retirement:
         click.echo(f"Retired by {gone.retired_by} at {gone.retired_at}: {gone.reason}")
 
 
 @batches_group.command("retire")
 @click.argument("batch_id")
-@click.option("--reason", required=True, help="Why; kept beside the batch.")
+@click.option("--reason", required=True, help="Recorded with the batch.")
 @click.pass_obj
 def retire_command(session: Session, batch_id: str, reason: str) -> None:
-    """Leave a batch out of the next release; its files stay."""
-    retirement.retire(session.aws, batch_id, reason=reason)
+    """Retire a batch: the next release leaves it out, its files stay."""
+    retirement.retire(session.context, batch_id, reason=reason)
     click.echo(f"Retired {batch_id}: the next release leaves it out ('hdp runs start' makes one).")
 
 
@@ -117,19 +117,19 @@ def retire_command(session: Session, batch_id: str, reason: str) -> None:
 @click.pass_obj
 def reprocess_command(session: Session, batch_ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
     """Start a run that reads batches from bronze again, and wait for its end on a laptop."""
-    aws = session.aws
+    context = session.context
     if everything and batch_ids:
         raise ServiceError("Name batches or pass --all, not both.")
-    run = lifecycle.reprocess(aws, None if everything else batch_ids)
-    follow(aws, run, session.target == "laptop", as_json)
+    run = lifecycle.reprocess(context, None if everything else batch_ids)
+    follow(context, run, session.target == "laptop", as_json)
 
 
-def _listed(life: Life) -> dict[str, object]:
-    return {**summary(life.batch), "status": life.status, "published": life.is_published}
+def _listed(state: BatchState) -> dict[str, object]:
+    return {**summary(state.batch), "status": state.status, "published": state.is_published}
 
 
 def _columns(listed: Sequence[Mapping[str, object]]) -> list[str]:
-    """Every batch's columns: not every batch has every table."""
+    """Return a row with the same columns for every batch."""
     last = ("status", "published")
     return [*dict.fromkeys(name for row in listed for name in row if name not in last), *last]
 
@@ -152,7 +152,7 @@ def answer(as_json: bool, document: dict[str, object]) -> None:
 
 
 def user(session: Session) -> str:
-    return session.aws.settings.user
+    return session.context.settings.user
 
 
 COMMANDS = (batches_group,)

@@ -19,19 +19,19 @@ from pipeline.data_generator import Options
 from portal.batches import service as batches
 from portal.cli.progress import watch_run
 from portal.cli.session import Session
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.releases import service as releases
 from portal.runs import service as runs
 
 _KEPT_OPEN: dict[int, int] = {}
-"""By port the pipe that a portal watches: the kernel closes it when this process ends."""
+"""The pipe of each portal by port; the kernel closes it when this process ends."""
 
 _SAMPLE = Options(patients=5000, seed=7)
 
 _engine = click.option(
     "--engine",
     type=click.Choice(ENGINES),
-    help="What runs the Glue jobs (HDP_ENGINE, default sail): sail needs no Java; spark is what AWS Glue runs.",
+    help="Engine of Glue jobs (HDP_ENGINE, default sail). sail needs no Java; AWS Glue runs spark.",
 )
 
 
@@ -44,7 +44,7 @@ _engine = click.option(
 @_engine
 @click.pass_obj
 def up(session: Session, port: int, no_browser: bool, no_sample: bool, engine: str | None) -> None:
-    """Open everything: laptop cloud, a first sample run if the lake is empty, the portal."""
+    """Start the laptop cloud, a sample run if the lake is empty, and the portal."""
     if not _is_free(port):
         raise ServiceError(f"Port {port} is taken: stop what listens there, or name another with --port.")
     click.echo("Starting the laptop cloud (S3, Glue, Step Functions, Lambda, Athena on 127.0.0.1) …")
@@ -77,7 +77,7 @@ def up(session: Session, port: int, no_browser: bool, no_sample: bool, engine: s
 @_engine
 @click.pass_obj
 def cloud_alone(session: Session, port: int, engine: str | None) -> None:
-    """The laptop cloud alone, until Ctrl+C."""
+    """Run only the laptop cloud, until Ctrl+C."""
     cloud = session.start(port, engine=engine)
     click.echo(
         f"The laptop cloud is at {cloud.endpoint}, its files in {cloud.state}. Point a tool at it with:"
@@ -132,16 +132,16 @@ def _wait_for(portal: subprocess.Popen[bytes], port: int) -> None:
 def _first_run(session: Session) -> None:
     from portal.batches import samples  # noqa: PLC0415  (the portal is on its way before the generator is loaded)
 
-    aws = session.aws
-    if releases.current(aws) or runs.running(aws):
+    context = session.context
+    if releases.current(context) or runs.running(context):
         return
-    if not batches.list_batches(aws):
+    if not batches.list_batches(context):
         click.echo(f"The lake is empty: making sample data for {_SAMPLE.patients} patients …")
-        batch = samples.create(aws, _SAMPLE, uploader="first run").batch
+        batch = samples.create(context, _SAMPLE, uploader="first run").batch
         click.echo(f"  batch {batch.batch_id}: {', '.join(f'{n:,} {t}' for t, n in batch.rows.items())}")
-    run = runs.start(aws)
+    run = runs.start(context)
     click.echo(f"Starting the first run, {run.run_id}: bronze → silver → gold, audit, publish")
-    ended = watch_run(aws, run.run_id)
+    ended = watch_run(context, run.run_id)
     click.echo(f"  {ended.status.lower()} after {ended.seconds:.0f} s")
 
 

@@ -16,12 +16,12 @@ from pipeline.stepfunctions.render import template
 
 @click.group("contracts")
 def contracts_group() -> None:
-    """The tables' contracts, and what is derived from them."""
+    """Check the contracts and render what is derived from them."""
 
 
 @contracts_group.command("check")
 def check_command() -> None:
-    """Whether the contract files are sound."""
+    """Check the contract files."""
     problems = lint.check()
     for problem in problems:
         click.echo(problem, err=True)
@@ -35,7 +35,7 @@ def check_command() -> None:
 @contracts_group.command("render")
 @click.option("--check", "only_check", is_flag=True, help="Write nothing; fail where a file is out of step.")
 def render_command(only_check: bool) -> None:
-    """Write the Athena reference SQL, the state machine's template and compiled.json again."""
+    """Write the Athena reference SQL, the template of the state machine and compiled.json."""
     stale = [path for path, text in derived().items() if not path.is_file() or path.read_text() != text]
     if only_check:
         for path in stale:
@@ -49,7 +49,7 @@ def render_command(only_check: bool) -> None:
 
 
 def derived() -> dict[Path, str]:
-    """Every generated file with its content."""
+    """Return every generated file with its content."""
     package = Path(str(files("pipeline")))
     sql = {package / "athena" / "reference" / name: text for name, text in render_sql().items()}
     machine = package / "stepfunctions" / "state_machine_def.template.json"

@@ -1,4 +1,4 @@
-"""hdp batches generate; apart from the other commands, for the generator takes a second to import."""
+"""hdp batches generate: a separate module, because the generator takes a second to import."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def generate_command(
             },
         )
         return
-    sample = samples.create(session.aws, options, uploader=user(session), progress=_tell)
+    sample = samples.create(session.context, options, uploader=user(session), progress=_tell)
     answer(as_json, {**summary(sample.batch), "defects": sample.written.defects})
 
 

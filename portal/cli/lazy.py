@@ -1,4 +1,4 @@
-"""A group whose commands are imported when they are used: pandas and its like take a second to import."""
+"""A command group that imports its commands on use, because pandas takes a second to import."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 
 class LazyGroup(click.Group):
-    """A group of the commands that it was given, and of those in `modules`: the module of each by name."""
+    """A group of given commands and of those in `modules`, which has their modules by name."""
 
     def __init__(self, *args: Any, modules: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

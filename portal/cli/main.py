@@ -19,12 +19,12 @@ from pipeline.data_generator import BadOptions
 from pipeline.releases.model import ReleaseError
 from portal.cli.lazy import LazyGroup
 from portal.cli.session import Session
-from portal.core.context import ServiceError, explain
+from portal.core.errors import ServiceError, explain
 from portal.core.settings import SettingsError
 
 NOUNS = ("cloud", "batches", "runs", "quality", "reviews", "releases", "sql", "contracts", "parquet")
 MODULES = {"up": "portal.cli.cloud", **{noun: f"portal.cli.{noun}" for noun in NOUNS}}
-"""The module of each command."""
+"""Modules of the commands."""
 
 
 @click.group(cls=LazyGroup, modules=MODULES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -61,15 +61,16 @@ def main() -> None:
 
 
 def unexpected(error: Exception) -> str:
-    """A fault of the program itself as one sentence; where in the code it was is in a file.
+    """Return an unexpected error as one sentence.
 
-    The file names code and nothing else: an error's message, or a line's values, could tell of a patient.
+    The location in the code is written to a file, without data.
     """
     frames = traceback.extract_tb(error.__traceback__)
     places = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
     with tempfile.NamedTemporaryFile("w", prefix="hdp-fault-", suffix=".txt", delete=False) as log:
         log.write("\n".join([type(error).__name__, *places]) + "\n")
-    return f"hdp met a fault of its own ({type(error).__name__}). Where in its code is in {log.name}; no data is in that file."
+    name = type(error).__name__
+    return f"Internal error ({name}). Its location in the code is in {log.name}, which contains no data."
 
 
 def fail(sentence: str, code: int) -> None:

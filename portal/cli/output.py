@@ -1,4 +1,4 @@
-"""How a command answers: a table for people, or JSON for programs."""
+"""Output of commands: a table, or JSON."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ NO_VALUE = "–"
 
 
 def emit_json(value: Any) -> None:
-    """Write `value` (dataclasses, frames' rows and plain values) as one JSON document."""
+    """Write a value (dataclasses, rows of frames, plain values) as one JSON document."""
     click.echo(json.dumps(value, default=_plain, indent=2, ensure_ascii=False))
 
 
 def emit_table(
     rows: Iterable[Mapping[Any, Any]], columns: Sequence[str] = (), empty: str = "Nothing."
 ) -> None:
-    """Write `rows` as a table, numbers to the right; `empty` where there are none."""
+    """Write rows as a table with numbers aligned right, or the text `empty` if there are none."""
     rows = list(rows)
     if not rows:
         click.echo(empty)

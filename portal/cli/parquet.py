@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from portal.cli.output import emit_json, emit_table, json_option
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 
 
 @click.group("parquet")
@@ -19,7 +19,7 @@ def parquet_group() -> None:
 @click.argument("path", type=click.Path(path_type=Path))
 @json_option
 def validate_command(path: Path, as_json: bool) -> None:
-    """Check Parquet files against the contract of the table that their path names."""
+    """Check Parquet files against the contract of the table in their path."""
     from pipeline.validate_parquet import validate  # noqa: PLC0415
 
     if not path.exists():

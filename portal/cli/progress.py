@@ -1,17 +1,17 @@
-"""A run as it goes, one line a change."""
+"""Progress of a run, with one line per change."""
 
 from __future__ import annotations
 
 import click
 
-from portal.core.context import Aws
+from portal.core.context import Context
 from portal.runs import job_runs
 from portal.runs import service as runs
 from portal.runs.service import Run
 
 
-def watch_run(aws: Aws, run_id: str) -> Run:
-    """Wait for the end of a run and tell each job's changes of state on standard error."""
+def watch_run(context: Context, run_id: str) -> Run:
+    """Wait for the end of a run; write each change of a job's state to standard error."""
     seen: dict[str, str] = {}
 
     def tell(run: Run) -> None:
@@ -23,4 +23,4 @@ def watch_run(aws: Aws, run_id: str) -> Run:
                 why = f": {job.error}" if job.error else ""
                 click.echo(f"  {job.state.lower():<10} {job.job} ({job.seconds:.0f} s){why}", err=True)
 
-    return runs.wait(aws, run_id, watch=tell)
+    return runs.wait(context, run_id, watch=tell)

@@ -7,7 +7,8 @@ import pandas as pd
 
 from portal.cli.output import emit_json, emit_table, json_option
 from portal.cli.session import Session
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.runs import service as runs
@@ -26,12 +27,12 @@ _COLUMNS = [
 ]
 
 _COUNTS = {"change", "failed", "checked", "rate", "detail"}
-"""Left out for roles that see published tables alone."""
+"""Columns that viewers do not see."""
 
 
 @click.group("quality")
 def quality_group() -> None:
-    """Read the results of the quality rules."""
+    """Show the results of the data-quality rules."""
 
 
 @quality_group.command("show")
@@ -45,19 +46,19 @@ def show_command(session: Session, run_id: str | None, everything: bool, today: 
 
     Exit code 1 where a rule of severity error or block failed.
     """
-    aws = session.aws
-    run_id = _published(aws) if run_id is None else run_id
-    frame = quality.ended_results(aws, run_id)
-    frame = frame.assign(change=_changes(aws, run_id, frame)).sort_values(["table_name", "rule_id"])
+    context = session.context
+    run_id = _published(context) if run_id is None else run_id
+    frame = quality.ended_results(context, run_id)
+    frame = frame.assign(change=_changes(context, run_id, frame)).sort_values(["table_name", "rule_id"])
     if today:
         frame = quality.rescored(frame)
     if not everything:
         frame = frame[~frame["status"].isin(["pass", "not_applicable"])]
-    is_exact = releases.sees_exact(aws, run_id)
+    is_exact = releases.sees_exact(context, run_id)
     shown = frame[_COLUMNS if is_exact else [name for name in _COLUMNS if name not in _COUNTS]]
     rows = shown.astype(object).where(shown.notna(), None).to_dict("records")
     if as_json:
-        audit = quality.audit(aws, run_id) if is_exact else None
+        audit = quality.audit(context, run_id) if is_exact else None
         emit_json({"run_id": run_id, "audit": audit, "results": rows})
     else:
         emit_table(rows, empty=f"{run_id}: every rule passed.")
@@ -65,18 +66,18 @@ def show_command(session: Session, run_id: str | None, everything: bool, today: 
         raise click.exceptions.Exit(1)
 
 
-def _published(aws: Aws) -> str:
-    published = releases.current(aws)
+def _published(context: Context) -> str:
+    published = releases.current(context)
     if published is None:
         raise ServiceError("Nothing has been published yet: name a run, or start one with 'hdp runs start'.")
     return published.release_id
 
 
-def _changes(aws: Aws, run_id: str, frame: pd.DataFrame) -> pd.Series:
-    """By row the change since the last run that succeeded before this one."""
-    succeeded = [run.run_id for run in runs.list_runs(aws, 500) if run.status == "SUCCEEDED"]
-    previous = quality.former_run(run_id, succeeded)
-    return quality.changes(frame, quality.history(aws, [previous] if previous else []))
+def _changes(context: Context, run_id: str, frame: pd.DataFrame) -> pd.Series:
+    """Return the change of each result since the previous successful run."""
+    succeeded = [run.run_id for run in runs.list_runs(context, 500) if run.status == "SUCCEEDED"]
+    previous = quality.previous_run(run_id, succeeded)
+    return quality.changes(frame, quality.history(context, [previous] if previous else []))
 
 
 COMMANDS = (quality_group,)

@@ -19,8 +19,8 @@ def releases_group() -> None:
 @click.pass_obj
 def list_command(session: Session, as_json: bool) -> None:
     """List the releases, newest first."""
-    aws = session.aws
-    current = releases.current(aws)
+    context = session.context
+    current = releases.current(context)
     rows = [
         {
             "release_id": release.release_id,
@@ -30,7 +30,7 @@ def list_command(session: Session, as_json: bool) -> None:
             "batches": len(release.batch_ids),
             "rows": sum(release.tables.values()),
         }
-        for release in releases.list_releases(aws)
+        for release in releases.list_releases(context)
     ]
     if as_json:
         emit_json(rows)
@@ -44,7 +44,7 @@ def list_command(session: Session, as_json: bool) -> None:
 @click.pass_obj
 def publish_command(session: Session, release_id: str, reason: str) -> None:
     """Publish a release that the audit passed or a clinician approved."""
-    published = releases.publish(session.aws, release_id, reason=reason)
+    published = releases.publish(session.context, release_id, reason=reason)
     click.echo(f"Published {published.release_id}")
 
 
@@ -53,7 +53,7 @@ def publish_command(session: Session, release_id: str, reason: str) -> None:
 @click.pass_obj
 def rollback_command(session: Session, reason: str) -> None:
     """Publish the previous release again."""
-    published = releases.rollback(session.aws, reason=reason)
+    published = releases.rollback(session.context, reason=reason)
     click.echo(f"Rolled back to {published.release_id}")
 
 

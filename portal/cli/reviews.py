@@ -43,8 +43,8 @@ _KEYS = click.option(
 def reviews_group() -> None:
     """Review a release as a clinician.
 
-    On a laptop HDP_ROLE=clinician HDP_USER=your-name names the reviewer. On AWS it is the caller that STS names,
-    a clinician where the IAM role's name has that word in it.
+    On a laptop HDP_ROLE=clinician HDP_USER=your-name names the reviewer. On AWS it is the caller that STS
+    names, a clinician where the IAM role's name has that word in it.
     """
 
 
@@ -55,8 +55,8 @@ def reviews_group() -> None:
 @click.pass_obj
 def list_command(session: Session, run_id: str | None, with_closed: bool, as_json: bool) -> None:
     """List the queries, the longest open first."""
-    if run_id and releases.find(session.aws, run_id) is None:
-        runs.get(session.aws, run_id, details=False)  # refuses a run that there is not
+    if run_id and releases.find(session.context, run_id) is None:
+        runs.get(session.context, run_id, details=False)  # refuses a run that there is not
     today = datetime.now(UTC).date()
     rows = [
         {
@@ -69,7 +69,7 @@ def list_command(session: Session, run_id: str | None, with_closed: bool, as_jso
             "due": f"{query.due}{' (overdue)' if query.is_due(today) else ''}",
             "question": query.question,
         }
-        for query in review_log.all_queries(review_log.log(session.aws))
+        for query in review_log.all_queries(review_log.log(session.context))
         if (with_closed or query.state != "closed") and run_id in {None, query.run_id}
     ]
     if as_json:
@@ -84,7 +84,7 @@ def list_command(session: Session, run_id: str | None, with_closed: bool, as_jso
 @click.pass_obj
 def show_command(session: Session, query_id: str, as_json: bool) -> None:
     """Show a query with its conversation."""
-    query = review_log.query(review_log.log(session.aws), query_id)
+    query = review_log.query(review_log.log(session.context), query_id)
     if as_json:
         emit_json(query)
         return
@@ -120,7 +120,7 @@ def raise_command(
 ) -> None:
     """Raise a query on a finding or on some of its records."""
     event = reviews.open_query(
-        session.aws, run_id, table_name, rule_id, text, assignee=assignee, record_keys=keys
+        session.context, run_id, table_name, rule_id, text, assignee=assignee, record_keys=keys
     )
     click.echo(f"Raised {event.subject['query_id']}")
 
@@ -131,7 +131,7 @@ def raise_command(
 @click.pass_obj
 def assign_command(session: Session, query_id: str, assignee: str) -> None:
     """Assign a query to a person."""
-    reviews.assign(session.aws, query_id, assignee)
+    reviews.assign(session.context, query_id, assignee)
     click.echo(f"Assigned {query_id} to {assignee}")
 
 
@@ -140,7 +140,7 @@ def assign_command(session: Session, query_id: str, assignee: str) -> None:
 @click.pass_obj
 def answer_command(session: Session, query_id: str, text: str) -> None:
     """Answer a query."""
-    reviews.answer(session.aws, query_id, text)
+    reviews.answer(session.context, query_id, text)
     click.echo(f"Answered {query_id}")
 
 
@@ -150,7 +150,7 @@ def answer_command(session: Session, query_id: str, text: str) -> None:
 @click.pass_obj
 def close_command(session: Session, query_id: str, text: str, reason: str) -> None:
     """Close a query with a reason and a comment."""
-    reviews.close(session.aws, query_id, reason, text)
+    reviews.close(session.context, query_id, reason, text)
     click.echo(f"Closed {query_id}")
 
 
@@ -159,7 +159,7 @@ def close_command(session: Session, query_id: str, text: str, reason: str) -> No
 @click.pass_obj
 def reopen_command(session: Session, query_id: str, text: str) -> None:
     """Reopen a closed query, or return an answer that is not enough, with the reason."""
-    reviews.reopen(session.aws, query_id, text)
+    reviews.reopen(session.context, query_id, text)
     click.echo(f"Reopened {query_id}")
 
 
@@ -194,7 +194,7 @@ def accept_command(
 ) -> None:
     """Accept a finding until a date, in later runs too; with --key, confirm records as correct."""
     until = datetime.now(UTC).date() + timedelta(days=days)
-    about = (session.aws, run_id, table_name, rule_id)
+    about = (session.context, run_id, table_name, rule_id)
     if keys:
         reviews.accept_rows(*about, keys, reason=reason, text=text, until=until)
         click.echo(f"Confirmed {len(keys)} records under {rule_id} of {table_name} until {until}")
@@ -208,7 +208,7 @@ def accept_command(
 @click.pass_obj
 def reject_command(session: Session, run_id: str, table_name: str, rule_id: str, text: str) -> None:
     """Mark a finding as "must be fixed": it bars approval and opens a query."""
-    reviews.reject(session.aws, run_id, table_name, rule_id, text)
+    reviews.reject(session.context, run_id, table_name, rule_id, text)
     click.echo(f"{rule_id} of {table_name} must be fixed: a query is open, and approval is barred.")
 
 
@@ -217,7 +217,7 @@ def reject_command(session: Session, run_id: str, table_name: str, rule_id: str,
 @click.pass_obj
 def dismiss_command(session: Session, run_id: str, table_name: str, rule_id: str, text: str) -> None:
     """Mark a finding as "not a problem" in this run."""
-    reviews.dismiss(session.aws, run_id, table_name, rule_id, text)
+    reviews.dismiss(session.context, run_id, table_name, rule_id, text)
     click.echo(f"Dismissed {rule_id} of {table_name} in {run_id}")
 
 
@@ -229,7 +229,7 @@ def withdraw_command(
     session: Session, run_id: str, table_name: str, rule_id: str, text: str, keys: tuple[str, ...]
 ) -> None:
     """End an acceptance early; with --key, the confirmation of records."""
-    about = (session.aws, run_id, table_name, rule_id)
+    about = (session.context, run_id, table_name, rule_id)
     if keys:
         reviews.withdraw_rows(*about, keys, text)
         click.echo(f"Withdrew the confirmation of {len(keys)} records under {rule_id} of {table_name}")
@@ -244,8 +244,8 @@ def withdraw_command(
 @click.pass_obj
 def findings_command(session: Session, run_id: str, as_json: bool) -> None:
     """List the findings of a run with the decision on each, as its sign-off sees them."""
-    aws = session.aws
-    found = sign_off.outstanding(aws, review_log.of_run(aws, run_id), releases.get(aws, run_id))
+    context = session.context
+    found = sign_off.outstanding(context, review_log.of_run(context, run_id), releases.get(context, run_id))
     rows = [
         {**asdict(finding), "blocking": finding.is_blocking, "bars_approval": finding.bars_approval}
         for finding in found.findings
@@ -271,7 +271,7 @@ def sign_command(session: Session, run_id: str, verdict: str, text: str, confirm
     """
     wanted: Literal["approve", "reject"] = "approve" if verdict == "approve" else "reject"
     try:
-        event = sign_off.sign(session.aws, run_id, wanted, text, confirmed=confirmed)
+        event = sign_off.sign(session.context, run_id, wanted, text, confirmed=confirmed)
     except sign_off.Unfinished as unfinished:
         click.echo(unfinished, err=True)
         sys.exit(1)
@@ -283,7 +283,7 @@ def sign_command(session: Session, run_id: str, verdict: str, text: str, confirm
 @click.pass_obj
 def verify_command(session: Session, as_json: bool) -> None:
     """Verify that no event was altered or removed; exit code 1 where one was."""
-    log = review_log.log(session.aws)
+    log = review_log.log(session.context)
     newest = log.events[-1].hash if log.events else None
     if as_json:
         emit_json({"events": len(log.events), "newest": newest, "problems": log.problems})

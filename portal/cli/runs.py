@@ -10,7 +10,7 @@ import click
 from portal.cli.output import emit_json, emit_table, json_option
 from portal.cli.progress import watch_run
 from portal.cli.session import Session
-from portal.core.context import Aws
+from portal.core.context import Context
 from portal.quality import results as quality
 from portal.runs import failures, job_runs
 from portal.runs import history as run_history
@@ -25,7 +25,7 @@ _STATUSES = {
     "timed-out": "TIMED_OUT",
     "stopped": "ABORTED",
 }
-"""What Step Functions calls a status, by what people call it."""
+"""Statuses of Step Functions by their names on the command line."""
 
 
 @click.group("runs")
@@ -57,9 +57,9 @@ def start_command(
 
     Exit code 1 where it was waited for and did not succeed.
     """
-    aws = session.aws
-    run = runs.start(aws, batch_ids, auto_publish=not no_publish, run_id=run_id)
-    follow(aws, run, wait or session.target == "laptop", as_json)
+    context = session.context
+    run = runs.start(context, batch_ids, auto_publish=not no_publish, run_id=run_id)
+    follow(context, run, wait or session.target == "laptop", as_json)
 
 
 @runs_group.command("resume")
@@ -69,8 +69,8 @@ def start_command(
 @click.pass_obj
 def resume_command(session: Session, run_id: str, wait: bool, as_json: bool) -> None:
     """Resume a failed or stopped run; jobs that have succeeded are not run again."""
-    aws = session.aws
-    follow(aws, runs.resume(aws, run_id), wait or session.target == "laptop", as_json)
+    context = session.context
+    follow(context, runs.resume(context, run_id), wait or session.target == "laptop", as_json)
 
 
 @runs_group.command("list")
@@ -81,11 +81,11 @@ def resume_command(session: Session, run_id: str, wait: bool, as_json: bool) -> 
 def list_command(session: Session, limit: int, status: str | None, as_json: bool) -> None:
     """List the newest runs; of one that did not succeed with the cause."""
     wanted = [_STATUSES[status]] if status else []
-    found = [_listed(run) for run in run_history.search(session.aws, statuses=wanted, limit=limit).runs]
+    found = [_listed(run) for run in run_history.search(session.context, statuses=wanted, limit=limit).runs]
     if as_json:
         emit_json(found)
     else:
-        emit_table(found, empty="No such run." if status else "No run yet: 'hdp runs start' starts one.")
+        emit_table(found, empty="No such run." if status else "No runs yet: 'hdp runs start' starts one.")
 
 
 @runs_group.command("show")
@@ -101,18 +101,18 @@ def list_command(session: Session, limit: int, status: str | None, as_json: bool
 @click.pass_obj
 def show_command(session: Session, run_id: str, log_lines: int, as_json: bool) -> None:
     """Show a run: its jobs, its rows and, where it failed, the error and the log."""
-    aws = session.aws
-    run = runs.get(aws, run_id)
+    context = session.context
+    run = runs.get(context, run_id)
     if as_json:
-        emit_json({"run": _document(run), "rows": quality.reconciliation(aws, run.run_id)})
+        emit_json({"run": _document(run), "rows": quality.reconciliation(context, run.run_id)})
         return
     emit_table([_brief(run)])
     click.echo()
     emit_table([_job(job) for job in run.jobs], empty="No job has been started.")
-    if lines := quality.reconciliation(aws, run.run_id):
+    if lines := quality.reconciliation(context, run.run_id):
         click.echo()
         emit_table(lines)
-    _failure(aws, run, log_lines)
+    _failure(context, run, log_lines)
 
 
 @runs_group.command("stop")
@@ -120,24 +120,24 @@ def show_command(session: Session, run_id: str, log_lines: int, as_json: bool) -
 @click.pass_obj
 def stop_command(session: Session, run_id: str) -> None:
     """Stop a run and its Glue jobs."""
-    run = runs.stop(session.aws, run_id)
+    run = runs.stop(session.context, run_id)
     click.echo(f"{run.run_id}: {run.cause or _status(run)}")
 
 
-def follow(aws: Aws, run: Run, wait: bool, as_json: bool) -> None:
-    """Write what became of a run, at its end where `wait` is set; exit code 1 where it did not succeed."""
+def follow(context: Context, run: Run, wait: bool, as_json: bool) -> None:
+    """Write the state of a run, after its end if `wait` is set; exit with 1 if it did not succeed."""
     if wait:
-        run = watch_run(aws, run.run_id)
+        run = watch_run(context, run.run_id)
     if as_json:
         emit_json(_document(run))
     else:
         emit_table([_brief(run)])
-        _failure(aws, run, 15)
+        _failure(context, run, 15)
     if run.is_over and run.status != "SUCCEEDED":
         raise click.exceptions.Exit(1)
 
 
-def _failure(aws: Aws, run: Run, log_lines: int) -> None:
+def _failure(context: Context, run: Run, log_lines: int) -> None:
     if not run.is_over or run.status == "SUCCEEDED":
         return
     if run.status == "ABORTED":
@@ -147,7 +147,7 @@ def _failure(aws: Aws, run: Run, log_lines: int) -> None:
     click.echo(f"\n{run.run_id} {_status(run).lower()}: {found.cause.name}. {found.message}", err=True)
     if failed := run.failed_job:
         click.echo(f"{failed.job} ({failed.state}): {failed.error or 'no message'}", err=True)
-        for at, line in job_runs.log_lines(aws, failed.job_run_id, failed.log_group)[-log_lines:]:
+        for at, line in job_runs.log_lines(context, failed.job_run_id, failed.log_group)[-log_lines:]:
             click.echo(f"  {at:%H:%M:%S} {line}", err=True)
     click.echo(found.advice(run.run_id), err=True)
 
@@ -157,7 +157,7 @@ def _document(run: Run) -> dict[str, Any]:
 
 
 def _status(run: Run) -> str:
-    """A stopped run is STOPPED here and on the pages; Step Functions calls it ABORTED."""
+    """Return the status of a run; ABORTED of Step Functions is shown as STOPPED."""
     return "STOPPED" if run.status == "ABORTED" else run.status
 
 
@@ -176,7 +176,7 @@ def _listed(run: Run) -> dict[str, Any]:
         "attempt": run.attempt,
         "started_at": run.started_at,
         "seconds": round(run.seconds),
-        "cause": failures.message(run),
+        "cause": failures.error_message(run),
     }
 
 

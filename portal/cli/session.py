@@ -1,4 +1,4 @@
-"""What a command works on: the laptop cloud of a state folder, or AWS."""
+"""The installation that a command uses: the laptop cloud of a state directory, or AWS."""
 
 from __future__ import annotations
 
@@ -7,34 +7,38 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from portal.core.auth import caller
-from portal.core.context import Aws, ServiceError
+from portal.core.auth import user_from_arn
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.core.settings import Settings
 
 
 class Session:
-    """Starts a laptop cloud for the command's duration where none runs; `HDP_TARGET=aws` speaks to AWS."""
+    """Start a laptop cloud for the duration of the command, unless one runs or `HDP_TARGET` is aws."""
 
     def __init__(self, state: Path, target: str, cloud: Callable[..., Any]) -> None:
         if target not in {"laptop", "aws"}:
-            raise ServiceError(f"HDP_TARGET is '{target}': it is laptop or aws.")
+            raise ServiceError(f"HDP_TARGET is '{target}': set it to laptop or aws.")
         self.state = state
         self.target = target
         self._make = cloud
         self._cloud: Any = None
 
     @property
-    def aws(self) -> Aws:
+    def context(self) -> Context:
+        """Return the context of the person at the terminal."""
         if self.target == "laptop":
             self.start()
-            return Aws(Settings.from_environment())
-        aws = Aws(Settings.from_environment())
-        return aws.acting(caller(aws.client("sts").get_caller_identity()["Arn"], aws.settings.role))
+            return Context(Settings.from_environment())
+        context = Context(Settings.from_environment())
+        return context.on_behalf_of(
+            user_from_arn(context.client("sts").get_caller_identity()["Arn"], context.settings.role)
+        )
 
     def start(self, port: int = 0, *, engine: str | None = None, wait: bool = True) -> Any:
-        """Start the laptop cloud; this process's environment points at it from here on.
+        """Start the laptop cloud and point the environment of this process to it.
 
-        Without `engine`, jobs run on HDP_ENGINE or, without that, on the engine of the running cloud.
+        The engine is `engine`, HDP_ENGINE or that of the running cloud, in this order.
         """
         if self.target == "aws":
             raise ServiceError("HDP_TARGET is aws: there is no laptop cloud to start. Unset it first.")
@@ -54,6 +58,7 @@ class Session:
         return self._cloud
 
     def close(self) -> None:
+        """Stop the laptop cloud if this command started it."""
         if self._cloud is not None:
             self._cloud.stop()
             self._cloud = None

@@ -15,7 +15,7 @@ from portal.cli.session import Session
 @click.pass_obj
 def sql_command(session: Session, statement: str, as_json: bool) -> None:
     """Run a read-only SQL statement on the published release; SHOW TABLES lists its tables."""
-    answer = sql_queries.ask(session.aws, statement)
+    answer = sql_queries.run(session.context, statement)
     rows = answer.frame.astype(object).where(answer.frame.notna(), None).to_dict("records")
     if answer.note:
         click.echo(f"Note: {answer.note}.", err=True)
@@ -24,7 +24,8 @@ def sql_command(session: Session, statement: str, as_json: bool) -> None:
         return
     emit_table(rows, empty="No rows.")
     click.echo(
-        f"{len(rows)} rows, {answer.scanned:,} bytes scanned, {answer.seconds:.1f} s, release {answer.release_id}",
+        f"{len(rows)} rows, {answer.scanned:,} bytes scanned, {answer.seconds:.1f} s, release "
+        f"{answer.release_id}",
         err=True,
     )
 

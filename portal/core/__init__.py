@@ -1,1 +1,1 @@
-"""The signed-in person, their rights, the settings and the AWS clients that every service uses."""
+"""User, rights, settings and AWS clients that every service uses."""

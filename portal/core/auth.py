@@ -1,4 +1,4 @@
-"""Who is signed in, and what the role may do."""
+"""Authorization: roles, the rights of each role, and the user that a caller's ARN proves."""
 
 from __future__ import annotations
 
@@ -21,22 +21,21 @@ _RIGHTS: dict[Role, frozenset[Right]] = {
     "engineer": frozenset({"see_charts", "watch_runs", "query", "import_data", "run_pipeline", "publish"}),
 }
 
-
-_WORDS: dict[Right, str] = {
-    "see_charts": "see charts",
-    "watch_runs": "watch runs and read their logs",
-    "query": "ask questions in SQL",
-    "see_phi": "see who a patient is",
-    "review": "review and sign",
-    "import_data": "bring in data",
+_DESCRIPTIONS: dict[Right, str] = {
+    "see_charts": "view charts",
+    "watch_runs": "view runs",
+    "query": "run SQL queries",
+    "see_phi": "view patient identifiers",
+    "review": "review or sign releases",
+    "import_data": "import data",
     "run_pipeline": "start or stop runs",
     "publish": "publish or roll back releases",
 }
 
 
-def words(right: Right) -> str:
-    """A right as a verb."""
-    return _WORDS[right]
+def describe(right: Right) -> str:
+    """Return a right as a verb phrase."""
+    return _DESCRIPTIONS[right]
 
 
 @dataclass(frozen=True)
@@ -45,31 +44,38 @@ class User:
     role: Role
 
     def may(self, right: Right) -> bool:
+        """Return whether the user's role has `right`."""
         return right in _RIGHTS[self.role]
 
 
-def may_choose_role() -> bool:
-    """On a laptop a plain choice stands in for the sign-in."""
+def roles_with(right: Right) -> str:
+    """Return the roles that have a right, for a message: "analyst, clinician or engineer"."""
+    *others, last = [role for role in ROLES if right in _RIGHTS[role]]
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def role_choice_enabled() -> bool:
+    """Return whether users choose their role themselves, as on a laptop without a sign-in service."""
     return os.environ.get("HDP_ROLE_CHOICE") == "true"
 
 
-def role_of(text: str | None) -> Role:
-    """The role by that name; the one with the fewest rights for any other."""
+def parse_role(text: str | None) -> Role:
+    """Return the role of that name, or viewer for any other text."""
     return next((role for role in ROLES if role == text), "viewer")
 
 
-def caller(arn: str, wanted: str | None) -> User:
-    """Who calls on AWS, by the ARN that STS knows them by: a name that is typed proves nothing there.
+def user_from_arn(arn: str, requested_role: str | None) -> User:
+    """Return the user of an AWS caller by the ARN that STS reports; HDP_USER proves nothing on AWS.
 
-    The name is the session's (with IAM Identity Center the person's user name) or the IAM user's. Only an IAM role
-    with the word ``clinician`` in its name makes a clinician; between the other roles `wanted` chooses, because
-    IAM itself guards what they may do. A role that lets its sessions name themselves proves no person: its trust
-    policy should ask for ``sts:RoleSessionName``.
+    The name is that of the role session (with IAM Identity Center the user's name) or of the IAM user. Only
+    an IAM role with the word ``clinician`` in its name makes a clinician. `requested_role` chooses between
+    the other roles, because IAM enforces their rights. The trust policy of a role should require
+    ``sts:RoleSessionName``; otherwise a session can take any name.
     """
     kind, *path = arn.rpartition(":")[2].split("/")
     words = re.split(r"[^a-z]+", path[0].lower()) if kind == "assumed-role" and path else []
     name = path[-1] if path else kind
-    role = role_of(wanted)
+    role = parse_role(requested_role)
     if "clinician" in words:
         return User(name, "clinician")
     return User(name, role if role != "clinician" else "viewer")

@@ -1,7 +1,7 @@
-"""Exits 0 where the portal of this container answers its health check: `python -m portal.core.health`.
+"""Check the health of the portal in this container: `python -m portal.core.health` exits 0 or 1.
 
-Streamlit's own variable says below which prefix a proxy puts it; the check is asked there too. It imports nothing of
-Streamlit, for it runs every few seconds.
+The check honors the URL prefix of Streamlit's own variable. It does not import Streamlit, because it runs
+every few seconds.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ PORT = 8501
 
 
 def path(prefix: str) -> str:
-    """Of `hdp` or `/hdp/`: `/hdp/_stcore/health`."""
+    """Return the path of the health check below a URL prefix: `/hdp/_stcore/health` for `hdp` or `/hdp/`."""
     return "/".join(["", *filter(None, prefix.split("/")), "_stcore", "health"])
 
 
 def main() -> int:
-    where = path(os.environ.get("STREAMLIT_SERVER_BASE_URL_PATH", ""))
+    """Return 0 if the portal is healthy, else 1."""
+    url_path = path(os.environ.get("STREAMLIT_SERVER_BASE_URL_PATH", ""))
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"http://127.0.0.1:{PORT}{where}", timeout=4) as answer:
+        with opener.open(f"http://127.0.0.1:{PORT}{url_path}", timeout=4) as answer:
             return 0 if answer.read() == b"ok" else 1
     except OSError:
         return 1

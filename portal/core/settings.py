@@ -1,4 +1,4 @@
-"""What the portal is told about its installation, from the environment."""
+"""Settings of the installation, from environment variables."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pipeline.lake.uris import Lake
 
 
 class SettingsError(ValueError):
-    """A variable is missing; the text names it."""
+    """A required environment variable is missing."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One installation. The endpoint, where there is one, is boto3's own AWS_ENDPOINT_URL."""
+    """One installation. A custom endpoint is set by boto3's own AWS_ENDPOINT_URL."""
 
     prefix: str
     buckets: str
@@ -30,6 +30,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Read the settings; raise `SettingsError` if a required variable is not set."""
         missing = [
             name
             for name in ("HDP_PREFIX", "HDP_BUCKETS", "HDP_STATE_MACHINE_ARN")
@@ -37,7 +38,8 @@ class Settings:
         ]
         if missing:
             raise SettingsError(
-                f"{' and '.join(missing)} is not set: start the portal with 'hdp up', or set it as infra/README.md says."
+                f"{' and '.join(missing)} is not set: start the portal with 'hdp up', "
+                "or set it as infra/README.md says."
             )
         return cls(
             prefix=environment["HDP_PREFIX"],

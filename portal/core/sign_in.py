@@ -1,7 +1,7 @@
-"""Who is at the browser, from the access token that the load balancer hands on after sign-in.
+"""Authentication: verify the access token that the load balancer adds to each request after sign-in.
 
-The header alone proves nothing: the token's signature is checked against the keys of the sign-in service, and its
-expiry at every look, for Streamlit's own connection outlives it.
+The signature is verified with the keys of the sign-in service. The expiry is checked on every request,
+because a Streamlit connection can outlive its token.
 """
 
 from __future__ import annotations
@@ -12,34 +12,33 @@ from typing import Any
 import jwt
 
 from pipeline.lake.store import read_json
-from portal.core.auth import ROLES, User, role_of
-from portal.core.context import Aws, is_aws
+from portal.core.auth import ROLES, User, parse_role
+from portal.core.context import Context
+from portal.core.errors import is_aws_error
 
 HEADER = "x-amzn-oidc-accesstoken"
 _GROUPS = ("cognito:groups", "groups", "roles")
 
 
 class SignInError(Exception):
-    """Why nobody is signed in; the sentence says what to do."""
+    """The request has no valid token; the message says what to do."""
 
 
 KeySet = Callable[[], Mapping[str, Any] | None]
-"""Reads the issuer's JSON Web Key Set (RFC 7517), or None where it has not arrived yet."""
+"""Returns the issuer's JSON Web Key Set (RFC 7517), or None if it has not been stored yet."""
 
 
-def keys(aws: Aws) -> Any:
-    """The issuer's keys as the refresh_sign_in_keys Lambda has last seen them."""
-    found = read_json(aws.client("s3"), aws.lake.sign_in_keys())
+def read_keys(context: Context) -> Any:
+    """Return the issuer's keys as stored by the refresh_sign_in_keys Lambda."""
+    found = read_json(context.client("s3"), context.lake.sign_in_keys())
     return found[0] if found else None
 
 
-def person(headers: Mapping[str, str], keys: KeySet, issuer: str) -> User:
-    """The person whose token `headers` carry."""
+def authenticate(headers: Mapping[str, str], keys: KeySet, issuer: str) -> User:
+    """Return the user of the token in `headers`; raise `SignInError` if it is missing, expired or invalid."""
     token = headers.get(HEADER)
     if not token:
-        raise SignInError(
-            "Nobody is signed in: open the portal by its own address, which asks you to sign in."
-        )
+        raise SignInError("You are not signed in. Open the portal at its own URL, which asks you to sign in.")
     try:
         key = _key(keys, jwt.get_unverified_header(token).get("kid"))
         claims = jwt.decode(
@@ -56,18 +55,18 @@ def person(headers: Mapping[str, str], keys: KeySet, issuer: str) -> User:
     return User(_name(claims), _role(claims))
 
 
-def _key(keys: KeySet, wanted: str | None) -> jwt.PyJWK:
+def _key(keys: KeySet, key_id: str | None) -> jwt.PyJWK:
     try:
         document = keys()
     except Exception as error:
-        if not is_aws(error):
+        if not is_aws_error(error):
             raise
         document = None
     if document is None:
         raise SignInError("The keys of the sign-in service cannot be read: reload this page in a minute.")
-    found = next((key for key in jwt.PyJWKSet.from_dict(dict(document)).keys if key.key_id == wanted), None)
+    found = next((key for key in jwt.PyJWKSet.from_dict(dict(document)).keys if key.key_id == key_id), None)
     if found is None:
-        raise jwt.InvalidKeyError(f"There is no key '{wanted}'.")
+        raise jwt.InvalidKeyError(f"There is no key '{key_id}'.")
     return found
 
 
@@ -76,6 +75,6 @@ def _name(claims: Mapping[str, Any]) -> str:
 
 
 def _role(claims: Mapping[str, Any]) -> Any:
-    """Of several groups that are roles, the one with the most rights to act; of none, viewer."""
+    """Return the role of the user's groups: the last one in `ROLES`, or viewer if no group is a role."""
     groups = {str(group) for name in _GROUPS for group in claims.get(name, [])}
-    return role_of(next((role for role in reversed(ROLES) if role in groups), None))
+    return parse_role(next((role for role in reversed(ROLES) if role in groups), None))

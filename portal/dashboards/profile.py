@@ -1,43 +1,43 @@
-"""What a gold table of a release holds, column by column."""
+"""Column profiles of gold tables: share of empty values, distinct values, minimum and maximum."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from pipeline.contracts.model import load
-from portal.athena.client import Answer, ask, table
-from portal.core.context import Aws, ServiceError
+from portal.athena.client import QueryResult, release_table, run_query
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.releases import service as releases
 
 _RANGED = ("int", "bigint", "double", "decimal", "date", "timestamp")
 
-EXACT_ONLY = "The figures of single columns are shown to roles that may open rows."
+EXACT_ONLY = "Column profiles are available to analysts, clinicians and engineers."
 
 
-def statement(aws: Aws, name: str, release_id: str) -> str:
-    """One row: of every column how many are empty, about how many values there are, the least and the greatest.
+def statement(context: Context, name: str, release_id: str) -> str:
+    """Return SQL that gives one row: for each column its empty and distinct values, minimum and maximum.
 
-    Least and greatest are of numbers and moments alone: a text's could be somebody's own.
+    Only numbers and dates have a minimum and maximum, because that of a text could identify a patient.
     """
     parts = ["count(*) AS total"]
     for column in load("gold", name).data_columns:
         parts.append(f"count(*) - count({column.name}) AS {column.name}__empty")
         parts.append(f"approx_distinct({column.name}) AS {column.name}__distinct")
         if _has_range(column.type):
-            parts += [
-                f"CAST({end}({column.name}) AS varchar) AS {column.name}__{end}" for end in ("min", "max")
-            ]
-    return f"SELECT {', '.join(parts)} FROM {table(aws, name, release_id)} t"
+            parts += [f"CAST({f}({column.name}) AS varchar) AS {column.name}__{f}" for f in ("min", "max")]
+    return f"SELECT {', '.join(parts)} FROM {release_table(context, name, release_id)} t"
 
 
-def of(aws: Aws, name: str, release_id: str) -> Answer:
-    """One row a column: column, empty (share), distinct, least, greatest.
+def of(context: Context, name: str, release_id: str) -> QueryResult:
+    """Return one row per column of a table: column, empty (share), distinct, least, greatest.
 
-    For roles that see exact figures alone: no published table holds these, and least and greatest are somebody's own.
+    Raise `ServiceError` for roles that see suppressed counts: a minimum or maximum belongs to a single
+    patient.
     """
-    if not releases.sees_exact(aws, release_id):
+    if not releases.sees_exact(context, release_id):
         raise ServiceError(EXACT_ONLY)
-    answer = ask(aws, statement(aws, name, release_id), release_id=release_id)
+    answer = run_query(context, statement(context, name, release_id), release_id=release_id)
     row = answer.frame.iloc[0]
     total = int(row["total"])
     rows = []
@@ -53,7 +53,9 @@ def of(aws: Aws, name: str, release_id: str) -> Answer:
                 "greatest": None if pd.isna(ends[1]) else str(ends[1]),
             }
         )
-    return Answer(pd.DataFrame(rows), answer.sql, answer.query_id, answer.scanned, answer.seconds, release_id)
+    return QueryResult(
+        pd.DataFrame(rows), answer.sql, answer.query_id, answer.scanned, answer.seconds, release_id
+    )
 
 
 def _has_range(type_: str) -> bool:

@@ -1,8 +1,7 @@
-"""What the dashboards ask of the star: subjects with their dimensions, and questions, each one statement over one release.
+"""Datasets and charts of the dashboards, and the SQL of a chart over one release.
 
-A subject is a fact (or the patients) with the attributes that it can be filtered and grouped by; a question groups
-one subject by one or two of them. Statements name the joins and columns that they need and no others, because
-Athena bills by what is read.
+A dataset is a fact table (or the patients) with its dimensions; a chart groups a dataset by one or two of
+them. The SQL reads only the joins and columns that the chart needs, because Athena bills by bytes scanned.
 """
 
 from __future__ import annotations
@@ -15,15 +14,15 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from portal.athena.client import Answer, ask, table
+from portal.athena.client import QueryResult, release_table, run_query
 from portal.athena.literals import literal
-from portal.core.context import Aws
+from portal.core.context import Context
 
 NOT_RECORDED = "Not recorded"
 LOCAL_TIME = "local time"
-"""In labels of dimensions that follow the hospital's clock; `Question.in_zone` adds which that is."""
+"""In labels of dimensions in the hospital's time zone; `Chart.in_zone` adds its name."""
 MOST_ROWS = 500
-BEHIND = "rows_behind"
+SOURCE_ROWS = "source_rows"
 _SEPARATOR = "chr(31)"
 
 Kind = Literal["months", "ranking", "rate", "week", "histogram", "pyramid", "parts", "line", "dose"]
@@ -31,45 +30,44 @@ Kind = Literal["months", "ranking", "rate", "week", "histogram", "pyramid", "par
 
 @dataclass(frozen=True)
 class Dimension:
-    """An attribute to group by, and to filter by: from a list, or by a click on a chart alone.
-
-    A click on a month chooses it as the period.
-    """
+    """An attribute to group by, and to filter by: from a list, by a click on a chart, or as the period."""
 
     name: str
     label: str
     sql: str
     filter: Literal["", "listed", "clicked", "period"] = ""
-    words: Mapping[str, str] = field(default_factory=dict)
+    value_labels: Mapping[str, str] = field(default_factory=dict)
     is_number: bool = False
 
     def allows(self, value: str) -> bool:
-        """Whether a value that the URL names can be asked for."""
+        """Return whether a value from the URL is valid."""
         return not self.is_number or re.fullmatch("-?[0-9]{1,9}", value) is not None
 
     def condition(self, values: Sequence[str]) -> str:
+        """Return the SQL condition of a filter by `values`."""
         listed = ", ".join(value if self.is_number else literal(value) for value in values)
         return f"{self.sql} IN ({listed})"
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What is counted: `source` is the fact as `f`, `joins` its dimensions by the alias that their columns have.
+class Dataset:
+    """A fact table to count: `source` is the table with the alias `f`, `joins` are dimension tables by alias.
 
-    `day` is the date of a row by the hospital's clock.
+    `fields` are row-level expressions that measures use, `date_sql` is the local date of a row, and `rows`
+    are the columns of an export of records.
     """
 
     name: str
     noun: str
     source: str
     dimensions: tuple[Dimension, ...]
-    measures: Mapping[str, str]
+    fields: Mapping[str, str]
     rows: tuple[str, ...]
     joins: Mapping[str, str] = field(default_factory=dict)
-    day: str = ""
+    date_sql: str = ""
 
-    def in_zone(self, zone: str) -> Subject:
-        """The subject with the hospital's time zone in its labels; as it is where none is known."""
+    def in_zone(self, zone: str) -> Dataset:
+        """Return the dataset with the hospital's time zone in its labels, or unchanged if `zone` is empty."""
         if not zone:
             return self
         named = [
@@ -87,8 +85,8 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Value:
-    """One figure a group: an aggregate over the subject's measures; `is_count` where it counts people or events."""
+class Measure:
+    """An aggregate over the fields of a dataset; `is_count` is true if it counts people or events."""
 
     sql: str
     label: str
@@ -96,140 +94,143 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Question:
-    """One chart: `by` are dimensions of the subject, a click on the chart filters by those of `click`."""
+class Chart:
+    """A chart of measures by dimensions of a dataset; a click on it filters by the dimensions in `click`."""
 
     key: str
     title: str
     kind: Kind
-    subject: Subject
+    dataset: Dataset
     by: tuple[str, ...]
-    values: Mapping[str, Value]
+    measures: Mapping[str, Measure]
     where: str = ""
     click: tuple[str, ...] = ()
     note: str = ""
     part: tuple[str, str] | None = None
-    """Of a share by month: the dimension and its value whose rows are the part (the whole is every row)."""
+    """For a share by month: the dimension and the value of the part; the whole is all rows."""
 
-    def in_zone(self, zone: str) -> Question:
-        """The question with the hospital's time zone in its labels."""
-        return replace(self, subject=self.subject.in_zone(zone))
+    def in_zone(self, zone: str) -> Chart:
+        """Return the chart with the hospital's time zone in its labels."""
+        return replace(self, dataset=self.dataset.in_zone(zone))
 
     @property
     def labels(self) -> dict[str, str]:
-        named = {name: self.subject.dimension(name).label for name in self.by}
-        return named | {name: value.label for name, value in self.values.items()}
+        named = {name: self.dataset.dimension(name).label for name in self.by}
+        return named | {name: value.label for name, value in self.measures.items()}
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What is looked at; a dimension without values is not filtered."""
+    """The period and the chosen values of each dimension; a dimension without values is not filtered."""
 
     start: date | None = None
     end: date | None = None
     chosen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def conditions(self, subject: Subject) -> list[str]:
+    def conditions(self, dataset: Dataset) -> list[str]:
+        """Return the SQL conditions of the filters."""
         parts = []
-        if subject.day and self.start:
-            parts.append(f"{subject.day} >= DATE '{self.start}'")
-        if subject.day and self.end:
-            parts.append(f"{subject.day} <= DATE '{self.end}'")
-        parts += [subject.dimension(name).condition(values) for name, values in self.chosen.items() if values]
+        if dataset.date_sql and self.start:
+            parts.append(f"{dataset.date_sql} >= DATE '{self.start}'")
+        if dataset.date_sql and self.end:
+            parts.append(f"{dataset.date_sql} <= DATE '{self.end}'")
+        parts += [dataset.dimension(name).condition(values) for name, values in self.chosen.items() if values]
         return parts
 
-    def words(self, subject: Subject) -> str:
-        """The filters as they stand in an export."""
-        said = [f"{self.start or 'the beginning'} to {self.end or 'the end'}"] if subject.day else []
+    def describe(self, dataset: Dataset) -> str:
+        """Return the filters as text for an export."""
+        parts = [f"{self.start or 'the beginning'} to {self.end or 'the end'}"] if dataset.date_sql else []
         for name, values in self.chosen.items():
             if values:
-                dimension = subject.dimension(name)
-                listed = ", ".join(dimension.words.get(value, value) for value in values)
-                said.append(f"{dimension.label}: {listed}")
-        return "; ".join(said) or "none"
+                dimension = dataset.dimension(name)
+                listed = ", ".join(dimension.value_labels.get(value, value) for value in values)
+                parts.append(f"{dimension.label}: {listed}")
+        return "; ".join(parts) or "none"
 
 
 @dataclass(frozen=True)
-class Facts:
-    """The statements over one release."""
+class QueryBuilder:
+    """Builds SQL over the gold tables of one release."""
 
-    aws: Aws
+    context: Context
     release_id: str
 
-    def question(self, question: Question, filters: Filters) -> str:
-        """One row a group; `BEHIND` of each is how many rows of the star all groups together were counted from."""
-        values = ", ".join(f"{value.sql} AS {name}" for name, value in question.values.items())
-        used = " ".join([*(value.sql for value in question.values.values()), question.where])
-        relation = self._relation(question.subject, question.by, used, filters)
-        where = f" WHERE {question.where}" if question.where else ""
-        groups = ", ".join(str(n + 1) for n in range(len(question.by)))
+    def chart_sql(self, chart: Chart, filters: Filters) -> str:
+        """Return SQL with one row per group; `SOURCE_ROWS` counts the fact rows of all groups together."""
+        values = ", ".join(f"{value.sql} AS {name}" for name, value in chart.measures.items())
+        used = " ".join([*(value.sql for value in chart.measures.values()), chart.where])
+        relation = self._relation(chart.dataset, chart.by, used, filters)
+        where = f" WHERE {chart.where}" if chart.where else ""
+        groups = ", ".join(str(n + 1) for n in range(len(chart.by)))
         return (
-            f"SELECT {', '.join(question.by)}, {values}, sum(count(*)) OVER () AS {BEHIND} "
+            f"SELECT {', '.join(chart.by)}, {values}, sum(count(*)) OVER () AS {SOURCE_ROWS} "
             f"FROM ({relation}) r{where} GROUP BY {groups} ORDER BY {groups}"
         )
 
-    def figures(self, subject: Subject, values: Mapping[str, str], filters: Filters) -> str:
-        """One row: several aggregates over the whole of what is looked at."""
+    def aggregates(self, dataset: Dataset, values: Mapping[str, str], filters: Filters) -> str:
+        """Return SQL with one row: aggregates over all filtered rows."""
         listed = ", ".join(f"{sql} AS {name}" for name, sql in values.items())
-        return f"SELECT {listed} FROM ({self._relation(subject, (), ' '.join(values.values()), filters)}) r"
+        return f"SELECT {listed} FROM ({self._relation(dataset, (), ' '.join(values.values()), filters)}) r"
 
-    def time_zone(self, subject: Subject) -> str:
-        """One row: the hospital's time zone, and the number of zones of the release."""
-        return self.figures(
-            subject, {"zone": "min(time_zone)", "zones": "count(DISTINCT time_zone)"}, Filters()
+    def time_zone(self, dataset: Dataset) -> str:
+        """Return SQL with one row: the hospital's time zone and the number of time zones in the release."""
+        return self.aggregates(
+            dataset, {"zone": "min(time_zone)", "zones": "count(DISTINCT time_zone)"}, Filters()
         )
 
-    def choices(self, subject: Subject) -> str:
-        """One row: first and last day, and the values of every offered dimension."""
-        offered = [d for d in subject.dimensions if d.filter == "listed"]
+    def filter_values(self, dataset: Dataset) -> str:
+        """Return SQL with one row: first and last date, and the values of each listed dimension."""
+        offered = [d for d in dataset.dimensions if d.filter == "listed"]
         listed = [f"array_join(array_agg(DISTINCT {d.name}), {_SEPARATOR}) AS {d.name}" for d in offered]
-        if subject.day:
+        if dataset.date_sql:
             listed = ["min(day) AS first", "max(day) AS last", *listed]
-        relation = self._relation(subject, [d.name for d in offered], "day", Filters())
+        relation = self._relation(dataset, [d.name for d in offered], "day", Filters())
         return f"SELECT {', '.join(listed)} FROM ({relation}) r"
 
-    def rows(self, subject: Subject, filters: Filters) -> str:
-        """The newest rows themselves, as the star has them: no identifier of a person is in them."""
-        named = [name for name in subject.rows if any(d.name == name for d in subject.dimensions)]
-        relation = self._relation(subject, named, " ".join(subject.rows), filters)
-        order = f" ORDER BY {subject.rows[0]} DESC" if subject.day else ""
-        return f"SELECT {', '.join(subject.rows)} FROM ({relation}) r{order} LIMIT {MOST_ROWS}"
+    def rows(self, dataset: Dataset, filters: Filters) -> str:
+        """Return SQL for the newest de-identified records."""
+        named = [name for name in dataset.rows if any(d.name == name for d in dataset.dimensions)]
+        relation = self._relation(dataset, named, " ".join(dataset.rows), filters)
+        order = f" ORDER BY {dataset.rows[0]} DESC" if dataset.date_sql else ""
+        return f"SELECT {', '.join(dataset.rows)} FROM ({relation}) r{order} LIMIT {MOST_ROWS}"
 
-    def _relation(self, subject: Subject, by: Sequence[str], used: str, filters: Filters) -> str:
-        """The subject's rows that fit, with the dimensions `by` and the measures that `used` names."""
+    def _relation(self, dataset: Dataset, by: Sequence[str], used: str, filters: Filters) -> str:
+        """Return SQL for the filtered rows with the dimensions `by` and the fields that occur in `used`."""
         words = set(re.findall(r"\w+", used))
-        measures = {name: sql for name, sql in subject.measures.items() if name in words}
-        if subject.day:
-            local = {"day": subject.day, "time_zone": "f.time_zone"}
+        measures = {name: sql for name, sql in dataset.fields.items() if name in words}
+        if dataset.date_sql:
+            local = {"day": dataset.date_sql, "time_zone": "f.time_zone"}
             measures |= {name: sql for name, sql in local.items() if name in words}
-        grouped = [subject.dimension(name) for name in by]
-        filtered = [subject.dimension(name) for name, values in filters.chosen.items() if values]
+        grouped = [dataset.dimension(name) for name in by]
+        filtered = [dataset.dimension(name) for name, values in filters.chosen.items() if values]
         columns = [f"{d.sql} AS {d.name}" for d in grouped] + [f"{sql} AS {n}" for n, sql in measures.items()]
         text = " ".join([*columns, *(d.sql for d in filtered)])
-        aliases = [alias for alias in subject.joins if re.search(rf"\b{alias}\.", text)]
-        joins = " ".join(self._named(subject.joins[alias]) for alias in aliases)
-        conditions = filters.conditions(subject)
+        aliases = [alias for alias in dataset.joins if re.search(rf"\b{alias}\.", text)]
+        joins = " ".join(self._named(dataset.joins[alias]) for alias in aliases)
+        conditions = filters.conditions(dataset)
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         return (
-            f"SELECT {', '.join(columns) or '1 AS one'} FROM {self._named(subject.source)} f {joins}{where}"
+            f"SELECT {', '.join(columns) or '1 AS one'} FROM {self._named(dataset.source)} f {joins}{where}"
         )
 
     def _named(self, text: str) -> str:
-        return re.sub(r"\{(\w+)\}", lambda found: table(self.aws, found[1], self.release_id), text)
+        return re.sub(
+            r"\{(\w+)\}", lambda found: release_table(self.context, found[1], self.release_id), text
+        )
 
 
-def rows(aws: Aws, release_id: str, subject: Subject, filters: Filters) -> Answer:
-    """The rows behind a chart, however few: roles that may open rows see exact figures."""
-    aws.require("query")
-    return ask(aws, Facts(aws, release_id).rows(subject, filters), release_id=release_id)
+def rows(context: Context, release_id: str, dataset: Dataset, filters: Filters) -> QueryResult:
+    """Return the records behind a chart, for roles that see exact counts."""
+    context.require("query")
+    return run_query(context, QueryBuilder(context, release_id).rows(dataset, filters), release_id=release_id)
 
 
-def grouped(answer: Answer) -> Answer:
-    """The answer to a question, with how many rows of the star are behind it beside its rows, not in them."""
-    behind = answer.frame[BEHIND].iloc[0] if len(answer.frame) else 0
-    return replace(answer, frame=answer.frame.drop(columns=BEHIND), rows=int(behind))
+def with_source_rows(answer: QueryResult) -> QueryResult:
+    """Move the number of fact rows from the column `SOURCE_ROWS` to the attribute `rows` of the result."""
+    behind = answer.frame[SOURCE_ROWS].iloc[0] if len(answer.frame) else 0
+    return replace(answer, frame=answer.frame.drop(columns=SOURCE_ROWS), rows=int(behind))
 
 
-def listed(values: Any) -> Sequence[str]:
-    """The distinct values that a `choices` statement gives, sorted."""
+def split_values(values: Any) -> Sequence[str]:
+    """Return the sorted distinct values of one dimension in the result of `filter_values`."""
     return [] if pd.isna(values) else sorted(value for value in values.split("\x1f") if value)

@@ -1,7 +1,7 @@
-"""Published tables: counts of one measure by month and by the values of one dimension, suppressed once a release.
+"""Published tables: counts by month and by the values of one dimension, suppressed once per release.
 
-Everything that a role without the right to rows sees is a sum of such a table, so that no two views tell more than
-the table does. Months with a small total are merged with their neighbours into periods.
+Every number that viewers see is a sum over a published table, so that two views together disclose no more
+than the table. Months with a small total are merged with their neighbours into periods.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Figures = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Period:
-    """Consecutive months with one published total; `anchor` is the only month in it that is not small."""
+    """Consecutive months with one published total; `anchor` is the only month that is not small, if any."""
 
     months: tuple[str, ...]
     anchor: str | None = None
@@ -39,7 +39,7 @@ class Period:
 
 @dataclass(frozen=True)
 class Measure:
-    """Published figures of one measure: `cells` by period and value (NaN where suppressed), and both totals."""
+    """Published numbers of one measure: `cells` by period and value (NaN if suppressed), and both totals."""
 
     cells: Figures
     by_period: Figures
@@ -48,7 +48,10 @@ class Measure:
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """`values` of the dimension in the columns; the last is `OTHER` where small values are folded."""
+    """Measures by period and by value of a dimension.
+
+    The last value is `OTHER` if small values are folded.
+    """
 
     periods: tuple[Period, ...]
     values: tuple[str, ...]
@@ -56,7 +59,7 @@ class PublishedTable:
 
     @property
     def named(self) -> tuple[str, ...]:
-        """Values that have a column of their own."""
+        """The values with their own column."""
         return tuple(value for value in self.values if value != OTHER)
 
     @property
@@ -66,43 +69,48 @@ class PublishedTable:
     def between(self, first: str | None, last: str | None) -> list[int]:
         """Return the periods that overlap with the months from `first` to `last`."""
         return [
-            place
-            for place, period in enumerate(self.periods)
+            index
+            for index, period in enumerate(self.periods)
             if (first is None or period.months[-1] >= first) and (last is None or period.months[0] <= last)
         ]
 
     def total(self, name: str, periods: Sequence[int], chosen: Sequence[str] = ()) -> tuple[float, bool]:
-        """Return the total of a measure, and whether suppressed cells are missing from it."""
+        """Return the total of a measure, and whether it excludes suppressed cells."""
         if not chosen:
             return float(self.measures[name].by_period[list(periods)].sum()), False
         rows = self.by_value(periods, chosen)
         return float(rows[name].sum()), bool(rows["is_partial"].any()) or len(rows) < len(chosen)
 
     def by_value(self, periods: Sequence[int], chosen: Sequence[str] = ()) -> pd.DataFrame:
-        """Return one row a value: its sums over `periods`, and whether suppressed months are missing from them.
+        """Return one row per value: its sums over `periods`, and whether they exclude suppressed months.
 
-        What is suppressed is in the row `OTHER`, so that the rows add up to the total; a choice of values has none.
+        Without `chosen`, a row `OTHER` has the suppressed rest, so that the rows add up to the total.
         """
         is_whole = len(periods) == len(self.periods)
-        columns = [place for place, value in enumerate(self.values) if value in (chosen or self.named)]
-        rows = pd.DataFrame({"value": [self.values[place] for place in columns]})
+        columns = self._columns(chosen)
+        rows = pd.DataFrame({"value": [self.values[column] for column in columns]})
         for name, measure in self.measures.items():
             cells = measure.cells[np.ix_(list(periods), columns)]
             rows[name] = measure.by_value[columns] if is_whole else np.nansum(cells, axis=0)
             rows["is_partial"] = [not is_whole and bool(np.isnan(column).any()) for column in cells.T]
-        return (
-            rows if chosen else self._with_other(rows, {n: self.total(n, periods)[0] for n in self.measures})
-        )
+        if chosen:
+            return rows
+        return self._with_other(rows, {name: self.total(name, periods)[0] for name in self.measures})
+
+    def _columns(self, chosen: Sequence[str]) -> list[int]:
+        """Return the columns of the chosen values, or of all that have their own column."""
+        return [index for index, value in enumerate(self.values) if value in (chosen or self.named)]
 
     def by_month(self, periods: Sequence[int], chosen: Sequence[str] = ()) -> pd.DataFrame:
-        """Return one row a month and value; of each month, the rows add up to its total unless values are chosen.
+        """Return one row per month and value; without `chosen`, the rows of a month add up to its total.
 
-        The figures of a merged period stand at its anchor, or are spread over its months where it has none.
+        The numbers of a merged period are assigned to its anchor, or spread evenly over its months without
+        one.
         """
         parts = []
-        for place in periods:
-            rows = self._by_value_of(place, chosen)
-            period = self.periods[place]
+        for index in periods:
+            rows = self._of_period(index, chosen)
+            period = self.periods[index]
             at = (period.anchor,) if period.anchor else period.months
             for month in at:
                 share = rows.assign(month=month, is_merged=period.is_merged)
@@ -111,21 +119,19 @@ class PublishedTable:
             return pd.DataFrame(columns=["value", *self.measures, "month", "is_merged"])
         return pd.concat(parts, ignore_index=True)
 
-    def _by_value_of(self, place: int, chosen: Sequence[str]) -> pd.DataFrame:
-        columns = [c for c, value in enumerate(self.values) if value in (chosen or self.named)]
-        rows = pd.DataFrame({"value": [self.values[c] for c in columns]})
+    def _of_period(self, period: int, chosen: Sequence[str]) -> pd.DataFrame:
+        columns = self._columns(chosen)
+        rows = pd.DataFrame({"value": [self.values[column] for column in columns]})
         for name, measure in self.measures.items():
-            rows[name] = measure.cells[place, columns]
+            rows[name] = measure.cells[period, columns]
         rows = rows.dropna()
         rows = rows[(rows[list(self.measures)] != 0).any(axis=1)]
-        return (
-            rows
-            if chosen
-            else self._with_other(rows, {n: m.by_period[place] for n, m in self.measures.items()})
-        )
+        if chosen:
+            return rows
+        return self._with_other(rows, {name: m.by_period[period] for name, m in self.measures.items()})
 
     def _with_other(self, rows: pd.DataFrame, totals: Mapping[str, float]) -> pd.DataFrame:
-        """Add the row `OTHER` with what is missing from `totals`."""
+        """Add the row `OTHER` with the difference between `totals` and the rows."""
         rest = {name: total - rows[name].sum() for name, total in totals.items()}
         if not any(round(each, 6) for each in rest.values()):
             return rows
@@ -133,9 +139,9 @@ class PublishedTable:
         return pd.concat([rows, other[[n for n in other if n in rows]]], ignore_index=True)
 
     def share_by_month(self, name: str, value: str) -> pd.DataFrame | None:
-        """Return part and whole of one value for each month; None where the value has no column of its own.
+        """Return part and whole of one value for each month; None if the value does not have its own column.
 
-        Months whose part is small, zero or suppressed share one pooled part, marked in `is_pooled`.
+        Months with a small, zero or suppressed part share one pooled part, marked in `is_pooled`.
         """
         if value not in self.named:
             return None
@@ -143,23 +149,27 @@ class PublishedTable:
         part, whole = measure.cells[:, column], measure.by_period
         pooled = ~(part >= MINIMUM_CELL_SIZE)
         hits = measure.by_value[column] - part[~pooled].sum()
-        if pooled.any() and hits < MINIMUM_CELL_SIZE:  # zeros alone: the next smallest month joins them
+        if pooled.any() and hits < MINIMUM_CELL_SIZE:  # the pool is too small: add the next smallest month
             pooled |= part == part[~pooled].min(initial=np.inf)
             hits = measure.by_value[column] - part[~pooled].sum()
-        rows = [
-            {"month": month, "part": hits if pooled[n] else part[n], "is_pooled": bool(pooled[n]),
-             "whole": whole[pooled].sum() if pooled[n] else whole[n]}
-            for n, period in enumerate(self.periods) for month in period.months if whole[n]
-        ]  # fmt: skip
-        return pd.DataFrame(rows)
+        shares = pd.DataFrame(
+            {
+                "month": [period.months for period in self.periods],
+                "part": np.where(pooled, hits, part),
+                "is_pooled": pooled,
+                "whole": np.where(pooled, whole[pooled].sum(), whole),
+            }
+        )
+        exploded: pd.DataFrame = shares[whole != 0].explode("month", ignore_index=True)
+        return exploded
 
 
 def publish(
     frame: pd.DataFrame, dimension: str, count: str, measures: Sequence[str], month: str | None = None
 ) -> PublishedTable | None:
-    """Suppress the groups of `frame` by its column `count`; None where all of them together are small.
+    """Return the published table of `frame`, suppressed by its column `count`; None if the total is small.
 
-    `measures` are summed beside the count, and suppressed where it is.
+    `measures` are summed, too, and suppressed in the same cells.
     """
     rows = frame.assign(**{dimension: frame[dimension].astype(str)})
     months = _calendar(rows[month]) if month else [_ALL_MONTHS]
@@ -202,7 +212,7 @@ def _pivot(
 
 
 def _calendar(months: pd.Series) -> list[str]:
-    """Every month from the first to the last."""
+    """Return all months from the first to the last."""
     return [str(each) for each in pd.period_range(months.min(), months.max(), freq="M")]
 
 
@@ -211,7 +221,7 @@ def _merged(table: npt.NDArray[Number], runs: Sequence[range]) -> npt.NDArray[Nu
 
 
 def _period(months: Sequence[str], totals: npt.NDArray[np.int64], run: range) -> Period:
-    """The period of a run; it has an anchor where saying so leaves 1 to 10 possible for its small months."""
+    """Return a run of months as a period, with an anchor if small months stay protected."""
     large = [index for index in run if totals[index] >= MINIMUM_CELL_SIZE]
     is_safe = len(large) == 1 and sum(totals[index] for index in run) >= 2 * MINIMUM_CELL_SIZE - 1
     anchor = months[large[0]] if is_safe and len(run) > 1 else None
@@ -224,9 +234,10 @@ def _period(months: Sequence[str], totals: npt.NDArray[np.int64], run: range) ->
 def publish_stacks(
     frame: pd.DataFrame, row: str, column: str, count: str, order: Sequence[str]
 ) -> pd.DataFrame:
-    """Return a stack for each run of rows: small neighbouring rows are merged, small parts of a stack pooled.
+    """Return one stack per run of rows: small rows are merged, and small parts of a stack are pooled.
 
-    `order` are all rows in order. A merged run is called by its first and last row, "15+" where it ends the order.
+    `order` lists all rows. A merged run is labelled by its first and last row, or "15+" at the end of the
+    order.
     """
     table = frame.assign(**{row: frame[row].astype(str)}).pivot_table(
         index=row, columns=column, values=count, aggfunc="sum", fill_value=0, dropna=False

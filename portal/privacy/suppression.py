@@ -1,8 +1,9 @@
 """Suppress small counts in tables whose totals are published: minimum cell size, primary and complementary.
 
-A small count (1 to 10) is never printed alone: it is pooled with others. Where a pool would be small itself, or where
-published totals would bound a pooled cell more tightly than 1 to 10, the smallest safe neighbour joins the pool
-(complementary suppression). Zero cells of a row that has a pool are not distinguished from pooled ones.
+A small count (1 to 10) is never printed alone: it is pooled with others. Where a pool would be small itself,
+or where published totals would bound a pooled cell more tightly than 1 to 10, the smallest safe neighbour
+joins the pool (complementary suppression). Zero cells of a row that has a pool are not distinguished from
+pooled ones.
 """
 
 from __future__ import annotations
@@ -23,11 +24,15 @@ Number = TypeVar("Number", np.int64, np.float64)
 
 
 def is_small(count: int) -> bool:
+    """Return whether a count is below the minimum cell size, but not zero."""
     return 0 < count < MINIMUM_CELL_SIZE
 
 
 def pool_small(counts: Sequence[int] | Counts) -> Mask:
-    """Return which parts of a known total are pooled: the small ones, and the next smallest until the pool is safe."""
+    """Return which parts of a published total are pooled.
+
+    Small ones, and the next smallest until the pool is safe.
+    """
     numbers = np.asarray(counts)
     pooled = np.asarray((numbers > 0) & (numbers < MINIMUM_CELL_SIZE))
     if pooled.any() and is_small(int(numbers[pooled].sum())):
@@ -39,8 +44,8 @@ def pool_small(counts: Sequence[int] | Counts) -> Mask:
 def pool_shares(parts: Counts) -> Mask:
     """Return which groups are pooled so that no part of a group is small, a part of zero included.
 
-    `parts` has a row for each group and a column for each part (of a rate: events and non-events). Zero parts are
-    pooled like small ones, or else an absent group would disclose that its part is 1 to 10.
+    `parts` has a row for each group and a column for each part (of a rate: events and non-events). Zero parts
+    are pooled like small ones, or else an absent group would disclose that its part is 1 to 10.
     """
     sizes = parts.sum(axis=1)
     is_there = sizes > 0
@@ -78,8 +83,8 @@ def merge_runs(totals: Sequence[int] | Counts) -> list[range]:
 def suppress_table(table: Counts) -> tuple[Mask, Mask]:
     """Suppress a table whose row and column totals are published; no row total may be small.
 
-    Return which columns are folded into one (their own totals are not published), and which cells are hidden in the
-    table of the other columns followed by the folded one (see `fold`).
+    Return which columns are folded into one (their own totals are not published), and which cells are hidden
+    in the table of the other columns followed by the folded one (see `fold`).
     """
     folded = pool_small(table.sum(axis=0))
     while True:
@@ -118,16 +123,19 @@ def _hide(table: Counts) -> tuple[Mask, int | None]:
 
 
 def _unknown(table: Counts, hidden: Mask) -> Mask:
-    """Hidden cells, and the zero cells that cannot be told from them."""
+    """Return hidden cells and the zero cells of their rows, which look the same to readers."""
     return np.asarray(hidden | ((table == 0) & hidden.any(axis=1, keepdims=True)))
 
 
 def _complement(table: Counts, hidden: Mask, row: int, column: int) -> list[tuple[int, int]]:
-    """The cells to hide for an exposed one: the cheapest of what lets it be 1 to 10, or else a neighbour."""
+    """Return the cells to hide for an exposed cell.
+
+    The cheapest that leave 1 to 10 possible, or else a neighbour.
+    """
     value = int(table[row, column])
     cost = np.where(hidden, 0, table)
-    lines = [_rectangle(table, cost, row, column, value), _helper(table, hidden, cost, row, column, value)]
-    for cells in sorted(filter(None, lines), key=lambda cells: sum(int(cost[cell]) for cell in cells)):
+    found = [_rectangle(table, cost, row, column, value), _helper(table, hidden, cost, row, column, value)]
+    for cells in sorted(filter(None, found), key=lambda cells: sum(int(cost[cell]) for cell in cells)):
         return cells
     shown = (table > 0) & ~hidden
     near = [(row, int(j)) for j in np.flatnonzero(shown[row])]
@@ -136,12 +144,12 @@ def _complement(table: Counts, hidden: Mask, row: int, column: int) -> list[tupl
 
 
 def _rectangle(table: Counts, cost: Counts, row: int, column: int, value: int) -> list[tuple[int, int]]:
-    """The cheapest rectangle on an exposed cell whose corners can take what it gives, and the reverse."""
+    """Return the cheapest rectangle around an exposed cell whose corners can compensate a change of it."""
     total = (cost + cost[row][None, :] + cost[:, column][:, None]).astype(float)
     can_give = np.minimum(table[row][None, :], table[:, column][:, None]) >= MINIMUM_CELL_SIZE - value
     total[~can_give | (table < value - 1)] = np.inf
     total[row], total[:, column] = np.inf, np.inf
-    i, j = (int(place) for place in np.unravel_index(int(total.argmin()), total.shape))
+    i, j = (int(index) for index in np.unravel_index(int(total.argmin()), total.shape))
     if not np.isfinite(total[i, j]):
         return []
     return [cell for cell in ((row, j), (i, column), (i, j)) if cost[cell]]
@@ -150,7 +158,7 @@ def _rectangle(table: Counts, cost: Counts, row: int, column: int, value: int) -
 def _helper(
     table: Counts, hidden: Mask, cost: Counts, row: int, column: int, value: int
 ) -> list[tuple[int, int]]:
-    """The cheapest other row to hide in all columns that the exposed cell's row is hidden in."""
+    """Return the cells of the cheapest other row, in the columns that the exposed cell's row hides."""
     columns = np.flatnonzero(hidden[row])
     total = cost[:, columns].sum(axis=1).astype(float)
     others = columns[columns != column]
@@ -158,7 +166,7 @@ def _helper(
         np.inf
     )
     total[row] = np.inf
-    total[total == 0] = np.inf  # hidden already, and no help
+    total[total == 0] = np.inf  # already hidden
     helper = int(total.argmin())
     if not np.isfinite(total[helper]):
         return []
@@ -166,7 +174,7 @@ def _helper(
 
 
 def _is_protected(table: Counts, unknown: Mask, row: int, column: int) -> bool:
-    """Whether row totals, column totals and shown cells leave 1 to 10 possible for a hidden cell."""
+    """Return whether totals and shown cells leave all counts from 1 to 10 possible for a hidden cell."""
     value = int(table[row, column])
     return _can_grow(table, unknown, row, column, MINIMUM_CELL_SIZE - value) and _can_shrink(
         table, unknown, row, column, value - 1
@@ -194,9 +202,9 @@ def _can_shrink(table: Counts, unknown: Mask, row: int, column: int, need: int) 
 
 
 def _flow(table: Counts, unknown: Mask, row: int, column: int, need: int, *, grows: bool) -> int:
-    """How far one hidden cell can move, up to `need`, while every total stays: augmenting paths over hidden cells.
+    """Return how far a hidden cell can change, up to `need`, while all totals stay: augmenting paths.
 
-    A path leaves the cell's row and comes back into its column; cells on it shrink and grow in turn.
+    A path starts in the cell's row and ends in its column; the cells on it shrink and grow alternately.
     """
     values = np.where(unknown, table, 0)
     free = unknown.copy()
@@ -215,7 +223,7 @@ def _flow(table: Counts, unknown: Mask, row: int, column: int, need: int, *, gro
 
 
 def _path(values: Counts, free: Mask, row: int, column: int, grows: bool) -> list[tuple[int, int]] | None:
-    """The shortest path from `row` to `column`: cells left towards a column and cells left towards a row in turn."""
+    """Return the shortest path over free cells from `row` to `column`."""
     outward = free & (values > 0) if grows else free
     inward = free if grows else free & (values > 0)
     came: dict[tuple[str, int], tuple[tuple[str, int], tuple[int, int]]] = {}

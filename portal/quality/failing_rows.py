@@ -1,4 +1,4 @@
-"""Failing rows as a reviewer judges them: the failing value first, the expected one beside it, identifiers masked."""
+"""Failing rows for review: failing values first, expected values beside them, identifiers masked."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 HIDDEN = "•••"
 EXPECTED = "expected"
 SOURCE = ("source_line", "source_file")
-"""Where a row was received."""
+"""Columns with the line and file in which a row was received."""
 _LONG_NUMBER = re.compile(r"\d(?:[\s().-]*\d){6,}|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}|\S+@\S+")
-"""A phone number, an identifier, a date or a mail address in a field where none belongs."""
+"""A phone number, identifier, date or e-mail address in a free-text field."""
 
 
 def masked(frame: pd.DataFrame, contract: Contract, salt: str, rule: Rule | None = None) -> pd.DataFrame:
-    """`frame` with identifiers and exact dates masked; those of `rule`'s fields first, with what is expected.
+    """Mask identifiers and exact dates; with `rule`, put its columns first and add the expected value.
 
-    The same key has the same stand-in within one `salt`, which is the run's id.
+    `salt` is the run id: a key has the same pseudonym within a run.
     """
     types = {column.name: column for column in contract.columns}
     shown = frame.assign(**{name: frame[name].map(_masking(types.get(name))) for name in frame.columns})
     if "row" in frame:
-        shown["row"] = frame["row"].map(lambda key: stand_in(key, salt))
+        shown["row"] = frame["row"].map(lambda key: pseudonym(key, salt))
     if rule is None:
         return shown
     shown[EXPECTED] = [_expected(row, rule) for row in frame.to_dict("records")]
@@ -45,20 +45,18 @@ def masked(frame: pd.DataFrame, contract: Contract, salt: str, rule: Rule | None
 
 
 def fields(contract: Contract, rule: Rule) -> list[str]:
-    """The columns to look at for a rule: those it names, and of a rule on doses the drug, dose and unit."""
+    """Return the columns that a rule checks, with drug, dose and unit for rules on doses."""
     named = columns_of(contract, rule)
     if "formulary" in (rule.fails or ""):
-        named = [
-            "medication_name",
-            *(named if "dose" in named or "route" in named else ["dose", "dose_unit", *named]),
-        ]
+        checked = named if "dose" in named or "route" in named else ["dose", "dose_unit", *named]
+        named = ["medication_name", *checked]
     if "dose" in named and "dose_unit" not in named:
         named.insert(named.index("dose") + 1, "dose_unit")
     return list(dict.fromkeys(named))
 
 
 def _masking(column: Any) -> Any:
-    """What becomes of a column's values: hidden, their form alone, or as they are."""
+    """Return the function that masks the values of a column."""
     if column is None or column.classification == "direct_identifier":
         return lambda value: value if _is_missing(value) else HIDDEN
     if column.classification == "none":
@@ -69,7 +67,7 @@ def _masking(column: Any) -> Any:
 
 
 def _form(text: str) -> str:
-    """How a date is written, without the date: ``••/••/••••``."""
+    """Return the format of a date without its digits: ``••/••/••••``."""
     form = re.sub(r"\d", "•", text)
     return form if re.fullmatch(r"[•\s:/.,+TZ-]*", form) else HIDDEN
 
@@ -79,7 +77,7 @@ def _without_identifiers(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """A number as it is, however long; text in its place only where it can be no identifier."""
+    """Return a number unchanged, and text unless it can be an identifier."""
     try:
         float(value)
     except (TypeError, ValueError):
@@ -93,13 +91,13 @@ def _is_missing(value: Any) -> bool:
     return value is None or value is pd.NaT or (isinstance(value, float) and pd.isna(value))
 
 
-def stand_in(key: str, salt: str) -> str:
-    """What a row is called where its key may not be seen; the same within one `salt`, which is the run's id."""
+def pseudonym(key: str, salt: str) -> str:
+    """Return the name of a row whose key is masked, the same within one `salt` (the run id)."""
     return f"row {hashlib.sha256(f'{salt} {key}'.encode()).hexdigest()[:8]}"
 
 
 def _difference(row: Mapping[Any, Any], first: str, second: str) -> str:
-    """How far two dates of a row are apart, which tells neither of them."""
+    """Return the difference between two dates of a row, which discloses neither of them."""
     import pandas as pd  # noqa: PLC0415
 
     try:
@@ -114,7 +112,7 @@ def _difference(row: Mapping[Any, Any], first: str, second: str) -> str:
 
 
 def _expected(row: Mapping[Any, Any], rule: Rule) -> str:
-    """What the rule expects of a row; of a medication what is usual for it."""
+    """Return what the rule expects of a row, for medications from the formulary."""
     drug = next((m for m in formulary() if m.code == str(row.get("medication_code"))), None)
     fails = rule.fails or ""
     if drug and "formulary.routes" in fails:
@@ -127,7 +125,7 @@ def _expected(row: Mapping[Any, Any], rule: Rule) -> str:
 
 
 def _usual(row: Mapping[Any, Any], drug: Medication) -> str:
-    """The usual dose of a drug, and how many times its nearer end the row's dose is."""
+    """Return the usual dose of a drug and the ratio of the row's dose to the exceeded limit."""
     usual = f"usual {drug.usual_low:g}–{drug.usual_high:g} {drug.unit}"
     try:
         dose = float(row.get("dose") or "nan")

@@ -1,4 +1,4 @@
-"""The query for the rows that fail a rule, as Athena understands it."""
+"""Build the Athena query for the rows that fail a rule."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ MOST_ROWS = 200
 
 @dataclass(frozen=True)
 class FailingQuery:
-    """SQL for the failing rows; `is_exact` says that it gives no version of a record that passes.
+    """SQL for failing rows; `is_exact` is true if it returns only rows that fail.
 
-    A rule that looks beyond its own row (at the patient, at other rows) cannot be asked again of silver alone:
-    its query gives the run's versions of the records that the run noted as failing.
+    A rule that reads other rows or tables cannot be evaluated on silver alone. Its query returns all versions
+    of the records that the run stored as failing.
     """
 
     sql: str
@@ -27,7 +27,7 @@ class FailingQuery:
 def of_rule(
     lake: Lake, contract: Contract, rule: Rule, run_id: str, batch_ids: Sequence[str]
 ) -> FailingQuery | None:
-    """None for a rule on whole tables: it has a measure, and no failing rows."""
+    """Return the query of a rule; None for a rule on whole tables, which has no failing rows."""
     if rule.is_whole:
         return None
     if is_quarantined(rule):
@@ -37,7 +37,7 @@ def of_rule(
 
 
 def is_quarantined(rule: Rule) -> bool:
-    """Whether its failing rows are kept apart: those that are refused, and duplicates."""
+    """Return whether the rule's failing rows are in quarantine: refused rows and duplicates."""
     return rule.quarantines or rule.fails == "is_repeat"
 
 
@@ -72,17 +72,18 @@ LIMIT {MOST_ROWS}"""
 _WORDS = frozenset(
     re.findall(
         r"\w+",
-        "and or not is null in between like case when then else end true false lower upper length trim coalesce "
+        "and or not is null in between like case when then else end true false lower upper length trim "
+        "coalesce "
         "month day year regexp_like regexp_replace date_diff cast as date timestamp",
     )
 )
-"""Words that mean the same in Spark's SQL and in Athena's."""
+"""Keywords and functions with the same meaning in Spark SQL and Athena."""
 
 _TEXT = re.compile(r"'(?:[^']|'')*'")
 
 
 def row_condition(contract: Contract, rule: Rule) -> str | None:
-    """The rule's condition in Athena's SQL; None where it needs more than the silver columns of its own row."""
+    """Return the rule's condition in Athena SQL; None if it needs more than the silver columns of a row."""
     if rule.among:
         return None
     parts = [f"({_translated(text)})" for text in (rule.applies, rule.fails) if text]
@@ -93,7 +94,7 @@ def row_condition(contract: Contract, rule: Rule) -> str | None:
 
 
 def _translated(spark: str) -> str:
-    """What Spark writes otherwise than Athena; a text as received stands in silver under the same name."""
+    """Translate a condition from Spark SQL to Athena SQL; silver has received text under the same name."""
     same = re.sub(r"\braw\.(\w+) is (not )?null", r"\1 is \2null", spark)
     same = re.sub(r"(\w+|regexp_replace\([^()]*\)) rlike ('(?:[^']|'')*')", r"regexp_like(\1, \2)", same)
     same = re.sub(
@@ -103,6 +104,6 @@ def _translated(spark: str) -> str:
 
 
 def columns_of(contract: Contract, rule: Rule) -> list[str]:
-    """The columns of its table that a row rule judges, in the contract's order."""
+    """Return the columns that a row rule checks, in the order of the contract."""
     words = set(re.findall(r"[A-Za-z_]\w*", _TEXT.sub("''", f"{rule.fails or ''} {' '.join(rule.among)}")))
     return [column.name for column in contract.data_columns if column.name in words]

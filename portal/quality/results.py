@@ -1,4 +1,4 @@
-"""What the quality rules found, run by run, and the rows that were refused."""
+"""Rule results by run, failing rows and quarantined rows."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from typing import TYPE_CHECKING, Any
 from pipeline.contracts.model import Rule, all_contracts, load
 from pipeline.lake.store import read_json
 from pipeline.rules.outcomes import FOUND, change
-from portal.athena import client as warehouse
-from portal.core.context import Aws, ServiceError
+from portal.athena import client as athena_client
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.quality import failing_rows as failing_rows_
 from portal.quality import failing_sql
 from portal.quality.failing_sql import FailingQuery
 from portal.releases import service as releases
-from portal.reviews.read_model import Query
+from portal.reviews.read_model import DataQuery
 from portal.runs import service as runs
 
 if TYPE_CHECKING:
     import pandas as pd  # a second to import: functions that need it do so
 
 NO_KEY = "(none)"
-"""Stands for the key of a row that was received without one."""
+"""The key of a row that was received without a key."""
 _RUN_ID = re.compile(r"[A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What the audit job decided about a run's release."""
+    """The decision of the audit job on a run's release."""
 
     run_id: str
     decision: str
@@ -38,68 +39,63 @@ class Audit:
     tables: dict[str, int]
 
 
-def audit(aws: Aws, run_id: str) -> Audit | None:
-    found = read_json(aws.client("s3"), aws.lake.audit(run_id))
+def audit(context: Context, run_id: str) -> Audit | None:
+    """Return the audit of a run, or None if it has not ended."""
+    found = read_json(context.client("s3"), context.lake.audit(run_id))
     return Audit(**found[0]) if found else None
 
 
-def results(aws: Aws, run_id: str) -> pd.DataFrame:
-    """One row a rule and table: checked, failed, rate, threshold, status, sample keys (a tuple)."""
-    frame = _rows(aws, "rule_result", run_id)
+def results(context: Context, run_id: str) -> pd.DataFrame:
+    """Return the rule results of a run: checked, failed, rate, threshold, status, sample keys (a tuple)."""
+    frame = _rows(context, "rule_result", run_id)
     return frame.assign(sample_keys=frame["sample_keys"].map(_keys))
 
 
-def ended_results(aws: Aws, run_id: str) -> pd.DataFrame:
-    """As `results`, of a run whose audit has ended; `ServiceError` for any other."""
+def ended_results(context: Context, run_id: str) -> pd.DataFrame:
+    """Return the rule results of a run whose audit has ended; raise `ServiceError` for another."""
     _checked(run_id)
-    made = releases.find(aws, run_id)
+    made = releases.find(context, run_id)
     try:
-        run = runs.get(aws, run_id, details=False)
+        run = runs.get(context, run_id, details=False)
     except ServiceError:
         if made is None:
             raise
     else:
         if not run.is_over:
-            raise ServiceError(f"Run '{run_id}' is still running: its rules are not all evaluated yet.")
+            raise ServiceError(f"Run '{run_id}' is still running. Its rules are not all evaluated yet.")
         if made is None:
             raise ServiceError(
                 f"Run '{run_id}' has no results: it {_ENDED[run.status]} before its audit. "
                 f"See 'hdp runs show {run_id}'."
             )
-    frame = results(aws, run_id)
+    frame = results(context, run_id)
     if frame.empty:
-        raise ServiceError(f"The results of run '{run_id}' are no longer in the lake: name a newer run.")
+        raise ServiceError(f"The rule results of run '{run_id}' were deleted. Choose a newer run.")
     return frame
 
 
 _ENDED = {"FAILED": "failed", "TIMED_OUT": "timed out", "ABORTED": "was stopped", "SUCCEEDED": "ended"}
 
 
-def history(aws: Aws, run_ids: Sequence[str]) -> pd.DataFrame:
-    """The results of several runs: run_id, table_name, rule_id, severity, category, status, checked, failed, rate."""
+def history(context: Context, run_ids: Sequence[str]) -> pd.DataFrame:
+    """Return the rule results of several runs."""
     import pandas as pd  # noqa: PLC0415
 
-    columns = [
-        "run_id",
-        "table_name",
-        "rule_id",
-        "severity",
-        "category",
-        "status",
-        "checked",
-        "failed",
-        "rate",
-    ]
+    columns = ["run_id", "table_name", "rule_id", "severity", "category", "status"]
+    columns += ["checked", "failed", "rate"]
     if not run_ids:
         return pd.DataFrame(columns=columns)
     wanted = ", ".join(f"'{_checked(run_id)}'" for run_id in run_ids)
-    database = aws.lake.database("quality")
+    database = context.lake.database("quality")
     sql = f"""SELECT {", ".join(columns)} FROM "{database}"."rule_result" WHERE run_id IN ({wanted})"""
-    return warehouse.ask(aws, sql, database=database).frame
+    return athena_client.run_query(context, sql, database=database).frame
 
 
 def changes(now: pd.DataFrame, before: pd.DataFrame) -> pd.Series:
-    """By row of `now`: new, worse, better, still there, resolved, or stable, held against `before`."""
+    """Return the change of each rule result since `before`.
+
+    New, worse, better, still there, resolved or stable.
+    """
     import pandas as pd  # noqa: PLC0415
 
     key = ["table_name", "rule_id"]
@@ -112,32 +108,32 @@ def changes(now: pd.DataFrame, before: pd.DataFrame) -> pd.Series:
 def _change(status: str, rate: float, status_before: object, rate_before: float) -> str:
     import pandas as pd  # noqa: PLC0415
 
-    said = change(status, str(status_before))
-    if said != "still_there":
-        return said
+    kind = change(status, str(status_before))
+    if kind != "still_there":
+        return kind
     if pd.isna(rate) or pd.isna(rate_before) or abs(rate - rate_before) < 1e-9:
         return "still there"
     return "worse" if rate > rate_before else "better"
 
 
-def former_run(run_id: str, ended: Sequence[str]) -> str | None:
-    """The run before `run_id` among those that `ended` well, newest first."""
+def previous_run(run_id: str, ended: Sequence[str]) -> str | None:
+    """Return the run before `run_id` among the successful runs `ended`, newest first."""
     later = ended.index(run_id) + 1 if run_id in ended else len(ended)
     return ended[later] if later < len(ended) else None
 
 
-def sightings(past: pd.DataFrame, run_ids: Sequence[str]) -> dict[tuple[str, str], tuple[str, str]]:
-    """By table and rule the first and the last of `run_ids` (oldest first) in which it found something."""
-    place = {run_id: n for n, run_id in enumerate(run_ids)}
-    found = past[past["status"].isin(FOUND) & past["run_id"].isin(place)]
+def first_and_last_seen(past: pd.DataFrame, run_ids: Sequence[str]) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return the first and the last of `run_ids` (oldest first) with a finding, by table and rule."""
+    index = {run_id: n for n, run_id in enumerate(run_ids)}
+    found = past[past["status"].isin(FOUND) & past["run_id"].isin(index)]
     seen: dict[tuple[str, str], list[int]] = {}
     for table, rule, run_id in found[["table_name", "rule_id", "run_id"]].itertuples(index=False):
-        seen.setdefault((table, rule), []).append(place[run_id])
-    return {finding: (run_ids[min(places)], run_ids[max(places)]) for finding, places in seen.items()}
+        seen.setdefault((table, rule), []).append(index[run_id])
+    return {finding: (run_ids[min(found_in)], run_ids[max(found_in)]) for finding, found_in in seen.items()}
 
 
-def false_alarms(queries: Iterable[Query]) -> dict[tuple[str, str], tuple[int, int]]:
-    """By table and rule how many of its closed queries were false alarms, and of how many: where most were."""
+def false_alarms(queries: Iterable[DataQuery]) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return rules most of whose closed queries were false alarms, with both numbers, by table and rule."""
     ended: dict[tuple[str, str], list[str]] = {}
     for query in queries:
         if query.state == "closed":
@@ -148,7 +144,7 @@ def false_alarms(queries: Iterable[Query]) -> dict[tuple[str, str], tuple[int, i
 
 
 def scorecard(frame: pd.DataFrame) -> pd.DataFrame:
-    """By table and category the share of rules that passed, of those that had something to check (0 to 1)."""
+    """Return the share of applicable rules that passed (0 to 1), by table and category."""
     applicable = frame[frame["status"] != "not_applicable"]
     passed = applicable["status"].isin(["pass", "pass_with_failures"])
     kind = applicable["category"].str.split(":").str[0]
@@ -161,7 +157,7 @@ def scorecard(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def rescored(frame: pd.DataFrame) -> pd.DataFrame:
-    """`frame` judged by the limits that the contracts have today; a rule that broke, or is gone, keeps its outcome."""
+    """Evaluate results with the present thresholds; rule errors and deleted rules keep their outcome."""
     rules = {(c.table, rule.id): rule for c in all_contracts() for rule in c.rules}
     return frame.assign(status=[_again(row, rules) for row in frame.to_dict("records")])
 
@@ -176,7 +172,7 @@ def _again(row: dict[Any, Any], rules: Mapping[tuple[str, str], Rule]) -> str:
 
 
 def trend(past: pd.DataFrame, run_ids: Sequence[str]) -> pd.DataFrame:
-    """By table and category (rows) and run (columns) the share of rules that passed, of those that applied (0 to 1)."""
+    """Return the pass rate of applicable rules (0 to 1), by table and category (rows) and run (columns)."""
     applicable = past[past["status"] != "not_applicable"]
     passed = applicable["status"].isin(["pass", "pass_with_failures"])
     kind = applicable["category"].str.split(":").str[0]
@@ -184,10 +180,10 @@ def trend(past: pd.DataFrame, run_ids: Sequence[str]) -> pd.DataFrame:
     return card.reindex(columns=list(run_ids)).rename_axis(index=["table", "kind"], columns=None)
 
 
-def failing_rows(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
-    """As `identified_rows` with identifiers and exact dates masked: for all who may ask of single rows."""
-    aws.require("query")
-    rows = _failing(aws, run_id, table, rule_id)
+def failing_rows(context: Context, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
+    """Return failing rows with identifiers and exact dates masked."""
+    context.require("query")
+    rows = _failing(context, run_id, table, rule_id)
     if rows.empty:
         return rows
     contract = load("silver", table)
@@ -195,38 +191,41 @@ def failing_rows(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFram
     return failing_rows_.masked(rows, contract, run_id, rule)
 
 
-def identified_rows(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
-    """Up to 200 rows that fail a rule, with the failing row's key in `row`; `reviews.unmask` gives one of them.
+def identified_rows(context: Context, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
+    """Return up to 200 rows that fail a rule, unmasked, with the key in `row`.
 
-    Refused rows come as they were received, others as they are in silver. Empty for rules on whole tables.
+    Quarantined rows are returned as received, others as in silver. Rules on whole tables have no failing
+    rows.
     """
-    aws.require("see_phi")
-    return _failing(aws, run_id, table, rule_id)
+    context.require("see_phi")
+    return _failing(context, run_id, table, rule_id)
 
 
-def failing_query(aws: Aws, run_id: str, table: str, rule_id: str) -> FailingQuery | None:
-    """The SQL that gives those rows; None for rules that speak of whole tables, or that are no more."""
+def failing_query(context: Context, run_id: str, table: str, rule_id: str) -> FailingQuery | None:
+    """Return the query for failing rows; None for rules on whole tables and deleted rules."""
     contract = next((c for c in all_contracts() if c.table == table and c.zone == "silver"), None)
     rule = next((r for r in contract.rules if r.id == rule_id), None) if contract else None
     if contract is None or rule is None or rule.is_whole:
         return None
-    plan = read_json(aws.client("s3"), aws.lake.run_plan(_checked(run_id)))
+    plan = read_json(context.client("s3"), context.lake.run_plan(_checked(run_id)))
     covered = "release_batch_ids" if rule.level == "release" else "batch_ids"
     batches = [_checked(batch_id) for batch_id in plan[0][covered]] if plan else []
     if not batches:
         raise ServiceError(
-            f"What run '{run_id}' covered is not in the lake (any more): its rows cannot be told."
+            f"The run plan of run '{run_id}' is missing. Its failing rows cannot be determined."
         )
-    return failing_sql.of_rule(aws.lake, contract, rule, run_id, batches)
+    return failing_sql.of_rule(context.lake, contract, rule, run_id, batches)
 
 
-def _failing(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
+def _failing(context: Context, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415
 
-    query = failing_query(aws, run_id, table, rule_id)
+    query = failing_query(context, run_id, table, rule_id)
     if query is None:
         return pd.DataFrame()
-    found = warehouse.ask(aws.reviewing(), query.sql, database=aws.lake.database("quality")).frame
+    found = athena_client.run_query(
+        context.assume_review_role(), query.sql, database=context.lake.database("quality")
+    ).frame
     if "raw" in found and "record_key" in found:
         rows = pd.DataFrame([received(raw) for raw in found["raw"]])
         rows.insert(0, "row", found["record_key"].fillna(NO_KEY).to_list())
@@ -236,12 +235,12 @@ def _failing(aws: Aws, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
 
 
 def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
-    """The same rows in the same order at every look, so that a position names one."""
+    """Sort the rows, so that a position identifies a row."""
     return rows.sort_values(list(rows.columns), key=lambda column: column.astype(str), ignore_index=True)
 
 
 def received(raw: str) -> dict[str, Any]:
-    """The fields of a row as received; a row that could not be split into fields is one field."""
+    """Return the fields of a row as received; a malformed row is one field."""
     try:
         document = json.loads(raw)
     except ValueError:
@@ -250,20 +249,20 @@ def received(raw: str) -> dict[str, Any]:
 
 
 def _keys(text: object) -> tuple[str, ...]:
-    """The array of an Athena result, which is text: ``[a, b]``."""
+    """Parse an array in an Athena result: ``[a, b]``."""
     listed = str(text or "").strip("[]")
     return tuple(key.strip() for key in listed.split(",")) if listed and text is not None else ()
 
 
 def _checked(name: str) -> str:
     if not _RUN_ID.fullmatch(name):
-        raise ServiceError(f"'{name}' is not an id: ids have letters, digits, dots and dashes only.")
+        raise ServiceError(f"'{name}' is not an id. Ids have letters, digits, dots and dashes only.")
     return name
 
 
-def reconciliation(aws: Aws, run_id: str) -> list[dict[str, Any]]:
-    """One row a table and batch: received, loaded, quarantined (duplicates among them)."""
-    frame = _rows(aws, "reconciliation", run_id)
+def reconciliation(context: Context, run_id: str) -> list[dict[str, Any]]:
+    """Return rows received, loaded and quarantined (including duplicates), by table and batch."""
+    frame = _rows(context, "reconciliation", run_id)
     columns = ["table_name", "batch_id", "received", "loaded", "quarantined", "duplicates"]
     return [
         {name: (int(row[name]) if name in columns[2:] else str(row[name])) for name in columns}
@@ -271,13 +270,13 @@ def reconciliation(aws: Aws, run_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def quarantined(aws: Aws, run_id: str, table: str, limit: int = 200) -> pd.DataFrame:
-    """Refused rows as received, with rules and reasons. Raw rows are PHI: mask before showing."""
-    return _rows(aws.reviewing(), f"quarantine_{table}", run_id, limit)
+def quarantined(context: Context, run_id: str, table: str, limit: int = 200) -> pd.DataFrame:
+    """Return quarantined rows as received, with rules and reasons. Raw rows are PHI: mask them first."""
+    return _rows(context.assume_review_role(), f"quarantine_{table}", run_id, limit)
 
 
-def _rows(aws: Aws, table: str, run_id: str, limit: int | None = None) -> pd.DataFrame:
-    database = aws.lake.database("quality")
+def _rows(context: Context, table: str, run_id: str, limit: int | None = None) -> pd.DataFrame:
+    database = context.lake.database("quality")
     last = f" LIMIT {limit}" if limit else ""
     sql = f"""SELECT * FROM "{database}"."{table}" WHERE run_id = '{_checked(run_id)}'{last}"""
-    return warehouse.ask(aws, sql, database=database).frame
+    return athena_client.run_query(context, sql, database=database).frame

@@ -1,4 +1,4 @@
-"""A rule and what it measured, in words that a page, a report and a terminal share."""
+"""Texts about rules and their results for pages, the report and the command line."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pipeline.reviews.acceptances import Acceptance, lapsed
 
 @cache
 def rules() -> dict[tuple[str, str], Rule]:
-    """Every rule by table and id."""
+    """Return all rules by table and id."""
     return {(contract.table, rule.id): rule for contract in all_contracts() for rule in contract.rules}
 
 
-def share(rate: float | None, unit: str = "percent") -> str:
-    """A rate for people: never 0 % for a count above zero."""
+def rate_text(rate: float | None, unit: str = "percent") -> str:
+    """Return a rate as text, never 0 % for a positive rate."""
     if rate is None or pd.isna(rate):
         return "–"
     if unit != "percent":
@@ -28,20 +28,20 @@ def share(rate: float | None, unit: str = "percent") -> str:
     return f"{rate:.2%}".replace("%", " %")
 
 
-def limit(rule: Rule) -> str:
-    """What is still accepted, in words."""
+def threshold_text(rule: Rule) -> str:
+    """Return the threshold of a rule as text."""
     if rule.floor:
-        return f"{share(rule.floor, rule.unit)} to {share(rule.threshold, rule.unit)}"
-    return "none" if rule.threshold == 0 else f"up to {share(rule.threshold, rule.unit)}"
+        return f"{rate_text(rule.floor, rule.unit)} to {rate_text(rule.threshold, rule.unit)}"
+    return "none" if rule.threshold == 0 else f"up to {rate_text(rule.threshold, rule.unit)}"
 
 
 def population(rule: Rule | None, table: str) -> str:
-    """What the denominator counts, as the contract says it; rows, of a rule that it does not have any more."""
+    """Return what the denominator counts; rows, if the contract no longer has the rule."""
     return rule.population if rule else f"rows of {table}"
 
 
-def counted(rule: Rule | None, table: str, failed: int, checked: int) -> str:
-    """Count and denominator: ``3 of 1,204 inpatient stays``."""
+def count_text(rule: Rule | None, table: str, failed: int, checked: int) -> str:
+    """Return count and denominator as text: ``3 of 1,204 inpatient stays``."""
     if not checked:
         return "not applicable"
     if rule is not None and rule.unit != "percent":
@@ -49,54 +49,51 @@ def counted(rule: Rule | None, table: str, failed: int, checked: int) -> str:
     return f"{failed:,} of {checked:,} {population(rule, table)}"
 
 
-def measured(
+def measurement(
     rule: Rule | None, table: str, status: str, failed: int, checked: int, rate: float | None
 ) -> str:
-    """Count, denominator, rate and limit in one sentence."""
+    """Return count, denominator, rate and threshold in one sentence."""
     if status == "error":
-        return "The rule itself broke, so nothing is known: this is not a pass."
+        return "Rule error: the rule could not be evaluated. This is not a pass."
     if not checked:
-        return "Not applicable in this run: it counts neither as passed nor as failed."
-    allowed = f"; accepted: {limit(rule)}" if rule else ""
+        return "Not applicable in this run: counts neither as passed nor as failed."
+    threshold = f"; threshold: {threshold_text(rule)}" if rule else ""
     if rule is not None and rule.unit != "percent":
-        return f"Measured {share(rate, rule.unit)} ({rule.unit}) {counted(rule, table, failed, checked)}{allowed}."
-    if failed == 0 and rate:  # a share that is measured, with no row that fails
-        return f"Measured {share(rate)} over {checked:,} {population(rule, table)}{allowed}."
-    return f"{counted(rule, table, failed, checked)} fail ({share(rate)}){allowed}."
+        value = f"{rate_text(rate, rule.unit)} ({rule.unit})"
+        return f"Measured {value} {count_text(rule, table, failed, checked)}{threshold}."
+    if failed == 0 and rate:  # a measured share without failing rows
+        return f"Measured {rate_text(rate)} over {checked:,} {population(rule, table)}{threshold}."
+    return f"{count_text(rule, table, failed, checked)} fail ({rate_text(rate)}){threshold}."
 
 
-def marked(detail: object) -> str:
-    """How many values of each column were null markers, as the result of a rule says it; empty where it says nothing."""
+def null_markers(detail: object) -> str:
+    """Return the number of null markers per column as text; empty if the rule result has none."""
     return f"Null markers emptied, by column: {detail}." if isinstance(detail, str) and detail else ""
 
 
-def limit_owner(rule: Rule) -> str:
-    """Whose the limit is, and why it is where it is."""
+def threshold_owner(rule: Rule) -> str:
+    """Return the owner of the threshold and its reason."""
     return f"Threshold owner: {rule.limit_owner}. {rule.limit_reason}"
 
 
 def advice(rule: Rule) -> tuple[str, str]:
-    """What the engineer can do, and what it means to whoever uses the data."""
+    """Return the likely cause with its fix, and the impact on analysis."""
     if rule.quarantines:
-        engineer = "The rows are in quarantine with their reason: have them corrected at the source and import them again."
-        reader = "The failing rows are left out of every chart and table until they are corrected."
+        fix = "The rows are quarantined with their reason. Correct them at the source and import them again."
+        impact = "The failing rows are missing from all charts and tables until they are corrected."
     elif rule.is_whole:
-        engineer = "Look at the batches of this run and at the jobs that wrote the table."
-        reader = (
-            "Analysts do not see the release until a clinician approves it."
-            if rule.severity == "block"
-            else "The release is as measured: bear it in mind when comparing it with others."
-        )
+        fix = "Check the batches of this run and the jobs that wrote the table."
+        impact = "Consider this when you compare the release with others."
+        if rule.severity == "block":
+            impact = "Analysts do not see the release until a clinician approves it."
     else:
-        engineer = (
-            "The rows were loaded as they are: have them corrected at the source, where they are wrong."
-        )
-        reader = "The failing rows are in every chart and table: exclude them from sensitive analyses."
-    return f"{rule.cause} {engineer}", f"{rule.rationale} {reader}"
+        fix = "The rows were loaded unchanged. Correct them at the source if they are wrong."
+        impact = "The failing rows are in all charts and tables: exclude them from sensitive analyses."
+    return f"{rule.cause} {fix}", f"{rule.rationale} {impact}"
 
 
-def standing(acceptance: Acceptance, rate: float | None, on: date) -> str:
-    """Whether an acceptance covers what was measured, and where not, why it lapsed."""
+def acceptance_status(acceptance: Acceptance, rate: float | None, on: date) -> str:
+    """Return whether an acceptance covers the measured rate and, if not, why it lapsed."""
     measured = None if rate is None or pd.isna(rate) else rate
     why = lapsed(acceptance, measured, on)
     if not why:

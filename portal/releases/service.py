@@ -8,156 +8,165 @@ from pipeline.releases.model import Published, Release, ReleaseError
 from pipeline.reviews import log as review_log
 from portal.batches import retirement
 from portal.batches import service as batches
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.releases import signatures
 
 
-def list_releases(aws: Aws) -> list[Release]:
-    return release.all_releases(aws.client("s3"), aws.lake)
+def list_releases(context: Context) -> list[Release]:
+    """Return all releases, newest first."""
+    return release.all_releases(context.client("s3"), context.lake)
 
 
-def current(aws: Aws) -> Published | None:
-    return release.current(aws.client("s3"), aws.lake)
+def current(context: Context) -> Published | None:
+    """Return the published release, or None."""
+    return release.current(context.client("s3"), context.lake)
 
 
-def find(aws: Aws, release_id: str) -> Release | None:
-    """The release, or None where there is none of that name (any more)."""
-    return release.find(aws.client("s3"), aws.lake, release_id)
+def find(context: Context, release_id: str) -> Release | None:
+    """Return a release, or None if it does not exist or was deleted."""
+    return release.find(context.client("s3"), context.lake, release_id)
 
 
-def is_synthetic(aws: Aws, release_id: str) -> bool:
-    """Return whether every batch of the release is known and synthetic: no small count in it names a person."""
-    known = {batch.batch_id: batch.synthetic for batch in batches.list_batches(aws)}
-    made = find(aws, release_id)
-    return (
-        made is not None
-        and bool(made.batch_ids)
-        and all(known.get(batch_id, False) for batch_id in made.batch_ids)
-    )
+def is_synthetic(context: Context, release_id: str) -> bool:
+    """Return whether all batches of a release are synthetic, so that small counts need no suppression."""
+    synthetic = {batch.batch_id for batch in batches.list_batches(context) if batch.synthetic}
+    made = find(context, release_id)
+    return made is not None and bool(made.batch_ids) and set(made.batch_ids) <= synthetic
 
 
-def sees_exact(aws: Aws, release_id: str) -> bool:
-    """Return whether small counts of the release need no suppression: for who may open rows, or of synthetic data."""
-    return aws.person.may("query") or is_synthetic(aws, release_id)
+def sees_exact(context: Context, release_id: str) -> bool:
+    """Return whether the user sees exact counts.
+
+    Roles with access to records, and all roles for synthetic data.
+    """
+    return context.user.may("query") or is_synthetic(context, release_id)
 
 
-def get(aws: Aws, release_id: str) -> Release:
+def get(context: Context, release_id: str) -> Release:
+    """Return a release; raise `ServiceError` if it does not exist."""
     try:
-        return release.get(aws.client("s3"), aws.lake, release_id)
+        return release.get(context.client("s3"), context.lake, release_id)
     except ReleaseError as error:
         raise ServiceError(str(error)) from None
 
 
-def readable(aws: Aws, release_id: str) -> Release:
-    """The release; one that the audit holds is for those who review or publish, until a clinician approves it."""
-    made = get(aws, release_id)
-    is_shut = made.decision == "hold" and not (aws.person.may("review") or aws.person.may("publish"))
-    if is_shut and not _is_approved(aws, made):
+def readable(context: Context, release_id: str) -> Release:
+    """Return a release; a held one is visible to reviewers and publishers only, until it is approved."""
+    made = get(context, release_id)
+    sees_held = context.user.may("review") or context.user.may("publish")
+    if made.decision == "hold" and not sees_held and not _is_approved(context, made):
         raise ServiceError(
-            f"Release '{release_id}' was held by the audit: your role ({aws.person.role}) sees it when a clinician "
-            "has approved it."
+            f"Release '{release_id}' is held. {context.user.role.capitalize()}s can view it after a "
+            "clinician "
+            "approves it."
         )
     return made
 
 
-def publish(aws: Aws, release_id: str, *, reason: str) -> Published:
-    """Publish by hand a release that the audit let through, or that a reviewer has approved; no other.
+def publish(context: Context, release_id: str, *, reason: str) -> Published:
+    """Publish a release that passed the audit or was approved.
 
-    It may take nothing back that readers see, but by going back to a release that was published before.
+    The release must contain all batches of the published one, unless it was published before.
     """
-    aws.require("publish")
-    made, present = get(aws, release_id), current(aws)
-    refuse_unapproved(aws, made)
+    context.require("publish")
+    made, present = get(context, release_id), current(context)
+    check_approved(context, made)
     if present and release_id not in {present.release_id, *present.history}:
         if made.decision == "hold":
-            refuse_stale(aws, made)
-        _refuse_taking_back(aws, made, present)
-    return _publish(aws, made, expect=present.release_id if present else None, reason=reason)
+            check_parent(context, made)
+        _check_contains_published(context, made, present)
+    return _publish(context, made, expect=present.release_id if present else None, reason=reason)
 
 
-def publish_approved(aws: Aws, made: Release, *, reason: str) -> Published:
-    """Publish a held release on a reviewer's signature, after the one that it was made on."""
-    aws.require("review")
-    return _publish(aws, made, expect=made.parent_release_id, reason=reason)
+def publish_approved(context: Context, made: Release, *, reason: str) -> Published:
+    """Publish a held release after its approval, if its parent is still published."""
+    context.require("review")
+    return _publish(context, made, expect=made.parent_release_id, reason=reason)
 
 
-def rollback(aws: Aws, *, reason: str, shown: str | None = None) -> Published:
-    """Go back to the release that was published before the present one.
+def rollback(context: Context, *, reason: str, shown: str | None = None) -> Published:
+    """Publish the previous release again.
 
-    `shown`: the release that its asker saw as the present one; refused where another is by now.
+    `shown` is the release that the user saw as published; raise `ServiceError` if another one is published
+    now.
     """
-    aws.require("publish")
+    context.require("publish")
     try:
-        present, made = publishing.rollback_target(aws.client("s3"), aws.lake)
+        present, made = publishing.rollback_target(context.client("s3"), context.lake)
     except ReleaseError as error:
         raise ServiceError(str(error)) from None
     if shown and present.release_id != shown:
         raise ServiceError(
-            f"Readers see release '{present.release_id}' by now, no longer '{shown}': nothing was changed. "
-            "Reload the page, and go back from there if that is still wanted."
+            f"Release '{present.release_id}' is published now, not '{shown}'. Nothing was changed. "
+            "Reload the page before you roll back."
         )
-    refuse_unapproved(aws, made)
-    return _publish(aws, made, expect=present.release_id, reason=reason)
+    check_approved(context, made)
+    return _publish(context, made, expect=present.release_id, reason=reason)
 
 
-def refuse_unapproved(aws: Aws, made: Release) -> None:
-    """`ServiceError` unless the audit let the release through or an approval stands, and none has rejected it."""
-    signature = _signature(aws, made)
+def check_approved(context: Context, made: Release) -> None:
+    """Raise `ServiceError` unless the release passed the audit or is approved, and is not rejected."""
+    signature = _signature(context, made)
     if signature and signature.verdict == "reject":
         raise ServiceError(
-            f"Release '{made.release_id}' was rejected by {signature.by}: it is published once a clinician approves it."
+            f"Release '{made.release_id}' was rejected by {signature.by}. A clinician must approve it "
+            "before it can "
+            "be published."
         )
-    if made.decision == "hold" and not (signature and signature.stands):
-        why = f" {signature.why_not}" if signature else ""
+    if made.decision == "hold" and not (signature and signature.is_valid):
+        why = f" {signature.invalid_reason}" if signature else ""
         raise ServiceError(
-            f"Release '{made.release_id}' was held by the audit and no approval of it stands: "
-            f"a clinician publishes it by approving it ('hdp reviews sign').{why}"
+            f"Release '{made.release_id}' is held and has no valid approval. "
+            f"A clinician publishes it by approving it ('hdp reviews sign').{why}"
         )
 
 
-def _signature(aws: Aws, made: Release) -> signatures.Signature | None:
-    log = review_log.read(aws.client("s3"), aws.lake)
-    return signatures.of_run(log, made.run_id, signatures.version(aws, made.run_id))
+def _signature(context: Context, made: Release) -> signatures.Signature | None:
+    log = review_log.read(context.client("s3"), context.lake)
+    return signatures.of_run(log, made.run_id, signatures.version(context, made.run_id))
 
 
-def _is_approved(aws: Aws, made: Release) -> bool:
-    signature = _signature(aws, made)
-    return bool(signature and signature.verdict == "approve" and signature.stands)
+def _is_approved(context: Context, made: Release) -> bool:
+    signature = _signature(context, made)
+    return bool(signature and signature.verdict == "approve" and signature.is_valid)
 
 
-def refuse_stale(aws: Aws, made: Release) -> None:
-    """A held release follows the one that it was made on; published after a newer one it would take data back."""
-    present = current(aws)
+def check_parent(context: Context, made: Release) -> None:
+    """Raise `ServiceError` unless the parent of the release is published; otherwise data would be lost."""
+    present = current(context)
     found = present.release_id if present else None
     if found not in {made.parent_release_id, made.release_id}:
         raise ServiceError(
-            f"Release '{found}' was published since '{made.release_id}' was made: approving would take its data "
-            "back. Start a new run, which holds both, and review that."
+            f"Release '{found}' was published after '{made.release_id}' was built. Approving would remove "
+            "its data. "
+            "Start a new run, which contains both, and review that."
         )
 
 
-def _refuse_taking_back(aws: Aws, made: Release, present: Published) -> None:
-    lost = publishing.batches_lost(aws.client("s3"), aws.lake, made, present)
+def _check_contains_published(context: Context, made: Release, present: Published) -> None:
+    lost = publishing.batches_lost(context.client("s3"), context.lake, made, present)
     if lost:
-        lost = sorted(set(lost) - set(retirement.retired(aws)))
+        lost = sorted(set(lost) - set(retirement.retired(context)))
     if lost:
         raise ServiceError(
-            f"Release '{made.release_id}' lacks {', '.join(lost)}, which readers see in '{present.release_id}': "
-            "publishing it would take that back. Start a run, which holds both, or roll back first."
+            f"Release '{made.release_id}' lacks {', '.join(lost)}, which the published "
+            f"'{present.release_id}' "
+            "contains. Start a run, which contains both, or roll back first."
         )
 
 
-def _publish(aws: Aws, made: Release, *, expect: str | None, reason: str) -> Published:
-    log = review_log.read(aws.client("s3"), aws.lake)
+def _publish(context: Context, made: Release, *, expect: str | None, reason: str) -> Published:
+    log = review_log.read(context.client("s3"), context.lake)
     try:
         return publishing.publish(
-            aws.client("s3"),
-            aws.lake,
+            context.client("s3"),
+            context.lake,
             made.release_id,
             expect=expect,
-            by=aws.settings.user,
+            by=context.settings.user,
             reason=reason,
-            refresh_views=publishing.view_refresher(aws.client("athena"), aws.lake),
+            refresh_views=publishing.view_refresher(context.client("athena"), context.lake),
             reviewed=log.newest(),
         )
     except ReleaseError as error:

@@ -1,4 +1,4 @@
-"""The signature on a release: who gave it, what it covered, and whether it still counts."""
+"""The signature of a release: signer, meaning and validity."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from typing import Literal
 from pipeline.lake.uris import split
 from pipeline.releases import model as release
 from pipeline.releases.model import GOLD_TABLES, Release
-from pipeline.reviews import events as review_events
+from pipeline.reviews import events as chain
 from pipeline.reviews.events import Event
 from pipeline.reviews.integrity import Log
-from portal.core.context import Aws
+from portal.core.context import Context
 
 
 @dataclass(frozen=True)
 class Signature:
-    """Who signed a release off, and in `why_not` a sentence of why it no longer counts: empty while it does."""
+    """The signature of a release.
+
+    `invalid_reason` says why it is no longer valid, and is empty while it is.
+    """
 
     by: str
     role: str
@@ -27,23 +30,23 @@ class Signature:
     verdict: Literal["approve", "reject"]
     comment: str
     event: int
-    why_not: str
+    invalid_reason: str
 
     @property
-    def stands(self) -> bool:
-        return not self.why_not
+    def is_valid(self) -> bool:
+        return not self.invalid_reason
 
 
-def version(aws: Aws, run_id: str) -> str:
-    """The fingerprint of the release that a run has made; empty where it is not there (any more)."""
-    made = release.find(aws.client("s3"), aws.lake, run_id)
-    return fingerprint(aws, made) if made else ""
+def version(context: Context, run_id: str) -> str:
+    """Return the present fingerprint of a run's release; empty if the release does not exist."""
+    made = release.find(context.client("s3"), context.lake, run_id)
+    return fingerprint(context, made) if made else ""
 
 
 def of_run(log: Log, run_id: str, version: str) -> Signature | None:
-    """The last signature on a run's release, if there is one, held against the release's `version` of now."""
-    said = log.of_run(run_id)
-    signed = [event for event in said if event.kind == "release_signed"]
+    """Return the last signature of a run's release, validated against its present fingerprint `version`."""
+    events = log.of_run(run_id)
+    signed = [event for event in events if event.kind == "release_signed"]
     if not signed:
         return None
     last = signed[-1]
@@ -55,52 +58,51 @@ def of_run(log: Log, run_id: str, version: str) -> Signature | None:
         verdict=last.payload["verdict"],
         comment=last.payload["text"],
         event=last.sequence,
-        why_not=_why_not(log, last, said, version),
+        invalid_reason=_invalid_reason(log, last, events, version),
     )
 
 
-def _why_not(log: Log, signed: Event, said: list[Event], version: str) -> str:
+def _invalid_reason(log: Log, signed: Event, events: list[Event], version: str) -> str:
     if log.problems:
         return f"Audit trail integrity check failed: {log.problems[0]}"
-    asked = [
+    opened = [
         event.subject["query_id"]
-        for event in said
+        for event in events
         if event.kind in {"query_opened", "query_reopened"} and event.sequence > signed.sequence
     ]
-    if asked:
-        return f"Query {asked[-1]} was opened after it: it is to be closed, and the release signed again."
-    barred = [event for event in said if event.kind in _TAKES_BACK and event.sequence > signed.sequence]
-    if barred and signed.payload["verdict"] == "approve":
-        table, rule = barred[-1].finding or ("", "")
-        return f"The decision on {rule} of {table} changed after it: the release must be reviewed and signed again."
+    if opened:
+        return f"Query {opened[-1]} was opened after the signature. Close it, then sign again."
+    revoked = [event for event in events if event.kind in _REVOKES and event.sequence > signed.sequence]
+    if revoked and signed.payload["verdict"] == "approve":
+        table, rule = revoked[-1].finding or ("", "")
+        return f"The decision on {rule} of {table} changed after the signature. Review and sign again."
     if not version:
-        return "The release is not there any more."
+        return "The release no longer exists."
     if version != signed.payload["release"]:
-        return "Changed since review: the release is no longer what was signed. It must be reviewed again."
+        return "Changed since review: the release differs from what was signed. Review it again."
     return ""
 
 
-_TAKES_BACK = {"finding_rejected", "acceptance_withdrawn"}
+_REVOKES = {"finding_rejected", "acceptance_withdrawn"}
 
 
-def fingerprint(aws: Aws, made: Release) -> str:
-    """Stands for what the reviewer saw: the release's document, and every object under it by name, size and ETag.
+def fingerprint(context: Context, made: Release) -> str:
+    """Return a hash of the release's document and of name, size and ETag of its objects.
 
-    Those are the gold tables' files, the rules' results and the audit. An ETag is of the content on AWS; the
-    laptop's is of the file on its disk, so that there a restored copy of a lake is signed again.
+    The objects are gold files, rule results and audit. An ETag depends on the content on AWS and on the file
+    on a laptop, so that a restored laptop lake must be signed again.
     """
-    lake, run_id = aws.lake, made.run_id
+    lake, run_id = context.lake, made.run_id
     below = [lake.results(run_id), lake.audit(run_id)]
     below += [lake.gold_release(table, made.release_id) for table in GOLD_TABLES]
     with ThreadPoolExecutor(len(below)) as pool:
-        objects = [
-            each for found in pool.map(lambda address: list(_objects(aws, address)), below) for each in found
-        ]
-    return review_events.fingerprint({"release": asdict(made), "objects": objects})
+        found = pool.map(lambda uri: list(_objects(context, uri)), below)
+        objects = [each for listed in found for each in listed]
+    return chain.fingerprint({"release": asdict(made), "objects": objects})
 
 
-def _objects(aws: Aws, address: str) -> Iterator[list[str | int]]:
-    bucket, prefix = split(address)
-    for page in aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+def _objects(context: Context, uri: str) -> Iterator[list[str | int]]:
+    bucket, prefix = split(uri)
+    for page in context.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for item in page.get("Contents", []):
             yield [bucket, item["Key"], item["Size"], item["ETag"]]

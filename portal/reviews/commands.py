@@ -1,4 +1,4 @@
-"""Reviewing a release: ask, answer, accept, reject. Every word becomes an event of `pipeline.reviews`."""
+"""Review commands: queries, decisions on findings, unmasking. Each appends an event to the review log."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 
 from pipeline.reviews.acceptances import acceptances, row_acceptances, row_hash
 from pipeline.reviews.events import Event
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.quality import results as quality
 from portal.quality import rule_texts
 from portal.reviews import read_model as review_log
-from portal.reviews.entry import finding_of, say, sentence, verified
-from portal.reviews.read_model import Query, log
+from portal.reviews.entry import append_event, clean_text, finding_subject, verified
+from portal.reviews.read_model import DataQuery, log
 
 REASONS = {
     "false_alarm": "False alarm: the rule is wrong here",
@@ -25,17 +26,17 @@ REASONS = {
     "known_limitation": "Known limitation of the source",
     "other": "Other (say in the comment)",
 }
-"""Why a finding is accepted or a query closed."""
+"""Reasons for accepting a finding or closing a query."""
 
 DUE = timedelta(days=7)
 LONGEST = timedelta(days=366)
 
 
-# what a reviewer does; `seen` is the number of the newest event that the reviewer's screen showed
+# `seen` is the number of the newest event on the reviewer's screen
 
 
 def open_query(
-    aws: Aws,
+    context: Context,
     run_id: str,
     table_name: str,
     rule_id: str,
@@ -45,56 +46,60 @@ def open_query(
     record_keys: Sequence[str] = (),
     seen: int | None = None,
 ) -> Event:
-    """Ask about a finding, or about the rows with `record_keys`."""
-    finding = finding_of(run_id, table_name, rule_id)
-    _result(aws, run_id, table_name, rule_id)
+    """Raise a query on a finding, or on the rows with `record_keys`."""
+    finding = finding_subject(run_id, table_name, rule_id)
+    _result(context, run_id, table_name, rule_id)
     subject = {**finding, "query_id": f"Q-{secrets.token_hex(3)}"}
     said = {
-        "text": sentence(text, "A query needs its question"),
+        "text": clean_text(text, "A query needs a question"),
         "assignee": assignee.strip(),
         "due": str(datetime.now(UTC).date() + DUE),
         "record_keys": list(record_keys),
     }
-    return say(aws, "query_opened", subject, said, seen)
+    return append_event(context, "query_opened", subject, said, seen)
 
 
-def assign(aws: Aws, query_id: str, assignee: str, *, seen: int | None = None) -> Event:
-    query = _query(aws, query_id, {"open", "answered"})
-    said = {"assignee": sentence(assignee, "Say to whom the query goes")}
-    return say(aws, "query_assigned", _subject(query), said, seen)
+def assign(context: Context, query_id: str, assignee: str, *, seen: int | None = None) -> Event:
+    """Assign a query to a person."""
+    query = _query(context, query_id, {"open", "answered"})
+    said = {"assignee": clean_text(assignee, "A query needs an assignee")}
+    return append_event(context, "query_assigned", _subject(query), said, seen)
 
 
-def answer(aws: Aws, query_id: str, text: str, *, seen: int | None = None) -> Event:
-    query = _query(aws, query_id, {"open", "answered"})
-    return say(
-        aws,
+def answer(context: Context, query_id: str, text: str, *, seen: int | None = None) -> Event:
+    """Answer a query."""
+    query = _query(context, query_id, {"open", "answered"})
+    return append_event(
+        context,
         "query_answered",
         _subject(query),
-        {"text": sentence(text, "An answer needs a text")},
+        {"text": clean_text(text, "An answer needs a text")},
         seen,
         right="query",
     )
 
 
-def close(aws: Aws, query_id: str, reason: str, text: str, *, seen: int | None = None) -> Event:
-    query = _query(aws, query_id, {"open", "answered"})
-    said = {"reason": _reason(reason), "text": sentence(text, "Closing needs a comment")}
-    return say(aws, "query_closed", _subject(query), said, seen)
+def close(context: Context, query_id: str, reason: str, text: str, *, seen: int | None = None) -> Event:
+    """Close a query with a reason and a comment."""
+    query = _query(context, query_id, {"open", "answered"})
+    said = {"reason": _reason(reason), "text": clean_text(text, "Closing needs a comment")}
+    return append_event(context, "query_closed", _subject(query), said, seen)
 
 
-def reopen(aws: Aws, query_id: str, text: str, *, seen: int | None = None) -> Event:
-    query = _query(aws, query_id, {"closed", "answered"})
-    return say(
-        aws,
+def reopen(context: Context, query_id: str, text: str, *, seen: int | None = None) -> Event:
+    """Reopen a query, or return its answer."""
+    query = _query(context, query_id, {"closed", "answered"})
+    return append_event(
+        context,
         "query_reopened",
         _subject(query),
-        {"text": sentence(text, "A reopened query needs its reason")},
+        {"text": clean_text(text, "Reopening needs a reason")},
         seen,
     )
 
 
 def accept(
-    aws: Aws,
+    context: Context,
     run_id: str,
     table_name: str,
     rule_id: str,
@@ -105,24 +110,24 @@ def accept(
     margin: float = 0.0,
     seen: int | None = None,
 ) -> Event:
-    """Take responsibility for a finding until a day, and until its measure is worse by more than `margin`.
+    """Accept a finding until a date, unless it gets worse by more than `margin` before.
 
-    The margin is a share for rules in percent, and in the rule's own unit for others.
+    The margin is a share for rules in percent, and a number in the rule's unit for others.
     """
-    found = _result(aws, run_id, table_name, rule_id)
+    found = _result(context, run_id, table_name, rule_id)
     if found["status"] not in {"fail", "pass_with_failures"}:
         raise ServiceError(
-            f"{rule_id} of {table_name} has nothing to accept: its outcome is {found['status']}."
+            f"{rule_id} of {table_name} cannot be accepted, because its outcome is {found['status']}."
         )
     rule = rule_texts.rules().get((table_name, rule_id))
     unit = rule.unit if rule else "percent"
     if unit == "percent" and not 0 <= margin <= 1:
-        raise ServiceError(f"The margin is {margin:.0%}: it must lie between 0 and 100 percent.")
+        raise ServiceError(f"The margin is {margin:.0%}. It must be between 0 and 100 percent.")
     if not 0 <= margin < float("inf"):
-        raise ServiceError(f"The margin is {margin:g} {unit}: it must be 0 or more.")
+        raise ServiceError(f"The margin is {margin:g} {unit}. It must be 0 or more.")
     said = {
         "reason": _reason(reason),
-        "text": sentence(text, "An acceptance needs a comment"),
+        "text": clean_text(text, "An acceptance needs a comment"),
         "until": _until(until),
         "rate": float(found["rate"]),
         "margin": margin,
@@ -130,11 +135,11 @@ def accept(
         "threshold": float(rule.threshold if rule else found["threshold"]),
         "unit": unit,
     }
-    return say(aws, "finding_accepted", finding_of(run_id, table_name, rule_id), said, seen)
+    return append_event(context, "finding_accepted", finding_subject(run_id, table_name, rule_id), said, seen)
 
 
 def accept_rows(
-    aws: Aws,
+    context: Context,
     run_id: str,
     table_name: str,
     rule_id: str,
@@ -145,26 +150,27 @@ def accept_rows(
     until: date,
     seen: int | None = None,
 ) -> Event:
-    """Say of single rows that they are true as they are: later runs do not count them, until a day."""
-    known = set(_result(aws, run_id, table_name, rule_id)["sample_keys"])
+    """Confirm single rows as correct until a date: later runs do not count them as failing."""
+    known = set(_result(context, run_id, table_name, rule_id)["sample_keys"])
     if not record_keys:
-        raise ServiceError("No row is chosen: choose those that are true as they are.")
-    if strange := set(record_keys) - known:
+        raise ServiceError("No row is selected. Select the rows that are correct.")
+    if unknown := set(record_keys) - known:
         raise ServiceError(
-            f"{len(strange)} of {len(set(record_keys))} rows are not among the failing rows of {rule_id} "
-            f"that run '{run_id}' has kept, or have no key: accept the finding instead."
+            f"{len(unknown)} of {len(set(record_keys))} rows are not among the stored failing rows of "
+            f"{rule_id} "
+            f"in run '{run_id}', or have no key. Accept the finding instead."
         )
     said = {
         "reason": _reason(reason),
-        "text": sentence(text, "An acceptance needs a comment"),
+        "text": clean_text(text, "An acceptance needs a comment"),
         "until": _until(until),
         "row_hashes": _hashes(record_keys),
     }
-    return say(aws, "rows_accepted", finding_of(run_id, table_name, rule_id), said, seen)
+    return append_event(context, "rows_accepted", finding_subject(run_id, table_name, rule_id), said, seen)
 
 
 def withdraw_rows(
-    aws: Aws,
+    context: Context,
     run_id: str,
     table_name: str,
     rule_id: str,
@@ -173,89 +179,97 @@ def withdraw_rows(
     *,
     seen: int | None = None,
 ) -> Event:
-    """Take the acceptance of single rows back: later runs count them again."""
-    standing = row_acceptances(log(aws).events).get((table_name, rule_id), {})
+    """Withdraw the confirmation of single rows: later runs count them again."""
+    standing = row_acceptances(log(context).events).get((table_name, rule_id), {})
     hashes = _hashes(record_keys)
     if not hashes or not set(hashes) <= set(standing):
         raise ServiceError(
-            f"Not all of these rows of {table_name} are accepted under {rule_id}: choose accepted ones."
+            f"Not all of these rows of {table_name} are confirmed under {rule_id}. Select confirmed ones."
         )
-    said = {"text": sentence(text, "A withdrawal needs a comment"), "row_hashes": hashes}
-    return say(aws, "row_acceptance_withdrawn", finding_of(run_id, table_name, rule_id), said, seen)
+    said = {"text": clean_text(text, "A withdrawal needs a comment"), "row_hashes": hashes}
+    return append_event(
+        context, "row_acceptance_withdrawn", finding_subject(run_id, table_name, rule_id), said, seen
+    )
 
 
 def reject(
-    aws: Aws, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
+    context: Context, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
 ) -> Event:
-    """Mark a finding as "must be fixed": an acceptance of it ends, approval is barred and a query is open."""
-    _result(aws, run_id, table_name, rule_id)
-    subject = finding_of(run_id, table_name, rule_id)
-    said = {"text": sentence(text, "A finding that must be fixed needs a comment")}
-    event = say(aws, "finding_rejected", subject, said, seen)
-    queries = review_log.all_queries(log(aws))
+    """Mark a finding as "must be fixed": ends its acceptance, prevents approval and opens a query."""
+    _result(context, run_id, table_name, rule_id)
+    subject = finding_subject(run_id, table_name, rule_id)
+    said = {"text": clean_text(text, "A finding that must be fixed needs a comment")}
+    event = append_event(context, "finding_rejected", subject, said, seen)
+    queries = review_log.all_queries(log(context))
     if not any(
-        finding_of(q.run_id, q.table_name, q.rule_id) == subject and q.state != "closed" for q in queries
+        finding_subject(q.run_id, q.table_name, q.rule_id) == subject and q.state != "closed" for q in queries
     ):
-        open_query(aws, run_id, table_name, rule_id, text)
+        open_query(context, run_id, table_name, rule_id, text)
     return event
 
 
 def dismiss(
-    aws: Aws, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
+    context: Context, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
 ) -> Event:
-    """Mark a finding as "not a problem" in this run; in a later run it is to be decided again."""
-    found = _result(aws, run_id, table_name, rule_id)
+    """Mark a finding as "not a problem" in this run; later runs need a new decision."""
+    found = _result(context, run_id, table_name, rule_id)
     if found["status"] not in {"fail", "pass_with_failures"}:
         raise ServiceError(
-            f"{rule_id} of {table_name} has nothing to dismiss: its outcome is {found['status']}."
+            f"{rule_id} of {table_name} cannot be dismissed, because its outcome is {found['status']}."
         )
-    said = {"text": sentence(text, "A finding that is not a problem needs a comment")}
-    return say(aws, "finding_dismissed", finding_of(run_id, table_name, rule_id), said, seen)
+    said = {"text": clean_text(text, "A finding that is not a problem needs a comment")}
+    return append_event(
+        context, "finding_dismissed", finding_subject(run_id, table_name, rule_id), said, seen
+    )
 
 
 def withdraw(
-    aws: Aws, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
+    context: Context, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
 ) -> Event:
-    """End an acceptance before its day."""
-    if (table_name, rule_id) not in acceptances(log(aws).events):
-        raise ServiceError(f"{rule_id} of {table_name} is not accepted: there is nothing to withdraw.")
-    said = {"text": sentence(text, "A withdrawal needs a comment")}
-    return say(aws, "acceptance_withdrawn", finding_of(run_id, table_name, rule_id), said, seen)
+    """Withdraw an acceptance before it expires."""
+    if (table_name, rule_id) not in acceptances(log(context).events):
+        raise ServiceError(f"{rule_id} of {table_name} has no acceptance to withdraw.")
+    said = {"text": clean_text(text, "A withdrawal needs a comment")}
+    return append_event(
+        context, "acceptance_withdrawn", finding_subject(run_id, table_name, rule_id), said, seen
+    )
 
 
-def unmask(aws: Aws, run_id: str, table_name: str, rule_id: str, position: int, why: str) -> dict[str, Any]:
-    """One identified row, by its position among the failing rows; who saw it, when and why is recorded first."""
-    aws.require("see_phi")
-    reason = sentence(why, "A reason for access is required")
-    rows = quality.identified_rows(aws, run_id, table_name, rule_id)
+def unmask(
+    context: Context, run_id: str, table_name: str, rule_id: str, position: int, why: str
+) -> dict[str, Any]:
+    """Return an identified row by its position among the failing rows; record user and reason before."""
+    context.require("see_phi")
+    reason = clean_text(why, "A reason for access is required")
+    rows = quality.identified_rows(context, run_id, table_name, rule_id)
     if not 0 <= position < len(rows):
         raise ServiceError(
             f"There is no record {position + 1} among the {len(rows)} failing rows of {rule_id}."
         )
     record = {str(name): value for name, value in rows.iloc[position].to_dict().items()}
     said = {"why": reason, "rows": 1, "row_hash": row_hash(str(record["row"]))}
-    say(aws, "rows_unmasked", finding_of(run_id, table_name, rule_id), said, None, right="see_phi")
+    append_event(
+        context, "rows_unmasked", finding_subject(run_id, table_name, rule_id), said, None, right="see_phi"
+    )
     return record
 
 
-# how
+# checks
 
 
-def _query(aws: Aws, query_id: str, states: set[str]) -> Query:
-    found = review_log.query(verified(aws), query_id)
+def _query(context: Context, query_id: str, states: set[str]) -> DataQuery:
+    found = review_log.query(verified(context), query_id)
     if found.state not in states:
-        raise ServiceError(
-            f"Query {query_id} is {found.state}: only {' or '.join(sorted(states))} ones can be."
-        )
+        raise ServiceError(f"Query {query_id} is {found.state}. It must be {' or '.join(sorted(states))}.")
     return found
 
 
-def _subject(query: Query) -> dict[str, str]:
-    return {**finding_of(query.run_id, query.table_name, query.rule_id), "query_id": query.query_id}
+def _subject(query: DataQuery) -> dict[str, str]:
+    return {**finding_subject(query.run_id, query.table_name, query.rule_id), "query_id": query.query_id}
 
 
-def _result(aws: Aws, run_id: str, table_name: str, rule_id: str) -> dict[str, Any]:
-    frame = quality.results(aws, run_id)
+def _result(context: Context, run_id: str, table_name: str, rule_id: str) -> dict[str, Any]:
+    frame = quality.results(context, run_id)
     found = frame[(frame["table_name"] == table_name) & (frame["rule_id"] == rule_id)]
     if found.empty:
         raise ServiceError(f"Run '{run_id}' has no result of rule {rule_id} on {table_name}.")
@@ -269,13 +283,13 @@ def _hashes(record_keys: Sequence[str]) -> list[str]:
 def _until(day: date) -> str:
     today = datetime.now(UTC).date()
     if not today <= day <= today + LONGEST:
-        raise ServiceError(f"The last day is {day}: it must lie between today and a year from now.")
+        raise ServiceError(f"The expiry date is {day}. It must be between today and a year from now.")
     return str(day)
 
 
 def _reason(reason: str) -> str:
     if not reason:
-        raise ServiceError("Choose a reason first.")
+        raise ServiceError("Select a reason first.")
     if reason not in REASONS:
-        raise ServiceError(f"'{reason}' is not a reason: choose one of {', '.join(REASONS)}.")
+        raise ServiceError(f"'{reason}' is not a valid reason. Use one of {', '.join(REASONS)}.")
     return reason

@@ -1,4 +1,4 @@
-"""What reviewers decided about the findings of a run: accepted, not a problem, must be fixed, or nothing yet."""
+"""Decisions on the findings of a run: accepted, not a problem, must be fixed or undecided."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
 Decision = Literal["accepted", "rows_confirmed", "not_a_problem", "must_fix", "undecided"]
 
-WORDS: dict[Decision, str] = {
+LABELS: dict[Decision, str] = {
     "must_fix": "Must be fixed",
     "undecided": "Undecided",
     "accepted": "Accepted",
     "rows_confirmed": "Records confirmed",
     "not_a_problem": "Not a problem",
 }
-"""The most urgent first."""
+"""Labels of decisions, the most urgent first."""
 
 FAILED = frozenset({"fail", "error"})
-_EVERYWHERE = {"finding_accepted", "finding_rejected", "acceptance_withdrawn"}
+_IN_ALL_RUNS = {"finding_accepted", "finding_rejected", "acceptance_withdrawn"}
 Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One rule result of a run that needs attention, with the decision that stands on it."""
+    """A rule result that needs attention, with its decision."""
 
     table_name: str
     rule_id: str
@@ -56,20 +56,20 @@ class Finding:
 
     @property
     def is_undecided(self) -> bool:
-        """Whether somebody should still decide: it failed, and is more than information."""
+        """Return whether a decision is due: the rule failed and is not informational."""
         return self.decision == "undecided" and self.status in FAILED and self.severity != "info"
 
     def __str__(self) -> str:
         block = ", blocking" if self.is_blocking else ""
-        return f"{self.rule_id} of {self.table_name} ({WORDS[self.decision].lower()}{block})"
+        return f"{self.rule_id} of {self.table_name} ({LABELS[self.decision].lower()}{block})"
 
 
 def last_decisions(events: Iterable[Event], run_id: str) -> dict[Key, Event]:
-    """By table and rule the event that decides in a run: a dismissal counts in its own run only."""
+    """Return the last deciding event by table and rule; a dismissal counts in its own run only."""
     found = {}
     for event in events:
-        is_here = event.kind == "finding_dismissed" and event.subject["run_id"] == run_id
-        if event.finding and (is_here or event.kind in _EVERYWHERE):
+        is_dismissal = event.kind == "finding_dismissed" and event.subject["run_id"] == run_id
+        if event.finding and (is_dismissal or event.kind in _IN_ALL_RUNS):
             found[event.finding] = event
     return found
 
@@ -80,7 +80,7 @@ def of_results(
     decided: Mapping[Key, Event],
     on: date,
 ) -> tuple[Finding, ...]:
-    """The findings among a run's rule results, the most serious first; `reasons` are those of its audit."""
+    """Return the findings of a run, blocking ones first; `reasons` are those of its audit."""
     confirmed = {
         (r["table"], r["rule_id"]) for r in reasons if r.get("accepted_rows") and r["status"] not in FAILED
     }
@@ -97,7 +97,7 @@ def of_results(
         )
         for row in found.to_dict("records")
     ]
-    order = list(WORDS)
+    order = list(LABELS)
     return tuple(sorted(listed, key=lambda f: (not f.is_blocking, order.index(f.decision), f.key)))
 
 
@@ -124,7 +124,10 @@ def _rate(rate: float | None) -> float | None:
     return None if rate is None or pd.isna(rate) else float(rate)
 
 
-def code(undecided: Iterable[Finding], version: str) -> str:
-    """Stands for a list of undecided findings of one version of a release: who repeats it has seen that list."""
+def confirmation_code(undecided: Iterable[Finding], version: str) -> str:
+    """Return a code for a list of undecided findings.
+
+    Repeating it confirms that the signer has seen the list.
+    """
     listed = sorted(f"{f.table_name}:{f.rule_id}:{f.severity}:{f.failed}/{f.checked}" for f in undecided)
     return fingerprint({"undecided": listed, "release": version})[:8]

@@ -1,4 +1,4 @@
-"""How a word gets into the log of reviews: who may say it, what it must be, and that nobody else was first."""
+"""Append events to the review log, with checks of rights, integrity and conflicts."""
 
 from __future__ import annotations
 
@@ -8,61 +8,62 @@ from typing import Any, Literal
 from pipeline.reviews import log as chain
 from pipeline.reviews.events import Event, new_event
 from pipeline.reviews.integrity import Log
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.reviews.read_model import log
 
-_TEXT = 2000
+_LONGEST_TEXT = 2000
 
 
 class ReviewConflict(ServiceError):
-    """Somebody else said something about the same thing first. Nothing was written; `changes` is what they said."""
+    """Another user appended events about the same subject first; nothing was written."""
 
     def __init__(self, changes: Sequence[Event]) -> None:
-        who = ", ".join(sorted({event.by for event in changes})) or "somebody else"
+        who = ", ".join(sorted({event.by for event in changes})) or "Another user"
         super().__init__(
-            f"{who} was here first: read what changed, then send again. What you typed is still here."
+            f"{who} made a change at the same time. Check it, then send again. Your text was not lost."
         )
         self.changes = tuple(changes)
 
 
-def say(
-    aws: Aws,
+def append_event(
+    context: Context,
     kind: str,
     subject: dict[str, str],
     payload: dict[str, Any],
     seen: int | None,
     right: Literal["review", "query", "see_phi"] = "review",
 ) -> Event:
-    """Append an event; `ReviewConflict` where others spoke of the same subject after `seen`."""
-    aws.require(right)
+    """Append an event; raise `ReviewConflict` if there are events about the subject after number `seen`."""
+    context.require(right)
     while True:
-        whole = verified(aws)
+        whole = verified(context)
         changes = [e for e in whole.events if seen is not None and e.sequence > seen and _touches(e, subject)]
         if changes:
             raise ReviewConflict(changes)
-        event = new_event(aws.settings.user, aws.settings.role or "viewer", kind, subject, payload)
+        event = new_event(context.settings.user, context.settings.role or "viewer", kind, subject, payload)
         try:
-            return chain.append(aws.client("s3"), aws.lake, whole, event)
+            return chain.append(context.client("s3"), context.lake, whole, event)
         except chain.AppendConflict:
             continue
 
 
-def verified(aws: Aws) -> Log:
-    """The whole log; `ServiceError` where it does not verify."""
-    whole = log(aws)
+def verified(context: Context) -> Log:
+    """Return the log; raise `ServiceError` if its integrity check fails."""
+    whole = log(context)
     if whole.problems:
         raise ServiceError(
             f"Audit trail integrity check failed: {whole.problems[0]} "
-            "Nothing can be added until an engineer has looked into it: hdp reviews verify."
+            "Events cannot be added until an engineer has checked it with 'hdp reviews verify'."
         )
     return whole
 
 
 def _touches(event: Event, subject: dict[str, str]) -> bool:
-    """Whether an event changes what somebody who speaks of `subject` has read; a look at rows changes nothing.
+    """Return whether an event conflicts with a new event about `subject`.
 
-    A decision on a finding or on its rows holds in every run, whichever it was made in; a signature (its subject
-    names no rule) is about every finding.
+    Decisions on findings and rows apply to all runs; a signature, whose subject has no rule, is about all
+    findings. Unmasking rows never conflicts.
     """
     holds_everywhere = event.kind.startswith(("finding_", "rows_accepted", "row_acceptance", "acceptance_"))
     is_of_run = event.subject.get("run_id") == subject["run_id"]
@@ -72,16 +73,16 @@ def _touches(event: Event, subject: dict[str, str]) -> bool:
     return all(event.subject[name] == subject[name] for name in shared)
 
 
-def finding_of(run_id: str, table_name: str, rule_id: str) -> dict[str, str]:
-    """The subject of an event about a finding."""
+def finding_subject(run_id: str, table_name: str, rule_id: str) -> dict[str, str]:
+    """Return the subject of an event about a finding."""
     return {"run_id": run_id, "table_name": table_name, "rule_id": rule_id}
 
 
-def sentence(text: str, lacking: str) -> str:
-    """`text` without blanks around it; `ServiceError` that begins with `lacking` where there is none."""
+def clean_text(text: str, requirement: str) -> str:
+    """Return `text` without surrounding whitespace; raise `ServiceError` if it is empty or too long."""
     cleaned = text.strip()
     if not cleaned:
-        raise ServiceError(f"{lacking}: write a sentence.")
-    if len(cleaned) > _TEXT:
-        raise ServiceError(f"The text has {len(cleaned):,} characters: at most {_TEXT:,} are kept.")
+        raise ServiceError(f"{requirement}. Enter a sentence.")
+    if len(cleaned) > _LONGEST_TEXT:
+        raise ServiceError(f"The text has {len(cleaned):,} characters. The maximum is {_LONGEST_TEXT:,}.")
     return cleaned

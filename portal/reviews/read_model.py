@@ -1,4 +1,4 @@
-"""What the log of reviews says: queries with their state, signatures, acceptances. Nothing is written here."""
+"""Read the review log: queries with their states, acceptances, decisions and signatures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pipeline.reviews import log as chain
 from pipeline.reviews.acceptances import Acceptance, RowAcceptance, acceptances, row_acceptances
 from pipeline.reviews.events import Event
 from pipeline.reviews.integrity import Log, verify
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.releases import signatures
 from portal.releases.signatures import Signature
 from portal.reviews.decisions import last_decisions
@@ -21,8 +22,8 @@ QueryState = Literal["open", "answered", "closed"]
 
 
 @dataclass(frozen=True)
-class Query:
-    """A question about a finding, or about some of its rows; its state is that of its newest event."""
+class DataQuery:
+    """A reviewer's query on a finding or on some of its rows; its newest event defines its state."""
 
     query_id: str
     run_id: str
@@ -46,16 +47,16 @@ class Query:
 
 @dataclass(frozen=True)
 class Review:
-    """Everything that was said of one run's release, with the queries of all runs and what is accepted now.
+    """The review of a run: its events, queries, decisions and signature, and the queries of all runs.
 
-    `version` stands for the release as it is now (`signatures.version`): it is what a signature signs.
+    `version` is the present fingerprint of the release (`signatures.version`); a signature contains it.
     """
 
     run_id: str
     seen: int
     version: str
-    queries: tuple[Query, ...] = ()
-    work_list: tuple[Query, ...] = ()
+    queries: tuple[DataQuery, ...] = ()
+    work_list: tuple[DataQuery, ...] = ()
     accepted: dict[tuple[str, str], Acceptance] = field(default_factory=dict)
     accepted_rows: dict[tuple[str, str], dict[str, RowAcceptance]] = field(default_factory=dict)
     decided: dict[tuple[str, str], Event] = field(default_factory=dict)
@@ -64,13 +65,13 @@ class Review:
     problems: tuple[str, ...] = ()
 
     @property
-    def open_queries(self) -> tuple[Query, ...]:
+    def open_queries(self) -> tuple[DataQuery, ...]:
         return tuple(query for query in self.queries if query.state != "closed")
 
 
 @dataclass
 class _Known:
-    """What was read before: an event does not change, and a changed one is read again."""
+    """Cached events; an event is read again only if its object changed."""
 
     objects: chain.ObjectCache = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -79,18 +80,18 @@ class _Known:
 _known: dict[str, _Known] = {}
 
 
-def log(aws: Aws) -> Log:
-    """Every event, verified."""
-    known = _known.setdefault(aws.lake.reviews(), _Known())
+def log(context: Context) -> Log:
+    """Return all events after an integrity check."""
+    known = _known.setdefault(context.lake.reviews(), _Known())
     with known.lock:
-        return verify(chain.fetch(aws.client("s3"), aws.lake, known.objects))
+        return verify(chain.fetch(context.client("s3"), context.lake, known.objects))
 
 
-def of_run(aws: Aws, run_id: str) -> Review:
-    """All that a reviewer of a run is shown, from one look at the log."""
-    whole = log(aws)
+def of_run(context: Context, run_id: str) -> Review:
+    """Return the review of a run from one read of the log."""
+    whole = log(context)
     queries = all_queries(whole)
-    version = signatures.version(aws, run_id)
+    version = signatures.version(context, run_id)
     return Review(
         run_id=run_id,
         version=version,
@@ -106,20 +107,20 @@ def of_run(aws: Aws, run_id: str) -> Review:
     )
 
 
-def all_queries(whole: Log) -> list[Query]:
-    """Every query of every run, the longest open first."""
+def all_queries(whole: Log) -> list[DataQuery]:
+    """Return the queries of all runs, the longest open first."""
     return sorted(_queries(whole.events), key=lambda query: (query.state == "closed", query.opened_at))
 
 
-def query(whole: Log, query_id: str) -> Query:
-    """One query with its conversation."""
+def query(whole: Log, query_id: str) -> DataQuery:
+    """Return a query with its conversation; raise `ServiceError` if it does not exist."""
     found = next((each for each in all_queries(whole) if each.query_id == query_id), None)
     if found is None:
-        raise ServiceError(f"There is no query '{query_id}': 'hdp reviews list' lists the queries.")
+        raise ServiceError(f"There is no query '{query_id}'. 'hdp reviews list' lists the queries.")
     return found
 
 
-def _queries(events: Sequence[Event]) -> list[Query]:
+def _queries(events: Sequence[Event]) -> list[DataQuery]:
     grouped: dict[str, list[Event]] = {}
     for event in events:
         if query_id := event.subject.get("query_id"):
@@ -135,11 +136,11 @@ _STATE_AFTER: dict[str, QueryState] = {
 }
 
 
-def _as_query(query_id: str, events: list[Event]) -> Query:
+def _as_query(query_id: str, events: list[Event]) -> DataQuery:
     first = events[0]
     states = [_STATE_AFTER[event.kind] for event in events if event.kind in _STATE_AFTER]
     assignees = [event.payload["assignee"] for event in events if "assignee" in event.payload]
-    return Query(
+    return DataQuery(
         query_id=query_id,
         run_id=first.subject["run_id"],
         table_name=first.subject["table_name"],

@@ -1,4 +1,4 @@
-"""Signing a release off: what a signature says, what it waits for, and what follows from it."""
+"""Sign a release off: check that nothing is outstanding, append the signature, publish and notify."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import pandas as pd
 
 from pipeline.releases.model import Release
 from pipeline.reviews.events import Event
-from portal.core.context import Aws, ServiceError, explain, is_aws
+from portal.core.context import Context
+from portal.core.errors import ServiceError, explain, is_aws_error
 from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.reviews import decisions
 from portal.reviews.decisions import Finding
-from portal.reviews.entry import say, sentence
-from portal.reviews.read_model import Query, Review, of_run
+from portal.reviews.entry import append_event, clean_text
+from portal.reviews.read_model import DataQuery, Review, of_run
 from portal.runs import service as runs
 
 MEANINGS = {
@@ -29,19 +30,19 @@ MEANINGS = {
 
 
 class Unfinished(ServiceError):
-    """What was done stands, and something is left for somebody to do."""
+    """The signature was recorded, but a follow-up step remains."""
 
 
-_STILL_SEEN = "Analysts still see this release. An engineer can roll back to the previous one ('hdp releases rollback')."
+_STILL_SEEN = "Analysts still see this release. An engineer can roll back with 'hdp releases rollback'."
 
 
 class Unconfirmed(ServiceError):
-    """Undecided findings that the signer has not confirmed having seen; `code` confirms this very list."""
+    """There are undecided findings that the signer has not confirmed; `code` confirms this list."""
 
     def __init__(self, undecided: Sequence[Finding], code: str) -> None:
         super().__init__(
             f"{len(undecided)} findings are undecided: {'; '.join(map(str, undecided))}. "
-            f"To sign all the same, confirm that you have seen them: --confirm {code}"
+            f"To sign anyway, confirm that you have seen them: --confirm {code}"
         )
         self.undecided = tuple(undecided)
         self.code = code
@@ -49,13 +50,10 @@ class Unconfirmed(ServiceError):
 
 @dataclass(frozen=True)
 class Outstanding:
-    """What stands between a release and its approval, by the findings and queries of its run.
-
-    `code` stands for the list of undecided findings: repeating it confirms having seen them.
-    """
+    """The findings and open queries of a run before its approval; `code` confirms the undecided findings."""
 
     findings: tuple[Finding, ...]
-    open_queries: tuple[Query, ...]
+    open_queries: tuple[DataQuery, ...]
     code: str
 
     @property
@@ -67,30 +65,30 @@ class Outstanding:
         return tuple(finding for finding in self.findings if finding.is_undecided)
 
 
-def outstanding(aws: Aws, review: Review, made: Release) -> Outstanding:
-    """What is undecided and what bars the approval of a release now, by its results in the lake."""
-    return of_results(quality.results(aws, made.run_id), review, made)
+def outstanding(context: Context, review: Review, made: Release) -> Outstanding:
+    """Return what is outstanding before the approval of a release, by the rule results in the lake."""
+    return of_results(quality.results(context, made.run_id), review, made)
 
 
 def of_results(results: pd.DataFrame, review: Review, made: Release) -> Outstanding:
-    """As `outstanding`, by results that were read before."""
+    """Return what is outstanding, by given rule results."""
     if results.empty:
         raise ServiceError(
-            f"The results of run '{made.run_id}' are not in the lake: its findings cannot be reviewed."
+            f"The rule results of run '{made.run_id}' are missing. Its findings cannot be reviewed."
         )
     found = decisions.of_results(results, made.reasons, review.decided, datetime.now(UTC).date())
     blocking = {(r["table"], r["rule_id"]) for r in made.reasons if r["severity"] == "block"}
     if lost := blocking - {finding.key for finding in found}:
         names = ", ".join(f"{rule} of {table}" for table, rule in sorted(lost))
         raise ServiceError(
-            f"The audit of run '{made.run_id}' names {names}, and its results do not: start a new run."
+            f"The audit of run '{made.run_id}' names {names}, but its rule results do not. Start a new run."
         )
-    code = decisions.code((finding for finding in found if finding.is_undecided), review.version)
+    code = decisions.confirmation_code((finding for finding in found if finding.is_undecided), review.version)
     return Outstanding(found, review.open_queries, code)
 
 
 def sign(
-    aws: Aws,
+    context: Context,
     run_id: str,
     verdict: Literal["approve", "reject"],
     text: str,
@@ -98,44 +96,44 @@ def sign(
     confirmed: str = "",
     seen: int | None = None,
 ) -> Event:
-    """Sign a release off. Approval publishes a held one; rejection leaves the previous one. Both notify.
+    """Sign a release off and notify subscribers. Approval publishes a held release.
 
-    Approval is refused while a query is open, while a blocking finding is undecided and while any finding must be
-    fixed; other undecided findings must be `confirmed` by the code of their list (`Unconfirmed` carries both).
-    Rejecting a release that readers see leaves it to an engineer to roll back (`Unfinished`).
+    Approval is refused while a query is open, a blocking finding is undecided or a finding must be fixed.
+    Other undecided findings must be `confirmed` by their code; otherwise `Unconfirmed` is raised with it.
+    Rejecting the published release raises `Unfinished`, because an engineer must roll back.
     """
-    aws.require("review")
-    made = releases.get(aws, run_id)
-    review = of_run(aws, run_id)
-    _refuse_own_run(aws, run_id)
-    undecided = _refuse_unreviewed(aws, review, made, confirmed) if verdict == "approve" else ()
-    publishes = verdict == "approve" and made.decision == "hold" and not _is_followed(aws, run_id)
+    context.require("review")
+    made = releases.get(context, run_id)
+    review = of_run(context, run_id)
+    _check_not_own_run(context, run_id)
+    undecided = _check_reviewed(context, review, made, confirmed) if verdict == "approve" else ()
+    publishes = verdict == "approve" and made.decision == "hold" and not _is_followed(context, run_id)
     if publishes:
-        releases.refuse_stale(aws, made)
+        releases.check_parent(context, made)
     said = {
         "verdict": verdict,
         "meaning": MEANINGS[verdict],
-        "text": sentence(text, "A signature needs a comment"),
+        "text": clean_text(text, "A signature needs a comment"),
         "release": review.version,
         "undecided": [f"{finding.table_name}:{finding.rule_id}" for finding in undecided],
     }
     seen = review.seen if seen is None else min(seen, review.seen)
-    event = say(aws, "release_signed", {"run_id": run_id}, said, seen)
-    return _follow_up(aws, made, verdict, event, publishes)
+    event = append_event(context, "release_signed", {"run_id": run_id}, said, seen)
+    return _follow_up(context, made, verdict, event, publishes)
 
 
-def _refuse_own_run(aws: Aws, run_id: str) -> None:
-    starter = (runs.plan(aws, run_id) or {}).get("started_by")
-    if starter == aws.settings.user:
-        raise ServiceError(f"{starter} started run '{run_id}': somebody else must sign its release off.")
+def _check_not_own_run(context: Context, run_id: str) -> None:
+    starter = (runs.plan(context, run_id) or {}).get("started_by")
+    if starter == context.settings.user:
+        raise ServiceError(f"{starter} started run '{run_id}'. Another person must sign its release.")
 
 
-def _refuse_unreviewed(aws: Aws, review: Review, made: Release, confirmed: str) -> tuple[Finding, ...]:
-    """The undecided findings that the signer has confirmed; `ServiceError` where anything bars the approval."""
-    found = outstanding(aws, review, made)
+def _check_reviewed(context: Context, review: Review, made: Release, confirmed: str) -> tuple[Finding, ...]:
+    """Return the confirmed undecided findings; raise `ServiceError` if anything prevents the approval."""
+    found = outstanding(context, review, made)
     if found.barring:
         names = "; ".join(map(str, found.barring))
-        raise ServiceError(f"The release cannot be approved: {names}. Decide on each blocking finding first.")
+        raise ServiceError(f"The release cannot be approved: {names}. Decide each blocking finding first.")
     if found.open_queries:
         names = ", ".join(query.query_id for query in found.open_queries)
         raise ServiceError(f"{names} must be closed before the release can be approved.")
@@ -145,18 +143,19 @@ def _refuse_unreviewed(aws: Aws, review: Review, made: Release, confirmed: str) 
 
 
 def _follow_up(
-    aws: Aws, made: Release, verdict: Literal["approve", "reject"], event: Event, publishes: bool
+    context: Context, made: Release, verdict: Literal["approve", "reject"], event: Event, publishes: bool
 ) -> Event:
-    """Publish what was approved, and notify; what is left to do is raised as `Unfinished`."""
+    """Publish an approved release and notify subscribers; raise `Unfinished` if a step remains."""
     state = {"approve": "APPROVED", "reject": "REJECTED"}[verdict]
-    refused = _refusal(aws, made.run_id) if publishes else ""
+    refused = _refusal(context, made.run_id) if publishes else ""
     if publishes and not refused:
         state = "PUBLISHED"
-    left = _STILL_SEEN if verdict == "reject" and _is_seen(aws, made.run_id) else ""
-    untold = _notify(aws, made, state, event, left)
+    left = _STILL_SEEN if verdict == "reject" and _is_seen(context, made.run_id) else ""
+    untold = _notify(context, made, state, event, left)
     if refused:
         raise ServiceError(
-            f"Your approval is event {event.sequence} of the log, but: {refused} {untold}".strip()
+            f"Your approval was recorded as event {event.sequence}, but not published: {refused} "
+            f"{untold}".strip()
         )
     if left or untold:
         rest = " ".join(filter(None, [left, untold]))
@@ -164,42 +163,45 @@ def _follow_up(
     return event
 
 
-def _is_seen(aws: Aws, release_id: str) -> bool:
-    present = releases.current(aws)
+def _is_seen(context: Context, release_id: str) -> bool:
+    present = releases.current(context)
     return present is not None and present.release_id == release_id
 
 
-def _is_followed(aws: Aws, release_id: str) -> bool:
-    """Whether it was published before and others followed: approved again, it can be gone back to."""
-    present = releases.current(aws)
+def _is_followed(context: Context, release_id: str) -> bool:
+    """Return whether the release was published before and others followed.
+
+    Rolling back to it stays possible.
+    """
+    present = releases.current(context)
     return present is not None and release_id in present.history
 
 
-def _refusal(aws: Aws, run_id: str) -> str:
-    """Publish what was just signed; why it was not published, where it was not."""
+def _refusal(context: Context, run_id: str) -> str:
+    """Publish the signed release; return the error message if that failed."""
     try:
-        publish_signed(aws, run_id)
+        publish_signed(context, run_id)
     except Exception as error:
-        if not isinstance(error, ServiceError) and not is_aws(error):
+        if not isinstance(error, ServiceError) and not is_aws_error(error):
             raise
         return explain(error)
     return ""
 
 
-def publish_signed(aws: Aws, run_id: str) -> None:
-    """Publish what a reviewer has approved; to be repeated where a publisher was killed half-way."""
-    signature = of_run(aws, run_id).signature
-    if signature is None or signature.verdict != "approve" or not signature.stands:
+def publish_signed(context: Context, run_id: str) -> None:
+    """Publish an approved release; safe to repeat after an interruption."""
+    signature = of_run(context, run_id).signature
+    if signature is None or signature.verdict != "approve" or not signature.is_valid:
         raise ServiceError(
-            f"Release '{run_id}' was held: a clinician must approve it before it is published."
+            f"Release '{run_id}' is held. A clinician must approve it before it can be published."
         )
-    made = releases.get(aws, run_id)
-    releases.refuse_stale(aws, made)
-    releases.publish_approved(aws, made, reason=f"approved by {signature.by} (event {signature.event})")
+    made = releases.get(context, run_id)
+    releases.check_parent(context, made)
+    releases.publish_approved(context, made, reason=f"approved by {signature.by} (event {signature.event})")
 
 
-def _notify(aws: Aws, made: Release, state: str, event: Event, why: str) -> str:
-    """Tell the subscribers; a sentence where that failed, for what was done stands all the same."""
+def _notify(context: Context, made: Release, state: str, event: Event, why: str) -> str:
+    """Notify subscribers; return an error message instead of raising, because the signature was recorded."""
     outcome = {
         "release_id": made.release_id,
         "decision": made.decision,
@@ -209,14 +211,14 @@ def _notify(aws: Aws, made: Release, state: str, event: Event, why: str) -> str:
         "why": why,
         "reasons": [reason["rule_id"] for reason in made.reasons],
     }
-    sentence = "The notification could not be sent ({}): tell those who wait for it."
+    message = "The notification could not be sent ({}). Inform the subscribers yourself."
     try:
-        answer = aws.client("lambda").invoke(
-            FunctionName=aws.lake.function("sns_notify_success"),
+        answer = context.client("lambda").invoke(
+            FunctionName=context.lake.function("sns_notify_success"),
             Payload=json.dumps({"run_id": made.run_id, "release": outcome}).encode(),
         )
     except Exception as error:
-        if not is_aws(error):
+        if not is_aws_error(error):
             raise
-        return sentence.format(explain(error).rstrip("."))
-    return sentence.format("its Lambda failed") if answer.get("FunctionError") else ""
+        return message.format(explain(error).rstrip("."))
+    return message.format("its Lambda failed") if answer.get("FunctionError") else ""

@@ -1,4 +1,4 @@
-"""What reviewers did, in words: for the page, the report and the terminal alike."""
+"""Texts of review events for pages, the report and the command line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.reviews.events import Event
 from portal.reviews.commands import REASONS
 
-KINDS = {
+EVENT_LABELS = {
     "query_opened": "raised a query",
     "query_assigned": "assigned it",
     "query_answered": "answered",
@@ -24,17 +24,14 @@ KINDS = {
     "rows_unmasked": "unmasked identifiers",
 }
 
-STATES = {"open": "○ Open", "answered": "◐ Answered", "closed": "● Closed"}
-"""A query's state, the most urgent first."""
 
-
-def moment(at: str) -> str:
-    """An event's time as people read it."""
+def timestamp(at: str) -> str:
+    """Return the timestamp of an event as text."""
     return f"{at[:16].replace('T', ' ')} UTC"
 
 
-def text(event: Event) -> str:
-    """What was said, with its reason where one was chosen; empty for an event without words."""
+def summary(event: Event) -> str:
+    """Return assignee, expiry, reason and comment of an event as text; empty if it has none."""
     said = event.payload
     parts = [f"for {said['assignee']}"] if said.get("assignee") else []
     if "until" in said:
@@ -55,23 +52,24 @@ def _margin(said: dict[str, Any]) -> str:
     return f", while it gets worse by at most {much}"
 
 
-def line(event: Event) -> str:
-    """One event as a line of Markdown; what a person typed cannot become a link or a picture."""
-    did = f"**{plain(event.by)}** ({event.role}) {KINDS.get(event.kind, event.kind)}, {moment(event.at)}"
-    said = text(event)
-    return f"{did} · {plain(said)}" if said else did
+def as_markdown(event: Event) -> str:
+    """Return an event as a line of Markdown, without links or images from user input."""
+    label = EVENT_LABELS.get(event.kind, event.kind)
+    did = f"**{escape_markdown(event.by)}** ({event.role}) {label}, {timestamp(event.at)}"
+    said = summary(event)
+    return f"{did} · {escape_markdown(said)}" if said else did
 
 
-def plain(typed: str) -> str:
-    """Typed text with every sign escaped that Markdown gives a meaning."""
-    return _apart(re.sub(r"[\\`*_{}\[\]()#+!|<>~$:&]", r"\\\g<0>", " ".join(typed.split())))
+def escape_markdown(typed: str) -> str:
+    """Escape all Markdown syntax in user input."""
+    return _break_urls(re.sub(r"[\\`*_{}\[\]()#+!|<>~$:&]", r"\\\g<0>", " ".join(typed.split())))
 
 
-def unlinked(text: str) -> str:
-    """Text in which nothing becomes a link or a picture: a name from the address may stand in it."""
-    return _apart(re.sub(r"[\\\[\]<>&]", r"\\\g<0>", text))
+def without_links(text: str) -> str:
+    """Escape links and images in a text that can contain user input."""
+    return _break_urls(re.sub(r"[\\\[\]<>&]", r"\\\g<0>", text))
 
 
-def _apart(text: str) -> str:
-    """Addresses with a word joiner inside: the browser makes links of bare ones, whatever is escaped in them."""
+def _break_urls(text: str) -> str:
+    """Insert word joiners into bare URLs, because Streamlit makes links of them even if they are escaped."""
     return re.sub(r"(?<=:)(?=//)|(?<=www)(?=\.)", "\u2060", text, flags=re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""What needs somebody now: a failed run, a held release, a run that is late or never started."""
+"""Alerts: a failed run, a held or rejected release, a run that is late or was missed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 from pipeline.lateness import Schedule, delays
 from pipeline.releases.model import Published, Release
-from portal.core.context import Aws
+from portal.core.context import Context
 from portal.releases import service as releases
 from portal.reviews import read_model as review_log
 from portal.runs import schedule
@@ -21,7 +21,7 @@ Kind = Literal["failed", "held", "rejected", "late", "never started"]
 
 @dataclass(frozen=True)
 class Alert:
-    """`{at}` in the words stands for the moment `at`, which is told in the reader's time zone."""
+    """An alert; `{at}` in its words is replaced by the timestamp `at` in the user's time zone."""
 
     kind: Kind
     words: str
@@ -29,21 +29,24 @@ class Alert:
     at: datetime | None = None
 
 
-def now(aws: Aws, past: Sequence[Run]) -> list[Alert]:
-    """The alerts of this moment, by the newest runs with their job runs."""
-    aws.require("watch_runs")
+def now(context: Context, past: Sequence[Run]) -> list[Alert]:
+    """Return the present alerts, by the newest runs with their job runs."""
+    context.require("watch_runs")
     ended = next((run for run in past if run.status == "SUCCEEDED"), None)
-    newest = releases.find(aws, ended.run_id) if ended else None
-    present = releases.current(aws)
+    newest = releases.find(context, ended.run_id) if ended else None
+    present = releases.current(context)
     names = {each for each in (ended and ended.run_id, present and present.release_id) if each}
-    signatures = {name: review_log.of_run(aws, name).signature for name in names}
+    signatures = {name: review_log.of_run(context, name).signature for name in names}
     signature = signatures.get(ended.run_id) if ended else None
-    judged = bool(signature and signature.stands)
-    by_hand = ended is not None and runs.get(aws, ended.run_id, details=False).is_published is False
-    found = alerts(past, newest, present, schedule.find(aws), judged, by_hand)
+    is_signed = bool(signature and signature.is_valid)
+    is_manual = ended is not None and runs.get(context, ended.run_id, details=False).is_published is False
+    found = alerts(past, newest, present, schedule.find(context), is_signed, is_manual)
     of_present = signatures.get(present.release_id) if present else None
     if present and of_present and of_present.verdict == "reject":
-        words = f"Readers see release {present.release_id}, which {of_present.by} has rejected: go back to the former one."
+        words = (
+            f"{of_present.by} rejected the published release {present.release_id}. "
+            "Roll back to the previous release."
+        )
         found.insert(0, Alert("rejected", words, present.release_id))
     return found
 
@@ -53,42 +56,58 @@ def alerts(
     newest: Release | None,
     published: Published | None,
     starts: Schedule | None,
-    is_judged: bool,
-    is_by_hand: bool = False,
+    is_signed: bool,
+    is_manual: bool = False,
     at: datetime | None = None,
 ) -> list[Alert]:
-    """By the newest runs with their job runs, the newest release, and of that one: whether a signature stands on it,
-    and whether its run left publishing to a person.
+    """Return alerts by the newest runs, the newest release and the published one.
+
+    `is_signed` says that the newest release has a valid signature, `is_manual` that its run did not publish
+    it.
     """
     at = at or datetime.now(UTC)
-    found = []
-    if past and past[0].status in {"FAILED", "TIMED_OUT"}:
-        found.append(Alert("failed", f"Run {past[0].run_id} did not succeed. {_left(past[0], published)}", past[0].run_id))  # fmt: skip
-    if (
-        newest
-        and newest.decision == "hold"
-        and not is_judged
-        and (published is None or published.release_id != newest.release_id)
-    ):
-        found.append(Alert("held", f"Release {newest.release_id} is held: it waits for a clinician's signature.", newest.run_id))  # fmt: skip
-    waits = newest and is_by_hand and newest.decision != "hold" and not is_judged
-    if newest and waits and _may_follow(newest, published):
-        found.append(Alert("held", f"Release {newest.release_id} passed the audit and waits for a person to publish it.", newest.run_id))  # fmt: skip
-    if newest and published and _is_overtaken(newest, published):
-        found.append(Alert("held", f"Release {newest.release_id} is not published: it was made on {newest.parent_release_id}, and {published.release_id} is published by now. Look at both, then publish it or start a run that holds both.", newest.run_id))  # fmt: skip
-    found += [Alert(each.kind, each.message, each.run_id, each.at) for each in delays(past, starts, at)]
+    found = _failed(past, published)
+    if newest:
+        found += _waiting(newest, published, is_signed, is_manual)
+    return found + [Alert(each.kind, each.message, each.run_id, each.at) for each in delays(past, starts, at)]
+
+
+def _failed(past: Sequence[Run], published: Published | None) -> list[Alert]:
+    if not past or past[0].status not in {"FAILED", "TIMED_OUT"}:
+        return []
+    run = past[0]
+    return [Alert("failed", f"Run {run.run_id} did not succeed. {_left(run, published)}", run.run_id)]
+
+
+def _waiting(newest: Release, published: Published | None, is_signed: bool, is_manual: bool) -> list[Alert]:
+    """Return alerts about a release that waits for a signature or for its publication."""
+    name, found = newest.release_id, []
+    is_published = published is not None and published.release_id == name
+    if newest.decision == "hold" and not is_signed and not is_published:
+        words = f"Release {name} is held and waits for a clinician's signature."
+        found.append(Alert("held", words, newest.run_id))
+    if newest.decision != "hold" and is_manual and not is_signed and _may_follow(newest, published):
+        words = f"Release {name} passed the audit and waits for manual publication."
+        found.append(Alert("held", words, newest.run_id))
+    if published and _is_overtaken(newest, published):
+        words = (
+            f"Release {name} is not published. Its parent is {newest.parent_release_id}, but "
+            f"{published.release_id} is "
+            "published now. Compare both, then publish it or start a run with the batches of both."
+        )
+        found.append(Alert("held", words, newest.run_id))
     return found
 
 
 def _may_follow(newest: Release, published: Published | None) -> bool:
-    """Whether readers see what it was made on, as then: who went back to that since has decided."""
+    """Return whether the parent is still published, without a rollback since."""
     if published is None:
         return newest.parent_release_id is None
     return published.release_id == newest.parent_release_id and published.published_at <= newest.created_at
 
 
 def _is_overtaken(newest: Release, published: Published) -> bool:
-    """Whether the audit let it through and another one than it was made on is what readers see."""
+    """Return whether a release passed the audit, but another release than its parent is published."""
     seen = {newest.release_id, newest.parent_release_id}
     return (
         newest.decision != "hold"
@@ -98,9 +117,9 @@ def _is_overtaken(newest: Release, published: Published) -> bool:
 
 
 def _left(run: Run, published: Published | None) -> str:
-    """What a failed run has left readers with."""
+    """Return which release analysts see after a failed run."""
     if published is None:
         return "Nothing has been published yet."
     if published.release_id == run.run_id:
-        return "Its release is published all the same; what was left to do after that is not done."
+        return "Its release is published, but the steps after publication were not done."
     return f"Analysts still see release {published.release_id}."

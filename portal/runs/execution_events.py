@@ -1,4 +1,4 @@
-"""The events of executions, read on from the newest one known: a look costs what has happened since the last one."""
+"""Read the events of executions incrementally: each read fetches only the new events."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.jobs import jobs
-from portal.core.context import Aws
+from portal.core.context import Context
 
 _PAGE = 100
-"""Events that a later look asks for at once: a job's start and its checks are about twenty."""
+"""Events per page of later reads; a job has about twenty."""
 
 
 @dataclass(frozen=True)
 class StepState:
-    """One state of the state machine that is not a Glue job's."""
+    """A step: a state of the state machine that is not a Glue job."""
 
     name: str
     state: str
@@ -26,7 +26,7 @@ class StepState:
 
 @dataclass
 class Events:
-    """What the events of one execution tell of its states; `news` are states entered since a reader took note."""
+    """The states of one execution; `news` are the states entered since they were last handled."""
 
     last_id: int = 0
     entered: dict[str, datetime] = field(default_factory=dict)
@@ -37,6 +37,7 @@ class Events:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, event: dict[str, Any]) -> None:
+        """Apply one event."""
         if name := event.get("stateExitedEventDetails", {}).get("name"):
             self.left[name] = event["timestamp"]
             if self.is_failing:  # a state whose error is caught is left too
@@ -48,19 +49,19 @@ class Events:
         self.last_id = event["id"]
 
 
-def read(aws: Aws, execution_arn: str) -> Events:
-    """Return the events of an execution; only those that are new are asked for, newest first."""
-    events = aws.kept(Events, execution_arn)
+def read(context: Context, execution_arn: str) -> Events:
+    """Return the events of an execution; fetch only the new ones, newest first."""
+    events = context.cursor(Events, execution_arn)
     with events.lock:
-        for event in reversed(_after(aws, execution_arn, events.last_id)):
+        for event in reversed(_after(context, execution_arn, events.last_id)):
             events.add(event)
     return events
 
 
-def _after(aws: Aws, execution_arn: str, last_id: int) -> list[dict[str, Any]]:
+def _after(context: Context, execution_arn: str, last_id: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     pages = (
-        aws.client("stepfunctions")
+        context.client("stepfunctions")
         .get_paginator("get_execution_history")
         .paginate(
             executionArn=execution_arn,
@@ -87,7 +88,7 @@ _STEPS = ("PrepareRun", "PublishRelease", "NotifySuccess", "NotifyFailure")
 
 
 def steps(events: Events) -> tuple[StepState, ...]:
-    """Return the steps beside the jobs."""
+    """Return the steps that are not Glue jobs."""
     found = []
     with events.lock:
         for name in _STEPS:

@@ -1,4 +1,4 @@
-"""The Step Functions executions of a run: its attempts, by name, and how each ended."""
+"""The Step Functions executions of a run. Attempt 2 of a run has the suffix ".2" in its name."""
 
 from __future__ import annotations
 
@@ -8,68 +8,75 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 
 
-def start(aws: Aws, name: str, document: dict[str, Any]) -> None:
-    """Start an execution; one of this name that is there already, from a double click, is the same one."""
-    states = aws.client("stepfunctions")
+def start(context: Context, name: str, document: dict[str, Any]) -> None:
+    """Start an execution, unless one of this name exists, for example after a double click."""
+    states = context.client("stepfunctions")
     with contextlib.suppress(states.exceptions.ExecutionAlreadyExists):
         states.start_execution(
-            stateMachineArn=aws.settings.state_machine_arn,
+            stateMachineArn=context.settings.state_machine_arn,
             name=name,
             input=json.dumps(document, sort_keys=True),
         )
 
 
+def attempt_name(run_id: str, attempt: int) -> str:
+    """Return the name of an attempt's execution: "run-1" for the first, "run-1.2" for the second."""
+    return run_id if attempt == 1 else f"{run_id}.{attempt}"
+
+
 def split_name(name: str) -> tuple[str, int]:
+    """Return the run id and the attempt of an execution by its name."""
     run_id, dot, attempt = name.rpartition(".")
     return (run_id, int(attempt)) if dot and attempt.isdigit() else (name, 1)
 
 
-def arn(aws: Aws, name: str) -> str:
-    return aws.settings.state_machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
+def arn(context: Context, name: str) -> str:
+    """Return the ARN of an execution."""
+    return context.settings.state_machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
 
 
 @dataclass
 class _NewestAttempt:
-    """The number of the newest attempt at a run that is known."""
+    """The number of the newest known attempt of a run."""
 
     number: int = 1
 
 
-def newest(aws: Aws, run_id: str) -> dict[str, Any]:
-    """Describe the newest attempt at a run, from the newest known one on; there is none after one that still runs."""
-    states = aws.client("stepfunctions")
+def newest(context: Context, run_id: str) -> dict[str, Any]:
+    """Describe the newest attempt of a run; search from the newest known one up to one that still runs."""
+    states = context.client("stepfunctions")
     found: dict[str, Any] | None = None
-    known = aws.kept(_NewestAttempt, run_id)
+    known = context.cursor(_NewestAttempt, run_id)
     attempt = known.number
     while found is None or found["status"] != "RUNNING":
-        name = run_id if attempt == 1 else f"{run_id}.{attempt}"
         try:
-            found = states.describe_execution(executionArn=arn(aws, name))
+            found = states.describe_execution(executionArn=arn(context, attempt_name(run_id, attempt)))
         except (states.exceptions.ExecutionDoesNotExist, states.exceptions.InvalidArn):
             break
         known.number = attempt
         attempt += 1
     if found is None:
-        raise ServiceError(f"There is no run '{run_id}': 'hdp runs list' lists the runs.")
+        raise ServiceError(f"There is no run '{run_id}'. 'hdp runs list' lists the runs.")
     return found
 
 
-def first_start(aws: Aws, run_id: str) -> datetime | None:
-    """When the run's first attempt began; None where Step Functions has forgotten it (after 90 days)."""
-    states = aws.client("stepfunctions")
+def first_start(context: Context, run_id: str) -> datetime | None:
+    """Return the start of the run's first attempt; None if Step Functions deleted it (after 90 days)."""
+    states = context.client("stepfunctions")
     try:
-        described = states.describe_execution(executionArn=arn(aws, run_id))
+        described = states.describe_execution(executionArn=arn(context, run_id))
     except states.exceptions.ExecutionDoesNotExist:
         return None
-    moment: datetime = described["startDate"]
-    return moment
+    start_date: datetime = described["startDate"]
+    return start_date
 
 
-def ending(aws: Aws, execution_arn: str) -> tuple[str | None, str | None]:
-    """Error and cause of an execution that has ended otherwise than well."""
-    aws.require("watch_runs")
-    execution = aws.client("stepfunctions").describe_execution(executionArn=execution_arn)
+def ending(context: Context, execution_arn: str) -> tuple[str | None, str | None]:
+    """Return error and cause of an execution that did not succeed."""
+    context.require("watch_runs")
+    execution = context.client("stepfunctions").describe_execution(executionArn=execution_arn)
     return execution.get("error"), execution.get("cause")

@@ -1,4 +1,4 @@
-"""Runs of Glue jobs: every attempt with its times, its cost and its log."""
+"""Job runs: all attempts of the Glue jobs with their times, cost and logs."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipeline.jobs import Job, jobs
-from portal.core.context import Aws
+from portal.core.context import Context
 
 JOB_ENDED = frozenset({"SUCCEEDED", "FAILED", "ERROR", "TIMEOUT", "STOPPED", "EXPIRED"})
 DPU_HOUR_DOLLARS = 0.44
-"""AWS Glue, us-east-1, a DPU hour of Spark jobs (aws.amazon.com/glue/pricing)."""
+"""Price of a DPU hour of AWS Glue for Spark jobs in us-east-1 (aws.amazon.com/glue/pricing)."""
 
 MOST = 1000
-"""Job runs of one job that are looked at: older ones are not asked for."""
+"""Most job runs per job; older ones are not fetched."""
 
 _LOG_PAGE = 10_000
-"""Lines that CloudWatch Logs gives at once, at most."""
+"""Most lines per page of CloudWatch Logs."""
 
 
 @dataclass(frozen=True)
 class JobRun:
-    """One attempt of one Glue job; times in UTC, `dpu_seconds` as Glue bills them."""
+    """One attempt of a Glue job; times in UTC, `dpu_seconds` as billed."""
 
     job: str
     job_run_id: str
@@ -37,20 +37,20 @@ class JobRun:
 
     @property
     def seconds(self) -> float:
-        """From start to end, waiting for a worker among it."""
+        """Return the duration, including the wait for a worker."""
         return ((self.ended_at or datetime.now(UTC)) - self.started_at).total_seconds()
 
 
 @dataclass
 class _Read:
-    """The job runs of one job that have been read, newest first, and how far back they reach."""
+    """The cached job runs of one job, newest first, and how far back they reach."""
 
     runs: list[tuple[str, JobRun]] = field(default_factory=list)
     back_to: datetime | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def settled(self) -> list[tuple[str, JobRun]]:
-        """Return the oldest of them, up to the first that had not ended: they change no more."""
+        """Return the oldest job runs up to the first that has not ended; they do not change."""
         alive = [index for index, (_, run) in enumerate(self.runs) if run.state not in JOB_ENDED]
         return self.runs[alive[-1] + 1 :] if alive else self.runs
 
@@ -58,41 +58,47 @@ class _Read:
         return self.back_to is not None and (self.back_to <= start or len(self.runs) == MOST)
 
 
-def of_run(aws: Aws, run_id: str, start: datetime, news: set[str] | None = None) -> tuple[JobRun, ...]:
-    """Return the job runs of a run. Where `news` names states of it, jobs without news are not asked about."""
+def of_run(
+    context: Context, run_id: str, start: datetime, news: set[str] | None = None
+) -> tuple[JobRun, ...]:
+    """Return the job runs of a run. If `news` is given, fetch only jobs whose states are in it."""
     earliest = start - timedelta(minutes=1)
     found: list[JobRun] = []
     for job in jobs():
         is_quiet = news is not None and not any(name.split(" ")[0] == job.name for name in news)
-        found += [attempt for of_run, attempt in since(aws, job, earliest, is_quiet) if of_run == run_id]
+        found += [attempt for of_run, attempt in since(context, job, earliest, is_quiet) if of_run == run_id]
     return tuple(sorted(found, key=lambda run: run.started_at))
 
 
-def since(aws: Aws, job: Job, start: datetime, is_quiet: bool = False) -> list[tuple[str, JobRun]]:
-    """Return the attempts of a job from `start` on, newest first, each with the id of its run.
+def since(context: Context, job: Job, start: datetime, is_quiet: bool = False) -> list[tuple[str, JobRun]]:
+    """Return at most `MOST` attempts of a job since `start`, newest first, each with the id of its run.
 
-    There are at most `MOST`. What has been read before and has ended is not asked for again; of a job that
-    `is_quiet`, nothing is.
+    Cached attempts that have ended are not fetched again. For a job that `is_quiet`, nothing is fetched.
     """
-    read = aws.kept(_Read, job.name)
+    read = context.cursor(_Read, job.name)
     with read.lock:
         is_known = read.reaches(start)
         settled = read.settled() if is_known else []
         if not (is_quiet and is_known and len(settled) == len(read.runs)):
-            fresh, is_met = _newer(aws, job, start, settled[0][1].job_run_id if settled else None)
+            fresh, is_met = _newer(context, job, start, settled[0][1].job_run_id if settled else None)
             read.runs = [*fresh, *(settled if is_met else [])][:MOST]
             if not is_met:
                 read.back_to = start
         return [(run_id, run) for run_id, run in read.runs if run.started_at >= start]
 
 
-def _newer(aws: Aws, job: Job, start: datetime, newest: str | None) -> tuple[list[tuple[str, JobRun]], bool]:
-    """Return the attempts since the job run `newest`, and whether that was met; without it, those from `start` on."""
+def _newer(
+    context: Context, job: Job, start: datetime, newest: str | None
+) -> tuple[list[tuple[str, JobRun]], bool]:
+    """Return the attempts after the job run `newest` or, without it, since `start`.
+
+    Say whether `newest` was found.
+    """
     found: list[tuple[str, JobRun]] = []
     pages = (
-        aws.client("glue")
+        context.client("glue")
         .get_paginator("get_job_runs")
-        .paginate(JobName=aws.lake.job(job.name), PaginationConfig={"PageSize": 10 if newest else 200})
+        .paginate(JobName=context.lake.job(job.name), PaginationConfig={"PageSize": 10 if newest else 200})
     )
     for page in pages:
         for run in page["JobRuns"]:
@@ -100,11 +106,11 @@ def _newer(aws: Aws, job: Job, start: datetime, newest: str | None) -> tuple[lis
                 return found, True
             if (newest is None and run["StartedOn"] < start) or len(found) == MOST:
                 return found, False
-            found.append((run.get("Arguments", {}).get("--run_id", ""), _job_run(aws, job, run)))
+            found.append((run.get("Arguments", {}).get("--run_id", ""), _job_run(context, job, run)))
     return found, False
 
 
-def _job_run(aws: Aws, job: Job, run: dict[str, Any]) -> JobRun:
+def _job_run(context: Context, job: Job, run: dict[str, Any]) -> JobRun:
     seconds = run.get("ExecutionTime", 0)
     return JobRun(
         job=job.name,
@@ -115,18 +121,18 @@ def _job_run(aws: Aws, job: Job, run: dict[str, Any]) -> JobRun:
         execution_seconds=seconds,
         dpu_seconds=run.get("DPUSeconds") or seconds * (run.get("MaxCapacity") or 0),
         error=run.get("ErrorMessage"),
-        log_group=aws.lake.job_logs,
+        log_group=context.lake.job_logs,
     )
 
 
 Line = tuple[datetime, str]
 
 
-def log_lines(aws: Aws, job_run_id: str, log_group: str, limit: int | None = 1000) -> list[Line]:
-    """The last lines of an attempt's log, oldest first; all of them where `limit` is None."""
-    aws.require("watch_runs")
+def log_lines(context: Context, job_run_id: str, log_group: str, limit: int | None = 1000) -> list[Line]:
+    """Return the last lines of a job run's log, oldest first; all lines if `limit` is None."""
+    context.require("watch_runs")
     lines: list[Line] = []
-    logs = aws.client("logs")
+    logs = context.client("logs")
     for group in (f"{log_group}/output", f"{log_group}/error"):
         for stream in _streams(logs, group, job_run_id):
             lines += _stream(logs, group, stream, limit)
@@ -142,11 +148,11 @@ def _streams(logs: Any, group: str, job_run_id: str) -> list[str]:
     try:
         return [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
     except logs.exceptions.ResourceNotFoundException:
-        return []  # Terraform makes the groups; on a laptop the first line does
+        return []  # the group does not exist before the first line on a laptop
 
 
 def _stream(logs: Any, group: str, stream: str, limit: int | None) -> list[Line]:
-    """A stream's lines, read from its end backwards until there are `limit` of them."""
+    """Return the last lines of a log stream, reading backwards until there are `limit` of them."""
     pages: list[list[Line]] = []
     options: dict[str, Any] = {"limit": min(limit or _LOG_PAGE, _LOG_PAGE), "startFromHead": False}
     token = None
@@ -155,8 +161,12 @@ def _stream(logs: Any, group: str, stream: str, limit: int | None) -> list[Line]
             answer = logs.get_log_events(logGroupName=group, logStreamName=stream, **options)
         except logs.exceptions.ResourceNotFoundException:
             break
-        pages.insert(0, [(datetime.fromtimestamp(e["timestamp"] / 1000, UTC), e["message"]) for e in answer["events"]])  # fmt: skip
-        if answer["nextBackwardToken"] == token:  # how CloudWatch says that there is nothing before
+        pages.insert(0, [_log_line(event) for event in answer["events"]])
+        if answer["nextBackwardToken"] == token:  # the same token again marks the start of the stream
             break
         token = options["nextToken"] = answer["nextBackwardToken"]
     return [line for page in pages for line in page]
+
+
+def _log_line(event: dict[str, Any]) -> Line:
+    return datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"]

@@ -1,4 +1,4 @@
-"""When the pipeline starts by itself (EventBridge Scheduler), and who is told of its runs (SNS)."""
+"""The schedule of the pipeline (EventBridge Scheduler) and the subscribers of its notifications (SNS)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.lateness import Schedule
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 
 TOPICS = {
     "HDP_TOPIC_FAILED_ARN": "A run failed",
@@ -19,24 +20,25 @@ TOPICS = {
 }
 
 
-def get(aws: Aws) -> Schedule:
-    found = aws.client("scheduler").get_schedule(Name=aws.lake.schedule)
+def get(context: Context) -> Schedule:
+    """Return the schedule."""
+    found = context.client("scheduler").get_schedule(Name=context.lake.schedule)
     return Schedule.read(found)
 
 
-def find(aws: Aws) -> Schedule | None:
-    """The schedule, or None where AWS does not tell it: whoever only looks for alerts can do without."""
+def find(context: Context) -> Schedule | None:
+    """Return the schedule, or None if AWS does not return it; alerts work without it."""
     try:
-        return get(aws)
+        return get(context)
     except (ClientError, BotoCoreError):
         return None
 
 
-def change(aws: Aws, *, is_on: bool, at: time, weekdays_only: bool) -> Schedule:
-    """Set the schedule; everything else of it stays as Terraform made it."""
-    aws.require("run_pipeline")
-    scheduler = aws.client("scheduler")
-    found = scheduler.get_schedule(Name=aws.lake.schedule)
+def change(context: Context, *, is_on: bool, at: time, weekdays_only: bool) -> Schedule:
+    """Change the schedule; other settings stay as Terraform set them."""
+    context.require("run_pipeline")
+    scheduler = context.client("scheduler")
+    found = scheduler.get_schedule(Name=context.lake.schedule)
     days = "? * MON-FRI" if weekdays_only else "* * ?"
     kept: dict[str, Any] = {
         name: found[name]
@@ -44,27 +46,28 @@ def change(aws: Aws, *, is_on: bool, at: time, weekdays_only: bool) -> Schedule:
         if found.get(name)
     }
     scheduler.update_schedule(
-        Name=aws.lake.schedule,
+        Name=context.lake.schedule,
         ScheduleExpression=f"cron({at.minute} {at.hour} {days} *)",
         State="ENABLED" if is_on else "DISABLED",
         **kept,
     )
-    return get(aws)
+    return get(context)
 
 
 @dataclass(frozen=True)
 class Subscription:
-    """Somebody who is told; `is_confirmed` once the mail's link was followed."""
+    """An e-mail subscription; `is_confirmed` after the link in the confirmation e-mail was opened."""
 
     topic: str
     endpoint: str
     is_confirmed: bool
 
 
-def subscriptions(aws: Aws) -> list[Subscription]:
+def subscriptions(context: Context) -> list[Subscription]:
+    """Return the e-mail subscriptions of all topics."""
     found = []
     for topic in topics():
-        pages = aws.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+        pages = context.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
         found += [
             Subscription(topic, each["Endpoint"], each["SubscriptionArn"].startswith("arn:"))
             for page in pages
@@ -74,17 +77,17 @@ def subscriptions(aws: Aws) -> list[Subscription]:
     return found
 
 
-def subscribe(aws: Aws, topic: str, address: str) -> None:
-    """Ask SNS to send the topic's messages to an e-mail address; the mail's link confirms it."""
-    aws.require("query")
+def subscribe(context: Context, topic: str, address: str) -> None:
+    """Subscribe an e-mail address to a topic; SNS sends a confirmation e-mail."""
+    context.require("query")
     address = address.strip()
     if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address):
-        raise ServiceError(f"'{address}' is no e-mail address: it should look like name@hospital.org.")
+        raise ServiceError(f"'{address}' is not an e-mail address. Enter one like name@hospital.org.")
     if topic not in topics():
-        raise ServiceError("There is no such topic.")
-    aws.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint=address)
+        raise ServiceError("This topic does not exist.")
+    context.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint=address)
 
 
 def topics() -> dict[str, str]:
-    """Topics of this installation with what they tell."""
+    """Return the topics of this installation, each with a description of its event."""
     return {os.environ[name]: words for name, words in TOPICS.items() if os.environ.get(name)}

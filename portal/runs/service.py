@@ -1,4 +1,4 @@
-"""Runs of the pipeline: start, watch, stop, resume."""
+"""Runs of the pipeline: start, resume, stop, list, wait."""
 
 from __future__ import annotations
 
@@ -14,26 +14,19 @@ from typing import Any
 from pipeline.lake.store import read_json
 from pipeline.run_input import BadRunInput, check
 from portal.batches import retirement
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
+from portal.core.vocabulary import STATES
 from portal.runs import execution_events, executions, job_runs
 from portal.runs.execution_events import Events, StepState
 from portal.runs.job_runs import DPU_HOUR_DOLLARS, JOB_ENDED, JobRun
-
-STATUS_WORDS = {
-    "RUNNING": "Running",
-    "SUCCEEDED": "Succeeded",
-    "FAILED": "Failed",
-    "TIMED_OUT": "Timed out",
-    "ABORTED": "Stopped",
-}
-"""The status of an execution as people read it."""
 
 ENDED = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run; `attempt` counts its executions from 1, the times are those of the newest."""
+    """A run; `attempt` counts its executions from 1, and the times are those of the newest attempt."""
 
     run_id: str
     status: str
@@ -57,7 +50,10 @@ class Run:
 
     @property
     def is_at_rest(self) -> bool:
-        """Whether the run and every job of it have ended; jobs beside one that failed run to their own end."""
+        """Return whether the run and all its jobs have ended.
+
+        Parallel jobs of a failed one run to their end.
+        """
         return self.is_over and all(job.state in JOB_ENDED for job in self.jobs)
 
     @property
@@ -65,17 +61,17 @@ class Run:
         return ((self.stopped_at or datetime.now(UTC)) - self.started_at).total_seconds()
 
     def latest(self, job: str) -> JobRun | None:
-        """The newest attempt of a job."""
+        """Return the newest attempt of a job."""
         attempts = [each for each in self.jobs if each.job == job]
         return max(attempts, key=lambda each: each.started_at) if attempts else None
 
     def attempt_of(self, job: JobRun) -> int:
-        """Which attempt at its job a job run is, from 1."""
+        """Return the number of a job run among the attempts of its job, from 1."""
         return 1 + sum(other.job == job.job and other.started_at < job.started_at for other in self.jobs)
 
     @property
     def failed_job(self) -> JobRun | None:
-        """The job that this attempt at the run ended with: not one that an earlier attempt did."""
+        """Return the job that failed first in the newest attempt of the run."""
         failed = [
             job
             for job in self.jobs
@@ -86,104 +82,111 @@ class Run:
         return min(failed, key=lambda job: job.started_at) if failed else None
 
     @property
+    def dpu_hours(self) -> float:
+        return sum(job.dpu_seconds for job in self.jobs) / 3600
+
+    @property
     def cost_dollars(self) -> float:
-        return sum(job.dpu_seconds for job in self.jobs) / 3600 * DPU_HOUR_DOLLARS
+        return self.dpu_hours * DPU_HOUR_DOLLARS
 
 
 def new_run_id() -> str:
+    """Return a unique run id with the present time."""
     return f"run-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
 
 
 def start(
-    aws: Aws, batch_ids: Sequence[str] = (), *, auto_publish: bool = True, run_id: str | None = None
+    context: Context, batch_ids: Sequence[str] = (), *, auto_publish: bool = True, run_id: str | None = None
 ) -> Run:
-    """Start a run; the same `run_id` again is the same run, not a second one."""
-    aws.require("run_pipeline")
+    """Start a run; return the existing run if there is one with this `run_id`."""
+    context.require("run_pipeline")
     wanted = {
         "batch_ids": list(batch_ids),
         "run_id": run_id or new_run_id(),
         "auto_publish": auto_publish,
-        "started_by": aws.settings.user,
+        "started_by": context.settings.user,
     }
     try:
         checked = check(wanted)
     except BadRunInput as error:
         raise ServiceError(str(error)) from None
-    retirement.refuse_unusable(aws, checked["batch_ids"])
-    _refuse_while_another_writes(aws, checked["run_id"])
-    return _execute(aws, checked["run_id"], checked)
+    retirement.check_usable(context, checked["batch_ids"])
+    _refuse_while_another_writes(context, checked["run_id"])
+    return _execute(context, checked["run_id"], checked)
 
 
-def resume(aws: Aws, run_id: str) -> Run:
-    """Start the next attempt of a run that failed: jobs that have succeeded are not run again."""
-    aws.require("run_pipeline")
-    last = get(aws, run_id, details=False)
+def resume(context: Context, run_id: str) -> Run:
+    """Start the next attempt of a failed run; jobs that have succeeded are not run again."""
+    context.require("run_pipeline")
+    last = get(context, run_id, details=False)
     run_id = last.run_id
     if not last.is_over:
-        raise ServiceError(f"Run '{run_id}' is still running: wait for its end, or stop it first.")
+        raise ServiceError(f"Run '{run_id}' is still running. Wait for its end, or stop it first.")
     if last.status == "SUCCEEDED":
-        raise ServiceError(f"Run '{run_id}' has succeeded: start a new run instead.")
-    covered = (plan(aws, run_id) or {}).get("release_batch_ids", last.batch_ids)
-    if gone := sorted(set(covered) & set(retirement.retired(aws))):
+        raise ServiceError(f"Run '{run_id}' has succeeded. Start a new run instead.")
+    covered = (plan(context, run_id) or {}).get("release_batch_ids", last.batch_ids)
+    if retired := sorted(set(covered) & set(retirement.retired(context))):
         raise ServiceError(
-            f"Run '{run_id}' covers batch {', '.join(gone)}, which was retired since: start a new run instead."
+            f"Run '{run_id}' contains batch {', '.join(retired)}, which is retired. Start a new run instead."
         )
-    _refuse_while_another_writes(aws, run_id)
+    _refuse_while_another_writes(context, run_id)
     wanted = {"batch_ids": list(last.batch_ids), "run_id": run_id, "auto_publish": last.auto_publish}
     wanted["started_by"] = last.started_by
-    return _execute(aws, f"{run_id}.{last.attempt + 1}", wanted)
+    return _execute(context, executions.attempt_name(run_id, last.attempt + 1), wanted)
 
 
-def stop(aws: Aws, run_id: str) -> Run:
+def stop(context: Context, run_id: str) -> Run:
     """Stop a run and its Glue jobs, including a job that is being started or that outlives its failed run."""
-    aws.require("run_pipeline")
-    run = get(aws, run_id)
+    context.require("run_pipeline")
+    run = get(context, run_id)
     if run.is_at_rest:
-        raise ServiceError(f"Run '{run.run_id}' has ended already ({STATUS_WORDS[run.status].lower()}).")
+        raise ServiceError(f"Run '{run.run_id}' has ended already ({STATES[run.status].lower()}).")
     if not run.is_over:
-        by = f"Stopped by {aws.settings.user} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
-        aws.client("stepfunctions").stop_execution(
-            executionArn=run.execution_arn, error="StoppedByUser", cause=by
+        cause = f"Stopped by {context.settings.user} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
+        context.client("stepfunctions").stop_execution(
+            executionArn=run.execution_arn, error="StoppedByUser", cause=cause
         )
-    return _stop_jobs(aws, run.run_id)
+    return _stop_jobs(context, run.run_id)
 
 
 _START_SECONDS = 20.0
 """Longest wait for a job that was requested before the execution was stopped to appear in Glue."""
 
 
-def _stop_jobs(aws: Aws, run_id: str) -> Run:
+def _stop_jobs(context: Context, run_id: str) -> Run:
     """Stop every Glue job of a stopped run, including one that a Lambda function is about to start."""
     deadline = time.monotonic() + _START_SECONDS
     while True:
-        run = get(aws, run_id)
+        run = get(context, run_id)
         alive = [job for job in run.jobs if job.state not in JOB_ENDED]
         for job in alive:
-            aws.client("glue").batch_stop_job_run(JobName=aws.lake.job(job.job), JobRunIds=[job.job_run_id])
+            context.client("glue").batch_stop_job_run(
+                JobName=context.lake.job(job.job), JobRunIds=[job.job_run_id]
+            )
         seen = {j.job for j in run.jobs if j.state == "SUCCEEDED" or j.started_at >= run.started_at}
-        if (
-            execution_events.starting(execution_events.read(aws, run.execution_arn)) <= seen
-            or time.monotonic() > deadline
-        ):
-            return get(aws, run_id) if alive else run
+        starting = execution_events.starting(execution_events.read(context, run.execution_arn))
+        if starting <= seen or time.monotonic() > deadline:
+            return get(context, run_id) if alive else run
         time.sleep(0.5)
 
 
-def list_runs(aws: Aws, limit: int = 50) -> list[Run]:
-    """The newest runs, one entry a run however many attempts it took."""
-    return list(islice(newest_first(aws, page_size=min(1000, 2 * limit)), limit))
+def list_runs(context: Context, limit: int = 50) -> list[Run]:
+    """Return the newest runs, each with its newest attempt."""
+    return list(islice(newest_first(context, page_size=min(1000, 2 * limit)), limit))
 
 
-def newest_first(aws: Aws, page_size: int = 1000) -> Iterator[Run]:
-    """Every run there is, each as its newest attempt; pages are fetched as the caller iterates.
+def newest_first(context: Context, page_size: int = 1000) -> Iterator[Run]:
+    """Yield all runs, each with its newest attempt; fetch pages while the caller iterates.
 
-    Not by `statusFilter`: it would list a resumed run by the attempt that failed.
+    `statusFilter` is not used, because it would list the failed attempt of a resumed run.
     """
-    aws.require("see_charts")
+    context.require("see_charts")
     pages = (
-        aws.client("stepfunctions")
+        context.client("stepfunctions")
         .get_paginator("list_executions")
-        .paginate(stateMachineArn=aws.settings.state_machine_arn, PaginationConfig={"PageSize": page_size})
+        .paginate(
+            stateMachineArn=context.settings.state_machine_arn, PaginationConfig={"PageSize": page_size}
+        )
     )
     seen: set[str] = set()
     for page in pages:
@@ -194,28 +197,25 @@ def newest_first(aws: Aws, page_size: int = 1000) -> Iterator[Run]:
                 yield _brief(execution, run_id, attempt)
 
 
-def running(aws: Aws) -> Run | None:
-    """The run that is writing now, if there is one: the oldest, since a later one waits for it."""
-    answer = aws.client("stepfunctions").list_executions(
-        stateMachineArn=aws.settings.state_machine_arn, statusFilter="RUNNING", maxResults=100
+def running(context: Context) -> Run | None:
+    """Return the run that is running now, if any: the oldest, because later ones wait for it."""
+    answer = context.client("stepfunctions").list_executions(
+        stateMachineArn=context.settings.state_machine_arn, statusFilter="RUNNING", maxResults=100
     )
     alive = sorted(answer["executions"], key=lambda execution: execution["startDate"])
     return _brief(alive[0], *executions.split_name(alive[0]["name"])) if alive else None
 
 
-def get(aws: Aws, run_id: str, *, details: bool = True) -> Run:
-    """One run with its job runs and steps (without them where `details` is false).
-
-    An execution's name is as good as its run's: a later attempt's ends in a number.
-    """
-    aws.require("watch_runs")
+def get(context: Context, run_id: str, *, details: bool = True) -> Run:
+    """Return a run by its id or the name of one of its executions, with job runs and steps if `details`."""
+    context.require("watch_runs")
     run_id, _ = executions.split_name(run_id)
-    execution = executions.newest(aws, run_id)
-    events = execution_events.read(aws, execution["executionArn"]) if details else Events()
+    execution = executions.newest(context, run_id)
+    events = execution_events.read(context, execution["executionArn"]) if details else Events()
     document = json.loads(execution["input"])
     output = json.loads(execution["output"]) if execution.get("output") else {}
     _, attempt = executions.split_name(execution["name"])
-    started = (executions.first_start(aws, run_id) if attempt > 1 else None) or execution["startDate"]
+    started = (executions.first_start(context, run_id) if attempt > 1 else None) or execution["startDate"]
     return Run(
         run_id=run_id,
         status=execution["status"],
@@ -230,33 +230,33 @@ def get(aws: Aws, run_id: str, *, details: bool = True) -> Run:
         started_by=document.get("started_by", "the schedule"),
         decision=output.get("decision"),
         is_published=output.get("published"),
-        jobs=_jobs(aws, run_id, started, events) if details else (),
+        jobs=_jobs(context, run_id, started, events) if details else (),
         steps=execution_events.steps(events) if details else (),
     )
 
 
-def _jobs(aws: Aws, run_id: str, started: datetime, events: Events) -> tuple[JobRun, ...]:
-    """Return the job runs; a job that neither starts nor has entered a state is asked about only while it runs."""
+def _jobs(context: Context, run_id: str, started: datetime, events: Events) -> tuple[JobRun, ...]:
+    """Return the job runs; fetch only jobs that start, have entered a state or were running."""
     with events.lock:
         news = set(events.news)
-    found = job_runs.of_run(aws, run_id, started, news | execution_events.starting(events))
+    found = job_runs.of_run(context, run_id, started, news | execution_events.starting(events))
     with events.lock:
         events.news -= news
     return found
 
 
 def wait(
-    aws: Aws,
+    context: Context,
     run_id: str,
     *,
     seconds: float = 6 * 3600,
     watch: Callable[[Run], None] | None = None,
     poll: float = 1.0,
 ) -> Run:
-    """Wait for the end of a run; `watch` is shown each look at it."""
+    """Wait for the end of a run; call `watch` with every state of it."""
     deadline = time.monotonic() + seconds
     while True:
-        run = get(aws, run_id)
+        run = get(context, run_id)
         if watch:
             watch(run)
         if run.is_over:
@@ -268,23 +268,23 @@ def wait(
         time.sleep(poll)
 
 
-def plan(aws: Aws, run_id: str) -> dict[str, Any] | None:
-    """What the run covers, once it has settled that."""
-    found = read_json(aws.client("s3"), aws.lake.run_plan(run_id))
+def plan(context: Context, run_id: str) -> dict[str, Any] | None:
+    """Return the run plan, or None if it is not written yet."""
+    found = read_json(context.client("s3"), context.lake.run_plan(run_id))
     return found[0] if found else None
 
 
-def _execute(aws: Aws, name: str, document: dict[str, Any]) -> Run:
-    executions.start(aws, name, document)
-    return get(aws, document["run_id"], details=False)
+def _execute(context: Context, name: str, document: dict[str, Any]) -> Run:
+    executions.start(context, name, document)
+    return get(context, document["run_id"], details=False)
 
 
-def _refuse_while_another_writes(aws: Aws, run_id: str) -> None:
-    other = running(aws)
+def _refuse_while_another_writes(context: Context, run_id: str) -> None:
+    other = running(context)
     if other and other.run_id != run_id:
         raise ServiceError(
-            f"Run '{other.run_id}' has been writing since {other.started_at:%H:%M} UTC: "
-            "wait for its end or stop it, then start again."
+            f"Run '{other.run_id}' has been writing since {other.started_at:%H:%M} UTC. "
+            "Wait for its end or stop it, then start again."
         )
 
 

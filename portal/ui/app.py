@@ -1,4 +1,4 @@
-"""Page configuration, sign-in and navigation; nothing else."""
+"""Entry point of the portal: page configuration, sign-in and navigation."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from portal.ui import banner, session
 
 st.set_page_config(page_title="Health data portal", page_icon=":material/monitor_heart:", layout="wide")
 
-# Streamlit writes white on the primary colour; on a dark page that colour is light, so that it can be read as text.
+# Streamlit writes white text on the primary colour, which is light on dark pages, so that links are readable
 st.html(
     """<style>@media (prefers-color-scheme: dark) {
-    [data-testid^="stBaseButton-primary"] p, [data-testid="stMultiSelectTagsContainer"] [data-tag] * {color: #06202f}
+    [data-testid^="stBaseButton-primary"] p, [data-testid="stMultiSelectTagsContainer"] [data-tag] * {color:
+    #06202f}
     }</style>"""
 )
 
-if auth.may_choose_role():
+if auth.role_choice_enabled():
     with st.sidebar:
         st.selectbox(
             "Role",
@@ -55,7 +56,7 @@ PAGES.append(st.Page("pages/alerts.py", title="Alerts", icon=":material/notifica
 PAGES.append(st.Page("pages/dictionary.py", title="Dictionary", icon=":material/menu_book:"))
 
 page = st.navigation(PAGES)
-if not auth.may_choose_role():
+if not auth.role_choice_enabled():
     st.sidebar.caption(f"{person.name} · {person.role}")
 st.sidebar.caption(f"Health data portal {version('health-data-portal')}")
 if page.url_path != "alerts":  # which lists them itself

@@ -1,7 +1,7 @@
 """The portal on a laptop: `streamlit run portal/ui/asgi.py`. Only pages of its own origin reach it.
 
-Streamlit checks neither the Host of a page nor a WebSocket without Origin: a web page whose name is rebound to
-127.0.0.1 could read patients. The portal ends with the process that started it (`HDP_STOP_WITH`).
+Streamlit checks neither the Host of a page nor a WebSocket without Origin: a web page whose name is rebound
+to 127.0.0.1 could read patients. The portal ends with the process that started it (`HDP_STOP_WITH`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class OwnPages:
 
 
 def is_own(kind: str, port: int, headers: dict[str, str]) -> bool:
-    """Return whether a request is a page's own, or a person's who opens the portal, and no other page's."""
+    """Return whether a request comes from a page of the portal or opens the portal directly."""
     host = headers.get("host", "")
     if host not in {f"127.0.0.1:{port}", f"localhost:{port}"}:
         return False
@@ -47,7 +47,7 @@ def is_own(kind: str, port: int, headers: dict[str, str]) -> bool:
 
 
 def _headers(scope: Any) -> dict[str, str]:
-    """Return the headers; one that is given twice is none that a browser sends, and passes no check."""
+    """Return the headers; a header that occurs twice fails every check, because browsers send it once."""
     found: dict[str, str] = {}
     for name, value in scope["headers"]:
         key = name.decode("latin-1").lower()
@@ -56,7 +56,7 @@ def _headers(scope: Any) -> dict[str, str]:
 
 
 def _stop_with_parent(pipe: int) -> None:
-    """End when the other end of `pipe` is closed: the process that started this one has ended, however."""
+    """End this process when the other end of `pipe` is closed, because its parent has ended."""
     os.read(pipe, 1)
     os._exit(0)
 

@@ -1,4 +1,4 @@
-"""Answers that are kept at hand for all who may have them: many viewers cost one look."""
+"""Caches shared across sessions; access rights are checked before a cached value is returned."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
-from portal.athena import client as warehouse
-from portal.athena.client import Answer
+from portal.athena import client as athena_client
+from portal.athena.client import QueryResult
 from portal.batches import lifecycle
 from portal.batches import service as batches
-from portal.batches.lifecycle import Life
+from portal.batches.lifecycle import BatchState
 from portal.batches.service import Batch
 from portal.core.auth import Right
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.quality import results as quality
 from portal.quality.results import Audit
 from portal.releases import service as releases
@@ -35,178 +36,177 @@ from portal.ui import session
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_AT_ONCE = 6
-"""Queries of one page that Athena works on at the same time; an account may have 20 (its default quota)."""
+_CONCURRENT_QUERIES = 6
+"""Concurrent Athena queries of one page; the default quota of an account is 20."""
 
 
 @st.cache_data(ttl=3600, max_entries=500, show_spinner=False)
-def ask(sql: str, release_id: str) -> Answer:
-    """An answer from one release never changes, so it may be kept."""
-    return warehouse.ask(session.clients(), sql, release_id=release_id)
+def query(sql: str, release_id: str) -> QueryResult:
+    """Run a query on a release. Releases are immutable, so the result is cached."""
+    return athena_client.run_query(session.process_context(), sql, release_id=release_id)
 
 
-def ask_together(questions: Sequence[tuple[str, str]]) -> None:
-    """Have the answers to several (SQL, release) at hand: asked side by side, they take as long as the slowest."""
+def prefetch(queries: Sequence[tuple[str, str]]) -> None:
+    """Run several queries, given as (SQL, release), in parallel and cache their results."""
 
-    def one(question: tuple[str, str]) -> None:
-        add_script_run_ctx(threading.current_thread(), context)
-        ask(*question)
+    def run_one(sql_and_release: tuple[str, str]) -> None:
+        add_script_run_ctx(threading.current_thread(), script_run)
+        query(*sql_and_release)
 
-    context = get_script_run_ctx()
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
-        list(threads.map(one, questions))
+    script_run = get_script_run_ctx()
+    with ThreadPoolExecutor(_CONCURRENT_QUERIES) as threads:
+        list(threads.map(run_one, queries))
 
 
-def stamp(run: Run) -> tuple[str, ...]:
-    """What a run's rows and findings change with: its own end, and each job's."""
+def cache_key(run: Run) -> tuple[str, ...]:
+    """Return the cache key of a run; it changes when the run or one of its jobs ends."""
     return (run.run_id, run.status, *(job.job_run_id for job in run.jobs if job.state == "SUCCEEDED"))
 
 
 class Shared(Generic[P, R]):
-    """A question whose answer everybody who has the right shares for some seconds: many viewers cost one look.
-
-    The right is asked for at every look, for a kept answer would not ask.
-    """
+    """A function cached for some seconds for all users with a right. The right is checked on every call."""
 
     def __init__(
-        self, right: Right, question: Callable[Concatenate[Aws, P], R], ttl: float, most: int
+        self, right: Right, function: Callable[Concatenate[Context, P], R], ttl: float, most: int
     ) -> None:
         self._right = right
-        keep = st.cache_data(ttl=ttl, max_entries=most, show_spinner=False, hash_funcs={Run: stamp})
-        self._kept: Any = keep(question)
-        self.clear: Callable[[], None] = self._kept.clear
+        cached = st.cache_data(ttl=ttl, max_entries=most, show_spinner=False, hash_funcs={Run: cache_key})
+        self._cached: Any = cached(function)
+        self.clear: Callable[[], None] = self._cached.clear
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        asker = session.aws()
-        asker.require(self._right)
-        answer: R = self._kept(asker, *args, **kwargs)
-        return answer
+        context = session.context()
+        context.require(self._right)
+        value: R = self._cached(context, *args, **kwargs)
+        return value
 
 
 def shared(
     right: Right, *, ttl: float, most: int = 50
-) -> Callable[[Callable[Concatenate[Aws, P], R]], Shared[P, R]]:
-    """Make a `Shared` question of a function whose first argument is the asker's `_aws`, which is no part of the key."""
-    return lambda question: Shared(right, question, ttl, most)
+) -> Callable[[Callable[Concatenate[Context, P], R]], Shared[P, R]]:
+    """Make a function `Shared`. Its first argument `_context` is not part of the cache key."""
+    return lambda function: Shared(right, function, ttl, most)
 
 
 @shared("watch_runs", ttl=2)
-def run(_aws: Aws, run_id: str) -> Run:
-    """A run's live state."""
-    return runs.get(_aws, run_id)
+def run(_context: Context, run_id: str) -> Run:
+    """Return the live state of a run."""
+    return runs.get(_context, run_id)
 
 
 @shared("watch_runs", ttl=2)
-def log_tail(_aws: Aws, job_run_id: str, log_group: str) -> list[Line]:
-    """The last lines of an attempt's log."""
-    return job_runs.log_lines(_aws, job_run_id, log_group)
+def log_tail(_context: Context, job_run_id: str, log_group: str) -> list[Line]:
+    """Return the last lines of the log of a job run."""
+    return job_runs.log_lines(_context, job_run_id, log_group)
 
 
 @shared("watch_runs", ttl=30, most=20)
-def whole_log(_aws: Aws, job_run_id: str, log_group: str) -> list[Line]:
-    return job_runs.log_lines(_aws, job_run_id, log_group, limit=None)
+def whole_log(_context: Context, job_run_id: str, log_group: str) -> list[Line]:
+    return job_runs.log_lines(_context, job_run_id, log_group, limit=None)
 
 
 @shared("see_charts", ttl=2, most=5)
-def recent_runs(_aws: Aws, limit: int = 50) -> list[Run]:
-    return runs.list_runs(_aws, limit)
+def recent_runs(_context: Context, limit: int = 50) -> list[Run]:
+    return runs.list_runs(_context, limit)
 
 
 @shared("watch_runs", ttl=10, most=5)
-def history(_aws: Aws, limit: int = 50) -> list[Run]:
-    """The newest runs with their job runs."""
-    return run_history.search(_aws, limit=limit, ending=_ending).runs
+def history(_context: Context, limit: int = 50) -> list[Run]:
+    """Return the newest runs with their job runs."""
+    return run_history.search(_context, limit=limit, ending=_ending).runs
 
 
 @shared("watch_runs", ttl=10, most=20)
-def search(_aws: Aws, statuses: tuple[str, ...], text: str, limit: int, depth: int) -> Found:
-    return run_history.search(_aws, statuses=statuses, text=text, limit=limit, depth=depth, ending=_ending)
+def search(_context: Context, statuses: tuple[str, ...], text: str, limit: int, depth: int) -> Found:
+    return run_history.search(
+        _context, statuses=statuses, text=text, limit=limit, depth=depth, ending=_ending
+    )
 
 
 @shared("watch_runs", ttl=3600, most=10_000)
-def _ending(_aws: Aws, execution_arn: str) -> tuple[str | None, str | None]:
-    """Error and cause of an execution that has ended: they change no more."""
-    return executions.ending(_aws, execution_arn)
+def _ending(_context: Context, execution_arn: str) -> tuple[str | None, str | None]:
+    """Return error and cause of an ended execution; they do not change."""
+    return executions.ending(_context, execution_arn)
 
 
 def medians() -> dict[str, float]:
-    """Seconds by job, as a rule."""
+    """Return the median duration of each job, in seconds."""
     return run_history.medians(history())
 
 
 @shared("watch_runs", ttl=30, most=2)
-def alerts(_aws: Aws) -> list[Alert]:
-    """What needs somebody now; the same for all."""
-    return alerting.now(_aws, history())
+def alerts(_context: Context) -> list[Alert]:
+    """Return the present alerts."""
+    return alerting.now(_context, history())
 
 
 @shared("see_charts", ttl=5, most=2)
-def received(_aws: Aws) -> list[Batch]:
-    """The batches that are in the lake."""
-    return batches.list_batches(_aws)
+def received(_context: Context) -> list[Batch]:
+    """Return all batches."""
+    return batches.list_batches(_context)
 
 
 @shared("see_charts", ttl=5, most=2)
-def lives(_aws: Aws) -> list[Life]:
-    """The batches with their status."""
-    return lifecycle.lives(_aws)
+def batch_states(_context: Context) -> list[BatchState]:
+    """Return all batches with their status."""
+    return lifecycle.list_states(_context)
 
 
 @shared("see_charts", ttl=600, most=200)
-def reconciliation(_aws: Aws, run_id: str) -> list[dict[str, Any]]:
-    """Rows received, loaded and refused by a run that has ended."""
-    return quality.reconciliation(_aws, run_id)
+def reconciliation(_context: Context, run_id: str) -> list[dict[str, Any]]:
+    """Return the row counts received, loaded and quarantined by an ended run."""
+    return quality.reconciliation(_context, run_id)
 
 
-# of a run that may still be running: read again when one of its jobs has ended (`stamp`)
-
-
-@shared("watch_runs", ttl=600, most=200)
-def rows_so_far(_aws: Aws, run: Run) -> list[dict[str, Any]]:
-    return quality.reconciliation(_aws, run.run_id)
+# of a run that may still be running: cached until one of its jobs ends (`cache_key`)
 
 
 @shared("watch_runs", ttl=600, most=200)
-def gold_rows(_aws: Aws, run: Run) -> dict[str, int]:
-    return run_history.gold_rows(_aws, run)
+def rows_so_far(_context: Context, run: Run) -> list[dict[str, Any]]:
+    return quality.reconciliation(_context, run.run_id)
 
 
 @shared("watch_runs", ttl=600, most=200)
-def audit(_aws: Aws, run: Run) -> Audit | None:
-    return quality.audit(_aws, run.run_id)
+def gold_rows(_context: Context, run: Run) -> dict[str, int]:
+    return run_history.gold_rows(_context, run)
+
+
+@shared("watch_runs", ttl=600, most=200)
+def audit(_context: Context, run: Run) -> Audit | None:
+    return quality.audit(_context, run.run_id)
 
 
 @shared("watch_runs", ttl=600, most=50)
-def rule_results(_aws: Aws, run: Run) -> pd.DataFrame:
-    return quality.results(_aws, run.run_id)
+def rule_results(_context: Context, run: Run) -> pd.DataFrame:
+    return quality.results(_context, run.run_id)
 
 
-# of a run that has ended, by the version of its release: a run that was gone on with has other results
+# of an ended run, by the version of its release, because a resumed run has other results
 
 
 @shared("see_charts", ttl=600)
-def results(_aws: Aws, run_id: str, version: str) -> pd.DataFrame:  # noqa: ARG001  (a part of the key)
-    return quality.results(_aws, run_id)
+def results(_context: Context, run_id: str, version: str) -> pd.DataFrame:  # noqa: ARG001  (a part of the key)
+    return quality.results(_context, run_id)
 
 
 @shared("see_charts", ttl=600, most=20)
-def past_results(_aws: Aws, run_ids: tuple[str, ...], version: str) -> pd.DataFrame:  # noqa: ARG001
-    return quality.history(_aws, run_ids)
+def past_results(_context: Context, run_ids: tuple[str, ...], version: str) -> pd.DataFrame:  # noqa: ARG001
+    return quality.history(_context, run_ids)
 
 
 @shared("see_charts", ttl=600)
-def decision(_aws: Aws, run_id: str, version: str) -> Audit | None:  # noqa: ARG001
-    return quality.audit(_aws, run_id)
+def decision(_context: Context, run_id: str, version: str) -> Audit | None:  # noqa: ARG001
+    return quality.audit(_context, run_id)
 
 
 @shared("query", ttl=600)
-def failing_rows(_aws: Aws, run_id: str, table: str, rule_id: str, version: str) -> pd.DataFrame:  # noqa: ARG001
-    return quality.failing_rows(_aws, run_id, table, rule_id)
+def failing_rows(_context: Context, run_id: str, table: str, rule_id: str, version: str) -> pd.DataFrame:  # noqa: ARG001
+    return quality.failing_rows(_context, run_id, table, rule_id)
 
 
 @shared("query", ttl=600, most=50)
-def refused_rows(_aws: Aws, run: Run, table: str) -> pd.DataFrame:
-    return failures.refused_rows(_aws, run.run_id, table)
+def quarantined_rows(_context: Context, run: Run, table: str) -> pd.DataFrame:
+    return failures.quarantined_rows(_context, run.run_id, table)
 
 
 def forget_schedule() -> None:
@@ -214,18 +214,18 @@ def forget_schedule() -> None:
 
 
 def forget_runs() -> None:
-    """Forget the runs known: somebody has started, stopped or resumed one."""
-    for kept in (run, recent_runs, history, search, alerts, lives):
-        kept.clear()
+    """Clear the caches of runs after one was started, stopped or resumed."""
+    for cached in (run, recent_runs, history, search, alerts, batch_states):
+        cached.clear()
 
 
 @st.cache_data(ttl=2, max_entries=2, show_spinner=False)
 def published() -> Any:
-    return releases.current(session.clients())
+    return releases.current(session.process_context())
 
 
 def release_or_stop() -> str:
-    """The published release; where there is none, the page says what to do and ends."""
+    """Return the id of the published release; stop the page with a message if there is none."""
     try:
         current = published()
     except ServiceError as error:

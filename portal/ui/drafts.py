@@ -1,4 +1,7 @@
-"""What people have begun to write: text that survives a refusal, a reload, the end of a session and another reviewer's words."""
+"""Drafts of review texts.
+
+They survive a refusal, a reload, the end of a session and events of other reviewers.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from portal.core.context import ServiceError, explain, is_aws
+from portal.core.errors import ServiceError, explain, is_aws_error
 from portal.reviews import wording
 from portal.reviews.entry import ReviewConflict
 from portal.reviews.sign_off import Unfinished
@@ -17,22 +20,20 @@ from portal.ui import session
 log = logging.getLogger("portal")
 
 Act = Callable[[str, int], Any]
-"""What a form does with its text and with the newest event that its writer had seen."""
+"""Receives the text and the number of the newest event that the user had seen."""
 
 _SAID = "review-said"
 
 
 def about(run_id: str, finding: Sequence[str]) -> str:
-    """The part of a form's keys that says what it is about: what was begun on one run is of no other."""
+    """Return the part of a form's keys that identifies run and finding."""
     return "-".join((run_id, *finding))
 
 
 def text(label: str, key: str, seen: int, *, is_short: bool = False) -> None:
-    """A text field that keeps what was typed, and how far the log went when its writer began.
+    """Draw a text field that keeps its draft, with the number of the newest event at its start.
 
-    Leaving the field reruns the page. What others wrote since the writer began is on the screen by then,
-    but below a half-written answer nobody reads it: it stays news to this form until it is sent or emptied.
-    What another tab of the same person shows is that tab's: it keeps what is typed there, and nothing else.
+    Streamlit drops the state of a widget that is not drawn; the draft is stored per user instead.
     """
     is_known = key in st.session_state and _mine(key) in st.session_state
     if not is_known:  # a browser may bring its text to a new session
@@ -53,23 +54,29 @@ def text(label: str, key: str, seen: int, *, is_short: bool = False) -> None:
 
 
 def _keep(key: str, texts: dict[str, Any], seen: dict[str, Any]) -> None:
-    """Keep what was typed before the page is drawn: a session, or the drawing, may end before the form is reached."""
+    """Store a draft before the page is drawn.
+
+    A session or a script run can end before the form is reached.
+    """
     typed, had_seen = str(st.session_state[key]), st.session_state.get(_mine(key), ("", None))[1]
     texts[key], seen[key] = typed, had_seen
     st.session_state[_mine(key)] = typed, had_seen
 
 
 def _mine(key: str) -> str:
-    """Where this session has the text that it kept last, and how far the log went when that was begun."""
+    """Return the key in session state of the draft that was stored last, with its event number."""
     return f"{key}-mine"
 
 
 def send(key: str, act: Act, done: str) -> None:
-    """A button's callback: `act` on the text of `key` and what its writer had seen; empties it only when done."""
+    """Callback of a button: call `act` with the draft of `key` and its event number.
+
+    The draft is cleared only if `act` succeeds.
+    """
     try:
         act(str(st.session_state.get(key, "")), int(st.session_state[_mine(key)][1]))
     except ReviewConflict as conflict:
-        _tell(key, "error", str(conflict), [wording.line(event) for event in conflict.changes])
+        _tell(key, "error", str(conflict), [wording.as_markdown(event) for event in conflict.changes])
         # told now: sent again, it is an answer to that too
         kept("seen").pop(key, None)
         st.session_state[_mine(key)] = st.session_state[_mine(key)][0], None
@@ -80,7 +87,9 @@ def send(key: str, act: Act, done: str) -> None:
         _tell(key, "error", str(error))
     except Exception as error:
         log.error("review failed: %s", type(error).__name__)  # noqa: TRY400  (a traceback may quote values)
-        why = explain(error) if is_aws(error) else "Something went wrong that the portal did not expect."
+        why = (
+            explain(error) if is_aws_error(error) else "Something went wrong that the portal did not expect."
+        )
         _tell(
             key,
             "error",
@@ -96,7 +105,7 @@ def _tell(key: str, kind: str, sentence: str, changes: Sequence[str] = ()) -> No
 
 
 def told(key: str) -> None:
-    """What became of what was last sent, above the form that sent it."""
+    """Draw the outcome of the last submission above its form."""
     sent_by, kind, sentence, changes = st.session_state.get(_SAID, ("", "", "", ()))
     if sent_by != key:
         return
@@ -108,10 +117,10 @@ def told(key: str) -> None:
 
 @st.cache_resource(show_spinner=False)
 def everybodys() -> dict[tuple[str, str], dict[str, Any]]:
-    """By person and kind: apart from the session, which ends with a reload and with the sign-in."""
+    """Return the drafts of all users by user and kind, independent of sessions."""
     return {}
 
 
 def kept(what: Literal["texts", "seen", "sql"]) -> dict[str, Any]:
-    """What this person has begun to write in reviews, and had seen when they began; their statement."""
+    """Return the user's drafts, the event numbers at their start, or the SQL draft."""
     return everybodys().setdefault((session.user().name, what), {})

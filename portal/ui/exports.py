@@ -1,4 +1,4 @@
-"""What a page gives to take away: rows with where they come from inside the file."""
+"""Exports as CSV and Parquet, with their origin inside the file."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from portal.athena.client import Answer
+from portal.athena.client import QueryResult
 
 
-def _origin(answer: Answer, filters: str, note: str) -> dict[str, str]:
+def _origin(answer: QueryResult, filters: str, note: str) -> dict[str, str]:
     return {
         "release": str(answer.release_id),
         "filters": filters,
@@ -24,15 +24,15 @@ def _origin(answer: Answer, filters: str, note: str) -> dict[str, str]:
     }
 
 
-def csv(frame: pd.DataFrame, answer: Answer, filters: str, note: str = "none left out") -> str:
-    """CSV with the release, the filters and the time in its first lines."""
+def csv(frame: pd.DataFrame, answer: QueryResult, filters: str, note: str = "none left out") -> str:
+    """Return CSV whose first lines name release, filters and timestamp."""
     return sheet(_origin(answer, filters, note), frame)
 
 
 def sheet(head: Mapping[str, str], frame: pd.DataFrame) -> str:
-    """CSV below a comment line for each word of `head`; no text in it is a formula to a spreadsheet.
+    """Return CSV below comment lines for `head`.
 
-    Text that begins as a formula does gets an apostrophe before it (OWASP, CSV Injection); numbers stay as they are.
+    Texts that a spreadsheet would evaluate as formulas are escaped.
     """
     lines = "".join(f"# {name}: {_comment(said)}{_END}" for name, said in head.items())
     texts = frame.select_dtypes(["object", "string", "category"]).columns
@@ -41,7 +41,7 @@ def sheet(head: Mapping[str, str], frame: pd.DataFrame) -> str:
 
 
 _END = "\r\n"
-"""As in RFC 4180; a line break of either kind inside a cell is quoted then."""
+"""Characters that require quotes (RFC 4180), including both kinds of line breaks."""
 
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d*\.?\d+$)")
 
@@ -51,12 +51,12 @@ def _harmless(cell: Any) -> Any:
 
 
 def _comment(said: str) -> str:
-    """In one line; a spreadsheet makes cells of a comment too, at each comma or semicolon."""
+    """Return a text as one line without commas and semicolons, at which spreadsheets split comments."""
     return re.sub(r"(?<=[,;])(?=\"*[=+@-])", "'", " ".join(said.split()))
 
 
-def parquet(frame: pd.DataFrame, answer: Answer, filters: str, note: str = "none left out") -> bytes:
-    """Parquet with the release, the filters, the time and the SQL in the file's metadata."""
+def parquet(frame: pd.DataFrame, answer: QueryResult, filters: str, note: str = "none left out") -> bytes:
+    """Return Parquet with release, filters, timestamp and SQL in its metadata."""
     table = pa.Table.from_pandas(frame.convert_dtypes(), preserve_index=False)
     said = {**_origin(answer, filters, note), "sql": answer.sql}
     buffer = BytesIO()

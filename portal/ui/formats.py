@@ -1,4 +1,4 @@
-"""Moments and durations as the viewer reads them: in the zone of the browser, with UTC beside it."""
+"""Format timestamps in the time zone of the browser, and durations."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 
-def ago(moment: datetime) -> str:
-    """How long ago, in words."""
-    seconds = max(0, (datetime.now(UTC) - moment).total_seconds())
+def ago(timestamp: datetime) -> str:
+    """Return the time since a timestamp as text: "5 minutes ago"."""
+    seconds = max(0, (datetime.now(UTC) - timestamp).total_seconds())
     for size, word in ((86_400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size:
             number = int(seconds // size)
@@ -19,12 +19,12 @@ def ago(moment: datetime) -> str:
     return "just now"
 
 
-def moment(text: str) -> datetime:
+def parse_timestamp(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
 def zone() -> str:
-    """The viewer's time zone, as the browser tells it; UTC where that is none that Python knows."""
+    """Return the time zone of the browser, or UTC if Python does not know it."""
     named = st.context.timezone or "UTC"
     try:
         ZoneInfo(named)
@@ -33,31 +33,31 @@ def zone() -> str:
     return named
 
 
-def zone_words(moment: datetime) -> str:
-    """The viewer's zone with its distance from UTC at a moment, for heads of columns and axes."""
-    offset = f"{moment.astimezone(ZoneInfo(zone())):%z}"
+def zone_words(timestamp: datetime) -> str:
+    """Return the time zone with its offset from UTC, for titles of columns and axes."""
+    offset = f"{timestamp.astimezone(ZoneInfo(zone())):%z}"
     return "UTC" if zone() == "UTC" else f"{zone()}, UTC{offset[:3]}:{offset[3:]}"
 
 
 def time_column(format: str = "YYYY-MM-DD HH:mm:ss") -> Any:
-    """A column of moments in the viewer's zone."""
+    """Return the configuration of a column of timestamps."""
     return st.column_config.DatetimeColumn(format=format, timezone=zone(), help=f"Times in {zone()}")
 
 
-def clock(moment: datetime) -> str:
-    """The time of day in the viewer's zone."""
-    return f"{moment.astimezone(ZoneInfo(zone())):%H:%M:%S}"
+def clock(timestamp: datetime) -> str:
+    """Return the time of day."""
+    return f"{timestamp.astimezone(ZoneInfo(zone())):%H:%M:%S}"
 
 
-def when(moment: datetime) -> str:
-    """A moment in the viewer's zone, in UTC where that is another."""
-    local = moment.astimezone(ZoneInfo(zone()))
-    utc = "" if zone() == "UTC" else f" ({moment.astimezone(UTC):%H:%M} UTC)"
+def when(timestamp: datetime) -> str:
+    """Return a timestamp as text, with UTC in parentheses if the time zone is another."""
+    local = timestamp.astimezone(ZoneInfo(zone()))
+    utc = "" if zone() == "UTC" else f" ({timestamp.astimezone(UTC):%H:%M} UTC)"
     return f"{local:%Y-%m-%d %H:%M}{utc or ' UTC'}"
 
 
 def duration(seconds: float) -> str:
-    """A length of time in the unit that people would use for it."""
+    """Return a duration in seconds, minutes or hours."""
     if seconds < 120:
         return f"{seconds:,.0f} s"
     minutes = seconds / 60

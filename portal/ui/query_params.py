@@ -1,4 +1,4 @@
-"""A choice that the address holds: a reload keeps it, a link changes it."""
+"""Selections with their state in the query parameters of the URL."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from streamlit.delta_generator import DeltaGenerator
 def one_of(
     label: str, options: Sequence[str], name: str, default: str, where: DeltaGenerator | None = None
 ) -> str:
-    """The option chosen under `label`, which the address knows by `name`.
+    """Return the option chosen under `label`; the query parameter `name` has its value.
 
-    The widget is the same at each draw, whatever the options are: a choice made while the page was old counts too. An
-    unknown name stays in the address until something is chosen, for the page to speak of.
+    The widget keeps its key when the options change, so that a choice made on an outdated page counts, too.
+    An invalid value stays in the URL until the user chooses, so that the page can show a message about it.
     """
-    chosen_key, told_key = f"{name}-of-{label}", f"{name}-told-{label}"
+    chosen_key, synced_key = f"{name}-of-{label}", f"{name}-synced-{label}"
     named = st.query_params.get(name)
-    if named != st.session_state.get(told_key) or st.session_state.get(chosen_key) not in options:
+    if named != st.session_state.get(synced_key) or st.session_state.get(chosen_key) not in options:
         st.session_state[chosen_key] = named if named in options else default
     draw = where.selectbox if where else st.selectbox
     chosen = str(draw(label, options, key=chosen_key))
     if named is None or named in options or chosen != default:
         st.query_params[name] = named = chosen
-    st.session_state[told_key] = named
+    st.session_state[synced_key] = named
     return chosen

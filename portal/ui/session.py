@@ -1,4 +1,4 @@
-"""What the pages share: the session's clients and user, the parts that every page has."""
+"""The user and context of a browser session, and elements that every page has."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 import pandas as pd
 import streamlit as st
 
-from portal.athena.client import Answer
+from portal.athena.client import QueryResult
 from portal.core import auth, sign_in
-from portal.core.context import Aws, ServiceError, explain, is_aws
+from portal.core.context import Context
+from portal.core.errors import ServiceError, explain, is_aws_error
 from portal.core.settings import Settings
 from portal.core.sign_in import SignInError
 from portal.dashboards.suppressed_views import count_in_words
-from portal.reviews.wording import unlinked
+from portal.reviews.wording import without_links
 
 log = logging.getLogger("portal")
 
@@ -23,79 +24,83 @@ R = TypeVar("R")
 
 
 @st.cache_resource
-def clients() -> Aws:
-    return Aws(Settings.from_environment())
+def process_context() -> Context:
+    """Return the context of this process, which the contexts of all users share their clients with."""
+    return Context(Settings.from_environment())
 
 
-def aws() -> Aws:
-    """The clients on behalf of the person at this browser: services refuse what the role may not do."""
-    return clients().acting(user())
+def context() -> Context:
+    """Return the context of the signed-in user; services check the rights of the role."""
+    return process_context().on_behalf_of(user())
 
 
 @st.cache_data(ttl=300, max_entries=1, show_spinner=False)
 def _sign_in_keys() -> Any:
-    return sign_in.keys(clients())
+    return sign_in.read_keys(process_context())
 
 
 def user() -> auth.User:
-    """The person at this browser; on the laptop one person a role stands in for the sign-in."""
-    return _person(st.context.headers, st.session_state.get("role"))
+    """Return the signed-in user; on a laptop, a user named after the chosen role."""
+    return _authenticate(st.context.headers, st.session_state.get("role"))
 
 
-def at_the_click(make: Callable[[Aws], R]) -> Callable[[], R]:
-    """What a download button makes once it is clicked, for the person who is here now.
+def deferred_download(make: Callable[[Context], R]) -> Callable[[], R]:
+    """Return a callback for a download button that creates the file on click, on behalf of the present user.
 
-    A click runs no page and knows of no browser. Whoever's session has ended by then, or what can't be made, gets
-    the button's own "Failed to generate file"; the log names no data.
+    Streamlit runs the callback outside of a page, without the browser's headers, so they are captured here.
+    If the session has ended or `make` fails, the button shows "Failed to generate file" and the log names no
+    data.
     """
     headers, role = st.context.headers, st.session_state.get("role")
 
-    def made() -> R:
+    def download() -> R:
         try:
-            return make(clients().acting(_person(headers, role)))
+            return make(process_context().on_behalf_of(_authenticate(headers, role)))
         except Exception as error:
             log.error("download failed: %s", type(error).__name__)  # noqa: TRY400  (a traceback may quote values)
             raise DownloadError from None
 
-    return made
+    return download
 
 
 class DownloadError(Exception):
-    """A download that was not made; why is in the log, one line above."""
+    """A download failed; the log line before it has the cause."""
 
 
-def _person(headers: Mapping[str, str], role: str | None) -> auth.User:
-    settings = clients().settings
+def _authenticate(headers: Mapping[str, str], role: str | None) -> auth.User:
+    settings = process_context().settings
     if settings.sign_in_issuer:
-        return sign_in.person(headers, _sign_in_keys, settings.sign_in_issuer)
-    if auth.may_choose_role():
-        role = auth.role_of(role or "engineer")
+        return sign_in.authenticate(headers, _sign_in_keys, settings.sign_in_issuer)
+    if auth.role_choice_enabled():
+        role = auth.parse_role(role or "engineer")
         return auth.User(f"{role}@{settings.user}", role)
-    return auth.User(settings.user, auth.role_of(settings.role))
+    return auth.User(settings.user, auth.parse_role(settings.role))
 
 
 def guarded(page: Callable[[], None]) -> None:
-    """Draw a page; what it did not expect becomes one sentence, and a log line that names no data."""
+    """Draw a page. Show an exception as one sentence and log its type, without data."""
     try:
         page()
     except SignInError as error:
         st.error(str(error))
     except Exception as error:
         log.error("page failed: %s", type(error).__name__)  # noqa: TRY400  (a traceback may quote values)
-        known = str(error) if isinstance(error, ServiceError) else explain(error) if is_aws(error) else None
+        known = (
+            str(error) if isinstance(error, ServiceError) else explain(error) if is_aws_error(error) else None
+        )
         st.error(
-            unlinked(known)
+            without_links(known)
             if known
-            else "This page could not be drawn. Reload it; if that does not help, tell the engineers."
+            else "This page could not be drawn. Reload it. If that does not help, contact an engineer."
         )
 
 
 def live(seconds: float) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """A part of a page that draws itself again every so many seconds, guarded like a page."""
+    """Make a function a fragment that is redrawn every so many seconds and handles errors as a page does."""
 
     def decorate(part: Callable[..., None]) -> Callable[..., None]:
         def signed_in(*args: Any) -> None:
-            user()  # what is kept is shown to nobody whose session has ended
+            user()  # checks the token again: a cached value is not shown after the session has ended
             part(*args)
 
         def drawn(*args: Any) -> None:
@@ -107,17 +112,18 @@ def live(seconds: float) -> Callable[[Callable[..., None]], Callable[..., None]]
 
 
 def numbers(frame: pd.DataFrame) -> dict[str, Any]:
-    """Numbers with separators, for a table of a page."""
+    """Return the column configuration that shows numbers with separators."""
     columns = frame.select_dtypes("number").columns
     return {name: st.column_config.NumberColumn(format="localized") for name in columns}
 
 
 def show_error(error: Exception) -> None:
-    st.error(unlinked(str(error)))
+    """Show the message of an error without links."""
+    st.error(without_links(str(error)))
 
 
-def as_of(answer: Answer) -> str:
-    """The line under every figure: which release, how many rows and bytes, how long."""
+def as_of(answer: QueryResult) -> str:
+    """Return the caption of a chart: its release, rows, scanned bytes and duration."""
     rows = len(answer.frame) if answer.rows is None else answer.rows
     is_exact = answer.rows is None or user().may("query")
     return (
@@ -127,6 +133,7 @@ def as_of(answer: Answer) -> str:
 
 
 def size(number: float) -> str:
+    """Return a number of bytes with a unit: "3.0 MB"."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if number < 1000:
             return f"{number:,.0f} {unit}"
@@ -135,9 +142,9 @@ def size(number: float) -> str:
 
 
 def nothing_yet(what: str) -> None:
-    """Say what is missing and, as the role allows, where to make it."""
+    """Show a message about missing data, with a link to the Data page if the role may import data."""
     if user().may("import_data"):
         st.info(f"{what} Import or generate data, then start a run.")
         st.page_link("pages/data.py", label="Go to Data", icon=":material/upload:")
     else:
-        st.info(f"{what} An engineer brings data in and starts a run; then it shows here by itself.")
+        st.info(f"{what} This page fills when an engineer imports data and starts a run.")

@@ -1,4 +1,4 @@
-"""What may leave a page: the choice of a person who sees exact figures, and what exports say of small counts."""
+"""The switch "Safe to share", and the note on small counts in exports."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ SAFE = f"counts below {MINIMUM_CELL_SIZE} and their complements suppressed"
 
 @st.cache_data(max_entries=50, show_spinner=False)
 def is_synthetic(release_id: str) -> bool:
-    return releases.is_synthetic(session.clients(), release_id)
+    """Return whether a release has synthetic data only."""
+    return releases.is_synthetic(session.process_context(), release_id)
 
 
 def sees_exact(release_id: str) -> bool:
-    """Whether the person sees more than published tables of this release."""
+    """Return whether the user sees exact counts of this release."""
     return session.user().may("query") or is_synthetic(release_id)
 
 
 def choice(key: str, is_synthetic: bool) -> bool:
-    """Whether what leaves the page is suppressed: the toggle, on by default; synthetic data need none."""
+    """Draw the switch, on by default; return whether exports have small counts suppressed."""
     if is_synthetic:
         st.badge("Synthetic data", icon=":material/science:", color="blue")
         return False
@@ -37,5 +38,5 @@ def choice(key: str, is_synthetic: bool) -> bool:
 
 
 def words(is_safe: bool, is_synthetic: bool) -> str:
-    """What an export says of small counts."""
+    """Return the note on small counts in exports."""
     return SYNTHETIC if is_synthetic else SAFE if is_safe else EXACT

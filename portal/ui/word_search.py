@@ -1,4 +1,4 @@
-"""Find columns by the words that people use: stems, and synonyms of the field."""
+"""Find columns by word stems and synonyms."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SYNONYMS = (
     ("department", "ward", "unit"),
     ("mrn", "medical record"),
 )
-"""Words that mean the same to a reader; the first is the glossary's."""
+"""Synonyms; the first is the term of the glossary."""
 
 _ENDINGS = (
     "izations",
@@ -51,7 +51,7 @@ _ENDINGS = (
 
 @cache
 def stem(word: str) -> str:
-    """A word without its ending: readmission and readmitted are both ``readm``."""
+    """Return the stem of a word: ``readm`` for readmission and readmitted."""
     for ending in _ENDINGS:
         if word.endswith(ending) and not word.endswith("ss") and len(word) - len(ending) >= 3:
             return word.removesuffix(ending)
@@ -67,18 +67,21 @@ def _stems(text: str) -> list[str]:
 
 
 def _phrases(wanted: str) -> list[list[str]]:
-    """What is looked for, and its synonyms, as stems."""
+    """Return the stems of the search words with their synonyms."""
     mine = _stems(wanted)
     groups = [[_stems(each) for each in group] for group in SYNONYMS]
     return [mine, *(each for group in groups if mine in group for each in group)]
 
 
 def matches(wanted: str, *texts: str) -> bool:
-    """Whether a text has every word that is wanted, its beginning at least, or a synonym of them all."""
+    """Return whether a text contains all search words, by their beginning or a synonym."""
     there = [form for text in texts for word in _words(text) for form in (stem(word), word)]
     return any(phrase and all(_is_there(word, there) for word in phrase) for phrase in _phrases(wanted))
 
 
 def _is_there(word: str, there: list[str]) -> bool:
-    """A word of three letters or fewer is there as a whole only: `ed` is no `edema`."""
+    """Return whether a word matches.
+
+    Words of up to three letters match only as a whole (`ed` is not `edema`).
+    """
     return any(each == word or (len(word) > 3 and each.startswith(word)) for each in there)

@@ -17,7 +17,7 @@ from infra.local.cloud import Cloud
 from pipeline.data_generator import Options
 from pipeline.data_generator.writer import generate
 from portal.batches import service as batches
-from portal.core.context import Aws
+from portal.core.context import Context
 from portal.core.settings import Settings
 from portal.runs import service as runs
 from tests.benchmarks.figures import Size, cpu_seconds, processes_of
@@ -26,7 +26,7 @@ from tests.benchmarks.figures import Size, cpu_seconds, processes_of
 @dataclass(frozen=True)
 class Lake:
     cloud: Cloud
-    aws: Aws
+    aws: Context
     batch_id: str
 
     def run(self) -> dict[str, float]:
@@ -81,7 +81,7 @@ def large(size: Size) -> Iterator[Lake]:
     before = dict(os.environ)
     with tempfile.TemporaryDirectory() as folder, Cloud(Path(folder) / "state", workers=1) as cloud:
         os.environ.update(cloud.environment())
-        aws = Aws(Settings.from_environment())
+        aws = Context(Settings.from_environment())
         made = generate(sample, Path(folder) / "sample")
         batch = batches.import_folder(aws, made.folder, uploader="bench")
         yield Lake(cloud, aws, batch.batch_id)

@@ -20,7 +20,7 @@ from infra.local.cloud import Cloud
 from pipeline.data_generator import Options
 from pipeline.data_generator.writer import generate
 from portal.batches import service as batches
-from portal.core.context import Aws
+from portal.core.context import Context
 from portal.core.settings import Settings
 from portal.runs import service as runs
 from tests.benchmarks.figures import Figure, Size, cpu_seconds, processes_of, seconds
@@ -68,12 +68,12 @@ def commands(size: Size) -> Iterator[Figure]:
 
 
 @contextmanager
-def _lake(size: Size, engine: str = "sail") -> Iterator[tuple[Cloud, Aws, str, Path]]:
+def _lake(size: Size, engine: str = "sail") -> Iterator[tuple[Cloud, Context, str, Path]]:
     before = dict(os.environ)
     options = Options(patients=size.patients, start=date(2025, 1, 1), end=date(2025, 12, 31))
     with tempfile.TemporaryDirectory() as folder, Cloud(Path(folder) / "state", engine=engine) as cloud:
         os.environ.update(cloud.environment())
-        aws = Aws(Settings.from_environment())
+        aws = Context(Settings.from_environment())
         sample = generate(options, Path(folder) / "sample")
         batch = batches.import_folder(aws, sample.folder, uploader="bench")
         yield cloud, aws, batch.batch_id, sample.folder
@@ -81,7 +81,7 @@ def _lake(size: Size, engine: str = "sail") -> Iterator[tuple[Cloud, Aws, str, P
         os.environ.update(before)
 
 
-def _run(aws: Aws, batch_id: str) -> float:
+def _run(aws: Context, batch_id: str) -> float:
     began = time.perf_counter()
     run = runs.wait(aws, runs.start(aws, [batch_id]).run_id, poll=0.2)
     if run.status != "SUCCEEDED":
@@ -89,7 +89,7 @@ def _run(aws: Aws, batch_id: str) -> float:
     return time.perf_counter() - began
 
 
-def _watched(cloud: Cloud, aws: Aws, batch_id: str) -> tuple[float, float, float]:
+def _watched(cloud: Cloud, aws: Context, batch_id: str) -> tuple[float, float, float]:
     """Seconds of a run that pages watch, and the processor seconds of the server and of its workers."""
     over = threading.Event()
 

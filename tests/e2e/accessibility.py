@@ -8,11 +8,14 @@ from tests.e2e.conftest import APP, picture, settle, stretch
 
 STREAMLITS_OWN = {
     "scrollable-region-focusable": {
-        "[data-testid=stCode] pre": "text of st.code with a height; browsers focus such a region by themselves",
+        "[data-testid=stCode] pre": "text of st.code with a height; browsers make it focusable",
         "[data-testid=stMain]": "the container of every page; its heads and controls take the focus",
     },
 }
-"""Rule to Streamlit's own nodes, each with why nothing of ours can put it right; the same rule holds for all others."""
+"""Rule to Streamlit's own nodes, each with why nothing of ours can put it right.
+
+The same rule holds for all others.
+"""
 
 _RUN = """async exempt => {
     const {violations} = await axe.run(document, {resultTypes: ['violations']})
@@ -21,9 +24,9 @@ _RUN = """async exempt => {
         return !node || !Object.keys(exempt[rule] || {}).some(selector => node.matches(selector))
     }
     return violations
-        .filter(rule => ['serious', 'critical'].includes(rule.impact))
-        .map(rule => [rule.id, rule.nodes.map(node => String(node.target[0])).filter(each => isOurs(rule.id, each))])
-        .filter(([, nodes]) => nodes.length)
+        .filter(rule => ['serious', 'critical'].includes(rule.impact)) .map(rule => [rule.id,
+        rule.nodes.map(node => String(node.target[0])).filter(each => isOurs(rule.id, each))]) .filter(([,
+        nodes]) => nodes.length)
 }"""
 
 
@@ -35,9 +38,10 @@ def serious(page):
 
 
 def inspect(page, name):
-    """What axe finds seriously wrong on a page, at both widths and in both themes; `make screenshots` keeps pictures.
+    """Return serious axe violations of a page, at both widths and in both themes.
 
-    Axe looks at the window as a person has it at both widths, and at the dark one's colours where all of it is seen.
+    Axe looks at the window as a person has it at both widths, and at the dark one's colours where all of it
+    is seen.
     """
     found = {}
     for width in (1440, 390):

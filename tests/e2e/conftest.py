@@ -148,7 +148,7 @@ def person(open_page, signed_in_portal):
     def signed_in(name, role):
         page = open_page(signed_in_portal)
         page.goto("/")
-        expect(page.get_by_text("Nobody is signed in")).to_be_visible()
+        expect(page.get_by_text("You are not signed in")).to_be_visible()
         sign_in(page, name, role)
         expect(page.get_by_text(f"{name} · {role}")).to_be_visible()
         return page
@@ -164,7 +164,7 @@ def sign_in(page, name, role, seconds=3600):
 
 
 def session_ends(page, name, role, touch):
-    """A session that ends while the page is open: it is told and shows nothing more; signed in again, the person continues there.
+    """A session that ends while the page is open.
 
     `touch` is what the person does next, unless the page has told it by itself.
     """
@@ -208,7 +208,10 @@ APP = "[data-testid=stApp]"
 
 
 def settle(page, landmark="h1"):
-    """Wait until the page has drawn itself and nothing on it changes (a live part changes for ever: until it rests)."""
+    """Wait until the page has drawn itself and nothing on it changes (a live part changes for ever.
+
+    Until it rests).
+    """
     page.wait_for_selector(landmark, timeout=40_000)
     page.evaluate(_SETTLED)
 
@@ -220,7 +223,10 @@ def stretch(page):
 
 
 def picture(page, name):
-    """A picture of the window in the folder that git ignores, once it is at rest; in `make screenshots` only."""
+    """A picture of the window in the folder that git ignores, once it is at rest.
+
+    In `make screenshots` only.
+    """
     if not TAKES_PICTURES:
         return
     SHOTS.mkdir(exist_ok=True)

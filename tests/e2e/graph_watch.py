@@ -50,7 +50,10 @@ _RECORD = """(() => {
 
 
 def record(page):
-    """Have the page tell of every change of its graph from its next load on; gives the list that they come to."""
+    """Have the page tell of every change of its graph from its next load on.
+
+    Gives the list that they come to.
+    """
     seen: list[Shown] = []
     page.expose_function("graphDrawn", lambda at, lines: seen.append((_moment(at), states(lines))))
     page.add_init_script(_RECORD)
@@ -62,7 +65,10 @@ def _moment(milliseconds):
 
 
 def states(lines: Sequence[str]) -> dict[str, str]:
-    """The state of each step, from the lines of text of the drawn graph: a step's title, then its state and time."""
+    """The state of each step, from the lines of text of the drawn graph.
+
+    A step's title, then its state and time.
+    """
     titles = {graph.title(name): name for name in graph.steps()}
     pairs = pairwise(lines)
     return {titles[line]: _word(below) for line, below in pairs if line in titles}
@@ -74,7 +80,7 @@ def _word(line: str) -> str:
 
 
 def history(portal, run_id, execution):
-    """The states of every step with their beginnings, from the histories of one execution and of all job runs."""
+    """Return the states of all steps with their start times, from the execution and all job runs."""
     told = {job.name: _of_job(portal, job.name, run_id) for job in jobs()}
     return told | _of_steps(portal, execution)
 
@@ -112,8 +118,8 @@ def _of_steps(portal, execution):
 def disagreements(shown: Sequence[Shown], told: Mapping[str, Sequence[Span]]) -> list[str]:
     """Where what was shown is not what was: of each step, in the order of time.
 
-    Every state shown had begun by then and was over for `LATE` at most; none goes back before one that was shown
-    already; none that lasted longer than that was left out; the last one is the last of the history.
+    Every state shown had begun by then and was over for `LATE` at most; none goes back before one that was
+    shown already; none that lasted longer than that was left out; the last one is the last of the history.
     """
     return [
         f"{step}: {problem}"

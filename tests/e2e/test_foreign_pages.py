@@ -1,7 +1,7 @@
 """Pages of a foreign origin, in Chromium: none reaches the laptop cloud or the portal.
 
-The foreign pages come from a server on another port, under a loopback address, a public one and a name that the
-browser resolves to 127.0.0.1, as after DNS rebinding.
+The foreign pages come from a server on another port, under a loopback address, a public one and a name that
+the browser resolves to 127.0.0.1, as after DNS rebinding.
 """
 
 from __future__ import annotations
@@ -107,7 +107,8 @@ def cloud_port(cloud):
 _FORM = """([url, fields]) => { const form = document.createElement('form')
     form.method = 'post'; form.action = url; form.enctype = 'text/plain'
     for (const [name, value] of Object.entries(fields)) {
-        const input = document.createElement('input'); input.name = name; input.value = value; form.append(input) }
+        const input = document.createElement('input'); input.name = name; input.value = value;
+        form.append(input) }
     document.body.append(form); form.submit() }"""
 
 
@@ -227,10 +228,14 @@ def test_a_rebound_name_opens_neither_portal_nor_cloud(chromium, portal_port, cl
 def test_the_portal_takes_a_web_socket_of_its_own_origin_alone(portal_port, origin, status):
     own = f"http://127.0.0.1:{portal_port}"
     lines = [
-        "GET /_stcore/stream HTTP/1.1", f"Host: 127.0.0.1:{portal_port}", "Connection: Upgrade", "Upgrade: websocket",
-        "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+        "GET /_stcore/stream HTTP/1.1",
+        f"Host: 127.0.0.1:{portal_port}",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
         *([f"Origin: {own if origin == 'own' else origin}"] if origin else []),
-    ]  # fmt: skip
+    ]
     with socket.create_connection(("127.0.0.1", portal_port), timeout=20) as connection:
         connection.sendall("\r\n".join([*lines, "", ""]).encode())
         assert connection.recv(4096).split(b" ")[1] == str(status).encode()

@@ -26,13 +26,19 @@ TOLD = {
         ([(0, "Not started"), (12, "Starting"), (14, "Running"), (62, "Failed")], None),
         ([(0, "Not started"), (9, "Running"), (62, "Failed")], "'Running' was shown at 00:00:09"),
         ([(0, "Not started"), (12, "Running"), (59, "Failed")], "'Failed' was shown at 00:00:59"),
-        ([(0, "Not started"), (12, "Running"), (13, "Not started"), (62, "Failed")], "'Not started' was shown at 00:00:13"),
-        ([(0, "Not started"), (12, "Running"), (90, "Running"), (91, "Failed")], "'Running' was shown at 00:01:30"),
+        (
+            [(0, "Not started"), (12, "Running"), (13, "Not started"), (62, "Failed")],
+            "'Not started' was shown at 00:00:13",
+        ),
+        (
+            [(0, "Not started"), (12, "Running"), (90, "Running"), (91, "Failed")],
+            "'Running' was shown at 00:01:30",
+        ),
         ([(0, "Not started"), (62, "Failed")], "was never shown"),
         ([(0, "Not started"), (12, "Running"), (62, "Succeeded")], "'Succeeded' was shown at 00:01:02"),
         ([(0, "Not started"), (12, "Running")], "ends as 'Running'"),
     ],
-)  # fmt: skip
+)
 def test_a_state_too_early_too_late_out_of_order_left_out_or_wrong_at_the_end_is_found(shown, problem):
     found = disagreements([(_at(seconds), {"audit": word}) for seconds, word in shown], TOLD)
     assert found == [] if problem is None else any(problem in each for each in found)

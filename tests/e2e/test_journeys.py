@@ -33,7 +33,10 @@ HELD = {
     "silver_to_gold_fact_encounter": "silver_to_gold/fact_encounter",
     "quality_audit": "quality/audit",
 }
-"""Jobs that wait until the graph has shown them running: otherwise a run ends before two drawings. Name to script."""
+"""Jobs that wait until the graph has shown them running.
+
+Otherwise a run ends before two drawings. Name to script.
+"""
 
 
 @pytest.fixture
@@ -187,7 +190,7 @@ def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end
             let_go()
     try:
         ended = _watched_to_its_end(page, portal, run_id)
-        expect(page.get_by_text("is the published one")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("is published since")).to_be_visible(timeout=60_000)
         told = graph_watch.history(portal, run_id, ended.execution_arn)
         settle(page)
         _drawn(page, seen, "NotifySuccess", "Succeeded")
@@ -274,7 +277,7 @@ def test_an_analyst_filters_reads_why_a_run_failed_asks_in_sql_and_takes_the_ans
     colleague.get_by_role("button", name="Use", exact=True).click()
     expect(colleague.get_by_label("SQL (read-only)")).to_have_value(re.compile("GROUP BY 1"))
     page.get_by_role("button", name="Remove", exact=True).click()
-    expect(page.get_by_text("Nothing has been saved yet.")).to_be_visible()
+    expect(page.get_by_text("No saved queries yet.")).to_be_visible()
 
     colleague.goto(page.url)
     settle(colleague)
@@ -332,13 +335,13 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     expect(page.get_by_text(re.compile(f"The release of {run_id} (is|was) held"))).to_be_visible()
     assert serious(page) == []
 
-    expect(page.get_by_text("Choose one row to unmask its record.")).to_be_visible()
+    expect(page.get_by_text("Select one row to unmask its record.")).to_be_visible()
     _choose_first_row(page)
     page.get_by_role("button", name="Unmask patient identifiers").click()
     expect(page.get_by_text("A reason for access is required")).to_be_visible()
     page.get_by_label("Reason for access (audited)").fill("to call the ward")
     page.get_by_role("button", name="Unmask patient identifiers").click()
-    expect(page.get_by_text("This is in the audit trail.")).to_be_visible()
+    expect(page.get_by_text("Recorded in the audit trail.")).to_be_visible()
     assert review_log.log(portal).events[-1].kind == "rows_unmasked"
 
     page.get_by_label("Question").fill("Which ward sent a patient without an identifier?")
@@ -358,7 +361,7 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     expect(colleague.get_by_text("Ward 4, a power cut.").first).to_be_visible()
     settle(colleague)
     colleague.get_by_role("button", name="Answer", exact=True).first.click()
-    expect(colleague.get_by_text("was here first")).to_be_visible()
+    expect(colleague.get_by_text("made a change at the same time")).to_be_visible()
     expect(colleague.get_by_text("Ward 4, a power cut.").first).to_be_visible()
     expect(colleague.get_by_label("Reply").first).to_have_value("The second reviewer's long answer")
 
@@ -374,13 +377,13 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     assert releases.current(portal).release_id == former
     expect(page.get_by_label("Comment on the release")).to_have_value("Looks right.")
 
-    _settle_what_bars(portal.acting(User("dr.lee", "clinician")), run_id)
+    _settle_what_bars(portal.on_behalf_of(User("dr.lee", "clinician")), run_id)
     page.reload()
     _open(page, run_id)
     shot(page, "quality-held-1440")
     page.get_by_label("Comment on the release").fill("The ward has confirmed it.")
     _approve(page)
-    expect(page.get_by_text("dr.lee was here first")).to_be_visible()
+    expect(page.get_by_text("dr.lee made a change at the same time")).to_be_visible()
     expect(page.get_by_label("Comment on the release")).to_have_value("The ward has confirmed it.")
     _approve(page)
     try:
@@ -399,7 +402,7 @@ def test_who_may_not_review_sees_masked_rows_and_no_form(person, portal, held_ru
     page = person("ana", "analyst")
     _open(page, held_run.run_id)
     is_signed = review_log.of_run(portal, held_run.run_id).signature is not None  # by a test before this one
-    unsigned = page.get_by_text("A clinician who did not start the run signs the release off.")
+    unsigned = page.get_by_text("A clinician who did not start the run can sign the release off.")
     expect(unsigned).to_have_count(0 if is_signed else 1)
     expect(page.get_by_text("I have reviewed this release and approve it")).to_have_count(int(is_signed))
     assert "•••" in _taken(page, "Export masked rows (CSV)")

@@ -1,4 +1,7 @@
-"""A chart that is saved as PNG stands alone: what says what it shows lies inside the picture, and is not cut."""
+"""A chart that is saved as PNG stands alone.
+
+What says what it shows lies inside the picture, and is not cut.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,26 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from portal.dashboards.charts import ENCOUNTER_QUESTIONS
+from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS
 from portal.dashboards.query_builder import Filters
 from portal.ui.dashboards import figures, picture
 
-QUESTIONS = {question.key: question for question in ENCOUNTER_QUESTIONS}
+CHARTS_BY_KEY = {chart.key: chart for chart in ENCOUNTER_CHARTS}
 MONTHS = pd.DataFrame(
-    [{"month": f"2025-{n:02}", "class": c, "encounters": 100 + n} for n in range(1, 13) for c in ("AMB", "EMER", "IMP", "Other or suppressed")]
-)  # fmt: skip
+    [
+        {"month": f"2025-{n:02}", "class": c, "encounters": 100 + n}
+        for n in range(1, 13)
+        for c in ("AMB", "EMER", "IMP", "Other or suppressed")
+    ]
+)
 DEPARTMENTS = pd.DataFrame(
     {"department": ["Internal medicine", "A department with a name of forty letters"], "encounters": [40, 30]}
 )
 FILTERS = Filters(
-    date(2025, 1, 1), date(2025, 12, 31),
+    date(2025, 1, 1),
+    date(2025, 12, 31),
     {"class": ("IMP",), "department": tuple(f"Internal medicine {n}" for n in range(12))},
-)  # fmt: skip
+)
 
 
 @pytest.mark.e2e
@@ -31,15 +39,15 @@ FILTERS = Filters(
     ("key", "frame"), [("encounters-by-month", MONTHS), ("encounters-by-department", DEPARTMENTS)]
 )
 def test_title_filters_release_and_date_are_inside_the_picture(browser, tmp_path, key, frame):
-    question = QUESTIONS[key]
-    words = FILTERS.words(question.subject)
+    chart = CHARTS_BY_KEY[key]
+    words = FILTERS.describe(chart.dataset)
     note = picture.footnote(
         "run-20261127T194008Z-b653",
         None,
         "Hatched months have fewer than 11. " * 4,
         "small counts: suppressed",
     )
-    figure = picture.standalone(figures.figure(question, frame), question.title, f"Filters: {words}", note)
+    figure = picture.standalone(figures.figure(chart, frame), chart.title, f"Filters: {words}", note)
     file = tmp_path / "chart.html"
     file.write_text(figure.to_html(include_plotlyjs=True, config={"displayModeBar": False}))
     page = browser.new_page(viewport={"width": 1400, "height": 1200})
@@ -68,7 +76,7 @@ def test_title_filters_release_and_date_are_inside_the_picture(browser, tmp_path
         "\u200b", ""
     )
     for part in (
-        question.title,
+        chart.title,
         "Inpatient (IMP)",
         "Internal medicine 11",
         "2025-01-01 to 2025-12-31",

@@ -26,9 +26,13 @@ PAGES = {
 }
 
 BARRED = re.compile(
-    r"Approval is barred by \d+ findings?\. Decide on each of them first\.|\d+ open quer(y bars|ies bar) approval: .*"
+    r"\d+ findings? prevents? approval\. Decide each of them first\."
+    r"|\d+ open quer(y prevents|ies prevent) approval: .*"
 )
-"""What the newest run, whose release is held, says in red until it is decided on: a state, not a fault of the page."""
+"""What the newest run, whose release is held, says in red until it is decided on.
+
+A state, not a fault of the page.
+"""
 
 
 def _problems(page):
@@ -78,7 +82,7 @@ def test_screenshots_of_a_run_that_failed(page, stuck_run):
 def test_screenshots_of_what_is_there_before_anybody_has_signed_in(open_page, signed_in_portal):
     page = open_page(signed_in_portal)
     page.goto("/")
-    expect(page.get_by_text("Nobody is signed in")).to_be_visible()
+    expect(page.get_by_text("You are not signed in")).to_be_visible()
     assert inspect(page, "sign-in") == {}
     assert page.get_by_test_id("stSidebarNav").count() == 0
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from portal.batches import retirement
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.releases import service as releases
 from portal.runs import failures
 from portal.runs import service as runs

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from pipeline.contracts.model import tables
-from portal.athena import client as warehouse
+from portal.athena import client as athena_client
 from portal.batches import service as batches
 from portal.quality import results as quality
 from portal.releases import service as releases
@@ -20,7 +20,7 @@ from portal.runs import service as runs
 
 
 def number(portal, sql):
-    return int(warehouse.ask(portal, sql).frame.iloc[0, 0])
+    return int(athena_client.run_query(portal, sql).frame.iloc[0, 0])
 
 
 def test_a_sample_run_is_published_and_every_row_is_accounted_for(portal, first_run, sample):
@@ -123,10 +123,8 @@ def test_broken_rows_are_kept_apart_and_hold_the_release(
     assert set(first) <= {"new", "stable"}, "nothing was published before it"
     assert (changes["patients", "PAT-M01"], changes["patients", "PAT-C06"]) == ("new", "stable")
     assert set(changes[first == "new"]) <= {"still_there"}
-    assert (
-        number(portal, f"SELECT count(*) FROM {warehouse.table(portal, 'fact_encounter', held_run.run_id)} x")
-        == first_encounters(portal, first_run) + 2
-    )
+    table = athena_client.release_table(portal, "fact_encounter", held_run.run_id)
+    assert number(portal, f"SELECT count(*) FROM {table} x") == first_encounters(portal, first_run) + 2
 
 
 def first_encounters(portal, first_run):

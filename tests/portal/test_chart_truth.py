@@ -17,14 +17,14 @@ def gold(tmp_path_factory):
     return Athena(folder), Star(folder, RELEASE)
 
 
-@pytest.mark.parametrize(("page", "question"), ALL, ids=lambda each: getattr(each, "key", each))
-def test_a_chart_shows_what_the_files_hold(gold, page, question):
-    check(gold, page, question, Filters(), "true")
+@pytest.mark.parametrize(("page", "chart"), ALL, ids=lambda each: getattr(each, "key", each))
+def test_a_chart_shows_what_the_files_hold(gold, page, chart):
+    check(gold, page, chart, Filters(), "true")
 
 
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("page", PAGES)
 def test_charts_under_random_filters_show_what_the_files_hold(gold, page, seed):
     filters, condition = chosen(gold[1], page, seed)
-    for question in PAGES[page]:
-        check(gold, page, question, filters, condition)
+    for chart in PAGES[page]:
+        check(gold, page, chart, filters, condition)

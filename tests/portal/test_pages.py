@@ -48,7 +48,7 @@ def test_an_empty_lake_is_told_in_words_not_in_errors(empty_lake, name):
 
 def test_a_run_that_does_not_exist_is_one_sentence(empty_lake):
     app = open_page("run", run="run-nowhere")
-    assert [e.value for e in app.error] == ["There is no run 'run-nowhere': 'hdp runs list' lists the runs."]
+    assert [e.value for e in app.error] == ["There is no run 'run-nowhere'. 'hdp runs list' lists the runs."]
 
 
 @pytest.mark.parametrize(("page", "parameter"), [("run", "run"), ("runs", "like"), ("data", "job")])
@@ -105,7 +105,7 @@ def test_data_are_generated_beside_the_page_and_offered_to_the_pipeline(empty_la
     app = open_page("data")
     app.number_input[0].set_value(30).run()
     next(b for b in app.button if b.label == "Generate").click().run()
-    (task,) = samples._MAKING.values()
+    (task,) = samples._TASKS.values()
     while not task.is_over:
         time.sleep(0.05)
     app.run()

@@ -14,7 +14,7 @@ import portal
 from pipeline.reviews import events as chain
 from pipeline.reviews.acceptances import row_hash
 from portal.core.auth import User
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.quality import failing_rows
 from portal.quality import results as quality
 from portal.releases import service as releases
@@ -24,7 +24,7 @@ from portal.reviews import read_model as review_log
 from portal.reviews import sign_off
 from portal.runs import service as runs
 from portal.ui import cache, drafts, session
-from portal.ui.quality import rule_detail
+from portal.ui.quality import failing_rows_table
 
 PAGE = str(Path(portal.__file__).parent / "ui" / "pages" / "quality.py")
 MISSING = ("patients", "PAT-M01")
@@ -51,7 +51,7 @@ def open_page(held_run, monkeypatch):
 
 
 def _forget():
-    session.clients.clear()
+    session.process_context.clear()
     for cached in (
         cache.run,
         cache.recent_runs,
@@ -147,7 +147,7 @@ def test_a_rule_says_what_to_do_and_gives_the_query_for_its_rows(open_page, port
     sql = next(code.value for code in app.code if "quarantine_patients" in code.value)
     assert "contains(rule_ids, 'PAT-M01')" in sql
     limit = app.number_input(key="limit-PAT-M01").set_value(100.0).run()
-    assert "**0** would have failed" in _said(limit)
+    assert "would have failed **0** times" in _said(limit)
 
 
 def test_an_analyst_sees_masked_rows_and_no_form(open_page):
@@ -170,7 +170,7 @@ def test_an_analyst_sees_masked_rows_and_no_form(open_page):
 def test_one_record_is_unmasked_with_a_reason_that_is_written_down(open_page, portal, held_run):
     finding = ("patients", "PAT-C01")
     app = open_page(finding=finding)
-    assert "Choose one row to unmask its record." in _said(app)
+    assert "Select one row to unmask its record." in _said(app)
     _choose_rows(app, portal, held_run, [0])
     key = "patients-PAT-C01-0"
     _press_key(app, f"unmask-{key}")
@@ -263,7 +263,7 @@ def test_the_second_reviewer_is_told_what_changed_however_slowly_they_type(open_
         reply.run()  # leaving the field draws the page, with what the first one wrote
         second.segmented_control(key="show").set_value("All rules").run()
         _press_key(second, f"answer-{query}")
-        assert "was here first" in second.error[0].value
+        assert "made a change at the same time" in second.error[0].value
         assert "Ward 4, a power cut" in second.error[0].value
         assert second.text_area(key=f"reply-{query}").value == "A long answer"
         _press_key(second, f"answer-{query}")
@@ -283,7 +283,7 @@ def test_another_tab_takes_neither_what_was_typed_nor_what_is_news_to_it(open_pa
         other.segmented_control(key="show").set_value("All rules").run()
         assert open_page().text_area(key=name).value == "A long answer"
         _press_key(tab, f"answer-{query}")
-        assert "was here first" in tab.error[0].value
+        assert "made a change at the same time" in tab.error[0].value
 
 
 def test_what_a_browser_brings_to_a_new_session_is_kept(open_page, query):
@@ -343,7 +343,7 @@ def test_what_aws_refuses_is_one_sentence_and_loses_nothing(open_page, query, mo
 def test_a_half_written_comment_outlives_a_reload_until_it_is_sent_for_its_writer_and_run_alone(
     open_page, as_another, held_run
 ):
-    key = f"judge-{held_run.run_id}-patients-PAT-M01"  # of this run: another's form has another key
+    key = f"decide-{held_run.run_id}-patients-PAT-M01"  # of this run: another's form has another key
     open_page().text_area(key=key).set_value("The ward says").run()
     with as_another():
         assert open_page().text_area(key=key).value == ""
@@ -359,22 +359,22 @@ def test_a_half_written_comment_outlives_a_reload_until_it_is_sent_for_its_write
 def test_no_decision_and_no_reason_is_preset(open_page, held_run):
     app = open_page()
     name = drafts.about(held_run.run_id, MISSING)
-    app.text_area(key=f"judge-{name}").set_value("A comment.").run()
+    app.text_area(key=f"decide-{name}").set_value("A comment.").run()
     assert app.segmented_control(key=f"decision-{name}").value is None
     _press(app, "Save the decision")
-    assert "Choose a decision first" in _said(app)
+    assert "Select a decision first" in _said(app)
     app.segmented_control(key=f"decision-{name}").set_value("accept").run()
     assert app.selectbox(key=f"reason-{name}").value is None
     _press(app, "Save the decision")
-    assert "Choose the reason" in _said(app)
-    app.text_area(key=f"judge-{name}").set_value("").run()
+    assert "Select a reason" in _said(app)
+    app.text_area(key=f"decide-{name}").set_value("").run()
 
 
 @pytest.mark.usefixtures("none_left_open")
 def test_accepting_takes_what_the_form_holds_at_the_click(open_page, portal, acting, held_run):
     app = open_page()
     name = drafts.about(held_run.run_id, MISSING)
-    app.text_area(key=f"judge-{name}").set_value("One row, known to the ward.").run()
+    app.text_area(key=f"decide-{name}").set_value("One row, known to the ward.").run()
     app.segmented_control(key=f"decision-{name}").set_value("accept").run()
     app.selectbox(key=f"reason-{name}").set_value("known_limitation").run()
     app.number_input(key=f"margin-{name}").set_value(7.5)  # no drawing between this and the click
@@ -383,14 +383,14 @@ def test_accepting_takes_what_the_form_holds_at_the_click(open_page, portal, act
         made = review_log.of_run(portal, held_run.run_id).accepted[MISSING]
         assert made.margin == pytest.approx(0.075)
         assert f"Accepted until {made.until}" in _said(app)
-        app.text_area(key=f"judge-{name}").set_value("On second thoughts.").run()
+        app.text_area(key=f"decide-{name}").set_value("On second thoughts.").run()
         _press(app, "Withdraw the acceptance")
         assert MISSING not in review_log.of_run(portal, held_run.run_id).accepted
     finally:
         if MISSING in review_log.of_run(portal, held_run.run_id).accepted:
             reviews.withdraw(acting("dr.lee", "clinician"), held_run.run_id, *MISSING, "The test is over.")
     app.segmented_control(key=f"decision-{name}").set_value("must_fix").run()
-    app.text_area(key=f"judge-{name}").set_value("It must be put right.").run()
+    app.text_area(key=f"decide-{name}").set_value("It must be put right.").run()
     _press(app, "Save the decision")
     assert "marked it: must be fixed" in _said(app).replace("\\", "")
     assert MISSING in {
@@ -402,11 +402,11 @@ def test_a_chosen_row_is_verified_as_true_and_taken_back(open_page, portal, held
     finding = ("patients", "PAT-C01")
     app = open_page(finding=finding)
     _choose_rows(app, portal, held_run, [0, 40])  # 40 was chosen while there were more
-    app.text_area(key=f"judge-{held_run.run_id}-patients-PAT-C01").set_value("The ward says so.").run()
+    app.text_area(key=f"decide-{held_run.run_id}-patients-PAT-C01").set_value("The ward says so.").run()
     _press(app, "Confirm 1 record as correct")
     assert len(review_log.of_run(portal, held_run.run_id).accepted_rows[finding]) == 1
     assert "clinician@tester confirmed 1 row as correct" in _said(app).replace("\\", "")
-    app.text_area(key=f"judge-{held_run.run_id}-patients-PAT-C01").set_value(
+    app.text_area(key=f"decide-{held_run.run_id}-patients-PAT-C01").set_value(
         "It was September after all."
     ).run()
     _press(app, "Undo the confirmation of 1")
@@ -426,7 +426,7 @@ def test_the_work_list_sorts_queries_out_and_names_no_record(open_page, query, a
             1,
         ]
         about = listed.loc[rows.subject["query_id"]]
-        assert about["Record"] == failing_rows.stand_in("Q2", held_run.run_id)
+        assert about["Record"] == failing_rows.pseudonym("Q2", held_run.run_id)
         assert about["Value"] == "•••"
         assert "birth_date" in about["Field"]
         assert "Q2" not in listed.astype(str).to_numpy().ravel().tolist()
@@ -435,7 +435,7 @@ def test_the_work_list_sorts_queries_out_and_names_no_record(open_page, query, a
         assert query in set(mine["Query"])
         assert set(mine["Assignee"]) == {"clinician"}
         app.segmented_control(key="work").set_value("Due").run()
-        assert "No query is in this list." in _said(app)
+        assert "No queries." in _said(app)
     finally:
         reviews.close(lee, rows.subject["query_id"], "other", "The test is over.")
     app.segmented_control(key="work").set_value("Closed").run()
@@ -458,7 +458,7 @@ def test_the_sign_off_lists_what_bars_it_and_offers_no_approval(open_page, actin
     _decide_all(lee, held_run.run_id)
     reviews.reject(lee, held_run.run_id, *MISSING, "It must be fixed.")
     app = open_page()
-    assert "Approval is barred by 1 finding" in _said(app)
+    assert "1 finding prevents approval" in _said(app)
     listed = _table(app, "Decision")
     assert listed[["Decision", "Rule"]].to_numpy().tolist() == [["Must be fixed", "PAT-M01"]]
     assert "open query bars approval" in _said(app)
@@ -489,7 +489,7 @@ def test_a_signature_is_confirmed_over_the_undecided_findings(
     app.button(key=f"confirm-{run_id}").click().run()
     assert not app.exception
     signature = review_log.of_run(portal, run_id).signature
-    assert (signature.by, signature.verdict, signature.stands) == ("clinician@tester", "approve", True)
+    assert (signature.by, signature.verdict, signature.is_valid) == ("clinician@tester", "approve", True)
     last = review_log.log(portal).events[-1]
     assert len(last.payload["undecided"]) == len(undecided)
     sign_off.sign(
@@ -521,7 +521,7 @@ def test_who_started_the_run_cannot_sign_it(open_page, held_run, portal, monkeyp
     _forget()
     app = _sign(open_page(), held_run.run_id, "reject", "My own run.")
     assert f"{starter} started run" in _said(app)
-    assert "somebody else must sign" in _said(app)
+    assert "Another person must sign" in _said(app)
     assert app.text_area(key=f"sign-{held_run.run_id}").value == "My own run."
 
 
@@ -532,7 +532,7 @@ def test_what_was_made_anew_since_the_page_was_drawn_is_not_signed(open_page, he
     app.button(key=f"reject-{run_id}").click().run()
     monkeypatch.setattr(signatures, "fingerprint", lambda *_: "another")
     app.button(key=f"confirm-{run_id}").click().run()
-    assert "was built again since this page was drawn" in _said(app)
+    assert "was rebuilt since this page was drawn" in _said(app)
 
 
 def test_an_event_altered_by_hand_is_told_and_nothing_can_be_signed(
@@ -546,7 +546,7 @@ def test_an_event_altered_by_hand_is_told_and_nothing_can_be_signed(
     try:
         app = open_page()
         assert any("Audit trail integrity check failed" in error.value for error in app.error)
-        assert "Nothing can be signed: the integrity check of the audit trail failed." in _said(app)
+        assert "Signing is disabled, because the integrity check of the audit trail failed." in _said(app)
         assert not any(button.label == "Approve and sign …" for button in app.button)
         with pytest.raises(ServiceError, match="integrity check failed"):
             reviews.reject(acting("dr.lee", "clinician"), held_run.run_id, *MISSING, "Nothing may follow it.")
@@ -580,7 +580,7 @@ def test_a_run_older_than_those_listed_can_be_reviewed(open_page, held_run, monk
 def test_the_export_says_where_its_rows_come_from(portal, held_run):
     finding = ("patients", "PAT-C01")
     rows = quality.failing_rows(portal, held_run.run_id, *finding)
-    text = rule_detail.export(rows, held_run.run_id, finding)
+    text = failing_rows_table.export(rows, held_run.run_id, finding)
     head = [line for line in text.splitlines() if line.startswith("#")]
     assert head[0] == f"# run: {held_run.run_id}"
     assert "PAT-C01 of patients" in head[1]

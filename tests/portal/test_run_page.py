@@ -27,7 +27,7 @@ def run_page(portal, monkeypatch):
     monkeypatch.setattr(
         "streamlit.page_link", lambda page, **_: links.append(page)
     )  # app.py alone knows pages
-    session.clients.clear()
+    session.process_context.clear()
     st.cache_data.clear()
 
     def opened(run_id, role="engineer"):
@@ -40,7 +40,7 @@ def run_page(portal, monkeypatch):
 
     opened.links = links
     yield opened
-    session.clients.clear()
+    session.process_context.clear()
     st.cache_data.clear()
 
 
@@ -50,7 +50,7 @@ def _press(app, label):
 
 def test_a_viewer_is_told_that_runs_are_not_theirs_to_watch(run_page, first_run):
     app = run_page(first_run.run_id, role="viewer")
-    assert app.error[0].value.startswith("Your role (viewer) may not watch runs and read their logs")
+    assert app.error[0].value.startswith("Viewers cannot view runs")
     assert not app.dataframe
 
 
@@ -98,7 +98,7 @@ def test_a_stopped_run_says_who_stopped_it_and_whether_it_is_safe_to_go_on(run_p
     app = run_page(stopped.run_id)
     assert app.warning[0].value == f"**{cause}**"
     (safety,) = [each.value for each in app.markdown if "Is it safe to run again?" in each.value]
-    assert "each job replaces what it wrote as a whole" in safety
+    assert "Each job replaces its table as a whole" in safety
     assert {"Resume", "Rerun"} <= {button.label for button in app.button}
 
 
@@ -129,7 +129,7 @@ def test_the_log_turns_to_the_job_that_the_next_attempt_fails_with_and_lets_anot
 
 def test_look_at_the_data_opens_the_rows_that_the_run_refused(run_page, failed_run, monkeypatch):
     monkeypatch.setattr(cache, "run", lambda _: failed_run.run)  # others of the tests have gone on with it
-    app = _press(run_page(failed_run.run.run_id), "Look at the data")
+    app = _press(run_page(failed_run.run.run_id), "Check the data")
     assert not app.error[1:]
     shown = next(frame.value for frame in app.dataframe if "refused by" in frame.value)
     assert len(shown)
@@ -175,7 +175,7 @@ def test_an_engineer_publishes_with_a_reason(run_page, held_run, monkeypatch):
 
 
 def test_rows_and_rules_show_while_the_run_still_goes_on(run_page, held_run, monkeypatch):
-    whole = runs.get(session.clients(), held_run.run_id)
+    whole = runs.get(session.process_context(), held_run.run_id)
     silver = tuple(job for job in whole.jobs if job.job.startswith("bronze_to_silver"))
     going = runs.Run(whole.run_id, "RUNNING", whole.started_at, None, whole.execution_arn, jobs=silver)
     monkeypatch.setattr(cache, "run", lambda _: going)

@@ -1,4 +1,7 @@
-"""A real Synthea export through the product: what is published equals DuckDB over the files, and so does every chart."""
+"""A real Synthea export through the product.
+
+What is published equals DuckDB over the files, and so does every chart.
+"""
 
 from __future__ import annotations
 
@@ -19,32 +22,41 @@ from tests.support.own_lake import own_lake
 pytestmark = pytest.mark.integration
 
 FILES = """
-    CREATE TABLE e AS SELECT *, timezone('America/New_York', START::timestamptz)::date AS day FROM read_csv('{0}/encounters.csv', all_varchar = true);
-    CREATE TABLE m AS FROM read_csv('{0}/medications.csv', all_varchar = true);
-    CREATE TABLE p AS FROM read_csv('{0}/patients.csv', all_varchar = true);
-    CREATE TABLE classes AS FROM (VALUES ('wellness', 'AMB'), ('ambulatory', 'AMB'), ('outpatient', 'AMB'), ('urgentcare', 'AMB'),
-        ('emergency', 'EMER'), ('inpatient', 'IMP'), ('hospice', 'IMP'), ('snf', 'IMP'), ('virtual', 'VR'), ('home', 'HH')) t(key, value);
+    CREATE TABLE e AS SELECT *, timezone('America/New_York', START::timestamptz)::date AS day FROM
+    read_csv('{0}/encounters.csv', all_varchar = true); CREATE TABLE m AS FROM read_csv('{0}/medications.csv',
+    all_varchar = true); CREATE TABLE p AS FROM read_csv('{0}/patients.csv', all_varchar = true); CREATE TABLE
+    classes AS FROM (VALUES ('wellness', 'AMB'), ('ambulatory', 'AMB'), ('outpatient', 'AMB'), ('urgentcare',
+    'AMB'),
+        ('emergency', 'EMER'), ('inpatient', 'IMP'), ('hospice', 'IMP'), ('snf', 'IMP'), ('virtual', 'VR'),
+        ('home', 'HH')) t(key, value);
 """
 
 ENCOUNTERS = (
     """SELECT START::timestamptz, STOP::timestamptz, classes.value, REASONCODE, REASONDESCRIPTION, PROVIDER,
         TOTAL_CLAIM_COST::decimal(12, 2), day, timezone('America/New_York', STOP::timestamptz)::date - day,
-        date_diff('second', START::timestamptz, STOP::timestamptz) / 3600,
-        least(90, date_diff('year', BIRTHDATE::date, day) - if(strftime(day, '%m%d') < strftime(BIRTHDATE::date, '%m%d'), 1, 0)),
-        GENDER, DEATHDATE IS NOT NULL
+        date_diff('second', START::timestamptz, STOP::timestamptz) / 3600, least(90, date_diff('year',
+        BIRTHDATE::date, day) - if(strftime(day, '%m%d') < strftime(BIRTHDATE::date, '%m%d'), 1, 0)), GENDER,
+        DEATHDATE IS NOT NULL
     FROM e JOIN p ON PATIENT = p.Id JOIN classes ON ENCOUNTERCLASS = key""",
-    """SELECT admitted_at, discharged_at, encounter_class, diagnosis_code, diagnosis_description, provider_npi,
+    """SELECT admitted_at, discharged_at, encounter_class, diagnosis_code, diagnosis_description,
+            provider_npi,
         total_cost, local_date, length_of_stay_days, length_of_stay_hours, age_at_admission, sex, is_deceased
-    FROM gold.fact_encounter JOIN gold.dim_patient USING (patient_key) JOIN gold.dim_provider USING (provider_key)
-        LEFT JOIN gold.dim_diagnosis d ON d.diagnosis_key = fact_encounter.diagnosis_key AND d.diagnosis_key <> -1""",
+    FROM gold.fact_encounter JOIN gold.dim_patient USING (patient_key) JOIN gold.dim_provider USING
+    (provider_key)
+        LEFT JOIN gold.dim_diagnosis d ON d.diagnosis_key = fact_encounter.diagnosis_key
+            AND d.diagnosis_key <> -1""",
 )
 MEDICATIONS = (
-    """SELECT m.START::timestamptz, m.CODE, m.DESCRIPTION, e.PROVIDER, e.START::timestamptz, e.TOTAL_CLAIM_COST::decimal(12, 2),
+    """SELECT m.START::timestamptz, m.CODE, m.DESCRIPTION, e.PROVIDER, e.START::timestamptz,
+            e.TOTAL_CLAIM_COST::decimal(12, 2),
         GENDER, NULL::double
     FROM m JOIN e ON ENCOUNTER = e.Id JOIN p ON m.PATIENT = p.Id""",
-    """SELECT administered_at, medication_code, medication_name, provider_npi, admitted_at, total_cost, sex, dose
-    FROM gold.fact_medication_admin f JOIN gold.fact_encounter USING (encounter_key) JOIN gold.dim_medication USING (medication_key)
-        JOIN gold.dim_patient d ON d.patient_key = f.patient_key JOIN gold.dim_provider g ON g.provider_key = f.provider_key""",
+    """SELECT administered_at, medication_code, medication_name, provider_npi, admitted_at, total_cost, sex,
+            dose
+    FROM gold.fact_medication_admin f JOIN gold.fact_encounter USING (encounter_key) JOIN gold.dim_medication
+    USING (medication_key)
+        JOIN gold.dim_patient d ON d.patient_key = f.patient_key
+        JOIN gold.dim_provider g ON g.provider_key = f.provider_key""",
 )
 
 
@@ -80,7 +92,10 @@ def test_every_row_is_accounted_for(export):
     rows = {"patients": 27, "encounters": 604, "medications": 663}
     assert lake.account(RELEASE) == {(batch.batch_id, t): (n, n, 0, 0) for t, n in rows.items()}
     with lake.sql(RELEASE) as published:
-        people = "SELECT count(*), count(DISTINCT patient_durable_key) FROM gold.dim_patient WHERE patient_key <> -1"
+        people = (
+            "SELECT count(*), count(DISTINCT patient_durable_key) FROM gold.dim_patient "
+            "WHERE patient_key <> -1"
+        )
         assert published.execute(people).fetchall() == [(27, 27)]
 
 
@@ -91,9 +106,9 @@ def gold(export):
 
 
 @pytest.mark.parametrize("export", ["synthea-export"], indirect=True)
-@pytest.mark.parametrize(("page", "question"), ALL, ids=lambda each: getattr(each, "key", each))
-def test_a_chart_shows_what_was_published(gold, page, question):
-    check(gold, page, question, Filters(), "true")
+@pytest.mark.parametrize(("page", "chart"), ALL, ids=lambda each: getattr(each, "key", each))
+def test_a_chart_shows_what_was_published(gold, page, chart):
+    check(gold, page, chart, Filters(), "true")
 
 
 @pytest.mark.parametrize("export", ["synthea-export"], indirect=True)
@@ -101,29 +116,29 @@ def test_a_chart_shows_what_was_published(gold, page, question):
 @pytest.mark.parametrize("page", PAGES)
 def test_charts_under_random_filters_show_what_was_published(gold, page, seed):
     filters, condition = chosen(gold[1], page, seed)
-    for question in PAGES[page]:
-        check(gold, page, question, filters, condition)
+    for chart in PAGES[page]:
+        check(gold, page, chart, filters, condition)
 
 
 @pytest.mark.parametrize("export", ["synthea-export"], indirect=True)
 @pytest.mark.parametrize("page", PAGES)
 def test_all_that_a_viewer_sees_leaves_small_counts_possible_from_1_to_10_and_totals_true(gold, page):
-    ask = lambda question: gold[0].question(question, Filters())  # noqa: E731
-    attack, true = on_page(PAGES[page], ask, lambda question: suppressed_views.table_of(question, ask))
+    ask = lambda chart: gold[0].chart_sql(chart, Filters())  # noqa: E731
+    attack, true = on_page(PAGES[page], ask, lambda chart: suppressed_views.table_of(chart, ask))
     small = sorted((cell for cell, n in true.items() if 0 < n < 11), key=str)
     sample = random.Random(page).sample(small, min(len(small), 5))
     assert sample
     assert [cell for cell in sample if not is_safe(attack, cell)] == []
-    for question in PAGES[page]:
+    for chart in PAGES[page]:
         if (
-            question.kind in {"months", "ranking"}
+            chart.kind in {"months", "ranking"}
             and (
                 view := suppressed_views.view(
-                    question, Filters(), ask, lambda q: suppressed_views.table_of(q, ask)
+                    chart, Filters(), ask, lambda q: suppressed_views.table_of(q, ask)
                 )
             ).frame
             is not None
         ):
-            value = next(iter(question.values))
-            every = sum(float(row[-1]) for row in gold[1].ask(page, "true", CHARTS[question.key]))
+            value = next(iter(chart.measures))
+            every = sum(float(row[-1]) for row in gold[1].ask(page, "true", CHARTS[chart.key]))
             assert view.frame[value].astype(float).sum() == pytest.approx(every)

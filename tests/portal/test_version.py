@@ -1,4 +1,7 @@
-"""The wheel and the command line share the version of pyproject.toml; tests/portal/test_pages.py checks the footer."""
+"""The wheel and the command line share the version of pyproject.toml.
+
+Tests/portal/test_pages.py checks the footer.
+"""
 
 from __future__ import annotations
 

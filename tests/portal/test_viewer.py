@@ -1,4 +1,7 @@
-"""What a viewer sees beside the published tables says nothing of any other count: it is the same whatever the counts are."""
+"""What a viewer sees beside the published tables says nothing of any other count.
+
+It is the same whatever the counts are.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.dashboards import profile
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.quality import results as quality
@@ -57,9 +60,20 @@ def other_counts(monkeypatch):
         monkeypatch.setattr(
             cache, "results", lambda run_id, version: _other(results(cache.state.aws(), run_id))
         )
-        monkeypatch.setattr(cache, "reconciliation", lambda _: [
-            {"table_name": "patients", "batch_id": "b", "received": 77, "loaded": 70, "quarantined": 7, "duplicates": 3}
-        ])  # fmt: skip
+        monkeypatch.setattr(
+            cache,
+            "reconciliation",
+            lambda _: [
+                {
+                    "table_name": "patients",
+                    "batch_id": "b",
+                    "received": 77,
+                    "loaded": 70,
+                    "quarantined": 7,
+                    "duplicates": 3,
+                }
+            ],
+        )
         monkeypatch.setattr(releases, "get", lambda aws, name: _grown(get(aws, name)))
         monkeypatch.setattr(releases, "find", lambda aws, name: (made := find(aws, name)) and _grown(made))
 
@@ -103,7 +117,7 @@ def test_the_rows_of_facts_on_the_overview_are_the_totals_of_the_published_table
 
 
 def test_a_column_is_not_profiled_for_a_viewer(acting, held_run, first_run):
-    with pytest.raises(ServiceError, match="shown to roles that may open rows"):
+    with pytest.raises(ServiceError, match="available to analysts, clinicians and engineers"):
         profile.of(acting("vic", "viewer"), "dim_patient", held_run.run_id)
     assert len(profile.of(acting("vic", "viewer"), "dim_patient", first_run.run_id).frame), (
         "synthetic data alone"

@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from infra.local.cloud import Cloud
 from portal.batches import service as batches
-from portal.core.context import Aws
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.core.sign_in import SignInError
 from portal.ui import cache, session
 from tests.support.long_history import RUNS, remember_runs
@@ -23,9 +24,12 @@ from tests.support.page_drivers import PAGES
 
 @pytest.fixture
 def counted(monkeypatch):
-    """Every API call that is made, with time standing still for what is kept: all looks are in the same window."""
+    """Every API call that is made, with time standing still for what is kept.
+
+    All looks are in the same window.
+    """
     calls = []
-    make = Aws.client
+    make = Context.client
 
     def client(aws, service):
         made = make(aws, service)
@@ -33,7 +37,7 @@ def counted(monkeypatch):
         made.meta.events.register("before-send", lambda **_: calls.append(service), unique_id="count")
         return made
 
-    monkeypatch.setattr(Aws, "client", client)
+    monkeypatch.setattr(Context, "client", client)
     monkeypatch.setattr(cache_utils, "TTLCACHE_TIMER", lambda: 1.0)
     monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)  # its pages are known to app.py alone
     monkeypatch.setattr("streamlit.delta_generator.DeltaGenerator.page_link", lambda *_, **__: None)
@@ -45,12 +49,15 @@ def counted(monkeypatch):
 
 def _forget():
     st.cache_data.clear()
-    session.clients.clear()
+    session.process_context.clear()
     batches._manifests.clear()
 
 
 def _calls(calls, page, watchers, **query):
-    """How many API calls it costs when so many look at a page: one opens it, all look again as its fragment does."""
+    """How many API calls it costs when so many look at a page.
+
+    One opens it, all look again as its fragment does.
+    """
     _forget()
     calls.clear()
     for _ in range(1 + watchers):
@@ -99,7 +106,7 @@ def test_a_kept_answer_is_refused_to_those_who_may_not_have_it(first_run, counte
     monkeypatch.setattr(session, "user", lambda: engineer)
     assert cache.run(first_run.run_id).run_id == first_run.run_id
     monkeypatch.setattr(session, "user", lambda: viewer)
-    with pytest.raises(session.ServiceError, match=r"Your role \(viewer\) may not watch runs"):
+    with pytest.raises(ServiceError, match="Viewers cannot view runs"):
         cache.run(first_run.run_id)
 
 
@@ -172,11 +179,11 @@ def test_the_one_stopped_run_among_ten_thousand_is_found_and_so_is_that_there_is
 
 
 def test_without_a_hit_it_is_said_how_far_was_looked_and_one_can_look_further(runs_page, monkeypatch):
-    monkeypatch.setattr(cache.run_history, "LOOK", 2000)
+    monkeypatch.setattr(cache.run_history, "SEARCH_RUNS", 2000)
     app = runs_page(state="ABORTED")
-    assert [i.value for i in app.info] == ["None of the 2,000 runs looked at fits these filters."]
-    _press(app, "Look further back")
-    assert [i.value for i in app.info] == ["None of the 4,000 runs looked at fits these filters."]
+    assert [i.value for i in app.info] == ["None of the 2,000 runs searched match these filters."]
+    _press(app, "Search older runs")
+    assert [i.value for i in app.info] == ["None of the 4,000 runs searched match these filters."]
     assert app.query_params["depth"] == "2"
 
 

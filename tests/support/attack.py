@@ -50,23 +50,23 @@ def is_safe(attack, cell):
     return least <= 1 + 1e-6 and most >= 10 - 1e-6
 
 
-def on_page(questions, ask, tables):
+def on_page(charts, ask, tables):
     """The attack on one page: published tables of every dimension, and the charts of two attributes.
 
     Gives it with the true counts by cell. `ask` and `tables` are those of `views.view`.
     """
-    counted = [q for q in questions if q.kind in {"months", "ranking"}]
-    base = max(counted, key=lambda q: len(q.values))
-    count = next(name for name, value in base.values.items() if value.is_count)
+    counted = [q for q in charts if q.kind in {"months", "ranking"}]
+    base = max(counted, key=lambda q: len(q.measures))
+    count = next(name for name, value in base.measures.items() if value.is_count)
     attack, true = Attack(), {}
-    for dimension in (each.name for each in base.subject.filters if not each.is_number):
-        question = suppressed_views.by_dimension(base, dimension)
-        _table(attack, true, dimension, ask(question), tables(question), count)
-    for question in questions:
-        if question.kind == "week":
-            _week(attack, true, question, ask(question))
-        if question.kind in {"histogram", "pyramid"}:
-            _stacks(attack, true, question, ask(question))
+    for dimension in (each.name for each in base.dataset.filters if not each.is_number):
+        chart = suppressed_views.by_dimension(base, dimension)
+        _table(attack, true, dimension, ask(chart), tables(chart), count)
+    for chart in charts:
+        if chart.kind == "week":
+            _week(attack, true, chart, ask(chart))
+        if chart.kind in {"histogram", "pyramid"}:
+            _stacks(attack, true, chart, ask(chart))
     return attack, true
 
 
@@ -101,34 +101,34 @@ def _totals(attack, dimension, value):
     return [cell for cell in attack.places if len(cell) == 3 and cell[0] == dimension and cell[2] == value]
 
 
-def _week(attack, true, question, frame):
-    frame, name = frame.dropna(subset=list(question.by)).astype("int64"), next(iter(question.values))
-    shown = suppressed_views.view(question, suppressed_views.Filters(), lambda _: frame, lambda _: None).frame
+def _week(attack, true, chart, frame):
+    frame, name = frame.dropna(subset=list(chart.by)).astype("int64"), next(iter(chart.measures))
+    shown = suppressed_views.view(chart, suppressed_views.Filters(), lambda _: frame, lambda _: None).frame
     every = {("week", day, hour): 0 for day in range(1, 8) for hour in range(24)}
     true |= every | {
-        ("week", day, hour): n for day, hour, n in frame[[*question.by, name]].itertuples(index=False)
+        ("week", day, hour): n for day, hour, n in frame[[*chart.by, name]].itertuples(index=False)
     }
     totals = [cell for cell in attack.places if cell[0] == "total"]
-    attack.know([*every, ("none", question.key)], minus=totals)  # rows without a time are in no cell
+    attack.know([*every, ("none", chart.key)], minus=totals)  # rows without a time are in no cell
     if shown is not None:
-        for day, hour, n in shown.dropna()[[*question.by, name]].itertuples(index=False):
+        for day, hour, n in shown.dropna()[[*chart.by, name]].itertuples(index=False):
             attack.know([("week", int(day), int(hour))], n)
 
 
-def _stacks(attack, true, question, frame):
-    (row, column), name = question.by, next(iter(question.values))
+def _stacks(attack, true, chart, frame):
+    (row, column), name = chart.by, next(iter(chart.measures))
     frame = frame.dropna(subset=[row])
-    shown = suppressed_views.view(question, suppressed_views.Filters(), lambda _: frame, lambda _: None).frame
+    shown = suppressed_views.view(chart, suppressed_views.Filters(), lambda _: frame, lambda _: None).frame
     if shown is None:
         return
     order, parts = suppressed_views._ordered(frame[row]), sorted({str(each) for each in frame[column]})
-    cell = lambda label, part: (question.key, label, part)  # noqa: E731
+    cell = lambda label, part: (chart.key, label, part)  # noqa: E731
     true |= {cell(label, part): 0 for label in order for part in parts}
     true |= {cell(str(r), str(c)): int(n) for r, c, n in frame[[row, column, name]].itertuples(index=False)}
     for part in parts:  # rows without this attribute are in none
         all_of = _totals(attack, column, part)
         if all_of:
-            attack.know([*(cell(label, part) for label in order), ("none", question.key, part)], minus=all_of)
+            attack.know([*(cell(label, part) for label in order), ("none", chart.key, part)], minus=all_of)
     for label, stack in shown.groupby(row, sort=False):
         inside, named = _run(str(label), order), [c for c in stack[column] if c != OTHER]
         for part, n in stack[[column, name]].itertuples(index=False):

@@ -6,17 +6,19 @@ import json
 import random
 from datetime import timedelta
 
-from portal.dashboards.charts import ENCOUNTER_QUESTIONS, MEDICATION_QUESTIONS, PATIENT_QUESTIONS
+from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS
+from portal.dashboards.medication_charts import MEDICATION_CHARTS
+from portal.dashboards.patient_charts import PATIENT_CHARTS
 from portal.dashboards.query_builder import Filters
 from portal.ui.dashboards import figures
 from tests.support.chart_truth import ADMITTED, CHARTS, CHECKS, GIVEN, GIVEN_OR_ORDERED, ROWS, decoded
 
 PAGES = {
-    "encounters": ENCOUNTER_QUESTIONS,
-    "medications": MEDICATION_QUESTIONS,
-    "patients": PATIENT_QUESTIONS,
+    "encounters": ENCOUNTER_CHARTS,
+    "medications": MEDICATION_CHARTS,
+    "patients": PATIENT_CHARTS,
 }
-ALL = [(page, question) for page, questions in PAGES.items() for question in questions]
+ALL = [(page, chart) for page, charts in PAGES.items() for chart in charts]
 
 # what each filter means, from the contracts
 MEANS = {
@@ -77,11 +79,11 @@ def chosen(star, page, seed):
     return Filters(start, end, values), " AND ".join(conditions)
 
 
-def check(gold, page, question, filters, condition):
+def check(gold, page, chart, filters, condition):
     athena, star = gold
-    rows = star.ask(page, condition, CHARTS[question.key])
-    frame = athena.question(question, filters)
+    rows = star.ask(page, condition, CHARTS[chart.key])
+    frame = athena.chart_sql(chart, filters)
     assert frame.empty == (not rows)
     if rows:
-        drawn = decoded(json.loads(figures.figure(question, frame).to_json()))
-        CHECKS[question.kind](drawn, rows, None)
+        drawn = decoded(json.loads(figures.figure(chart, frame).to_json()))
+        CHECKS[chart.kind](drawn, rows, None)

@@ -158,8 +158,8 @@ def decoded(value):
     return [decoded(each) for each in value] if isinstance(value, list) else value
 
 
-def traces(figure, type_="bar", former=False):
-    return [t for t in figure["data"] if t["type"] == type_ and ("ormer" in str(t.get("name"))) == former]
+def traces(figure, type_="bar", previous=False):
+    return [t for t in figure["data"] if t["type"] == type_ and ("ormer" in str(t.get("name"))) == previous]
 
 
 def stacked(figure, rows, before):
@@ -167,7 +167,7 @@ def stacked(figure, rows, before):
         (color, x): n for color, x, n in rows
     }
     if before is not None:
-        (marks,) = traces(figure, "scatter", former=True)
+        (marks,) = traces(figure, "scatter", previous=True)
         total = {}
         for _, x, n in before:
             total[x] = total.get(x, 0) + n
@@ -183,7 +183,7 @@ def ranking(figure, rows, before):
 
 def marked(figure, before, was):
     if before is not None:
-        (marks,) = traces(figure, "scatter", former=True)
+        (marks,) = traces(figure, "scatter", previous=True)
         for (name, *_), x in zip(marks["customdata"], marks["x"], strict=True):
             assert x == near(was[name]) if name in was else x is None or np.isnan(x)
 
@@ -221,7 +221,7 @@ def pyramid(figure, rows, before):
     }
     assert shown == {(SEX_WORDS[sex], band): -n if sex == "M" else n for sex, band, n in rows}
     if before is not None:
-        (marks,) = traces(figure, "scatter", former=True)
+        (marks,) = traces(figure, "scatter", previous=True)
         said = {
             (sex, band): (n, x) for (band, n, sex), x in zip(marks["customdata"], marks["x"], strict=True)
         }
@@ -242,16 +242,16 @@ def parts(figure, rows, before):
         assert trace["x"] == near([100 * row[place + 1] / sum(row[1:]) for row in top])
     if before is not None:
         was = {row[0]: row[1:] for row in before}
-        for place, trace in enumerate(traces(figure, "scatter", former=True)):
+        for place, trace in enumerate(traces(figure, "scatter", previous=True)):
             for (name,), x in zip(trace["customdata"], trace["x"], strict=True):
                 if name in was and sum(was[name]):
                     assert x == near(100 * sum(was[name][: place + 1]) / sum(was[name]))
 
 
 def line(figure, rows, before):
-    for former, said in ((False, rows), (True, before)):
+    for previous, said in ((False, rows), (True, before)):
         if said is not None:
-            (drawn,) = traces(figure, "scatter", former)
+            (drawn,) = traces(figure, "scatter", previous)
             assert dict(zip(drawn["x"], drawn["y"], strict=True)) == {
                 month: near(100 * hits / total) for month, hits, total in said
             }
@@ -274,7 +274,7 @@ def dose(figure, rows, before):
     bands = [(shape["x0"], shape["x1"]) for shape in figure["layout"].get("shapes", [])]
     assert bands == ([(min(lows), max(highs))] if lows else [])
     if before is not None:
-        (marks,) = traces(figure, "scatter", former=True)
+        (marks,) = traces(figure, "scatter", previous=True)
         was = {amount: n for name, amount, n, *_ in before if name == picked}
         assert dict(zip(marks["x"], marks["y"], strict=True)) == was
 

@@ -12,8 +12,8 @@ import pandas as pd
 import sqlglot
 
 from pipeline.lake.uris import Lake
-from portal.athena.client import Answer
-from portal.dashboards.query_builder import Facts, grouped
+from portal.athena.client import QueryResult
+from portal.dashboards.query_builder import QueryBuilder, with_source_rows
 
 RELEASE = "run-by-hand"
 ZONE = "America/New_York"
@@ -194,7 +194,7 @@ class Athena:
 
     def ask(self, facts_sql):
         frame = self.sql.execute(sqlglot.transpile(facts_sql, read="athena", write="duckdb")[0]).df()
-        return grouped(Answer(frame, facts_sql, "", 0, 0.0, RELEASE))
+        return with_source_rows(QueryResult(frame, facts_sql, "", 0, 0.0, RELEASE))
 
-    def question(self, question, filters):
-        return self.ask(Facts(self, RELEASE).question(question, filters)).frame
+    def chart_sql(self, chart, filters):
+        return self.ask(QueryBuilder(self, RELEASE).chart_sql(chart, filters)).frame

@@ -30,9 +30,10 @@ from infra.local.cloud import Cloud
 from pipeline.data_generator import Options
 from pipeline.data_generator.writer import generate
 from pipeline.releases.model import Release
-from portal.athena import client as warehouse
+from portal.athena import client as athena_client
 from portal.batches import service as batches
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.core.settings import Settings
 from portal.releases import service as releases
 from portal.runs import service as runs
@@ -134,14 +135,14 @@ def make(target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     with Cloud(target / "state", workers=1) as cloud:
         os.environ.update({**cloud.environment(), "HDP_USER": "tester"})
-        portal = Aws(Settings.from_environment())
+        portal = Context(Settings.from_environment())
         with subscribed(portal) as notifications:
             facts = _history(cloud, portal, target / "sample", notifications)
     ended(cloud)
     (target / FACTS).write_bytes(pickle.dumps(facts))
 
 
-def _history(cloud: Cloud, portal: Aws, folder: Path, notifications: list[dict]) -> Facts:
+def _history(cloud: Cloud, portal: Context, folder: Path, notifications: list[dict]) -> Facts:
     sample = generate(SMALL, folder / "small")
     first_batch = batches.import_folder(portal, sample.folder, uploader="tester", seed=SMALL.seed)
     killed = _killed(cloud, portal, first_batch.batch_id)
@@ -153,7 +154,7 @@ def _history(cloud: Cloud, portal: Aws, folder: Path, notifications: list[dict])
     return Facts(killed, first, failed, held, list(notifications))
 
 
-def _killed(cloud: Cloud, portal: Aws, batch_id: str) -> Run:
+def _killed(cloud: Cloud, portal: Context, batch_id: str) -> Run:
     """A run failed by a kill -9 of the worker while a job, which here waits for it, was running."""
     with script(cloud, "bronze_to_silver/patients", WAITS):
         run = runs.start(portal, [batch_id])
@@ -165,7 +166,7 @@ def _killed(cloud: Cloud, portal: Aws, batch_id: str) -> Run:
         return runs.wait(portal, run.run_id, seconds=120)
 
 
-def _is_running(portal: Aws, run_id: str, job: str) -> bool:
+def _is_running(portal: Context, run_id: str, job: str) -> bool:
     return any(each.job == job and each.state == "RUNNING" for each in runs.get(portal, run_id).jobs)
 
 
@@ -176,26 +177,26 @@ def kill_workers(cloud: Cloud) -> None:
         os.kill(int(pid), signal.SIGKILL)
 
 
-def _broken_batch(portal: Aws, folder: Path) -> str:
+def _broken_batch(portal: Context, folder: Path) -> str:
     folder.mkdir()
     for name, (header, rows) in BROKEN.items():
         (folder / name).write_text("\n".join([header, *rows]) + "\n")
     return batches.import_folder(portal, folder, uploader="tester").batch_id
 
 
-def _failed(cloud: Cloud, portal: Aws, first: Run, batch_id: str) -> FailedRun:
+def _failed(cloud: Cloud, portal: Context, first: Run, batch_id: str) -> FailedRun:
     published = releases.current(portal)
     before = release_files(cloud.state, first.run_id)
     with script(cloud, "silver_to_gold/dim_time", FAILS):
         started = runs.start(portal, [*first.batch_ids, batch_id])
         _refuses_a_second(portal, batch_id)
         run = runs.wait(portal, started.run_id, seconds=300)
-    counted = warehouse.ask(portal, "SELECT count(*) FROM fact_encounter").frame
+    counted = athena_client.run_query(portal, "SELECT count(*) FROM fact_encounter").frame
     after = releases.current(portal)
     return FailedRun(run, batch_id, published, after, before, int(counted.iloc[0, 0]))
 
 
-def _refuses_a_second(portal: Aws, batch_id: str) -> None:
+def _refuses_a_second(portal: Context, batch_id: str) -> None:
     try:
         runs.start(portal, [batch_id])
     except ServiceError as error:
@@ -242,7 +243,7 @@ def held(cloud: Cloud, name: str) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def subscribed(portal: Aws) -> Iterator[list[dict]]:
+def subscribed(portal: Context) -> Iterator[list[dict]]:
     """The messages that subscribers of both topics receive, as documents."""
     received: list[dict] = []
 

@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from infra.local.cloud import Cloud
 from pipeline.contracts.model import tables
 from portal.batches import service as batches
-from portal.core.context import Aws
+from portal.core.context import Context
 from portal.core.settings import Settings
 from portal.quality import results as quality
 from portal.runs import service as runs
@@ -27,7 +27,7 @@ PARQUET_OPTIONS = "hive_partitioning = true, union_by_name = true, hive_types_au
 class OwnLake:
     """The services of a cloud that nothing else uses, and its folder of buckets."""
 
-    aws: Aws
+    aws: Context
     buckets: Path
 
     def load(self, folder: Path, **options: str) -> batches.Batch:
@@ -86,7 +86,7 @@ def own_lake(state: Path, engine: str | None = None) -> Iterator[OwnLake]:
     with Cloud(state, workers=1, engine=engine) as cloud:
         os.environ.update(cloud.environment(), HDP_USER="tester")
         try:
-            yield OwnLake(Aws(Settings.from_environment()), state / "s3")
+            yield OwnLake(Context(Settings.from_environment()), state / "s3")
         finally:
             os.environ.clear()
             os.environ.update(before)

@@ -9,7 +9,7 @@ import pytest
 import streamlit as st
 
 import portal
-from portal.core.context import Aws
+from portal.core.context import Context
 from portal.core.settings import Settings
 from portal.ui import session
 
@@ -42,10 +42,10 @@ def empty_lake(aws, lake_prefix, cloud, monkeypatch):
     monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)  # its pages are known to app.py alone
     monkeypatch.setattr("streamlit.delta_generator.DeltaGenerator.page_link", lambda *_, **__: None)
     forget_caches()
-    yield Aws(Settings.from_environment())
+    yield Context(Settings.from_environment())
     forget_caches()
 
 
 def forget_caches():
-    session.clients.clear()
+    session.process_context.clear()
     st.cache_data.clear()

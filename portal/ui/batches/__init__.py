@@ -1,1 +1,1 @@
-"""Components of the data page: the batches, the form for sample data."""
+"""Components of the Data page: list of batches, form for sample data."""

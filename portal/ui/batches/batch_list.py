@@ -1,4 +1,4 @@
-"""The batches with their status; one of them in detail, with the ways to process it again or to retire it."""
+"""List of batches with their status, and details of one batch with buttons to reprocess or retire it."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import pandas as pd
 import streamlit as st
 
 from portal.batches import lifecycle, retirement
-from portal.batches.lifecycle import Life
-from portal.core.context import ServiceError
+from portal.batches.lifecycle import BatchState
+from portal.core.errors import ServiceError
+from portal.core.vocabulary import BATCH_STATES
 from portal.reviews import wording
 from portal.ui import cache, formats, query_params, session
 
-_STATUS = {"new": "New", "loaded": "Loaded", "retired": "Retired"}
 _COUNTS = ("Patients", "Encounters", "Medications")
 
 
 def draw() -> None:
     st.subheader("Batches")
-    found = cache.lives()
+    found = cache.batch_states()
     if not found:
-        st.info("No batch yet: generate sample data or import an extract above.")
+        st.info("No batches yet. Generate sample data or import an extract above.")
         return
     st.dataframe(
-        pd.DataFrame([_line(life) for life in found]),
+        pd.DataFrame([_line(state) for state in found]),
         hide_index=True,
         width="stretch",
         column_config={
@@ -31,16 +31,16 @@ def draw() -> None:
             **{name: st.column_config.NumberColumn(format="localized") for name in _COUNTS},
         },
     )
-    by_id = {life.batch.batch_id: life for life in found}
+    by_id = {state.batch.batch_id: state for state in found}
     chosen = query_params.one_of("Batch", list(by_id), "batch", found[0].batch.batch_id)
     _detail(by_id[chosen])
 
 
-def _line(life: Life) -> dict[str, object]:
-    batch = life.batch
+def _line(state: BatchState) -> dict[str, object]:
+    batch = state.batch
     return {
         "Batch": batch.batch_id,
-        "Status": f"{_STATUS[life.status]}{', published' if life.is_published else ''}",
+        "Status": f"{BATCH_STATES[state.status]}{', published' if state.is_published else ''}",
         "Received": pd.Timestamp(batch.received_at),
         "Source": batch.source,
         **{name: batch.rows.get(name.lower(), 0) for name in _COUNTS},
@@ -49,10 +49,10 @@ def _line(life: Life) -> dict[str, object]:
     }
 
 
-def _detail(life: Life) -> None:
-    batch = life.batch
+def _detail(state: BatchState) -> None:
+    batch = state.batch
     with st.container(border=True):
-        st.markdown(f"**Batch {batch.batch_id}** · {_STATUS[life.status]}")
+        st.markdown(f"**Batch {batch.batch_id}** · {BATCH_STATES[state.status]}")
         files = [
             {
                 "Table": table,
@@ -64,14 +64,17 @@ def _detail(life: Life) -> None:
             for file in entry["files"]
         ]
         st.dataframe(
-            pd.DataFrame(files), hide_index=True, width="stretch", height="content",
+            pd.DataFrame(files),
+            hide_index=True,
+            width="stretch",
+            height="content",
             column_config={"Size": st.column_config.NumberColumn(format="bytes")},
-        )  # fmt: skip
-        st.caption(f"Releases that hold it: {', '.join(life.releases) or 'none'}.")
-        if gone := life.retirement:
-            by = wording.plain(gone.retired_by)
-            at = formats.when(formats.moment(gone.retired_at))
-            st.warning(f"Retired by {by}, {at}: {wording.plain(gone.reason)}")
+        )
+        st.caption(f"Releases with this batch: {', '.join(state.releases) or 'none'}.")
+        if record := state.retirement:
+            by = wording.escape_markdown(record.retired_by)
+            at = formats.when(formats.parse_timestamp(record.retired_at))
+            st.warning(f"Retired by {by}, {at}: {wording.escape_markdown(record.reason)}")
         elif session.user().may("run_pipeline"):
             _actions(batch.batch_id)
 
@@ -82,23 +85,27 @@ def _actions(batch_id: str) -> None:
             "Reprocess", key=f"reprocess-{batch_id}", help="Start a run that reads this batch again."
         ):
             _reprocess(batch_id)
-        st.button("Retire …", key=f"retire-{batch_id}", help="Leave it out of the next release.",
-                  on_click=lambda: st.session_state.update({_ASKED: batch_id}))  # fmt: skip
-    if st.session_state.get(_ASKED) == batch_id:
+        st.button(
+            "Retire …",
+            key=f"retire-{batch_id}",
+            help="Leave it out of the next release.",
+            on_click=lambda: st.session_state.update({_OPEN_DIALOG: batch_id}),
+        )
+    if st.session_state.get(_OPEN_DIALOG) == batch_id:
         _retire(batch_id)
 
 
-_ASKED = "retire-asked"
-"""The batch whose retirement is being asked for."""
+_OPEN_DIALOG = "retire-dialog"
+"""Key in session state of the batch whose retire dialog is open."""
 
 
 def _close() -> None:
-    st.session_state.pop(_ASKED, None)
+    st.session_state.pop(_OPEN_DIALOG, None)
 
 
 def _reprocess(batch_id: str) -> None:
     try:
-        run = lifecycle.reprocess(session.aws(), [batch_id])
+        run = lifecycle.reprocess(session.context(), [batch_id])
     except ServiceError as error:
         session.show_error(error)
         return
@@ -109,19 +116,20 @@ def _reprocess(batch_id: str) -> None:
 @st.dialog("Retire the batch", on_dismiss=_close)
 def _retire(batch_id: str) -> None:
     st.markdown(
-        f"The next release leaves batch **{batch_id}** out. Its files stay in bronze, and the release that is "
-        "published now does not change. This cannot be undone; the same extract can be imported again."
+        f"The next release leaves batch **{batch_id}** out. Its files stay in bronze, and the published "
+        "release "
+        "does not change. This cannot be undone, but you can import the same extract again."
     )
     with st.form(f"retire-form-{batch_id}", border=False):
-        reason = st.text_input("Reason", max_chars=500, help="Kept beside the batch.")
+        reason = st.text_input("Reason", max_chars=500, help="Recorded with the batch.")
         is_confirmed = st.form_submit_button("Retire", type="primary")
     if not is_confirmed:
         return
     try:
-        retirement.retire(session.aws(), batch_id, reason=reason)
+        retirement.retire(session.context(), batch_id, reason=reason)
     except ServiceError as error:
         session.show_error(error)
         return
-    cache.lives.clear()
+    cache.batch_states.clear()
     _close()
     st.rerun()

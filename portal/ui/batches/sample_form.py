@@ -16,13 +16,13 @@ from pipeline.data_generator.writer import Progress
 from portal.batches import samples
 from portal.batches import service as batches
 from portal.batches.samples import JobTask, Task
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.runs import job_runs
 from portal.ui import session
 from portal.ui.dashboards import figures
 
 MOST_ZIPPED = 20_000
-LOOK = 500
+PREVIEW_PATIENTS = 500
 LOCALES = ["en_US", "es_MX", "de_DE", "fr_FR", "it_IT", "pt_BR"]
 TIME_ZONES = [
     "America/New_York",
@@ -48,7 +48,7 @@ def _options_from_page() -> Options:
         MAX_PATIENTS,
         step=500,
         key="sample-patients",
-        help=f"Up to {samples.MOST_HERE:,} are generated at once, more by a Glue job.",
+        help=f"Up to {samples.IN_PROCESS_LIMIT:,} are generated at once, more by a Glue job.",
     )
     percent = right.number_input(
         "Defect rate (%)",
@@ -97,14 +97,14 @@ def generate(running: Task | JobTask | None) -> None:
             return
         guess = estimate(options)
         rows = ", ".join(f"{n:,} {t}" for t, n in guess.rows.items())
-        by_job = options.patients > samples.MOST_HERE
+        by_job = options.patients > samples.IN_PROCESS_LIMIT
         how = "by a Glue job" if by_job else f"in about {guess.seconds:.0f} s"
         st.caption(f"About {rows}; {session.size(guess.bytes)}; {how}.")
         left, right = st.columns(2)
         if left.button("Generate", type="primary", disabled=running is not None, width="stretch"):
-            begin = samples.begin_job if by_job else samples.begin
+            start = samples.start_job if by_job else samples.start
             try:
-                _begun(begin(session.aws(), options))
+                _rerun_with(start(session.context(), options))
             except ServiceError as error:
                 session.show_error(error)
         if right.button(
@@ -115,14 +115,14 @@ def generate(running: Task | JobTask | None) -> None:
         ):
             _pack(options)
         _packed(options)
-        _look(options)
+        _preview(options)
 
 
 def _pack(options: Options) -> None:
-    """Keep the zip archive for `packed`: a download button would miss a field that loses focus by the same click."""
+    """Create the zip archive for `_packed`. A download button would miss the field that is being edited."""
     try:
         with st.spinner("Creating the zip file …"):
-            st.session_state["packed"] = options, samples.as_zip(session.aws(), options)
+            st.session_state["packed"] = options, samples.as_zip(session.context(), options)
     except ServiceError as error:
         session.show_error(error)
 
@@ -143,21 +143,20 @@ def _packed(options: Options) -> None:
 
 @st.cache_data(max_entries=20, show_spinner=False)
 def _first_rows(options: Options) -> dict[str, pd.DataFrame]:
-    """Return tables of the first patients; a smaller sample has the same first patients as a larger one."""
-    made = make(replace(options, patients=min(options.patients, LOOK)), 0)
+    """Return the tables of the first patients; they do not depend on the size of the sample."""
+    made = make(replace(options, patients=min(options.patients, PREVIEW_PATIENTS)), 0)
     return {table: rows.to_pandas() for table, rows in made.items()}
 
 
-def _look(options: Options) -> None:
+def _preview(options: Options) -> None:
     with st.expander("Preview"):
         if not st.toggle("Show a preview"):
             return
         made = _first_rows(options)
         for tab, (table, frame) in zip(st.tabs([t.title() for t in made]), made.items(), strict=True):
             tab.dataframe(frame.head(20), hide_index=True, width="stretch")
-            tab.caption(
-                f"Synthetic data without defects. {table.title()} of the first {min(options.patients, LOOK):,} patients."
-            )
+            most = min(options.patients, PREVIEW_PATIENTS)
+            tab.caption(f"Synthetic data without defects. {table.title()} of the first {most:,} patients.")
         people = made["patients"].drop_duplicates("patient_id")
         age = (pd.Timestamp(options.start) - pd.to_datetime(people["birth_date"])).dt.days // 3653 * 10
         ages = pd.DataFrame({"age": age, "sex": people["sex"]}).value_counts().reset_index(name="patients")
@@ -173,7 +172,7 @@ def _look(options: Options) -> None:
         )
 
 
-def _begun(task: Task | JobTask) -> None:
+def _rerun_with(task: Task | JobTask) -> None:
     """Show the generation; the query parameter `job` lets a reloaded page find its job run."""
     if isinstance(task, JobTask):
         st.query_params["job"] = task.job_run_id
@@ -181,14 +180,17 @@ def _begun(task: Task | JobTask) -> None:
 
 
 def current() -> Task | JobTask | None:
-    """Return the person's generation: by the query parameter `job`, in this process, or by another job."""
+    """Return the user's generation.
+
+    The job in the query parameter `job`, a task of this process or another job.
+    """
     if job_run_id := st.query_params.get("job"):
         try:
-            return samples.job(session.aws(), job_run_id)
+            return samples.job(session.context(), job_run_id)
         except ServiceError as error:
             st.session_state["generate_error"] = str(error)
             del st.query_params["job"]
-    return samples.making(session.aws())
+    return samples.current(session.context())
 
 
 @session.live(0.7)
@@ -198,7 +200,7 @@ def watch(task: Task | JobTask) -> None:
         _watch_job(task)
         return
     if task.is_over:
-        samples.told(session.aws())
+        samples.acknowledge(session.context())
         if task.sample:
             st.session_state["new_batch"] = (task.sample.batch, task.sample.ground_truth)
         else:
@@ -213,23 +215,23 @@ def watch(task: Task | JobTask) -> None:
 
 
 def _watch_job(task: JobTask) -> None:
-    where, message = samples.job_state(session.aws(), task)
+    where, message = samples.job_state(session.context(), task)
     if where in job_runs.JOB_ENDED:
         st.query_params.pop("job", None)
         if where == "SUCCEEDED":
-            every = batches.list_batches(session.aws())
+            every = batches.list_batches(session.context())
             found = next(batch for batch in every if batch.batch_id == task.batch_id)
-            st.session_state["new_batch"] = (found, samples.ground_truth(session.aws(), task.batch_id))
+            st.session_state["new_batch"] = (found, samples.ground_truth(session.context(), task.batch_id))
         else:
-            said = message or "no message"
+            reason = message or "no message"
             st.session_state["generate_error"] = (
-                f"The Glue job ended {where.lower()}: {said}. No data was kept."
+                f"The Glue job ended {where.lower()}: {reason}. No data was kept."
             )
         st.rerun()
     st.query_params["job"] = task.job_run_id
     st.info(f"The Glue job generate_sample generates batch {task.batch_id}: {where.lower()}.")
     if st.button("Cancel", key="cancel-job"):
-        samples.cancel_job(session.aws(), task)
+        samples.cancel_job(session.context(), task)
 
 
 def _show(bar: Any, made: Progress) -> None:

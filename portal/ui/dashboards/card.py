@@ -1,4 +1,4 @@
-"""A chart on a dashboard, and what of it may be taken away: CSV, Parquet and a picture."""
+"""A chart on a dashboard with its downloads: CSV, Parquet and PNG."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from portal.athena import client as warehouse
-from portal.athena.client import Answer
-from portal.core.context import Aws
+from portal.athena import client as athena_client
+from portal.athena.client import QueryResult
+from portal.core.context import Context
 from portal.dashboards import query_builder, suppressed_views
-from portal.dashboards.query_builder import Facts, Filters, Question
+from portal.dashboards.query_builder import Chart, Filters, QueryBuilder
 from portal.dashboards.suppressed_views import View
 from portal.privacy.published import PublishedTable
 from portal.ui import cache, exports, session, sharing
@@ -25,15 +25,15 @@ from portal.ui.dashboards import figures, picture, url_filters
 
 @dataclass(frozen=True)
 class Page:
-    """What the charts of a dashboard have in common.
+    """Settings that all charts of a dashboard share.
 
-    `is_exact`: the person sees exact figures. `is_safe`: what leaves the page is suppressed. `first` and `last` are
-    the days of the data.
+    `is_exact`: the user sees exact counts. `is_safe`: downloads have small counts suppressed. `first` and
+    `last` are the dates of the data.
     """
 
     filters: Filters
     release_id: str
-    former: str | None = None
+    previous: str | None = None
     is_exact: bool = True
     is_synthetic: bool = False
     is_safe: bool = True
@@ -42,7 +42,7 @@ class Page:
 
     @property
     def shared(self) -> Filters:
-        """The filters of published views: a period that takes in all of the data is none."""
+        """The filters for suppressed views; a period that covers all data is removed."""
         filters = self.filters
         start = filters.start if filters.start and self.first and filters.start > self.first else None
         end = filters.end if filters.end and self.last and filters.end < self.last else None
@@ -50,184 +50,191 @@ class Page:
 
     @property
     def small_counts(self) -> str:
-        """What an export says of small counts."""
+        """The note on small counts in exports."""
         return sharing.words(self.is_safe, self.is_synthetic)
 
 
-def draw(question: Question, page: Page) -> None:
-    shown = (
-        _exact(question, page, page.release_id)
-        if page.is_exact
-        else published(question, page.filters, page.release_id)
-    )
-    answer, former = _answer(question, page, page.release_id), page.former
-    before = None
-    if former:
-        before = (
-            _exact(question, page, former) if page.is_exact else published(question, page.filters, former)
-        ).frame
+def draw(chart: Chart, page: Page) -> None:
+    """Draw a chart with its notes, table and downloads."""
+    shown = _view(chart, page, page.release_id)
+    answer = _result(chart, page, page.release_id)
+    before = _view(chart, page, page.previous).frame if page.previous else None
     with st.container(border=True):
-        st.markdown(f"#### {shown.question.title}")
+        st.markdown(f"#### {shown.chart.title}")
         if shown.frame is None or shown.frame.empty:
-            st.info(shown.note or "Nothing fits these filters. Widen the period or clear a filter.")
+            st.info(shown.note or "No records match these filters. Widen the period or clear a filter.")
             return
-        figure = figures.figure(shown.question, shown.frame, before)
-        _plot(shown.question, figure, page)
-        cut = figures.cut(shown.question, shown.frame)
-        for said in filter(None, (question.note, shown.note, cut, session.as_of(answer))):
-            st.caption(said)
+        figure = figures.figure(shown.chart, shown.frame, before)
+        _plot(shown.chart, figure, page)
+        cut = figures.cut(shown.chart, shown.frame)
+        for note in filter(None, (chart.note, shown.note, cut, session.as_of(answer))):
+            st.caption(note)
         if cut:
-            listed = figures.table(shown.question, shown.frame, before)
+            listed = figures.table(shown.chart, shown.frame, before)
             with st.expander(f"All {len(listed):,} as a table"):
                 st.dataframe(listed, hide_index=True, width="stretch", column_config=session.numbers(listed))
-        _takeaway(question, page, answer, shown, before)
+        _downloads(chart, page, answer, shown, before)
 
 
 # groups
 
 
-def _answer(question: Question, page: Page, release_id: str) -> Answer:
-    return query_builder.grouped(cache.ask(statement(question, page, release_id), release_id))
+def _result(chart: Chart, page: Page, release_id: str) -> QueryResult:
+    return query_builder.with_source_rows(cache.query(statement(chart, page, release_id), release_id))
 
 
-def statement(question: Question, page: Page, release_id: str) -> str:
-    """The SQL that a chart is made of."""
-    asked = Facts(session.aws(), release_id)
-    return (
-        asked.question(question, page.filters)
-        if page.is_exact
-        else asked.question(suppressed_views.source(question), Filters())
-    )
+def statement(chart: Chart, page: Page, release_id: str) -> str:
+    """Return the SQL of a chart: filtered for exact counts, of the whole release for suppressed ones."""
+    builder = QueryBuilder(session.context(), release_id)
+    if page.is_exact:
+        return builder.chart_sql(chart, page.filters)
+    return builder.chart_sql(suppressed_views.source(chart), Filters())
 
 
-def _exact(question: Question, page: Page, release_id: str) -> View:
-    return View(question, _answer(question, page, release_id).frame)
+def _view(chart: Chart, page: Page, release_id: str) -> View:
+    if page.is_exact:
+        return View(chart, _result(chart, page, release_id).frame)
+    return published(chart, page.filters, release_id)
 
 
-def published(question: Question, filters: Filters, release_id: str) -> View:
-    """The chart as sums of published tables."""
+def published(chart: Chart, filters: Filters, release_id: str) -> View:
+    """Return the chart with small counts suppressed."""
 
-    def ask(asked: Question) -> pd.DataFrame:
-        return query_builder.grouped(
-            cache.ask(Facts(session.aws(), release_id).question(asked, Filters()), release_id)
-        ).frame
+    def run_chart(source: Chart) -> pd.DataFrame:
+        sql = QueryBuilder(session.context(), release_id).chart_sql(source, Filters())
+        return query_builder.with_source_rows(cache.query(sql, release_id)).frame
 
-    return suppressed_views.view(question, filters, ask, lambda asked: table(asked, release_id))
+    return suppressed_views.view(chart, filters, run_chart, lambda source: table(source, release_id))
 
 
-def table(question: Question, release_id: str) -> PublishedTable | None:
-    """The published table of a count, made once a release."""
-    sql = Facts(session.aws(), release_id).question(question, Filters())
-    return _table(sql, release_id, question)
+def table(chart: Chart, release_id: str) -> PublishedTable | None:
+    """Return the published table of a chart, cached per release."""
+    sql = QueryBuilder(session.context(), release_id).chart_sql(chart, Filters())
+    return _table(sql, release_id, chart)
 
 
 @st.cache_resource(max_entries=300, show_spinner=False)
-def _table(sql: str, release_id: str, _question: Question) -> PublishedTable | None:
+def _table(sql: str, release_id: str, _chart: Chart) -> PublishedTable | None:
     return suppressed_views.table_of(
-        _question, lambda _: query_builder.grouped(cache.ask(sql, release_id)).frame
+        _chart, lambda _: query_builder.with_source_rows(cache.query(sql, release_id)).frame
     )
 
 
-def _at_the_click(aws: Aws, question: Question, page: Page) -> View:
-    """The safe chart, made when a download button is clicked: no page, and so no cache, is there then."""
+def _deferred_view(context: Context, chart: Chart, page: Page) -> View:
+    """Return the suppressed chart for a download.
 
-    def ask(asked: Question) -> pd.DataFrame:
-        sql = Facts(aws, page.release_id).question(asked, Filters())
-        return query_builder.grouped(warehouse.ask(aws, sql, release_id=page.release_id)).frame
+    A download runs outside of a page, without the page cache.
+    """
 
-    return suppressed_views.view(
-        question, page.shared, ask, lambda asked: suppressed_views.table_of(asked, ask)
-    )
+    def run_chart(source: Chart) -> pd.DataFrame:
+        sql = QueryBuilder(context, page.release_id).chart_sql(source, Filters())
+        result = athena_client.run_query(context, sql, release_id=page.release_id)
+        return query_builder.with_source_rows(result).frame
+
+    def table(source: Chart) -> PublishedTable | None:
+        return suppressed_views.table_of(source, run_chart)
+
+    return suppressed_views.view(chart, page.shared, run_chart, table)
 
 
 # the plot
 
 
-def _plot(question: Question, figure: go.Figure, page: Page) -> None:
-    """The figure; a click on it filters the page. Its key changes with the filters, so that no click stays."""
-    words = page.filters.words(question.subject)
-    key = f"{question.key}-{abs(hash((words, page.release_id))):x}"
+def _plot(chart: Chart, figure: go.Figure, page: Page) -> None:
+    """Draw the figure; a click filters the page.
+
+    The key depends on the filters, so that a selection is not kept.
+    """
+    words = page.filters.describe(chart.dataset)
+    key = f"{chart.key}-{abs(hash((words, page.release_id))):x}"
     config = {"displaylogo": False, "displayModeBar": False}
-    if not question.click or not page.is_exact:
-        st.plotly_chart(figure, key=key, config=config, alt=question.title)
+    if not chart.click or not page.is_exact:
+        st.plotly_chart(figure, key=key, config=config, alt=chart.title)
         return
-    dimensions = [question.subject.dimension(name) for name in question.click]
+    dimensions = [chart.dataset.dimension(name) for name in chart.click]
     labels = " and ".join(dimension.label.lower() for dimension in dimensions)
     figure.update_layout(clickmode="event+select", dragmode=False)
     points = st.plotly_chart(
         figure,
         key=key,
         config=config,
-        alt=f"{question.title}. A click filters by {labels}; the filters above do so by keyboard.",
+        alt=f"{chart.title}. Click to filter by {labels}, or use the filters above.",
         selection_mode="points",
         on_select="rerun",
     )["selection"]["points"]
     values = [_values(point["customdata"]) for point in points if point.get("customdata") is not None]
     chosen = [(d, sorted({row[n] for row in values})) for n, d in enumerate(dimensions)] if values else []
-    if url_filters.choose(question.subject, chosen):
+    if url_filters.choose(chart.dataset, chosen):
         st.rerun()
 
 
 def _values(data: Any) -> list[str]:
-    """What a point says that a click filters by: custom data come as a list, or as a mapping by position."""
+    """Return the filter values of a point: its custom data are a list, or a mapping by position."""
     if isinstance(data, Mapping):
         data = list(data.values())
-    return [str(each) for each in data] if isinstance(data, Sequence) and not isinstance(data, str) else [str(data)]  # fmt: skip
+    is_list = isinstance(data, Sequence) and not isinstance(data, str)
+    return [str(each) for each in data] if is_list else [str(data)]
 
 
-# taking away
+# downloads
 
 
-def _takeaway(
-    question: Question, page: Page, answer: Answer, shown: View, before: pd.DataFrame | None
+def _downloads(
+    chart: Chart, page: Page, answer: QueryResult, shown: View, before: pd.DataFrame | None
 ) -> None:
-    """CSV, Parquet and PNG; with Safe to share on, of the published tables."""
-    is_redone = page.is_exact and page.is_safe and not page.is_synthetic
-    reason = refusal(question, page) if is_redone else ""
+    """Draw the download buttons; with "Safe to share" on, the files have small counts suppressed."""
+    is_suppressed_now = page.is_exact and page.is_safe and not page.is_synthetic
+    reason = refusal(chart, page) if is_suppressed_now else ""
     columns = st.columns(4)
     with columns[0].popover("SQL", width="stretch"):
         st.code(answer.sql, language="sql", wrap_lines=True)
-    words, name = page.filters.words(question.subject), f"{question.key}-{answer.release_id}"
+    words, name = page.filters.describe(chart.dataset), f"{chart.key}-{answer.release_id}"
 
-    def frame(aws: Aws) -> pd.DataFrame:
-        if not is_redone:
+    def frame(context: Context) -> pd.DataFrame:
+        if not is_suppressed_now:
             return shown.frame if shown.frame is not None else pd.DataFrame()
-        safe = _at_the_click(aws, question, page).frame
-        return pd.DataFrame(columns=[*question.by, *question.values]) if safe is None else safe
+        safe = _deferred_view(context, chart, page).frame
+        return pd.DataFrame(columns=[*chart.by, *chart.measures]) if safe is None else safe
 
     for column, label, write, suffix, mime in (
         (columns[1], "CSV", exports.csv, "csv", "text/csv"),
         (columns[2], "Parquet", exports.parquet, "parquet", "application/vnd.apache.parquet"),
     ):
-        made = session.at_the_click(partial(_written, write, frame, answer, (words, page.small_counts)))
+        export = partial(_export, write, frame, answer, (words, page.small_counts))
         column.download_button(
-            label, made, f"{name}.{suffix}", mime, key=f"{question.key}-{suffix}", width="stretch",
-            on_click="ignore", disabled=bool(reason), help=reason or None,
-        )  # fmt: skip
-    if columns[3].button(
-        "PNG", key=f"{question.key}-png", width="stretch", disabled=bool(reason), help=reason or None
-    ):
-        _picture(
-            published(question, page.shared, page.release_id) if is_redone else shown,
-            page,
-            None if is_redone else before,
+            label,
+            session.deferred_download(export),
+            f"{name}.{suffix}",
+            mime,
+            key=f"{chart.key}-{suffix}",
+            width="stretch",
+            on_click="ignore",
+            disabled=bool(reason),
+            help=reason or None,
         )
+    if columns[3].button(
+        "PNG", key=f"{chart.key}-png", width="stretch", disabled=bool(reason), help=reason or None
+    ):
+        if is_suppressed_now:
+            _picture(published(chart, page.shared, page.release_id), page, None)
+        else:
+            _picture(shown, page, before)
 
 
-def _written(
-    write: Callable[[pd.DataFrame, Answer, str, str], str | bytes],
-    frame: Callable[[Aws], pd.DataFrame],
-    answer: Answer,
-    said: tuple[str, str],
-    aws: Aws,
+def _export(
+    write: Callable[[pd.DataFrame, QueryResult, str, str], str | bytes],
+    frame: Callable[[Context], pd.DataFrame],
+    answer: QueryResult,
+    texts: tuple[str, str],
+    context: Context,
 ) -> str | bytes:
-    return write(frame(aws), answer, *said)
+    return write(frame(context), answer, *texts)
 
 
-def refusal(question: Question, page: Page) -> str:
-    """Why a chart cannot leave with Safe to share on, whatever its figures are; empty where it can."""
+def refusal(chart: Chart, page: Page) -> str:
+    """Return why a chart cannot be downloaded with "Safe to share" on, or an empty string."""
     return suppressed_views.refusal(page.filters, page.first, page.last) or suppressed_views.unavailable(
-        question, page.shared
+        chart, page.shared
     )
 
 
@@ -236,24 +243,26 @@ def _picture(shown: View, page: Page, before: pd.DataFrame | None) -> None:
     if shown.frame is None:
         st.info(shown.note)
         return
-    former = page.former if before is not None else None
-    note = picture.footnote(page.release_id, former, shown.note, f"small counts: {page.small_counts}")
+    previous = page.previous if before is not None else None
+    note = picture.footnote(page.release_id, previous, shown.note, f"small counts: {page.small_counts}")
     figure = picture.standalone(
-        figures.figure(shown.question, shown.frame, before), shown.question.title,
-        f"Filters: {page.filters.words(shown.question.subject)}", note,
-    )  # fmt: skip
+        figures.figure(shown.chart, shown.frame, before),
+        shown.chart.title,
+        f"Filters: {page.filters.describe(shown.chart.dataset)}",
+        note,
+    )
     config = {
         "displaylogo": False,
         "displayModeBar": True,
         "modeBarButtons": [["toImage"]],
-        "toImageButtonOptions": {"filename": f"{shown.question.key}-{page.release_id}", "scale": 2},
+        "toImageButtonOptions": {"filename": f"{shown.chart.key}-{page.release_id}", "scale": 2},
     }
-    st.caption("The camera at the top right of the chart saves it as PNG, as it is here.")
+    st.caption("Click the camera icon at the top right of the chart to save it as PNG.")
     st.plotly_chart(
         figure,
-        key=f"{shown.question.key}-picture",
+        key=f"{shown.chart.key}-picture",
         config=config,
         width="content",
         theme=None,
-        alt=shown.question.title,
+        alt=shown.chart.title,
     )

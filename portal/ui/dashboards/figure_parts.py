@@ -1,4 +1,7 @@
-"""What the figures of every kind of chart share: layout, colours, groups, marks of a former release, intervals."""
+"""Parts that all kinds of figures share.
+
+Layout, colours, group labels, marks of the previous release, intervals.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from portal.dashboards.query_builder import Question
+from portal.dashboards.query_builder import Chart
 from portal.privacy.published import OTHER
-from portal.ui.theme import FORMER, MEASURE, SEQUENCE, SUPPRESSED
+from portal.ui.theme import MEASURE, PREVIOUS, SEQUENCE, SUPPRESSED
 
 MOST_BARS = 12
 
@@ -25,16 +28,16 @@ LAYOUT: dict[str, Any] = {
     "separators": ".,",
 }
 
-FORMER_MARK = {"color": FORMER, "symbol": "diamond-open", "size": 10, "line": {"width": 2}}
+PREVIOUS_MARK = {"color": PREVIOUS, "symbol": "diamond-open", "size": 10, "line": {"width": 2}}
 
 
 def colours(names: Iterable[str]) -> list[str]:
-    """One colour for all bars but the pooled one."""
+    """Return the colours of bars; the pooled bar differs from the others."""
     return [SUPPRESSED if name == OTHER else MEASURE for name in names]
 
 
 def largest(frame: pd.DataFrame, name: str, value: str) -> pd.DataFrame:
-    """The largest groups, the pooled one below them and the smallest first: Plotly draws upwards."""
+    """Return the largest groups and the pooled one, in ascending order, because Plotly draws upwards."""
     is_other = frame[name] == OTHER
     largest = frame[~is_other].sort_values(value, ascending=False, kind="stable").head(MOST_BARS)
     return pd.concat([frame[is_other], largest.iloc[::-1]])
@@ -44,10 +47,10 @@ def percent(part: pd.Series, whole: pd.Series) -> pd.Series:
     return 100 * part.astype(float) / whole.astype(float)
 
 
-def named(question: Question, top: pd.DataFrame) -> pd.DataFrame:
-    """`top` with the groups in words: `_long`, and `_short` for the axis, shortened and still told apart."""
-    words = question.subject.dimension(question.by[0]).words
-    long = [words.get(str(value), str(value)) for value in top[question.by[0]]]
+def named(chart: Chart, top: pd.DataFrame) -> pd.DataFrame:
+    """Add the labels of the groups: `_long`, and `_short` for the axis, shortened but unique."""
+    words = chart.dataset.dimension(chart.by[0]).value_labels
+    long = [words.get(str(value), str(value)) for value in top[chart.by[0]]]
     short: list[str] = []
     for text in long:
         cut = text if len(text) <= 34 else f"{text[:33]}…"
@@ -56,17 +59,21 @@ def named(question: Question, top: pd.DataFrame) -> pd.DataFrame:
 
 
 def beside(
-    drawn: go.Figure, question: Question, top: pd.DataFrame, former: pd.DataFrame | None, value: str
+    drawn: go.Figure, chart: Chart, top: pd.DataFrame, previous: pd.DataFrame | None, value: str
 ) -> None:
-    """A mark on each bar for what the previous release says."""
-    if former is None:
+    """Mark the value of the previous release on each bar."""
+    if previous is None:
         return
-    before = former.set_index(question.by[0])[value].reindex(top[question.by[0]])
+    before = previous.set_index(chart.by[0])[value].reindex(top[chart.by[0]])
     drawn.add_scatter(
-        x=before, y=top["_short"], mode="markers", name="Previous release", marker=FORMER_MARK,
-        customdata=top[[question.by[0]]],
+        x=before,
+        y=top["_short"],
+        mode="markers",
+        name="Previous release",
+        marker=PREVIOUS_MARK,
+        customdata=top[[chart.by[0]]],
         hovertemplate="Previous release: %{x:,.1f}<extra></extra>",
-    )  # fmt: skip
+    )
     drawn.update_layout(showlegend=True)
 
 
@@ -75,7 +82,7 @@ def tall(bars: int) -> dict[str, Any]:
 
 
 def wilson(hits: int, total: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927)."""
+    """Return the 95 % interval of a share (Wilson 1927)."""
     if not total:
         return 0.0, 1.0
     z, share = 1.96, hits / total

@@ -1,4 +1,4 @@
-"""A chart as a picture that can stand alone: title, filters, release and date inside it."""
+"""A chart as a standalone picture with its title, filters, release and date."""
 
 from __future__ import annotations
 
@@ -9,53 +9,71 @@ import plotly.graph_objects as go
 
 WIDTH = 960
 _LETTERS = 120
-"""Letters of the small text that a line of `WIDTH` takes."""
+"""Characters per line of small text at `WIDTH`."""
 
 _TITLE, _SUBTITLE_LINE, _LINE, _LEGEND_ROW, _AXIS = 48, 24, 17, 22, 62
 """Heights in pixels."""
 
 
 def standalone(figure: go.Figure, title: str, subtitle: str, footnote: str) -> go.Figure:
-    """Return a copy of the figure with all that says what it shows inside it."""
+    """Return a copy of the figure with title, subtitle, legend and footnote inside it."""
     drawn = go.Figure(figure)
     above, below = textwrap.wrap(subtitle, _LETTERS), textwrap.wrap(footnote, _LETTERS)
     legend = _legend_rows(drawn) * _LEGEND_ROW
     top = _TITLE + _SUBTITLE_LINE * len(above) + legend
     bottom = _AXIS + _LINE * len(below) + 8
     plot = int(drawn.layout.height or 320)
+    heading = [f"<b>{_plain(title)}</b>"]
+    heading += [f"<span style='font-size:12px'>{_plain(line)}</span>" for line in above]
     drawn.update_layout(
         width=WIDTH,
         height=plot + top + bottom,
         margin={"l": 16, "r": 24, "t": top, "b": bottom},
         paper_bgcolor="white",
         title={
-            "text": "<br>".join([f"<b>{_plain(title)}</b>", *(f"<span style='font-size:12px'>{_plain(line)}</span>" for line in above)]),
-            "font": {"size": 18}, "x": 0, "xref": "container", "xanchor": "left", "y": 1, "yref": "container",
-            "yanchor": "top", "pad": {"l": 16, "t": 24}, "automargin": False,
+            "text": "<br>".join(heading),
+            "font": {"size": 18},
+            "x": 0,
+            "xref": "container",
+            "xanchor": "left",
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
+            "pad": {"l": 16, "t": 24},
+            "automargin": False,
         },
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
-    )  # fmt: skip
+    )
     drawn.add_annotation(
-        text="<br>".join(map(_plain, below)), showarrow=False, align="left", font={"size": 12},
-        x=0, xref="paper", xanchor="left", y=0, yref="paper", yanchor="top", yshift=-_AXIS,
-    )  # fmt: skip
+        text="<br>".join(map(_plain, below)),
+        showarrow=False,
+        align="left",
+        font={"size": 12},
+        x=0,
+        xref="paper",
+        xanchor="left",
+        y=0,
+        yref="paper",
+        yanchor="top",
+        yshift=-_AXIS,
+    )
     return drawn
 
 
-def footnote(release_id: str, former: str | None, note: str, small_counts: str) -> str:
-    """What stands below every picture: release, time of the picture, and what was done to small counts."""
-    beside = f" compared with {former}" if former else ""
-    said = [
+def footnote(release_id: str, previous: str | None, note: str, small_counts: str) -> str:
+    """Return the footnote of a picture: release, timestamp and treatment of small counts."""
+    beside = f" compared with {previous}" if previous else ""
+    parts = [
         f"Release {release_id}{beside}",
         f"picture of {datetime.now(UTC):%d %b %Y %H:%M} UTC",
         note,
         small_counts,
     ]
-    return " · ".join(part.strip().rstrip(".") for part in said if part)
+    return " · ".join(part.strip().rstrip(".") for part in parts if part)
 
 
 def _legend_rows(figure: go.Figure) -> int:
-    """Rows of the legend above the plot, by the letters in it; none where one trace needs no legend."""
+    """Return the number of rows of the legend above the plot; a single trace has no legend."""
     names = [str(trace.name) for trace in figure.data if trace.name and trace.showlegend is not False]
     if figure.layout.showlegend is False or len(names) < 2:
         return 0
@@ -63,5 +81,5 @@ def _legend_rows(figure: go.Figure) -> int:
 
 
 def _plain(text: str) -> str:
-    """Text that Plotly draws as it is, not as markup."""
+    """Escape markup in a text for Plotly."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,17 +1,18 @@
-"""Figures of shares: by group with an interval, in parts of 100 %, and over time."""
+"""Figures of shares: rates by group with an interval, parts of 100 %, and shares over time."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from portal.dashboards.query_builder import Question
+from portal.dashboards.query_builder import Chart
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.ui.dashboards.figure_parts import (
-    FORMER_MARK,
     LAYOUT,
+    PREVIOUS_MARK,
     beside,
     colours,
     largest,
@@ -20,112 +21,132 @@ from portal.ui.dashboards.figure_parts import (
     tall,
     wilson,
 )
-from portal.ui.theme import ABOVE, BELOW, FORMER, MEASURE, NEUTRAL, USUAL
+from portal.ui.theme import ABOVE, BELOW, MEASURE, NEUTRAL, PREVIOUS, USUAL
 
 
-def rate(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
-    """A share a group with its 95 % interval; `values` are how many there were, and how many of them it is so."""
-    total, hits = question.values
-    top = named(question, largest(frame[frame[total] > 0], question.by[0], total))
-    low, share, high = zip(
-        *map(_rate_of, top[hits], top[total], top.get("is_high", [None] * len(top))), strict=True
-    )
-    top["_share"] = share
+def rate(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
+    """Return the rate of each group with its 95 % interval; the measures are the total and the hits."""
+    total, hits = chart.measures
+    top = named(chart, largest(frame[frame[total] > 0], chart.by[0], total))
+    is_high = top.get("is_high", pd.Series([None] * len(top)))
+    rates = [_rate_of(*row) for row in zip(top[hits], top[total], is_high, strict=True)]
+    top["_share"] = [each.share for each in rates]
+    hatches = ["/" if pd.isna(count) else "" for count in top[hits]]
     drawn = go.Figure(
         go.Bar(
             x=top["_share"],
             y=top["_short"],
             orientation="h",
-            marker={"color": colours(top[question.by[0]]), "pattern": {"shape": ["/" if pd.isna(n) else "" for n in top[hits]]}},
+            marker={"color": colours(top[chart.by[0]]), "pattern": {"shape": hatches}},
             customdata=[
-                [name, int(n), None if pd.isna(part) else int(part), _in_words(part, int(n), end)]
-                for name, n, part, end in zip(
-                    top[question.by[0]], top[total], top[hits], top.get("is_high", [None] * len(top)), strict=True
+                [name, int(whole), None if pd.isna(part) else int(part), _in_words(part, int(whole), high)]
+                for name, whole, part, high in zip(
+                    top[chart.by[0]], top[total], top[hits], is_high, strict=True
                 )
             ],
             error_x={
-                "array": [end - middle for end, middle in zip(high, share, strict=True)],
-                "arrayminus": [middle - end for end, middle in zip(low, share, strict=True)],
+                "array": [each.high - each.share for each in rates],
+                "arrayminus": [each.share - each.low for each in rates],
                 "color": NEUTRAL,
                 "thickness": 2,
             },
             hovertemplate="%{y}: %{customdata[3]} of %{customdata[1]:,}<extra></extra>",
         )
-    )  # fmt: skip
-    if former is not None:
-        before = former.assign(_share=percent(former[hits], former[total]))
-        beside(drawn, question, top, before, "_share")
-    title = f"{question.values[hits].label}, percent"
+    )
+    if previous is not None:
+        before = previous.assign(_share=percent(previous[hits], previous[total]))
+        beside(drawn, chart, top, before, "_share")
+    title = f"{chart.measures[hits].label}, percent"
     return drawn.update_layout(**tall(len(top)), xaxis={"title": title, "rangemode": "tozero"})
 
 
-def _rate_of(hits: Any, total: Any, is_high: Any) -> tuple[float, float, float]:
-    """Low end, share and high end in percent; of hits that are suppressed only their bounds are known."""
+@dataclass(frozen=True)
+class _Rate:
+    """A rate with its interval, in percent."""
+
+    low: float
+    share: float
+    high: float
+
+
+def _rate_of(hits: Any, total: Any, is_high: Any) -> _Rate:
+    """Return the rate of a group; suppressed hits give the bounds."""
     if pd.isna(hits):
         bound = 100 * (MINIMUM_CELL_SIZE - 1) / int(total)
-        return (100 - bound, 100 - bound, 100.0) if is_high is True else (0.0, 0.0, bound)
+        return _Rate(100 - bound, 100 - bound, 100.0) if is_high is True else _Rate(0.0, 0.0, bound)
     low, high = wilson(int(hits), int(total))
-    return 100 * low, 100 * int(hits) / int(total), 100 * high
+    return _Rate(100 * low, 100 * int(hits) / int(total), 100 * high)
 
 
 def _in_words(hits: Any, total: int, is_high: Any) -> str:
     if not pd.isna(hits):
         return f"{int(hits) / total:.1%}, {int(hits):,}"
-    return (
-        f"more than {total - MINIMUM_CELL_SIZE:,}" if is_high is True else f"fewer than {MINIMUM_CELL_SIZE}"
-    )
+    if is_high is True:
+        return f"more than {total - MINIMUM_CELL_SIZE:,}"
+    return f"fewer than {MINIMUM_CELL_SIZE}"
 
 
-def parts(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
-    """Horizontal bars that add up to 100 %: the groups with most, the largest on top."""
-    names = list(question.values)
+def parts(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
+    """Return horizontal bars of parts that add up to 100 %, the largest group on top."""
+    names = list(chart.measures)
     counted = frame.assign(_all=frame[names].sum(axis=1))
-    top = named(question, largest(counted[counted["_all"] > 0], question.by[0], "_all"))
+    top = named(chart, largest(counted[counted["_all"] > 0], chart.by[0], "_all"))
     drawn = go.Figure()
     for name, color in zip(names, (BELOW, USUAL, ABOVE), strict=True):
         drawn.add_bar(
             x=percent(top[name], top["_all"]),
             y=top["_short"],
             orientation="h",
-            name=question.values[name].label,
+            name=chart.measures[name].label,
             marker_color=color,
-            customdata=top[[question.by[0], name]],
-            hovertemplate="%{y}: %{customdata[1]:,} (%{x:.1f} %)<extra>" + question.values[name].label + "</extra>",
-        )  # fmt: skip
-    if former is not None:
-        was = former.set_index(question.by[0])[names].reindex(top[question.by[0]]).astype(float)
+            customdata=top[[chart.by[0], name]],
+            hovertemplate="%{y}: %{customdata[1]:,} (%{x:.1f} %)"
+            f"<extra>{chart.measures[name].label}</extra>",
+        )
+    if previous is not None:
+        was = previous.set_index(chart.by[0])[names].reindex(top[chart.by[0]]).astype(float)
         ends = was.cumsum(axis=1).div(was.sum(axis=1), axis=0).mul(100)
         for name in names[:-1]:
+            label = chart.measures[name].label.lower()
             drawn.add_scatter(
-                x=ends[name], y=top["_short"], mode="markers", name="Previous release", marker=FORMER_MARK,
-                customdata=top[[question.by[0]]], showlegend=name == names[0],
-                hovertemplate=f"Previous release, {question.values[name].label.lower()} up to " + "%{x:.1f} %<extra></extra>",
-            )  # fmt: skip
+                x=ends[name],
+                y=top["_short"],
+                mode="markers",
+                name="Previous release",
+                marker=PREVIOUS_MARK,
+                customdata=top[[chart.by[0]]],
+                showlegend=name == names[0],
+                hovertemplate=f"Previous release, {label} up to %{{x:.1f}} %<extra></extra>",
+            )
     return drawn.update_layout(**tall(len(top)), barmode="stack", xaxis={"title": "Percent of doses"})
 
 
-def line(question: Question, frame: pd.DataFrame, former: pd.DataFrame | None) -> go.Figure:
-    """The share of the first value in the second, over time."""
-    hits, total = question.values
+def line(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
+    """Return the share of the first measure in the second over time."""
+    hits, total = chart.measures
     drawn = go.Figure()
     for name, rows, look in (
         ("This release", frame, {"color": MEASURE}),
-        ("Previous release", former, {"color": FORMER, "dash": "dot"}),
+        ("Previous release", previous, {"color": PREVIOUS, "dash": "dot"}),
     ):
         if rows is not None:
             drawn.add_scatter(
-                x=rows[question.by[0]], y=percent(rows[hits], rows[total]), mode="lines+markers", name=name, line=look,
-                customdata=rows[[question.by[0], hits, total]], marker={"symbol": _symbols(rows)},
+                x=rows[chart.by[0]],
+                y=percent(rows[hits], rows[total]),
+                mode="lines+markers",
+                name=name,
+                line=look,
+                customdata=rows[[chart.by[0], hits, total]],
+                marker={"symbol": _symbols(rows)},
                 hovertemplate="%{x}: %{y:.1f} %, %{customdata[1]:,} of %{customdata[2]:,}<extra></extra>",
-            )  # fmt: skip
-    title = f"{question.values[hits].label}, percent"
+            )
+    title = f"{chart.measures[hits].label}, percent"
     return drawn.update_layout(
-        **{**LAYOUT, "showlegend": former is not None}, yaxis={"title": title, "rangemode": "tozero"}
+        **{**LAYOUT, "showlegend": previous is not None}, yaxis={"title": title, "rangemode": "tozero"}
     )
 
 
 def _symbols(rows: pd.DataFrame) -> list[str]:
-    """Hollow where several months share one rate."""
-    return [
-        "circle-open" if is_pooled else "circle" for is_pooled in rows.get("is_pooled", [False] * len(rows))
-    ]
+    """Return hollow marks for months that share one pooled rate."""
+    is_pooled = rows.get("is_pooled", [False] * len(rows))
+    return ["circle-open" if pooled else "circle" for pooled in is_pooled]

@@ -1,4 +1,4 @@
-"""The filters of a dashboard: what they hold is the URL, and a click on a chart chooses in them too."""
+"""Filters of a dashboard. Their state is in the URL, and clicks on charts change it, too."""
 
 from __future__ import annotations
 
@@ -10,83 +10,90 @@ import pandas as pd
 import streamlit as st
 
 from portal.dashboards import query_builder
-from portal.dashboards.query_builder import Dimension, Facts, Filters, Subject
+from portal.dashboards.query_builder import Dataset, Dimension, Filters, QueryBuilder
 from portal.privacy.published import PublishedTable
 from portal.ui import cache
 
 
-def _key(subject: Subject, dimension: Dimension) -> str:
-    return f"filter-{subject.name}-{dimension.name}"
+def _key(dataset: Dataset, dimension: Dimension) -> str:
+    return f"filter-{dataset.name}-{dimension.name}"
 
 
-def draw(subject: Subject, asked: Facts) -> Filters:
-    """What the URL says, changed by what is chosen here."""
-    choices = cache.ask(asked.choices(subject), asked.release_id).frame
-    for key, value in st.session_state.pop(_clicked(subject), {}).items():
+def draw(dataset: Dataset, builder: QueryBuilder) -> Filters:
+    """Draw the filters with the values of the URL and return the chosen ones."""
+    choices = cache.query(builder.filter_values(dataset), builder.release_id).frame
+    for key, value in st.session_state.pop(_clicked(dataset), {}).items():
         st.session_state[key] = value
     with st.container(border=True):
-        listed = [d for d in subject.filters if d.filter == "listed"]
-        columns = st.columns(len(listed) + bool(subject.day))
+        listed = [d for d in dataset.filters if d.filter == "listed"]
+        columns = st.columns(len(listed) + bool(dataset.date_sql))
         start = end = None
-        if subject.day:
+        if dataset.date_sql:
             with columns[0]:
-                start, end = _period(subject, choices["first"].iloc[0], choices["last"].iloc[0])
+                start, end = _period(dataset, choices["first"].iloc[0], choices["last"].iloc[0])
         chosen: dict[str, tuple[str, ...]] = {}
         for column, dimension in zip(columns[-len(listed) :], listed, strict=True):
             with column:
                 chosen[dimension.name] = _pick(
-                    subject, dimension, query_builder.listed(choices[dimension.name].iloc[0])
+                    dataset, dimension, query_builder.split_values(choices[dimension.name].iloc[0])
                 )
-        for dimension in subject.filters:
-            if dimension.filter == "clicked" and (present := _present(subject, dimension)):
-                chosen[dimension.name] = _pick(subject, dimension, present)
+        for dimension in dataset.filters:
+            if dimension.filter == "clicked" and (present := _present(dataset, dimension)):
+                chosen[dimension.name] = _pick(dataset, dimension, present)
         filters = Filters(start, end, {name: values for name, values in chosen.items() if values})
         if filters.chosen or st.query_params.get("from") or st.query_params.get("to"):
-            st.button("Clear all filters", on_click=_clear, args=(subject,))
+            st.button("Clear all filters", on_click=_clear, args=(dataset,))
     return filters
 
 
-def days(subject: Subject) -> tuple[date | None, date | None]:
-    """The first and the last day of the data, once the filters are drawn."""
-    low, high = st.session_state.get(_days_key(subject), (None, None))
+def data_range(dataset: Dataset) -> tuple[date | None, date | None]:
+    """Return the first and the last date of the data, after `draw`."""
+    low, high = st.session_state.get(_range_key(dataset), (None, None))
     return low, high
 
 
-# filters of roles that see published tables: whole months, and values of one dimension
+# filters of viewers: whole months, and values of one dimension
 
 
-def draw_published(subject: Subject, tables: Callable[[str], PublishedTable | None]) -> Filters:
-    """What the URL says of months and of one dimension; `tables` gives the published table of a dimension."""
-    offered = [d for d in subject.filters if not d.is_number]
+def draw_published(dataset: Dataset, tables: Callable[[str], PublishedTable | None]) -> Filters:
+    """Draw the filters by month and one dimension; `tables` returns the published table of a dimension."""
+    offered = [d for d in dataset.filters if not d.is_number]
     named = next((d for d in offered if st.query_params.get_all(d.name)), None)
     with st.container(border=True):
-        columns = st.columns(3 if subject.day else 2)
+        columns = st.columns(3 if dataset.date_sql else 2)
         dimension = columns[-2].selectbox(
-            "Filter by", [None, *offered], index=offered.index(named) + 1 if named else 0,
-            format_func=lambda d: d.label if d else "Nothing", key=f"by-{subject.name}",
-        )  # fmt: skip
+            "Filter by",
+            [None, *offered],
+            index=offered.index(named) + 1 if named else 0,
+            format_func=lambda d: d.label if d else "Nothing",
+            key=f"by-{dataset.name}",
+        )
         table = tables((dimension or offered[0]).name)
         chosen = _values(dimension, table, columns[-1]) if dimension and table else ()
-        start, end = _months(subject, table, columns[0]) if subject.day and table else (None, None)
-    for other in subject.filters:
+        start, end = _months(dataset, table, columns[0]) if dataset.date_sql and table else (None, None)
+    for other in dataset.filters:
         if other is not dimension:
             st.query_params.pop(other.name, None)
     return Filters(start, end, {dimension.name: chosen} if dimension and chosen else {})
 
 
-def _values(dimension: Dimension, table: PublishedTable, place: Any) -> tuple[str, ...]:
-    """A choice among the values that are published."""
+def _values(dimension: Dimension, table: PublishedTable, column: Any) -> tuple[str, ...]:
+    """Draw a choice of the published values."""
     present = [value for value in st.query_params.get_all(dimension.name) if value in table.named]
-    chosen = place.multiselect(
-        dimension.label, table.named, present, format_func=lambda v: dimension.words.get(v, v),
-        placeholder="All", key=f"published-{dimension.name}",
-    )  # fmt: skip
+    chosen = column.multiselect(
+        dimension.label,
+        table.named,
+        present,
+        format_func=lambda v: dimension.value_labels.get(v, v),
+        placeholder="All",
+        key=f"published-{dimension.name}",
+    )
     st.query_params[dimension.name] = chosen
     return tuple(chosen)
 
 
-def _months(subject: Subject, table: PublishedTable, place: Any) -> tuple[date | None, date | None]:
-    """Whole months; None at an end that is the data's own."""
+def _months(dataset: Dataset, table: PublishedTable, column: Any) -> tuple[date | None, date | None]:
+    """Draw a choice of whole months; an end is None if it is the end of the data."""
     months = table.months
     if len(months) < 2:
         return None, None
@@ -94,8 +101,8 @@ def _months(subject: Subject, table: PublishedTable, place: Any) -> tuple[date |
         (_day(st.query_params.get(name)), edge) for name, edge in (("from", months[0]), ("to", months[-1]))
     ]
     wanted = [f"{day:%Y-%m}" if day and f"{day:%Y-%m}" in months else edge for day, edge in in_url]
-    first, last = place.select_slider(
-        "Months", months, (min(wanted), max(wanted)), key=f"months-{subject.name}"
+    first, last = column.select_slider(
+        "Months", months, (min(wanted), max(wanted)), key=f"months-{dataset.name}"
     )
     start = None if first == months[0] else pd.Period(first, "M").start_time.date()
     end = None if last == months[-1] else pd.Period(last, "M").end_time.date()
@@ -107,51 +114,55 @@ def _months(subject: Subject, table: PublishedTable, place: Any) -> tuple[date |
     return start, end
 
 
-# filters of roles that see exact figures
+# filters of roles that see exact counts
 
 
-def _present(subject: Subject, dimension: Dimension) -> list[str]:
-    """The values that are chosen now: by the session, or before its first draw by the URL."""
-    key = _key(subject, dimension)
-    said = st.session_state[key] if key in st.session_state else st.query_params.get_all(dimension.name)
-    return [value for value in said if dimension.allows(value)]
+def _present(dataset: Dataset, dimension: Dimension) -> list[str]:
+    """Return the chosen values from session state or, before the first draw, from the URL."""
+    key = _key(dataset, dimension)
+    chosen = st.session_state[key] if key in st.session_state else st.query_params.get_all(dimension.name)
+    return [value for value in chosen if dimension.allows(value)]
 
 
-def _pick(subject: Subject, dimension: Dimension, options: Sequence[str]) -> tuple[str, ...]:
-    """A multiple choice whose state is the URL's; values that are not there any more are left out."""
-    key = _key(subject, dimension)
-    st.session_state[key] = [value for value in _present(subject, dimension) if value in options]
+def _pick(dataset: Dataset, dimension: Dimension, options: Sequence[str]) -> tuple[str, ...]:
+    """Draw a multiple choice with its state in the URL, without values that no longer exist."""
+    key = _key(dataset, dimension)
+    st.session_state[key] = [value for value in _present(dataset, dimension) if value in options]
     chosen = st.multiselect(
-        dimension.label, options, format_func=lambda v: dimension.words.get(v, v), key=key, placeholder="All"
+        dimension.label,
+        options,
+        format_func=lambda value: dimension.value_labels.get(value, value),
+        key=key,
+        placeholder="All",
     )
     st.query_params[dimension.name] = chosen
     return tuple(chosen)
 
 
-def _clear(subject: Subject) -> None:
-    for dimension in subject.filters:
-        st.session_state[_key(subject, dimension)] = []
-    st.session_state.pop(_period_key(subject), None)
-    for name in ("from", "to", *(d.name for d in subject.filters)):
+def _clear(dataset: Dataset) -> None:
+    for dimension in dataset.filters:
+        st.session_state[_key(dataset, dimension)] = []
+    st.session_state.pop(_period_key(dataset), None)
+    for name in ("from", "to", *(d.name for d in dataset.filters)):
         st.query_params.pop(name, None)
 
 
-def _period_key(subject: Subject) -> str:
-    return f"filter-{subject.name}-period"
+def _period_key(dataset: Dataset) -> str:
+    return f"filter-{dataset.name}-period"
 
 
-def _days_key(subject: Subject) -> str:
-    """Where the first and the last day of the data are remembered."""
-    return f"days-{subject.name}"
+def _range_key(dataset: Dataset) -> str:
+    """Return the key in session state of the first and last date of the data."""
+    return f"range-{dataset.name}"
 
 
-def _period(subject: Subject, first: Any, last: Any) -> tuple[date | None, date | None]:
-    """The days looked at; None, None where there are none. Half a choice changes nothing yet."""
+def _period(dataset: Dataset, first: Any, last: Any) -> tuple[date | None, date | None]:
+    """Draw the period; return None, None without data. A period without its end changes nothing yet."""
     if pd.isna(first) or pd.isna(last):
         return None, None
     low, high = pd.Timestamp(first).date(), pd.Timestamp(last).date()
-    key = _period_key(subject)
-    st.session_state[_days_key(subject)] = low, high
+    key = _period_key(dataset)
+    st.session_state[_range_key(dataset)] = low, high
     in_url = [_day(st.query_params.get(name)) for name in ("from", "to")]
     start, end = _between(in_url, low, high)
     held = st.session_state.get(key)
@@ -170,7 +181,7 @@ def _period(subject: Subject, first: Any, last: Any) -> tuple[date | None, date 
 
 
 def _between(days: Sequence[date | None], low: date, high: date) -> tuple[date, date]:
-    """A period within the data's own."""
+    """Limit a period to that of the data."""
     start = min(max(days[0] or low, low), high)
     return start, max(min(days[1] or high, high), start)
 
@@ -182,30 +193,30 @@ def _day(text: str | None) -> date | None:
         return None
 
 
-def _choice(subject: Subject, dimension: Dimension, values: Sequence[str]) -> tuple[str, Any]:
-    """The state of the filter by which these values are chosen: months are the data's days from the first to the last."""
+def _choice(dataset: Dataset, dimension: Dimension, values: Sequence[str]) -> tuple[str, Any]:
+    """Return the key and value in session state of a filter by these values; months become dates."""
     if dimension.filter != "period":
-        return _key(subject, dimension), list(values)
+        return _key(dataset, dimension), list(values)
     first, last = (pd.Period(value, "M") for value in (values[0], values[-1]))
     days = first.start_time.date(), last.end_time.date()
-    return _period_key(subject), _between(days, *st.session_state[_days_key(subject)])
+    return _period_key(dataset), _between(days, *st.session_state[_range_key(dataset)])
 
 
-def _clicked(subject: Subject) -> str:
-    """Where a click waits for the next draw: a filter's value is set before it is drawn."""
-    return f"clicked-{subject.name}"
+def _clicked(dataset: Dataset) -> str:
+    """Return the key in session state of a click, which is applied before the filters are drawn again."""
+    return f"clicked-{dataset.name}"
 
 
-def choose(subject: Subject, chosen: Sequence[tuple[Dimension, list[str]]]) -> bool:
-    """Have values chosen at the next draw, as a click does; whether that changes anything."""
-    wanted = dict(_choice(subject, *each) for each in chosen)
-    if all(_holds(key) == value for key, value in wanted.items()):
+def choose(dataset: Dataset, chosen: Sequence[tuple[Dimension, list[str]]]) -> bool:
+    """Apply a click at the next draw; return whether it changes a filter."""
+    wanted = dict(_choice(dataset, *each) for each in chosen)
+    if all(_present_value(key) == value for key, value in wanted.items()):
         return False
-    st.session_state[_clicked(subject)] = wanted
+    st.session_state[_clicked(dataset)] = wanted
     return True
 
 
-def _holds(key: str) -> Any:
-    """What a filter that was drawn holds now, in the order in which a click chooses."""
+def _present_value(key: str) -> Any:
+    """Return the value of a filter, sorted as a click sorts it."""
     held = st.session_state.get(key, [])
     return held if isinstance(held, tuple) else sorted(held)

@@ -1,4 +1,4 @@
-"""What needs somebody now, when the pipeline starts by itself, and who is told."""
+"""Page Alerts: present alerts, schedule and subscribers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ person = session.user()
 def now() -> None:
     st.markdown("#### Now")
     if not person.may("watch_runs"):
-        st.caption("Those who may watch runs see here what needs somebody.")
+        st.caption("Alerts are available to analysts, clinicians and engineers.")
         return
     found = cache.alerts()
     if not found:
@@ -28,19 +28,21 @@ def now() -> None:
 
 def starts() -> None:
     st.markdown("#### Schedule")
-    present = schedule.get(session.aws())
+    present = schedule.get(session.context())
     if present.at is None:
-        st.info(f"The schedule is {present.expression}, which is changed in Terraform: it is no time of day.")
+        st.info(f"The schedule is {present.expression}. It is not a daily time, so change it in Terraform.")
         return
     with st.container(border=True):
         days = "Monday to Friday" if present.weekdays_only else "Every day"
         st.markdown(
-            f"**{days} at {present.at:%H:%M} UTC** on every batch that is new." if present.is_on else "**Off:** runs start by hand."
-        )  # fmt: skip
+            f"**{days} at {present.at:%H:%M} UTC** with all new batches."
+            if present.is_on
+            else "**Off:** runs start by hand."
+        )
         if due := present.next_due(datetime.now(UTC)):
-            st.caption(f"The next one: {formats.when(due)}.")
+            st.caption(f"Next run: {formats.when(due)}.")
         if not person.may("run_pipeline"):
-            st.caption("Engineers change it.")
+            st.caption("Only engineers can change the schedule.")
             return
         with st.form("schedule"):
             left, middle, right = st.columns(3, vertical_alignment="bottom")
@@ -48,7 +50,7 @@ def starts() -> None:
             weekdays = middle.checkbox("Monday to Friday only", present.weekdays_only)
             is_on = right.checkbox("Enable schedule", present.is_on)
             if st.form_submit_button("Save", type="primary"):
-                schedule.change(session.aws(), is_on=is_on, at=at or time(2), weekdays_only=weekdays)
+                schedule.change(session.context(), is_on=is_on, at=at or time(2), weekdays_only=weekdays)
                 cache.forget_schedule()
                 st.rerun()
         st.caption("On a laptop the schedule starts no runs.")
@@ -58,16 +60,20 @@ def told() -> None:
     st.markdown("#### Subscribers")
     topics = schedule.topics()
     if not topics:
-        st.caption("This installation names no topic.")
+        st.caption("This installation has no notification topics.")
         return
-    found = schedule.subscriptions(session.aws())
+    found = schedule.subscriptions(session.context())
     if found:
         frame = pd.DataFrame(
             [
-                {"Event": topics[s.topic], "E-mail address": s.endpoint, "State": "Confirmed" if s.is_confirmed else "Awaiting confirmation"}
+                {
+                    "Event": topics[s.topic],
+                    "E-mail address": s.endpoint,
+                    "State": "Confirmed" if s.is_confirmed else "Awaiting confirmation",
+                }
                 for s in found
             ]
-        )  # fmt: skip
+        )
         st.dataframe(frame, hide_index=True, width="stretch")
     else:
         st.caption("No subscribers yet.")
@@ -78,7 +84,7 @@ def told() -> None:
         topic = left.selectbox("Notify me about", list(topics), format_func=lambda arn: topics[arn])
         address = right.text_input("E-mail address", placeholder="name@hospital.org")
         if st.form_submit_button("Subscribe"):
-            schedule.subscribe(session.aws(), topic, address)
+            schedule.subscribe(session.context(), topic, address)
             st.rerun()
     st.caption(
         "You will get a confirmation e-mail. Messages contain counts and rule names, never patient data."

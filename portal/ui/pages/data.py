@@ -1,4 +1,4 @@
-"""Generate sample data, upload an extract, see the batches."""
+"""Page Data: generate sample data, import an extract, list batches."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pipeline.sources.csv_layout import ENCODINGS
 from portal.batches import imports, inspection
 from portal.batches.imports import Import
 from portal.batches.inspection import SourceFile
-from portal.core.context import ServiceError
-from portal.reviews.wording import unlinked
+from portal.core.errors import ServiceError
+from portal.reviews.wording import without_links
 from portal.runs import service as runs
 from portal.ui import session
 from portal.ui.batches import batch_list, sample_form
@@ -22,7 +22,7 @@ from portal.ui.batches import batch_list, sample_form
 st.title("Data")
 person = session.user()
 if not person.may("import_data"):
-    st.info("Importing data is the engineer's task. Ask one, or choose that role.")
+    st.info("Only engineers can import data. Ask one, or switch to that role.")
     st.stop()
 
 
@@ -34,7 +34,8 @@ def upload() -> None:
     with st.container(border=True):
         st.markdown("#### Import an extract")
         st.caption(
-            "CSV files (also .gz) with a header line: the portal's own columns, or a Synthea export. Columns are found by name."
+            "CSV files (also .gz) with a header line: the portal's own columns, or a Synthea export. "
+            "Columns are identified by name."
         )
         given = st.file_uploader("CSV files of one extract", type=["csv", "gz"], accept_multiple_files=True)
         if not given:
@@ -49,15 +50,15 @@ def upload() -> None:
             format_func=lambda name: "Refuse such files" if name == "utf-8" else ENCODINGS[name],
         )
         if encoding != "utf-8":
-            show_odd_values(files)
+            show_undecodable_values(files)
         if st.button("Import", type="primary", disabled=importing is not None):
-            imports.begin(session.aws(), files, encoding)
+            imports.start(session.context(), files, encoding)
             st.rerun()
 
 
 def show_preview(file: SourceFile) -> None:
     try:
-        header, rows = inspection.preview(session.aws(), file, 5)
+        header, rows = inspection.preview(session.context(), file, 5)
     except ServiceError as error:
         session.show_error(error)
         return
@@ -69,10 +70,12 @@ def show_preview(file: SourceFile) -> None:
         st.caption(", ".join(header))
 
 
-def show_odd_values(files: list[SourceFile]) -> None:
-    """Values that are not UTF-8, read both ways, to the person who supplies the files."""
+def show_undecodable_values(files: list[SourceFile]) -> None:
+    """Show the values that are not valid UTF-8, decoded in both encodings."""
     odd = [
-        {"File": file.name, **asdict(v)} for file in files for v in inspection.odd_values(session.aws(), file)
+        {"File": file.name, **asdict(v)}
+        for file in files
+        for v in inspection.undecodable_values(session.context(), file)
     ]
     if not odd:
         st.caption("All values are UTF-8.")
@@ -84,21 +87,21 @@ def show_odd_values(files: list[SourceFile]) -> None:
 
 @session.live(0.7)
 def watch_import(task: Import) -> None:
-    """An extract on its way into the lake."""
+    """Show the progress of an import."""
     if task.is_over:
-        imports.told(session.aws())
+        imports.acknowledge(session.context())
         if task.batch:
             st.session_state["new_batch"] = (task.batch, "")
         else:
             st.session_state["import_error"] = task.error
         st.rerun()
-    st.progress(min(task.share, 1.0), task.words)
+    st.progress(min(task.progress, 1.0), task.step)
 
 
 def next_step() -> None:
     if "new_batch" not in st.session_state:
         return
-    batch, key = st.session_state["new_batch"]
+    batch, ground_truth = st.session_state["new_batch"]
     rows = ", ".join(f"{n:,} {t}" for t, n in batch.rows.items())
     if batch.is_new:
         st.success(f"Batch {batch.batch_id} imported: {rows}.")
@@ -106,26 +109,25 @@ def next_step() -> None:
         st.info(f"This extract was already imported as batch {batch.batch_id}. Nothing was changed.")
     if batch.files:
         with st.expander("Files of this extract"):
-            st.text("\n".join(inspection.in_words(batch.files)))
+            st.text("\n".join(inspection.describe(batch.files)))
     ignored = {t: e["ignored_columns"] for t, e in batch.tables.items() if e["ignored_columns"]}
     for table, columns in ignored.items():
         st.caption(f"{table}: ignored the columns {', '.join(columns)}")
     left, right, _ = st.columns([1, 1, 2])
     if left.button("Run the pipeline on this", type="primary", disabled=not person.may("run_pipeline")):
         try:
-            run = runs.start(session.aws(), [batch.batch_id])
+            run = runs.start(session.context(), [batch.batch_id])
         except ServiceError as error:
             session.show_error(error)
             return
         del st.session_state["new_batch"]
         st.switch_page("pages/run.py", query_params={"run": run.run_id})
-    if key:
-        right.download_button(
-            "Ground truth (CSV)", key, f"{batch.batch_id}_defects.csv", "text/csv", on_click="ignore"
-        )
+    if ground_truth:
+        name = f"{batch.batch_id}_defects.csv"
+        right.download_button("Ground truth (CSV)", ground_truth, name, "text/csv", on_click="ignore")
 
 
-making, importing = sample_form.current(), imports.under_way(session.aws())
+making, importing = sample_form.current(), imports.current(session.context())
 first, second = st.columns(2)
 with first:
     sample_form.generate(making)
@@ -136,8 +138,8 @@ if making:
 if importing:
     watch_import(importing)
 if message := st.session_state.pop("generate_error", None):
-    st.warning(unlinked(message))
+    st.warning(without_links(message))
 if message := st.session_state.pop("import_error", None):
-    st.error(unlinked(message))
+    st.error(without_links(message))
 next_step()
 session.guarded(batch_list.draw)

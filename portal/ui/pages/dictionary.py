@@ -1,4 +1,4 @@
-"""The data dictionary: columns, rules and lineage from the contracts, and what the published release holds."""
+"""Page Dictionary: columns, rules and lineage from the contracts, and column profiles."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import streamlit as st
 from pipeline.contracts.dictionary import entries
 from pipeline.contracts.lineage import Step, downstream, upstream
 from pipeline.contracts.model import Contract, all_contracts
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
+from portal.core.vocabulary import SEVERITIES
 from portal.dashboards import profile
 from portal.quality import rule_texts
 from portal.reviews import wording
 from portal.ui import cache, query_params, session, sharing, word_search
-from portal.ui.theme import SEVERITY_WORDS
 
 PHI = {
     "direct_identifier": "Direct identifier",
@@ -27,14 +27,16 @@ EXAMPLE = "readmission"
 st.title("Dictionary")
 
 
-@st.cache_data(ttl=3600, max_entries=30, show_spinner="Asking Athena …")
+@st.cache_data(ttl=3600, max_entries=30, show_spinner="Running queries …")
 def profiled(table: str, release_id: str, role: str) -> pd.DataFrame:  # noqa: ARG001  (roles see other figures)
-    return profile.of(session.aws(), table, release_id).frame
+    return profile.of(session.context(), table, release_id).frame
 
 
 def columns(frame: pd.DataFrame) -> None:
     st.dataframe(
-        frame.assign(phi=frame["phi"].map(PHI))[["where", "column", "type", "meaning", "phi", "is_key", "is_required"]],
+        frame.assign(phi=frame["phi"].map(PHI))[
+            ["where", "column", "type", "meaning", "phi", "is_key", "is_required"]
+        ],
         hide_index=True,
         width="stretch",
         column_config={
@@ -46,21 +48,21 @@ def columns(frame: pd.DataFrame) -> None:
             "is_key": "Key",
             "is_required": "Required",
         },
-    )  # fmt: skip
+    )
 
 
 def rules(contract: Contract) -> None:
     st.markdown("#### Rules")
     if not contract.rules:
-        st.caption("No rule speaks of this table.")
+        st.caption("This table has no rules.")
         return
     frame = pd.DataFrame(
         [
             {
                 "Rule": rule.id,
-                "Severity": SEVERITY_WORDS[rule.severity],
+                "Severity": SEVERITIES[rule.severity],
                 "What is checked": rule.description,
-                "Threshold": rule_texts.limit(rule),
+                "Threshold": rule_texts.threshold_text(rule),
                 "Why it matters": rule.rationale,
             }
             for rule in contract.rules
@@ -70,11 +72,11 @@ def rules(contract: Contract) -> None:
 
 
 def lineage(table: str) -> None:
-    """Where the table comes from and what is made of it, as a picture and in words."""
+    """Draw the lineage of a table as a graph and as text."""
     st.markdown("#### Lineage")
     before, after = upstream(table), downstream(table)
     if not before and not after:
-        st.caption("No job of the run reads or writes this table.")
+        st.caption("No job reads or writes this table.")
         return
     st.graphviz_chart(_dot(table, before, after), width="stretch", alt=f"Lineage of {table}")
     for step in before:
@@ -91,7 +93,11 @@ def _dot(table: str, before: tuple[Step, ...], after: tuple[Step, ...]) -> str:
     )
     names = sorted({name for edge in edges for name in edge})
     sources = [name for name in names if name.startswith("bronze.")]
-    look = 'rankdir=LR; bgcolor="transparent"; node [shape=box, style="filled,rounded", fillcolor="#eef1f3", fontcolor="#0a1218", color="#8796a1", fontname="sans-serif", fontsize=11]; edge [color="#8796a1", arrowsize=0.6]'
+    look = (
+        'rankdir=LR; bgcolor="transparent"; node [shape=box, style="filled,rounded", fillcolor="#eef1f3", '
+        'fontcolor="#0a1218", color="#8796a1", fontname="sans-serif", fontsize=11]; '
+        'edge [color="#8796a1", arrowsize=0.6]'
+    )
     lines = [f'"{table}" [fillcolor="#cfe6f5", fontcolor="#003a5c"]']
     lines += [f'"extract: {name.partition(".")[2]}" -> "{name}"' for name in sources]
     lines += [f'"{first}" -> "{second}"' for first, second in edges]
@@ -99,10 +105,10 @@ def _dot(table: str, before: tuple[Step, ...], after: tuple[Step, ...]) -> str:
 
 
 def held(contract: Contract) -> None:
-    """Nulls, distinct values and range of every column in the published release."""
+    """Draw share of NULL, distinct values and range of each column in the published release."""
     st.markdown("#### In the published release")
     if contract.zone != "gold":
-        st.caption("Only gold tables are profiled: the others hold what tells who a patient is.")
+        st.caption("Only gold tables have profiles, because other tables contain patient identifiers.")
         return
     current = cache.published()
     if current is None:
@@ -145,7 +151,7 @@ if wanted:
     if hit.any():
         columns(everything[hit])
     else:
-        st.info(f"No column matches '{wording.plain(wanted)}'. Try another word for it.")
+        st.info(f"No column matches '{wording.escape_markdown(wanted)}'. Try another word for it.")
 else:
     st.caption(contracts[where].grain)
     columns(everything[everything["where"] == where])

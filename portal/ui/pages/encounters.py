@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from portal.dashboards.charts import ENCOUNTER_QUESTIONS, ENCOUNTERS
+from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS, ENCOUNTERS
 from portal.ui.dashboards import dashboard
-from portal.ui.dashboards.dashboard import Ask, Figure, number, whole
+from portal.ui.dashboards.dashboard import Aggregate, Figure, number, whole
 from portal.ui.dashboards.figure_parts import wilson
 
 st.title("Encounters")
@@ -16,8 +16,8 @@ def dollars(amount: float) -> str:
     return f"${amount / 1e6:,.2f} M"
 
 
-def figures(ask: Ask) -> list[Figure]:
-    row = ask(
+def figures(aggregate: Aggregate) -> list[Figure]:
+    row = aggregate(
         ENCOUNTERS,
         {
             "encounters": "count(*)",
@@ -57,4 +57,4 @@ def figures(ask: Ask) -> list[Figure]:
     ]
 
 
-dashboard.draw(ENCOUNTERS, ENCOUNTER_QUESTIONS, figures)
+dashboard.draw(ENCOUNTERS, ENCOUNTER_CHARTS, figures)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from portal.dashboards.charts import ADMINISTRATIONS, FIRST_DOSES, MEDICATION_QUESTIONS
+from portal.dashboards.medication_charts import ADMINISTRATIONS, FIRST_DOSES, MEDICATION_CHARTS
 from portal.ui.dashboards import dashboard
-from portal.ui.dashboards.dashboard import Ask, Figure, number, whole
+from portal.ui.dashboards.dashboard import Aggregate, Figure, number, whole
 
 st.title("Medications")
 
 
-def figures(ask: Ask) -> list[Figure]:
-    row = ask(
+def figures(aggregate: Aggregate) -> list[Figure]:
+    row = aggregate(
         ADMINISTRATIONS,
         {
             "administrations": "count(*)",
@@ -21,7 +21,7 @@ def figures(ask: Ask) -> list[Figure]:
             "not_given": "sum(CASE WHEN state = 'not-done' THEN 1 ELSE 0 END)",
         },
     )
-    first = ask(FIRST_DOSES, {"doses": "count(minutes)", "median": "approx_percentile(minutes, 0.5)"})
+    first = aggregate(FIRST_DOSES, {"doses": "count(minutes)", "median": "approx_percentile(minutes, 0.5)"})
     total, patients, medications, missed = (
         whole(row[name]) for name in ("administrations", "patients", "medications", "not_given")
     )
@@ -53,4 +53,4 @@ def figures(ask: Ask) -> list[Figure]:
     ]
 
 
-dashboard.draw(ADMINISTRATIONS, MEDICATION_QUESTIONS, figures)
+dashboard.draw(ADMINISTRATIONS, MEDICATION_CHARTS, figures)

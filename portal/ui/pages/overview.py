@@ -1,4 +1,4 @@
-"""The latest run, rows by layer, how fresh the published data are."""
+"""Page Overview: latest run, row counts by zone, freshness of the published data."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import pandas as pd
 import streamlit as st
 
 from pipeline.releases.model import Release
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
+from portal.core.vocabulary import state_label
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.releases import service as releases
 from portal.ui import cache, formats, session, sharing
-from portal.ui.theme import words
 
 st.title("Overview")
 
 
 @st.cache_data(ttl=300, max_entries=50, show_spinner=False)
 def release(release_id: str) -> Release:
-    return releases.get(session.aws(), release_id)
+    return releases.get(session.context(), release_id)
 
 
 @session.live(5)
 def latest() -> None:
     found = cache.recent_runs(1)
     if not found:
-        session.nothing_yet("No run yet.")
+        session.nothing_yet("No runs yet.")
         return
     run = found[0]
     current = cache.published()
     left, middle, right = st.columns(3)
-    left.metric("Latest run", words(run.status), help=run.run_id)
+    left.metric("Latest run", state_label(run.status), help=run.run_id)
     left.caption(
         f"{run.run_id}, started {formats.ago(run.started_at)}, {formats.duration(run.seconds)}",
         help=formats.when(run.started_at),
@@ -42,7 +42,7 @@ def latest() -> None:
             query_params={"run": run.run_id},
         )
     if current:
-        published_at = formats.moment(current.published_at)
+        published_at = formats.parse_timestamp(current.published_at)
         middle.metric("Published release", formats.ago(published_at), help=current.release_id)
         middle.caption(f"{current.release_id}, by {current.published_by}", help=formats.when(published_at))
     else:
@@ -54,7 +54,10 @@ def latest() -> None:
 
 
 def published_totals(made: Release) -> dict[str, int]:
-    """The facts' totals, which are those of the published tables; other tables' rows would tell versions of patients."""
+    """Return the row counts of fact tables.
+
+    Dimension tables are left out for viewers, because their rows are versions of single patients.
+    """
     return {
         table: n for table, n in made.tables.items() if table.startswith("fact_") and n >= MINIMUM_CELL_SIZE
     }
@@ -65,16 +68,16 @@ def rows_by_layer() -> None:
     if current is None:
         return
     made = release(current.release_id)
-    st.subheader("Rows by layer")
+    st.subheader("Rows by zone")
     account = pd.DataFrame(cache.reconciliation(made.run_id))
     is_exact = sharing.sees_exact(made.release_id)
     left, right = st.columns(2)
     with left:
         st.markdown("**Received and loaded in this release's run**")
         if not is_exact:
-            st.caption("Row counts by layer are shown to roles that may open rows.")
+            st.caption("Row counts by zone are available to analysts, clinicians and engineers.")
         elif account.empty:
-            st.caption("This run received nothing new.")
+            st.caption("This run received no new rows.")
         else:
             total = (
                 account.groupby("table_name")[["received", "loaded", "quarantined", "duplicates"]]
@@ -83,7 +86,7 @@ def rows_by_layer() -> None:
             )
             total.columns = ["Table", "Received", "Loaded to silver", "Quarantined", "Duplicates"]
             st.dataframe(total, hide_index=True, width="stretch", column_config=session.numbers(total))
-            st.caption("Received = loaded + quarantined, duplicates included; the run checks it.")
+            st.caption("Received = loaded + quarantined (including duplicates). Every run checks this.")
     with right:
         st.markdown("**Gold, the published release**")
         shown = made.tables if is_exact else published_totals(made)

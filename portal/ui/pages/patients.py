@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from portal.dashboards.charts import PATIENT_QUESTIONS, PATIENTS
+from portal.dashboards.patient_charts import PATIENT_CHARTS, PATIENTS
 from portal.ui.dashboards import dashboard
-from portal.ui.dashboards.dashboard import Ask, Figure, whole
+from portal.ui.dashboards.dashboard import Aggregate, Figure, whole
 
 st.title("Patients")
 
 
-def figures(ask: Ask) -> list[Figure]:
-    row = ask(
+def figures(aggregate: Aggregate) -> list[Figure]:
+    row = aggregate(
         PATIENTS,
         {
             "patients": "count(*)",
@@ -34,4 +34,4 @@ def figures(ask: Ask) -> list[Figure]:
     ]
 
 
-dashboard.draw(PATIENTS, PATIENT_QUESTIONS, figures)
+dashboard.draw(PATIENTS, PATIENT_CHARTS, figures)

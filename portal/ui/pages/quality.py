@@ -1,4 +1,4 @@
-"""What the quality rules found, reviewed in clinical language, and the signature that a held release waits for."""
+"""Page Quality: rule results of a run, their review, and the sign-off of its release."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
+from portal.core.vocabulary import CHANGES, state_label
 from portal.quality import report
 from portal.quality import results as quality
 from portal.releases import service as releases
@@ -17,10 +18,9 @@ from portal.reviews import wording
 from portal.reviews.read_model import Review
 from portal.runs.service import Run
 from portal.ui import cache, query_params, session, sharing
-from portal.ui.quality import findings, judgement, rule_detail, work_list
+from portal.ui.quality import failing_rows_table, findings, rule_detail, sign_off_form, work_list
 from portal.ui.quality.conversation import Finding
-from portal.ui.quality.rule_detail import Shown
-from portal.ui.theme import CHANGES, words
+from portal.ui.quality.shown import Shown
 
 RUNS_BACK = 20
 DECISIONS = {
@@ -37,55 +37,55 @@ ORDERS = {
 
 
 def _is_older(run_id: str, listed: list[Run]) -> bool:
-    """Whether it is a run before those that are listed: its results are in the lake, its queries may be open."""
-    is_listed = any(run.run_id == run_id for run in listed)
-    return (
-        not is_listed
-        and bool(re.fullmatch(r"[\w-]{1,100}", run_id))
-        and bool(releases.find(session.aws(), run_id))
-    )
+    """Return whether a run with a release is older than the listed runs."""
+    if any(run.run_id == run_id for run in listed) or not re.fullmatch(r"[\w-]{1,100}", run_id):
+        return False
+    return releases.find(session.context(), run_id) is not None
 
 
 def pick_run() -> tuple[str | None, list[str]]:
-    """The run under review, and the runs up to it, oldest first."""
+    """Return the selected run, and the runs up to it, oldest first."""
     every = cache.recent_runs(500)
     ended = [run.run_id for run in every if run.status == "SUCCEEDED"]
     if not ended:
-        st.info("No run has ended yet: there is nothing to review.")
+        st.info("No run has ended yet. There is nothing to review.")
         return None, []
     named = st.query_params.get("run")
     if named and _is_older(named, every):
         ended.append(named)
     chosen = query_params.one_of("Run", ended, "run", ended[0])
     if named and named not in ended and chosen == ended[0]:
-        status = next((words(run.status) for run in every if run.run_id == named), "not known here")
+        status = next((state_label(run.status) for run in every if run.run_id == named), "unknown")
         st.warning(
-            f"Run {wording.plain(named)} has no results to review (it is: {status}). This is the newest run that has: {chosen}."
+            f"Run {wording.escape_markdown(named)} has no results to review (state: {status}). "
+            f"The newest run with results is shown: {chosen}."
         )
     return chosen, ended[ended.index(chosen) : ended.index(chosen) + RUNS_BACK][::-1]
 
 
 def banner(run_id: str, review: Review) -> None:
-    """What the audit decided, what reviewers made of it, and whether their log can be believed."""
+    """Draw the audit's decision, the signature, and problems of the review log."""
     for problem in review.problems:
         st.error(
-            f"Audit trail integrity check failed: {problem} Nothing can be signed until an engineer has looked into it."
+            f"Audit trail integrity check failed: {problem} Signing is disabled until an engineer has "
+            "checked it."
         )
     audit = cache.decision(run_id, review.version)
     if audit is None:
         return
-    say, said = DECISIONS[audit.decision]
+    show, decision = DECISIONS[audit.decision]
     signature = review.signature
-    if signature and signature.stands and audit.decision == "hold":
+    if signature and signature.is_valid and audit.decision == "hold":
         approved = signature.verdict == "approve"
-        say = st.success if approved else st.warning
-        said = f"was held, and {'approved' if approved else 'rejected'} by {wording.plain(signature.by)}"
-    say(f"The release of {run_id} {said}.")
+        show = st.success if approved else st.warning
+        verdict = "approved" if approved else "rejected"
+        decision = f"was held, and {verdict} by {wording.escape_markdown(signature.by)}"
+    show(f"The release of {run_id} {decision}.")
     for reason in audit.reasons:
         if by := reason.get("accepted"):
             st.info(
-                f"{reason['rule_id']} of {reason['table']} held nothing here: "
-                f"{wording.plain(by['by'])} had accepted it until {by['until']}."
+                f"{reason['rule_id']} of {reason['table']} did not hold the release: "
+                f"{wording.escape_markdown(by['by'])} accepted it until {by['until']}."
             )
 
 
@@ -94,13 +94,23 @@ def figures(frame: pd.DataFrame, review: Review) -> None:
     passed = counted.get("pass", 0) + counted.get("pass_with_failures", 0)
     applied = len(frame) - counted.get("not_applicable", 0)
     cards = {
-        "Rules passed": (str(passed), f"Of {applied} that had something to check; {counted.get('pass_with_failures', 0)} of them with failing rows that are within the limit."),
-        "Rules failed": (str(counted.get("fail", 0)), "More rows fail than the rule's limit bears."),
-        "Rule errors": (str(counted.get("error", 0)), "They could not be computed, so nothing is known: never a pass."),
-        "Not applicable": (str(counted.get("not_applicable", 0)),
-                             "Rules that found no row to apply to, or no published release to compare with. They count neither way."),
-        "Open queries": (str(len(review.open_queries)), "Of this run; all must be closed before it can be approved."),
-    }  # fmt: skip
+        "Rules passed": (
+            str(passed),
+            f"Of {applied} applicable rules; {counted.get('pass_with_failures', 0)} of them with failing "
+            "rows "
+            "within the threshold.",
+        ),
+        "Rules failed": (str(counted.get("fail", 0)), "More rows fail than the threshold allows."),
+        "Rule errors": (str(counted.get("error", 0)), "Rules that could not be evaluated. Not a pass."),
+        "Not applicable": (
+            str(counted.get("not_applicable", 0)),
+            "Rules without rows to check, or without a published release to compare with. They do not count.",
+        ),
+        "Open queries": (
+            str(len(review.open_queries)),
+            "Queries of this run. All must be closed before approval.",
+        ),
+    }
     with st.container(horizontal=True):
         for label, (value, meaning) in cards.items():
             of = f"of {applied}" if label == "Rules passed" else None
@@ -136,8 +146,8 @@ def scorecard(shown: Shown) -> None:
             },
         )
         st.caption(
-            "Conformance: values have the form, codes and relations that they should. Completeness: nothing is missing. "
-            "Plausibility: what is there can be true."
+            "Conformance: values have valid formats, codes and relations. Completeness: no value is missing. "
+            "Plausibility: values are believable."
         )
     with right, st.container(border=True):
         st.markdown("#### Trend")
@@ -145,41 +155,48 @@ def scorecard(shown: Shown) -> None:
 
 
 def _trend(shown: Shown) -> None:
-    by = st.segmented_control("Show", ["By severity", "By table and category"], default="By severity", key="trend-by")  # fmt: skip
+    by = st.segmented_control(
+        "Show", ["By severity", "By table and category"], default="By severity", key="trend-by"
+    )
     if by == "By table and category":
         st.plotly_chart(
-            findings.cards(quality.trend(shown.past, shown.run_ids)), key="cards", config={"displayModeBar": False},
+            findings.cards(quality.trend(shown.past, shown.run_ids)),
+            key="cards",
+            config={"displayModeBar": False},
             alt="Trend of the pass rate by table and category",
-        )  # fmt: skip
+        )
     elif not shown.past["status"].isin(["fail", "error"]).any():
-        st.success("No rule failed in this run, nor in those before it that are kept in view.")
+        st.success("No rule failed in this run and in the runs before it.")
     else:
         st.plotly_chart(
-            findings.trend(shown.past, shown.run_ids), key="trend", config={"displayModeBar": False},
+            findings.trend(shown.past, shown.run_ids),
+            key="trend",
+            config={"displayModeBar": False},
             alt="Trend of failed rules by severity",
-        )  # fmt: skip
+        )
 
 
 def moved(shown: Shown) -> None:
-    """The rules that would end otherwise by the limits that the contracts have today."""
+    """Draw the rules with another outcome under the present thresholds."""
     others = shown.frame["status"] != quality.rescored(shown.frame)["status"]
     if others.any():
         names = ", ".join(shown.frame[others]["rule_id"])
         st.info(
-            f"The contracts have other limits by now. By today's limits these would end otherwise: {names}."
+            "Thresholds have changed since. With the present thresholds, these rules have another "
+            f"outcome: {names}."
         )
 
 
 def outcomes(shown: Shown) -> None:
-    """The outcome of every rule without a count or a rate, which no published table holds."""
-    st.caption("Counts, rates and rows of findings are shown to roles that may open rows.")
+    """Draw the outcomes of all rules without counts and rates, for viewers."""
+    st.caption("Counts, rates and rows of findings are available to analysts, clinicians and engineers.")
     table = findings.overview(shown.frame, shown.changed, {}, (), datetime.now(UTC).date())
     table = table[["Severity", "Outcome", "Rule", "What is checked", "What is counted", "Threshold"]]
     st.dataframe(table, hide_index=True, width="stretch", column_config=findings.ranked(table))
 
 
 def rule_table(shown: Shown) -> Finding | None:
-    """The rules with their outcome; gives the one that is opened."""
+    """Draw the rules with their outcomes; return the selected one."""
     review = shown.review
     today = datetime.now(UTC).date()
     table = findings.overview(shown.frame, shown.changed, review.accepted, review.queries, today)
@@ -189,7 +206,7 @@ def rule_table(shown: Shown) -> Finding | None:
     if show != "All rules":
         table = table[table["is_found"]]
     if table.empty:
-        st.success("Every rule passed: there is no finding in this run.")
+        st.success("All rules passed. This run has no findings.")
         return None
     down = [name in {"is_found", "Failing"} for name in ORDERS[order]]
     table = table.sort_values(ORDERS[order], ascending=[not each for each in down], ignore_index=True)
@@ -213,7 +230,7 @@ def rule_table(shown: Shown) -> Finding | None:
 
 
 def _opened(table: pd.DataFrame, rows: list[int]) -> Finding:
-    """The rule that was clicked, chosen from the list, or named in the address."""
+    """Return the rule that was clicked, selected in the list or given in the URL."""
     options = list(table["finding"])
     if rows and st.session_state.get("row-clicked") != rows[0]:
         st.session_state["open-rule"] = options[rows[0]]
@@ -230,15 +247,15 @@ def _opened(table: pd.DataFrame, rows: list[int]) -> Finding:
 def sign_off(shown: Shown) -> None:
     st.markdown("## Sign-off")
     with st.container(border=True):
-        judgement.sign(session.aws(), shown.review, shown.frame)
+        sign_off_form.draw(session.context(), shown.review, shown.frame)
         st.download_button(
             "Printable report (HTML)",
-            session.at_the_click(
-                lambda aws: report.html(
-                    releases.get(aws, shown.run_id),
+            session.deferred_download(
+                lambda context: report.html(
+                    releases.get(context, shown.run_id),
                     shown.frame,
                     shown.changed.map(lambda change: CHANGES[change]),
-                    review_log.of_run(aws, shown.run_id),
+                    review_log.of_run(context, shown.run_id),
                 )
             ),
             file_name=f"quality-{shown.run_id}.html",
@@ -252,11 +269,11 @@ def draw() -> None:
     run_id, run_ids = pick_run()
     if run_id is None:
         return
-    review = review_log.of_run(session.aws(), run_id)
+    review = review_log.of_run(session.context(), run_id)
     frame = cache.results(run_id, review.version)
     past = cache.past_results(tuple(run_ids), review.version)
     if frame.empty:
-        st.info(f"The results of {run_id} are not in the lake (any more): choose another run.")
+        st.info(f"The rule results of {run_id} were deleted. Select another run.")
         return
     before = past[past["run_id"] == run_ids[-2]] if len(run_ids) > 1 else past.iloc[0:0]
     shown = Shown(run_id, run_ids, frame, past, quality.changes(frame, before), review)
@@ -272,7 +289,9 @@ def draw() -> None:
         rule_detail.draw(shown, chosen)
     sign_off(shown)
     st.markdown("## Queries")
-    work_list.draw(review, session.user(), quality.sightings(past, run_ids), rule_detail.identified)
+    work_list.draw(
+        review, session.user(), quality.first_and_last_seen(past, run_ids), failing_rows_table.identified
+    )
 
 
 try:

@@ -1,4 +1,4 @@
-"""One run from top to bottom: graph, job runs, times, log, rows, quality, and the release that it made."""
+"""Page Run: graph, job runs, log, row counts, quality and release of one run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import streamlit as st
 from pipeline.jobs import jobs
 from pipeline.releases.model import Published
 from pipeline.rules.outcomes import FOUND
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
+from portal.core.vocabulary import SEVERITIES, state_label
 from portal.quality.results import Audit
 from portal.releases import service as releases
 from portal.runs import history as run_history
@@ -19,25 +20,25 @@ from portal.runs.job_runs import DPU_HOUR_DOLLARS
 from portal.runs.service import Run
 from portal.ui import cache, formats, session
 from portal.ui.runs import failure_card, gantt, graph, run_log
-from portal.ui.theme import SEVERITY_WORDS, words
 
 person = session.user()
 
 
 def head(run: Run) -> None:
     columns = st.columns([2, 1, 1, 1, 1])
-    columns[0].metric("State", words(run.status))
+    columns[0].metric("State", state_label(run.status))
     columns[1].metric("Attempt", run.attempt)
     columns[2].metric("Duration", formats.duration(run.seconds))
     done = {j.job for j in run.jobs if j.state == "SUCCEEDED"}
     columns[3].metric("Jobs done", f"{len(done)} of {len(jobs())}")
-    hours, dollars = run_history.cost(run)
+    hours, dollars = run.dpu_hours, run.cost_dollars
     columns[4].metric(
         "Cost in AWS",
         f"${dollars:,.2f}",
-        help=f"{hours:.2f} DPU hours at ${DPU_HOUR_DOLLARS}; on a laptop nothing is billed.",
+        help=f"{hours:.2f} DPU hours at ${DPU_HOUR_DOLLARS}; a laptop costs nothing.",
     )
-    st.caption(f"Started {formats.when(run.started_at)} by {run.started_by}. Batches: {', '.join(run.batch_ids) or 'all that were new'}.")  # fmt: skip
+    batches = ", ".join(run.batch_ids) or "all new batches"
+    st.caption(f"Started {formats.when(run.started_at)} by {run.started_by}. Batches: {batches}.")
 
 
 # job runs
@@ -53,7 +54,7 @@ def job_runs(run: Run, medians: dict[str, float]) -> None:
             {
                 "Job": job.job,
                 "Attempt": run.attempt_of(job),
-                "State": words(job.state),
+                "State": state_label(job.state),
                 "Started": pd.Timestamp(job.started_at),
                 "Seconds": round(job.seconds, 1),
                 "Median": medians.get(job.job),
@@ -71,10 +72,12 @@ def job_runs(run: Run, medians: dict[str, float]) -> None:
         height="content",
         column_config={
             "Started": formats.time_column("HH:mm:ss"),
-            "Median": st.column_config.NumberColumn("Median (s)", format="%.1f", help=f"Median of the last {run_history.LOOK_BACK} runs"),
+            "Median": st.column_config.NumberColumn(
+                "Median (s)", format="%.1f", help=f"Median of the last {run_history.MEDIAN_RUNS} runs"
+            ),
             "Running": st.column_config.NumberColumn("Execution (s)", help="Without waiting for a worker"),
         },
-    )  # fmt: skip
+    )
     bars = pd.DataFrame(
         [
             {
@@ -82,7 +85,7 @@ def job_runs(run: Run, medians: dict[str, float]) -> None:
                 "attempt": run.attempt_of(job),
                 "started_at": pd.Timestamp(job.started_at),
                 "ended_at": pd.Timestamp(job.ended_at) if job.ended_at else pd.Timestamp.now(tz="UTC"),
-                "state": words(job.state).split(" ", 1)[-1],
+                "state": state_label(job.state).split(" ", 1)[-1],
             }
             for job in run.jobs
         ]
@@ -99,7 +102,7 @@ def job_runs(run: Run, medians: dict[str, float]) -> None:
 
 
 def rows(run: Run) -> None:
-    """Rows in and out of each layer as it ends; received = loaded + quarantined, checked by the run itself."""
+    """Draw row counts by zone; the run itself checks that received = loaded + quarantined."""
     if not any(job.state == "SUCCEEDED" for job in run.jobs):
         return
     account = cache.rows_so_far(run)
@@ -115,12 +118,12 @@ def rows(run: Run) -> None:
             "Received (bronze)",
             "Loaded (silver)",
             "Quarantined",
-            "Repeats",
+            "Duplicates",
             "Out of balance",
         ]
         left.dataframe(frame, hide_index=True, width="stretch", column_config=session.numbers(frame))
     else:
-        left.caption("This run received nothing new." if run.is_over else "Nothing has been received yet.")
+        left.caption("This run received no new rows." if run.is_over else "No rows received yet.")
     if gold:
         frame = pd.DataFrame({"Gold table": list(gold), "Rows": list(gold.values())})
         right.dataframe(frame, hide_index=True, width="stretch", column_config=session.numbers(frame))
@@ -129,7 +132,7 @@ def rows(run: Run) -> None:
 
 
 def rules_so_far(run: Run) -> None:
-    """What the rules have found, by table, before the audit has judged it."""
+    """Draw the rule results by table, before the audit has ended."""
     if not any(job.state == "SUCCEEDED" for job in run.jobs):
         return
     found = cache.rule_results(run)
@@ -141,7 +144,7 @@ def rules_so_far(run: Run) -> None:
     table = pd.DataFrame(
         {
             "Rules checked": by_table.size(),
-            "Found something": by_table["status"].agg(lambda each: int(each.isin(FOUND).sum())),
+            "With findings": by_table["status"].agg(lambda each: int(each.isin(FOUND).sum())),
             "Failed": by_table["status"].agg(lambda each: int((each == "fail").sum())),
         }
     )
@@ -150,7 +153,7 @@ def rules_so_far(run: Run) -> None:
 
 
 def outcome(run: Run) -> None:
-    """What the rules found, and the release."""
+    """Draw the findings and the release."""
     audit = cache.audit(run)
     if audit is None:
         rules_so_far(run)
@@ -161,19 +164,17 @@ def outcome(run: Run) -> None:
         st.warning(run.cause)
     st.page_link(
         "pages/quality.py",
-        label="Review it",
+        label="Review findings",
         icon=":material/fact_check:",
         query_params={"run": run.run_id},
     )
     published = cache.published()
     if published and published.release_id == run.run_id:
-        st.success(
-            f"Release {run.run_id} is the published one, since {formats.when(formats.moment(published.published_at))}, by {published.published_by}."
-        )
+        at = formats.when(formats.parse_timestamp(published.published_at))
+        st.success(f"Release {run.run_id} is published since {at}, by {published.published_by}.")
     elif run.status == "SUCCEEDED":
-        st.info(
-            f"Release {run.run_id} was made; the published one is {published.release_id if published else 'none yet'}."
-        )
+        present = published.release_id if published else "none"
+        st.info(f"Release {run.run_id} was built. The published release is {present}.")
     if run.is_over and person.may("publish"):
         change_release(run, published)
 
@@ -183,24 +184,21 @@ def verdict(audit: Audit) -> None:
     accepted = [r for r in audit.reasons if r.get("accepted")]
     blocked = [r for r in audit.reasons if r["severity"] == "block" and r not in accepted]
     found = len(audit.reasons)
-    said = (
-        f"{found} finding{'s' if found > 1 else ''}, {len(blocked) or 'none'} blocking"
-        + (f", {len(accepted)} accepted in an earlier review" if accepted else "")
-        if found
-        else "no finding"
-    )
-    (st.warning if audit.reasons else st.success)(
-        f"The audit found {said}: {'the release is held for a review' if held else 'the release may be published'}."
-    )
+    summary = "no findings"
+    if found:
+        summary = f"{found} finding{'s' if found > 1 else ''}, {len(blocked) or 'none'} blocking"
+        summary += f", {len(accepted)} accepted in an earlier review" if accepted else ""
+    decision = "The release is held for review." if held else "The release can be published."
+    (st.warning if audit.reasons else st.success)(f"Audit: {summary}. {decision}")
     if audit.reasons:
         table = pd.DataFrame(audit.reasons)[["severity", "rule_id", "table", "failed", "checked"]]
-        table["severity"] = table["severity"].map(SEVERITY_WORDS)
+        table["severity"] = table["severity"].map(SEVERITIES)
         table.columns = ["Severity", "Rule", "Table", "Failing", "Of"]
         st.dataframe(table, hide_index=True, width="stretch", column_config=session.numbers(table))
 
 
 def change_release(run: Run, published: Published | None) -> None:
-    """Publish this run's release, or roll back from it to the previous one."""
+    """Draw the button to publish the run's release, or to roll back from it."""
     if published and published.release_id == run.run_id:
         if published.previous_release_id and st.button("Roll back to previous release"):
             roll_back(published)
@@ -210,26 +208,26 @@ def change_release(run: Run, published: Published | None) -> None:
 
 @st.dialog("Publish this release")
 def publish(run: Run, published: Published | None) -> None:
-    now = f"Readers see {published.release_id} now." if published else "Nothing is published now."
-    st.markdown(f"Readers will see release **{run.run_id}** from then on. {now}")
+    now = f"Analysts see {published.release_id} now." if published else "No release is published now."
+    st.markdown(f"Analysts will see release **{run.run_id}**. {now}")
     if reason := _reason("Publish"):
-        _changed(lambda: releases.publish(session.aws(), run.run_id, reason=reason))
+        _changed(lambda: releases.publish(session.context(), run.run_id, reason=reason))
 
 
 @st.dialog("Roll back")
 def roll_back(published: Published) -> None:
     st.markdown(
-        f"Readers will see release **{published.previous_release_id}** again, which was published before "
+        f"Analysts will see release **{published.previous_release_id}** again, which was published before "
         f"{published.release_id}. Nothing is deleted."
     )
     if reason := _reason("Roll back"):
-        _changed(lambda: releases.rollback(session.aws(), reason=reason, shown=published.release_id))
+        _changed(lambda: releases.rollback(session.context(), reason=reason, shown=published.release_id))
 
 
 def _reason(action: str) -> str | None:
-    """The reason that was given, once the action is confirmed."""
+    """Return the reason after the action was confirmed."""
     with st.form(f"confirm-{action}", border=False):
-        reason = st.text_input("Reason", help="It is kept with the release.").strip()
+        reason = st.text_input("Reason", help="Recorded with the release.").strip()
         is_confirmed = st.form_submit_button(action, type="primary")
     if is_confirmed and not reason:
         st.error("A reason is required for the audit trail.")
@@ -263,7 +261,7 @@ def draw(run: Run) -> None:
 
 @session.live(2)
 def live(run_id: str, is_over: bool) -> None:
-    """Redraw every two seconds while the run, or a job of it, is running."""
+    """Redraw every two seconds while the run or one of its jobs is running."""
     run = cache.run(run_id)
     draw(run)
     if run.is_at_rest or run.is_over != is_over:
@@ -275,17 +273,17 @@ try:
     st.title("Run")
     st.page_link("pages/runs.py", label="All runs", icon=":material/arrow_back:")
     if not run_id:
-        st.info("Choose a run in the list.")
+        st.info("Select a run in the list.")
     else:
         current = cache.run(run_id)
         st.markdown(f"### {run_id}")
         if current.is_at_rest:
             draw(current)
             if current.status == "SUCCEEDED" and person.may("run_pipeline"):
-                failure_card.again(current, st.container(width="content"))
+                failure_card.rerun_button(current, st.container(width="content"))
         else:
             if not current.is_over and person.may("run_pipeline") and st.button("Stop this run"):
-                runs.stop(session.aws(), run_id)
+                runs.stop(session.context(), run_id)
                 cache.forget_runs()
                 st.rerun()
             live(run_id, current.is_over)

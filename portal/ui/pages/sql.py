@@ -1,4 +1,4 @@
-"""Read-only SQL over the published release and what the quality rules measured."""
+"""Page SQL: run read-only SQL on the published release and rule results."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ import plotly.express as px
 import streamlit as st
 
 from portal.athena import sql_guard, sql_queries
-from portal.athena.client import Answer
-from portal.athena.sql_queries import Asked
-from portal.core.context import Aws, ServiceError
+from portal.athena.client import QueryResult
+from portal.athena.sql_queries import SqlQuery
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.reviews import wording
 from portal.ui import cache, drafts, exports, formats, session, sharing
 from portal.ui.theme import SEQUENCE
 
 PAGE = 200
 AT_ONCE = 1.5
-"""Seconds for which the page simply waits."""
+"""Seconds to wait for the result before a Cancel button is shown."""
 DEFAULT = "SELECT encounter_class, count(*) AS encounters\nFROM fact_encounter\nGROUP BY 1\nORDER BY 2 DESC"
 
 st.title("SQL")
 person = session.user()
 if not person.may("query"):
-    st.info("Asking in SQL is for analysts, clinicians and engineers. Ask one, or choose that role.")
+    st.info("SQL is available to analysts, clinicians and engineers. Ask one, or switch to that role.")
     st.stop()
 release_id = cache.release_or_stop()
 
@@ -32,86 +33,88 @@ def statement() -> str:
 
 
 def asked_id() -> str | None:
-    """The question that is shown: the address carries its id, never its words."""
+    """Return the id of the query in the URL; the URL never contains the SQL."""
     return st.query_params.get("asked")
 
 
-def present() -> Asked | None:
-    """The question in the address, where it is this person's."""
+def present() -> SqlQuery | None:
+    """Return the query in the URL if it is the user's own."""
     try:
-        return sql_queries.asked(session.aws(), str(asked_id())) if asked_id() else None
+        return sql_queries.get(session.context(), str(asked_id())) if asked_id() else None
     except ServiceError:
         return None
 
 
 def first_text() -> str:
-    """What to begin with: the draft, unless the address is of another question."""
+    """Return the initial SQL: the draft, or the query in the URL."""
     draft = drafts.kept("sql")
-    question = present() if asked_id() != draft.get("beside") else None
-    return question.sql if question else str(draft.get("text", DEFAULT))
+    query = present() if asked_id() != draft.get("beside") else None
+    return query.sql if query else str(draft.get("text", DEFAULT))
 
 
 def take(sql: str) -> None:
     st.session_state["sql"] = sql
 
 
-def show_again(question: Asked) -> None:
-    take(question.sql)
-    st.query_params["asked"] = question.query_id
+def show_again(query: SqlQuery) -> None:
+    take(query.sql)
+    st.query_params["asked"] = query.query_id
 
 
 def browser() -> None:
-    """Tables and columns from the contracts."""
+    """Draw the tables and columns of the contracts."""
     st.markdown("**Tables**")
-    for name, contract in sql_guard.readable().items():
+    for name, contract in sql_guard.queryable_tables().items():
         with st.expander(name):
             st.caption(contract.grain)
-            listed = sql_guard.columns(contract)
+            listed = sql_guard.queryable_columns(contract)
             st.code("\n".join(f"{c.name}  {c.type}" for c in listed), language=None)
             first = f"SELECT *\nFROM {name}\nLIMIT 20"
             st.button("Look at 20 rows", on_click=take, args=(first,), key=f"look-{name}", width="stretch")
 
 
 def saved() -> None:
-    found = sql_queries.saved(session.aws())
+    found = sql_queries.list_saved(session.context())
     with st.expander("Saved queries"):  # it would close by itself where its title changed
         for query in found:
             left, middle, right = st.columns([3, 1, 1])
-            left.markdown(f"**{wording.plain(query.name)}**  \n{wording.plain(query.description)}")
+            left.markdown(
+                f"**{wording.escape_markdown(query.name)}**  \n{wording.escape_markdown(query.description)}"
+            )
             middle.button(
                 "Use", on_click=take, args=(query.sql,), key=f"take-{query.query_id}", width="stretch"
             )
             if right.button("Remove", key=f"remove-{query.query_id}", width="stretch"):
-                sql_queries.remove(session.aws(), query.query_id)
+                sql_queries.remove(session.context(), query.query_id)
                 st.rerun()
         left, right = st.columns([3, 1], vertical_alignment="bottom")
         name = left.text_input("Save the statement above as", max_chars=100)
         if right.button("Save", width="stretch", disabled=not statement()):
-            sql_queries.save(session.aws(), name, statement())
-            st.toast(f"Saved as '{wording.plain(name)}': everybody sees it.")
+            sql_queries.save(session.context(), name, statement())
+            st.toast(f"Saved as '{wording.escape_markdown(name)}'. All users can see it.")
             st.rerun()
         if not found:
-            st.caption("Nothing has been saved yet. What you save, everybody sees.")
+            st.caption("No saved queries yet. Saved queries are visible to all users.")
 
 
 @st.cache_data(ttl=60, max_entries=200, show_spinner=False)
-def asked_before(_aws: Aws, who: str, now: tuple[str, str] | None) -> list[Asked]:  # noqa: ARG001  (parts of the key)
-    """The history: a question that is asked or has ended is in it at once, all others within a minute."""
-    return sql_queries.history(_aws)
+def asked_before(_context: Context, who: str, now: tuple[str, str] | None) -> list[SqlQuery]:  # noqa: ARG001  (parts of the key)
+    """Draw the query history; it is cached for a minute, or until a query starts or ends."""
+    return sql_queries.history(_context)
 
 
-def history(question: Asked | None) -> None:
+def history(query: SqlQuery | None) -> None:
     with st.expander("Your history"):
-        now = (question.query_id, question.state) if question else None
-        found = asked_before(session.aws(), person.name, now)
+        now = (query.query_id, query.state) if query else None
+        found = asked_before(session.context(), person.name, now)
         if not found:
-            most = sql_queries.LOOKED_THROUGH
-            st.caption(f"None of the newest {most:,} questions to Athena, the charts' among them, is yours.")
+            most = sql_queries.HISTORY_SCANNED
+            st.caption(f"None of the newest {most:,} Athena queries (including those of charts) is yours.")
             return
         frame = pd.DataFrame(
             [
                 {
-                    "Asked": pd.Timestamp(q.asked_at),
+                    "Asked": pd.Timestamp(q.started_at),
                     "State": q.state.title(),
                     "Seconds": round(q.seconds, 1),
                     "Scanned": session.size(q.scanned),
@@ -121,12 +124,17 @@ def history(question: Asked | None) -> None:
             ]
         )
         picked = st.dataframe(
-            frame, hide_index=True, width="stretch", on_select="rerun", selection_mode="single-row", key="history",
+            frame,
+            hide_index=True,
+            width="stretch",
+            on_select="rerun",
+            selection_mode="single-row",
+            key="history",
             column_config={
                 "Asked": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone=formats.zone()),
                 "Statement": st.column_config.TextColumn(width="large"),
             },
-        )["selection"]["rows"]  # fmt: skip
+        )["selection"]["rows"]
         if picked and picked[0] < len(found):
             chosen = found[picked[0]]
             st.code(chosen.sql, language="sql", wrap_lines=True)
@@ -136,54 +144,54 @@ def history(question: Asked | None) -> None:
 
 
 def ask() -> None:
-    """Begin, and wait a moment: most answers are there before anybody would look for a Cancel button."""
+    """Start the query and wait briefly, because most queries end before a user could cancel them."""
     sql = statement()
     running = present()
     if running and not running.is_over and running.sql == sql:
         return  # a double click
-    query_id = sql_queries.begin(session.aws(), sql, release_id)
+    query_id = sql_queries.start(session.context(), sql, release_id)
     st.query_params["asked"] = query_id
-    with st.spinner("Asking Athena …"):
-        sql_queries.wait(session.aws(), query_id, AT_ONCE)
+    with st.spinner("Running the query …"):
+        sql_queries.wait(session.context(), query_id, AT_ONCE)
 
 
 @session.live(0.7)
 def watch(query_id: str) -> None:
-    """A question that Athena is at work on, and the way out."""
-    question = sql_queries.asked(session.aws(), query_id)
-    if question.is_over:
+    """Draw a running query with a Cancel button."""
+    query = sql_queries.get(session.context(), query_id)
+    if query.is_over:
         st.rerun()
     left, right = st.columns([3, 1], vertical_alignment="center")
-    left.info(f"Running since {formats.when(question.asked_at)}.")
+    left.info(f"Running since {formats.when(query.started_at)}.")
     if right.button("Cancel", width="stretch"):
-        sql_queries.cancel(session.aws(), query_id)
+        sql_queries.cancel(session.context(), query_id)
 
 
-def result(question: Asked | None) -> None:
-    """The answer to the question in the address, once there is one."""
-    if question is None:
+def result(query: SqlQuery | None) -> None:
+    """Draw the result of the query in the URL."""
+    if query is None:
         if asked_id():
             st.info("This query belongs to someone else.")
         return
-    if not question.is_over:
-        watch(question.query_id)
+    if not query.is_over:
+        watch(query.query_id)
         return
-    if st.session_state.get("answered") != (question.query_id, person):
-        answer = sql_queries.answer(session.aws(), question.query_id)
+    if st.session_state.get("answered") != (query.query_id, person):
+        answer = sql_queries.fetch_result(session.context(), query.query_id)
         st.session_state["answer"] = answer
-        st.session_state["safe"] = sql_queries.safe_to_share(session.aws(), answer)
-        st.session_state["answered"] = (question.query_id, person)
-    if question.sql != statement():
-        st.caption("The answer to:")
-        st.code(question.sql, language="sql", wrap_lines=True)
+        st.session_state["safe"] = sql_queries.safe_to_share(session.context(), answer)
+        st.session_state["answered"] = (query.query_id, person)
+    if query.sql != statement():
+        st.caption("Result of:")
+        st.code(query.sql, language="sql", wrap_lines=True)
     shown(st.session_state["answer"])
 
 
-def shown(answer: Answer) -> None:
+def shown(answer: QueryResult) -> None:
     frame = answer.frame
     said = session.as_of(answer) + (f". Of this answer: {answer.note}." if answer.note else "")
     if frame.empty:
-        st.info("The statement gives no row.")
+        st.info("The query returned no rows.")
         st.caption(said)
         return
     pages = -(-len(frame) // PAGE)
@@ -197,8 +205,8 @@ def shown(answer: Answer) -> None:
     chart(frame)
 
 
-def download(answer: Answer) -> None:
-    """CSV and Parquet of the answer, without small counts while Safe to share is on."""
+def download(answer: QueryResult) -> None:
+    """Draw the downloads; with "Safe to share" on, small counts are suppressed."""
     is_synthetic = sharing.is_synthetic(str(answer.release_id))
     is_safe = sharing.choice("sql", is_synthetic)
     safe, suppressed = st.session_state["safe"]
@@ -208,17 +216,28 @@ def download(answer: Answer) -> None:
     )
     reason = suppressed if frame is None else None
     if is_safe and suppressed:
-        st.caption(f"Of the exports: {suppressed}.")
+        st.caption(f"In exports: {suppressed}.")
     left, right = st.columns(2)
     left.download_button(
-        "CSV", session.at_the_click(lambda _: exports.csv(frame, answer, "by SQL", note)), f"query-{answer.release_id}.csv",
-        "text/csv", width="stretch", on_click="ignore", disabled=frame is None, help=reason,
-    )  # fmt: skip
+        "CSV",
+        session.deferred_download(lambda _: exports.csv(frame, answer, "by SQL", note)),
+        f"query-{answer.release_id}.csv",
+        "text/csv",
+        width="stretch",
+        on_click="ignore",
+        disabled=frame is None,
+        help=reason,
+    )
     right.download_button(
-        "Parquet", session.at_the_click(lambda _: exports.parquet(frame, answer, "by SQL", note)),
-        f"query-{answer.release_id}.parquet", "application/vnd.apache.parquet", width="stretch", on_click="ignore",
-        disabled=frame is None, help=reason,
-    )  # fmt: skip
+        "Parquet",
+        session.deferred_download(lambda _: exports.parquet(frame, answer, "by SQL", note)),
+        f"query-{answer.release_id}.parquet",
+        "application/vnd.apache.parquet",
+        width="stretch",
+        on_click="ignore",
+        disabled=frame is None,
+        help=reason,
+    )
 
 
 def chart(frame: pd.DataFrame) -> None:
@@ -236,45 +255,45 @@ def chart(frame: pd.DataFrame) -> None:
         figure = draw(frame.head(2000), x=x, y=y, color_discrete_sequence=list(SEQUENCE))
         st.plotly_chart(figure, key="answer-chart", config={"displaylogo": False}, alt=f"{y} by {x}")
         if len(frame) > 2000:
-            st.caption("Of the first 2,000 rows.")
+            st.caption("The first 2,000 rows.")
 
 
 def estimate() -> str:
-    """What the statement would read, or why it may not be asked."""
+    """Draw the tables and bytes that the statement would read, or why it is not allowed."""
     try:
-        checked = sql_queries.checked(session.aws(), statement(), release_id)
+        checked = sql_queries.validate(session.context(), statement(), release_id)
     except ServiceError as error:
         return str(error)
-    most = session.size(sql_queries.bytes_at_most(session.aws(), checked, release_id))
+    most = session.size(sql_queries.estimate_scan(session.context(), checked, release_id))
     return f"Scans up to {most} of release {release_id} · max. {sql_guard.MOST_ROWS:,} rows"
 
 
-def write() -> Asked | None:
-    """The statement and its answer; gives the question that is shown."""
+def write() -> SqlQuery | None:
+    """Draw the editor and return the query to show."""
     st.session_state.setdefault("sql", first_text())
     st.text_area("SQL (read-only)", key="sql", height=180)
     left, right = st.columns([1, 3], vertical_alignment="center")
     asking = left.button("Run", type="primary", width="stretch", disabled=not statement())
     if statement():
-        right.caption(wording.unlinked(estimate()))
-    question = None
+        right.caption(wording.without_links(estimate()))
+    query = None
     try:
         if asking:
             ask()
-        question = present()
-        result(question)
+        query = present()
+        result(query)
     except ServiceError as error:
         session.show_error(error)
     drafts.kept("sql").update(beside=asked_id(), text=str(st.session_state["sql"]))
-    return question
+    return query
 
 
 left, right = st.columns([3, 1])
 with left:
-    question = write()
+    query = write()
     try:
         saved()
-        history(question)
+        history(query)
     except ServiceError as error:
         session.show_error(error)
 with right:

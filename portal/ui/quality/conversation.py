@@ -1,4 +1,4 @@
-"""The conversation on a finding: what was said so far, and the forms to ask, answer, assign, close and reopen."""
+"""Conversation on a finding: its queries, and forms to raise, answer, assign, close and reopen them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import pandas as pd
 import streamlit as st
 
 from portal.core.auth import User
-from portal.core.context import Aws
+from portal.core.context import Context
+from portal.core.vocabulary import QUERY_STATES
 from portal.quality import failing_rows
 from portal.reviews import commands as reviews
 from portal.reviews import wording
-from portal.reviews.read_model import Query
+from portal.reviews.read_model import DataQuery
 from portal.ui import drafts
 
 Finding = tuple[str, str]
@@ -23,59 +24,80 @@ def reason(key: str) -> str:
     return reviews.REASONS[key]
 
 
-def queries(aws: Aws, found: Iterable[Query], person: User, seen: int, rows: pd.DataFrame) -> None:
-    """Each query with its rows (of `rows`, as they may be seen), its conversation and what can be done now."""
+def queries(
+    context: Context, found: Iterable[DataQuery], person: User, seen: int, rows: pd.DataFrame
+) -> None:
+    """Draw each query with its rows, its conversation and the possible actions."""
     for query in found:
         overdue = " · overdue" if query.is_due(datetime.now(UTC).date()) else ""
-        who = f"for {wording.plain(query.assignee)}" if query.assignee else "unassigned"
+        who = f"for {wording.escape_markdown(query.assignee)}" if query.assignee else "unassigned"
         with st.container(border=True):
-            st.markdown(
-                f"{wording.STATES[query.state]} · {query.query_id} · {who} · due {query.due}{overdue}"
-            )
+            st.markdown(f"{QUERY_STATES[query.state]} · {query.query_id} · {who} · due {query.due}{overdue}")
             _about(query, rows)
             for event in query.events:
-                st.markdown(f"- {wording.line(event)}")
+                st.markdown(f"- {wording.as_markdown(event)}")
             if query.state == "closed":
                 if person.may("review"):
-                    _reopen(aws, query.query_id, seen)
+                    _reopen(context, query.query_id, seen)
             elif person.may("query"):
-                _reply(aws, query, person.may("review"), seen)
+                _reply(context, query, person.may("review"), seen)
 
 
-def _about(query: Query, rows: pd.DataFrame) -> None:
-    """The rows that a query is about; those that are not among the failing ones shown are named all the same."""
+def _about(query: DataQuery, rows: pd.DataFrame) -> None:
+    """Draw the rows of a query.
+
+    Rows that are not among the failing rows shown are listed by pseudonym.
+    """
     if not query.record_keys:
         return
-    names = {name for key in query.record_keys for name in (key, failing_rows.stand_in(key, query.run_id))}
+    names = {name for key in query.record_keys for name in (key, failing_rows.pseudonym(key, query.run_id))}
     mine = rows[rows["row"].isin(names)] if "row" in rows else rows
     st.caption(f"About {len(query.record_keys)} row{'s' if len(query.record_keys) > 1 else ''}:")
     if len(mine):
         st.dataframe(mine, hide_index=True, width="stretch")
     else:
-        st.caption(", ".join(failing_rows.stand_in(key, query.run_id) for key in query.record_keys))
+        st.caption(", ".join(failing_rows.pseudonym(key, query.run_id) for key in query.record_keys))
 
 
-def _reopen(aws: Aws, query_id: str, seen: int) -> None:
+def _reopen(context: Context, query_id: str, seen: int) -> None:
     key = f"reply-{query_id}"
     drafts.text("Reason for reopening", key, seen)
-    _button("Reopen", "reopen", key, query_id, f"{query_id} is reopened.",
-            lambda text, seen: reviews.reopen(aws, query_id, text, seen=seen))  # fmt: skip
+    _button(
+        "Reopen",
+        "reopen",
+        key,
+        query_id,
+        f"{query_id} is reopened.",
+        lambda text, seen: reviews.reopen(context, query_id, text, seen=seen),
+    )
 
 
-def _reply(aws: Aws, query: Query, may_review: bool, seen: int) -> None:
+def _reply(context: Context, query: DataQuery, may_review: bool, seen: int) -> None:
     query_id = query.query_id
     key = f"reply-{query_id}"
     drafts.text("Reply", key, seen)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        _button("Answer", "answer", key, query_id, f"{query_id} is answered.",
-                lambda text, seen: reviews.answer(aws, query_id, text, seen=seen))  # fmt: skip
+        _button(
+            "Answer",
+            "answer",
+            key,
+            query_id,
+            f"{query_id} is answered.",
+            lambda text, seen: reviews.answer(context, query_id, text, seen=seen),
+        )
         if not may_review:
             return
         if query.state == "answered":
-            _button("Return", "return", key, query_id, f"{query_id} is reopened.",
-                    lambda text, seen: reviews.reopen(aws, query_id, text, seen=seen),
-                    "The answer is not enough: say what is missing.")  # fmt: skip
-        _assign(aws, query_id, seen)
+            _button(
+                "Return",
+                "return",
+                key,
+                query_id,
+                f"{query_id} is reopened.",
+                lambda text, seen: reviews.reopen(context, query_id, text, seen=seen),
+                "Use this if the answer is not sufficient. Enter what is missing.",
+            )
+        _assign(context, query_id, seen)
         st.selectbox(
             "Reason for closing",
             list(reviews.REASONS),
@@ -84,17 +106,31 @@ def _reply(aws: Aws, query: Query, may_review: bool, seen: int) -> None:
             key=f"why-{query_id}",
             width=260,
         )
-        _button("Close", "close", key, query_id, f"{query_id} is closed.",
-                lambda text, seen: reviews.close(aws, query_id, st.session_state.get(f"why-{query_id}") or "", text, seen=seen),
-                "A closed query keeps its conversation and can be opened again.")  # fmt: skip
+        _button(
+            "Close",
+            "close",
+            key,
+            query_id,
+            f"{query_id} is closed.",
+            lambda text, seen: reviews.close(
+                context, query_id, st.session_state.get(f"why-{query_id}") or "", text, seen=seen
+            ),
+            "A closed query keeps its conversation and can be reopened.",
+        )
 
 
-def _assign(aws: Aws, query_id: str, seen: int) -> None:
+def _assign(context: Context, query_id: str, seen: int) -> None:
     key = f"assignee-{query_id}"
     with st.popover("Assign"):
-        drafts.text("Who is to answer?", key, seen, is_short=True)
-        _button("Assign it", "assign", key, query_id, f"{query_id} has another name on it.",
-                lambda name, seen: reviews.assign(aws, query_id, name, seen=seen))  # fmt: skip
+        drafts.text("Assignee", key, seen, is_short=True)
+        _button(
+            "Save assignee",
+            "assign",
+            key,
+            query_id,
+            f"{query_id} has a new assignee.",
+            lambda name, seen: reviews.assign(context, query_id, name, seen=seen),
+        )
 
 
 def _button(
@@ -103,14 +139,14 @@ def _button(
     st.button(label, key=f"{verb}-{query_id}", help=said, on_click=drafts.send, args=(text, act, done))
 
 
-def ask(aws: Aws, run_id: str, finding: Finding, keys: tuple[str, ...], seen: int) -> None:
-    """Open a query on a finding, or on those of its rows that are chosen."""
+def ask(context: Context, run_id: str, finding: Finding, keys: tuple[str, ...], seen: int) -> None:
+    """Draw the form to raise a query on a finding or on selected rows."""
     name = drafts.about(run_id, finding)
     key, who = f"ask-{name}", f"who-{name}"
 
     def act(text: str, seen: int) -> None:
         assignee = st.session_state[who]
-        reviews.open_query(aws, run_id, *finding, text, assignee=assignee, record_keys=keys, seen=seen)
+        reviews.open_query(context, run_id, *finding, text, assignee=assignee, record_keys=keys, seen=seen)
         st.session_state[who] = ""
 
     drafts.text("Question", key, seen)

@@ -1,4 +1,4 @@
-"""The parts of a quality review: tables and figures out of results; no service is asked here."""
+"""Tables and figures of rule results, without any query."""
 
 from __future__ import annotations
 
@@ -15,26 +15,17 @@ import streamlit as st
 from pipeline.contracts.model import Rule
 from pipeline.reviews.acceptances import Acceptance
 from pipeline.rules.outcomes import FOUND
+from portal.core.vocabulary import CHANGES, OUTCOMES, QUERY_STATES, SEVERITIES
 from portal.quality import rule_texts
-from portal.reviews import wording
-from portal.reviews.read_model import Query
-from portal.ui.theme import (
-    CHANGES,
-    GRID,
-    MEASURE,
-    OUTCOMES,
-    SEVERITIES,
-    SEVERITY_COLOURS,
-    SEVERITY_WORDS,
-    USUAL,
-)
+from portal.reviews.read_model import DataQuery
+from portal.ui.theme import GRID, MEASURE, SEVERITY_COLOURS, USUAL
 
 _RANKED = {
-    "Severity": [SEVERITY_WORDS[name] for name in SEVERITIES],
+    "Severity": list(SEVERITIES.values()),
     "Outcome": list(OUTCOMES.values()),
     "Change": list(CHANGES.values()),
 }
-"""Columns whose cells are places in a list, the most serious first: they sort by place and read as words."""
+"""Columns whose cells are ranks, so that they sort by severity and are displayed as labels."""
 
 _WIDTHS = {"Severity": 140, "Outcome": 150, "Change": 105}
 
@@ -43,10 +34,10 @@ def overview(
     frame: pd.DataFrame,
     changed: pd.Series,
     accepted: Mapping[tuple[str, str], Acceptance],
-    queries: Iterable[Query],
+    queries: Iterable[DataQuery],
     on: date,
 ) -> pd.DataFrame:
-    """One row a rule, the most serious first; `finding` and `is_found` are not for the screen."""
+    """Return one row per rule, the most serious first; `finding` and `is_found` are not displayed."""
     asked = _by_finding(queries)
     rows = []
     for row, change in zip(frame.to_dict("records"), changed, strict=True):
@@ -57,7 +48,7 @@ def overview(
             {
                 "finding": finding,
                 "is_found": row["status"] in FOUND,
-                "Severity": SEVERITIES.index(row["severity"]),
+                "Severity": list(SEVERITIES).index(row["severity"]),
                 "Outcome": list(OUTCOMES).index(row["status"]),
                 "Change": list(CHANGES).index(change),
                 "Rule": row["rule_id"],
@@ -65,10 +56,10 @@ def overview(
                 "Failing": row["failed"],
                 "Of": row["checked"],
                 "What is counted": rule_texts.population(rule, row["table_name"]),
-                "Rate": rule_texts.share(row["rate"], unit),
-                "Threshold": rule_texts.limit(rule) if rule else "–",
+                "Rate": rule_texts.rate_text(row["rate"], unit),
+                "Threshold": rule_texts.threshold_text(rule) if rule else "–",
                 "Queries": _most_urgent(asked[finding]),
-                "Review": rule_texts.standing(acceptance, row["rate"], on) if acceptance else "",
+                "Review": rule_texts.acceptance_status(acceptance, row["rate"], on) if acceptance else "",
             }
         )
     table = pd.DataFrame(rows)
@@ -80,7 +71,7 @@ def overview(
 
 
 def ranked(table: pd.DataFrame) -> dict[str, Any]:
-    """Column settings that show a place in a list as its words."""
+    """Return the column configuration that displays ranks as labels."""
     return {
         name: st.column_config.SelectboxColumn(
             options=list(range(len(words))), format_func=partial(_word, words), width=_WIDTHS[name]
@@ -94,24 +85,24 @@ def _word(words: list[str], place: str | float) -> str:
     return words[int(place)]
 
 
-def _by_finding(queries: Iterable[Query]) -> dict[tuple[str, str], list[Query]]:
-    found: dict[tuple[str, str], list[Query]] = defaultdict(list)
+def _by_finding(queries: Iterable[DataQuery]) -> dict[tuple[str, str], list[DataQuery]]:
+    found: dict[tuple[str, str], list[DataQuery]] = defaultdict(list)
     for query in queries:
         found[query.table_name, query.rule_id].append(query)
     return found
 
 
-def _most_urgent(queries: list[Query]) -> str:
-    """Of several queries the state that asks for most: open, then answered, then closed."""
+def _most_urgent(queries: list[DataQuery]) -> str:
+    """Return the most urgent state of several queries."""
     states = [query.state for query in queries]
-    for state, words in wording.STATES.items():
+    for state, words in QUERY_STATES.items():
         if number := states.count(state):  # type: ignore[arg-type]
             return f"{words} ({number})" if len(states) > 1 else words
     return ""
 
 
 def trend(frame: pd.DataFrame, run_ids: list[str]) -> go.Figure:
-    """Findings a run by severity, oldest run first."""
+    """Return a figure of findings per run by severity, oldest run first."""
     found = frame[frame["status"].isin(["fail", "error"])]
     counted = (
         found.groupby(["run_id", "severity"]).size().unstack(fill_value=0).reindex(run_ids, fill_value=0)
@@ -122,7 +113,7 @@ def trend(frame: pd.DataFrame, run_ids: list[str]) -> go.Figure:
             figure.add_bar(
                 x=[_short(run_id) for run_id in counted.index],
                 y=counted[severity],
-                name=SEVERITY_WORDS[severity],
+                name=SEVERITIES[severity],
                 marker_color=SEVERITY_COLOURS[severity],
             )
     return figure.update_layout(
@@ -136,7 +127,7 @@ def trend(frame: pd.DataFrame, run_ids: list[str]) -> go.Figure:
 
 
 def cards(card: pd.DataFrame) -> go.Figure:
-    """The scorecard run by run: a row a table and kind, a cell the share of its rules that passed."""
+    """Return a heat map of pass rates by table and category (rows) and run (columns)."""
     names = [f"{table} · {kind}" for table, kind in card.index]
     share = (100 * card).round(0)
     figure = go.Figure(
@@ -164,7 +155,7 @@ def cards(card: pd.DataFrame) -> go.Figure:
 
 
 def rule_history(frame: pd.DataFrame, rule: Rule, run_ids: list[str]) -> go.Figure:
-    """A rule's rate over the runs, with what is accepted as a dashed line."""
+    """Return a figure of a rule's rate over runs, with the threshold as a dashed line."""
     scale = 100 if rule.unit == "percent" else 1
     rates = frame.set_index("run_id")["rate"].reindex(run_ids) * scale
     figure = go.Figure()
@@ -188,7 +179,7 @@ def rule_history(frame: pd.DataFrame, rule: Rule, run_ids: list[str]) -> go.Figu
 
 
 def _short(run_id: str) -> str:
-    """The day, time and ending of a run's id, for an axis."""
+    """Return a short label of a run id for an axis: date, time and suffix."""
     parts = run_id.split("-")
     stamp = parts[1] if len(parts) > 2 and len(parts[1]) == 16 else ""
     return f"{stamp[4:6]}-{stamp[6:8]} {stamp[9:11]}:{stamp[11:13]} {parts[-1]}" if stamp else run_id

@@ -1,4 +1,4 @@
-"""The queries of all runs as a list of work: for me, open, due; closed ones one click away."""
+"""List of queries of all runs: assigned to the user, open, due or closed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import streamlit as st
 
 from pipeline.contracts.model import load
 from portal.core.auth import User
+from portal.core.vocabulary import QUERY_STATES
 from portal.quality import failing_rows, failing_sql, rule_texts
-from portal.reviews import wording
-from portal.reviews.read_model import Query, Review
+from portal.reviews.read_model import DataQuery, Review
 
 LISTS = ("Open", "Assigned to me", "Due", "Closed")
 
 Sightings = Mapping[tuple[str, str], tuple[str, str]]
-Rows = Callable[[Query], pd.DataFrame]
-"""The identified rows of a query's rule, where this session was shown them; empty otherwise."""
+Rows = Callable[[DataQuery], pd.DataFrame]
+"""Returns the unmasked rows of a query's rule in this session."""
 
 
 def draw(review: Review, person: User, seen_in: Sightings, rows_of: Rows) -> None:
@@ -34,7 +34,7 @@ def draw(review: Review, person: User, seen_in: Sightings, rows_of: Rows) -> Non
     )
     shown = sorted_out[which or "Open"]
     if not shown:
-        st.caption("No query is in this list.")
+        st.caption("No queries.")
         return
     st.dataframe(
         table(shown, seen_in, rows_of, today),
@@ -48,7 +48,7 @@ def draw(review: Review, person: User, seen_in: Sightings, rows_of: Rows) -> Non
     )
 
 
-def of_list(name: str, queries: tuple[Query, ...], person: User, today: date) -> list[Query]:
+def of_list(name: str, queries: tuple[DataQuery, ...], person: User, today: date) -> list[DataQuery]:
     mine = {person.name, person.name.split("@")[0]}
     pending = [query for query in queries if query.state != "closed"]
     return {
@@ -59,17 +59,17 @@ def of_list(name: str, queries: tuple[Query, ...], person: User, today: date) ->
     }[name]
 
 
-def table(queries: list[Query], seen_in: Sightings, rows_of: Rows, today: date) -> pd.DataFrame:
-    """One row a query; records by their stand-ins and values masked, but those that this session was shown."""
+def table(queries: list[DataQuery], seen_in: Sightings, rows_of: Rows, today: date) -> pd.DataFrame:
+    """Return one row per query, with masked records unless they were unmasked in this session."""
     return pd.DataFrame([_row(query, seen_in, rows_of(query), today) for query in queries])
 
 
-def _row(query: Query, seen_in: Sightings, rows: pd.DataFrame, today: date) -> dict[str, Any]:
+def _row(query: DataQuery, seen_in: Sightings, rows: pd.DataFrame, today: date) -> dict[str, Any]:
     first, last = seen_in.get((query.table_name, query.rule_id), (query.run_id, query.run_id))
     comments = [event for event in query.events if event.payload.get("text")]
     return {
         "Open": f"?run={query.run_id}&rule={query.table_name}:{query.rule_id}",
-        "State": wording.STATES[query.state],
+        "State": QUERY_STATES[query.state],
         "Rule": query.rule_id,
         "Table": query.table_name,
         "Record": _record(query),
@@ -87,16 +87,16 @@ def _row(query: Query, seen_in: Sightings, rows: pd.DataFrame, today: date) -> d
     }
 
 
-def _record(query: Query) -> str:
+def _record(query: DataQuery) -> str:
     if not query.record_keys:
         return "the whole finding"
-    first = failing_rows.stand_in(query.record_keys[0], query.run_id)
+    first = failing_rows.pseudonym(query.record_keys[0], query.run_id)
     more = len(query.record_keys) - 1
     return f"{first} and {more} more" if more else first
 
 
-def _value(query: Query, rows: pd.DataFrame) -> str:
-    """What the first record holds in the fields that the rule looks at."""
+def _value(query: DataQuery, rows: pd.DataFrame) -> str:
+    """Return the first record's values in the columns that the rule checks."""
     if not query.record_keys:
         return ""
     found = rows[rows["row"] == query.record_keys[0]] if "row" in rows else rows
@@ -104,15 +104,15 @@ def _value(query: Query, rows: pd.DataFrame) -> str:
     return ", ".join(str(found[name].iloc[0]) for name in names) if len(found) and names else "•••"
 
 
-def days_open(query: Query, today: date) -> int:
-    """Days since it was asked; of a closed one until it was closed."""
+def days_open(query: DataQuery, today: date) -> int:
+    """Return the age of a query in days, up to its closing."""
     closed = [event.at for event in query.events if event.kind == "query_closed"]
     end = datetime.fromisoformat(closed[-1]).date() if query.state == "closed" else today
     return (end - datetime.fromisoformat(query.opened_at).date()).days
 
 
 def fields(table_name: str, rule_id: str) -> list[str]:
-    """The columns that a rule looks at."""
+    """Return the columns that a rule checks."""
     rule = rule_texts.rules().get((table_name, rule_id))
     if rule is None or rule.is_whole:
         return []

@@ -1,4 +1,4 @@
-"""The job runs of a run as bars over time, beside the times that they usually take."""
+"""Gantt chart of the job runs of a run, with median durations."""
 
 from __future__ import annotations
 
@@ -8,45 +8,54 @@ import pandas as pd
 import plotly.express as px
 import plotly.graph_objects as go
 
+from portal.core.vocabulary import STATES
 from portal.ui.dashboards.figure_parts import LAYOUT
-from portal.ui.theme import STATES, STRONG, USUAL
+from portal.ui.theme import STRONG, USUAL
 
 
 def draw(frame: pd.DataFrame, medians: Mapping[str, float], zone: str = "UTC") -> go.Figure:
-    """Job runs as bars over time, a mark where each would have ended by its median.
+    """Return job runs as bars over time, with a mark at the end of a run of median duration.
 
-    `frame` has the columns job, attempt, started_at, ended_at (moments of any zones), state; `medians` are seconds by
-    job. Plotly knows no time zones: moments are handed to it as the clock in `zone` shows them.
+    `frame` has the columns job, attempt, started_at, ended_at and state; `medians` are seconds by job. Plotly
+    does not support time zones, so timestamps are converted to local time in `zone`.
     """
     frame = frame.assign(**{n: pd.to_datetime(frame[n], utc=True) for n in ("started_at", "ended_at")})
     local = frame.assign(
         **{n: frame[n].dt.tz_convert(zone).dt.tz_localize(None) for n in ("started_at", "ended_at")}
     )
-    colors = {STATES[name][0]: color for name, color in STRONG.items()}
+    colors = {STATES[name]: color for name, color in STRONG.items()}
     drawn = px.timeline(
-        local, x_start="started_at", x_end="ended_at", y="job", color="state",
-        color_discrete_map=colors, custom_data=[frame["attempt"], *_hover_times(frame, zone)],
-    )  # fmt: skip
+        local,
+        x_start="started_at",
+        x_end="ended_at",
+        y="job",
+        color="state",
+        color_discrete_map=colors,
+        custom_data=[frame["attempt"], *_hover_times(frame, zone)],
+    )
     drawn.update_traces(
-        hovertemplate="<b>%{y}</b>, attempt %{customdata[0]}<br>%{customdata[1]}<br>%{customdata[2]}<extra>%{fullData.name}</extra>"
+        hovertemplate="<b>%{y}</b>, attempt %{customdata[0]}<br>%{customdata[1]}<br>%{customdata[2]}"
+        "<extra>%{fullData.name}</extra>"
     )
     last = local.sort_values("started_at").groupby("job").tail(1)
-    usual = last[last["job"].isin(list(medians))]
-    if len(usual):
-        ends = usual["started_at"] + pd.to_timedelta(usual["job"].map(medians), unit="s")
+    known = last[last["job"].isin(list(medians))]
+    if len(known):
         drawn.add_scatter(
-            x=ends, y=usual["job"], mode="markers", name="Usual end (median)",
+            x=known["started_at"] + pd.to_timedelta(known["job"].map(medians), unit="s"),
+            y=known["job"],
+            mode="markers",
+            name="Median end",
             marker={"symbol": "line-ns-open", "size": 16, "color": USUAL, "line": {"width": 3}},
-            customdata=usual["job"].map(medians),
-            hovertemplate="%{y}: usually %{customdata:.0f} s<extra></extra>",
-        )  # fmt: skip
+            customdata=known["job"].map(medians),
+            hovertemplate="%{y}: median %{customdata:.0f} s<extra></extra>",
+        )
     drawn.update_yaxes(autorange="reversed", title="")
     drawn.update_xaxes(title=f"Time of day ({zone})", tickformat="%H:%M:%S", hoverformat="%H:%M:%S")
     return drawn.update_layout(**{**LAYOUT, "height": 160 + 26 * frame["job"].nunique()})
 
 
 def _hover_times(frame: pd.DataFrame, zone: str) -> list[list[str]]:
-    """From when to when in the zone, and the same in UTC where that is another."""
+    """Return start and end in the time zone, and in UTC if it is another."""
 
     def spans(name: str) -> list[str]:
         starts, ends = (

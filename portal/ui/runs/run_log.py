@@ -1,4 +1,4 @@
-"""The log of the chosen attempt of a run's jobs: live, searchable from its first line, to take away as a whole."""
+"""Log of a job run: live, with search and download."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import UTC
 
 import streamlit as st
 
+from portal.core.vocabulary import state_label
 from portal.runs import job_runs
 from portal.runs.job_runs import JOB_ENDED, Line
 from portal.runs.service import Run
 from portal.ui import cache, formats, session
-from portal.ui.theme import words
 
 LINES = 1000
 _TROUBLE = re.compile(r"error|exception|traceback|\bfail|\bwarn|critical|fatal", re.IGNORECASE)
@@ -22,23 +22,24 @@ def _key(run: Run) -> str:
 
 
 def turn_to(run: Run, name: str) -> None:
-    """Turn the log to the latest attempt of a job; a step that is no job has none."""
+    """Show the log of the latest attempt of a job; a step that is not a job has none."""
     if latest := run.latest(name):
         st.session_state[_key(run)] = latest.job_run_id
 
 
 def _turn_to_failure(run: Run) -> None:
-    """Turn the log to the job that this attempt has failed with, once: any other may be chosen after that."""
+    """Show the log of the failed job once; the user can select another afterwards."""
     failed, noted = run.failed_job, f"{_key(run)}-failed"
     if failed and st.session_state.get(noted) != failed.job_run_id:
         st.session_state[noted] = st.session_state[_key(run)] = failed.job_run_id
 
 
 def draw(run: Run) -> None:
+    """Draw the log of the selected job run."""
     if not run.jobs:
         return
     st.markdown("#### Log")
-    names = {j.job_run_id: f"{j.job}, attempt {run.attempt_of(j)}, {words(j.state)}" for j in run.jobs}
+    names = {j.job_run_id: f"{j.job}, attempt {run.attempt_of(j)}, {state_label(j.state)}" for j in run.jobs}
     ids, key = list(names), _key(run)
     if st.session_state.get(key) not in ids:
         st.session_state[key] = (run.failed_job or run.jobs[-1]).job_run_id
@@ -48,7 +49,7 @@ def draw(run: Run) -> None:
     wanted = middle.text_input("Filter", key=f"{key}-filter")
     troubled = right.checkbox(
         "Errors and warnings only",
-        help="Lines that speak of an error, a failure or a warning",
+        help="Lines with an error, a failure or a warning",
         key=f"{key}-trouble",
     )
     job = next(job for job in run.jobs if job.job_run_id == picked)
@@ -61,7 +62,7 @@ def draw(run: Run) -> None:
         if wanted.lower() in line[1].lower() and (not troubled or _TROUBLE.search(line[1]))
     ]
     if not lines:
-        st.caption("No line yet." if not wanted and not troubled else "No line holds that.")
+        st.caption("No lines yet." if not wanted and not troubled else "No lines match.")
         return
     earlier = len(lines) - shown
     if (earlier > 0 or (is_tail and len(lines) == LINES)) and st.button("Load earlier lines"):
@@ -73,8 +74,8 @@ def draw(run: Run) -> None:
     st.caption(f"{of} line{'s' if len(lines) > 1 else ''}, times in {formats.zone_words(job.started_at)}.")
     st.download_button(
         "Download the whole log",
-        session.at_the_click(
-            lambda aws: _file(job_runs.log_lines(aws, job.job_run_id, job.log_group, limit=None))
+        session.deferred_download(
+            lambda context: _file(job_runs.log_lines(context, job.job_run_id, job.log_group, limit=None))
         ),
         f"{job.job}-{job.job_run_id[:12]}.log",
         on_click="ignore",
@@ -82,5 +83,5 @@ def draw(run: Run) -> None:
 
 
 def _file(lines: list[Line]) -> str:
-    """Lines with their moments in UTC: a file is read elsewhere, and a click knows no viewer's zone."""
+    """Return the lines with timestamps in UTC; a download does not know the time zone of the browser."""
     return "\n".join(f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} {line}" for at, line in lines)

@@ -54,7 +54,7 @@ def _in_parallel(states):
                 "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Tell"}],
                 "End": True,
             },
-            "Tell": {"Type": "Fail", "Error": "Told", "Cause": "an alert was sent"},
+            "Tell": {"Type": "Fail", "Error": "Disclosure", "Cause": "an alert was sent"},
         },
     }
 
@@ -74,7 +74,7 @@ def test_a_stop_overrides_the_result_of_the_running_state(
                 "Next": "Again",
             },
             "Again": {"Type": "Pass", "End": True},
-            "Tell": {"Type": "Fail", "Error": "Told", "Cause": "an alert was sent"},
+            "Tell": {"Type": "Fail", "Error": "Disclosure", "Cause": "an alert was sent"},
         },
     }
     states = aws.client("stepfunctions")

@@ -28,12 +28,12 @@ from pipeline.lake.store import read_json, write_json
 from pipeline.lake.uris import split
 from pipeline.releases.model import Release, write
 from pipeline.releases.retention import remove
-from portal.athena import client as warehouse
+from portal.athena import client as athena_client
 from portal.athena import sql_queries
 from portal.batches import lifecycle, samples
 from portal.batches import service as batches
 from portal.core.auth import User
-from portal.core.context import Aws
+from portal.core.context import Context
 from portal.core.settings import Settings
 from portal.quality import results as quality
 from portal.releases import service as releases
@@ -106,7 +106,7 @@ def recorded(tmp_path_factory):
         with key_set(portal), _another_release(portal), pytest.MonkeyPatch.context() as patch:
             for name, value in calls.caller(os.environ, "hdp-portal").items():
                 patch.setenv(name, value)
-            engineer = Aws(Settings.from_environment()).acting(User("eve", "engineer"))
+            engineer = Context(Settings.from_environment()).on_behalf_of(User("eve", "engineer"))
             _use(engineer, history.held, history.first, tmp_path_factory.mktemp("extract"))
         _let_the_clock_call(portal)
         seen = [
@@ -134,7 +134,7 @@ def _another_release(portal):
 
 
 def _use(engineer, held_run, first_run, folder):
-    clinician = engineer.acting(User("dr.lee", "clinician"))
+    clinician = engineer.on_behalf_of(User("dr.lee", "clinician"))
     (folder / "patients.csv").write_text(
         "patient_id,birth_date,updated_at\nZ9,1980-01-01,2025-01-01T00:00:00Z\n"
     )
@@ -158,7 +158,7 @@ def _use(engineer, held_run, first_run, folder):
     failing = found[found["failed"] > 0]
     for table, rule in zip(failing["table_name"], failing["rule_id"], strict=True):
         quality.failing_rows(engineer, held_run.run_id, table, rule)
-    failures.refused_rows(engineer, held_run.run_id, "patients")
+    failures.quarantined_rows(engineer, held_run.run_id, "patients")
     reviews.unmask(clinician, held_run.run_id, "patients", "PAT-M01", 0, "to prove a permission")
     present = releases.current(engineer).release_id
     releases.publish(engineer, ANOTHER, reason="to prove a permission")
@@ -166,22 +166,23 @@ def _use(engineer, held_run, first_run, folder):
     review, made = review_log.of_run(clinician, first_run.run_id), releases.get(clinician, first_run.run_id)
     confirmed = sign_off.outstanding(clinician, review, made).code
     sign_off.sign(clinician, first_run.run_id, "approve", "to prove a permission", confirmed=confirmed)
-    lifecycle.lives(engineer)
+    lifecycle.list_states(engineer)
     releases.publish(engineer, present, reason="back")
-    warehouse.ask(engineer, "SELECT count(*) AS n FROM dim_time")
-    warehouse.ask(
-        engineer, f"SELECT count(*) AS n FROM {warehouse.table(engineer, 'dim_time', present)} AS t"
+    athena_client.run_query(engineer, "SELECT count(*) AS n FROM dim_time")
+    athena_client.run_query(
+        engineer,
+        f"SELECT count(*) AS n FROM {athena_client.release_table(engineer, 'dim_time', present)} AS t",
     )
     read_json(engineer.client("s3"), engineer.lake.sign_in_keys())
     sql_queries.history(engineer)
     sql_queries.save(engineer, "to prove a permission", "SELECT 1")
-    sql_queries.remove(engineer, sql_queries.saved(engineer)[0].query_id)
-    sql_queries.bytes_at_most(
-        engineer, sql_queries.checked(engineer, "select * from dim_time", present), present
+    sql_queries.remove(engineer, sql_queries.list_saved(engineer)[0].query_id)
+    sql_queries.estimate_scan(
+        engineer, sql_queries.validate(engineer, "select * from dim_time", present), present
     )
-    sql_queries.ask(engineer, "select * from rule_result")
-    sql_queries.cancel(engineer, sql_queries.begin(engineer, "select 1", present))
-    task = samples.begin_job(engineer, Options(patients=200_000, seed=3))
+    sql_queries.run(engineer, "select * from rule_result")
+    sql_queries.cancel(engineer, sql_queries.start(engineer, "select 1", present))
+    task = samples.start_job(engineer, Options(patients=200_000, seed=3))
     samples.job_state(engineer, task)
     samples.cancel_job(engineer, task)
     schedule.change(engineer, is_on=False, at=time(2), weekdays_only=False)

@@ -25,7 +25,7 @@ def idle(portal):
 
 
 def test_one_alert_is_sent_for_a_missed_run_with_the_text_of_the_banner(portal, idle, notifications):
-    [banner] = alerts.alerts([], None, None, idle, is_judged=False)
+    [banner] = alerts.alerts([], None, None, idle, is_signed=False)
     message = banner.words.replace("{at}", f"{banner.at:%Y-%m-%d %H:%M} UTC")
     assert call(portal, "watch_schedule") == {"sent": [message]}
     assert call(portal, "watch_schedule") == {"sent": []}
@@ -35,7 +35,7 @@ def test_one_alert_is_sent_for_a_missed_run_with_the_text_of_the_banner(portal, 
 
 
 def test_a_new_schedule_has_no_missed_runs(portal):
-    engineer = portal.acting(User("e", "engineer"))
+    engineer = portal.on_behalf_of(User("e", "engineer"))
     due = (datetime.now(UTC) - timedelta(hours=3)).time()
     schedule.change(engineer, is_on=True, at=due, weekdays_only=False)
     try:

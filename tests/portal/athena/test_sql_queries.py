@@ -7,10 +7,10 @@ import pytest
 from pipeline.contracts.lineage import downstream, upstream
 from pipeline.contracts.model import load
 from pipeline.releases.publish import view_refresher
-from portal.athena import client as warehouse
+from portal.athena import client as athena_client
 from portal.athena import sql_queries
-from portal.athena.sql_guard import Statement, readable
-from portal.core.context import ServiceError
+from portal.athena.sql_guard import Statement, queryable_tables
+from portal.core.errors import ServiceError
 from portal.dashboards import profile
 from portal.releases import service as releases
 
@@ -20,11 +20,11 @@ def test_a_person_sees_their_own_history_as_typed_and_nobody_elses(acting, porta
     ines, otto = acting("ines", "analyst"), acting("otto", "analyst")
     published = releases.current(portal).release_id
     typed = "-- how many\nSELECT 1 AS one,\r\n 'it''s' AS said -- | x"
-    sql_queries.ask(ines, typed)
+    sql_queries.run(ines, typed)
     with pytest.raises(ServiceError, match="not DROP"):
-        sql_queries.ask(ines, "DROP TABLE fact_encounter")
+        sql_queries.run(ines, "DROP TABLE fact_encounter")
     with pytest.raises(ServiceError, match="COLUMN_NOT_FOUND"):
-        sql_queries.ask(ines, "SELECT nothing FROM dim_time")
+        sql_queries.run(ines, "SELECT nothing FROM dim_time")
     assert [(q.sql, q.state, q.release_id) for q in sql_queries.history(ines)] == [
         ("SELECT nothing FROM dim_time", "FAILED", published),
         (typed.replace("\r", ""), "SUCCEEDED", published),
@@ -34,14 +34,16 @@ def test_a_person_sees_their_own_history_as_typed_and_nobody_elses(acting, porta
 
 def test_an_answer_is_given_again_to_who_asked_and_to_nobody_else(acting, portal, first_run):
     ann, bob = acting("ann", "analyst"), acting("bob", "analyst")
-    query_id = sql_queries.begin(ann, "SELECT count(*) AS days FROM dim_time", first_run.run_id)
+    query_id = sql_queries.start(ann, "SELECT count(*) AS days FROM dim_time", first_run.run_id)
     assert sql_queries.wait(ann, query_id, 30).state == "SUCCEEDED"
-    answer = sql_queries.answer(ann, query_id)
+    answer = sql_queries.fetch_result(ann, query_id)
     assert (answer.sql, answer.release_id) == ("SELECT count(*) AS days FROM dim_time", first_run.run_id)
     assert answer.frame["days"].iloc[0] > 60
-    own = warehouse.ask(portal, f'SELECT * FROM "{portal.lake.database("silver")}"."patients" LIMIT 1')
+    own = athena_client.run_query(
+        portal, f'SELECT * FROM "{portal.lake.database("silver")}"."patients" LIMIT 1'
+    )
     for person, asked in [(bob, query_id), (ann, own.query_id), (ann, "nowhere"), (ann, "../x")]:
-        for call in (sql_queries.answer, sql_queries.cancel, sql_queries.asked):
+        for call in (sql_queries.fetch_result, sql_queries.cancel, sql_queries.get):
             with pytest.raises(ServiceError, match="You have no query"):
                 call(person, asked)
 
@@ -52,42 +54,45 @@ def test_names_are_refused_to_every_role_in_every_way(acting, portal, first_run)
         person = acting("somebody", role)
         for name in (f'"{silver}"."patients"', f"{silver}.patients", "quality.quarantine_patients"):
             with pytest.raises(ServiceError, match="not found"):
-                sql_queries.ask(person, f"SELECT * FROM {name}")
-        assert "sample_keys" not in sql_queries.ask(person, "SELECT * FROM rule_result LIMIT 1").frame.columns
-    assert len(warehouse.ask(portal, f'SELECT * FROM "{silver}"."patients" LIMIT 1').frame) == 1
+                sql_queries.run(person, f"SELECT * FROM {name}")
+        assert "sample_keys" not in sql_queries.run(person, "SELECT * FROM rule_result LIMIT 1").frame.columns
+    assert len(athena_client.run_query(portal, f'SELECT * FROM "{silver}"."patients" LIMIT 1').frame) == 1
 
 
 @pytest.mark.parametrize(
     "call",
     [
-        lambda aws: sql_queries.begin(aws, "SELECT 1", "r"),
-        lambda aws: sql_queries.ask(aws, "SELECT 1", "r"),
-        lambda aws: sql_queries.checked(aws, "SELECT 1", "r"),
-        lambda aws: sql_queries.asked(aws, "x"),
-        lambda aws: sql_queries.answer(aws, "x"),
+        lambda aws: sql_queries.start(aws, "SELECT 1", "r"),
+        lambda aws: sql_queries.run(aws, "SELECT 1", "r"),
+        lambda aws: sql_queries.validate(aws, "SELECT 1", "r"),
+        lambda aws: sql_queries.get(aws, "x"),
+        lambda aws: sql_queries.fetch_result(aws, "x"),
         lambda aws: sql_queries.cancel(aws, "x"),
         sql_queries.history,
-        sql_queries.saved,
+        sql_queries.list_saved,
         lambda aws: sql_queries.save(aws, "n", "SELECT 1"),
         lambda aws: sql_queries.remove(aws, "x"),
-        lambda aws: sql_queries.bytes_at_most(aws, Statement("", ""), "r"),
+        lambda aws: sql_queries.estimate_scan(aws, Statement("", ""), "r"),
     ],
 )
 def test_a_viewer_may_not_ask(acting, call):
-    with pytest.raises(ServiceError, match="may not ask questions in SQL"):
+    with pytest.raises(ServiceError, match="cannot run SQL queries"):
         call(acting("vic", "viewer"))
 
 
 def test_a_half_done_publish_shows_in_no_answer(acting, portal, first_run, on_its_base):
-    """The views still point at one release while another is the published one: names are those of the published."""
+    """The views still point at one release while another is the published one.
+
+    Names are those of the published.
+    """
     ann = acting("ann", "analyst")
     view_sql = f'SELECT max(release_id) AS r FROM "{portal.lake.database("gold")}"."dim_time"'
     refresh = view_refresher(portal.client("athena"), portal.lake)
     refresh("a-release-that-was-killed-half-way")
     try:
-        assert warehouse.ask(portal, view_sql).frame["r"].isna().all()
+        assert athena_client.run_query(portal, view_sql).frame["r"].isna().all()
         both = "SELECT max(d.release_id) AS d, max(f.release_id) AS f FROM dim_time d, fact_encounter f"
-        assert sql_queries.ask(ann, both).frame.to_dict("records") == [{"d": on_its_base, "f": on_its_base}]
+        assert sql_queries.run(ann, both).frame.to_dict("records") == [{"d": on_its_base, "f": on_its_base}]
     finally:
         refresh(on_its_base)
 
@@ -95,8 +100,8 @@ def test_a_half_done_publish_shows_in_no_answer(acting, portal, first_run, on_it
 def test_a_held_release_is_seen_by_those_who_decide_on_it_alone(acting, held_run, on_its_base):
     sql = "SELECT DISTINCT release_id FROM gold_releases.dim_time"
     for role in ("clinician", "engineer"):
-        assert held_run.run_id in set(sql_queries.ask(acting("x", role), sql).frame["release_id"])
-    seen = set(sql_queries.ask(acting("x", "analyst"), sql).frame["release_id"])
+        assert held_run.run_id in set(sql_queries.run(acting("x", role), sql).frame["release_id"])
+    seen = set(sql_queries.run(acting("x", "analyst"), sql).frame["release_id"])
     assert on_its_base in seen
 
 
@@ -106,7 +111,7 @@ SMALL = "SELECT department, count(*) AS n, avg(total_cost) AS cost FROM fact_enc
 @pytest.mark.parametrize("role", ["analyst", "clinician", "engineer"])
 def test_answers_are_exact_and_what_is_safe_to_share_is_not(acting, first_run, role):
     person = acting("x", role)
-    answer = sql_queries.ask(person, SMALL)
+    answer = sql_queries.run(person, SMALL)
     assert (answer.frame["n"] < 11).any(), "the sample has a small department"
     safe, note = sql_queries.safe_to_share(person, answer)
     kept = safe["n"].notna()
@@ -121,7 +126,7 @@ def test_frequent_attenders_are_told_by_their_number_of_visits(acting, first_run
     person = acting("x", "analyst")
     visits = "SELECT patient_key, count(*) AS visits FROM fact_encounter GROUP BY 1"
     sql = f"SELECT visits, count(*) AS patients FROM ({visits}) GROUP BY visits ORDER BY visits"
-    answer = sql_queries.ask(person, sql)
+    answer = sql_queries.run(person, sql)
     safe, _ = sql_queries.safe_to_share(person, answer)
     assert safe["visits"].to_list() == answer.frame["visits"].to_list()
     assert safe["visits"].notna().all()
@@ -151,7 +156,7 @@ def test_of_a_small_group_no_figure_of_any_type_is_shared(acting, figure):
     sql = (
         f"SELECT k, ARRAY[1, 2] AS list, count(*) AS n, {figure} FROM {STAYS}, {people} GROUP BY k ORDER BY k"
     )
-    answer = sql_queries.ask(ann, sql, "r1")
+    answer = sql_queries.run(ann, sql, "r1")
     seen, _ = sql_queries.safe_to_share(ann, answer)
     assert seen["k"].to_list() == ["a", "b", "c", "d"]
     for name in seen.columns[2:]:
@@ -162,11 +167,11 @@ def test_of_a_small_group_no_figure_of_any_type_is_shared(acting, figure):
 @pytest.mark.parametrize("names", [("o'brien@h.org", "o_brien@h.org"), ("a b", "a%20b"), ("zoë", "zo_")])
 def test_two_people_have_two_histories_however_their_names_are_written(acting, names):
     one, other = (acting(name, "analyst") for name in names)
-    query_id = sql_queries.begin(one, "SELECT 1 AS mine", "r1")
+    query_id = sql_queries.start(one, "SELECT 1 AS mine", "r1")
     assert [q.query_id for q in sql_queries.history(one)] == [query_id]
     assert sql_queries.history(other) == []
     with pytest.raises(ServiceError, match="You have no query"):
-        sql_queries.asked(other, query_id)
+        sql_queries.get(other, query_id)
 
 
 @pytest.mark.parametrize("role", ["analyst", "clinician", "engineer"])
@@ -174,7 +179,7 @@ def test_a_few_rows_about_people_are_shown_to_roles_that_may_open_rows_and_not_s
     acting, first_run, role
 ):
     sql = "SELECT admitted_at, department FROM fact_encounter WHERE encounter_key IS NOT NULL LIMIT 3"
-    answer = sql_queries.ask(acting("x", role), sql)
+    answer = sql_queries.run(acting("x", role), sql)
     assert len(answer.frame) == 3
     assert sql_queries.safe_to_share(acting("x", role), answer)[0] is None
 
@@ -182,20 +187,20 @@ def test_a_few_rows_about_people_are_shown_to_roles_that_may_open_rows_and_not_s
 def test_a_question_that_runs_is_cancelled(acting, first_run):
     ann = acting("ann", "analyst")
     days = ", ".join(f"dim_time AS t{n}" for n in range(6))
-    query_id = sql_queries.begin(ann, f"SELECT sum(t0.year + t5.year) AS n FROM {days}", first_run.run_id)
+    query_id = sql_queries.start(ann, f"SELECT sum(t0.year + t5.year) AS n FROM {days}", first_run.run_id)
     assert not sql_queries.wait(ann, query_id, 0.5).is_over
-    with pytest.raises(ServiceError, match="still at work"):
-        sql_queries.answer(ann, query_id)
+    with pytest.raises(ServiceError, match="still running"):
+        sql_queries.fetch_result(ann, query_id)
     sql_queries.cancel(ann, query_id)
     assert sql_queries.wait(ann, query_id, 10).state == "CANCELLED"
     with pytest.raises(ServiceError, match="was cancelled"):
-        sql_queries.answer(ann, query_id)
+        sql_queries.fetch_result(ann, query_id)
 
 
 def test_what_there_is_is_told_from_the_contracts(acting, first_run):
     ann = acting("ann", "analyst")
-    assert set(sql_queries.ask(ann, "SHOW TABLES").frame["table_name"]) == set(readable())
-    told = sql_queries.ask(ann, "DESCRIBE fact_encounter").frame
+    assert set(sql_queries.run(ann, "SHOW TABLES").frame["table_name"]) == set(queryable_tables())
+    told = sql_queries.run(ann, "DESCRIBE fact_encounter").frame
     assert list(told["column_name"]) == [c.name for c in load("gold", "fact_encounter").columns]
 
 
@@ -206,12 +211,12 @@ def test_saved_queries_are_everybodys_and_removed_by_their_author_or_an_engineer
         sql_queries.save(bob, "by class ", "SELECT 2")
     with pytest.raises(ServiceError, match="name of 1 to 100"):
         sql_queries.save(bob, "  ", "SELECT 2")
-    (found,) = sql_queries.saved(bob)
+    (found,) = sql_queries.list_saved(bob)
     assert (found.name, found.sql, found.description) == ("By class", "SELECT 1", "Saved by ann")
-    with pytest.raises(ServiceError, match="by somebody else"):
+    with pytest.raises(ServiceError, match="by another user"):
         sql_queries.remove(bob, found.query_id)
     sql_queries.remove(eve, found.query_id)
-    assert sql_queries.saved(ann) == []
+    assert sql_queries.list_saved(ann) == []
 
 
 def test_more_saved_queries_than_athena_gives_at_once_are_all_listed(acting):
@@ -224,30 +229,30 @@ def test_more_saved_queries_than_athena_gives_at_once_are_all_listed(acting):
             QueryString="SELECT 1",
             WorkGroup=ann.lake.workgroup,
         )
-    found = sql_queries.saved(ann)
+    found = sql_queries.list_saved(ann)
     for query in found:
         sql_queries.remove(acting("eve", "engineer"), query.query_id)
     assert [query.name for query in found] == names
-    assert sql_queries.saved(ann) == []
+    assert sql_queries.list_saved(ann) == []
 
 
 def test_the_estimate_is_no_less_than_what_is_scanned(acting, first_run):
     ann = acting("ann", "analyst")
     sql = "SELECT * FROM fact_encounter JOIN dim_diagnosis USING (diagnosis_key)"
-    at_most = sql_queries.bytes_at_most(
-        ann, sql_queries.checked(ann, sql, first_run.run_id), first_run.run_id
+    at_most = sql_queries.estimate_scan(
+        ann, sql_queries.validate(ann, sql, first_run.run_id), first_run.run_id
     )
-    assert 0 < sql_queries.ask(ann, sql, first_run.run_id).scanned <= at_most
-    nothing = sql_queries.checked(ann, "SELECT 'fact_encounter'", first_run.run_id)
-    assert sql_queries.bytes_at_most(ann, nothing, first_run.run_id) == 0
+    assert 0 < sql_queries.run(ann, sql, first_run.run_id).scanned <= at_most
+    nothing = sql_queries.validate(ann, "SELECT 'fact_encounter'", first_run.run_id)
+    assert sql_queries.estimate_scan(ann, nothing, first_run.run_id) == 0
 
 
 def test_a_profile_agrees_with_plain_queries_and_tells_no_text(portal, acting, first_run):
     lee = acting("lee", "clinician")
     found = profile.of(lee, "fact_encounter", first_run.run_id).frame.set_index("column")
     assert list(found.index) == [c.name for c in load("gold", "fact_encounter").data_columns]
-    table = warehouse.table(portal, "fact_encounter", first_run.run_id)
-    row = warehouse.ask(
+    table = athena_client.release_table(portal, "fact_encounter", first_run.run_id)
+    row = athena_client.run_query(
         portal,
         f"SELECT count(*) AS n, count(is_readmitted_30d) AS known, max(total_cost) AS most FROM {table} t",
     ).frame.iloc[0]

@@ -1,4 +1,7 @@
-"""Each file of an extract is named for what it is; a file that cannot be read, by its true cause, in one sentence."""
+"""Each file of an extract is named for what it is.
+
+A file that cannot be read, by its true cause, in one sentence.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from portal.batches import inspection
-from portal.batches.inspection import OddValue, SourceFile
+from portal.batches.inspection import SourceFile, UndecodableValue
 
 HEADER = "patient_id,last_name,birth_date,updated_at"
 ROW = "c1,Lovel,1970-05-05,2024-01-01T00:00:00Z"
@@ -200,12 +203,12 @@ def person(*rights):
 
 def test_odd_values_are_shown_both_ways():
     content = f"{HEADER}\n{ROW}\nc\u00c4,M\u00fcller,1970-05-05,\u20ac\n".encode("cp1252")
-    assert inspection.odd_values(person(), SourceFile.from_bytes("p.csv", content)) == [
-        OddValue(3, "patient_id", "c\ufffd", "c\u00c4"),
-        OddValue(3, "last_name", "M\ufffdller", "M\u00fcller"),
-        OddValue(3, "updated_at", "\ufffd", "\u20ac"),
+    assert inspection.undecodable_values(person(), SourceFile.from_bytes("p.csv", content)) == [
+        UndecodableValue(3, "patient_id", "c\ufffd", "c\u00c4"),
+        UndecodableValue(3, "last_name", "M\ufffdller", "M\u00fcller"),
+        UndecodableValue(3, "updated_at", "\ufffd", "\u20ac"),
     ]
-    assert inspection.odd_values(person(), SourceFile.from_bytes("p.csv", PLAIN.encode())) == []
+    assert inspection.undecodable_values(person(), SourceFile.from_bytes("p.csv", PLAIN.encode())) == []
 
 
 def test_a_preview_begins_at_the_header_and_shows_rows_to_those_who_may_see_them():

@@ -15,7 +15,8 @@ from portal.batches import lifecycle, retirement
 from portal.batches import service as batches
 from portal.batches.inspection import SourceFile
 from portal.core.auth import User
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.releases import service as releases
 from portal.runs import service as runs
 
@@ -27,7 +28,7 @@ def engineer(portal, lake_prefix, monkeypatch):
     settings = replace(
         portal.core.settings, prefix=lake_prefix, buckets=lake_prefix, user="kim", role="engineer"
     )
-    aws = Aws(settings, portal._clients)
+    aws = Context(settings, portal._clients)
     for zone in ("bronze", "quality", "gold"):
         aws.client("s3").create_bucket(Bucket=aws.lake.bucket(zone))
     return aws
@@ -58,14 +59,16 @@ def _plan(aws, monkeypatch, *batch_ids):
 
 def test_a_batch_is_new_then_loaded_then_retired(engineer, two):
     first, second = two
-    assert {life.batch.batch_id: (life.status, life.releases) for life in lifecycle.lives(engineer)} == {
+    assert {
+        state.batch.batch_id: (state.status, state.releases) for state in lifecycle.list_states(engineer)
+    } == {
         first: ("loaded", ("r1",)),
         second: ("new", ()),
     }
     record = retirement.retire(engineer, first, reason=" The wrong ward. ")
     assert (record.retired_by, record.reason) == ("kim", "The wrong ward.")
-    life = lifecycle.get(engineer, first)
-    assert (life.status, life.is_published, life.retirement) == ("retired", True, record)
+    state = lifecycle.get(engineer, first)
+    assert (state.status, state.is_published, state.retirement) == ("retired", True, record)
 
 
 def test_a_retired_batch_stays_in_bronze_and_in_the_published_release(engineer, two):
@@ -129,7 +132,7 @@ def test_of_two_who_retire_a_batch_at_once_one_is_recorded_and_nothing_is_overwr
     said = []
 
     def retire(name):
-        aws = engineer.acting(User(name, "engineer"))
+        aws = engineer.on_behalf_of(User(name, "engineer"))
         try:
             retirement.retire(aws, two[0], reason=f"{name} says so")
         except ServiceError as error:
@@ -148,8 +151,8 @@ def test_of_two_who_retire_a_batch_at_once_one_is_recorded_and_nothing_is_overwr
 
 def test_who_may_not_start_runs_may_not_retire(engineer, two):
     for role in ("viewer", "analyst", "clinician"):
-        with pytest.raises(ServiceError, match="may not start or stop runs"):
-            retirement.retire(engineer.acting(User("x", role)), two[0], reason="why")
+        with pytest.raises(ServiceError, match="cannot start or stop runs"):
+            retirement.retire(engineer.on_behalf_of(User("x", role)), two[0], reason="why")
 
 
 def test_the_extract_of_a_retired_batch_can_be_imported_again(engineer, two):

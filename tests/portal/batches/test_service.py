@@ -13,7 +13,8 @@ from pipeline.run_input import check
 from portal.batches import inspection
 from portal.batches import service as batches
 from portal.batches.inspection import SourceFile
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.core.settings import Settings
 
 HEADER = "patient_id,birth_date,updated_at"
@@ -22,7 +23,7 @@ HEADER = "patient_id,birth_date,updated_at"
 @pytest.fixture
 def lake(aws, lake_prefix):
     aws.client("s3").create_bucket(Bucket=f"{lake_prefix}-bronze")
-    return Aws(
+    return Context(
         Settings(
             lake_prefix,
             lake_prefix,
@@ -81,12 +82,12 @@ def test_compressed_files_and_a_byte_order_mark_are_read(lake):
     ("files", "sentence"),
     [
         ([("a.csv", "")], "'a.csv' is empty"),
-        ([("a.csv", f"{HEADER},patient_id\n")], "names a column twice: patient_id. Name each column once"),
-        ([("a.csv", f"{HEADER},Maria,sex,Maria,sex\n")], "names a column twice: sex, 1 unknown"),
-        ([("a.csv", "sex,y\n1,2\n")], "it lacks .*; it has sex, 1 unknown"),
+        ([("a.csv", f"{HEADER},patient_id\n")], "has a column twice: patient_id. Name each column once"),
+        ([("a.csv", f"{HEADER},Maria,sex,Maria,sex\n")], "has a column twice: sex, 1 that no format has"),
+        ([("a.csv", "sex,y\n1,2\n")], "it lacks .*; it has sex, 1 that no format has"),
         (
             [("p.csv", f"{HEADER}\n"), ("s.csv", "Id,BIRTHDATE,FIRST,LAST,GENDER\n")],
-            "One extract has one format",
+            "The files have different formats",
         ),
         ([("s.csv", "Id,NAME,SPECIALITY\n1,2,3\n")], "contains none of patients, encounters, medications"),
     ],
@@ -136,7 +137,11 @@ def test_a_preview_tells_the_columns_and_nobodys_name(lake, header, told):
 def read(lake):
     """The keys of the objects that are read from S3, as they are asked for."""
     keys, events = [], lake.client("s3").meta.events
-    events.register("before-parameter-build.s3.GetObject", lambda params, **_: keys.append(params["Key"]), unique_id="read")  # fmt: skip
+    events.register(
+        "before-parameter-build.s3.GetObject",
+        lambda params, **_: keys.append(params["Key"]),
+        unique_id="read",
+    )
     yield keys
     events.unregister("before-parameter-build.s3.GetObject", unique_id="read")
 

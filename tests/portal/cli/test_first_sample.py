@@ -6,7 +6,7 @@ import pytest
 from pipeline.data_generator.blocks import TABLES, make
 from pipeline.reference import formulary
 from portal.cli import cloud
-from portal.dashboards import charts
+from portal.dashboards import medication_charts
 
 SHOWN = 11
 """Smallest count that every role sees."""
@@ -61,9 +61,14 @@ def test_readmissions_and_deaths_are_there(sample):
 
 def test_each_month_has_doses_that_were_not_given(sample):
     missed = sample["medications"].query("status == 'not-done'")
-    assert missed["ordered_at"].dt.strftime("%Y-%m").value_counts().reindex(
-        sample["encounters"]["admitted_at"].dt.strftime("%Y-%m").unique(), fill_value=0
-    ).min() >= SHOWN  # fmt: skip
+    assert (
+        missed["ordered_at"]
+        .dt.strftime("%Y-%m")
+        .value_counts()
+        .reindex(sample["encounters"]["admitted_at"].dt.strftime("%Y-%m").unique(), fill_value=0)
+        .min()
+        >= SHOWN
+    )
     assert set(sample["medications"]["status"]) == {"completed", "not-done", "stopped", "in-progress"}
 
 
@@ -71,7 +76,7 @@ def test_late_first_doses_and_doses_outside_the_usual_range_are_there(sample):
     doses = sample["medications"]
     minutes = (doses["administered_at"] - doses["ordered_at"]).dt.total_seconds() / 60
     first = minutes.groupby([doses["encounter_id"], doses["medication_code"]]).min()
-    assert (first > charts.LATE_MINUTES).sum() > 5 * SHOWN
+    assert (first > medication_charts.LATE_MINUTES).sum() > 5 * SHOWN
     usual = {m.code: m for m in formulary()}
     amount = doses["dose"].astype(float)
     assert (amount < doses["medication_code"].map(lambda code: usual[code].usual_low)).sum() > 5 * SHOWN

@@ -1,4 +1,7 @@
-"""`hdp reviews` on a lake of its own: what it takes, and each way of tampering with the state folder that it finds."""
+"""`hdp reviews` on a lake of its own.
+
+What it takes, and each way of tampering with the state folder that it finds.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ from pipeline.reviews import events as chain
 from portal.cli import main
 from portal.cli.reviews import reviews_group
 from portal.cli.session import Session
-from portal.core.auth import User, caller
-from portal.core.context import Aws
+from portal.core.auth import User, user_from_arn
+from portal.core.context import Context
 from portal.reviews import commands as reviews
 from portal.reviews import entry as review_entry
 from portal.reviews import read_model as review_log
@@ -28,10 +31,8 @@ QUESTION = {"text": "Who?", "assignee": "kim", "due": "2026-12-01", "record_keys
 @pytest.fixture
 def lee(portal, lake_prefix):
     """A clinician at a lake that holds nothing but a quality bucket."""
-    aws = Aws(
-        replace(
-            portal.settings, prefix=lake_prefix, buckets=lake_prefix, user="dr.lee", role="clinician"
-        ),
+    aws = Context(
+        replace(portal.settings, prefix=lake_prefix, buckets=lake_prefix, user="dr.lee", role="clinician"),
         portal._clients,
     )
     aws.client("s3").create_bucket(Bucket=aws.lake.bucket("quality"))
@@ -41,7 +42,7 @@ def lee(portal, lake_prefix):
 @pytest.fixture
 def query_id(lee):
     subject = {"run_id": RUN, "table_name": "patients", "rule_id": "PAT-M01", "query_id": "Q-1"}
-    review_entry.say(lee, "query_opened", subject, QUESTION, None)
+    review_entry.append_event(lee, "query_opened", subject, QUESTION, None)
     return "Q-1"
 
 
@@ -50,7 +51,7 @@ def hdp(lee):
     """`hdp reviews …` in this process; gives the exit code and what was said."""
 
     def run(*arguments):
-        done = CliRunner().invoke(reviews_group, arguments, obj=SimpleNamespace(aws=lee))
+        done = CliRunner().invoke(reviews_group, arguments, obj=SimpleNamespace(context=lee))
         if isinstance(done.exception, Exception):
             return 2, str(done.exception)
         return done.exit_code, done.output
@@ -68,10 +69,15 @@ def test_a_query_from_its_assignment_to_its_end_and_back(hdp, query_id):
     shown = json.loads(hdp("show", query_id, "--json")[1])
     assert (shown["state"], shown["assignee"]) == ("open", "registration")
     assert [event["kind"].removeprefix("query_") for event in shown["events"]] == [
-        "opened", "assigned", "answered", "reopened", "closed", "reopened",
-    ]  # fmt: skip
+        "opened",
+        "assigned",
+        "answered",
+        "reopened",
+        "closed",
+        "reopened",
+    ]
     assert "Which one?" in hdp("show", query_id)[1]
-    assert hdp("show", "Q-9") == (2, "There is no query 'Q-9': 'hdp reviews list' lists the queries.")
+    assert hdp("show", "Q-9") == (2, "There is no query 'Q-9'. 'hdp reviews list' lists the queries.")
 
 
 def test_verify_answers_as_json(hdp, query_id):
@@ -191,7 +197,7 @@ def test_a_fault_of_the_program_is_a_sentence_and_its_file_names_code_alone(monk
     with pytest.raises(SystemExit) as ended:
         main.main()
     said = capsys.readouterr().err
-    assert (ended.value.code, said.startswith("hdp met a fault of its own (TypeError).")) == (1, True)
+    assert (ended.value.code, said.startswith("Internal error (TypeError).")) == (1, True)
     with open(said.split(" is in ")[1].split(";")[0]) as file:
         kept = file.read()
     assert "in broken" in kept
@@ -201,16 +207,20 @@ def test_a_fault_of_the_program_is_a_sentence_and_its_file_names_code_alone(monk
 @pytest.mark.parametrize(
     ("arn", "wanted", "person"),
     [
-        ("arn:aws:sts::1:assumed-role/AWSReservedSSO_hdp-clinician_0a1b/lee@hospital.org", None, User("lee@hospital.org", "clinician")),
+        (
+            "arn:aws:sts::1:assumed-role/AWSReservedSSO_hdp-clinician_0a1b/lee@hospital.org",
+            None,
+            User("lee@hospital.org", "clinician"),
+        ),
         ("arn:aws:sts::1:assumed-role/hdp-engineer/kim", "engineer", User("kim", "engineer")),
         ("arn:aws:sts::1:assumed-role/hdp-engineer/kim", "clinician", User("kim", "viewer")),
         ("arn:aws:iam::1:user/ops/kim", "clinician", User("kim", "viewer")),
         ("arn:aws:iam::1:user/clinician/kim", "clinician", User("kim", "viewer")),
         ("arn:aws:iam::1:root", "engineer", User("root", "engineer")),
     ],
-)  # fmt: skip
+)
 def test_who_calls_on_aws_is_who_sts_says(arn, wanted, person):
-    assert caller(arn, wanted) == person
+    assert user_from_arn(arn, wanted) == person
 
 
 def test_on_aws_a_typed_name_signs_nothing(cloud, monkeypatch, tmp_path):

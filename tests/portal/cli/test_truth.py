@@ -12,7 +12,7 @@ from portal.batches import inspection
 from portal.batches import service as batches
 from portal.cli import main
 from portal.core import context as services
-from portal.core.context import Aws
+from portal.core.context import Context
 from portal.quality import results as quality
 from portal.runs import service as runs
 from tests.support import lakes
@@ -23,8 +23,8 @@ def hdp(portal, capsys, monkeypatch):
     """Runs `hdp` in this process as `role`; gives exit code, standard output and standard error."""
 
     def run(*arguments, role="engineer", name="ann"):
-        aws = Aws(replace(portal.settings, user=name, role=role), portal._clients)
-        session = SimpleNamespace(aws=aws, target="laptop", close=lambda: None)
+        aws = Context(replace(portal.core.settings, user=name, role=role), portal._clients)
+        session = SimpleNamespace(context=aws, target="laptop", close=lambda: None)
         monkeypatch.setattr(main, "Session", lambda *_: session)
         monkeypatch.setattr(main.sys, "argv", ["hdp", *arguments])
         with pytest.raises(SystemExit) as ended:
@@ -81,16 +81,47 @@ NAMING = [
 
 def test_the_commands_are_nouns_with_verbs_and_each_says_what_it_does():
     assert {" ".join(path) for path in COMMANDS} == {
-        "up", "cloud", "sql",
-        "batches generate", "batches import", "batches list", "batches show", "batches retire", "batches reprocess",
-        "runs start", "runs list", "runs show", "runs stop", "runs resume",
-        "releases list", "releases publish", "releases rollback",
-        "quality show", "contracts check", "contracts render", "parquet validate",
-        *(f"reviews {verb}" for verb in (
-            "list", "show", "raise", "assign", "answer", "close", "reopen", "accept", "reject", "dismiss",
-            "withdraw", "findings", "sign", "verify",
-        )),
-    }  # fmt: skip
+        "up",
+        "cloud",
+        "sql",
+        "batches generate",
+        "batches import",
+        "batches list",
+        "batches show",
+        "batches retire",
+        "batches reprocess",
+        "runs start",
+        "runs list",
+        "runs show",
+        "runs stop",
+        "runs resume",
+        "releases list",
+        "releases publish",
+        "releases rollback",
+        "quality show",
+        "contracts check",
+        "contracts render",
+        "parquet validate",
+        *(
+            f"reviews {verb}"
+            for verb in (
+                "list",
+                "show",
+                "raise",
+                "assign",
+                "answer",
+                "close",
+                "reopen",
+                "accept",
+                "reject",
+                "dismiss",
+                "withdraw",
+                "findings",
+                "sign",
+                "verify",
+            )
+        ),
+    }
     for path, command in COMMANDS.items():
         assert command.help, path
         for parameter in command.params:
@@ -106,7 +137,7 @@ def test_an_unknown_id_is_refused_in_one_sentence(hdp, path, unknown):
     assert (code, out) == (2, ""), err
     assert len(err.strip().splitlines()) == 1
     assert "AWS answered" not in err
-    assert "fault of its own" not in err
+    assert "Internal error" not in err
 
 
 @pytest.mark.parametrize(
@@ -120,7 +151,7 @@ def test_with_json_an_error_leaves_standard_output_empty(hdp, path):
 
 def test_the_queries_of_an_unknown_run_are_refused(hdp):
     code, out, err = hdp("reviews", "list", "--run", "nope")
-    assert (code, out, err) == (2, "", "There is no run 'nope': 'hdp runs list' lists the runs.\n")
+    assert (code, out, err) == (2, "", "There is no run 'nope'. 'hdp runs list' lists the runs.\n")
 
 
 NUMBERS = [
@@ -146,7 +177,7 @@ def test_a_number_out_of_range_is_one_sentence(hdp, path, option, value, tmp_pat
     code, out, err = hdp(*path, *arguments, option.opts[0], value)
     assert (code, out) == (2, "")
     assert len(err.strip().splitlines()) == 1
-    assert "fault of its own" not in err
+    assert "Internal error" not in err
 
 
 @pytest.mark.parametrize("port", ["99999", "0", "-1", "x"])
@@ -159,7 +190,7 @@ def test_an_unknown_batch_is_refused_before_a_run_exists(hdp, portal):
     before = [run.run_id for run in runs.list_runs(portal, 1000)]
     code, out, err = hdp("runs", "start", "--batch", "nope")
     assert (code, out) == (2, "")
-    assert err == "There is no batch 'nope': 'hdp batches list' lists the batches.\n"
+    assert err == "There is no batch 'nope'. 'hdp batches list' lists the batches.\n"
     assert [run.run_id for run in runs.list_runs(portal, 1000)] == before
 
 
@@ -185,7 +216,7 @@ def stopped(portal, cloud, monkeypatch):
 def test_a_stopped_run_is_stopped_everywhere_with_who_and_when(hdp, portal, stopped):
     run_id = stopped.run_id
     code, _, err = hdp("quality", "show", run_id)
-    assert (code, err) == (2, f"Run '{run_id}' is still running: its rules are not all evaluated yet.\n")
+    assert (code, err) == (2, f"Run '{run_id}' is still running. Its rules are not all evaluated yet.\n")
     code, out, err = hdp("runs", "stop", run_id, name="eve")
     assert code == 0, err
     assert out.startswith(f"{run_id}: Stopped by eve at 20")

@@ -31,15 +31,15 @@ from tests.support.tokens import ISSUER, OTHER, key_set, keys, token
         ({"username": None}, User("s-1", "viewer")),
     ],
 )
-def test_a_signed_token_makes_a_person_with_the_role_of_the_group(claims, person):
-    assert sign_in.person({HEADER: token(**claims)}, keys, ISSUER) == person
+def test_a_signed_token_authenticates_a_user_with_the_role_of_the_group(claims, person):
+    assert sign_in.authenticate({HEADER: token(**claims)}, keys, ISSUER) == person
 
 
 @pytest.mark.parametrize(
     ("made", "sentence"),
     [
-        (lambda: None, "Nobody is signed in"),
-        (lambda: "", "Nobody is signed in"),
+        (lambda: None, "You are not signed in"),
+        (lambda: "", "You are not signed in"),
         (lambda: "nonsense", "could not be verified"),
         (lambda: token(exp=time.time() - 1), "session has ended"),
         (lambda: token(exp=None), "could not be verified"),
@@ -49,9 +49,9 @@ def test_a_signed_token_makes_a_person_with_the_role_of_the_group(claims, person
         (lambda: token(key="secret" * 8, algorithm="HS256"), "could not be verified"),
     ],
 )
-def test_any_other_token_makes_nobody(made, sentence):
+def test_any_other_token_is_refused(made, sentence):
     with pytest.raises(SignInError, match=sentence):
-        sign_in.person({HEADER: made()}, keys, ISSUER)
+        sign_in.authenticate({HEADER: made()}, keys, ISSUER)
 
 
 def _away():
@@ -59,17 +59,17 @@ def _away():
 
 
 @pytest.mark.parametrize("keys", [_away, lambda: None])
-def test_keys_that_cannot_be_read_are_said(keys):
+def test_unreadable_keys_give_a_message(keys):
     with pytest.raises(SignInError, match="keys of the sign-in service cannot be read"):
-        sign_in.person({HEADER: token()}, keys, ISSUER)
+        sign_in.authenticate({HEADER: token()}, keys, ISSUER)
 
 
-def test_a_download_is_made_at_the_click_for_who_was_there_unless_the_session_has_ended(
+def test_a_deferred_download_is_created_for_the_user_unless_the_session_has_ended(
     portal, monkeypatch, caplog
 ):
     monkeypatch.setenv("HDP_SIGN_IN_ISSUER", ISSUER)
     monkeypatch.delenv("HDP_ROLE_CHOICE", raising=False)
-    session.clients.clear()
+    session.process_context.clear()
     st.cache_data.clear()
     claims = {"cognito:groups": ["clinician"]}
     with key_set(portal):
@@ -77,8 +77,8 @@ def test_a_download_is_made_at_the_click_for_who_was_there_unless_the_session_ha
             headers = StreamlitHeaders([("X-Amzn-Oidc-Accesstoken", token(exp=end, **claims))])
             with monkeypatch.context() as there:
                 there.setattr(type(st.context), "headers", headers)
-                made = session.at_the_click(lambda aws: (aws.settings.user, aws.settings.role))
-                broken = session.at_the_click(lambda _: int("Garcia"))
+                made = session.deferred_download(lambda aws: (aws.settings.user, aws.settings.role))
+                broken = session.deferred_download(lambda _: int("Garcia"))
             if end > time.time():
                 assert made() == ("lee", "clinician")
             else:
@@ -88,21 +88,21 @@ def test_a_download_is_made_at_the_click_for_who_was_there_unless_the_session_ha
             with pytest.raises(session.DownloadError) as failed:
                 broken()
             assert "Garcia" not in "".join(traceback.format_exception(failed.value)) + caplog.text
-    session.clients.clear()
+    session.process_context.clear()
     st.cache_data.clear()
 
 
-def test_without_a_token_the_portal_shows_a_sentence_and_no_page(cloud, monkeypatch):
+def test_without_a_token_the_portal_shows_a_message_and_no_page(cloud, monkeypatch):
     monkeypatch.setenv("HDP_SIGN_IN_ISSUER", ISSUER)
     monkeypatch.delenv("HDP_ROLE_CHOICE", raising=False)
-    session.clients.clear()
+    session.process_context.clear()
     try:
         app = AppTest.from_file(str(Path(portal.__file__).parent / "ui" / "app.py"), default_timeout=60).run()
         assert [error.value for error in app.error] == [
-            "Nobody is signed in: open the portal by its own address, which asks you to sign in."
+            "You are not signed in. Open the portal at its own URL, which asks you to sign in."
         ]
         assert [title.value for title in app.title] == ["Health data portal"]
         assert not app.metric
         assert not app.exception
     finally:
-        session.clients.clear()
+        session.process_context.clear()

@@ -1,4 +1,7 @@
-"""What the dashboards may ask for, and what roles may take away; the charts' numbers are tested with their pages."""
+"""What the dashboards may ask for, and what roles may take away.
+
+The charts' numbers are tested with their pages.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +12,17 @@ import duckdb
 import pandas as pd
 import pytest
 
-from portal.athena import client as warehouse
-from portal.core.context import ServiceError
+from portal.athena import client as athena_client
+from portal.core.errors import ServiceError
 from portal.dashboards import query_builder
-from portal.dashboards.charts import (
-    ADMINISTRATIONS,
-    ENCOUNTER_QUESTIONS,
-    ENCOUNTERS,
-    MEDICATION_QUESTIONS,
-    PATIENT_QUESTIONS,
-    PATIENTS,
-)
-from portal.dashboards.query_builder import Facts, Filters
+from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS, ENCOUNTERS
+from portal.dashboards.medication_charts import ADMINISTRATIONS, MEDICATION_CHARTS
+from portal.dashboards.patient_charts import PATIENT_CHARTS, PATIENTS
+from portal.dashboards.query_builder import Filters, QueryBuilder
 from portal.releases import service as releases
 from portal.ui import exports
 
-QUESTIONS = {q.key: q for q in (*ENCOUNTER_QUESTIONS, *MEDICATION_QUESTIONS, *PATIENT_QUESTIONS)}
+CHARTS_BY_KEY = {q.key: q for q in (*ENCOUNTER_CHARTS, *MEDICATION_CHARTS, *PATIENT_CHARTS)}
 SOME = Filters(date(2025, 1, 10), date(2025, 2, 20), {"class": ("AMB", "EMER", "IMP")})
 
 
@@ -37,7 +35,10 @@ def release_id(portal, first_run):
 def encounters(cloud, release_id):
     """The encounters' departments and payers, read from the files."""
     root = cloud.state / "s3" / "hdp-gold"
-    fact, patient = (f"read_parquet('{root}/{t}/release_id={release_id}/**/*.parquet')" for t in ("fact_encounter", "dim_patient"))  # fmt: skip
+    fact, patient = (
+        f"read_parquet('{root}/{t}/release_id={release_id}/**/*.parquet')"
+        for t in ("fact_encounter", "dim_patient")
+    )
     return duckdb.sql(
         f"SELECT coalesce(department, 'Not recorded') AS department, payer, local_date "
         f"FROM {fact} LEFT JOIN {patient} USING (patient_key)"
@@ -46,14 +47,19 @@ def encounters(cloud, release_id):
 
 def test_filters_of_joined_dimensions_and_quotes_in_values(portal, release_id, encounters):
     filters = Filters(chosen={"payer": ("Medicare", "O'Hara's"), "chapter": ()})
-    sql = Facts(portal, release_id).figures(ENCOUNTERS, {"n": "count(*)"}, filters)
-    assert int(warehouse.ask(portal, sql).frame["n"].iloc[0]) == (encounters["payer"] == "Medicare").sum()
+    sql = QueryBuilder(portal, release_id).aggregates(ENCOUNTERS, {"n": "count(*)"}, filters)
+    assert (
+        int(athena_client.run_query(portal, sql).frame["n"].iloc[0])
+        == (encounters["payer"] == "Medicare").sum()
+    )
     assert "dim_diagnosis" not in sql
 
 
 def test_choices_list_every_value_and_the_period(portal, release_id, encounters):
-    row = warehouse.ask(portal, Facts(portal, release_id).choices(ENCOUNTERS)).frame.iloc[0]
-    assert query_builder.listed(row["department"]) == sorted(set(encounters["department"]))
+    row = athena_client.run_query(
+        portal, QueryBuilder(portal, release_id).filter_values(ENCOUNTERS)
+    ).frame.iloc[0]
+    assert query_builder.split_values(row["department"]) == sorted(set(encounters["department"]))
     first = encounters["local_date"].min()
     assert pd.Timestamp(row["first"]) == pd.Timestamp(first)
 
@@ -61,11 +67,13 @@ def test_choices_list_every_value_and_the_period(portal, release_id, encounters)
 def test_a_number_from_the_address_is_a_number_or_nothing():
     hour = ENCOUNTERS.dimension("hour")
     assert hour.condition(["7", "23"]) == "f.local_hour IN (7, 23)"
-    assert [value for value in ("7", "-1", "", "1 OR 1=1", "1e9", "٣", "12345678901") if hour.allows(value)] == ["7", "-1"]  # fmt: skip
+    assert [
+        value for value in ("7", "-1", "", "1 OR 1=1", "1e9", "٣", "12345678901") if hour.allows(value)
+    ] == ["7", "-1"]
 
 
 def test_rows_are_for_roles_that_may_open_them_however_few(acting, release_id, encounters):
-    with pytest.raises(ServiceError, match=r"Your role \(viewer\) may not"):
+    with pytest.raises(ServiceError, match="Viewers cannot"):
         query_builder.rows(acting("v", "viewer"), release_id, ENCOUNTERS, Filters())
     counted = Counter(encounters["department"])
     rare = next(name for name, n in counted.items() if n < 11)
@@ -74,23 +82,25 @@ def test_rows_are_for_roles_that_may_open_them_however_few(acting, release_id, e
         assert len(query_builder.rows(acting("x", role), release_id, ENCOUNTERS, few).frame) == counted[rare]
 
 
-@pytest.mark.parametrize("subject", [ENCOUNTERS, ADMINISTRATIONS, PATIENTS], ids=lambda s: s.name)
-def test_the_rows_behind_a_dashboard_hold_no_identifier(acting, release_id, subject):
-    frame = query_builder.rows(acting("a", "analyst"), release_id, subject, Filters()).frame
+@pytest.mark.parametrize("dataset", [ENCOUNTERS, ADMINISTRATIONS, PATIENTS], ids=lambda s: s.name)
+def test_the_source_rows_a_dashboard_hold_no_identifier(acting, release_id, dataset):
+    frame = query_builder.rows(acting("a", "analyst"), release_id, dataset, Filters()).frame
     assert len(frame)
     assert not [name for name in frame.columns if name.endswith(("_key", "_id", "_npi", "name"))]
 
 
 def test_exports_carry_release_filters_and_what_was_left_out(portal, release_id, tmp_path):
-    question = QUESTIONS["encounters-by-department"]
+    chart = CHARTS_BY_KEY["encounters-by-department"]
     filters = SOME
-    answer = query_builder.grouped(
-        warehouse.ask(portal, Facts(portal, release_id).question(question, filters), release_id=release_id)
+    answer = query_builder.with_source_rows(
+        athena_client.run_query(
+            portal, QueryBuilder(portal, release_id).chart_sql(chart, filters), release_id=release_id
+        )
     )
     assert answer.rows == answer.frame["encounters"].sum()
     hidden = answer.frame.convert_dtypes()
     hidden.loc[0, "encounters"] = pd.NA
-    words = filters.words(ENCOUNTERS)
+    words = filters.describe(ENCOUNTERS)
     text = exports.csv(hidden, answer, words, "counts from 1 to 10 are left empty")
     head = [line for line in text.splitlines() if line.startswith("#")]
     assert f"# release: {release_id}" in head
@@ -113,5 +123,5 @@ def test_exports_carry_release_filters_and_what_was_left_out(portal, release_id,
 
 def test_the_published_release_is_named_by_every_answer(portal, release_id):
     assert releases.get(portal, release_id).release_id == release_id
-    with pytest.raises(ServiceError, match="is no release id"):
-        Facts(portal, "x'; DROP").choices(ENCOUNTERS)
+    with pytest.raises(ServiceError, match="is not a release id"):
+        QueryBuilder(portal, "x'; DROP").filter_values(ENCOUNTERS)

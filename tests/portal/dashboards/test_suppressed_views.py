@@ -1,7 +1,7 @@
-"""What roles without the right to rows see: sums of published tables, with true totals, that disclose no small count.
+"""Views of viewers are sums of published tables with true totals that disclose no small count.
 
-The true figures come from SQL written by hand; what may be inferred is bounded by a linear program over everything
-that such a role can see.
+The true figures come from SQL written by hand; what may be inferred is bounded by a linear program over
+everything that such a role can see.
 """
 
 from __future__ import annotations
@@ -17,21 +17,23 @@ import pytest
 from scipy.optimize import linprog
 
 from portal.dashboards import suppressed_views
-from portal.dashboards.charts import ENCOUNTER_QUESTIONS, MEDICATION_QUESTIONS, PATIENT_QUESTIONS
+from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS
+from portal.dashboards.medication_charts import MEDICATION_CHARTS
+from portal.dashboards.patient_charts import PATIENT_CHARTS
 from portal.dashboards.query_builder import Filters
 from portal.privacy.published import OTHER, publish, publish_stacks
-from portal.ui.dashboards import figures as charts
+from portal.ui.dashboards import figures
 from tests.support.attack import is_safe, on_page
 from tests.support.chart_truth import ADMITTED, CHARTS, Star
 from tests.support.gold import RELEASE, Athena, write
 
 PAGES = {
-    "encounters": ENCOUNTER_QUESTIONS,
-    "medications": MEDICATION_QUESTIONS,
-    "patients": PATIENT_QUESTIONS,
+    "encounters": ENCOUNTER_CHARTS,
+    "medications": MEDICATION_CHARTS,
+    "patients": PATIENT_CHARTS,
 }
-ALL = [(page, question) for page, questions in PAGES.items() for question in questions]
-BY_KEY = {question.key: question for _, question in ALL}
+ALL = [(page, chart) for page, charts in PAGES.items() for chart in charts]
+BY_KEY = {chart.key: chart for _, chart in ALL}
 SIZES = {"a small hospital": 150, "a larger hospital": 2500}
 
 
@@ -43,17 +45,17 @@ class Desk:
         self.athena, self.star = Athena(folder), Star(folder, RELEASE)
         self.kept = {}
 
-    def ask(self, question):
-        return self.athena.question(question, Filters())
+    def ask(self, chart):
+        return self.athena.chart_sql(chart, Filters())
 
-    def table(self, question):
-        key = question.subject.name, question.subject.noun, question.by, tuple(question.values)
+    def table(self, chart):
+        key = chart.dataset.name, chart.dataset.noun, chart.by, tuple(chart.measures)
         if key not in self.kept:
-            self.kept[key] = suppressed_views.table_of(question, self.ask)
+            self.kept[key] = suppressed_views.table_of(chart, self.ask)
         return self.kept[key]
 
-    def view(self, question, filters=None):
-        return suppressed_views.view(question, filters or Filters(), self.ask, self.table)
+    def view(self, chart, filters=None):
+        return suppressed_views.view(chart, filters or Filters(), self.ask, self.table)
 
 
 @pytest.fixture(scope="module", params=SIZES, ids=lambda name: name.replace(" ", "-"))
@@ -65,26 +67,26 @@ def of_kind(*kinds):
     return [pytest.param(page, q, id=q.key) for page, q in ALL if q.kind in kinds]
 
 
-def truth(desk, page, question):
+def truth(desk, page, chart):
     """Rows by hand as a mapping: the last attribute to its count, summed over the others."""
     found = {}
-    for row in desk.star.ask(page, "true", CHARTS[question.key]):
+    for row in desk.star.ask(page, "true", CHARTS[chart.key]):
         found[row[0]] = (
-            found.get(row[0], 0) + row[-1 if question.kind in {"months", "histogram", "pyramid"} else 1]
+            found.get(row[0], 0) + row[-1 if chart.kind in {"months", "histogram", "pyramid"} else 1]
         )
     return found
 
 
-@pytest.mark.parametrize(("page", "question"), of_kind("ranking"))
-def test_a_ranking_shows_every_value_of_11_or_more_as_it_is_and_adds_up(desk, page, question):
-    true, value = truth(desk, page, question), next(iter(question.values))
+@pytest.mark.parametrize(("page", "chart"), of_kind("ranking"))
+def test_a_ranking_shows_every_value_of_11_or_more_as_it_is_and_adds_up(desk, page, chart):
+    true, value = truth(desk, page, chart), next(iter(chart.measures))
     count = (
         {name: int(n) for name, n in true.items()}
         if value != "cost"
         else truth(desk, page, BY_KEY["encounters-by-month"])
     )
-    frame = desk.view(question).frame
-    shown = dict(zip(frame[question.by[0]], frame[value], strict=True))
+    frame = desk.view(chart).frame
+    shown = dict(zip(frame[chart.by[0]], frame[value], strict=True))
     assert sum(shown.values()) == pytest.approx(sum(true.values()))
     named = {name: n for name, n in shown.items() if name != OTHER}
     assert named == {name: pytest.approx(true[name]) for name in named}
@@ -95,12 +97,12 @@ def test_a_ranking_shows_every_value_of_11_or_more_as_it_is_and_adds_up(desk, pa
     assert min(count[name] for name in named) >= 11
 
 
-@pytest.mark.parametrize(("page", "question"), of_kind("months"))
-def test_every_month_and_stack_adds_up_and_shows_each_part_of_11_or_more(desk, page, question):
-    rows = desk.star.ask(page, "true", CHARTS[question.key])
+@pytest.mark.parametrize(("page", "chart"), of_kind("months"))
+def test_every_month_and_stack_adds_up_and_shows_each_part_of_11_or_more(desk, page, chart):
+    rows = desk.star.ask(page, "true", CHARTS[chart.key])
     true = pd.DataFrame(rows, columns=["part", "month", "n"])
-    view = desk.view(question)
-    dimension, value = question.by[1], next(iter(question.values))
+    view = desk.view(chart)
+    dimension, value = chart.by[1], next(iter(chart.measures))
     assert view.frame[value].sum() == pytest.approx(true["n"].sum())
     merged = set(view.frame.loc[view.frame["is_merged"], "month"]) | set(view.frame.attrs["merged_months"])
     hidden_large = 0
@@ -120,11 +122,11 @@ def test_every_month_and_stack_adds_up_and_shows_each_part_of_11_or_more(desk, p
     assert hidden_large <= 0.2 * (true["n"] >= 11).sum(), "few parts are hidden as complements"
 
 
-@pytest.mark.parametrize(("page", "question"), of_kind("histogram", "pyramid"))
-def test_no_bin_vanishes_and_stacks_add_up(desk, page, question):
-    true = pd.DataFrame(desk.star.ask(page, "true", CHARTS[question.key]), columns=["part", "bin", "n"])
-    frame, value = desk.view(question).frame, question.by[0]
-    count = next(iter(question.values))
+@pytest.mark.parametrize(("page", "chart"), of_kind("histogram", "pyramid"))
+def test_no_bin_vanishes_and_stacks_add_up(desk, page, chart):
+    true = pd.DataFrame(desk.star.ask(page, "true", CHARTS[chart.key]), columns=["part", "bin", "n"])
+    frame, value = desk.view(chart).frame, chart.by[0]
+    count = next(iter(chart.measures))
     assert frame[count].sum() == true["n"].sum()
     assert (frame[count] >= 11).all()
     by_bin = true.groupby("bin")["n"].sum()
@@ -136,46 +138,46 @@ def test_no_bin_vanishes_and_stacks_add_up(desk, page, question):
     )
 
 
-@pytest.mark.parametrize(("page", "question"), of_kind("rate", "parts"))
-def test_rates_are_pooled_and_no_zero_stands_beside_a_pool(desk, page, question):
-    true = {row[0]: row[1:] for row in desk.star.ask(page, "true", CHARTS[question.key]) if sum(row[1:])}
-    view = desk.view(question)
+@pytest.mark.parametrize(("page", "chart"), of_kind("rate", "parts"))
+def test_rates_are_pooled_and_no_zero_stands_beside_a_pool(desk, page, chart):
+    true = {row[0]: row[1:] for row in desk.star.ask(page, "true", CHARTS[chart.key]) if sum(row[1:])}
+    view = desk.view(chart)
     if view.frame is None:
-        events = np.array([n[1:] if question.kind == "rate" else n for n in true.values()]).sum(axis=0)
+        events = np.array([n[1:] if chart.kind == "rate" else n for n in true.values()]).sum(axis=0)
         assert (events < 11).any()
         return
-    names = list(question.values)
-    shown = {row[0]: tuple(row[1:]) for row in view.frame[[question.by[0], *names]].itertuples(index=False)}
-    for name, figures in shown.items():
+    names = list(chart.measures)
+    shown = {row[0]: tuple(row[1:]) for row in view.frame[[chart.by[0], *names]].itertuples(index=False)}
+    for name, numbers in shown.items():
         if name != OTHER:
-            assert figures == true[name]
-            parts = (figures[0] - figures[1], figures[1]) if question.kind == "rate" else figures
+            assert numbers == true[name]
+            parts = (numbers[0] - numbers[1], numbers[1]) if chart.kind == "rate" else numbers
             assert min(parts) >= 11
     for place, name in enumerate(names):
         if not view.frame[name].isna().any():
             assert view.frame[name].sum() == sum(n[place] for n in true.values())
-    charts.figure(view.question, view.frame)
+    figures.figure(view.chart, view.frame)
 
 
 def test_a_rate_of_fewer_than_11_events_is_an_interval_and_not_left_out():
-    question = BY_KEY["readmissions"]
+    chart = BY_KEY["readmissions"]
     frame = pd.DataFrame({"department": ["a", "b"], "stays": [90, 50], "readmitted": [4, 0]})
-    view = suppressed_views.view(question, Filters(), lambda _: frame, lambda _: None)
+    view = suppressed_views.view(chart, Filters(), lambda _: frame, lambda _: None)
     row = view.frame.iloc[0]
     assert (row["department"], row["stays"]) == (OTHER, 140)
     assert pd.isna(row["readmitted"])
-    (bar,) = charts.figure(question, view.frame).data
+    (bar,) = figures.figure(chart, view.frame).data
     assert bar.error_x.array[0] == pytest.approx(100 * 10 / 140)
     assert "fewer than 11" in bar.customdata[0][3]
 
 
 def test_doses_not_given_are_the_true_share_of_shown_and_of_pooled_months(desk):
-    question = BY_KEY["not-given"]
+    chart = BY_KEY["not-given"]
     true = {
         month: (part, whole)
         for month, part, whole in desk.star.ask("medications", "true", CHARTS["not-given"])
     }
-    frame = desk.view(question).frame
+    frame = desk.view(chart).frame
     own = frame[~frame["is_pooled"]]
     for row in own.itertuples(index=False):
         if row.month in true and row.administrations == true[row.month][1]:
@@ -188,9 +190,9 @@ def test_doses_not_given_are_the_true_share_of_shown_and_of_pooled_months(desk):
 
 
 def test_arrivals_are_blank_where_small_and_exact_where_not(desk):
-    question = BY_KEY["arrivals"]
+    chart = BY_KEY["arrivals"]
     true = {(day, hour): n for day, hour, n in desk.star.ask("encounters", "true", CHARTS["arrivals"])}
-    frame = desk.view(question).frame
+    frame = desk.view(chart).frame
     for row in frame.itertuples(index=False):
         n = true.get((row.weekday, row.hour), 0)
         assert pd.isna(row.encounters) or row.encounters == n
@@ -205,19 +207,19 @@ def test_doses_of_a_single_medication_are_for_roles_that_may_open_rows(desk):
 
 @pytest.mark.parametrize("dimension", ["department", "class", "payer"])
 def test_filters_are_sums_of_the_same_table(desk, dimension):
-    question = BY_KEY[
+    chart = BY_KEY[
         "encounters-by-department"
         if dimension == "department"
         else "payers"
         if dimension == "payer"
         else "cost-by-class"
     ]
-    table = desk.table(suppressed_views.source(question))
+    table = desk.table(suppressed_views.source(chart))
     for first, last in [("2024-05", "2024-09"), ("2025-01", "2025-01"), ("2024-02", "2025-12")]:
         periods = table.between(first, last)
         months = [m for n in periods for m in table.periods[n].months]
         filters = Filters(date.fromisoformat(f"{first}-01"), date.fromisoformat(f"{last}-28"))
-        frame = desk.view(question, filters).frame
+        frame = desk.view(chart, filters).frame
         listed = ", ".join(f"'{m}'" for m in months)
         column = {"class": "class", "department": "dep", "payer": "who_pays"}[dimension]
         true = dict(
@@ -237,24 +239,27 @@ def test_filters_are_sums_of_the_same_table(desk, dimension):
 def test_a_filter_on_one_dimension_stacks_months_by_it_and_refuses_other_charts(desk):
     filters = Filters(chosen={"department": ("Emergency",)})
     view = desk.view(BY_KEY["encounters-by-month"], filters)
-    assert view.question.by == ("month", "department")
+    assert view.chart.by == ("month", "department")
     assert set(view.frame["department"]) == {"Emergency"}
     for key in ("payers", "case-mix", "readmissions", "arrivals", "length-of-stay"):
         assert desk.view(BY_KEY[key], filters).frame is None
     assert list(desk.view(BY_KEY["encounters-by-department"], filters).frame["department"]) == ["Emergency"]
 
 
-@pytest.mark.parametrize(("page", "question"), ALL, ids=lambda each: getattr(each, "key", each))
-def test_every_view_has_a_figure_or_says_why_not(desk, page, question):
-    view = desk.view(question)
+@pytest.mark.parametrize(("page", "chart"), ALL, ids=lambda each: getattr(each, "key", each))
+def test_every_view_has_a_figure_or_says_why_not(desk, page, chart):
+    view = desk.view(chart)
     if view.frame is None:
         assert view.note
     else:
-        assert charts.figure(view.question, view.frame).data
+        assert figures.figure(view.chart, view.frame).data
 
 
 def test_no_view_of_a_small_star_bounds_a_small_count_more_tightly_than_1_to_10():
-    """All month ranges, all dimensions, with and without a filter: one linear program over the joint months."""
+    """All month ranges, all dimensions, with and without a filter.
+
+    One linear program over the joint months.
+    """
     rng = np.random.default_rng(2)
     sizes = {"department": 5, "class": 4}
     months = [f"2025-{n:02}" for n in range(1, 7)]
@@ -306,7 +311,8 @@ def test_no_view_of_a_small_star_bounds_a_small_count_more_tightly_than_1_to_10(
             if OTHER not in stack.index:
                 know(cells(name, inside, [v for v in everything[name] if v not in stack.index]), 0)
     true = duckdb.sql(
-        "SELECT 'department' AS d, month, department AS v, count(*) AS n FROM rows GROUP BY ALL UNION ALL SELECT 'class', month, class, count(*) FROM rows GROUP BY ALL"
+        "SELECT 'department' AS d, month, department AS v, count(*) AS n FROM rows GROUP BY ALL UNION ALL "
+        "SELECT 'class', month, class, count(*) FROM rows GROUP BY ALL"
     ).fetchall()
     small = [(places[d, month, v], n) for d, month, v, n in true if n < 11]
     assert len(small) > 10
@@ -337,8 +343,14 @@ def test_all_views_of_a_page_together_bound_no_small_count_more_tightly_than_1_t
 def test_the_attack_finds_a_count_that_the_others_of_its_month_give_away(tmp_path_factory):
     desk = Desk(tmp_path_factory.mktemp("gold"), 150)
     attack, true = on_page(PAGES["encounters"], desk.ask, desk.table)
-    shown = {m for period in desk.table(suppressed_views.by_dimension(BY_KEY["encounters-by-month"], "class")).periods
-             if not period.is_merged for m in period.months}  # fmt: skip
+    shown = {
+        m
+        for period in desk.table(
+            suppressed_views.by_dimension(BY_KEY["encounters-by-month"], "class")
+        ).periods
+        if not period.is_merged
+        for m in period.months
+    }
     lost = next(cell for cell, n in true.items() if cell[0] == "class" and 0 < n < 11 and cell[1] in shown)
     for cell, n in true.items():
         if cell[:2] == lost[:2] and cell != lost:
@@ -437,8 +449,8 @@ def test_a_rate_with_a_small_part_is_told_by_its_bound(part, whole, words):
         (Filters(), ""),
         (Filters(date(2025, 1, 1), date(2025, 2, 28)), ""),
         (Filters(date(2024, 1, 7), date(2025, 2, 28)), ""),
-        (Filters(date(2025, 1, 2), date(2025, 2, 28)), "choose whole months"),
-        (Filters(date(2025, 1, 1), date(2025, 2, 27)), "choose whole months"),
+        (Filters(date(2025, 1, 2), date(2025, 2, 28)), "Select whole months"),
+        (Filters(date(2025, 1, 1), date(2025, 2, 27)), "Select whole months"),
         (Filters(chosen={"class": ("IMP",), "payer": ("Aetna",)}), "more than one attribute"),
         (Filters(chosen={"class": ("IMP",), "payer": ()}), ""),
     ],

@@ -1,4 +1,4 @@
-"""Small counts: an attacker with a linear program learns no more of a suppressed cell than that it is 1 to 10."""
+"""A linear program over published totals learns only that a suppressed cell is 1 to 10."""
 
 from __future__ import annotations
 

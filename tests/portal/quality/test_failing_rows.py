@@ -11,21 +11,49 @@ from portal.quality.failing_rows import masked
 
 ROW = {
     "medications": {
-        "row": "A1", "administration_id": "A1", "encounter_id": "E1", "patient_id": "P1", "provider_npi": "1036211898",
-        "medication_code": "2193", "medication_code_system": "RxNorm", "medication_name": "Ceftriaxone",
-        "dose": "200", "dose_unit": "g", "route": "IV", "ordered_at": "2025-03-01T08:00:00Z",
-        "administered_at": "2025-03-01T09:30:00Z", "status": "completed", "updated_at": "2025-03-02T00:00:00Z",
+        "row": "A1",
+        "administration_id": "A1",
+        "encounter_id": "E1",
+        "patient_id": "P1",
+        "provider_npi": "1036211898",
+        "medication_code": "2193",
+        "medication_code_system": "RxNorm",
+        "medication_name": "Ceftriaxone",
+        "dose": "200",
+        "dose_unit": "g",
+        "route": "IV",
+        "ordered_at": "2025-03-01T08:00:00Z",
+        "administered_at": "2025-03-01T09:30:00Z",
+        "status": "completed",
+        "updated_at": "2025-03-02T00:00:00Z",
     },
     "encounters": {
-        "row": "E1", "encounter_id": "E1", "patient_id": "P1", "encounter_class": "IMP", "admitted_at": "2025-03-05T08:00:00Z",
-        "discharged_at": "2025-03-04T08:00:00Z", "total_cost": "12.345", "diagnosis_code": "E11.9",
+        "row": "E1",
+        "encounter_id": "E1",
+        "patient_id": "P1",
+        "encounter_class": "IMP",
+        "admitted_at": "2025-03-05T08:00:00Z",
+        "discharged_at": "2025-03-04T08:00:00Z",
+        "total_cost": "12.345",
+        "diagnosis_code": "E11.9",
     },
     "patients": {
-        "row": "P1", "patient_id": "P1", "mrn": "M1", "first_name": "Ann", "last_name": "Lee", "birth_date": "03/09/1984",
-        "sex": "Q", "street": "1 Main St", "city": "Boston", "state": "MA", "postal_code": "02115", "phone": "617 555 0100",
-        "email": "ann@example.org", "payer": "Medicare",
+        "row": "P1",
+        "patient_id": "P1",
+        "mrn": "M1",
+        "first_name": "Ann",
+        "last_name": "Lee",
+        "birth_date": "03/09/1984",
+        "sex": "Q",
+        "street": "1 Main St",
+        "city": "Boston",
+        "state": "MA",
+        "postal_code": "02115",
+        "phone": "617 555 0100",
+        "email": "ann@example.org",
+        "payer": "Medicare",
     },
-}  # fmt: skip
+}
 
 
 def _masked(table, rule_id, **changes):
@@ -39,8 +67,11 @@ def test_a_tenfold_dose_shows_drug_dose_unit_and_the_usual_range_first():
     columns, row = _masked("medications", "MED-P03")
     assert columns[:5] == ["row", "medication_name", "dose", "dose_unit", "expected"]
     assert [row[name] for name in columns[1:5]] == [
-        "Ceftriaxone", "200", "g", "usual 1–2 g (× 100 of the upper end)",
-    ]  # fmt: skip
+        "Ceftriaxone",
+        "200",
+        "g",
+        "usual 1–2 g (× 100 of the upper end)",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from pipeline.lake.uris import Lake
 from pipeline.reviews.acceptances import Acceptance
 from pipeline.reviews.events import Event
 from pipeline.reviews.integrity import Log
-from portal.athena import client as warehouse
+from portal.athena import client as athena_client
 from portal.cli.quality import show_command
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.quality import failing_rows, failing_sql, report, rule_texts
 from portal.quality import results as quality
 from portal.releases import service as releases
@@ -75,7 +75,7 @@ def test_what_did_not_apply_counts_neither_way():
     ],
 )
 def test_a_count_above_zero_is_never_shown_as_no_percent(rate, unit, text):
-    assert rule_texts.share(rate, unit) == text
+    assert rule_texts.rate_text(rate, unit) == text
 
 
 def test_refused_rows_are_masked_until_a_clinician_asks(portal, acting, held_run):
@@ -84,7 +84,7 @@ def test_refused_rows_are_masked_until_a_clinician_asks(portal, acting, held_run
     assert re.fullmatch("row [0-9a-f]{8}", masked["row"].iloc[0])
     assert masked["birth_date"].iloc[0] == "••/••/••••", "the form of a date is what has to be judged"
     assert not masked.astype(str).apply(lambda column: column.str.contains("Q2|1984")).any().any()
-    with pytest.raises(ServiceError, match="may not see who a patient is"):
+    with pytest.raises(ServiceError, match="cannot view patient identifiers"):
         quality.identified_rows(portal, held_run.run_id, "patients", "PAT-C01")
     clinician = acting("dr.lee", "clinician")
     whole = quality.identified_rows(clinician, held_run.run_id, "patients", "PAT-C01")
@@ -140,7 +140,10 @@ def test_an_id_that_is_none_reaches_no_query(portal, name):
 
 
 def test_only_the_version_that_fails_is_shown_and_only_of_the_batches_of_the_run(portal, held_run):
-    """R1 came without a provider; beside it, what silver would hold had it come again: with one, and elsewhere."""
+    """R1 came without a provider.
+
+    Beside it, what silver would hold had it come again: with one, and elsewhere.
+    """
     query = quality.failing_query(portal, held_run.run_id, "encounters", "ENC-M04")
     assert query.is_exact
     names = [column.name for column in load("silver", "encounters").columns]
@@ -150,7 +153,7 @@ def test_only_the_version_that_fails_is_shown_and_only_of_the_batches_of_the_run
     passing = ", ".join("'1234567893' AS provider_npi" if name == "provider_npi" else name for name in names)
     more = f"({mine} UNION ALL SELECT {elsewhere} FROM ({mine}) UNION ALL SELECT {passing} FROM ({mine}))"
     sql = query.sql.replace(silver, more)
-    found = warehouse.ask(portal, sql, database=portal.lake.database("quality")).frame
+    found = athena_client.run_query(portal, sql, database=portal.lake.database("quality")).frame
     assert list(found["encounter_id"]) == ["R1"]
     assert found["provider_npi"].isna().all()
     assert set(found["batch_id"]) <= set(held_run.batch_ids)
@@ -161,12 +164,17 @@ def test_only_the_version_that_fails_is_shown_and_only_of_the_batches_of_the_run
     [
         ("encounters", "ENC-M04", "(provider_npi is null)"),
         ("medications", "MED-M04", "(status = 'completed') AND (route is null)"),
-        ("encounters", "ENC-C04", "(diagnosis_code is not null) AND (diagnosis_code_system is null or diagnosis_code_system <> 'ICD-10-CM')"),
+        (
+            "encounters",
+            "ENC-C04",
+            "(diagnosis_code is not null) AND (diagnosis_code_system is null or diagnosis_code_system <> "
+            "'ICD-10-CM')",
+        ),
         ("encounters", "ENC-P08", None),
         ("encounters", "ENC-P14", None),
         ("encounters", "ENC-P07", None),
     ],
-)  # fmt: skip
+)
 def test_a_condition_on_the_row_alone_is_asked_again_and_no_other(table, rule_id, condition):
     contract = load("silver", table)
     rule = next(r for r in contract.rules if r.id == rule_id)
@@ -177,7 +185,7 @@ def test_every_query_for_failing_rows_is_understood_by_athena(portal, held_run):
     for table in ("patients", "encounters", "medications"):
         for rule in load("silver", table).rules:
             if query := quality.failing_query(portal, held_run.run_id, table, rule.id):
-                warehouse.ask(portal, query.sql, database=portal.lake.database("quality"))
+                athena_client.run_query(portal, query.sql, database=portal.lake.database("quality"))
 
 
 def test_exact_repeats_are_found_where_they_were_kept(acting, held_run):
@@ -192,16 +200,24 @@ BY_VALUE = rule_texts.rules()["patients", "PAT-P08-age"]
 @pytest.mark.parametrize(
     ("rule", "measure", "words"),
     [
-        (RULE, ("fail", 3, 12, 0.25), "3 of 12 patient records fail (25.00 %); accepted: up to 5.00 %."),
-        (RULE, ("not_applicable", 0, 0, None), "Not applicable in this run: it counts neither as passed nor as failed."),
-        (RULE, ("error", 0, 0, None), "The rule itself broke, so nothing is known: this is not a pass."),
-        (BY_VALUE, ("fail", 0, 1204, 0.31), "Measured 0.31 (psi) over 1,204 values that were compared; accepted: up to 0.20."),
+        (RULE, ("fail", 3, 12, 0.25), "3 of 12 patient records fail (25.00 %); threshold: up to 5.00 %."),
+        (
+            RULE,
+            ("not_applicable", 0, 0, None),
+            "Not applicable in this run: counts neither as passed nor as failed.",
+        ),
+        (RULE, ("error", 0, 0, None), "Rule error: the rule could not be evaluated. This is not a pass."),
+        (
+            BY_VALUE,
+            ("fail", 0, 1204, 0.31),
+            "Measured 0.31 (psi) over 1,204 values that were compared; threshold: up to 0.20.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_measure_is_said_with_count_denominator_rate_and_limit(rule, measure, words):
     counted = "values that were compared" if rule is BY_VALUE else "patient records"
     rule = replace(rule, population=counted)
-    assert rule_texts.measured(rule, "patients", *measure) == words
+    assert rule_texts.measurement(rule, "patients", *measure) == words
 
 
 @pytest.mark.parametrize(
@@ -209,13 +225,17 @@ def test_a_measure_is_said_with_count_denominator_rate_and_limit(rule, measure, 
     [
         (0.02, date(2025, 6, 1), "Accepted until 2025-06-30"),
         (None, date(2025, 6, 1), "Accepted until 2025-06-30; nothing was measured"),
-        (0.02, date(2025, 7, 1), "Acceptance lapsed: it ended on 2025-06-30"),
-        (0.05, date(2025, 6, 1), "Acceptance lapsed: it rose beyond the margin: 5 % now, 2 % accepted with a margin of 1 %"),
+        (0.02, date(2025, 7, 1), "Acceptance lapsed: its last day was 2025-06-30"),
+        (
+            0.05,
+            date(2025, 6, 1),
+            "Acceptance lapsed: it grew past the margin: 5 % now, 2 % accepted with a margin of 1 %",
+        ),
     ],
-)  # fmt: skip
+)
 def test_an_acceptance_that_lapsed_says_why(rate, on, words):
     made = Acceptance("patients", "PAT-M04", "dr.lee", "verified", "2025-06-30", 0.02, 0.01, 7)
-    assert rule_texts.standing(made, rate, on) == words
+    assert rule_texts.acceptance_status(made, rate, on) == words
 
 
 def _query(number, *kinds, rule="PAT-M04", days=0):
@@ -248,7 +268,7 @@ def test_a_finding_was_seen_from_its_first_run_to_its_last():
             for run, status in (("r1", "pass"), ("r2", "fail"), ("r3", "error"), ("r4", "pass"))
         ]
     )
-    assert quality.sightings(past, ["r1", "r2", "r3", "r4"]) == {("patients", "A"): ("r2", "r3")}
+    assert quality.first_and_last_seen(past, ["r1", "r2", "r3", "r4"]) == {("patients", "A"): ("r2", "r3")}
 
 
 def _report(portal, run_id):
@@ -285,9 +305,9 @@ def test_the_report_is_whole_and_carries_no_row(portal, acting, held_run):
         "Known limitation of the source: One row.",
         "○ Open",
         "March or September?",
-        failing_rows.stand_in("Q2", run_id),
+        failing_rows.pseudonym("Q2", run_id),
         signatures.fingerprint(portal, made),
-        "The log of reviews verifies up to event",
+        "The integrity of the review log was verified up to event",
         "@media print",
     ):
         assert words in page, words
@@ -315,7 +335,7 @@ def test_what_reviewers_write_cannot_become_markup(portal, acting, held_run):
         assert "&lt;script&gt;" in page
     finally:
         reviews.close(lee, event.subject["query_id"], "other", "The test is over.")
-    picture = wording.line(replace(event, payload={"text": "see ![](http://x/y.png) and [this](z)"}))
+    picture = wording.as_markdown(replace(event, said={"text": "see ![](http://x/y.png) and [this](z)"}))
     assert "![]" not in picture
     assert "](z)" not in picture
 
@@ -347,7 +367,7 @@ def test_the_scorecard_over_runs_counts_what_applied(portal, first_run, held_run
 
 
 def test_a_terminal_tells_the_change_since_the_run_before(portal, first_run, held_run):
-    session = SimpleNamespace(aws=portal)
+    session = SimpleNamespace(context=portal)
     answer = CliRunner().invoke(show_command, [held_run.run_id, "--all", "--json"], obj=session)
     changes = {row["rule_id"]: row["change"] for row in json.loads(answer.stdout)["results"]}
     assert (changes["PAT-M01"], changes["PAT-C06"]) == ("new", "stable")
@@ -364,7 +384,7 @@ def test_a_terminal_tells_the_change_since_the_run_before(portal, first_run, hel
     ],
 )
 def test_null_markers_are_told_by_column(detail, words):
-    assert rule_texts.marked(detail) == words
+    assert rule_texts.null_markers(detail) == words
 
 
 @pytest.mark.parametrize(("rule_id", "key"), [("PAT-C01", "Q2"), ("PAT-M01", None), ("ENC-M04", None)])
@@ -382,7 +402,7 @@ def test_failing_rows_say_in_which_line_of_which_file_they_are(portal, acting, h
 
 
 def test_a_viewer_at_a_terminal_sees_outcomes_and_no_count(acting, held_run):
-    session = SimpleNamespace(aws=acting("vic", "viewer"))
+    session = SimpleNamespace(context=acting("vic", "viewer"))
     found = CliRunner().invoke(show_command, [held_run.run_id, "--json"], obj=session)
     told = json.loads(found.output)
     assert told["audit"] is None

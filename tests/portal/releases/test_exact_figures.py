@@ -36,9 +36,12 @@ def test_a_release_is_exempt_where_every_batch_is_known_to_be_synthetic(
     generated, typed = first_run.batch_ids[0], failed_run.batch_id
     assert (known[generated], known[typed]) == (True, False)
     for name, ids, is_exempt in (
-        ("one", [generated], True), ("both", [generated, typed], False), ("typed", [typed], False),
-        ("unknown", [generated, "of-nobody"], False), ("none", [], False),
-    ):  # fmt: skip
+        ("one", [generated], True),
+        ("both", [generated, typed], False),
+        ("typed", [typed], False),
+        ("unknown", [generated, "of-nobody"], False),
+        ("none", [], False),
+    ):
         release_id = made(f"run-synthetic-{name}", ids)
         assert releases.is_synthetic(portal, release_id) is is_exempt, name
         assert releases.sees_exact(acting("vic", "viewer"), release_id) is is_exempt

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from pipeline.releases.model import GOLD_TABLES
-from portal.athena import client as warehouse
+from portal.athena import client as athena_client
 from portal.releases import service as releases
 
 PUBLISHER = """
@@ -80,13 +80,15 @@ def test_a_publisher_killed_at_any_call_leaves_one_release_whole(portal, held_ru
 def _rows(portal, release_id):
     """What a reader counts who asks as the portal does: by the release that is published."""
     counts = [
-        f"(SELECT count(*) FROM {warehouse.table(portal, name, release_id)}) AS {name}"
+        f"(SELECT count(*) FROM {athena_client.release_table(portal, name, release_id)}) AS {name}"
         for name in GOLD_TABLES
     ]
-    return warehouse.ask(portal, f"SELECT {', '.join(counts)}").frame.iloc[0].astype(int).to_dict()
+    return athena_client.run_query(portal, f"SELECT {', '.join(counts)}").frame.iloc[0].astype(int).to_dict()
 
 
 def _plain_views(portal):
     """The releases that somebody meets who asks the plain names."""
     parts = " UNION ALL ".join(f"SELECT release_id FROM {name}" for name in GOLD_TABLES)
-    return set(warehouse.ask(portal, f"SELECT DISTINCT release_id FROM ({parts})").frame["release_id"])
+    return set(
+        athena_client.run_query(portal, f"SELECT DISTINCT release_id FROM ({parts})").frame["release_id"]
+    )

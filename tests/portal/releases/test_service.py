@@ -1,4 +1,7 @@
-"""Publishing and going back by hand, on a lake of its own: who may, what is refused, and what nothing takes back."""
+"""Publishing and going back by hand, on a lake of its own.
+
+Who may, what is refused, and what nothing takes back.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from pipeline.releases import model as release
 from pipeline.releases import publish as publishing
 from pipeline.releases.model import Release
 from portal.batches import retirement
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.reviews import read_model as review_log
@@ -24,8 +28,8 @@ def engineer(portal, lake_prefix, monkeypatch):
     """An engineer at a lake that holds only buckets: no plain views, and no finding in any run."""
     monkeypatch.setattr(publishing, "view_refresher", lambda *_: str)
     monkeypatch.setattr(sign_off, "_notify", lambda *_: "")
-    aws = Aws(
-        replace(portal.settings, prefix=lake_prefix, buckets=lake_prefix, user="kim", role="engineer"),
+    aws = Context(
+        replace(portal.core.settings, prefix=lake_prefix, buckets=lake_prefix, user="kim", role="engineer"),
         portal._clients,
     )
     passed = {"table_name": "patients", "rule_id": "X-1", "severity": "block", "status": "pass"}
@@ -41,7 +45,9 @@ def lee(engineer):
 
 
 def add(aws, name, *batches, base=None, decision="publish"):
-    made = Release(name, name, list(batches), decision, f"2026-01-01T00:00:00Z {name}", parent_release_id=base)
+    made = Release(
+        name, name, list(batches), decision, f"2026-01-01T00:00:00Z {name}", parent_release_id=base
+    )
     release.write(aws.client("s3"), aws.lake, made)
 
 
@@ -73,7 +79,7 @@ def test_a_rollback_of_what_is_not_shown_any_more_is_refused(engineer):
     add(engineer, "c", "1", "2", "3", base="b")
     publish(engineer, "a", "b", "c")
     releases.rollback(engineer, reason="Anna was first", shown="c")
-    with pytest.raises(ServiceError, match="see release 'b' by now, no longer 'c'"):
+    with pytest.raises(ServiceError, match="Release 'b' is published now, not 'c'"):
         releases.rollback(engineer, reason="Ben came second", shown="c")
     assert seen(engineer) == "b"
 
@@ -91,7 +97,7 @@ def test_a_rollback_is_refused_where_no_approval_of_the_held_release_stands(engi
     assert seen(engineer) == "c"
     sign_off.sign(lee, "b", "approve", "It is.")
     add(engineer, "b", "1", "2", "4", base="a", decision="hold")
-    with pytest.raises(ServiceError, match=r"no approval of it stands.*Changed since review"):
+    with pytest.raises(ServiceError, match=r"no valid approval.*Changed since review"):
         releases.rollback(engineer, reason="wrong")
     publish(engineer, "a")
     assert seen(engineer) == "a", "a release further back can be named"
@@ -102,7 +108,7 @@ def test_publishing_by_hand_takes_no_batch_back(engineer):
     add(engineer, "b", "1", "2", base="a")
     add(engineer, "c", "1", "3", base="a")
     publish(engineer, "a", "b")
-    with pytest.raises(ServiceError, match="'c' lacks 2, which readers see in 'b'"):
+    with pytest.raises(ServiceError, match="'c' lacks 2, which the published 'b' contains"):
         publish(engineer, "c")
     assert seen(engineer) == "b"
     releases.rollback(engineer, reason="so that")
@@ -131,9 +137,9 @@ def test_an_approved_release_is_not_published_after_another_than_its_base(engine
     sign_off.sign(lee, "b", "approve", "Fine.")
     releases.rollback(engineer, reason="wait")
     publish(engineer, "c")
-    with pytest.raises(ServiceError, match="'c' was published since 'b' was made"):
+    with pytest.raises(ServiceError, match="'c' was published after 'b' was built"):
         publish(engineer, "b")
-    with pytest.raises(ServiceError, match="'c' was published since 'b' was made"):
+    with pytest.raises(ServiceError, match="'c' was published after 'b' was built"):
         sign_off.sign(lee, "b", "approve", "Again.")
     assert seen(engineer) == "c"
 
@@ -143,7 +149,7 @@ def test_a_publisher_between_the_check_and_the_write_is_not_overwritten(engineer
     add(engineer, "b", "1", "2", base="a", decision="hold")
     add(engineer, "c", "1", "3", base="a")
     publish(engineer, "a")
-    checked = releases.refuse_stale
+    checked = releases.check_parent
 
     def overtaken(aws, made):
         checked(aws, made)
@@ -152,7 +158,7 @@ def test_a_publisher_between_the_check_and_the_write_is_not_overwritten(engineer
                 aws.client("s3"), aws.lake, "c", expect="a", by="pipeline", reason="", refresh_views=str
             )
 
-    monkeypatch.setattr(releases, "refuse_stale", overtaken)
+    monkeypatch.setattr(releases, "check_parent", overtaken)
     with pytest.raises(
         ServiceError, match=r"approval is event 1 of the log, but: .*'c' was published by pipeline"
     ):
@@ -171,5 +177,5 @@ def test_what_is_published_names_the_signature_that_published_it(engineer, lee):
 )
 def test_a_clinician_publishes_by_signing_alone(lee, act):
     add(lee, "a", "1")
-    with pytest.raises(ServiceError, match="may not publish or roll back"):
+    with pytest.raises(ServiceError, match="cannot publish or roll back"):
         act(lee)

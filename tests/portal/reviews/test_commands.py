@@ -11,8 +11,8 @@ from botocore.exceptions import EndpointConnectionError
 
 from pipeline.lake.uris import split
 from pipeline.reviews.acceptances import row_hash
-from portal.athena import client as warehouse
-from portal.core.context import ServiceError
+from portal.athena import client as athena_client
+from portal.core.errors import ServiceError
 from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.releases import signatures
@@ -49,7 +49,10 @@ def _state(aws, query_id):
 
 
 def _decided(aws, run_id, *kept):
-    """Dismiss what bars an approval and close every query but those `kept`; the code of what is still undecided."""
+    """Dismiss what bars an approval and close every query but those `kept`.
+
+    The code of what is still undecided.
+    """
     made = releases.get(aws, run_id)
     for query in review_log.of_run(aws, run_id).open_queries:
         if query.query_id not in kept:
@@ -109,7 +112,9 @@ def test_roles_that_may_not_review_are_refused(acting, held_run):
 def test_the_second_reviewer_is_told_what_changed_and_nothing_is_written(lee, kim, held_run, query):
     seen = review_log.of_run(lee, held_run.run_id).seen
     reviews.answer(kim, query, "Kim was faster.", seen=seen)
-    with pytest.raises(review_entry.ReviewConflict, match=r"dr\.kim was here first") as conflict:
+    with pytest.raises(
+        review_entry.ReviewConflict, match=r"dr\.kim made a change at the same time"
+    ) as conflict:
         reviews.close(lee, query, "verified", "Lee's comment", seen=seen)
     assert [event.payload["text"] for event in conflict.value.changes] == ["Kim was faster."]
     assert _state(lee, query).state == "answered"
@@ -148,7 +153,7 @@ def test_an_acceptance_stands_until_withdrawn(lee, held_run):
         reviews.accept(
             lee, held_run.run_id, *FINDING, reason="verified", text="t", until=TODAY - timedelta(days=1)
         )
-    with pytest.raises(ServiceError, match="is not a reason"):
+    with pytest.raises(ServiceError, match="is not a valid reason"):
         reviews.accept(lee, held_run.run_id, *FINDING, reason="bored", text="t", until=TODAY)
     reviews.accept(
         lee, held_run.run_id, *FINDING, reason="known_limitation", text="One row.", until=TODAY, margin=0.01
@@ -162,7 +167,7 @@ def test_an_acceptance_stands_until_withdrawn(lee, held_run):
 def test_unmasking_is_written_down(lee, acting, held_run):
     before = review_log.log(lee).events
     for who, why in ((acting("x", "engineer"), "curious"), (lee, " ")):
-        with pytest.raises(ServiceError, match=r"may not see|reason for access"):
+        with pytest.raises(ServiceError, match=r"cannot view\|reason for access"):
             reviews.unmask(who, held_run.run_id, *FINDING, 0, why)
     assert review_log.log(lee).events == before
     with pytest.raises(ServiceError, match="There is no record 2 among the 1 failing rows"):
@@ -211,8 +216,8 @@ def test_a_held_release_is_published_by_a_signature_and_no_other_way(
         assert releases.current(portal).release_id == run_id
         assert (notifications[-1]["state"], notifications[-1]["reviewed_by"]) == ("PUBLISHED", "dr.lee")
         signature = review_log.of_run(lee, run_id).signature
-        assert (signature.by, signature.role, signature.stands) == ("dr.lee", "clinician", True)
-        counted = warehouse.ask(portal, "SELECT count(*) FROM fact_encounter").frame.iloc[0, 0]
+        assert (signature.by, signature.role, signature.is_valid) == ("dr.lee", "clinician", True)
+        counted = athena_client.run_query(portal, "SELECT count(*) FROM fact_encounter").frame.iloc[0, 0]
         assert counted == releases.get(portal, run_id).tables["fact_encounter"]
         _after_its_release_changed(portal, lee, run_id)
         _after_what_is_under_it_changed(portal, lee, run_id)
@@ -229,7 +234,7 @@ def test_an_approval_takes_no_newer_release_back(portal, lee, held_run, on_its_b
     confirmed = _decided(lee, held_run.run_id)
     before = len(review_log.log(lee).events)
     try:
-        with pytest.raises(ServiceError, match="'run-newer' was published since"):
+        with pytest.raises(ServiceError, match="'run-newer' was published after"):
             sign_off.sign(lee, held_run.run_id, "approve", "Too late.", confirmed=confirmed)
         assert len(review_log.log(lee).events) == before
     finally:
@@ -258,7 +263,7 @@ def _after_its_release_changed(portal, lee, run_id):
     changed = {**json.loads(kept), "created_at": "2030-01-01T00:00:00Z"}
     s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(changed))
     try:
-        assert not review_log.of_run(lee, run_id).signature.stands
+        assert not review_log.of_run(lee, run_id).signature.is_valid
     finally:
         s3.put_object(Bucket=bucket, Key=key, Body=kept)
 
@@ -277,7 +282,7 @@ def _after_what_is_under_it_changed(portal, lee, run_id):
         s3.put_object(Bucket=bucket, Key=key, Body=b"{}")
         try:
             assert signatures.fingerprint(portal, made) != before, address
-            assert "Changed since review" in review_log.of_run(lee, run_id).signature.why_not
+            assert "Changed since review" in review_log.of_run(lee, run_id).signature.invalid_reason
         finally:
             if kept is None:
                 s3.delete_object(Bucket=bucket, Key=key)
@@ -288,15 +293,18 @@ def _after_what_is_under_it_changed(portal, lee, run_id):
 def _after_a_question(portal, lee, run_id):
     """A query that is opened after the signature takes it away, until the release is signed again."""
     _approve(lee, run_id, "All of it is in place again.")
-    assert review_log.of_run(lee, run_id).signature.stands
+    assert review_log.of_run(lee, run_id).signature.is_valid
     later = reviews.open_query(lee, run_id, *FINDING, "One more thing?").subject["query_id"]
-    assert f"Query {later} was opened after it" in review_log.of_run(lee, run_id).signature.why_not
+    assert (
+        f"Query {later} was opened after the signature"
+        in review_log.of_run(lee, run_id).signature.invalid_reason
+    )
     reviews.close(lee, later, "verified", "Seen.")
-    assert not review_log.of_run(lee, run_id).signature.stands
-    with pytest.raises(ServiceError, match="no approval of it stands"):
-        releases.refuse_unapproved(portal, releases.get(portal, run_id))
+    assert not review_log.of_run(lee, run_id).signature.is_valid
+    with pytest.raises(ServiceError, match="no valid approval"):
+        releases.check_approved(portal, releases.get(portal, run_id))
     _approve(lee, run_id, "And that.")
-    releases.refuse_unapproved(portal, releases.get(portal, run_id))
+    releases.check_approved(portal, releases.get(portal, run_id))
 
 
 class _Broken:
@@ -313,7 +321,7 @@ class _Broken:
 
 @pytest.mark.parametrize("error", [None, EndpointConnectionError(endpoint_url="https://lambda")])
 def test_a_signature_stands_where_nobody_could_be_told(lee, first_run, error, monkeypatch):
-    monkeypatch.setitem(lee._clients, "lambda", _Broken(error))
+    monkeypatch.setitem(lee._clients._clients, "lambda", _Broken(error))
     confirmed = _decided(lee, first_run.run_id)
     before = len(review_log.log(lee).events)
     with pytest.raises(sign_off.Unfinished, match=r"and approved\. The notification could not be sent"):
@@ -328,7 +336,9 @@ def test_a_publish_that_fails_after_the_signature_is_said(
         raise ServiceError("in the meantime another one was published.")
 
     monkeypatch.setattr(releases, "publish_approved", overtaken)
-    with pytest.raises(ServiceError, match=r"Your approval is event \d+ of the log, but: in the meantime"):
+    with pytest.raises(
+        ServiceError, match=r"Your approval was recorded as event \d+ of the log, but: in the meantime"
+    ):
         _approve(lee, held_run.run_id, "Seen.")
     assert notifications[-1]["state"] == "APPROVED"
     sign_off.sign(lee, held_run.run_id, "reject", "For the tests that follow.")

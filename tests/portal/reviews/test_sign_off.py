@@ -25,7 +25,9 @@ from pipeline.lake.store import write_json
 from pipeline.releases import publish
 from pipeline.releases.model import Release, write
 from portal.core.auth import User
-from portal.core.context import Aws, ServiceError
+from portal.core.clients import Clients
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.core.settings import Settings
 from portal.quality import results as quality
 from portal.releases import service as releases
@@ -85,7 +87,7 @@ class Hospital:
         given |= {"prefix": name, "buckets": name, "user": "nobody", "role": "viewer"}
         self.s3 = MemoryS3()
         clients = {"s3": self.s3, "lambda": SimpleNamespace(invoke=lambda **_: {}), "athena": None}
-        self.aws = Aws(Settings(**given), clients)
+        self.aws = Context(Settings(**given), Clients(_clients=clients))
         self.results = {EARLIER: dict.fromkeys(RULES, ("error", "fail", 9, 10)), RUN: {}}
         self.meanwhile = None
         for run_id in (EARLIER, RUN):
@@ -94,26 +96,42 @@ class Hospital:
         releases.publish(self.by("eve", "engineer"), EARLIER, reason="first")
 
     def by(self, name, role="clinician"):
-        return self.aws.acting(User(name, role))
+        return self.aws.on_behalf_of(User(name, role))
 
     def audited(self, found):
         """Write the run's release again, as its audit would with these results."""
         self.results[RUN] = found
         reasons = [
-            {"rule_id": rule_id, "table": table, "severity": severity, "status": status, "failed": failed, "checked": checked}
+            {
+                "rule_id": rule_id,
+                "table": table,
+                "severity": severity,
+                "status": status,
+                "failed": failed,
+                "checked": checked,
+            }
             for (table, rule_id), (severity, status, failed, checked) in found.items()
             if status in {"fail", "error"} and severity != "info"
-        ]  # fmt: skip
+        ]
         at = f"2026-01-02T00:00:{next(_numbers) % 60:02}Z"
         made = Release(RUN, RUN, ["b0", "b1"], "hold", at, parent_release_id=EARLIER, reasons=reasons)
         write(self.s3, self.aws.lake, made)
 
     def frame(self, _aws, run_id):
         rows = [
-            {"table_name": table, "rule_id": rule_id, "severity": severity, "status": status, "failed": failed,
-             "checked": checked, "rate": failed / checked, "threshold": 0.0, "sample_keys": ()}
+            {
+                "table_name": table,
+                "rule_id": rule_id,
+                "severity": severity,
+                "status": status,
+                "failed": failed,
+                "checked": checked,
+                "rate": failed / checked,
+                "threshold": 0.0,
+                "sample_keys": (),
+            }
             for (table, rule_id), (severity, status, failed, checked) in self.results[run_id].items()
-        ]  # fmt: skip
+        ]
         if run_id == RUN and self.meanwhile:
             meanwhile, self.meanwhile = self.meanwhile, None
             meanwhile()
@@ -216,9 +234,9 @@ def test_a_decision_covers_what_it_was_made_on_and_no_more(hospital, lee, kind, 
 
 def test_a_rule_that_could_not_be_computed_is_neither_accepted_nor_dismissed(hospital, lee):
     hospital.audited({RULES[0]: ("block", "error", 0, 10)})
-    with pytest.raises(ServiceError, match="nothing to accept"):
+    with pytest.raises(ServiceError, match="cannot be accepted"):
         reviews.accept(lee, RUN, *RULES[0], reason="verified", text="t", until=TODAY)
-    with pytest.raises(ServiceError, match="nothing to dismiss"):
+    with pytest.raises(ServiceError, match="cannot be dismissed"):
         reviews.dismiss(lee, RUN, *RULES[0], "t")
 
 
@@ -233,11 +251,11 @@ def test_records_that_were_all_confirmed_decide_a_blocking_finding(hospital, lee
 
 def test_a_release_whose_results_are_gone_is_not_signed(hospital, lee):
     hospital.audited({})
-    with pytest.raises(ServiceError, match="its findings cannot be reviewed"):
+    with pytest.raises(ServiceError, match="Its findings cannot be reviewed"):
         sign_off.sign(lee, RUN, "approve", "Fine.")
     hospital.audited(ONE_BLOCKS)
     hospital.results[RUN] = {RULES[1]: ONE_BLOCKS[RULES[1]]}
-    with pytest.raises(ServiceError, match="names X-1 of patients, and its results do not"):
+    with pytest.raises(ServiceError, match="names X-1 of patients, but its rule results do not"):
         sign_off.sign(lee, RUN, "approve", "Fine.")
 
 
@@ -248,11 +266,14 @@ def test_an_approval_that_was_not_published_falls_with_the_decision_it_rested_on
     def away(*_, **__):
         raise ServiceError("Athena is away.")
 
-    with monkeypatch.context() as meanwhile, pytest.raises(ServiceError, match="Your approval is event"):
+    with (
+        monkeypatch.context() as meanwhile,
+        pytest.raises(ServiceError, match="Your approval was recorded as event"),
+    ):
         meanwhile.setattr(releases, "publish_approved", away)
         sign_off.sign(lee, RUN, "approve", "Fine.")
     reviews.withdraw(lee, RUN, *RULES[0], "On second thoughts.")
-    with pytest.raises(ServiceError, match="The decision on X-1 of patients changed after it"):
+    with pytest.raises(ServiceError, match="The decision on X-1 of patients changed after the signature"):
         releases.publish(hospital.by("eve", "engineer"), RUN, reason="it was signed")
 
 
@@ -262,7 +283,7 @@ def test_a_decision_in_the_same_second_is_not_passed_over(hospital, lee, run_id,
     hospital.audited({RULES[0]: ("block", "fail", 1, 10)})
     reviews.accept(lee, RUN, *RULES[0], reason="verified", text="Known.", until=TODAY)
     hospital.meanwhile = lambda: reviews.reject(hospital.by("dr.kim"), run_id, *RULES[0], "It must be fixed.")
-    with pytest.raises(ServiceError, match=r"dr\.kim was here first"):
+    with pytest.raises(ServiceError, match=r"dr\.kim made a change at the same time"):
         sign_off.sign(lee, RUN, "approve", "Fine.", seen=seen)
     assert _signed(hospital) == []
 
@@ -359,9 +380,15 @@ class AnyOrder(RuleBasedStateMachine):
     def _outstanding(self, aws):
         return sign_off.outstanding(aws, review_log.of_run(aws, RUN), releases.get(aws, RUN))
 
-    @rule(who=PEOPLE, verdict=st.sampled_from(["approve"] * 4 + ["reject"]), pick=st.integers(0, 20),
-          is_old=st.booleans(), seen=st.sampled_from([None, None, 0, 10_000]),
-          between=st.sampled_from([None, "reject", "withdraw", "query"]), data=st.data())  # fmt: skip
+    @rule(
+        who=PEOPLE,
+        verdict=st.sampled_from(["approve"] * 4 + ["reject"]),
+        pick=st.integers(0, 20),
+        is_old=st.booleans(),
+        seen=st.sampled_from([None, None, 0, 10_000]),
+        between=st.sampled_from([None, "reject", "withdraw", "query"]),
+        data=st.data(),
+    )
     def sign(self, who, verdict, pick, is_old, seen, between, data):
         """Sign as anybody, with any code, and with another reviewer's action in the same second."""
         confirmed = (

@@ -6,21 +6,35 @@ import re
 
 import pytest
 
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.reviews import wording
 from portal.ui import session
 from tests.support.links import ESCAPED, PICTURE, assert_unlinked
 
 LINKS = [
-    PICTURE, "[x](/page)", "<https://evil.example>", "https://evil.example", "see HTTP://evil.example.", "www.evil.example",
-    "WWW.evil.example", "[x]: https://evil.example\n\n[x]", r"http\://evil.example", r"http:/\/evil.example", r"\[x\](/page)",
-    r"\\[x\\](/page)", "http&colon;//evil.example", "http&#58;//evil.example", "http:&sol;/evil.example", "www&period;evil.example",
-    "http\n://evil.example", '<img src="https://evil.example">',
-]  # fmt: skip
+    PICTURE,
+    "[x](/page)",
+    "<https://evil.example>",
+    "https://evil.example",
+    "see HTTP://evil.example.",
+    "www.evil.example",
+    "WWW.evil.example",
+    "[x]: https://evil.example\n\n[x]",
+    r"http\://evil.example",
+    r"http:/\/evil.example",
+    r"\[x\](/page)",
+    r"\\[x\\](/page)",
+    "http&colon;//evil.example",
+    "http&#58;//evil.example",
+    "http:&sol;/evil.example",
+    "www&period;evil.example",
+    "http\n://evil.example",
+    '<img src="https://evil.example">',
+]
 
 
 @pytest.mark.parametrize("typed", LINKS)
-@pytest.mark.parametrize("words", [wording.plain, wording.unlinked])
+@pytest.mark.parametrize("words", [wording.escape_markdown, wording.without_links])
 def test_what_somebody_typed_becomes_no_link_and_no_picture(words, typed):
     assert_unlinked(words(typed))
 
@@ -29,7 +43,7 @@ def test_what_somebody_typed_becomes_no_link_and_no_picture(words, typed):
     "typed", ["run-20250101T000000Z-ab12", "dr.lee", "1,000 rows: 5.2 %", "the new www site"]
 )
 def test_what_is_no_link_is_read_as_it_was_typed(typed):
-    for words in (wording.plain, wording.unlinked):
+    for words in (wording.escape_markdown, wording.without_links):
         assert re.sub(ESCAPED, r"\1", words(typed)) == typed
 
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from pipeline.releases.model import Published, Release
-from portal.core.context import Aws, ServiceError
+from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.runs import alerts, schedule
 from portal.runs.schedule import Schedule
 from portal.runs.service import Run
@@ -23,8 +24,8 @@ def _run(name, status, started, seconds):
     return Run(name, status, started, ended, "arn")
 
 
-def _kinds(past, newest=None, published=None, starts=None, is_judged=False, at=NOW):
-    return [a.kind for a in alerts.alerts(past, newest, published, starts, is_judged=is_judged, at=at)]
+def _kinds(past, newest=None, published=None, starts=None, is_signed=False, at=NOW):
+    return [a.kind for a in alerts.alerts(past, newest, published, starts, is_signed=is_signed, at=at)]
 
 
 def test_a_failed_newest_run_is_told_and_an_older_one_is_not():
@@ -36,16 +37,16 @@ def test_a_failed_newest_run_is_told_and_an_older_one_is_not():
 
 def test_a_failed_run_says_what_readers_see():
     failed = _run("a", "FAILED", NOW - timedelta(hours=1), 60)
-    told = lambda published: alerts.alerts([failed], None, published, None, is_judged=False, at=NOW)[0].words  # noqa: E731
+    told = lambda published: alerts.alerts([failed], None, published, None, is_signed=False, at=NOW)[0].words  # noqa: E731
     assert told(Published("r0", "", "", "")).endswith("Analysts still see release r0.")
-    assert "Its release is published all the same" in told(Published("a", "", "", ""))
+    assert "Its release is published, but" in told(Published("a", "", "", ""))
     assert told(None).endswith("Nothing has been published yet.")
 
 
 def test_a_held_release_is_told_until_it_is_judged_or_published():
     held = Release("r", "r", [], "hold", "2026-11-23T08:00:00Z")
     assert _kinds([], held) == ["held"]
-    assert _kinds([], held, is_judged=True) == []
+    assert _kinds([], held, is_signed=True) == []
     assert _kinds([], held, Published("r", "", "", "")) == []
 
 
@@ -54,9 +55,9 @@ def test_a_release_that_is_to_be_published_by_hand_waits_until_it_is():
     before, after = Published("a", "", "", ""), Published("c", "", "", "", ["a"])
     told = lambda published: [  # noqa: E731
         each.words
-        for each in alerts.alerts([], made, published, None, is_judged=False, is_by_hand=True, at=NOW)
+        for each in alerts.alerts([], made, published, None, is_signed=False, is_manual=True, at=NOW)
     ]
-    assert "waits for a person to publish it" in told(before)[0]
+    assert "waits for manual publication" in told(before)[0]
     assert told(after) == []
     assert told(Published("a", "2026-11-23T08:30:00Z", "", "")) == [], "who went back has decided"
     assert _kinds([], made, before) == []
@@ -110,7 +111,7 @@ def test_weekends_are_not_due_where_the_schedule_leaves_them_out():
 
 
 def test_the_schedule_is_changed_by_engineers_and_read_back(acting):
-    with pytest.raises(ServiceError, match="may not start or stop runs"):
+    with pytest.raises(ServiceError, match="cannot start or stop runs"):
         schedule.change(acting("a", "analyst"), is_on=True, at=time(4, 30), weekdays_only=True)
     engineer = acting("e", "engineer")
     before = schedule.get(engineer)
@@ -132,7 +133,7 @@ def test_the_schedule_is_changed_by_engineers_and_read_back(acting):
 
 
 def test_alerts_do_without_a_schedule_that_cannot_be_read(portal, lake_prefix):
-    elsewhere = Aws(replace(portal.settings, prefix=lake_prefix), portal._clients)
+    elsewhere = Context(replace(portal.core.settings, prefix=lake_prefix), portal._clients)
     assert schedule.find(elsewhere) is None
     alerts.now(elsewhere, [])
 
@@ -152,7 +153,7 @@ def test_an_expression_that_is_no_time_of_day_is_left_alone():
 def test_subscribing_needs_an_address(acting):
     analyst = acting("a", "analyst")
     topic = os.environ["HDP_TOPIC_FAILED_ARN"]
-    with pytest.raises(ServiceError, match="'nobody' is no e-mail address"):
+    with pytest.raises(ServiceError, match="'nobody' is not an e-mail address"):
         schedule.subscribe(analyst, topic, "nobody")
     schedule.subscribe(analyst, topic, "ann@hospital.org")
     assert (topic, "ann@hospital.org") in [(s.topic, s.endpoint) for s in schedule.subscriptions(analyst)]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipeline.jobs import jobs
-from portal.core.context import Aws
+from portal.core.context import Context
 from portal.core.settings import Settings
 from portal.runs import execution_events, job_runs
 
@@ -16,7 +16,7 @@ FIRST = jobs()[0]
 
 
 class FakeAws:
-    """Glue with the job runs of one job, newest first, and Step Functions with the events of one execution."""
+    """Fake Glue with the runs of one job, and Step Functions with the events of one execution."""
 
     def __init__(self):
         self.runs, self.events, self.asked = [], [], []
@@ -36,13 +36,13 @@ class FakeAws:
 @pytest.fixture
 def fake(monkeypatch):
     made = FakeAws()
-    monkeypatch.setattr(Aws, "client", lambda aws, service: made)
+    monkeypatch.setattr(Context, "client", lambda aws, service: made)
     return made
 
 
 @pytest.fixture
 def aws():
-    return Aws(Settings("hdp", "hdp", "arn:aws:states:us-east-1:1:stateMachine:m", "eve", "engineer"))
+    return Context(Settings("hdp", "hdp", "arn:aws:states:us-east-1:1:stateMachine:m", "eve", "engineer"))
 
 
 def job_run(number, state, minutes):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pipeline.releases.model import Published
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.runs import failures, job_runs
 from portal.runs.failures import CAUSES, UNKNOWN
 from portal.runs.job_runs import JobRun
@@ -29,20 +29,41 @@ SAID = {
     "A batch is retired": _failed("RetiredBatch", "Batch b1 is retired"),
     "The lake was busy": _failed("LakeBusy", "Run 'x' has been writing since 10:00"),
     "Nothing to load": _failed("NoBatches", "There is no batch to process"),
-    "A batch is not there": _failed("UnknownBatch", "There is no batch b1"),
+    "A batch does not exist": _failed("UnknownBatch", "There is no batch b1"),
     "Bad input": _failed("BadRunInput", "run_id: 'x y' does not fit"),
     "A batch was never loaded": _failed("GlueJobFailed", "Batch b has no complete silver patients: start …"),
-    "Row counts do not reconcile": _failed(jobs=[_job("bronze_to_silver_patients", "FAILED", "JobError: Row counts of patients in batch b do not reconcile: received 2, loaded 2, quarantined 1.")]),
+    "Row counts do not reconcile": _failed(
+        jobs=[
+            _job(
+                "bronze_to_silver_patients",
+                "FAILED",
+                "JobError: Row counts of patients in batch b do not reconcile: received 2, loaded 2, "
+                "quarantined 1.",
+            )
+        ]
+    ),
     "Out of time": _failed(jobs=[_job("quality_audit", "TIMEOUT")]),
-    "Worker lost": _failed(jobs=[_job("quality_audit", "FAILED", "The worker died while the job ran (signal 9)")]),
-    "No room on the disk": _failed(jobs=[_job("quality_audit", "FAILED", "Py4JJavaError from IOException: No space left on device")]),
-    "Permission is missing": _failed(jobs=[_job("quality_audit", "FAILED", "AccessDeniedException: not authorized to perform")]),
+    "Worker lost": _failed(
+        jobs=[_job("quality_audit", "FAILED", "The worker died while the job ran (signal 9)")]
+    ),
+    "No room on the disk": _failed(
+        jobs=[_job("quality_audit", "FAILED", "Py4JJavaError from IOException: No space left on device")]
+    ),
+    "Permission is missing": _failed(
+        jobs=[_job("quality_audit", "FAILED", "AccessDeniedException: not authorized to perform")]
+    ),
     "AWS was busy": _failed("Lambda.TooManyRequestsException", "Rate exceeded"),
     "AWS could not be reached": _failed("EndpointConnectionError", "Could not connect"),
-    "A column is not as the contract says": _failed(jobs=[_job("quality_audit", "FAILED", "AnalysisException at audit.py:61: UNRESOLVED_COLUMN")]),
-    "A file could not be read": _failed(jobs=[_job("quality_audit", "FAILED", "SparkException from FileNotFoundException at audit.py:61")]),
-    "The script has a fault": _failed(jobs=[_job("silver_to_gold_dim_time", "FAILED", "ValueError at dim_time.py:12")]),
-}  # fmt: skip
+    "A table does not match its contract": _failed(
+        jobs=[_job("quality_audit", "FAILED", "AnalysisException at audit.py:61: UNRESOLVED_COLUMN")]
+    ),
+    "A file could not be read": _failed(
+        jobs=[_job("quality_audit", "FAILED", "SparkException from FileNotFoundException at audit.py:61")]
+    ),
+    "Error in the script": _failed(
+        jobs=[_job("silver_to_gold_dim_time", "FAILED", "ValueError at dim_time.py:12")]
+    ),
+}
 
 
 @pytest.mark.parametrize("name", SAID)
@@ -65,7 +86,7 @@ def test_an_unknown_cause_shows_its_message_and_is_looked_for_in_the_log():
 
 
 def test_a_run_that_left_no_message_says_so():
-    assert failures.explain(_failed()).message == "no message was left"
+    assert failures.explain(_failed()).message == "no error message"
 
 
 def test_a_real_failure_names_the_line_the_tables_and_that_it_is_safe(portal, failed_run):
@@ -76,36 +97,36 @@ def test_a_real_failure_names_the_line_the_tables_and_that_it_is_safe(portal, fa
     found = failures.explain(run, log, failed_run.published_after)
     assert found.job == "silver_to_gold_dim_time"
     assert found.cause.name == "No room on the disk"
-    assert "silver.patients" in found.touched
-    assert "gold.dim_patient" in found.touched
-    assert "gold.fact_encounter" not in found.touched
-    assert "gold.dim_time, which may be half written" in found.safety
-    assert f"was not touched: it is still {failed_run.published_after.release_id}" in found.safety
-    assert found.looks_at == ("encounters", "medications")
+    assert "silver.patients" in found.tables_written
+    assert "gold.dim_patient" in found.tables_written
+    assert "gold.fact_encounter" not in found.tables_written
+    assert "gold.dim_time, which may be partially written" in found.safety
+    assert f"did not change: it is still {failed_run.published_after.release_id}" in found.safety
+    assert found.source_tables == ("encounters", "medications")
 
 
 def test_a_run_that_failed_after_it_had_published_does_not_say_that_nothing_was_touched():
     run = _failed("ReleaseError", "The views could not be pointed at the release")
     found = failures.explain(run, published=Published("run-1", "", "", ""))
-    assert "was not touched" not in found.safety
-    assert "This run's release is the published one already" in found.safety
+    assert "did not change" not in found.safety
+    assert "The release of this run is already published" in found.safety
     assert "Nothing has been published yet" in failures.explain(run).safety
 
 
 def test_the_rows_that_a_failed_run_refused_are_there_masked_with_the_rules(portal, failed_run, acting):
-    rows = failures.refused_rows(portal, failed_run.run.run_id, "patients")
+    rows = failures.quarantined_rows(portal, failed_run.run.run_id, "patients")
     assert len(rows) == 2  # Q2 with a date of the wrong form, and one without its key
     assert set(rows["birth_date"]) == {"••/••/••••", "••••-••-••"}, "how they are written, not the dates"
     assert "Q2" not in rows.to_csv()
     assert all(rows["refused by"])
     with pytest.raises(ServiceError, match="viewer"):
-        failures.refused_rows(acting("v", "viewer"), failed_run.run.run_id, "patients")
+        failures.quarantined_rows(acting("v", "viewer"), failed_run.run.run_id, "patients")
 
 
-def test_a_killed_worker_is_told_as_such(killed_run):
+def test_a_killed_worker_is_recognized(killed_run):
     found = failures.explain(killed_run)
     assert found.cause.name == "Worker lost"
-    assert found.cause.next == "go_on"
+    assert found.cause.next == "resume"
 
 
 def test_a_lambdas_stack_does_not_reach_a_person():
@@ -130,7 +151,7 @@ def test_a_stopped_run_says_who_stopped_it_whatever_its_jobs_say():
     )
     found = failures.explain(run, "Traceback", None)
     assert (found.cause.name, found.message, found.job) == ("Stopped", "Stopped by ann at 10:00 UTC.", None)
-    assert found.touched == ("gold.dim_time",)
+    assert found.tables_written == ("gold.dim_time",)
 
 
 BATCH = "20261127T194008-0a1b2c3d"
@@ -169,6 +190,6 @@ def test_a_batch_that_cannot_be_processed_is_named_with_the_commands_for_it(batc
     assert found.batch_id == named
     said = found.advice("run-1")
     assert "hdp runs resume run-1" in said
-    assert found.cause.name != "The script has a fault"
+    assert found.cause.name != "Error in the script"
     for verb in ("show", "retire", "reprocess"):
         assert (f"hdp batches {verb} {named}" in said) is bool(named)

@@ -52,7 +52,7 @@ def test_the_list_has_each_runs_jobs_and_the_cause_of_a_failure(portal, failed_r
     found = {run.run_id: run for run in run_history.recent(portal)}
     run = found[held_run.run_id]
     assert {job.job for job in run.jobs} == {job.name for job in jobs()}
-    assert run_history.cost(run)[0] > 0
+    assert run.dpu_hours > 0
     gone_on = replace(failed_run.run, jobs=())
     told = run_history._with_cause(gone_on, lambda arn: executions.ending(portal, arn))
     assert told.cause == failed_run.run.cause

@@ -1,4 +1,7 @@
-"""What a spreadsheet makes of an export: cells that are text stay text, and the origin stays above the rows."""
+"""What a spreadsheet makes of an export.
+
+Cells that are text stay text, and the origin stays above the rows.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from io import StringIO
 import pandas as pd
 import pytest
 
-from portal.athena.client import Answer
+from portal.athena.client import QueryResult
 from portal.ui import exports
-from portal.ui.quality import rule_detail
+from portal.ui.quality import failing_rows_table
 
 LINK = '=HYPERLINK("https://evil.example")'
 
@@ -25,11 +28,24 @@ def cells(text):
 @pytest.mark.parametrize(
     ("typed", "written"),
     [
-        (LINK, f"'{LINK}"), ("=5", "'=5"), ("+1+1", "'+1+1"), ("-1+1", "'-1+1"), ("@SUM(A1)", "'@SUM(A1)"),
-        ("\t=1", "'\t=1"), ("\r=1", "'\r=1"), ("-", "'-"), ("-5", "-5"), ("+4.5", "+4.5"), ("-.5", "-.5"),
-        ("a=1", "a=1"), ("O'Hara", "O'Hara"), ("one\r=1", "one\r=1"), ("one\n=1", "one\n=1"), (None, ""),
+        (LINK, f"'{LINK}"),
+        ("=5", "'=5"),
+        ("+1+1", "'+1+1"),
+        ("-1+1", "'-1+1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("\r=1", "'\r=1"),
+        ("-", "'-"),
+        ("-5", "-5"),
+        ("+4.5", "+4.5"),
+        ("-.5", "-.5"),
+        ("a=1", "a=1"),
+        ("O'Hara", "O'Hara"),
+        ("one\r=1", "one\r=1"),
+        ("one\n=1", "one\n=1"),
+        (None, ""),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("kind", ["object", "string", "category"])
 def test_a_text_is_no_formula_and_ends_no_row(kind, typed, written):
     frame = pd.DataFrame({"text": pd.Series([typed, "x"], dtype=kind), "after": ["y", "z"]})
@@ -64,7 +80,7 @@ def test_numbers_stay_as_they_are():
     ],
 )
 def test_filters_are_one_line_without_a_formula(filters, written):
-    answer = Answer(pd.DataFrame({"n": [1]}), "SELECT 1", "q", 0, 0.0, "r1")
+    answer = QueryResult(pd.DataFrame({"n": [1]}), "SELECT 1", "q", 0, 0.0, "r1")
     text = exports.csv(answer.frame, answer, filters)
     assert text.splitlines()[:2] == ["# release: r1", f"# filters: {written}"]
     assert [line for line in text.splitlines() if not line.startswith("# ")] == ["n", "1"]
@@ -72,6 +88,6 @@ def test_filters_are_one_line_without_a_formula(filters, written):
 
 def test_the_rows_of_a_rule_are_no_formulas_either():
     rows = pd.DataFrame({"patient_id": ["P1"], "department": [LINK]})
-    text = rule_detail.export(rows, "run-1", ("patients", "PAT-C01"))
+    text = failing_rows_table.export(rows, "run-1", ("patients", "PAT-C01"))
     assert cells(text) == [["patient_id", "department"], ["P1", f"'{LINK}"]]
     assert text.startswith("# run: run-1\r\n# rule: PAT-C01 of patients\r\n# exported: 2")

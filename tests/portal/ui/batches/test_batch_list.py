@@ -8,11 +8,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from portal.batches import lifecycle
-from portal.batches.lifecycle import Life
+from portal.batches.lifecycle import BatchState
 from portal.batches.retirement import Retirement
 from portal.batches.service import Batch
 from portal.core.auth import User
-from portal.core.context import ServiceError
+from portal.core.errors import ServiceError
 from portal.ui import cache, session
 
 
@@ -33,23 +33,23 @@ def lake(monkeypatch):
     """Three batches: a new, a published and a retired one; gives what was asked of the services."""
     gone = Retirement("b3", "ann", "2026-11-27T11:00:00Z", "The *wrong* ward.")
     found = [
-        Life(_batch("b1"), "new", (), False, None),
-        Life(_batch("b2"), "loaded", ("r1",), True, None),
-        Life(_batch("b3"), "retired", ("r0",), False, gone),
+        BatchState(_batch("b1"), "new", (), False, None),
+        BatchState(_batch("b2"), "loaded", ("r1",), True, None),
+        BatchState(_batch("b3"), "retired", ("r0",), False, gone),
     ]
     asked = SimpleNamespace(retired=[], reprocessed=[])
     kept = lambda: found  # noqa: E731
     kept.clear = lambda: None
-    monkeypatch.setattr(cache, "lives", kept)
+    monkeypatch.setattr(cache, "batch_states", kept)
     monkeypatch.setattr(session, "user", lambda: User("eve", "engineer"))
-    monkeypatch.setattr(session, "aws", lambda: None)
+    monkeypatch.setattr(session, "context", lambda: None)
 
-    def retiring(_aws, batch_id, *, reason):
+    def retiring(_context, batch_id, *, reason):
         if not reason.strip():
             raise ServiceError("the audit trail requires a reason.")
         asked.retired.append((batch_id, reason))
 
-    def reprocessing(_aws, batch_ids):
+    def reprocessing(_context, batch_ids):
         asked.reprocessed.append(batch_ids)
         raise ServiceError("Run 'x' has been writing since 10:00 UTC.")
 

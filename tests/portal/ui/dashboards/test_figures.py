@@ -1,4 +1,4 @@
-"""Figures from rows: each kind alone and beside a previous release, long names, and what a click on them says."""
+"""Figures of each kind, alone and beside a previous release, with long names and click values."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from portal.dashboards.charts import ENCOUNTER_QUESTIONS, MEDICATION_QUESTIONS, PATIENT_QUESTIONS
+from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS
+from portal.dashboards.medication_charts import MEDICATION_CHARTS
+from portal.dashboards.patient_charts import PATIENT_CHARTS
 from portal.privacy.published import OTHER
 from portal.ui import theme
 from portal.ui.dashboards import figure_parts, figures
 from portal.ui.dashboards.card import _values
 
-QUESTIONS = (*ENCOUNTER_QUESTIONS, *MEDICATION_QUESTIONS, *PATIENT_QUESTIONS)
-BY_KEY = {question.key: question for question in QUESTIONS}
+CHARTS_BY_KEY = (*ENCOUNTER_CHARTS, *MEDICATION_CHARTS, *PATIENT_CHARTS)
+BY_KEY = {chart.key: chart for chart in CHARTS_BY_KEY}
 VALUES = {
     "weekday": [1, 7, 3],
     "hour": [0, 23, 12],
@@ -30,76 +32,74 @@ VALUES = {
 }
 
 
-def _rows(question, factor=1):
-    """Three groups of the question; of two values the second is never the smaller."""
-    frame = pd.DataFrame({name: VALUES.get(name, ["a" * 50, "a" * 49 + "b", "c"]) for name in question.by})
-    for place, name in enumerate(question.values):
-        order = place if question.kind != "rate" else len(question.values) - place
+def _rows(chart, factor=1):
+    """Three groups of the chart; of two values the second is never the smaller."""
+    frame = pd.DataFrame({name: VALUES.get(name, ["a" * 50, "a" * 49 + "b", "c"]) for name in chart.by})
+    for place, name in enumerate(chart.measures):
+        order = place if chart.kind != "rate" else len(chart.measures) - place
         frame[name] = [factor * (10 + 5 * order), factor * (20 + 5 * order), factor * (30 + 5 * order)]
-    if "medication" in frame and question.kind == "dose":
+    if "medication" in frame and chart.kind == "dose":
         frame["medication"] = "Heparin"
     return frame
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: q.key)
-def test_every_question_has_a_figure_alone_and_beside_a_former_release(question):
-    alone = figures.figure(question, _rows(question))
+@pytest.mark.parametrize("chart", CHARTS_BY_KEY, ids=lambda q: q.key)
+def test_every_question_has_a_figure_alone_and_beside_a_former_release(chart):
+    alone = figures.figure(chart, _rows(chart))
     assert len(alone.data) >= 1
-    beside = figures.figure(question, _rows(question), _rows(question, factor=2))
-    if question.kind == "week":
+    beside = figures.figure(chart, _rows(chart), _rows(chart, factor=2))
+    if chart.kind == "week":
         assert np.nansum(np.array(beside.data[0].z)) == -np.nansum(np.array(alone.data[0].z))
     else:
         assert [trace for trace in beside.data if "revious" in str(trace.name)]
 
 
-@pytest.mark.parametrize("question", [q for q in QUESTIONS if q.click], ids=lambda q: q.key)
-def test_a_click_says_values_that_the_filters_know(question):
-    frame = _rows(question)
-    marks = [t for t in figures.figure(question, frame).data if t.customdata is not None]
+@pytest.mark.parametrize("chart", [q for q in CHARTS_BY_KEY if q.click], ids=lambda q: q.key)
+def test_a_click_says_values_that_the_filters_know(chart):
+    frame = _rows(chart)
+    marks = [t for t in figures.figure(chart, frame).data if t.customdata is not None]
     clicked = {
-        tuple(_values(list(point))[: len(question.click)]) for trace in marks for point in trace.customdata
+        tuple(_values(list(point))[: len(chart.click)]) for trace in marks for point in trace.customdata
     }
-    wanted = {
-        tuple(str(value) for value in row) for row in frame[list(question.click)].itertuples(index=False)
-    }
+    wanted = {tuple(str(value) for value in row) for row in frame[list(chart.click)].itertuples(index=False)}
     assert wanted <= clicked
-    assert len(clicked) == (7 * 24 if question.kind == "week" else len(wanted))
-    assert all(question.subject.dimension(name).filter for name in question.click)
+    assert len(clicked) == (7 * 24 if chart.kind == "week" else len(wanted))
+    assert all(chart.dataset.dimension(name).filter for name in chart.click)
 
 
 def test_a_suppressed_hour_is_blank_and_has_no_mark():
-    question = BY_KEY["arrivals"]
-    frame = _rows(question).astype({"encounters": "Int64"})
+    chart = BY_KEY["arrivals"]
+    frame = _rows(chart).astype({"encounters": "Int64"})
     frame.loc[0, "encounters"] = pd.NA
-    cells, marks = figures.figure(question, frame).data
+    cells, marks = figures.figure(chart, frame).data
     assert math.isnan(cells.z[0][0])
     assert np.isnan(np.array(cells.z, dtype=float)).sum() == 1
     assert len(marks.x) == 7 * 24 - 1
 
 
 def test_the_pooled_group_stands_below_the_largest_in_its_own_colour_and_partial_bars_are_hatched():
-    question = BY_KEY["encounters-by-department"]
+    chart = BY_KEY["encounters-by-department"]
     frame = pd.DataFrame(
         {"department": ["a", OTHER, "b"], "encounters": [20, 900, 30], "is_partial": [True, False, False]}
     )
-    (bars,) = figures.figure(question, frame).data
+    (bars,) = figures.figure(chart, frame).data
     assert list(bars.y) == [OTHER, "a", "b"]
     assert list(bars.marker.color) == [theme.SUPPRESSED, theme.MEASURE, theme.MEASURE]
     assert list(bars.marker.pattern.shape) == ["", "/", ""]
 
 
 def test_merged_months_are_hatched_and_say_so():
-    question = BY_KEY["encounters-by-month"]
+    chart = BY_KEY["encounters-by-month"]
     frame = pd.DataFrame({"month": ["2025-02"], "class": ["AMB"], "encounters": [803]})
     frame.attrs["merged_months"] = ["2025-01"]
-    bars, band = figures.figure(question, frame).data
+    bars, band = figures.figure(chart, frame).data
     assert (list(bars.x), list(bars.y)) == (["2025-02"], [803])
     assert (list(band.x), band.marker.pattern.shape, band.yaxis) == (["2025-01"], "/", "y2")
     assert "Fewer than 11" in band.name
 
 
 def test_months_that_share_one_rate_are_hollow():
-    question = BY_KEY["not-given"]
+    chart = BY_KEY["not-given"]
     frame = pd.DataFrame(
         {
             "month": ["2025-01", "2025-02"],
@@ -108,16 +108,16 @@ def test_months_that_share_one_rate_are_hollow():
             "is_pooled": [True, False],
         }
     )
-    (line,) = figures.figure(question, frame).data
+    (line,) = figures.figure(chart, frame).data
     assert list(line.marker.symbol) == ["circle-open", "circle"]
 
 
 def test_a_chart_of_the_largest_says_how_many_there_are_and_lists_all():
-    question = BY_KEY["patients-by-zip3"]
+    chart = BY_KEY["patients-by-zip3"]
     frame = pd.DataFrame({"zip3": [f"{n:03}" for n in range(30)], "patients": range(100, 130)})
-    assert figures.cut(question, frame.head(12)) == ""
-    assert figures.cut(question, frame).startswith("Top 12 of 30.")
-    listed = figures.table(question, frame, frame.head(29))
+    assert figures.cut(chart, frame.head(12)) == ""
+    assert figures.cut(chart, frame).startswith("Top 12 of 30.")
+    listed = figures.table(chart, frame, frame.head(29))
     assert list(listed.columns) == [
         "ZIP code, first three digits",
         "Patients",
@@ -149,13 +149,15 @@ def test_the_interval_of_a_share_is_wilsons():
 
 MARKS = {
     name: getattr(theme, name)
-    for name in ("MEASURE", "FORMER", "USUAL", "BELOW", "ABOVE", "NEUTRAL", "SUPPRESSED")
+    for name in ("MEASURE", "PREVIOUS", "USUAL", "BELOW", "ABOVE", "NEUTRAL", "SUPPRESSED")
 }
-STATE_COLOURS = {colour for _, *pair in theme.STATES.values() for colour in pair} | set(theme.STRONG.values())
+STATE_COLOURS = {colour for pair in theme.STATE_COLOURS.values() for colour in pair} | set(
+    theme.STRONG.values()
+)
 TOGETHER = (
-    (*theme.SEQUENCE, theme.FORMER, theme.NEUTRAL, theme.SUPPRESSED),
-    (theme.BELOW, theme.USUAL, theme.ABOVE, theme.FORMER),
-    (theme.MEASURE, theme.FORMER, theme.USUAL, theme.NEUTRAL),
+    (*theme.SEQUENCE, theme.PREVIOUS, theme.NEUTRAL, theme.SUPPRESSED),
+    (theme.BELOW, theme.USUAL, theme.ABOVE, theme.PREVIOUS),
+    (theme.MEASURE, theme.PREVIOUS, theme.USUAL, theme.NEUTRAL),
     tuple(theme.SEVERITY_COLOURS.values()),
 )
 """Colours that are in one figure."""
@@ -163,9 +165,13 @@ TOGETHER = (
 SIGHTS = {
     "all cones": np.eye(3),
     # Machado, Oliveira and Fernandes 2009, table 1, severity 1.0
-    "protanopia": np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]),
-    "deuteranopia": np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]),
-}  # fmt: skip
+    "protanopia": np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    ),
+    "deuteranopia": np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+    ),
+}
 
 
 def _lab(colour, sight):

@@ -37,6 +37,9 @@ def press(app, label, number=0):
 
 
 def parameter(app, name):
-    """A parameter of the address: one that the page has set is a text, one that the test has set is a list."""
+    """A parameter of the address.
+
+    One that the page has set is a text, one that the test has set is a list.
+    """
     value = app.query_params[name]
     return value[0] if isinstance(value, list) else value

@@ -12,7 +12,7 @@ from portal.batches import imports, samples
 from portal.batches import service as batches
 from portal.batches.inspection import SourceFile
 from portal.core.auth import User
-from portal.core.context import Aws
+from portal.core.context import Context
 from portal.core.settings import Settings
 from portal.runs.job_runs import JOB_ENDED
 from tests.portal.ui.pages.conftest import parameter, press
@@ -21,7 +21,10 @@ from tests.support import lakes
 
 @pytest.fixture
 def slow(monkeypatch):
-    """Sample generation that waits until released or cancelled; yields the release and the number of starts."""
+    """Sample generation that waits until released or cancelled.
+
+    Yields the release and the number of starts.
+    """
     begun, let_go = [], []
     real = samples.generate
 
@@ -34,9 +37,9 @@ def slow(monkeypatch):
     monkeypatch.setattr(samples, "generate", generate)
     yield begun, let_go
     let_go.append(True)
-    while any(not task.is_over for task in samples._MAKING.values()):
+    while any(not task.is_over for task in samples._TASKS.values()):
         time.sleep(0.02)
-    samples._MAKING.clear()
+    samples._TASKS.clear()
 
 
 def _patients(app, number):
@@ -51,24 +54,24 @@ def test_a_generation_is_begun_once_found_after_a_reload_and_told(empty_lake, as
     assert [b.label for b in again.button if b.label == "Cancel"] == ["Cancel"]
     assert next(b for b in again.button if b.label == "Generate").disabled
     let_go.append(True)
-    (task,) = samples._MAKING.values()
+    (task,) = samples._TASKS.values()
     while not task.is_over:
         time.sleep(0.02)
     again.run()
     assert any("imported" in s.value for s in again.success)
     assert len(begun) == 1
-    assert samples._MAKING == {}
+    assert samples._TASKS == {}
 
 
 def test_a_generation_is_cancelled_from_a_page_that_was_reloaded(empty_lake, as_role, slow):
     press(_patients(as_role("data", "engineer"), 30), "Generate")
     again = press(as_role("data", "engineer"), "Cancel")
-    (task,) = samples._MAKING.values() or [None]
+    (task,) = samples._TASKS.values() or [None]
     while not task.is_over:
         time.sleep(0.02)
     again.run()
     assert [w.value for w in again.warning] == ["Cancelled. No data was kept."]
-    assert any("No batch yet" in i.value for i in again.info)
+    assert any("No batches yet" in i.value for i in again.info)
 
 
 @pytest.fixture
@@ -79,9 +82,9 @@ def let_go(cloud):
 
 
 def test_a_job_is_found_after_a_reload_by_who_began_it_and_by_its_address(filled_lake, as_role, let_go):
-    eve = Aws(Settings.from_environment()).acting(User("engineer@tester", "engineer"))
-    task = samples.begin_job(eve, Options(patients=BLOCK + 5, seed=77))
-    assert samples.begin_job(eve, Options(patients=BLOCK + 5, seed=77)) == task
+    eve = Context(Settings.from_environment()).on_behalf_of(User("engineer@tester", "engineer"))
+    task = samples.start_job(eve, Options(patients=BLOCK + 5, seed=77))
+    assert samples.start_job(eve, Options(patients=BLOCK + 5, seed=77)) == task
     app = as_role("data", "engineer")
     assert any(task.batch_id in i.value for i in app.info)
     assert parameter(app, "job") == task.job_run_id
@@ -101,7 +104,7 @@ def test_a_job_is_found_after_a_reload_by_who_began_it_and_by_its_address(filled
 def test_others_are_told_whose_task_it_is(filled_lake, as_role, role):
     app = as_role("data", role)
     assert not app.exception
-    assert "the engineer's task" in app.info[0].value
+    assert "Only engineers can import data" in app.info[0].value
     assert not app.button
 
 
@@ -135,10 +138,10 @@ def test_an_import_goes_on_while_its_page_is_left_and_is_told_to_who_began_it(
 ):
     let_go, real = threading.Event(), batches.import_files
     monkeypatch.setattr(batches, "import_files", lambda *a, **k: let_go.wait(60) and real(*a, **k))
-    eve = Aws(Settings.from_environment()).acting(User("engineer@tester", "engineer"))
+    eve = Context(Settings.from_environment()).on_behalf_of(User("engineer@tester", "engineer"))
     header = b"patient_id,birth_date,sex,updated_at\n"
     file = SourceFile.from_bytes("patients.csv", header + b"X1,1980-02-03,F,2025-01-01T00:00:00Z\n")
-    task = imports.begin(eve, [file])
+    task = imports.start(eve, [file])
     app = as_role("data", "engineer")
     assert not app.success
     assert app.get("progress")
@@ -148,7 +151,7 @@ def test_an_import_goes_on_while_its_page_is_left_and_is_told_to_who_began_it(
     app.run()
     assert any("imported: 1 patients" in s.value for s in app.success)
     assert not as_role("data", "engineer").success, "it was told"
-    task = imports.begin(eve, [SourceFile.from_bytes("empty.csv", b"")])
+    task = imports.start(eve, [SourceFile.from_bytes("empty.csv", b"")])
     while not task.is_over:
         time.sleep(0.02)
     app = as_role("data", "engineer")

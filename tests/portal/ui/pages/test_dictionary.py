@@ -39,7 +39,7 @@ def test_a_table_with_names_is_told_but_not_profiled(filled_lake, as_role, role)
     assert not app.exception
     told = app.dataframe[0].value.set_index("column")
     assert told.loc["mrn", "phi"] == "Direct identifier"
-    assert any("Only gold tables are profiled" in c.value for c in app.caption)
+    assert any("Only gold tables have profiles" in c.value for c in app.caption)
 
 
 @pytest.mark.parametrize("role", ["viewer", "analyst", "engineer"])

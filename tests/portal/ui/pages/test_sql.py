@@ -62,7 +62,7 @@ def test_a_draft_outlives_a_refusal_and_a_reload(page, as_role):
 
 def test_what_athena_refuses_is_one_sentence_and_still_there_after_a_reload(page, as_role):
     app = page("analyst", "SELECT nothing FROM dim_time")
-    assert app.error[0].value.startswith("Athena could not answer: COLUMN_NOT_FOUND")
+    assert app.error[0].value.startswith("Athena query failed: COLUMN_NOT_FOUND")
     again = as_role("sql", "analyst", asked=parameter(app, "asked"))
     assert again.error[0].value == app.error[0].value
 
@@ -107,13 +107,13 @@ def test_a_statement_is_saved_taken_and_removed(page, as_role):
     other = press(other, "Use")
     assert other.text_area(key="sql").value == "SELECT 7 AS seven"
     refused = press(other, "Remove")
-    assert "by somebody else" in refused.error[0].value
+    assert "by another user" in refused.error[0].value
     press(as_role("sql", "engineer"), "Remove")
     assert not any("Seven" in m.value for m in as_role("sql", "analyst").markdown)
 
 
 def test_the_name_of_a_saved_query_and_of_a_table_become_no_picture(page, as_role):
-    ann = session.clients().acting(session.auth.User("ann", "analyst"))
+    ann = session.process_context().on_behalf_of(session.auth.User("ann", "analyst"))
     sql_queries.save(ann, PICTURE, "SELECT 8 AS eight")
     try:
         app = page("analyst", f'SELECT * FROM "{PICTURE}"')
@@ -122,7 +122,7 @@ def test_the_name_of_a_saved_query_and_of_a_table_become_no_picture(page, as_rol
         for text in told:
             assert_unlinked(text)
     finally:
-        for query in sql_queries.saved(ann):
+        for query in sql_queries.list_saved(ann):
             sql_queries.remove(ann, query.query_id)
 
 
@@ -130,12 +130,13 @@ def test_the_history_is_the_person_s_and_shows_an_answer_again(page, monkeypatch
     app = page("analyst", "SELECT 41 AS first_one")
     earlier = parameter(app, "asked")
     app = page("analyst", "SELECT 42 AS second_one")
-    person = session.clients().acting(
-        session.auth.User(f"analyst@{session.clients().settings.user}", "analyst")
+    person = session.process_context().on_behalf_of(
+        session.auth.User(f"analyst@{session.process_context().settings.user}", "analyst")
     )
     assert [q.sql for q in sql_queries.history(person)][:2] == [
-        "SELECT 42 AS second_one", "SELECT 41 AS first_one",
-    ]  # fmt: skip
+        "SELECT 42 AS second_one",
+        "SELECT 41 AS first_one",
+    ]
     app.session_state["history"] = {"selection": {"rows": [1], "columns": [], "cells": []}}
     app = app.run()
     app = press(app, "Show its answer")
@@ -152,14 +153,14 @@ def test_a_long_question_is_cancelled_and_asked_once_by_a_double_click(page):
     app = press(app, "Run")
     assert parameter(app, "asked") == asked
     app = press(app, "Cancel").run()
-    assert [e.value for e in app.error] == ["This question was cancelled."]
+    assert [e.value for e in app.error] == ["The query was cancelled."]
 
 
 def test_a_viewer_is_told_who_may_ask(filled_lake, as_role):
     app = as_role("sql", "viewer")
     assert not app.exception
     assert not app.text_area
-    assert "for analysts, clinicians and engineers" in app.info[0].value
+    assert "available to analysts, clinicians and engineers" in app.info[0].value
 
 
 @pytest.mark.parametrize("role", ["analyst", "clinician", "engineer"])

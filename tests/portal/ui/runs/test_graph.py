@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipeline.jobs import jobs
+from portal.core.vocabulary import state_label
 from portal.runs import service as runs
 from portal.runs.execution_events import StepState
 from portal.runs.job_runs import JobRun
 from portal.runs.service import Run
 from portal.ui.runs import graph
-from portal.ui.theme import STATES, words
+from portal.ui.theme import STATE_COLOURS
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -34,8 +35,11 @@ def test_without_a_run_every_step_is_there_and_not_started():
     found = graph.states(None)
     assert set(found.values()) == {"NOT_STARTED"}
     assert set(found) == {job.name for job in jobs()} | {
-        "PrepareRun", "PublishRelease", "NotifySuccess", "NotifyFailure",
-    }  # fmt: skip
+        "PrepareRun",
+        "PublishRelease",
+        "NotifySuccess",
+        "NotifyFailure",
+    }
 
 
 def test_the_transitions_are_those_of_the_state_machine():
@@ -52,7 +56,7 @@ def test_the_transitions_are_those_of_the_state_machine():
 
 
 def test_no_two_steps_stand_at_one_place():
-    assert len(set(graph.places().values())) == len(graph.steps())
+    assert len(set(graph.positions().values())) == len(graph.steps())
 
 
 @pytest.mark.parametrize("state", ["RUNNING", "SUCCEEDED", "FAILED", "STOPPED"])
@@ -61,10 +65,10 @@ def test_a_step_shows_the_state_of_its_latest_attempt_in_words_and_colour(state)
     run = _run([_job_run(name, state, 2), _job_run(name, "FAILED", 1)])
     node = _by_name(graph.option(run, {}))[name]
     shown = run.latest(name).state
-    assert words(shown) in node["label"]["formatter"]
-    assert node["itemStyle"]["color"] == STATES[shown][1]
-    told = graph.told(run, {})
-    assert words(shown) in told[told["Step"] == graph.title(name)]["State"].to_list()
+    assert state_label(shown) in node["label"]["formatter"]
+    assert node["itemStyle"]["color"] == STATE_COLOURS[shown][0]
+    told = graph.as_table(run, {})
+    assert state_label(shown) in told[told["Step"] == graph.title(name)]["State"].to_list()
 
 
 def test_the_way_that_a_failure_took_stands_out():
@@ -103,7 +107,7 @@ def test_a_long_duration_is_whole_in_the_graph_and_in_its_table(state, seconds, 
     run = _run([JobRun(name, "jr_1", state, began, ended, 4, 8.0, None, "/aws-glue/jobs")])
     label = _by_name(graph.option(run, {name: 1000.0}))[name]["label"]["formatter"]
     assert label.splitlines()[1].endswith(box)
-    told = graph.told(run, {name: 1000.0})
+    told = graph.as_table(run, {name: 1000.0})
     assert told[told["Step"] == graph.title(name)]["Time"].to_list() == [in_table]
 
 

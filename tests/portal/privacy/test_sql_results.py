@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from pipeline.lake.uris import Lake
-from portal.athena.sql_guard import resolve
-from portal.privacy.sql_answers import Told, safe_to_share
+from portal.athena.sql_guard import validate
+from portal.privacy.sql_results import Disclosure, safe_to_share
 
 LAKE = Lake("t")
 
@@ -23,27 +23,43 @@ VISITS = "SELECT patient_key, count(*) AS visits FROM fact_encounter GROUP BY 1"
     [
         ("SELECT department, count(*) FROM fact_encounter GROUP BY 1", {"_col1"}),
         ("SELECT count(*) AS n, avg(total_cost) AS cost FROM fact_encounter", {"n"}),
-        ("SELECT count_if(is_readmitted_30d) AS n, approx_distinct(patient_key) AS p FROM fact_encounter", {"n", "p"}),
+        (
+            "SELECT count_if(is_readmitted_30d) AS n, approx_distinct(patient_key) AS p FROM fact_encounter",
+            {"n", "p"},
+        ),
         ("SELECT sum(CASE WHEN is_readmitted_30d THEN 1 ELSE 0 END) AS n FROM fact_encounter", {"n"}),
         ("SELECT count(*) + 0 AS n FROM fact_encounter", {"n"}),
         ("SELECT n AS people FROM (SELECT count(*) AS n FROM fact_encounter)", {"people"}),
-        ("WITH c(d, n) AS (SELECT department, count(*) FROM fact_encounter GROUP BY 1) SELECT * FROM c", {"n"}),
+        (
+            "WITH c(d, n) AS (SELECT department, count(*) FROM fact_encounter GROUP BY 1) SELECT * FROM c",
+            {"n"},
+        ),
         ("SELECT 'a' AS what, 1 AS n UNION SELECT 'b', count(*) FROM fact_encounter", {"n"}),
         ("SELECT (SELECT count(*) FROM fact_encounter) AS n", {"n"}),
         ("SELECT count(is_readmitted_30d) * 1.0 / count(*) AS rate FROM fact_encounter", set()),
         ("SELECT total_cost FROM fact_encounter", set()),
         (f"SELECT visits, count(*) AS patients FROM ({VISITS}) GROUP BY visits", {"patients"}),
-        (f"WITH v AS ({VISITS}) SELECT visits, count(*) AS patients FROM v GROUP BY 1 ORDER BY 1", {"patients"}),
-        (f"SELECT v.visits AS visits, count(*) AS visits_of FROM ({VISITS}) v GROUP BY v.visits", {"visits_of"}),
-        (f"SELECT CASE WHEN visits > 5 THEN 'often' ELSE 'seldom' END AS how, count(*) AS patients FROM ({VISITS}) GROUP BY CASE WHEN visits > 5 THEN 'often' ELSE 'seldom' END", {"patients"}),
+        (
+            f"WITH v AS ({VISITS}) SELECT visits, count(*) AS patients FROM v GROUP BY 1 ORDER BY 1",
+            {"patients"},
+        ),
+        (
+            f"SELECT v.visits AS visits, count(*) AS visits_of FROM ({VISITS}) v GROUP BY v.visits",
+            {"visits_of"},
+        ),
+        (
+            "SELECT CASE WHEN visits > 5 THEN 'often' ELSE 'seldom' END AS how, count(*) AS patients FROM "
+            f"({VISITS}) GROUP BY CASE WHEN visits > 5 THEN 'often' ELSE 'seldom' END",
+            {"patients"},
+        ),
         (f"SELECT max(visits) AS most FROM ({VISITS})", {"most"}),
         (f"SELECT visits FROM ({VISITS})", {"visits"}),
         (f"SELECT visits FROM ({VISITS}) GROUP BY visits", {"visits"}),
         ("SELECT count(*) FROM dim_diagnosis", set()),
     ],
-)  # fmt: skip
+)
 def test_columns_that_count_people_are_known_by_name(sql, counts):
-    assert resolve(LAKE, sql, "r1").told.counts == counts
+    assert validate(LAKE, sql, "r1").disclosure.counts == counts
 
 
 @pytest.mark.parametrize(
@@ -54,22 +70,56 @@ def test_columns_that_count_people_are_known_by_name(sql, counts):
         ("department, geometric_mean(total_cost) AS cost {} GROUP BY 1", {"cost"}),
         ("geometric_mean(total_cost) AS cost, count(*) AS n {}", {"cost", "n"}),
         ("department, map_agg(encounter_class, total_cost) AS costs {} GROUP BY 1", {"costs"}),
-        ("Department AS d, 'all' AS what, upper(department) AS big, max(total_cost) AS m {} GROUP BY department", {"m"}),
-        ("date_trunc('month', admitted_at) AS month, max(total_cost) AS m {} GROUP BY date_trunc('month', admitted_at)", {"m"}),
+        (
+            "Department AS d, 'all' AS what, upper(department) AS big, max(total_cost) AS m {} GROUP BY "
+            "department",
+            {"m"},
+        ),
+        (
+            "date_trunc('month', admitted_at) AS month, max(total_cost) AS m {} GROUP BY "
+            "date_trunc('month', admitted_at)",
+            {"m"},
+        ),
         ("department || '!' AS d, max(total_cost) AS m {} GROUP BY department || '!'", {"m"}),
-        ("date_add('day', 2, admitted_at) AS d, max(total_cost) AS m {} GROUP BY date_add('day', 2, admitted_at)", {"m"}),
-        ("department AS d, encounter_class AS c, max(total_cost) AS m {} GROUP BY ROLLUP (department, encounter_class)", {"m"}),
+        (
+            "date_add('day', 2, admitted_at) AS d, max(total_cost) AS m {} GROUP BY date_add('day', 2, "
+            "admitted_at)",
+            {"m"},
+        ),
+        (
+            "department AS d, encounter_class AS c, max(total_cost) AS m {} GROUP BY ROLLUP (department, "
+            "encounter_class)",
+            {"m"},
+        ),
         ("department AS d, encounter_class AS c, max(total_cost) AS m {} GROUP BY ROLLUP (1, 2)", {"m"}),
-        ("department AS d, encounter_class AS c, max(total_cost) AS m {} GROUP BY GROUPING SETS ((1, 2), ())", {"m"}),
-        ("department AS d, encounter_class AS c, max(total_cost) AS m {} GROUP BY 1, CUBE (encounter_class)", {"m"}),
-        ("d, g AS mean FROM (SELECT department AS d, geometric_mean(total_cost) AS g {} GROUP BY 1)", {"mean"}),
-        ("d, g * 2 AS twice FROM (SELECT department, geometric_mean(total_cost) {} GROUP BY 1) AS t (d, g)", {"twice"}),
+        (
+            "department AS d, encounter_class AS c, max(total_cost) AS m {} GROUP BY GROUPING SETS ((1, "
+            "2), ())",
+            {"m"},
+        ),
+        (
+            "department AS d, encounter_class AS c, max(total_cost) AS m {} GROUP BY 1, CUBE "
+            "(encounter_class)",
+            {"m"},
+        ),
+        (
+            "d, g AS mean FROM (SELECT department AS d, geometric_mean(total_cost) AS g {} GROUP BY 1)",
+            {"mean"},
+        ),
+        (
+            "d, g * 2 AS twice FROM (SELECT department, geometric_mean(total_cost) {} GROUP BY 1) AS t (d, "
+            "g)",
+            {"twice"},
+        ),
         ("lag(total_cost) IGNORE NULLS OVER (ORDER BY admitted_at) AS before {}", set()),
         ("max(total_cost) OVER (PARTITION BY department) AS most {}", set()),
     ],
-)  # fmt: skip
+)
 def test_columns_that_say_something_of_a_group_are_known_by_name(select, aggregates):
-    assert resolve(LAKE, f"SELECT {select.format('FROM fact_encounter')}", "r1").told.aggregates == aggregates
+    assert (
+        validate(LAKE, f"SELECT {select.format('FROM fact_encounter')}", "r1").disclosure.aggregates
+        == aggregates
+    )
 
 
 CARDIOLOGY = "FROM fact_encounter WHERE department = 'Cardiology'"
@@ -88,18 +138,20 @@ GROUPED = "SELECT diagnosis_key, count(*) AS n FROM fact_encounter GROUP BY 1"
         f"SELECT department, count(*) OVER () AS n {CARDIOLOGY}",
         f"SELECT count(*) FILTER (WHERE is_readmitted_30d) OVER () AS n {CARDIOLOGY}",
         f"SELECT lag(total_cost) IGNORE NULLS OVER (ORDER BY admitted_at) AS before {CARDIOLOGY}",
-        "SELECT f.* FROM fact_encounter f JOIN dim_patient p ON f.patient_key = p.patient_key AND p.state = 'MA'",
+        "SELECT f.* FROM fact_encounter f JOIN dim_patient p ON f.patient_key = p.patient_key AND p.state "
+        "= 'MA'",
         "SELECT * FROM gold_releases.fact_encounter WHERE total_cost > 9",
         f"SELECT * FROM (SELECT * {CARDIOLOGY})",
         f"WITH a AS (SELECT * {CARDIOLOGY}), b AS (SELECT * FROM a) SELECT * FROM b",
         f"SELECT encounter_key {CARDIOLOGY} UNION SELECT 1",
         f"SELECT t.* FROM dim_time CROSS JOIN LATERAL (SELECT * {CARDIOLOGY}) t",
         "SELECT * FROM (dim_time t CROSS JOIN fact_encounter f) WHERE f.total_cost > 9",
-        f"SELECT f.* FROM ({GROUPED}) g JOIN fact_encounter f ON f.diagnosis_key = g.diagnosis_key WHERE n = 1",
+        f"SELECT f.* FROM ({GROUPED}) g JOIN fact_encounter f ON f.diagnosis_key = g.diagnosis_key WHERE n "
+        "= 1",
     ],
 )
 def test_rows_about_people_are_known(sql):
-    assert resolve(LAKE, sql, "r1").told.lists_people
+    assert validate(LAKE, sql, "r1").disclosure.lists_people
 
 
 @pytest.mark.parametrize(
@@ -118,18 +170,18 @@ def test_rows_about_people_are_known(sql):
     ],
 )
 def test_groups_and_what_is_of_nobody_are_no_rows_about_people(sql):
-    assert not resolve(LAKE, sql, "r1").told.lists_people
+    assert not validate(LAKE, sql, "r1").disclosure.lists_people
 
 
 def test_with_clauses_that_name_the_former_one_twice_each_are_looked_at_once():
     clauses = [f"a{n} AS (SELECT x.* FROM a{n - 1} x, a{n - 1} y)" for n in range(1, 30)]
     for table in ("dim_time", "fact_encounter"):
         sql = f"WITH a0 AS (SELECT * FROM {table}), {', '.join(clauses)} SELECT * FROM a29 WHERE 1 = 1"
-        assert resolve(LAKE, sql, "r1").told.lists_people == (table == "fact_encounter")
+        assert validate(LAKE, sql, "r1").disclosure.lists_people == (table == "fact_encounter")
 
 
 def shared(counts, aggregates, frame):
-    shown, note = safe_to_share(Told(frozenset(counts), frozenset(aggregates)), pd.DataFrame(frame))
+    shown, note = safe_to_share(Disclosure(frozenset(counts), frozenset(aggregates)), pd.DataFrame(frame))
     return shown, note
 
 
@@ -168,7 +220,7 @@ def test_totals_beside_their_groups_disclose_no_small_group():
 
 
 def test_rows_about_people_do_not_leave():
-    shown, why = safe_to_share(Told(lists_people=True), pd.DataFrame({"age": [4]}))
+    shown, why = safe_to_share(Disclosure(lists_people=True), pd.DataFrame({"age": [4]}))
     assert shown is None
     assert "not safe to share" in why
 
@@ -187,9 +239,14 @@ def test_whether_a_group_is_large_is_no_count():
 def test_sums_of_rollup_by_two_keys_disclose_no_small_group():
     """What is shown are sums of the four groups: a small one is no combination of them."""
     sums = {
-        ("D1", "A"): (1, 0, 0, 0), ("D1", "B"): (0, 1, 0, 0), ("D1", None): (1, 1, 0, 0),
-        ("D2", "A"): (0, 0, 1, 0), ("D2", "B"): (0, 0, 0, 1), ("D2", None): (0, 0, 1, 1), (None, None): (1, 1, 1, 1),
-    }  # fmt: skip
+        ("D1", "A"): (1, 0, 0, 0),
+        ("D1", "B"): (0, 1, 0, 0),
+        ("D1", None): (1, 1, 0, 0),
+        ("D2", "A"): (0, 0, 1, 0),
+        ("D2", "B"): (0, 0, 0, 1),
+        ("D2", None): (0, 0, 1, 1),
+        (None, None): (1, 1, 1, 1),
+    }
     stays = np.array(list(sums.values())) @ [5, 100, 4, 200]
     frame = pd.DataFrame(sums, columns=None).T.index.to_frame(index=False, name=["department", "class"])
     shown, _ = shared({"n"}, {"n"}, frame.assign(n=pd.array(stays, dtype="Int64")))

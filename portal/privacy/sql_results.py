@@ -1,8 +1,8 @@
-"""Which columns of a SQL answer are figures of groups of people, and the answer without small ones.
+"""Find the columns of a SQL result that count or aggregate people, and suppress small counts in them.
 
-Roles that may ask in SQL see exact figures; what they download with "Safe to share" on is suppressed here. This guards
-against a small count that is shared by accident. It is no proof against intent: figures of a group whose count is not
-among the columns are shown.
+Roles with the right to run SQL see exact counts. "Safe to share" suppresses small counts in their downloads,
+as a guard against accidental disclosure. It is no guard against intent: an aggregate without a count beside
+it is not suppressed.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ Names = frozenset[str]
 
 
 @dataclass(frozen=True)
-class Told:
-    """`counts` and `aggregates` are the columns of the answer that count, and that say anything of a group.
+class Disclosure:
+    """The columns of a result that count people and that aggregate over people.
 
-    `lists_people` says that its rows are rows about people.
+    `lists_people` is true if a row of the result describes a single person.
     """
 
     counts: Names = frozenset()
@@ -35,47 +35,52 @@ class Told:
     lists_people: bool = False
 
 
-NOTHING = Told()
+NO_DISCLOSURE = Disclosure()
 
 
-def told(tree: Any, people: set[str]) -> Told:
-    """Of a parsed statement whose columns have names; `people` are the tables in it that are about people."""
+def classify(tree: Any, people: set[str]) -> Disclosure:
+    """Classify the columns of a parsed statement; `people` are its tables with rows about people.
+
+    Every column must have a name.
+    """
     if not people:
-        return NOTHING
-    return Told(
+        return NO_DISCLOSURE
+    return Disclosure(
         counts=_outputs(tree, _is_count, {}),
         aggregates=_outputs(tree, _is_aggregate, {}),
         lists_people=_lists_people(tree, _with_clauses(tree, people)),
     )
 
 
-def safe_to_share(found: Told, frame: pd.DataFrame) -> tuple[pd.DataFrame | None, str]:
-    """Return the answer without figures of small groups, and what was left out; None where rows are of people."""
+def safe_to_share(found: Disclosure, frame: pd.DataFrame) -> tuple[pd.DataFrame | None, str]:
+    """Return the result with small counts suppressed, and a note; None if it lists people."""
     if found.lists_people and len(frame):
-        return None, "Rows about single people are not safe to share: group them, or turn off Safe to share."
+        return (
+            None,
+            "Rows about single patients are not safe to share. Group them, or turn off Safe to share.",
+        )
     counted = frame[_among(frame, found.counts)].select_dtypes(["number", "object", "string"])
-    counts = counted.apply(pd.to_numeric, errors="coerce")  # a Decimal is an object, a cast one a text
+    counts = counted.apply(pd.to_numeric, errors="coerce")  # counts can be Decimal or text, too
     figures = _among(frame, found.aggregates | found.counts)
     by = [name for name in frame.columns if name not in figures]
     shown = _suppress(frame, by, counts, figures)
     hidden = int(shown.isna().sum().sum() - frame.isna().sum().sum())
-    return (
-        shown,
-        f"{hidden:,} values suppressed (counts below {MINIMUM_CELL_SIZE} and complements)" if hidden else "",
-    )
+    note = f"{hidden:,} values suppressed (counts below {MINIMUM_CELL_SIZE} and complements)"
+    return shown, note if hidden else ""
 
 
 def _among(frame: pd.DataFrame, names: Names) -> list[str]:
-    """The columns of these names; a second one of a name comes back as `name.1`."""
+    """Return the columns with one of these names; pandas calls the second column of a name `name.1`."""
     return [str(name) for name in frame.columns if re.sub(r"\.\d+$", "", str(name)).lower() in names]
 
 
 def _suppress(
     frame: pd.DataFrame, by: Sequence[str], counts: pd.DataFrame, values: Sequence[str]
 ) -> pd.DataFrame:
-    """Empty the `values` of every row with a small count, and of the next smallest until no sum discloses one.
+    """Clear `values` in rows with a small count (primary) and in further rows (complementary suppression).
 
-    The sums are those of all rows and of each value of each key in `by`.
+    A row is added until no total discloses a suppressed count. The totals are those of all rows and of each
+    value of each column in `by`.
     """
     numbers = counts.astype("float64").fillna(0).to_numpy()
     gone = np.asarray(((numbers > 0) & (numbers < MINIMUM_CELL_SIZE)).any(axis=1))
@@ -93,23 +98,23 @@ def _suppress(
 
 
 def _sums(frame: pd.DataFrame, by: Sequence[str]) -> Iterator[np.ndarray]:
-    """The rows of each sum that somebody may know: of all, and of each value of each dimension."""
+    """Yield the row indexes of each total that may be known: all rows, and each value of each dimension."""
     yield np.arange(len(frame))
     if len(by) > 1:
         for name in by:
             codes = pd.factorize(frame[name], use_na_sentinel=False)[0]
             order = codes.argsort(kind="stable")
             parts = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
-            yield from (rows for rows in parts if len(rows) > 1)  # one alone gives no other away
+            yield from (rows for rows in parts if len(rows) > 1)  # a total of one row discloses no other
 
 
 # rows about people
 
 
 def _lists_people(query: Any, people: set[str]) -> bool:
-    """Whether what comes out are single rows of the tables of `people`.
+    """Return whether a query returns single rows of the tables in `people`.
 
-    Neither groups are, nor, by DISTINCT, the values that many rows share.
+    Grouped rows do not count, nor do distinct values that many rows share.
     """
     sources = [join.this for join in query.args.get("joins") or ()]
     if isinstance(query, exp.Table) and query.name.lower() in people:
@@ -117,7 +122,7 @@ def _lists_people(query: Any, people: set[str]) -> bool:
     if isinstance(query, exp.Subquery | exp.SetOperation | exp.Lateral):
         sources += [query.this, query.args.get("expression")]
     if isinstance(query, exp.Select):
-        is_shared = query.args.get("distinct") and not any(map(_tells_one, query.expressions))
+        is_shared = query.args.get("distinct") and not any(map(_is_unique, query.expressions))
         if is_shared or _is_grouped(query):
             return False
         sources += [query.args["from_"].this] if query.args.get("from_") else []
@@ -125,7 +130,7 @@ def _lists_people(query: Any, people: set[str]) -> bool:
 
 
 def _with_clauses(tree: Any, people: set[str]) -> set[str]:
-    """`people` and the WITH clauses that list rows of them."""
+    """Return `people` and the names of the WITH clauses that list rows of them."""
     ctes = list(tree.find_all(exp.CTE))
     names = set(people)
     while more := {cte.alias.lower() for cte in ctes if _lists_people(cte.this, names)} - names:
@@ -140,20 +145,20 @@ def _is_grouped(select: Any) -> bool:
     )
 
 
-def _tells_one(column: Any) -> bool:
-    """Whether hardly two rows have the same of it: everything, a key, a moment as it is."""
+def _is_unique(column: Any) -> bool:
+    """Return whether a column is almost unique per row: a star, a key or an unmodified timestamp."""
     names = (each.name.lower() for each in column.find_all(exp.Column))
-    is_moment = isinstance(column.unalias(), exp.Column) and column.unalias().name.lower().endswith("_at")
-    return is_moment or column.find(exp.Star) is not None or any(name.endswith("_key") for name in names)
+    is_timestamp = isinstance(column.unalias(), exp.Column) and column.unalias().name.lower().endswith("_at")
+    return is_timestamp or column.find(exp.Star) is not None or any(name.endswith("_key") for name in names)
 
 
 # columns
 
 
 def _outputs(query: Any, wanted: Any, clauses: Mapping[str, Names]) -> Names:
-    """Names of the columns that come out of `query` and hold such an expression, or are made of a column that does.
+    """Return the output columns of `query` that contain a `wanted` expression or derive from such a column.
 
-    A key that rows are grouped by is a value, whatever it is made of: visits of a patient are no count of patients.
+    Grouping keys are excluded, whatever they derive from: visits per patient are not a count of patients.
     """
     for cte in query.args["with_"].expressions if query.args.get("with_") else ():
         clauses = {**clauses, cte.alias.lower(): _source(cte, wanted, clauses)}
@@ -174,14 +179,14 @@ def _outputs(query: Any, wanted: Any, clauses: Mapping[str, Names]) -> Names:
 
 
 def _sources(select: Any) -> list[Any]:
-    """What a SELECT reads: FROM, joins and laterals, the members of joins in parentheses among them."""
+    """Return the sources of a SELECT: FROM, joins (nested ones, too) and laterals."""
     first = [select.args["from_"].this] if select.args.get("from_") else []
     found = [*first, *(j.this for j in select.args.get("joins") or ()), *(select.args.get("laterals") or ())]
     return found + [join.this for each in found for join in each.args.get("joins") or ()]
 
 
 def _source(source: Any, wanted: Any, clauses: Mapping[str, Names]) -> Names:
-    """Of a table, a subquery or a WITH clause, the columns that hold it, by the names that its alias gives them."""
+    """Return the `wanted` columns of a table, subquery or WITH clause, by their names in its alias."""
     if isinstance(source, exp.Table):
         return clauses.get(source.name.lower(), frozenset())
     if not isinstance(source, exp.CTE | exp.Subquery | exp.Lateral):
@@ -202,7 +207,7 @@ def _source(source: Any, wanted: Any, clauses: Mapping[str, Names]) -> Names:
 
 
 def _renamed(query: Any, outer: Sequence[str], wanted: Any, clauses: Mapping[str, Names]) -> Names:
-    """Those of the `outer` names under which a column that holds it comes out of any branch of `query`."""
+    """Return those of the `outer` names that rename a `wanted` column of any branch of `query`."""
     if isinstance(query, exp.Subquery):
         return _renamed(query.this, outer, wanted, clauses)
     for cte in query.args["with_"].expressions if query.args.get("with_") else ():
@@ -212,7 +217,7 @@ def _renamed(query: Any, outer: Sequence[str], wanted: Any, clauses: Mapping[str
         return frozenset().union(*branches)
     found = _outputs(query, wanted, clauses)
     if found and any(column.is_star for column in query.expressions):
-        return frozenset(name.lower() for name in outer)  # which is which can't be told from the statement
+        return frozenset(name.lower() for name in outer)  # the positions behind a star are unknown
     return frozenset(
         name.lower()
         for name, inner in zip(outer, query.expressions, strict=False)
@@ -221,7 +226,10 @@ def _renamed(query: Any, outer: Sequence[str], wanted: Any, clauses: Mapping[str
 
 
 def _holds(column: Any, wanted: Any, known: Names) -> bool:
-    """Whether `column` holds it; a share isn't a count, so what is divided is passed over where counts are wanted."""
+    """Return whether `column` contains a `wanted` expression. Divisions are skipped.
+
+    A share is not a count.
+    """
     stop = (lambda node: isinstance(node, exp.Div)) if wanted is _is_count else None
     return any(
         not isinstance(node, exp.Div)
@@ -235,7 +243,7 @@ def _has_aggregate(column: Any) -> bool:
 
 
 def _is_key(column: Any, position: int, group: Any) -> bool:
-    """Whether a column is one that the select is grouped by, or made of such columns alone."""
+    """Return whether a column is a grouping key, or derives from grouping keys only."""
     keys = (
         [each for each in group.find_all(exp.Expression) if isinstance(each.parent, _GROUPINGS)]
         if group
@@ -253,14 +261,14 @@ _GROUPINGS = (exp.Group, exp.Rollup, exp.Cube, exp.GroupingSets, exp.Tuple)
 
 
 def _is_count(node: Any) -> bool:
-    """An expression that counts, if only by summing ones."""
+    """Return whether an expression counts rows, also as a sum of ones."""
     if isinstance(node, exp.Sum):
         return isinstance(node.this, exp.Case | exp.If | exp.Literal | exp.Cast)
     return isinstance(node, _COUNTS)
 
 
 def _is_aggregate(node: Any) -> bool:
-    """An expression that sums up the rows of a group; over a window it says something of a single row."""
+    """Return whether an expression aggregates the rows of a group; a window function does not."""
     around = node.parent
     while isinstance(around, exp.Filter | exp.IgnoreNulls | exp.RespectNulls | exp.WithinGroup):
         around = around.parent

@@ -9,9 +9,9 @@ from streamlit.testing.v1 import AppTest
 def _page(findings):
     from portal.reviews.decisions import Finding
     from portal.reviews.sign_off import Outstanding
-    from portal.ui.quality import judgement
+    from portal.ui.quality import sign_off_form
 
-    judgement.checklist(Outstanding(tuple(Finding(*each) for each in findings), (), "code"))
+    sign_off_form.checklist(Outstanding(tuple(Finding(*each) for each in findings), (), "code"))
 
 
 def _green(*findings):
@@ -28,16 +28,18 @@ FAILED = ("patients", "PAT-M01", "warning", "fail", 1, 3)
 @pytest.mark.parametrize(
     ("findings", "said"),
     [
-        ([], "Nothing is left to decide and no query is open."),
-        ([(*FAILED, "not_a_problem")], "Nothing is left to decide and no query is open."),
+        ([], "All findings are decided and no query is open."),
+        ([(*FAILED, "not_a_problem")], "All findings are decided and no query is open."),
         (
             [(*DOSE, "undecided")],
-            "Nothing is left to decide and no query is open. 1 finding needs no decision: within the accepted limit, "
+            "All findings are decided and no query is open. 1 finding needs no decision: within the "
+            "threshold, "
             "or for information.",
         ),
         (
             [(*DOSE, "undecided"), (*AGE, "undecided"), (*FAILED, "accepted")],
-            "Nothing is left to decide and no query is open. 2 findings need no decision: within the accepted limit, "
+            "All findings are decided and no query is open. 2 findings need no decision: within the "
+            "threshold, "
             "or for information.",
         ),
     ],

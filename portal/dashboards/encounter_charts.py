@@ -1,0 +1,168 @@
+"""Dataset and charts of encounters."""
+
+from __future__ import annotations
+
+from portal.dashboards.expressions import (
+    PATIENT,
+    PATIENT_JOIN,
+    PROVIDER_JOIN,
+    WEEKDAYS,
+    capped,
+    or_not_recorded,
+)
+from portal.dashboards.query_builder import LOCAL_TIME, NOT_RECORDED, Chart, Dataset, Dimension, Measure
+
+CLASSES = {
+    "AMB": "Ambulatory (AMB)",
+    "EMER": "Emergency (EMER)",
+    "IMP": "Inpatient (IMP)",
+    "ACUTE": "Inpatient acute (ACUTE)",
+    "OBSENC": "Observation (OBSENC)",
+    "VR": "Virtual (VR)",
+    "HH": "Home health (HH)",
+}
+
+ENCOUNTERS = Dataset(
+    name="encounters",
+    noun="encounters",
+    source="{fact_encounter}",
+    date_sql="f.local_date",
+    joins={
+        "d": "LEFT JOIN {dim_diagnosis} d ON f.diagnosis_key = d.diagnosis_key",
+        "p": PATIENT_JOIN,
+        "w": PROVIDER_JOIN,
+    },
+    dimensions=(
+        Dimension(
+            "class", "Class", or_not_recorded("f.encounter_class"), filter="listed", value_labels=CLASSES
+        ),
+        Dimension("department", "Department", or_not_recorded("f.department"), filter="listed"),
+        Dimension("payer", "Payer", or_not_recorded("p.payer"), filter="listed"),
+        Dimension(
+            "chapter",
+            "Diagnosis chapter",
+            f"coalesce(d.icd10_chapter_title, d.diagnosis_description, '{NOT_RECORDED}')",
+            filter="clicked",
+        ),
+        Dimension(
+            "specialty", "Clinician's specialty", or_not_recorded("w.provider_specialty"), filter="clicked"
+        ),
+        Dimension("diagnosis", "Diagnosis", or_not_recorded("d.diagnosis_description")),
+        Dimension("month", "Month of admission", "f.admitted_month", filter="period"),
+        Dimension(
+            "weekday",
+            "Weekday",
+            "day_of_week(f.local_date)",
+            filter="clicked",
+            value_labels=WEEKDAYS,
+            is_number=True,
+        ),
+        Dimension("hour", f"Hour ({LOCAL_TIME})", "f.local_hour", filter="clicked", is_number=True),
+        Dimension(
+            "days", "Days (30 = 30+)", capped("f.length_of_stay_days", 30), filter="clicked", is_number=True
+        ),
+    ),
+    fields={
+        "person": PATIENT,
+        "cost": "f.total_cost",
+        "stay_hours": "f.length_of_stay_hours",
+        "is_inpatient": "f.encounter_class IN ('IMP', 'ACUTE')",
+        "is_bedded": (
+            "f.encounter_class IN ('IMP', 'ACUTE', 'OBSENC', 'EMER') AND f.length_of_stay_days IS NOT NULL"
+        ),
+        "is_readmitted": "f.is_readmitted_30d",
+        "admitted_at": "f.admitted_at",
+        "discharged_at": "f.discharged_at",
+        "age": "f.age_at_admission",
+        "disposition": "f.discharge_disposition",
+    },
+    rows=(
+        "admitted_at",
+        "discharged_at",
+        "class",
+        "department",
+        "diagnosis",
+        "stay_hours",
+        "cost",
+        "age",
+        "disposition",
+        "payer",
+    ),
+)
+
+_COUNT = {"encounters": Measure("count(*)", "Encounters")}
+_READMITTED = {
+    "stays": Measure("count(is_readmitted)", "Stays"),
+    "readmitted": Measure("sum(CASE WHEN is_readmitted THEN 1 ELSE 0 END)", "Readmitted within 30 days"),
+}
+_COST = {
+    "cost": Measure("CAST(sum(cost) AS double)", "Cost (US $)", is_count=False),
+    "encounters": Measure("count(*)", "Encounters"),
+}
+
+ENCOUNTER_CHARTS = (
+    Chart(
+        "encounters-by-month",
+        "Encounters per month",
+        "months",
+        ENCOUNTERS,
+        ("month", "class"),
+        _COUNT,
+        click=("month",),
+    ),
+    Chart(
+        "encounters-by-department",
+        "By department",
+        "ranking",
+        ENCOUNTERS,
+        ("department",),
+        _COUNT,
+        click=("department",),
+    ),
+    Chart(
+        "case-mix",
+        "Case mix by diagnosis chapter",
+        "ranking",
+        ENCOUNTERS,
+        ("chapter",),
+        _COUNT,
+        click=("chapter",),
+    ),
+    Chart(
+        "length-of-stay",
+        "Length of stay",
+        "histogram",
+        ENCOUNTERS,
+        ("days", "class"),
+        _COUNT,
+        where="is_bedded",
+        click=("days",),
+    ),
+    Chart(
+        "arrivals",
+        "Arrivals by weekday and hour",
+        "week",
+        ENCOUNTERS,
+        ("weekday", "hour"),
+        _COUNT,
+        click=("weekday", "hour"),
+    ),
+    Chart(
+        "readmissions",
+        "Readmission within 30 days by department",
+        "rate",
+        ENCOUNTERS,
+        ("department",),
+        _READMITTED,
+        where="is_readmitted IS NOT NULL",
+        click=("department",),
+        note=(
+            "Inpatient stays that ended at least 30 days before the newest admission. "
+            "Error bars show the 95 % interval (Wilson)."
+        ),
+    ),
+    Chart(
+        "cost-by-class", "Cost by encounter class", "ranking", ENCOUNTERS, ("class",), _COST, click=("class",)
+    ),
+    Chart("payers", "By payer", "ranking", ENCOUNTERS, ("payer",), _COUNT, click=("payer",)),
+)

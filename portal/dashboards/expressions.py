@@ -1,0 +1,23 @@
+"""SQL expressions, joins and labels that several datasets share."""
+
+from __future__ import annotations
+
+from portal.dashboards.query_builder import NOT_RECORDED
+
+WEEKDAYS = dict(zip("1234567", ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), strict=True))
+
+PATIENT_JOIN = "LEFT JOIN {dim_patient} p ON f.patient_key = p.patient_key"
+PROVIDER_JOIN = "LEFT JOIN {dim_provider} w ON f.provider_key = w.provider_key"
+
+PATIENT = "nullif(p.patient_durable_key, -1)"
+"""Identifies a patient in all versions; `patient_key` identifies one version."""
+
+
+def or_not_recorded(column: str) -> str:
+    """Return a column with a label in place of NULL."""
+    return f"coalesce({column}, '{NOT_RECORDED}')"
+
+
+def capped(number: str, most: int) -> str:
+    """Return a number limited to `most`. NULL stays NULL; `least` returns the limit on some engines."""
+    return f"CASE WHEN {number} > {most} THEN {most} ELSE {number} END"

@@ -1,0 +1,260 @@
+"""Datasets and charts of medication administrations and first doses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from portal.dashboards.expressions import (
+    PATIENT,
+    PATIENT_JOIN,
+    PROVIDER_JOIN,
+    WEEKDAYS,
+    capped,
+    or_not_recorded,
+)
+from portal.dashboards.query_builder import LOCAL_TIME, NOT_RECORDED, Chart, Dataset, Dimension, Measure
+
+ROUTES = {
+    "PO": "By mouth (PO)",
+    "IV": "Intravenous (IV)",
+    "IM": "Intramuscular (IM)",
+    "SC": "Subcutaneous (SC)",
+    "INH": "Inhaled (INH)",
+    "SL": "Under the tongue (SL)",
+}
+STATUSES = {
+    "completed": "Given (completed)",
+    "not-done": "Missed or refused (not-done)",
+    "stopped": "Stopped",
+    "in-progress": "In progress",
+    "on-hold": "On hold",
+    "entered-in-error": "Entered in error",
+    "unknown": "Unknown",
+}
+LATE_MINUTES = 60
+"""A first dose is late after one hour.
+
+This limit is a working assumption, because orders have no due time.
+"""
+
+LONGEST_WAIT_MINUTES = 120
+_WAIT = f"CAST({capped('floor(f.minutes_from_order / 10) * 10', LONGEST_WAIT_MINUTES)} AS integer)"
+_PROVIDER_NAME = (
+    f"coalesce(w.provider_name || ' (' || w.provider_npi || ')', w.provider_npi, '{NOT_RECORDED}')"
+)
+"""A clinician by name and NPI, because names are not unique. Neither is PHI, so every role sees them."""
+
+_ORDERED_DAY = "CAST(date_parse(CAST(nullif(f.ordered_date_key, -1) AS varchar), '%Y%m%d') AS date)"
+
+ADMINISTRATIONS = Dataset(
+    name="medications",
+    noun="administrations",
+    source="{fact_medication_admin}",
+    date_sql=f"coalesce(f.local_date, {_ORDERED_DAY})",
+    joins={
+        "d": "LEFT JOIN {dim_medication} d ON f.medication_key = d.medication_key",
+        "p": PATIENT_JOIN,
+        "w": PROVIDER_JOIN,
+    },
+    dimensions=(
+        Dimension("route", "Route", or_not_recorded("f.route"), filter="listed", value_labels=ROUTES),
+        Dimension(
+            "therapeutic",
+            "Therapeutic class",
+            "coalesce(d.therapeutic_class, 'Not classified')",
+            filter="listed",
+        ),
+        Dimension("status", "Status", or_not_recorded("f.status"), filter="listed", value_labels=STATUSES),
+        Dimension("medication", "Medication", or_not_recorded("d.medication_name"), filter="clicked"),
+        Dimension(
+            "specialty", "Clinician's specialty", or_not_recorded("w.provider_specialty"), filter="clicked"
+        ),
+        Dimension("provider", "Clinician", _PROVIDER_NAME, filter="clicked"),
+        Dimension("month", "Month", "f.administered_month", filter="period"),
+        Dimension(
+            "weekday",
+            "Weekday",
+            "day_of_week(f.local_date)",
+            filter="clicked",
+            value_labels=WEEKDAYS,
+            is_number=True,
+        ),
+        Dimension("hour", f"Hour ({LOCAL_TIME})", "f.local_hour", filter="clicked", is_number=True),
+        Dimension(
+            "wait",
+            f"Minutes from order to first dose ({LONGEST_WAIT_MINUTES} = {LONGEST_WAIT_MINUTES}+)",
+            _WAIT,
+            filter="clicked",
+            is_number=True,
+        ),
+        Dimension("dose", "Dose", "f.dose"),
+        Dimension("unit", "Unit", or_not_recorded("f.dose_unit")),
+    ),
+    fields={
+        "person": PATIENT,
+        "medication_key": "f.medication_key",
+        "given": "f.administered_at",
+        "state": "f.status",
+        "minutes": "f.minutes_from_order",
+        "amount": "f.dose",
+        "is_signed": (
+            "f.dose IS NOT NULL AND d.usual_dose_low IS NOT NULL AND f.dose_unit = d.usual_dose_unit"
+        ),
+        "low": "d.usual_dose_low",
+        "high": "d.usual_dose_high",
+        "administered_at": "f.administered_at",
+        "ordered_at": "f.ordered_at",
+        "minutes_from_order": "f.minutes_from_order",
+    },
+    rows=(
+        "administered_at",
+        "ordered_at",
+        "medication",
+        "amount",
+        "unit",
+        "route",
+        "status",
+        "minutes_from_order",
+        "specialty",
+    ),
+)
+
+FIRST_DOSES = replace(
+    ADMINISTRATIONS,
+    noun="first doses",
+    source=(
+        "(SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY encounter_key, medication_key, ordered_at "
+        "ORDER BY administered_at, administration_key) AS dose_number FROM {fact_medication_admin} "
+        "WHERE administered_at IS NOT NULL) WHERE dose_number = 1)"
+    ),
+)
+"""The first dose of each order, to measure the time from order to administration."""
+
+_DOSES = {"administrations": Measure("count(*)", "Administrations")}
+
+MEDICATION_CHARTS = (
+    Chart(
+        "administrations-by-month",
+        "Administrations per month, by route",
+        "months",
+        ADMINISTRATIONS,
+        ("month", "route"),
+        _DOSES,
+        click=("month",),
+    ),
+    Chart(
+        "by-class",
+        "By therapeutic class",
+        "ranking",
+        ADMINISTRATIONS,
+        ("therapeutic",),
+        _DOSES,
+        click=("therapeutic",),
+    ),
+    Chart(
+        "by-medication",
+        "By medication",
+        "ranking",
+        ADMINISTRATIONS,
+        ("medication",),
+        _DOSES,
+        click=("medication",),
+    ),
+    Chart(
+        "dose-range",
+        "Doses against the usual range",
+        "parts",
+        ADMINISTRATIONS,
+        ("medication",),
+        {
+            "below": Measure("sum(CASE WHEN amount < low THEN 1 ELSE 0 END)", "Below"),
+            "usual": Measure("sum(CASE WHEN amount BETWEEN low AND high THEN 1 ELSE 0 END)", "Usual"),
+            "above": Measure("sum(CASE WHEN amount > high THEN 1 ELSE 0 END)", "Above"),
+        },
+        where="is_signed",
+        click=("medication",),
+        note="Of doses in the formulary's unit; the usual range is that of a single adult dose.",
+    ),
+    Chart(
+        "dose-distribution",
+        "Distribution of doses",
+        "dose",
+        ADMINISTRATIONS,
+        ("dose", "unit", "medication"),
+        {
+            "administrations": Measure("count(*)", "Administrations"),
+            "low_end": Measure("min(low)", "Usual from", is_count=False),
+            "high_end": Measure("max(high)", "Usual to", is_count=False),
+        },
+        where="dose IS NOT NULL",
+        note="Shows the most frequent medication. Click a medication in another chart to show it here.",
+    ),
+    Chart("by-status", "By status", "ranking", ADMINISTRATIONS, ("status",), _DOSES, click=("status",)),
+    Chart(
+        "not-given",
+        "Doses not given, per month",
+        "line",
+        ADMINISTRATIONS,
+        ("month",),
+        {
+            "not_given": Measure("sum(CASE WHEN state = 'not-done' THEN 1 ELSE 0 END)", "Doses not given"),
+            "administrations": Measure("count(*)", "Administrations"),
+        },
+        click=("month",),
+        part=("status", "not-done"),
+        note=(
+            "Status not-done. Includes missed and refused; the source does not record why. "
+            "Stopped, on-hold and entered-in-error doses are counted by status."
+        ),
+    ),
+    Chart(
+        "order-to-dose-minutes",
+        "From order to first dose",
+        "histogram",
+        FIRST_DOSES,
+        ("wait", "route"),
+        {"doses": Measure("count(*)", "First doses")},
+        where="minutes IS NOT NULL",
+        click=("wait",),
+        note="Minutes in tens: 0 stands for 0 to under 10. Of every order the dose that was given first.",
+    ),
+    Chart(
+        "order-to-dose",
+        "Late first doses by therapeutic class",
+        "rate",
+        FIRST_DOSES,
+        ("therapeutic",),
+        {
+            "doses": Measure("count(minutes)", "First doses"),
+            "late": Measure(
+                f"sum(CASE WHEN minutes > {LATE_MINUTES} THEN 1 ELSE 0 END)",
+                f"More than {LATE_MINUTES} minutes after the order",
+            ),
+        },
+        where="minutes IS NOT NULL",
+        click=("therapeutic",),
+        note=f"Late: the order's first dose came more than {LATE_MINUTES} minutes after it.",
+    ),
+    Chart(
+        "administrations-by-hour",
+        "By weekday and hour",
+        "week",
+        ADMINISTRATIONS,
+        ("weekday", "hour"),
+        _DOSES,
+        where="given IS NOT NULL",
+        click=("weekday", "hour"),
+    ),
+    Chart(
+        "by-specialty",
+        "By the clinician's specialty",
+        "ranking",
+        ADMINISTRATIONS,
+        ("specialty",),
+        _DOSES,
+        click=("specialty",),
+    ),
+    Chart(
+        "by-provider", "By clinician", "ranking", ADMINISTRATIONS, ("provider",), _DOSES, click=("provider",)
+    ),
+)

@@ -1,0 +1,64 @@
+"""Dataset and charts of patients."""
+
+from __future__ import annotations
+
+from portal.dashboards.expressions import or_not_recorded
+from portal.dashboards.query_builder import Chart, Dataset, Dimension, Measure
+
+SEXES = {"F": "Female", "M": "Male", "X": "Non-binary", "U": "Unknown"}
+
+PATIENTS = Dataset(
+    name="patients",
+    noun="patients",
+    source="(SELECT * FROM {dim_patient} WHERE is_current AND patient_key <> -1)",
+    dimensions=(
+        Dimension("sex", "Sex", or_not_recorded("f.sex"), filter="listed", value_labels=SEXES),
+        Dimension("state", "State", or_not_recorded("f.state"), filter="listed"),
+        Dimension("payer", "Payer", or_not_recorded("f.payer"), filter="listed"),
+        Dimension("age_band", "Age", or_not_recorded("f.age_band"), filter="clicked"),
+        Dimension("zip3", "ZIP code, first three digits", or_not_recorded("f.zip3"), filter="clicked"),
+        Dimension("race", "Race", or_not_recorded("f.race"), filter="clicked"),
+        Dimension("language", "Language", or_not_recorded("f.language"), filter="clicked"),
+    ),
+    fields={
+        "is_deceased": "f.is_deceased",
+        "version": "f.version",
+    },
+    rows=("age_band", "sex", "race", "language", "state", "zip3", "payer", "is_deceased"),
+)
+
+_PEOPLE = {"patients": Measure("count(*)", "Patients")}
+
+PATIENT_CHARTS = (
+    Chart(
+        "cohort",
+        "Patients by age and sex",
+        "pyramid",
+        PATIENTS,
+        ("age_band", "sex"),
+        _PEOPLE,
+        click=("age_band",),
+    ),
+    Chart("patients-by-payer", "Payer mix", "ranking", PATIENTS, ("payer",), _PEOPLE, click=("payer",)),
+    Chart("patients-by-state", "By state", "ranking", PATIENTS, ("state",), _PEOPLE, click=("state",)),
+    Chart(
+        "patients-by-zip3",
+        "3-digit ZIP",
+        "ranking",
+        PATIENTS,
+        ("zip3",),
+        _PEOPLE,
+        click=("zip3",),
+        note="000 stands for the areas of 20,000 people or fewer (Safe Harbor).",
+    ),
+    Chart("patients-by-race", "Race (as recorded)", "ranking", PATIENTS, ("race",), _PEOPLE, click=("race",)),
+    Chart(
+        "patients-by-language",
+        "By preferred language",
+        "ranking",
+        PATIENTS,
+        ("language",),
+        _PEOPLE,
+        click=("language",),
+    ),
+)

@@ -1,0 +1,144 @@
+"""Table of masked failing rows, with export and unmasking of single records."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from portal.core.context import Context
+from portal.core.errors import ServiceError
+from portal.quality import failing_rows, failing_sql, rule_texts
+from portal.quality import results as quality
+from portal.reviews import commands as reviews
+from portal.reviews import wording
+from portal.reviews.read_model import DataQuery
+from portal.ui import cache, exports, session
+from portal.ui.quality.conversation import Finding
+from portal.ui.quality.shown import Shown
+
+INEXACT = (
+    "This rule reads other rows, too. If a record has several versions in this run, all are shown, including "
+    "versions that pass."
+)
+
+
+def draw(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Draw the masked failing rows; return them with the keys of the selected rows."""
+    run_id, (table, rule_id), person = shown.run_id, chosen, session.user()
+    if not person.may("query"):
+        st.caption("Single rows are shown to analysts, clinicians and engineers.")
+        return pd.DataFrame(), ()
+    try:
+        rows = cache.failing_rows(run_id, table, rule_id, shown.review.version)
+    except ServiceError as error:
+        session.show_error(error)
+        return pd.DataFrame(), ()
+    if rows.empty:
+        return rows, ()
+    most = failing_sql.MOST_ROWS
+    st.markdown(f"#### Failing rows ({f'the first {most}' if len(rows) == most else len(rows)})")
+    rule = rule_texts.rules().get(chosen)
+    query = quality.failing_query(session.process_context(), run_id, *chosen) if rule else None
+    if query and not query.is_exact:
+        st.caption(INEXACT)
+    st.caption("Failing fields first. Identifiers and exact dates are masked (•).")
+    picked = st.dataframe(
+        rows,
+        hide_index=True,
+        width="stretch",
+        height=min(330, 38 + 35 * len(rows)),
+        placeholder="–",
+        on_select="rerun",
+        selection_mode="multi-row",
+        key=f"rows-{run_id}-{shown.review.version}-{table}-{rule_id}",  # another version has other rows
+        column_config={"expected": st.column_config.TextColumn(width="large")},
+    )["selection"]["rows"]
+    picked = [n for n in picked if n < len(rows)]
+    st.download_button(
+        "Export masked rows (CSV)",
+        session.deferred_download(lambda context: _checked_export(context, rows, run_id, chosen)),
+        file_name=f"{rule_id}-{table}-{run_id}.csv",
+        mime="text/csv",
+        on_click="ignore",
+    )
+    _unmask(run_id, chosen, picked)
+    return rows, _keys(shown, chosen, [str(rows["row"].iloc[n]) for n in picked])
+
+
+def _checked_export(context: Context, rows: pd.DataFrame, run_id: str, chosen: Finding) -> str:
+    context.require("query")
+    return export(rows, run_id, chosen)
+
+
+def export(rows: pd.DataFrame, run_id: str, chosen: Finding) -> str:
+    """Return the rows as CSV; the first lines name run, rule and timestamp."""
+    table, rule_id = chosen
+    head = {
+        "run": run_id,
+        "rule": f"{rule_id} of {table}",
+        "exported": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "rows": f"{len(rows)}, masked, at most {failing_sql.MOST_ROWS}",
+    }
+    return exports.sheet(head, rows)
+
+
+def _unmask(run_id: str, chosen: Finding, picked: list[int]) -> None:
+    """Draw the form to unmask the selected record; the reason is recorded first."""
+    person, (table, rule_id) = session.user(), chosen
+    if not person.may("see_phi"):
+        return
+    mine = _unmasked().setdefault((run_id, *chosen, person.name), {})
+    if len(picked) != 1:
+        st.caption(
+            "Select one row to unmask its record." if not picked else "Select only one row to unmask it."
+        )
+    elif picked[0] not in mine:
+        key = f"{table}-{rule_id}-{picked[0]}"
+        reason = st.text_input("Reason for access (audited)", key=f"why-{key}", max_chars=200)
+        if st.button("Unmask patient identifiers", key=f"unmask-{key}"):
+            try:
+                mine[picked[0]] = (
+                    reason,
+                    reviews.unmask(session.context(), run_id, table, rule_id, picked[0], reason),
+                )
+            except ServiceError as error:
+                session.show_error(error)
+    if len(picked) == 1 and picked[0] in mine:
+        why, record = mine[picked[0]]
+        st.caption(
+            f"Unmasked for {wording.escape_markdown(person.name)}: “{wording.escape_markdown(why)}”. "
+            "Recorded in the audit trail."
+        )
+        st.table(
+            pd.DataFrame(
+                {"Field": list(record), "Value": ["–" if v is None else str(v) for v in record.values()]}
+            )
+        )
+
+
+Record = tuple[str, dict[str, Any]]
+
+
+def _unmasked() -> dict[tuple[str, ...], dict[int, Record]]:
+    """Return the records that were unmasked in this session with their reasons, by finding and user."""
+    unmasked: dict[tuple[str, ...], dict[int, Record]] = st.session_state.setdefault("unmasked", {})
+    return unmasked
+
+
+def identified(query: DataQuery) -> pd.DataFrame:
+    """Return the records of a query's rule that were unmasked in this session."""
+    person = (query.run_id, query.table_name, query.rule_id, session.user().name)
+    return pd.DataFrame([record for _, record in _unmasked().get(person, {}).values()])
+
+
+def _keys(shown: Shown, chosen: Finding, names: list[str]) -> tuple[str, ...]:
+    """Return the keys of rows by their pseudonyms."""
+    noted = shown.frame[(shown.frame["table_name"] == chosen[0]) & (shown.frame["rule_id"] == chosen[1])]
+    known = {
+        failing_rows.pseudonym(key, shown.run_id): key
+        for key in [*noted["sample_keys"].iloc[0], quality.NO_KEY]
+    }
+    return tuple(dict.fromkeys(known.get(name, name) for name in names))

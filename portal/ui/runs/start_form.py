@@ -1,0 +1,129 @@
+"""Form to start a run, generated from the JSON schema of the run's input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from pipeline.run_input import schema
+from portal.runs import history as run_history
+from portal.runs import service as runs
+from portal.ui import cache, session
+from portal.ui import formats as times
+
+NOT_IN_FORM = ("run_id", "started_by")
+"""Parts of the input that the user does not choose."""
+
+
+def fields() -> dict[str, dict[str, Any]]:
+    return {name: part for name, part in schema()["properties"].items() if name not in NOT_IN_FORM}
+
+
+def defaults() -> dict[str, Any]:
+    return {name: part["default"] for name, part in fields().items()}
+
+
+def presets(every: list[str]) -> dict[str, dict[str, Any]]:
+    """Return the presets of the start form by label."""
+    found = {
+        "New batches": defaults(),
+        "Reprocess all batches": {**defaults(), "batch_ids": every},
+        "New batches, manual publish": {**defaults(), "auto_publish": False},
+    }
+    if like := st.query_params.get("like"):
+        run = runs.get(session.context(), like, details=False)
+        same = {"batch_ids": [b for b in run.batch_ids if b in every], "auto_publish": run.auto_publish}
+        found = {f"As {like}": {**defaults(), **same}, **found}
+    return found
+
+
+def apply(chosen: dict[str, Any]) -> None:
+    for name, value in chosen.items():
+        st.session_state[f"launch-{name}"] = value
+
+
+def in_url() -> dict[str, Any]:
+    """Return the settings in the URL."""
+    given = {name: st.query_params.get_all(name) for name in fields()}
+    read = {"boolean": lambda values: values[0] == "true", "array": list}
+    return {name: read[fields()[name]["type"]](values) for name, values in given.items() if values}
+
+
+def write_url(wanted: dict[str, Any], defaults: dict[str, Any]) -> None:
+    """Write the settings that differ from their defaults to the URL."""
+    for name, value in wanted.items():
+        if value == defaults[name]:
+            st.query_params.pop(name, None)
+        else:
+            st.query_params[name] = str(value).lower() if isinstance(value, bool) else value
+
+
+def draw() -> None:
+    """Draw the form to start a run."""
+    if not session.user().may("run_pipeline"):
+        return
+    like = st.query_params.get("like")
+    is_open = st.session_state.setdefault("launch-open", bool(like or in_url()))
+    with st.expander("Start a run", icon=":material/play_arrow:", expanded=is_open):
+        every = [state.batch.batch_id for state in cache.batch_states() if not state.retirement]
+        known = presets(every)
+        first = next(iter(known.values()))
+        is_new = any(f"launch-{name}" not in st.session_state for name in fields())
+        if is_new or st.session_state.get("launch-like") != like:
+            st.session_state["launch-like"] = like
+            apply({**first, **in_url()})
+        st.caption("Presets")
+        with st.container(horizontal=True):
+            for name, chosen in known.items():
+                st.button(name, on_click=apply, args=(chosen,), width="stretch")
+        wanted = {name: field(name, part, every) for name, part in fields().items()}
+        write_url(wanted, first)
+        if past := run_history.estimate(cache.history()):
+            st.caption(
+                f"The last {past.of} runs took {times.duration(past.fastest)} to "
+                f"{times.duration(past.slowest)} "
+                f"(median {times.duration(past.seconds)}) and cost ${past.dollars:,.2f} in AWS."
+            )
+        else:
+            st.caption("Duration and cost cannot be estimated before the first run.")
+        start(wanted)
+
+
+def field(name: str, part: dict[str, Any], every: list[str]) -> Any:
+    """Draw the widget for a property of the schema."""
+    key = f"launch-{name}"
+    if part["type"] == "boolean":
+        return st.checkbox(part["title"], key=key, help=part["description"])
+    st.session_state[key] = [value for value in st.session_state[key] if value in every]
+    return st.multiselect(
+        part["title"],
+        every,
+        key=key,
+        help=part["description"],
+        placeholder="All batches not yet published",
+    )
+
+
+def start(wanted: dict[str, Any]) -> None:
+    busy = next((run for run in cache.recent_runs() if not run.is_over), None)
+    if busy:
+        st.warning(
+            f"Run {busy.run_id} has been writing since {times.when(busy.started_at)}. Only one run writes "
+            "at a time."
+        )
+        st.page_link(
+            "pages/run.py",
+            label="View live",
+            icon=":material/visibility:",
+            query_params={"run": busy.run_id},
+        )
+    if "next_run_id" not in st.session_state:
+        st.session_state["next_run_id"] = runs.new_run_id()
+    run_id = st.session_state["next_run_id"]
+    # the key contains the run id, so that a double click starts one run
+    if st.button("Start", type="primary", disabled=busy is not None, key=f"start-{run_id}"):
+        run = runs.start(session.context(), run_id=run_id, **wanted)
+        del st.session_state["next_run_id"]
+        cache.forget_runs()
+        st.switch_page("pages/run.py", query_params={"run": run.run_id})
