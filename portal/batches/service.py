@@ -98,14 +98,11 @@ def import_files(
     work = _Progress(progress or _silent, 2 * sum(_file(each).size for each in files))
     inspected = [_inspected(each, format, encoding, work) for each in files]
     loaded = _loaded(inspected)
-    content = hashlib.sha256(
-        "\n".join(sorted(f"{_table(each)} {each.sha256}" for each in loaded)).encode()
-    ).hexdigest()
+    content = _content_hash(loaded)
     retired = retirement.retired(context)
     same = [known for known in list_batches(context) if known.content_sha256 == content]
-    for known in same:
-        if known.batch_id not in retired:
-            return replace(known, is_new=False)
+    if known := next((each for each in same if each.batch_id not in retired), None):
+        return replace(known, is_new=False)
     received = datetime.now(UTC)
     suffix = (content * 2)[8 * len(same) % 64 :][:8]  # differs from that of a retired batch with this content
     batch_id = f"{received:%Y%m%dT%H%M%S}-{suffix}"
@@ -120,10 +117,19 @@ def import_files(
         files=[each.summary() for each in inspected],
         synthetic=seed is not None or _formats(loaded)[0] == "synthea",
     )
-    document = {name: value for name, value in asdict(batch).items() if name != "is_new"}
-    write_json(context.client("s3"), context.lake.manifest(batch_id), document)
+    _write_manifest(context, batch)
     work.end()
     return batch
+
+
+def _write_manifest(context: Context, batch: Batch) -> None:
+    document = {name: value for name, value in asdict(batch).items() if name != "is_new"}
+    write_json(context.client("s3"), context.lake.manifest(batch.batch_id), document)
+
+
+def _content_hash(loaded: Sequence[Inspected]) -> str:
+    hashes = sorted(f"{_table(each)} {each.sha256}" for each in loaded)
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
 class _Progress:

@@ -207,9 +207,9 @@ def accept_command(
 @_about_a_finding
 @click.pass_obj
 def reject_command(session: Session, run_id: str, table_name: str, rule_id: str, text: str) -> None:
-    """Mark a finding as "must be fixed": it bars approval and opens a query."""
+    """Mark a finding as "must be fixed": prevents approval and opens a query."""
     reviews.reject(session.context, run_id, table_name, rule_id, text)
-    click.echo(f"{rule_id} of {table_name} must be fixed: a query is open, and approval is barred.")
+    click.echo(f"{rule_id} of {table_name} must be fixed. A query was opened, and approval is not possible.")
 
 
 @reviews_group.command("dismiss")

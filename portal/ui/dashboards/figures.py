@@ -212,21 +212,25 @@ def _dose(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
             marker=PREVIOUS_MARK,
             hovertemplate="Previous release, %{x} " + of + ": %{y:,}<extra></extra>",
         )
-    low, high = mine["low_end"].min(), mine["high_end"].max()
-    if pd.notna(low) and pd.notna(high):
-        drawn.add_vrect(x0=float(low), x1=float(high), fillcolor=USUAL, opacity=0.2, line_width=0)
-        drawn.add_annotation(
-            x=(float(low) + float(high)) / 2,
-            y=1,
-            yref="paper",
-            showarrow=False,
-            text="usual range",
-            yanchor="bottom",
-        )
+    _shade_usual_range(drawn, mine["low_end"].min(), mine["high_end"].max())
     return drawn.update_layout(
         **{**LAYOUT, "showlegend": previous is not None},
         xaxis_title=f"{name}, {of}",
         yaxis_title="Administrations",
+    )
+
+
+def _shade_usual_range(drawn: go.Figure, low: Any, high: Any) -> None:
+    if pd.isna(low) or pd.isna(high):
+        return
+    drawn.add_vrect(x0=float(low), x1=float(high), fillcolor=USUAL, opacity=0.2, line_width=0)
+    drawn.add_annotation(
+        x=(float(low) + float(high)) / 2,
+        y=1,
+        yref="paper",
+        showarrow=False,
+        text="usual range",
+        yanchor="bottom",
     )
 
 

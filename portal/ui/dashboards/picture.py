@@ -15,6 +15,19 @@ _TITLE, _SUBTITLE_LINE, _LINE, _LEGEND_ROW, _AXIS = 48, 24, 17, 22, 62
 """Heights in pixels."""
 
 
+_TOP_LEFT = {
+    "font": {"size": 18},
+    "x": 0,
+    "xref": "container",
+    "xanchor": "left",
+    "y": 1,
+    "yref": "container",
+    "yanchor": "top",
+    "pad": {"l": 16, "t": 24},
+    "automargin": False,
+}
+
+
 def standalone(figure: go.Figure, title: str, subtitle: str, footnote: str) -> go.Figure:
     """Return a copy of the figure with title, subtitle, legend and footnote inside it."""
     drawn = go.Figure(figure)
@@ -30,18 +43,7 @@ def standalone(figure: go.Figure, title: str, subtitle: str, footnote: str) -> g
         height=plot + top + bottom,
         margin={"l": 16, "r": 24, "t": top, "b": bottom},
         paper_bgcolor="white",
-        title={
-            "text": "<br>".join(heading),
-            "font": {"size": 18},
-            "x": 0,
-            "xref": "container",
-            "xanchor": "left",
-            "y": 1,
-            "yref": "container",
-            "yanchor": "top",
-            "pad": {"l": 16, "t": 24},
-            "automargin": False,
-        },
+        title={"text": "<br>".join(heading), **_TOP_LEFT},
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
     )
     drawn.add_annotation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -47,15 +48,7 @@ def pyramid(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) ->
             rows = zip(before[side], ends, order, abs(was), strict=True)
             marks += [(*row, words.get(code, code)) for row in rows if row[3]]
     if previous is not None:
-        drawn.add_scatter(
-            x=[x for x, *_ in marks],
-            y=[y for _, y, *_ in marks],
-            mode="markers",
-            name="Previous release",
-            marker=PREVIOUS_MARK,
-            customdata=[rest for _, _, *rest in marks],
-            hovertemplate="Previous release, %{y}, %{customdata[2]}: %{customdata[1]:,}<extra></extra>",
-        )
+        _mark_previous(drawn, marks)
     ticks = _ticks(drawn)
     return drawn.update_layout(
         **tall(len(order)),
@@ -63,6 +56,19 @@ def pyramid(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) ->
         bargap=0.08,
         yaxis_title=chart.labels[band],
         xaxis={"tickvals": ticks, "ticktext": [f"{abs(tick):,}" for tick in ticks], "title": "Patients"},
+    )
+
+
+def _mark_previous(drawn: go.Figure, marks: Sequence[tuple[Any, ...]]) -> None:
+    """Mark the end of each bar in the previous release; `marks` start with x and y."""
+    drawn.add_scatter(
+        x=[x for x, *_ in marks],
+        y=[y for _, y, *_ in marks],
+        mode="markers",
+        name="Previous release",
+        marker=PREVIOUS_MARK,
+        customdata=[rest for _, _, *rest in marks],
+        hovertemplate="Previous release, %{y}, %{customdata[2]}: %{customdata[1]:,}<extra></extra>",
     )
 
 

@@ -78,6 +78,11 @@ def job_runs(run: Run, medians: dict[str, float]) -> None:
             "Running": st.column_config.NumberColumn("Execution (s)", help="Without waiting for a worker"),
         },
     )
+    draw_gantt(run, medians)
+
+
+def draw_gantt(run: Run, medians: dict[str, float]) -> None:
+    """Draw the job runs over time."""
     bars = pd.DataFrame(
         [
             {

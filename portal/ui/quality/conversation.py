@@ -98,25 +98,29 @@ def _reply(context: Context, query: DataQuery, may_review: bool, seen: int) -> N
                 "Use this if the answer is not sufficient. Enter what is missing.",
             )
         _assign(context, query_id, seen)
-        st.selectbox(
-            "Reason for closing",
-            list(reviews.REASONS),
-            index=None,
-            format_func=reason,
-            key=f"why-{query_id}",
-            width=260,
-        )
-        _button(
-            "Close",
-            "close",
-            key,
-            query_id,
-            f"{query_id} is closed.",
-            lambda text, seen: reviews.close(
-                context, query_id, st.session_state.get(f"why-{query_id}") or "", text, seen=seen
-            ),
-            "A closed query keeps its conversation and can be reopened.",
-        )
+        _close(context, query_id, key)
+
+
+def _close(context: Context, query_id: str, key: str) -> None:
+    st.selectbox(
+        "Reason for closing",
+        list(reviews.REASONS),
+        index=None,
+        format_func=reason,
+        key=f"why-{query_id}",
+        width=260,
+    )
+    _button(
+        "Close",
+        "close",
+        key,
+        query_id,
+        f"{query_id} is closed.",
+        lambda text, seen: reviews.close(
+            context, query_id, st.session_state.get(f"why-{query_id}") or "", text, seen=seen
+        ),
+        "A closed query keeps its conversation and can be reopened.",
+    )
 
 
 def _assign(context: Context, query_id: str, seen: int) -> None:

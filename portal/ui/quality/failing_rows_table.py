@@ -38,13 +38,7 @@ def draw(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ...]]:
         return pd.DataFrame(), ()
     if rows.empty:
         return rows, ()
-    most = failing_sql.MOST_ROWS
-    st.markdown(f"#### Failing rows ({f'the first {most}' if len(rows) == most else len(rows)})")
-    rule = rule_texts.rules().get(chosen)
-    query = quality.failing_query(session.process_context(), run_id, *chosen) if rule else None
-    if query and not query.is_exact:
-        st.caption(INEXACT)
-    st.caption("Failing fields first. Identifiers and exact dates are masked (•).")
+    _heading(run_id, chosen, len(rows))
     picked = st.dataframe(
         rows,
         hide_index=True,
@@ -66,6 +60,16 @@ def draw(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ...]]:
     )
     _unmask(run_id, chosen, picked)
     return rows, _keys(shown, chosen, [str(rows["row"].iloc[n]) for n in picked])
+
+
+def _heading(run_id: str, chosen: Finding, number: int) -> None:
+    most = failing_sql.MOST_ROWS
+    st.markdown(f"#### Failing rows ({f'the first {most}' if number == most else number})")
+    rule = rule_texts.rules().get(chosen)
+    query = quality.failing_query(session.process_context(), run_id, *chosen) if rule else None
+    if query and not query.is_exact:
+        st.caption(INEXACT)
+    st.caption("Failing fields first. Identifiers and exact dates are masked (•).")
 
 
 def _checked_export(context: Context, rows: pd.DataFrame, run_id: str, chosen: Finding) -> str:

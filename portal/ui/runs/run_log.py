@@ -9,7 +9,7 @@ import streamlit as st
 
 from portal.core.vocabulary import state_label
 from portal.runs import job_runs
-from portal.runs.job_runs import JOB_ENDED, Line
+from portal.runs.job_runs import JOB_ENDED, JobRun, Line
 from portal.runs.service import Run
 from portal.ui import cache, formats, session
 
@@ -72,6 +72,10 @@ def draw(run: Run) -> None:
     st.code(listed, language=None, height=260, wrap_lines=True)
     of = f"The last {shown:,} of {len(lines):,}" if earlier > 0 else f"{len(lines):,}"
     st.caption(f"{of} line{'s' if len(lines) > 1 else ''}, times in {formats.zone_words(job.started_at)}.")
+    _download(job)
+
+
+def _download(job: JobRun) -> None:
     st.download_button(
         "Download the whole log",
         session.deferred_download(
