@@ -12,7 +12,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 import portal
-from portal.cli import hdp
+from portal.cli.main import hdp
 
 PROJECT = Path(portal.__file__).parents[1]
 

@@ -198,7 +198,7 @@ def test_the_shared_files_with_quotes_are_read_or_refused(kind):
 
 
 def person(*rights):
-    return SimpleNamespace(require=lambda _: None, person=SimpleNamespace(may=lambda right: right in rights))
+    return SimpleNamespace(require=lambda _: None, user=SimpleNamespace(may=lambda right: right in rights))
 
 
 def test_odd_values_are_shown_both_ways():

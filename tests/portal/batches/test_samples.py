@@ -60,7 +60,7 @@ def test_a_task_tells_its_progress_and_ends_in_a_batch(portal):
         lambda aws: samples.create(aws, Options(patients=1), uploader="x"),
         lambda aws: samples.start(aws, Options(patients=1)),
         lambda aws: samples.start_job(aws, Options(patients=1)),
-        samples.making,
+        samples.current,
         lambda aws: samples.job(aws, "jr"),
         lambda aws: samples.job_state(aws, JOB),
         lambda aws: samples.cancel_job(aws, JOB),

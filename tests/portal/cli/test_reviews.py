@@ -198,7 +198,7 @@ def test_a_fault_of_the_program_is_a_sentence_and_its_file_names_code_alone(monk
         main.main()
     said = capsys.readouterr().err
     assert (ended.value.code, said.startswith("Internal error (TypeError).")) == (1, True)
-    with open(said.split(" is in ")[1].split(";")[0]) as file:
+    with open(said.split(" is in ")[1].split(",")[0]) as file:
         kept = file.read()
     assert "in broken" in kept
     assert "Jane" not in kept + said

@@ -225,11 +225,11 @@ def test_a_measure_is_said_with_count_denominator_rate_and_limit(rule, measure, 
     [
         (0.02, date(2025, 6, 1), "Accepted until 2025-06-30"),
         (None, date(2025, 6, 1), "Accepted until 2025-06-30; nothing was measured"),
-        (0.02, date(2025, 7, 1), "Acceptance lapsed: its last day was 2025-06-30"),
+        (0.02, date(2025, 7, 1), "Acceptance lapsed: it ended on 2025-06-30"),
         (
             0.05,
             date(2025, 6, 1),
-            "Acceptance lapsed: it grew past the margin: 5 % now, 2 % accepted with a margin of 1 %",
+            "Acceptance lapsed: it rose beyond the margin: 5 % now, 2 % accepted with a margin of 1 %",
         ),
     ],
 )
