@@ -315,7 +315,7 @@ def test_the_state_machine_may_call_the_functions_that_its_definition_names_and_
 def test_the_scheduler_may_start_what_its_schedules_start_and_no_more(plan, portal):
     targets = [values["target"][0] for values in plan.all_of("aws_scheduler_schedule")]
     assert len(targets) == 4
-    machine = portal.core.settings.state_machine_arn
+    machine = portal.settings.state_machine_arn
     functions = {
         arns.arn("lambda", f"function:{values['name']}")
         for address, values in plan.resources.items()
@@ -329,7 +329,7 @@ def test_the_scheduler_may_start_what_its_schedules_start_and_no_more(plan, port
 
 
 def test_an_arriving_batch_may_start_the_pipeline_and_no_more(plan, portal):
-    assert _allowed(plan, "arrival") == {("states:StartExecution", portal.core.settings.state_machine_arn)}
+    assert _allowed(plan, "arrival") == {("states:StartExecution", portal.settings.state_machine_arn)}
 
 
 def test_what_starts_a_task_may_fetch_what_the_task_names(plan):

@@ -26,7 +26,7 @@ def engineer(portal, lake_prefix, monkeypatch):
     """An engineer at a lake with two batches, of which a release is published that holds the first."""
     monkeypatch.setattr(publish, "view_refresher", lambda *_: str)
     settings = replace(
-        portal.core.settings, prefix=lake_prefix, buckets=lake_prefix, user="kim", role="engineer"
+        portal.settings, prefix=lake_prefix, buckets=lake_prefix, user="kim", role="engineer"
     )
     aws = Context(settings, portal._clients)
     for zone in ("bronze", "quality", "gold"):

@@ -33,7 +33,7 @@ def lee(portal, lake_prefix):
     """A clinician at a lake that holds nothing but a quality bucket."""
     aws = Context(
         replace(
-            portal.core.settings, prefix=lake_prefix, buckets=lake_prefix, user="dr.lee", role="clinician"
+            portal.settings, prefix=lake_prefix, buckets=lake_prefix, user="dr.lee", role="clinician"
         ),
         portal._clients,
     )

@@ -121,7 +121,7 @@ def test_a_step_that_is_picked_is_told_and_a_heading_is_not():
 def test_a_step_whose_error_is_caught_has_failed_all_the_same(portal):
     run_id = runs.new_run_id()
     portal.client("stepfunctions").start_execution(
-        stateMachineArn=portal.core.settings.state_machine_arn,
+        stateMachineArn=portal.settings.state_machine_arn,
         name=run_id,
         input=json.dumps({"run_id": run_id, "batch_ids": ["nowhere"]}),
     )
