@@ -1,6 +1,6 @@
-"""The contracts and jobs.yaml as one JSON document, for AWS Glue: it has no YAML parser.
+"""The contracts and jobs.yaml as one JSON document for AWS Glue, which has no YAML parser.
 
-`hdp contracts render` writes compiled.json; where PyYAML is installed, the YAML files themselves are read.
+`hdp contracts render` writes compiled.json. If PyYAML is installed, the YAML files are read instead.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ SUFFIX = ".odcs.yaml"
 
 
 def document(name: str) -> dict[str, Any]:
-    """Return a YAML file below `pipeline`, parsed."""
+    """Return the content of a YAML file below `pipeline`."""
     if yaml is None:
         return dict(_compiled()[name])
     return dict(yaml.safe_load((files("pipeline") / name).read_text(encoding="utf-8")))
 
 
 def render() -> str:
-    """Return the text of compiled.json, a line a file."""
+    """Return the text of compiled.json, one line per file."""
     contracts = files("pipeline.contracts")
     zones = (zone for zone in contracts.iterdir() if zone.is_dir())
     found = [

@@ -1,4 +1,4 @@
-"""Small DataFrames built from Python rows, unions of frames, and the hash that identifies equal rows."""
+"""Build small DataFrames from Python rows, union DataFrames, and hash rows."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from pyspark.sql.types import (
 )
 
 WHITESPACE = " \t\n\x0b\x0c\r\u00a0\u2007\u202f\ufeff"
-"""What spreadsheets and terminals leave around a value; SQL's own trim removes spaces alone."""
+"""Whitespace that spreadsheets and terminals add to values; SQL's trim removes only spaces."""
 
 
 def stripped(sql: str) -> str:
-    """Return SQL for a text without the whitespace around it."""
+    """Return SQL that trims all whitespace from a string expression."""
     return f"btrim({sql}, '{WHITESPACE}')"
 
 
@@ -49,7 +49,11 @@ def union(frames: Sequence[DataFrame]) -> DataFrame:
 
 
 def hash_of(values: Sequence[Column]) -> Column:
-    """64 bits of the values, NULL among them: ``xxhash64`` passes over it, so a text beside it could change places."""
+    """Return a 64-bit hash of the values.
+
+    The hash includes which values are NULL: ``xxhash64`` skips NULL, so ("a", NULL) and (NULL, "a") would be
+    equal.
+    """
     return F.xxhash64(*values, *(value.isNull() for value in values))
 
 
@@ -58,7 +62,7 @@ def _tuple(row: Mapping[str, object], schema: StructType) -> tuple[Any, ...]:
 
 
 def _value(value: Any, type_: DataType) -> Any:
-    """Convert a plain Python value to what ``createDataFrame`` accepts for a Spark type."""
+    """Convert a Python value to the type that ``createDataFrame`` accepts for a Spark type."""
     if value is None:
         return None
     if isinstance(type_, StructType):

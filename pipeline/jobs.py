@@ -13,7 +13,7 @@ Stage = Literal["generate", "silver", "dimensions", "facts", "quality"]
 
 @dataclass(frozen=True)
 class Job:
-    """One Glue job: `script` is its path below `glue_jobs`, `reads` are the tables that it reads."""
+    """One Glue job: `script` is its path below `glue_jobs`, `reads` the tables that it reads."""
 
     name: str
     stage: Stage
@@ -28,16 +28,17 @@ class Job:
 
 @cache
 def jobs() -> tuple[Job, ...]:
-    """The jobs of a run, in its order."""
+    """Return the jobs of a run, in execution order."""
     return tuple(job for job in declared() if job.stage != "generate")
 
 
 @cache
 def declared() -> tuple[Job, ...]:
-    """Every job there is."""
+    """Return every job in `jobs.yaml`."""
     entries = compiled.document("jobs.yaml")["jobs"]
     return tuple(Job(**{**job, "reads": tuple(job["reads"])}) for job in entries)
 
 
 def stage(name: Stage) -> tuple[Job, ...]:
+    """Return the jobs of one stage."""
     return tuple(job for job in jobs() if job.stage == name)

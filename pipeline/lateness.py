@@ -1,6 +1,6 @@
-"""When a run is late, and when one that was due has never started: the one rule of the portal's banner and of the mail.
+"""Detect late runs and scheduled runs that never started, for the portal's banner and for alert mails.
 
-Standard library only: the watch_schedule Lambda ships it.
+Standard library only: the watch_schedule Lambda includes it.
 """
 
 from __future__ import annotations
@@ -12,20 +12,24 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any, Literal, Protocol
 
 LATE = 2.0
-"""A run that takes this many times the slowest of the former ones is late."""
+"""A run is late when it takes this many times as long as the slowest previous run."""
 
 GRACE = timedelta(minutes=30)
-"""Between the moment that a run was due and the alert that none has started."""
+"""Time between a missed start and the alert."""
 
 LOOK_BACK = 20
-"""Former runs that are looked at."""
+"""Number of previous runs that are compared."""
 
 _DAILY = re.compile(r"cron\((\d{1,2}) (\d{1,2}) (?:\* \* \?|\? \* (MON-FRI)) \*\)")
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """`at` is UTC and None where the expression is one that nobody here reads; `since` is when it was set so."""
+    """The schedule of runs.
+
+    `at` is the start time in UTC, None if the cron expression is not supported. `since` is the time of its
+    last change.
+    """
 
     is_on: bool
     expression: str
@@ -34,33 +38,33 @@ class Schedule:
     since: datetime | None = field(default=None, compare=False)
 
     @classmethod
-    def read(cls, told: Mapping[str, Any]) -> Schedule:
-        """As EventBridge Scheduler tells it (GetSchedule)."""
-        expression = told["ScheduleExpression"]
+    def read(cls, response: Mapping[str, Any]) -> Schedule:
+        """Parse the answer of EventBridge Scheduler's GetSchedule."""
+        expression = response["ScheduleExpression"]
         found = _DAILY.fullmatch(expression)
         at = time(int(found[2]), int(found[1])) if found else None
-        since = told.get("LastModificationDate")
-        return cls(told["State"] == "ENABLED", expression, at, bool(found and found[3]), since)
+        since = response.get("LastModificationDate")
+        return cls(response["State"] == "ENABLED", expression, at, bool(found and found[3]), since)
 
     def next_due(self, now: datetime) -> datetime | None:
-        """The first moment after `now` at which a run is due; None where it is off or not read."""
+        """Return the first start time after `now`; None if the schedule is off or not supported."""
         later = (self.last_due(now + timedelta(days=days)) for days in range(1, 9))
         return next((due for due in later if due and due > now), None)
 
     def last_due(self, now: datetime) -> datetime | None:
-        """The newest moment up to `now` at which a run was due; None where it is off or not read."""
+        """Return the last start time up to `now`; None if the schedule is off or not supported."""
         if not self.is_on or self.at is None:
             return None
-        day = now.astimezone(UTC)
+        today = now.astimezone(UTC)
         for back in range(8):
-            due = datetime.combine((day - timedelta(days=back)).date(), self.at, UTC)
+            due = datetime.combine((today - timedelta(days=back)).date(), self.at, UTC)
             if due <= now and not (self.weekdays_only and due.weekday() > 4):
                 return None if self.since and due < self.since else due
         return None
 
 
 class Run(Protocol):
-    """What the rule looks at."""
+    """The fields of a run that the check needs."""
 
     @property
     def run_id(self) -> str: ...
@@ -76,24 +80,25 @@ class Run(Protocol):
 
 @dataclass(frozen=True)
 class Delay:
-    """`about` tells one delay from another: the attempt of a run, or the moment at which one was due.
+    """A late or missed run.
 
-    `{at}` in the words stands for the moment `at`.
+    `about` identifies the delay: the attempt of a run, or the missed start time. `message` contains `{at}`
+    where the time `at` belongs.
     """
 
     kind: Literal["late", "never started"]
     about: str
-    words: str
+    message: str
     run_id: str | None = None
     at: datetime | None = None
 
     @property
-    def words_in_utc(self) -> str:
-        return self.words.replace("{at}", f"{self.at:%Y-%m-%d %H:%M} UTC") if self.at else self.words
+    def message_in_utc(self) -> str:
+        return self.message.replace("{at}", f"{self.at:%Y-%m-%d %H:%M} UTC") if self.at else self.message
 
 
 def delays(past: Sequence[Run], starts: Schedule | None, at: datetime) -> list[Delay]:
-    """By the newest runs, newest first, and the schedule."""
+    """Return late and missed runs; `past` lists the newest runs first."""
     return [*_late(past), *_never_started(past, starts, at)]
 
 
@@ -115,7 +120,7 @@ def _late(past: Sequence[Run]) -> list[Delay]:
 
 
 def _working(past: Sequence[Run]) -> dict[str, float]:
-    """Return the run that holds the lake, and for how many seconds: others wait their turn and are not late."""
+    """Return the run with the write lock and its seconds; runs that wait for the lock are not late."""
     running = [run for run in past if run.status == "RUNNING"]
     if not running:
         return {}
@@ -130,5 +135,5 @@ def _never_started(past: Sequence[Run], starts: Schedule | None, at: datetime) -
     due = starts.last_due(at - GRACE) if starts else None
     if due is None or any(run.started_at >= due - timedelta(minutes=1) for run in past):
         return []
-    words = "A run was due at {at} and none has started."
-    return [Delay("never started", f"{due:%Y%m%dT%H%MZ}", words, at=due)]
+    message = "A run was due at {at} and none has started."
+    return [Delay("never started", f"{due:%Y%m%dT%H%MZ}", message, at=due)]

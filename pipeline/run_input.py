@@ -1,7 +1,7 @@
-"""The input of a run, checked against `run_input.schema.json`.
+"""Validate the input of a run against `run_input.schema.json`.
 
-Lambdas carry the standard library only, so the few JSON Schema words that the schema uses (type, pattern,
-items, maxItems, required, default, additionalProperties) are checked here; a test holds this against the
+Lambdas include only the standard library, so this module implements the JSON Schema keywords that the schema
+uses (type, pattern, items, maxItems, required, default, additionalProperties). A test compares it with the
 jsonschema package.
 """
 
@@ -23,16 +23,17 @@ _TYPES = {"string": str, "array": list, "boolean": bool}
 
 
 class BadRunInput(ValueError):
-    """The run's input breaks the schema; the text says which part, which value and what is allowed."""
+    """The input of a run is invalid; the message names the field, its value and the allowed values."""
 
 
 @cache
 def schema() -> dict[str, Any]:
+    """Return the JSON Schema."""
     return dict(json.loads((files("pipeline") / "run_input.schema.json").read_text()))
 
 
 def check(document: object) -> dict[str, Any]:
-    """The input with its defaults filled in; raises `BadRunInput`."""
+    """Return the input with defaults filled in; raise `BadRunInput` if it is invalid."""
     if not isinstance(document, dict):
         raise BadRunInput(f"A run's input is a JSON object, not {type(document).__name__}.")
     properties: dict[str, Any] = schema()["properties"]

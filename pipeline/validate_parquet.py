@@ -1,4 +1,4 @@
-"""Checks Parquet files against the contract of the table that their path names.
+"""Validate Parquet files against the contract of the table named by their path.
 
 ``python -m pipeline.validate_parquet PATH`` or ``hdp parquet validate PATH``.
 """
@@ -25,17 +25,22 @@ _TYPES = {
 
 
 def validate(path: Path) -> list[dict[str, Any]]:
-    """Return one entry per file: path, table, rows, problems (empty where it keeps its contract).
+    """Return one entry per file: file, table, rows and problems (empty if it conforms to its contract).
 
-    Folders whose name begins with an underscore (snapshots between jobs) are working files, of no contract.
+    Directories whose name starts with an underscore contain snapshots between jobs, which have no contract.
     """
     files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
-    inside = [file for file in files if not any(p.startswith("_") for p in file.relative_to(path).parts[:-1])]
-    return [_file(file) for file in inside if file.is_file()]
+    return [
+        _validate_file(file) for file in files if file.is_file() and not _is_snapshot(file.relative_to(path))
+    ]
+
+
+def _is_snapshot(path: Path) -> bool:
+    return any(part.startswith("_") for part in path.parts[:-1])
 
 
 def contract_of(path: Path) -> Contract | None:
-    """The contract named by the folders of a path (…/gold/fact_encounter/…, …-silver/patients/…)."""
+    """Return the contract named by the directories of a path, such as …/gold/fact_encounter/…."""
     parts = [part.lower() for part in path.parts]
     for zone in ZONES:
         if not any(part == zone or part.endswith(f"-{zone}") for part in parts):
@@ -51,21 +56,21 @@ def contract_of(path: Path) -> Contract | None:
     return None
 
 
-def _file(path: Path) -> dict[str, Any]:
+def _validate_file(path: Path) -> dict[str, Any]:
     contract = contract_of(path.resolve())
-    where = f"{contract.zone}.{contract.table}" if contract else None
+    table = f"{contract.zone}.{contract.table}" if contract else None
     try:
         schema, rows = pq.read_schema(path), pq.read_metadata(path).num_rows
     except (pa.ArrowInvalid, OSError):
-        return {"file": str(path), "table": where, "rows": 0, "problems": ["is no readable Parquet file"]}
+        return {"file": str(path), "table": table, "rows": 0, "problems": ["is not a readable Parquet file"]}
     if contract is None:
         return {
             "file": str(path),
             "table": None,
             "rows": rows,
-            "problems": ["its path names no table of a contract"],
+            "problems": ["its path does not name a table with a contract"],
         }
-    return {"file": str(path), "table": where, "rows": rows, "problems": _problems(path, schema, contract)}
+    return {"file": str(path), "table": table, "rows": rows, "problems": _problems(path, schema, contract)}
 
 
 def _problems(path: Path, schema: pa.Schema, contract: Contract) -> list[str]:
@@ -99,7 +104,7 @@ def _fits(found: pa.DataType, wanted: str) -> bool:
 def main() -> None:
     findings = validate(Path(sys.argv[1] if len(sys.argv) > 1 else "."))
     for finding in findings:
-        state = "; ".join(finding["problems"]) or "keeps its contract"
+        state = "; ".join(finding["problems"]) or "conforms to its contract"
         sys.stdout.write(f"{finding['file']}: {finding['rows']} rows, {state}\n")
     sys.exit(1 if not findings or any(f["problems"] for f in findings) else 0)
 

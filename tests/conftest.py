@@ -201,7 +201,7 @@ def held_run(portal, facts):
 def on_its_base(portal, held_run):
     """The release that the held one was made on, published for the test's duration; gives its id."""
     present = releases.current(portal).release_id
-    base = releases.get(portal, held_run.run_id).base_release_id
+    base = releases.get(portal, held_run.run_id).parent_release_id
     releases.publish(portal, base, reason="for a test")
     yield base
     releases.publish(portal, present, reason="the test is over")

@@ -23,7 +23,7 @@ def _retired() -> dict[str, str]:
 
 
 def _pattern(label: str, replacement: str) -> re.Pattern[str]:
-    """Match a label of several words as a phrase; match one word, or a part of its replacement, as a whole label."""
+    """Match a label of several words as a phrase, and one word, or a part of its replacement, as a whole."""
     words = re.escape(label).replace("…", ".+?")
     if " " in label and label.lower() not in replacement.lower():
         return re.compile(rf"(?<!\w){words}(?!\w)", re.I | re.S)
@@ -34,7 +34,7 @@ PATTERNS = {label: _pattern(label, replacement) for label, replacement in _retir
 
 
 def _texts(source: str) -> Iterator[tuple[int, str]]:
-    """Yield the line and text of each string literal; "…" stands for what an f-string inserts. Skip docstrings."""
+    """Yield line and text of each string literal but docstrings; "…" stands for an f-string's values."""
     pending: list[ast.AST] = [ast.parse(source)]
     while pending:
         node = pending.pop()

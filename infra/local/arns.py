@@ -1,6 +1,6 @@
-"""Which resources AWS checks a call against: by service and action, from the request's own parameters.
+"""Return the resources that AWS checks for a call, from service, action and request parameters.
 
-After AWS's Service Authorization Reference; an action that knows no resource is about ``*``.
+Based on AWS's Service Authorization Reference; an action without resource types has the resource ``*``.
 """
 
 from __future__ import annotations
@@ -18,13 +18,17 @@ def arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
 
 
-def of(service: str, action: str, given: Parameters, workgroups: Mapping[str, str]) -> list[str]:
-    """The resources of a call; `workgroups` tells in which one a query, executed or saved, lies.
+def of(service: str, action: str, parameters: Parameters, workgroups: Mapping[str, str]) -> list[str]:
+    """Return the resource ARNs of a call; `workgroups` gives the workgroup of each query and saved query.
 
-    A call whose parameters are not known here is about everything: no policy of ours allows that.
+    A call with unknown parameters has the resource ``*``, which none of our policies allows.
     """
     try:
-        return _athena(given, workgroups) if service == "athena" else _BY_SERVICE[service](action, given)
+        return (
+            _athena(parameters, workgroups)
+            if service == "athena"
+            else _BY_SERVICE[service](action, parameters)
+        )
     except LookupError:
         return ["*"]
 
@@ -33,52 +37,52 @@ def of_s3(bucket: str, key: str) -> str:
     return f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
 
 
-def _glue(action: str, given: Parameters) -> list[str]:
-    """Of a table also its database and the catalog are checked."""
+def _glue(action: str, parameters: Parameters) -> list[str]:
+    """Return job, or catalog, database and table: AWS checks a table's parents too."""
     if "Job" in action:
-        return [arn("glue", f"job/{given['JobName']}")]
-    database = given.get("DatabaseName") or given["Name"]
+        return [arn("glue", f"job/{parameters['JobName']}")]
+    database = parameters.get("DatabaseName") or parameters["Name"]
     found = [arn("glue", "catalog"), arn("glue", f"database/{database}")]
     if action != "GetDatabase":
-        wanted = given.get("TableName") or given.get("TableInput", given).get("Name", "*")
+        wanted = parameters.get("TableName") or parameters.get("TableInput", parameters).get("Name", "*")
         found.append(arn("glue", f"table/{database}/{wanted}"))
     return found
 
 
-def _states(action: str, given: Parameters) -> list[str]:
-    return [given["executionArn"] if "executionArn" in given else given["stateMachineArn"]]
+def _states(action: str, parameters: Parameters) -> list[str]:
+    return [parameters["executionArn"] if "executionArn" in parameters else parameters["stateMachineArn"]]
 
 
-def _athena(given: Parameters, workgroups: Mapping[str, str]) -> list[str]:
-    if named := given.get("WorkGroup"):
+def _athena(parameters: Parameters, workgroups: Mapping[str, str]) -> list[str]:
+    if named := parameters.get("WorkGroup"):
         groups = {named}
     else:
-        one = given.get("QueryExecutionId") or given.get("NamedQueryId")
-        several = given.get("QueryExecutionIds") or given.get("NamedQueryIds") or []
+        one = parameters.get("QueryExecutionId") or parameters.get("NamedQueryId")
+        several = parameters.get("QueryExecutionIds") or parameters.get("NamedQueryIds") or []
         groups = {workgroups.get(each, "unknown") for each in ([one] if one else several)}
     return sorted(arn("athena", f"workgroup/{group}") for group in groups)
 
 
-def _logs(action: str, given: Parameters) -> list[str]:
-    stream = f"log-stream:{given['logStreamName']}" if "logStreamName" in given else ""
-    return [arn("logs", f"log-group:{given['logGroupName']}:{stream}")]
+def _logs(action: str, parameters: Parameters) -> list[str]:
+    stream = f"log-stream:{parameters['logStreamName']}" if "logStreamName" in parameters else ""
+    return [arn("logs", f"log-group:{parameters['logGroupName']}:{stream}")]
 
 
-def _topic(action: str, given: Parameters) -> list[str]:
-    return [given["TopicArn"]]
+def _topic(action: str, parameters: Parameters) -> list[str]:
+    return [parameters["TopicArn"]]
 
 
-def _role(action: str, given: Parameters) -> list[str]:
-    return [given["RoleArn"]]
+def _role(action: str, parameters: Parameters) -> list[str]:
+    return [parameters["RoleArn"]]
 
 
-def _schedule(action: str, given: Parameters) -> list[str]:
-    name = given["path"].rpartition("/")[2]
-    return [arn("scheduler", f"schedule/{given.get('GroupName', 'default')}/{name}")]
+def _schedule(action: str, parameters: Parameters) -> list[str]:
+    name = parameters["path"].rpartition("/")[2]
+    return [arn("scheduler", f"schedule/{parameters.get('GroupName', 'default')}/{name}")]
 
 
-def _function(action: str, given: Parameters) -> list[str]:
-    name = unquote(given["path"].split("/")[3])
+def _function(action: str, parameters: Parameters) -> list[str]:
+    name = unquote(parameters["path"].split("/")[3])
     return [name if name.startswith("arn:") else arn("lambda", f"function:{name}")]
 
 

@@ -1,7 +1,8 @@
-"""Records which role called which AWS action on which resources, so that tests can compare it with the policies.
+"""Record which role called which AWS action on which resources, so that tests can compare it with the
+policies.
 
-The role is the one whose key signed the request; `infra.local.gate` has verified it. A key that STS issues stands
-for the role that was assumed.
+The role is that of the key that signed the request, which `infra.local.gate` has verified. A key issued by
+STS belongs to the assumed role.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ _REST = {
     ("scheduler", "POST"): "CreateSchedule",
 }
 _SUBRESOURCES = {"location": "GetBucketLocation"}
-_LEARNT_FROM = {"AssumeRole", "StartQueryExecution", "CreateNamedQuery"}
+_REMEMBERED = {"AssumeRole", "StartQueryExecution", "CreateNamedQuery"}
 
 
 @dataclass(frozen=True)
 class Call:
-    """What AWS would decide on: every one of `resources` has to be allowed; `context` is what conditions look at."""
+    """One authorization decision: all `resources` must be allowed; `context` contains condition keys."""
 
     role: str
     action: str
@@ -45,7 +46,7 @@ class Call:
 
 
 def caller(environment: Mapping[str, str], role: str) -> dict[str, str]:
-    """Return `environment` with the key pair of a role in place of the key file that holds them all."""
+    """Return `environment` with only the key pair of one role, instead of the file with all keys."""
     key = credentials.ensure(Path(environment["AWS_SHARED_CREDENTIALS_FILE"]), [role])[role]
     return {
         **environment,
@@ -56,9 +57,9 @@ def caller(environment: Mapping[str, str], role: str) -> dict[str, str]:
 
 
 class Calls:
-    """A WSGI application around another; each new call of a role is one line of `path`.
+    """WSGI middleware that appends each new call of a role to `path`, one JSON line per call.
 
-    `workgroups` are those of the queries, executed or saved, that the cloud knew before it started.
+    `workgroups` gives the workgroup of queries and saved queries from before the restart.
     """
 
     def __init__(
@@ -76,45 +77,48 @@ class Calls:
         if service == "s3":
             inner = self._app if role == LAPTOP else self._s3_of(role)
             return inner(environ, start_response)
-        given = _parameters(environ)
-        action = _action(service, environ, given)
-        answer = self._app(environ, start_response)
-        if action in _LEARNT_FROM:
-            answer = [b"".join(answer)]
-            self._learn(action, given, answer[0])
+        parameters = _parameters(environ)
+        action = _action(service, environ, parameters)
+        response = self._app(environ, start_response)
+        if action in _REMEMBERED:
+            response = [b"".join(response)]
+            self._remember(action, parameters, response[0])
         if role != LAPTOP:
-            for call in _calls(role, service, action, given, self._workgroups):
-                self._note(call)
-        return answer
+            for call in _calls(role, service, action, parameters, self._workgroups):
+                self._record(call)
+        return response
 
     def _s3_of(self, role: str) -> Callable[..., Iterable[bytes]]:
-        """S3 for a role. Whether a missing object may be called missing, AWS decides by ListBucket."""
+        """Return S3 for a role.
 
-        def noted(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        To return 404 for a missing object, AWS requires s3:ListBucket.
+        """
+
+        def recorded(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             bucket, _, key = unquote(environ.get("PATH_INFO", "")).lstrip("/").partition("/")
 
             def started(status: str, *rest: Any) -> Any:
                 if key and status.startswith("404") and environ["REQUEST_METHOD"] in {"GET", "HEAD"}:
-                    self._note(Call(role, "s3:ListBucket", (arns.of_s3(bucket, ""),)))
+                    self._record(Call(role, "s3:ListBucket", (arns.of_s3(bucket, ""),)))
                 return start_response(status, *rest)
 
-            for action, place in _s3_actions(environ, bucket, key):
-                self._note(Call(role, f"s3:{action}", (place,)))
+            for action, resource in _s3_actions(environ, bucket, key):
+                self._record(Call(role, f"s3:{action}", (resource,)))
             return self._app(environ, started)
 
-        return noted
+        return recorded
 
-    def _learn(self, action: str, given: Mapping[str, Any], answer: bytes) -> None:
-        """Remember a key that STS issues, and the workgroup of a query."""
+    def _remember(self, action: str, parameters: Mapping[str, Any], response: bytes) -> None:
+        """Remember a key issued by STS, and the workgroup of a query."""
         if action == "AssumeRole":
-            issued = dict(_ISSUED.findall(answer.decode()))
+            issued = dict(_ISSUED.findall(response.decode()))
             if "AccessKeyId" in issued:
-                self._keys.issue(_key(given["RoleArn"].rpartition("/")[2], issued))
+                self._keys.issue(_key(parameters["RoleArn"].rpartition("/")[2], issued))
         else:
-            for query in _QUERY.findall(answer):
-                self._workgroups[query.decode()] = given.get("WorkGroup", "primary")
+            for query in _QUERY.findall(response):
+                self._workgroups[query.decode()] = parameters.get("WorkGroup", "primary")
 
-    def _note(self, call: Call) -> None:
+    def _record(self, call: Call) -> None:
         line = json.dumps(asdict(call), sort_keys=True)
         with self._lock:
             if line in self._seen:
@@ -130,23 +134,23 @@ def _key(role: str, issued: Mapping[str, str]) -> Key:
 
 
 def _calls(
-    role: str, service: str, action: str, given: Mapping[str, Any], workgroups: Mapping[str, str]
+    role: str, service: str, action: str, parameters: Mapping[str, Any], workgroups: Mapping[str, str]
 ) -> Iterator[Call]:
-    """A request as what AWS decides on: to hand a role to a service is a decision of its own.
+    """Return the authorization decisions of a request: passing a role to a service is one of its own.
 
-    Who calls may always ask for its own name: AWS looks at no policy for that.
+    GetCallerIdentity is not returned, because AWS checks no policy for it.
     """
     if action == "GetCallerIdentity":
         return
-    context = {"sns:Protocol": str(given["Protocol"])} if action == "Subscribe" else {}
-    yield Call(role, f"{service}:{action}", tuple(arns.of(service, action, given, workgroups)), context)
-    if action == "UpdateSchedule" and "Target" in given:
+    context = {"sns:Protocol": str(parameters["Protocol"])} if action == "Subscribe" else {}
+    yield Call(role, f"{service}:{action}", tuple(arns.of(service, action, parameters, workgroups)), context)
+    if action == "UpdateSchedule" and "Target" in parameters:
         passed = {"iam:PassedToService": "scheduler.amazonaws.com"}
-        yield Call(role, "iam:PassRole", (given["Target"]["RoleArn"],), passed)
+        yield Call(role, "iam:PassRole", (parameters["Target"]["RoleArn"],), passed)
 
 
 def _parameters(environ: dict[str, Any]) -> dict[str, Any]:
-    """The request's parameters, whichever of AWS's protocols it speaks; `path` is the address."""
+    """Return the request's parameters in any of AWS's protocols; `path` is the URL path."""
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
     path = environ.get("PATH_INFO", "")
@@ -159,43 +163,41 @@ def _parameters(environ: dict[str, Any]) -> dict[str, Any]:
     return {"path": path, **(document if isinstance(document, dict) else {})}
 
 
-def _action(service: str, environ: dict[str, Any], given: Mapping[str, Any]) -> str:
+def _action(service: str, environ: dict[str, Any], parameters: Mapping[str, Any]) -> str:
     if target := environ.get("HTTP_X_AMZ_TARGET"):
         return str(target).rpartition(".")[2]
-    return _REST.get((service, environ["REQUEST_METHOD"])) or str(given.get("Action", "Unknown"))
+    return _REST.get((service, environ["REQUEST_METHOD"])) or str(parameters.get("Action", "Unknown"))
 
 
 def _s3_actions(environ: dict[str, Any], bucket: str, key: str) -> list[tuple[str, str]]:
-    """The actions that AWS checks for a request to S3, each with its place."""
-    method, names = (
-        environ["REQUEST_METHOD"],
-        parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True),
-    )
-    place = arns.of_s3(bucket, key)
+    """Return the actions that AWS checks for an S3 request, each with its resource."""
+    method = environ["REQUEST_METHOD"]
+    names = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    resource = arns.of_s3(bucket, key)
     for name, action in _SUBRESOURCES.items():
         if name in names:
-            return [(action, place)]
+            return [(action, resource)]
     if not key and method == "POST":
         return [("DeleteObject", arns.of_s3(bucket, each)) for each in _deleted(environ)]
     if not key:
-        return [("CreateBucket" if method == "PUT" else "ListBucket", place)]
+        return [("CreateBucket" if method == "PUT" else "ListBucket", resource)]
     if method == "DELETE":
-        return [("AbortMultipartUpload" if "uploadId" in names else "DeleteObject", place)]
+        return [("AbortMultipartUpload" if "uploadId" in names else "DeleteObject", resource)]
     if method in {"GET", "HEAD"}:
-        return [("GetObject", place)]
-    locked = "HTTP_X_AMZ_OBJECT_LOCK_MODE" in environ
-    return [(action, place) for action in (["PutObject", "PutObjectRetention"] if locked else ["PutObject"])]
+        return [("GetObject", resource)]
+    retention = ["PutObjectRetention"] if "HTTP_X_AMZ_OBJECT_LOCK_MODE" in environ else []
+    return [(action, resource) for action in ("PutObject", *retention)]
 
 
 def _deleted(environ: dict[str, Any]) -> list[str]:
-    """The keys of a request that deletes several objects."""
+    """Return the keys in a request that deletes several objects."""
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
     return [unquote(key) for key in re.findall(r"<Key>([^<]+)</Key>", body.decode())]
 
 
 def read(path: Path) -> list[Call]:
-    """The calls that were written down."""
+    """Return the recorded calls."""
     lines = path.read_text().splitlines() if path.exists() else []
     found = [json.loads(line) for line in lines]
     return [Call(each["role"], each["action"], tuple(each["resources"]), each["context"]) for each in found]

@@ -1,4 +1,4 @@
-"""The Glue catalog is moto's; here its databases, tables and partitions are made to survive a restart."""
+"""Persist the databases, tables and partitions of moto's Glue catalog over restarts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from infra.local.history import HistoryStore
 
 
 def install(context: Context) -> None:
+    """Restore the catalog, and record its changes from now on."""
     backend = models.glue_backends[ACCOUNT][REGION]
     _restore(backend, context.store)
     _Journal(context.store).attach()
 
 
 class _Journal:
-    """Writes each change of the catalog down as it happens."""
+    """Write each change of the catalog to the history store."""
 
     def __init__(self, store: HistoryStore) -> None:
         self.store = store
@@ -59,16 +60,16 @@ class _Journal:
         self.store.delete("partition", _key(table, values))
 
     @staticmethod
-    def _after(owner: Any, name: str, note: Any) -> None:
+    def _after(owner: Any, name: str, record: Any) -> None:
         inner = getattr(owner, name)
 
         @wraps(inner)
-        def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
-            answer = inner(self, *args, **kwargs)
-            note(self, *args, **kwargs)
-            return answer
+        def recorded(self: Any, *args: Any, **kwargs: Any) -> Any:
+            result = inner(self, *args, **kwargs)
+            record(self, *args, **kwargs)
+            return result
 
-        setattr(owner, name, noted)
+        setattr(owner, name, recorded)
 
 
 def _key(table: Any, values: list[str]) -> str:

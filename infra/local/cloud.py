@@ -1,7 +1,7 @@
-"""A laptop cloud on a state folder: find the running one, or start one.
+"""Start a laptop cloud on a state directory, or connect to the running one.
 
 Every user of a cloud holds a lease: a shared lock on a file, which the kernel releases when the process dies.
-The cloud ends by itself when the last lease ends.
+The cloud stops when the last lease ends.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from infra.local.environment import clean, environment
 START_SECONDS = 90
 
 _EXTRAS = {"sail": "local", "spark": "spark"}
-"""By engine the extra of this package that installs it."""
+"""The extra of this package that installs each engine."""
 
 
 class CloudError(Exception):
-    """The laptop cloud cannot be used; the text says why and where its log is."""
+    """The laptop cloud cannot be used; the message gives the reason and the log file."""
 
 
 class Cloud:
-    """A lease on the laptop cloud of `state`; as a context manager, for the block's duration."""
+    """A lease on the laptop cloud of `state`; usable as a context manager."""
 
     def __init__(
         self,
@@ -60,30 +60,35 @@ class Cloud:
         self._lease: IO[str] | None = None
 
     def start(self, *, wait: bool = True) -> Cloud:
-        """Take a lease. Without `wait` the cloud is perhaps still setting itself up: it answers when it is ready."""
+        """Take a lease, and start the cloud if it is not running.
+
+        Without `wait`, the cloud may still be starting; requests block until it is ready.
+        """
         state_folder.make(self.state)
         try:
             self._lease = self._open("lease")
             fcntl.flock(self._lease, fcntl.LOCK_SH)
             with self._starting():
                 found = self._running() or self._launch(wait)
-            self._refuse_another(found)
+            self._check_options(found)
         except BaseException:
             self.stop()
             raise
         self.endpoint, self.pid, self.prefix = found["endpoint"], found["pid"], found["prefix"]
         return self
 
-    def _refuse_another(self, found: dict[str, Any]) -> None:
-        """Raise `CloudError` where the running cloud is not the one that was asked for."""
+    def _check_options(self, found: dict[str, Any]) -> None:
+        """Raise `CloudError` if the running cloud has another port or engine than requested."""
         if self._port and found["port"] != self._port:
             raise CloudError(
-                f"The laptop cloud of {self.state} runs on port {found['port']}, not {self._port}: stop it first."
+                f"The laptop cloud of {self.state} runs on port {found['port']}, not {self._port}: "
+                "stop it first."
             )
         if self._engine and found["engine"] != self._engine:
             raise CloudError(
-                f"The laptop cloud of {self.state} runs jobs on {found['engine']}, not {self._engine}: stop it first, "
-                f"with Ctrl+C where 'hdp up' or 'hdp cloud' runs or with 'kill {found['pid']}'."
+                f"The laptop cloud of {self.state} runs jobs on {found['engine']}, not {self._engine}: "
+                "stop it first, with Ctrl+C where 'hdp up' or 'hdp cloud' runs, "
+                f"or with 'kill {found['pid']}'."
             )
 
     def stop(self) -> None:
@@ -108,22 +113,22 @@ class Cloud:
 
     @contextlib.contextmanager
     def _starting(self) -> Iterator[None]:
-        """Let one process at a time look for the cloud and start it: commands at once start one cloud."""
+        """Lock the start, so that concurrent commands start only one cloud."""
         with self._open("start.lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def _running(self) -> dict[str, Any] | None:
-        """Return the announcement of the cloud that serves this very folder, once it is ready; None if none does."""
+        """Return the announcement of the cloud that serves this directory, or None if none is ready."""
         try:
             found = self._announcement()
-            told = found and _health(found["endpoint"], credentials.credentials_file(self.state))
+            health = found and _health(found["endpoint"], credentials.credentials_file(self.state))
         except (OSError, ValueError, KeyError):
             return None
-        return found if told == {"state": state_folder.identity(self.state)} else None
+        return found if health == {"state": state_folder.identity(self.state)} else None
 
     def _announcement(self) -> dict[str, Any] | None:
-        """Return what the newest cloud has written about itself, if its process is alive."""
+        """Return the announcement file of the newest cloud, if its process is alive."""
         try:
             found = dict(json.loads((self.state / "cloud.json").read_text()))
             os.kill(found["pid"], 0)
@@ -132,10 +137,11 @@ class Cloud:
         return found
 
     def _launch(self, wait: bool) -> dict[str, Any]:
-        chosen = self._engine or ENGINES[0]
-        if lacking := engine.missing(chosen):
+        name = self._engine or ENGINES[0]
+        if missing := engine.missing(name):
             raise CloudError(
-                f"The engine {chosen} needs {', '.join(lacking)}, not installed here: pip install '.[{_EXTRAS[chosen]}]'."
+                f"The engine {name} needs {', '.join(missing)}, which is not installed: "
+                f"pip install '.[{_EXTRAS[name]}]'."
             )
         log = self.state / "cloud" / "logs" / "cloud.log"
         log.parent.mkdir(mode=0o700, exist_ok=True)
@@ -178,7 +184,7 @@ def _server_environment() -> dict[str, str]:
 
 
 def _health(endpoint: str, keys: Path) -> Any:
-    """Ask the cloud at `endpoint` which folder it serves, in a request signed with the folder's own key."""
+    """Request the identity of the directory that the cloud serves, signed with the directory's own key."""
     from botocore.auth import SigV4Auth  # noqa: PLC0415
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415
     from botocore.credentials import Credentials  # noqa: PLC0415
@@ -188,12 +194,12 @@ def _health(endpoint: str, keys: Path) -> Any:
     SigV4Auth(Credentials(key.access_key, key.secret), "hdp", REGION).add_auth(request)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     signed = urllib.request.Request(str(request.url), headers=dict(request.headers))  # noqa: S310
-    with opener.open(signed, timeout=START_SECONDS) as answer:
-        return json.load(answer)
+    with opener.open(signed, timeout=START_SECONDS) as response:
+        return json.load(response)
 
 
 def _last_line(log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines()
     if any("Address already in use" in line for line in lines):
-        return "its port is taken; name another with --port."
+        return "its port is in use; choose another with --port."
     return lines[-1] if lines else "it gave no reason."

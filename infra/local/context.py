@@ -1,4 +1,4 @@
-"""What every engine of the laptop cloud is given."""
+"""Settings shared by all services of the laptop cloud."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REGION = "us-east-1"
 
 @dataclass(frozen=True)
 class Context:
-    """One laptop cloud: `state` is its folder; beneath it `s3` holds the objects, `cloud` everything else."""
+    """One laptop cloud: `state` is its directory, with objects in `s3` and everything else in `cloud`."""
 
     state: Path
     prefix: str
@@ -38,7 +38,7 @@ class Context:
     def work(self) -> Path:
         return self.state / "cloud"
 
-    def path(self, address: str) -> Path:
-        """The file or folder behind an S3 address."""
-        bucket, key = split(address)
+    def path(self, uri: str) -> Path:
+        """Return the file or directory of an S3 URI."""
+        bucket, key = split(uri)
         return self.root / bucket / key

@@ -1,6 +1,7 @@
-"""Key pairs of the laptop cloud: one random pair per role and state folder, in the format of AWS's own file.
+"""Key pairs of the laptop cloud, one random pair per role and state directory.
 
-The file is `<state>/cloud/credentials`, readable by its owner alone; each profile in it is a role.
+The file `<state>/cloud/credentials` has the format of AWS, a profile per role, and is readable only by its
+owner.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 LAPTOP = "laptop"
-"""The role of commands and of the person at the laptop; every other role is one that Terraform creates."""
+"""The role of commands and of the laptop's user; all other roles are created by Terraform."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """An access key, the role that it stands for, and what a request signed with it must prove."""
+    """An access key, its role, and the session token and expiry that a signed request must match."""
 
     role: str
     access_key: str
@@ -71,7 +72,7 @@ def private(path: str, flags: int) -> int:
 
 
 class Keys:
-    """The keys that the running cloud accepts: those of its state folder, and those that STS has issued."""
+    """The keys that the running cloud accepts: those of its state directory, and those issued by STS."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -86,7 +87,7 @@ class Keys:
             return self._keys.get(access_key)
 
     def _read_again(self) -> None:
-        """Roles may have been added to the file."""
+        """Read the file again if it has changed: roles may have been added."""
         changed_at = self._path.stat().st_mtime_ns if self._path.exists() else 0
         if changed_at != self._read_at:
             self._read_at = changed_at

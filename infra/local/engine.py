@@ -1,8 +1,10 @@
-"""The engine that runs Glue jobs on a laptop: Sail (the default, no JVM) or Spark, the one that AWS Glue runs.
+"""The engine that runs Glue jobs on a laptop: Sail (the default, no JVM) or Spark, the one that AWS Glue
+runs.
 
-A job calls ``SparkSession.builder.getOrCreate()`` as it does on Glue; `start` decides what answers. Everything that
-differs between the engines is in this module: settings, ``s3://`` URIs, temporary files, and what ``persist`` does.
-Of the project it imports nothing: a worker process sees only what AWS Glue has installed and the deployed package.
+A job calls ``SparkSession.builder.getOrCreate()`` as it does on Glue; `start` decides what answers.
+Everything that differs between the engines is in this module: settings, ``s3://`` URIs, temporary files, and
+what ``persist`` does. Of the project it imports nothing: a worker process sees only what AWS Glue has
+installed and the deployed package.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ def missing(name: str) -> list[str]:
 
 
 _SESSION_SECONDS = 48 * 3600
-"""How long Sail keeps a session that sends nothing: as long as AWS Glue lets a job run, not fifteen minutes."""
+"""Idle timeout of a Sail session: the maximum duration of a Glue job instead of 15 minutes."""
 
 _JAVA = Path(__file__).with_name("java")
 
@@ -152,7 +154,7 @@ def _file_uri(uri: str, root: Path) -> str:
 
 
 def _materialize_on_persist(scratch: Path) -> None:
-    """Sail accepts ``persist`` and computes again all the same: write the frame, and read what was written."""
+    """Write the DataFrame and read it back: Sail accepts ``persist`` but recomputes."""
     from pyspark.sql.connect.dataframe import DataFrame  # noqa: PLC0415
 
     def persist(frame: Any, *_: Any) -> Any:

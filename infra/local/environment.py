@@ -1,4 +1,4 @@
-"""The environment of whatever speaks to a laptop cloud: nothing of a person's own AWS set-up shines through."""
+"""Environment variables of clients of a laptop cloud, without the user's own AWS settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.lake.uris import Lake
 
 
 def variables(endpoint: str, prefix: str, state: Path) -> dict[str, str]:
-    """Return what a client needs; account, region and keys are the laptop cloud's own."""
+    """Return the variables that a client needs; account, region and keys are the laptop cloud's."""
     lake = Lake(prefix)
     keys = credentials.credentials_file(state)
     laptop = credentials.read(keys)[credentials.LAPTOP]
@@ -37,12 +37,12 @@ def variables(endpoint: str, prefix: str, state: Path) -> dict[str, str]:
 
 
 def clean(ambient: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The ambient environment without anything of AWS, Spark, Java or this product in it."""
+    """Return the environment without variables of AWS, Spark, Java and this product."""
     dropped = ("AWS_", "HDP_", "SPARK_", "PYSPARK_", "JAVA_", "HADOOP_", "MOTO_", "BOTO_")
     source = os.environ if ambient is None else ambient
     return {name: value for name, value in source.items() if not name.startswith(dropped)}
 
 
 def environment(endpoint: str, prefix: str, state: Path) -> dict[str, str]:
-    """Return a whole process environment for a client of the laptop cloud at `endpoint`."""
+    """Return the complete process environment of a client of the laptop cloud at `endpoint`."""
     return {**clean(), **variables(endpoint, prefix, state)}

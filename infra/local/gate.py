@@ -1,6 +1,6 @@
-"""The laptop cloud's front door: only signed requests from programs on this machine pass.
+"""Admit only signed requests from programs on this machine.
 
-A web page cannot pass: it knows no key, a browser names the page's origin, and a rebound name is not our Host.
+Web pages are rejected: they have no key, browsers send their origin, and a rebound DNS name is not our Host.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from infra.local.credentials import LAPTOP, Key, Keys
 from infra.local.signature import SignatureError
 
 ROLE, SERVICE = "hdp.role", "hdp.service"
-"""Names in the WSGI environment: who signed the request, and for which service."""
+"""Keys in the WSGI environment: the role that signed the request, and the requested service."""
 
 HEALTH = "/_hdp/health"
 _OWN_SITES = {"none", "same-origin"}
@@ -33,7 +33,7 @@ class Refused(Exception):
 
 
 class Gate:
-    """A WSGI application around another; it answers the health check itself and removes CORS headers."""
+    """WSGI middleware that verifies requests, answers the health check and removes CORS headers."""
 
     def __init__(self, app: Application, port: int, keys: Keys, state_id: str) -> None:
         self._app = app
@@ -45,7 +45,7 @@ class Gate:
         keys.issue(self.own_key)
 
     def open(self) -> None:
-        """Let requests pass that have been waiting; until then only `own_key` does, which sets the cloud up."""
+        """Admit waiting and later requests; before that, only `own_key` is admitted, to set the cloud up."""
         self._is_open.set()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -82,18 +82,18 @@ class Gate:
             raise Refused("The laptop cloud is not a proxy.")
 
     def _verify(self, environ: dict[str, Any]) -> tuple[Key, str]:
-        """Return the key that signed the request; a body is read only where its key and time are valid."""
-        told = signature.claim(environ)
-        key = self._keys.find(told.access_key)
+        """Return the key that signed the request and the service; the body is read last."""
+        claim = signature.read_claim(environ)
+        key = self._keys.find(claim.access_key)
         if key is None:
             raise SignatureError("InvalidClientTokenId", "The access key is not of this laptop cloud.")
-        signature.check_time(told, key, datetime.now(UTC))
-        signature.check(told, key, environ, environ["RAW_URI"], lambda: _body(environ))
-        return key, told.service
+        signature.check_time(claim, key, datetime.now(UTC))
+        signature.check(claim, key, environ, environ["RAW_URI"], lambda: _body(environ))
+        return key, claim.service
 
 
 def _body(environ: dict[str, Any]) -> bytes:
-    """The request's body, left in place to be read again."""
+    """Return the request's body, and keep it readable."""
     stream = environ["wsgi.input"]
     if not isinstance(stream, io.BytesIO):
         is_chunked = environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH")
@@ -103,7 +103,7 @@ def _body(environ: dict[str, Any]) -> bytes:
 
 
 def _refuse(environ: dict[str, Any], start_response: Any, code: str, message: str) -> list[bytes]:
-    """Answer 403 as the service would; the connection ends, for the body was perhaps not read."""
+    """Return a 403 in the service's format and close the connection, because the body may be unread."""
     service = environ.get("HTTP_AUTHORIZATION", "").partition("/aws4_request")[0].rpartition("/")[2]
     headers = [("Connection", "close"), ("x-amzn-errortype", code)]
     if service in _XML or not service:

@@ -1,4 +1,4 @@
-"""What a restart must not forget, as JSON documents in one SQLite file."""
+"""State that survives restarts, as JSON documents in one SQLite file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class HistoryStore:
             self._db.execute("DELETE FROM document WHERE kind = ? AND key = ?", (kind, key))
 
     def all(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
-        """Every document of a kind, in the order of first writing."""
+        """Return every document of a kind, oldest first."""
         with self._lock:
             rows = self._db.execute(
                 "SELECT key, body FROM document WHERE kind = ? ORDER BY rowid", (kind,)

@@ -1,7 +1,7 @@
 """A warm process that runs Glue job scripts on an engine, one after another. Started by `infra.local.glue`.
 
-Of the project it imports `engine` alone, by its path: a job's script and its `pipeline` package come from the code
-bucket, as in AWS, and are loaded again when the deployed file has changed.
+Of the project it imports `engine` alone, by its path: a job's script and its `pipeline` package come from the
+code bucket, as in AWS, and are loaded again when the deployed file has changed.
 """
 
 from __future__ import annotations

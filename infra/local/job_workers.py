@@ -1,4 +1,4 @@
-"""The processes that run job scripts: each starts when work comes, and ends when none has come for a while."""
+"""Worker processes of job scripts: started on demand, stopped when idle for a while."""
 
 from __future__ import annotations
 

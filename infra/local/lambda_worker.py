@@ -1,4 +1,4 @@
-"""Runs one Lambda function's handler, warm, in a process of its own. Started by `infra.local.lambdas`."""
+"""Run one Lambda function's handler, warm, in its own process. Started by `infra.local.lambdas`."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from types import SimpleNamespace
 from typing import Any
 
 
-def main(questions_fd: int, answers_fd: int, folder: str, handler_name: str) -> None:
+def main(requests_fd: int, answers_fd: int, folder: str, handler_name: str) -> None:
+    """Answer each JSON line with one JSON line: the handler's result or error."""
     sys.path.insert(0, folder)
     handler: Any = None
-    with os.fdopen(questions_fd) as questions, os.fdopen(answers_fd, "w") as answers:
-        for line in questions:
-            question = json.loads(line)
+    with os.fdopen(requests_fd) as requests, os.fdopen(answers_fd, "w") as answers:
+        for line in requests:
+            request = json.loads(line)
             try:
                 handler = handler or _load(handler_name)
-                context = SimpleNamespace(aws_request_id=question["request_id"])
+                context = SimpleNamespace(aws_request_id=request["request_id"])
                 with contextlib.redirect_stdout(sys.stderr):
-                    answer = {"result": handler(question["event"], context)}
+                    answer = {"result": handler(request["event"], context)}
             except Exception as error:
                 trace = traceback.format_tb(error.__traceback__)
-                what = {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": trace}
-                answer = {"error": what}
+                details = {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": trace}
+                answer = {"error": details}
             answers.write(json.dumps(answer, default=str) + "\n")
             answers.flush()
 

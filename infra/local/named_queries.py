@@ -1,4 +1,4 @@
-"""Athena's named queries, kept over a restart; moto forgets them and cannot delete one."""
+"""Persist Athena's named queries over restarts, and support deleting them; moto does neither."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ _FIELDS = ("Name", "Description", "Database", "QueryString")
 
 
 def install(context: Context) -> None:
+    """Replace moto's named queries."""
     store = context.store
 
     def create(response: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A child process that is asked one JSON line and answers one JSON line."""
+"""A child process that answers each JSON line with one JSON line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class ProcessDied(Exception):
-    """The process ended before it answered; `returncode` tells how."""
+    """The process ended before it answered."""
 
     def __init__(self, returncode: int | None) -> None:
         super().__init__(f"the process ended with code {returncode}")
@@ -20,7 +20,7 @@ class ProcessDied(Exception):
 
 
 class JsonProcess:
-    """Runs `script` with this interpreter but none of its packages: the environment's PYTHONPATH says which."""
+    """Run `script` with this interpreter, but only with the packages on the environment's PYTHONPATH."""
 
     def __init__(self, script: Path, arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ class JsonProcess:
         os.close(to_child)
         os.close(from_child)
         self._answers = os.fdopen(self._reader, "r", encoding="utf-8")
-        self._questions = os.fdopen(self._writer, "w", encoding="utf-8")
+        self._requests = os.fdopen(self._writer, "w", encoding="utf-8")
 
     @property
     def pid(self) -> int:
@@ -49,10 +49,11 @@ class JsonProcess:
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
-    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Send one request and return the answer; raise `ProcessDied` if the process ends."""
         try:
-            self._questions.write(json.dumps(question) + "\n")
-            self._questions.flush()
+            self._requests.write(json.dumps(request) + "\n")
+            self._requests.flush()
             line = self._answers.readline()
         except (BrokenPipeError, ValueError):
             line = ""
@@ -61,7 +62,7 @@ class JsonProcess:
         return dict(json.loads(line))
 
     def kill(self) -> None:
-        """End the process and its children (a Spark worker has a JVM)."""
+        """Kill the process and its children (a Spark worker has a JVM)."""
         try:
             os.killpg(self._process.pid, 9)
         except ProcessLookupError:

@@ -1,7 +1,7 @@
-"""What AWS's own runtimes have installed, so that deployed code finds no more on a laptop than it will find there.
+"""Packages of AWS's runtimes, so that deployed code finds the same packages on a laptop.
 
-A folder of links to those packages alone is all that a Glue or Lambda process sees, with the standard library and the
-code that was deployed.
+A Glue or Lambda process sees only the standard library, the deployed code and a directory of links to these
+packages.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ requirements/glue.in has the versions.
 
 
 def site(folder: Path, distributions: tuple[str, ...]) -> Path:
-    """`folder`, holding links to the packages of `distributions` and nothing else."""
+    """Return `folder` with links to the packages of `distributions` and nothing else."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {}
     for name in distributions:
@@ -32,9 +32,8 @@ def site(folder: Path, distributions: tuple[str, ...]) -> Path:
             if not top.startswith(("..", "__pycache__")) and not top.endswith(".pth"):
                 wanted[top] = Path(str(found.locate_file(top)))
     for entry in folder.iterdir():
-        if (
-            not entry.is_symlink() and entry.is_dir()
-        ):  # of a lake that was copied with what its links point to
+        # a copied lake contains directories instead of links
+        if not entry.is_symlink() and entry.is_dir():
             shutil.rmtree(entry)
         elif not entry.is_symlink() or entry.readlink() != wanted.get(entry.name):
             entry.unlink()

@@ -1,7 +1,7 @@
 """The laptop cloud's process: `python -m infra.local.server --state DIR [--port N] [--prefix P]`.
 
-It serves until the last lease on the state folder ends (see `infra.local.cloud`). It listens and announces itself
-first and loads its engines then: requests wait in `infra.local.gate` until everything is set up.
+It serves until the last lease on the state directory ends (see `infra.local.cloud`). It listens and announces
+itself before it loads its services; requests wait in `infra.local.gate` until setup is complete.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def main() -> None:
     parser.add_argument("--engine", choices=ENGINES, default="sail")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) // 2))
     options = parser.parse_args()
-    os.umask(0o077)  # for this process and every worker and Lambda that it starts
+    os.umask(0o077)  # inherited by workers and Lambdas
     work = options.state / "cloud"
     work.mkdir(parents=True, exist_ok=True)
-    alone = (work / "server.lock").open("w")
-    fcntl.flock(alone, fcntl.LOCK_EX)
+    lock = (work / "server.lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
     state_folder.sweep(options.state)
     serve(options.state.resolve(), options.port, options.prefix, options.workers, options.engine)
 
@@ -54,10 +54,8 @@ def serve(state: Path, port: int, prefix: str, workers: int, engine: str) -> Non
     endpoint = f"http://{HOST}:{port}"
     credentials.ensure(credentials_file(state), [LAPTOP])
     announcement = state / "cloud.json"
-    _announce(
-        announcement,
-        {"pid": os.getpid(), "port": port, "endpoint": endpoint, "prefix": prefix, "engine": engine},
-    )
+    ours = {"pid": os.getpid(), "port": port, "endpoint": endpoint, "prefix": prefix, "engine": engine}
+    _announce(announcement, ours)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _take_environment(environment(endpoint, prefix, state), port)
@@ -76,7 +74,7 @@ def serve(state: Path, port: int, prefix: str, workers: int, engine: str) -> Non
 
 
 def _take_environment(variables: dict[str, str], port: int) -> None:
-    """Keep nothing of the person's own environment; moto reads MOTO_PORT when it is imported."""
+    """Replace the process environment; moto reads MOTO_PORT on import."""
     os.environ.clear()
     os.environ.update({**variables, "MOTO_PORT": str(port)})
 
@@ -97,7 +95,7 @@ def _start(
 
 
 def _assemble(context: Context, keys: Keys, listening: socket.socket) -> Any:
-    """Return moto's server with its engines made real, and its gate."""
+    """Return moto's server with our services installed, and its gate."""
     _spare_imports()
     from moto.core.config import default_user_config  # noqa: PLC0415
     from moto.moto_server.werkzeug_app import (  # noqa: PLC0415
@@ -121,7 +119,7 @@ def _assemble(context: Context, keys: Keys, listening: socket.socket) -> Any:
         protocol_version = "HTTP/1.1"
 
         def log(self, *_: Any) -> None:
-            """Requests are not logged: a path may name a person's file."""
+            """Do not log requests: a path may contain a patient identifier."""
 
     port = listening.getsockname()[1]
     app = Calls(
@@ -136,13 +134,13 @@ def _assemble(context: Context, keys: Keys, listening: socket.socket) -> Any:
 
 
 def _workgroups(store: HistoryStore) -> dict[str, str]:
-    """The workgroup of each query, executed or saved, that was kept over the restart."""
+    """Return the workgroup of each query and saved query from before the restart."""
     executed = {key: query["workgroup"] for key, query in store.all("query")}
     return executed | {key: query["WorkGroup"] for key, query in store.all("named_query")}
 
 
 def _spare_imports() -> None:
-    """Keep moto's Batch, and EC2 with it, unloaded: a second of start-up for a service that no state calls."""
+    """Skip moto's Batch and EC2, which no state uses: they cost a second of start-up."""
     batch = types.ModuleType("moto.batch.utils")
     JobStatus = enum.StrEnum("JobStatus", ["SUCCEEDED", "FAILED"])
     vars(batch)["JobStatus"] = JobStatus
@@ -163,7 +161,7 @@ def _announce(path: Path, document: dict[str, Any]) -> None:
 
 
 def _until_unused(state: Path, announcement: Path) -> None:
-    """Wait until no client holds a lease; remove the announcement before the lock is released."""
+    """Wait until no client holds a lease; remove the announcement before releasing the lock."""
     lease = (state / "cloud" / "lease").open("a")
     while True:
         time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""Verifies AWS Signature Version 4, in the Authorization header or in a presigned URL.
+"""Verify AWS Signature Version 4, in the Authorization header or in a presigned URL.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -30,7 +30,7 @@ _HEADER = re.compile(
 
 
 class SignatureError(Exception):
-    """The request does not prove that it comes from the holder of a key; `code` is AWS's name for the reason."""
+    """The signature is missing or invalid; `code` is AWS's error code."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -39,7 +39,7 @@ class SignatureError(Exception):
 
 @dataclass(frozen=True)
 class Claim:
-    """What a request says about its own signature."""
+    """The signature fields of a request, not yet verified."""
 
     access_key: str
     scope: str
@@ -52,8 +52,8 @@ class Claim:
     token: str | None
 
 
-def claim(environ: Mapping[str, Any]) -> Claim:
-    """Read the claim of a request: of its Authorization header, else of its query string."""
+def read_claim(environ: Mapping[str, Any]) -> Claim:
+    """Parse the signature fields from the Authorization header or the query string."""
     query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
     if header := environ.get("HTTP_AUTHORIZATION"):
         found = _HEADER.fullmatch(header.strip())
@@ -90,57 +90,59 @@ def _claim(
 ) -> Claim:
     access_key, slash, scope = credential.partition("/")
     try:
-        day, _, service, end = scope.split("/")
+        date_stamp, _, service, end = scope.split("/")
         signed_at = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         seconds = timedelta(seconds=int(lifetime)) if lifetime is not None else None
     except (ValueError, OverflowError):
         raise SignatureError(
             "IncompleteSignature", "The signature's credential, date or lifetime cannot be read."
         ) from None
-    if end != "aws4_request" or not date.startswith(day) or not slash:
+    if end != "aws4_request" or not date.startswith(date_stamp) or not slash:
         raise SignatureError("IncompleteSignature", "The signature's credential scope is not valid.")
     return Claim(
         access_key, scope, service, tuple(headers.split(";")), signature, signed_at, seconds, payload, token
     )
 
 
-def check_time(told: Claim, key: Key, now: datetime) -> None:
-    """Refuse a signature or a key that has expired, or a signature from the future."""
+def check_time(claim: Claim, key: Key, now: datetime) -> None:
+    """Reject an expired signature or key, and a signature from the future."""
     expired = SignatureError("ExpiredToken", "The request or its key has expired.")
     if key.expires_at is not None and key.expires_at <= now:
         raise expired
-    if told.lifetime is None:
-        if abs(now - told.signed_at) > _CLOCK_SKEW:
+    if claim.lifetime is None:
+        if abs(now - claim.signed_at) > _CLOCK_SKEW:
             raise SignatureError("RequestTimeTooSkewed", "The request was signed more than 15 minutes ago.")
-    elif not timedelta() < told.lifetime <= _LONGEST or told.signed_at - now > _CLOCK_SKEW:
+    elif not timedelta() < claim.lifetime <= _LONGEST or claim.signed_at - now > _CLOCK_SKEW:
         raise SignatureError(
             "AuthorizationQueryParametersError", "The presigned URL's lifetime is not valid."
         )
-    elif told.signed_at + told.lifetime < now:
+    elif claim.signed_at + claim.lifetime < now:
         raise expired
 
 
-def check(told: Claim, key: Key, environ: Mapping[str, Any], raw_uri: str, body: Callable[[], bytes]) -> None:
-    """Refuse a request whose signature or body is not that of `key`'s holder."""
-    if "host" not in told.signed_headers or told.token != key.token:
+def check(
+    claim: Claim, key: Key, environ: Mapping[str, Any], raw_uri: str, body: Callable[[], bytes]
+) -> None:
+    """Reject a request whose signature or body does not match the key."""
+    if "host" not in claim.signed_headers or claim.token != key.token:
         raise _mismatch()
-    payload = told.payload or hashlib.sha256(body()).hexdigest()
+    payload = claim.payload or hashlib.sha256(body()).hexdigest()
     path, _, query = raw_uri.partition("?")
     canonical = "\n".join(
         [
             environ["REQUEST_METHOD"],
-            _canonical_path(path, told.service),
+            _canonical_path(path, claim.service),
             _canonical_query(query),
-            *(f"{name}:{_header(environ, name)}" for name in told.signed_headers),
+            *(f"{name}:{_header(environ, name)}" for name in claim.signed_headers),
             "",
-            ";".join(told.signed_headers),
+            ";".join(claim.signed_headers),
             payload,
         ]
     )
     digest = hashlib.sha256(canonical.encode()).hexdigest()
-    text = "\n".join([_ALGORITHM, told.signed_at.strftime("%Y%m%dT%H%M%SZ"), told.scope, digest])
-    wanted = hmac.new(_signing_key(key.secret, told.scope), text.encode(), hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(wanted, told.signature):
+    text = "\n".join([_ALGORITHM, claim.signed_at.strftime("%Y%m%dT%H%M%SZ"), claim.scope, digest])
+    expected = hmac.new(_signing_key(key.secret, claim.scope), text.encode(), hashlib.sha256).hexdigest()
+    if not hmac.compare_digest(expected, claim.signature):
         raise _mismatch()
     _check_payload(payload, body)
 
@@ -153,7 +155,7 @@ def _check_payload(payload: str, body: Callable[[], bytes]) -> None:
             "NotImplemented", f"The laptop cloud does not verify bodies signed as {payload}."
         )
     if payload != hashlib.sha256(body()).hexdigest():
-        raise SignatureError("XAmzContentSHA256Mismatch", "The body is not the one that was signed.")
+        raise SignatureError("XAmzContentSHA256Mismatch", "The body does not match the signed hash.")
 
 
 def _mismatch() -> SignatureError:
@@ -161,7 +163,7 @@ def _mismatch() -> SignatureError:
 
 
 def _canonical_path(path: str, service: str) -> str:
-    """S3 signs the path as sent; every other service normalises it and encodes it once more."""
+    """Return the path as sent for S3; other services normalize it and encode it again."""
     return path if service == "s3" else quote(normalize_url_path(path), safe="/~")
 
 

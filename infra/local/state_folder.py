@@ -1,4 +1,4 @@
-"""The folder that holds a laptop's lake: its identity, its permissions and its temporary files."""
+"""The state directory of a laptop's lake: identity, permissions and temporary files."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 
 _SCRATCH = ("duckdb", "sail/worker-*", "spark/worker-*")
 """Shuffle and spill files of the engines, below `<state>/cloud`."""
-_HALF_WRITTEN = ".pending-"
-_HALF_WRITTEN_FOLDERS = {"_temporary"}
+_PARTIAL = ".pending-"
+_PARTIAL_FOLDERS = {"_temporary"}
 _OTHERS = 0o077
 
 
 def identity(state: Path) -> str:
-    """Return what tells this folder from every other one, a copy of it included."""
+    """Return an identifier that differs between directories, including copies."""
     stat = state.stat()
     return f"{stat.st_dev:x}-{stat.st_ino:x}"
 
 
 def make(state: Path) -> None:
-    """Create the folder for its owner alone; take the rights of others off one made before."""
+    """Create the directory for its owner only; remove permissions of others from an existing one."""
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     if state.stat().st_mode & _OTHERS:
         for path in (state, *state.rglob("*")):
@@ -30,14 +30,14 @@ def make(state: Path) -> None:
 
 
 def sweep(state: Path) -> None:
-    """Remove shuffle, spill and half-written files; call it only while nothing of the cloud runs."""
+    """Remove shuffle, spill and partly written files; call it only while no part of the cloud runs."""
     for pattern in _SCRATCH:
         for path in (state / "cloud").glob(pattern):
             shutil.rmtree(path, ignore_errors=True)
     for folder, folders, names in os.walk(state / "s3"):
-        for name in _HALF_WRITTEN_FOLDERS.intersection(folders):
+        for name in _PARTIAL_FOLDERS.intersection(folders):
             shutil.rmtree(Path(folder, name), ignore_errors=True)
             folders.remove(name)
         for name in names:
-            if name.startswith(_HALF_WRITTEN):
+            if name.startswith(_PARTIAL):
                 Path(folder, name).unlink(missing_ok=True)

@@ -101,7 +101,8 @@ def install(context: Context) -> None:
 def _parse_once() -> None:
     """Parse a definition and its paths once, not in every execution and state.
 
-    What the parser returns keeps nothing of an execution, except in Map states, which the template does not use.
+    What the parser returns keeps nothing of an execution, except in Map states, which the template does not
+    use.
     """
     AmazonStateLanguageParser.parse = lru_cache(maxsize=16)(AmazonStateLanguageParser.parse)
     json_path.parse = lru_cache(maxsize=1000)(json_path.parse)
@@ -155,10 +156,11 @@ def _answer_stop(response: Any) -> Any:
 
 
 def _get_execution_history(response: Any) -> str:
-    """Return a page of events as JSON text, with reverseOrder, pages and includeExecutionData, which moto lacks.
+    """Return a page of events as JSON text, with reverseOrder, pages and includeExecutionData, which moto
+    lacks.
 
-    moto's serializer looks each field of each event up in the service model, which took two thirds of the server's
-    time in a run that pages watch; the events have AWS's names already.
+    moto's serializer looks each field of each event up in the service model, which took two thirds of the
+    server's time in a run that pages watch; the events have AWS's names already.
     """
     execution = response.stepfunction_backend.describe_execution(response._get_param("executionArn"))
     events = _events(execution)

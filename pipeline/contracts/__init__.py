@@ -1,1 +1,1 @@
-"""Tables and rules as Open Data Contract Standard files, and what is derived from them."""
+"""Contracts of tables and rules as Open Data Contract Standard files, and the artifacts derived from them."""

@@ -1,4 +1,4 @@
-"""The Athena reference SQL, derived from the contracts; `hdp contracts render` writes it down."""
+"""Render the Athena reference SQL from the contracts (`hdp contracts render`)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pipeline.lake.uris import DATABASES, Lake
 from pipeline.lake.views import view_sql
 
 EXAMPLE = Lake("hdp")
-"""The installation that the reference SQL is written for: put your own name in the place of `hdp`."""
+"""The installation named in the reference SQL: replace `hdp` with your prefix."""
 
 
 def render() -> dict[str, str]:
-    """File name to text: `create_database.sql` and one file a gold table."""
+    """Return the files by name: `create_database.sql` and one file per gold table."""
     gold = {f"{table}.sql": _table_file(load("gold", table)) for table in tables("gold")}
     return {"create_database.sql": create_databases(), **gold}
 

@@ -1,4 +1,4 @@
-"""The data dictionary: one row a column of every contract, and what may be shown to whom."""
+"""The data dictionary: one entry per column of every contract, with its PHI class."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pipeline.contracts.model import Contract, all_contracts
 
 IDENTIFYING = frozenset({"direct_identifier", "phi"})
-"""Classes that only a role with access to PHI sees unmasked."""
+"""PHI classes that only roles with PHI access see unmasked."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One column, as people look it up."""
+    """One column in the data dictionary."""
 
     zone: str
     table: str
@@ -26,10 +26,12 @@ class Entry:
 
 
 def entries() -> list[Entry]:
+    """Return the entries of all contracts."""
     return [entry for contract in all_contracts() for entry in _of(contract)]
 
 
 def masked_columns(contract: Contract) -> frozenset[str]:
+    """Return the columns that are masked for roles without PHI access."""
     return frozenset(c.name for c in contract.columns if c.classification in IDENTIFYING)
 
 

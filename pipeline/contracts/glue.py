@@ -1,4 +1,4 @@
-"""A contract as a table of the Glue catalog."""
+"""Render a contract as a table of the Glue Data Catalog."""
 
 from __future__ import annotations
 
@@ -23,12 +23,16 @@ _CSV = {
 
 
 def database(contract: Contract, lake: Lake) -> str:
-    """Gold's physical tables hold every release; readers of `gold` see views of the published one."""
+    """Return the database of a table.
+
+    `gold` contains only views of the published release; the tables with all releases are in `gold_releases`.
+    """
     zones: dict[str, Database] = {"gold": "gold_releases"}
     return lake.database(zones.get(contract.zone, contract.zone))
 
 
 def location(contract: Contract, lake: Lake) -> str:
+    """Return the S3 URI of a table."""
     if contract.zone == "bronze":
         return lake.bronze_table(contract.table)
     if contract.zone == "silver":
@@ -48,7 +52,7 @@ def quality_location(table: str, lake: Lake) -> str:
 
 
 def table_input(contract: Contract, lake: Lake) -> dict[str, Any]:
-    """What `glue.create_table` takes as TableInput."""
+    """Return the `TableInput` of ``glue.create_table``."""
     is_csv = contract.zone == "bronze"
     parameters = {"EXTERNAL": "TRUE", "classification": "csv" if is_csv else "parquet"}
     return {

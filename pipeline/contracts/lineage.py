@@ -1,4 +1,4 @@
-"""Which tables a table is made of, and by which job: from `jobs.yaml`."""
+"""Table lineage, derived from `jobs.yaml`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.jobs import jobs
 
 @dataclass(frozen=True)
 class Step:
-    """One job's way from what it reads to what it writes; tables as ``zone.table``."""
+    """A job with the tables that it reads and writes, as ``zone.table``."""
 
     job: str
     reads: tuple[str, ...]
@@ -17,12 +17,12 @@ class Step:
 
 
 def steps() -> tuple[Step, ...]:
-    """Every job of a run that makes a table."""
+    """Return every job of a run that writes a table."""
     return tuple(Step(job.name, job.reads, f"{job.zone}.{job.table}") for job in jobs())
 
 
 def upstream(table: str) -> tuple[Step, ...]:
-    """The jobs that `table` comes by, the nearest first."""
+    """Return the jobs that produce `table`, nearest first."""
     found: list[Step] = []
     wanted = [table]
     for name in wanted:
@@ -34,7 +34,7 @@ def upstream(table: str) -> tuple[Step, ...]:
 
 
 def downstream(table: str) -> tuple[Step, ...]:
-    """The jobs that read `table`, and those that read what they write."""
+    """Return the jobs that read `table`, directly or through other tables."""
     found: list[Step] = []
     wanted = [table]
     for name in wanted:

@@ -1,4 +1,4 @@
-"""Whether the contract files are sound: by the standard's own schema, and by this project's own habits."""
+"""Lint the contract files against the ODCS schema and this project's conventions."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ CATEGORIES = ("conformance", "completeness", "plausibility")
 
 
 def check() -> list[str]:
-    """Every problem as a sentence; empty where all is well."""
+    """Return every problem as a sentence; empty if there is none."""
     return [problem for zone in ZONES for table in tables(zone) for problem in _problems(zone, table)]
 
 
 def _problems(zone: Zone, table: str) -> Iterator[str]:
     where = f"{zone}.{table}"
-    yield from (f"{where}: {text}" for text in _against_standard(zone, table))
+    yield from (f"{where}: {text}" for text in _standard_problems(zone, table))
     contract = load(zone, table)
-    yield from (f"{where}: {text}" for text in _habits(contract))
+    yield from (f"{where}: {text}" for text in _convention_problems(contract))
 
 
-def _against_standard(zone: Zone, table: str) -> Iterator[str]:
+def _standard_problems(zone: Zone, table: str) -> Iterator[str]:
     try:
         from open_data_contract_standard.model import OpenDataContractStandard  # noqa: PLC0415
-    except ModuleNotFoundError:  # a development tool: the deployed portal does without
+    except ModuleNotFoundError:  # a development tool, not installed in the deployed portal
         return
     from pydantic import ValidationError  # noqa: PLC0415
 
@@ -38,7 +38,7 @@ def _against_standard(zone: Zone, table: str) -> Iterator[str]:
         yield from (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
 
 
-def _habits(contract: Contract) -> Iterator[str]:
+def _convention_problems(contract: Contract) -> Iterator[str]:
     counted = Counter(column.name for column in contract.columns)
     yield from (f"column {name} is declared twice" for name, count in counted.items() if count > 1)
     for column in contract.columns:
@@ -58,7 +58,7 @@ def _habits(contract: Contract) -> Iterator[str]:
 def _rule_problems(rule: Rule) -> Iterator[str]:
     for name in ("description", "rationale", "cause", "population", "limit_owner", "limit_reason"):
         if not getattr(rule, name).strip():
-            yield f"does not say its {name}"
+            yield f"has no {name}"
     if rule.severity not in SEVERITIES:
         yield f"has the unknown severity '{rule.severity}'"
     if rule.level not in LEVELS:
@@ -66,7 +66,7 @@ def _rule_problems(rule: Rule) -> Iterator[str]:
     if not rule.category.startswith(CATEGORIES):
         yield f"has the unknown category '{rule.category}'"
     if rule.unit == "percent" and not 0 <= rule.floor <= rule.threshold <= 1:
-        yield f"has limits of {rule.floor:.0%} and {rule.threshold:.0%}: they must lie between 0 and 100 percent"
+        yield f"has limits {rule.floor:.0%} and {rule.threshold:.0%}: they must be between 0 and 100 %"
     if [rule.fails, rule.measure, rule.of].count(None) != 2:
         yield "needs one of these: a condition that fails, a measure, aggregates of a relation"
     if rule.of and not {"checked", "failed"} <= set(rule.aggregates):

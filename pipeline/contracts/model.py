@@ -1,6 +1,6 @@
-"""The tables' contracts (Open Data Contract Standard v3): columns, keys, meaning, PHI class, quality rules.
+"""Table contracts (Open Data Contract Standard v3): columns, keys, descriptions, PHI classes, rules.
 
-Everything about a table is derived from its YAML file: Spark schema, Glue columns, reference SQL, dictionary.
+Spark schema, Glue columns, reference SQL and data dictionary are derived from the YAML files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SUFFIX = compiled.SUFFIX
 
 
 class ContractError(Exception):
-    """Data or a contract file breaks a contract; the text says which, where and what is expected."""
+    """Data or a contract file breaks a contract; the message says which, where and what is expected."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,20 @@ class Column:
 
 @dataclass(frozen=True)
 class Rule:
-    """One quality rule, as data.
+    """One quality rule.
 
-    `fails` is a SQL condition that is true for a failing row and `applies` one that is true for a row of the
-    denominator. With `among` it is a condition on groups, of the rows to which it applies that agree in those
-    expressions; a window in `fails` sees the rows to which it applies. A rule on whole tables has `aggregates` over
-    the relation `of` (a view, or views joined; rules that name the same one are measured together) or, where those
-    don't do, `measure`, a query for one row. Both give (checked, failed), and may give a `value` to be judged in
-    place of the share that failed. `threshold` is the largest share, or value, that is still accepted and `floor` the
-    least; `unit` is "percent" for shares (0 to 1 here), or names the value. `population` says in the plural what
-    is counted ("inpatient stays"), `limit_owner` who may change the limits and `limit_reason` why they are so.
+    `fails` is a SQL condition that is true for a failing row; `applies` is one that is true for the rows of
+    the denominator. With `among`, `fails` is a condition on groups: the applicable rows with equal values of
+    the `among` expressions. A window in `fails` sees only applicable rows.
+
+    A table rule has `aggregates` over the relation `of` (a view or a join; rules with the same relation are
+    evaluated together), or `measure`, a query that returns one row. Both return `checked` and `failed`, and
+    optionally a `value` that is compared with the limits instead of the failure rate.
+
+    `floor` and `threshold` are the minimum and maximum of the accepted rate or value; `unit` is "percent" for
+    rates (0 to 1 here), otherwise the unit of the value. `population` names the checked rows in the plural
+    ("inpatient stays"), `limit_owner` the person who may change the limits and `limit_reason` the reason for
+    them.
     """
 
     id: str
@@ -73,17 +77,17 @@ class Rule:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it speaks of tables, not of rows."""
+        """True for a rule on tables, False for a rule on rows."""
         return self.fails is None
 
     @property
     def sql(self) -> str:
-        """What is asked: the condition that a failing row meets, or the whole query."""
+        """The SQL of the rule: its condition, or its whole query."""
         counted = ", ".join(f"{sql} as {name}" for name, sql in self.aggregates.items())
         return self.fails or self.measure or f"select {counted} from {self.of}"
 
     def outcome(self, failed: int, rate: float | None) -> str:
-        """What a measure says against the limits; nothing to check is neither a pass nor a failure."""
+        """Compare a rate or value with the limits; return not_applicable if nothing was checked."""
         if rate is None:
             return "not_applicable"
         if not self.floor <= rate <= self.threshold:
@@ -91,8 +95,8 @@ class Rule:
         return "pass_with_failures" if failed else "pass"
 
     @property
-    def refuses(self) -> bool:
-        """Whether a failing row goes to quarantine."""
+    def quarantines(self) -> bool:
+        """True if a failing row is quarantined."""
         return (
             not self.keeps_rows and self.level in {"row", "release"} and self.severity in {"error", "block"}
         )
@@ -100,6 +104,8 @@ class Rule:
 
 @dataclass(frozen=True)
 class Contract:
+    """The contract of one table; `grain` says what one row represents."""
+
     zone: Zone
     table: str
     grain: str
@@ -109,7 +115,7 @@ class Contract:
     custom: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def null_markers(self, source: str) -> tuple[str, ...]:
-        """Texts that stand for an empty value in files of a source format, case counts."""
+        """Return the strings (case-sensitive) that mean NULL in files of a source format."""
         of_source = self.custom.get("nullMarkersOfSource", {})
         return tuple(of_source.get(source, self.custom.get("nullMarkers", ())))
 
@@ -129,6 +135,7 @@ class Contract:
 
 
 def tables(zone: Zone) -> tuple[str, ...]:
+    """Return the tables of a zone."""
     folder = files("pipeline.contracts") / zone
     names = (entry.name for entry in folder.iterdir())
     return tuple(sorted(name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)))
@@ -136,7 +143,7 @@ def tables(zone: Zone) -> tuple[str, ...]:
 
 @cache
 def document(zone: Zone, table: str) -> dict[str, Any]:
-    """The YAML file as it is."""
+    """Return the parsed YAML file of a contract."""
     source = files("pipeline.contracts") / zone / f"{table}{SUFFIX}"
     if not source.is_file():
         raise ContractError(f"There is no contract {zone}.{table}; {zone} has {', '.join(tables(zone))}.")
@@ -145,6 +152,7 @@ def document(zone: Zone, table: str) -> dict[str, Any]:
 
 @cache
 def load(zone: Zone, table: str) -> Contract:
+    """Return the contract of a table."""
     contract = document(zone, table)
     schema = contract["schema"][0]
     return Contract(
@@ -159,6 +167,7 @@ def load(zone: Zone, table: str) -> Contract:
 
 
 def all_contracts() -> tuple[Contract, ...]:
+    """Return the contracts of all zones."""
     return tuple(load(zone, table) for zone in ZONES for table in tables(zone))
 
 
@@ -176,7 +185,7 @@ def _column(entry: dict[str, Any]) -> Column:
 
 def _rule(entry: dict[str, Any]) -> Rule:
     custom = {item["property"]: item["value"] for item in entry["customProperties"]}
-    how = entry["implementation"]
+    implementation = entry["implementation"]
     scale = 100 if entry["unit"] == "percent" else 1
     floor, threshold = entry.get("mustBeBetween") or (0, entry["mustBeLessOrEqualTo"])
     return Rule(
@@ -194,13 +203,15 @@ def _rule(entry: dict[str, Any]) -> Rule:
         population=custom.get("population", ""),
         limit_owner=custom.get("limit_owner", ""),
         limit_reason=custom.get("limit_reason", ""),
-        fails=how.get("fails"),
-        applies=how.get("applies"),
-        measure=how.get("measure"),
-        of=how.get("of"),
-        among=tuple(how.get("among", ())),
+        fails=implementation.get("fails"),
+        applies=implementation.get("applies"),
+        measure=implementation.get("measure"),
+        of=implementation.get("of"),
+        among=tuple(implementation.get("among", ())),
         keeps_rows=bool(custom.get("keeps_rows", False)),
         aggregates={
-            name: str(how[name]) for name in ("checked", "failed", "value") if "of" in how and name in how
+            name: str(implementation[name])
+            for name in ("checked", "failed", "value")
+            if "of" in implementation and name in implementation
         },
     )

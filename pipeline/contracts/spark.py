@@ -1,4 +1,4 @@
-"""A contract as a Spark schema, and the select that every job ends in."""
+"""Convert a contract to a Spark schema, and a DataFrame to a contract's columns."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _TYPES: dict[str, DataType] = {
 
 
 def schema(contract: Contract, partitions: bool = True) -> StructType:
-    """Columns in the contract's order; `partitions` says whether the partition columns are among them."""
+    """Return the columns in the contract's order, with or without the partition columns."""
     columns = contract.columns if partitions else contract.data_columns
     return StructType([StructField(column.name, data_type(column.type)) for column in columns])
 
 
 def data_type(name: str) -> DataType:
-    """The Spark type of a Glue type name such as ``bigint``, ``decimal(12,2)`` or ``array<string>``."""
+    """Return the Spark type of a Glue type such as ``bigint``, ``decimal(12,2)`` or ``array<string>``."""
     if name.startswith("array<"):
         return ArrayType(data_type(name[len("array<") : -1]))
     if name.startswith("decimal("):
@@ -50,7 +50,10 @@ def data_type(name: str) -> DataType:
 
 
 def conform(frame: DataFrame, contract: Contract, partitions: bool = True) -> DataFrame:
-    """Return the contract's columns, in its order and of its types; the engine names a column that is missing."""
+    """Return the contract's columns in its order and with its types.
+
+    Spark's error names the column if one is missing.
+    """
     columns = contract.columns if partitions else contract.data_columns
     return frame.select(*(_cast(column.name, column.type) for column in columns))
 

@@ -1,8 +1,9 @@
-"""Generate clinically plausible sample data: patients, encounters, medication administrations and seeded defects.
+"""Generate clinically plausible sample data: patients, encounters, medication administrations and seeded
+defects.
 
-Patients come in blocks of `BLOCK`. A block depends only on the seed, its number and the options, so any number of
-processes or Spark partitions gives the same rows in the same order, and a larger size keeps the patients of a
-smaller one.
+Patients come in blocks of `BLOCK`. A block depends only on the seed, its number and the options, so any
+number of processes or Spark partitions gives the same rows in the same order, and a larger size keeps the
+patients of a smaller one.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ class BadOptions(ValueError):
 class Options:
     """Size and content of a sample.
 
-    `start` and `end` are local dates of the hospital in `time_zone` and bound the encounters; `defect_rate` is the
-    share of rows that get a defect, 0 to 0.5.
+    `start` and `end` are local dates of the hospital in `time_zone` and bound the encounters; `defect_rate`
+    is the share of rows that get a defect, 0 to 0.5.
     """
 
     patients: int = 1000

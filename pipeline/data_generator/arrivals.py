@@ -2,21 +2,23 @@
 
 Sources:
 
-- Emergency (EMER) and observation (OBSENC): all 275,971 arrivals at the University of Iowa Hospital's emergency
-  department, July 2013 to March 2018, by hour (data set `uihc_ed_arrivals` of the R package fastTS 1.0.3; Peterson
-  and Cavanaugh, Statistical Modelling 2024, doi:10.1177/1471082X231225307). Weekdays, hours, months and holidays
-  are its means; a holiday's factor is its mean over that of the same weekdays.
-- Inpatient (IMP): 19.4 of 100 admissions on Saturday or Sunday (7,660 of 39,542 thousand; HCUP Statistical Brief
-  87, table 1); from Monday and Tuesday they fall through the week (1,692,090 admissions; Heslin et al., Cureus
-  2024, doi:10.7759/cureus.58404), the steps between the weekdays are an estimate. Hours: a quarter of 66,132
-  admissions each before 8:42, 14:48, 19:12 and midnight (Society of Hospital Medicine, abstract "Impact of admission
-  day and time on outcomes of hospitalized patients"). Public holidays as Sundays: an estimate.
-- Ambulatory (AMB): Tuesday is the busiest day, 10 and 14 o'clock the busiest hours (ZocDoc's appointments, 2013);
-  clinics are closed on Sundays and nearly so on Saturdays: the exact shares are an estimate. The week of
-  Independence Day has 20, that of Labor Day 13, that of Memorial Day 11 % fewer appointments (ZocDoc, 2023), which is
-  100, 65 and 55 % of the holiday; other holidays are estimates.
-- Virtual (VR): 76 of 100 visits Monday to Friday, 71 of 100 between 8 and 18 o'clock (2,216 visits; Davis et al.,
-  Telehealth and Medicine Today 2019, doi:10.30953/tmt.v4.154); within these, an even spread is an estimate.
+- Emergency (EMER) and observation (OBSENC): all 275,971 arrivals at the University of Iowa Hospital's
+  emergency department, July 2013 to March 2018, by hour (data set `uihc_ed_arrivals` of the R package fastTS
+  1.0.3; Peterson and Cavanaugh, Statistical Modelling 2024, doi:10.1177/1471082X231225307). Weekdays, hours,
+  months and holidays are its means; a holiday's factor is its mean over that of the same weekdays.
+- Inpatient (IMP): 19.4 of 100 admissions on Saturday or Sunday (7,660 of 39,542 thousand; HCUP Statistical
+  Brief 87, table 1); from Monday and Tuesday they fall through the week (1,692,090 admissions; Heslin et al.,
+  Cureus 2024, doi:10.7759/cureus.58404), the steps between the weekdays are an estimate. Hours: a quarter of
+  66,132 admissions each before 8:42, 14:48, 19:12 and midnight (Society of Hospital Medicine, abstract
+  "Impact of admission day and time on outcomes of hospitalized patients"). Public holidays as Sundays: an
+  estimate.
+- Ambulatory (AMB): Tuesday is the busiest day, 10 and 14 o'clock the busiest hours (ZocDoc's appointments,
+  2013); clinics are closed on Sundays and nearly so on Saturdays: the exact shares are an estimate. The week
+  of Independence Day has 20, that of Labor Day 13, that of Memorial Day 11 % fewer appointments (ZocDoc,
+  2023), which is 100, 65 and 55 % of the holiday; other holidays are estimates.
+- Virtual (VR): 76 of 100 visits Monday to Friday, 71 of 100 between 8 and 18 o'clock (2,216 visits; Davis et
+  al., Telehealth and Medicine Today 2019, doi:10.30953/tmt.v4.154); within these, an even spread is an
+  estimate.
 """
 
 from __future__ import annotations
@@ -71,7 +73,7 @@ HOLIDAYS = {
     OBSENC: _ED_HOLIDAYS,
     VR: dict.fromkeys((*_SHUT, "Labor Day", "Memorial Day"), 0.8),
 }
-"""Encounters on a federal holiday relative to the same weekday; a holiday that is missing here takes `OTHER_HOLIDAYS`."""
+"""Encounters on a federal holiday relative to the same weekday; default: `OTHER_HOLIDAYS`."""
 
 OTHER_HOLIDAYS = {AMB: 0.7, EMER: 1.0, IMP: 0.95, OBSENC: 1.0, VR: 1.0}
 
@@ -116,10 +118,8 @@ def day_weights(kind: int, first: int, last: int) -> Any:
     days = np.arange(first, last + 1)
     weights = np.array(WEEKDAYS[kind])[(days + 3) % 7]
     if kind in MONTHS:
-        weights = (
-            weights
-            * np.array(MONTHS[kind])[days.astype("datetime64[D]").astype("datetime64[M]").astype(int) % 12]
-        )
+        month = days.astype("datetime64[D]").astype("datetime64[M]").astype(int) % 12
+        weights = weights * np.array(MONTHS[kind])[month]
     years = range(date.fromordinal(first + _EPOCH).year, date.fromordinal(last + _EPOCH).year + 2)
     for year in years:
         for day, name in federal_holidays(year).items():
@@ -139,7 +139,10 @@ def draw(rng: np.random.Generator, kind: int, first: int, last: int, n: int) -> 
 
 
 def draw_seconds(rng: np.random.Generator, kind: int, n: int) -> Any:
-    """Draw `n` local times of day of a class, as seconds since midnight; clinics have slots of five minutes."""
+    """Draw `n` local times of day of a class, as seconds since midnight.
+
+    Appointments (AMB, VR) start every five minutes.
+    """
     edges = np.cumsum(HOURS[kind])
     hour = np.searchsorted(edges, rng.random(n) * edges[-1], side="right")
     slot = _SLOT_MINUTES.get(kind, 1)
@@ -147,7 +150,7 @@ def draw_seconds(rng: np.random.Generator, kind: int, n: int) -> Any:
 
 
 def keep_pattern(rng: np.random.Generator, kind: int, days: Any) -> Any:
-    """Pick one of several candidate days per row (rows by candidates) so that the weekdays keep their pattern."""
+    """Pick one of the candidate days (columns) of each row, with the weekday pattern of the class."""
     shares = np.array(WEEKDAYS[kind])
     accepted = rng.random(days.shape) * shares.max() < shares[(days + 3) % 7]
     return days[np.arange(len(days)), accepted.argmax(axis=1)]

@@ -24,7 +24,10 @@ class Clock:
     offsets: Any
 
     def to_utc(self, local: Any) -> Any:
-        """Return UTC times; an ambiguous autumn time takes the first offset, a skipped spring time moves forward."""
+        """Return UTC times.
+
+        An ambiguous time in autumn takes the first offset; a skipped time in spring moves forward.
+        """
         return local - self.offsets[np.searchsorted(self.changes_local, local, side="right")]
 
     def to_local(self, utc: Any) -> Any:
@@ -37,7 +40,7 @@ class Clock:
 
 @cache
 def clock(time_zone: str, first_day: int, last_day: int) -> Clock:
-    """Return the clock of a time zone for the days from `first_day` to `last_day`, counted from 1970-01-01."""
+    """Return the clock of a time zone for the days (since 1970-01-01) `first_day` to `last_day`."""
     zone = ZoneInfo(time_zone)
     days = range(first_day - 1, last_day + 2)
     changes, offsets = [], [_offset(zone, days[0] * DAY)]

@@ -17,10 +17,10 @@ from pipeline.data_generator.pools import Pools, diagnoses
 from pipeline.data_generator.text import choose, column, digits, identifier, timestamps
 
 RATES = np.array([0.95, 0.43, 0.095, 0.03, 0.17])
-"""Encounters per person and year by class. Emergency: 42.7 per 100 persons (NHAMCS 2021). Inpatient: 35.4 million
-stays (HCUP NIS 2019), less readmissions and stays that end in death, which are added below. Ambulatory: 41 visits to
-outpatient departments per 100 persons (NHAMCS 2011) and a sixth (an estimate) of the 321 office visits (NAMCS 2019).
-Observation and virtual: estimates."""
+"""Encounters per person and year by class. Emergency: 42.7 per 100 persons (NHAMCS 2021). Inpatient: 35.4
+million stays (HCUP NIS 2019), less readmissions and stays that end in death, which are added below.
+Ambulatory: 41 visits to outpatient departments per 100 persons (NHAMCS 2011) and a sixth (an estimate) of the
+321 office visits (NAMCS 2019). Observation and virtual: estimates."""
 
 INPATIENT_BY_AGE = np.array([0.9, 0.3, 0.7, 0.8, 0.75, 0.95, 1.2, 1.8, 2.6, 3.4])
 """Relative number of inpatient stays by decade of age: an estimate. Other classes follow half of it."""
@@ -32,20 +32,20 @@ STAY_MEDIAN_DAYS, STAY_SIGMA = 3.1, 0.90
 """Inpatient stay, log-normal: mean 4.6 days, median 3 (HCUP NIS 2019)."""
 
 MINUTES = {AMB: (35, 0.4), EMER: (160, 0.6), OBSENC: (1500, 0.35), VR: (20, 0.35)}
-"""Median minutes and log-normal spread; the emergency department's median is CMS OP-18's 160 minutes."""
+"""Median minutes and log-normal spread; EMER has the median of CMS OP-18, 160 minutes."""
 
 COSTS = {AMB: (260, 0.7), EMER: (620, 0.8), IMP: (2400, 0.5), OBSENC: (2500, 0.5), VR: (90, 0.4)}
-"""Median dollars and spread; of a stay: a day (HCUP mean cost a stay about 14,000 dollars, 2019)."""
+"""Median dollars and spread; for IMP, per day (HCUP: a mean stay costs about 14,000 dollars, 2019)."""
 
 LONGEST_STAY = 180
 
 CANDIDATES = 4
-"""Dates tried for a readmission, so that its weekday follows the pattern of admissions."""
+"""Dates drawn for a readmission, so that its weekday follows the pattern of admissions."""
 
 
 @dataclass
 class Stays:
-    """The encounters of one block in the order of patient and time; times are UTC seconds since 1970-01-01."""
+    """Encounters of one block, ordered by patient and time; times are UTC seconds since 1970-01-01."""
 
     clock: Clock
     who: Any
@@ -59,7 +59,10 @@ class Stays:
 
 
 def draw(rng: np.random.Generator, options: Options, people: People, pool: Pools) -> Stays:
-    """Draw all encounters of a whole block. A death in hospital moves the patient's death to the end of that stay."""
+    """Draw all encounters of a whole block.
+
+    A death in hospital moves the patient's date of death to the end of that stay.
+    """
     first, last = day_of(options.start), day_of(options.end)
     time = clock(options.time_zone, first, last + LONGEST_STAY + 1)
     who, local, kind = _arrivals(rng, people, first, last)
@@ -86,7 +89,7 @@ def draw(rng: np.random.Generator, options: Options, people: People, pool: Pools
 
 
 def _arrivals(rng: np.random.Generator, people: People, first: int, last: int) -> tuple[Any, Any, Any]:
-    """Draw patient, local time and class of the encounters of a period; readmissions come later."""
+    """Draw patient, local time and class of the encounters of a period, without readmissions."""
     years = (last - first + 1) / YEAR
     decade = np.clip(((first - people.birth_day) / YEAR / 10).astype(int), 0, 9)
     steep = INPATIENT_BY_AGE[decade] / INPATIENT_BY_AGE[decade].mean()
@@ -158,7 +161,7 @@ def _without_overlap(who: Any, start: Any, end: Any) -> Any:
 
 
 def _deaths(people: People, time: Clock, who: Any, start: Any, end: Any, kind: Any) -> Any:
-    """Of those who die in hospital, end the last stay before their day of death with it."""
+    """For patients who die in hospital, end the last stay before their date of death with death."""
     stays = np.flatnonzero((kind == IMP) & people.dies_in_hospital[who] & (people.death_day[who] >= 0))
     expired = np.zeros(len(who), dtype=bool)
     stays = stays[time.local_day(start[stays]) <= people.death_day[who[stays]]]
@@ -170,7 +173,7 @@ def _deaths(people: People, time: Clock, who: Any, start: Any, end: Any, kind: A
 
 
 def _leaves_alive(people: People, time: Clock, who: Any, end: Any) -> Any:
-    """Whether an encounter ends before the day of death, by the local and by the UTC date."""
+    """Return for each encounter if it ends before the date of death, by local and by UTC date."""
     dead = people.death_day[who]
     return (dead < 0) | (np.maximum(time.local_day(end), end // DAY) < dead)
 
@@ -194,7 +197,7 @@ def _costs(rng: np.random.Generator, kind: Any, seconds: Any) -> Any:
 def table(
     stays: Stays, people: People, rng: np.random.Generator, pool: Pools
 ) -> tuple[pa.Table, tuple[Any, Any]]:
-    """Return the rows of the encounters, and their numbers: the patient's, and the encounter's within the patient."""
+    """Return the rows of the encounters, and patient number and ordinal of each encounter."""
     n = len(stays.who)
     listed = diagnoses()
     number = people.first_index + stays.who + 1
@@ -231,7 +234,7 @@ def table(
 
 
 def _ordinal(who: Any) -> Any:
-    """1, 2, 3 … within each patient; `who` is sorted."""
+    """Return 1, 2, 3 … within each patient; `who` is sorted."""
     if not len(who):
         return who
     first = np.concatenate([[True], who[1:] != who[:-1]])

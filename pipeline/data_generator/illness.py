@@ -27,7 +27,8 @@ def draw(rng: np.random.Generator, kind: Any, age: Any, is_female: Any, month: A
 def _shares() -> tuple[Any, Any]:
     """Return the ages at which shares change, and cumulative shares in one ascending array.
 
-    Row r (a class, age group, sex and month) runs from r to r + 1, so one binary search finds row and diagnosis.
+    Row r (a class, age group, sex and month) runs from r to r + 1, so one binary search finds row and
+    diagnosis.
     """
     listed = diagnoses()
     ages = np.unique([age for d in listed for age in (d.age_from, d.age_to + 1)])
@@ -51,8 +52,9 @@ def _shares() -> tuple[Any, Any]:
 def _season(diagnosis: Diagnosis) -> Any:
     """Return the weight of each month; a year's mean is 1.
 
-    Influenza: activity rises from October, peaks in February in 17 of 40 seasons, in December in 7, in January and
-    March in 6 each, and can last until May (CDC, Flu Season, 1982-83 to 2021-22). Other seasons: an estimate.
+    Influenza: activity rises from October, peaks in February in 17 of 40 seasons, in December in 7, in
+    January and March in 6 each, and can last until May (CDC, Flu Season, 1982-83 to 2021-22). Other seasons:
+    an estimate.
     """
     if not diagnosis.season:
         return np.ones(12)

@@ -18,11 +18,12 @@ from pipeline.reference import Medication, formulary
 
 STATUSES = ("completed", "not-done", "stopped", "in-progress")
 STATUS_SHARES = np.array([0.945, 0.04, 0.01, 0.005])
-"""Missed and refused doses are about 4 in 100 (BCMA studies: Poon et al., NEJM 2010, omissions); the rest is an estimate."""
+"""About 4 % of doses are missed or refused (Poon et al., NEJM 2010, BCMA); the rest is an estimate."""
 
 ORDERS = {AMB: 0.22, EMER: 0.95, IMP: 1.6, OBSENC: 1.4, VR: 0.0}
-"""Mean number of different medications given in an encounter of each class (an estimate, below a
-real ward, so that a sample stays small: patients take their home medication themselves)."""
+"""Mean number of different medications per encounter, by class: an estimate below that of a real ward, to
+keep samples small.
+"""
 
 INTERVALS = np.array([6, 8, 12, 24])
 INTERVAL_SHARES = np.array([0.2, 0.25, 0.3, 0.25])
@@ -31,8 +32,8 @@ INTERVAL_SHARES = np.array([0.2, 0.25, 0.3, 0.25])
 FIRST_ROUND = np.array([6, 6, 9, 9])
 """Hour of the first medication round of the day for each interval: 6-12-18-24, 6-14-22, 9-21 and 9 o'clock.
 
-The first dose follows its order, later ones the rounds (standard administration times, ISMP Acute Care Guidelines for
-Timely Administration of Scheduled Medications, 2011); the hours are an estimate.
+The first dose follows its order, later ones the rounds (standard administration times, ISMP Acute Care
+Guidelines for Timely Administration of Scheduled Medications, 2011); the hours are an estimate.
 """
 
 STEP_SHARES = np.array([0.493, 0.345, 0.15, 0.007, 0.005])
@@ -61,7 +62,7 @@ def _by_diagnosis() -> tuple[Any, Any]:
 
 @cache
 def _doses() -> Any:
-    """Return five doses of each medication: low, middle and high usual dose, one below and one above the range."""
+    """Return five doses of each medication: low, middle, high, below range, above range."""
     return np.array([_steps(m) for m in formulary()])
 
 
@@ -75,7 +76,7 @@ def _steps(medication: Medication) -> list[float]:
 def table(
     stays: Stays, numbers: tuple[Any, Any], people: People, rng: np.random.Generator, pool: Pools
 ) -> tuple[pa.Table, Any]:
-    """Return the rows of the administrations by encounter and time, and the position of each one's encounter."""
+    """Return the administrations by encounter and time, and the position of each one's encounter."""
     stay, drug, ordered, moment = _schedule(rng, stays)
     n = len(stay)
     status = rng.choice(4, n, p=STATUS_SHARES)
@@ -138,7 +139,7 @@ def _schedule(rng: np.random.Generator, stays: Stays) -> tuple[Any, Any, Any, An
 
 
 def _due(rng: np.random.Generator, stays: Stays, stay: Any, ordered: Any) -> tuple[Any, Any]:
-    """Return the position of each dose's order, and its due time: at once, then at the rounds until discharge."""
+    """Return the order of each dose and its due time: at once, then at the rounds until discharge."""
     pick = rng.choice(len(INTERVALS), len(stay), p=INTERVAL_SHARES)
     every, first_round = INTERVALS[pick] * 3600, FIRST_ROUND[pick] * 3600
     local = stays.clock.to_local(ordered)

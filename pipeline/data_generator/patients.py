@@ -16,30 +16,12 @@ from pipeline.data_generator.text import choose, column, dates, digits, identifi
 AGE_BANDS = np.array(
     [5.7, 6.1, 6.5, 6.6, 6.6, 6.8, 6.9, 6.6, 6.2, 6.0, 6.2, 6.6, 6.5, 5.5, 4.4, 2.9, 1.9, 2.0]
 )
-"""Percent of the US population by five-year band, the last 85 and over (2020 Census, DHC table P12, rounded)."""
+"""Percent of the US population by five-year band, the last one 85+ (2020 Census, DHC P12, rounded)."""
 
-FEMALE_BY_BAND = np.array(
-    [
-        0.489,
-        0.489,
-        0.489,
-        0.489,
-        0.49,
-        0.49,
-        0.495,
-        0.5,
-        0.502,
-        0.503,
-        0.505,
-        0.513,
-        0.52,
-        0.528,
-        0.537,
-        0.553,
-        0.575,
-        0.64,
-    ]
-)
+FEMALE_BY_BAND = np.array([
+    0.489, 0.489, 0.489, 0.489, 0.49, 0.49, 0.495, 0.5, 0.502,
+    0.503, 0.505, 0.513, 0.52, 0.528, 0.537, 0.553, 0.575, 0.64,
+])  # fmt: skip
 """Share of women in each band (same table)."""
 
 RACES = ("White", "Black or African American", "Asian", "American Indian or Alaska Native", "Other")
@@ -62,31 +44,18 @@ DEATHS_A_YEAR = (
 )
 """Deaths a person and year by band (CDC NCHS, United States life tables 2020, rounded)."""
 
-IN_HOSPITAL_DEATHS = 0.32
-"""Share of deaths in a hospital (HCUP Statistical Brief 81, 2007); each of them ends an inpatient stay."""
-
-YEAR = 0.084
-"""Share of people who move within a year (Census, ACS 2021)."""
-
-PAYER_CHANGES_A_YEAR = 0.05
-
-DEATHS_A_YEAR = (
-    np.array(
-        [1.3, 0.15, 0.15, 0.6, 1.0, 1.3, 1.6, 1.9, 2.3, 3.0, 4.3, 6.5, 9.6, 13.9, 21.4, 34.4, 56.9, 145.0]
-    )
-    / 1000
-)
-"""Deaths a person and year by band (CDC NCHS, United States life tables 2020, rounded)."""
-
 IN_HOSPITAL_DEATHS = 0.35
-"""Share of deaths in a hospital (NCHS, place of death 2018); these end an inpatient stay, see `encounters`."""
+"""Share of deaths in a hospital (NCHS, place of death 2018); each ends an inpatient stay."""
 
 YEAR = 365.25
 
 
 @dataclass
 class People:
-    """One block; `tag` marks the seed in its identifiers. Arrays are by patient, days since 1970-01-01, -1 is never."""
+    """One block of patients.
+
+    `tag` identifies the seed. Arrays are by patient; days count from 1970-01-01, -1 means never.
+    """
 
     tag: str
     first_index: int
@@ -109,7 +78,7 @@ class People:
 
 
 def draw(rng: np.random.Generator, options: Options, block: int, pool: Pools) -> People:
-    """Draw a whole block, whatever part of it is used."""
+    """Draw a whole block, even if only part of it is used."""
     start, end = day_of(options.start), day_of(options.end)
     n = BLOCK
     band = rng.choice(len(AGE_BANDS), n, p=AGE_BANDS / AGE_BANDS.sum())
@@ -229,7 +198,7 @@ def table(people: People, rng: np.random.Generator, pool: Pools) -> pa.Table:
 
 
 def _versions(people: People) -> tuple[Any, Any, Any, Any]:
-    """Return patient, day, and whether address and payer have changed, by version in the order of patients."""
+    """Return patient, day, has moved and has changed payer, by version in the order of patients."""
     everyone = np.arange(people.count)
     alive: Any = lambda day: (day >= 0) & ((people.death_day < 0) | (day < people.death_day))  # noqa: E731
     moves = everyone[alive(people.move_day)[: people.count]]
@@ -270,7 +239,7 @@ def _marital(uniform: Any, age: Any) -> Any:
 
 
 def tag(seed: int) -> str:
-    """Return four hexadecimal digits for every identifier, so that samples of two seeds are different people."""
+    """Return four hexadecimal digits for all identifiers: samples with two seeds share no patients."""
     return f"{(seed * 2654435761 >> 12) & 0xFFFF:04x}"
 
 

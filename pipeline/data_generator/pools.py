@@ -1,4 +1,4 @@
-"""Names, addresses and providers to draw from; Faker generates them once, whatever the number of rows."""
+"""Names, streets, cities and providers to draw from, generated once with Faker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROVIDERS = 480
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One row of tables/diagnoses.csv: weights by encounter class, age, sex, season, stay, department, medications."""
+    """One row of tables/diagnoses.csv; `weights` is by encounter class."""
 
     code: str
     description: str
@@ -71,13 +71,13 @@ def diagnoses() -> tuple[Diagnosis, ...]:
 
 
 Names = dict[str, list[str]]
-"""Lists of names by what they name."""
+"""Lists of names by kind."""
 
 _GIVEN: dict[str, Names] = {}
 
 
 def use(locale: str, names: Names) -> None:
-    """Take the names of a locale from `names`: AWS Glue has no Faker to draw them."""
+    """Set the names of a locale; AWS Glue has no Faker to generate them."""
     _GIVEN[locale] = names
 
 

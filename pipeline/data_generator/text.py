@@ -1,4 +1,4 @@
-"""Build Arrow text columns of fixed width from numbers, as bytes in NumPy: several times as fast as casts and joins."""
+"""Build fixed-width Arrow string columns from numbers, as bytes in NumPy: faster than casts and joins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FIRST_DAY = int(np.datetime64("1850-01-01", "D").astype(int))
 
 
 def column(*parts: Any) -> pa.Array:
-    """Join parts of each row: a text that is the same in every row, or a matrix of bytes, one row a value."""
+    """Join the parts of each row: a constant string, or a matrix of bytes with one row per value."""
     rows = next(len(part) for part in parts if not isinstance(part, str))
     blocks = [_repeated(part, rows) if isinstance(part, str) else part for part in parts]
     data = np.concatenate(blocks, axis=1)

@@ -23,7 +23,9 @@ import pyarrow.parquet as pq
 
 from pipeline.data_generator import BadOptions, Options
 from pipeline.data_generator.blocks import TABLES, make, stream
-from pipeline.data_generator.defects import TRUTH_COLUMNS, Defect, Surroundings, chosen, seed
+from pipeline.data_generator.defects.changes import Context
+from pipeline.data_generator.defects.kinds import chosen
+from pipeline.data_generator.defects.seeding import TRUTH_COLUMNS, Defect, Replacement, seed
 
 GROUND_TRUTH = "_defects.csv"
 FORMATS = ("csv", "csv.gz", "parquet")
@@ -77,24 +79,24 @@ def piece(options: Options, block: int) -> Piece:
     kinds = chosen(options)
     dead = clean["patients"].filter(pa.compute.is_valid(clean["patients"]["death_date"]))
     deaths = dict(zip(dead["patient_id"].to_pylist(), dead["death_date"].to_pylist(), strict=True))
-    around = Surroundings(stream(options, block, 100), None, deaths, set())
+    context = Context(stream(options, block, 100), None, deaths, set())
     for table in TABLES:
-        replaced, found, changed = seed(table, clean[table], kinds, options.defect_rate, around)
+        seeded = seed(table, clean[table], kinds, options.defect_rate, context)
         if table == "encounters":
-            around.changed_encounters = changed
-        text[table] = _with_lines(text[table], replaced)
-        rows[table] += sum(lines.count("\n") - 1 for _, lines in replaced)
-        truth += found
+            context.changed_encounters = seeded.keys
+        text[table] = _replace_lines(text[table], seeded.replacements)
+        rows[table] += sum(each.lines.count("\n") - 1 for each in seeded.replacements)
+        truth += seeded.truth
     return Piece(block, text, rows, truth)
 
 
-def _with_lines(text: bytes, replaced: list[tuple[int, str]]) -> bytes:
-    """Put new lines in place of the lines at the given positions; no generated field has a line break."""
+def _replace_lines(text: bytes, replacements: list[Replacement]) -> bytes:
+    """Replace the lines at the given positions; no generated field contains a line break."""
     ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n")) + 1
     view, parts, done = memoryview(text), list[Any](), 0
-    for position, lines in replaced:
-        parts += [view[done : ends[position - 1] if position else 0], lines.encode()]
-        done = ends[position]
+    for each in replacements:
+        parts += [view[done : ends[each.position - 1] if each.position else 0], each.lines.encode()]
+        done = ends[each.position]
     return b"".join([*parts, view[done:]])
 
 
@@ -105,7 +107,7 @@ def to_csv(table: pa.Table) -> bytes:
 
 
 def pieces(options: Options, processes: int = 1) -> Iterator[Piece]:
-    """Generate all blocks in order: in two threads of this process, since Arrow and NumPy free them, or in several."""
+    """Generate all blocks in order, in two threads (Arrow and NumPy release the GIL) or several processes."""
     if processes == 1:
         with ThreadPoolExecutor(THREADS) as threads:
             yield from _in_order(threads, options)
@@ -139,15 +141,17 @@ def generate(
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Written:
-    """Write patients, encounters, medications and the ground truth (`_defects.csv`) into a new or empty directory.
+    """Write the tables and the ground truth (`_defects.csv`) into a new or empty directory.
 
-    `parts` above 1 splits each table into that many files (at most one per block), with rows in the same order.
+    `parts` above 1 splits each table into that many files (at most one per block), with rows in the same
+    order.
     """
     options.checked()
     kinds = chosen(options)
     if format == "parquet" and options.defect_rate and any(kind.shifts for kind in kinds):
         raise BadOptions(
-            "Parquet cannot hold rows with an extra field. Choose csv, or kinds of defects without shifted_columns."
+            "Parquet does not support rows with an extra field. "
+            "Choose csv, or kinds of defects without shifted_columns."
         )
     if parts < 1:
         raise BadOptions(f"Cannot write {parts} parts. Choose at least 1.")
@@ -181,7 +185,8 @@ def _write(
 ) -> tuple[dict[str, int], int]:
     began = time.monotonic()
     rows, defects = dict.fromkeys(TABLES, 0), 0
-    header = {table: columns.column_names for table, columns in make(replace(options, patients=1), 0).items()}
+    sample = make(replace(options, patients=1), 0)
+    header = {table: columns.column_names for table, columns in sample.items()}
     parts = min(parts, options.blocks)
     part, files = -1, dict[str, Any]()
     with ExitStack() as stack, ExitStack() as tables:

@@ -56,7 +56,7 @@ def for_each(call: Callable[[str], None], values: Iterable[str]) -> None:
 
 @cache
 def aws_client(service: str) -> Any:
-    """Return the boto3 client of a service; the laptop runs all jobs of a run in one process, which makes one."""
+    """Return the boto3 client of a service, shared by all jobs in one process."""
     return boto3.client(service)  # type: ignore[call-overload]
 
 
@@ -133,7 +133,8 @@ class Run:
     def released(self, table: str, release_id: str | None) -> DataFrame:
         """A gold table of a release; empty where `release_id` is None.
 
-        A fact may have no rows, and then no files. A dimension always has its unknown member: JobError without files.
+        A fact may have no rows, and then no files. A dimension always has its unknown member: JobError
+        without files.
         """
         contract = load("gold", table)
         if release_id is None:
@@ -204,7 +205,7 @@ class Run:
         self.s3.put_object(Bucket=bucket, Key=key, Body=b"")
 
     def write_gold(self, frame: DataFrame, contract: Contract) -> int:
-        """Write one table of this run's release and register it in the catalog; return its rows, read back."""
+        """Write and register one table of this run's release; return its rows, read back."""
         address = self.lake.gold_release(contract.table, self.run_id)
         month = [column.name for column in contract.partition_columns if column.name != "release_id"]
         columns = [column.name for column in contract.columns if column.name != "release_id"]
@@ -245,7 +246,7 @@ class Run:
                 raise JobError(f"The catalog refused a partition of {contract.table}: {unknown[0]}.")
 
     def write_quality(self, table: str, rows: Iterable[dict[str, Any]]) -> None:
-        """Write rows of a quality table that this job measured, in a folder of its own in the run's partition."""
+        """Write this job's rows of a quality table to its own folder in the run's partition."""
         contract = load("quality", table)
         address = f"{location(contract, self.lake)}run_id={self.run_id}/"
         small_tables.write(self.s3, f"{address}job={self.job_name}/part-0.parquet", contract, rows)
@@ -253,7 +254,7 @@ class Run:
 
     def write_results(self, results: Iterable[Result]) -> None:
         """Write rule results, each with its change since the release that this run's would follow."""
-        before = self._outcomes(self.plan["base_release_id"])
+        before = self._outcomes(self.plan["parent_release_id"])
         rows = [result.as_row() for result in results]
         for row in rows:
             row["change"] = change(row["status"], before.get((row["table_name"], row["rule_id"])))
@@ -291,9 +292,11 @@ SETTINGS = {
     # a moment before 1900 is written as it is: one such row would end the job
     "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
-    # a generated method of more bytes is one that the JVM runs without ever compiling it (HotSpot, HugeMethodLimit)
+    # a generated method of more bytes is one that the JVM runs without ever compiling it (HotSpot,
+    # HugeMethodLimit)
     "spark.sql.codegen.hugeMethodLimit": "8000",
-    # what follows from a filter is worked out for every alias of a column: with many rules, for minutes and gigabytes
+    # what follows from a filter is worked out for every alias of a column: with many rules, for minutes and
+    # gigabytes
     "spark.sql.constraintPropagation.enabled": "false",
     # the wide side of a join stays where it is where the narrow one can be sent to every worker …
     "spark.sql.adaptive.autoBroadcastJoinThreshold": "64MB",

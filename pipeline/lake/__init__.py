@@ -1,1 +1,1 @@
-"""Names in the lake: buckets, keys, databases."""
+"""Names in the lake (buckets, keys, databases) and its JSON objects."""

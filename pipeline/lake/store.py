@@ -1,4 +1,4 @@
-"""JSON objects in S3, read with their ETag and written under conditions."""
+"""JSON objects in S3, read with their ETag and written with conditional writes."""
 
 from __future__ import annotations
 
@@ -9,46 +9,47 @@ from typing import Any
 from pipeline.lake.uris import split
 
 
-def read_json(s3: Any, address: str) -> tuple[dict[str, Any], str] | None:
-    """The JSON object at `address` and its ETag, or None where there is no such object."""
-    bucket, key = split(address)
+def read_json(s3: Any, uri: str) -> tuple[dict[str, Any], str] | None:
+    """Return the JSON object at `uri` and its ETag, or None if it does not exist."""
+    bucket, key = split(uri)
     try:
-        answer = s3.get_object(Bucket=bucket, Key=key)
+        response = s3.get_object(Bucket=bucket, Key=key)
     except s3.exceptions.NoSuchKey:
         return None
-    return json.loads(answer["Body"].read()), answer["ETag"]
+    return json.loads(response["Body"].read()), response["ETag"]
 
 
-_LOST = {"PreconditionFailed", "NoSuchKey", "ConditionalRequestConflict"}
-"""How S3 refuses a condition: If-Match on a key that is gone is a 404, and a write at the same time a 409."""
+_CONDITION_ERRORS = {"PreconditionFailed", "NoSuchKey", "ConditionalRequestConflict"}
+"""Error codes of a failed condition: If-Match on a missing key is a 404, a concurrent write a 409."""
 
 _TRIES = 3
-"""Attempts at a write that met another one: S3 says so before it has looked at the condition."""
+"""Attempts of a write that met a concurrent one: S3 returns 409 before it checks the condition."""
 
 
-def write_json(s3: Any, address: str, document: dict[str, Any], **options: Any) -> bool:
-    """Write `document`; False where a condition among S3's options (IfMatch, IfNoneMatch) no longer holds."""
-    bucket, key = split(address)
+def write_json(s3: Any, uri: str, document: dict[str, Any], **options: Any) -> bool:
+    """Write `document`; return False if a condition (`IfMatch`, `IfNoneMatch` in `options`) is not met."""
+    bucket, key = split(uri)
     body = json.dumps(document, indent=1, sort_keys=True).encode()
-    wanted = {"Bucket": bucket, "Key": key, "Body": body, "ContentType": "application/json", **options}
-    refusal = _put(s3, wanted)
+    request = {"Bucket": bucket, "Key": key, "Body": body, "ContentType": "application/json", **options}
+    error = _put(s3, request)
     for _ in range(_TRIES - 1):
-        if refusal == "ConditionalRequestConflict":
-            refusal = _put(s3, wanted)
-    return refusal is None
+        if error == "ConditionalRequestConflict":
+            error = _put(s3, request)
+    return error is None
 
 
-def _put(s3: Any, wanted: dict[str, Any]) -> str | None:
-    """Write an object; the name of the condition's refusal, or None."""
+def _put(s3: Any, request: dict[str, Any]) -> str | None:
+    """Write an object; return the error code of a failed condition, or None."""
     try:
-        s3.put_object(**wanted)
-    except s3.exceptions.ClientError as error:
-        code = str(error.response["Error"]["Code"])
-        if code not in _LOST:
+        s3.put_object(**request)
+    except s3.exceptions.ClientError as failure:
+        code = str(failure.response["Error"]["Code"])
+        if code not in _CONDITION_ERRORS:
             raise
         return code
     return None
 
 
 def now() -> str:
+    """Return the current UTC time in ISO 8601, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,6 +1,6 @@
-"""Every address in the lake: buckets, prefixes, databases and object keys are made here and nowhere else.
+"""URIs, buckets, databases and resource names of the lake. They are built here and nowhere else.
 
-Standard library only, so that Lambdas and Glue jobs ship it as it is.
+Standard library only, because Lambdas and Glue jobs include it.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ DATABASES: tuple[Database, ...] = get_args(Database)
 
 
 RETIRED = ".retired"
-"""How the name of the record ends that leaves a batch out of later releases."""
+"""Suffix of the object that excludes a batch from later releases."""
 
 
-def split(address: str) -> tuple[str, str]:
-    """``s3://bucket/some/key`` to ``("bucket", "some/key")``."""
-    scheme, _, rest = address.partition("://")
+def split(uri: str) -> tuple[str, str]:
+    """Return bucket and key of an S3 URI: ``s3://bucket/some/key`` gives ``("bucket", "some/key")``."""
+    scheme, _, rest = uri.partition("://")
     if scheme != "s3" or not rest:
-        raise ValueError(f"'{address}' is not an S3 address: it should look like s3://bucket/key.")
+        raise ValueError(f"'{uri}' is not an S3 URI: expected s3://bucket/key.")
     bucket, _, key = rest.partition("/")
     return bucket, key
 
 
 @dataclass(frozen=True)
 class Lake:
-    """The lake of one installation; `prefix` is the name that Terraform or the laptop cloud gave it.
+    """The names of one installation; `prefix` is set by Terraform or by the laptop cloud.
 
-    `buckets` begins the buckets' names where it is another: those are unique in all of AWS, so the account is in them.
+    `buckets` is the prefix of bucket names if it differs: bucket names are unique across AWS and contain the
+    account id.
     """
 
     prefix: str
@@ -41,7 +42,7 @@ class Lake:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Lake:
-        """The lake that HDP_PREFIX and HDP_BUCKETS name."""
+        """Return the lake named by the environment variables HDP_PREFIX and HDP_BUCKETS."""
         return cls(environment["HDP_PREFIX"], environment["HDP_BUCKETS"])
 
     def bucket(self, zone: Zone) -> str:
@@ -70,7 +71,7 @@ class Lake:
 
     @property
     def review_workgroup(self) -> str:
-        """Queries that read identified rows: their results lie where the portal's own role cannot read."""
+        """Workgroup of queries on identifiable rows. The portal's own role cannot read their results."""
         return f"{self.prefix}-review"
 
     @property
@@ -89,118 +90,118 @@ class Lake:
         return f"s3://{self.bucket('bronze')}/_names/{locale}.json"
 
     def manifests(self) -> str:
-        return self._address("bronze", "_manifests/")
+        return self._uri("bronze", "_manifests/")
 
     def manifest(self, batch_id: str) -> str:
-        return self._address("bronze", f"_manifests/{batch_id}.json")
+        return self._uri("bronze", f"_manifests/{batch_id}.json")
 
     def retirement(self, batch_id: str) -> str:
-        """Beside the batch's manifest; no name of a manifest, so that nothing takes it for a new batch."""
-        return self._address("bronze", f"_manifests/{batch_id}{RETIRED}")
+        """URI of the record that retires a batch; its suffix differs from the manifest's."""
+        return self._uri("bronze", f"_manifests/{batch_id}{RETIRED}")
 
     def bronze_table(self, table: str) -> str:
-        return self._address("bronze", f"{table}/")
+        return self._uri("bronze", f"{table}/")
 
     def bronze_batch(self, table: str, batch_id: str) -> str:
-        return self._address("bronze", f"{table}/batch_id={batch_id}/")
+        return self._uri("bronze", f"{table}/batch_id={batch_id}/")
 
-    # silver: cleaned and typed, one folder a batch
+    # silver: cleaned and typed, one prefix per batch
 
     def silver_table(self, table: str) -> str:
-        return self._address("silver", f"{table}/")
+        return self._uri("silver", f"{table}/")
 
     def silver_batch(self, table: str, batch_id: str) -> str:
-        return self._address("silver", f"{table}/batch_id={batch_id}/")
+        return self._uri("silver", f"{table}/batch_id={batch_id}/")
 
     def silver_complete(self, table: str) -> str:
-        """One empty object a batch whose rows are all written."""
-        return self._address("silver", f"_complete/{table}/")
+        """Prefix of the markers of fully written batches: one empty object per batch."""
+        return self._uri("silver", f"_complete/{table}/")
 
     def snapshot(self, table: str, run_id: str) -> str:
-        """The newest rows of a table that a run's release accepts."""
-        return self._address("silver", f"_snapshots/{table}/run_id={run_id}/")
+        """The newest version of each row that a run's release accepts."""
+        return self._uri("silver", f"_snapshots/{table}/run_id={run_id}/")
 
     # gold: immutable releases
 
     def gold_table(self, table: str) -> str:
-        return self._address("gold", f"{table}/")
+        return self._uri("gold", f"{table}/")
 
     def gold_release(self, table: str, release_id: str) -> str:
-        return self._address("gold", f"{table}/release_id={release_id}/")
+        return self._uri("gold", f"{table}/release_id={release_id}/")
 
-    # quality: what was refused, what was measured, what was decided
+    # quality: quarantined rows, rule results, releases, reviews
 
     def quarantine_table(self, table: str) -> str:
-        return self._address("quality", f"quarantine/{table}/")
+        return self._uri("quality", f"quarantine/{table}/")
 
     def quarantine(self, table: str, run_id: str) -> str:
-        return self._address("quality", f"quarantine/{table}/run_id={run_id}/")
+        return self._uri("quality", f"quarantine/{table}/run_id={run_id}/")
 
     def results_table(self) -> str:
-        return self._address("quality", "results/")
+        return self._uri("quality", "results/")
 
     def results(self, run_id: str) -> str:
-        return self._address("quality", f"results/run_id={run_id}/")
+        return self._uri("quality", f"results/run_id={run_id}/")
 
     def reconciliation_table(self) -> str:
-        return self._address("quality", "reconciliation/")
+        return self._uri("quality", "reconciliation/")
 
     def reconciliation(self, run_id: str) -> str:
-        return self._address("quality", f"reconciliation/run_id={run_id}/")
+        return self._uri("quality", f"reconciliation/run_id={run_id}/")
 
     def release_reconciliation_table(self) -> str:
-        return self._address("quality", "release_reconciliation/")
+        return self._uri("quality", "release_reconciliation/")
 
     def run_plan(self, run_id: str) -> str:
-        return self._address("quality", f"runs/{run_id}.json")
+        return self._uri("quality", f"runs/{run_id}.json")
 
     def run_lock(self) -> str:
-        return self._address("quality", "runs/_lock.json")
+        return self._uri("quality", "runs/_lock.json")
 
     def audit(self, run_id: str) -> str:
-        return self._address("quality", f"audits/{run_id}.json")
+        return self._uri("quality", f"audits/{run_id}.json")
 
     def releases(self) -> str:
-        return self._address("quality", "releases/")
+        return self._uri("quality", "releases/")
 
     def release(self, release_id: str) -> str:
-        return self._address("quality", f"releases/{release_id}.json")
+        return self._uri("quality", f"releases/{release_id}.json")
 
     def current_release(self) -> str:
-        return self._address("quality", "releases/current.json")
+        return self._uri("quality", "releases/current.json")
 
     def reviews(self) -> str:
-        return self._address("quality", "reviews/")
+        return self._uri("quality", "reviews/")
 
-    def review(self, number: int) -> str:
-        return self._address("quality", f"reviews/{number:08d}.json")
+    def review(self, sequence: int) -> str:
+        return self._uri("quality", f"reviews/{sequence:08d}.json")
 
     def review_head(self) -> str:
-        return self._address("quality", "reviews/head.json")
+        return self._uri("quality", "reviews/head.json")
 
     def review_anchor(self) -> str:
-        return self._address("quality", "review_anchor.json")
+        return self._uri("quality", "review_anchor.json")
 
-    def told(self, name: str) -> str:
-        """A note that an alert was sent."""
-        return self._address("quality", f"alerts/{name}.json")
+    def sent_alert(self, name: str) -> str:
+        """URI of the record that an alert was sent."""
+        return self._uri("quality", f"alerts/{name}.json")
 
     # results and code
 
     def query_results(self) -> str:
-        return self._address("results", "athena/")
+        return self._uri("results", "athena/")
 
     def review_results(self) -> str:
-        return self._address("results", "review/")
+        return self._uri("results", "review/")
 
     def script(self, path: str) -> str:
-        return self._address("code", f"scripts/{path}")
+        return self._uri("code", f"scripts/{path}")
 
     def wheel(self) -> str:
-        return self._address("code", "packages/hdp_pipeline-1-py3-none-any.whl")
+        return self._uri("code", "packages/hdp_pipeline-1-py3-none-any.whl")
 
     def sign_in_keys(self) -> str:
-        return self._address("code", "sign-in/keys.json")
+        return self._uri("code", "sign-in/keys.json")
 
-    def _address(self, zone: Zone, key: str) -> str:
+    def _uri(self, zone: Zone, key: str) -> str:
         return f"s3://{self.bucket(zone)}/{key}"

@@ -1,4 +1,4 @@
-"""The views that readers query, one a gold table."""
+"""SQL of the views that readers query, one per gold table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pipeline.lake.uris import Lake
 
 
 def view_sql(lake: Lake, table: str, release_id: str) -> str:
-    """The plain view for people who bring their own SQL tool."""
+    """Return the SQL that points a table's view at a release."""
     source = f'"{lake.database("gold_releases")}"."{table}"'
     view = f'"{lake.database("gold")}"."{table}"'
     return f"CREATE OR REPLACE VIEW {view} AS SELECT * FROM {source} WHERE release_id = '{release_id}'"

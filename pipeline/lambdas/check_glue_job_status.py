@@ -1,4 +1,4 @@
-"""Tells whether a Glue job run has ended; raises when it ended badly or has outlived its time."""
+"""Check if a Glue job run has ended; raise if it failed or exceeded its timeout."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ glue = boto3.client("glue")
 lake = Lake.of(os.environ)
 
 FIRST_MINUTE = timedelta(minutes=1)
-"""Small jobs end within it, so they are polled more often."""
+"""Small jobs end within a minute, so they are polled more often."""
 
 GRACE = timedelta(minutes=15)
-"""Beyond the job's own timeout: time to get workers and to wind down."""
+"""Time in addition to the job's timeout, to start workers and to shut down."""
 
 
 class GlueJobFailed(Exception):
-    """The job run ended in another state than SUCCEEDED."""
+    """The job run ended in a state other than SUCCEEDED."""
 
 
 class GlueJobOverdue(Exception):
-    """The job run outlived its timeout and was stopped."""
+    """The job run exceeded its timeout and was stopped."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """``{"job", "job_run_id", "poll_seconds"}`` to ``{"job", "job_run_id", "state", "done", "wait_seconds"}``."""
+    """Map ``{"job", "job_run_id", "poll_seconds"}`` to these and ``{"state", "done", "wait_seconds"}``."""
     job, job_run_id = event["job"], event["job_run_id"]
     run = glue.get_job_run(JobName=lake.job(job), RunId=job_run_id)["JobRun"]
     state = run["JobRunState"]
@@ -41,8 +41,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
         raise GlueJobOverdue(f"{job} was stopped: still {state} after {run['Timeout']} minutes.")
     polls = event["poll_seconds"]
     wait_seconds = polls["first_minute" if _age(run) < FIRST_MINUTE else "later"]
-    told = {"job": job, "job_run_id": job_run_id, "state": state, "done": state == "SUCCEEDED"}
-    return {**told, "wait_seconds": wait_seconds}
+    result = {"job": job, "job_run_id": job_run_id, "state": state, "done": state == "SUCCEEDED"}
+    return {**result, "wait_seconds": wait_seconds}
 
 
 def _overdue(run: Mapping[str, Any]) -> bool:

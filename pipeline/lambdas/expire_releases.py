@@ -1,4 +1,4 @@
-"""Deletes releases that were superseded long ago; S3 keeps their versions for a while longer."""
+"""Delete releases that were superseded long ago; S3 keeps their object versions for some time."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ lake = Lake.of(os.environ)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, list[str]]:  # noqa: ARG001
-    """``{}`` to ``{"expired": [release ids]}``."""
+    """Map ``{}`` to ``{"expired": [release ids]}``."""
     keep = timedelta(days=float(os.environ["HDP_KEEP_DAYS"]))
     old = superseded(all_releases(s3, lake), current(s3, lake), keep, datetime.now(UTC))
-    for each in old:
-        print(json.dumps({"expired": each.release_id, "files": remove(s3, lake, each)}))  # noqa: T201
-    return {"expired": [each.release_id for each in old]}
+    for release in old:
+        print(json.dumps({"expired": release.release_id, "files": remove(s3, lake, release)}))  # noqa: T201
+    return {"expired": [release.release_id for release in old]}

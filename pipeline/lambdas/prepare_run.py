@@ -1,4 +1,4 @@
-"""First step of a run: check its input, take the lake's write lock, settle which batches it covers."""
+"""First step of a run: validate its input, acquire the write lock, select its batches."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ states = boto3.client("stepfunctions")
 lake = Lake.of(os.environ)
 
 
-PATIENCE = timedelta(minutes=60)
-"""How long a run that schedule or arrival has started waits for the lake."""
+MAX_WAIT = timedelta(minutes=60)
+"""How long a run started by a schedule or a new batch waits for the write lock."""
 
-NAMED = 5
-"""Batches that an error names, at most: its text has a limit."""
+NAMED_LIMIT = 5
+"""Maximum number of batches in an error message."""
 
 
 class NoBatches(Exception):
-    """There is no batch to run on: import an extract or generate one first."""
+    """There is no batch to process: import an extract or generate one first."""
 
 
 class UnknownBatch(Exception):
-    """A batch id that the lake does not hold."""
+    """A batch id does not exist in the lake."""
 
 
 class RetiredBatch(Exception):
-    """A batch that was retired: no run processes it."""
+    """A batch is retired: no run processes it."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """``{"input", "execution", "name", "since"}`` to ``{"run_id", "auto_publish", "outcome", "why"}``.
+    """Map ``{"input", "execution", "name", "since"}`` to ``{"run_id", "auto_publish", "outcome", "why"}``.
 
-    `input`, `execution`, `name` and `since` are the execution's input, ARN, name and start. Only the run's plan
-    in S3 lists its batches: a state's data may have 262,144 bytes. `outcome` is "ready" once the run may write,
-    "busy" while it waits its turn, "skipped" when it has waited long enough. A start that names no run (the
-    schedule's) is named after its execution.
+    `input`, `execution`, `name` and `since` are the execution's input, ARN, name and start time. Only the run
+    plan in S3 lists the batches, because the data of a state is limited to 262,144 bytes. `outcome` is
+    "ready" if the run may write, "busy" while it waits for the lock, "skipped" after the maximum wait. The
+    run id defaults to the execution name (scheduled runs).
     """
     wanted = check({"run_id": event["name"], **event["input"]})
     run_id = wanted["run_id"]
@@ -63,10 +63,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
 
 
 def _turn(since: str, busy: str) -> dict[str, str]:
-    """Whether a run that nobody waits for goes on waiting; the next one loads its batch."""
-    if datetime.now(UTC) - datetime.fromisoformat(since) < PATIENCE:
+    """Return the outcome of an automatic run without the lock: "busy", then "skipped"."""
+    if datetime.now(UTC) - datetime.fromisoformat(since) < MAX_WAIT:
         return {"outcome": "busy", "why": busy}
-    minutes = int(PATIENCE.total_seconds() / 60)
+    minutes = int(MAX_WAIT.total_seconds() / 60)
     return {
         "outcome": "skipped",
         "why": f"Skipped after {minutes} minutes: {busy} The next run loads its batches.",
@@ -74,40 +74,40 @@ def _turn(since: str, busy: str) -> dict[str, str]:
 
 
 def _plan(run_id: str, batch_ids: list[str]) -> dict[str, Any]:
-    earlier = read_json(s3, lake.run_plan(run_id))
-    if earlier:
-        return earlier[0]
-    there, retired = _batches()
-    if missing := [batch_id for batch_id in batch_ids if batch_id not in there]:
+    existing = read_json(s3, lake.run_plan(run_id))
+    if existing:
+        return existing[0]
+    available, retired = _batches()
+    if missing := [batch_id for batch_id in batch_ids if batch_id not in available]:
         raise UnknownBatch(f"There is no batch {_listed(missing)}: 'hdp batches list' lists the batches.")
     if gone := [batch_id for batch_id in batch_ids if batch_id in retired]:
-        raise RetiredBatch(f"Batch {_listed(gone)} is retired: 'hdp batches show' shows who did so and why.")
+        raise RetiredBatch(f"Batch {_listed(gone)} is retired: 'hdp batches show' shows by whom and why.")
     published = current(s3, lake)
     loaded = get(s3, lake, published.release_id).batch_ids if published else []
-    held = [batch_id for batch_id in loaded if batch_id not in retired]
-    new = [batch_id for batch_id in there if batch_id not in {*held, *retired}]
-    chosen = list(dict.fromkeys(batch_ids)) or new or held
+    kept = [batch_id for batch_id in loaded if batch_id not in retired]
+    new = [batch_id for batch_id in available if batch_id not in {*kept, *retired}]
+    chosen = list(dict.fromkeys(batch_ids)) or new or kept
     if not chosen:
         raise NoBatches("There is no batch to process: generate sample data or import an extract first.")
     return {
         "run_id": run_id,
         "batch_ids": chosen,
-        "release_batch_ids": sorted({*held, *chosen}),
-        "base_release_id": published.release_id if published else None,
+        "release_batch_ids": sorted({*kept, *chosen}),
+        "parent_release_id": published.release_id if published else None,
         "started_at": now(),
         "time_zone": os.environ["HDP_TIME_ZONE"],
     }
 
 
 def _listed(batch_ids: list[str]) -> str:
-    more = len(batch_ids) - NAMED
-    return ", ".join(batch_ids[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    more = len(batch_ids) - NAMED_LIMIT
+    return ", ".join(batch_ids[:NAMED_LIMIT]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _batches() -> tuple[list[str], set[str]]:
-    """The batches that the lake holds, and those of them that were retired."""
+    """Return all batches of the lake, and the retired ones."""
     bucket, prefix = split(lake.manifests())
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     names = [item["Key"].removeprefix(prefix) for page in pages for item in page.get("Contents", [])]
-    there = sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
-    return there, {name.removesuffix(RETIRED) for name in names if name.endswith(RETIRED)}
+    available = sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
+    return available, {name.removesuffix(RETIRED) for name in names if name.endswith(RETIRED)}

@@ -1,4 +1,4 @@
-"""Last step of a run: publish what the audit let through and nothing has overtaken, hold what it did not."""
+"""Last step of a run: publish the release, or hold it if the audit says so or its parent is outdated."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ lake = Lake.of(os.environ)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """``{"run_id", "auto_publish"}`` to what became of the release: its `state`, and in `why` a sentence of it."""
+    """Map ``{"run_id", "auto_publish"}`` to the `state` of the release and the reason (`why`)."""
     made = release.get(s3, lake, event["run_id"])
     state, why = _publish(made) if made.decision != "hold" and event["auto_publish"] else ("HELD", "")
     outcome = {
@@ -30,23 +30,22 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
         "why": why,
         "reasons": [reason["rule_id"] for reason in made.reasons],
     }
-    print(json.dumps(outcome))  # noqa: T201  (an alarm counts the held ones)
+    print(json.dumps(outcome))  # noqa: T201  (an alarm counts held releases)
     return outcome
 
 
 def _publish(made: Release) -> tuple[str, str]:
-    """Publish what was made on the release that is still published.
+    """Publish the release if its parent is still published; return state and reason.
 
-    Where another one is by now, a reviewer approved it or somebody went back during the run: published here,
-    this release would take that back unseen. The run has done its work all the same, so it ends well and says
-    what a person is to look at.
+    If another release was published or rolled back during the run, publishing this one would silently revert
+    that. The run still succeeds and reports OVERTAKEN for a person to decide.
     """
     try:
         publish.publish(
             s3,
             lake,
             made.release_id,
-            expect=made.base_release_id,
+            expect=made.parent_release_id,
             by="pipeline",
             reason=f"audit decided: {made.decision}",
             refresh_views=publish.view_refresher(athena, lake),

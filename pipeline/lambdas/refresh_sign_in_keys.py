@@ -1,4 +1,4 @@
-"""Brings the public keys of the sign-in service into the lake: where the portal stands there is no way to them."""
+"""Copy the public keys of the identity provider into the lake: the portal's network cannot reach it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ lake = Lake.of(os.environ)
 
 
 class NoKeys(Exception):
-    """What the address answers is no JSON Web Key Set; the former keys stay."""
+    """The response is not a JSON Web Key Set; the previous keys stay."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, int]:  # noqa: ARG001
-    """``{}`` to ``{"keys": how many there are}``."""
-    address = os.environ["HDP_SIGN_IN_KEYS"]
-    with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310  (Terraform's variable is https)
-        document = json.load(answer)
+    """Map ``{}`` to ``{"keys": number of keys}``."""
+    url = os.environ["HDP_SIGN_IN_KEYS"]
+    with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310  (Terraform allows only https)
+        document = json.load(response)
     if not (isinstance(document, dict) and document.get("keys")):
-        raise NoKeys(f"{address} answers no JSON Web Key Set (RFC 7517).")
+        raise NoKeys(f"{url} did not return a JSON Web Key Set (RFC 7517).")
     write_json(s3, lake.sign_in_keys(), document)
     return {"keys": len(document["keys"])}

@@ -1,4 +1,4 @@
-"""One run writes at a time: the lock is one object, and it is stale once its execution has ended."""
+"""The write lock of the lake: one object, stale once its execution has ended."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from pipeline.lake.uris import Lake
 
 
 class LakeBusy(Exception):
-    """Another run is writing; this one is refused and has changed nothing."""
+    """Another run is writing; this run changes nothing."""
 
 
 def take(s3: Any, states: Any, lake: Lake, run_id: str, execution: str) -> None:
-    """Claim the lake for `execution`; `LakeBusy` where another execution holds it and still runs."""
+    """Acquire the lock for `execution`; raise `LakeBusy` if another running execution has it."""
     mine = {"run_id": run_id, "execution": execution, "since": now()}
     if write_json(s3, lake.run_lock(), mine, IfNoneMatch="*"):
         return
     found = read_json(s3, lake.run_lock())
     if found is None:
-        raise LakeBusy("Another run let go of the lake just now: start this one again.")
-    held, etag = found
-    if held["execution"] == execution:
+        raise LakeBusy("Another run has just released the lock: start this run again.")
+    lock, etag = found
+    if lock["execution"] == execution:
         return
-    if _is_running(states, held["execution"]) or not write_json(s3, lake.run_lock(), mine, IfMatch=etag):
+    if _is_running(states, lock["execution"]) or not write_json(s3, lake.run_lock(), mine, IfMatch=etag):
         raise LakeBusy(
-            f"Run '{held['run_id']}' has been writing since {held['since']}: wait for its end or stop it."
+            f"Run '{lock['run_id']}' has been writing since {lock['since']}: wait until it ends, or stop it."
         )
 
 

@@ -1,4 +1,4 @@
-"""Tells subscribers that a run has failed: which run, which error, what to do."""
+"""Notify subscribers of a failed run: run, error, next step."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ sns = boto3.client("sns")
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: ARG001
-    """``{"run_id", "execution", "error": {"Error", "Cause"}}`` to ``{"run_id", "error", "cause"}``."""
+    """Map ``{"run_id", "execution", "error": {"Error", "Cause"}}`` to ``{"run_id", "error", "cause"}``."""
     cause = _sentence(event["error"].get("Cause", ""))
-    # a later attempt's execution has the run's name and its number
+    # the execution of a later attempt has the attempt number as suffix
     run_id = re.sub(r"\.\d+$", "", event["run_id"])
     message = {
         "run_id": run_id,
         "execution": event["execution"],
         "error": event["error"].get("Error", "Unknown"),
         "cause": cause,
-        "next": "Open the run in the portal: it names the job, shows its log and resumes from there.",
+        "next": "Open the run in the portal: it shows the failed job and its log, and resumes the run.",
     }
     subject = f"Health data: run {run_id} failed"
     sns.publish(TopicArn=os.environ["HDP_TOPIC_ARN"], Subject=subject[:100], Message=json.dumps(message))
@@ -30,7 +30,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: 
 
 
 def _sentence(cause: str) -> str:
-    """A Lambda's cause is a JSON document; its errorMessage is the sentence for people."""
+    """Return the errorMessage of a Lambda's JSON cause, otherwise the cause."""
     try:
         document = json.loads(cause)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Starts a Glue job for a run, once: a second call finds the job run that the first one started."""
+"""Start a Glue job for a run, once: a second call finds the job run of the first."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pipeline.lake.uris import Lake
 glue = boto3.client("glue")
 lake = Lake.of(os.environ)
 
-ALIVE = {"STARTING", "RUNNING", "WAITING"}
+ACTIVE = {"STARTING", "RUNNING", "WAITING"}
 
 
 class JobBusy(Exception):
-    """The job is taken by another run, or is being stopped; Step Functions tries again."""
+    """The job is used by another run or is being stopped; Step Functions retries."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: ARG001
-    """``{"job": name, "run_id": id}`` to ``{"job", "job_run_id"}``.
+    """Map ``{"job": name, "run_id": id}`` to ``{"job", "job_run_id"}``.
 
-    Of one run and one job there is never more than one job run alive and never more than one that
-    succeeded; a resumed run thereby skips the jobs that are done.
+    Per run and job, at most one job run is active and at most one has succeeded, so a resumed run skips
+    finished jobs.
     """
     job, run_id = event["job"], event["run_id"]
     name = lake.job(job)
@@ -33,13 +33,13 @@ def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: 
 
 def _start(name: str, run_id: str) -> str:
     try:
-        answer = glue.start_job_run(JobName=name, Arguments={"--run_id": run_id})
+        response = glue.start_job_run(JobName=name, Arguments={"--run_id": run_id})
     except glue.exceptions.ConcurrentRunsExceededException:
         mine = _existing(name, run_id)
         if mine:
             return mine
-        raise JobBusy(f"Glue job {name} is busy with another run.") from None
-    return str(answer["JobRunId"])
+        raise JobBusy(f"Glue job {name} is used by another run.") from None
+    return str(response["JobRunId"])
 
 
 def _existing(name: str, run_id: str) -> str | None:
@@ -49,6 +49,6 @@ def _existing(name: str, run_id: str) -> str | None:
                 continue
             if run["JobRunState"] == "STOPPING":
                 raise JobBusy(f"Glue job {name} is being stopped.")
-            if run["JobRunState"] in ALIVE | {"SUCCEEDED"}:
+            if run["JobRunState"] in ACTIVE | {"SUCCEEDED"}:
                 return str(run["Id"])
     return None

@@ -1,4 +1,4 @@
-"""Tells the topic of failed runs, once each, of a run that is late and of one that was due and never started."""
+"""Notify subscribers once of each late run and of each scheduled run that never started."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ scheduler = boto3.client("scheduler")
 lake = Lake.of(os.environ)
 
 NEWEST = 100
-"""Executions that are looked at: weeks of nights."""
+"""Number of executions that are checked: weeks of nightly runs."""
 
 
 @dataclass(frozen=True)
 class Execution:
-    """An attempt of a run."""
+    """One attempt of a run."""
 
     run_id: str
     attempt: int
@@ -36,45 +36,44 @@ class Execution:
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """``{}`` to ``{"told": [what was told now]}``."""
-    found = scheduler.get_schedule(Name=lake.schedule)
-    starts = Schedule.read(found)
-    told = [each.words_in_utc for each in delays(_executions(), starts, datetime.now(UTC)) if _tell(each)]
-    return {"told": told}
+    """Map ``{}`` to ``{"sent": [messages sent by this call]}``."""
+    schedule = Schedule.read(scheduler.get_schedule(Name=lake.schedule))
+    late = delays(_executions(), schedule, datetime.now(UTC))
+    return {"sent": [delay.message_in_utc for delay in late if _send_once(delay)]}
 
 
 def _executions() -> list[Execution]:
-    """The newest attempts, newest first."""
-    answer = states.list_executions(stateMachineArn=os.environ["HDP_STATE_MACHINE_ARN"], maxResults=NEWEST)
-    found = [_execution(each) for each in answer["executions"]]
-    return sorted(found, key=lambda each: each.started_at, reverse=True)
+    """Return the newest attempts, newest first."""
+    response = states.list_executions(stateMachineArn=os.environ["HDP_STATE_MACHINE_ARN"], maxResults=NEWEST)
+    attempts = [_execution(each) for each in response["executions"]]
+    return sorted(attempts, key=lambda each: each.started_at, reverse=True)
 
 
-def _execution(found: Any) -> Execution:
-    run_id, dot, attempt = found["name"].rpartition(".")
-    is_again = bool(dot) and attempt.isdigit()
-    ended = found.get("stopDate") or datetime.now(UTC)
+def _execution(execution: Any) -> Execution:
+    run_id, dot, attempt = execution["name"].rpartition(".")
+    is_resumed = bool(dot) and attempt.isdigit()
+    ended = execution.get("stopDate") or datetime.now(UTC)
     return Execution(
-        run_id if is_again else found["name"],
-        int(attempt) if is_again else 1,
-        found["status"],
-        found["startDate"],
-        (ended - found["startDate"]).total_seconds(),
+        run_id if is_resumed else execution["name"],
+        int(attempt) if is_resumed else 1,
+        execution["status"],
+        execution["startDate"],
+        (ended - execution["startDate"]).total_seconds(),
     )
 
 
-def _tell(delay: Delay) -> bool:
-    """Whether this is news: what was told is written down, so that the next look finds it."""
-    place = lake.told(f"{delay.kind.replace(' ', '-')}-{delay.about}")
-    if read_json(s3, place):
+def _send_once(delay: Delay) -> bool:
+    """Send an alert unless it was sent before; return True if it was sent."""
+    uri = lake.sent_alert(f"{delay.kind.replace(' ', '-')}-{delay.about}")
+    if read_json(s3, uri):
         return False
     message = {
         "run_id": delay.run_id,
         "alert": delay.kind,
-        "cause": delay.words_in_utc,
-        "next": "Open the portal: its Runs page shows what is running, its Alerts page the schedule.",
+        "cause": delay.message_in_utc,
+        "next": "Open the portal: the Runs page shows the runs, the Alerts page the schedule.",
     }
     subject = f"Health data: a run is {delay.kind}" if delay.run_id else "Health data: a run has not started"
     sns.publish(TopicArn=os.environ["HDP_TOPIC_ARN"], Subject=subject, Message=json.dumps(message))
-    write_json(s3, place, {"told_at": now(), "words": delay.words_in_utc})
+    write_json(s3, uri, {"sent_at": now(), "message": delay.message_in_utc})
     return True

@@ -1,9 +1,9 @@
 """Reference tables: formulary, ICD-10-CM codes and chapters, states, ZIP prefixes.
 
-Sources: RxNorm concept numbers (NLM RxNav); ICD-10-CM chapter ranges (CDC/CMS tabular list 2025) and codes (CDC
-release of April 2026, as simple-icd-10-cm 1.5.0 carries it, a test holds them together); USPS state codes
-and Publication 65 ZIP prefixes; the restricted ZIP prefixes of 45 CFR 164.514(b)(2)(i)(B), Census 2000. The usual
-doses are single adult doses from the products' labels; no pharmacist has signed them.
+Sources: RxNorm concept numbers (NLM RxNav); ICD-10-CM chapter ranges (CDC/CMS tabular list 2025); ICD-10-CM
+codes (CDC release of April 2026, compared with simple-icd-10-cm 1.5.0 by a test); USPS state codes and
+Publication 65 ZIP prefixes; the restricted ZIP prefixes of 45 CFR 164.514(b)(2)(i)(B), Census 2000. The usual
+doses are single adult doses from the product labels; they are not approved by a pharmacist.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RESTRICTED_ZIP3 = frozenset(
         "893",
     ]
 )
-"""Prefixes with 20,000 people or fewer: Safe Harbor has them written as 000."""
+"""Prefixes with a population of 20,000 or less: Safe Harbor requires 000 instead."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class Chapter:
 
 @cache
 def formulary() -> tuple[Medication, ...]:
+    """Return the medications of the formulary."""
     return tuple(
         Medication(
             code=row["code"],
@@ -80,6 +81,7 @@ def formulary() -> tuple[Medication, ...]:
 
 @cache
 def icd10_chapters() -> tuple[Chapter, ...]:
+    """Return the chapters of ICD-10-CM."""
     return tuple(
         Chapter(int(row["number"]), row["first"], row["last"], row["title"])
         for row in _rows("icd10_chapters.csv")
@@ -88,9 +90,9 @@ def icd10_chapters() -> tuple[Chapter, ...]:
 
 @cache
 def icd10cm_codes() -> tuple[str, ...]:
-    """Every code of ICD-10-CM, without its point: those that may be billed and the headings above them.
+    """Return every ICD-10-CM code without its point: billable codes and category headings.
 
-    Headings count, because a code that was right in its year becomes one when it is divided further.
+    Headings are included, because a billable code becomes a heading when a later release subdivides it.
     """
     text = (files("pipeline.reference") / "icd10cm_codes.csv").read_text(encoding="utf-8")
     return tuple(text.split()[1:])
@@ -98,25 +100,25 @@ def icd10cm_codes() -> tuple[str, ...]:
 
 @cache
 def code_systems() -> dict[str, str]:
-    """Lower-case spelling, OID or FHIR URL of a code system to its name here."""
+    """Return the names of code systems by lower-case spelling, OID or FHIR URL."""
     return {row["spelling"]: row["system"] for row in _rows("code_systems.csv")}
 
 
 @cache
 def units() -> dict[str, str]:
-    """Lower-case spelling of a unit of dose to its UCUM code; rates (mL/h) are no doses and not among them."""
+    """Return the UCUM codes of dose units by lower-case spelling; rates (mL/h) are not doses."""
     return {row["spelling"]: row["ucum"] for row in _rows("units.csv")}
 
 
 @cache
 def state_codes() -> dict[str, str]:
-    """Lower-case state name to USPS code."""
+    """Return the USPS codes by lower-case state name."""
     return {row["name"].lower(): row["code"] for row in _rows("states.csv")}
 
 
 @cache
 def zip_states() -> dict[str, tuple[str, ...]]:
-    """Three-digit ZIP prefix to the states that it serves."""
+    """Return the states that each three-digit ZIP prefix serves."""
     return {
         f"{prefix:03d}": tuple(row["states"].split())
         for row in _rows("zip_prefixes.csv")

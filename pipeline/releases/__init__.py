@@ -1,1 +1,1 @@
-"""Releases: the model, the one conditional write that publishes, retention."""
+"""Releases: the model, publishing by one conditional write, retention."""

@@ -1,7 +1,7 @@
-"""Releases and the record of the published one, as JSON objects in the lake.
+"""Releases and the record of the published release, as JSON objects in the lake.
 
-Standard library only, beside the S3 and Athena clients that the caller hands in: the publish_release Lambda
-and the portal run the same code.
+Standard library only; the caller passes the S3 and Athena clients. The publish_release Lambda and the portal
+use the same code.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ GOLD_TABLES = (
 
 
 class ReleaseError(Exception):
-    """A release cannot be read or published; the text says which one and what to do."""
+    """A release cannot be read or published; the message names it and says what to do."""
 
 
 class ReleaseConflict(ReleaseError):
-    """Somebody else published in the meantime: nothing was changed."""
+    """Another release was published in the meantime; nothing was changed."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """What one run made: immutable once written.
+    """The release created by one run; immutable.
 
-    `reviewed` names the newest review event of that moment (`pipeline.reviews.Anchor`), so that a log of reviews
-    that is cut off later does not fit.
+    `reviewed` names the newest review event when the release was created
+    (`pipeline.reviews.integrity.Anchor`), so that a later truncation of the review log is detected.
     """
 
     release_id: str
@@ -46,51 +46,55 @@ class Release:
     decision: str
     created_at: str
     tables: dict[str, int] = field(default_factory=dict)
-    base_release_id: str | None = None
+    parent_release_id: str | None = None
     reasons: list[dict[str, Any]] = field(default_factory=list)
     reviewed: dict[str, Any] | None = None
 
 
-LINE = 100
-"""How many former releases can be gone back to."""
+HISTORY_LIMIT = 100
+"""Maximum number of previous releases in the history."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """The content of ``releases/current.json``: the release that readers see, and those it followed.
+    """The content of ``releases/current.json``: the published release and its history.
 
-    `line` is the history that led to it, oldest first. Publishing adds to it; going back takes from it, so that
-    what was rolled back is not in it and a second rollback goes further back. It is in the same object as the
-    release itself, because one conditional write changes both or neither; S3's versions of the object keep what
-    was published in between.
+    `history` lists the previously published releases, oldest first. Publishing appends to it; rolling back
+    truncates it, so a rolled-back release is not in it and a second rollback goes further back. Release and
+    history are in one object because one conditional write must change both or neither. S3 object versions
+    keep every published state.
     """
 
     release_id: str
     published_at: str
     published_by: str
     reason: str
-    line: list[str] = field(default_factory=list)
+    history: list[str] = field(default_factory=list)
     reviewed: dict[str, Any] | None = None
 
     @property
     def previous_release_id(self) -> str | None:
-        return self.line[-1] if self.line else None
+        """The release that a rollback publishes, or None."""
+        return self.history[-1] if self.history else None
 
-    def line_to(self, release_id: str) -> list[str]:
-        """The line of `release_id` if it is published now: back to its place in this one, or after all of it."""
-        if release_id in self.line:
-            return self.line[: self.line.index(release_id)]
-        return [*self.line, self.release_id][-LINE:]
+    def history_to(self, release_id: str) -> list[str]:
+        """Return the history if `release_id` is published next.
+
+        An earlier release truncates the history at its position; a new release follows all of it.
+        """
+        if release_id in self.history:
+            return self.history[: self.history.index(release_id)]
+        return [*self.history, self.release_id][-HISTORY_LIMIT:]
 
 
 def current(s3: Any, lake: Lake) -> Published | None:
-    """The published release, or None before the first one."""
+    """Return the published release, or None before the first publication."""
     found = read_json(s3, lake.current_release())
     return Published(**found[0]) if found else None
 
 
 def find(s3: Any, lake: Lake, release_id: str) -> Release | None:
-    """The release, or None where there is none; 'current' names what is published, and is no release."""
+    """Return the release, or None if it does not exist ('current' is the published record, not a release)."""
     if not re.fullmatch(r"[\w.-]{1,100}", release_id) or release_id == "current":
         return None
     found = read_json(s3, lake.release(release_id))
@@ -98,6 +102,7 @@ def find(s3: Any, lake: Lake, release_id: str) -> Release | None:
 
 
 def get(s3: Any, lake: Lake, release_id: str) -> Release:
+    """Return the release; raise `ReleaseError` if it does not exist."""
     found = find(s3, lake, release_id)
     if found is None:
         raise ReleaseError(f"There is no release '{release_id}': 'hdp releases list' lists the releases.")
@@ -105,7 +110,7 @@ def get(s3: Any, lake: Lake, release_id: str) -> Release:
 
 
 def all_releases(s3: Any, lake: Lake) -> list[Release]:
-    """Every release, newest first."""
+    """Return every release, newest first."""
     bucket, prefix = split(lake.releases())
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
@@ -115,5 +120,5 @@ def all_releases(s3: Any, lake: Lake) -> list[Release]:
 
 
 def write(s3: Any, lake: Lake, release: Release) -> None:
-    """Write down what a run made; the same run may do so again (its audit was run again)."""
+    """Write a release; a repeated audit of the same run overwrites it."""
     write_json(s3, lake.release(release.release_id), asdict(release))

@@ -1,4 +1,4 @@
-"""Publish a release: one conditional write to `releases/current.json`, then the Athena views follow."""
+"""Publish a release: one conditional write to `releases/current.json`, then update the Athena views."""
 
 from __future__ import annotations
 
@@ -33,45 +33,45 @@ def publish(
     refresh_views: Callable[[str], None],
     reviewed: dict[str, Any] | None = None,
 ) -> Published:
-    """Make `release_id` the one that readers see.
+    """Publish `release_id`, so that readers see it.
 
-    `expect` is the release that it is to follow, None for none: where another one is published by now, nothing
-    is changed and `ReleaseConflict` says so. Publishing what is published already only refreshes the views, so
-    that a publisher who was killed half-way can be repeated.
+    `expect` is the release that must be published now (None for none); otherwise `ReleaseConflict` is raised
+    and nothing changes. Publishing the published release again only updates the views, so an interrupted call
+    can be repeated.
     """
-    made = get(s3, lake, release_id)
+    release = get(s3, lake, release_id)
     found = read_json(s3, lake.current_release())
-    before = Published(**found[0]) if found else None
-    if before and before.release_id == release_id:
+    previous = Published(**found[0]) if found else None
+    if previous and previous.release_id == release_id:
         refresh_views(release_id)
-        return before
-    if expect != (before.release_id if before else None):
-        raise ReleaseConflict(_conflict(release_id, before))
-    line = before.line_to(release_id) if before else []
-    after = Published(release_id, now(), by, reason, line, reviewed or made.reviewed)
+        return previous
+    if expect != (previous.release_id if previous else None):
+        raise ReleaseConflict(_conflict(release_id, previous))
+    history = previous.history_to(release_id) if previous else []
+    published = Published(release_id, now(), by, reason, history, reviewed or release.reviewed)
     condition = {"IfMatch": found[1]} if found else {"IfNoneMatch": "*"}
-    if not write_json(s3, lake.current_release(), asdict(after), **condition):
+    if not write_json(s3, lake.current_release(), asdict(published), **condition):
         raise ReleaseConflict(_conflict(release_id, current(s3, lake)))
     refresh_views(release_id)
-    return after
+    return published
 
 
-def former(s3: Any, lake: Lake) -> tuple[Published, Release]:
-    """What is published, and the release that a rollback goes back to."""
+def rollback_target(s3: Any, lake: Lake) -> tuple[Published, Release]:
+    """Return the published release and the release that a rollback publishes."""
     present = current(s3, lake)
     if present is None or present.previous_release_id is None:
-        raise ReleaseError("There is no earlier published release to go back to.")
+        raise ReleaseError("There is no earlier published release to roll back to.")
     return present, get(s3, lake, present.previous_release_id)
 
 
-def batches_taken_back(s3: Any, lake: Lake, made: Release, present: Published) -> list[str]:
-    """Batches that readers see now and would no longer see with `made`."""
-    seen = find(s3, lake, present.release_id)
-    return sorted(set(seen.batch_ids if seen else []) - set(made.batch_ids))
+def batches_lost(s3: Any, lake: Lake, release: Release, present: Published) -> list[str]:
+    """Return the batches that readers see now and would not see in `release`."""
+    visible = find(s3, lake, present.release_id)
+    return sorted(set(visible.batch_ids if visible else []) - set(release.batch_ids))
 
 
 def view_refresher(athena: Any, lake: Lake, seconds: float = 60) -> Callable[[str], None]:
-    """A function that points the plain views at a release, and waits until Athena has done so."""
+    """Return a function that points the Athena views at a release and waits for Athena to finish."""
 
     def refresh(release_id: str) -> None:
         queries = [
@@ -96,15 +96,17 @@ def _wait(athena: Any, query_ids: Iterable[str], seconds: float) -> None:
                 break
             if status["State"] in {"FAILED", "CANCELLED"}:
                 why = status.get("StateChangeReason", "no reason given")
-                raise ReleaseError(f"The views could not be pointed at the release: {why}. Publish it again.")
+                raise ReleaseError(f"The views could not be updated: {why}. Publish the release again.")
             if time.monotonic() > deadline:
-                raise ReleaseError(f"The views were not ready after {seconds:.0f} s. Publish it again.")
+                raise ReleaseError(
+                    f"The views were not updated within {seconds:.0f} s. Publish the release again."
+                )
             time.sleep(0.1)
 
 
 def _conflict(release_id: str, found: Published | None) -> str:
-    there = f"'{found.release_id}' was published by {found.published_by}" if found else "none is published"
+    state = f"'{found.release_id}' was published by {found.published_by}" if found else "none is published"
     return (
-        f"Release '{release_id}' was not published: in the meantime {there}. "
-        "Review it, then publish again, or start a run that holds both."
+        f"Release '{release_id}' was not published: in the meantime {state}. "
+        "Review it, then publish again, or start a run that includes both."
     )

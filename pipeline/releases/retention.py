@@ -1,6 +1,6 @@
-"""How long a release is kept once another has taken its place, and how it goes.
+"""Expire superseded releases.
 
-Standard library only, beside the clients that the caller hands in: the expire_releases Lambda ships it.
+Standard library only; the caller passes the clients. The expire_releases Lambda includes it.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ from typing import Any
 from pipeline.lake.uris import Lake, split
 from pipeline.releases.model import GOLD_TABLES, Published, Release
 
-_AT_ONCE = 1000
-"""Objects that S3 deletes in one request."""
+_DELETE_LIMIT = 1000
+"""Maximum number of objects per S3 delete request."""
 
 
 def superseded(
     releases: Sequence[Release], published: Published | None, keep: timedelta, now: datetime
 ) -> list[Release]:
-    """Of all releases, newest first, those that were followed by a newer one more than `keep` ago.
+    """Return the releases that were followed by a newer one more than `keep` ago; `releases` are sorted
+    newest first.
 
-    The published one stays, the one before it (a rollback goes there), and what was made on the published one: it may
-    still wait for its reviewer.
+    The published release, the previous release (rollback target) and the releases whose parent is published
+    (they may await review) are kept.
     """
     if published is None:
         return []
@@ -33,22 +34,25 @@ def superseded(
         for newer, old in pairwise(releases)
         if now - datetime.fromisoformat(newer.created_at) > keep
         and old.release_id not in kept
-        and old.base_release_id != published.release_id
+        and old.parent_release_id != published.release_id
     ]
 
 
 def remove(s3: Any, lake: Lake, release: Release) -> int:
-    """Delete a release's files, then the note of it, so that a remover who was killed is repeated; how many files."""
-    removed = sum(_empty(s3, lake.gold_release(table, release.release_id)) for table in GOLD_TABLES)
+    """Delete a release's files, then its record, and return the number of files.
+
+    The record is deleted last, so that an interrupted removal is repeated.
+    """
+    removed = sum(_delete_objects(s3, lake.gold_release(table, release.release_id)) for table in GOLD_TABLES)
     bucket, key = split(lake.release(release.release_id))
     s3.delete_object(Bucket=bucket, Key=key)
     return removed
 
 
-def _empty(s3: Any, address: str) -> int:
-    bucket, prefix = split(address)
+def _delete_objects(s3: Any, uri: str) -> int:
+    bucket, prefix = split(uri)
     pages = s3.get_paginator("list_objects_v2").paginate(
-        Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": _AT_ONCE}
+        Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": _DELETE_LIMIT}
     )
     removed = 0
     for page in pages:

@@ -1,4 +1,4 @@
-"""What reviewers have taken responsibility for, of the events of `pipeline.reviews`: findings, and single rows.
+"""Acceptances of findings and of single rows, derived from the review log.
 
 Standard library only: the audit job applies them to later runs.
 """
@@ -16,11 +16,11 @@ from pipeline.reviews.events import Event
 
 @dataclass(frozen=True)
 class Acceptance:
-    """A finding that a reviewer has taken responsibility for, with its limits.
+    """A finding accepted by a reviewer, with a reason, an end date and limits.
 
-    It covers later runs through the day `until`, while what was measured gets no worse than `rate` by more than
-    `margin`; `unit` is that of both ("percent" for shares, 0 to 1). `floor` and `threshold` are the rule's limits
-    of that day: a measure that breaks the other one of them is another finding.
+    It covers later runs through the date `until`, as long as the measured value is at most `margin` worse
+    than `rate`; both have the unit `unit` ("percent" for shares from 0 to 1). `floor` and `threshold` are the
+    limits of the rule on that date. A value beyond the opposite limit is a different finding.
     """
 
     table_name: str
@@ -37,33 +37,34 @@ class Acceptance:
 
     @property
     def covered(self) -> tuple[float, float]:
-        """The least and the most that may be measured."""
+        """Minimum and maximum value that the acceptance covers."""
         if self.rate < self.floor:
             return self.rate - self.margin, math.inf if self.threshold is None else self.threshold
         return self.floor, self.rate + self.margin
 
     def covers(self, rate: float | None, on: date) -> bool:
+        """Return True if the acceptance covers a value measured on a date."""
         return not lapsed(self, rate, on)
 
 
 def lapsed(acceptance: Acceptance, rate: float | None, on: date) -> str:
-    """Why an acceptance does not cover what is measured on a day, in words; empty where it does."""
+    """Return why an acceptance does not cover a value measured on a date; empty if it covers the value."""
     if on > date.fromisoformat(acceptance.until):
-        return f"its last day was {acceptance.until}"
+        return f"it ended on {acceptance.until}"
     if rate is None:
         return "nothing was measured"
-    least, most = acceptance.covered
-    if least - _EVEN <= rate <= most + _EVEN:
+    minimum, maximum = acceptance.covered
+    if minimum - _TOLERANCE <= rate <= maximum + _TOLERANCE:
         return ""
     now, then, margin = (_measure(v, acceptance.unit) for v in (rate, acceptance.rate, acceptance.margin))
-    if (rate < least) == (acceptance.rate < acceptance.floor):
-        way = "fell" if rate < least else "grew"
-        return f"it {way} past the margin: {now} now, {then} accepted with a margin of {margin}"
-    return f"it fails the other way: {now} now, {then} accepted"
+    if (rate < minimum) == (acceptance.rate < acceptance.floor):
+        change = "fell" if rate < minimum else "rose"
+        return f"it {change} beyond the margin: {now} now, {then} accepted with a margin of {margin}"
+    return f"it now breaks the opposite limit: {now} now, {then} accepted"
 
 
-_EVEN = 1e-12
-"""Two measures that differ by less are the same: shares are divisions."""
+_TOLERANCE = 1e-12
+"""Rounding error of shares: values that differ by less are equal."""
 
 
 def _measure(value: float, unit: str) -> str:
@@ -71,35 +72,40 @@ def _measure(value: float, unit: str) -> str:
 
 
 def acceptances(events: Iterable[Event]) -> dict[tuple[str, str], Acceptance]:
-    """By table and rule the acceptance that stands: the last word on a finding counts."""
-    standing: dict[tuple[str, str], Acceptance] = {}
-    for each in events:
-        if each.finding is None:
+    """Return the acceptances in force by table and rule: the last decision on a finding counts."""
+    in_force: dict[tuple[str, str], Acceptance] = {}
+    for event in events:
+        if event.finding is None:
             continue
-        if each.kind == "finding_accepted":
-            said = each.said
-            standing[each.finding] = Acceptance(
-                *each.finding,
-                by=each.by,
-                reason=said["reason"],
-                until=said["until"],
-                rate=said["rate"],
-                margin=said["margin"],
-                event=each.number,
-                floor=said.get("floor", 0.0),
-                threshold=said.get("threshold"),
-                unit=said.get("unit", "percent"),
-            )
-        elif each.kind in {"finding_rejected", "acceptance_withdrawn"}:
-            standing.pop(each.finding, None)
-    return standing
+        if event.kind == "finding_accepted":
+            in_force[event.finding] = _acceptance(event, *event.finding)
+        elif event.kind in {"finding_rejected", "acceptance_withdrawn"}:
+            in_force.pop(event.finding, None)
+    return in_force
+
+
+def _acceptance(event: Event, table_name: str, rule_id: str) -> Acceptance:
+    payload = event.payload
+    return Acceptance(
+        table_name,
+        rule_id,
+        by=event.by,
+        reason=payload["reason"],
+        until=payload["until"],
+        rate=payload["rate"],
+        margin=payload["margin"],
+        event=event.sequence,
+        floor=payload.get("floor", 0.0),
+        threshold=payload.get("threshold"),
+        unit=payload.get("unit", "percent"),
+    )
 
 
 @dataclass(frozen=True)
 class RowAcceptance:
-    """One row that fails a rule and that a reviewer has verified as true, through the day `until`.
+    """One failing row that a reviewer has verified as correct, accepted through the date `until`.
 
-    The row is named by the hash of its key: a new identifier would be one more place that tells who it is.
+    The row is identified by the hash of its key, so that the log contains no patient identifiers.
     """
 
     table_name: str
@@ -111,26 +117,25 @@ class RowAcceptance:
     event: int
 
     def covers(self, on: date) -> bool:
+        """Return True if the acceptance is in force on a date."""
         return on <= date.fromisoformat(self.until)
 
 
 def row_hash(key: str) -> str:
-    """Stands for a row's key in the log; Spark's ``sha2(key, 256)`` gives the same."""
+    """Return the SHA-256 of a row's key, equal to Spark's ``sha2(key, 256)``."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def row_acceptances(events: Iterable[Event]) -> dict[tuple[str, str], dict[str, RowAcceptance]]:
-    """By table and rule the rows that are accepted, by their hash: the last word on a row counts."""
-    standing: dict[tuple[str, str], dict[str, RowAcceptance]] = {}
-    for each in events:
-        if each.finding is None or each.kind not in {"rows_accepted", "row_acceptance_withdrawn"}:
+    """Return the accepted rows by table and rule, and by row hash: the last decision on a row counts."""
+    in_force: dict[tuple[str, str], dict[str, RowAcceptance]] = {}
+    for event in events:
+        if event.finding is None or event.kind not in {"rows_accepted", "row_acceptance_withdrawn"}:
             continue
-        rows = standing.setdefault(each.finding, {})
-        for row in each.said["row_hashes"]:
+        rows = in_force.setdefault(event.finding, {})
+        for row in event.payload["row_hashes"]:
             rows.pop(row, None)
-            if each.kind == "rows_accepted":
-                said = each.said
-                rows[row] = RowAcceptance(
-                    *each.finding, row, each.by, said["reason"], said["until"], each.number
-                )
-    return {finding: rows for finding, rows in standing.items() if rows}
+            if event.kind == "rows_accepted":
+                reason, until = event.payload["reason"], event.payload["until"]
+                rows[row] = RowAcceptance(*event.finding, row, event.by, reason, until, event.sequence)
+    return {finding: rows for finding, rows in in_force.items() if rows}

@@ -1,1 +1,1 @@
-"""Data-quality rules: evaluated on rows, compared with the published release."""
+"""Evaluate quality rules on rows and tables, and compare outcomes."""

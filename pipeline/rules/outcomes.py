@@ -1,18 +1,19 @@
-"""What became of a rule since the published release: the change that stands beside each result."""
+"""Compare a rule's outcome with its outcome in the published release."""
 
 from __future__ import annotations
 
 FOUND = frozenset({"fail", "error", "pass_with_failures"})
-"""Outcomes in which there is something to look at."""
+"""Outcomes that are findings."""
 
 
-def change(status: str, before: str | None) -> str:
-    """new, still_there, resolved or stable; `before` is the outcome in the published release, None without one.
+def change(status: str, previous: str | None) -> str:
+    """Return the change since the published release: new, still_there, resolved or stable.
 
-    Where nothing was there to check, nothing is resolved.
+    `previous` is the outcome in the published release, None without one. A rule that is not applicable
+    resolves nothing.
     """
     if status in FOUND:
-        return "still_there" if before in FOUND else "new"
+        return "still_there" if previous in FOUND else "new"
     if status == "not_applicable":
         return "stable"
-    return "resolved" if before in FOUND else "stable"
+    return "resolved" if previous in FOUND else "stable"

@@ -1,4 +1,4 @@
-"""All row rules of a table in one scan, all their counts in one aggregation."""
+"""Evaluate all row rules of a table in one scan and count the results in one aggregation."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from pipeline import frames
 from pipeline.contracts.model import Contract, Rule
 
 FAILING = "_failing"
-"""Bits of the rules that a row fails: bit n stands for the n-th rule; an array of longs of 32 bits each."""
+"""Column with the bits of failed rules: bit n of an array of 32-bit words is the n-th rule."""
 
 APPLYING = "_applying"
-"""The same of the rules that apply to a row."""
+"""Column with the bits of applicable rules."""
 
 SAMPLE = 200
 _BITS = 32
@@ -27,7 +27,7 @@ _BITS = 32
 
 @dataclass(frozen=True)
 class Result:
-    """One rule on one table in one run: one row of quality.rule_result."""
+    """The result of one rule on one table in one run: a row of quality.rule_result."""
 
     rule: Rule
     zone: str
@@ -41,14 +41,14 @@ class Result:
 
     @property
     def rate(self) -> float | None:
-        """What is held against the rule's limits: the value that was measured, or the share that failed."""
+        """The value compared with the limits: the measured value, or the share of failing rows."""
         if self.value is not None or not self.checked:
             return self.value
         return self.failed / self.checked
 
     @property
     def status(self) -> str:
-        """One of five outcomes; an error of the rule itself is never a pass."""
+        """The outcome; an error of the rule itself is never a pass."""
         return "error" if self.broken else self.rule.outcome(self.failed, self.rate)
 
     def as_row(self) -> dict[str, Any]:
@@ -71,19 +71,19 @@ class Result:
 
 
 def row_rules(contract: Contract) -> tuple[Rule, ...]:
-    """Return the rules on single rows that are evaluated when a batch is loaded into silver."""
+    """Return the row rules that are evaluated when a batch is loaded into silver."""
     return tuple(rule for rule in contract.rules if rule.fails is not None and rule.level != "release")
 
 
 def release_rules(contract: Contract) -> tuple[Rule, ...]:
-    """Return the rules on single rows that need other rows of the release: they are evaluated in gold."""
+    """Return the row rules that need other rows of the release: they are evaluated in gold."""
     return tuple(rule for rule in contract.rules if rule.fails is not None and rule.level == "release")
 
 
 def evaluate(frame: DataFrame, rules: Sequence[Rule]) -> DataFrame:
-    """`frame` with the columns `_failing` and `_applying`: which rules each row fails, and which apply to it.
+    """Return `frame` with the columns `_failing` and `_applying`.
 
-    Rules that look across rows are left open: `across` answers them.
+    Rules that depend on other rows are evaluated by `across`.
     """
     fails = [F.lit(False) if _looks_across(rule) else _fails(rule) for rule in rules]
     return frame.withColumns({FAILING: _pack(fails), APPLYING: _pack([_applies(rule) for rule in rules])})
@@ -93,7 +93,7 @@ _OVER = re.compile(r"\bover\s*\(", re.IGNORECASE)
 
 
 def _looks_across(rule: Rule) -> bool:
-    """Whether a row's answer depends on others: those of its group, or those that a window looks at."""
+    """Return True if the rule depends on other rows, by its group or a window."""
     return bool(rule.among) or _OVER.search(str(rule.fails)) is not None
 
 
@@ -106,15 +106,16 @@ def _fails(rule: Rule) -> Column:
 
 
 def words_across(rules: Sequence[Rule]) -> frozenset[str]:
-    """The words, columns among them, of the rules that look across rows."""
+    """Return the identifiers, columns among them, in the rules that depend on other rows."""
     texts = [text for rule in rules if _looks_across(rule) for text in (str(rule.fails), *rule.among)]
     return frozenset(re.findall(r"\w+", " ".join(texts)))
 
 
 def across(evaluated: DataFrame, rules: Sequence[Rule], identity: Sequence[str]) -> DataFrame:
-    """Return `evaluated` with the rules that look across rows evaluated too.
+    """Return `evaluated` with the rules that depend on other rows evaluated too.
 
-    `identity` columns identify a row and are never NULL. `evaluated` is read once a rule: it should be materialized.
+    `identity` columns identify a row and are never NULL. `evaluated` is read once per rule: it should be
+    materialized.
     """
     failing = [
         _failing_across(evaluated.where(_bit(APPLYING, n) == 1), rule, identity).withColumn("_rule", F.lit(n))
@@ -133,7 +134,7 @@ def across(evaluated: DataFrame, rules: Sequence[Rule], identity: Sequence[str])
 
 
 def _failing_across(rows: DataFrame, rule: Rule, identity: Sequence[str]) -> DataFrame:
-    """Return the identities of those of `rows` that fail one rule."""
+    """Return the identities of the `rows` that fail one rule."""
     if not rule.among:
         return rows.withColumn("_fails", F.expr(str(rule.fails))).where("_fails").select(*identity)
     grouped = rows.withColumn("_group", frames.hash_of([F.expr(sql) for sql in rule.among]))
@@ -166,34 +167,36 @@ def _bit(column: str, number: int) -> Column:
     return F.shiftright(word, number % _BITS).bitwiseAND(F.lit(1).cast("long"))
 
 
-def refused(rules: Sequence[Rule]) -> Column:
-    """Whether a row fails a rule that sends it to quarantine."""
+def quarantined(rules: Sequence[Rule]) -> Column:
+    """Return True for a row that fails a quarantining rule."""
     words = []
     for start in range(0, len(rules), _BITS):
-        mask = sum(1 << n for n, rule in enumerate(rules[start : start + _BITS]) if rule.refuses)
+        mask = sum(1 << n for n, rule in enumerate(rules[start : start + _BITS]) if rule.quarantines)
         words.append(F.col(FAILING)[start // _BITS].bitwiseAND(F.lit(mask).cast("long")) != 0)
     return reduce(or_, words)
 
 
 def failing_ids(rules: Sequence[Rule]) -> Column:
-    """The ids of the refusing rules that a row fails, as an array of text."""
-    chosen = [F.when(_bit(FAILING, n) == 1, F.lit(rule.id)) for n, rule in enumerate(rules) if rule.refuses]
+    """Return the ids of the quarantining rules that a row fails, as an array."""
+    chosen = [
+        F.when(_bit(FAILING, n) == 1, F.lit(rule.id)) for n, rule in enumerate(rules) if rule.quarantines
+    ]
     return F.array_compact(F.array(*chosen))
 
 
 def reasons(rules: Sequence[Rule]) -> Column:
-    """What those rules say, as sentences."""
-    said = [
+    """Return the descriptions of the quarantining rules that a row fails, as an array."""
+    descriptions = [
         F.when(_bit(FAILING, n) == 1, F.lit(f"Not met: {rule.description}"))
         for n, rule in enumerate(rules)
-        if rule.refuses
+        if rule.quarantines
     ]
-    return F.array_compact(F.array(*said))
+    return F.array_compact(F.array(*descriptions))
 
 
 @dataclass(frozen=True)
 class Tally:
-    """Rows by the pattern of rules that they fail and that apply to them, by batch and disposition."""
+    """Row counts by failed and applicable rules, batch and disposition."""
 
     patterns: tuple[dict[str, Any], ...]
 
@@ -204,7 +207,7 @@ class Tally:
         return cls(tuple({**row.asDict(), "count": int(row["count"])} for row in counted))
 
     def rows(self, **where: Any) -> int:
-        """Return the number of rows with these values of the columns that were counted by."""
+        """Return the number of rows with these values of the grouping columns."""
         return sum(
             each["count"]
             for each in self.patterns
@@ -212,7 +215,7 @@ class Tally:
         )
 
     def with_bit(self, bits: str, number: int) -> int:
-        """Return the number of rows that have a rule's bit in FAILING or APPLYING."""
+        """Return the number of rows with a rule's bit in FAILING or APPLYING."""
         word, mask = number // _BITS, 1 << number % _BITS
         return sum(each["count"] for each in self.patterns if each[bits][word] & mask)
 
@@ -220,7 +223,7 @@ class Tally:
 def results_of(
     tally: Tally, evaluated: DataFrame, rules: Sequence[Rule], contract: Contract, key: str
 ) -> list[Result]:
-    """Return the result of each rule; where rows fail, a second, narrow query finds their keys."""
+    """Return the result of each rule; a second query collects the keys of failing rows."""
     failed = {n: tally.with_bit(FAILING, n) for n in range(len(rules))}
     samples = _samples(evaluated, failed, key)
     return [
@@ -232,7 +235,7 @@ def results_of(
 
 
 def _samples(evaluated: DataFrame, failed: dict[int, int], key: str) -> dict[int, tuple[str, ...]]:
-    """Up to 200 keys a rule; where many rows fail, an even share of them by the hash of the key."""
+    """Return up to 200 keys per rule; of many failing rows, an even sample by the hash of the key."""
     wanted = [n for n, number in failed.items() if number]
     if not wanted:
         return {}

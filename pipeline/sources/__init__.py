@@ -1,4 +1,4 @@
-"""The formats an extract may come in, told apart by the headers of its files."""
+"""Formats of extracts, recognized by the headers of their files."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ TABLES = ("patients", "encounters", "medications")
 
 
 class UnknownFormat(ValueError):
-    """A file's header fits no format; the text lists what is missing and what is there."""
+    """A header matches no format; the message lists missing and present columns."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """By file kind its `required` and `known` columns, and the `keys` and `dates` that mark a row as one.
+    """A format of extracts, with properties by file type.
 
-    `not_needed` are kinds of files that belong to the format's extracts but make no table.
+    `required` and `known` are columns; `keys` and `dates` are the columns that identify a line as a row.
+    `not_needed` are file types that belong to such extracts but are not loaded.
     """
 
     name: str
@@ -33,7 +34,7 @@ class Format:
 
 @dataclass(frozen=True)
 class Match:
-    """What one file is: its format, its kind, the columns that will be ignored, whether anything reads it."""
+    """Format and type of a file, its ignored columns, and if it is loaded."""
 
     format: str
     table: str
@@ -57,6 +58,7 @@ def _native() -> Format:
 
 @cache
 def formats() -> tuple[Format, ...]:
+    """Return the supported formats."""
     return (
         _native(),
         Format("synthea", synthea.REQUIRED, synthea.KNOWN, synthea.KEYS, synthea.DATES, synthea.NOT_NEEDED),
@@ -64,15 +66,15 @@ def formats() -> tuple[Format, ...]:
 
 
 def format_named(name: str) -> Format:
-    """A format by its name."""
+    """Return a format by name; raise `UnknownFormat` if it does not exist."""
     found = next((each for each in formats() if each.name == name), None)
     if found is None:
-        raise UnknownFormat(f"There is no format '{name}': it is auto, native or synthea.")
+        raise UnknownFormat(f"Unknown format '{name}'. Choose auto, native or synthea.")
     return found
 
 
 def match(header: Iterable[str], name: str, wanted: str = "auto") -> Match:
-    """Which kind of file has this header; `name`, the file's, tells kinds that are not needed apart."""
+    """Return format and type of a file by its header; `name` distinguishes types that are not needed."""
     columns = set(header)
     allowed = list(formats()) if wanted == "auto" else [format_named(wanted)]
     fitting = [
@@ -104,7 +106,7 @@ def _not_needed(columns: set[str], name: str, allowed: list[Format]) -> Match | 
 
 
 def likeness(header: Iterable[str], wanted: str = "auto") -> float:
-    """The largest share of a needed table's required columns that a header has, whatever their case."""
+    """Return the largest share of a table's required columns that a header contains, ignoring case."""
     columns = {name.casefold() for name in header}
     return max(
         sum(name.casefold() in columns for name in required) / len(required)
@@ -125,20 +127,23 @@ def _nearest(columns: set[str], name: str, allowed: list[Format]) -> str:
     )
     missing = ", ".join(sorted(nearest.required[table] - columns))
     return (
-        f"'{name}' is no table of a known format: to be {nearest.name} {table} it lacks {missing}; "
-        f"it has {said(columns)}."
+        f"'{name}' is not a table of a known format. As {nearest.name} {table} it lacks {missing}; "
+        f"it has {describe(columns)}."
     )
 
 
-def said(header: Iterable[str]) -> str:
-    """A header in words, by names that a format has: a file without its header line begins with a person."""
+def describe(header: Iterable[str]) -> str:
+    """List the known columns of a header and count the unknown ones.
+
+    Unknown names are not listed: in a file without a header line they are a patient's values.
+    """
     names = set(header)
     others = len(names - known_names())
-    more = [f"{others} that no format has (is the header line missing?)"] if others else []
+    more = [f"{others} unknown (is the header line missing?)"] if others else []
     return ", ".join([*sorted(names & known_names()), *more]) or "nothing"
 
 
 @cache
 def known_names() -> frozenset[str]:
-    """Every column of every format."""
+    """Return every column of every format."""
     return frozenset(name for each in formats() for known in each.known.values() for name in known)

@@ -1,4 +1,4 @@
-"""Read the files of a batch as its manifest lists them, in the workers of an engine."""
+"""Read the files of a batch according to its manifest, in the workers of an engine."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from pipeline.sources.csv_reader import LINE, RAW, CsvReader
 from pipeline.sources.storage import open_uri
 
 FILE, BATCH, RECEIVED_AT, OTHERS = "_file", "batch_id", "_received_at", "_others"
-"""Beside a row's columns: its file's key, its batch and when that was received, and the file's other columns."""
+"""Added columns: file key, batch id, receipt time, the file's remaining columns."""
 
 
 class SourceFault(Exception):
-    """Why a file of a batch cannot be loaded; the text quotes no value."""
+    """A file of a batch cannot be loaded; the message contains no value."""
 
 
 def fault_in(error: Exception) -> str | None:
-    """The text of a `SourceFault` that an engine's error carries from a worker."""
+    """Return the message of a `SourceFault` inside an engine's error, or None."""
     found = re.search(rf"{SourceFault.__name__}: ([^\n]+)", str(error))
     return found[1].strip() if found else None
 
 
 def layout_of(file: Mapping[str, Any]) -> Layout:
-    """How to read a file, by its entry in the manifest."""
+    """Return the layout of a file from its manifest entry."""
     return Layout(tuple(file["header"]), file["header_lines"], file["encoding"])
 
 
 def reader(columns: Sequence[str]) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """A function for `mapInArrow`: of batches of file entries (JSON) it makes the rows of those files."""
+    """Return a function for `mapInArrow` that maps file entries (JSON) to the rows of those files."""
 
     def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
@@ -47,11 +47,11 @@ def reader(columns: Sequence[str]) -> Callable[[Iterable[pa.RecordBatch]], Itera
 
 
 def rows_of(file: Mapping[str, Any], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Return the rows of one file: `columns` by name (null where it has none), then `LINE`, `RAW` and `FILE`.
+    """Yield the rows of one file: `columns` by name (NULL if missing), `LINE`, `RAW` and `FILE`.
 
-    `BATCH` and `RECEIVED_AT` are those of the file's entry. Columns that nobody asks for come as one text, the
-    members of a JSON object, however many they are: the plan of a run is no wider for them.
-    The file is hashed as it is read; one that is not the imported file fails at its end, before any row is kept.
+    `BATCH` and `RECEIVED_AT` come from the file's entry. All other columns are returned as one text, the
+    members of a JSON object, so that a run's plan does not grow with them. The file is hashed while it is
+    read; a file that differs from the manifest fails at its end, before any row is kept.
     """
     header = list(file["header"])
     positions = {name: header.index(name) if name in header else None for name in columns}
@@ -67,8 +67,9 @@ def rows_of(file: Mapping[str, Any], columns: Sequence[str]) -> Iterator[pa.Reco
         raise SourceFault(f"{file['key']} cannot be read: {error}") from None
     if (source.sha256, source.rows) != (file["sha256"], file["rows"]):
         raise SourceFault(
-            f"{file['key']} is not the file that was imported: its SHA-256 or its number of rows differs from the "
-            "manifest. Restore the object, or retire the batch and import it again."
+            f"{file['key']} is not the file that was imported: "
+            "its SHA-256 or number of rows differs from the manifest. "
+            "Restore the object, or retire the batch and import it again."
         )
 
 

@@ -1,4 +1,4 @@
-"""Where the rows of a CSV file begin, their columns, and the file's encoding."""
+"""Layout of a CSV file: header, number of header lines, encoding."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ ENCODINGS = {"utf-8": "UTF-8", "windows-1252": "Windows-1252"}
 
 
 class EncodingFault(CsvFault):
-    """A line has bytes that are not of the file's encoding."""
+    """A line contains bytes that are invalid in the file's encoding."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How to read a file: its header, the number of lines up to the header's end, its encoding."""
+    """How to read a file: columns, number of lines up to the end of the header, encoding."""
 
     header: tuple[str, ...]
     header_lines: int = 1

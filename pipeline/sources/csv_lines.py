@@ -1,7 +1,8 @@
-"""Tell lines that are not data from rows: blank lines, comma-only rows, footers, titles, repeated headers.
+"""Distinguish rows from other lines: blank lines, comma-only rows, footers, titles, repeated headers.
 
-Reports, spreadsheets and database clients add them to an extract. They are counted by kind in the manifest, never
-loaded and never quarantined. A line counts as such only when it holds nothing that a row of data could hold.
+Reports, spreadsheets and database clients add such lines to extracts. They are counted by kind in the
+manifest, never loaded and never quarantined. A line is only counted as such if it contains nothing that a row
+could contain.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ BLANK = "".join(map(chr, range(33))) + (
     "\x7f\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u2028\u2029"
     "\u202f\u205f\u3000\ufeff"
 )
-"""Characters that leave a field blank: spaces of all kinds and control characters (Ctrl-Z ends a DOS file)."""
+"""Characters of a blank field: whitespace and control characters (Ctrl-Z ends a DOS file)."""
 
 KINDS = {
     "blank": "blank lines",
@@ -22,7 +23,7 @@ KINDS = {
     "title": "lines above the header",
     "repeated_header": "repeated headers",
 }
-"""Kinds of lines that are not data, with their name in the plural."""
+"""Kinds of lines that are not data, with their plural names."""
 
 _COUNTED = r"(rows?|records?|lines?|entries|results?)(\(s\)|\b)"
 _TOTAL = r"((grand|sub)[ -]?)?totals?\b|(sum|summe|gesamt|count|row ?count|record ?count|rows|records)\b"
@@ -32,7 +33,7 @@ START = (
     rf"(?i)^[^0-9a-z]*({_TOTAL}|total ?(rows|records)|[\d.,]+\s*{_COUNTED}|"
     r"end of (report|file|extract|data|export)\b|query ok\b)|^[-=_]{2,}$|^\([\d.,]+$"
 )
-"""How the first value of a footer begins, in the syntax that Python's `re` and RE2 share."""
+"""Pattern of the first value of a footer, in the common syntax of Python's `re` and RE2."""
 
 _TOTAL_ROW = re.compile(rf"(?i)^[^0-9a-z]*({_TOTAL})[\s:.=]*(rows|records)?[\s:.=]*({_NUMBER})?$")
 _ROW_COUNT = re.compile(rf"(?i)^[^0-9a-z]*[\d.,]+\s*{_COUNTED}[^0-9]*(\([\d.]+ ?(s|sec|ms)\))?[^0-9a-z]*$")
@@ -43,11 +44,12 @@ _SUSPECT = re.compile(START, re.ASCII)
 
 
 def is_blank(value: str) -> bool:
+    """Return True if a value consists of blank characters."""
     return not value.strip(BLANK)
 
 
 def kind_of(fields: Sequence[str], header: Sequence[str]) -> str | None:
-    """Return the kind of a line that is not data; None for a row of data."""
+    """Return the kind of a line that is not data; None for a row."""
     first = fields[0].strip(BLANK) if fields else ""
     is_whole = len(fields) >= len(header)
     if is_whole and first and first != header[0] and not _SUSPECT.match(first):
@@ -61,7 +63,7 @@ def kind_of(fields: Sequence[str], header: Sequence[str]) -> str | None:
 
 
 def _is_footer(filled: Sequence[str]) -> bool:
-    """A total beside numbers alone, a count of rows, a ruler, the words that end a report."""
+    """Return True for a total with only numbers, a row count, a ruler, or the end of a report."""
     text = ",".join(filled)
     if _ROW_COUNT.match(text) or (len(filled) == 1 and _END.match(text)):
         return True
@@ -71,5 +73,5 @@ def _is_footer(filled: Sequence[str]) -> bool:
 
 
 def is_title(fields: Sequence[str], width: int) -> bool:
-    """Whether a line above the header can be a title, a separator line of Excel or a blank: mostly empty."""
+    """Return True if a line above the header can be a title, a separator or blank: mostly empty."""
     return sum(not is_blank(value) for value in fields) <= max(1, width // 3)

@@ -1,4 +1,4 @@
-"""Find broken quoting, which would move values between rows, and say where it begins."""
+"""Detect broken quoting, which would move values between rows, and locate it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _DATE = re.compile(
 
 
 class CsvFault(ValueError):
-    """Why a CSV file cannot be read; the text begins with line and column and quotes no value."""
+    """A CSV file cannot be read; the message starts with line and column and contains no value."""
 
 
 @dataclass(frozen=True)
 class RowShape:
-    """What makes a line a row: its number of fields, key columns with a value, date columns with dates."""
+    """The shape of a row: number of fields, key columns (not empty), date columns (containing dates)."""
 
     header: tuple[str, ...]
     keys: tuple[int, ...]
@@ -26,6 +26,7 @@ class RowShape:
 
     @classmethod
     def of(cls, header: Sequence[str], keys: Iterable[str], dates: Iterable[str]) -> RowShape:
+        """Return the shape of rows with this header."""
         positions = {name: position for position, name in enumerate(header)}
         keys_at, dates_at = (
             tuple(sorted(positions[name] for name in names if name in positions)) for names in (keys, dates)
@@ -33,7 +34,7 @@ class RowShape:
         return cls(tuple(header), keys_at, dates_at)
 
     def fits(self, line: str) -> bool:
-        """Whether a line inside a quoted field is a row that the field has swallowed."""
+        """Return True if a line inside a quoted field is a row that the field has swallowed."""
         width = len(self.header)
         if width < 2 or line.count(",") < width - 1:
             return False
@@ -47,39 +48,44 @@ class RowShape:
 def swallowed(
     lines: Sequence[str], first_line: int, shape: RowShape, *, is_closed: bool = True
 ) -> CsvFault | None:
-    """The fault of a record whose later lines are rows of their own; None where its line breaks are a note's.
+    """Return the fault of a record whose later lines are rows; None if its line breaks belong to a text.
 
-    The line on which a quoted field closes continues with the record's own columns, so that a note with as many commas
-    as there are columns before it looks like a row. There the line on which the field opens must be a row as well.
+    The line on which a quoted field closes continues with the record's own columns, so a text with as many
+    commas as there are columns before it looks like a row. Such a line counts only if the line on which the
+    field opens is a row too.
     """
     for number, line in enumerate(lines[1:], 1):
         if not shape.fits(line):
             continue
-        opened = _walk(lines[:number])[1]
-        if is_closed and number == len(lines) - 1 and not _is_row_without_quote(lines, opened, shape):
+        opening = _scan_quotes(lines[:number]).opening
+        if is_closed and number == len(lines) - 1 and not _is_row_without_quote(lines, opening, shape):
             continue
         return CsvFault(
-            f"{_at(first_line, opened, shape.header)}: the quoted field that opens here contains line "
-            f"{first_line + number}, which is a row of its own. Remove the stray quote, or double it inside a quoted "
-            "field."
+            f"{_at(first_line, opening, shape.header)}: the quoted field that opens here contains line "
+            f"{first_line + number}, which is a separate row. "
+            "Remove the stray quote, or double it inside a quoted field."
         )
     return None
 
 
-def _is_row_without_quote(lines: Sequence[str], opened: _Opening, shape: RowShape) -> bool:
-    line = lines[opened.line]
-    return shape.fits(line[: opened.column] + line[opened.column + 1 :])
+def _is_row_without_quote(lines: Sequence[str], opening: _Opening, shape: RowShape) -> bool:
+    line = lines[opening.line]
+    return shape.fits(line[: opening.column] + line[opening.column + 1 :])
 
 
 def broken(lines: Sequence[str], first_line: int, header: Sequence[str]) -> CsvFault:
-    """The fault of a record that a strict parser refuses: text after a closing quote, or no closing quote."""
-    end, opened = _walk(lines)
-    where = _at(first_line, opened, header)
-    if end is None:
+    """Return the fault of a record that a strict parser rejects.
+
+    Either text follows a closing quote, or a closing quote is missing.
+    """
+    quotes = _scan_quotes(lines)
+    where = _at(first_line, quotes.opening, header)
+    if quotes.end is None:
         return CsvFault(
-            f"{where}: the quote that opens here is never closed. Remove it, or double it inside a quoted field."
+            f"{where}: the quote that opens here is never closed. "
+            "Remove it, or double it inside a quoted field."
         )
-    line, column = end
+    line, column = quotes.end
     return CsvFault(
         f"{where}: the quoted field that opens here is followed by text at line {first_line + line}, column "
         f"{column + 1}. Double the quotes inside a quoted field, or remove the stray quote."
@@ -88,15 +94,23 @@ def broken(lines: Sequence[str], first_line: int, header: Sequence[str]) -> CsvF
 
 @dataclass(frozen=True)
 class _Opening:
-    """Where a quoted field opens: line of the record, character of the line, field of the record, all from 0."""
+    """Position of an opening quote: line, character and field, counted from 0."""
 
     line: int
     column: int
     field: int
 
 
-def _walk(lines: Sequence[str]) -> tuple[tuple[int, int] | None, _Opening]:
-    """The first character after a closing quote that ends no field, if any, and the last opening quote before."""
+@dataclass(frozen=True)
+class _Quotes:
+    """The last opening quote, and the first text after a closing quote (line, column)."""
+
+    opening: _Opening
+    end: tuple[int, int] | None = None
+
+
+def _scan_quotes(lines: Sequence[str]) -> _Quotes:
+    """Return the positions of the quotes of a record."""
     opening, field, state = _Opening(0, 0, 0), 0, "start"
     for number, line in enumerate(lines):
         for column, character in enumerate(line):
@@ -109,12 +123,12 @@ def _walk(lines: Sequence[str]) -> tuple[tuple[int, int] | None, _Opening]:
             elif character in "\r\n":
                 field, state = 0, "start"
             elif state == "closed":
-                return (number, column), opening
+                return _Quotes(opening, (number, column))
             elif state == "start" and character == '"':
                 opening, state = _Opening(number, column, field), "quoted"
             elif state == "start":
                 state = "plain"
-    return None, opening
+    return _Quotes(opening)
 
 
 def _at(first_line: int, opening: _Opening, header: Sequence[str]) -> str:

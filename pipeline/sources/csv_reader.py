@@ -1,8 +1,8 @@
-"""Read CSV files, at import and in the jobs: rows as text in Arrow record batches, each with its first line number.
+"""Read CSV files as Arrow record batches of text, with the first line number of each row.
 
-One reader serves both, so that what is counted at import and what a job loads cannot differ. Two parsers share the
-work, block by block: pyarrow's where quotes enclose whole fields within one line and no line is blank or ragged,
-Python's `csv` in strict mode everywhere else. A test holds the two equal.
+Import and jobs use this reader, so the counts at import always equal the loaded rows. Two parsers share the
+work, block by block: pyarrow's if quotes enclose whole fields within one line and no line is blank or ragged,
+otherwise Python's `csv` in strict mode. A test compares them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pipeline.sources.csv_quoting import CsvFault, RowShape, broken, swallowed
 from pipeline.sources.storage import HashedStream, unpacked
 
 LINE, RAW = "_line", "_raw"
-"""Beside a file's columns: the row's first line number, and its text where it has the wrong number of fields."""
+"""Columns added to a file's columns: first line number, and the text of a row with a wrong field count."""
 
 
 _BLOCK = 4 << 20
@@ -36,7 +36,7 @@ _EXPORT = "Export the file as UTF-8."
 
 @dataclass(frozen=True)
 class _Record:
-    """A row of data: first line number, fields, and its text where it has the wrong number of fields."""
+    """A row: first line number, fields, and its text if the number of fields is wrong."""
 
     line: int
     fields: list[str]
@@ -44,9 +44,10 @@ class _Record:
 
 
 class CsvReader:
-    """One pass over one file. After it, `rows`, `not_data` (by kind) and `sha256` are those of the whole file.
+    """One pass over one file.
 
-    With `shape` a quoted field that has swallowed rows is refused; `can_be_plain` allows the faster parser.
+    Afterwards, `rows`, `not_data` (by kind) and `sha256` are those of the whole file. With `shape`, a quoted
+    field that has swallowed rows is an error. `can_be_plain` allows the faster parser.
     """
 
     def __init__(
@@ -64,20 +65,20 @@ class CsvReader:
         self._can_be_plain = can_be_plain and len(layout.header) > 1
 
     def count(self) -> None:
-        """Read the whole file, building no column."""
+        """Read the whole file without building columns."""
         for parsed in self._parsed(columns=1):
             self.rows += len(parsed)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Every row of data, not always in order: the header's columns as text (empty is null), `LINE` and `RAW`."""
+        """Yield the rows, not always in order: header columns as text (empty is NULL), `LINE`, `RAW`."""
         for parsed in self._parsed(columns=len(self._layout.header)):
             self.rows += len(parsed)
             if len(parsed):
-                of = _plain_batch if isinstance(parsed, pa.Table) else _batch
-                yield of(parsed, self._layout.header)
+                to_batch = _plain_batch if isinstance(parsed, pa.Table) else _batch
+                yield to_batch(parsed, self._layout.header)
 
     def _parsed(self, columns: int) -> Iterator[pa.Table | list[_Record]]:
-        """The rows of one block after another; a table's last column are their line numbers."""
+        """Yield the rows block by block; the last column of a table contains line numbers."""
         begun, first_line = "", 1
         for text, line, is_last in self._blocks():
             first_line = first_line if begun else line
@@ -92,7 +93,7 @@ class CsvReader:
         self.sha256 = self._raw.sha256()
 
     def _blocks(self) -> Iterator[tuple[str, int, bool]]:
-        """The text below the header, cut at line ends, with its first line number."""
+        """Yield the text below the header, cut at line ends, with the first line number of each block."""
         source, line, size = unpacked(self._raw), 1, self._block
         rest = source.read(len(_BOM))
         rest = b"" if rest == _BOM else rest
@@ -101,7 +102,7 @@ class CsvReader:
             data = rest + more
             cut = _last_line_end(data) if more else len(data)
             whole, rest = data[:cut], data[cut:]
-            size = max(self._block, len(rest))  # a line of many blocks: look again after twice as much
+            size = max(self._block, len(rest))  # a line over several blocks: double the block
             if len(rest) > _LONGEST_RECORD:
                 raise CsvFault(f"line {line}: the line is longer than {_LONGEST_RECORD >> 20} MB.")
             text, first_line = self._decoded(whole, line), line
@@ -123,9 +124,10 @@ class CsvReader:
             raise EncodingFault(_not_encoded(line, data[error.start], encoding)) from None
 
     def _plain(self, text: str, first_line: int, columns: int) -> tuple[pa.Table, list[_Record]] | None:
-        """The block's first `columns` columns by pyarrow's parser, and the rows of its odd lines by the exact one.
+        """Parse a block with pyarrow; parse its ragged and suspect lines exactly.
 
-        None where the exact parser has to read the whole block: a quote does not enclose a whole field within a line.
+        Only the first `columns` columns are built. Return None if the exact parser must read the block,
+        because a quote does not enclose a whole field within one line.
         """
         is_quoted = '"' in text
         if not self._can_be_plain or not text or (is_quoted and not _has_clean_quotes(text)):
@@ -160,20 +162,23 @@ class CsvReader:
         return table.append_column(LINE, pa.array(lines + first_line, pa.int64())), records
 
     def _may_be_no_data(self, first: pa.ChunkedArray) -> np.ndarray:
-        """Which rows of the right number of fields may be no data: it would show in the first of them."""
+        """Return for each row if its first field suggests that it is not data."""
         values = pc.utf8_trim(pc.fill_null(first, ""), BLANK)
         same = pc.is_in(values, pa.array(["", self._layout.header[0]]))
         return np.asarray(pc.or_(pc.match_substring_regex(values, START), same))
 
-    def _of_lines(self, text: str, first_line: int, places: Sequence[int]) -> list[_Record]:
-        """The records of single lines of a block; lines that are not data are counted."""
-        lines = _lines(text) if places else []
-        read = [(place, next(_records([lines[place]]))) for place in places]
-        found = [self._record(fields, first_line + place, lines[place]) for place, fields in read]
-        return [record for record in found if record]
+    def _of_lines(self, text: str, first_line: int, positions: Sequence[int]) -> list[_Record]:
+        """Return the records of single lines of a block; count lines that are not data."""
+        lines = _lines(text) if positions else []
+        records = []
+        for position in positions:
+            fields = next(_records([lines[position]]))
+            if record := self._record(fields, first_line + position, lines[position]):
+                records.append(record)
+        return records
 
     def _record(self, fields: list[str], line: int, text: str) -> _Record | None:
-        """The record of a row; None, and counted, where it is not data."""
+        """Return the record of a row; count the line and return None if it is not data."""
         if kind := kind_of(fields, self._layout.header):
             self.not_data[kind] += 1
             return None
@@ -181,7 +186,7 @@ class CsvReader:
         return _Record(line, fields, None if is_whole else text.rstrip("\r\n"))
 
     def _exact(self, text: str, first_line: int, is_last: bool) -> tuple[list[_Record], str, int]:
-        """The block's records by Python's parser, and the text and line number of one that has not ended."""
+        """Parse a block with Python's parser; return its records, and text and line of an unfinished one."""
         lines = _lines(text)
         reader = _records(lines)
         records, start = [], 0
@@ -189,24 +194,25 @@ class CsvReader:
             for fields in reader:
                 end = reader.line_num
                 if end - start > 1:
-                    self._refuse_swallowed(lines[start:end], first_line + start)
+                    self._reject_swallowed(lines[start:end], first_line + start)
                 if record := self._record(fields, first_line + start, "".join(lines[start:end])):
                     records.append(record)
                 start = end
         except csv.Error as error:
-            return records, self._begun(lines[start:], first_line + start, is_last, error), first_line + start
+            first_line += start
+            return records, self._unfinished(lines[start:], first_line, is_last, error), first_line
         return records, "", first_line + len(lines)
 
-    def _refuse_swallowed(self, lines: list[str], first_line: int, *, is_closed: bool = True) -> None:
+    def _reject_swallowed(self, lines: list[str], first_line: int, *, is_closed: bool = True) -> None:
         if self._shape and (fault := swallowed(lines, first_line, self._shape, is_closed=is_closed)):
             raise fault
 
-    def _begun(self, lines: list[str], first_line: int, is_last: bool, error: csv.Error) -> str:
-        """The text of a record that ends in a later block; any other record that the parser refuses is a fault."""
+    def _unfinished(self, lines: list[str], first_line: int, is_last: bool, error: csv.Error) -> str:
+        """Return the text of a record that continues in the next block; raise otherwise."""
         text = "".join(lines)
         if "end of data" not in str(error):
             raise broken(lines, first_line, self._layout.header)
-        self._refuse_swallowed(lines, first_line, is_closed=False)
+        self._reject_swallowed(lines, first_line, is_closed=False)
         if is_last or len(text) > _LONGEST_RECORD:
             raise broken(lines, first_line, self._layout.header)
         return text
@@ -217,19 +223,22 @@ _CLEAN_LINE = rf"^{_FIELD}(?:,{_FIELD})*\r?$"
 
 
 def _has_clean_quotes(text: str) -> bool:
-    """Whether each line is whole fields by itself, each in quotes or without any: parsers agree on such lines."""
+    """Return True if every line consists of whole fields, each fully quoted or unquoted."""
     lines = pc.list_flatten(pc.split_pattern(pa.array([text]), "\n"))
     return bool(pc.all(pc.match_substring_regex(lines, _CLEAN_LINE)).as_py())
 
 
 def _records(lines: list[str]) -> Any:
-    """Python's parser over lines, in strict mode, for fields of any length."""
+    """Return Python's strict CSV parser, without a limit on field length."""
     csv.field_size_limit(2**31 - 1)
     return csv.reader(lines, strict=True)
 
 
 def _lines(text: str) -> list[str]:
-    r"""The lines of a text with their ends: \n, \r\n or \r, and nothing else that Unicode calls a line end."""
+    """Split a text into lines with their ends.
+
+    Only \\n, \\r\\n and \\r end a line, not other Unicode line ends.
+    """
     return list(io.StringIO(text, newline=""))
 
 
@@ -238,15 +247,15 @@ def _line_ends(data: bytes) -> int:
 
 
 def _last_line_end(data: bytes) -> int:
-    """Where the last whole line ends; a carriage return at the very end may be half of a line end."""
+    """Return the end of the last whole line; a final carriage return may be half of a line end."""
     return (data.rfind(b"\n") + 1) or (data.rfind(b"\r", 0, -1) + 1)
 
 
 def _not_encoded(line: int, byte: int, encoding: str) -> str:
-    words = f"line {line}: byte 0x{byte:02X} is not {ENCODINGS[encoding]}."
+    text = f"line {line}: byte 0x{byte:02X} is not {ENCODINGS[encoding]}."
     if encoding == "utf-8":
-        return f"{words} Export the file as UTF-8, or import it with the encoding windows-1252."
-    return f"{words} {_EXPORT}"
+        return f"{text} Export the file as UTF-8, or import it with the encoding windows-1252."
+    return f"{text} {_EXPORT}"
 
 
 def _plain_batch(table: pa.Table, header: Sequence[str]) -> pa.RecordBatch:

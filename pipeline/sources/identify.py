@@ -1,4 +1,4 @@
-"""Recognize a file of an extract from its first bytes: its kind and layout, or the true cause why it has none."""
+"""Recognize a file's type and layout from its first bytes, or explain why it cannot be read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.sources.csv_layout import Layout
 from pipeline.sources.csv_lines import BLANK, is_blank, is_title
 
 HEAD = 1 << 18
-"""Bytes of a file, unpacked, in which its header is looked for."""
+"""Bytes of the uncompressed file that are searched for the header."""
 
 _MOST_LINES = 30
 
@@ -33,11 +33,11 @@ _DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars", "\x01": "C
 
 
 class EmptyFile(ValueError):
-    """A file without a line."""
+    """A file without content."""
 
 
 class NotUnderstood(ValueError):
-    """Why a file is no table that can be read; `may_be_needed` where it looks like one that is."""
+    """A file cannot be read as a table; `may_be_needed` if it resembles a needed one."""
 
     def __init__(self, text: str, *, may_be_needed: bool = True) -> None:
         super().__init__(text)
@@ -46,7 +46,7 @@ class NotUnderstood(ValueError):
 
 @dataclass(frozen=True)
 class Identified:
-    """A file's kind, how to read it, and how many title and blank lines stand above its header."""
+    """A file's type and layout, and the number of title and blank lines above its header."""
 
     match: Match
     layout: Layout
@@ -55,8 +55,8 @@ class Identified:
 
 
 def identify(head: bytes, name: str, wanted: str = "auto", encoding: str = "utf-8") -> Identified:
-    """What the file `name` that begins with `head` is."""
-    _refuse_binary(head, name)
+    """Return type and layout of the file `name` that begins with `head`."""
+    _reject_binary(head, name)
     text = head.removeprefix(b"\xef\xbb\xbf").decode(_codec(encoding), errors="replace")
     if not text.strip(BLANK):
         raise EmptyFile(f"'{name}' is empty: it needs a header line with the columns' names.")
@@ -69,7 +69,8 @@ def identify(head: bytes, name: str, wanted: str = "auto", encoding: str = "utf-
             return Identified(found, Layout(header, line, encoding), len(above) - blanks, blanks)
         if found:
             raise NotUnderstood(
-                f"'{name}' has its header in line {line}, below lines that look like rows. Move it to the first line."
+                f"'{name}' has its header in line {line}, below lines that look like rows. "
+                "Move it to the first line."
             )
         above.append(fields)
     raise _cause(text, name, wanted)
@@ -79,24 +80,24 @@ def _codec(encoding: str) -> str:
     return "cp1252" if encoding == "windows-1252" else encoding
 
 
-def _refuse_binary(head: bytes, name: str) -> None:
-    for magic, words in _MAGIC:
+def _reject_binary(head: bytes, name: str) -> None:
+    for magic, kind in _MAGIC:
         if head.startswith(magic):
-            raise NotUnderstood(f"'{name}' is not CSV: it is {words}. Export it as CSV.")
-    for mark, words in ((b"\xff\xfe\x00\x00", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16")):
-        if head.startswith(mark):
-            raise NotUnderstood(f"'{name}' is encoded in {words}. Export it as UTF-8.")
+            raise NotUnderstood(f"'{name}' is not CSV: it is {kind}. Export it as CSV.")
+    for bom, kind in ((b"\xff\xfe\x00\x00", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16")):
+        if head.startswith(bom):
+            raise NotUnderstood(f"'{name}' is encoded in {kind}. Export it as UTF-8.")
     start = head[:400]
     if start.count(0) * 3 > len(start) > 3:
         raise NotUnderstood(f"'{name}' is encoded in UTF-16 or is not text. Export it as CSV in UTF-8.")
     first = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if first in {b"{", b"[", b"<"}:
-        words = "XML or HTML" if first == b"<" else "JSON"
-        raise NotUnderstood(f"'{name}' is not CSV: it looks like {words}. Export it as CSV.")
+        kind = "XML or HTML" if first == b"<" else "JSON"
+        raise NotUnderstood(f"'{name}' is not CSV: it looks like {kind}. Export it as CSV.")
 
 
 def _records(text: str, delimiter: str) -> Iterator[tuple[list[str], int]]:
-    """The first records, each with the number of its last line; a quote that is not closed ends them."""
+    """Yield the first records with the number of their last line, until an unclosed quote."""
     csv.field_size_limit(2**31 - 1)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
@@ -118,15 +119,15 @@ def _matched(header: Sequence[str], name: str, wanted: str) -> Match | None:
 
 
 def _cause(text: str, name: str, wanted: str) -> NotUnderstood:
-    """Why none of the first lines is a known header."""
-    for delimiter, words in _DELIMITERS.items():
+    """Return why none of the first lines is a known header."""
+    for delimiter, kind in _DELIMITERS.items():
         if any(_in_any_case(fields, name, wanted) for fields, _ in _records(text, delimiter)):
-            return NotUnderstood(f"'{name}' separates its values by {words}. Export it with commas.")
+            return NotUnderstood(f"'{name}' separates its values by {kind}. Export it with commas.")
     for fields, _ in _records(text, ","):
         if proper := _in_any_case(fields, name, wanted):
             return NotUnderstood(
-                f"'{name}' has column names in another case than {proper.format} {proper.table} files. "
-                f"Name them as there: {_examples(proper)}."
+                f"'{name}' has column names in a different case than {proper.format} {proper.table} files. "
+                f"Rename them as follows: {_examples(proper)}."
             )
     header = next((each for each, _ in _records(text, ",") if not all(map(is_blank, each))), [])
     columns = [value.strip(BLANK) for value in header]
@@ -140,7 +141,7 @@ def _cause(text: str, name: str, wanted: str) -> NotUnderstood:
 
 
 def _in_any_case(fields: Sequence[str], name: str, wanted: str) -> Match | None:
-    """The match that a header would have in the right case and with underscores in its names."""
+    """Return the match of a header after correcting case and underscores in its names."""
     for each in formats():
         spelled = {_plain(column): column for known in each.known.values() for column in known}
         header = [spelled.get(_plain(value), value) for value in fields]

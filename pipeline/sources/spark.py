@@ -1,4 +1,4 @@
-"""Read batches as received into the bronze contract's columns, every value still its text."""
+"""Read batches into the bronze contract's columns, with all values as text."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ from pipeline.sources.batch_files import BATCH, FILE, OTHERS, RECEIVED_AT
 from pipeline.sources.csv_reader import LINE, RAW
 
 EXTRA = ("_malformed", FILE, LINE, "_received", BATCH, RECEIVED_AT)
-"""Columns beside the table's: whether the number of fields is wrong, file key, first line number, the row as received
-(its text where it is malformed, otherwise JSON), the batch, and when that was received."""
+"""Added columns: wrong field count, file key, first line number, row as received, batch id, receipt time.
+
+The row as received is its text if it is malformed, otherwise JSON.
+"""
 
 _MOST_TASKS = 64
-"""Files are read by at most so many tasks at once, each of several files."""
+"""Maximum number of tasks that read files; each reads several."""
 
 
 def read(spark: SparkSession, lake: Lake, manifests: Sequence[dict[str, Any]], table: str) -> DataFrame:
-    """Return the rows of one bronze table in batches of one source, with the columns of `EXTRA`: one plan for all."""
+    """Return the rows of one table in batches of one source, with the `EXTRA` columns, in one plan."""
     source = manifests[0]["source"]
     needed = (table, *(synthea.LOOKS_UP[table] if source == "synthea" else ()))
-    # Spark Connect looks a view up when the frame is computed: the frames of each call have views of their own
+    # Spark Connect resolves a view when the DataFrame is computed, so each call has its own views
     suffix = re.sub(r"\W", "_", f"{source}_{manifests[0]['batch_id']}_{len(manifests)}")
     for name in needed:
         _files(spark, lake, manifests, name).createOrReplaceTempView(f"{name}_{suffix}")
@@ -39,7 +41,7 @@ def read(spark: SparkSession, lake: Lake, manifests: Sequence[dict[str, Any]], t
 
 
 def _files(spark: SparkSession, lake: Lake, manifests: Sequence[dict[str, Any]], table: str) -> DataFrame:
-    """Return the rows of all files of a kind; a column that the format knows and no file has is there, empty."""
+    """Return the rows of all files of a type; known columns that no file has are NULL."""
     known = sorted(format_named(manifests[0]["source"]).known[table])
     files = [
         {**file, **{name: manifest[name] for name in ("batch_id", "received_at")}}
@@ -53,7 +55,7 @@ def _files(spark: SparkSession, lake: Lake, manifests: Sequence[dict[str, Any]],
 
 
 def _received(known: Sequence[str]) -> Column:
-    """Return the row as received: its text, or a JSON object of its columns, those that the format lacks at the end."""
+    """Return the row as received: its text, or a JSON object with known columns first."""
     # same on both engines: every field is text
     ours = F.to_json(F.struct(*(_column(name) for name in known)))
     begun = F.when(ours == "{}", "{").otherwise(F.concat(F.left(ours, F.length(ours) - 1), F.lit(",")))

@@ -1,4 +1,4 @@
-"""Open the files of a batch, on AWS and on the laptop; hash them and undo gzip while they are read."""
+"""Open the files of a batch on AWS or on the laptop; hash and decompress them while reading."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from typing import Any, BinaryIO, cast
 from pipeline.lake.uris import split
 
 S3_ROOT = "HDP_S3_ROOT"
-"""Environment variable with the folder that holds the buckets' objects as files; only the laptop cloud sets it."""
+"""Environment variable with the directory of the buckets' files; set only by the laptop cloud."""
 
 _BLOCK = 4 << 20
 _GZIP = b"\x1f\x8b"
 
 
 def open_uri(uri: str) -> BinaryIO:
-    """Open an S3 object for reading from its start; OSError where that fails.
+    """Open an S3 object for reading; raise OSError if that fails.
 
-    A worker of the laptop cloud reads the object's file itself: a task would otherwise go through the HTTP server of
-    the same machine.
+    A worker of the laptop cloud reads the file directly, without the HTTP server of the same machine.
     """
     bucket, key = split(uri)
     if root := os.environ.get(S3_ROOT):
@@ -31,7 +30,7 @@ def open_uri(uri: str) -> BinaryIO:
 
 
 def _open_object(bucket: str, key: str) -> BinaryIO:
-    import boto3  # noqa: PLC0415  # takes longer to load than a small file to read
+    import boto3  # noqa: PLC0415  # slower to import than a small file to read
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
     try:
@@ -41,7 +40,7 @@ def _open_object(bucket: str, key: str) -> BinaryIO:
 
 
 class HashedStream(io.RawIOBase):
-    """Hashes the bytes of a stream as they are read."""
+    """Hash the bytes of a stream as they are read."""
 
     def __init__(self, raw: BinaryIO) -> None:
         self._raw, self._digest = raw, hashlib.sha256()
@@ -56,14 +55,14 @@ class HashedStream(io.RawIOBase):
         return len(chunk)
 
     def sha256(self) -> str:
-        """The hash of the whole stream: what was not read yet is read now."""
+        """Read the rest of the stream and return the hash of all of it."""
         while chunk := self._raw.read(_BLOCK):
             self._digest.update(chunk)
         return self._digest.hexdigest()
 
 
 def unpacked(raw: BinaryIO | HashedStream) -> BinaryIO:
-    """The stream without its compression; gzip is recognized by its first bytes, whatever the file's name."""
+    """Return the stream decompressed; gzip is detected by its first bytes, not by the file name."""
     buffered = io.BufferedReader(cast(Any, raw), _BLOCK)
     is_packed = buffered.peek(2)[:2] == _GZIP
     return cast(BinaryIO, gzip.GzipFile(fileobj=buffered) if is_packed else buffered)

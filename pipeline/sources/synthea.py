@@ -1,8 +1,9 @@
-"""A CSV export of Synthea, as SQL over its files' own columns.
+"""SQL from the CSV files of Synthea to the bronze columns.
 
-Synthea's data dictionary: https://github.com/synthetichealth/synthea/wiki/CSV-File-Data-Dictionary
-Its medication rows are orders: START stands for both times, dose and route are not given. An administration's
-identifier is the hash of its whole row, because patient, encounter, code and start may repeat.
+Data dictionary: https://github.com/synthetichealth/synthea/wiki/CSV-File-Data-Dictionary
+
+Medication rows are orders: START is used for both times; dose and route are missing. The identifier of an
+administration is the hash of its row, because patient, encounter, code and start can repeat.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ NOT_NEEDED = {
     "procedures": _CODED,
     "supplies": _CODED | {"DATE", "QUANTITY"},
 }
-"""Files of the export that no table is made of, and columns that each has; where several fit, the file's name tells."""
+"""File types that are not loaded, with columns of each; the file name decides if several match."""
 
 KEYS = {
     "patients": ("Id",),
@@ -82,35 +83,41 @@ _QUERIES = {
                CAST(NULL AS STRING) AS updated_at, _malformed, _file, _line, _received, batch_id, _received_at
         FROM patients""",
     "encounters": f"""
-        SELECT e.Id AS encounter_id, e.PATIENT AS patient_id, e.PROVIDER AS provider_npi, p.NAME AS provider_name,
-               p.SPECIALITY AS provider_specialty, p.SPECIALITY AS department,
+        SELECT e.Id AS encounter_id, e.PATIENT AS patient_id, e.PROVIDER AS provider_npi,
+               p.NAME AS provider_name, p.SPECIALITY AS provider_specialty, p.SPECIALITY AS department,
                CASE lower(e.ENCOUNTERCLASS) {_WHENS} ELSE e.ENCOUNTERCLASS END AS encounter_class,
                e.START AS admitted_at, e.STOP AS discharged_at, e.REASONCODE AS diagnosis_code,
                CASE WHEN e.REASONCODE IS NOT NULL THEN 'SNOMED-CT' END AS diagnosis_code_system,
                e.REASONDESCRIPTION AS diagnosis_description, CAST(NULL AS STRING) AS discharge_disposition,
                e.TOTAL_CLAIM_COST AS total_cost, CAST(NULL AS STRING) AS updated_at,
                e._malformed, e._file, e._line, e._received, e.batch_id, e._received_at
-        FROM encounters e LEFT JOIN (SELECT batch_id, Id, any_value(NAME) AS NAME, any_value(SPECIALITY) AS SPECIALITY
-                                     FROM providers GROUP BY batch_id, Id) p
-                          ON e.PROVIDER = p.Id AND e.batch_id = p.batch_id""",
+        FROM encounters e
+        LEFT JOIN (SELECT batch_id, Id, any_value(NAME) AS NAME, any_value(SPECIALITY) AS SPECIALITY
+                   FROM providers GROUP BY batch_id, Id) p
+               ON e.PROVIDER = p.Id AND e.batch_id = p.batch_id""",
     "medications": """
-        SELECT sha2(CASE WHEN m._malformed THEN m._received ELSE concat_ws('|', m.START, m.PATIENT, m.ENCOUNTER, m.CODE,
-                 dense_rank() OVER (PARTITION BY m.batch_id, m.START, m.PATIENT, m.ENCOUNTER, m.CODE
-                                    ORDER BY m._received)) END, 256) AS administration_id, m.ENCOUNTER AS encounter_id, m.PATIENT AS patient_id,
-               e.PROVIDER AS provider_npi, m.CODE AS medication_code, 'RxNorm' AS medication_code_system,
-               m.DESCRIPTION AS medication_name, CAST(NULL AS STRING) AS dose, CAST(NULL AS STRING) AS dose_unit,
-               CAST(NULL AS STRING) AS route, m.START AS ordered_at, m.START AS administered_at,
-               'completed' AS status, CAST(NULL AS STRING) AS updated_at, m._malformed, m._file, m._line, m._received,
-               m.batch_id, m._received_at
-        FROM medications m LEFT JOIN (SELECT batch_id, Id, any_value(PROVIDER) AS PROVIDER
-                                      FROM encounters GROUP BY batch_id, Id) e
-                           ON m.ENCOUNTER = e.Id AND m.batch_id = e.batch_id""",
+        SELECT sha2(CASE WHEN m._malformed THEN m._received
+                    ELSE concat_ws('|', m.START, m.PATIENT, m.ENCOUNTER, m.CODE,
+                                   dense_rank() OVER (PARTITION BY m.batch_id, m.START, m.PATIENT,
+                                                      m.ENCOUNTER, m.CODE ORDER BY m._received)) END, 256)
+                 AS administration_id,
+               m.ENCOUNTER AS encounter_id, m.PATIENT AS patient_id, e.PROVIDER AS provider_npi,
+               m.CODE AS medication_code, 'RxNorm' AS medication_code_system,
+               m.DESCRIPTION AS medication_name, CAST(NULL AS STRING) AS dose,
+               CAST(NULL AS STRING) AS dose_unit, CAST(NULL AS STRING) AS route,
+               m.START AS ordered_at, m.START AS administered_at,
+               'completed' AS status, CAST(NULL AS STRING) AS updated_at,
+               m._malformed, m._file, m._line, m._received, m.batch_id, m._received_at
+        FROM medications m
+        LEFT JOIN (SELECT batch_id, Id, any_value(PROVIDER) AS PROVIDER
+                   FROM encounters GROUP BY batch_id, Id) e
+               ON m.ENCOUNTER = e.Id AND m.batch_id = e.batch_id""",
 }
 
 LOOKS_UP = {"patients": (), "encounters": ("providers",), "medications": ("encounters",)}
-"""Other files that a table's query reads."""
+"""File types that a table's query joins."""
 
 
 def query(table: str) -> str:
-    """SQL over Synthea's columns, a view a file kind, to the bronze columns."""
+    """Return SQL over Synthea's columns (one view per file type) to the bronze columns."""
     return _QUERIES[table]

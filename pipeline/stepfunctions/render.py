@@ -1,6 +1,6 @@
-"""The state machine's template, derived from jobs.yaml; `hdp contracts render` writes it down.
+"""Render the state machine's template from `jobs.yaml` (`hdp contracts render`).
 
-`${…}` stand for what an installation knows: the Lambdas' ARNs and the seconds between two polls of a job.
+`${…}` are substituted per installation: ARNs of the Lambdas, and seconds between two polls of a job.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ States = dict[str, State]
 
 RUN_TIMEOUT_SECONDS = 6 * 3600
 
-_OF_THEIR_OWN = [
+_SERVICE_ERRORS = [
     "InternalErrorException",
     "InternalServerException",
     "InternalServiceException",
@@ -26,9 +26,9 @@ _OF_THEIR_OWN = [
     "ThrottlingException",
     "TooManyRequestsException",
 ]
-"""Faults that boto3 knows by a class: a Lambda fails by that name, not as a ClientError."""
+"""boto3 exceptions with a class of their own: a Lambda fails with that name, not with ClientError."""
 
-_FAULTS = [
+_RETRIED_ERRORS = [
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
@@ -37,7 +37,7 @@ _FAULTS = [
     "Lambda.Unknown",
     "Sandbox.Timedout",
     "ClientError",
-    *_OF_THEIR_OWN,
+    *_SERVICE_ERRORS,
     "EndpointConnectionError",
     "ConnectTimeoutError",
     "ReadTimeoutError",
@@ -49,8 +49,8 @@ _LAKE_POLL = 60
 _FIRST_POLL, _POLL = "${first_poll_seconds}", "${poll_seconds}"
 """Seconds between two polls in the first minute of a job, and later."""
 
-_RETRY_FAULTS = {
-    "ErrorEquals": _FAULTS,
+_RETRY_ERRORS = {
+    "ErrorEquals": _RETRIED_ERRORS,
     "IntervalSeconds": 2,
     "BackoffRate": 2.0,
     "MaxAttempts": 5,
@@ -65,7 +65,7 @@ _CATCH = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Noti
 
 
 def template() -> str:
-    """The whole definition as JSON text."""
+    """Return the state machine definition as JSON text."""
     text = json.dumps(definition(), indent=2)
     for name in (_FIRST_POLL, _POLL):
         text = text.replace(f'"{name}"', name)
@@ -73,12 +73,13 @@ def template() -> str:
 
 
 def definition() -> dict[str, Any]:
+    """Return the state machine definition."""
     ordered = [*stage("dimensions"), *stage("facts"), *stage("quality")]
     states: States = {
         **_opening_states(then="Silver"),
         "Silver": {
             "Type": "Parallel",
-            "Comment": "Bronze to silver, side by side",
+            "Comment": "Bronze to silver, in parallel",
             "Branches": [_branch(job) for job in stage("silver")],
             "ResultPath": None,  # each branch hands back all that it was given
             "Next": ordered[0].name,
@@ -133,18 +134,20 @@ def _branch(job: Job) -> dict[str, Any]:
 
 
 def _job_states(job: Job, then: str, catch: bool) -> States:
-    """Start, wait, check, and wait again until the job is done."""
+    """Return the states that start a job, wait, check, and wait again until it has ended."""
     wait, check, done = f"{job.name} wait", f"{job.name} check", f"{job.name} done?"
     start = {"job": job.name, "run_id.$": "$.plan.run_id"}
     polls = {"first_minute": _FIRST_POLL, "later": _POLL}
-    look = {"job": job.name, "job_run_id.$": "$.job.job_run_id", "poll_seconds": polls}
-    answer = ["job_run_id", "state", "done", "wait_seconds"]
+    check_input = {"job": job.name, "job_run_id.$": "$.job.job_run_id", "poll_seconds": polls}
+    check_output = ["job_run_id", "state", "done", "wait_seconds"]
     begin = _task("start_glue_job", start, "$.job", keep=["job_run_id"], then=wait, catch=catch)
     begin["ResultSelector"]["wait_seconds"] = _FIRST_POLL
     return {
         job.name: {**begin, "Retry": [*begin["Retry"], _RETRY_BUSY]},
         wait: {"Type": "Wait", "SecondsPath": "$.job.wait_seconds", "Next": check},
-        check: _task("check_glue_job_status", look, "$.job", keep=answer, then=done, catch=catch),
+        check: _task(
+            "check_glue_job_status", check_input, "$.job", keep=check_output, then=done, catch=catch
+        ),
         done: {
             "Type": "Choice",
             "Choices": [{"Variable": "$.job.done", "BooleanEquals": True, "Next": then}],
@@ -158,8 +161,8 @@ def _closing_states() -> States:
     success = {"run_id.$": "$.plan.run_id", "release.$": "$.release"}
     failure = {"run_id.$": "$$.Execution.Name", "execution.$": "$$.Execution.Id", "error.$": "$.error"}
     outcome = ["release_id", "decision", "published", "state", "why", "reasons"]
-    told = ["error", "cause"]
-    notify = _task("sns_notify_failure", failure, "$.failure", keep=told, then="RunFailed", catch=False)
+    cause = ["error", "cause"]
+    notify = _task("sns_notify_failure", failure, "$.failure", keep=cause, then="RunFailed", catch=False)
     succeeded = _task(
         "sns_notify_success", success, "$.release", keep=outcome, then="RunSucceeded", catch=False
     )
@@ -169,24 +172,24 @@ def _closing_states() -> States:
         ),
         "NotifySuccess": {
             **succeeded,
-            "Catch": _untold("RunSucceeded"),
+            "Catch": _ignore_errors("RunSucceeded"),
         },  # its release is made: it did not fail
         "RunSucceeded": {"Type": "Succeed", "OutputPath": "$.release"},
-        "NotifyFailure": {**notify, "Catch": _untold("RunFailedUntold")},
+        "NotifyFailure": {**notify, "Catch": _ignore_errors("RunFailedNotNotified")},
         "RunFailed": {"Type": "Fail", "ErrorPath": "$.failure.error", "CausePath": "$.failure.cause"},
-        "RunFailedUntold": {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"},
+        "RunFailedNotNotified": {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"},
     }
 
 
-def _untold(then: str) -> list[State]:
-    """How it ended stands where nobody could be told."""
-    return [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.untold", "Next": then}]
+def _ignore_errors(then: str) -> list[State]:
+    """Catch all errors of a notification, so that they do not change the outcome of the run."""
+    return [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.notification_error", "Next": then}]
 
 
 def _task(
     function: str, payload: dict[str, Any], result_path: str, *, keep: list[str], then: str, catch: bool
 ) -> State:
-    """A Lambda call; of its answer the fields in `keep` land at `result_path`."""
+    """Return a Lambda invocation whose response fields `keep` are stored at `result_path`."""
     state: State = {
         "Type": "Task",
         "Resource": "arn:aws:states:::lambda:invoke",
@@ -194,7 +197,7 @@ def _task(
         "ResultSelector": {f"{name}.$": f"$.Payload.{name}" for name in keep},
         "ResultPath": result_path,
         "TimeoutSeconds": 120,
-        "Retry": [_RETRY_FAULTS],
+        "Retry": [_RETRY_ERRORS],
         "Next": then,
     }
     return {**state, "Catch": _CATCH} if catch else state

@@ -11,7 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
-from pipeline.sources import TABLES, Match, UnknownFormat, format_named, known_names, said, synthea
+from pipeline import sources
+from pipeline.sources import TABLES, Match, UnknownFormat, format_named, known_names, synthea
 from pipeline.sources.csv_layout import EncodingFault, Layout
 from pipeline.sources.csv_lines import BLANK, KINDS
 from pipeline.sources.csv_quoting import CsvFault, RowShape
@@ -178,7 +179,9 @@ def _not_needed(file: SourceFile, match: Match, layout: Layout) -> Inspected:
 def _refuse_repeated(header: tuple[str, ...], name: str) -> None:
     repeated = {each for each in header if each and header.count(each) > 1}
     if repeated:
-        raise NotUnderstood(f"'{name}' has a column twice: {said(repeated)}. Give each column its own name.")
+        raise NotUnderstood(
+            f"'{name}' has a column twice: {sources.describe(repeated)}. Give each column its own name."
+        )
 
 
 def _not_understood(file: SourceFile, reason: str, may_be_needed: bool) -> Inspected:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline.data_generator import Options
-from pipeline.data_generator.defects import KINDS
+from pipeline.data_generator.defects.kinds import KINDS
 from pipeline.data_generator.writer import FORMATS, Progress, generate
 from portal.batches import samples
 from portal.cli.batches import answer, summary, user

@@ -93,12 +93,12 @@ def show_command(session: Session, query_id: str, as_json: bool) -> None:
     )
     emit_table(
         {
-            "event": event.number,
+            "event": event.sequence,
             "at": event.at[:16].replace("T", " "),
             "by": event.by,
             "role": event.role,
             "what": event.kind.removeprefix("query_"),
-            "text": event.said.get("text") or event.said.get("assignee"),
+            "text": event.payload.get("text") or event.payload.get("assignee"),
         }
         for event in query.events
     )
@@ -275,7 +275,7 @@ def sign_command(session: Session, run_id: str, verdict: str, text: str, confirm
     except sign_off.Unfinished as unfinished:
         click.echo(unfinished, err=True)
         sys.exit(1)
-    click.echo(f"Signed as event {event.number}: {event.said['meaning']}")
+    click.echo(f"Signed as event {event.sequence}: {event.payload['meaning']}")
 
 
 @reviews_group.command("verify")

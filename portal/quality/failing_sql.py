@@ -38,7 +38,7 @@ def of_rule(
 
 def is_quarantined(rule: Rule) -> bool:
     """Return whether the rule's failing rows are in quarantine: refused rows and duplicates."""
-    return rule.refuses or rule.fails == "is_repeat"
+    return rule.quarantines or rule.fails == "is_repeat"
 
 
 def _quarantined(lake: Lake, table: str, rule_id: str, run_id: str) -> str:

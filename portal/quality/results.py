@@ -138,7 +138,7 @@ def false_alarms(queries: Iterable[DataQuery]) -> dict[tuple[str, str], tuple[in
     for query in queries:
         if query.state == "closed":
             last = next(event for event in reversed(query.events) if event.kind == "query_closed")
-            ended.setdefault((query.table_name, query.rule_id), []).append(last.said["reason"])
+            ended.setdefault((query.table_name, query.rule_id), []).append(last.payload["reason"])
     counted = {finding: (reasons.count("false_alarm"), len(reasons)) for finding, reasons in ended.items()}
     return {finding: (n, of) for finding, (n, of) in counted.items() if n >= 2 and n > of / 2}
 

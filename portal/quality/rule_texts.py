@@ -78,7 +78,7 @@ def threshold_owner(rule: Rule) -> str:
 
 def advice(rule: Rule) -> tuple[str, str]:
     """Return the likely cause with its fix, and the impact on analysis."""
-    if rule.refuses:
+    if rule.quarantines:
         fix = "The rows are quarantined with their reason. Correct them at the source and import them again."
         impact = "The failing rows are missing from all charts and tables until they are corrected."
     elif rule.is_whole:

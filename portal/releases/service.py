@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.releases import model as release
 from pipeline.releases import publish as publishing
 from pipeline.releases.model import Published, Release, ReleaseError
-from pipeline.reviews import events
+from pipeline.reviews import log as review_log
 from portal.batches import retirement
 from portal.batches import service as batches
 from portal.core.context import Context
@@ -72,7 +72,7 @@ def publish(context: Context, release_id: str, *, reason: str) -> Published:
     context.require("publish")
     made, present = get(context, release_id), current(context)
     check_approved(context, made)
-    if present and release_id not in {present.release_id, *present.line}:
+    if present and release_id not in {present.release_id, *present.history}:
         if made.decision == "hold":
             check_parent(context, made)
         _check_contains_published(context, made, present)
@@ -82,7 +82,7 @@ def publish(context: Context, release_id: str, *, reason: str) -> Published:
 def publish_approved(context: Context, made: Release, *, reason: str) -> Published:
     """Publish a held release after its approval, if its parent is still published."""
     context.require("review")
-    return _publish(context, made, expect=made.base_release_id, reason=reason)
+    return _publish(context, made, expect=made.parent_release_id, reason=reason)
 
 
 def rollback(context: Context, *, reason: str, shown: str | None = None) -> Published:
@@ -93,7 +93,7 @@ def rollback(context: Context, *, reason: str, shown: str | None = None) -> Publ
     """
     context.require("publish")
     try:
-        present, made = publishing.former(context.client("s3"), context.lake)
+        present, made = publishing.rollback_target(context.client("s3"), context.lake)
     except ReleaseError as error:
         raise ServiceError(str(error)) from None
     if shown and present.release_id != shown:
@@ -123,7 +123,7 @@ def check_approved(context: Context, made: Release) -> None:
 
 
 def _signature(context: Context, made: Release) -> signatures.Signature | None:
-    log = events.read(context.client("s3"), context.lake)
+    log = review_log.read(context.client("s3"), context.lake)
     return signatures.of_run(log, made.run_id, signatures.version(context, made.run_id))
 
 
@@ -136,7 +136,7 @@ def check_parent(context: Context, made: Release) -> None:
     """Raise `ServiceError` unless the parent of the release is published; otherwise data would be lost."""
     present = current(context)
     found = present.release_id if present else None
-    if found not in {made.base_release_id, made.release_id}:
+    if found not in {made.parent_release_id, made.release_id}:
         raise ServiceError(
             f"Release '{found}' was published after '{made.release_id}' was built. Approving would remove "
             "its data. "
@@ -145,7 +145,7 @@ def check_parent(context: Context, made: Release) -> None:
 
 
 def _check_contains_published(context: Context, made: Release, present: Published) -> None:
-    lost = publishing.batches_taken_back(context.client("s3"), context.lake, made, present)
+    lost = publishing.batches_lost(context.client("s3"), context.lake, made, present)
     if lost:
         lost = sorted(set(lost) - set(retirement.retired(context)))
     if lost:
@@ -157,7 +157,7 @@ def _check_contains_published(context: Context, made: Release, present: Publishe
 
 
 def _publish(context: Context, made: Release, *, expect: str | None, reason: str) -> Published:
-    log = events.read(context.client("s3"), context.lake)
+    log = review_log.read(context.client("s3"), context.lake)
     try:
         return publishing.publish(
             context.client("s3"),
@@ -167,7 +167,7 @@ def _publish(context: Context, made: Release, *, expect: str | None, reason: str
             by=context.settings.user,
             reason=reason,
             refresh_views=publishing.view_refresher(context.client("athena"), context.lake),
-            reviewed=events.newest(log),
+            reviewed=log.newest(),
         )
     except ReleaseError as error:
         raise ServiceError(str(error)) from None

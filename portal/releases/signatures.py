@@ -11,7 +11,8 @@ from pipeline.lake.uris import split
 from pipeline.releases import model as release
 from pipeline.releases.model import GOLD_TABLES, Release
 from pipeline.reviews import events as chain
-from pipeline.reviews.events import Event, Log
+from pipeline.reviews.events import Event
+from pipeline.reviews.integrity import Log
 from portal.core.context import Context
 
 
@@ -53,10 +54,10 @@ def of_run(log: Log, run_id: str, version: str) -> Signature | None:
         by=last.by,
         role=last.role,
         at=last.at,
-        meaning=last.said["meaning"],
-        verdict=last.said["verdict"],
-        comment=last.said["text"],
-        event=last.number,
+        meaning=last.payload["meaning"],
+        verdict=last.payload["verdict"],
+        comment=last.payload["text"],
+        event=last.sequence,
         invalid_reason=_invalid_reason(log, last, events, version),
     )
 
@@ -67,17 +68,17 @@ def _invalid_reason(log: Log, signed: Event, events: list[Event], version: str) 
     opened = [
         event.subject["query_id"]
         for event in events
-        if event.kind in {"query_opened", "query_reopened"} and event.number > signed.number
+        if event.kind in {"query_opened", "query_reopened"} and event.sequence > signed.sequence
     ]
     if opened:
         return f"Query {opened[-1]} was opened after the signature. Close it, then sign again."
-    revoked = [event for event in events if event.kind in _REVOKES and event.number > signed.number]
-    if revoked and signed.said["verdict"] == "approve":
+    revoked = [event for event in events if event.kind in _REVOKES and event.sequence > signed.sequence]
+    if revoked and signed.payload["verdict"] == "approve":
         table, rule = revoked[-1].finding or ("", "")
         return f"The decision on {rule} of {table} changed after the signature. Review and sign again."
     if not version:
         return "The release no longer exists."
-    if version != signed.said["release"]:
+    if version != signed.payload["release"]:
         return "Changed since review: the release differs from what was signed. Review it again."
     return ""
 

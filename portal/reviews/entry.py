@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pipeline.reviews import events as chain
-from pipeline.reviews.events import Event, Log
+from pipeline.reviews import log as chain
+from pipeline.reviews.events import Event, new_event
+from pipeline.reviews.integrity import Log
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.reviews.read_model import log
@@ -29,7 +30,7 @@ def append_event(
     context: Context,
     kind: str,
     subject: dict[str, str],
-    said: dict[str, Any],
+    payload: dict[str, Any],
     seen: int | None,
     right: Literal["review", "query", "see_phi"] = "review",
 ) -> Event:
@@ -37,13 +38,13 @@ def append_event(
     context.require(right)
     while True:
         whole = verified(context)
-        changes = [e for e in whole.events if seen is not None and e.number > seen and _touches(e, subject)]
+        changes = [e for e in whole.events if seen is not None and e.sequence > seen and _touches(e, subject)]
         if changes:
             raise ReviewConflict(changes)
-        event = chain.event(context.settings.user, context.settings.role or "viewer", kind, subject, said)
+        event = new_event(context.settings.user, context.settings.role or "viewer", kind, subject, payload)
         try:
             return chain.append(context.client("s3"), context.lake, whole, event)
-        except chain.Raced:
+        except chain.AppendConflict:
             continue
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
-from pipeline.reviews import events as chain
+from pipeline.reviews import log as chain
 from pipeline.reviews.acceptances import Acceptance, RowAcceptance, acceptances, row_acceptances
-from pipeline.reviews.events import Event, Log
+from pipeline.reviews.events import Event
+from pipeline.reviews.integrity import Log, verify
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.releases import signatures
@@ -38,7 +39,7 @@ class DataQuery:
 
     @property
     def question(self) -> str:
-        return str(self.events[0].said["text"])
+        return str(self.events[0].payload["text"])
 
     def is_due(self, on: date) -> bool:
         return self.state != "closed" and self.due <= on
@@ -72,7 +73,7 @@ class Review:
 class _Known:
     """Cached events; an event is read again only if its object changed."""
 
-    objects: chain.Known = field(default_factory=dict)
+    objects: chain.ObjectCache = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -83,7 +84,7 @@ def log(context: Context) -> Log:
     """Return all events after an integrity check."""
     known = _known.setdefault(context.lake.reviews(), _Known())
     with known.lock:
-        return chain.verify(chain.fetch(context.client("s3"), context.lake, known.objects))
+        return verify(chain.fetch(context.client("s3"), context.lake, known.objects))
 
 
 def of_run(context: Context, run_id: str) -> Review:
@@ -94,7 +95,7 @@ def of_run(context: Context, run_id: str) -> Review:
     return Review(
         run_id=run_id,
         version=version,
-        seen=whole.events[-1].number if whole.events else 0,
+        seen=whole.events[-1].sequence if whole.events else 0,
         queries=tuple(query for query in queries if query.run_id == run_id),
         work_list=tuple(queries),
         accepted=acceptances(whole.events),
@@ -138,7 +139,7 @@ _STATE_AFTER: dict[str, QueryState] = {
 def _as_query(query_id: str, events: list[Event]) -> DataQuery:
     first = events[0]
     states = [_STATE_AFTER[event.kind] for event in events if event.kind in _STATE_AFTER]
-    assignees = [event.said["assignee"] for event in events if "assignee" in event.said]
+    assignees = [event.payload["assignee"] for event in events if "assignee" in event.payload]
     return DataQuery(
         query_id=query_id,
         run_id=first.subject["run_id"],
@@ -148,7 +149,7 @@ def _as_query(query_id: str, events: list[Event]) -> DataQuery:
         opened_by=first.by,
         opened_at=first.at,
         assignee=assignees[-1],
-        due=date.fromisoformat(first.said["due"]),
-        record_keys=tuple(first.said["record_keys"]),
+        due=date.fromisoformat(first.payload["due"]),
+        record_keys=tuple(first.payload["record_keys"]),
         events=tuple(events),
     )

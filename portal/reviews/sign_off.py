@@ -154,12 +154,12 @@ def _follow_up(
     untold = _notify(context, made, state, event, left)
     if refused:
         raise ServiceError(
-            f"Your approval was recorded as event {event.number}, but not published: {refused} "
+            f"Your approval was recorded as event {event.sequence}, but not published: {refused} "
             f"{untold}".strip()
         )
     if left or untold:
         rest = " ".join(filter(None, [left, untold]))
-        raise Unfinished(f"Signed, as event {event.number}, and {state.lower()}. {rest}")
+        raise Unfinished(f"Signed, as event {event.sequence}, and {state.lower()}. {rest}")
     return event
 
 
@@ -174,7 +174,7 @@ def _is_followed(context: Context, release_id: str) -> bool:
     Rolling back to it stays possible.
     """
     present = releases.current(context)
-    return present is not None and release_id in present.line
+    return present is not None and release_id in present.history
 
 
 def _refusal(context: Context, run_id: str) -> str:

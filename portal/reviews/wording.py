@@ -32,7 +32,7 @@ def timestamp(at: str) -> str:
 
 def summary(event: Event) -> str:
     """Return assignee, expiry, reason and comment of an event as text; empty if it has none."""
-    said = event.said
+    said = event.payload
     parts = [f"for {said['assignee']}"] if said.get("assignee") else []
     if "until" in said:
         parts.append(f"until {said['until']}{_margin(said)}")

@@ -69,7 +69,7 @@ def alerts(
     found = _failed(past, published)
     if newest:
         found += _waiting(newest, published, is_signed, is_manual)
-    return found + [Alert(each.kind, each.words, each.run_id, each.at) for each in delays(past, starts, at)]
+    return found + [Alert(each.kind, each.message, each.run_id, each.at) for each in delays(past, starts, at)]
 
 
 def _failed(past: Sequence[Run], published: Published | None) -> list[Alert]:
@@ -91,7 +91,7 @@ def _waiting(newest: Release, published: Published | None, is_signed: bool, is_m
         found.append(Alert("held", words, newest.run_id))
     if published and _is_overtaken(newest, published):
         words = (
-            f"Release {name} is not published. Its parent is {newest.base_release_id}, but "
+            f"Release {name} is not published. Its parent is {newest.parent_release_id}, but "
             f"{published.release_id} is "
             "published now. Compare both, then publish it or start a run with the batches of both."
         )
@@ -102,17 +102,17 @@ def _waiting(newest: Release, published: Published | None, is_signed: bool, is_m
 def _may_follow(newest: Release, published: Published | None) -> bool:
     """Return whether the parent is still published, without a rollback since."""
     if published is None:
-        return newest.base_release_id is None
-    return published.release_id == newest.base_release_id and published.published_at <= newest.created_at
+        return newest.parent_release_id is None
+    return published.release_id == newest.parent_release_id and published.published_at <= newest.created_at
 
 
 def _is_overtaken(newest: Release, published: Published) -> bool:
     """Return whether a release passed the audit, but another release than its parent is published."""
-    seen = {newest.release_id, newest.base_release_id}
+    seen = {newest.release_id, newest.parent_release_id}
     return (
         newest.decision != "hold"
         and published.release_id not in seen
-        and newest.release_id not in published.line
+        and newest.release_id not in published.history
     )
 
 

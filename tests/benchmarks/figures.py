@@ -1,4 +1,4 @@
-"""A figure beside its peer, the sizes at which benchmarks run, and what a process has used."""
+"""A figure with its reference, the sizes of benchmarks, and resource usage of processes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Size:
-    """How large the data is and how often a benchmark repeats itself."""
+    """Size of the data, and number of repetitions of a benchmark."""
 
     patients: int
     times: int
@@ -62,7 +62,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def processes_of(state: Path) -> list[int]:
-    """The workers of a laptop cloud: processes whose command names its state folder, but for the server's own."""
+    """Return the worker processes of a laptop cloud: those with its state directory in their command."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""`hdp up` on an empty lake: until the portal is open, until a release is published, and the memory it keeps."""
+"""`hdp up` on an empty lake: time until the portal is open and a release published, and memory."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def speed(size: Size) -> Iterator[Figure]:
 
 
 def against_duckdb(patients: int) -> Iterator[Figure]:
-    """Generate with 2 % defects to files; then DuckDB, with two threads, writes these rows as CSV from memory."""
+    """Compare generating to files (2 % defects) with DuckDB writing the same rows as CSV from memory."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pools("en_US")
@@ -102,7 +102,7 @@ def _patients(size: Size) -> float:
 
 
 def _peak(patients: int) -> int:
-    """Peak resident kB of a process of its own that writes that many patients with all that belongs to them."""
+    """Return the peak memory (kB) of a process that writes that many patients."""
     program = (
         "import resource, sys, tempfile\n"
         "from pathlib import Path\n"

@@ -45,7 +45,7 @@ class Lake:
 
 @contextmanager
 def _spent_by(state: Path) -> Iterator[list[tuple[float, float]]]:
-    """Moments (seconds since 1970), and the processor seconds that the workers of a laptop cloud had spent by then."""
+    """Yield a list of timestamps and of the CPU seconds that the workers have used by then."""
     spent: list[tuple[float, float]] = []
     over = threading.Event()
 

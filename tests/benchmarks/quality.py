@@ -1,4 +1,4 @@
-"""What the quality rules cost of a run's processor time, and what twice as many would."""
+"""CPU time of the quality rules in a run, and of twice as many rules."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ def _as_they_are(rules: Rules) -> Rules:
 
 
 def _none(rules: Rules) -> Rules:
-    """Only the rules that jobs name themselves: of repeats, null markers and contradicting versions."""
+    """Return only the rules that jobs need: duplicates, null markers and conflicting versions."""
     return [rule for rule in rules if rule["implementation"].get("fails") in _NAMED_BY_JOBS]
 
 
 def _twice(rules: Rules) -> Rules:
-    """Each rule beside one of its kind, for Spark computes the same expression once: other numbers, other patterns."""
+    """Return each rule and a variant with other numbers, because Spark evaluates equal expressions once."""
     others = [
         {**rule, "name": f"{rule['name']}-again", "implementation": _other(rule["implementation"])}
         for rule in rules

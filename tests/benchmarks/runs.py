@@ -51,11 +51,12 @@ def engines(size: Size) -> Iterator[Figure]:
         with _lake(size, engine) as (_, aws, batch_id, _files):
             took[engine] = _run(aws, batch_id), median(_run(aws, batch_id) for _ in range(size.times))
     for number, name in enumerate(("cold", "warm")):
-        yield Figure(f"{name} run, {size.patients:,} patients, Sail", took["sail"][number], "s", "Spark", took["spark"][number])  # fmt: skip
+        label = f"{name} run, {size.patients:,} patients, Sail"
+        yield Figure(label, took["sail"][number], "s", "Spark", took["spark"][number])
 
 
 def commands(size: Size) -> Iterator[Figure]:
-    """Commands that read, while a cloud is running; each starts a Python of its own."""
+    """Yield the duration of read commands while a cloud is running, including Python's start."""
     peer = seconds(lambda: subprocess.run([sys.executable, "-c", BOTO3], check=True), size.times)
     with _lake(size) as (cloud, *_):
         for words in (["runs", "list"], ["batches", "list"]):

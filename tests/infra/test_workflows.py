@@ -1,4 +1,4 @@
-"""What workflows and the image's health check promise, and no linter looks at."""
+"""Properties of the workflows and of the image's health check that no linter verifies."""
 
 import re
 from pathlib import Path

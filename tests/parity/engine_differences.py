@@ -1,7 +1,8 @@
 """What gives other results on Sail 0.7.2 than on Spark 3.5.6, as observed on both, and what to write instead.
 
-`tests.parity.engine_lint` refuses each in job code and rules; `test_engine_differences.py` runs every example on both
-engines. A type alone (``datediff`` is bigint on Sail) is no difference here: a table ends in `conform`, which casts.
+`tests.parity.engine_lint` refuses each in job code and rules; `test_engine_differences.py` runs every example
+on both engines. A type alone (``datediff`` is bigint on Sail) is no difference here: a table ends in
+`conform`, which casts.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ Kind = Literal["sql", "regex", "python", "branches"]
 class Difference:
     """A construct whose result differs.
 
-    `refused` is searched for in texts of a `kind`: SQL and calls of pyspark's functions, regular expressions, any
-    Python call, or the branches of CASE and IF. Where it is empty, no text shows the difference: the parity tests do.
-    `example` gives `sail` and `spark`, as type and value or "error"; `same` gives the same on both.
+    `refused` is searched for in texts of a `kind`: SQL and calls of pyspark's functions, regular expressions,
+    any Python call, or the branches of CASE and IF. Where it is empty, no text shows the difference: the
+    parity tests do. `example` gives `sail` and `spark`, as type and value or "error"; `same` gives the same
+    on both.
     """
 
     name: str
@@ -73,7 +75,8 @@ DIFFERENCES = (
     Difference(
         "round of a double", "sql", r"\bround\s*\(",
         "round(1.005d, 2)", "double 1.0", "double 1.01",
-        "cast(x as decimal(18,2)) of the text or decimal, never of a double", "cast('1.005' as decimal(18,2))",
+        "cast(x as decimal(18,2)) of the text or decimal, never of a double",
+        "cast('1.005' as decimal(18,2))",
     ),
     Difference(
         "bround", "sql", r"\bbround\s*\(",
@@ -207,7 +210,8 @@ DIFFERENCES = (
         "(?s) first, or the characters: [^,]", r"'a\r' rlike '(?s)a.'",
     ),
     Difference(
-        "cast of text that is no number", "sql", r"(?s)\A(?!.*\brlike\b).*\bcast\s*\([^()]*(\([^()]*)?\braw\.\w+[^()]*\)?\s+as\s+(double|float|int|bigint|decimal)",
+        "cast of text that is no number", "sql",
+        r"(?s)\A(?!.*\brlike\b).*\bcast\s*\([^()]*(\([^()]*)?\braw\.\w+[^()]*\)?\s+as\s+(double|float|int|bigint|decimal)",
         "sum(cast(if(id = 0, '1,234', '1') as double))", "error", "double 1.0",
         "case when x rlike '…' then cast(x as double) end",
         "sum(case when if(id = 0, '1,234', '1') rlike '^[0-9]+\\\\z' then 1.0d end)",

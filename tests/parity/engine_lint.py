@@ -1,4 +1,5 @@
-"""Refuse what differs between the engines in job code and rules: `python -m tests.parity.engine_lint`, in `make lint`.
+"""Refuse what differs between the engines in job code and rules: `python -m tests.parity.engine_lint`, in
+`make lint`.
 
 A call with the comment "same on both engines: WHY" on its lines, or on the line above, is left out.
 """
@@ -28,7 +29,7 @@ _CLASS = re.compile(r"\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]")
 
 @dataclass(frozen=True)
 class Text:
-    """Something that an engine will read, and where it stands."""
+    """SQL or code that an engine evaluates, with its position."""
 
     kind: Kind
     text: str
@@ -36,7 +37,7 @@ class Text:
 
 
 def refusals(texts: Iterator[Text]) -> list[str]:
-    """Return a sentence for each difference in `texts`: where, what, and what to write instead."""
+    """Return a sentence for each difference in `texts`: position, difference, alternative."""
     found = (
         f"{text.where}: {each.name} differs between Sail and Spark. Write {each.instead}."
         for text in texts
@@ -82,7 +83,7 @@ def of_sql(sql: str, where: str) -> Iterator[Text]:
 
 
 def _regex(pattern: str, where: str) -> Iterator[Text]:
-    """A regular expression without the classes and escapes in which `.` and `$` stand for themselves."""
+    """Return a regular expression without classes and escapes, in which `.` and `$` are literal."""
     bare = _CLASS.sub(lambda found: "".join(re.findall(r"\\[swdbSWDB]|\\p\{\w+\}|\[:", found[0])), pattern)
     yield Text("regex", re.sub(r"\\[.$\\]", "", bare), where)
 
@@ -101,7 +102,9 @@ def _alone(tree: exp.Expression) -> Iterator[exp.If]:
 
 
 def _mixes(node: exp.Case | exp.If) -> bool:
-    """Whether its first result is a whole number written out, and another is not: Sail takes the type of the first."""
+    """Return True if the first result is an integer literal and another is not: Sail takes the type of the
+    first.
+    """
     if isinstance(node, exp.Case):
         results = [each.args["true"] for each in node.args["ifs"]] + [node.args.get("default")]
     else:
@@ -111,7 +114,7 @@ def _mixes(node: exp.Case | exp.If) -> bool:
 
 
 def _is_whole(result: exp.Expression) -> bool:
-    """Whether it is a whole number written out."""
+    """Return True for an integer literal."""
     inner = result.this if isinstance(result, exp.Neg) else result
     return isinstance(inner, exp.Literal) and not inner.is_string and inner.this.isdigit()
 
@@ -147,7 +150,7 @@ def _of_call(call: ast.Call, where: str) -> Iterator[Text]:
 
 
 def _mixes_values(call: ast.Call) -> bool:
-    """Whether the first value of F.when(…).when(…).otherwise(…) is a whole number, and another is none."""
+    """Return True if the first value of F.when(…).when(…).otherwise(…) is an integer and another is not."""
     values, node = [], call
     while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         if node.func.attr in {"when", "otherwise"}:
@@ -175,7 +178,7 @@ def _docstrings(tree: ast.Module) -> set[int]:
 
 
 def _rendered(node: ast.Constant | ast.JoinedStr, constants: dict[str, str]) -> str:
-    """A text with what is known put in; a name `x` for the rest."""
+    """Return a text with known values substituted, and the name `x` for others."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else ""
     parts = []

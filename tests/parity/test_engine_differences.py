@@ -106,7 +106,7 @@ def test_the_projects_jobs_and_rules_use_none_of_them():
 
 
 def answers(engine, expressions):
-    """What an engine gives for SQL expressions, in a process of its own."""
+    """Return an engine's results of SQL expressions, evaluated in a separate process."""
     command = [sys.executable, "-m", "tests.support.ask_engine", engine]
     done = subprocess.run(command, input=json.dumps(expressions), capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])

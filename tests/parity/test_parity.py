@@ -1,4 +1,4 @@
-"""The same batches give the same silver, gold, quarantine and rule results on Sail and on Spark, value by value."""
+"""The same batches give the same silver, gold, quarantine and rule results on Sail and on Spark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The inputs that failed once, and others of their kinds, through the real import and the real jobs, with what is right."""
+"""Inputs that failed once, and similar ones, through the real import and jobs, with expected results."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ from tests.support.own_lake import own_lake
 
 pytestmark = pytest.mark.integration
 
-PATIENT = {"patient_id": "", "mrn": "", "birth_date": "1970-05-05", "sex": "F", "last_name": "", "street": "", "payer": "",
+PATIENT = {"patient_id": "", "mrn": "", "birth_date": "1970-05-05", "sex": "F", "last_name": "", "street": "",
+           "payer": "",
            "state": "MA", "postal_code": "02115", "updated_at": "2024-01-01T00:00:00Z"}  # fmt: skip
-STAY = {"encounter_id": "", "patient_id": "y1", "encounter_class": "AMB", "admitted_at": "2024-03-01T08:00:00Z",
-        "discharged_at": "2024-03-01T09:00:00Z", "diagnosis_code": "I10", "diagnosis_code_system": "ICD-10-CM",
+STAY = {"encounter_id": "", "patient_id": "y1", "encounter_class": "AMB",
+        "admitted_at": "2024-03-01T08:00:00Z",
+        "discharged_at": "2024-03-01T09:00:00Z", "diagnosis_code": "I10",
+        "diagnosis_code_system": "ICD-10-CM",
         "total_cost": "", "updated_at": "2024-03-04T00:00:00Z"}  # fmt: skip
 DOSE = {"administration_id": "", "encounter_id": "y1e", "patient_id": "y1", "medication_code": "999999",
-        "medication_code_system": "RxNorm", "medication_name": "", "dose": "5", "dose_unit": "mg", "route": "PO",
+        "medication_code_system": "RxNorm", "medication_name": "", "dose": "5", "dose_unit": "mg",
+        "route": "PO",
         "ordered_at": "", "administered_at": "2024-03-01T08:30:00Z", "status": "completed",
         "updated_at": "2024-03-04T00:00:00Z"}  # fmt: skip
 
@@ -43,7 +47,8 @@ STAYS = [
     {"encounter_id": "y2e", "patient_id": "y2"},
     {"encounter_id": "y3e", "patient_id": "y3", "admitted_at": "2024-02-28T20:00:00Z", "discharged_at": ""},
     {"encounter_id": "y7e", "patient_id": "y7"},  # case 02: a patient of whom nothing is known
-    {"encounter_id": "y9a", "diagnosis_code": "t404x1a", "diagnosis_code_system": "urn:oid:2.16.840.1.113883.6.90"},
+    {"encounter_id": "y9a", "diagnosis_code": "t404x1a",
+     "diagnosis_code_system": "urn:oid:2.16.840.1.113883.6.90"},
     {"encounter_id": "y9b", "diagnosis_code": "\u00a0T40.4X1A\t", "diagnosis_code_system": "ICD-10-CM\t"},
     {"encounter_id": "y9c", "diagnosis_code": "DM2", "diagnosis_code_system": "Meditech local"},
 ]  # fmt: skip
@@ -54,7 +59,8 @@ DOSES = [
     {"administration_id": "y10d", "dose": "1", "dose_unit": "tablet"},
     {"administration_id": "y10e", "dose_unit": "mg/h"},  # a rate
     {"administration_id": "y10f", "dose": "1,000"},
-    {"administration_id": "y6m", "encounter_id": "t2e9", "patient_id": "t3p", "administered_at": "2024-09-01T11:00:00Z"},
+    {"administration_id": "y6m", "encounter_id": "t2e9", "patient_id": "t3p",
+     "administered_at": "2024-09-01T11:00:00Z"},
 ]  # fmt: skip
 
 
@@ -201,9 +207,11 @@ def test_12_two_identifiers_of_a_windows_1252_file_stay_two(sql):
 def test_16_readmissions_are_those_of_the_note(made):
     true, false = "readmitted", "not readmitted"
     expected = {
-        "r1a": true, "r1b": true, "r1c": false, "r2a": true, "r2b": true, "r2c": false, "r3a": true, "r3b": false,
+        "r1a": true, "r1b": true, "r1c": false, "r2a": true, "r2b": true, "r2c": false, "r3a": true,
+        "r3b": false,
         "r4a": false, "r4b": false, "r5a": "died", "r6a": false, "r7a": false, "r8a": "window open",
-        "r9a": "in hospital", "r10a": "not an index stay", "r10b": false, "r11a": true, "r11b": true, "r11c": false,
+        "r9a": "in hospital", "r10a": "not an index stay", "r10b": false, "r11a": true, "r11b": true,
+        "r11c": false,
     }  # fmt: skip
     stays, _ = made.before
     assert {key: stays[key]["readmission_status"] for key in expected} == expected
@@ -221,7 +229,8 @@ def test_17_a_field_of_any_length_is_read(sql):
     [
         (
             "04",
-            "line 102, column 14 (first_name): the quoted field that opens here contains line 103, which is a row",
+            "line 102, column 14 (first_name): the quoted field that opens here contains line 103, "
+            "which is a separate row",
         ),
         (
             "05",
@@ -253,7 +262,8 @@ def test_18_files_that_are_not_needed_are_named_and_are_no_conditions(made, shar
     batch = made.lake.load(tmp_path)
     assert set(batch.tables) == {"patients", "encounters"}
     assert {each["name"]: (each["use"], each["rows"]) for each in batch.files if each["use"] != "loaded"} == {
-        "conditions.csv": ("not needed", 438), "allergies.csv": ("not needed", 40), "careplans.csv": ("not needed", 49),
+        "conditions.csv": ("not needed", 438), "allergies.csv": ("not needed", 40),
+        "careplans.csv": ("not needed", 49),
         "devices.csv": ("not needed", 3), "procedures.csv": ("not needed", 249),
     }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Random hospitals through the jobs' transforms, against gold in plain Python, for several orders and splits of batches."""
+"""Random hospitals through the jobs, compared with gold in plain Python, in several orders of batches."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ def test_stages_are_run_in_order():
     assert order == sorted(order, key=["silver", "dimensions", "facts", "quality"].index)
 
 
-def test_the_ten_jobs_of_the_system_it_recreates_are_there():
+def test_the_ten_required_jobs_exist():
     assert [job.table for job in stage("silver")] == ["patients", "encounters", "medications"]
     assert [job.table for job in stage("dimensions") + stage("facts")] == [
         "dim_patient",

@@ -1,4 +1,4 @@
-"""The input check of the Lambdas says the same as the jsonschema package."""
+"""The Lambdas' input validation agrees with the jsonschema package."""
 
 import uuid
 
@@ -44,18 +44,18 @@ def test_defaults_are_filled_in():
     }
 
 
-def test_unknown_name_is_refused_with_the_allowed_ones():
+def test_an_unknown_field_is_rejected():
     with pytest.raises(BadRunInput, match=r"Unknown colour .* allowed: run_id, batch_ids, auto_publish"):
         check({"run_id": "run-1", "colour": "red"})
 
 
-def test_value_that_breaks_the_pattern_is_named():
+def test_an_invalid_value_is_named():
     with pytest.raises(BadRunInput, match=r"run_id is '\.\./etc'"):
         check({"run_id": "../etc"})
 
 
-def test_the_names_that_aws_gives_executions_are_runs():
-    """Scheduler's are a UUID, a rule's are those of the event and the target; a tenth attempt adds three characters."""
+def test_execution_names_of_aws_are_valid_run_ids():
+    """EventBridge Scheduler uses a UUID, a rule two; the tenth attempt adds three characters."""
     one = str(uuid.uuid4())
     for name in (one, f"{one}_{uuid.uuid4()}"):
         assert check({"run_id": name})["run_id"] == name
@@ -65,11 +65,11 @@ def test_the_names_that_aws_gives_executions_are_runs():
         check({"run_id": longest + "r"})
 
 
-def test_more_batches_than_allowed_are_refused():
+def test_too_many_batches_are_rejected():
     with pytest.raises(BadRunInput, match="5001 entries: at most 5000"):
         check({"run_id": "run-1", "batch_ids": ["20261123-abcdef01"] * 5001})
 
 
-def test_input_that_is_no_object_is_refused():
+def test_input_that_is_not_an_object_is_rejected():
     with pytest.raises(BadRunInput, match="JSON object, not list"):
         check([])

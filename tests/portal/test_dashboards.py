@@ -467,7 +467,7 @@ def test_a_name_in_the_address_is_no_picture_in_the_sentence_that_there_is_no_su
 def test_a_base_release_that_is_not_kept_any_longer_is_said_and_not_compared_with(lake, open_page, portal):
     s3 = portal.client("s3")
     made = releases.get(portal, lake.former_id)
-    release.write(s3, portal.lake, replace(made, base_release_id="run-deleted"))
+    release.write(s3, portal.lake, replace(made, parent_release_id="run-deleted"))
     try:
         for query in ({}, {"compare": "run-deleted"}):
             app = open_page("patients", release=lake.former_id, **query)

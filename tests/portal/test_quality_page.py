@@ -181,7 +181,7 @@ def test_one_record_is_unmasked_with_a_reason_that_is_written_down(open_page, po
     assert (record["row"], record["birth_date"]) == ("Q2", "03/09/1984")
     assert _table(app, "birth_date")["birth_date"].iloc[0] == "••/••/••••", "the table stays masked"
     last = review_log.log(portal).events[-1]
-    assert (last.kind, last.by, last.said) == (
+    assert (last.kind, last.by, last.payload) == (
         "rows_unmasked",
         "clinician@tester",
         {"why": "to call the ward", "rows": 1, "row_hash": row_hash("Q2")},
@@ -243,7 +243,7 @@ def test_a_query_about_a_chosen_row_goes_from_open_to_closed_and_back(open_page,
     _press_key(app, f"close-{made.query_id}")
     closed = next(q for q in review_log.all_queries(review_log.log(portal)) if q.query_id == made.query_id)
     assert (closed.state, closed.assignee) == ("closed", "registration")
-    assert closed.events[-1].said["reason"] == "source_corrected"
+    assert closed.events[-1].payload["reason"] == "source_corrected"
     app.text_area(key=reply).set_value("It came again.").run()
     _press_key(app, f"reopen-{made.query_id}")
     assert _state_of(portal, made.query_id) == "open"
@@ -491,7 +491,7 @@ def test_a_signature_is_confirmed_over_the_undecided_findings(
     signature = review_log.of_run(portal, run_id).signature
     assert (signature.by, signature.verdict, signature.is_valid) == ("clinician@tester", "approve", True)
     last = review_log.log(portal).events[-1]
-    assert len(last.said["undecided"]) == len(undecided)
+    assert len(last.payload["undecided"]) == len(undecided)
     sign_off.sign(
         acting("dr.lee", "clinician"),
         on_its_base,
@@ -541,7 +541,7 @@ def test_an_event_altered_by_hand_is_told_and_nothing_can_be_signed(
     file = sorted((cloud.state / "s3" / "hdp-quality" / "reviews").glob("0*.json"))[-1]
     kept = file.read_text()
     document = json.loads(kept)
-    document["said"]["text"] = "Something else was asked."
+    document["payload"]["text"] = "Something else was asked."
     file.write_text(json.dumps(document))
     try:
         app = open_page()

@@ -1,1 +1,1 @@
-"""What tests share: a lake with runs in it, made once for each state of the code."""
+"""Shared test helpers: builders, fakes, and a lake with runs that is created once per state of the code."""

@@ -1,4 +1,4 @@
-"""What can be inferred from everything that a viewer sees of a page: a linear program over all its cells at once."""
+"""Infer suppressed cells from everything a viewer sees of a page, with a linear program over all cells."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Attack:
 
 
 def is_safe(attack, cell):
-    """Whether all of 1 to 10 is left possible for a count."""
+    """Return True if every value from 1 to 10 remains possible for a count."""
     least, most = attack.bounds(cell)
     return least <= 1 + 1e-6 and most >= 10 - 1e-6
 
@@ -139,7 +139,7 @@ def _stacks(attack, true, chart, frame):
 
 
 def _run(label, order):
-    """The rows that the label of a merged run stands for."""
+    """Return the rows that the label of a merged group represents."""
     if label in order:
         return [label]
     if label.endswith("+"):

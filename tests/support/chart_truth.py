@@ -1,6 +1,7 @@
-"""What every chart should show: SQL over the gold files written by hand from the contracts, and checks of figures.
+"""Expected values of every chart: SQL over the gold files, written by hand from the contracts, and checks of
+figures.
 
-Nothing here is made by the code that it tests.
+No code under test is used.
 """
 
 from __future__ import annotations
@@ -16,16 +17,19 @@ import pytest
 ADMITTED = "timezone(f.time_zone, admitted_at::timestamptz)"
 GIVEN = "timezone(f.time_zone, administered_at::timestamptz)"
 GIVEN_OR_ORDERED = "timezone(f.time_zone, coalesce(administered_at, ordered_at)::timestamptz)"
-"""The hospital's wall clock, worked out from UTC by DuckDB: the columns with local times are what is tested."""
+"""Hospital time, derived from UTC by DuckDB, because the columns with local times are tested."""
 
 ROWS = {
     "encounters": f"""
-        SELECT f.*, coalesce(encounter_class, 'Not recorded') AS class, coalesce(f.department, 'Not recorded') AS dep,
+        SELECT f.*, coalesce(encounter_class, 'Not recorded') AS class,
+            coalesce(f.department, 'Not recorded') AS dep,
             coalesce(payer, 'Not recorded') AS who_pays, nullif(patient_durable_key, -1) AS person,
             coalesce(icd10_chapter_title, diagnosis_description, 'Not recorded') AS chapter,
             coalesce(provider_specialty, 'Not recorded') AS specialty, strftime({ADMITTED}, '%Y-%m') AS month,
-            isodow({ADMITTED}) AS weekday, hour({ADMITTED}) AS hour, CASE WHEN length_of_stay_days > 30 THEN 30 ELSE length_of_stay_days END AS days
-        FROM fact_encounter f LEFT JOIN dim_patient USING (patient_key) LEFT JOIN dim_diagnosis USING (diagnosis_key)
+            isodow({ADMITTED}) AS weekday, hour({ADMITTED}) AS hour,
+            CASE WHEN length_of_stay_days > 30 THEN 30 ELSE length_of_stay_days END AS days
+        FROM fact_encounter f LEFT JOIN dim_patient USING (patient_key)
+        LEFT JOIN dim_diagnosis USING (diagnosis_key)
         LEFT JOIN dim_provider USING (provider_key)""",
     "medications": f"""
         SELECT f.*, coalesce(f.route, 'Not recorded') AS way, coalesce(status, 'Not recorded') AS state,
@@ -33,9 +37,12 @@ ROWS = {
             coalesce(medication_name, 'Not recorded') AS medication,
             coalesce(provider_specialty, 'Not recorded') AS specialty,
             coalesce(provider_name || ' (' || provider_npi || ')', provider_npi, 'Not recorded') AS provider,
-            coalesce(dose_unit, 'Not recorded') AS unit, usual_dose_low AS low, usual_dose_high AS high, usual_dose_unit,
+            coalesce(dose_unit, 'Not recorded') AS unit, usual_dose_low AS low,
+            usual_dose_high AS high, usual_dose_unit,
             strftime({GIVEN_OR_ORDERED}, '%Y-%m') AS month, isodow({GIVEN}) AS weekday,
-            hour({GIVEN}) AS hour, nullif(patient_durable_key, -1) AS person, CASE WHEN minutes_from_order >= 120 THEN 120 ELSE (floor(minutes_from_order / 10) * 10)::int END AS wait,
+            hour({GIVEN}) AS hour, nullif(patient_durable_key, -1) AS person,
+            CASE WHEN minutes_from_order >= 120 THEN 120
+                ELSE (floor(minutes_from_order / 10) * 10)::int END AS wait,
             administered_at IS NOT NULL AND row_number() OVER (
                 PARTITION BY encounter_key, medication_key, ordered_at
                 ORDER BY administered_at NULLS LAST, administration_key) = 1 AS is_first
@@ -63,10 +70,12 @@ CHARTS = {
     "administrations-by-month": "SELECT way, month, count(*) FROM r GROUP BY ALL",
     "by-class": "SELECT therapeutic, count(*) FROM r GROUP BY ALL",
     "by-medication": "SELECT medication, count(*) FROM r GROUP BY ALL",
-    "dose-range": """SELECT medication, count(*) FILTER (dose < low), count(*) FILTER (dose >= low AND dose <= high),
+    "dose-range": """SELECT medication, count(*) FILTER (dose < low),
+        count(*) FILTER (dose >= low AND dose <= high),
         count(*) FILTER (dose > high) FROM r
         WHERE dose IS NOT NULL AND low IS NOT NULL AND dose_unit = usual_dose_unit GROUP BY ALL""",
-    "dose-distribution": """SELECT medication || ', ' || unit, dose::double, count(*), min(low)::double, max(high)::double
+    "dose-distribution": """SELECT medication || ', ' || unit, dose::double, count(*), min(low)::double,
+        max(high)::double
         FROM r WHERE dose IS NOT NULL GROUP BY medication, unit, dose""",
     "by-status": "SELECT state, count(*) FROM r GROUP BY ALL",
     "not-given": "SELECT month, count(*) FILTER (status = 'not-done'), count(*) FROM r GROUP BY ALL",
@@ -91,13 +100,14 @@ HEADLINES = {
         count(is_readmitted_30d), count(*) FILTER (is_readmitted_30d),
         median(length_of_stay_hours) FILTER (encounter_class IN ('IMP', 'ACUTE')) / 24 FROM r""",
     "medications": """SELECT count(*), count(DISTINCT person), count(DISTINCT medication_key),
-        count(*) FILTER (status = 'not-done') / nullif(count(*), 0), median(minutes_from_order) FILTER (is_first) FROM r""",
+        count(*) FILTER (status = 'not-done') / nullif(count(*), 0),
+        median(minutes_from_order) FILTER (is_first) FROM r""",
     "patients": "SELECT count(*), count(*) FILTER (is_deceased), count(*) FILTER (version > 1) FROM r",
 }
 
 
 class Star:
-    """The gold files of one release, and what the charts should show of them."""
+    """The gold files of one release, and the expected values of charts."""
 
     def __init__(self, root, release_id):
         self.sql = duckdb.connect()
@@ -110,7 +120,7 @@ class Star:
             )
 
     def ask(self, page, condition, query):
-        """Rows of `query` over `r`, the page's rows that fit. First doses are told before anything is filtered."""
+        """Return the rows of `query` over `r`, the filtered rows of the page; `is_first` ignores filters."""
         kept = "administration_key" if page == "medications" else "*"
         fits = f"{ROWS[page]} {'AND' if page == 'patients' else 'WHERE'} {condition}"
         if page == "medications":
@@ -218,8 +228,10 @@ def pyramid(figure, rows, before):
         counted = {(SEX_WORDS[sex], band): n for sex, band, n in before}
         assert {group: n for group, (n, _) in said.items()} == counted
         assert {g: x for g, (_, x) in said.items() if g[0] in {"Male", "Female"}} == {
-            (sex, band): -n if sex == "Male" else n for (sex, band), n in counted.items() if sex in {"Male", "Female"}
-        }  # fmt: skip
+            (sex, band): -n if sex == "Male" else n
+            for (sex, band), n in counted.items()
+            if sex in {"Male", "Female"}
+        }
 
 
 def parts(figure, rows, before):

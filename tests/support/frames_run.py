@@ -1,4 +1,4 @@
-"""Runs over frames instead of files: what the audit reads, made by the jobs' own transforms, without a cloud."""
+"""Runs over DataFrames instead of files, made by the jobs' own transforms, without a cloud."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ JOBS = {"patients": patients, "encounters": encounters, "medications": medicatio
 
 @dataclass(frozen=True)
 class Star:
-    """What a release has: its gold tables, and by silver table the rows that its rules judge."""
+    """A release: its gold tables, and by silver table the rows that release rules evaluate."""
 
     gold: dict[str, DataFrame]
     judged: dict[str, DataFrame]

@@ -1,4 +1,5 @@
-"""A star written by hand as Parquet, in the layout of a release, and Athena's SQL over it in DuckDB: no cloud.
+"""A star written by hand as Parquet, in the layout of a release, and Athena's SQL over it in DuckDB: no
+cloud.
 
 Some departments, classes and months are rare on purpose, so that counts below 11 are everywhere.
 """
@@ -16,7 +17,8 @@ from portal.dashboards.query_builder import QueryBuilder, with_source_rows
 
 RELEASE = "run-by-hand"
 ZONE = "America/New_York"
-DEPARTMENTS = ["Emergency", "Family medicine", "Cardiology", "Surgery", "Oncology", "Urology", "Dermatology", "Nephrology",
+DEPARTMENTS = ["Emergency", "Family medicine", "Cardiology", "Surgery", "Oncology", "Urology", "Dermatology",
+               "Nephrology",
     "Neurology", "Pediatrics", "Psychiatry", "Radiology", "Geriatrics", "Hematology", None]  # fmt: skip
 CLASSES = ["AMB", "EMER", "IMP", "OBSENC", "VR", "ACUTE", None]
 
@@ -59,17 +61,21 @@ def tables(patients, seed):
     }
     people = pd.concat([people.astype(object), pd.DataFrame([unknown])], ignore_index=True)
     providers = pd.DataFrame(
-        {"provider_key": range(1, 16), "provider_npi": [f"1{n:09}" for n in range(15)], "provider_name": ["Dr. A", "Dr. B", None] * 5,
+        {"provider_key": range(1, 16), "provider_npi": [f"1{n:09}" for n in range(15)],
+         "provider_name": ["Dr. A", "Dr. B", None] * 5,
          "provider_specialty": ["Cardiology", "Nursing", None, "Surgery", "Family"] * 3}
     )  # fmt: skip
     diagnoses = pd.DataFrame(
         {"diagnosis_key": range(1, 9), "diagnosis_description": [f"diagnosis {n}" for n in range(8)],
-         "icd10_chapter_title": ["Circulatory", "Respiratory", None, "Injury", "Circulatory", "Eye", "Ear", "Skin"]}
+         "icd10_chapter_title": ["Circulatory", "Respiratory", None, "Injury", "Circulatory", "Eye", "Ear",
+                                 "Skin"]}
     )  # fmt: skip
     medications = pd.DataFrame(
         {"medication_key": range(1, 15), "medication_name": [f"drug {n}" for n in range(14)],
-         "therapeutic_class": ["Analgesic", "Antibacterial", None, "Antiemetic", "Sedative", "Diuretic", "Rare"] * 2,
-         "usual_dose_low": [100.0] * 12 + [None] * 2, "usual_dose_high": [500.0] * 12 + [None] * 2, "usual_dose_unit": ["mg"] * 12 + [None] * 2}
+         "therapeutic_class": ["Analgesic", "Antibacterial", None, "Antiemetic", "Sedative", "Diuretic",
+                               "Rare"] * 2,
+         "usual_dose_low": [100.0] * 12 + [None] * 2, "usual_dose_high": [500.0] * 12 + [None] * 2,
+         "usual_dose_unit": ["mg"] * 12 + [None] * 2}
     )  # fmt: skip
     return {
         "dim_patient": people,
@@ -173,7 +179,7 @@ def write(folder, patients, seed):
 
 
 class Athena:
-    """Answers the portal's SQL over the files of a star."""
+    """Fake Athena that runs the portal's SQL over the files of a star."""
 
     def __init__(self, folder):
         self.lake = Lake("hdp")

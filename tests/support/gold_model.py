@@ -1,4 +1,4 @@
-"""Gold in plain Python, written from the contracts and not from the jobs: what both facts should hold.
+"""Gold in plain Python, written from the contracts and not from the jobs: expected rows of both facts.
 
 Silver rows are dicts by column; times are aware datetimes in UTC.
 """
@@ -25,7 +25,7 @@ INPATIENT = {"IMP", "ACUTE"}
 
 
 def age(day: date | None, birth: date | None) -> int | None:
-    """Completed years, at least 0; 90 stands for 90 and over."""
+    """Return completed years, at least 0; 90 means 90 and over."""
     if day is None or birth is None:
         return None
     years = day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
@@ -33,7 +33,8 @@ def age(day: date | None, birth: date | None) -> int | None:
 
 
 def readmissions(stays: Sequence[Row], last_day: date | None) -> dict[str, str]:
-    """By encounter the state of an inpatient stay: its episode is all that overlaps it, directly or by others.
+    """By encounter the state of an inpatient stay: its episode is all that overlaps it, directly or by
+    others.
 
     A stay has encounter_id, patient_id, first, last (None while it is open) and died.
     """
@@ -55,7 +56,7 @@ def _episode(stay: Row, of_patient: Sequence[Row]) -> list[Row]:
 
 
 def _touch(one: Row, other: Row) -> bool:
-    """Whether two stays share a calendar day."""
+    """Return True if two stays share a calendar day."""
     ends = [each["last"] or date.max for each in (one, other)]
     return max(one["first"], other["first"]) <= min(ends)
 
@@ -72,7 +73,7 @@ def _state(episode: Sequence[Row], of_patient: Sequence[Row], last_day: date | N
 
 
 def statuses(rows: Sequence[Row], key: str) -> list[tuple[Row, str]]:
-    """Each row with what it is: newest, superseded or conflicting."""
+    """Return each row with its status: newest, superseded or conflicting."""
     contents, newest = defaultdict(set), {}
     for row in rows:
         contents[row[key], row["updated_at"]].add(_content(row))
@@ -239,7 +240,7 @@ def _number(day: date | None) -> int:
 
 
 def found(star: Star, silver: Mapping[str, Any]) -> tuple[dict[str, Row], dict[str, Row]]:
-    """Both facts by business key, in the model's words: keys are led back to what they stand for."""
+    """Return both facts by business key, with surrogate keys resolved."""
     gold = star.gold
     encounters = found_encounters(gold["fact_encounter"], gold, silver)
     return encounters, found_medications(gold["fact_medication_admin"], gold, silver)
@@ -283,7 +284,7 @@ def _collected(frame, key) -> dict[str, Row]:
 
 
 def differences(expected: Mapping[str, Row], got: Mapping[str, Row]) -> list[tuple[str, str, Any, Any]]:
-    """Key, column, expected and found value of each difference; a fact that one side lacks is one of column ''."""
+    """Return key, column, expected and actual value of each difference; column '' for a missing fact."""
     missing = [(key, "", key in expected, key in got) for key in expected.keys() ^ got.keys()]
     return missing + [
         (key, name, value, got[key][name])

@@ -1,6 +1,8 @@
-"""Hospitals as their exports look: CSV files with any quoting, line end, null marker and spelling, and damaged rows.
+"""Hospitals as their exports look: CSV files with any quoting, line end, null marker and spelling, and
+damaged rows.
 
-Beside the files stands what is in them: the rows that silver should have, and how many of each batch it should refuse.
+Beside the files stands what is in them: the rows that silver should have, and how many of each batch it
+should refuse.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ class Extract:
 
 
 def with_texts(rng: random.Random, rows: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
-    """The rows of `hospital`, with free text beside them that must be quoted."""
+    """Return the rows of `hospital` with free text that must be quoted."""
     columns = {"patients": "last_name", "encounters": "provider_specialty", "medications": "medication_name"}
     return {
         table: [{**row, column: rng.choice((*TEXTS, None))} for row in rows[table]]
@@ -57,7 +59,7 @@ def with_texts(rng: random.Random, rows: Mapping[str, Sequence[Row]]) -> dict[st
 
 
 def export(rng: random.Random, rows: Mapping[str, Sequence[Row]], folder: Path) -> Extract:
-    """Write one batch into `folder`; each table in one to three files, of a shape of their own."""
+    """Write one batch to `folder`: one to three files per table, each with a random layout."""
     folder.mkdir(parents=True)
     extract = Extract(folder)
     for table in KEYS:
@@ -120,7 +122,7 @@ def _in_order(columns: Sequence[str], text: Sequence[str]) -> list[str]:
 def _spelled(
     rng: random.Random, table: str, row: Row, columns: Sequence[str]
 ) -> list[tuple[list[str], bool]]:
-    """The lines that stand for a row, each with whether it can be read: twice the same, or damaged ones beside it."""
+    """Return the lines of a row and if each can be parsed: possibly duplicates and malformed lines."""
     text = [_text(rng, name, row.get(name)) for name in columns]
     lines = [(text, True)] * rng.choice((1, 1, 1, 1, 1, 2))
     if rng.random() < 0.03:
@@ -131,7 +133,9 @@ def _spelled(
     if rng.random() < 0.02:
         lines.append(([*text, "one too many"], False))
     if rng.random() < 0.01:
-        lines.append(([rng.choice(("", "NULL")) if each == KEYS[table] else old for each, old in zip(columns, text, strict=True)], False))  # fmt: skip
+        without_key = list(text)
+        without_key[columns.index(KEYS[table])] = rng.choice(("", "NULL"))
+        lines.append((without_key, False))
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Random hospitals: silver rows with unknown references, other versions, conflicts, and times about DST nights."""
+"""Random hospitals: silver rows with unknown references, versions, conflicts, and times near DST changes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _stay(rng, key, patients):
         "provider_npi": rng.choice([None, "1234567893", "1992345672"]),
         "encounter_class": rng.choice(["IMP", "ACUTE", "AMB", "EMER"]),
         "admitted_at": start,
-        "discharged_at": rng.choice([None, *(start + timedelta(minutes=rng.randrange(0, d * 1440 + 1)) for d in (1, 3, 20))]),
+        "discharged_at": rng.choice([None, *(start + _up_to(rng, days) for days in (1, 3, 20))]),
         "diagnosis_code": rng.choice([None, "J18.9", "I10"]),
         "diagnosis_code_system": "ICD-10-CM",
         "discharge_disposition": rng.choice([None, "home", "home", "Expired"]),
@@ -67,8 +67,12 @@ def _dose(rng, key, patients, stays):
     }
 
 
+def _up_to(rng, days):
+    return timedelta(minutes=rng.randrange(0, days * 1440 + 1))
+
+
 def _again(rng, rows, changed):
-    """Rows with other versions of some: as they were, changed later, or changed at the same time (a conflict)."""
+    """Return rows with further versions: unchanged, changed later, or changed at once (a conflict)."""
     more = []
     for row in rows:
         for other in rng.choices(("", "same", "later", "torn"), (12, 2, 2, 1), k=1):

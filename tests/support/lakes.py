@@ -1,6 +1,7 @@
 """A lake with four runs in its history, made once for each state of the code and then copied.
 
-Every test process starts its laptop cloud on a copy, so that no test waits for a run that another has made before.
+Every test process starts its laptop cloud on a copy, so that no test waits for a run that another has made
+before.
 """
 
 from __future__ import annotations
@@ -47,7 +48,10 @@ WAITS = "import threading\nthreading.Event().wait()\n"
 FACTS = "facts.pickle"
 
 BROKEN = {
-    "patients.csv": ("patient_id,birth_date,sex,postal_code,state,updated_at", ["Q1,1980-02-03,F,02115,MA,2025-01-01T00:00:00Z", "Q2,03/09/1984,M,02115,MA,2025-01-01T00:00:00Z", ",1990-01-02,M,02115,MA,2025-01-01T00:00:00Z"]),
+    "patients.csv": ("patient_id,birth_date,sex,postal_code,state,updated_at",
+                     ["Q1,1980-02-03,F,02115,MA,2025-01-01T00:00:00Z",
+                      "Q2,03/09/1984,M,02115,MA,2025-01-01T00:00:00Z",
+                      ",1990-01-02,M,02115,MA,2025-01-01T00:00:00Z"]),
     "encounters.csv": (
         "encounter_id,patient_id,admitted_at,discharged_at,encounter_class,updated_at",
         [
@@ -62,7 +66,7 @@ BROKEN = {
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run over a batch with broken rows beside the first one, failed by the script of dim_time."""
+    """A run over a batch with broken rows and the first batch, failed by the script of dim_time."""
 
     run: Run
     batch_id: str
@@ -84,7 +88,7 @@ class Facts:
 
 
 def code_hash() -> str:
-    """Of all that a lake depends on; the day is part of it, for alerts tell how old a run is."""
+    """Return a hash of everything a lake depends on; it includes the date, as alerts show ages of runs."""
     digest = hashlib.sha256(datetime.now(UTC).date().isoformat().encode())
     digest.update(f"{sys.version} {os.environ.get('HDP_ENGINE', '')}".encode())
     for source in SOURCES:
@@ -96,7 +100,7 @@ def code_hash() -> str:
 
 
 def snapshot() -> Path:
-    """The folder of this code's lake, made first where it is not there; several processes make it once."""
+    """Return the directory of this code's lake; the first of several processes creates it."""
     target = CACHE / code_hash()
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "lock").open("w") as lock:
@@ -109,7 +113,7 @@ def snapshot() -> Path:
 
 
 def copy(target: Path) -> Facts:
-    """Copy this code's lake to the state folder `target`; return what happened in it."""
+    """Copy this code's lake to the state directory `target`; return the facts about its runs."""
     source = snapshot()
     links = shutil.ignore_patterns("runtimes")  # a cloud makes its own, of links to what is installed
     shutil.copytree(source / "state", target, dirs_exist_ok=True, ignore=links)
@@ -167,7 +171,7 @@ def _is_running(portal: Context, run_id: str, job: str) -> bool:
 
 
 def kill_workers(cloud: Cloud) -> None:
-    """Kill the workers of this cloud alone: they name its state folder."""
+    """Kill the workers of this cloud: processes whose command contains its state directory."""
     wanted = ["pgrep", "-f", f"infra/local/[a-z]*_worker.py .*{cloud.state}"]
     for pid in subprocess.run(wanted, capture_output=True, text=True, check=True).stdout.split():
         os.kill(int(pid), signal.SIGKILL)
@@ -226,7 +230,7 @@ def script(cloud: Cloud, name: str, text: str) -> Iterator[None]:
 
 @contextmanager
 def held(cloud: Cloud, name: str) -> Iterator[Callable[[], None]]:
-    """Let a job wait before it begins, for this long or until what this gives is called."""
+    """Delay the start of a job by some seconds, or until the yielded function is called."""
     path = cloud.state / "s3" / "hdp-code" / "scripts" / f"{name}.py"
     with tempfile.TemporaryDirectory() as folder:
         wait = (
@@ -268,7 +272,7 @@ def subscribed(portal: Context) -> Iterator[list[dict]]:
 
 
 def ended(cloud: Cloud, seconds: float = 30) -> None:
-    """Wait until the cloud's process, which nobody leases any longer, has written all and gone."""
+    """Wait until the process of an unused cloud has written everything and ended."""
     deadline = time.monotonic() + seconds
     with (cloud.state / "cloud" / "server.lock").open("a") as held:
         while not _locks(held):

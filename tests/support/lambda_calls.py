@@ -1,4 +1,4 @@
-"""Call Lambdas of the laptop cloud, with other variables or beside another server."""
+"""Call Lambdas of the laptop cloud, with changed environment variables or a fake server."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ ROLE = "arn:aws:iam::123456789012:role/hdp-states"
 
 
 def call(portal, function):
-    """What the function answers, or the error that it ends with."""
+    """Return the function's response or error."""
     answer = portal.client("lambda").invoke(FunctionName=portal.lake.function(function), Payload=b"{}")
     return json.loads(answer["Payload"].read())
 
 
 @contextmanager
 def configured(portal, function, **variables):
-    """The function with other variables than those it was deployed with."""
+    """Change environment variables of the function."""
     name, client = portal.lake.function(function), portal.client("lambda")
     before = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     client.update_function_configuration(
@@ -32,7 +32,7 @@ def configured(portal, function, **variables):
 
 
 def idle_machine(portal):
-    """The ARN of a pipeline that has never run."""
+    """Return the ARN of a state machine without executions."""
     made = portal.client("stepfunctions").create_state_machine(
         name="idle", definition='{"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}', roleArn=ROLE
     )
@@ -41,18 +41,18 @@ def idle_machine(portal):
 
 @contextmanager
 def never_started(portal, hours):
-    """The function watches a pipeline that has never run, though it was due so many hours ago.
+    """Let watch_schedule see a schedule that was due `hours` ago and a state machine without executions.
 
-    Gives the schedule as it is told; that it was set long ago is told by a stand-in, for a clock cannot be put back.
+    A fake scheduler returns a schedule that was last changed long ago. Yields that schedule.
     """
     due = datetime.now(UTC) - timedelta(hours=hours)
-    told = {
+    response = {
         "State": "ENABLED",
         "ScheduleExpression": f"cron({due.minute} {due.hour} * * ? *)",
         "LastModificationDate": 0,
     }
     with (
-        answering(json.dumps(told).encode()) as scheduler,
+        answering(json.dumps(response).encode()) as scheduler,
         configured(
             portal,
             "watch_schedule",
@@ -60,12 +60,12 @@ def never_started(portal, hours):
             AWS_ENDPOINT_URL_SCHEDULER=scheduler,
         ),
     ):
-        yield Schedule.read({**told, "LastModificationDate": datetime.fromtimestamp(0, UTC)})
+        yield Schedule.read({**response, "LastModificationDate": datetime.fromtimestamp(0, UTC)})
 
 
 @contextmanager
 def answering(body):
-    """The address of a server that answers `body`."""
+    """Return the URL of a server that returns `body`."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):

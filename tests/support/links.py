@@ -1,4 +1,4 @@
-"""Check that text which somebody typed becomes no link and no picture."""
+"""Check that user text contains no links and no images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ESCAPED = r"\\([!-/:-@\[-`{-~])"
 
 
 def assert_unlinked(shown):
-    """No bracket of `shown` has its meaning, and what a reader sees is nothing that remark-gfm finds an address in."""
+    """Assert that `shown` has no Markdown links and nothing that remark-gfm turns into a link."""
     assert not re.search(r"[\[\]<>]", re.sub(ESCAPED, "", shown))
     seen = html.unescape(re.sub(ESCAPED, "\\1\0", shown)).replace("\0", "")  # an escaped & begins no entity
     assert not re.search(r"(https?://|www(?=\.))[-.\w]+", seen, re.ASCII | re.IGNORECASE)

@@ -10,7 +10,7 @@ RUNS = 10_000
 
 
 def remember_runs(folder):
-    """The state folder of a laptop cloud that remembers 10,000 runs, every tenth of them failed, the oldest stopped."""
+    """Write the state directory of a laptop cloud with 10,000 runs, every tenth of them failed."""
     newest = datetime.now(UTC)
     store = HistoryStore(folder / "cloud" / "history.sqlite")
     arn = "arn:aws:states:us-east-1:123456789012:{}:hdp-pipeline"

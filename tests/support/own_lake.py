@@ -1,4 +1,4 @@
-"""A lake of a test's own: batches imported and run as a person does it, and what the run has written."""
+"""A lake used by a single test: import batches, run them, and query the written tables."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from portal.core.context import Context
 from portal.core.settings import Settings
 from portal.quality import results as quality
 from portal.runs import service as runs
+
+PARQUET_OPTIONS = "hive_partitioning = true, union_by_name = true, hive_types_autocast = false"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class OwnLake:
         return SimpleNamespace(gold=gold), silver
 
     def sql(self, run_id: str) -> duckdb.DuckDBPyConnection:
-        """DuckDB with a table for each file of the lake: `gold.*` of the run's release, `silver.*`, `quality.*`."""
+        """Return DuckDB with views of the lake: `gold.*` of the run's release, `silver.*`, `quality.*`."""
         db = duckdb.connect()
         db.execute("SET TimeZone = 'UTC'")
         folders = {
@@ -71,10 +73,9 @@ class OwnLake:
             db.execute(f"CREATE SCHEMA {schema}")
             for table, folder in named.items():
                 if any((self.buckets / folder).rglob("*.parquet")):
-                    files = f"'{self.buckets / folder}/**/*.parquet', hive_partitioning = true, union_by_name = true"
-                    db.execute(
-                        f"CREATE VIEW {schema}.{table} AS FROM read_parquet({files}, hive_types_autocast = false)"
-                    )
+                    files = f"'{self.buckets / folder}/**/*.parquet'"
+                    scan = f"read_parquet({files}, {PARQUET_OPTIONS})"
+                    db.execute(f"CREATE VIEW {schema}.{table} AS FROM {scan}")
         return db
 
 

@@ -58,7 +58,7 @@ def differences(lakes: Mapping[str, Path]) -> list[Difference]:
 
 
 def row_counts(lake: Path) -> dict[str, int]:
-    """Return the number of rows of each table that there is."""
+    """Return the number of rows of each existing table."""
     with duckdb.connect() as db:
         return {
             table: db.sql(f"select count(*) from {_rows(lake, bucket, table)}").fetchone()[0]
@@ -74,7 +74,8 @@ def _files(lake: Path, bucket: str, table: str) -> list[Path]:
 
 def _rows(lake: Path, bucket: str, table: str) -> str:
     pattern = lake / bucket / table / "**" / "*.parquet"
-    return f"read_parquet('{pattern}', hive_partitioning = true, hive_types_autocast = false, union_by_name = true)"
+    options = "hive_partitioning = true, hive_types_autocast = false, union_by_name = true"
+    return f"read_parquet('{pattern}', {options})"
 
 
 def _compare(bucket: str, table: str, lakes: Mapping[str, Path]) -> Difference | None:
@@ -108,8 +109,8 @@ def _missing(db: duckdb.DuckDBPyConnection, one: str, other: str) -> str:
 def _shape(db: duckdb.DuckDBPyConnection, file: Path) -> list[tuple[str, str, str]]:
     """Return name, physical and logical type of each column of a Parquet file.
 
-    The items of a list are `element` in Spark's files and `item` in Sail's: the format tells readers to go by their
-    place and not by their name (parquet-format, LogicalTypes.md, Lists).
+    The items of a list are `element` in Spark's files and `item` in Sail's: the format tells readers to go by
+    their place and not by their name (parquet-format, LogicalTypes.md, Lists).
     """
     query = f"""
         select if(name = 'item', 'element', name), type, logical_type

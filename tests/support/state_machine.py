@@ -1,4 +1,4 @@
-"""The state machine's template, walked with canned answers: the size of the data at every state."""
+"""Walk the state machine's template with fixed Lambda responses, and measure the data at every state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
--- One row a version of a patient (Type 2 history), and the unknown member -1. No direct identifier: HIPAA Safe Harbor, 45 CFR 164.514(b)(2).
+-- One row per version of a patient (Type 2 history), and the unknown member -1. No direct identifier: HIPAA Safe Harbor, 45 CFR 164.514(b)(2).
 -- Generated from its contract: hdp contracts render
 
 CREATE EXTERNAL TABLE IF NOT EXISTS `hdp_gold_releases`.`dim_patient` (
@@ -15,12 +15,12 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `hdp_gold_releases`.`dim_patient` (
   `zip3` string COMMENT 'First three digits of the ZIP code; 000 for the 17 areas of 20,000 people or fewer (Safe Harbor).',
   `payer` string COMMENT 'Who pays.',
   `is_deceased` boolean COMMENT 'True from the version that carries a date of death.',
-  `valid_from` timestamp COMMENT 'First moment at which this version holds (included).',
-  `valid_to` timestamp COMMENT 'First moment at which it no longer holds (excluded); 9999-12-31 for the current version.',
+  `valid_from` timestamp COMMENT 'Start of validity of this version (inclusive).',
+  `valid_to` timestamp COMMENT 'End of validity of this version (exclusive); 9999-12-31 for the current version.',
   `is_current` boolean COMMENT 'True for the newest version.',
   `version` int COMMENT '1 for the oldest version; 0 for the unknown member.'
 )
-COMMENT 'One row a version of a patient (Type 2 history), and the unknown member -1. No direct identifier: HIPAA Safe Harbor, 45 CFR 164.514(b)(2).'
+COMMENT 'One row per version of a patient (Type 2 history), and the unknown member -1. No direct identifier: HIPAA Safe Harbor, 45 CFR 164.514(b)(2).'
 PARTITIONED BY (
   `release_id` string COMMENT 'The release, named after the run that made it; immutable.'
 )

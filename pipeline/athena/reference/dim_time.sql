@@ -1,4 +1,4 @@
--- One row a calendar day from the first to the last event, and the unknown member -1.
+-- One row per calendar day from the first to the last event, and the unknown member -1.
 -- Generated from its contract: hdp contracts render
 
 CREATE EXTERNAL TABLE IF NOT EXISTS `hdp_gold_releases`.`dim_time` (
@@ -15,7 +15,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `hdp_gold_releases`.`dim_time` (
   `is_weekend` boolean COMMENT 'Saturday or Sunday.',
   `year_month` string COMMENT 'Month as yyyy-MM.'
 )
-COMMENT 'One row a calendar day from the first to the last event, and the unknown member -1.'
+COMMENT 'One row per calendar day from the first to the last event, and the unknown member -1.'
 PARTITIONED BY (
   `release_id` string COMMENT 'The release, named after the run that made it; immutable.'
 )

@@ -1,4 +1,4 @@
--- One row an encounter, its newest version.
+-- One row per encounter, its newest version.
 -- Generated from its contract: hdp contracts render
 
 CREATE EXTERNAL TABLE IF NOT EXISTS `hdp_gold_releases`.`fact_encounter` (
@@ -21,10 +21,10 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `hdp_gold_releases`.`fact_encounter` (
   `total_cost` decimal(12,2) COMMENT 'Total claim cost in US dollars.',
   `is_readmitted_30d` boolean COMMENT 'Whether an inpatient admission follows 1 to 30 days after the discharge of the episode that the stay belongs to (after CMS''s hospital-wide measure); empty where readmission_status is neither readmitted nor not readmitted.',
   `readmission_status` string COMMENT 'readmitted, not readmitted, window open (30 days have not passed by the newest admission), died, in hospital, or not an index stay (no inpatient stay).',
-  `age_at_admission` int COMMENT 'Age in completed years at admission; 90 stands for 90 and over (Safe Harbor).',
+  `age_at_admission` int COMMENT 'Age in completed years at admission; 90 means 90 and over (Safe Harbor).',
   `discharge_disposition` string COMMENT 'Where the patient went.'
 )
-COMMENT 'One row an encounter, its newest version.'
+COMMENT 'One row per encounter, its newest version.'
 PARTITIONED BY (
   `release_id` string COMMENT 'The release, named after the run that made it; immutable.',
   `admitted_month` string COMMENT 'Month (yyyy-MM) of admission by the hospital''s clock.'

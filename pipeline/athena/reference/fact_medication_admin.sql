@@ -1,4 +1,4 @@
--- One row a medication administration, its newest version.
+-- One row per medication administration, its newest version.
 -- Generated from its contract: hdp contracts render
 
 CREATE EXTERNAL TABLE IF NOT EXISTS `hdp_gold_releases`.`fact_medication_admin` (
@@ -20,7 +20,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `hdp_gold_releases`.`fact_medication_admin` 
   `local_hour` int COMMENT 'Hour of administration by the hospital''s clock, 0 to 23.',
   `time_zone` string COMMENT 'The hospital''s IANA time zone, of the local columns.'
 )
-COMMENT 'One row a medication administration, its newest version.'
+COMMENT 'One row per medication administration, its newest version.'
 PARTITIONED BY (
   `release_id` string COMMENT 'The release, named after the run that made it; immutable.',
   `administered_month` string COMMENT 'Month (yyyy-MM) of the administration, or of the order where nothing was given.'

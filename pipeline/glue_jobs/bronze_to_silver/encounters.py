@@ -17,8 +17,8 @@ CONTRACT = load_contract("silver", "encounters")
 def transform(received: DataFrame, time_zone: str) -> DataFrame:
     """Typed encounters beside the text that was received.
 
-    `is_icd10cm` says whether its diagnosis is in the classification, `is_day_alone` whether its admission has no time;
-    `local_date` and `discharged_local_date` are days by the hospital's clock.
+    `is_icd10cm` says whether its diagnosis is in the classification, `is_day_alone` whether its admission has
+    no time; `local_date` and `discharged_local_date` are days by the hospital's clock.
     """
     read = load.typed(received, "encounters", encounter_columns.expressions(time_zone), time_zone)
     dated = read.withColumns(

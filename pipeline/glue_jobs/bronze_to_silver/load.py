@@ -1,7 +1,7 @@
 """From batches as received to silver and quarantine: the steps that the three tables share.
 
-One plan reads, types and judges all batches of a run and is materialized once; silver and quarantine are written from
-that, one write each.
+One plan reads, types and judges all batches of a run and is materialized once; silver and quarantine are
+written from that, one write each.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LOADED, REFUSED, DUPLICATE = "loaded", "refused", "duplicate"
 
 
 def received(run: Run, table: str) -> DataFrame:
-    """Every row of this run's batches, as text: `raw`, `batch`, `batch_id`, `malformed`, `_received` and `ROW`."""
+    """Return the batches' rows: `raw`, `batch`, `batch_id`, `malformed`, `_received` and `ROW`."""
     by_source = defaultdict(list)
     for manifest in map(run.manifest, run.plan["batch_ids"]):
         if table in manifest["tables"]:
@@ -47,7 +47,7 @@ def received(run: Run, table: str) -> DataFrame:
 
 
 def as_raw(frame: DataFrame, table: str, source: str) -> DataFrame:
-    """Gather the bronze columns in the struct `raw`, null markers emptied; `null_marked` names those columns."""
+    """Gather the bronze columns in the struct `raw` without null markers, listed in `null_marked`."""
     contract = load("bronze", table)
     names = [column.name for column in contract.data_columns]
     marked = {name: _is_marker(name, contract.null_markers(source)) for name in names}
@@ -83,11 +83,12 @@ def _nothing(run: Run, table: str) -> DataFrame:
 
 
 def typed(frame: DataFrame, table: str, expressions: Mapping[str, str], time_zone: str) -> DataFrame:
-    """Return `frame` with each silver column from its SQL expression, and what rules on rows need beside them.
+    """Return `frame` with each silver column from its SQL expression, and what rules on rows need beside
+    them.
 
-    A row without `updated_at` counts as of its batch; `updated_at_read` is the time as received. `received_on` is the
-    day on which the batch was received, by the hospital's clock. `row_hash` is equal for rows of one batch that agree in
-    every field; of those, all but the first are duplicates.
+    A row without `updated_at` counts as of its batch; `updated_at_read` is the time as received.
+    `received_on` is the day on which the batch was received, by the hospital's clock. `row_hash` is equal for
+    rows of one batch that agree in every field; of those, all but the first are duplicates.
     """
     texts = [F.col(f"raw.{column.name}") for column in load("bronze", table).data_columns]
     read = frame.withColumns({name: F.expr(sql) for name, sql in expressions.items()})
@@ -161,17 +162,17 @@ def _with_columns_marked(results: Sequence[Result], whole: DataFrame) -> list[Re
 
 
 def _disposition(rules: Sequence[Rule]) -> Column:
-    return F.when(row_rules.refused(rules), REFUSED).when(F.col("is_repeat"), DUPLICATE).otherwise(LOADED)
+    return F.when(row_rules.quarantined(rules), REFUSED).when(F.col("is_repeat"), DUPLICATE).otherwise(LOADED)
 
 
 def _kept(evaluated: DataFrame, contract: Contract, key: str) -> DataFrame:
-    """Return what rules across rows and the writes need, and no more: a row's text only where it is refused."""
+    """Return the columns that later steps need; a row's text only if it is quarantined."""
     rules = row_rules.row_rules(contract)
     silver = [column.name for column in contract.columns]
     needed = {"row_hash", "malformed", "null_marked", *ROW, *row_rules.words_across(rules)} & {
         *evaluated.columns
     }
-    refused = row_rules.refused(rules)
+    refused = row_rules.quarantined(rules)
     texts = {name: F.when(refused, F.col(source)).alias(name) for name, source in _AS_RECEIVED.items()}
     return evaluated.select(
         *dict.fromkeys([*silver, *sorted(needed)]),
@@ -187,7 +188,7 @@ _AS_RECEIVED = {"raw": "_received"}
 
 
 def _as_received(refused: DataFrame, source: DataFrame) -> DataFrame:
-    """Return `refused` with the text of every row: rows that only others make wrong are read from `source` again."""
+    """Return `refused` with the text of every row; missing texts are read from `source` again."""
     lacking = refused.where("raw is null").select(*ROW).persist()
     if lacking.isEmpty():
         return refused
@@ -217,7 +218,7 @@ def _write_silver(run: Run, contract: Contract, accepted: DataFrame, tally: Tall
 def _write_quarantine(
     run: Run, contract: Contract, refused: DataFrame, tally: Tally
 ) -> Counter[tuple[str, str]]:
-    """Write the rows that are not loaded; counts by batch and disposition are those of the files, read back."""
+    """Write quarantined rows; return counts by batch and disposition, read back from the files."""
     quarantine = load("quality", f"quarantine_{contract.table}")
     address = run.lake.quarantine(contract.table, run.run_id)
     run.delete(address)
@@ -270,6 +271,7 @@ def _reconcile(
         if line["received"] != line["loaded"] + line["quarantined"]:
             raise JobError(
                 f"Row counts of {contract.table} in batch {line['batch_id']} do not reconcile: received "
-                f"{line['received']}, loaded {line['loaded']}, quarantined {line['quarantined']}. Nothing was "
-                f"published. Leave the batch out with 'hdp batches retire', or read it again with 'hdp batches reprocess'."
+                f"{line['received']}, loaded {line['loaded']}, quarantined {line['quarantined']}. "
+                "Nothing was published. Leave the batch out with 'hdp batches retire', "
+                "or read it again with 'hdp batches reprocess'."
             )

@@ -1,4 +1,4 @@
-"""Reference data joined to received rows: the formulary, ICD-10-CM codes, the states that a ZIP code serves."""
+"""Reference data joined to received rows: formulary, ICD-10-CM codes, states of ZIP codes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pipeline.reference import formulary, icd10cm_codes, zip_states
 
 
 def with_formulary(run: Run, frame: DataFrame) -> DataFrame:
-    """`frame` with the struct `formulary` (found, usual_low, usual_high, unit, routes, form) and `formulary_dose`.
+    """`frame` with the struct `formulary` (found, usual_low, usual_high, unit, routes, form) and
+    `formulary_dose`.
 
     That is the dose in the formulary's unit; NULL where the two units measure different things.
     """
@@ -29,7 +30,10 @@ def with_formulary(run: Run, frame: DataFrame) -> DataFrame:
         }
         for m in formulary()
     ]
-    shape = "struct<found: boolean, usual_low: double, usual_high: double, unit: string, routes: array<string>, form: string>"
+    shape = (
+        "struct<found: boolean, usual_low: double, usual_high: double, unit: string, "
+        "routes: array<string>, form: string>"
+    )
     lookup = frames.of(run.spark, rows, f"medication_code string, formulary {shape}")
     joined = frame.join(F.broadcast(lookup), "medication_code", "left")
     factor = F.when(F.col("dose_unit") == F.col("formulary.unit"), 1.0).otherwise(
@@ -60,7 +64,7 @@ def with_icd10cm(frame: DataFrame) -> DataFrame:
 
 
 def with_zip_states(run: Run, frame: DataFrame) -> DataFrame:
-    """`frame` with `zip_states`: the states that the ZIP code's prefix serves; NULL where it is not assigned."""
+    """Return `frame` with `zip_states`: the states of the ZIP code's prefix; NULL if it is not assigned."""
     rows = [{"_prefix": prefix, "zip_states": states} for prefix, states in zip_states().items()]
     lookup = frames.of(run.spark, rows, "_prefix string, zip_states array<string>")
     return frame.withColumn("_prefix", F.left("postal_code", F.lit(3))).join(

@@ -45,8 +45,8 @@ def expressions(time_zone: str) -> dict[str, str]:
 def transform(received: DataFrame, time_zone: str) -> DataFrame:
     """Typed administrations beside the text that was received.
 
-    `local_date` and `ordered_local_date` are days by the hospital's clock; `is_midnight` says whether the time of the
-    administration stands for its day alone.
+    `local_date` and `ordered_local_date` are days by the hospital's clock; `is_midnight` says whether the
+    time of the administration stands for its day alone.
     """
     read = load.typed(received, "medications", expressions(time_zone), time_zone)
     given = local("administered_at", time_zone)

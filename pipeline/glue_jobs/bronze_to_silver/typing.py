@@ -1,4 +1,4 @@
-"""Text as received to typed values: SQL expressions over a bronze column. What cannot be read becomes NULL."""
+"""SQL expressions that convert received text to typed values; unreadable values become NULL."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from pipeline.frames import stripped
 from pipeline.reference import code_systems, state_codes, units
 
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\\z"
-_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?\\z"
+_MOMENT = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?\\z"
+)
 
 
 def text(column: str) -> str:
@@ -34,7 +37,8 @@ def moment(column: str, time_zone: str) -> str:
 
 
 def number(column: str) -> str:
-    return f"case when {text(column)} rlike '^-?[0-9]+(\\\\.[0-9]+)?\\\\z' then cast({text(column)} as double) end"
+    value = text(column)
+    return f"case when {value} rlike '^-?[0-9]+(\\\\.[0-9]+)?\\\\z' then cast({value} as double) end"
 
 
 def money(column: str) -> str:
@@ -66,7 +70,8 @@ def _mapped(column: str, names: dict[str, str]) -> str:
 def diagnosis(column: str, system: str) -> str:
     """A diagnosis code in capitals, with its point where its classification writes one (E119 is E11.9)."""
     value, of = upper(column), code_system(system)
-    icd10 = f"({of}) in ('ICD-10-CM', 'ICD-10', 'ICD-10-GM') and {value} rlike '^[A-Z][0-9A][0-9A-Z][0-9A-Z]{{1,4}}\\\\z'"
+    is_icd10 = f"({of}) in ('ICD-10-CM', 'ICD-10', 'ICD-10-GM')"
+    icd10 = f"{is_icd10} and {value} rlike '^[A-Z][0-9A][0-9A-Z][0-9A-Z]{{1,4}}\\\\z'"
     icd9 = f"({of}) = 'ICD-9-CM' and {value} rlike '^(E[0-9]|[0-9V])[0-9]{{3,4}}\\\\z'"
     category = f"if({value} like 'E%' and {of} = 'ICD-9-CM', 4, 3)"
     pointed = f"concat(left({value}, {category}), '.', substring({value}, {category} + 1))"

@@ -1,7 +1,8 @@
 """Glue job generate_sample: generate blocks in Spark partitions, one object per block and table.
 
-``--options`` is the JSON of `pipeline.data_generator.Options`, ``--uploader`` the person who started the job. The rows
-equal those of one process with the same options. The manifest is written last, so a job that fails leaves no batch.
+``--options`` is the JSON of `pipeline.data_generator.Options`, ``--uploader`` the person who started the job.
+The rows equal those of one process with the same options. The manifest is written last, so a job that fails
+leaves no batch.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pyspark.sql import SparkSession
 
 from pipeline.data_generator import BadOptions, Options
 from pipeline.data_generator.blocks import TABLES, make
-from pipeline.data_generator.defects import TRUTH_COLUMNS
+from pipeline.data_generator.defects.seeding import TRUTH_COLUMNS
 from pipeline.data_generator.pools import Names, use
 from pipeline.data_generator.writer import GROUND_TRUTH, piece
 from pipeline.glue_jobs.runtime import log_to_output

@@ -20,8 +20,10 @@ from pipeline.lake import store
 from pipeline.releases import model as release
 from pipeline.releases.model import Release
 from pipeline.reviews import acceptances
-from pipeline.reviews import events as reviews
+from pipeline.reviews import log as review_log
 from pipeline.reviews.acceptances import Acceptance, RowAcceptance
+from pipeline.reviews.events import Event
+from pipeline.reviews.integrity import Log
 from pipeline.rules.row_rules import Result
 
 _FACTS = {
@@ -54,11 +56,12 @@ _ROW = ("source_file", "source_line")
 def measure(
     spark: SparkSession, has_former: bool, has_new: bool, contracts: Iterable[Contract] | None = None
 ) -> list[Result]:
-    """All rules on whole tables of `contracts` (of every one, unless said) over the views named by `name_views`.
+    """All rules on whole tables of `contracts` (of every one, unless said) over the views named by
+    `name_views`.
 
-    Aggregates of one relation are one query, whatever their number. A rule that cannot be computed is an error of
-    its own and spoils no other; one that finds nothing to measure, or nothing to compare with (no published
-    release, or no batch that it lacks), does not apply.
+    Aggregates of one relation are one query, whatever their number. A rule that cannot be computed is an
+    error of its own and spoils no other; one that finds nothing to measure, or nothing to compare with (no
+    published release, or no batch that it lacks), does not apply.
     """
     wanted = [(c, rule) for c in contracts or all_contracts() for rule in c.rules if rule.is_whole]
     results = [Result(rule, contract.zone, contract.table, 0, 0) for contract, rule in wanted]
@@ -121,8 +124,8 @@ def decide(
 ) -> tuple[str, list[dict[str, Any]]]:
     """Hold where a rule that blocks has failed or broken; warn where another one has; publish otherwise.
 
-    A failure that a reviewer's acceptance covers on the day `on` is named with it and holds nothing; rows that a
-    reviewer has verified as true don't count as failing, and are named too.
+    A failure that a reviewer's acceptance covers on the day `on` is named with it and holds nothing; rows
+    that a reviewer has verified as true don't count as failing, and are named too.
     """
     on = on or datetime.now(UTC).date()
     judged = [_without_accepted(result, rows or {}, on) for result in results]
@@ -177,7 +180,7 @@ def _covering(
     return {"by": found.by, "reason": found.reason, "until": found.until, "event": found.event}
 
 
-def _trusted(log: reviews.Log) -> tuple[reviews.Event, ...]:
+def _trusted(log: Log) -> tuple[Event, ...]:
     """The events of the log of reviews; none where it has been tampered with."""
     if log.problems:
         describe({"reviews": "the log does not verify: no acceptance is applied", "problems": log.problems})
@@ -191,14 +194,15 @@ def _months(table: str, silver: str, month: str) -> str:
     counted = f"SELECT {month}, count(*) AS {{0}}rows, {cost} AS {{0}}cost FROM {{1}} GROUP BY {month}"
     sides = ((counted.format("", table)), counted.format("silver_", f"newest_{silver}"))
     former = f"SELECT {month}, count(*) AS former_rows FROM former_{table} GROUP BY {month}"
-    return f"SELECT * FROM ({sides[0]}) FULL JOIN ({sides[1]}) USING ({month}) FULL JOIN ({former}) USING ({month})"
+    both = f"SELECT * FROM ({sides[0]}) FULL JOIN ({sides[1]}) USING ({month})"
+    return f"{both} FULL JOIN ({former}) USING ({month})"
 
 
 def newest(run: Run, table: str) -> DataFrame:
     """Silver rows that the release should show: by another path than the jobs take.
 
-    Rows that the release's quarantine names are left out; of the others the newest of each key counts, unless the
-    quarantine has the newest.
+    Rows that the release's quarantine names are left out; of the others the newest of each key counts, unless
+    the quarantine has the newest.
     """
     contract = load("silver", table)
     key = contract.key[0]
@@ -225,10 +229,11 @@ def with_local_times(frame: DataFrame, time_zone: str, columns: Iterable[str]) -
 def name_views(run: Run, former: Release | None) -> dict[str, DataFrame]:
     """The names that measures speak of; the gold tables are given back too.
 
-    A gold table by its name; of silver ``newest_…`` (one row a key that the release should show) and ``arrived_…``
-    (this run's batches), with the hospital's clock beside UTC; ``former_…``, the same of the published release that this one would follow, empty where there
-    is none; ``months_…`` of a fact, the rows a month beside those of silver and of the published release;
-    ``reconciliation`` of this run and (is_former) of the published one's.
+    A gold table by its name; of silver ``newest_…`` (one row a key that the release should show) and
+    ``arrived_…`` (this run's batches), with the hospital's clock beside UTC; ``former_…``, the same of the
+    published release that this one would follow, empty where there is none; ``months_…`` of a fact, the rows
+    a month beside those of silver and of the published release; ``reconciliation`` of this run and
+    (is_former) of the published one's.
     """
     gold = {table: run.gold(table) for table in tables("gold")}
     for table, frame in gold.items():
@@ -254,7 +259,7 @@ def name_views(run: Run, former: Release | None) -> dict[str, DataFrame]:
 
 
 def work(run: Run) -> None:
-    base = run.plan["base_release_id"]
+    base = run.plan["parent_release_id"]
     former = release.get(run.s3, run.lake, base) if base else None
     gold = name_views(run, former)
     new = set(run.plan["batch_ids"]) - set(former.batch_ids if former else [])
@@ -262,7 +267,7 @@ def work(run: Run) -> None:
     run.write_results(results)
     columns = [column.name for column in load("quality", "rule_result").data_columns]
     everything = small_tables.read(run.s3, run.lake.results(run.run_id), columns)
-    log = reviews.read(run.s3, run.lake)
+    log = review_log.read(run.s3, run.lake)
     events = _trusted(log)
     decision, reasons = decide(
         everything,
@@ -274,12 +279,12 @@ def work(run: Run) -> None:
         release_id=run.run_id,
         run_id=run.run_id,
         batch_ids=list(run.plan["release_batch_ids"]),
-        base_release_id=run.plan["base_release_id"],
+        parent_release_id=run.plan["parent_release_id"],
         tables=counts,
         created_at=store.now(),
         decision=decision,
         reasons=reasons,
-        reviewed=reviews.newest(log),
+        reviewed=log.newest(),
     )
     audit = {"run_id": run.run_id, "decision": decision, "reasons": reasons, "tables": counts}
     store.write_json(run.s3, run.lake.audit(run.run_id), audit)

@@ -1,6 +1,8 @@
-"""Gold beside what silver says by another path than the jobs take: views that the rules GLD-C07 to GLD-C13 read.
+"""Gold beside what silver says by another path than the jobs take: views that the rules GLD-C07 to GLD-C13
+read.
 
-Ages are counted by calendar years, readmissions by self-joins, and full joins show rows that only one side has.
+Ages are counted by calendar years, readmissions by self-joins, and full joins show rows that only one side
+has.
 """
 
 from __future__ import annotations
@@ -8,8 +10,10 @@ from __future__ import annotations
 from pyspark.sql import SparkSession
 
 COMPARED_ENCOUNTERS = """
-SELECT f.encounter_key, f.diagnosis_key, f.encounter_class, f.department, f.discharge_disposition, f.admitted_at,
-       f.discharged_at, f.admitted_date_key, f.discharged_date_key, f.local_date, f.local_hour, f.discharged_local_date,
+SELECT f.encounter_key, f.diagnosis_key, f.encounter_class, f.department, f.discharge_disposition,
+       f.admitted_at,
+       f.discharged_at, f.admitted_date_key, f.discharged_date_key, f.local_date, f.local_hour,
+       f.discharged_local_date,
        f.admitted_month, f.length_of_stay_hours, f.length_of_stay_days, f.total_cost, f.age_at_admission,
        d.patient_durable_key AS patient_is, w.provider_durable_key AS provider_is,
        s.silver_admitted_at >= d.valid_from AND s.silver_admitted_at < d.valid_to
@@ -21,11 +25,13 @@ FROM fact_encounter f
   FULL JOIN (
     SELECT xxhash64(e.encounter_id) AS silver_key, e.encounter_class AS silver_class,
            e.department AS silver_department, e.discharge_disposition AS silver_disposition,
-           e.admitted_at AS silver_admitted_at, e.discharged_at AS silver_discharged_at, e.total_cost AS silver_cost,
+           e.admitted_at AS silver_admitted_at, e.discharged_at AS silver_discharged_at,
+           e.total_cost AS silver_cost,
            e.admitted_at_local, e.discharged_at_local,
            if(p.patient_id IS NULL, bigint(-1), xxhash64(p.patient_id)) AS silver_patient,
            if(e.provider_npi IS NULL, bigint(-1), xxhash64(e.provider_npi)) AS silver_provider,
-           if(e.diagnosis_code IS NULL, bigint(-1), xxhash64(e.diagnosis_code_system, e.diagnosis_code)) AS silver_diagnosis,
+           if(e.diagnosis_code IS NULL, bigint(-1), xxhash64(e.diagnosis_code_system, e.diagnosis_code))
+             AS silver_diagnosis,
            year(e.admitted_at_local) - year(p.birth_date)
              - if(month(e.admitted_at_local) * 100 + day(e.admitted_at_local)
                   < month(p.birth_date) * 100 + day(p.birth_date), 1, 0) AS years
@@ -35,7 +41,8 @@ FROM fact_encounter f
 
 COMPARED_ADMINISTRATIONS = """
 SELECT f.administration_key, f.encounter_key, f.medication_key, f.ordered_date_key, f.administered_date_key,
-       f.local_date, f.local_hour, f.administered_month, f.minutes_from_order, f.dose, f.dose_unit, f.route, f.status,
+       f.local_date, f.local_hour, f.administered_month, f.minutes_from_order, f.dose, f.dose_unit,
+       f.route, f.status,
        f.ordered_at, f.administered_at,
        d.patient_durable_key AS patient_is, w.provider_durable_key AS provider_is,
        s.silver_moment >= d.valid_from AND s.silver_moment < d.valid_to
@@ -47,7 +54,8 @@ FROM fact_medication_admin f
   FULL JOIN (
     SELECT xxhash64(m.administration_id) AS silver_key, m.dose AS silver_dose, m.dose_unit AS silver_unit,
            m.route AS silver_route, m.status AS silver_status, m.administered_at AS silver_administered_at,
-           m.ordered_at AS silver_ordered_at, coalesce(m.administered_at, m.ordered_at, m.updated_at) AS silver_moment,
+           m.ordered_at AS silver_ordered_at,
+           coalesce(m.administered_at, m.ordered_at, m.updated_at) AS silver_moment,
            m.administered_at_local, m.ordered_at_local, m.administered_month AS silver_month,
            if(p.patient_id IS NULL, bigint(-1), xxhash64(p.patient_id)) AS silver_patient,
            if(m.provider_npi IS NULL, bigint(-1), xxhash64(m.provider_npi)) AS silver_provider,

@@ -1,7 +1,7 @@
 """What a release takes in of a silver table: rules that need other rows of the release are evaluated here.
 
-References are resolved here and not in silver, so that the outcome does not depend on the order or split of batches:
-silver rows = gold rows + superseded versions + rows quarantined in this release, or the job fails.
+References are resolved here and not in silver, so that the outcome does not depend on the order or split of
+batches: silver rows = gold rows + superseded versions + rows quarantined in this release, or the job fails.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ REFUSED = "refused in release"
 
 @dataclass(frozen=True)
 class Admission:
-    """The newest version of each record that a release takes in, and how many rows it takes in and refuses."""
+    """The newest version of each admitted record, with counts of admitted and quarantined rows."""
 
     table: str
     rows: DataFrame
@@ -51,11 +51,11 @@ def admit(run: Run, table: str, refer: Callable[[DataFrame], DataFrame]) -> Admi
 
 
 def judge(silver: DataFrame, contract: Contract, refer: Callable[[DataFrame], DataFrame]) -> DataFrame:
-    """Return the newest and the conflicting versions with `_is_refused`: whether a rule of the release refuses them."""
+    """Return newest and conflicting versions with `_is_refused`: true if a release rule quarantines them."""
     rules = rows.release_rules(contract)
     candidates = versions.with_status(silver, contract).where("is_newest or is_conflicting")
     evaluated = rows.evaluate(refer(candidates), rules)
-    return rows.across(evaluated, rules, ROW).withColumn("_is_refused", rows.refused(rules))
+    return rows.across(evaluated, rules, ROW).withColumn("_is_refused", rows.quarantined(rules))
 
 
 def reconcile(run: Run, admission: Admission, gold_rows: int) -> None:
@@ -73,14 +73,16 @@ def reconcile(run: Run, admission: Admission, gold_rows: int) -> None:
     describe(account)
     if silver_rows != gold_rows + superseded + admission.quarantined:
         raise JobError(
-            f"Row counts of {admission.table} in release {run.run_id} do not reconcile: silver {silver_rows}, gold "
-            f"{gold_rows}, superseded {superseded}, quarantined {admission.quarantined}. Nothing was published; run it "
+            f"Row counts of {admission.table} in release {run.run_id} do not reconcile: "
+            f"silver {silver_rows}, gold {gold_rows}, superseded {superseded}, "
+            f"quarantined {admission.quarantined}. "
+            "Nothing was published; run it "
             "again."
         )
 
 
 def _quarantine(run: Run, contract: Contract, refused: DataFrame, number: int) -> None:
-    """Write the refused rows, as silver has them, beside those that silver's own job has quarantined in this run."""
+    """Write the quarantined rows of the release next to those quarantined by silver's job."""
     quarantine = load("quality", f"quarantine_{contract.table}")
     address = run.lake.quarantine(contract.table, run.run_id)
     place = f"{address}stage=release/"

@@ -1,4 +1,4 @@
-"""Glue job silver_to_gold_dim_medication: one row a medication code, with class and usual dose where known."""
+"""Glue job silver_to_gold_dim_medication: one row per medication code, with class and usual dose if known."""
 
 from __future__ import annotations
 

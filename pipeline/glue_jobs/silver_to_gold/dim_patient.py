@@ -29,7 +29,7 @@ TRACKED = (
 
 
 def transform(patients: DataFrame, as_of: str) -> DataFrame:
-    """Versions of silver patients to dimension rows; ages are those of the day `as_of` (ISO 8601) or of death."""
+    """Return dimension rows of patient versions; ages are as of the date `as_of` (ISO 8601) or of death."""
     versions = star.history(patients.withColumn("zip3", zip3("postal_code")), "patient_id", TRACKED)
     age = F.floor(F.months_between(F.coalesce("death_date", F.lit(as_of).cast("date")), "birth_date") / 12)
     rows = (
@@ -58,7 +58,7 @@ def select(rows: DataFrame, release_id: str) -> DataFrame:
 
 
 def zip3(column: str) -> Column:
-    """The first three digits of a ZIP code, 000 for areas of 20,000 people or fewer (45 CFR 164.514(b)(2)(i)(B))."""
+    """Return a ZIP code's first three digits, 000 if restricted (45 CFR 164.514(b)(2)(i)(B))."""
     prefix = F.regexp_extract(column, r"^([0-9]{3})[0-9]{2}(-?[0-9]{4})?\z", 1)
     return F.when(prefix.isin(*RESTRICTED_ZIP3), "000").when(prefix != "", prefix)
 

@@ -65,9 +65,11 @@ def transform(encounters: DataFrame, dimensions: Dimensions, time_zone: str) -> 
 
 
 def age_on(day: str, birth_date: str) -> Column:
-    """Return the age in completed years, NULL where a date is missing; 90 stands for 90 and over (Safe Harbor).
+    """Return the age in completed years, NULL where a date is missing; 90 stands for 90 and over (Safe
+    Harbor).
 
-    Years are counted by the calendar: whoever is born on 29 February has a birthday on 1 March of other years.
+    Years are counted by the calendar: whoever is born on 29 February has a birthday on 1 March of other
+    years.
     """
     digits = [F.date_format(F.col(name), "yyyyMMdd").cast("int") for name in (day, birth_date)]
     years = F.floor((digits[0] - digits[1]) / 10000)

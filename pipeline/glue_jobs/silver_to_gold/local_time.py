@@ -1,4 +1,4 @@
-"""The hospital's clock: local dates and hours of UTC timestamps, whatever the engine's session time zone is."""
+"""Local dates and hours of UTC timestamps in hospital time, independent of the session time zone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 
 def local(timestamp: str, time_zone: str) -> Column:
-    """Return a UTC timestamp as the hospital's wall clock shows it; the repeated autumn hour is there twice."""
+    """Return a UTC timestamp in hospital time; the repeated hour in autumn is ambiguous."""
     return F.from_utc_timestamp(F.col(timestamp), time_zone)
 
 

@@ -1,9 +1,9 @@
 """30-day readmission after CMS's Hospital-Wide All-Cause Readmission measure.
 
-https://qualitynet.cms.gov/inpatient/measures/readmission/methodology: index stays are inpatient discharges alive;
-stays that follow without a gap (transfers) are one episode, and an open stay overlaps all later ones; any
-inpatient admission 1 to 30 days after the episode's discharge is a readmission. Planned readmissions are not left out, as CMS does: that takes procedures, which no source
-has.
+https://qualitynet.cms.gov/inpatient/measures/readmission/methodology: index stays are inpatient discharges
+alive; stays that follow without a gap (transfers) are one episode, and an open stay overlaps all later ones;
+any inpatient admission 1 to 30 days after the episode's discharge is a readmission. Planned readmissions are
+not left out, as CMS does: that takes procedures, which no source has.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ DIED, IN_HOSPITAL, NOT_INDEX = "died", "in hospital", "not an index stay"
 def with_readmission(stays: DataFrame) -> DataFrame:
     """Return `stays` with `is_readmitted_30d` and `readmission_status`.
 
-    `stays` has encounter_id, patient_id, encounter_class, local_date, discharged_local_date (NULL while the stay goes
-    on), discharge_disposition, death_date and last_local_date (the newest admission of the release).
+    `stays` has encounter_id, patient_id, encounter_class, local_date, discharged_local_date (NULL while the
+    stay goes on), discharge_disposition, death_date and last_local_date (the newest admission of the
+    release).
     """
     narrow = stays.where(F.col("encounter_class").isin(*INPATIENT) & F.col("patient_id").isNotNull()).select(
         "encounter_id",
@@ -56,7 +57,7 @@ def _died() -> Column:
 
 
 def _numbered(stays: DataFrame) -> DataFrame:
-    """Return inpatient stays with `_episode`: a stay that begins after all earlier discharges begins a new one."""
+    """Return inpatient stays with `_episode`; a stay after all earlier discharges starts a new episode."""
     in_order = Window.partitionBy("patient_id").orderBy("local_date", "encounter_id")
     before = in_order.rowsBetween(Window.unboundedPreceding, -1)
     end = F.coalesce("discharged_local_date", F.lit(_STILL_OPEN).cast("date"))
@@ -68,7 +69,7 @@ def _numbered(stays: DataFrame) -> DataFrame:
 
 
 def _episodes(stays: DataFrame) -> DataFrame:
-    """Return one row an episode: its first day, its discharge, and the first day of the patient's next episode."""
+    """Return one row per episode: first date, discharge, and first date of the patient's next episode."""
     episodes = (
         _numbered(stays)
         .groupBy("patient_id", "_episode")

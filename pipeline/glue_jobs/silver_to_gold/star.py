@@ -33,8 +33,8 @@ def key_of(*columns: str) -> Column:
 def history(versions: DataFrame, key: str, tracked: Sequence[str]) -> DataFrame:
     """Type 2 history of rows (`key`, `updated_at`, `tracked` …): one row a change of a tracked column.
 
-    Adds valid_from, valid_to (the first version since ever, the last for ever), is_current, version (from 1) and
-    `_changed_at`, the moment that the version's own key is made of.
+    Adds valid_from, valid_to (the first version since ever, the last for ever), is_current, version (from 1)
+    and `_changed_at`, the moment that the version's own key is made of.
     """
     moments = Window.partitionBy(key, "updated_at").orderBy(F.xxhash64(*tracked))
     single = versions.withColumn("_rank", F.row_number().over(moments)).where("_rank = 1").drop("_rank")
@@ -101,7 +101,7 @@ def as_of(fact: DataFrame, dimension: DataFrame, durable: str, key: str, moment:
 
 
 def member(fact: DataFrame, dimension: DataFrame, key: str, type_: str) -> DataFrame:
-    """Return `fact` with `key` replaced by -1 where the dimension lacks it; `key` is unique in the dimension."""
+    """Return `fact` with `key` -1 if it is missing in the dimension, in which `key` is unique."""
     there = dimension.select(F.col(key).alias("_there"))
     joined = fact.join(there, F.col(key) == F.col("_there"), "left")
     return joined.withColumn(key, F.coalesce("_there", F.lit(UNKNOWN).cast(type_))).drop("_there")

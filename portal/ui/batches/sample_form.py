@@ -11,7 +11,7 @@ import streamlit as st
 
 from pipeline.data_generator import MAX_PATIENTS, BadOptions, Options, estimate
 from pipeline.data_generator.blocks import make
-from pipeline.data_generator.defects import KINDS
+from pipeline.data_generator.defects.kinds import KINDS
 from pipeline.data_generator.writer import Progress
 from portal.batches import samples
 from portal.batches import service as batches

@@ -134,7 +134,7 @@ def _release(newest: str) -> tuple[str, str | None]:
         made = releases.readable(session.context(), shown)
         age = "A newer release exists" if made.created_at <= _made_at(newest) else "It is not published"
         st.info(f"Release {shown} is shown. {age}; {newest} is the published one.")
-        before = made.base_release_id
+        before = made.parent_release_id
     else:
         before = cache.published().previous_release_id
     st.query_params["release"] = shown

@@ -69,7 +69,7 @@ def _conditions(chosen: Finding) -> str:
     rule = rule_texts.rules().get(chosen)
     stays = " They stay quarantined until the source or the rule is changed."
     known = f", as long as at most {failing_sql.MOST_ROWS} rows fail and each has its identifier."
-    return known + (stays if rule and rule.refuses else "")
+    return known + (stays if rule and rule.quarantines else "")
 
 
 def _decisions(review: Review, chosen: Finding, row: pd.Series) -> None:

@@ -66,7 +66,7 @@ def table(queries: list[DataQuery], seen_in: Sightings, rows_of: Rows, today: da
 
 def _row(query: DataQuery, seen_in: Sightings, rows: pd.DataFrame, today: date) -> dict[str, Any]:
     first, last = seen_in.get((query.table_name, query.rule_id), (query.run_id, query.run_id))
-    comments = [event for event in query.events if event.said.get("text")]
+    comments = [event for event in query.events if event.payload.get("text")]
     return {
         "Open": f"?run={query.run_id}&rule={query.table_name}:{query.rule_id}",
         "State": QUERY_STATES[query.state],
@@ -80,7 +80,7 @@ def _row(query: DataQuery, seen_in: Sightings, rows: pd.DataFrame, today: date) 
         "Days open": days_open(query, today),
         "Question": query.question,
         "Comments": len(comments),
-        "Last comment": f"{comments[-1].by}: {comments[-1].said['text']}",
+        "Last comment": f"{comments[-1].by}: {comments[-1].payload['text']}",
         "First seen": first,
         "Last seen": last,
         "Query": query.query_id,

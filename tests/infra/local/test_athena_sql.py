@@ -1,4 +1,4 @@
-"""Athena on the laptop: what it answers, what it refuses, what it counts."""
+"""Athena of the laptop cloud: translation, partition pruning, errors, bytes scanned."""
 
 import io
 import time
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def ask(aws, lake_prefix):
-    """A database with one table of two partitions, and a function that asks it."""
+    """Return a function that runs a query on a table with two partitions."""
     s3, glue, athena = aws.client("s3"), aws.client("glue"), aws.client("athena")
     database = lake_prefix.replace("-", "_")
     s3.create_bucket(Bucket=lake_prefix)
@@ -58,12 +58,12 @@ def test_only_registered_partitions_are_seen(ask):
     assert rows == [("total", "n"), ("6", "3")]
 
 
-def test_text_with_quotes_comes_back_as_it_was(ask):
+def test_text_with_quotes_is_returned_unchanged(ask):
     _, rows = ask("SELECT word FROM t WHERE n = 3")
     assert rows == [("word",), ('it\'s "3"',)]
 
 
-def test_a_named_partition_costs_its_own_bytes_only(ask):
+def test_only_the_filtered_partition_is_scanned(ask):
     whole, _ = ask("SELECT n FROM t")
     one, _ = ask("SELECT n FROM t WHERE part = 'b'")
     nothing, _ = ask("SELECT count(*) FROM t")
@@ -73,7 +73,8 @@ def test_a_named_partition_costs_its_own_bytes_only(ask):
 
 def test_athena_functions_are_translated(ask):
     _, rows = ask(
-        "SELECT date_format(TIMESTAMP '2024-03-09 10:00:00', '%Y-%m'), array_join(array_agg(n ORDER BY n), '|') FROM t"
+        "SELECT date_format(TIMESTAMP '2024-03-09 10:00:00', '%Y-%m'), "
+        "array_join(array_agg(n ORDER BY n), '|') FROM t"
     )
     assert rows[1] == ("2024-03", "1|2|3")
 
@@ -83,7 +84,7 @@ def test_parameters_are_values_never_sql(ask):
     assert rows[1] == ("0",)
 
 
-def test_a_view_is_kept_in_the_catalog_and_read_through(ask):
+def test_a_view_is_stored_in_the_catalog_and_expanded(ask):
     assert (
         ask("CREATE OR REPLACE VIEW v AS SELECT n, part FROM t WHERE part = 'a'")[0]["Status"]["State"]
         == "SUCCEEDED"
@@ -104,7 +105,7 @@ def test_a_view_is_kept_in_the_catalog_and_read_through(ask):
         ("DELETE FROM t", "NOT_SUPPORTED"),
     ],
 )
-def test_what_cannot_be_asked_fails_with_athenas_reason(ask, sql, reason):
+def test_invalid_queries_fail_with_athenas_reason(ask, sql, reason):
     query, _ = ask(sql)
     assert query["Status"]["State"] == "FAILED"
     assert pd.Series([query["Status"]["StateChangeReason"]]).str.contains(reason).all()
@@ -112,7 +113,10 @@ def test_what_cannot_be_asked_fails_with_athenas_reason(ask, sql, reason):
 
 def test_a_cancelled_query_is_cancelled(ask, aws):
     athena = aws.client("athena")
-    slow = "SELECT count(*) FROM t a, t b, UNNEST(sequence(1, 100000)) c(x), UNNEST(sequence(1, 100000)) d(y) WHERE x * y % 7 = a.n"
+    slow = (
+        "SELECT count(*) FROM t a, t b, UNNEST(sequence(1, 100000)) c(x), UNNEST(sequence(1, 100000)) d(y) "
+        "WHERE x * y % 7 = a.n"
+    )
     started = athena.start_query_execution(
         QueryString=slow,
         ResultConfiguration={"OutputLocation": "s3://hdp-results/x/"},

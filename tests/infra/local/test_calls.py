@@ -1,4 +1,4 @@
-"""What is written down of a call: who, which action, on what."""
+"""Recorded calls: role, action, resources, condition keys."""
 
 import io
 import json
@@ -20,7 +20,7 @@ def keys(tmp_path):
 
 @pytest.fixture
 def ask(tmp_path, keys):
-    """Sends one request through the recorder, and tells the newest call that was written down."""
+    """Return a function that sends a request through the recorder and returns the last recorded call."""
     answers = {}
     path = tmp_path / "calls.jsonl"
     recorder = Calls(lambda environ, start: _answer(answers, start), path, keys, {"kept": "hdp-review"})
@@ -55,13 +55,13 @@ def form(**parameters):
     return {"CONTENT_TYPE": "application/x-www-form-urlencoded", "body": body}
 
 
-def test_of_a_table_its_database_and_the_catalog_are_checked_too(ask):
+def test_the_parents_of_a_table_are_checked_too(ask):
     call = ask("glue", **target("GetTable", DatabaseName="hdp_gold", Name="dim_time"))
     places = ("catalog", "database/hdp_gold", "table/hdp_gold/dim_time")
     assert call == Call("hdp-portal", "glue:GetTable", tuple(ARN.format("glue", place) for place in places))
 
 
-def test_a_query_is_its_workgroups(ask):
+def test_the_resource_of_a_query_is_its_workgroup(ask):
     ask(
         "athena",
         **target("StartQueryExecution", WorkGroup="hdp-review"),
@@ -71,16 +71,16 @@ def test_a_query_is_its_workgroups(ask):
     assert call.resources == (ARN.format("athena", "workgroup/hdp-review"),)
 
 
-def test_a_query_from_before_a_restart_is_its_workgroups_too(ask):
+def test_the_workgroup_of_a_query_survives_a_restart(ask):
     call = ask("athena", **target("BatchGetQueryExecution", QueryExecutionIds=["kept"]))
     assert call.resources == (ARN.format("athena", "workgroup/hdp-review"),)
 
 
-def test_asking_who_one_is_needs_no_permission_and_is_not_written_down(ask):
+def test_get_caller_identity_is_not_recorded(ask):
     assert ask("sts", **form(Action="GetCallerIdentity")) is None
 
 
-def test_a_key_that_sts_issues_stands_for_the_role_that_was_assumed(ask, keys):
+def test_a_key_issued_by_sts_belongs_to_the_assumed_role(ask, keys):
     role = "arn:aws:iam::123456789012:role/hdp-review"
     answer = (
         b"<Credentials><SessionToken>T1</SessionToken><SecretAccessKey>S1</SecretAccessKey>"
@@ -108,12 +108,12 @@ def test_a_worker_has_the_key_of_its_role_and_no_other(tmp_path):
     assert ensure(path, ["laptop", "hdp-glue", "hdp-portal"]).items() >= made.items()
 
 
-def test_a_missing_object_is_called_missing_by_those_who_may_list(ask):
+def test_a_missing_object_requires_list_bucket(ask):
     call = ask("s3", REQUEST_METHOD="GET", PATH_INFO="/hdp-quality/a.json", status="404 NOT FOUND")
     assert (call.action, call.resources) == ("s3:ListBucket", ("arn:aws:s3:::hdp-quality",))
 
 
-def test_conditions_are_looked_at_and_a_role_that_is_handed_on_is_a_decision_of_its_own(ask):
+def test_condition_keys_and_passed_roles_are_recorded(ask):
     topic = ARN.format("sns", "hdp-run-failed")
     call = ask("sns", **form(Action="Subscribe", TopicArn=topic, Protocol="email"))
     assert (call.resources, call.context) == ((topic,), {"sns:Protocol": "email"})
@@ -124,6 +124,6 @@ def test_conditions_are_looked_at_and_a_role_that_is_handed_on_is_a_decision_of_
     )
 
 
-def test_what_is_not_known_is_about_everything_and_what_sets_up_is_nobodys(ask):
+def test_unknown_calls_have_all_resources_and_setup_is_not_recorded(ask):
     assert ask("glue", **target("GetJobs")).resources == ("*",)
     assert ask("ec2", role="laptop", **form(Action="DescribeVpcs")).action == "glue:GetJobs"

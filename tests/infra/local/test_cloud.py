@@ -1,4 +1,4 @@
-"""The cloud's life: what a restart keeps, two side by side, nobody's own AWS set-up shining through."""
+"""Lifecycle of the laptop cloud: restarts, leases, concurrent starts, isolation from AWS settings."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def gone(pid, seconds=20):
     return False
 
 
-def test_a_restart_keeps_objects_catalog_and_runs_and_two_clouds_live_side_by_side(tmp_path):
+def test_a_restart_keeps_objects_catalog_and_runs_and_two_clouds_can_run(tmp_path):
     with Cloud(tmp_path / "one") as one, Cloud(tmp_path / "two", prefix="other") as two:
         assert one.endpoint != two.endpoint
         client(one, "s3").put_object(Bucket="hdp-bronze", Key="kept", Body=b"1")
@@ -72,7 +72,7 @@ def test_a_restart_keeps_objects_catalog_and_runs_and_two_clouds_live_side_by_si
         assert [event["type"] for event in kept] == [event["type"] for event in history]
 
 
-def test_a_second_user_finds_the_running_cloud_and_it_ends_with_the_last(tmp_path):
+def test_clients_share_the_running_cloud_and_it_stops_after_the_last(tmp_path):
     first = Cloud(tmp_path).start()
     second = Cloud(tmp_path).start()
     assert second.pid == first.pid
@@ -84,7 +84,7 @@ def test_a_second_user_finds_the_running_cloud_and_it_ends_with_the_last(tmp_pat
     assert not (tmp_path / "cloud.json").exists()
 
 
-def test_a_running_cloud_of_another_engine_is_named_and_not_used(cloud):
+def test_a_running_cloud_with_another_engine_is_reported(cloud):
     running = json.loads((cloud.state / "cloud.json").read_text())["engine"]
     [other] = set(ENGINES) - {running}
     with pytest.raises(CloudError) as raised:
@@ -95,15 +95,15 @@ def test_a_running_cloud_of_another_engine_is_named_and_not_used(cloud):
         assert (same.pid, any_.pid) == (cloud.pid, cloud.pid)
 
 
-def test_an_engine_that_is_not_installed_is_named_with_what_installs_it(tmp_path, monkeypatch):
+def test_a_missing_engine_is_reported_with_the_install_command(tmp_path, monkeypatch):
     monkeypatch.setitem(PACKAGES, "spark", ("jdk-of-nowhere",))
     with pytest.raises(
-        CloudError, match=r"needs jdk-of-nowhere, not installed here: pip install '.\[spark\]'"
+        CloudError, match=r"needs jdk-of-nowhere, which is not installed: pip install '.\[spark\]'"
     ):
         Cloud(tmp_path, engine="spark").start()
 
 
-def test_commands_at_once_start_one_cloud(tmp_path):
+def test_concurrent_commands_start_one_cloud(tmp_path):
     clouds = [Cloud(tmp_path, workers=1) for _ in range(3)]
     with ThreadPoolExecutor(3) as threads:
         list(threads.map(lambda cloud: cloud.start(), clouds))
@@ -127,14 +127,14 @@ def test_another_lakes_cloud_behind_a_stale_announcement_is_left_alone(tmp_path,
         assert not (cloud.state / "s3" / "hdp-bronze" / "mine").exists()
 
 
-def test_a_copied_folder_is_another_lake(tmp_path):
+def test_a_copied_directory_is_another_lake(tmp_path):
     with Cloud(tmp_path / "one", workers=1) as one:
         shutil.copytree(tmp_path / "one", tmp_path / "two", ignore=shutil.ignore_patterns("runtimes"))
         with Cloud(tmp_path / "two", workers=1) as two:
             assert two.pid != one.pid
 
 
-def test_only_the_owner_may_read_the_state_folder_and_nothing_half_written_stays(tmp_path):
+def test_only_the_owner_can_read_the_state_directory_and_partial_files_are_removed(tmp_path):
     state = tmp_path / "state"
     left = state / "s3" / "hdp-gold" / "t" / ".pending-1-2-part.parquet"
     spilled = state / "cloud" / "spark" / "worker-0" / "blockmgr" / "shuffle.data"
@@ -167,7 +167,7 @@ def test_a_cloud_that_was_killed_is_replaced(tmp_path):
             assert client(next_, "s3").list_buckets()["Buckets"]
 
 
-def test_nothing_of_a_persons_own_set_up_reaches_a_client(cloud):
+def test_clients_do_not_inherit_the_users_aws_settings(cloud):
     mine = {
         "AWS_PROFILE": "prod",
         "AWS_ACCESS_KEY_ID": "AKIAREAL",

@@ -1,4 +1,4 @@
-"""Who gets past the laptop cloud's gate: signed requests of programs on this machine, and nobody else."""
+"""The laptop cloud admits only signed requests from programs on this machine."""
 
 import http.client
 import json
@@ -18,7 +18,7 @@ from infra.local import state_folder
 
 @pytest.fixture
 def connect(cloud):
-    """Send a request, its headers as given; returns status, headers and body."""
+    """Send a request with the given headers; return status, headers and body."""
 
     def send(method, path, headers=(), body=None):
         connection = http.client.HTTPConnection("127.0.0.1", port(cloud), timeout=30)
@@ -34,7 +34,7 @@ def port(cloud):
 
 
 def signed(cloud, method, path, service="s3", body=b"", host=None, secret=None, **headers):
-    """The headers of a request that is signed with the laptop's key."""
+    """Return the headers of a request signed with the laptop's key."""
     key = Credentials(os.environ["AWS_ACCESS_KEY_ID"], secret or os.environ["AWS_SECRET_ACCESS_KEY"])
     request = AWSRequest(method, f"http://{host or f'127.0.0.1:{port(cloud)}'}{path}", headers, body)
     signer = S3SigV4Auth if service == "s3" else SigV4Auth
@@ -59,7 +59,7 @@ def test_a_signed_request_passes_under_both_names_of_this_machine(cloud, connect
         ("OPTIONS", "/hdp-bronze", b""),
     ],
 )
-def test_an_unsigned_request_is_refused(cloud, connect, method, path, body):
+def test_an_unsigned_request_is_rejected(cloud, connect, method, path, body):
     status, headers, text = connect(method, path, body=body)
     assert status == 403
     assert b"MissingAuthenticationToken" in text
@@ -67,7 +67,7 @@ def test_an_unsigned_request_is_refused(cloud, connect, method, path, body):
 
 
 @pytest.mark.parametrize("path", ["/moto-api/reset", "/moto-api/", "/latest/meta-data/"])
-def test_what_is_not_an_aws_api_is_refused_even_when_signed(cloud, connect, path):
+def test_paths_outside_the_aws_apis_are_rejected(cloud, connect, path):
     assert connect("POST", path, signed(cloud, "POST", path))[0] == 403
 
 
@@ -95,13 +95,13 @@ def test_no_answer_carries_cors_headers(cloud, connect):
     assert not [name for name in headers if name.startswith("access-control")]
 
 
-def test_the_refusal_of_a_body_that_was_not_read_ends_the_connection(cloud, connect):
+def test_rejecting_an_unread_body_closes_the_connection(cloud, connect):
     smuggled = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 10
     assert connect("POST", "/", body=smuggled)[1]["connection"] == "close"
 
 
 @pytest.mark.parametrize("service", ["s3", "glue", "sns", "lambda", "athena", "scheduler", "stepfunctions"])
-def test_a_wrong_secret_is_refused_in_the_words_of_the_service(cloud, service):
+def test_a_wrong_secret_gives_the_error_of_the_service(cloud, service):
     session = boto3.session.Session(os.environ["AWS_ACCESS_KEY_ID"], "wrong", region_name="us-east-1")
     client = session.client(service, endpoint_url=cloud.endpoint)
     call = {
@@ -118,13 +118,13 @@ def test_a_wrong_secret_is_refused_in_the_words_of_the_service(cloud, service):
     assert refused.value.response["Error"]["Code"] == "SignatureDoesNotMatch"
 
 
-def test_the_name_of_a_role_is_no_key(cloud):
+def test_a_role_name_is_not_a_key(cloud):
     session = boto3.session.Session("hdp-portal", "laptop", region_name="us-east-1")
     with pytest.raises(ClientError, match="InvalidClientTokenId"):
         session.client("s3", endpoint_url=cloud.endpoint).list_buckets()
 
 
-def test_a_body_that_was_changed_is_refused(cloud, connect):
+def test_a_body_that_was_changed_is_rejected(cloud, connect):
     proof = signed(cloud, "PUT", "/hdp-bronze/k", body=b"mine")
     status, _, text = connect("PUT", "/hdp-bronze/k", proof, b"evil")
     assert (status, b"XAmzContentSHA256Mismatch" in text) == (403, True)
@@ -139,7 +139,7 @@ def test_names_and_metadata_that_need_encoding_are_verified_as_sent(aws):
     assert [item["Key"] for item in listed["Contents"]] == ["gate/a b/ü+%~'().csv"]
 
 
-def test_a_presigned_url_works_as_signed_and_for_nothing_else(aws, connect):
+def test_a_presigned_url_works_only_as_signed(aws, connect):
     aws.client("s3").put_object(Bucket="hdp-bronze", Key="gate/link", Body=b"linked")
     s3 = aws.client("s3", config=Config(signature_version="s3v4"))
     link = s3.generate_presigned_url("get_object", {"Bucket": "hdp-bronze", "Key": "gate/link"})
@@ -161,7 +161,7 @@ def test_an_assumed_role_signs_with_the_secret_that_sts_issued(cloud, aws):
             boto3.session.Session(*wrong).client("s3").list_buckets()
 
 
-def test_the_health_check_tells_the_state_folder_to_the_laptops_key_alone(cloud, connect):
+def test_the_health_check_requires_the_laptops_key(cloud, connect):
     path = "/_hdp/health"
     status, _, text = connect("GET", path, signed(cloud, "GET", path, "hdp"))
     assert (status, json.loads(text)) == (200, {"state": state_folder.identity(cloud.state)})

@@ -32,7 +32,7 @@ with os.fdopen(int(sys.argv[1])) as asked, os.fdopen(int(sys.argv[2]), "w") as t
         answer = {"state": "FAILED", "error": str(os.getpid())} if json.loads(line) else {"state": "READY"}
         print(json.dumps(answer), file=told, flush=True)
 """
-"""A worker whose job runs all fail, and name its process."""
+"""A worker whose job runs all fail with its process id."""
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def _scratch(engine):
     return engine.context.work / "sail" / "worker-0"
 
 
-def test_job_runs_share_a_warm_process_that_ends_when_no_work_comes(engine):
+def test_job_runs_share_a_warm_process_that_ends_when_idle(engine):
     first, second = _ended(engine), _ended(engine)
     assert first.error == second.error != ""
     assert _scratch(engine).is_dir()
@@ -72,7 +72,7 @@ def test_job_runs_share_a_warm_process_that_ends_when_no_work_comes(engine):
     assert int(_ended(engine).error) != int(first.error)
 
 
-def test_a_worker_that_cannot_start_fails_its_own_run_alone(engine, monkeypatch):
+def test_a_worker_that_cannot_start_fails_only_its_own_run(engine, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(job_workers, "site", lambda *_: 1 / 0)
         run = _ended(engine)

@@ -1,4 +1,4 @@
-"""What is deployed finds what AWS has, and nothing of this project."""
+"""Deployed code finds the packages of AWS's runtimes and no others."""
 
 import os
 import shutil
@@ -45,12 +45,12 @@ def _imports(folder, *names):
         (LAMBDA, ["boto3"], (*NOT_IN_AWS, "yaml", "pandas", "pyspark", "faker")),
     ],
 )
-def test_a_runtime_has_what_aws_has_and_no_more(tmp_path, distributions, there, missing):
+def test_a_runtime_has_exactly_the_packages_of_aws(tmp_path, distributions, there, missing):
     folder = site(tmp_path / "site", distributions)
     assert _imports(folder, *there, *missing) == there
 
 
-def test_what_is_no_longer_wanted_is_unlinked(tmp_path):
+def test_packages_no_longer_needed_are_unlinked(tmp_path):
     site(tmp_path / "site", GLUE)
     assert _imports(site(tmp_path / "site", LAMBDA), "pyspark", "boto3") == ["boto3"]
 
@@ -77,7 +77,7 @@ def test_a_worker_of_the_laptop_cloud_sees_only_its_runtime(tmp_path):
         worker.kill()
 
 
-def test_a_folder_that_was_copied_with_what_its_links_point_to_is_links_again(tmp_path):
+def test_directories_in_a_copied_lake_are_replaced_by_links(tmp_path):
     made = site(tmp_path / "made", LAMBDA)
     shutil.copytree(made, tmp_path / "copy")
     again = site(tmp_path / "copy", LAMBDA)

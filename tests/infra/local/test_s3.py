@@ -36,7 +36,7 @@ def test_a_file_that_another_program_wrote_is_an_object(s3, bucket, cloud):
     assert s3.get_object(Bucket=bucket, Key="made/by-spark.parquet")["Body"].read() == b"PAR1"
 
 
-def test_checksum_files_and_half_written_ones_are_not_listed(s3, bucket, cloud):
+def test_checksum_and_partly_written_files_are_not_listed(s3, bucket, cloud):
     folder = cloud.state / "s3" / bucket
     for name in (".part-0.crc", ".pending-1-x", "part-0", "_SUCCESS"):
         (folder / name).write_bytes(b"")
@@ -49,7 +49,7 @@ def test_a_range_reads_that_range(s3, bucket):
     assert s3.get_object(Bucket=bucket, Key="k", Range="bytes=-2")["Body"].read() == b"89"
 
 
-def test_who_reads_while_others_write_gets_one_object_whole(s3, bucket):
+def test_a_read_during_writes_returns_one_complete_object(s3, bucket):
     sizes = [10, 5000]
     s3.put_object(Bucket=bucket, Key="k", Body=b"x" * sizes[0])
 
@@ -65,13 +65,13 @@ def test_who_reads_while_others_write_gets_one_object_whole(s3, bucket):
         list(written)
 
 
-def test_a_large_upload_comes_in_parts_and_is_whole(s3, bucket):
+def test_a_multipart_upload_is_complete(s3, bucket):
     content = bytes(range(256)) * 80_000
     s3.upload_fileobj(io.BytesIO(content), bucket, "large.bin")
     assert s3.get_object(Bucket=bucket, Key="large.bin")["Body"].read() == content
 
 
-def test_listing_goes_by_prefix_delimiter_and_pages(s3, bucket):
+def test_listing_supports_prefix_delimiter_and_pages(s3, bucket):
     for key in ("a/1", "a/2", "a/b/3", "ab", "c"):
         s3.put_object(Bucket=bucket, Key=key, Body=b"")
     assert keys(s3, bucket, Prefix="a/") == ["a/1", "a/2", "a/b/3"]
@@ -98,12 +98,12 @@ def test_deleting_removes_the_file_and_empty_folders(s3, bucket, cloud):
 
 
 @pytest.mark.parametrize("key", ["../outside", "a//b", "a/./b"])
-def test_a_key_that_no_file_can_stand_for_is_refused(s3, bucket, key):
+def test_a_key_that_is_not_a_valid_file_name_is_rejected(s3, bucket, key):
     with pytest.raises(ClientError, match="InvalidRequest"):
         s3.put_object(Bucket=bucket, Key=key, Body=b"")
 
 
-def test_of_many_conditional_writers_one_wins(s3, bucket):
+def test_exactly_one_of_many_conditional_writers_succeeds(s3, bucket):
     def attempt(number):
         try:
             s3.put_object(Bucket=bucket, Key="lock", Body=str(number).encode(), IfNoneMatch="*")
@@ -118,7 +118,7 @@ def test_of_many_conditional_writers_one_wins(s3, bucket):
     ]
 
 
-def test_a_write_with_an_old_etag_is_refused(s3, bucket):
+def test_a_write_with_an_outdated_etag_is_rejected(s3, bucket):
     first = s3.put_object(Bucket=bucket, Key="k", Body=b"1")["ETag"]
     s3.put_object(Bucket=bucket, Key="k", Body=b"2", IfMatch=first)
     with pytest.raises(ClientError, match="PreconditionFailed"):

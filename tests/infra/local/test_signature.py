@@ -64,10 +64,10 @@ LINK = {
 
 
 def verify(environ, body=b"", key=KEY, now=SIGNED_AT):
-    told = signature.claim(environ)
-    assert told.access_key == KEY.access_key
-    signature.check_time(told, key, now)
-    signature.check(told, key, environ, environ["RAW_URI"], lambda: body)
+    claim = signature.read_claim(environ)
+    assert claim.access_key == KEY.access_key
+    signature.check_time(claim, key, now)
+    signature.check(claim, key, environ, environ["RAW_URI"], lambda: body)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_the_examples_of_aws_are_accepted(environ, body):
         ({**GET, "HTTP_AUTHORIZATION": ""}, b"", "MissingAuthenticationToken"),
     ],
 )
-def test_an_altered_request_is_refused(environ, body, code):
+def test_an_altered_request_is_rejected(environ, body, code):
     with pytest.raises(SignatureError) as refused:
         verify(environ, body)
     assert refused.value.code == code
@@ -106,7 +106,7 @@ def test_an_altered_request_is_refused(environ, body, code):
         (LINK, SIGNED_AT + timedelta(seconds=86401), "ExpiredToken"),
     ],
 )
-def test_an_old_signature_is_refused(environ, now, code):
+def test_an_old_signature_is_rejected(environ, now, code):
     with pytest.raises(SignatureError) as refused:
         verify(environ, now=now)
     assert refused.value.code == code
@@ -119,6 +119,6 @@ def test_a_key_of_sts_needs_its_token_and_expires():
         verify(GET, key=replace(KEY, expires_at=SIGNED_AT))
 
 
-def test_another_secret_signs_for_nobody():
+def test_a_signature_with_another_secret_is_rejected():
     with pytest.raises(SignatureError, match="does not match"):
         verify(GET, key=replace(KEY, secret="another"))

@@ -1,4 +1,4 @@
-"""A stopped execution is aborted, whatever its state in flight says afterwards."""
+"""A stopped execution is aborted, even if its running state ends later."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def until(found, seconds=30):
 
 @pytest.fixture
 def check(aws, portal, lake_prefix):
-    """The ARN of a Lambda that waits for the file `gate` before it ends as the event says."""
+    """Return the ARN of a Lambda that waits for the file `gate`, then ends as the event says."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as code:
         code.writestr("check.py", CODE)
@@ -61,7 +61,7 @@ def _in_parallel(states):
 
 @pytest.mark.parametrize("ending", ["raises", "succeeds"])
 @pytest.mark.parametrize("is_parallel", [False, True])
-def test_a_stop_wins_over_what_the_state_in_flight_says(
+def test_a_stop_overrides_the_result_of_the_running_state(
     aws, check, lake_prefix, tmp_path, ending, is_parallel
 ):
     definition = {

@@ -1,4 +1,4 @@
-"""The plan of infra/terraform as JSON, by the real terraform, where the checker that serves its providers is at hand."""
+"""The plan of infra/terraform as JSON, created by the real terraform if its providers are installed."""
 
 from __future__ import annotations
 
@@ -25,9 +25,16 @@ CHECK = next((check for check in _CHECKS if check.is_file()), _CHECKS[0])
 KNOWN_AFTER_APPLY = """
 locals {
   bucket_prefix  = var.name
+  secret_prefix  = "arn:aws:secretsmanager:${var.region}:${local.account}:secret"
   bucket_arns    = { for zone in local.zones : zone => "arn:aws:s3:::${var.name}-${zone}" }
-  topic_arns     = { for name in ["succeeded", "failed"] : name => "arn:aws:sns:${var.region}:${local.account}:${var.name}-run-${name}" }
-  function_arns  = { for name in keys(local.functions) : name => "arn:aws:lambda:${var.region}:${local.account}:function:${var.name}-${replace(name, "_", "-")}" }
+  topic_arns = {
+    for name in ["succeeded", "failed"] :
+    name => "arn:aws:sns:${var.region}:${local.account}:${var.name}-run-${name}"
+  }
+  function_arn_prefix = "arn:aws:lambda:${var.region}:${local.account}:function:${var.name}"
+  function_arns = {
+    for name in keys(local.functions) : name => "${local.function_arn_prefix}-${replace(name, "_", "-")}"
+  }
   cognito_issuer = "https://cognito-idp.${var.region}.amazonaws.com/${var.region}_people"
   portal_role_arn  = "arn:aws:iam::${local.account}:role/${var.name}-portal"
   image          = "${local.account}.dkr.ecr.${var.region}.amazonaws.com/${var.name}-portal"
@@ -41,11 +48,11 @@ locals {
     image        = "arn:aws:ecr:${var.region}:${local.account}:repository/${var.name}-portal"
     portal_log   = "arn:aws:logs:${var.region}:${local.account}:log-group:/${var.name}/portal"
     flow_log     = "arn:aws:logs:${var.region}:${local.account}:log-group:/${var.name}/network"
-    cookie       = "arn:aws:secretsmanager:${var.region}:${local.account}:secret:${var.name}/portal/cookie-secret-000000"
+    cookie       = "${local.secret_prefix}:${var.name}/portal/cookie-secret-000000"
   }
 }
 """
-"""What AWS would answer: put over the module's own locals, so that what is made from them is known in the plan."""
+"""Values that AWS would return; overriding the module's locals makes dependent values known in the plan."""
 
 
 class Plan:
@@ -109,15 +116,21 @@ def aws_of_cloud(cloud):
 def plan(terraform, cloud):
     """A plan with the laptop cloud's own name and region, all that it can know in it.
 
-    Its providers are the checker's where that is at hand, the registry's elsewhere: those ask the laptop cloud's STS for
-    the account, and nothing else of AWS.
+    Its providers are the checker's where that is at hand, the registry's elsewhere: those ask the laptop
+    cloud's STS for the account, and nothing else of AWS.
     """
-    flags = [f"-var=name={cloud.prefix}", f"-var=region={REGION}", "-var=alert_email=data-team@hospital.org", "-var=first_poll_seconds=0", "-var=poll_seconds=0"]  # fmt: skip
+    flags = [
+        f"-var=name={cloud.prefix}",
+        f"-var=region={REGION}",
+        "-var=alert_email=data-team@hospital.org",
+        "-var=first_poll_seconds=0",
+        "-var=poll_seconds=0",
+    ]
     return planned_with(terraform, KNOWN_AFTER_APPLY, flags, cloud)
 
 
 def planned_with(terraform: str, override: str, flags: list[str], cloud=None) -> Plan:
-    """A plan with `override` put over the module's own definitions."""
+    """Return a plan with `override` applied to the module's definitions."""
     with (
         tempfile.TemporaryDirectory(prefix="tfplan-") as folder,
         _providers(cloud, Path(folder).resolve()) as (work, env),

@@ -43,7 +43,7 @@ def _listed(value: str | list[str]) -> list[str]:
 
 
 def refused(policy: dict, calls: list[Call]) -> list[tuple[str, str]]:
-    """What was done and is not allowed: action and resource."""
+    """Return recorded actions that are not allowed: action and resource."""
     rules = statements(policy)
     return sorted(
         {
@@ -56,7 +56,7 @@ def refused(policy: dict, calls: list[Call]) -> list[tuple[str, str]]:
 
 
 def unused(policy: dict, calls: list[Call]) -> set[tuple[str, str]]:
-    """What is allowed and nobody did: action and resource, statement by statement."""
+    """Return allowed actions that were never recorded: action and resource, by statement."""
     return {
         (action, pattern)
         for rule in statements(policy)

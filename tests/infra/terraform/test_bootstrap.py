@@ -76,8 +76,11 @@ def _listed(value):
 
 
 def _statements(policy, effect, action):
-    return [each for each in policy["Statement"]
-            if each["Effect"] == effect and any(fnmatchcase(action, known) for known in _listed(each["Action"]))]  # fmt: skip
+    return [
+        each
+        for each in policy["Statement"]
+        if each["Effect"] == effect and any(fnmatchcase(action, known) for known in _listed(each["Action"]))
+    ]
 
 
 @pytest.mark.parametrize("name", ROLES)
@@ -99,9 +102,11 @@ def test_parliament_finds_nothing(policies, name):
 
 
 def test_parliament_finds_nothing_in_the_boundary(policies):
-    """A boundary grants nothing: that some actions of a service know no resource takes them out of it, as is meant.
+    """A boundary grants nothing: that some actions of a service know no resource takes them out of it, as is
+    meant.
 
-    A function's network interfaces stand in it without a place, for Lambda asks whether a role may remove any.
+    A function's network interfaces stand in it without a place, for Lambda asks whether a role may remove
+    any.
     """
     found = parliament.analyze_policy_string(json.dumps(policies["boundary"])).findings
     left = [finding for finding in found if finding.issue != "RESOURCE_MISMATCH"]

@@ -1,4 +1,4 @@
-"""The README's cost table is what the planned resources, the prices and the assumed use give."""
+"""The README's cost table equals planned resources times prices times assumed usage."""
 
 import json
 

@@ -1,9 +1,9 @@
-"""Least privilege, proven by a run: what each role did on the laptop against what its policy in Terraform allows,
-as the real terraform renders it, resource by resource and both ways.
+"""Least privilege, proven by a run: what each role did on the laptop against what its policy in Terraform
+allows, as the real terraform renders it, resource by resource and both ways.
 
-The laptop cloud records each call with the role whose key signed it. What
-Athena and Spark do in a role's name never reaches an endpoint of ours: it is told from the queries that were asked and
-from the files that lie there. What AWS alone does, no laptop shows: it is listed with its reason.
+The laptop cloud records each call with the role whose key signed it. What Athena and Spark do in a role's
+name never reaches an endpoint of ours: it is told from the queries that were asked and from the files that
+lie there. What AWS alone does, no laptop shows: it is listed with its reason.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ IN_PARTS = {
 
 for _role in ("portal", "review", "lambda-publish-release"):
     AWS_ALONE[_role] = AWS_ALONE[_role] | IN_PARTS | {
-        ("s3:ListBucket", "*-results"), ("glue:GetPartition", "*"), ("glue:BatchGetPartition", "*")}  # fmt: skip
+        ("s3:ListBucket", "*-results"), ("glue:GetPartition", "*"),
+        ("glue:BatchGetPartition", "*")}  # fmt: skip
 AWS_ALONE["glue"] |= IN_PARTS | {("cloudwatch:PutMetricData", "*")}
 
 TAKES_TOO_LONG = {"lambda-check-glue-job-status": {("glue:BatchStopJobRun", "*:job/*")}}
@@ -169,7 +170,8 @@ def _use(engineer, held_run, first_run, folder):
     releases.publish(engineer, present, reason="back")
     athena_client.run_query(engineer, "SELECT count(*) AS n FROM dim_time")
     athena_client.run_query(
-        engineer, f"SELECT count(*) AS n FROM {athena_client.release_table(engineer, 'dim_time', present)} AS t"
+        engineer,
+        f"SELECT count(*) AS n FROM {athena_client.release_table(engineer, 'dim_time', present)} AS t",
     )
     read_json(engineer.client("s3"), engineer.lake.sign_in_keys())
     sql_queries.history(engineer)
@@ -341,8 +343,10 @@ def test_what_starts_a_task_may_fetch_what_the_task_names(plan):
     assert _allowed(plan, "execution", ("kms:",)) == {
         ("ecr:GetAuthorizationToken", "*"),
         ("secretsmanager:GetSecretValue", secret["valueFrom"]),
-        *((f"ecr:{name}", image) for name in ("BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer")),
-        *((f"logs:{name}", arns.arn("logs", "log-group:/hdp/portal:*")) for name in ("CreateLogStream", "PutLogEvents")),
+        *((f"ecr:{name}", image) for name in ("BatchCheckLayerAvailability", "BatchGetImage",
+                                              "GetDownloadUrlForLayer")),
+        *((f"logs:{name}", arns.arn("logs", "log-group:/hdp/portal:*")) for name in ("CreateLogStream",
+                                                                                     "PutLogEvents")),
     }  # fmt: skip
 
 
@@ -367,7 +371,8 @@ def test_only_the_review_role_reaches_rows_that_tell_who_a_patient_is(plan):
     assert reads("portal") == []
     assert reads("review") == [places[0], places[1], places[3]]
     assert reads('lambda["publish_release"]') == []
-    tables = [arns.arn("glue", f"table/hdp_{name}") for name in ("silver/patients", "quality/quarantine_patients", "bronze/patients")]  # fmt: skip
+    names = ("silver/patients", "quality/quarantine_patients", "bronze/patients")
+    tables = [arns.arn("glue", f"table/hdp_{name}") for name in names]
     for table in tables:
         assert refused(plan.policies["portal"], [Call("", "glue:GetTable", (table,))])
 

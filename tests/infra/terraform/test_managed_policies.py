@@ -1,7 +1,7 @@
 """Our roles grant what AWS's own policies grant for the same use, or an exception says why not.
 
-The source of AWS's policies is moto's copy of them (moto.iam.aws_managed_policies, made from the IAM API): what a laptop
-records shows what we call, these show what AWS itself found to be needed.
+The source of AWS's policies is moto's copy of them (moto.iam.aws_managed_policies, made from the IAM API):
+what a laptop records shows what we call, these show what AWS itself found to be needed.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What Terraform plans is what the laptop cloud provisions: asked of both by their own APIs, so that neither drifts."""
+"""Terraform plans what the laptop cloud provisions: both are read through their own APIs."""
 
 import io
 import json
@@ -97,7 +97,8 @@ def test_catalog(plan, aws_of_cloud, lake):
 
 def _columns(columns):
     """Name, type and comment; Terraform writes them small, boto3 with a capital."""
-    return [tuple({key.lower(): value for key, value in each.items()}[key] for key in ("name", "type", "comment"))
+    return [tuple({key.lower(): value for key, value in each.items()}[key] for key in ("name", "type",
+                                                                                       "comment"))
             for each in columns]  # fmt: skip
 
 

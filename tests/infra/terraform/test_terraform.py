@@ -1,4 +1,4 @@
-"""The real terraform formats, validates and plans both modules, where it is at hand; and what a plan would allow."""
+"""The real terraform formats, validates and plans both modules, if installed; checks of planned policies."""
 
 import json
 import os
@@ -40,17 +40,21 @@ def test_the_module_is_valid_with_the_registrys_provider(terraform, tmp_path, mo
 
 OIDC = json.dumps({
     name: f"https://login.example.org/{name}"
-    for name in ("issuer", "keys", "authorization_endpoint", "token_endpoint", "user_info_endpoint", "client_id")
+    for name in ("issuer", "keys", "authorization_endpoint", "token_endpoint", "user_info_endpoint",
+                 "client_id")
 })  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["infra/terraform", "--plan", "-var-file", "dev.tfvars"], ["infra/terraform", "--plan", "-var-file", "prod.tfvars"],
-     ["infra/terraform", "--plan", "-var-file", "prod.tfvars", "-var", "domain=portal.example.org", "-var", "zone_id=Z1",
+    [["infra/terraform", "--plan", "-var-file", "dev.tfvars"],
+     ["infra/terraform", "--plan", "-var-file", "prod.tfvars"],
+     ["infra/terraform", "--plan", "-var-file", "prod.tfvars", "-var", "domain=portal.example.org", "-var",
+      "zone_id=Z1",
       "-var", "base_path=apps/hdp", "-var", f"oidc={OIDC}", "-var", "oidc_client_secret=s"],
      ["infra/terraform", "--plan", "-var-file", "dev.tfvars", "-var", "size=small"],
-     ["infra/terraform", "--plan", "-var-file", "dev.tfvars", "-var", "size=small", "-var", "domain=portal.example.org",
+     ["infra/terraform", "--plan", "-var-file", "dev.tfvars", "-var", "size=small", "-var",
+      "domain=portal.example.org",
       "-var", "certificate_arn=arn:aws:acm:us-east-1:123456789012:certificate/0", "-var", "base_path=hdp",
       "-var", f"oidc={OIDC}", "-var", "oidc_client_secret=s"],
      ["infra/terraform/bootstrap", "--plan"]],
@@ -227,7 +231,8 @@ def test_the_standard_size_has_an_endpoint_for_each_service_that_is_called_from_
         for values in plan.all_of("aws_vpc_endpoint")
     }
     assert services == {
-        "s3", "athena", "ecr.api", "ecr.dkr", "glue", "lambda", "logs", "scheduler", "secretsmanager", "sns", "states", "sts",
+        "s3", "athena", "ecr.api", "ecr.dkr", "glue", "lambda", "logs", "scheduler", "secretsmanager", "sns",
+        "states", "sts",
     }  # fmt: skip
     assert plan.all_of("aws_nat_gateway") == []
 
@@ -242,7 +247,8 @@ def test_no_role_is_allowed_a_wildcard_action(plan):
 NO_RESOURCE = {
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
-    *("xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"),
+    *("xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules",
+      "xray:GetSamplingTargets"),
     *(f"logs:{name}" for name in (
         "CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery", "ListLogDeliveries",
         "PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups")),
@@ -261,7 +267,7 @@ def test_every_action_that_knows_resources_names_them(plan):
 
 
 def test_a_function_in_the_network_has_awss_own_policy_for_it_and_its_code_has_none_of_that(plan):
-    """Lambda makes no function whose role may not remove interfaces everywhere: a list of resources is refused."""
+    """Lambda requires permission to delete network interfaces on all resources, not on a list."""
     inside = {
         address.partition('"')[2].partition('"')[0]
         for address, values in plan.resources.items()
@@ -283,7 +289,7 @@ def test_a_function_in_the_network_has_awss_own_policy_for_it_and_its_code_has_n
 
 
 OUT_OF_DATE = {"states:DescribeExecution": ":express:", "states:ListExecutions": ":mapRun:"}
-"""Parliament's tables (1.6.4) know these for one kind of resource alone; AWS documents them for standard executions."""
+"""Parliament (1.6.4) limits these to one resource type; AWS documents them for standard executions too."""
 
 
 def test_parliament_finds_nothing(plan):

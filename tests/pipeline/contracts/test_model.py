@@ -152,7 +152,7 @@ def test_a_rule_says_what_it_counts_and_whose_its_limit_is(table, rule):
 @pytest.mark.parametrize("name", ["population", "limit_owner", "limit_reason", "cause", "rationale"])
 def test_a_rule_that_lacks_a_word_is_found(name):
     rule = replace(load("silver", "patients").rules[0], **{name: " "})
-    assert list(lint._rule_problems(rule)) == [f"does not say its {name}"]
+    assert list(lint._rule_problems(rule)) == [f"has no {name}"]
 
 
 def test_the_icd10cm_codes_are_those_of_the_release_that_is_named():

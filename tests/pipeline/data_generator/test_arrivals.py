@@ -11,7 +11,7 @@ from pipeline.data_generator.classes import CLASSES
 
 OPTIONS = Options(patients=20_000, seed=8)
 HOLIDAY_POINTS = 0.8
-"""Points by which holidays, most of them Mondays, move a weekday's share; 4 standard errors of the sample come on top."""
+"""Percentage points by which holidays (mostly Mondays) change a weekday's share, without sampling error."""
 
 # Typed from the sources named in `arrivals`, not read from it.
 ED_WEEKDAYS = [15.4, 14.3, 14.2, 13.9, 14.4, 13.8, 14.0]
@@ -65,7 +65,7 @@ def test_generated_weekdays_of_each_class_have_the_published_shares(encounters, 
     assert (abs(shares - published) < HOLIDAY_POINTS + 4 * error).all(), shares.round(1)
 
 
-def test_outpatient_volume_is_even_from_monday_to_friday_and_nearly_nil_at_weekends(encounters):
+def test_outpatient_volume_is_even_from_monday_to_friday_and_almost_zero_at_weekends(encounters):
     days = encounters.loc[encounters["encounter_class"] == "AMB", "local"].dt.dayofweek.value_counts()
     weekdays = days.loc[range(5)]
     assert weekdays.max() / weekdays.min() < 1.25
@@ -90,7 +90,7 @@ def test_quarters_of_the_admissions_end_at_the_published_hours(encounters):
     assert np.quantile(hour, [0.25, 0.5, 0.75]) == pytest.approx([8.7, 14.8, 19.2], abs=0.4)
 
 
-def test_clinics_work_by_daylight_whatever_the_season(encounters):
+def test_clinics_are_open_at_daytime_in_every_season(encounters):
     hours = encounters.loc[encounters["encounter_class"] == "AMB", "local"].dt.hour
     assert hours.between(8, 16).all()
 
@@ -112,7 +112,7 @@ def test_federal_holidays_are_those_of_pandas(year):
     ("name", "low", "high"),
     [("AMB", 0.0, 0.06), ("EMER", 0.76, 0.84), ("IMP", 0.56, 0.64), ("VR", 0.76, 0.84)],
 )
-def test_the_great_holidays_have_fewer_visits_of_each_class(name, low, high):
+def test_major_holidays_have_fewer_visits_of_each_class(name, low, high):
     """For the emergency department: the mean of 0.91, 0.88, 0.72 and 0.79, in months that are 3 % quieter."""
     days = {f"{year}-{day}" for year in (2024, 2025) for day in ("07-04", "12-25")} | {
         "2024-01-01",

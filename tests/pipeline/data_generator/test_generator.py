@@ -1,4 +1,4 @@
-"""Sample data: the same seed gives the same bytes; it makes clinical sense; its ground truth is true."""
+"""Sample data: reproducible by seed, clinically plausible, with a correct ground truth."""
 
 import csv
 import gzip
@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from pipeline.data_generator import BLOCK, BadOptions, Options, estimate
 from pipeline.data_generator.blocks import TABLES, make
-from pipeline.data_generator.defects import KEYS, KINDS, WHOLE_ROW
+from pipeline.data_generator.defects.kinds import KINDS
+from pipeline.data_generator.defects.seeding import KEYS, WHOLE_ROW
 from pipeline.data_generator.patients import AGE_BANDS
 from pipeline.data_generator.pools import diagnoses, npi
 from pipeline.data_generator.writer import Cancelled, generate
@@ -26,7 +27,7 @@ OPTIONS = Options(patients=6000, seed=3)
 
 @pytest.fixture(scope="module")
 def made():
-    """Two blocks as pandas frames."""
+    """Return two blocks as pandas DataFrames."""
     whole = [make(OPTIONS, block) for block in range(OPTIONS.blocks)]
     frames = {
         table: pd.concat([block[table].to_pandas() for block in whole], ignore_index=True) for table in TABLES
@@ -63,11 +64,11 @@ def test_a_larger_size_keeps_the_smaller_ones_patients(size, seed):
         assert large[table].slice(0, small[table].num_rows).equals(small[table])
 
 
-def test_another_seed_gives_other_people():
+def test_another_seed_gives_other_patients():
     assert not make(Options(seed=1), 0)["patients"].equals(make(Options(seed=2), 0)["patients"])
 
 
-def test_compressed_and_parquet_hold_the_same_rows(tmp_path):
+def test_csv_gzip_and_parquet_contain_the_same_rows(tmp_path):
     plain = generate(Options(patients=30), tmp_path / "csv").folder
     packed = generate(Options(patients=30), tmp_path / "gz", format="csv.gz").folder
     parquet = generate(Options(patients=30), tmp_path / "parquet", format="parquet").folder
@@ -78,7 +79,7 @@ def test_compressed_and_parquet_hold_the_same_rows(tmp_path):
         assert rows.to_dict("records") == read(plain, table)
 
 
-def test_parts_hold_the_same_rows_in_the_same_order(tmp_path):
+def test_parts_contain_the_same_rows_in_the_same_order(tmp_path):
     options = Options(patients=2 * BLOCK + 10, seed=4, defect_rate=0.01)
     whole = generate(options, tmp_path / "whole").folder
     parted = generate(options, tmp_path / "parted", parts=2).folder
@@ -92,8 +93,8 @@ def test_parts_hold_the_same_rows_in_the_same_order(tmp_path):
     assert (parted / "_defects.csv").read_bytes() == (whole / "_defects.csv").read_bytes()
 
 
-def test_defects_that_parquet_cannot_hold_are_refused(tmp_path):
-    with pytest.raises(BadOptions, match="Parquet cannot hold rows with an extra field"):
+def test_shifted_columns_are_rejected_for_parquet(tmp_path):
+    with pytest.raises(BadOptions, match="Parquet does not support rows with an extra field"):
         generate(Options(patients=50, defect_rate=0.1), tmp_path / "a", format="parquet")
     kept = generate(
         Options(patients=50, defect_rate=0.1, defects=("wrong_unit",)), tmp_path / "b", format="parquet"
@@ -127,7 +128,7 @@ def test_readmission_within_30_days_is_near_14_percent(made):
     assert 0.10 < ((days >= 1) & (days < 31)).mean() < 0.20
 
 
-def test_inpatient_stays_a_person_and_year_are_as_in_hcup(made):
+def test_inpatient_stays_per_person_year_match_hcup(made):
     stays = (made["encounters"]["encounter_class"] == "IMP").sum()
     assert 0.09 < stays / OPTIONS.patients / 2 < 0.125  # 35.4 million stays of 330 million people
 
@@ -138,7 +139,7 @@ def test_stays_end_in_death_and_in_birth_about_as_often_as_hcup_reports(made):
     assert 0.08 < stays["diagnosis_code"].isin(["O80", "O34.211"]).mean() < 0.16  # 22 to 25 with the newborns
 
 
-def test_some_doses_lie_outside_the_usual_range_and_fewer_than_the_rule_s_limit(made):
+def test_some_doses_are_outside_the_usual_range_but_below_the_limit_of_the_rule(made):
     usual = {m.code: (m.usual_low, m.usual_high) for m in formulary()}
     dose = made["medications"]["dose"].astype(float)
     low = made["medications"]["medication_code"].map(lambda code: usual[code][0])
@@ -158,12 +159,12 @@ def test_later_doses_follow_the_rounds_of_the_ward(made):
     assert 0.02 < (first > 60).mean() < 0.12  # CMS's 60 minutes, missed now and then
 
 
-def test_emergency_visits_a_person_and_year_are_as_in_nhamcs(made):
+def test_emergency_visits_per_person_year_match_nhamcs(made):
     visits = (made["encounters"]["encounter_class"] == "EMER").sum()
     assert 0.36 < visits / OPTIONS.patients / 2 < 0.50
 
 
-def test_diagnoses_are_leaf_codes_with_their_official_words():
+def test_diagnoses_are_billable_codes_with_their_official_description():
     for diagnosis in diagnoses():
         assert simple_icd_10_cm.is_leaf(diagnosis.code)
         assert simple_icd_10_cm.get_description(diagnosis.code) == diagnosis.description
@@ -234,8 +235,8 @@ def test_names_come_in_any_locale():
 
 
 @pytest.fixture(scope="module")
-def damaged(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("damaged")
+def with_defects(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("with_defects")
     options = Options(patients=5000, seed=5, defect_rate=0.04)
     clean = generate(replace(options, defect_rate=0.0), folder / "clean").folder
     dirty = generate(options, folder / "dirty").folder
@@ -243,14 +244,14 @@ def damaged(tmp_path_factory):
         return clean, dirty, list(csv.DictReader(file))
 
 
-def test_every_kind_of_defect_is_seeded(damaged):
-    _, _, key = damaged
+def test_every_kind_of_defect_is_seeded(with_defects):
+    _, _, key = with_defects
     assert {line["kind"] for line in key} == {kind.name for kind in KINDS}
     assert len(KINDS) >= 15
 
 
-def test_each_line_of_the_ground_truth_is_true_and_nothing_else_differs(damaged):
-    clean, dirty, key = damaged
+def test_the_ground_truth_lists_every_difference_and_nothing_else(with_defects):
+    clean, dirty, key = with_defects
     kinds = {kind.name: kind for kind in KINDS}
     for table in TABLES:
         told = {}
@@ -275,8 +276,8 @@ def test_each_line_of_the_ground_truth_is_true_and_nothing_else_differs(damaged)
         assert next(originals, None) is None
 
 
-def test_the_share_of_rows_with_a_defect_is_the_defect_rate(damaged):
-    clean, _, key = damaged
+def test_the_share_of_rows_with_a_defect_is_the_defect_rate(with_defects):
+    clean, _, key = with_defects
     rows = sum(len(read(clean, table)) for table in TABLES)
     hit = len({(line["table"], line["row"]) for line in key})
     assert 0.035 < hit / rows < 0.045
@@ -304,25 +305,25 @@ def test_only_the_chosen_kinds_are_seeded(tmp_path):
         ({"defects": ("nonsense",)}, "Unknown kind of defect 'nonsense'"),
     ],
 )
-def test_an_option_out_of_range_is_one_sentence(wrong, sentence, tmp_path):
+def test_an_option_out_of_range_gives_one_sentence(wrong, sentence, tmp_path):
     with pytest.raises(BadOptions, match=sentence):
         generate(Options(**wrong), tmp_path / "out")
 
 
-def test_a_cancel_leaves_nothing_behind(tmp_path):
+def test_cancelling_leaves_no_files(tmp_path):
     with pytest.raises(Cancelled):
         generate(Options(patients=10), tmp_path / "out", cancelled=lambda: True)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_is_overwritten(tmp_path):
+def test_existing_files_are_not_overwritten(tmp_path):
     (tmp_path / "mine.txt").write_text("kept")
     with pytest.raises(BadOptions, match="is not empty"):
         generate(Options(patients=10), tmp_path)
     assert (tmp_path / "mine.txt").read_text() == "kept"
 
 
-def test_the_estimate_is_near_the_truth(tmp_path):
+def test_the_estimate_is_close_to_the_result(tmp_path):
     options = Options(patients=2000)
     guess, made = estimate(options), generate(options, tmp_path / "out")
     for table in TABLES:

@@ -20,7 +20,7 @@ def frames_run(spark):
             "run_id": "r1",
             "batch_ids": ["b1"],
             "release_batch_ids": ["b0", "b1"],
-            "base_release_id": "r0",
+            "parent_release_id": "r0",
             "time_zone": "America/New_York",
             "silver": {table: frame.persist() for table, frame in silver.items()},
             "reconciliation": reconciliation,

@@ -1,4 +1,4 @@
-"""Reference data beside received rows: doses in the formulary's unit, states of a ZIP code, ICD-10-CM codes."""
+"""Reference data joined to received rows: doses in the usual unit, states of a ZIP code, ICD-10-CM codes."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from pipeline import frames
 from pipeline.contracts.model import load as load_contract
 from pipeline.contracts.spark import conform, schema
 from pipeline.data_generator import Options
-from pipeline.data_generator.defects import KINDS
+from pipeline.data_generator.defects.kinds import KINDS
 from pipeline.data_generator.writer import generate
 from pipeline.glue_jobs.bronze_to_silver import encounters, load, lookups, medications, patients
 from pipeline.glue_jobs.quality import audit
@@ -139,7 +139,7 @@ def test_each_defect_of_three_seeds_is_caught_by_its_rule(judge, recall):
 
 
 def _visible(seeded, silver):
-    """Without shared numbers that no release has: of a version that was superseded, or whose other owner was refused."""
+    """Drop shared numbers of superseded versions, or whose other owner was quarantined."""
     found = silver.groupBy("patient_id").agg(F.max_by("mrn", "updated_at").alias("mrn")).collect()
     numbers = {row.patient_id: row.mrn for row in found}
     owners = Counter(number for number in numbers.values() if number)

@@ -3,14 +3,14 @@ import pytest
 from pipeline.lake.uris import ZONES, Lake, split
 
 
-def test_address_splits_into_bucket_and_key():
+def test_a_uri_splits_into_bucket_and_key():
     assert split("s3://hdp-gold/dim_time/release_id=r/") == ("hdp-gold", "dim_time/release_id=r/")
 
 
-@pytest.mark.parametrize("address", ["", "gold/x", "https://hdp-gold/x", "s3://"])
-def test_other_address_is_refused(address):
-    with pytest.raises(ValueError, match="not an S3 address"):
-        split(address)
+@pytest.mark.parametrize("uri", ["", "gold/x", "https://hdp-gold/x", "s3://"])
+def test_a_uri_of_another_scheme_is_rejected(uri):
+    with pytest.raises(ValueError, match="not an S3 URI"):
+        split(uri)
 
 
 def test_every_zone_has_its_own_bucket():

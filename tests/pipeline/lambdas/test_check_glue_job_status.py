@@ -1,4 +1,4 @@
-"""How long the state machine waits before it polls a job run again, by the job run's age."""
+"""Polling interval of a job run by its age."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ POLLS = {"first_minute": 5, "later": 30}
 
 @pytest.fixture
 def check(monkeypatch):
-    """The Lambda's module, over a Glue that tells of one job run of this state and age."""
+    """Return the Lambda's module with a fake Glue that has one job run of this state and age."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("HDP_PREFIX", "hdp")
     monkeypatch.setenv("HDP_BUCKETS", "hdp")

@@ -1,4 +1,4 @@
-"""What the clock calls, on the laptop cloud: late runs are told once, old releases go, keys arrive."""
+"""Scheduled Lambdas on the laptop cloud: one alert per late run, expired releases, sign-in keys."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ def idle(portal):
         yield starts
 
 
-def test_a_run_that_never_started_is_told_once_in_the_words_of_the_banner(portal, idle, notifications):
+def test_one_alert_is_sent_for_a_missed_run_with_the_text_of_the_banner(portal, idle, notifications):
     [banner] = alerts.alerts([], None, None, idle, is_signed=False)
-    words = banner.words.replace("{at}", f"{banner.at:%Y-%m-%d %H:%M} UTC")
-    assert call(portal, "watch_schedule") == {"told": [words]}
-    assert call(portal, "watch_schedule") == {"told": []}
-    _until(lambda: words in _told(notifications))
-    assert _told(notifications).count(words) == 1
+    message = banner.words.replace("{at}", f"{banner.at:%Y-%m-%d %H:%M} UTC")
+    assert call(portal, "watch_schedule") == {"sent": [message]}
+    assert call(portal, "watch_schedule") == {"sent": []}
+    _until(lambda: message in _sent(notifications))
+    assert _sent(notifications).count(message) == 1
     assert banner.kind == "never started"
 
 
-def test_a_schedule_that_has_just_been_set_has_missed_nothing(portal):
+def test_a_new_schedule_has_no_missed_runs(portal):
     engineer = portal.on_behalf_of(User("e", "engineer"))
     due = (datetime.now(UTC) - timedelta(hours=3)).time()
     schedule.change(engineer, is_on=True, at=due, weekdays_only=False)
     try:
         with configured(portal, "watch_schedule", HDP_STATE_MACHINE_ARN=idle_machine(portal)):
-            assert call(portal, "watch_schedule") == {"told": []}
+            assert call(portal, "watch_schedule") == {"sent": []}
     finally:
         schedule.change(engineer, is_on=False, at=clock(2), weekdays_only=False)
 
 
-def test_with_the_schedule_off_nothing_is_told(portal, first_run):
-    assert call(portal, "watch_schedule") == {"told": []}
+def test_no_alert_is_sent_while_the_schedule_is_off(portal, first_run):
+    assert call(portal, "watch_schedule") == {"sent": []}
 
 
-def _told(notifications):
+def _sent(notifications):
     return [message["cause"] for message in notifications if message.get("alert") == "never started"]
 
 
@@ -59,7 +59,7 @@ def _until(found, seconds=10):
         time.sleep(0.1)
 
 
-def test_only_a_release_that_was_superseded_long_ago_is_deleted(portal, first_run):
+def test_only_a_release_superseded_long_ago_is_deleted(portal, first_run):
     s3, lake = portal.client("s3"), portal.lake
     old = Release("old", "old", ["b"], "publish", "2001-01-01T00:00:00Z")
     followed = Release("old-2", "old-2", ["b"], "publish", "2001-01-02T00:00:00Z")
@@ -86,15 +86,15 @@ def _files(s3, lake, release_id):
     )
 
 
-def test_the_keys_of_the_sign_in_service_come_into_the_lake_and_bad_ones_do_not(portal):
-    s3, place = portal.client("s3"), portal.lake.sign_in_keys()
+def test_sign_in_keys_are_copied_into_the_lake_unless_they_are_invalid(portal):
+    s3, uri = portal.client("s3"), portal.lake.sign_in_keys()
 
     def refresh(body):
-        with answering(body) as address, configured(portal, "refresh_sign_in_keys", HDP_SIGN_IN_KEYS=address):
+        with answering(body) as url, configured(portal, "refresh_sign_in_keys", HDP_SIGN_IN_KEYS=url):
             return call(portal, "refresh_sign_in_keys")
 
     assert refresh(b'{"keys": [{"kid": "one"}]}') == {"keys": 1}
-    assert "answers no JSON Web Key Set" in refresh(b'{"message": "not found"}')["errorMessage"]
-    assert store.read_json(s3, place)[0] == {"keys": [{"kid": "one"}]}
-    bucket, key = split(place)
+    assert "did not return a JSON Web Key Set" in refresh(b'{"message": "not found"}')["errorMessage"]
+    assert store.read_json(s3, uri)[0] == {"keys": [{"kid": "one"}]}
+    bucket, key = split(uri)
     s3.delete_object(Bucket=bucket, Key=key)

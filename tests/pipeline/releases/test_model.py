@@ -1,4 +1,4 @@
-"""Publishing on the laptop cloud's S3: whoever comes second is told, and nothing is half published."""
+"""Publish and roll back releases on the laptop cloud's S3: a second publisher gets a conflict."""
 
 import importlib
 from concurrent.futures import ThreadPoolExecutor
@@ -10,12 +10,13 @@ from botocore.exceptions import ClientError
 from pipeline.lake.store import write_json
 from pipeline.lake.uris import Lake
 from pipeline.releases import model as release
+from pipeline.releases import publish as publishing
 from pipeline.releases.model import Release, ReleaseConflict, ReleaseError
 
 
 @pytest.fixture
 def lake(aws, lake_prefix):
-    """A lake of its own, with nothing in it but the quality bucket."""
+    """Return an empty lake with a quality bucket."""
     lake = Lake(lake_prefix)
     aws.client("s3").create_bucket(Bucket=lake.bucket("quality"))
     return lake
@@ -28,40 +29,40 @@ def s3(aws):
 
 def add_release(s3, lake, release_id, decision="publish", batches=("b1",), base=None):
     made = f"2026-01-01T00:00:00Z-{release_id}"
-    document = Release(release_id, release_id, list(batches), decision, made, base_release_id=base)
+    document = Release(release_id, release_id, list(batches), decision, made, parent_release_id=base)
     release.write(s3, lake, document)
     return document
 
 
 class Views:
-    """Stands where Athena's views are re-created: remembers what they were pointed at."""
+    """Fake for re-creating the Athena views; records the releases that they select."""
 
     def __init__(self):
-        self.pointed_at = []
+        self.selected = []
 
     def __call__(self, release_id):
-        self.pointed_at.append(release_id)
+        self.selected.append(release_id)
 
 
 PRESENT = object()
 
 
 def publish(s3, lake, release_id, views=None, expect=PRESENT):
-    """Publish after `expect`, which is the published one where nothing is said."""
+    """Publish `release_id`; `expect` defaults to the published release."""
     present = release.current(s3, lake)
     if expect is PRESENT:
         expect = present.release_id if present else None
-    return publish.publish(
-        s3, lake, release_id, expect=expect, by="test", reason="tried", refresh_views=views or Views()
+    return publishing.publish(
+        s3, lake, release_id, expect=expect, by="test", reason="test", refresh_views=views or Views()
     )
 
 
-def go_back(s3, lake):
-    _, made = publish.former(s3, lake)
+def roll_back(s3, lake):
+    _, made = publishing.rollback_target(s3, lake)
     return publish(s3, lake, made.release_id).release_id
 
 
-def test_nothing_is_published_at_first(s3, lake):
+def test_no_release_is_published_at_first(s3, lake):
     assert release.current(s3, lake) is None
 
 
@@ -70,10 +71,10 @@ def test_published_release_is_current_and_the_views_follow(s3, lake):
     views = Views()
     publish(s3, lake, "r1", views)
     assert release.current(s3, lake).release_id == "r1"
-    assert views.pointed_at == ["r1"]
+    assert views.selected == ["r1"]
 
 
-def test_unknown_release_is_refused_and_changes_nothing(s3, lake):
+def test_an_unknown_release_is_not_published(s3, lake):
     with pytest.raises(ReleaseError, match="no release 'r9'"):
         publish(s3, lake, "r9")
     assert release.current(s3, lake) is None
@@ -83,37 +84,37 @@ def test_each_rollback_goes_further_back(s3, lake):
     for release_id in ("r1", "r2", "r3"):
         add_release(s3, lake, release_id)
         publish(s3, lake, release_id)
-    assert [go_back(s3, lake), go_back(s3, lake)] == ["r2", "r1"]
+    assert [roll_back(s3, lake), roll_back(s3, lake)] == ["r2", "r1"]
     with pytest.raises(ReleaseError, match="no earlier published release"):
-        publish.former(s3, lake)
+        publishing.rollback_target(s3, lake)
 
 
-def test_what_was_rolled_back_is_not_gone_back_to(s3, lake):
+def test_a_rolled_back_release_is_not_a_rollback_target(s3, lake):
     for release_id in ("r1", "r2", "r3"):
         add_release(s3, lake, release_id)
     publish(s3, lake, "r1")
     publish(s3, lake, "r2")
-    go_back(s3, lake)
+    roll_back(s3, lake)
     publish(s3, lake, "r3")
-    assert release.current(s3, lake).line == ["r1"]
-    assert go_back(s3, lake) == "r1"
+    assert release.current(s3, lake).history == ["r1"]
+    assert roll_back(s3, lake) == "r1"
 
 
-def test_publishing_an_earlier_release_by_name_is_going_back_to_its_place(s3, lake):
+def test_publishing_an_earlier_release_truncates_the_history(s3, lake):
     for release_id in ("r1", "r2", "r3"):
         add_release(s3, lake, release_id)
         publish(s3, lake, release_id)
-    assert publish(s3, lake, "r2").line == ["r1"]
+    assert publish(s3, lake, "r2").history == ["r1"]
 
 
-def test_rollback_without_an_earlier_release_says_so(s3, lake):
+def test_rollback_without_a_previous_release_fails(s3, lake):
     add_release(s3, lake, "r1")
     publish(s3, lake, "r1")
     with pytest.raises(ReleaseError, match="no earlier published release"):
-        publish.former(s3, lake)
+        publishing.rollback_target(s3, lake)
 
 
-def test_publisher_who_saw_another_release_is_told_who_was_first(s3, lake):
+def test_a_publisher_with_an_outdated_parent_gets_a_conflict(s3, lake):
     for release_id in ("r1", "r2", "r3"):
         add_release(s3, lake, release_id)
     publish(s3, lake, "r1")
@@ -123,7 +124,7 @@ def test_publisher_who_saw_another_release_is_told_who_was_first(s3, lake):
     assert release.current(s3, lake).release_id == "r2"
 
 
-def test_publisher_who_saw_none_is_told_that_there_is_one(s3, lake):
+def test_a_first_publisher_gets_a_conflict_if_a_release_is_published(s3, lake):
     for release_id in ("r1", "r2"):
         add_release(s3, lake, release_id)
     publish(s3, lake, "r1")
@@ -132,7 +133,7 @@ def test_publisher_who_saw_none_is_told_that_there_is_one(s3, lake):
     assert release.current(s3, lake).release_id == "r1"
 
 
-def test_publisher_who_saw_one_is_told_that_there_is_none(s3, lake):
+def test_a_publisher_gets_a_conflict_if_no_release_is_published(s3, lake):
     add_release(s3, lake, "r1")
     with pytest.raises(ReleaseConflict, match="none is published"):
         publish(s3, lake, "r1", expect="r0")
@@ -140,7 +141,7 @@ def test_publisher_who_saw_one_is_told_that_there_is_none(s3, lake):
 
 @pytest.fixture
 def end_of_run(lake, monkeypatch):
-    """The handler of the publish_release Lambda on this lake; gives the state and the sentence."""
+    """Return the handler of the publish_release Lambda on this lake; it returns state and reason."""
     monkeypatch.setenv("HDP_PREFIX", lake.prefix)
     monkeypatch.setenv("HDP_BUCKETS", lake.prefix)
     module = importlib.reload(importlib.import_module("pipeline.lambdas.publish_release"))
@@ -154,7 +155,7 @@ def end_of_run(lake, monkeypatch):
     return handler
 
 
-def test_a_run_publishes_what_it_made_on_the_published_release(s3, lake, end_of_run):
+def test_a_run_publishes_a_release_whose_parent_is_published(s3, lake, end_of_run):
     add_release(s3, lake, "r1")
     add_release(s3, lake, "r2", base="r1")
     assert end_of_run("r1") == ("PUBLISHED", "")
@@ -164,13 +165,13 @@ def test_a_run_publishes_what_it_made_on_the_published_release(s3, lake, end_of_
 
 
 @pytest.mark.parametrize(("decision", "auto_publish"), [("hold", True), ("publish", False)])
-def test_a_run_leaves_what_it_may_not_publish(s3, lake, end_of_run, decision, auto_publish):
+def test_a_run_holds_a_release_that_it_may_not_publish(s3, lake, end_of_run, decision, auto_publish):
     add_release(s3, lake, "r1", decision)
     assert end_of_run("r1", auto_publish) == ("HELD", "")
     assert release.current(s3, lake) is None
 
 
-def test_a_run_takes_nothing_back_that_was_published_meanwhile(s3, lake, end_of_run):
+def test_a_run_does_not_replace_a_release_published_in_the_meantime(s3, lake, end_of_run):
     add_release(s3, lake, "a", batches=["b1"])
     add_release(s3, lake, "b", "hold", batches=["b1", "b2"], base="a")
     add_release(s3, lake, "c", batches=["b1", "b3"], base="a")
@@ -181,25 +182,25 @@ def test_a_run_takes_nothing_back_that_was_published_meanwhile(s3, lake, end_of_
     assert "'b' was published by test. Review it, then publish again" in why
 
 
-def test_a_run_brings_nothing_again_that_was_rolled_back_meanwhile(s3, lake, end_of_run):
+def test_a_run_does_not_publish_batches_rolled_back_in_the_meantime(s3, lake, end_of_run):
     add_release(s3, lake, "a")
     add_release(s3, lake, "b", batches=["b1", "b2"], base="a")
     add_release(s3, lake, "c", batches=["b1", "b2", "b3"], base="b")
     publish(s3, lake, "a")
     publish(s3, lake, "b")
-    go_back(s3, lake)
+    roll_back(s3, lake)
     assert end_of_run("c")[0] == "OVERTAKEN"
     assert release.current(s3, lake).release_id == "a"
 
 
-def test_batches_that_a_release_would_take_back_are_named(s3, lake):
+def test_batches_lost_by_publishing_a_release(s3, lake):
     add_release(s3, lake, "b", batches=["b1", "b2"])
     c = add_release(s3, lake, "c", batches=["b1", "b3"])
     present = publish(s3, lake, "b")
-    assert publish.batches_taken_back(s3, lake, c, present) == ["b2"]
+    assert publishing.batches_lost(s3, lake, c, present) == ["b2"]
 
 
-def test_of_many_publishers_who_saw_the_same_release_exactly_one_wins(s3, lake):
+def test_exactly_one_of_many_concurrent_publishers_succeeds(s3, lake):
     names = [f"r{i}" for i in range(1, 9)]
     for name in ["r0", *names]:
         add_release(s3, lake, name)
@@ -221,7 +222,7 @@ def test_repeating_a_killed_publish_only_refreshes_the_views(s3, lake):
     first = publish(s3, lake, "r1")
     views = Views()
     assert publish(s3, lake, "r1", views) == first
-    assert views.pointed_at == ["r1"]
+    assert views.selected == ["r1"]
 
 
 def test_releases_are_listed_newest_first(s3, lake):

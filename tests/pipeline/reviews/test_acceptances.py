@@ -1,4 +1,4 @@
-"""What reviewers have taken responsibility for: until when, how far, and who had the last word."""
+"""Acceptances: end date, margin, and the last decision on a finding or row."""
 
 from __future__ import annotations
 
@@ -15,15 +15,21 @@ KINDS = st.sampled_from(["finding_accepted", "finding_rejected", "acceptance_wit
 
 
 @given(st.lists(st.tuples(KINDS, st.sampled_from(["PAT-C01", "ENC-P05"]))))
-def test_the_last_word_on_a_finding_counts(words):
-    said = {"reason": "verified", "until": "2027-01-01", "rate": 0.1, "margin": 0.0}
+def test_the_last_decision_on_a_finding_counts(decisions):
+    payload = {"reason": "verified", "until": "2027-01-01", "rate": 0.1, "margin": 0.0}
     events = [
         Event(
-            n, "", "lee", "clinician", kind, {"run_id": "r", "table_name": "patients", "rule_id": rule}, said
+            n,
+            "",
+            "lee",
+            "clinician",
+            kind,
+            {"run_id": "r", "table_name": "patients", "rule_id": rule},
+            payload,
         )
-        for n, (kind, rule) in enumerate(words, 1)
+        for n, (kind, rule) in enumerate(decisions, 1)
     ]
-    last = {rule: kind for kind, rule in words if kind != "query_opened"}
+    last = {rule: kind for kind, rule in decisions if kind != "query_opened"}
     expected = {("patients", rule) for rule, kind in last.items() if kind == "finding_accepted"}
     assert set(acceptances(events)) == expected
 
@@ -36,7 +42,7 @@ def _accepted(**changes):
     return Acceptance("patients", "PAT-C01", by="lee", reason="verified", **given)
 
 
-def test_an_acceptance_covers_its_day_and_its_margin():
+def test_an_acceptance_covers_its_last_date_and_its_margin():
     made = _accepted()
     assert made.covers(0.12, ON)
     assert made.covers(0.01, ON), "it got better"
@@ -51,7 +57,7 @@ def test_an_acceptance_below_the_floor_covers_no_further_fall():
     assert made.covers(99.0, ON), "it got better"
     assert not made.covers(74.0, ON)
     assert not made.covers(0.0, ON)
-    assert not made.covers(501.0, ON), "the other limit is another finding"
+    assert not made.covers(501.0, ON), "beyond the opposite limit is a different finding"
 
 
 def test_an_acceptance_above_the_threshold_covers_no_fall_below_the_floor():
@@ -64,54 +70,54 @@ def test_an_acceptance_above_the_threshold_covers_no_fall_below_the_floor():
     ("acceptance", "rate", "on", "why"),
     [
         (_accepted(), 0.12, ON, ""),
-        (_accepted(), 0.1, date(2027, 1, 1), "its last day was 2026-12-31"),
+        (_accepted(), 0.1, date(2027, 1, 1), "it ended on 2026-12-31"),
         (_accepted(), None, ON, "nothing was measured"),
-        (_accepted(), 0.2, ON, "it grew past the margin: 20 % now, 10 % accepted with a margin of 2 %"),
+        (_accepted(), 0.2, ON, "it rose beyond the margin: 20 % now, 10 % accepted with a margin of 2 %"),
         (
             _accepted(rate=80, margin=5, floor=100, unit="rows"),
             12,
             ON,
-            "it fell past the margin: 12 rows now, 80 rows accepted with a margin of 5 rows",
+            "it fell beyond the margin: 12 rows now, 80 rows accepted with a margin of 5 rows",
         ),
         (
             _accepted(rate=1.5, floor=0.5, unit="ratio"),
             0.4,
             ON,
-            "it fails the other way: 0.4 ratio now, 1.5 ratio accepted",
+            "it now breaks the opposite limit: 0.4 ratio now, 1.5 ratio accepted",
         ),
     ],
 )
-def test_why_an_acceptance_has_lapsed_is_said(acceptance, rate, on, why):
+def test_lapsed_returns_why_an_acceptance_has_ended(acceptance, rate, on, why):
     assert lapsed(acceptance, rate, on) == why
 
 
 def _rows(number, kind, keys, rule="PAT-C01"):
-    said = {
+    payload = {
         "reason": "verified",
         "until": "2026-12-31",
         "row_hashes": [row_hash(key) for key in keys],
     }
     subject = {"run_id": "r", "table_name": "patients", "rule_id": rule}
-    return Event(number, "", "lee", "clinician", kind, subject, said)
+    return Event(number, "", "lee", "clinician", kind, subject, payload)
 
 
-def test_the_last_word_on_a_row_counts():
+def test_the_last_decision_on_a_row_counts():
     events = [
         _rows(1, "rows_accepted", ["a", "b"]),
         _rows(2, "rows_accepted", ["a"], rule="PAT-C02"),
         _rows(3, "row_acceptance_withdrawn", ["a", "never accepted"]),
     ]
-    standing = row_acceptances(events)
-    assert {finding: set(rows) for finding, rows in standing.items()} == {
+    in_force = row_acceptances(events)
+    assert {finding: set(rows) for finding, rows in in_force.items()} == {
         ("patients", "PAT-C01"): {row_hash("b")},
         ("patients", "PAT-C02"): {row_hash("a")},
     }
-    made = standing["patients", "PAT-C01"][row_hash("b")]
+    made = in_force["patients", "PAT-C01"][row_hash("b")]
     assert (made.by, made.event, made.covers(ON), made.covers(date(2027, 1, 1))) == ("lee", 1, True, False)
     assert row_acceptances([*events, _rows(4, "row_acceptance_withdrawn", ["b"])]).keys() == {
         ("patients", "PAT-C02")
     }
 
 
-def test_a_row_is_named_by_the_sha256_of_its_key():
+def test_row_hash_is_the_sha256_of_the_key():
     assert row_hash("P1") == "fbeae7c18667b6987518f3ae61ed8b19038e5961e8e7368597428eff76e4842a"

@@ -1,6 +1,6 @@
-"""Mutants of the gold jobs: each changes one operator, boundary, missing value, unit or join, and must be found out.
+"""Mutants of the gold jobs must be detected; each changes an operator, boundary, NULL, unit or join.
 
-A mutant is a source text with one substitution. It is found out where its facts differ from gold in plain Python.
+A mutant is a source text with one substitution. It is detected if its facts differ from gold in plain Python.
 """
 
 from __future__ import annotations
@@ -43,6 +43,10 @@ PROVIDER = '"provider_durable_key": star.key_of("provider_npi")'
 DIAGNOSIS = 'F.when(F.col("diagnosis_code").isNotNull(), diagnosis_key())'
 OF_PATIENT = '"patient_durable_key", "patient_key", "admitted_at"'
 OF_PROVIDER = '"provider_durable_key", "provider_key", "admitted_at"'
+ADMITTED_DATE = 'local_date("admitted_at", time_zone)'
+DISCHARGED_DATE = 'local_date("discharged_at", time_zone)'
+GIVEN_DATE = 'local_date("administered_at", time_zone)'
+UPDATED_DATE = 'local_date("updated_at", time_zone)'
 STAY_HOUR = 'F.hour(local("admitted_at", time_zone))'
 STAY_DAY = '"local_date": local_date("admitted_at", time_zone)'
 STAY_END = '"discharged_local_date": local_date("discharged_at", time_zone)'
@@ -81,7 +85,8 @@ OF_ENCOUNTER = {
     "provider_key": [
         ("operator", PROVIDER, '"provider_durable_key": star.key_of("provider_name")'),
         ("boundary", OF_PROVIDER, '"provider_durable_key", "provider_key", "discharged_at"'),
-        ("null", PROVIDER, '"provider_durable_key": star.key_of(F.coalesce("provider_npi", F.lit("1234567893")))'),
+        ("null", PROVIDER,
+         '"provider_durable_key": star.key_of(F.coalesce("provider_npi", F.lit("1234567893")))'),
         ("unit", PROVIDER, '"provider_durable_key": star.key_of("provider_npi", "encounter_id")'),
         ("join", "dimensions.provider, ", 'dimensions.provider.where("version > 1"), '),
     ],
@@ -95,15 +100,19 @@ OF_ENCOUNTER = {
     "admitted_date_key": [
         ("operator", 'star.date_key("local_date")', 'star.date_key("discharged_local_date")'),
         ("boundary", 'star.date_key("local_date")', 'star.date_key(F.date_add("local_date", 1))'),
-        ("null", 'star.date_key("local_date")', 'star.date_key(F.when(F.col("discharged_at").isNotNull(), F.col("local_date")))'),
+        ("null", 'star.date_key("local_date")',
+         'star.date_key(F.when(F.col("discharged_at").isNotNull(), F.col("local_date")))'),
         ("unit", 'star.date_key("local_date")', 'star.date_key(F.trunc("local_date", "month"))'),
         ("join", 'star.date_key("local_date")', 'star.date_key(F.to_date("admitted_at"))'),
     ],
     "discharged_date_key": [
         ("operator", 'star.date_key("discharged_local_date")', 'star.date_key("local_date")'),
-        ("boundary", 'star.date_key("discharged_local_date")', 'star.date_key(F.date_sub("discharged_local_date", 1))'),
-        ("null", 'star.date_key("discharged_local_date")', 'star.date_key(F.coalesce("discharged_local_date", "local_date"))'),
-        ("unit", 'star.date_key("discharged_local_date")', 'star.date_key(F.trunc("discharged_local_date", "month"))'),
+        ("boundary", 'star.date_key("discharged_local_date")',
+         'star.date_key(F.date_sub("discharged_local_date", 1))'),
+        ("null", 'star.date_key("discharged_local_date")',
+         'star.date_key(F.coalesce("discharged_local_date", "local_date"))'),
+        ("unit", 'star.date_key("discharged_local_date")',
+         'star.date_key(F.trunc("discharged_local_date", "month"))'),
         ("join", 'star.date_key("discharged_local_date")', 'star.date_key(F.to_date("discharged_at"))'),
     ],
     "local_hour": [
@@ -116,14 +125,16 @@ OF_ENCOUNTER = {
     "local_date": [
         ("operator", STAY_DAY, STAY_DAY.replace("admitted_at", "updated_at")),
         ("boundary", STAY_DAY, '"local_date": F.date_add(local_date("admitted_at", time_zone), 1)'),
-        ("null", STAY_DAY, '"local_date": F.when(F.col("discharged_at").isNotNull(), local_date("admitted_at", time_zone))'),
+        ("null", STAY_DAY, f'"local_date": F.when(F.col("discharged_at").isNotNull(), {ADMITTED_DATE})'),
         ("unit", STAY_DAY, '"local_date": F.trunc(local_date("admitted_at", time_zone), "month")'),
         ("join", STAY_DAY, '"local_date": F.to_date("admitted_at")'),
     ],
     "discharged_local_date": [
         ("operator", STAY_END, STAY_END.replace('"discharged_at"', '"admitted_at"')),
-        ("boundary", STAY_END, '"discharged_local_date": F.date_sub(local_date("discharged_at", time_zone), 1)'),
-        ("null", STAY_END, '"discharged_local_date": F.coalesce(local_date("discharged_at", time_zone), F.to_date("admitted_at"))'),
+        ("boundary", STAY_END,
+         '"discharged_local_date": F.date_sub(local_date("discharged_at", time_zone), 1)'),
+        ("null", STAY_END,
+         f'"discharged_local_date": F.coalesce({DISCHARGED_DATE}, F.to_date("admitted_at"))'),
         ("unit", STAY_END, '"discharged_local_date": F.last_day(local_date("discharged_at", time_zone))'),
         ("join", STAY_END, '"discharged_local_date": F.to_date("discharged_at")'),
     ],
@@ -159,7 +170,8 @@ OF_ADMINISTRATION = {
     "encounter_key": [
         ("operator", ENCOUNTER, ENCOUNTER.replace("F.when(F", "F.when(~F")),
         ("boundary", ENCOUNTER, ENCOUNTER.replace("encounter.found", "patient.found")),
-        ("null", ENCOUNTER, ENCOUNTER.replace('F.col("encounter.found")', 'F.col("encounter.discharged_at").isNotNull()')),
+        ("null", ENCOUNTER, ENCOUNTER.replace('F.col("encounter.found")',
+                                              'F.col("encounter.discharged_at").isNotNull()')),
         ("unit", ENCOUNTER, ENCOUNTER.replace('"encounter_id"', '"encounter_id", "patient_id"')),
         ("join", ENCOUNTER, 'F.when(F.lit(True), star.key_of("encounter_id"))'),
     ],
@@ -178,8 +190,10 @@ OF_ADMINISTRATION = {
         ("join", "dimensions.provider, ", 'dimensions.provider.where("version > 1"), '),
     ],
     "medication_key": [
-        ("operator", MEDICATION, '"medication_key": star.key_of("medication_code", "medication_code_system")'),
-        ("boundary", "dimensions.medication, ", "dimensions.medication.where(\"medication_code > '197361'\"), "),
+        ("operator", MEDICATION,
+         '"medication_key": star.key_of("medication_code", "medication_code_system")'),
+        ("boundary", "dimensions.medication, ",
+         "dimensions.medication.where(\"medication_code > '197361'\"), "),
         ("null", MEDICATION, '"medication_key": F.when(F.col("dose").isNotNull(), medication_key())'),
         ("unit", MEDICATION, '"medication_key": star.key_of("medication_code")'),
         ("join", "dimensions.medication, ", "dimensions.medication.limit(1), "),
@@ -192,7 +206,8 @@ OF_ADMINISTRATION = {
         ("join", ORDERED_KEY, 'star.date_key(F.to_date("ordered_at"))'),
     ],
     "administered_date_key": [
-        ("operator", GIVEN_KEY, '"administered_date_key": star.date_key(local_date("ordered_at", time_zone))'),
+        ("operator", GIVEN_KEY,
+         '"administered_date_key": star.date_key(local_date("ordered_at", time_zone))'),
         ("boundary", GIVEN_KEY, '"administered_date_key": star.date_key(F.date_sub("local_date", 1))'),
         ("null", GIVEN_KEY, '"administered_date_key": star.date_key(local_date("_moment", time_zone))'),
         ("unit", GIVEN_KEY, '"administered_date_key": star.date_key(F.last_day("local_date"))'),
@@ -207,14 +222,16 @@ OF_ADMINISTRATION = {
     ],
     "local_date": [
         ("operator", GIVEN_DAY, GIVEN_DAY.replace("administered_at", "ordered_at")),
-        ("boundary", GIVEN_DAY, 'withColumn("local_date", F.date_add(local_date("administered_at", time_zone), 1))'),
-        ("null", GIVEN_DAY, 'withColumn("local_date", F.coalesce(local_date("administered_at", time_zone), local_date("updated_at", time_zone)))'),
+        ("boundary", GIVEN_DAY,
+         'withColumn("local_date", F.date_add(local_date("administered_at", time_zone), 1))'),
+        ("null", GIVEN_DAY, f'withColumn("local_date", F.coalesce({GIVEN_DATE}, {UPDATED_DATE}))'),
         ("unit", GIVEN_DAY, 'withColumn("local_date", F.last_day(local_date("administered_at", time_zone)))'),
         ("join", GIVEN_DAY, 'withColumn("local_date", F.to_date("administered_at"))'),
     ],
     "administered_month": [
         ("operator", MOMENT, 'F.coalesce("updated_at", "ordered_at", "administered_at")'),
-        ("boundary", GIVEN_MONTH, 'F.date_format(F.date_add(local_date("_moment", time_zone), 1), "yyyy-MM")'),
+        ("boundary", GIVEN_MONTH,
+         'F.date_format(F.date_add(local_date("_moment", time_zone), 1), "yyyy-MM")'),
         ("null", MOMENT, 'F.coalesce("administered_at", "updated_at")'),
         ("unit", GIVEN_MONTH, 'F.date_format("_moment", "yyyy")'),
         ("join", GIVEN_MONTH, 'F.date_format("_moment", "yyyy-MM")'),
@@ -249,15 +266,21 @@ OF_READMISSION = {
 OF_CLOCK = {
     "local": [
         ("operator", "F.from_utc_timestamp", "F.to_utc_timestamp"),
-        ("boundary", "F.from_utc_timestamp(F.col(timestamp), time_zone)", "F.from_utc_timestamp(F.col(timestamp), time_zone) - F.expr('interval 1 second')"),
-        ("null", "F.from_utc_timestamp(F.col(timestamp)", "F.from_utc_timestamp(F.coalesce(F.col(timestamp), F.col('updated_at'))"),
-        ("unit", "F.from_utc_timestamp(F.col(timestamp), time_zone)", "F.col(timestamp) - F.expr('interval 5 hours')"),
-        ("join", "F.from_utc_timestamp(F.col(timestamp), time_zone)", "F.from_utc_timestamp(F.col(timestamp), 'America/Chicago')"),
+        ("boundary", "F.from_utc_timestamp(F.col(timestamp), time_zone)",
+         "F.from_utc_timestamp(F.col(timestamp), time_zone) - F.expr('interval 1 second')"),
+        ("null", "F.from_utc_timestamp(F.col(timestamp)",
+         "F.from_utc_timestamp(F.coalesce(F.col(timestamp), F.col('updated_at'))"),
+        ("unit", "F.from_utc_timestamp(F.col(timestamp), time_zone)",
+         "F.col(timestamp) - F.expr('interval 5 hours')"),
+        ("join", "F.from_utc_timestamp(F.col(timestamp), time_zone)",
+         "F.from_utc_timestamp(F.col(timestamp), 'America/Chicago')"),
     ],
     "local_month": [
         ("operator", '"yyyy-MM"', '"yyyy-MM-dd"'),
-        ("boundary", 'F.date_format(local(timestamp, time_zone)', "F.date_format(local(timestamp, time_zone) + F.expr('interval 1 day')"),
-        ("null", 'F.date_format(local(timestamp, time_zone)', "F.date_format(F.coalesce('discharged_at', timestamp)"),
+        ("boundary", 'F.date_format(local(timestamp, time_zone)',
+         "F.date_format(local(timestamp, time_zone) + F.expr('interval 1 day')"),
+        ("null", 'F.date_format(local(timestamp, time_zone)',
+         "F.date_format(F.coalesce('discharged_at', timestamp)"),
         ("unit", '"yyyy-MM"', '"yyyy-mm"'),
         ("join", "F.date_format(local(timestamp, time_zone)", "F.date_format(F.col(timestamp)"),
     ],

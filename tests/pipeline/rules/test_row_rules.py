@@ -45,7 +45,7 @@ def test_each_of_seventy_rules_counts_its_own_rows(seventy):
 
 
 def test_a_rule_in_the_third_word_sends_its_rows_to_quarantine(seventy):
-    refused = seventy.where(row_rules.refused(SEVENTY)).select(
+    refused = seventy.where(row_rules.quarantined(SEVENTY)).select(
         F.col("n") % 70, row_rules.failing_ids(SEVENTY), row_rules.reasons(SEVENTY)
     )
     assert [tuple(row) for row in refused.distinct().collect()] == [(65, ["R65"], ["Not met: Rule 65."])]

@@ -1,4 +1,4 @@
-"""Broken quoting is refused with line, column and column name; notes of many lines, quotes and tables are read."""
+"""Broken quoting is rejected with line, column and column name; valid multi-line texts are read."""
 
 from __future__ import annotations
 
@@ -32,17 +32,25 @@ ROWS_600 = [row(n) for n in range(600)]
     [
         # the cases of issue 16
         ([*ROWS_600[:99], row(99, name='"Ada'), *ROWS_600], "line 101, column 5 (name)", "contains line 102"),
-        ([row(1), row(2, name='"Ada'), row(3, name='Ada"'), row(4)], "line 3, column 4 (name)", "contains line 4"),
-        ([row(1, at='"2024-01-01'), row(2), row(3, at='2024-01-01"')], "line 2, column 29 (updated_at)", "line 3"),
-        ([row(1, name='"Ada" jr'), row(2)], "line 2, column 4 (name)", "followed by text at line 2, column 9"),
-        ([row(1, name='"Bob'), row(2, name='Bo"b')], "line 2, column 4 (name)", "followed by text at line 3, column 7"),
+        ([row(1), row(2, name='"Ada'), row(3, name='Ada"'), row(4)], "line 3, column 4 (name)",
+         "contains line 4"),
+        ([row(1, at='"2024-01-01'), row(2), row(3, at='2024-01-01"')], "line 2, column 29 (updated_at)",
+         "line 3"),
+        ([row(1, name='"Ada" jr'), row(2)], "line 2, column 4 (name)",
+         "followed by text at line 2, column 9"),
+        ([row(1, name='"Bob'), row(2, name='Bo"b')], "line 2, column 4 (name)",
+         "followed by text at line 3, column 7"),
         ([row(1, name='"Ada')], "line 2, column 4 (name)", "is never closed"),
         # more of their kind
         ([row(1), f'"{row(2)}', row(3), f'{row(4)}"'], "line 3, column 1 (id)", "contains line 4"),
-        ([row(1, street='"Flat 2\nrear', at=""), row(2), row(3, name='x"')], "line 2, column 8 (street)", "contains line 4"),
-        ([row(1, name='"Ada'), row(2, street='"2, Mill Ln"'), row(3)], "line 2, column 4 (name)", "followed by text at line 3, column 9"),
-        ([row(1, name='"Ada', born="02.05.1970"), row(2, born="05/02/1970"), row(3)], "line 2, column 4 (name)", "line 3"),
-        ([row(1), row(2, street='"a ""b" c"')], "line 3, column 8 (street)", "followed by text at line 3, column 15"),
+        ([row(1, street='"Flat 2\nrear', at=""), row(2), row(3, name='x"')], "line 2, column 8 (street)",
+         "contains line 4"),
+        ([row(1, name='"Ada'), row(2, street='"2, Mill Ln"'), row(3)], "line 2, column 4 (name)",
+         "followed by text at line 3, column 9"),
+        ([row(1, name='"Ada', born="02.05.1970"), row(2, born="05/02/1970"), row(3)],
+         "line 2, column 4 (name)", "line 3"),
+        ([row(1), row(2, street='"a ""b" c"')], "line 3, column 8 (street)",
+         "followed by text at line 3, column 15"),
         ([row(1), row(2), '"'], "line 4, column 1 (id)", "is never closed"),
     ],
 )  # fmt: skip
@@ -58,12 +66,14 @@ def test_a_file_with_broken_quoting_is_refused_where_it_begins(rows, where, what
 @pytest.mark.parametrize(
     ("street", "value"),
     [
-        ('"Apt 4\nCare of: Smith, J.\n\nRing twice\n- back door"', "Apt 4\nCare of: Smith, J.\n\nRing twice\n- back door"),
+        ('"Apt 4\nCare of: Smith, J.\n\nRing twice\n- back door"',
+         "Apt 4\nCare of: Smith, J.\n\nRing twice\n- back door"),
         ('"O""Neil, ""Bud"""', 'O"Neil, "Bud"'),
         ('5 Main St 2" pipe', '5 Main St 2" pipe'),
         ('"Flat, 3, rear\nKey, code, 99"', "Flat, 3, rear\nKey, code, 99"),
         ('"a table\nx, y, z, 1, 2\nu, v, w, 3, 4"', "a table\nx, y, z, 1, 2\nu, v, w, 3, 4"),
-        ('"one, two\nthree, four, 1970-05-02\nfive, six, end"', "one, two\nthree, four, 1970-05-02\nfive, six, end"),
+        ('"one, two\nthree, four, 1970-05-02\nfive, six, end"',
+         "one, two\nthree, four, 1970-05-02\nfive, six, end"),
         ('""""', '"'),
         ('"x\n"', "x\n"),
         (' "x"', ' "x"'),

@@ -1,4 +1,4 @@
-"""One reader at import and in jobs: its rows are those that a CSV writer wrote, whichever parser reads a block."""
+"""The CSV reader returns the rows that a CSV writer wrote, with either parser."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ def test_every_value_is_read_as_it_was_written(rows, line_end, quoting, block):
 
 LINES = st.sampled_from(
     ["k1,2,3", "k,é,", ",,", "", "  ", "\x1a", "key,b,c", "TOTAL,,3", "Total: 2", "(2 rows affected)", "k1,2",
-     "k1,2,3,4", "2 rows,,", '"k1","2","3"', '"k""1","2,3",', 'k1,"2"', '"TOTAL","",""', '"key","b","c"', '"","",""', "----,--,--", ",2,3", "(1,234 rows affected)", "Count,\t,5", "Totally,,3", "\xa0,\xa0,"]
+     "k1,2,3,4", "2 rows,,", '"k1","2","3"', '"k""1","2,3",', 'k1,"2"', '"TOTAL","",""', '"key","b","c"',
+     '"","",""', "----,--,--", ",2,3", "(1,234 rows affected)", "Count,\t,5", "Totally,,3", "\xa0,\xa0,"]
 )  # fmt: skip
 
 

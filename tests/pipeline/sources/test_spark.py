@@ -1,4 +1,4 @@
-"""A batch as an engine loads it: every row with file and line; a file that is not the imported one is refused."""
+"""Load a batch with an engine: every row has file and line; a file that differs from the manifest fails."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from pipeline.lake.uris import Lake
 from pipeline.sources import spark as sources
 from pipeline.sources.batch_files import fault_in
 
-CONTENT = 'patient_id,birth_date,updated_at,we`ird\nP1,1980-01-01,2025-01-01, \n\n"P\n2",3\n"P,3",,2025-01-01,y\nTOTAL,,3,\n'
+CONTENT = (
+    "patient_id,birth_date,updated_at,we`ird\nP1,1980-01-01,2025-01-01, \n\n"
+    '"P\n2",3\n"P,3",,2025-01-01,y\nTOTAL,,3,\n'
+)
 
 
 @pytest.fixture

@@ -18,9 +18,12 @@ EXECUTION = {
 }
 ANSWERS = {
     "start_glue_job": {"job": "j", "job_run_id": "jr_" + "0" * 64},
-    "check_glue_job_status": {"job": "j", "job_run_id": "jr_" + "0" * 64, "state": "SUCCEEDED", "done": True, "wait_seconds": 30},
-    "publish_release": {"release_id": "run-big", "decision": "publish", "published": True, "state": "PUBLISHED", "why": "", "reasons": []},
-    "sns_notify_success": {"release_id": "run-big", "decision": "publish", "published": True, "state": "PUBLISHED", "why": "", "reasons": []},
+    "check_glue_job_status": {"job": "j", "job_run_id": "jr_" + "0" * 64, "state": "SUCCEEDED", "done": True,
+                              "wait_seconds": 30},
+    "publish_release": {"release_id": "run-big", "decision": "publish", "published": True,
+                        "state": "PUBLISHED", "why": "", "reasons": []},
+    "sns_notify_success": {"release_id": "run-big", "decision": "publish", "published": True,
+                           "state": "PUBLISHED", "why": "", "reasons": []},
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The state machine's template: in step with jobs.yaml, sound ASL, and with the promised safeguards."""
+"""The state machine template: matches jobs.yaml, is valid ASL, has retries, timeouts and error handlers."""
 
 import json
 import re
@@ -30,11 +30,11 @@ def all_states(machine=None) -> dict:
     return found
 
 
-def test_committed_template_is_what_jobs_yaml_renders():
+def test_the_committed_template_matches_jobs_yaml():
     assert COMMITTED.read_text() == template(), "run: hdp contracts render"
 
 
-def test_statelint_finds_nothing(tmp_path):
+def test_statelint_reports_no_problem(tmp_path):
     path = tmp_path / "machine.json"
     path.write_text(rendered())
     linted = subprocess.run(
@@ -60,7 +60,7 @@ def test_a_job_is_polled_every_5_seconds_in_its_first_minute_then_every_30():
         assert polls == {"first_minute": 5, "later": 30}
 
 
-def test_every_lambda_call_is_tried_again_on_throttling_and_has_a_timeout():
+def test_every_lambda_call_is_retried_on_throttling_and_has_a_timeout():
     tasks = {name: state for name, state in all_states().items() if state["Type"] == "Task"}
     assert tasks
     for name, state in tasks.items():
@@ -72,7 +72,7 @@ PASSING = re.compile("Throttl|TooManyRequests|Internal|ServiceUnavailable|Operat
 
 
 @pytest.mark.parametrize("service", ["glue", "athena", "stepfunctions", "s3", "sns", "sts"])
-def test_what_passes_by_itself_is_tried_again_by_the_name_that_a_lambda_fails_with(service):
+def test_transient_errors_are_retried_by_the_name_that_a_lambda_fails_with(service):
     client = boto3.client(service, region_name="us-east-1")
     named = {shape.name for shape in client.meta.service_model.error_shapes}
     passing = {getattr(client.exceptions, name).__name__ for name in named if PASSING.search(name)}
@@ -81,7 +81,7 @@ def test_what_passes_by_itself_is_tried_again_by_the_name_that_a_lambda_fails_wi
             assert passing | {"ClientError"} <= set(state["Retry"][0]["ErrorEquals"]), name
 
 
-def test_a_failed_job_is_never_started_again_by_a_retry():
+def test_a_failed_job_is_not_retried():
     retried = {
         error
         for state in all_states().values()

@@ -104,8 +104,8 @@ PERSON = "P1,Maria,Garcia,1980-01-01,Main St 1,2025-01-01T00:00:00Z"
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        (PERSON, "it has 6 that no format has (is the header line missing?)"),
-        (f"sex,{PERSON},Maria,sex", "it has sex, 6 that no format has (is the header line missing?)"),
+        (PERSON, "it has 6 unknown (is the header line missing?)"),
+        (f"sex,{PERSON},Maria,sex", "it has sex, 6 unknown (is the header line missing?)"),
         (f'"{PERSON}', "has a quote in its header line that is never closed"),
     ],
 )

@@ -32,9 +32,7 @@ QUESTION = {"text": "Who?", "assignee": "kim", "due": "2026-12-01", "record_keys
 def lee(portal, lake_prefix):
     """A clinician at a lake that holds nothing but a quality bucket."""
     aws = Context(
-        replace(
-            portal.settings, prefix=lake_prefix, buckets=lake_prefix, user="dr.lee", role="clinician"
-        ),
+        replace(portal.settings, prefix=lake_prefix, buckets=lake_prefix, user="dr.lee", role="clinician"),
         portal._clients,
     )
     aws.client("s3").create_bucket(Bucket=aws.lake.bucket("quality"))
@@ -120,7 +118,7 @@ def _remove_the_first(folder):
 def _cut_off(folder):
     _event(folder, 5)[0].unlink()
     _, before = _event(folder, 4)
-    (folder / "reviews" / "head.json").write_text(json.dumps({"number": 4, "hash": before["hash"]}))
+    (folder / "reviews" / "head.json").write_text(json.dumps({"sequence": 4, "hash": before["hash"]}))
 
 
 def _empty(folder):
@@ -141,7 +139,7 @@ def _swap(folder):
 
 
 def _number_as_text(folder):
-    path, document = _event(folder, 3, number="3")
+    path, document = _event(folder, 3, sequence="3")
     path.write_text(json.dumps(document))
 
 
@@ -151,7 +149,7 @@ def _damaged_head(folder):
 
 def _head_put_back_and_cut_off(folder):
     _, earlier = _event(folder, 3)
-    (folder / "reviews" / "head.json").write_text(json.dumps({"number": 3, "hash": earlier["hash"]}))
+    (folder / "reviews" / "head.json").write_text(json.dumps({"sequence": 3, "hash": earlier["hash"]}))
     _event(folder, 5)[0].unlink()
 
 
@@ -163,12 +161,12 @@ def _remove_the_twin(folder):
     ("tamper", "sentence"),
     [
         (_alter, "Event 3 was altered"),
-        (_forge_the_last, "Event 5 is not the one that reviews/head.json names"),
+        (_forge_the_last, "Event 5 is not the event that reviews/head.json names"),
         (_remove_the_first, "Event 1 is missing."),
         (_cut_off, "Event 5 is missing."),
         (_empty, "Events 1 to 5 are missing."),
-        (_second_of_a_number, "00000005b.json is not the place of an event"),
-        (_swap, "00000002.json holds event 3"),
+        (_second_of_a_number, "00000005b.json is not a valid event key"),
+        (_swap, "00000002.json contains event 3"),
         (_number_as_text, "Event 00000003.json cannot be read"),
         (_damaged_head, "reviews/head.json cannot be read"),
         (_head_put_back_and_cut_off, "Event 5 is missing."),

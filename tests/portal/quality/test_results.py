@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from pipeline.contracts.model import all_contracts, load
 from pipeline.lake.uris import Lake
 from pipeline.reviews.acceptances import Acceptance
-from pipeline.reviews.events import Event, Log
+from pipeline.reviews.events import Event
+from pipeline.reviews.integrity import Log
 from portal.athena import client as athena_client
 from portal.cli.quality import show_command
 from portal.core.errors import ServiceError

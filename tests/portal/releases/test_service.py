@@ -26,7 +26,7 @@ from portal.reviews import sign_off
 @pytest.fixture
 def engineer(portal, lake_prefix, monkeypatch):
     """An engineer at a lake that holds only buckets: no plain views, and no finding in any run."""
-    monkeypatch.setattr(publish, "view_refresher", lambda *_: str)
+    monkeypatch.setattr(publishing, "view_refresher", lambda *_: str)
     monkeypatch.setattr(sign_off, "_notify", lambda *_: "")
     aws = Context(
         replace(portal.settings, prefix=lake_prefix, buckets=lake_prefix, user="kim", role="engineer"),
@@ -45,7 +45,9 @@ def lee(engineer):
 
 
 def add(aws, name, *batches, base=None, decision="publish"):
-    made = Release(name, name, list(batches), decision, f"2026-01-01T00:00:00Z {name}", base_release_id=base)
+    made = Release(
+        name, name, list(batches), decision, f"2026-01-01T00:00:00Z {name}", parent_release_id=base
+    )
     release.write(aws.client("s3"), aws.lake, made)
 
 
@@ -167,7 +169,7 @@ def test_a_publisher_between_the_check_and_the_write_is_not_overwritten(engineer
 def test_what_is_published_names_the_signature_that_published_it(engineer, lee):
     add(engineer, "b", "1", decision="hold")
     event = sign_off.sign(lee, "b", "approve", "Fine.")
-    assert releases.current(engineer).reviewed == {"number": event.number, "hash": event.hash}
+    assert releases.current(engineer).reviewed == {"sequence": event.sequence, "hash": event.hash}
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_the_second_reviewer_is_told_what_changed_and_nothing_is_written(lee, ki
         review_entry.ReviewConflict, match=r"dr\.kim made a change at the same time"
     ) as conflict:
         reviews.close(lee, query, "verified", "Lee's comment", seen=seen)
-    assert [event.said["text"] for event in conflict.value.changes] == ["Kim was faster."]
+    assert [event.payload["text"] for event in conflict.value.changes] == ["Kim was faster."]
     assert _state(lee, query).state == "answered"
 
 
@@ -127,7 +127,7 @@ def test_what_is_said_of_a_finding_in_another_run_is_news_too(lee, kim, held_run
     wanted = {"reason": "verified", "text": "One row.", "until": TODAY, "seen": seen}
     with pytest.raises(review_entry.ReviewConflict) as conflict:
         reviews.accept(lee, held_run.run_id, *FINDING, **wanted)
-    assert [event.said.get("text") for event in conflict.value.changes] == ["Never."]
+    assert [event.payload.get("text") for event in conflict.value.changes] == ["Never."]
     for query in review_log.of_run(lee, first_run.run_id).open_queries:
         reviews.close(lee, query.query_id, "other", "The test has ended.")
 
@@ -176,7 +176,7 @@ def test_unmasking_is_written_down(lee, acting, held_run):
     record = reviews.unmask(lee, held_run.run_id, *FINDING, 0, "to call the ward")
     assert record["birth_date"] == "1990-01-02"
     last = review_log.log(lee).events[-1]
-    assert (last.kind, last.by, last.said) == (
+    assert (last.kind, last.by, last.payload) == (
         "rows_unmasked",
         "dr.lee",
         {"why": "to call the ward", "rows": 1, "row_hash": row_hash(quality.NO_KEY)},
@@ -369,7 +369,7 @@ def test_rows_are_accepted_and_counted_again(lee, held_run):
             lee, run_id, *finding, [key], reason="verified", text="t", until=TODAY - timedelta(days=1)
         )
     event = reviews.accept_rows(lee, run_id, *finding, [key], reason="verified", text="True.", until=TODAY)
-    assert key not in json.dumps(event.said)
+    assert key not in json.dumps(event.payload)
     assert list(review_log.of_run(lee, run_id).accepted_rows[finding]) == [row_hash(key)]
     reviews.withdraw_rows(lee, run_id, *finding, [key], "It is not.")
     assert finding not in review_log.of_run(lee, run_id).accepted_rows
@@ -379,7 +379,7 @@ def test_rows_are_accepted_and_counted_again(lee, held_run):
 
 def test_a_tampered_log_is_found_and_takes_no_more(portal, lee, held_run, query):
     s3 = portal.client("s3")
-    bucket, key = split(portal.lake.review(review_log.log(lee).events[-1].number))
+    bucket, key = split(portal.lake.review(review_log.log(lee).events[-1].sequence))
     kept = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     s3.put_object(Bucket=bucket, Key=key, Body=kept.replace(b"Who is", b"Who was"))
     try:

@@ -114,7 +114,7 @@ class Hospital:
             if status in {"fail", "error"} and severity != "info"
         ]
         at = f"2026-01-02T00:00:{next(_numbers) % 60:02}Z"
-        made = Release(RUN, RUN, ["b0", "b1"], "hold", at, base_release_id=EARLIER, reasons=reasons)
+        made = Release(RUN, RUN, ["b0", "b1"], "hold", at, parent_release_id=EARLIER, reasons=reasons)
         write(self.s3, self.aws.lake, made)
 
     def frame(self, _aws, run_id):
@@ -191,7 +191,7 @@ def test_what_is_undecided_besides_is_named_and_confirmed_by_its_code(hospital, 
     with pytest.raises(sign_off.Unconfirmed) as again:
         sign_off.sign(lee, RUN, "approve", "Fine.", confirmed=asked.value.code)
     event = sign_off.sign(lee, RUN, "approve", "Fine.", confirmed=again.value.code)
-    assert event.said["undecided"] == ["patients:X-2"]
+    assert event.payload["undecided"] == ["patients:X-2"]
     assert releases.current(lee).release_id == RUN
 
 
@@ -443,10 +443,10 @@ class AnyOrder(RuleBasedStateMachine):
     def no_signature_is_unseen(self):
         signed = [event for event in self.hospital.events() if event.kind == "release_signed"]
         for event in signed[self.signed :]:
-            if event.said["verdict"] == "approve":
+            if event.payload["verdict"] == "approve":
                 assert self._is_allowed()
                 assert (event.by, event.role) in {("dr.lee", "clinician"), ("dr.kim", "clinician")}
-                assert set(event.said["undecided"]) == {
+                assert set(event.payload["undecided"]) == {
                     ":".join(key)
                     for key, row in self._found().items()
                     if row[0] != "info" and row[1] in {"fail", "error"} and self._decision(key) == "undecided"
@@ -459,7 +459,7 @@ class AnyOrder(RuleBasedStateMachine):
         if present == RUN and self.published != RUN:
             said = [event for event in self.hospital.events() if event.subject["run_id"] == RUN]
             last = max(n for n, event in enumerate(said) if event.kind == "release_signed")
-            assert said[last].said["verdict"] == "approve"
+            assert said[last].payload["verdict"] == "approve"
             takes_back = {"finding_rejected", "acceptance_withdrawn", "query_opened", "query_reopened"}
             assert not takes_back & {event.kind for event in said[last:]}
         self.published = present

@@ -51,7 +51,7 @@ def test_a_held_release_is_told_until_it_is_judged_or_published():
 
 
 def test_a_release_that_is_to_be_published_by_hand_waits_until_it_is():
-    made = Release("c", "c", [], "publish", "2026-11-23T08:00:00Z", base_release_id="a")
+    made = Release("c", "c", [], "publish", "2026-11-23T08:00:00Z", parent_release_id="a")
     before, after = Published("a", "", "", ""), Published("c", "", "", "", ["a"])
     told = lambda published: [  # noqa: E731
         each.words
@@ -64,7 +64,7 @@ def test_a_release_that_is_to_be_published_by_hand_waits_until_it_is():
 
 
 def test_a_release_that_another_one_overtook_is_told():
-    made = Release("c", "c", [], "publish", "2026-11-23T08:00:00Z", base_release_id="a")
+    made = Release("c", "c", [], "publish", "2026-11-23T08:00:00Z", parent_release_id="a")
     assert _kinds([], made, Published("b", "", "", "", ["a"])) == ["held"]
     assert _kinds([], made, Published("a", "", "", "")) == []
     assert _kinds([], made, Published("c", "", "", "", ["a"])) == []

@@ -66,7 +66,8 @@ def test_a_diagnosis_has_one_spelling(spark, system, code, expected):
 
 @pytest.mark.parametrize(
     ("written", "expected"),
-    [("mcg", "ug"), ("MG", "mg"), ("µg", "ug"), ("μg", "ug"), ("IU", "[iU]"), ("units", "[iU]"), ("UNT", "[iU]"),
+    [("mcg", "ug"), ("MG", "mg"), ("µg", "ug"), ("μg", "ug"), ("IU", "[iU]"), ("units", "[iU]"),
+     ("UNT", "[iU]"),
      ("mg ", "mg"), ("milligram", "mg"), ("tablet", "{tbl}"), ("Puffs", "[puff]"), ("mL/hr", "mL/hr"),
      ("mg/kg", "mg/kg"), ("[iU]", "[iU]"), ("cc", "mL")],
 )  # fmt: skip

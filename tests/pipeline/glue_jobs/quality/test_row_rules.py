@@ -1,4 +1,4 @@
-"""Every rule on rows, of a batch or of a release, has rows that fail it, that pass, and to which it does not apply."""
+"""Every row rule has rows that fail it, rows that pass it, and rows to which it does not apply."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ SOUND = {
         "updated_at": "2025-02-02T00:00:00Z",
     },
 }
-"""What a row has unless its case says otherwise; its key, and a patient's name and number, are its case's own."""
+"""Default values of a row; its key, and a patient's name and number, are set per case."""
 
 PEOPLE = [
     ("woman", "1980-02-03", None, "F"),
@@ -575,7 +575,7 @@ def _of_release(run, table, given, time_zone):
 
 
 def _judge(run, table, kind, given, time_zone="UTC"):
-    """Return, by file and line of a row, the rules it fails and the rules that apply; a superseded row has none."""
+    """Return failed and applicable rules by file and line; a superseded row has none."""
     work, line = (_of_batch, "_line") if kind == "batch" else (_of_release, "source_line")
     found = work(run, table, given, time_zone).select(line, row_rules.FAILING, row_rules.APPLYING).collect()
     rules = _rules(table, kind)
@@ -593,7 +593,7 @@ def run(frames_run):
 
 @pytest.fixture(scope="module", params=RULES, ids="-".join)
 def judged(request, run):
-    """Return the table, the level of its rules and, by row label, the rules a row fails and the rules that apply."""
+    """Return table, level of the rules, and failed and applicable rules by row label."""
     table, kind = request.param
     cases = _cases(table, kind)
     found = _judge(run, table, kind, cases.values())
@@ -631,23 +631,32 @@ def test_no_row_fails_a_rule_that_does_not_apply_to_it(judged):
     assert [label for label, both in found.items() if both and both[0] - both[1]] == []
 
 
-NIGHT = [  # in New York it is five hours earlier than in UTC; what was received at 00:00 UTC came the evening before
-    ("encounters", "batch", "ENC-P03", {"admitted_at": "2025-02-01T23:00:00-05:00", "discharged_at": "2025-02-01"}, False),
-    ("encounters", "batch", "ENC-P03", {"admitted_at": "2025-02-01T23:00:00-05:00", "discharged_at": "2025-01-31"}, True),
+# New York is five hours behind UTC: a batch received at 00:00 UTC has the previous local date
+NIGHT = [
+    ("encounters", "batch", "ENC-P03", {"admitted_at": "2025-02-01T23:00:00-05:00",
+                                        "discharged_at": "2025-02-01"}, False),
+    ("encounters", "batch", "ENC-P03", {"admitted_at": "2025-02-01T23:00:00-05:00",
+                                        "discharged_at": "2025-01-31"}, True),
     ("encounters", "batch", "ENC-P16", {"discharged_at": "2025-03-01T23:00:00-05:00"}, False),
     ("encounters", "batch", "ENC-P16", {"discharged_at": "2025-03-02"}, True),
     ("encounters", "release", "ENC-P04", {"patient_id": "baby", "admitted_at": "2025-01-20T04:59:59Z"}, True),
-    ("encounters", "release", "ENC-P04", {"patient_id": "baby", "admitted_at": "2025-01-20T05:00:00Z"}, False),
-    ("encounters", "release", "ENC-P15", {"patient_id": "dead", "admitted_at": "2025-01-12T04:59:59Z"}, False),
+    ("encounters", "release", "ENC-P04", {"patient_id": "baby", "admitted_at": "2025-01-20T05:00:00Z"},
+     False),
+    ("encounters", "release", "ENC-P15", {"patient_id": "dead", "admitted_at": "2025-01-12T04:59:59Z"},
+     False),
     ("encounters", "release", "ENC-P15", {"patient_id": "dead", "admitted_at": "2025-01-12"}, True),
     ("patients", "batch", "PAT-P03", {"birth_date": "2025-02-28"}, False),
     ("patients", "batch", "PAT-P03", {"birth_date": "2025-03-01"}, True),
     ("patients", "batch", "PAT-P04", {"death_date": "2025-03-01"}, True),
-    ("medications", "batch", "MED-P07", {"administered_at": "2025-02-01", "ordered_at": "2025-02-01T23:00:00-05:00"}, False),
+    ("medications", "batch", "MED-P07", {"administered_at": "2025-02-01",
+                                         "ordered_at": "2025-02-01T23:00:00-05:00"}, False),
     ("medications", "batch", "MED-P07", {"administered_at": "2025-02-01T00:00:00-05:00"}, False),
-    ("medications", "batch", "MED-P07", {"administered_at": "2025-02-01", "ordered_at": "2025-02-02T01:00:00-05:00"}, True),
-    ("medications", "release", "MED-P08", {"patient_id": "dead", "administered_at": "2025-01-12T04:59:59Z"}, False),
-    ("medications", "release", "MED-P08", {"patient_id": "dead", "administered_at": "2025-01-12T05:00:00Z"}, True),
+    ("medications", "batch", "MED-P07", {"administered_at": "2025-02-01",
+                                         "ordered_at": "2025-02-02T01:00:00-05:00"}, True),
+    ("medications", "release", "MED-P08", {"patient_id": "dead", "administered_at": "2025-01-12T04:59:59Z"},
+     False),
+    ("medications", "release", "MED-P08", {"patient_id": "dead", "administered_at": "2025-01-12T05:00:00Z"},
+     True),
 ]  # fmt: skip
 
 

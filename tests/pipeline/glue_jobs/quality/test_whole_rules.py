@@ -25,7 +25,8 @@ PATIENTS = """
     'en' as language, '1 Main St' as street, 'Boston' as city, 'MA' as state, '02115' as postal_code,
     '617-555-0100' as phone, 'ada@example.org' as email, 'Medicare' as payer,
     if(id < 500, timestamp '2025-02-28', timestamp '2025-03-28') as updated_at,
-    'patients.csv' as source_file, id + 2 as source_line, if(id < 500, 'b0', 'b1') as batch_id from range(1000)"""
+    'patients.csv' as source_file, id + 2 as source_line,
+    if(id < 500, 'b0', 'b1') as batch_id from range(1000)"""
 ENCOUNTERS = """
     select concat('E', id) as encounter_id, concat('P', if(id % 20 = 0, id % 200, id)) as patient_id,
     '1234567893' as provider_npi, 'Dr Who' as provider_name, 'Cardiology' as provider_specialty,
@@ -39,7 +40,8 @@ ENCOUNTERS = """
 """Ten a day: of January and February in b0, of March in b1. Every twentieth comes back after twenty days."""
 MEDICATIONS = """
     select concat('A', encounter_id) as administration_id, encounter_id, patient_id, provider_npi,
-    '29046' as medication_code, 'RxNorm' as medication_code_system, 'Lisinopril 10 MG Oral Tablet' as medication_name,
+    '29046' as medication_code, 'RxNorm' as medication_code_system,
+    'Lisinopril 10 MG Oral Tablet' as medication_name,
     10.0 as dose, 'mg' as dose_unit, 'PO' as route, admitted_at as ordered_at,
     admitted_at + interval 1 hour as administered_at, 'completed' as status, updated_at,
     'medications.csv' as source_file, source_line, batch_id from stays"""

@@ -1,4 +1,4 @@
-"""What a release takes in: accounts that hold or end the job, findings on unknown references, rows set aside."""
+"""Admission to a release: reconciliation, findings on unknown references, quarantined rows."""
 
 from __future__ import annotations
 

@@ -46,19 +46,27 @@ def test_an_age_is_of_completed_calendar_years(spark):
 
 
 STAYS = [
-    # class, admitted and discharged in UTC; by hand local day and hour, day of discharge, hours, nights, month
-    ("IMP", "2025-03-09T05:00:00Z", "2025-03-10T04:00:00Z", date(2025, 3, 9), 0, date(2025, 3, 10), 23.0, 1, "2025-03"),
-    ("IMP", "2025-11-02T04:00:00Z", "2025-11-03T05:00:00Z", date(2025, 11, 2), 0, date(2025, 11, 3), 25.0, 1, "2025-11"),
-    ("EMER", "2025-11-02T05:30:00Z", "2025-11-02T06:30:00Z", date(2025, 11, 2), 1, date(2025, 11, 2), 1.0, 0, "2025-11"),
-    ("EMER", "2025-03-09T06:30:00Z", "2025-03-09T07:30:00Z", date(2025, 3, 9), 1, date(2025, 3, 9), 1.0, 0, "2025-03"),
-    ("AMB", "2025-02-01T04:30:00Z", "2025-02-01T05:30:00Z", date(2025, 1, 31), 23, date(2025, 2, 1), 1.0, 1, "2025-01"),
-    ("AMB", "2025-02-01T23:00:00Z", "2025-02-02T01:00:00Z", date(2025, 2, 1), 18, date(2025, 2, 1), 2.0, 0, "2025-02"),
+    # class, admitted and discharged in UTC; by hand local day and hour, day of discharge, hours, nights,
+    # month
+    ("IMP", "2025-03-09T05:00:00Z", "2025-03-10T04:00:00Z", date(2025, 3, 9), 0, date(2025, 3, 10), 23.0, 1,
+     "2025-03"),
+    ("IMP", "2025-11-02T04:00:00Z", "2025-11-03T05:00:00Z", date(2025, 11, 2), 0, date(2025, 11, 3), 25.0, 1,
+     "2025-11"),
+    ("EMER", "2025-11-02T05:30:00Z", "2025-11-02T06:30:00Z", date(2025, 11, 2), 1, date(2025, 11, 2), 1.0, 0,
+     "2025-11"),
+    ("EMER", "2025-03-09T06:30:00Z", "2025-03-09T07:30:00Z", date(2025, 3, 9), 1, date(2025, 3, 9), 1.0, 0,
+     "2025-03"),
+    ("AMB", "2025-02-01T04:30:00Z", "2025-02-01T05:30:00Z", date(2025, 1, 31), 23, date(2025, 2, 1), 1.0, 1,
+     "2025-01"),
+    ("AMB", "2025-02-01T23:00:00Z", "2025-02-02T01:00:00Z", date(2025, 2, 1), 18, date(2025, 2, 1), 2.0, 0,
+     "2025-02"),
     ("IMP", "2025-01-31", "2025-02-02", date(2025, 1, 31), 0, date(2025, 2, 2), 48.0, 2, "2025-01"),
     ("IMP", "2025-03-08", "2025-03-10", date(2025, 3, 8), 0, date(2025, 3, 10), 47.0, 2, "2025-03"),
     ("IMP", "2025-05-01T12:00:00Z", None, date(2025, 5, 1), 8, None, None, None, "2025-05"),
 ]  # fmt: skip
 
-COLUMNS = ("local_date", "local_hour", "discharged_local_date", "length_of_stay_hours", "length_of_stay_days", "admitted_month")  # fmt: skip
+COLUMNS = ("local_date", "local_hour", "discharged_local_date", "length_of_stay_hours", "length_of_stay_days",
+           "admitted_month")  # fmt: skip
 
 
 @pytest.fixture(scope="module")

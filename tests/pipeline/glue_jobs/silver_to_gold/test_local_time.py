@@ -15,14 +15,16 @@ NEW_YORK = "America/New_York"
 
 CASES = [
     # zone, UTC, hour by hand, day, month
-    (NEW_YORK, "2025-03-09 06:59:59", 1, date(2025, 3, 9), "2025-03"),  # the last second before 2:00 is skipped
+    # the last second before 2:00 is skipped
+    (NEW_YORK, "2025-03-09 06:59:59", 1, date(2025, 3, 9), "2025-03"),
     (NEW_YORK, "2025-03-09 07:00:00", 3, date(2025, 3, 9), "2025-03"),
     (NEW_YORK, "2025-03-10 03:59:59", 23, date(2025, 3, 9), "2025-03"),  # the end of a day of 23 hours
     (NEW_YORK, "2025-03-10 04:00:00", 0, date(2025, 3, 10), "2025-03"),
     (NEW_YORK, "2025-11-02 05:30:00", 1, date(2025, 11, 2), "2025-11"),  # 1:30 for the first time
     (NEW_YORK, "2025-11-02 06:30:00", 1, date(2025, 11, 2), "2025-11"),  # and again
     (NEW_YORK, "2025-11-03 04:59:59", 23, date(2025, 11, 2), "2025-11"),  # the end of a day of 25 hours
-    (NEW_YORK, "2025-02-01 04:59:59", 23, date(2025, 1, 31), "2025-01"),  # a month ends five hours later than in UTC
+    # a month ends five hours later than in UTC
+    (NEW_YORK, "2025-02-01 04:59:59", 23, date(2025, 1, 31), "2025-01"),
     (NEW_YORK, "2025-02-01 05:00:00", 0, date(2025, 2, 1), "2025-02"),
     (NEW_YORK, "2025-01-01 04:00:00", 23, date(2024, 12, 31), "2024-12"),
     ("Asia/Kolkata", "2025-03-31 18:29:59", 23, date(2025, 3, 31), "2025-03"),  # half an hour off

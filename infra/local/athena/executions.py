@@ -1,23 +1,20 @@
-"""Athena: DuckDB over the files of the Glue catalog's tables."""
+"""Query executions: state, limits and result files; each runs in DuckDB in its own thread."""
 
 from __future__ import annotations
 
 import csv
 import threading
 import time
-import uuid
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb
-from moto.athena.models import AthenaBackend
-from moto.athena.responses import AthenaResponse
-from moto.core.responses import ActionResult
 
-from infra.local.athena_sql import Catalog, Prepared, QueryError, prepare
-from infra.local.context import ACCOUNT, Context
+from infra.local.athena.duckdb_sql import Prepared
+from infra.local.athena.glue_tables import Catalog, QueryError
+from infra.local.athena.statements import prepare
+from infra.local.context import Context
 
 _TYPES = {
     "BIGINT": "bigint",
@@ -32,7 +29,9 @@ _TYPES = {
     "DATE": "date",
     "VARCHAR": "varchar",
 }
-_KEPT = 5000
+
+
+_HISTORY_LIMIT = 5000
 
 
 @dataclass
@@ -85,16 +84,18 @@ class Query:
 
 
 class AthenaEngine:
+    """Run query executions, at most four at once, and keep their history."""
+
     def __init__(self, context: Context) -> None:
         self.context = context
         self.catalog = Catalog(context)
         self.queries: dict[str, Query] = {}
         self._connections: dict[str, Any] = {}
         self._slots = threading.Semaphore(4)
-        for key, document in context.store.all("query")[-_KEPT:]:
+        for key, document in context.store.all("query")[-_HISTORY_LIMIT:]:
             query = self.queries[key] = Query(**document)
             if query.state in {"QUEUED", "RUNNING"}:
-                self._end(query, "FAILED", "The laptop cloud ended while the query was running.")
+                self._end(query, "FAILED", "The laptop cloud stopped while the query was running.")
 
     def start(self, query: Query, limit: int | None) -> None:
         self.queries[query.id] = query
@@ -130,7 +131,7 @@ class AthenaEngine:
                 self._end(query, "SUCCEEDED", None)
 
     def _run(self, query: Query, prepared: Prepared) -> None:
-        """Run the translated SQL with access to the files that it names and to nothing else."""
+        """Run the translated SQL with access only to the files that it reads."""
         target = self.result_file(query)
         target.parent.mkdir(parents=True, exist_ok=True)
         if prepared.rows is not None:
@@ -183,7 +184,7 @@ def _athena_type(type_: str) -> str:
 
 
 def _projection(position: int, name: str, type_: str) -> str:
-    """Lists become text, as in Athena's CSV; sums of integers stay integers."""
+    """Cast lists to text, as in Athena's CSV, and integer sums to BIGINT."""
     cast = {"HUGEINT": "BIGINT", "UBIGINT": "BIGINT"}.get(type_)
     cast = cast or ("VARCHAR" if _athena_type(type_) in {"array", "varchar"} else None)
     label = '"' + name.replace('"', '""') + '"'
@@ -210,95 +211,12 @@ def _column(name: str, type_: str) -> dict[str, Any]:
 
 
 def _reason(error: duckdb.Error) -> str:
-    """DuckDB's first line under the name that Athena gives such an error."""
+    """Return DuckDB's first error line with Athena's error name."""
     first = str(error).splitlines()[0]
     if isinstance(error, duckdb.InterruptException):
         return "Query cancelled by user"
-    kind = (
-        "COLUMN_NOT_FOUND" if "column" in first.lower() and "not found" in first.lower() else "SYNTAX_ERROR"
-    )
+    is_column = "column" in first.lower() and "not found" in first.lower()
+    kind = "COLUMN_NOT_FOUND" if is_column else "SYNTAX_ERROR"
     if isinstance(error, duckdb.PermissionException):
         kind = "NOT_SUPPORTED"
     return f"{kind}: {first.partition(': ')[2] or first}"
-
-
-def install(context: Context) -> None:
-    engine = AthenaEngine(context)
-
-    def start_query_execution(
-        backend: Any, query: str, context: Any, config: Any, workgroup: str, execution_parameters: Any
-    ) -> str:
-        group = backend.work_groups.get(workgroup or "primary") or backend.work_groups["primary"]
-        settings = group.configuration
-        forced = settings.get("ResultConfiguration", {}).get("OutputLocation")
-        asked = (config or {}).get("OutputLocation")
-        output = forced if forced and settings.get("EnforceWorkGroupConfiguration") else asked or forced
-        query_id = str(uuid.uuid4())
-        folder = (output or f"s3://aws-athena-query-results-{ACCOUNT}/").rstrip("/")
-        address = f"{folder}/{query_id}.csv"
-        started = Query(query_id, query, context or {}, group.name, address, execution_parameters)
-        engine.start(started, settings.get("BytesScannedCutoffPerQuery"))
-        return query_id
-
-    AthenaBackend.start_query_execution = start_query_execution
-    AthenaBackend.stop_query_execution = lambda backend, exec_id: engine.stop(engine.queries[exec_id])
-    AthenaResponse.get_query_execution = _guarded(engine, lambda _, q: {"QueryExecution": q.as_dict()})
-    AthenaResponse.get_query_results = _guarded(engine, _results(engine))
-    AthenaResponse.get_query_runtime_statistics = _guarded(
-        engine, lambda _, q: {"QueryRuntimeStatistics": {"Rows": {"InputBytes": q.scanned}}}
-    )
-    AthenaResponse.list_query_executions = lambda response: ActionResult(_listing(engine, response))
-    AthenaResponse.batch_get_query_execution = lambda response: ActionResult(
-        {
-            "QueryExecutions": [
-                engine.queries[key].as_dict()
-                for key in response._get_param("QueryExecutionIds")
-                if key in engine.queries
-            ],
-            "UnprocessedQueryExecutionIds": [],
-        }
-    )
-
-
-def _guarded(engine: AthenaEngine, answer: Callable[[Any, Query], dict[str, Any]]) -> Callable[[Any], Any]:
-    def respond(response: Any) -> Any:
-        query = engine.queries.get(response._get_param("QueryExecutionId"))
-        if query is None:
-            return response.error("QueryExecution was not found", 400)
-        return ActionResult(answer(response, query))
-
-    return respond
-
-
-def _results(engine: AthenaEngine) -> Callable[[Any, Query], dict[str, Any]]:
-    def read(response: Any, query: Query) -> dict[str, Any]:
-        if query.state != "SUCCEEDED":
-            raise QueryNotReady(query)
-        size = response._get_int_param("MaxResults") or 1000
-        start = int(response._get_param("NextToken") or 0)
-        with engine.result_file(query).open(newline="", encoding="utf-8") as file:
-            lines = list(csv.reader(file))
-        rows = [{"Data": [{"VarCharValue": v} if v else {} for v in line]} for line in lines]
-        page = {"Rows": rows[start : start + size], "ResultSetMetadata": {"ColumnInfo": query.columns}}
-        answer: dict[str, Any] = {"ResultSet": page, "UpdateCount": 0}
-        if start + size < len(rows):
-            answer["NextToken"] = str(start + size)
-        return answer
-
-    return read
-
-
-class QueryNotReady(QueryError):
-    def __init__(self, query: Query) -> None:
-        super().__init__(f"Query has not yet finished. Current state: {query.state}")
-
-
-def _listing(engine: AthenaEngine, response: Any) -> dict[str, Any]:
-    workgroup = response._get_param("WorkGroup") or "primary"
-    found = [key for key, query in reversed(list(engine.queries.items())) if query.workgroup == workgroup]
-    size = response._get_int_param("MaxResults") or 50
-    start = int(response._get_param("NextToken") or 0)
-    answer: dict[str, Any] = {"QueryExecutionIds": found[start : start + size]}
-    if start + size < len(found):
-        answer["NextToken"] = str(start + size)
-    return answer
