@@ -70,7 +70,7 @@ def unexpected(error: Exception) -> str:
     with tempfile.NamedTemporaryFile("w", prefix="hdp-fault-", suffix=".txt", delete=False) as log:
         log.write("\n".join([type(error).__name__, *places]) + "\n")
     name = type(error).__name__
-    return f"Internal error ({name}). Its location in the code is in {log.name}, which contains no data."
+    return f"Internal error ({name}). Its location in the code is in {log.name}; the file contains no data."
 
 
 def fail(sentence: str, code: int) -> None:

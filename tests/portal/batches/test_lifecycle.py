@@ -25,9 +25,7 @@ from portal.runs import service as runs
 def engineer(portal, lake_prefix, monkeypatch):
     """An engineer at a lake with two batches, of which a release is published that holds the first."""
     monkeypatch.setattr(publish, "view_refresher", lambda *_: str)
-    settings = replace(
-        portal.core.settings, prefix=lake_prefix, buckets=lake_prefix, user="kim", role="engineer"
-    )
+    settings = replace(portal.settings, prefix=lake_prefix, buckets=lake_prefix, user="kim", role="engineer")
     aws = Context(settings, portal._clients)
     for zone in ("bronze", "quality", "gold"):
         aws.client("s3").create_bucket(Bucket=aws.lake.bucket(zone))

@@ -23,7 +23,7 @@ def hdp(portal, capsys, monkeypatch):
     """Runs `hdp` in this process as `role`; gives exit code, standard output and standard error."""
 
     def run(*arguments, role="engineer", name="ann"):
-        aws = Context(replace(portal.core.settings, user=name, role=role), portal._clients)
+        aws = Context(replace(portal.settings, user=name, role=role), portal._clients)
         session = SimpleNamespace(context=aws, target="laptop", close=lambda: None)
         monkeypatch.setattr(main, "Session", lambda *_: session)
         monkeypatch.setattr(main.sys, "argv", ["hdp", *arguments])

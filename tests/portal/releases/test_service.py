@@ -29,7 +29,7 @@ def engineer(portal, lake_prefix, monkeypatch):
     monkeypatch.setattr(publishing, "view_refresher", lambda *_: str)
     monkeypatch.setattr(sign_off, "_notify", lambda *_: "")
     aws = Context(
-        replace(portal.core.settings, prefix=lake_prefix, buckets=lake_prefix, user="kim", role="engineer"),
+        replace(portal.settings, prefix=lake_prefix, buckets=lake_prefix, user="kim", role="engineer"),
         portal._clients,
     )
     passed = {"table_name": "patients", "rule_id": "X-1", "severity": "block", "status": "pass"}

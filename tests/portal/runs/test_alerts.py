@@ -133,7 +133,7 @@ def test_the_schedule_is_changed_by_engineers_and_read_back(acting):
 
 
 def test_alerts_do_without_a_schedule_that_cannot_be_read(portal, lake_prefix):
-    elsewhere = Context(replace(portal.core.settings, prefix=lake_prefix), portal._clients)
+    elsewhere = Context(replace(portal.settings, prefix=lake_prefix), portal._clients)
     assert schedule.find(elsewhere) is None
     alerts.now(elsewhere, [])
 
