@@ -119,8 +119,9 @@ MANY = {
             (coalesce(administered_at, ordered_at) + i * INTERVAL 31 HOUR)::timestamptz), '%Y-%m')
             AS administered_month""",
     "dim_patient": """SELECT * REPLACE (xor(patient_key, i % 10) AS patient_key,
-            xor(patient_durable_key, i // 2) AS patient_durable_key,  -- each of two versions printf('%03d',
-            100 + (i + abs(patient_key % 4)) % 20) AS zip3, ['M', 'F', 'F', 'X', 'U'][1 + i % 5] AS sex,
+            xor(patient_durable_key, i // 2) AS patient_durable_key,  -- each of two versions
+            printf('%03d', 100 + (i + abs(patient_key % 4)) % 20) AS zip3,
+            ['M', 'F', 'F', 'X', 'U'][1 + i % 5] AS sex,
             if(i = 2, NULL, ['40-44', '45-49', '50-54', '90+'][1 + (i + abs(patient_key % 3)) % 4])
             AS age_band)""",
 }

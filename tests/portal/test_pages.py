@@ -77,7 +77,7 @@ def test_a_thousand_columns_are_found_by_a_word(empty_lake):
 
 def test_uploading_what_is_no_table_names_what_is_missing(empty_lake):
     source = inspection.SourceFile.from_bytes("labs.csv", b"patient_id,loinc,value\n1,2,3\n")
-    with pytest.raises(batches.ServiceError, match="to be native patients it lacks birth_date, updated_at"):
+    with pytest.raises(batches.ServiceError, match="As native patients it lacks birth_date, updated_at"):
         batches.import_files(empty_lake, [source], uploader="tester")
 
 

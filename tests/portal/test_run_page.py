@@ -155,7 +155,7 @@ def test_the_log_is_searched_from_its_first_line_and_read_back_to_it(run_page, f
 def test_an_engineer_publishes_with_a_reason(run_page, held_run, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        releases, "publish", lambda aws, name, **said: asked.append((aws.person.role, name, said))
+        releases, "publish", lambda context, name, **said: asked.append((context.user.role, name, said))
     )
     seen = st.cache_data(lambda: releases.Published("run-before", "", "", ""))
     monkeypatch.setattr(cache, "published", seen)

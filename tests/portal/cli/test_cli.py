@@ -23,7 +23,7 @@ def hdp(cloud):
         command = [
             sys.executable,
             "-c",
-            "from portal.cli import main; main()",
+            "from portal.cli.main import main; main()",
             "--state",
             str(state or cloud.state),
             *arguments,

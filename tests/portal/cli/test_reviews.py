@@ -61,7 +61,7 @@ def hdp(lee):
 
 def test_a_query_from_its_assignment_to_its_end_and_back(hdp, query_id):
     assert hdp("assign", query_id, "registration") == (0, "Assigned Q-1 to registration\n")
-    assert "only answered or closed ones" in hdp("reopen", query_id, "Which one?")[1]
+    assert "must be answered or closed" in hdp("reopen", query_id, "Which one?")[1]
     assert hdp("answer", query_id, "A ward.")[0] == 0
     assert hdp("reopen", query_id, "Which one?") == (0, "Reopened Q-1\n")
     assert hdp("close", query_id, "Ward 4.", "--reason", "verified")[0] == 0
@@ -226,6 +226,6 @@ def test_who_calls_on_aws_is_who_sts_says(arn, wanted, person):
 def test_on_aws_a_typed_name_signs_nothing(cloud, monkeypatch, tmp_path):
     monkeypatch.setenv("HDP_USER", "dr.somebody-else")
     monkeypatch.setenv("HDP_ROLE", "clinician")
-    person = Session(tmp_path, "aws", None).aws.person
+    person = Session(tmp_path, "aws", None).context.user
     assert person.name != "dr.somebody-else"
     assert not person.may("review")

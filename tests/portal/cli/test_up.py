@@ -21,7 +21,7 @@ from portal.cli.main import MODULES
 
 pytestmark = pytest.mark.integration
 
-HDP = [sys.executable, "-c", "from portal.cli import main; main()"]
+HDP = [sys.executable, "-c", "from portal.cli.main import main; main()"]
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -117,7 +117,8 @@ def test_every_command_is_in_its_module(name):
 @pytest.mark.parametrize("command", ["runs list", "runs stop", "batches list", "releases list"])
 def test_a_command_that_needs_no_frames_does_not_import_them(command):
     code = (
-        "import sys; from portal.cli import hdp; hdp.main([*sys.argv[1:], '--help'], standalone_mode=False);"
+        "import sys; from portal.cli.main import hdp; "
+        "hdp.main([*sys.argv[1:], '--help'], standalone_mode=False);"
         "print(sorted({'pandas', 'awswrangler', 'faker', 'sqlglot', 'streamlit'} & set(sys.modules)))"
     )
     named = [sys.executable, "-c", code, *command.split()]

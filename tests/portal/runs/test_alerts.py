@@ -157,5 +157,5 @@ def test_subscribing_needs_an_address(acting):
         schedule.subscribe(analyst, topic, "nobody")
     schedule.subscribe(analyst, topic, "ann@hospital.org")
     assert (topic, "ann@hospital.org") in [(s.topic, s.endpoint) for s in schedule.subscriptions(analyst)]
-    with pytest.raises(ServiceError, match="viewer"):
+    with pytest.raises(ServiceError, match="Viewers cannot"):
         schedule.subscribe(acting("v", "viewer"), topic, "v@hospital.org")
