@@ -142,4 +142,4 @@ def _confirm_rows(
 
 
 def _button(label: str, verb: str, name: str, act: drafts.Act, done: str) -> None:
-    st.button(label, key=f"{verb}-{name}", on_click=drafts.send, args=(f"decide-{name}", act, done))
+    st.button(label, key=f"{verb}-button-{name}", on_click=drafts.send, args=(f"decide-{name}", act, done))
