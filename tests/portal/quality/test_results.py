@@ -335,7 +335,7 @@ def test_what_reviewers_write_cannot_become_markup(portal, acting, held_run):
         assert "&lt;script&gt;" in page
     finally:
         reviews.close(lee, event.subject["query_id"], "other", "The test is over.")
-    picture = wording.as_markdown(replace(event, said={"text": "see ![](http://x/y.png) and [this](z)"}))
+    picture = wording.as_markdown(replace(event, payload={"text": "see ![](http://x/y.png) and [this](z)"}))
     assert "![]" not in picture
     assert "](z)" not in picture
 

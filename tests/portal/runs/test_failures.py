@@ -119,7 +119,7 @@ def test_the_rows_that_a_failed_run_refused_are_there_masked_with_the_rules(port
     assert set(rows["birth_date"]) == {"••/••/••••", "••••-••-••"}, "how they are written, not the dates"
     assert "Q2" not in rows.to_csv()
     assert all(rows["refused by"])
-    with pytest.raises(ServiceError, match="viewer"):
+    with pytest.raises(ServiceError, match="Viewers cannot"):
         failures.quarantined_rows(acting("v", "viewer"), failed_run.run.run_id, "patients")
 
 
