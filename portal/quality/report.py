@@ -25,8 +25,8 @@ text-align: left; padding: .3rem .5rem; vertical-align: top; border-bottom: 1px 
 break-word } td:first-child, td.n { white-space: nowrap } th { white-space: nowrap } .sign { border: 2px solid
 #14202b; padding: 1rem; margin-top: 1rem; break-inside: avoid } .wrong { border: 3px double #8a1c00; padding:
 1rem } .small, code { color: #3b4a54; font-size: .85rem } @page { size: A4 landscape; margin: 14mm }
-@media print { body { margin: 0; max-width: none; font-size: 10px } h2 { break-after: avoid } tr { break-inside:
-avoid } thead { display: table-header-group } .wide { overflow: visible } }
+@media print { body { margin: 0; max-width: none; font-size: 10px } h2 { break-after: avoid } tr {
+break-inside: avoid } thead { display: table-header-group } .wide { overflow: visible } }
 """
 
 _DECISIONS = {
