@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from streamlit.testing.v1 import AppTest
 
 import portal
-from pipeline.reviews import events as chain
+from pipeline.reviews import log as chain
 from pipeline.reviews.acceptances import row_hash
 from portal.core.auth import User
 from portal.core.errors import ServiceError

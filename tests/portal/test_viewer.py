@@ -58,7 +58,7 @@ def other_counts(monkeypatch):
     def change():
         results, find, get = quality.results, releases.find, releases.get
         monkeypatch.setattr(
-            cache, "results", lambda run_id, version: _other(results(cache.state.aws(), run_id))
+            cache, "results", lambda run_id, version: _other(results(cache.session.context(), run_id))
         )
         monkeypatch.setattr(
             cache,

@@ -15,10 +15,10 @@ from portal.releases import service as releases
 PUBLISHER = """
 import os, signal, sys
 import boto3, botocore.client
-from pipeline import release
-from pipeline.lake import Lake
+from pipeline.releases import publish
+from pipeline.lake.uris import Lake
 
-def publish(release_id, expect, calls):
+def publish_until(release_id, expect, calls):
     def call(self, *arguments):
         nonlocal calls
         if calls == 0:
@@ -38,7 +38,7 @@ for line in sys.stdin:
     release_id, expect, calls = line.split()
     child = os.fork()
     if not child:
-        publish(release_id, expect, int(calls))
+        publish_until(release_id, expect, int(calls))
         os._exit(0)
     print(os.waitpid(child, 0)[1], flush=True)
 """

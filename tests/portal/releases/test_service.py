@@ -160,7 +160,8 @@ def test_a_publisher_between_the_check_and_the_write_is_not_overwritten(engineer
 
     monkeypatch.setattr(releases, "check_parent", overtaken)
     with pytest.raises(
-        ServiceError, match=r"approval is event 1 of the log, but: .*'c' was published by pipeline"
+        ServiceError,
+        match=r"approval was recorded as event 1, but not published: .*'c' was published by pipeline",
     ):
         sign_off.sign(lee, "b", "approve", "Fine.")
     assert seen(engineer) == "c"
