@@ -461,7 +461,7 @@ def test_the_sign_off_lists_what_bars_it_and_offers_no_approval(open_page, actin
     assert "1 finding prevents approval" in _said(app)
     listed = _table(app, "Decision")
     assert listed[["Decision", "Rule"]].to_numpy().tolist() == [["Must be fixed", "PAT-M01"]]
-    assert "open query bars approval" in _said(app)
+    assert "open query prevents approval" in _said(app)
     assert app.button(key=f"approve-{held_run.run_id}").disabled
     assert not app.button(key=f"reject-{held_run.run_id}").disabled
     _decide_all(lee, held_run.run_id)
