@@ -473,7 +473,7 @@ def test_a_base_release_that_is_not_kept_any_longer_is_said_and_not_compared_wit
         for query in ({}, {"compare": "run-deleted"}):
             app = open_page("patients", release=lake.former_id, **query)
             assert not app.error
-            assert any("run-deleted, is not kept any longer" in caption.value for caption in app.caption)
+            assert any("run-deleted, is no longer stored" in caption.value for caption in app.caption)
             assert not [
                 toggle for toggle in app.toggle if toggle.label == "Compare with the previous release"
             ]

@@ -159,7 +159,7 @@ def decoded(value):
 
 
 def traces(figure, type_="bar", previous=False):
-    return [t for t in figure["data"] if t["type"] == type_ and ("ormer" in str(t.get("name"))) == previous]
+    return [t for t in figure["data"] if t["type"] == type_ and ("revious" in str(t.get("name"))) == previous]
 
 
 def stacked(figure, rows, before):
