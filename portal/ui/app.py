@@ -15,8 +15,8 @@ st.set_page_config(page_title="Health data portal", page_icon=":material/monitor
 # Streamlit writes white text on the primary colour, which is light on dark pages, so that links are readable
 st.html(
     """<style>@media (prefers-color-scheme: dark) {
-    [data-testid^="stBaseButton-primary"] p, [data-testid="stMultiSelectTagsContainer"] [data-tag] * {color:
-    #06202f}
+    [data-testid^="stBaseButton-primary"] p,
+    [data-testid="stMultiSelectTagsContainer"] [data-tag] * { color: #06202f }
     }</style>"""
 )
 

@@ -236,7 +236,7 @@ def test_an_analyst_filters_reads_why_a_run_failed_asks_in_sql_and_takes_the_ans
     page.reload()
     settle(page)
     assert _first_figure(page) == filtered
-    page.get_by_test_id("stCheckbox").filter(has_text="Show the encounters behind").click()
+    page.get_by_test_id("stCheckbox").filter(has_text="Show records").click()
     taken = _taken(page, "CSV of these rows")
     assert "Class: " in taken
     assert release_id in taken
@@ -281,7 +281,7 @@ def test_an_analyst_filters_reads_why_a_run_failed_asks_in_sql_and_takes_the_ans
 
     colleague.goto(page.url)
     settle(colleague)
-    expect(colleague.get_by_text("was not asked by you")).to_be_visible()
+    expect(colleague.get_by_text("You have no query")).to_be_visible()
 
 
 def _open(page, run_id):
@@ -369,7 +369,7 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     comment.fill("Looks right.")
     comment.press("Tab")  # the button that would take the focus is disabled
     settle(page)
-    expect(page.get_by_text(re.compile("open (query bars|queries bar) approval"))).to_be_visible()
+    expect(page.get_by_text(re.compile("open (query prevents|queries prevent) approval"))).to_be_visible()
     expect(page.get_by_role("button", name="Approve and sign …")).to_be_disabled()
     session_ends(
         page, "kim", "clinician", touch=lambda page: page.get_by_role("button", name="Raise a query").click()
