@@ -344,6 +344,7 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     expect(page.get_by_text("Recorded in the audit trail.")).to_be_visible()
     assert review_log.log(portal).events[-1].kind == "rows_unmasked"
 
+    settle(page)  # the page is drawn anew after the unmasking: a click during that would be lost
     page.get_by_label("Question").fill("Which ward sent a patient without an identifier?")
     page.get_by_role("button", name="Raise a query").click()
     expect(page.get_by_text("The query is open.")).to_be_visible()
