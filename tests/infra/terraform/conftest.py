@@ -25,15 +25,14 @@ CHECK = next((check for check in _CHECKS if check.is_file()), _CHECKS[0])
 KNOWN_AFTER_APPLY = """
 locals {
   bucket_prefix  = var.name
-  secret_prefix  = "arn:aws:secretsmanager:${var.region}:${local.account}:secret"
   bucket_arns    = { for zone in local.zones : zone => "arn:aws:s3:::${var.name}-${zone}" }
   topic_arns = {
     for name in ["succeeded", "failed"] :
     name => "arn:aws:sns:${var.region}:${local.account}:${var.name}-run-${name}"
   }
-  function_arn_prefix = "arn:aws:lambda:${var.region}:${local.account}:function:${var.name}"
   function_arns = {
-    for name in keys(local.functions) : name => "${local.function_arn_prefix}-${replace(name, "_", "-")}"
+    for name in keys(local.functions) :
+    name => "arn:aws:lambda:${var.region}:${local.account}:function:${var.name}-${replace(name, "_", "-")}"
   }
   cognito_issuer = "https://cognito-idp.${var.region}.amazonaws.com/${var.region}_people"
   portal_role_arn  = "arn:aws:iam::${local.account}:role/${var.name}-portal"
@@ -48,7 +47,10 @@ locals {
     image        = "arn:aws:ecr:${var.region}:${local.account}:repository/${var.name}-portal"
     portal_log   = "arn:aws:logs:${var.region}:${local.account}:log-group:/${var.name}/portal"
     flow_log     = "arn:aws:logs:${var.region}:${local.account}:log-group:/${var.name}/network"
-    cookie       = "${local.secret_prefix}:${var.name}/portal/cookie-secret-000000"
+    cookie = join(":", [
+      "arn:aws:secretsmanager", var.region, local.account, "secret",
+      "${var.name}/portal/cookie-secret-000000",
+    ])
   }
 }
 """
