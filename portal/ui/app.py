@@ -14,10 +14,9 @@ st.set_page_config(page_title="Health data portal", page_icon=":material/monitor
 
 # Streamlit writes white text on the primary colour, which is light on dark pages, so that links are readable
 st.html(
-    """<style>@media (prefers-color-scheme: dark) {
-    [data-testid^="stBaseButton-primary"] p,
-    [data-testid="stMultiSelectTagsContainer"] [data-tag] * { color: #06202f }
-    }</style>"""
+    "<style>@media (prefers-color-scheme: dark) { "
+    '[data-testid^="stBaseButton-primary"] p, [data-testid="stMultiSelectTagsContainer"] [data-tag] * '
+    "{color: #06202f} }</style>"
 )
 
 if auth.role_choice_enabled():
@@ -39,21 +38,21 @@ except SignInError as error:
     st.stop()
 
 PAGES = [
-    st.Page("pages/overview.py", title="Overview", icon=":material/home:", default=True),
-    st.Page("pages/encounters.py", title="Encounters", icon=":material/local_hospital:"),
-    st.Page("pages/medications.py", title="Medications", icon=":material/medication:"),
-    st.Page("pages/patients.py", title="Patients", icon=":material/group:"),
-    st.Page("pages/quality.py", title="Quality", icon=":material/fact_check:"),
+    st.Page("app_pages/overview.py", title="Overview", icon=":material/home:", default=True),
+    st.Page("app_pages/encounters.py", title="Encounters", icon=":material/local_hospital:"),
+    st.Page("app_pages/medications.py", title="Medications", icon=":material/medication:"),
+    st.Page("app_pages/patients.py", title="Patients", icon=":material/group:"),
+    st.Page("app_pages/quality.py", title="Quality", icon=":material/fact_check:"),
 ]
 if person.may("import_data"):
-    PAGES.append(st.Page("pages/data.py", title="Data", icon=":material/upload:"))
+    PAGES.append(st.Page("app_pages/data.py", title="Data", icon=":material/upload:"))
 if person.may("watch_runs"):
-    PAGES.append(st.Page("pages/runs.py", title="Runs", icon=":material/account_tree:"))
-    PAGES.append(st.Page("pages/run.py", title="Run", visibility="hidden"))
+    PAGES.append(st.Page("app_pages/runs.py", title="Runs", icon=":material/account_tree:"))
+    PAGES.append(st.Page("app_pages/run.py", title="Run", visibility="hidden"))
 if person.may("query"):
-    PAGES.append(st.Page("pages/sql.py", title="SQL", icon=":material/database:"))
-PAGES.append(st.Page("pages/alerts.py", title="Alerts", icon=":material/notifications:"))
-PAGES.append(st.Page("pages/dictionary.py", title="Dictionary", icon=":material/menu_book:"))
+    PAGES.append(st.Page("app_pages/sql.py", title="SQL", icon=":material/database:"))
+PAGES.append(st.Page("app_pages/alerts.py", title="Alerts", icon=":material/notifications:"))
+PAGES.append(st.Page("app_pages/dictionary.py", title="Dictionary", icon=":material/menu_book:"))
 
 page = st.navigation(PAGES)
 if not auth.role_choice_enabled():

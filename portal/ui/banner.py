@@ -36,7 +36,7 @@ def show(alert: Alert) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning(_told(alert), width="stretch")
         st.page_link(
-            f"pages/{page}.py",
+            f"app_pages/{page}.py",
             label=label,
             icon=":material/arrow_forward:",
             query_params={"run": alert.run_id} if alert.run_id else None,

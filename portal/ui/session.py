@@ -145,6 +145,6 @@ def nothing_yet(what: str) -> None:
     """Show a message about missing data, with a link to the Data page if the role may import data."""
     if user().may("import_data"):
         st.info(f"{what} Import or generate data, then start a run.")
-        st.page_link("pages/data.py", label="Go to Data", icon=":material/upload:")
+        st.page_link("app_pages/data.py", label="Go to Data", icon=":material/upload:")
     else:
         st.info(f"{what} This page fills when an engineer imports data and starts a run.")

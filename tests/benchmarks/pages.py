@@ -16,7 +16,7 @@ from portal.runs import service as runs
 from tests.benchmarks import lake
 from tests.benchmarks.figures import Figure, Size
 
-_PAGES = Path(portal.__file__).parent / "ui" / "pages"
+_PAGES = Path(portal.__file__).parent / "ui" / "app_pages"
 _AGAIN = 5
 
 

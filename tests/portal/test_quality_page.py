@@ -26,7 +26,7 @@ from portal.runs import service as runs
 from portal.ui import cache, drafts, session
 from portal.ui.quality import failing_rows_table
 
-PAGE = str(Path(portal.__file__).parent / "ui" / "pages" / "quality.py")
+PAGE = str(Path(portal.__file__).parent / "ui" / "app_pages" / "quality.py")
 MISSING = ("patients", "PAT-M01")
 """The rule that holds the release: a patient without an identifier."""
 

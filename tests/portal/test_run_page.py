@@ -87,7 +87,7 @@ def test_the_batch_that_failed_a_run_is_named_to_all_and_linked_for_who_has_its_
     assert any(f"Batch {batch_id} could not be processed." in each.value for each in app.markdown)
     assert not [error.value for error in app.error if "could not be drawn" in error.value]
     is_engineer = role == "engineer"
-    assert ("pages/data.py" in run_page.links) is is_engineer
+    assert ("app_pages/data.py" in run_page.links) is is_engineer
     assert any("hdp batches retire" in each.value for each in app.code) is is_engineer
 
 

@@ -13,7 +13,7 @@ from portal.core.context import Context
 from portal.core.settings import Settings
 from portal.ui import session
 
-PAGES = Path(portal.__file__).parent / "ui" / "pages"
+PAGES = Path(portal.__file__).parent / "ui" / "app_pages"
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ def _reprocess(batch_id: str) -> None:
         session.show_error(error)
         return
     cache.forget_runs()
-    st.switch_page("pages/run.py", query_params={"run": run.run_id})
+    st.switch_page("app_pages/run.py", query_params={"run": run.run_id})
 
 
 @st.dialog("Retire the batch", on_dismiss=_close)

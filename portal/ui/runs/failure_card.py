@@ -65,7 +65,7 @@ def batch(batch_id: str) -> None:
         language=None,  # the colours of shell syntax have too little contrast
     )
     st.page_link(
-        "pages/data.py",
+        "app_pages/data.py",
         label="Open the batch",
         icon=":material/upload:",
         query_params={"batch": batch_id},
@@ -86,7 +86,7 @@ def next_steps(run: Run, found: Failure) -> None:
     rerun_button(run, middle, is_next=best == "new_run")
     if right.button("Check the data", type=_kind(best == "fix_data"), width="stretch"):
         if not found.source_tables:  # no job has read a row, so the batches themselves must be checked
-            st.switch_page("pages/data.py")
+            st.switch_page("app_pages/data.py")
         st.session_state[f"look-{run.run_id}"] = True
 
 
@@ -97,7 +97,7 @@ def _kind(is_next: bool) -> Literal["primary", "secondary"]:
 def rerun_button(run: Run, column: st.delta_generator.DeltaGenerator, *, is_next: bool = False) -> None:
     """Draw a button that opens the start form with the settings of a run."""
     if column.button("Rerun", type=_kind(is_next), width="stretch", key="rerun"):
-        st.switch_page("pages/runs.py", query_params={"like": run.run_id})
+        st.switch_page("app_pages/runs.py", query_params={"like": run.run_id})
 
 
 def quarantined(run: Run, found: Failure) -> None:
@@ -112,4 +112,4 @@ def quarantined(run: Run, found: Failure) -> None:
         st.caption(f"{len(rows):,} rows as received, masked (at most 200 are shown).")
     else:
         st.info(f"This run quarantined no rows of {table}. Check the files of the batch and their columns.")
-    st.page_link("pages/data.py", label="Show the batches", icon=":material/upload:")
+    st.page_link("app_pages/data.py", label="Show the batches", icon=":material/upload:")

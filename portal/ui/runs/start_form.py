@@ -113,7 +113,7 @@ def start(wanted: dict[str, Any]) -> None:
             "at a time."
         )
         st.page_link(
-            "pages/run.py",
+            "app_pages/run.py",
             label="View live",
             icon=":material/visibility:",
             query_params={"run": busy.run_id},
@@ -126,4 +126,4 @@ def start(wanted: dict[str, Any]) -> None:
         run = runs.start(session.context(), run_id=run_id, **wanted)
         del st.session_state["next_run_id"]
         cache.forget_runs()
-        st.switch_page("pages/run.py", query_params={"run": run.run_id})
+        st.switch_page("app_pages/run.py", query_params={"run": run.run_id})

@@ -15,7 +15,7 @@ from portal.core.auth import User
 from portal.core.context import Context
 from portal.core.settings import Settings
 from portal.runs.job_runs import JOB_ENDED
-from tests.portal.ui.pages.conftest import parameter, press
+from tests.portal.ui.app_pages.conftest import parameter, press
 from tests.support import lakes
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.contracts.model import load
 from portal.dashboards import profile
-from tests.portal.ui.pages.conftest import parameter
+from tests.portal.ui.app_pages.conftest import parameter
 
 
 @pytest.mark.parametrize("role", ["viewer", "analyst", "engineer"])

@@ -6,7 +6,7 @@ import pytest
 
 from portal.athena import sql_queries
 from portal.ui import session, sharing
-from tests.portal.ui.pages.conftest import parameter, press
+from tests.portal.ui.app_pages.conftest import parameter, press
 from tests.support.links import PICTURE, assert_unlinked
 
 ROWS = "SELECT a.date_key AS day, b.week_of_year AS week FROM dim_time a CROSS JOIN dim_time b LIMIT 250"

@@ -168,7 +168,7 @@ def outcome(run: Run) -> None:
     if run.status == "SUCCEEDED" and run.cause:
         st.warning(run.cause)
     st.page_link(
-        "pages/quality.py",
+        "app_pages/quality.py",
         label="Review findings",
         icon=":material/fact_check:",
         query_params={"run": run.run_id},
@@ -276,7 +276,7 @@ def live(run_id: str, is_over: bool) -> None:
 try:
     run_id = st.query_params.get("run")
     st.title("Run")
-    st.page_link("pages/runs.py", label="All runs", icon=":material/arrow_back:")
+    st.page_link("app_pages/runs.py", label="All runs", icon=":material/arrow_back:")
     if not run_id:
         st.info("Select a run in the list.")
     else:

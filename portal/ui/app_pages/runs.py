@@ -120,7 +120,7 @@ def selectable(found: list[Run]) -> None:
     opened = left.selectbox("Open a run", names, index=names.index(chosen[0]) if chosen else 0)
     right.button("Open", type="primary", width="stretch", on_click=open_run, args=(opened,))
     if "open-run" in st.session_state:
-        st.switch_page("pages/run.py", query_params={"run": st.session_state.pop("open-run")})
+        st.switch_page("app_pages/run.py", query_params={"run": st.session_state.pop("open-run")})
 
 
 def open_run(run_id: str) -> None:

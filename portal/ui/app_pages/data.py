@@ -121,7 +121,7 @@ def next_step() -> None:
             session.show_error(error)
             return
         del st.session_state["new_batch"]
-        st.switch_page("pages/run.py", query_params={"run": run.run_id})
+        st.switch_page("app_pages/run.py", query_params={"run": run.run_id})
     if ground_truth:
         name = f"{batch.batch_id}_defects.csv"
         right.download_button("Ground truth (CSV)", ground_truth, name, "text/csv", on_click="ignore")

@@ -36,7 +36,7 @@ def latest() -> None:
     )
     if session.user().may("watch_runs"):
         left.page_link(
-            "pages/run.py",
+            "app_pages/run.py",
             label="Open the run" if run.is_over else "View live",
             icon=":material/visibility:",
             query_params={"run": run.run_id},
@@ -98,7 +98,7 @@ def rows_by_layer() -> None:
         listed = ", ".join(reason["rule_id"] for reason in made.reasons)
         many = len(made.reasons)
         st.warning(f"Published with {many} finding{'s' if many > 1 else ''}: {listed}.")
-        st.page_link("pages/quality.py", label="Review findings", icon=":material/fact_check:")
+        st.page_link("app_pages/quality.py", label="Review findings", icon=":material/fact_check:")
 
 
 try:
