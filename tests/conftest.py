@@ -129,7 +129,7 @@ def portal(cloud):
 def spark(tmp_path_factory):
     """A session of the laptop's engine (HDP_ENGINE, Sail by default) in this process, for transforms."""
     from infra.local import engine
-    from pipeline.glue_jobs.runtime import SETTINGS
+    from pipeline.glue_jobs.entry_point import SETTINGS
 
     folder = tmp_path_factory.mktemp("engine")
     running = engine.start(os.environ.get("HDP_ENGINE", "sail"), folder / "s3", folder / "work" / "scratch")

@@ -7,17 +7,16 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.glue import models, responses
 from moto.glue.exceptions import ConcurrentRunsExceededException, JobRunNotFoundException
-from moto.logs.models import logs_backends
 
 from infra.local.context import ACCOUNT, REGION, Context
+from infra.local.job_runs import JobRun, LogTail
 from infra.local.job_workers import JobWorker
 from infra.local.process import JsonProcess, ProcessDied
 
@@ -25,66 +24,6 @@ _ALIVE = {"STARTING", "RUNNING", "STOPPING", "WAITING"}
 _KEPT_LOGS = 300
 _PATIENCE = 1.0
 """Seconds that GetJobRun waits for a run's end, so that a state machine need not."""
-
-
-@dataclass
-class JobRun:
-    """One run of a job; times are seconds since 1970."""
-
-    job_run_id: str
-    job_name: str
-    arguments: dict[str, str]
-    worker_type: str | None
-    number_of_workers: int | None
-    timeout: int
-    started_on: float = field(default_factory=time.time)
-    status: str = "STARTING"
-    running_since: float | None = None
-    completed_on: float | None = None
-    error: str | None = None
-
-    def __post_init__(self) -> None:
-        self.ended = threading.Event()
-
-    @property
-    def key(self) -> str:
-        return self.job_run_id
-
-    @property
-    def log_group(self) -> str:
-        return self.arguments.get("--custom-logGroup-prefix", "/aws-glue/jobs")
-
-    def as_dict(self) -> dict[str, Any]:
-        end = self.completed_on or time.time()
-        seconds = int(end - self.running_since) if self.running_since else 0
-        capacity = float(self.number_of_workers or 1)
-        document: dict[str, Any] = {
-            "Id": self.job_run_id,
-            "Attempt": 0,
-            "JobName": self.job_name,
-            "StartedOn": _moment(self.started_on),
-            "LastModifiedOn": _moment(self.completed_on or self.running_since or self.started_on),
-            "JobRunState": self.status,
-            "Arguments": self.arguments,
-            "ExecutionTime": seconds,
-            "Timeout": self.timeout,
-            "WorkerType": self.worker_type,
-            "NumberOfWorkers": self.number_of_workers,
-            "MaxCapacity": capacity,
-            "DPUSeconds": seconds * capacity,
-            "GlueVersion": "5.1",
-            "LogGroupName": "/aws-glue/jobs",  # the log encryption of its security configuration is off
-            "PredecessorRuns": [],
-        }
-        if self.completed_on:
-            document["CompletedOn"] = _moment(self.completed_on)
-        if self.error:
-            document["ErrorMessage"] = self.error
-        return document
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 class GlueEngine:
@@ -171,7 +110,7 @@ class GlueEngine:
         log = self._log_path(run)
         log.parent.mkdir(parents=True, exist_ok=True)
         log.touch()
-        tail = _Tail(log, run)
+        tail = LogTail(log, run)
         with self._lock:
             if run.status != "STARTING":
                 return
@@ -237,7 +176,7 @@ class GlueEngine:
                 self._end(run, "FAILED", "The laptop cloud ended while the job was running.")
         for run in list(self.runs.values())[-_KEPT_LOGS:]:
             if (log := self._log_path(run)).is_file():
-                _Tail(log, run).close()
+                LogTail(log, run).close()
 
 
 def _s3a_refuses(run: JobRun) -> str | None:
@@ -245,39 +184,6 @@ def _s3a_refuses(run: JobRun) -> str | None:
     if f"spark.hadoop.fs.s3a.endpoint.region={REGION}" in run.arguments.get("--conf", ""):
         return None
     return f"S3Exception: 301 Moved Permanently: the bucket is in {REGION}, S3A asked us-east-2."
-
-
-class _Tail:
-    """Copies a growing log file into the job run's stream of CloudWatch Logs."""
-
-    def __init__(self, path: Path, run: JobRun) -> None:
-        self._file = path.open(encoding="utf-8", errors="replace")
-        self._group, self._stream = f"{run.log_group}/output", f"{run.job_run_id}-driver"
-        self._logs = logs_backends[ACCOUNT][REGION]
-        if self._group not in self._logs.groups:
-            self._logs.create_log_group(self._group, {})
-        if self._stream not in self._logs.groups[self._group].streams:
-            self._logs.create_log_stream(self._group, self._stream)
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._follow, daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._closing.set()
-        self._thread.join()
-
-    def _follow(self) -> None:
-        while not self._closing.wait(0.3):
-            self._copy()
-        self._copy()
-        self._file.close()
-
-    def _copy(self) -> None:
-        now = int(time.time() * 1000)
-        lines = [line.rstrip("\n") for line in self._file.readlines()]
-        events = [{"timestamp": now, "message": line} for line in lines if line]
-        if events:
-            self._logs.put_log_events(self._group, self._stream, events)
 
 
 def install(context: Context) -> None:

@@ -5,34 +5,28 @@ A job that is run again writes the same files again: each output folder is repla
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
-import sys
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import boto3
-from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from pipeline import frames
 from pipeline.contracts.glue import database, location
-from pipeline.contracts.model import Contract, ContractError, load
+from pipeline.contracts.model import Contract, load
 from pipeline.contracts.spark import schema
 from pipeline.glue_jobs import small_tables
 from pipeline.lake.store import read_json
 from pipeline.lake.uris import Lake, split
 from pipeline.rules.outcomes import change
 from pipeline.rules.row_rules import Result
-from pipeline.sources.batch_files import fault_in
 
 log = logging.getLogger("pipeline")
 
@@ -85,11 +79,13 @@ class Run:
         return aws_client("s3")
 
     def manifest(self, batch_id: str) -> dict[str, Any]:
-        """Return a batch's manifest; the first call reads those of the whole release, several at once."""
-        if batch_id not in self.manifests:
-            wanted = {batch_id, *self.plan.get("batch_ids", []), *self.plan.get("release_batch_ids", [])}
-            for_each(self._read_manifest, wanted - self.manifests.keys())
-        return self.manifests[batch_id]
+        """Return a batch's manifest."""
+        return self.manifests_of([batch_id])[0]
+
+    def manifests_of(self, batch_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the manifests of batches; those not yet read are read concurrently, each once a job."""
+        for_each(self._read_manifest, set(batch_ids) - self.manifests.keys())
+        return [self.manifests[batch_id] for batch_id in batch_ids]
 
     def _read_manifest(self, batch_id: str) -> None:
         found = read_json(self.s3, self.lake.manifest(batch_id))
@@ -103,7 +99,7 @@ class Run:
         """Silver rows of the release's batches (or those named), with `batch_id`."""
         contract = load("silver", table)
         wanted = self.plan["release_batch_ids"] if batch_ids is None else batch_ids
-        have = [batch_id for batch_id in wanted if table in self.manifest(batch_id)["tables"]]
+        have = [each["batch_id"] for each in self.manifests_of(wanted) if table in each["tables"]]
         if lacking := [batch_id for batch_id in have if batch_id not in self._complete(table)]:
             raise JobError(
                 f"Batch {lacking[0]} has no complete silver {table}: start a run that names this batch."
@@ -282,83 +278,6 @@ class Run:
         found = [entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", [])]
         marker = f"{column}="
         return sorted(p.rstrip("/").rpartition("/")[2].removeprefix(marker) for p in found if marker in p)
-
-
-SETTINGS = {
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.ansi.enabled": "false",
-    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
-    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    # a moment before 1900 is written as it is: one such row would end the job
-    "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
-    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
-    # a generated method of more bytes is one that the JVM runs without ever compiling it (HotSpot,
-    # HugeMethodLimit)
-    "spark.sql.codegen.hugeMethodLimit": "8000",
-    # what follows from a filter is worked out for every alias of a column: with many rules, for minutes and
-    # gigabytes
-    "spark.sql.constraintPropagation.enabled": "false",
-    # the wide side of a join stays where it is where the narrow one can be sent to every worker …
-    "spark.sql.adaptive.autoBroadcastJoinThreshold": "64MB",
-    # … and neither side is sorted where one fits in memory, part by part
-    "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64MB",
-}
-
-
-def log_to_output() -> None:
-    """Write log lines from INFO up to the job's output: Glue gives the root logger a level and no handler."""
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stdout, force=True, format="%(asctime)s %(levelname)s %(message)s"
-    )
-    for name in ("botocore", "py4j"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def main(work: Callable[[Run], None]) -> None:
-    """Run a job as Glue calls it: ``--JOB_NAME … --prefix … --run_id …``."""
-    log_to_output()
-    parser = argparse.ArgumentParser()
-    for name in ("--JOB_NAME", "--prefix", "--buckets", "--run_id"):
-        parser.add_argument(name, required=True)
-    options, _ = parser.parse_known_args(sys.argv[1:])
-    lake = Lake(options.prefix, options.buckets)
-    found = read_json(aws_client("s3"), lake.run_plan(options.run_id))
-    if found is None:
-        raise JobError(f"Run {options.run_id} has no plan: jobs are started by the state machine.")
-    spark = SparkSession.builder.appName(options.JOB_NAME).getOrCreate()
-    for name, value in SETTINGS.items():
-        spark.conf.set(name, value)
-    run = Run(spark, lake, options.JOB_NAME, found[0])
-    log.info("%s starts for run %s on %d batches", run.job_name, run.run_id, len(run.plan["batch_ids"]))
-    try:
-        work(run)
-    except (JobError, ContractError):
-        raise
-    except Exception as error:
-        raise JobError(fault_in(error) or _without_data(error)) from None
-    log.info("%s is done", run.job_name)
-
-
-def _without_data(error: Exception) -> str:
-    """What went wrong and where. An engine's message may quote values, so only its kind is told.
-
-    An AnalysisException speaks of columns and types alone; its text is kept.
-    """
-    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if "pipeline" in frame.filename]
-    where = f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
-    if isinstance(error, AnalysisException | AssertionError | KeyError):
-        return f"{type(error).__name__}{where}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-    return f"{_kind(error)}{where}"
-
-
-def _kind(error: Exception) -> str:
-    """The class of the error; of one from the JVM, the classes of its causes."""
-    cause = getattr(error, "java_exception", None)
-    kinds = [type(error).__name__]
-    while cause is not None and len(kinds) < 6:
-        kinds.append(str(cause.getClass().getSimpleName()))
-        cause = cause.getCause()
-    return " from ".join(kinds)
 
 
 def describe(document: dict[str, Any]) -> None:

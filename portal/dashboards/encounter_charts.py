@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from portal.dashboards.expressions import (
+    HOUR,
     PATIENT,
     PATIENT_JOIN,
     PROVIDER_JOIN,
-    WEEKDAYS,
+    SPECIALTY,
+    WEEKDAY,
     capped,
     or_not_recorded,
 )
-from portal.dashboards.query_builder import LOCAL_TIME, NOT_RECORDED, Chart, Dataset, Dimension, Measure
+from portal.dashboards.query_builder import NOT_RECORDED, Chart, Dataset, Dimension, Measure
 
 CLASSES = {
     "AMB": "Ambulatory (AMB)",
@@ -44,20 +46,11 @@ ENCOUNTERS = Dataset(
             f"coalesce(d.icd10_chapter_title, d.diagnosis_description, '{NOT_RECORDED}')",
             filter="clicked",
         ),
-        Dimension(
-            "specialty", "Clinician's specialty", or_not_recorded("w.provider_specialty"), filter="clicked"
-        ),
+        SPECIALTY,
         Dimension("diagnosis", "Diagnosis", or_not_recorded("d.diagnosis_description")),
         Dimension("month", "Month of admission", "f.admitted_month", filter="period"),
-        Dimension(
-            "weekday",
-            "Weekday",
-            "day_of_week(f.local_date)",
-            filter="clicked",
-            value_labels=WEEKDAYS,
-            is_number=True,
-        ),
-        Dimension("hour", f"Hour ({LOCAL_TIME})", "f.local_hour", filter="clicked", is_number=True),
+        WEEKDAY,
+        HOUR,
         Dimension(
             "days", "Days (30 = 30+)", capped("f.length_of_stay_days", 30), filter="clicked", is_number=True
         ),

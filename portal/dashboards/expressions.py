@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portal.dashboards.query_builder import NOT_RECORDED
+from portal.dashboards.query_builder import LOCAL_TIME, NOT_RECORDED, Dimension
 
 WEEKDAYS = dict(zip("1234567", ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), strict=True))
 
@@ -21,3 +21,17 @@ def or_not_recorded(column: str) -> str:
 def capped(number: str, most: int) -> str:
     """Return a number limited to `most`. NULL stays NULL; `least` returns the limit on some engines."""
     return f"CASE WHEN {number} > {most} THEN {most} ELSE {number} END"
+
+
+SPECIALTY = Dimension(
+    "specialty", "Clinician's specialty", or_not_recorded("w.provider_specialty"), filter="clicked"
+)
+WEEKDAY = Dimension(
+    "weekday",
+    "Weekday",
+    "day_of_week(f.local_date)",
+    filter="clicked",
+    value_labels=WEEKDAYS,
+    is_number=True,
+)
+HOUR = Dimension("hour", f"Hour ({LOCAL_TIME})", "f.local_hour", filter="clicked", is_number=True)

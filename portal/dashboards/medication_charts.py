@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from portal.dashboards.expressions import (
+    HOUR,
     PATIENT,
     PATIENT_JOIN,
     PROVIDER_JOIN,
-    WEEKDAYS,
+    SPECIALTY,
+    WEEKDAY,
     capped,
     or_not_recorded,
 )
-from portal.dashboards.query_builder import LOCAL_TIME, NOT_RECORDED, Chart, Dataset, Dimension, Measure
+from portal.dashboards.query_builder import NOT_RECORDED, Chart, Dataset, Dimension, Measure
 
 ROUTES = {
     "PO": "By mouth (PO)",
@@ -66,20 +68,11 @@ ADMINISTRATIONS = Dataset(
         ),
         Dimension("status", "Status", or_not_recorded("f.status"), filter="listed", value_labels=STATUSES),
         Dimension("medication", "Medication", or_not_recorded("d.medication_name"), filter="clicked"),
-        Dimension(
-            "specialty", "Clinician's specialty", or_not_recorded("w.provider_specialty"), filter="clicked"
-        ),
+        SPECIALTY,
         Dimension("provider", "Clinician", _PROVIDER_NAME, filter="clicked"),
         Dimension("month", "Month", "f.administered_month", filter="period"),
-        Dimension(
-            "weekday",
-            "Weekday",
-            "day_of_week(f.local_date)",
-            filter="clicked",
-            value_labels=WEEKDAYS,
-            is_number=True,
-        ),
-        Dimension("hour", f"Hour ({LOCAL_TIME})", "f.local_hour", filter="clicked", is_number=True),
+        WEEKDAY,
+        HOUR,
         Dimension(
             "wait",
             f"Minutes from order to first dose ({LONGEST_WAIT_MINUTES} = {LONGEST_WAIT_MINUTES}+)",

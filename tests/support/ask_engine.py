@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from infra.local import engine
-from pipeline.glue_jobs.runtime import SETTINGS
+from pipeline.glue_jobs.entry_point import SETTINGS
 
 
 def _answer(spark, expression: str) -> str:

@@ -8,7 +8,8 @@ from pyspark.sql import functions as F
 from pipeline.contracts.model import load as load_contract
 from pipeline.glue_jobs.bronze_to_silver import encounter_columns, load, lookups
 from pipeline.glue_jobs.bronze_to_silver.typing import text
-from pipeline.glue_jobs.runtime import Run, main
+from pipeline.glue_jobs.entry_point import main
+from pipeline.glue_jobs.runtime import Run
 from pipeline.glue_jobs.silver_to_gold.local_time import local_date
 
 CONTRACT = load_contract("silver", "encounters")

@@ -36,7 +36,7 @@ LOADED, REFUSED, DUPLICATE = "loaded", "refused", "duplicate"
 def received(run: Run, table: str) -> DataFrame:
     """Return the batches' rows: `raw`, `batch`, `batch_id`, `malformed`, `_received` and `ROW`."""
     by_source = defaultdict(list)
-    for manifest in map(run.manifest, run.plan["batch_ids"]):
+    for manifest in run.manifests_of(run.plan["batch_ids"]):
         if table in manifest["tables"]:
             by_source[manifest["source"]].append(manifest)
     there = [

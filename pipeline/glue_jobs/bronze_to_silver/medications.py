@@ -16,7 +16,8 @@ from pipeline.glue_jobs.bronze_to_silver.typing import (
     text,
     unit,
 )
-from pipeline.glue_jobs.runtime import Run, main
+from pipeline.glue_jobs.entry_point import main
+from pipeline.glue_jobs.runtime import Run
 from pipeline.glue_jobs.silver_to_gold.local_time import local, local_date
 
 CONTRACT = load_contract("silver", "medications")

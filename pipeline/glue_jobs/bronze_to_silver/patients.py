@@ -6,7 +6,8 @@ from pyspark.sql import DataFrame
 
 from pipeline.contracts.model import load as load_contract
 from pipeline.glue_jobs.bronze_to_silver import load, lookups, patient_columns
-from pipeline.glue_jobs.runtime import Run, main
+from pipeline.glue_jobs.entry_point import main
+from pipeline.glue_jobs.runtime import Run
 
 CONTRACT = load_contract("silver", "patients")
 

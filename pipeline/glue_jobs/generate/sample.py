@@ -27,7 +27,7 @@ from pipeline.data_generator.blocks import TABLES, make
 from pipeline.data_generator.defects.seeding import TRUTH_COLUMNS
 from pipeline.data_generator.pools import Names, use
 from pipeline.data_generator.writer import GROUND_TRUTH, piece
-from pipeline.glue_jobs.runtime import log_to_output
+from pipeline.glue_jobs.entry_point import log_to_output
 from pipeline.lake.store import read_json, write_json
 from pipeline.lake.uris import Lake, split
 

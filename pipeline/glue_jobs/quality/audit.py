@@ -14,8 +14,9 @@ from pyspark.sql import functions as F
 
 from pipeline.contracts.model import Contract, Rule, all_contracts, load, tables
 from pipeline.glue_jobs import small_tables
+from pipeline.glue_jobs.entry_point import main
 from pipeline.glue_jobs.quality import recomputed
-from pipeline.glue_jobs.runtime import Run, describe, main
+from pipeline.glue_jobs.runtime import Run, describe
 from pipeline.lake import store
 from pipeline.releases import model as release
 from pipeline.releases.model import Release

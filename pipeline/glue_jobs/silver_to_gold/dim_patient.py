@@ -8,7 +8,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.contracts.model import load
-from pipeline.glue_jobs.runtime import Run, main
+from pipeline.glue_jobs.entry_point import main
+from pipeline.glue_jobs.runtime import Run
 from pipeline.glue_jobs.silver_to_gold import admission, star, versions
 from pipeline.reference import RESTRICTED_ZIP3
 
@@ -73,7 +74,7 @@ def age_band(column: str) -> Column:
 def work(run: Run) -> None:
     admitted = admission.admit(run, "patients", lambda rows: rows)
     run.write_snapshot("patients", admitted.rows)
-    received = [run.manifest(batch_id)["received_at"] for batch_id in run.plan["release_batch_ids"]]
+    received = [each["received_at"] for each in run.manifests_of(run.plan["release_batch_ids"])]
     rows = transform(admitted_versions(run.silver("patients"), admitted.rows), max(received)[:10])
     run.write_gold(select(rows, run.run_id), CONTRACT)
     patients = run.gold("dim_patient").where(f"is_current and patient_key <> {star.UNKNOWN}")

@@ -9,7 +9,8 @@ from pyspark.sql import functions as F
 
 from pipeline import frames
 from pipeline.contracts.model import load
-from pipeline.glue_jobs.runtime import Run, main
+from pipeline.glue_jobs.entry_point import main
+from pipeline.glue_jobs.runtime import Run
 from pipeline.glue_jobs.silver_to_gold import star
 
 CONTRACT = load("gold", "dim_provider")

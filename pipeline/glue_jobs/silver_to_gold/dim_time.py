@@ -6,7 +6,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.contracts.model import load
-from pipeline.glue_jobs.runtime import Run, main
+from pipeline.glue_jobs.entry_point import main
+from pipeline.glue_jobs.runtime import Run
 from pipeline.glue_jobs.silver_to_gold import star
 from pipeline.glue_jobs.silver_to_gold.local_time import local_date
 

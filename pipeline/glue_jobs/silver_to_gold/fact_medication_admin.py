@@ -8,7 +8,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.contracts.model import load
-from pipeline.glue_jobs.runtime import Run, main
+from pipeline.glue_jobs.entry_point import main
+from pipeline.glue_jobs.runtime import Run
 from pipeline.glue_jobs.silver_to_gold import admission, references, star
 from pipeline.glue_jobs.silver_to_gold.dim_medication import medication_key
 from pipeline.glue_jobs.silver_to_gold.local_time import local, local_date, local_month

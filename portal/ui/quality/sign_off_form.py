@@ -88,7 +88,7 @@ def checklist(found: Outstanding) -> None:
         with st.expander("Undecided findings"):
             _listed(rest)
     if not (found.barring or found.open_queries or rest):
-        st.success(f"All findings are decided and no query is open.{_within_thresholds(found)}")
+        st.success(f"No decision is pending and no query is open.{_within_thresholds(found)}")
 
 
 def _within_thresholds(found: Outstanding) -> str:

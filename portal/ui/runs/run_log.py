@@ -44,7 +44,7 @@ def draw(run: Run) -> None:
     if st.session_state.get(key) not in ids:
         st.session_state[key] = (run.failed_job or run.jobs[-1]).job_run_id
     _turn_to_failure(run)
-    left, middle, right = st.columns([3, 2, 1], vertical_alignment="bottom")
+    left, middle, right = st.columns([6, 4, 3], vertical_alignment="bottom")
     picked = left.selectbox("Job run", ids, format_func=lambda i: names[i], key=key)
     wanted = middle.text_input("Filter", key=f"{key}-filter")
     troubled = right.checkbox(

@@ -28,17 +28,17 @@ FAILED = ("patients", "PAT-M01", "warning", "fail", 1, 3)
 @pytest.mark.parametrize(
     ("findings", "said"),
     [
-        ([], "All findings are decided and no query is open."),
-        ([(*FAILED, "not_a_problem")], "All findings are decided and no query is open."),
+        ([], "No decision is pending and no query is open."),
+        ([(*FAILED, "not_a_problem")], "No decision is pending and no query is open."),
         (
             [(*DOSE, "undecided")],
-            "All findings are decided and no query is open. 1 finding needs no decision: within the "
+            "No decision is pending and no query is open. 1 finding needs no decision: within the "
             "threshold, "
             "or for information.",
         ),
         (
             [(*DOSE, "undecided"), (*AGE, "undecided"), (*FAILED, "accepted")],
-            "All findings are decided and no query is open. 2 findings need no decision: within the "
+            "No decision is pending and no query is open. 2 findings need no decision: within the "
             "threshold, "
             "or for information.",
         ),
