@@ -125,12 +125,12 @@ def _result(row: Mapping[Any, Any], review: Review, on: date) -> list[str]:
     rule, acceptance = rule_texts.rules().get(finding), review.accepted.get(finding)
     unit = rule.unit if rule else "percent"
     rejected = [e for e in review.events if e.finding == finding and e.kind == "finding_rejected"]
-    said = (
+    outcomes = (
         [rule_texts.acceptance_status(acceptance, row["rate"], on) + f" ({acceptance.by})"]
         if acceptance
         else []
     )
-    said += [f"Rejected by {rejected[-1].by}"] if rejected and not acceptance else []
+    outcomes += [f"Rejected by {rejected[-1].by}"] if rejected and not acceptance else []
     cells = [
         finding[1],
         finding[0],
@@ -141,7 +141,7 @@ def _result(row: Mapping[Any, Any], review: Review, on: date) -> list[str]:
         rule_texts.count_text(rule, finding[0], int(row["failed"]), int(row["checked"])),
         rule_texts.rate_text(row["rate"], unit),
         rule_texts.threshold_text(rule) if rule else "–",
-        "; ".join(filter(None, [*said, rule_texts.null_markers(row.get("detail"))])),
+        "; ".join(filter(None, [*outcomes, rule_texts.null_markers(row.get("detail"))])),
     ]
     return [escape(cell).replace(" %", "&nbsp;%") for cell in cells]
 
@@ -170,7 +170,7 @@ def _decisions(review: Review) -> str:
 def _queries(queries: Iterable[DataQuery]) -> str:
     rows = []
     for query in queries:
-        said = "<br>".join(
+        entries = "<br>".join(
             escape(
                 f"{wording.timestamp(event.at)} {event.by} ({event.role}) "
                 f"{wording.EVENT_LABELS.get(event.kind, event.kind)}: {wording.summary(event)}"
@@ -190,7 +190,7 @@ def _queries(queries: Iterable[DataQuery]) -> str:
             str(query.due),
             about,
         ]
-        rows.append([*(escape(cell) for cell in cells), said])
+        rows.append([*(escape(cell) for cell in cells), entries])
     head = ["Query", "Table", "Rule", "State", "Assignee", "Due", "About", "Conversation"]
     return _rows(head, rows) if rows else "<p>No queries.</p>"
 

@@ -50,20 +50,20 @@ def open_query(
     finding = finding_subject(run_id, table_name, rule_id)
     _result(context, run_id, table_name, rule_id)
     subject = {**finding, "query_id": f"Q-{secrets.token_hex(3)}"}
-    said = {
+    payload = {
         "text": clean_text(text, "A query needs a question"),
         "assignee": assignee.strip(),
         "due": str(datetime.now(UTC).date() + DUE),
         "record_keys": list(record_keys),
     }
-    return append_event(context, "query_opened", subject, said, seen)
+    return append_event(context, "query_opened", subject, payload, seen)
 
 
 def assign(context: Context, query_id: str, assignee: str, *, seen: int | None = None) -> Event:
     """Assign a query to a person."""
     query = _query(context, query_id, {"open", "answered"})
-    said = {"assignee": clean_text(assignee, "A query needs an assignee")}
-    return append_event(context, "query_assigned", _subject(query), said, seen)
+    payload = {"assignee": clean_text(assignee, "A query needs an assignee")}
+    return append_event(context, "query_assigned", _subject(query), payload, seen)
 
 
 def answer(context: Context, query_id: str, text: str, *, seen: int | None = None) -> Event:
@@ -82,8 +82,8 @@ def answer(context: Context, query_id: str, text: str, *, seen: int | None = Non
 def close(context: Context, query_id: str, reason: str, text: str, *, seen: int | None = None) -> Event:
     """Close a query with a reason and a comment."""
     query = _query(context, query_id, {"open", "answered"})
-    said = {"reason": _reason(reason), "text": clean_text(text, "Closing needs a comment")}
-    return append_event(context, "query_closed", _subject(query), said, seen)
+    payload = {"reason": _reason(reason), "text": clean_text(text, "Closing needs a comment")}
+    return append_event(context, "query_closed", _subject(query), payload, seen)
 
 
 def reopen(context: Context, query_id: str, text: str, *, seen: int | None = None) -> Event:
@@ -125,7 +125,7 @@ def accept(
         raise ServiceError(f"The margin is {margin:.0%}. It must be between 0 and 100 percent.")
     if not 0 <= margin < float("inf"):
         raise ServiceError(f"The margin is {margin:g} {unit}. It must be 0 or more.")
-    said = {
+    payload = {
         "reason": _reason(reason),
         "text": clean_text(text, "An acceptance needs a comment"),
         "until": _until(until),
@@ -135,7 +135,9 @@ def accept(
         "threshold": float(rule.threshold if rule else found["threshold"]),
         "unit": unit,
     }
-    return append_event(context, "finding_accepted", finding_subject(run_id, table_name, rule_id), said, seen)
+    return append_event(
+        context, "finding_accepted", finding_subject(run_id, table_name, rule_id), payload, seen
+    )
 
 
 def accept_rows(
@@ -160,13 +162,13 @@ def accept_rows(
             f"{rule_id} "
             f"in run '{run_id}', or have no key. Accept the finding instead."
         )
-    said = {
+    payload = {
         "reason": _reason(reason),
         "text": clean_text(text, "An acceptance needs a comment"),
         "until": _until(until),
         "row_hashes": _hashes(record_keys),
     }
-    return append_event(context, "rows_accepted", finding_subject(run_id, table_name, rule_id), said, seen)
+    return append_event(context, "rows_accepted", finding_subject(run_id, table_name, rule_id), payload, seen)
 
 
 def withdraw_rows(
@@ -186,9 +188,9 @@ def withdraw_rows(
         raise ServiceError(
             f"Not all of these rows of {table_name} are confirmed under {rule_id}. Select confirmed ones."
         )
-    said = {"text": clean_text(text, "A withdrawal needs a comment"), "row_hashes": hashes}
+    payload = {"text": clean_text(text, "A withdrawal needs a comment"), "row_hashes": hashes}
     return append_event(
-        context, "row_acceptance_withdrawn", finding_subject(run_id, table_name, rule_id), said, seen
+        context, "row_acceptance_withdrawn", finding_subject(run_id, table_name, rule_id), payload, seen
     )
 
 
@@ -198,8 +200,8 @@ def reject(
     """Mark a finding as "must be fixed": ends its acceptance, prevents approval and opens a query."""
     _result(context, run_id, table_name, rule_id)
     subject = finding_subject(run_id, table_name, rule_id)
-    said = {"text": clean_text(text, "A finding that must be fixed needs a comment")}
-    event = append_event(context, "finding_rejected", subject, said, seen)
+    payload = {"text": clean_text(text, "A finding that must be fixed needs a comment")}
+    event = append_event(context, "finding_rejected", subject, payload, seen)
     queries = review_log.all_queries(log(context))
     if not any(
         finding_subject(q.run_id, q.table_name, q.rule_id) == subject and q.state != "closed" for q in queries
@@ -217,9 +219,9 @@ def dismiss(
         raise ServiceError(
             f"{rule_id} of {table_name} cannot be dismissed, because its outcome is {found['status']}."
         )
-    said = {"text": clean_text(text, "A finding that is not a problem needs a comment")}
+    payload = {"text": clean_text(text, "A finding that is not a problem needs a comment")}
     return append_event(
-        context, "finding_dismissed", finding_subject(run_id, table_name, rule_id), said, seen
+        context, "finding_dismissed", finding_subject(run_id, table_name, rule_id), payload, seen
     )
 
 
@@ -229,9 +231,9 @@ def withdraw(
     """Withdraw an acceptance before it expires."""
     if (table_name, rule_id) not in acceptances(log(context).events):
         raise ServiceError(f"{rule_id} of {table_name} has no acceptance to withdraw.")
-    said = {"text": clean_text(text, "A withdrawal needs a comment")}
+    payload = {"text": clean_text(text, "A withdrawal needs a comment")}
     return append_event(
-        context, "acceptance_withdrawn", finding_subject(run_id, table_name, rule_id), said, seen
+        context, "acceptance_withdrawn", finding_subject(run_id, table_name, rule_id), payload, seen
     )
 
 
@@ -247,9 +249,9 @@ def unmask(
             f"There is no record {position + 1} among the {len(rows)} failing rows of {rule_id}."
         )
     record = {str(name): value for name, value in rows.iloc[position].to_dict().items()}
-    said = {"why": reason, "rows": 1, "row_hash": row_hash(str(record["row"]))}
+    payload = {"why": reason, "rows": 1, "row_hash": row_hash(str(record["row"]))}
     append_event(
-        context, "rows_unmasked", finding_subject(run_id, table_name, rule_id), said, None, right="see_phi"
+        context, "rows_unmasked", finding_subject(run_id, table_name, rule_id), payload, None, right="see_phi"
     )
     return record
 

@@ -125,7 +125,11 @@ def _queries(events: Sequence[Event]) -> list[DataQuery]:
     for event in events:
         if query_id := event.subject.get("query_id"):
             grouped.setdefault(query_id, []).append(event)
-    return [_as_query(query_id, said) for query_id, said in grouped.items() if said[0].kind == "query_opened"]
+    return [
+        _as_query(query_id, events)
+        for query_id, events in grouped.items()
+        if events[0].kind == "query_opened"
+    ]
 
 
 _STATE_AFTER: dict[str, QueryState] = {

@@ -110,7 +110,7 @@ def sign(
     publishes = verdict == "approve" and made.decision == "hold" and not _is_followed(context, run_id)
     if publishes:
         releases.check_parent(context, made)
-    said = {
+    payload = {
         "verdict": verdict,
         "meaning": MEANINGS[verdict],
         "text": clean_text(text, "A signature needs a comment"),
@@ -118,7 +118,7 @@ def sign(
         "undecided": [f"{finding.table_name}:{finding.rule_id}" for finding in undecided],
     }
     seen = review.seen if seen is None else min(seen, review.seen)
-    event = append_event(context, "release_signed", {"run_id": run_id}, said, seen)
+    event = append_event(context, "release_signed", {"run_id": run_id}, payload, seen)
     return _follow_up(context, made, verdict, event, publishes)
 
 

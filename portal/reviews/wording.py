@@ -32,23 +32,23 @@ def timestamp(at: str) -> str:
 
 def summary(event: Event) -> str:
     """Return assignee, expiry, reason and comment of an event as text; empty if it has none."""
-    said = event.payload
-    parts = [f"for {said['assignee']}"] if said.get("assignee") else []
-    if "until" in said:
-        parts.append(f"until {said['until']}{_margin(said)}")
-    if "row_hashes" in said:
-        parts.append(f"{len(said['row_hashes'])} row{'s' if len(said['row_hashes']) > 1 else ''}")
-    if "reason" in said:
-        parts.append(REASONS.get(said["reason"], said["reason"]))
-    words = str(said.get("text") or said.get("why") or "")
+    payload = event.payload
+    parts = [f"for {payload['assignee']}"] if payload.get("assignee") else []
+    if "until" in payload:
+        parts.append(f"until {payload['until']}{_margin(payload)}")
+    if "row_hashes" in payload:
+        parts.append(f"{len(payload['row_hashes'])} row{'s' if len(payload['row_hashes']) > 1 else ''}")
+    if "reason" in payload:
+        parts.append(REASONS.get(payload["reason"], payload["reason"]))
+    words = str(payload.get("text") or payload.get("why") or "")
     return ": ".join(part for part in (" · ".join(parts), words) if part)
 
 
-def _margin(said: dict[str, Any]) -> str:
-    if "margin" not in said:
+def _margin(payload: dict[str, Any]) -> str:
+    if "margin" not in payload:
         return ""
-    unit = said.get("unit", "percent")
-    much = f"{100 * said['margin']:g} points" if unit == "percent" else f"{said['margin']:g} {unit}"
+    unit = payload.get("unit", "percent")
+    much = f"{100 * payload['margin']:g} points" if unit == "percent" else f"{payload['margin']:g} {unit}"
     return f", while it gets worse by at most {much}"
 
 
@@ -56,8 +56,8 @@ def as_markdown(event: Event) -> str:
     """Return an event as a line of Markdown, without links or images from user input."""
     label = EVENT_LABELS.get(event.kind, event.kind)
     did = f"**{escape_markdown(event.by)}** ({event.role}) {label}, {timestamp(event.at)}"
-    said = summary(event)
-    return f"{did} · {escape_markdown(said)}" if said else did
+    details = summary(event)
+    return f"{did} · {escape_markdown(details)}" if details else did
 
 
 def escape_markdown(typed: str) -> str:

@@ -9,7 +9,7 @@ from portal.runs.alerts import Alert
 from portal.ui import cache, formats, session
 
 
-def _told(alert: Alert) -> str:
+def _message(alert: Alert) -> str:
     """Return the text of an alert with its timestamp in the user's time zone."""
     words = alert.words.replace("{at}", formats.when(alert.at)) if alert.at else alert.words
     return f"**{alert.kind.capitalize()}.** {words}"
@@ -34,7 +34,7 @@ def show(alert: Alert) -> None:
     """Draw an alert with a link to its page."""
     page, label = _PAGES[alert.kind]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.warning(_told(alert), width="stretch")
+        st.warning(_message(alert), width="stretch")
         st.page_link(
             f"app_pages/{page}.py",
             label=label,

@@ -22,7 +22,7 @@ log = logging.getLogger("portal")
 Act = Callable[[str, int], Any]
 """Receives the text and the number of the newest event that the user had seen."""
 
-_SAID = "review-said"
+_OUTCOME = "review-outcome"
 
 
 def about(run_id: str, finding: Sequence[str]) -> str:
@@ -45,7 +45,7 @@ def text(label: str, key: str, seen: int, *, is_short: bool = False) -> None:
     st.session_state[_mine(key)] = typed, had_seen
     if typed != stored:
         kept("texts")[key], kept("seen")[key] = typed, had_seen
-    told(key)
+    show_outcome(key)
     mine = (key, kept("texts"), kept("seen"))
     if is_short:
         st.text_input(label, key=key, max_chars=100, on_change=_keep, args=mine)
@@ -101,15 +101,15 @@ def send(key: str, act: Act, done: str) -> None:
 
 
 def _tell(key: str, kind: str, sentence: str, changes: Sequence[str] = ()) -> None:
-    st.session_state[_SAID] = (key, kind, sentence, tuple(changes))
+    st.session_state[_OUTCOME] = (key, kind, sentence, tuple(changes))
 
 
-def told(key: str) -> None:
+def show_outcome(key: str) -> None:
     """Draw the outcome of the last submission above its form."""
-    sent_by, kind, sentence, changes = st.session_state.get(_SAID, ("", "", "", ()))
+    sent_by, kind, sentence, changes = st.session_state.get(_OUTCOME, ("", "", "", ()))
     if sent_by != key:
         return
-    del st.session_state[_SAID]
+    del st.session_state[_OUTCOME]
     {"done": st.success, "warning": st.warning, "error": st.error}[kind](
         "\n".join([sentence, "", *(f"- {each}" for each in changes)])
     )

@@ -34,7 +34,7 @@ def sheet(head: Mapping[str, str], frame: pd.DataFrame) -> str:
 
     Texts that a spreadsheet would evaluate as formulas are escaped.
     """
-    lines = "".join(f"# {name}: {_comment(said)}{_END}" for name, said in head.items())
+    lines = "".join(f"# {name}: {_comment(text)}{_END}" for name, text in head.items())
     texts = frame.select_dtypes(["object", "string", "category"]).columns
     harmless = frame.assign(**{name: frame[name].map(_harmless) for name in texts})
     return lines + harmless.rename(columns=_harmless).to_csv(index=False, lineterminator=_END)
@@ -50,15 +50,15 @@ def _harmless(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
-def _comment(said: str) -> str:
+def _comment(text: str) -> str:
     """Return a text as one line without commas and semicolons, at which spreadsheets split comments."""
-    return re.sub(r"(?<=[,;])(?=\"*[=+@-])", "'", " ".join(said.split()))
+    return re.sub(r"(?<=[,;])(?=\"*[=+@-])", "'", " ".join(text.split()))
 
 
 def parquet(frame: pd.DataFrame, answer: QueryResult, filters: str, note: str = "none left out") -> bytes:
     """Return Parquet with release, filters, timestamp and SQL in its metadata."""
     table = pa.Table.from_pandas(frame.convert_dtypes(), preserve_index=False)
-    said = {**_origin(answer, filters, note), "sql": answer.sql}
+    metadata = {**_origin(answer, filters, note), "sql": answer.sql}
     buffer = BytesIO()
-    pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), **said}), buffer)
+    pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), **metadata}), buffer)
     return buffer.getvalue()

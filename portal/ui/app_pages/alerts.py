@@ -56,7 +56,7 @@ def starts() -> None:
         st.caption("On a laptop the schedule starts no runs.")
 
 
-def told() -> None:
+def subscribers() -> None:
     st.markdown("#### Subscribers")
     topics = schedule.topics()
     if not topics:
@@ -91,5 +91,5 @@ def told() -> None:
     )
 
 
-for part in (now, starts, told):
+for part in (now, starts, subscribers):
     session.guarded(part)

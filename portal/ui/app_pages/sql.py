@@ -189,10 +189,10 @@ def result(query: SqlQuery | None) -> None:
 
 def shown(answer: QueryResult) -> None:
     frame = answer.frame
-    said = session.as_of(answer) + (f". Of this answer: {answer.note}." if answer.note else "")
+    caption = session.as_of(answer) + (f". Of this answer: {answer.note}." if answer.note else "")
     if frame.empty:
         st.info("The query returned no rows.")
-        st.caption(said)
+        st.caption(caption)
         return
     pages = -(-len(frame) // PAGE)
     page = 1
@@ -200,7 +200,7 @@ def shown(answer: QueryResult) -> None:
         page = int(st.number_input(f"Page of {pages:,}", 1, pages, 1, key=f"page-{answer.query_id}"))
     part = frame.iloc[(page - 1) * PAGE : page * PAGE]
     st.dataframe(part, hide_index=True, width="stretch", placeholder="–")
-    st.caption(said)
+    st.caption(caption)
     download(answer)
     chart(frame)
 

@@ -138,9 +138,9 @@ def _assign(context: Context, query_id: str, seen: int) -> None:
 
 
 def _button(
-    label: str, verb: str, text: str, query_id: str, done: str, act: drafts.Act, said: str | None = None
+    label: str, verb: str, text: str, query_id: str, done: str, act: drafts.Act, help_text: str | None = None
 ) -> None:
-    st.button(label, key=f"{verb}-{query_id}", help=said, on_click=drafts.send, args=(text, act, done))
+    st.button(label, key=f"{verb}-{query_id}", help=help_text, on_click=drafts.send, args=(text, act, done))
 
 
 def ask(context: Context, run_id: str, finding: Finding, keys: tuple[str, ...], seen: int) -> None:

@@ -54,11 +54,11 @@ def draw(shown: Shown, chosen: Finding) -> None:
 
 
 def _measure(rule: Rule, table: str, row: pd.Series, change: str) -> None:
-    said = rule_texts.measurement(
+    sentence = rule_texts.measurement(
         rule, table, row["status"], int(row["failed"]), int(row["checked"]), row["rate"]
     )
     st.markdown(f"**{rule.description}**")
-    st.markdown(f"{said} Change since the last run: {CHANGES[change]}.")
+    st.markdown(f"{sentence} Change since the last run: {CHANGES[change]}.")
     if detail := rule_texts.null_markers(row.get("detail")):
         st.markdown(detail)
     st.caption(rule_texts.threshold_owner(rule))

@@ -9,8 +9,7 @@ import streamlit as st
 from pipeline.run_input import schema
 from portal.runs import history as run_history
 from portal.runs import service as runs
-from portal.ui import cache, session
-from portal.ui import formats as times
+from portal.ui import cache, formats, session
 
 NOT_IN_FORM = ("run_id", "started_by")
 """Parts of the input that the user does not choose."""
@@ -81,9 +80,9 @@ def draw() -> None:
         write_url(wanted, first)
         if past := run_history.estimate(cache.history()):
             st.caption(
-                f"The last {past.of} runs took {times.duration(past.fastest)} to "
-                f"{times.duration(past.slowest)} "
-                f"(median {times.duration(past.seconds)}) and cost ${past.dollars:,.2f} in AWS."
+                f"The last {past.of} runs took {formats.duration(past.fastest)} to "
+                f"{formats.duration(past.slowest)} "
+                f"(median {formats.duration(past.seconds)}) and cost ${past.dollars:,.2f} in AWS."
             )
         else:
             st.caption("Duration and cost cannot be estimated before the first run.")
@@ -109,7 +108,7 @@ def start(wanted: dict[str, Any]) -> None:
     busy = next((run for run in cache.recent_runs() if not run.is_over), None)
     if busy:
         st.warning(
-            f"Run {busy.run_id} has been writing since {times.when(busy.started_at)}. Only one run writes "
+            f"Run {busy.run_id} has been writing since {formats.when(busy.started_at)}. Only one run writes "
             "at a time."
         )
         st.page_link(

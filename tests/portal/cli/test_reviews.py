@@ -6,7 +6,9 @@ What it takes, and each way of tampering with the state folder that it finds.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import click
@@ -198,8 +200,7 @@ def test_a_fault_of_the_program_is_a_sentence_and_its_file_names_code_alone(monk
         main.main()
     said = capsys.readouterr().err
     assert (ended.value.code, said.startswith("Internal error (TypeError).")) == (1, True)
-    with open(said.split(" is in ")[1].split(",")[0]) as file:
-        kept = file.read()
+    kept = Path(re.search(r"/\S+\.txt", said)[0]).read_text()
     assert "in broken" in kept
     assert "Jane" not in kept + said
 
