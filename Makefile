@@ -16,7 +16,7 @@ help: ## List these commands
 run: .venv/.local ## Install, then open everything: laptop cloud, a first sample run, the portal
 	@$(BIN)/hdp up
 
-check: .venv/.dev ## Lint, types and unit tests, in under a minute: for each change
+check: .venv/.dev ## Lint, types and unit tests, in two to five minutes: for each change
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint unit
 
 test: .venv/.dev ## Install, then lint, types and tests, in minutes: for each pull request
