@@ -281,7 +281,7 @@ def test_an_analyst_filters_reads_why_a_run_failed_asks_in_sql_and_takes_the_ans
 
     colleague.goto(page.url)
     settle(colleague)
-    expect(colleague.get_by_text("You have no query")).to_be_visible()
+    expect(colleague.get_by_text("This query belongs to someone else.")).to_be_visible()
 
 
 def _open(page, run_id):
