@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -61,14 +62,32 @@ def cpu_seconds(pid: int) -> float:
     return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
 
 
+@contextmanager
+def scratch_folder(wait_seconds: float = 60) -> Iterator[Path]:
+    """Yield a temporary folder; remove it when the laptop cloud in it, which ends by itself, has ended."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            yield Path(folder)
+        finally:
+            deadline = time.monotonic() + wait_seconds
+            while _commands_with(folder) and time.monotonic() < deadline:
+                time.sleep(0.05)
+
+
 def processes_of(state: Path) -> list[int]:
     """Return the worker processes of a laptop cloud: those with its state directory in their command."""
-    found = []
+    found = _commands_with(str(state))
+    return [pid for pid, command in found.items() if b"infra.local.server" not in command]
+
+
+def _commands_with(text: str) -> dict[int, bytes]:
+    """Return the command of each process that has the text in it, by process id."""
+    found = {}
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             command = (process / "cmdline").read_bytes()
-            if str(state).encode() in command and b"infra.local.server" not in command:
-                found.append(int(process.name))
+            if text.encode() in command:
+                found[int(process.name)] = command
     return found
 
 

@@ -6,14 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.benchmarks.figures import Figure, Size, megabytes, seconds
+from tests.benchmarks.figures import Figure, Size, megabytes, scratch_folder, seconds
 
 LIBRARIES = "import streamlit.web.cli, boto3, duckdb, pyspark.sql, moto.server"
 HDP = Path(sys.executable).with_name("hdp")
@@ -23,11 +22,11 @@ MINUTES = 10
 def start(size: Size) -> Iterator[Figure]:
     peer = seconds(lambda: subprocess.run([sys.executable, "-c", LIBRARIES], check=True), size.times)
     name = "Python importing Streamlit, boto3, DuckDB, PySpark and moto"
-    with tempfile.TemporaryDirectory() as folder, _bare() as bare, _up(Path(folder), size) as (port, process):
+    with scratch_folder() as folder, _bare() as bare, _up(folder, size) as (port, process):
         began = time.perf_counter()
         _until(lambda: _answers(port), process)
         yield Figure("hdp up → portal open", time.perf_counter() - began, "s", name, peer)
-        published = Path(folder) / "state" / "s3" / "hdp-quality" / "releases" / "current.json"
+        published = folder / "state" / "s3" / "hdp-quality" / "releases" / "current.json"
         if size.first_sample:
             _until(published.exists, process)
             yield Figure("hdp up → first release published", time.perf_counter() - began, "s", name, peer)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from portal.batches import service as batches
 from portal.core.context import Context
 from portal.core.settings import Settings
 from portal.runs import service as runs
-from tests.benchmarks.figures import Size, cpu_seconds, processes_of
+from tests.benchmarks.figures import Size, cpu_seconds, processes_of, scratch_folder
 
 
 @dataclass(frozen=True)
@@ -79,10 +78,10 @@ def large(size: Size) -> Iterator[Lake]:
     """Jobs run one at a time, so that each has its time."""
     sample = Options(patients=size.patients, start=date(2024, 1, 1), end=date(2025, 12, 31))
     before = dict(os.environ)
-    with tempfile.TemporaryDirectory() as folder, Cloud(Path(folder) / "state", workers=1) as cloud:
+    with scratch_folder() as folder, Cloud(folder / "state", workers=1) as cloud:
         os.environ.update(cloud.environment())
         aws = Context(Settings.from_environment())
-        made = generate(sample, Path(folder) / "sample")
+        made = generate(sample, folder / "sample")
         batch = batches.import_folder(aws, made.folder, uploader="bench")
         yield Lake(cloud, aws, batch.batch_id)
         os.environ.clear()

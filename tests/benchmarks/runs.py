@@ -23,7 +23,7 @@ from portal.batches import service as batches
 from portal.core.context import Context
 from portal.core.settings import Settings
 from portal.runs import service as runs
-from tests.benchmarks.figures import Figure, Size, cpu_seconds, processes_of, seconds
+from tests.benchmarks.figures import Figure, Size, cpu_seconds, processes_of, scratch_folder, seconds
 from tests.benchmarks.first_start import HDP
 
 PAGES = 3
@@ -71,10 +71,10 @@ def commands(size: Size) -> Iterator[Figure]:
 def _lake(size: Size, engine: str = "sail") -> Iterator[tuple[Cloud, Context, str, Path]]:
     before = dict(os.environ)
     options = Options(patients=size.patients, start=date(2025, 1, 1), end=date(2025, 12, 31))
-    with tempfile.TemporaryDirectory() as folder, Cloud(Path(folder) / "state", engine=engine) as cloud:
+    with scratch_folder() as folder, Cloud(folder / "state", engine=engine) as cloud:
         os.environ.update(cloud.environment())
         aws = Context(Settings.from_environment())
-        sample = generate(options, Path(folder) / "sample")
+        sample = generate(options, folder / "sample")
         batch = batches.import_folder(aws, sample.folder, uploader="bench")
         yield cloud, aws, batch.batch_id, sample.folder
         os.environ.clear()
