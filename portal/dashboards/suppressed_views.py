@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from portal.dashboards.query_builder import Chart, Filters
-from portal.privacy.published import OTHER, PublishedTable, publish, publish_stacks
 from portal.privacy.suppression import MINIMUM_CELL_SIZE, is_small, pool_shares, pool_small
+from portal.privacy.viewer_tables import OTHER, ViewerTable, viewer_stacks, viewer_table
 
 TOO_FEW = f"Too few records to show (fewer than {MINIMUM_CELL_SIZE})."
 POOLED = f"“{OTHER}” pools counts below {MINIMUM_CELL_SIZE} and their complements; totals are exact."
@@ -31,7 +31,7 @@ ROWS_ONLY = "Doses of single medications are available to analysts, clinicians a
 RunChart = Callable[[Chart], pd.DataFrame]
 """Returns the groups of a chart over the whole release."""
 
-Tables = Callable[[Chart], PublishedTable | None]
+Tables = Callable[[Chart], ViewerTable | None]
 """Returns the published table of a chart (see `table_of`); callers can cache it per release."""
 
 Chosen = tuple[str, tuple[str, ...]] | None
@@ -65,11 +65,11 @@ def refusal(filters: Filters, first: date | None, last: date | None) -> str:
     return ""
 
 
-def table_of(chart: Chart, run_chart: RunChart) -> PublishedTable | None:
+def table_of(chart: Chart, run_chart: RunChart) -> ViewerTable | None:
     """Return the published table of a chart by month and one dimension."""
     count = next(name for name, measure in chart.measures.items() if measure.is_count)
     month = "month" if chart.by[0] == "month" else None
-    return publish(run_chart(chart), chart.by[-1], count, list(chart.measures), month)
+    return viewer_table(run_chart(chart), chart.by[-1], count, list(chart.measures), month)
 
 
 def by_dimension(chart: Chart, dimension: str) -> Chart:
@@ -111,7 +111,7 @@ def _chosen(filters: Filters) -> Chosen:
     return next(((name, values) for name, values in filters.chosen.items() if values), None)
 
 
-def periods_of(table: PublishedTable, filters: Filters) -> list[int]:
+def periods_of(table: ViewerTable, filters: Filters) -> list[int]:
     """Return the periods that overlap with the filtered period."""
     return table.between(
         f"{filters.start:%Y-%m}" if filters.start else None, f"{filters.end:%Y-%m}" if filters.end else None
@@ -132,9 +132,9 @@ def _months(chart: Chart, filters: Filters, tables: Tables) -> View:
     table = tables(chart)
     if table is None:
         return View(chart, None, TOO_FEW)
-    frame = table.by_month(periods_of(table, filters), _published(table, values))
+    frame = table.by_month(periods_of(table, filters), _unsuppressed(table, values))
     frame = frame.rename(columns={"value": dimension})
-    if frame.empty or (values and not _published(table, values)):
+    if frame.empty or (values and not _unsuppressed(table, values)):
         return View(chart, None, TOO_FEW)
     notes = [POOLED if (frame[dimension] == OTHER).any() else "", MERGED if frame["is_merged"].any() else ""]
     shown = [table.periods[index] for index in periods_of(table, filters)]
@@ -142,7 +142,7 @@ def _months(chart: Chart, filters: Filters, tables: Tables) -> View:
     return View(chart, frame, " ".join(filter(None, notes)))
 
 
-def _published(table: PublishedTable, values: tuple[str, ...]) -> tuple[str, ...]:
+def _unsuppressed(table: ViewerTable, values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value for value in values if value in table.named)
 
 
@@ -151,7 +151,7 @@ def _ranking(chart: Chart, filters: Filters, tables: Tables) -> View:
     table = tables(source(chart))
     if table is None:
         return View(chart, None, TOO_FEW)
-    values = _published(table, chosen[1]) if chosen else ()
+    values = _unsuppressed(table, chosen[1]) if chosen else ()
     frame = table.by_value(periods_of(table, filters), values).rename(columns={"value": dimension})
     frame = frame[frame[next(iter(chart.measures))] > 0].reset_index(drop=True)
     if frame.empty or (chosen and not values):
@@ -217,7 +217,7 @@ def _stacks(chart: Chart, frame: pd.DataFrame) -> View:
     count = next(iter(chart.measures))
     if frame.empty:
         return View(chart, None, TOO_FEW)
-    stacks = publish_stacks(frame, row, column, count, _ordered(frame[row]))
+    stacks = viewer_stacks(frame, row, column, count, _ordered(frame[row]))
     if stacks.empty:
         return View(chart, None, TOO_FEW)
     return View(chart, stacks, POOLED if (stacks[column] == OTHER).any() else "")

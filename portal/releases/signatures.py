@@ -10,7 +10,7 @@ from typing import Literal
 from pipeline.lake.uris import split
 from pipeline.releases import model as release
 from pipeline.releases.model import GOLD_TABLES, Release
-from pipeline.reviews import events as chain
+from pipeline.reviews import events as review_events
 from pipeline.reviews.events import Event
 from pipeline.reviews.integrity import Log
 from portal.core.context import Context
@@ -98,7 +98,7 @@ def fingerprint(context: Context, made: Release) -> str:
     with ThreadPoolExecutor(len(below)) as pool:
         found = pool.map(lambda uri: list(_objects(context, uri)), below)
         objects = [each for listed in found for each in listed]
-    return chain.fingerprint({"release": asdict(made), "objects": objects})
+    return review_events.fingerprint({"release": asdict(made), "objects": objects})
 
 
 def _objects(context: Context, uri: str) -> Iterator[list[str | int]]:

@@ -13,7 +13,7 @@ from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.quality import results as quality
 from portal.quality import rule_texts
-from portal.reviews import read_model as review_log
+from portal.reviews import read_model
 from portal.reviews.entry import append_event, clean_text, finding_subject, verified
 from portal.reviews.read_model import DataQuery, log
 
@@ -202,7 +202,7 @@ def reject(
     subject = finding_subject(run_id, table_name, rule_id)
     payload = {"text": clean_text(text, "A finding that must be fixed needs a comment")}
     event = append_event(context, "finding_rejected", subject, payload, seen)
-    queries = review_log.all_queries(log(context))
+    queries = read_model.all_queries(log(context))
     if not any(
         finding_subject(q.run_id, q.table_name, q.rule_id) == subject and q.state != "closed" for q in queries
     ):
@@ -260,7 +260,7 @@ def unmask(
 
 
 def _query(context: Context, query_id: str, states: set[str]) -> DataQuery:
-    found = review_log.query(verified(context), query_id)
+    found = read_model.query(verified(context), query_id)
     if found.state not in states:
         raise ServiceError(f"Query {query_id} is {found.state}. It must be {' or '.join(sorted(states))}.")
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pipeline.reviews import log as chain
+from pipeline.reviews import log as review_log
 from pipeline.reviews.events import Event, new_event
 from pipeline.reviews.integrity import Log
 from portal.core.context import Context
@@ -43,8 +43,8 @@ def append_event(
             raise ReviewConflict(changes)
         event = new_event(context.settings.user, context.settings.role or "viewer", kind, subject, payload)
         try:
-            return chain.append(context.client("s3"), context.lake, whole, event)
-        except chain.AppendConflict:
+            return review_log.append(context.client("s3"), context.lake, whole, event)
+        except review_log.AppendConflict:
             continue
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
-from pipeline.reviews import log as chain
+from pipeline.reviews import log as review_log
 from pipeline.reviews.acceptances import Acceptance, RowAcceptance, acceptances, row_acceptances
 from pipeline.reviews.events import Event
 from pipeline.reviews.integrity import Log, verify
@@ -73,7 +73,7 @@ class Review:
 class _Known:
     """Cached events; an event is read again only if its object changed."""
 
-    objects: chain.ObjectCache = field(default_factory=dict)
+    objects: review_log.ObjectCache = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -84,7 +84,7 @@ def log(context: Context) -> Log:
     """Return all events after an integrity check."""
     known = _known.setdefault(context.lake.reviews(), _Known())
     with known.lock:
-        return verify(chain.fetch(context.client("s3"), context.lake, known.objects))
+        return verify(review_log.fetch(context.client("s3"), context.lake, known.objects))
 
 
 def of_run(context: Context, run_id: str) -> Review:

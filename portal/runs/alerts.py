@@ -11,7 +11,7 @@ from pipeline.lateness import Schedule, delays
 from pipeline.releases.model import Published, Release
 from portal.core.context import Context
 from portal.releases import service as releases
-from portal.reviews import read_model as review_log
+from portal.reviews import read_model
 from portal.runs import schedule
 from portal.runs import service as runs
 from portal.runs.service import Run
@@ -36,7 +36,7 @@ def now(context: Context, past: Sequence[Run]) -> list[Alert]:
     newest = releases.find(context, ended.run_id) if ended else None
     present = releases.current(context)
     names = {each for each in (ended and ended.run_id, present and present.release_id) if each}
-    signatures = {name: review_log.of_run(context, name).signature for name in names}
+    signatures = {name: read_model.of_run(context, name).signature for name in names}
     signature = signatures.get(ended.run_id) if ended else None
     is_signed = bool(signature and signature.is_valid)
     is_manual = ended is not None and runs.get(context, ended.run_id, details=False).is_published is False

@@ -108,7 +108,7 @@ def _page(dataset: Dataset, charts: Sequence[Chart], release_id: str, previous: 
     page = Page(Filters(), release_id, previous, is_exact, is_synthetic, is_safe)
     if not is_exact:
         main = _main_chart(charts)
-        published = url_filters.draw_published(
+        published = url_filters.draw_for_viewers(
             main.dataset, lambda name: card.table(suppressed_views.by_dimension(main, name), release_id)
         )
         return replace(page, filters=published)

@@ -19,8 +19,7 @@ from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.quality import results as quality
 from portal.releases import service as releases
-from portal.reviews import read_model as review_log
-from portal.reviews import sign_off
+from portal.reviews import read_model, sign_off
 
 
 @pytest.fixture
@@ -153,7 +152,7 @@ def test_a_publisher_between_the_check_and_the_write_is_not_overwritten(engineer
 
     def overtaken(aws, made):
         checked(aws, made)
-        if review_log.of_run(aws, "b").signature:
+        if read_model.of_run(aws, "b").signature:
             publishing.publish(
                 aws.client("s3"), aws.lake, "c", expect="a", by="pipeline", reason="", refresh_views=str
             )

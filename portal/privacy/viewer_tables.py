@@ -47,7 +47,7 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class PublishedTable:
+class ViewerTable:
     """Measures by period and by value of a dimension.
 
     The last value is `OTHER` if small values are folded.
@@ -164,9 +164,9 @@ class PublishedTable:
         return exploded
 
 
-def publish(
+def viewer_table(
     frame: pd.DataFrame, dimension: str, count: str, measures: Sequence[str], month: str | None = None
-) -> PublishedTable | None:
+) -> ViewerTable | None:
     """Return the published table of `frame`, suppressed by its column `count`; None if the total is small.
 
     `measures` are summed, too, and suppressed in the same cells.
@@ -186,7 +186,7 @@ def publish(
     named = [
         str(value) for value, is_folded in zip(tables[count].columns, folded, strict=True) if not is_folded
     ]
-    return PublishedTable(
+    return ViewerTable(
         periods=tuple(_period(months, totals, run) for run in runs),
         values=(*named, *([OTHER] if folded.any() else [])),
         measures={
@@ -231,7 +231,7 @@ def _period(months: Sequence[str], totals: npt.NDArray[np.int64], run: range) ->
 # charts without months
 
 
-def publish_stacks(
+def viewer_stacks(
     frame: pd.DataFrame, row: str, column: str, count: str, order: Sequence[str]
 ) -> pd.DataFrame:
     """Return one stack per run of rows: small rows are merged, and small parts of a stack are pooled.
