@@ -9,8 +9,8 @@ from typing import Any
 import boto3
 
 from pipeline.lake.uris import Lake
-from pipeline.releases import model as release
-from pipeline.releases import publish
+from pipeline.releases import model as release_model
+from pipeline.releases import publish as publishing
 from pipeline.releases.model import Release, ReleaseConflict
 
 s3 = boto3.client("s3")
@@ -20,7 +20,7 @@ lake = Lake.of(os.environ)
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Map ``{"run_id", "auto_publish"}`` to the `state` of the release and the reason (`why`)."""
-    made = release.get(s3, lake, event["run_id"])
+    made = release_model.get(s3, lake, event["run_id"])
     state, why = _publish(made) if made.decision != "hold" and event["auto_publish"] else ("HELD", "")
     outcome = {
         "release_id": made.release_id,
@@ -41,14 +41,14 @@ def _publish(made: Release) -> tuple[str, str]:
     that. The run still succeeds and reports OVERTAKEN for a person to decide.
     """
     try:
-        publish.publish(
+        publishing.publish(
             s3,
             lake,
             made.release_id,
             expect=made.parent_release_id,
             by="pipeline",
             reason=f"audit decided: {made.decision}",
-            refresh_views=publish.view_refresher(athena, lake),
+            refresh_views=publishing.view_refresher(athena, lake),
         )
     except ReleaseConflict as conflict:
         return "OVERTAKEN", str(conflict)

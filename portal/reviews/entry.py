@@ -34,7 +34,11 @@ def append_event(
     seen: int | None,
     right: Literal["review", "query", "see_phi"] = "review",
 ) -> Event:
-    """Append an event; raise `ReviewConflict` if there are events about the subject after number `seen`."""
+    """Append an event and return it.
+
+    `seen` is the sequence number of the newest event that the user has seen: raise `ReviewConflict` if there
+    are later ones about the subject. None skips this check.
+    """
     context.require(right)
     while True:
         whole = verified(context)
@@ -65,9 +69,9 @@ def _touches(event: Event, subject: dict[str, str]) -> bool:
     Decisions on findings and rows apply to all runs; a signature, whose subject has no rule, is about all
     findings. Unmasking rows never conflicts.
     """
-    holds_everywhere = event.kind.startswith(("finding_", "rows_accepted", "row_acceptance", "acceptance_"))
+    is_of_all_runs = event.kind.startswith(("finding_", "rows_accepted", "row_acceptance", "acceptance_"))
     is_of_run = event.subject.get("run_id") == subject["run_id"]
-    if event.kind == "rows_unmasked" or not (is_of_run or holds_everywhere):
+    if event.kind == "rows_unmasked" or not (is_of_run or is_of_all_runs):
         return False
     shared = {"table_name", "rule_id"} & set(event.subject) & set(subject)
     return all(event.subject[name] == subject[name] for name in shared)

@@ -47,9 +47,10 @@ class DataQuery:
 
 @dataclass(frozen=True)
 class Review:
-    """The review of a run: its events, queries, decisions and signature, and the queries of all runs.
+    """The review of a run: its events, queries, decisions and signature.
 
-    `version` is the present fingerprint of the release (`signatures.version`); a signature contains it.
+    `seen` is the sequence number of the newest event, `work_list` the queries of all runs. `version` is the
+    current fingerprint of the release (`signatures.version`), which a signature records.
     """
 
     run_id: str
@@ -81,7 +82,7 @@ _known: dict[str, _Known] = {}
 
 
 def log(context: Context) -> Log:
-    """Return all events after an integrity check."""
+    """Return the review log: all events, and the problems that its integrity check found."""
     known = _known.setdefault(context.lake.reviews(), _Known())
     with known.lock:
         return verify(review_log.fetch(context.client("s3"), context.lake, known.objects))
@@ -108,7 +109,7 @@ def of_run(context: Context, run_id: str) -> Review:
 
 
 def all_queries(whole: Log) -> list[DataQuery]:
-    """Return the queries of all runs, the longest open first."""
+    """Return the queries of all runs: closed ones last, each group oldest first."""
     return sorted(_queries(whole.events), key=lambda query: (query.state == "closed", query.opened_at))
 
 

@@ -21,7 +21,7 @@ Kind = Literal["failed", "held", "rejected", "late", "never started"]
 
 @dataclass(frozen=True)
 class Alert:
-    """An alert; `{at}` in its words is replaced by the timestamp `at` in the user's time zone."""
+    """An alert; the page replaces `{at}` in `words` by the timestamp `at` in the user's time zone."""
 
     kind: Kind
     words: str
@@ -30,7 +30,7 @@ class Alert:
 
 
 def now(context: Context, past: Sequence[Run]) -> list[Alert]:
-    """Return the present alerts, by the newest runs with their job runs."""
+    """Return the current alerts; `past` are the newest runs with their job runs, newest first."""
     context.require("watch_runs")
     ended = next((run for run in past if run.status == "SUCCEEDED"), None)
     newest = releases.find(context, ended.run_id) if ended else None
@@ -60,9 +60,9 @@ def alerts(
     is_manual: bool = False,
     at: datetime | None = None,
 ) -> list[Alert]:
-    """Return alerts by the newest runs, the newest release and the published one.
+    """Return the alerts about the newest runs, the newest release and the published one.
 
-    `is_signed` says that the newest release has a valid signature, `is_manual` that its run did not publish
+    `is_signed` is true if the newest release has a valid signature, `is_manual` if its run did not publish
     it.
     """
     at = at or datetime.now(UTC)
@@ -76,11 +76,13 @@ def _failed(past: Sequence[Run], published: Published | None) -> list[Alert]:
     if not past or past[0].status not in {"FAILED", "TIMED_OUT"}:
         return []
     run = past[0]
-    return [Alert("failed", f"Run {run.run_id} did not succeed. {_left(run, published)}", run.run_id)]
+    return [
+        Alert("failed", f"Run {run.run_id} did not succeed. {_visible_release(run, published)}", run.run_id)
+    ]
 
 
 def _waiting(newest: Release, published: Published | None, is_signed: bool, is_manual: bool) -> list[Alert]:
-    """Return alerts about a release that waits for a signature or for its publication."""
+    """Return alerts about a release that waits for a signature or for publication."""
     name, found = newest.release_id, []
     is_published = published is not None and published.release_id == name
     if newest.decision == "hold" and not is_signed and not is_published:
@@ -92,22 +94,22 @@ def _waiting(newest: Release, published: Published | None, is_signed: bool, is_m
     if published and _is_overtaken(newest, published):
         words = (
             f"Release {name} is not published. Its parent is {newest.parent_release_id}, but "
-            f"{published.release_id} is "
-            "published now. Compare both, then publish it or start a run with the batches of both."
+            f"{published.release_id} is published now. Compare both, then publish it or start a run "
+            "with the batches of both."
         )
         found.append(Alert("held", words, newest.run_id))
     return found
 
 
 def _may_follow(newest: Release, published: Published | None) -> bool:
-    """Return whether the parent is still published, without a rollback since."""
+    """Return whether the parent of `newest` is published, and was not published again (rollback) since."""
     if published is None:
         return newest.parent_release_id is None
     return published.release_id == newest.parent_release_id and published.published_at <= newest.created_at
 
 
 def _is_overtaken(newest: Release, published: Published) -> bool:
-    """Return whether a release passed the audit, but another release than its parent is published."""
+    """Return whether `newest` passed the audit, was never published, and its parent is not published."""
     seen = {newest.release_id, newest.parent_release_id}
     return (
         newest.decision != "hold"
@@ -116,8 +118,8 @@ def _is_overtaken(newest: Release, published: Published) -> bool:
     )
 
 
-def _left(run: Run, published: Published | None) -> str:
-    """Return which release analysts see after a failed run."""
+def _visible_release(run: Run, published: Published | None) -> str:
+    """Return a sentence about the release that analysts see after a failed run."""
     if published is None:
         return "Nothing has been published yet."
     if published.release_id == run.run_id:

@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     import pandas as pd  # a second to import: functions that need it do so
 
 MEDIAN_RUNS = 20
-"""Runs that a median is computed from."""
+"""Maximum number of runs in a median."""
 
 SEARCH_RUNS, SEARCH_CAUSES = 10_000, 300
-"""Runs, and causes of failed runs, that a search of depth 1 reads."""
+"""Maximum runs, and causes of failed runs, that a search of depth 1 reads."""
 
 MOST_WITH_COST = job_runs.MOST
-"""Runs with a known cost; job runs of older runs are not fetched."""
+"""Maximum number of runs with a known cost; job runs of older runs are not fetched."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Duration and cost (US $) of a run, estimated from the last `of` runs that succeeded."""
+    """Duration (seconds) and cost (US $) of a run, estimated from the last `of` successful runs."""
 
     of: int
     seconds: float
@@ -43,7 +43,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Found:
-    """The runs that a search found, newest first; `is_all` says that all runs were searched."""
+    """The runs that a search found, newest first; `is_all` is true if all runs were searched."""
 
     runs: list[Run]
     searched: int
@@ -69,8 +69,8 @@ def search(
 ) -> Found:
     """Return the newest `limit` runs in one of `statuses` whose id, error or cause contains `text`.
 
-    The search reads at most `depth` times 10,000 runs or 300 causes. `ending` returns error and cause of an
-    execution; pass a cached function.
+    The search stops after `depth` × 10,000 runs or `depth` × 300 causes. `ending` returns error and cause of
+    an execution by its ARN; pass a cached function.
     """
     context.require("watch_runs")
     ending = ending or (lambda arn: executions.ending(context, arn))
@@ -111,7 +111,7 @@ def _with_job_runs(context: Context, found: Sequence[Run]) -> list[Run]:
 
 
 def medians(past: Sequence[Run]) -> dict[str, float]:
-    """Return the median duration of each job in seconds, from its last 20 successful runs."""
+    """Return the median duration of each job, in seconds, over its last 20 successful job runs."""
     taken: dict[str, list[float]] = defaultdict(list)
     for run in past:
         for job in run.jobs:
@@ -121,7 +121,7 @@ def medians(past: Sequence[Run]) -> dict[str, float]:
 
 
 def estimate(past: Sequence[Run]) -> Estimate | None:
-    """Estimate a run from those that succeeded at the first attempt; return None if there is none."""
+    """Estimate a run from the last ones that succeeded at the first attempt; None if there are none."""
     whole = [run for run in past if run.status == "SUCCEEDED" and run.attempt == 1][:MEDIAN_RUNS]
     if not whole:
         return None
@@ -167,7 +167,7 @@ def _seconds(run: Run, job: str) -> float | None:
 
 
 def _rows(accounts: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
-    """Return one row per table and count, with 0 for a run that received no rows."""
+    """Return rows received, loaded and quarantined by table, with a column for each run."""
     import pandas as pd  # noqa: PLC0415
 
     counts = [

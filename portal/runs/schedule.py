@@ -27,7 +27,7 @@ def get(context: Context) -> Schedule:
 
 
 def find(context: Context) -> Schedule | None:
-    """Return the schedule, or None if AWS does not return it; alerts work without it."""
+    """Return the schedule, or None if it cannot be read, because alerts work without it."""
     try:
         return get(context)
     except (ClientError, BotoCoreError):
@@ -35,7 +35,7 @@ def find(context: Context) -> Schedule | None:
 
 
 def change(context: Context, *, is_on: bool, at: time, weekdays_only: bool) -> Schedule:
-    """Change the schedule; other settings stay as Terraform set them."""
+    """Change the schedule and return it; keep its other settings. `at` is in the schedule's time zone."""
     context.require("run_pipeline")
     scheduler = context.client("scheduler")
     found = scheduler.get_schedule(Name=context.lake.schedule)

@@ -74,7 +74,7 @@ def _reads_why_it_failed(page, run):
         settle(page)
     link.click()
     page.wait_for_url(f"**/run?*{run.run_id}*")
-    expect(page.get_by_text("No room on the disk").first).to_be_visible()
+    expect(page.get_by_text("Disk full").first).to_be_visible()
     expect(page.get_by_text("about to fail").first).to_be_visible()
     expect(page.get_by_text("Engineers can resume the run.")).to_be_visible()
     assert page.get_by_role("button", name="Resume").count() == 0
@@ -170,7 +170,7 @@ def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end
         page.get_by_role("button", name="Resume").click()
         expect(page.get_by_role("button", name="Stop this run")).to_be_visible()
         assert runs.wait(portal, run_id, seconds=400).status == "FAILED"
-    expect(page.get_by_text("No room on the disk").first).to_be_visible()
+    expect(page.get_by_text("Disk full").first).to_be_visible()
     expect(page.get_by_text("ValueError: the disk is full").first).to_be_visible()
     settle(page)  # the last attempt is drawn: what is typed before that may be drawn over
     page.get_by_label("Filter", exact=True).fill("about to")

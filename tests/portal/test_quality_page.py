@@ -335,7 +335,7 @@ def test_what_aws_refuses_is_one_sentence_and_loses_nothing(open_page, query, mo
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(review_log, "append", refused)
         _press_key(app, f"answer-{query}")
-    assert "AWS answered AccessDenied: no" in app.error[0].value
+    assert "AWS returned AccessDenied: no" in app.error[0].value
     assert app.text_area(key=f"reply-{query}").value == "An answer"
 
 

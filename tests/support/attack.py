@@ -51,7 +51,7 @@ def is_safe(attack, cell):
 
 
 def on_page(charts, ask, tables):
-    """The attack on one page: published tables of every dimension, and the charts of two attributes.
+    """The attack on one page: viewer tables of every dimension, and the charts of two attributes.
 
     Gives it with the true counts by cell. `ask` and `tables` are those of `views.view`.
     """

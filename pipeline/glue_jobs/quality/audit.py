@@ -18,7 +18,7 @@ from pipeline.glue_jobs.entry_point import main
 from pipeline.glue_jobs.quality import recomputed
 from pipeline.glue_jobs.runtime import Run, describe
 from pipeline.lake import store
-from pipeline.releases import model as release
+from pipeline.releases import model as release_model
 from pipeline.releases.model import Release
 from pipeline.reviews import acceptances
 from pipeline.reviews import log as review_log
@@ -261,7 +261,7 @@ def name_views(run: Run, former: Release | None) -> dict[str, DataFrame]:
 
 def work(run: Run) -> None:
     base = run.plan["parent_release_id"]
-    former = release.get(run.s3, run.lake, base) if base else None
+    former = release_model.get(run.s3, run.lake, base) if base else None
     gold = name_views(run, former)
     new = set(run.plan["batch_ids"]) - set(former.batch_ids if former else [])
     results = measure(run.spark, has_former=former is not None, has_new=bool(new))
@@ -289,7 +289,7 @@ def work(run: Run) -> None:
     )
     audit = {"run_id": run.run_id, "decision": decision, "reasons": reasons, "tables": counts}
     store.write_json(run.s3, run.lake.audit(run.run_id), audit)
-    release.write(run.s3, run.lake, made)
+    release_model.write(run.s3, run.lake, made)
     describe({"decision": decision, "rules_with_findings": [reason["rule_id"] for reason in reasons]})
 
 

@@ -108,7 +108,7 @@ def published(chart: Chart, filters: Filters, release_id: str) -> View:
 
 
 def table(chart: Chart, release_id: str) -> ViewerTable | None:
-    """Return the published table of a chart, cached per release."""
+    """Return the viewer table of a chart, cached per release."""
     sql = QueryBuilder(session.context(), release_id).chart_sql(chart, Filters())
     return _table(sql, release_id, chart)
 

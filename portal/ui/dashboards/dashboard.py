@@ -63,7 +63,7 @@ class Figure:
     def published(self, total: Callable[[str], tuple[float, bool]] | None) -> Figure:
         """Return the figure with small counts suppressed.
 
-        `total` returns totals of published tables if filtered.
+        `total` returns totals of viewer tables if filtered.
         """
         if total and self.adds:
             number, is_partial = total(self.adds[0])
@@ -204,7 +204,7 @@ def _numbers(page: Page, charts: Sequence[Chart], figures: Callable[[Aggregate],
 def _totals(
     page: Page, charts: Sequence[Chart], release_id: str
 ) -> Callable[[str], tuple[float, bool]] | None:
-    """Return a function for totals of the published table with the filters, or None without filters."""
+    """Return a function for totals of the viewer table with the filters, or None without filters."""
     filters, main = page.filters, _main_chart(charts)
     dimension, values = next(iter(filters.chosen.items()), (main.by[-1], ()))
     table = card.table(suppressed_views.by_dimension(main, dimension), release_id)

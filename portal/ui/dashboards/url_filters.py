@@ -56,7 +56,7 @@ def data_range(dataset: Dataset) -> tuple[date | None, date | None]:
 
 
 def draw_for_viewers(dataset: Dataset, tables: Callable[[str], ViewerTable | None]) -> Filters:
-    """Draw the filters by month and one dimension; `tables` returns the published table of a dimension."""
+    """Draw the filters by month and one dimension; `tables` returns the viewer table of a dimension."""
     offered = [d for d in dataset.filters if not d.is_number]
     named = next((d for d in offered if st.query_params.get_all(d.name)), None)
     with st.container(border=True):

@@ -1,4 +1,4 @@
-"""Views of viewers are sums of published tables with true totals that disclose no small count.
+"""Views of viewers are sums of viewer tables with true totals that disclose no small count.
 
 The true figures come from SQL written by hand; what may be inferred is bounded by a linear program over
 everything that such a role can see.

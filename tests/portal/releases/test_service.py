@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from pipeline.lake.store import write_json
-from pipeline.releases import model as release
+from pipeline.releases import model as release_model
 from pipeline.releases import publish as publishing
 from pipeline.releases.model import Release
 from portal.batches import retirement
@@ -47,7 +47,7 @@ def add(aws, name, *batches, base=None, decision="publish"):
     made = Release(
         name, name, list(batches), decision, f"2026-01-01T00:00:00Z {name}", parent_release_id=base
     )
-    release.write(aws.client("s3"), aws.lake, made)
+    release_model.write(aws.client("s3"), aws.lake, made)
 
 
 def publish(aws, *names):
@@ -160,7 +160,7 @@ def test_a_publisher_between_the_check_and_the_write_is_not_overwritten(engineer
     monkeypatch.setattr(releases, "check_parent", overtaken)
     with pytest.raises(
         ServiceError,
-        match=r"approval was recorded as event 1, but not published: .*'c' was published by pipeline",
+        match=r"approval was recorded as event 1, but publication failed: .*'c' was published by pipeline",
     ):
         sign_off.sign(lee, "b", "approve", "Fine.")
     assert seen(engineer) == "c"

@@ -336,7 +336,8 @@ def test_a_publish_that_fails_after_the_signature_is_said(
 
     monkeypatch.setattr(releases, "publish_approved", overtaken)
     with pytest.raises(
-        ServiceError, match=r"Your approval was recorded as event \d+, but not published: in the meantime"
+        ServiceError,
+        match=r"Your approval was recorded as event \d+, but publication failed: in the meantime",
     ):
         _approve(lee, held_run.run_id, "Seen.")
     assert notifications[-1]["state"] == "APPROVED"

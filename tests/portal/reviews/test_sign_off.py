@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 
 from pipeline.lake.store import write_json
-from pipeline.releases import publish
+from pipeline.releases import publish as publishing
 from pipeline.releases.model import Release, write
 from portal.core.auth import User
 from portal.core.clients import Clients
@@ -153,7 +153,7 @@ class Hospital:
 
 @pytest.fixture(autouse=True)
 def hospital(monkeypatch):
-    monkeypatch.setattr(publish, "view_refresher", lambda *_: lambda _: None)
+    monkeypatch.setattr(publishing, "view_refresher", lambda *_: lambda _: None)
     found = Hospital()
     monkeypatch.setattr(quality, "results", found.frame)
     return found
