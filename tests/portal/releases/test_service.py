@@ -107,7 +107,7 @@ def test_publishing_by_hand_takes_no_batch_back(engineer):
     add(engineer, "b", "1", "2", base="a")
     add(engineer, "c", "1", "3", base="a")
     publish(engineer, "a", "b")
-    with pytest.raises(ServiceError, match="'c' lacks 2, which the published 'b' contains"):
+    with pytest.raises(ServiceError, match="'c' lacks 2, which the published release 'b' contains"):
         publish(engineer, "c")
     assert seen(engineer) == "b"
     releases.rollback(engineer, reason="so that")

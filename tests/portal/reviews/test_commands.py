@@ -245,7 +245,7 @@ def test_a_rejection_of_what_readers_see_says_so_until_it_is_taken_back(
 ):
     present = releases.current(portal)
     before = len(notifications)
-    with pytest.raises(sign_off.Unfinished, match=r"and rejected\. Analysts still see this release"):
+    with pytest.raises(sign_off.Unfinished, match=r"\(rejected\)\. Analysts still see this release"):
         sign_off.sign(lee, on_its_base, "reject", "Not yet.")
     assert [a.run_id for a in alerts.now(portal, []) if a.kind == "rejected"] == [on_its_base]
     _approve(lee, on_its_base, "Seen.")
@@ -323,7 +323,7 @@ def test_a_signature_stands_where_nobody_could_be_told(lee, first_run, error, mo
     monkeypatch.setitem(lee._clients._clients, "lambda", _Broken(error))
     confirmed = _decided(lee, first_run.run_id)
     before = len(read_model.log(lee).events)
-    with pytest.raises(sign_off.Unfinished, match=r"and approved\. The notification could not be sent"):
+    with pytest.raises(sign_off.Unfinished, match=r"\(approved\)\. The notification could not be sent"):
         sign_off.sign(lee, first_run.run_id, "approve", "Seen.", confirmed=confirmed)
     assert [event.kind for event in read_model.log(lee).events[before:]] == ["release_signed"]
 
