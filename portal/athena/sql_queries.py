@@ -187,15 +187,15 @@ def _as_query(execution: dict[str, Any]) -> SqlQuery | None:
     if not is_of_user or not lines or not lines[0].startswith(_RELEASE_COMMENT):
         return None
     typed = takewhile(lambda line: line.startswith(_SQL_COMMENT), lines[1:])
-    status, cost = execution["Status"], execution.get("Statistics", {})
+    status, statistics = execution["Status"], execution.get("Statistics", {})
     return SqlQuery(
         query_id=execution["QueryExecutionId"],
         sql="\n".join(line.removeprefix(_SQL_COMMENT) for line in typed),
         release_id=lines[0].removeprefix(_RELEASE_COMMENT),
         state=status["State"],
         started_at=status["SubmissionDateTime"],
-        seconds=cost.get("TotalExecutionTimeInMillis", 0) / 1000,
-        scanned=cost.get("DataScannedInBytes", 0),
+        seconds=statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
+        scanned=statistics.get("DataScannedInBytes", 0),
         reason=status.get("StateChangeReason", "no reason given"),
     )
 

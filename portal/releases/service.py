@@ -72,13 +72,13 @@ def publish(context: Context, release_id: str, *, reason: str) -> Published:
     It must also contain all batches of the published release, unless it was published before.
     """
     context.require("publish")
-    release, present = get(context, release_id), current(context)
+    release, published = get(context, release_id), current(context)
     check_approved(context, release)
-    if present and release_id not in {present.release_id, *present.history}:
+    if published and release_id not in {published.release_id, *published.history}:
         if release.decision == "hold":
             check_parent(context, release)
-        _check_contains_published(context, release, present)
-    return _publish(context, release, expect=present.release_id if present else None, reason=reason)
+        _check_contains_published(context, release, published)
+    return _publish(context, release, expect=published.release_id if published else None, reason=reason)
 
 
 def publish_approved(context: Context, release: Release, *, reason: str) -> Published:
@@ -95,16 +95,16 @@ def rollback(context: Context, *, reason: str, shown: str | None = None) -> Publ
     """
     context.require("publish")
     try:
-        present, release = publishing.rollback_target(context.client("s3"), context.lake)
+        published, release = publishing.rollback_target(context.client("s3"), context.lake)
     except ReleaseError as error:
         raise ServiceError(str(error)) from None
-    if shown and present.release_id != shown:
+    if shown and published.release_id != shown:
         raise ServiceError(
-            f"Release '{present.release_id}' is published now, not '{shown}'. Nothing was changed. "
+            f"Release '{published.release_id}' is published now, not '{shown}'. Nothing was changed. "
             "Reload the page before you roll back."
         )
     check_approved(context, release)
-    return _publish(context, release, expect=present.release_id, reason=reason)
+    return _publish(context, release, expect=published.release_id, reason=reason)
 
 
 def check_approved(context: Context, release: Release) -> None:
@@ -138,8 +138,8 @@ def check_parent(context: Context, release: Release) -> None:
 
     Publishing it would remove the data of a release that was published in between.
     """
-    present = current(context)
-    found = present.release_id if present else None
+    published = current(context)
+    found = published.release_id if published else None
     if found not in {release.parent_release_id, release.release_id}:
         raise ServiceError(
             f"Release '{found}' was published after '{release.release_id}' was built. Approving would remove "
@@ -147,14 +147,14 @@ def check_parent(context: Context, release: Release) -> None:
         )
 
 
-def _check_contains_published(context: Context, release: Release, present: Published) -> None:
-    lost = publishing.batches_lost(context.client("s3"), context.lake, release, present)
+def _check_contains_published(context: Context, release: Release, published: Published) -> None:
+    lost = publishing.batches_lost(context.client("s3"), context.lake, release, published)
     if lost:
         lost = sorted(set(lost) - set(retirement.retired(context)))
     if lost:
         raise ServiceError(
             f"Release '{release.release_id}' lacks {', '.join(lost)}, which the published release "
-            f"'{present.release_id}' contains. Start a new run, which includes both, or roll back first."
+            f"'{published.release_id}' contains. Start a new run, which includes both, or roll back first."
         )
 
 

@@ -41,26 +41,28 @@ def append_event(
     """
     context.require(right)
     while True:
-        whole = verified(context)
-        changes = [e for e in whole.events if seen is not None and e.sequence > seen and _touches(e, subject)]
+        verified_log = verified(context)
+        changes = [
+            e for e in verified_log.events if seen is not None and e.sequence > seen and _touches(e, subject)
+        ]
         if changes:
             raise ReviewConflict(changes)
         event = new_event(context.settings.user, context.settings.role or "viewer", kind, subject, payload)
         try:
-            return review_log.append(context.client("s3"), context.lake, whole, event)
+            return review_log.append(context.client("s3"), context.lake, verified_log, event)
         except review_log.AppendConflict:
             continue
 
 
 def verified(context: Context) -> Log:
     """Return the log; raise `ServiceError` if its integrity check fails."""
-    whole = log(context)
-    if whole.problems:
+    verified_log = log(context)
+    if verified_log.problems:
         raise ServiceError(
-            f"Audit trail integrity check failed: {whole.problems[0]} "
+            f"Audit trail integrity check failed: {verified_log.problems[0]} "
             "Events cannot be added until an engineer has checked it with 'hdp reviews verify'."
         )
-    return whole
+    return verified_log
 
 
 def _touches(event: Event, subject: dict[str, str]) -> bool:

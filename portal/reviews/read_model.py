@@ -90,32 +90,32 @@ def log(context: Context) -> Log:
 
 def of_run(context: Context, run_id: str) -> Review:
     """Return the review of a run from one read of the log."""
-    whole = log(context)
-    queries = all_queries(whole)
+    verified_log = log(context)
+    queries = all_queries(verified_log)
     version = signatures.version(context, run_id)
     return Review(
         run_id=run_id,
         version=version,
-        seen=whole.events[-1].sequence if whole.events else 0,
+        seen=verified_log.events[-1].sequence if verified_log.events else 0,
         queries=tuple(query for query in queries if query.run_id == run_id),
         work_list=tuple(queries),
-        accepted=acceptances(whole.events),
-        accepted_rows=row_acceptances(whole.events),
-        decided=last_decisions(whole.events, run_id),
-        signature=signatures.of_run(whole, run_id, version),
-        events=tuple(whole.of_run(run_id)),
-        problems=whole.problems,
+        accepted=acceptances(verified_log.events),
+        accepted_rows=row_acceptances(verified_log.events),
+        decided=last_decisions(verified_log.events, run_id),
+        signature=signatures.of_run(verified_log, run_id, version),
+        events=tuple(verified_log.of_run(run_id)),
+        problems=verified_log.problems,
     )
 
 
-def all_queries(whole: Log) -> list[DataQuery]:
+def all_queries(verified_log: Log) -> list[DataQuery]:
     """Return the queries of all runs: closed ones last, each group oldest first."""
-    return sorted(_queries(whole.events), key=lambda query: (query.state == "closed", query.opened_at))
+    return sorted(_queries(verified_log.events), key=lambda query: (query.state == "closed", query.opened_at))
 
 
-def query(whole: Log, query_id: str) -> DataQuery:
+def query(verified_log: Log, query_id: str) -> DataQuery:
     """Return a query with its conversation; raise `ServiceError` if it does not exist."""
-    found = next((each for each in all_queries(whole) if each.query_id == query_id), None)
+    found = next((each for each in all_queries(verified_log) if each.query_id == query_id), None)
     if found is None:
         raise ServiceError(f"There is no query '{query_id}'. 'hdp reviews list' lists the queries.")
     return found

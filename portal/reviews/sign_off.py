@@ -180,8 +180,8 @@ def _publish_and_notify(
 
 
 def _is_published(context: Context, release_id: str) -> bool:
-    present = releases.current(context)
-    return present is not None and present.release_id == release_id
+    published = releases.current(context)
+    return published is not None and published.release_id == release_id
 
 
 def _is_superseded(context: Context, release_id: str) -> bool:
@@ -189,8 +189,8 @@ def _is_superseded(context: Context, release_id: str) -> bool:
 
     It can be published again by a rollback.
     """
-    present = releases.current(context)
-    return present is not None and release_id in present.history
+    published = releases.current(context)
+    return published is not None and release_id in published.history
 
 
 def _publish(context: Context, run_id: str) -> str:

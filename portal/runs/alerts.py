@@ -21,10 +21,10 @@ Kind = Literal["failed", "held", "rejected", "late", "never started"]
 
 @dataclass(frozen=True)
 class Alert:
-    """An alert; the page replaces `{at}` in `words` by the timestamp `at` in the user's time zone."""
+    """An alert; the page replaces `{at}` in `message` by the timestamp `at` in the user's time zone."""
 
     kind: Kind
-    words: str
+    message: str
     run_id: str | None = None
     at: datetime | None = None
 
@@ -34,20 +34,20 @@ def now(context: Context, past: Sequence[Run]) -> list[Alert]:
     context.require("watch_runs")
     ended = next((run for run in past if run.status == "SUCCEEDED"), None)
     newest = releases.find(context, ended.run_id) if ended else None
-    present = releases.current(context)
-    names = {each for each in (ended and ended.run_id, present and present.release_id) if each}
+    published = releases.current(context)
+    names = {each for each in (ended and ended.run_id, published and published.release_id) if each}
     signatures = {name: read_model.of_run(context, name).signature for name in names}
     signature = signatures.get(ended.run_id) if ended else None
     is_signed = bool(signature and signature.is_valid)
     is_manual = ended is not None and runs.get(context, ended.run_id, details=False).is_published is False
-    found = alerts(past, newest, present, schedule.find(context), is_signed, is_manual)
-    of_present = signatures.get(present.release_id) if present else None
-    if present and of_present and of_present.verdict == "reject":
-        words = (
-            f"{of_present.by} rejected the published release {present.release_id}. "
+    found = alerts(past, newest, published, schedule.find(context), is_signed, is_manual)
+    published_signature = signatures.get(published.release_id) if published else None
+    if published and published_signature and published_signature.verdict == "reject":
+        message = (
+            f"{published_signature.by} rejected the published release {published.release_id}. "
             "Roll back to the previous release."
         )
-        found.insert(0, Alert("rejected", words, present.release_id))
+        found.insert(0, Alert("rejected", message, published.release_id))
     return found
 
 
@@ -86,18 +86,18 @@ def _waiting(newest: Release, published: Published | None, is_signed: bool, is_m
     name, found = newest.release_id, []
     is_published = published is not None and published.release_id == name
     if newest.decision == "hold" and not is_signed and not is_published:
-        words = f"Release {name} is held and waits for a clinician's signature."
-        found.append(Alert("held", words, newest.run_id))
+        message = f"Release {name} is held and waits for a clinician's signature."
+        found.append(Alert("held", message, newest.run_id))
     if newest.decision != "hold" and is_manual and not is_signed and _may_follow(newest, published):
-        words = f"Release {name} passed the audit and waits for manual publication."
-        found.append(Alert("held", words, newest.run_id))
+        message = f"Release {name} passed the audit and waits for manual publication."
+        found.append(Alert("held", message, newest.run_id))
     if published and _is_overtaken(newest, published):
-        words = (
+        message = (
             f"Release {name} is not published. Its parent is {newest.parent_release_id}, but "
             f"{published.release_id} is published now. Compare both, then publish it or start a run "
             "with the batches of both."
         )
-        found.append(Alert("held", words, newest.run_id))
+        found.append(Alert("held", message, newest.run_id))
     return found
 
 

@@ -10,11 +10,11 @@ Next = Literal["resume", "fix_data", "new_run", "wait"]
 
 @dataclass(frozen=True)
 class Cause:
-    """A known cause: `pattern` is searched in error messages and logs, `words` explain it."""
+    """A known cause: `pattern` is searched in error messages and logs; `explanation` is one sentence."""
 
     name: str
     pattern: str
-    words: str
+    explanation: str
     next: Next
 
 

@@ -80,7 +80,7 @@ def draw() -> None:
         write_url(wanted, first)
         if past := run_history.estimate(cache.history()):
             st.caption(
-                f"The last {past.of} runs took {formats.duration(past.fastest)} to "
+                f"The last {past.run_count} runs took {formats.duration(past.fastest)} to "
                 f"{formats.duration(past.slowest)} "
                 f"(median {formats.duration(past.seconds)}) and cost ${past.dollars:,.2f} in AWS."
             )

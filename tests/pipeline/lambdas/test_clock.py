@@ -26,7 +26,7 @@ def idle(portal):
 
 def test_one_alert_is_sent_for_a_missed_run_with_the_text_of_the_banner(portal, idle, notifications):
     [banner] = alerts.alerts([], None, None, idle, is_signed=False)
-    message = banner.words.replace("{at}", f"{banner.at:%Y-%m-%d %H:%M} UTC")
+    message = banner.message.replace("{at}", f"{banner.at:%Y-%m-%d %H:%M} UTC")
     assert call(portal, "watch_schedule") == {"sent": [message]}
     assert call(portal, "watch_schedule") == {"sent": []}
     _until(lambda: message in _sent(notifications))
