@@ -40,8 +40,9 @@ class Unconfirmed(ServiceError):
     """There are undecided findings that the signer has not confirmed; `code` confirms this list."""
 
     def __init__(self, undecided: Sequence[Finding], code: str) -> None:
+        count = "1 finding is" if len(undecided) == 1 else f"{len(undecided)} findings are"
         super().__init__(
-            f"{len(undecided)} findings are undecided: {'; '.join(map(str, undecided))}. "
+            f"{count} undecided: {'; '.join(map(str, undecided))}. "
             f"To sign anyway, confirm that you have seen them: --confirm {code}"
         )
         self.undecided = tuple(undecided)

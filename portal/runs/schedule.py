@@ -84,7 +84,7 @@ def subscribe(context: Context, topic: str, address: str) -> None:
     if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address):
         raise ServiceError(f"'{address}' is not an e-mail address. Enter one like name@hospital.org.")
     if topic not in topics():
-        raise ServiceError("This topic does not exist.")
+        raise ServiceError(f"There is no topic '{topic}'. Reload the page and select one.")
     context.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint=address)
 
 

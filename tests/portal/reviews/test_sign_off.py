@@ -182,7 +182,7 @@ def test_an_undecided_blocking_finding_bars_approval_and_is_named(hospital, lee)
 def test_what_is_undecided_besides_is_named_and_confirmed_by_its_code(hospital, lee):
     hospital.audited(ONE_BLOCKS)
     reviews.accept(lee, RUN, *RULES[0], reason="verified", text="Known.", until=TODAY)
-    with pytest.raises(sign_off.Unconfirmed, match=r"1 findings are undecided: X-2 of patients") as asked:
+    with pytest.raises(sign_off.Unconfirmed, match=r"1 finding is undecided: X-2 of patients") as asked:
         sign_off.sign(lee, RUN, "approve", "Fine.")
     with pytest.raises(sign_off.Unconfirmed):
         sign_off.sign(lee, RUN, "approve", "Fine.", confirmed="00000000")
