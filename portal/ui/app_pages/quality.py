@@ -160,7 +160,7 @@ def _trend(shown: Shown) -> None:
     )
     if by == "By table and category":
         st.plotly_chart(
-            findings.cards(quality.trend(shown.past, shown.run_ids)),
+            findings.pass_rates(quality.trend(shown.past, shown.run_ids)),
             key="cards",
             config={"displayModeBar": False},
             alt="Trend of the pass rate by table and category",

@@ -212,7 +212,10 @@ def download(answer: QueryResult) -> None:
     safe, suppressed = st.session_state["safe"]
     frame = safe if is_safe else answer.frame
     note = "; ".join(
-        filter(None, [answer.note, suppressed if is_safe else "", sharing.words(is_safe, is_synthetic)])
+        filter(
+            None,
+            [answer.note, suppressed if is_safe else "", sharing.small_counts_note(is_safe, is_synthetic)],
+        )
     )
     reason = suppressed if frame is None else None
     if is_safe and suppressed:

@@ -51,7 +51,7 @@ class Page:
     @property
     def small_counts(self) -> str:
         """The note on small counts in exports."""
-        return sharing.words(self.is_safe, self.is_synthetic)
+        return sharing.small_counts_note(self.is_safe, self.is_synthetic)
 
 
 def draw(chart: Chart, page: Page) -> None:

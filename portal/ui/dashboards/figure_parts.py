@@ -1,6 +1,6 @@
 """Parts that all kinds of figures share.
 
-Layout, colours, group labels, marks of the previous release, intervals.
+Layout, bar_colors, group labels, marks of the previous release, intervals.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ LAYOUT: dict[str, Any] = {
 PREVIOUS_MARK = {"color": PREVIOUS, "symbol": "diamond-open", "size": 10, "line": {"width": 2}}
 
 
-def colours(names: Iterable[str]) -> list[str]:
-    """Return the colours of bars; the pooled bar differs from the others."""
+def bar_colors(names: Iterable[str]) -> list[str]:
+    """Return the bar_colors of bars; the pooled bar differs from the others."""
     return [SUPPRESSED if name == OTHER else MEASURE for name in names]
 
 

@@ -19,15 +19,15 @@ from portal.ui.dashboards.figure_parts import (
     LAYOUT,
     MOST_BARS,
     PREVIOUS_MARK,
+    bar_colors,
     beside,
-    colours,
     largest,
     named,
     tall,
 )
 from portal.ui.dashboards.pyramid import pyramid
 from portal.ui.dashboards.share_figures import line, parts, rate
-from portal.ui.theme import MEASURE, MEMBERS, NEUTRAL, NO_CHANGE, PREVIOUS, SEQUENCE, SUPPRESSED, USUAL
+from portal.ui.theme import MEASURE, MEMBERS, NEUTRAL, NO_CHANGE, PREVIOUS, REFERENCE, SEQUENCE, SUPPRESSED
 
 
 def figure(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None = None) -> go.Figure:
@@ -100,7 +100,7 @@ def _bars(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
         )
     if x == "wait" and not is_binned:
         drawn.add_vline(
-            x=LATE_MINUTES, line={"color": USUAL, "dash": "dash"}, annotation_text="Late: over 60 min"
+            x=LATE_MINUTES, line={"color": REFERENCE, "dash": "dash"}, annotation_text="Late: over 60 min"
         )
     return drawn
 
@@ -141,7 +141,7 @@ def _ranking(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -
         hover_data={"_short": False},
     )
     hatches = ["/" if is_partial else "" for is_partial in top.get("is_partial", [False] * len(top))]
-    drawn.update_traces(marker={"color": colours(top[name]), "pattern": {"shape": hatches}})
+    drawn.update_traces(marker={"color": bar_colors(top[name]), "pattern": {"shape": hatches}})
     beside(drawn, chart, top, previous, value)
     return drawn.update_layout(**tall(len(top)))
 
@@ -153,14 +153,14 @@ def _week(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
     """
     label = next(measure.label.lower() for measure in chart.measures.values())
     grid = _grid(chart, frame)
-    colours: dict[str, Any] = {"colorscale": [[0, NO_CHANGE], [1, MEASURE]]}
+    colors: dict[str, Any] = {"colorscale": [[0, NO_CHANGE], [1, MEASURE]]}
     if previous is not None:
         grid, label = grid - _grid(chart, previous), f"{label} more or fewer than in the previous release"
-        colours = {"colorscale": [[0, PREVIOUS], [0.5, NO_CHANGE], [1, MEASURE]], "zmid": 0}
+        colors = {"colorscale": [[0, PREVIOUS], [0.5, NO_CHANGE], [1, MEASURE]], "zmid": 0}
     hours, days = [f"{hour:02d}" for hour in grid.columns], list(WEEKDAYS.values())
     drawn = go.Figure(
         go.Heatmap(
-            z=grid.to_numpy(), x=hours, y=days, xgap=1, ygap=1, hoverinfo="skip", showscale=True, **colours
+            z=grid.to_numpy(), x=hours, y=days, xgap=1, ygap=1, hoverinfo="skip", showscale=True, **colors
         )
     )
     cells = [(d, h, n) for d, row in zip(WEEKDAYS, grid.to_numpy(), strict=True) for h, n in enumerate(row)]
@@ -223,7 +223,7 @@ def _dose(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
 def _shade_usual_range(drawn: go.Figure, low: Any, high: Any) -> None:
     if pd.isna(low) or pd.isna(high):
         return
-    drawn.add_vrect(x0=float(low), x1=float(high), fillcolor=USUAL, opacity=0.2, line_width=0)
+    drawn.add_vrect(x0=float(low), x1=float(high), fillcolor=REFERENCE, opacity=0.2, line_width=0)
     drawn.add_annotation(
         x=(float(low) + float(high)) / 2,
         y=1,

@@ -13,15 +13,15 @@ from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.ui.dashboards.figure_parts import (
     LAYOUT,
     PREVIOUS_MARK,
+    bar_colors,
     beside,
-    colours,
     largest,
     named,
     percent,
     tall,
     wilson,
 )
-from portal.ui.theme import ABOVE, BELOW, MEASURE, NEUTRAL, PREVIOUS, USUAL
+from portal.ui.theme import ABOVE, BELOW, MEASURE, NEUTRAL, PREVIOUS, REFERENCE
 
 
 def rate(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
@@ -37,7 +37,7 @@ def rate(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go
             x=top["_share"],
             y=top["_short"],
             orientation="h",
-            marker={"color": colours(top[chart.by[0]]), "pattern": {"shape": hatches}},
+            marker={"color": bar_colors(top[chart.by[0]]), "pattern": {"shape": hatches}},
             customdata=[
                 [name, int(whole), None if pd.isna(part) else int(part), _in_words(part, int(whole), high)]
                 for name, whole, part, high in zip(
@@ -92,7 +92,7 @@ def parts(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
     counted = frame.assign(_all=frame[names].sum(axis=1))
     top = named(chart, largest(counted[counted["_all"] > 0], chart.by[0], "_all"))
     drawn = go.Figure()
-    for name, color in zip(names, (BELOW, USUAL, ABOVE), strict=True):
+    for name, color in zip(names, (BELOW, REFERENCE, ABOVE), strict=True):
         drawn.add_bar(
             x=percent(top[name], top["_all"]),
             y=top["_short"],

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from portal.core.vocabulary import STATES
 from portal.ui.dashboards.figure_parts import LAYOUT
-from portal.ui.theme import STRONG, USUAL
+from portal.ui.theme import REFERENCE, STRONG
 
 
 def draw(frame: pd.DataFrame, medians: Mapping[str, float], zone: str = "UTC") -> go.Figure:
@@ -45,7 +45,7 @@ def draw(frame: pd.DataFrame, medians: Mapping[str, float], zone: str = "UTC") -
             y=known["job"],
             mode="markers",
             name="Median end",
-            marker={"symbol": "line-ns-open", "size": 16, "color": USUAL, "line": {"width": 3}},
+            marker={"symbol": "line-ns-open", "size": 16, "color": REFERENCE, "line": {"width": 3}},
             customdata=known["job"].map(medians),
             hovertemplate="%{y}: median %{customdata:.0f} s<extra></extra>",
         )

@@ -19,7 +19,7 @@ from portal.core.vocabulary import state_label
 from portal.runs.service import Run
 from portal.ui import formats
 from portal.ui.runs.steps import Edge, edges, steps
-from portal.ui.theme import FAILED_MARK, NEUTRAL, STATE_COLOURS
+from portal.ui.theme import FAILED_MARK, NEUTRAL, STATE_COLORS
 
 _TITLES = {
     "PrepareRun": "Validate input",
@@ -139,7 +139,7 @@ def option(run: Run, medians: Mapping[str, float]) -> dict[str, Any]:
 
 
 def _node(name: str, run: Run, state: str, medians: Mapping[str, float]) -> dict[str, Any]:
-    fill, text = STATE_COLOURS.get(state, STATE_COLOURS["NOT_STARTED"])
+    fill, text = STATE_COLORS.get(state, STATE_COLORS["NOT_STARTED"])
     x, y = _centre(name)
     taken, expected = timing(name, run, medians)
     time = f" · {taken or expected}" if taken or expected else ""
