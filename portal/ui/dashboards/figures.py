@@ -1,4 +1,4 @@
-"""Build the Plotly figure of a chart from its groups, without any query."""
+"""Build the Plotly figure of a chart from its groups; no function here runs a query."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from portal.ui.dashboards.figure_parts import (
     MOST_BARS,
     PREVIOUS_MARK,
     bar_colors,
-    beside,
     largest,
+    mark_previous,
     named,
     tall,
 )
@@ -31,9 +31,9 @@ from portal.ui.theme import MEASURE, MEMBERS, NEUTRAL, NO_CHANGE, PREVIOUS, REFE
 
 
 def figure(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None = None) -> go.Figure:
-    """Return the figure of a chart, with marks of the previous release if its groups are given.
+    """Return the figure of a chart; `previous` has the groups of the previous release, which are marked.
 
-    The first custom data of each point are the values that a click filters by.
+    The custom data of each point start with the values that a click filters by.
     """
     return _FIGURES[chart.kind](chart, frame, previous)
 
@@ -94,7 +94,7 @@ def _bars(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
             x=total[x],
             y=total[y],
             mode="markers",
-            name="Previous release, all together",
+            name="Previous release, total",
             marker=PREVIOUS_MARK,
             customdata=total[[x]],
         )
@@ -106,7 +106,7 @@ def _bars(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
 
 
 def _hatch(drawn: go.Figure, months: Sequence[str]) -> None:
-    """Hatch the months whose own total is suppressed."""
+    """Hatch the months whose total is suppressed."""
     if not months:
         return
     fewer = f"fewer than {MINIMUM_CELL_SIZE}"
@@ -142,12 +142,12 @@ def _ranking(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -
     )
     hatches = ["/" if is_partial else "" for is_partial in top.get("is_partial", [False] * len(top))]
     drawn.update_traces(marker={"color": bar_colors(top[name]), "pattern": {"shape": hatches}})
-    beside(drawn, chart, top, previous, value)
+    mark_previous(drawn, chart, top, previous, value)
     return drawn.update_layout(**tall(len(top)))
 
 
 def _week(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
-    """Return a heat map of weekday by hour, or of its change since the previous release.
+    """Return a heat map by weekday and hour, or of the change since the previous release.
 
     Plotly does not report clicks on heat map cells, so invisible markers lie over them.
     """
@@ -178,7 +178,7 @@ def _week(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
 
 
 def _grid(chart: Chart, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return seven weekdays by 24 hours; hours without events are 0, suppressed ones are not a number."""
+    """Return counts by weekday (rows) and hour (columns): 0 without events, NaN if suppressed."""
     weekdays, hours = (frame[name] for name in chart.by)
     grid = pd.DataFrame(0.0, index=range(1, 8), columns=range(24))
     for weekday, hour, count in zip(weekdays, hours, frame[next(iter(chart.measures))], strict=True):
@@ -187,7 +187,7 @@ def _grid(chart: Chart, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _dose(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
-    """Return the doses of the most frequent medication and unit; the shaded band is the usual range."""
+    """Return the doses of the most frequent medication and unit; the usual range is shaded."""
     dose, unit, medication = chart.by
     counted = frame.groupby([medication, unit], as_index=False)["administrations"].sum()
     name, of = counted.loc[counted["administrations"].idxmax(), [medication, unit]]

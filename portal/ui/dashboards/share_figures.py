@@ -14,8 +14,8 @@ from portal.ui.dashboards.figure_parts import (
     LAYOUT,
     PREVIOUS_MARK,
     bar_colors,
-    beside,
     largest,
+    mark_previous,
     named,
     percent,
     tall,
@@ -25,7 +25,7 @@ from portal.ui.theme import ABOVE, BELOW, MEASURE, NEUTRAL, PREVIOUS, REFERENCE
 
 
 def rate(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
-    """Return the rate of each group with its 95 % interval; the measures are the total and the hits."""
+    """Return bars of each group's rate with its 95 % interval; the measures are total and hits."""
     total, hits = chart.measures
     top = named(chart, largest(frame[frame[total] > 0], chart.by[0], total))
     is_high = top.get("is_high", pd.Series([None] * len(top)))
@@ -55,14 +55,14 @@ def rate(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go
     )
     if previous is not None:
         before = previous.assign(_share=percent(previous[hits], previous[total]))
-        beside(drawn, chart, top, before, "_share")
+        mark_previous(drawn, chart, top, before, "_share")
     title = f"{chart.measures[hits].label}, percent"
     return drawn.update_layout(**tall(len(top)), xaxis={"title": title, "rangemode": "tozero"})
 
 
 @dataclass(frozen=True)
 class _Rate:
-    """A rate with its interval, in percent."""
+    """A rate with the ends of its interval, in percent."""
 
     low: float
     share: float
@@ -70,7 +70,7 @@ class _Rate:
 
 
 def _rate_of(hits: Any, total: Any, is_high: Any) -> _Rate:
-    """Return the rate of a group; suppressed hits give the bounds."""
+    """Return the rate of a group and its 95 % interval; for suppressed hits, the bounds of the rate."""
     if pd.isna(hits):
         bound = 100 * (MINIMUM_CELL_SIZE - 1) / int(total)
         return _Rate(100 - bound, 100 - bound, 100.0) if is_high is True else _Rate(0.0, 0.0, bound)
@@ -122,7 +122,7 @@ def parts(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
 
 
 def line(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
-    """Return the share of the first measure in the second over time."""
+    """Return a line of the first measure's share in the second over time."""
     hits, total = chart.measures
     drawn = go.Figure()
     for name, rows, look in (
@@ -147,6 +147,6 @@ def line(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go
 
 
 def _symbols(rows: pd.DataFrame) -> list[str]:
-    """Return hollow marks for months that share one pooled rate."""
+    """Return the symbol of each month; it is hollow if the rate is pooled with other months."""
     is_pooled = rows.get("is_pooled", [False] * len(rows))
     return ["circle-open" if pooled else "circle" for pooled in is_pooled]

@@ -37,7 +37,7 @@ def overview(
     queries: Iterable[DataQuery],
     on: date,
 ) -> pd.DataFrame:
-    """Return one row per rule, findings first, then by severity; `finding` and `is_found` are not displayed."""
+    """Return one row per rule, findings first, by severity; `finding` and `is_found` are not displayed."""
     by_finding = _by_finding(queries)
     rows = []
     for row, change in zip(frame.to_dict("records"), changed, strict=True):

@@ -13,8 +13,8 @@ from portal.reviews.read_model import Review
 class Shown:
     """The selected run with its rule results and review.
 
-    `run_ids` are the runs up to it, oldest first; `past` has their results, `frame` those of the selected run.
-    `changed` has the change of each row of `frame` since the run before.
+    `run_ids` are the runs up to it, oldest first; `past` has their results, `frame` those of the selected
+    run, and `changed` the change of each of them since the run before.
     """
 
     run_id: str

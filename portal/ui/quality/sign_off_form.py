@@ -56,7 +56,7 @@ def draw(context: Context, review: Review, results: pd.DataFrame) -> None:
 
 
 _OPEN_DIALOG = "sign-dialog"
-"""Key in session state of the run and verdict whose dialog is open."""
+"""Session-state key of the run and verdict whose dialog is open."""
 
 
 def _open(run_id: str, verdict: Literal["approve", "reject"]) -> None:
