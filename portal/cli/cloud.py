@@ -44,7 +44,7 @@ _engine = click.option(
 @_engine
 @click.pass_obj
 def up(session: Session, port: int, no_browser: bool, no_sample: bool, engine: str | None) -> None:
-    """Start the laptop cloud and the portal; without a release, also load sample data."""
+    """Start the laptop cloud and the portal. An empty lake first gets sample data and a run."""
     if not _is_free(port):
         raise ServiceError(
             f"Port {port} is in use. Stop the process that listens on it, or choose another with --port."

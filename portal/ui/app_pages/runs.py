@@ -48,7 +48,7 @@ def number_in_url(name: str, default: int) -> int:
 
 
 def filters() -> tuple[list[str], str]:
-    """Draw the filters by state and text; their state is in the URL."""
+    """Draw the filters by state and text, which the URL stores; return their values."""
     left, right = st.columns([2, 1])
     named = [s for s in st.query_params.get_all("state") if s in STATES]
     chosen = left.pills(

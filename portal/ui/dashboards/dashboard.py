@@ -118,7 +118,7 @@ def _page(dataset: Dataset, charts: Sequence[Chart], release_id: str, previous: 
 
 
 def _main_chart(charts: Sequence[Chart]) -> Chart:
-    """Return the chart of months or ranking with the most measures.
+    """Return the chart with the most measures among those of kind months or ranking.
 
     The filters and the headline figures of viewers use its published tables.
     """

@@ -1,4 +1,4 @@
-"""Parts that kinds of figures share: layout, colors, labels, marks of the previous release, intervals."""
+"""Parts that figures share: layout, colors, labels, marks of the previous release, intervals."""
 
 from __future__ import annotations
 

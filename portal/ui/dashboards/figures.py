@@ -187,7 +187,7 @@ def _grid(chart: Chart, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _dose(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
-    """Return the doses of the most frequent medication and unit; the usual range is shaded."""
+    """Return bars of the doses of the most frequent medication and unit; the usual range is shaded."""
     dose, unit, medication = chart.by
     counted = frame.groupby([medication, unit], as_index=False)["administrations"].sum()
     name, of = counted.loc[counted["administrations"].idxmax(), [medication, unit]]

@@ -25,7 +25,7 @@ from portal.ui.theme import ABOVE, BELOW, MEASURE, NEUTRAL, PREVIOUS, REFERENCE
 
 
 def rate(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
-    """Return bars of each group's rate with its 95 % interval; the measures are total and hits."""
+    """Return the rate of each group as a bar with its 95 % interval; the measures are total, then hits."""
     total, hits = chart.measures
     top = named(chart, largest(frame[frame[total] > 0], chart.by[0], total))
     is_high = top.get("is_high", pd.Series([None] * len(top)))

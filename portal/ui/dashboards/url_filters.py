@@ -93,7 +93,7 @@ def _values(dimension: Dimension, table: PublishedTable, column: Any) -> tuple[s
 
 
 def _months(dataset: Dataset, table: PublishedTable, column: Any) -> tuple[date | None, date | None]:
-    """Draw a range of months; return its first and last day, None where it is that of the data."""
+    """Draw a month range; return its first and last day, each None if it is that of the data."""
     months = table.months
     if len(months) < 2:
         return None, None
@@ -126,7 +126,7 @@ def _present(dataset: Dataset, dimension: Dimension) -> list[str]:
 
 
 def _pick(dataset: Dataset, dimension: Dimension, options: Sequence[str]) -> tuple[str, ...]:
-    """Draw a multiple choice stored in the URL, without values that no longer exist; return the chosen."""
+    """Draw a multiple choice that the URL stores; return the chosen values that still exist."""
     key = _key(dataset, dimension)
     st.session_state[key] = [value for value in _present(dataset, dimension) if value in options]
     chosen = st.multiselect(
@@ -221,6 +221,6 @@ def choose(dataset: Dataset, chosen: Sequence[tuple[Dimension, list[str]]]) -> b
 
 
 def _present_value(key: str) -> Any:
-    """Return the current value of a filter; a list is sorted, to be compared with that of a click."""
+    """Return the current value of a filter; lists are sorted, as those of a click are."""
     stored = st.session_state.get(key, [])
     return stored if isinstance(stored, tuple) else sorted(stored)

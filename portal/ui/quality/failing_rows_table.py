@@ -139,7 +139,7 @@ def identified(query: DataQuery) -> pd.DataFrame:
 
 
 def _keys(shown: Shown, chosen: Finding, pseudonyms: list[str]) -> tuple[str, ...]:
-    """Return the keys of the rows with these pseudonyms; an unknown pseudonym is returned itself."""
+    """Return the keys of the rows with these pseudonyms; unknown pseudonyms are returned unchanged."""
     noted = shown.frame[(shown.frame["table_name"] == chosen[0]) & (shown.frame["rule_id"] == chosen[1])]
     known = {
         failing_rows.pseudonym(key, shown.run_id): key

@@ -38,7 +38,7 @@ def steps() -> tuple[str, ...]:
 
 
 def _steps_of(name: str, state: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the steps of a state: those of its branches, or the state itself unless it is an end."""
+    """Yield the steps of a state: those of its branches, or its own unless it is a Succeed or Fail state."""
     if state["Type"] == "Parallel":
         for branch in state["Branches"]:
             yield from (step for each in branch["States"].items() for step in _steps_of(*each))
