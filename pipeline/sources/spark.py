@@ -23,7 +23,7 @@ EXTRA = ("_malformed", FILE, LINE, "_received", BATCH, RECEIVED_AT)
 The row as received is its text if it is malformed, otherwise JSON.
 """
 
-_MOST_TASKS = 64
+_MAX_TASKS = 64
 """Maximum number of tasks that read files; each reads several."""
 
 
@@ -56,7 +56,7 @@ def _files(spark: SparkSession, lake: Lake, manifests: Sequence[dict[str, Any]],
 
 def _received(known: Sequence[str]) -> Column:
     """Return the row as received: its text, or a JSON object with known columns first."""
-    # same on both engines: every field is text
+    # identical on both engines, because every field is text
     ours = F.to_json(F.struct(*(_column(name) for name in known)))
     begun = F.when(ours == "{}", "{").otherwise(F.concat(F.left(ours, F.length(ours) - 1), F.lit(",")))
     with_others = F.concat(begun, F.col(OTHERS), F.lit("}"))
@@ -73,7 +73,7 @@ def _rows(
         return frames.of(spark, [], shape)
     bucket = lake.bucket("bronze")
     entries = [{"entry": json.dumps({**file, "uri": f"s3://{bucket}/{file['key']}"})} for file in files]
-    listed = frames.of(spark, entries, "entry string").repartition(min(len(files), _MOST_TASKS))
+    listed = frames.of(spark, entries, "entry string").repartition(min(len(files), _MAX_TASKS))
     return listed.mapInArrow(batch_files.reader(names), shape)
 
 

@@ -24,7 +24,8 @@ def upper(column: str) -> str:
 def date(column: str) -> str:
     """Return SQL for an ISO 8601 date; of a timestamp, its date."""
     day = f"left({text(column)}, 10)"
-    return f"case when {day} rlike '{_DATE}' and {text(column)} rlike '{_TIMESTAMP}' then cast({day} as date) end"
+    is_date = f"{day} rlike '{_DATE}' and {text(column)} rlike '{_TIMESTAMP}'"
+    return f"case when {is_date} then cast({day} as date) end"
 
 
 def timestamp(column: str, time_zone: str) -> str:

@@ -52,7 +52,7 @@ def admit(run: Run, table: str, refer: Callable[[DataFrame], DataFrame]) -> Admi
 
 
 def judge(silver: DataFrame, contract: Contract, refer: Callable[[DataFrame], DataFrame]) -> DataFrame:
-    """Evaluate the release rules on newest and conflicting versions; mark rows to quarantine `_is_refused`."""
+    """Evaluate the release rules on newest and conflicting versions; `_is_refused` marks failing rows."""
     rules = rows.release_rules(contract)
     candidates = versions.with_status(silver, contract).where("is_newest or is_conflicting")
     evaluated = rows.evaluate(refer(candidates), rules)
