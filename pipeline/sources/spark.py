@@ -56,7 +56,7 @@ def _files(spark: SparkSession, lake: Lake, manifests: Sequence[dict[str, Any]],
 
 def _received(known: Sequence[str]) -> Column:
     """Return the row as received: its text, or a JSON object with known columns first."""
-    # identical on both engines, because every field is text
+    # same on both engines: every field is text
     ours = F.to_json(F.struct(*(_column(name) for name in known)))
     begun = F.when(ours == "{}", "{").otherwise(F.concat(F.left(ours, F.length(ours) - 1), F.lit(",")))
     with_others = F.concat(begun, F.col(OTHERS), F.lit("}"))
