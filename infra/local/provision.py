@@ -50,8 +50,8 @@ POLL_SECONDS = 0
 RUNTIME = "python3.13"
 BYTES_LIMIT = 10 << 30
 
-_OF_LAMBDAS = {"__init__.py", "lateness.py", "run_input.py", "run_input.schema.json"}
-_FOLDERS_OF_LAMBDAS = ("pipeline/lake/", "pipeline/lambdas/", "pipeline/releases/")
+_LAMBDA_FILES = {"__init__.py", "lateness.py", "run_input.py", "run_input.schema.json"}
+_LAMBDA_FOLDERS = ("pipeline/lake/", "pipeline/lambdas/", "pipeline/releases/")
 
 
 class Provisioner:
@@ -249,9 +249,9 @@ class Provisioner:
 
 def lambda_files() -> dict[str, bytes]:
     """Return the files of the Lambdas' zip by name; besides them, Lambdas import only stdlib and boto3."""
-    shipped = {f"pipeline/{name}" for name in _OF_LAMBDAS}
+    shipped = {f"pipeline/{name}" for name in _LAMBDA_FILES}
     return {
         name: content
         for name, content in wheel.package_files().items()
-        if name in shipped or name.startswith(_FOLDERS_OF_LAMBDAS)
+        if name in shipped or name.startswith(_LAMBDA_FOLDERS)
     }

@@ -79,7 +79,7 @@ Names = dict[str, list[str]]
 _GIVEN: dict[str, Names] = {}
 
 
-def use(locale: str, names: Names) -> None:
+def set_names(locale: str, names: Names) -> None:
     """Set the names of a locale; AWS Glue has no Faker to generate them."""
     _GIVEN[locale] = names
 

@@ -37,15 +37,15 @@ class Star:
     """A release: its gold tables, and the rows that release rules were evaluated on, by silver table."""
 
     gold: dict[str, DataFrame]
-    judged: dict[str, DataFrame]
+    evaluated: dict[str, DataFrame]
 
     def admitted(self, table: str) -> DataFrame:
-        return self.judged[table].where("not _is_refused")
+        return self.evaluated[table].where("not _is_refused")
 
     def refused(self, table: str) -> DataFrame:
         """Return the rows quarantined by release rules, like `Run.refused_in_release`."""
         ids = row_rules.failing_ids(row_rules.release_rules(load("silver", table))).alias("rule_ids")
-        return self.judged[table].where("_is_refused").select("source_file", "source_line", ids)
+        return self.evaluated[table].where("_is_refused").select("source_file", "source_line", ids)
 
 
 class FramesRun(Run):
@@ -79,11 +79,11 @@ class FramesRun(Run):
 def star_of(silver: Mapping[str, DataFrame], time_zone: str) -> Star:
     """Build a release from silver frames with the steps of the jobs."""
     visits, given = silver["encounters"], silver["medications"]
-    judged: dict[str, DataFrame] = {}
+    evaluated: dict[str, DataFrame] = {}
 
     def admit(table, refer):
-        judged[table] = admission.judge(silver[table], load("silver", table), refer).persist()
-        return judged[table].where("not _is_refused")
+        evaluated[table] = admission.evaluate(silver[table], load("silver", table), refer).persist()
+        return evaluated[table].where("not _is_refused")
 
     def snapshot(table, admitted):
         return admitted.select(*(each.split()[0] for each in SNAPSHOTS[table].split(", ")))
@@ -110,7 +110,7 @@ def star_of(silver: Mapping[str, DataFrame], time_zone: str) -> Star:
     of_doses = fact_medication_admin.transform(doses, dose_dimensions(gold), time_zone)
     gold["fact_encounter"] = fact_encounter.select(of_stays, "r").persist()
     gold["fact_medication_admin"] = fact_medication_admin.select(of_doses, "r").persist()
-    return Star(gold, judged)
+    return Star(gold, evaluated)
 
 
 def stay_dimensions(gold: Mapping[str, DataFrame]) -> fact_encounter.Dimensions:

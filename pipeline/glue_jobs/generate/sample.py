@@ -25,7 +25,7 @@ from pyspark.sql import SparkSession
 from pipeline.data_generator import BadOptions, Options
 from pipeline.data_generator.blocks import TABLES, make
 from pipeline.data_generator.defects.seeding import TRUTH_COLUMNS
-from pipeline.data_generator.pools import Names, use
+from pipeline.data_generator.pools import Names, set_names
 from pipeline.data_generator.writer import GROUND_TRUTH, piece
 from pipeline.glue_jobs.entry_point import log_to_output
 from pipeline.lake.store import read_json, write_json
@@ -40,7 +40,7 @@ def transform(
     blocks: Iterator[pd.DataFrame], options: Options, lake: Lake, batch_id: str, names: Names
 ) -> Iterator[pd.DataFrame]:
     """Write the blocks numbered in column `id` to bronze; yield a summary row per block and table."""
-    use(options.locale, names)
+    set_names(options.locale, names)
     s3 = boto3.client("s3")
     header = {
         table: generated.column_names for table, generated in make(replace(options, patients=1), 0).items()
@@ -131,7 +131,7 @@ def _names(lake: Lake, locale: str) -> Names:
         raise BadOptions(
             f"The lake has no names for locale '{locale}'. Start the generation from the portal."
         )
-    use(locale, found[0])
+    set_names(locale, found[0])
     return found[0]
 
 

@@ -42,7 +42,7 @@ def admit(run: Run, table: str, refer: Callable[[DataFrame], DataFrame]) -> Admi
     `refer` joins the rows of other tables that rules and measures need.
     """
     contract = load("silver", table)
-    evaluated = judge(run.silver(table), contract, refer).persist()
+    evaluated = evaluate(run.silver(table), contract, refer).persist()
     rules = rows.release_rules(contract)
     tally = Tally.of(evaluated, "_is_refused")
     run.write_results(rows.results_of(tally, evaluated, rules, contract, contract.key[0]))
@@ -51,7 +51,7 @@ def admit(run: Run, table: str, refer: Callable[[DataFrame], DataFrame]) -> Admi
     return Admission(table, evaluated.where("not _is_refused"), tally.rows(_is_refused=False), quarantined)
 
 
-def judge(silver: DataFrame, contract: Contract, refer: Callable[[DataFrame], DataFrame]) -> DataFrame:
+def evaluate(silver: DataFrame, contract: Contract, refer: Callable[[DataFrame], DataFrame]) -> DataFrame:
     """Evaluate the release rules on newest and conflicting versions; `_is_refused` marks failing rows."""
     rules = rows.release_rules(contract)
     candidates = versions.with_status(silver, contract).where("is_newest or is_conflicting")

@@ -91,7 +91,7 @@ def _evaluated(job):
     for table, (results, failing, silver) in loaded.items():
         contract = load_contract("silver", table)
         rules = rows.release_rules(contract)
-        judged = star.judged[table].withColumn("_received", F.to_json(F.struct(KEYS[table])))
+        judged = star.evaluated[table].withColumn("_received", F.to_json(F.struct(KEYS[table])))
         of_release = rows.results_of(rows.Tally.of(judged), judged, rules, contract, KEYS[table])
         found[table] = (results + of_release, failing + _failing(judged, rules), silver)
     return found
