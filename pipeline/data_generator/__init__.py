@@ -2,8 +2,8 @@
 defects.
 
 Patients come in blocks of `BLOCK`. A block depends only on the seed, its number and the options, so any
-number of processes or Spark partitions gives the same rows in the same order, and a larger size keeps the
-patients of a smaller one.
+number of processes or Spark partitions gives the same rows in the same order, and a larger sample contains
+the patients of a smaller one.
 """
 
 from __future__ import annotations

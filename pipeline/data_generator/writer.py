@@ -117,7 +117,7 @@ def pieces(options: Options, processes: int = 1) -> Iterator[Piece]:
 
 
 def _in_order(threads: ThreadPoolExecutor, options: Options) -> Iterator[Piece]:
-    """Yield the blocks in order; at most one more than there are threads is in memory."""
+    """Yield the blocks in order, with at most `THREADS` + 1 of them in memory."""
     waiting: deque[Future[Piece]] = deque()
     for block in range(options.blocks):
         waiting.append(threads.submit(piece, options, block))

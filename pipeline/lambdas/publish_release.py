@@ -1,4 +1,4 @@
-"""Last step of a run: publish the release, or hold it if the audit says so or its parent is outdated."""
+"""Last step of a run: publish the release, unless the audit decided to hold it or its parent is outdated."""
 
 from __future__ import annotations
 

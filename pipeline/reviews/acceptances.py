@@ -1,6 +1,6 @@
 """Acceptances of findings and of single rows, derived from the review log.
 
-Standard library only: the audit job applies them to later runs.
+The audit job applies them to later runs. Standard library only, because that job imports this module.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ ROW = ("_file", "_line")
 """Identifies a row as received."""
 
 NULL_MARKED = "size(null_marked) > 0"
-"""The condition of the rule that counts null markers."""
+"""Condition by which the null marker rule is recognized."""
 
 LOADED, REFUSED, DUPLICATE = "loaded", "refused", "duplicate"
 """Dispositions of a row received."""

@@ -15,7 +15,7 @@ INPATIENT = ("IMP", "ACUTE")
 DAYS = 30
 
 _STILL_OPEN = "9000-01-01"
-"""Stands for the discharge day of an open stay."""
+"""Discharge date that is assumed for an open stay."""
 
 READMITTED, NOT_READMITTED, WINDOW_OPEN = "readmitted", "not readmitted", "window open"
 DIED, IN_HOSPITAL, NOT_INDEX = "died", "in hospital", "not an index stay"
