@@ -49,17 +49,17 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
     """
     wanted = check({"run_id": event["name"], **event["input"]})
     run_id = wanted["run_id"]
-    outcome = {"run_id": run_id, "auto_publish": wanted["auto_publish"]}
+    result = {"run_id": run_id, "auto_publish": wanted["auto_publish"]}
     try:
         run_lock.take(s3, states, lake, run_id, event["execution"])
     except run_lock.LakeBusy as busy:
         if wanted["started_by"] not in AUTOMATIC:
             raise
-        return {**outcome, **_turn(event["since"], str(busy))}
+        return {**result, **_turn(event["since"], str(busy))}
     plan = {"started_by": wanted["started_by"], **_plan(run_id, wanted["batch_ids"])}
     write_json(s3, lake.run_plan(run_id), plan)
     print(json.dumps({"run_id": run_id, "batches": len(plan["batch_ids"])}))  # noqa: T201
-    return {**outcome, "outcome": "ready", "why": ""}
+    return {**result, "outcome": "ready", "why": ""}
 
 
 def _turn(since: str, busy: str) -> dict[str, str]:
