@@ -36,7 +36,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class UndecodableValue:
-    """A value that is not valid UTF-8, decoded in two encodings."""
+    """A value that is not valid UTF-8, decoded as UTF-8 and as Windows-1252."""
 
     line: int
     column: str
@@ -94,10 +94,7 @@ def _readable_head(file: SourceFile) -> bytes:
 
 
 def undecodable_values(context: Context, file: SourceFile) -> list[UndecodableValue]:
-    """Return the first values of a file that are not valid UTF-8.
-
-    So that the user can choose the encoding.
-    """
+    """Return the first values of a file that are not valid UTF-8, decoded in two encodings."""
     context.require("import_data")
     try:
         layout = identify(_readable_head(file), file.name, encoding="windows-1252").layout

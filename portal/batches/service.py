@@ -23,7 +23,7 @@ from portal.core.errors import ServiceError
 _TRANSFER = TransferConfig(multipart_threshold=16 << 20, multipart_chunksize=16 << 20, max_concurrency=4)
 
 Progress = Callable[[str, int, int], None]
-"""Receives the present step, the bytes done and the total bytes."""
+"""Called with the current step, the bytes done and the total bytes."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class Batch:
     """A batch as recorded in its manifest.
 
     `tables` maps each table to its files and ignored columns, `files` describes every file of the extract,
-    and `synthetic` marks generated data and Synthea exports, which contain no real patients.
+    and `synthetic` marks generated data and Synthea exports, which contain no real patients. `is_new` is
+    false if an import found that its content had been imported before.
     """
 
     batch_id: str
@@ -95,7 +96,7 @@ def import_files(
 ) -> Batch:
     """Upload an extract (ZIP archives are opened) and write its manifest last.
 
-    Return the existing batch if the content was imported before.
+    Return the existing batch if the same content was imported before and is not retired.
     """
     context.require("import_data")
     files = [each for given in files for each in _expanded(given)]
