@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import boto3
 
 from pipeline.lake.uris import Lake
-from portal.core.auth import Right, User, describe, parse_role, roles_with
+from portal.core.auth import Right, User, describe, label, parse_role, roles_with
 from portal.core.clients import Clients, Cursors
 from portal.core.errors import ServiceError
 from portal.core.settings import Settings
@@ -21,9 +21,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Context:
-    """One user on one installation. Every service takes it as its first argument and checks rights on it."""
+    """One user on one installation. Every service takes it as its first argument and checks rights on it.
+
+    `origin` is where the user's requests come from: a client address, ``laptop`` or ``hdp`` (the terminal).
+    """
 
     settings: Settings
+    origin: str = "hdp"
+    _user: User | None = None
     _clients: Clients = field(default_factory=Clients)
     _cursors: Cursors = field(default_factory=Cursors)
     _is_review_role: bool = False
@@ -34,17 +39,17 @@ class Context:
 
     @property
     def user(self) -> User:
-        return User(self.settings.user, parse_role(self.settings.role))
+        return self._user or User(self.settings.user, parse_role(self.settings.role))
 
     @property
     def workgroup(self) -> str:
         """The Athena workgroup; the review role has its own, with its own result bucket."""
         return self.lake.review_workgroup if self._is_review_role else self.lake.workgroup
 
-    def on_behalf_of(self, user: User) -> Context:
+    def on_behalf_of(self, user: User, origin: str | None = None) -> Context:
         """Return a context of another user that shares the clients."""
         settings = replace(self.settings, user=user.name, role=user.role)
-        return replace(self, settings=settings)
+        return replace(self, settings=settings, origin=origin or self.origin, _user=user)
 
     def assume_review_role(self) -> Context:
         """Return a context under the review role, the only one with access to direct identifiers.
@@ -65,9 +70,9 @@ class Context:
         return replace(self, _clients=Clients(new_session), _is_review_role=True)
 
     def require(self, right: Right) -> None:
-        """Raise `ServiceError` unless the user's role has `right`."""
+        """Raise `ServiceError` unless the user has `right`."""
         if not self.user.may(right):
-            role = self.user.role.capitalize()
+            role = label(self.user.role).capitalize()
             raise ServiceError(f"{role}s cannot {describe(right)}. Required role: {roles_with(right)}.")
 
     @contextmanager
