@@ -22,11 +22,13 @@ from pipeline.reviews.log import RETENTION
 from portal.audit.events import FAILED, Action, AuditEvent, action_of, event_id, parse, timestamp
 from portal.core.context import Context
 from portal.core.errors import ServiceError, explain, is_aws_error
+from portal.core.rights import requires
 
 _READERS = 16
 """Events that are read from S3 at the same time."""
 
 
+@requires("see_charts")
 def record(
     context: Context,
     action: Action,
@@ -46,6 +48,7 @@ def record(
     return event
 
 
+@requires("see_charts")
 @contextmanager
 def recorded(
     context: Context,
@@ -71,6 +74,7 @@ def recorded(
         raise
 
 
+@requires("see_charts")
 def record_sign_in(context: Context) -> AuditEvent:
     """Record the sign-in of the user; a second call for the same sign-in writes nothing new."""
     user = context.user
@@ -146,9 +150,9 @@ class Search:
         )
 
 
+@requires("see_audit_log")
 def search(context: Context, wanted: Search) -> list[AuditEvent]:
     """Return the events that match, newest first."""
-    context.require("see_audit_log")
     if wanted.since > wanted.until:
         raise ServiceError(
             f"The period begins on {wanted.since}, after its end on {wanted.until}. Swap them."

@@ -11,6 +11,7 @@ from portal.batches.inspection import SourceFile
 from portal.batches.service import Batch
 from portal.core.context import Context
 from portal.core.errors import ServiceError, explain, is_aws_error
+from portal.core.rights import requires
 
 
 @dataclass
@@ -30,17 +31,19 @@ _TASKS: dict[tuple[str, str], Import] = {}
 _START_LOCK = threading.Lock()
 
 
+@requires("import_data")
 def current(context: Context) -> Import | None:
     """Return the user's import that runs, or that ended and was not acknowledged yet."""
-    context.require("import_data")
     return _TASKS.get(_owner(context))
 
 
+@requires("import_data")
 def acknowledge(context: Context) -> None:
     """Remove the user's import after its result was shown."""
     _TASKS.pop(_owner(context), None)
 
 
+@requires("import_data")
 def start(context: Context, files: Sequence[SourceFile], encoding: str = "utf-8") -> Import:
     """Start an import in a thread. A user has one at a time, so that a double click starts one."""
     with _START_LOCK:

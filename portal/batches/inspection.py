@@ -20,6 +20,7 @@ from pipeline.sources.identify import HEAD, EmptyFile, NotUnderstood, identify
 from pipeline.sources.storage import unpacked
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.rights import requires
 
 if TYPE_CHECKING:
     from pipeline.sources.csv_reader import CsvReader
@@ -220,13 +221,13 @@ def _skipped(not_data: object) -> str:
     return f"; not data: {words}" if words else ""
 
 
+@requires("import_data")
 def preview(context: Context, file: SourceFile, rows: int = 20) -> tuple[list[str], list[list[str]]]:
     """Return the header of a CSV file and, for roles that see patient identifiers, its first rows.
 
     A file of an unknown format may lack a header line, so other roles see only the column names of known
     formats.
     """
-    context.require("import_data")
     sees_phi = context.user.may("see_phi")
     head = _readable_head(file)
     text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace")
@@ -248,12 +249,12 @@ def _readable_head(file: SourceFile) -> bytes:
         raise ServiceError(_unreadable(file, error)) from None
 
 
-def undecodable_values(context: Context, file: SourceFile) -> list[UndecodableValue]:
+@requires("import_data")
+def undecodable_values(_context: Context, file: SourceFile) -> list[UndecodableValue]:
     """Return the first values of a file that are not valid UTF-8.
 
     So that the user can choose the encoding.
     """
-    context.require("import_data")
     try:
         layout = identify(_readable_head(file), file.name, encoding="windows-1252").layout
     except (EmptyFile, NotUnderstood):

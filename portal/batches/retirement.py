@@ -9,6 +9,7 @@ from pipeline.lake.store import now, read_json, write_json
 from pipeline.lake.uris import RETIRED, split
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.rights import requires
 
 _LONGEST_REASON = 500
 
@@ -23,9 +24,9 @@ class Retirement:
     reason: str
 
 
+@requires("run_pipeline")
 def retire(context: Context, batch_id: str, *, reason: str) -> Retirement:
     """Retire a batch: the next release leaves it out. The record cannot be changed."""
-    context.require("run_pipeline")
     cleaned = reason.strip()
     if not cleaned:
         raise ServiceError(f"Enter why batch '{batch_id}' is retired. The audit trail requires a reason.")
@@ -39,6 +40,7 @@ def retire(context: Context, batch_id: str, *, reason: str) -> Retirement:
     return record
 
 
+@requires("see_charts")
 def retired(context: Context) -> dict[str, Retirement]:
     """Return the records of all retired batches, by batch id."""
     found = (
@@ -49,6 +51,7 @@ def retired(context: Context) -> dict[str, Retirement]:
     return {record.batch_id: record for record in records}
 
 
+@requires("run_pipeline")
 def check_usable(context: Context, batch_ids: Sequence[str]) -> None:
     """Raise `ServiceError` if a run cannot process these batches; an empty list means all new batches."""
     ids = _ids(context)

@@ -18,6 +18,7 @@ from portal.batches import inspection, retirement
 from portal.batches.inspection import Inspected, SourceFile
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.rights import requires
 
 _TRANSFER = TransferConfig(multipart_threshold=16 << 20, multipart_chunksize=16 << 20, max_concurrency=4)
 
@@ -53,6 +54,7 @@ class Batch:
         return sum(file["bytes"] for entry in self.tables.values() for file in entry["files"])
 
 
+@requires("import_data")
 def import_folder(
     context: Context,
     folder: Path,
@@ -64,7 +66,6 @@ def import_folder(
     progress: Progress | None = None,
 ) -> Batch:
     """Import the CSV files (also .csv.gz) of a directory as one batch."""
-    context.require("import_data")
     if not folder.is_dir():
         raise ServiceError(f"'{folder}' is not a directory. Pass the directory that contains the CSV files.")
     try:
@@ -80,6 +81,7 @@ def import_folder(
     )
 
 
+@requires("import_data")
 def import_files(
     context: Context,
     files: Sequence[SourceFile | Inspected],
@@ -94,7 +96,6 @@ def import_files(
 
     Return the existing batch if the content was imported before.
     """
-    context.require("import_data")
     work = _Progress(progress or _silent, 2 * sum(_file(each).size for each in files))
     inspected = [_inspected(each, format, encoding, work) for each in files]
     loaded = _loaded(inspected)
@@ -211,9 +212,9 @@ def _upload(context: Context, each: Inspected, batch_id: str, number: int) -> di
     }
 
 
+@requires("see_charts")
 def list_batches(context: Context) -> list[Batch]:
     """Return all batches, newest first."""
-    context.require("see_charts")
     s3 = context.client("s3")
     bucket, prefix = split(context.lake.manifests())
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)

@@ -29,11 +29,10 @@ class Session:
         """Return the context of the person at the terminal."""
         if self.target == "laptop":
             self.start()
-            return Context(Settings.from_environment())
+            return Context(Settings.from_environment()).sealed()
         context = Context(Settings.from_environment())
-        return context.on_behalf_of(
-            user_from_arn(context.client("sts").get_caller_identity()["Arn"], context.settings.role)
-        )
+        caller = context.client("sts").get_caller_identity()["Arn"]
+        return context.on_behalf_of(user_from_arn(caller, context.settings.role)).sealed()
 
     def start(self, port: int = 0, *, engine: str | None = None, wait: bool = True) -> Any:
         """Start the laptop cloud and point the environment of this process to it.

@@ -19,11 +19,17 @@ from portal.core.settings import Settings
 T = TypeVar("T")
 
 
+class UndeclaredRight(Exception):
+    """A function used AWS without declaring the right that it requires (`portal.core.rights`)."""
+
+
 @dataclass(frozen=True)
 class Context:
-    """One user on one installation. Every service takes it as its first argument and checks rights on it.
+    """One user on one installation. Every service takes it as its first argument.
 
     `origin` is where the user's requests come from: a client address, ``laptop`` or ``hdp`` (the terminal).
+    A sealed context gives no AWS clients. Pages and commands have one; `portal.core.rights` unseals it for
+    functions that declare the right that they require.
     """
 
     settings: Settings
@@ -32,6 +38,7 @@ class Context:
     _clients: Clients = field(default_factory=Clients)
     _cursors: Cursors = field(default_factory=Cursors)
     _is_review_role: bool = False
+    _is_sealed: bool = False
 
     @property
     def lake(self) -> Lake:
@@ -40,6 +47,11 @@ class Context:
     @property
     def user(self) -> User:
         return self._user or User(self.settings.user, parse_role(self.settings.role))
+
+    @property
+    def is_review_role(self) -> bool:
+        """Whether the clients are those of the review role, which reads direct identifiers."""
+        return self._is_review_role
 
     @property
     def workgroup(self) -> str:
@@ -51,11 +63,21 @@ class Context:
         settings = replace(self.settings, user=user.name, role=user.role)
         return replace(self, settings=settings, origin=origin or self.origin, _user=user)
 
+    def sealed(self) -> Context:
+        """Return a context that only functions with a declared right can use."""
+        return replace(self, _is_sealed=True)
+
+    def unsealed(self) -> Context:
+        """Return a context with AWS clients, for a function with a declared right."""
+        return replace(self, _is_sealed=False) if self._is_sealed else self
+
     def assume_review_role(self) -> Context:
         """Return a context under the review role, the only one with access to direct identifiers.
 
-        The role session has the user's name, so that CloudTrail records who read identifiers.
+        The role session has the user's name, so that CloudTrail records who read identifiers. Roles without
+        rows are refused; those who see rows without identifiers get them masked by the service.
         """
+        self.require("query")
         _, partition, _, _, account, *_ = self.settings.state_machine_arn.split(":")
         credentials = self.client("sts").assume_role(
             RoleArn=f"arn:{partition}:iam::{account}:role/{self.lake.review_role}",
@@ -78,12 +100,18 @@ class Context:
     @contextmanager
     def session(self) -> Iterator[boto3.session.Session]:
         """Lend a boto3 session to one thread."""
+        self._check_unsealed()
         with self._clients.session() as session:
             yield session
 
     def client(self, service: str) -> Any:
         """Return the shared client of an AWS service."""
+        self._check_unsealed()
         return self._clients.client(service)
+
+    def _check_unsealed(self) -> None:
+        if self._is_sealed:
+            raise UndeclaredRight("Declare the right of this function: see portal/core/rights.py.")
 
     def cursor(self, kind: type[T], key: str) -> T:
         """Return the shared read position of `key`."""

@@ -16,6 +16,7 @@ from pipeline.lake.store import read_json
 from portal.core.auth import ROLES, Role, User
 from portal.core.context import Context
 from portal.core.errors import is_aws_error
+from portal.core.rights import open_to_all
 
 HEADER = "x-amzn-oidc-accesstoken"
 _GROUPS = ("cognito:groups", "groups", "roles")
@@ -29,6 +30,7 @@ KeySet = Callable[[], Mapping[str, Any] | None]
 """Returns the issuer's JSON Web Key Set (RFC 7517), or None if it has not been stored yet."""
 
 
+@open_to_all
 def read_keys(context: Context) -> Any:
     """Return the issuer's keys as stored by the refresh_sign_in_keys Lambda."""
     found = read_json(context.client("s3"), context.lake.sign_in_keys())

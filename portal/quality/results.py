@@ -14,6 +14,7 @@ from pipeline.rules.outcomes import FOUND, change
 from portal.athena import client as athena_client
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.rights import requires
 from portal.quality import failing_rows as failing_rows_
 from portal.quality import failing_sql
 from portal.quality.failing_sql import FailingQuery
@@ -39,18 +40,21 @@ class Audit:
     tables: dict[str, int]
 
 
+@requires("see_charts")
 def audit(context: Context, run_id: str) -> Audit | None:
     """Return the audit of a run, or None if it has not ended."""
     found = read_json(context.client("s3"), context.lake.audit(run_id))
     return Audit(**found[0]) if found else None
 
 
+@requires("see_charts")
 def results(context: Context, run_id: str) -> pd.DataFrame:
     """Return the rule results of a run: checked, failed, rate, threshold, status, sample keys (a tuple)."""
     frame = _rows(context, "rule_result", run_id)
     return frame.assign(sample_keys=frame["sample_keys"].map(_keys))
 
 
+@requires("see_charts")
 def ended_results(context: Context, run_id: str) -> pd.DataFrame:
     """Return the rule results of a run whose audit has ended; raise `ServiceError` for another."""
     _checked(run_id)
@@ -77,6 +81,7 @@ def ended_results(context: Context, run_id: str) -> pd.DataFrame:
 _ENDED = {"FAILED": "failed", "TIMED_OUT": "timed out", "ABORTED": "was stopped", "SUCCEEDED": "ended"}
 
 
+@requires("see_charts")
 def history(context: Context, run_ids: Sequence[str]) -> pd.DataFrame:
     """Return the rule results of several runs."""
     import pandas as pd  # noqa: PLC0415
@@ -180,9 +185,9 @@ def trend(past: pd.DataFrame, run_ids: Sequence[str]) -> pd.DataFrame:
     return card.reindex(columns=list(run_ids)).rename_axis(index=["table", "kind"], columns=None)
 
 
+@requires("query")
 def failing_rows(context: Context, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
     """Return failing rows with identifiers and exact dates masked."""
-    context.require("query")
     rows = _failing(context, run_id, table, rule_id)
     if rows.empty:
         return rows
@@ -191,16 +196,17 @@ def failing_rows(context: Context, run_id: str, table: str, rule_id: str) -> pd.
     return failing_rows_.masked(rows, contract, run_id, rule)
 
 
+@requires("see_phi")
 def identified_rows(context: Context, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
     """Return up to 200 rows that fail a rule, unmasked, with the key in `row`.
 
     Quarantined rows are returned as received, others as in silver. Rules on whole tables have no failing
     rows.
     """
-    context.require("see_phi")
     return _failing(context, run_id, table, rule_id)
 
 
+@requires("query")
 def failing_query(context: Context, run_id: str, table: str, rule_id: str) -> FailingQuery | None:
     """Return the query for failing rows; None for rules on whole tables and deleted rules."""
     contract = next((c for c in all_contracts() if c.table == table and c.zone == "silver"), None)
@@ -260,6 +266,7 @@ def _checked(name: str) -> str:
     return name
 
 
+@requires("see_charts")
 def reconciliation(context: Context, run_id: str) -> list[dict[str, Any]]:
     """Return rows received, loaded and quarantined (including duplicates), by table and batch."""
     frame = _rows(context, "reconciliation", run_id)
@@ -270,9 +277,19 @@ def reconciliation(context: Context, run_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def quarantined(context: Context, run_id: str, table: str, limit: int = 200) -> pd.DataFrame:
-    """Return quarantined rows as received, with rules and reasons. Raw rows are PHI: mask them first."""
-    return _rows(context.assume_review_role(), f"quarantine_{table}", run_id, limit)
+@requires("query")
+def quarantined_rows(context: Context, run_id: str, table: str) -> pd.DataFrame:
+    """Return up to 200 rows of a table that the run quarantined, masked, with the rules that refused them."""
+    import pandas as pd  # noqa: PLC0415
+
+    found = _rows(context.assume_review_role(), f"quarantine_{table}", run_id, failing_sql.MOST_ROWS)
+    if found.empty:
+        return pd.DataFrame()
+    rows = pd.DataFrame([received(raw) for raw in found["raw"]])
+    rows.insert(0, "row", found["record_key"].fillna(NO_KEY).to_list())
+    masked = failing_rows_.masked(rows, load("silver", table), run_id)
+    masked.insert(1, "refused by", [str(ids).strip("[]") for ids in found["rule_ids"]])
+    return masked
 
 
 def _rows(context: Context, table: str, run_id: str, limit: int | None = None) -> pd.DataFrame:

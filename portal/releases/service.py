@@ -10,24 +10,29 @@ from portal.batches import retirement
 from portal.batches import service as batches
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.rights import requires
 from portal.releases import signatures
 
 
+@requires("see_charts")
 def list_releases(context: Context) -> list[Release]:
     """Return all releases, newest first."""
     return release.all_releases(context.client("s3"), context.lake)
 
 
+@requires("see_charts")
 def current(context: Context) -> Published | None:
     """Return the published release, or None."""
     return release.current(context.client("s3"), context.lake)
 
 
+@requires("see_charts")
 def find(context: Context, release_id: str) -> Release | None:
     """Return a release, or None if it does not exist or was deleted."""
     return release.find(context.client("s3"), context.lake, release_id)
 
 
+@requires("see_charts")
 def is_synthetic(context: Context, release_id: str) -> bool:
     """Return whether all batches of a release are synthetic, so that small counts need no suppression."""
     synthetic = {batch.batch_id for batch in batches.list_batches(context) if batch.synthetic}
@@ -35,6 +40,7 @@ def is_synthetic(context: Context, release_id: str) -> bool:
     return made is not None and bool(made.batch_ids) and set(made.batch_ids) <= synthetic
 
 
+@requires("see_charts")
 def sees_exact(context: Context, release_id: str) -> bool:
     """Return whether the user sees exact counts.
 
@@ -43,6 +49,7 @@ def sees_exact(context: Context, release_id: str) -> bool:
     return context.user.may("query") or is_synthetic(context, release_id)
 
 
+@requires("see_charts")
 def get(context: Context, release_id: str) -> Release:
     """Return a release; raise `ServiceError` if it does not exist."""
     try:
@@ -51,6 +58,7 @@ def get(context: Context, release_id: str) -> Release:
         raise ServiceError(str(error)) from None
 
 
+@requires("see_charts")
 def readable(context: Context, release_id: str) -> Release:
     """Return a release; a held one is visible to reviewers and publishers only, until it is approved."""
     made = get(context, release_id)
@@ -64,12 +72,12 @@ def readable(context: Context, release_id: str) -> Release:
     return made
 
 
+@requires("publish")
 def publish(context: Context, release_id: str, *, reason: str) -> Published:
     """Publish a release that passed the audit or was approved.
 
     The release must contain all batches of the published one, unless it was published before.
     """
-    context.require("publish")
     made, present = get(context, release_id), current(context)
     check_approved(context, made)
     if present and release_id not in {present.release_id, *present.history}:
@@ -79,19 +87,19 @@ def publish(context: Context, release_id: str, *, reason: str) -> Published:
     return _publish(context, made, expect=present.release_id if present else None, reason=reason)
 
 
+@requires("review")
 def publish_approved(context: Context, made: Release, *, reason: str) -> Published:
     """Publish a held release after its approval, if its parent is still published."""
-    context.require("review")
     return _publish(context, made, expect=made.parent_release_id, reason=reason)
 
 
+@requires("publish")
 def rollback(context: Context, *, reason: str, shown: str | None = None) -> Published:
     """Publish the previous release again.
 
     `shown` is the release that the user saw as published; raise `ServiceError` if another one is published
     now.
     """
-    context.require("publish")
     try:
         present, made = publishing.rollback_target(context.client("s3"), context.lake)
     except ReleaseError as error:
@@ -105,6 +113,7 @@ def rollback(context: Context, *, reason: str, shown: str | None = None) -> Publ
     return _publish(context, made, expect=present.release_id, reason=reason)
 
 
+@requires("see_charts")
 def check_approved(context: Context, made: Release) -> None:
     """Raise `ServiceError` unless the release passed the audit or is approved, and is not rejected."""
     signature = _signature(context, made)
@@ -132,6 +141,7 @@ def _is_approved(context: Context, made: Release) -> bool:
     return bool(signature and signature.verdict == "approve" and signature.is_valid)
 
 
+@requires("see_charts")
 def check_parent(context: Context, made: Release) -> None:
     """Raise `ServiceError` unless the parent of the release is published; otherwise data would be lost."""
     present = current(context)

@@ -11,6 +11,7 @@ from pipeline.reviews.acceptances import acceptances, row_acceptances, row_hash
 from pipeline.reviews.events import Event
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.rights import requires
 from portal.quality import results as quality
 from portal.quality import rule_texts
 from portal.reviews import read_model as review_log
@@ -35,6 +36,7 @@ LONGEST = timedelta(days=366)
 # `seen` is the number of the newest event on the reviewer's screen
 
 
+@requires("review")
 def open_query(
     context: Context,
     run_id: str,
@@ -59,6 +61,7 @@ def open_query(
     return append_event(context, "query_opened", subject, payload, seen)
 
 
+@requires("review")
 def assign(context: Context, query_id: str, assignee: str, *, seen: int | None = None) -> Event:
     """Assign a query to a person."""
     query = _query(context, query_id, {"open", "answered"})
@@ -66,6 +69,7 @@ def assign(context: Context, query_id: str, assignee: str, *, seen: int | None =
     return append_event(context, "query_assigned", _subject(query), payload, seen)
 
 
+@requires("query")
 def answer(context: Context, query_id: str, text: str, *, seen: int | None = None) -> Event:
     """Answer a query."""
     query = _query(context, query_id, {"open", "answered"})
@@ -75,10 +79,10 @@ def answer(context: Context, query_id: str, text: str, *, seen: int | None = Non
         _subject(query),
         {"text": clean_text(text, "An answer needs a text")},
         seen,
-        right="query",
     )
 
 
+@requires("review")
 def close(context: Context, query_id: str, reason: str, text: str, *, seen: int | None = None) -> Event:
     """Close a query with a reason and a comment."""
     query = _query(context, query_id, {"open", "answered"})
@@ -86,6 +90,7 @@ def close(context: Context, query_id: str, reason: str, text: str, *, seen: int 
     return append_event(context, "query_closed", _subject(query), payload, seen)
 
 
+@requires("review")
 def reopen(context: Context, query_id: str, text: str, *, seen: int | None = None) -> Event:
     """Reopen a query, or return its answer."""
     query = _query(context, query_id, {"closed", "answered"})
@@ -98,6 +103,7 @@ def reopen(context: Context, query_id: str, text: str, *, seen: int | None = Non
     )
 
 
+@requires("review")
 def accept(
     context: Context,
     run_id: str,
@@ -140,6 +146,7 @@ def accept(
     )
 
 
+@requires("review")
 def accept_rows(
     context: Context,
     run_id: str,
@@ -171,6 +178,7 @@ def accept_rows(
     return append_event(context, "rows_accepted", finding_subject(run_id, table_name, rule_id), payload, seen)
 
 
+@requires("review")
 def withdraw_rows(
     context: Context,
     run_id: str,
@@ -194,6 +202,7 @@ def withdraw_rows(
     )
 
 
+@requires("review")
 def reject(
     context: Context, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
 ) -> Event:
@@ -210,6 +219,7 @@ def reject(
     return event
 
 
+@requires("review")
 def dismiss(
     context: Context, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
 ) -> Event:
@@ -225,6 +235,7 @@ def dismiss(
     )
 
 
+@requires("review")
 def withdraw(
     context: Context, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
 ) -> Event:
@@ -237,11 +248,11 @@ def withdraw(
     )
 
 
+@requires("see_phi")
 def unmask(
     context: Context, run_id: str, table_name: str, rule_id: str, position: int, why: str
 ) -> dict[str, Any]:
     """Return an identified row by its position among the failing rows; record user and reason before."""
-    context.require("see_phi")
     reason = clean_text(why, "A reason for access is required")
     rows = quality.identified_rows(context, run_id, table_name, rule_id)
     if not 0 <= position < len(rows):
@@ -250,9 +261,7 @@ def unmask(
         )
     record = {str(name): value for name, value in rows.iloc[position].to_dict().items()}
     payload = {"why": reason, "rows": 1, "row_hash": row_hash(str(record["row"]))}
-    append_event(
-        context, "rows_unmasked", finding_subject(run_id, table_name, rule_id), payload, None, right="see_phi"
-    )
+    append_event(context, "rows_unmasked", finding_subject(run_id, table_name, rule_id), payload, None)
     return record
 
 

@@ -14,6 +14,7 @@ from pipeline.reviews.events import Event
 from pipeline.reviews.integrity import Log, verify
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.rights import requires
 from portal.releases import signatures
 from portal.releases.signatures import Signature
 from portal.reviews.decisions import last_decisions
@@ -80,6 +81,7 @@ class _Known:
 _known: dict[str, _Known] = {}
 
 
+@requires("see_charts")
 def log(context: Context) -> Log:
     """Return all events after an integrity check."""
     known = _known.setdefault(context.lake.reviews(), _Known())
@@ -87,6 +89,7 @@ def log(context: Context) -> Log:
         return verify(chain.fetch(context.client("s3"), context.lake, known.objects))
 
 
+@requires("see_charts")
 def of_run(context: Context, run_id: str) -> Review:
     """Return the review of a run from one read of the log."""
     whole = log(context)

@@ -14,6 +14,7 @@ from pipeline.releases.model import Release
 from pipeline.reviews.events import Event
 from portal.core.context import Context
 from portal.core.errors import ServiceError, explain, is_aws_error
+from portal.core.rights import requires
 from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.reviews import decisions
@@ -65,6 +66,7 @@ class Outstanding:
         return tuple(finding for finding in self.findings if finding.is_undecided)
 
 
+@requires("see_charts")
 def outstanding(context: Context, review: Review, made: Release) -> Outstanding:
     """Return what is outstanding before the approval of a release, by the rule results in the lake."""
     return of_results(quality.results(context, made.run_id), review, made)
@@ -87,6 +89,7 @@ def of_results(results: pd.DataFrame, review: Review, made: Release) -> Outstand
     return Outstanding(found, review.open_queries, code)
 
 
+@requires("review")
 def sign(
     context: Context,
     run_id: str,
@@ -102,7 +105,6 @@ def sign(
     Other undecided findings must be `confirmed` by their code; otherwise `Unconfirmed` is raised with it.
     Rejecting the published release raises `Unfinished`, because an engineer must roll back.
     """
-    context.require("review")
     made = releases.get(context, run_id)
     review = of_run(context, run_id)
     _check_not_own_run(context, run_id)
@@ -188,6 +190,7 @@ def _refusal(context: Context, run_id: str) -> str:
     return ""
 
 
+@requires("review")
 def publish_signed(context: Context, run_id: str) -> None:
     """Publish an approved release; safe to repeat after an interruption."""
     signature = of_run(context, run_id).signature

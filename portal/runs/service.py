@@ -16,6 +16,7 @@ from pipeline.run_input import BadRunInput, check
 from portal.batches import retirement
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.rights import requires
 from portal.core.vocabulary import STATES
 from portal.runs import execution_events, executions, job_runs
 from portal.runs.execution_events import Events, StepState
@@ -95,11 +96,11 @@ def new_run_id() -> str:
     return f"run-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
 
 
+@requires("run_pipeline")
 def start(
     context: Context, batch_ids: Sequence[str] = (), *, auto_publish: bool = True, run_id: str | None = None
 ) -> Run:
     """Start a run; return the existing run if there is one with this `run_id`."""
-    context.require("run_pipeline")
     wanted = {
         "batch_ids": list(batch_ids),
         "run_id": run_id or new_run_id(),
@@ -115,9 +116,9 @@ def start(
     return _execute(context, checked["run_id"], checked)
 
 
+@requires("run_pipeline")
 def resume(context: Context, run_id: str) -> Run:
     """Start the next attempt of a failed run; jobs that have succeeded are not run again."""
-    context.require("run_pipeline")
     last = get(context, run_id, details=False)
     run_id = last.run_id
     if not last.is_over:
@@ -135,9 +136,9 @@ def resume(context: Context, run_id: str) -> Run:
     return _execute(context, executions.attempt_name(run_id, last.attempt + 1), wanted)
 
 
+@requires("run_pipeline")
 def stop(context: Context, run_id: str) -> Run:
     """Stop a run and its Glue jobs, including a job that is being started or that outlives its failed run."""
-    context.require("run_pipeline")
     run = get(context, run_id)
     if run.is_at_rest:
         raise ServiceError(f"Run '{run.run_id}' has ended already ({STATES[run.status].lower()}).")
@@ -170,17 +171,18 @@ def _stop_jobs(context: Context, run_id: str) -> Run:
         time.sleep(0.5)
 
 
+@requires("see_charts")
 def list_runs(context: Context, limit: int = 50) -> list[Run]:
     """Return the newest runs, each with its newest attempt."""
     return list(islice(newest_first(context, page_size=min(1000, 2 * limit)), limit))
 
 
+@requires("see_charts")
 def newest_first(context: Context, page_size: int = 1000) -> Iterator[Run]:
     """Yield all runs, each with its newest attempt; fetch pages while the caller iterates.
 
     `statusFilter` is not used, because it would list the failed attempt of a resumed run.
     """
-    context.require("see_charts")
     pages = (
         context.client("stepfunctions")
         .get_paginator("list_executions")
@@ -197,6 +199,7 @@ def newest_first(context: Context, page_size: int = 1000) -> Iterator[Run]:
                 yield _brief(execution, run_id, attempt)
 
 
+@requires("see_charts")
 def running(context: Context) -> Run | None:
     """Return the run that is running now, if any: the oldest, because later ones wait for it."""
     answer = context.client("stepfunctions").list_executions(
@@ -206,9 +209,9 @@ def running(context: Context) -> Run | None:
     return _brief(alive[0], *executions.split_name(alive[0]["name"])) if alive else None
 
 
+@requires("watch_runs")
 def get(context: Context, run_id: str, *, details: bool = True) -> Run:
     """Return a run by its id or the name of one of its executions, with job runs and steps if `details`."""
-    context.require("watch_runs")
     run_id, _ = executions.split_name(run_id)
     execution = executions.newest(context, run_id)
     events = execution_events.read(context, execution["executionArn"]) if details else Events()
@@ -245,6 +248,7 @@ def _jobs(context: Context, run_id: str, started: datetime, events: Events) -> t
     return found
 
 
+@requires("watch_runs")
 def wait(
     context: Context,
     run_id: str,
@@ -268,6 +272,7 @@ def wait(
         time.sleep(poll)
 
 
+@requires("watch_runs")
 def plan(context: Context, run_id: str) -> dict[str, Any] | None:
     """Return the run plan, or None if it is not written yet."""
     found = read_json(context.client("s3"), context.lake.run_plan(run_id))

@@ -24,7 +24,7 @@ from portal.quality import results as quality
 from portal.quality.results import Audit
 from portal.releases import service as releases
 from portal.runs import alerts as alerting
-from portal.runs import executions, failures, job_runs
+from portal.runs import executions, job_runs
 from portal.runs import history as run_history
 from portal.runs import service as runs
 from portal.runs.alerts import Alert
@@ -206,7 +206,7 @@ def failing_rows(_context: Context, run_id: str, table: str, rule_id: str, versi
 
 @shared("query", ttl=600, most=50)
 def quarantined_rows(_context: Context, run: Run, table: str) -> pd.DataFrame:
-    return failures.quarantined_rows(_context, run.run_id, table)
+    return quality.quarantined_rows(_context, run.run_id, table)
 
 
 def forget_schedule() -> None:

@@ -26,7 +26,7 @@ R = TypeVar("R")
 @st.cache_resource
 def process_context() -> Context:
     """Return the context of this process, which the contexts of all users share their clients with."""
-    return Context(Settings.from_environment())
+    return Context(Settings.from_environment()).sealed()
 
 
 def context() -> Context:

@@ -66,7 +66,7 @@ def _heading(run_id: str, chosen: Finding, number: int) -> None:
     most = failing_sql.MOST_ROWS
     st.markdown(f"#### Failing rows ({f'the first {most}' if number == most else number})")
     rule = rule_texts.rules().get(chosen)
-    query = quality.failing_query(session.process_context(), run_id, *chosen) if rule else None
+    query = quality.failing_query(session.context(), run_id, *chosen) if rule else None
     if query and not query.is_exact:
         st.caption(INEXACT)
     st.caption("Failing fields first. Identifiers and exact dates are masked (•).")

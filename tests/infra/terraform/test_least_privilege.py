@@ -40,8 +40,8 @@ from portal.releases import service as releases
 from portal.reviews import commands as reviews
 from portal.reviews import read_model as review_log
 from portal.reviews import sign_off
-from portal.runs import failures, job_runs, schedule
 from portal.runs import history as run_history
+from portal.runs import job_runs, schedule
 from portal.runs import service as runs
 from tests.infra.terraform.policies import refused, unused
 from tests.support import lakes
@@ -158,7 +158,7 @@ def _use(engineer, held_run, first_run, folder):
     failing = found[found["failed"] > 0]
     for table, rule in zip(failing["table_name"], failing["rule_id"], strict=True):
         quality.failing_rows(engineer, held_run.run_id, table, rule)
-    failures.quarantined_rows(engineer, held_run.run_id, "patients")
+    quality.quarantined_rows(engineer, held_run.run_id, "patients")
     reviews.unmask(clinician, held_run.run_id, "patients", "PAT-M01", 0, "to prove a permission")
     present = releases.current(engineer).release_id
     releases.publish(engineer, ANOTHER, reason="to prove a permission")

@@ -28,6 +28,7 @@ from portal.reviews import commands as reviews
 from portal.reviews import read_model as review_log
 from portal.reviews import wording
 from portal.ui.quality import work_list
+from tests.support import quarantine
 
 
 def _results(*rows):
@@ -91,13 +92,23 @@ def test_refused_rows_are_masked_until_a_clinician_asks(portal, acting, held_run
     assert (whole["row"].iloc[0], whole["birth_date"].iloc[0]) == ("Q2", "03/09/1984")
 
 
+def test_the_rows_that_a_failed_run_refused_are_there_masked_with_the_rules(portal, failed_run, acting):
+    rows = quality.quarantined_rows(portal, failed_run.run.run_id, "patients")
+    assert len(rows) == 2  # Q2 with a date of the wrong form, and one without its key
+    assert set(rows["birth_date"]) == {"••/••/••••", "••••-••-••"}, "how they are written, not the dates"
+    assert "Q2" not in rows.to_csv()
+    assert all(rows["refused by"])
+    with pytest.raises(ServiceError, match="Viewers cannot"):
+        quality.quarantined_rows(acting("v", "viewer"), failed_run.run.run_id, "patients")
+
+
 def test_loaded_rows_that_fail_a_warning_are_found_in_silver(acting, held_run, portal):
     results = quality.results(portal, held_run.run_id)
     found = results[(results["zone"] == "silver") & (results["failed"] > 0) & (results["level"] == "row")]
     row = found[~found["severity"].isin(["error", "block"])].iloc[0]
     clinician = acting("dr.lee", "clinician")
     rows = quality.identified_rows(clinician, held_run.run_id, row["table_name"], row["rule_id"])
-    kept_apart = quality.quarantined(portal, held_run.run_id, row["table_name"])
+    kept_apart = quarantine.raw_rows(portal, held_run.run_id, row["table_name"])
     refused = set(kept_apart[kept_apart["disposition"] == "refused"]["record_key"])
     assert set(rows["row"]) == set(row["sample_keys"]) - refused
     assert len(rows)
@@ -153,7 +164,9 @@ def test_only_the_version_that_fails_is_shown_and_only_of_the_batches_of_the_run
     passing = ", ".join("'1234567893' AS provider_npi" if name == "provider_npi" else name for name in names)
     more = f"({mine} UNION ALL SELECT {elsewhere} FROM ({mine}) UNION ALL SELECT {passing} FROM ({mine}))"
     sql = query.sql.replace(silver, more)
-    found = athena_client.run_query(portal, sql, database=portal.lake.database("quality")).frame
+    found = athena_client.run_query(
+        portal.assume_review_role(), sql, database=portal.lake.database("quality")
+    ).frame
     assert list(found["encounter_id"]) == ["R1"]
     assert found["provider_npi"].isna().all()
     assert set(found["batch_id"]) <= set(held_run.batch_ids)
