@@ -6,7 +6,6 @@ written, the action is refused. An action that then fails is marked as failed by
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -201,8 +200,3 @@ def _read(context: Context, key: str) -> tuple[str, AuditEvent]:
             )
         _known[bucket, key] = parse(stored[0])
     return key, _known[bucket, key]
-
-
-def per_day(events: Sequence[AuditEvent]) -> dict[tuple[date, Action], int]:
-    """Return the number of events by date and action."""
-    return dict(Counter((event.date, event.action) for event in events))

@@ -35,6 +35,9 @@ _RIGHTS: dict[Role, frozenset[Right]] = {
     "engineer": frozenset({"see_charts", "watch_runs", "query", "import_data", "run_pipeline", "publish"}),
 }
 
+_DEPUTY_RIGHTS: frozenset[Right] = frozenset({"see_charts", "watch_runs", "query", "review"})
+"""Rights of a deputy: to review as the clinician does, without patient identifiers."""
+
 _DESCRIPTIONS: dict[Right, str] = {
     "see_charts": "view charts",
     "watch_runs": "view runs",
@@ -63,18 +66,29 @@ def label(role: Role) -> str:
 
 
 @dataclass(frozen=True)
+class Principal:
+    """A clinician whom a deputy stands in for: e-mail address or subject, and name."""
+
+    person_id: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name if self.name == self.person_id else f"{self.name} ({self.person_id})"
+
+
+@dataclass(frozen=True)
 class User:
     """A person: name for display, main role, stable `subject`, further roles and deputyships.
 
     `subject` is the name where there is no sign-in service; `email` is a verified address or empty.
-    `deputy_for` names the people whose deputy the user is today; a deputy may review and sign releases.
+    `deputy_for` are the clinicians whose deputy the user is today; a deputy may review and sign releases.
     """
 
     name: str
     role: Role
     subject: str = ""
     more_roles: tuple[Role, ...] = ()
-    deputy_for: tuple[str, ...] = ()
+    deputy_for: tuple[Principal, ...] = ()
     email: str = ""
     signed_in_at: datetime | None = field(default=None, compare=False)
 
@@ -87,7 +101,7 @@ class User:
 
     def may(self, right: Right) -> bool:
         """Return whether one of the user's roles or a deputyship gives `right`."""
-        return self.has_own(right) or (right == "review" and bool(self.deputy_for))
+        return self.has_own(right) or (bool(self.deputy_for) and right in _DEPUTY_RIGHTS)
 
     def has_own(self, right: Right) -> bool:
         """Return whether one of the user's roles gives `right`."""

@@ -33,12 +33,12 @@ class Context:
     """
 
     settings: Settings
-    origin: str = "hdp"
-    _user: User | None = None
     _clients: Clients = field(default_factory=Clients)
     _cursors: Cursors = field(default_factory=Cursors)
     _is_review_role: bool = False
     _is_sealed: bool = False
+    _user: User | None = None
+    origin: str = "hdp"
 
     @property
     def lake(self) -> Lake:

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from portal.core.auth import ROLES, Role, User
+from portal.core.auth import ROLES, Principal, Role, User
 from portal.core.errors import ServiceError
 
 _EMAIL = re.compile(r"[^\s@/]+@[^\s@/]+\.[^\s@/]+")
-_SUBJECT = re.compile(r"[\w.:|+-]{1,128}", re.ASCII)
+_SUBJECT = re.compile(r"[\w.:@|+-]{1,128}", re.ASCII)
 _LONGEST = 254
 
 
@@ -68,7 +68,7 @@ class RolesFile:
         """Return a user with the roles and deputyships that the file gives them today."""
         own = [role for person in self.people.values() if person.is_user(user) for role in person.roles]
         deputy_for = [
-            person.name
+            Principal(person.person_id, person.name)
             for person in self.people.values()
             if "clinician" in person.roles and not person.is_user(user)
             for deputy in person.deputies
@@ -122,7 +122,7 @@ def checked_id(text: str) -> str:
         return cleaned
     raise ServiceError(
         f"'{cleaned[:_LONGEST]}' is neither an e-mail address nor a subject of the sign-in service "
-        "(letters, digits and . : | + _ -). Copy it from the person's entry in the sign-in service."
+        "(letters, digits and . : @ | + _ -). Copy it from the person's entry in the sign-in service."
     )
 
 

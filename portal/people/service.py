@@ -49,9 +49,7 @@ def grant(context: Context, person: str, roles: Sequence[Role], *, name: str = "
     def change(file: RolesFile) -> RolesFile:
         present = file.people.get(person_id) or Person(person_id, checked_name(name, person_id))
         shown = checked_name(name, person_id) if name.strip() else present.name
-        present = replace(present, name=shown, roles=_ordered({*present.roles, *added}))
-        _check_name(file, present)
-        return file.with_person(present)
+        return file.with_person(replace(present, name=shown, roles=_ordered({*present.roles, *added})))
 
     target = {"person": person_id, "granted": ", ".join(map(label, added))}
     return _change(context, change, target, reason).person(person_id)
@@ -210,19 +208,6 @@ def _checked_deputy(person_id: str, deputy_id: str, first: date, last: date) -> 
             f"and must not last longer than {LONGEST_DEPUTYSHIP.days} days."
         )
     return Deputy(deputy_id, first, last)
-
-
-def _check_name(file: RolesFile, person: Person) -> None:
-    """Raise `ServiceError` if another person has the same name, because signatures show it."""
-    same = [
-        key
-        for key, other in file.people.items()
-        if key != person.person_id and other.name.casefold() == person.name.casefold()
-    ]
-    if same:
-        raise ServiceError(
-            f"'{same[0]}' is already named '{person.name}'. Give a name that tells them apart."
-        )
 
 
 def _checked_reason(reason: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from pipeline.lake.uris import Lake, split
-from portal.audit import events, service
+from portal.audit import events, report, service
 from portal.audit.service import Search
 from portal.core.auth import User
 from portal.core.context import Context
@@ -205,10 +205,11 @@ def test_a_thousand_and_more_events_are_listed_and_counted_by_day(log):
     for number in range(1005):
         put(lee, datetime(2026, 2, 1 + number % 2, 8, tzinfo=UTC) + timedelta(seconds=number), "sign_in")
     found = service.search(officer(log), Search(date(2026, 2, 1), date(2026, 2, 2)))
-    assert service.per_day(found) == {
-        (date(2026, 2, 1), "sign_in"): 503,
-        (date(2026, 2, 2), "sign_in"): 502,
-    }
+    assert report.trend(found, date(2026, 2, 1), date(2026, 2, 3)) == [
+        {"Date": date(2026, 2, 1), "Action": "Sign-in", "Events": 503},
+        {"Date": date(2026, 2, 2), "Action": "Sign-in", "Events": 502},
+        {"Date": date(2026, 2, 3), "Action": "Sign-in", "Events": 0},
+    ]
     assert [event.at for event in found] == sorted((event.at for event in found), reverse=True)
 
 
