@@ -24,7 +24,10 @@ QueryState = Literal["open", "answered", "closed"]
 
 @dataclass(frozen=True)
 class DataQuery:
-    """A reviewer's query on a finding or on some of its rows; its newest event defines its state."""
+    """A reviewer's query on a finding or on some of its rows; its newest event defines its state.
+
+    `rows` are the pseudonyms of the rows.
+    """
 
     query_id: str
     run_id: str
@@ -35,7 +38,7 @@ class DataQuery:
     opened_at: str
     assignee: str
     due: date
-    record_keys: tuple[str, ...]
+    rows: tuple[str, ...]
     events: tuple[Event, ...]
 
     @property
@@ -157,6 +160,6 @@ def _as_query(query_id: str, events: list[Event]) -> DataQuery:
         opened_at=first.at,
         assignee=assignees[-1],
         due=date.fromisoformat(first.payload["due"]),
-        record_keys=tuple(first.payload["record_keys"]),
+        rows=tuple(first.payload["row_labels"]),
         events=tuple(events),
     )

@@ -12,6 +12,7 @@ from portal.core.errors import ServiceError
 from portal.core.vocabulary import CHANGES, state_label
 from portal.quality import report
 from portal.quality import results as quality
+from portal.quality import scorecard as scorecards
 from portal.releases import service as releases
 from portal.reviews import read_model as review_log
 from portal.reviews import wording
@@ -131,7 +132,7 @@ def scorecard(shown: Shown) -> None:
     left, right = st.columns([3, 2])
     with left, st.container(border=True):
         st.markdown("#### Pass rate by table and category")
-        card = (quality.scorecard(shown.frame) * 100).round(0)
+        card = (scorecards.scorecard(shown.frame) * 100).round(0)
         card.columns = [name.title() for name in card.columns]
         st.dataframe(
             card.rename_axis("Table").reset_index(),
@@ -160,7 +161,7 @@ def _trend(shown: Shown) -> None:
     )
     if by == "By table and category":
         st.plotly_chart(
-            findings.cards(quality.trend(shown.past, shown.run_ids)),
+            findings.cards(scorecards.trend(shown.past, shown.run_ids)),
             key="cards",
             config={"displayModeBar": False},
             alt="Trend of the pass rate by table and category",
@@ -178,7 +179,7 @@ def _trend(shown: Shown) -> None:
 
 def moved(shown: Shown) -> None:
     """Draw the rules with another outcome under the present thresholds."""
-    others = shown.frame["status"] != quality.rescored(shown.frame)["status"]
+    others = shown.frame["status"] != scorecards.rescored(shown.frame)["status"]
     if others.any():
         names = ", ".join(shown.frame[others]["rule_id"])
         st.info(

@@ -10,7 +10,7 @@ import streamlit as st
 
 from portal.core.context import Context
 from portal.core.errors import ServiceError
-from portal.quality import failing_rows, failing_sql, rule_texts
+from portal.quality import failing_sql, rule_texts
 from portal.quality import results as quality
 from portal.reviews import commands as reviews
 from portal.reviews import wording
@@ -26,7 +26,7 @@ INEXACT = (
 
 
 def draw(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Draw the masked failing rows; return them with the keys of the selected rows."""
+    """Draw the masked failing rows; return them with the pseudonyms of the selected rows."""
     run_id, (table, rule_id), person = shown.run_id, chosen, session.user()
     if not person.may("query"):
         st.caption("Single rows are shown to analysts, clinicians and engineers.")
@@ -59,7 +59,7 @@ def draw(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ...]]:
         on_click="ignore",
     )
     _unmask(run_id, chosen, picked)
-    return rows, _keys(shown, chosen, [str(rows["row"].iloc[n]) for n in picked])
+    return rows, tuple(dict.fromkeys(str(rows["row"].iloc[n]) for n in picked))
 
 
 def _heading(run_id: str, chosen: Finding, number: int) -> None:
@@ -136,13 +136,3 @@ def identified(query: DataQuery) -> pd.DataFrame:
     """Return the records of a query's rule that were unmasked in this session."""
     person = (query.run_id, query.table_name, query.rule_id, session.user().name)
     return pd.DataFrame([record for _, record in _unmasked().get(person, {}).values()])
-
-
-def _keys(shown: Shown, chosen: Finding, names: list[str]) -> tuple[str, ...]:
-    """Return the keys of rows by their pseudonyms."""
-    noted = shown.frame[(shown.frame["table_name"] == chosen[0]) & (shown.frame["rule_id"] == chosen[1])]
-    known = {
-        failing_rows.pseudonym(key, shown.run_id): key
-        for key in [*noted["sample_keys"].iloc[0], quality.NO_KEY]
-    }
-    return tuple(dict.fromkeys(known.get(name, name) for name in names))
