@@ -18,7 +18,7 @@ from portal.reviews import read_model as review_log
 from portal.reviews import wording
 from portal.reviews.read_model import Review
 from portal.runs.service import Run
-from portal.ui import cache, query_params, session, sharing
+from portal.ui import cache, exports, query_params, session, sharing
 from portal.ui.quality import failing_rows_table, findings, rule_detail, sign_off_form, work_list
 from portal.ui.quality.conversation import Finding
 from portal.ui.quality.shown import Shown
@@ -249,19 +249,15 @@ def sign_off(shown: Shown) -> None:
     st.markdown("## Sign-off")
     with st.container(border=True):
         sign_off_form.draw(session.context(), shown.review, shown.frame)
-        st.download_button(
+        exports.button(
             "Printable report (HTML)",
-            session.deferred_download(
-                lambda context: report.html(
-                    releases.get(context, shown.run_id),
-                    shown.frame,
-                    shown.changed.map(lambda change: CHANGES[change]),
-                    review_log.of_run(context, shown.run_id),
-                )
+            lambda context: report.html(
+                releases.get(context, shown.run_id),
+                shown.frame,
+                shown.changed.map(lambda change: CHANGES[change]),
+                review_log.of_run(context, shown.run_id),
             ),
-            file_name=f"quality-{shown.run_id}.html",
-            mime="text/html",
-            on_click="ignore",
+            f"quality-{shown.run_id}.html",
         )
 
 

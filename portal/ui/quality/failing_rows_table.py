@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.quality import failing_sql, rule_texts
 from portal.quality import results as quality
@@ -16,6 +15,7 @@ from portal.reviews import commands as reviews
 from portal.reviews import wording
 from portal.reviews.read_model import DataQuery
 from portal.ui import cache, exports, session
+from portal.ui.exports import SingleRows
 from portal.ui.quality.conversation import Finding
 from portal.ui.quality.shown import Shown
 
@@ -51,12 +51,11 @@ def draw(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ...]]:
         column_config={"expected": st.column_config.TextColumn(width="large")},
     )["selection"]["rows"]
     picked = [n for n in picked if n < len(rows)]
-    st.download_button(
+    exports.button(
         "Export masked rows (CSV)",
-        session.deferred_download(lambda context: _checked_export(context, rows, run_id, chosen)),
-        file_name=f"{rule_id}-{table}-{run_id}.csv",
-        mime="text/csv",
-        on_click="ignore",
+        lambda _: export(rows, run_id, chosen),
+        f"{rule_id}-{table}-{run_id}.csv",
+        rows=SingleRows({"run": run_id, "table": table, "rule": rule_id}, list(rows["row"])),
     )
     _unmask(run_id, chosen, picked)
     return rows, tuple(dict.fromkeys(str(rows["row"].iloc[n]) for n in picked))
@@ -70,11 +69,6 @@ def _heading(run_id: str, chosen: Finding, number: int) -> None:
     if query and not query.is_exact:
         st.caption(INEXACT)
     st.caption("Failing fields first. Identifiers and exact dates are masked (•).")
-
-
-def _checked_export(context: Context, rows: pd.DataFrame, run_id: str, chosen: Finding) -> str:
-    context.require("query")
-    return export(rows, run_id, chosen)
 
 
 def export(rows: pd.DataFrame, run_id: str, chosen: Finding) -> str:
