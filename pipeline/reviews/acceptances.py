@@ -127,7 +127,7 @@ def row_acceptances(events: Iterable[Event]) -> dict[tuple[str, str], dict[str, 
         if event.finding is None or event.kind not in {"rows_accepted", "row_acceptance_withdrawn"}:
             continue
         rows = in_force.setdefault(event.finding, {})
-        for row in event.payload["row_labels"]:
+        for row in event.payload["row_hashes"]:
             rows.pop(row, None)
             if event.kind == "rows_accepted":
                 reason, until = event.payload["reason"], event.payload["until"]

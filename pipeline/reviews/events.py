@@ -78,17 +78,20 @@ _FIELDS = {
 }
 _NUMBER = (int, float)
 _PAYLOADS: dict[str, dict[str, Any]] = {
-    "query_opened": {"text": str, "assignee": str, "due": date, "row_labels": list},
+    "query_opened": {"text": str, "assignee": str, "due": date, "record_keys": list},
     "query_assigned": {"assignee": str},
     "query_answered": {"text": str},
     "query_closed": {"text": str, "reason": str},
     "query_reopened": {"text": str},
     "finding_accepted": {"reason": str, "until": date, "rate": _NUMBER, "margin": _NUMBER},
-    "rows_accepted": {"reason": str, "until": date, "row_labels": list},
-    "row_acceptance_withdrawn": {"row_labels": list},
+    "rows_accepted": {"reason": str, "until": date, "row_hashes": list},
+    "row_acceptance_withdrawn": {"row_hashes": list},
     "release_signed": {"text": str, "verdict": str, "meaning": str, "release": str},
 }
-"""Required payload fields and their types, by kind of event."""
+"""Required payload fields and their types, by kind of event.
+
+`record_keys` and `row_hashes` are pseudonyms (`pipeline.lake.pseudonyms`); locked events keep the names.
+"""
 
 
 def parse_event(body: bytes) -> Event | None:

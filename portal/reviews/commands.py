@@ -57,7 +57,7 @@ def open_query(
         "text": clean_text(text, "A query needs a question"),
         "assignee": assignee.strip(),
         "due": str(datetime.now(UTC).date() + DUE),
-        "row_labels": labels_of_either(context, table_name, rows),
+        "record_keys": labels_of_either(context, table_name, rows),
     }
     return append_event(context, "query_opened", subject, payload, seen)
 
@@ -165,7 +165,7 @@ def accept_rows(
         "reason": _reason(reason),
         "text": clean_text(text, "An acceptance needs a comment"),
         "until": _until(until),
-        "row_labels": labelled,
+        "row_hashes": labelled,
     }
     return append_event(context, "rows_accepted", finding_subject(run_id, table_name, rule_id), payload, seen)
 
@@ -188,7 +188,7 @@ def withdraw_rows(
         raise ServiceError(
             f"Not all of these rows of {table_name} are confirmed under {rule_id}. Select confirmed ones."
         )
-    payload = {"text": clean_text(text, "A withdrawal needs a comment"), "row_labels": labelled}
+    payload = {"text": clean_text(text, "A withdrawal needs a comment"), "row_hashes": labelled}
     return append_event(
         context, "row_acceptance_withdrawn", finding_subject(run_id, table_name, rule_id), payload, seen
     )
@@ -253,7 +253,7 @@ def unmask(
         )
     record = {str(name): value for name, value in rows.iloc[position].to_dict().items()}
     [label] = labels_of_either(context, table_name, [str(record["row"])])
-    payload = {"why": reason, "rows": 1, "row_label": label}
+    payload = {"why": reason, "rows": 1, "row_hash": label}
     append_event(context, "rows_unmasked", finding_subject(run_id, table_name, rule_id), payload, None)
     return {"pseudonym": label, **record}
 

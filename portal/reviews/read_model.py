@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
+from pipeline.lake.pseudonyms import is_label
 from pipeline.reviews import log as chain
 from pipeline.reviews.acceptances import Acceptance, RowAcceptance, acceptances, row_acceptances
 from pipeline.reviews.events import Event
@@ -26,7 +27,7 @@ QueryState = Literal["open", "answered", "closed"]
 class DataQuery:
     """A reviewer's query on a finding or on some of its rows; its newest event defines its state.
 
-    `rows` are the pseudonyms of the rows.
+    `rows` are the pseudonyms of the rows; a key that an older event has is not shown.
     """
 
     query_id: str
@@ -160,6 +161,6 @@ def _as_query(query_id: str, events: list[Event]) -> DataQuery:
         opened_at=first.at,
         assignee=assignees[-1],
         due=date.fromisoformat(first.payload["due"]),
-        rows=tuple(first.payload["row_labels"]),
+        rows=tuple(row for row in first.payload["record_keys"] if is_label(row)),
         events=tuple(events),
     )

@@ -36,7 +36,7 @@ def summary(event: Event) -> str:
     parts = [f"for {payload['assignee']}"] if payload.get("assignee") else []
     if "until" in payload:
         parts.append(f"until {payload['until']}{_margin(payload)}")
-    if rows := payload.get("row_labels", []) if event.kind != "query_opened" else []:
+    if rows := payload.get("row_hashes"):
         parts.append(f"{len(rows)} row{'s' if len(rows) > 1 else ''}")
     if "reason" in payload:
         parts.append(REASONS.get(payload["reason"], payload["reason"]))

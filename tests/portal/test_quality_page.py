@@ -183,7 +183,7 @@ def test_one_record_is_unmasked_with_a_reason_that_is_written_down(open_page, po
     assert (last.kind, last.by, last.payload) == (
         "rows_unmasked",
         "clinician@tester",
-        {"why": "to call the ward", "rows": 1, "row_label": _label(portal, "Q2")},
+        {"why": "to call the ward", "rows": 1, "row_hash": _label(portal, "Q2")},
     )
     other = open_page("analyst", finding=finding)
     _choose_rows(other, portal, held_run, [0])

@@ -95,7 +95,7 @@ def _rows(number, kind, keys, rule="PAT-C01"):
     payload = {
         "reason": "verified",
         "until": "2026-12-31",
-        "row_labels": keys,
+        "row_hashes": keys,
     }
     subject = {"run_id": "r", "table_name": "patients", "rule_id": rule}
     return Event(number, "", "lee", "clinician", kind, subject, payload)

@@ -27,7 +27,7 @@ from portal.reviews import entry as review_entry
 from portal.reviews import read_model as review_log
 
 RUN = "run-1"
-QUESTION = {"text": "Who?", "assignee": "kim", "due": "2026-12-01", "row_labels": []}
+QUESTION = {"text": "Who?", "assignee": "kim", "due": "2026-12-01", "record_keys": []}
 
 
 @pytest.fixture

@@ -269,7 +269,7 @@ def test_an_acceptance_that_lapsed_says_why(rate, on, words):
 
 def _query(number, *kinds, rule="PAT-M04", days=0):
     subject = {"run_id": "run-1", "table_name": "patients", "rule_id": rule, "query_id": f"Q-{number}"}
-    said = {"text": "t", "assignee": "", "due": "2025-01-08", "row_labels": []}
+    said = {"text": "t", "assignee": "", "due": "2025-01-08", "record_keys": []}
     events = [Event(1, "2025-01-01T09:00:00Z", "lee", "clinician", "query_opened", subject, said)]
     for kind in kinds:
         at = f"2025-01-{1 + days:02d}T10:00:00Z"

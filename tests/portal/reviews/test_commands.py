@@ -181,7 +181,7 @@ def test_unmasking_is_written_down(lee, acting, held_run):
     assert (last.kind, last.by, last.payload) == (
         "rows_unmasked",
         "dr.lee",
-        {"why": "to call the ward", "rows": 1, "row_label": label},
+        {"why": "to call the ward", "rows": 1, "row_hash": label},
     )
 
 
