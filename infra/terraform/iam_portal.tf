@@ -230,6 +230,13 @@ data "aws_iam_policy_document" "portal" {
     resources = ["arn:${local.partition}:lambda:${var.region}:${local.account}:function:${var.name}-sns-notify-success"]
   }
 
+  # Labels of records whose keys a person may not see: portal/core/pseudonyms.py.
+  statement {
+    sid       = "Pseudonyms"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = [local.arns.pseudonyms]
+  }
+
   statement {
     sid       = "Review"
     actions   = ["sts:AssumeRole"]

@@ -79,6 +79,11 @@ class Lake:
         return f"{self.prefix}-review"
 
     @property
+    def pseudonym_secret(self) -> str:
+        """Name of the secret that pseudonyms are made with, in AWS Secrets Manager."""
+        return f"{self.prefix}/portal/pseudonym-secret"
+
+    @property
     def job_logs(self) -> str:
         """Return the prefix of the Glue jobs' log groups, `output` and `error`."""
         return f"/{self.prefix}/jobs"

@@ -28,10 +28,7 @@ from portal.privacy import sql_results
 
 HISTORY_LENGTH = 50
 HISTORY_SCANNED = 1000
-"""Executions searched for the user's queries.
-
-Athena lists all of a workgroup, those of dashboards included.
-"""
+"""Executions searched for the user's queries; Athena lists those of dashboards too."""
 _POLL_SECONDS = 0.1
 _ALIVE = frozenset({"QUEUED", "RUNNING"})
 _USER_COMMENT = "-- run in the portal by "
@@ -157,10 +154,7 @@ def _no_result(found: SqlQuery) -> str:
 
 
 def _visible_releases(context: Context) -> Sequence[str] | None:
-    """Return the releases that the user sees.
-
-    None means all, held ones included, for reviewers and publishers.
-    """
+    """Return the releases that the user sees; None means all, for reviewers and publishers."""
     if context.user.may("publish") or context.user.may("review"):
         return None
     present = current(context.client("s3"), context.lake)

@@ -30,7 +30,7 @@ def retire(context: Context, batch_id: str, *, reason: str) -> Retirement:
     """Retire a batch: the next release leaves it out. The record cannot be changed."""
     cleaned = reason.strip()
     if not cleaned:
-        raise ServiceError(f"Enter why batch '{batch_id}' is retired. The audit trail requires a reason.")
+        raise ServiceError(f"Enter why batch '{batch_id}' is retired. The audit log requires a reason.")
     if len(cleaned) > _LONGEST_REASON:
         raise ServiceError(f"The reason has {len(cleaned):,} characters. The maximum is {_LONGEST_REASON}.")
     if batch_id not in _ids(context).all:

@@ -120,7 +120,7 @@ def raise_command(
 ) -> None:
     """Raise a query on a finding or on some of its records."""
     event = reviews.open_query(
-        session.context, run_id, table_name, rule_id, text, assignee=assignee, record_keys=keys
+        session.context, run_id, table_name, rule_id, text, assignee=assignee, rows=keys
     )
     click.echo(f"Raised {event.subject['query_id']}")
 

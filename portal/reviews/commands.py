@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from pipeline.reviews.acceptances import acceptances, row_acceptances, row_hash
+from pipeline.reviews.acceptances import acceptances, row_acceptances
 from pipeline.reviews.events import Event
+from portal.audit import service as audit_log
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.pseudonyms import labels, labels_of_either
 from portal.core.rights import requires
 from portal.quality import results as quality
 from portal.quality import rule_texts
@@ -45,10 +47,10 @@ def open_query(
     text: str,
     *,
     assignee: str = "",
-    record_keys: Sequence[str] = (),
+    rows: Sequence[str] = (),
     seen: int | None = None,
 ) -> Event:
-    """Raise a query on a finding, or on the rows with `record_keys`."""
+    """Raise a query on a finding, or on `rows`, given by their pseudonyms or keys."""
     finding = finding_subject(run_id, table_name, rule_id)
     _result(context, run_id, table_name, rule_id)
     subject = {**finding, "query_id": f"Q-{secrets.token_hex(3)}"}
@@ -56,7 +58,7 @@ def open_query(
         "text": clean_text(text, "A query needs a question"),
         "assignee": assignee.strip(),
         "due": str(datetime.now(UTC).date() + DUE),
-        "record_keys": list(record_keys),
+        "record_keys": labels_of_either(context, table_name, rows),
     }
     return append_event(context, "query_opened", subject, payload, seen)
 
@@ -73,13 +75,8 @@ def assign(context: Context, query_id: str, assignee: str, *, seen: int | None =
 def answer(context: Context, query_id: str, text: str, *, seen: int | None = None) -> Event:
     """Answer a query."""
     query = _query(context, query_id, {"open", "answered"})
-    return append_event(
-        context,
-        "query_answered",
-        _subject(query),
-        {"text": clean_text(text, "An answer needs a text")},
-        seen,
-    )
+    payload = {"text": clean_text(text, "An answer needs a text")}
+    return append_event(context, "query_answered", _subject(query), payload, seen)
 
 
 @requires("review")
@@ -94,13 +91,8 @@ def close(context: Context, query_id: str, reason: str, text: str, *, seen: int 
 def reopen(context: Context, query_id: str, text: str, *, seen: int | None = None) -> Event:
     """Reopen a query, or return its answer."""
     query = _query(context, query_id, {"closed", "answered"})
-    return append_event(
-        context,
-        "query_reopened",
-        _subject(query),
-        {"text": clean_text(text, "Reopening needs a reason")},
-        seen,
-    )
+    payload = {"text": clean_text(text, "Reopening needs a reason")}
+    return append_event(context, "query_reopened", _subject(query), payload, seen)
 
 
 @requires("review")
@@ -152,7 +144,7 @@ def accept_rows(
     run_id: str,
     table_name: str,
     rule_id: str,
-    record_keys: Sequence[str],
+    rows: Sequence[str],
     *,
     reason: str,
     text: str,
@@ -160,12 +152,13 @@ def accept_rows(
     seen: int | None = None,
 ) -> Event:
     """Confirm single rows as correct until a date: later runs do not count them as failing."""
-    known = set(_result(context, run_id, table_name, rule_id)["sample_keys"])
-    if not record_keys:
+    _result(context, run_id, table_name, rule_id)
+    labelled = labels_of_either(context, table_name, rows)
+    if not labelled:
         raise ServiceError("No row is selected. Select the rows that are correct.")
-    if unknown := set(record_keys) - known:
+    if unknown := set(labelled) - set(quality.stored_rows(context, run_id, table_name, rule_id)):
         raise ServiceError(
-            f"{len(unknown)} of {len(set(record_keys))} rows are not among the stored failing rows of "
+            f"{len(unknown)} of {len(labelled)} rows are not among the stored failing rows of "
             f"{rule_id} "
             f"in run '{run_id}', or have no key. Accept the finding instead."
         )
@@ -173,7 +166,7 @@ def accept_rows(
         "reason": _reason(reason),
         "text": clean_text(text, "An acceptance needs a comment"),
         "until": _until(until),
-        "row_hashes": _hashes(record_keys),
+        "row_hashes": labelled,
     }
     return append_event(context, "rows_accepted", finding_subject(run_id, table_name, rule_id), payload, seen)
 
@@ -184,19 +177,19 @@ def withdraw_rows(
     run_id: str,
     table_name: str,
     rule_id: str,
-    record_keys: Sequence[str],
+    rows: Sequence[str],
     text: str,
     *,
     seen: int | None = None,
 ) -> Event:
     """Withdraw the confirmation of single rows: later runs count them again."""
     standing = row_acceptances(log(context).events).get((table_name, rule_id), {})
-    hashes = _hashes(record_keys)
-    if not hashes or not set(hashes) <= set(standing):
+    labelled = labels_of_either(context, table_name, rows)
+    if not labelled or not set(labelled) <= set(standing):
         raise ServiceError(
             f"Not all of these rows of {table_name} are confirmed under {rule_id}. Select confirmed ones."
         )
-    payload = {"text": clean_text(text, "A withdrawal needs a comment"), "row_hashes": hashes}
+    payload = {"text": clean_text(text, "A withdrawal needs a comment"), "row_hashes": labelled}
     return append_event(
         context, "row_acceptance_withdrawn", finding_subject(run_id, table_name, rule_id), payload, seen
     )
@@ -260,9 +253,19 @@ def unmask(
             f"There is no record {position + 1} among the {len(rows)} failing rows of {rule_id}."
         )
     record = {str(name): value for name, value in rows.iloc[position].to_dict().items()}
-    payload = {"why": reason, "rows": 1, "row_hash": row_hash(str(record["row"]))}
-    append_event(context, "rows_unmasked", finding_subject(run_id, table_name, rule_id), payload, None)
-    return record
+    [label] = labels_of_either(context, table_name, [str(record["row"])])
+    payload = {"why": reason, "rows": 1, "row_hash": label}
+    target = {"run": run_id, "table": table_name, "rule": rule_id, "record": label}
+    patients = _patients(context, record)
+    with audit_log.recorded(context, "unmask", target, reason=reason, patients=patients):
+        append_event(context, "rows_unmasked", finding_subject(run_id, table_name, rule_id), payload, None)
+    return {"pseudonym": label, **record}
+
+
+def _patients(context: Context, record: dict[str, Any]) -> list[str]:
+    """Return the pseudonym of a record's patient, as a list; empty if the record names none."""
+    patient_id = record.get("patient_id")
+    return labels(context, "patients", [patient_id]) if isinstance(patient_id, str) and patient_id else []
 
 
 # checks
@@ -285,10 +288,6 @@ def _result(context: Context, run_id: str, table_name: str, rule_id: str) -> dic
     if found.empty:
         raise ServiceError(f"Run '{run_id}' has no result of rule {rule_id} on {table_name}.")
     return {str(name): value for name, value in found.iloc[0].to_dict().items()}
-
-
-def _hashes(record_keys: Sequence[str]) -> list[str]:
-    return sorted({row_hash(key) for key in record_keys})
 
 
 def _until(day: date) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
+from pipeline.lake.pseudonyms import is_label
 from pipeline.reviews import log as chain
 from pipeline.reviews.acceptances import Acceptance, RowAcceptance, acceptances, row_acceptances
 from pipeline.reviews.events import Event
@@ -24,7 +25,10 @@ QueryState = Literal["open", "answered", "closed"]
 
 @dataclass(frozen=True)
 class DataQuery:
-    """A reviewer's query on a finding or on some of its rows; its newest event defines its state."""
+    """A reviewer's query on a finding or on some of its rows; its newest event defines its state.
+
+    `rows` are the pseudonyms of the rows; a key that an older event has is not shown.
+    """
 
     query_id: str
     run_id: str
@@ -35,7 +39,7 @@ class DataQuery:
     opened_at: str
     assignee: str
     due: date
-    record_keys: tuple[str, ...]
+    rows: tuple[str, ...]
     events: tuple[Event, ...]
 
     @property
@@ -157,6 +161,6 @@ def _as_query(query_id: str, events: list[Event]) -> DataQuery:
         opened_at=first.at,
         assignee=assignees[-1],
         due=date.fromisoformat(first.payload["due"]),
-        record_keys=tuple(first.payload["record_keys"]),
+        rows=tuple(row for row in first.payload["record_keys"] if is_label(row)),
         events=tuple(events),
     )

@@ -51,10 +51,7 @@ class Run:
 
     @property
     def is_at_rest(self) -> bool:
-        """Return whether the run and all its jobs have ended.
-
-        Parallel jobs of a failed one run to their end.
-        """
+        """Return whether the run and all its jobs have ended: jobs beside a failed one run to their end."""
         return self.is_over and all(job.state in JOB_ENDED for job in self.jobs)
 
     @property
@@ -131,8 +128,8 @@ def resume(context: Context, run_id: str) -> Run:
             f"Run '{run_id}' contains batch {', '.join(retired)}, which is retired. Start a new run instead."
         )
     _refuse_while_another_writes(context, run_id)
-    wanted = {"batch_ids": list(last.batch_ids), "run_id": run_id, "auto_publish": last.auto_publish}
-    wanted["started_by"] = last.started_by
+    same = {"auto_publish": last.auto_publish, "started_by": last.started_by}
+    wanted = {"batch_ids": list(last.batch_ids), "run_id": run_id, **same}
     return _execute(context, executions.attempt_name(run_id, last.attempt + 1), wanted)
 
 
@@ -143,10 +140,9 @@ def stop(context: Context, run_id: str) -> Run:
     if run.is_at_rest:
         raise ServiceError(f"Run '{run.run_id}' has ended already ({STATES[run.status].lower()}).")
     if not run.is_over:
-        cause = f"Stopped by {context.settings.user} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
-        context.client("stepfunctions").stop_execution(
-            executionArn=run.execution_arn, error="StoppedByUser", cause=cause
-        )
+        why = f"Stopped by {context.settings.user} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
+        stopped = {"executionArn": run.execution_arn, "error": "StoppedByUser", "cause": why}
+        context.client("stepfunctions").stop_execution(**stopped)
     return _stop_jobs(context, run.run_id)
 
 

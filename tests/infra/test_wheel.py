@@ -60,7 +60,7 @@ def _record():
 def lake(cloud, lake_prefix):
     """Return an empty lake: buckets, catalog and code."""
     key = credentials.read(credentials.credentials_file(cloud.state))["laptop"]
-    new = Provisioner(cloud.endpoint, lake_prefix, key)
+    new = Provisioner(cloud.endpoint, lake_prefix, key, "a secret")
     new.buckets()
     new.code()
     new.catalog()

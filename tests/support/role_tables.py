@@ -73,10 +73,12 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         athena.sql_queries.start
         athena.sql_queries.validate
         athena.sql_queries.wait
+        core.pseudonyms.labels
         dashboards.query_builder.rows
         quality.results.failing_query
         quality.results.failing_rows
         quality.results.quarantined_rows
+        quality.results.stored_rows
         reviews.commands.answer
         reviews.entry.append_event
         runs.alerts.now
@@ -111,6 +113,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         ui.cache.whole_log
     """,
     ("clinician",): """
+        core.pseudonyms.labels_of_either
         quality.results.identified_rows
         releases.service.publish_approved
         reviews.commands.accept

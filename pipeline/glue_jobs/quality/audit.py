@@ -16,8 +16,8 @@ from pipeline.contracts.model import Contract, Rule, all_contracts, load, tables
 from pipeline.glue_jobs import small_tables
 from pipeline.glue_jobs.entry_point import main
 from pipeline.glue_jobs.quality import recomputed
-from pipeline.glue_jobs.runtime import Run, describe
-from pipeline.lake import store
+from pipeline.glue_jobs.runtime import Run, aws_client, describe
+from pipeline.lake import pseudonyms, store
 from pipeline.releases import model as release
 from pipeline.releases.model import Release
 from pipeline.reviews import acceptances
@@ -31,8 +31,7 @@ _FACTS = {
     "fact_encounter": ("encounters", "admitted_month"),
     "fact_medication_admin": ("medications", "administered_month"),
 }
-AcceptedRows = Mapping[tuple[str, str], Mapping[str, RowAcceptance]]
-"""By table and rule, by the hash of a row's key."""
+AcceptedRows = Mapping[tuple[str, str], Mapping[str, RowAcceptance]]  # by (table, rule), by pseudonym
 
 _AT_ONCE = 4
 """Queries that are under way together: while one is planned, another computes."""
@@ -57,8 +56,7 @@ _ROW = ("source_file", "source_line")
 def measure(
     spark: SparkSession, has_former: bool, has_new: bool, contracts: Iterable[Contract] | None = None
 ) -> list[Result]:
-    """All rules on whole tables of `contracts` (of every one, unless said) over the views named by
-    `name_views`.
+    """All rules on whole tables of `contracts` (by default all) over the views named by `name_views`.
 
     Aggregates of one relation are one query, whatever their number. A rule that cannot be computed is an
     error of its own and spoils no other; one that finds nothing to measure, or nothing to compare with (no
@@ -160,15 +158,21 @@ def _without_accepted(result: Mapping[str, Any], rows: AcceptedRows, on: date) -
 
     Only where each failing row is known by a key of its own: a sample of more cannot be counted off.
     """
-    keys, accepted = set(result["sample_keys"] or ()), rows.get((result["table_name"], result["rule_id"]), {})
-    covering = (accepted.get(acceptances.row_hash(key)) for key in keys)
+    failing, accepted = result["failing_rows"], rows.get((result["table_name"], result["rule_id"]), {})
+    covering = (accepted.get(row) for row in failing)
     number = sum(1 for found in covering if found is not None and found.covers(on))
-    if not number or result["status"] == "error" or len(keys) != result["failed"]:
+    if not number or result["status"] == "error" or len(failing) != result["failed"]:
         return {**result, "accepted_rows": 0}
     failed = result["failed"] - number
     rate = failed / result["checked"]
     status = "fail" if rate > result["threshold"] else "pass_with_failures" if failed else "pass"
     return {**result, "failed": failed, "rate": rate, "status": status, "accepted_rows": number}
+
+
+def with_pseudonyms(result: Mapping[str, Any], secret: bytes) -> dict[str, Any]:
+    """`result` with the pseudonyms of its failing rows, by which reviewers accept them."""
+    keys = result["sample_keys"] or ()
+    return {**result, "failing_rows": {pseudonyms.label(secret, result["table_name"], key) for key in keys}}
 
 
 def _covering(
@@ -267,20 +271,19 @@ def work(run: Run) -> None:
     results = measure(run.spark, has_former=former is not None, has_new=bool(new))
     run.write_results(results)
     columns = [column.name for column in load("quality", "rule_result").data_columns]
-    everything = small_tables.read(run.s3, run.lake.results(run.run_id), columns)
+    secret = pseudonyms.read_secret(aws_client("secretsmanager"), run.lake)
+    found = small_tables.read(run.s3, run.lake.results(run.run_id), columns)
+    everything = [with_pseudonyms(result, secret) for result in found]
     log = review_log.read(run.s3, run.lake)
     events = _trusted(log)
-    decision, reasons = decide(
-        everything,
-        acceptances.acceptances(events),
-        rows=acceptances.row_acceptances(events),
-    )
+    rows = acceptances.row_acceptances(events)
+    decision, reasons = decide(everything, acceptances.acceptances(events), rows=rows)
     counts = {table: int(frame.count()) for table, frame in gold.items()}
     made = Release(
         release_id=run.run_id,
         run_id=run.run_id,
         batch_ids=list(run.plan["release_batch_ids"]),
-        parent_release_id=run.plan["parent_release_id"],
+        parent_release_id=base,
         tables=counts,
         created_at=store.now(),
         decision=decision,

@@ -80,12 +80,10 @@ def table(events: list[AuditEvent]) -> None:
 
 
 def export(wanted: Search) -> None:
-    st.download_button(
+    exports.button(
         "Export (CSV)",
-        session.deferred_download(lambda context: _csv(context, wanted)),
-        file_name=f"audit-log-{wanted.since}-{wanted.until}.csv",
-        mime="text/csv",
-        on_click="ignore",
+        lambda context: _csv(context, wanted),
+        f"audit-log-{wanted.since}-{wanted.until}.csv",
         help="The export is recorded in the audit log.",
     )
 

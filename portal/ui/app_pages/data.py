@@ -16,7 +16,7 @@ from portal.batches.inspection import SourceFile
 from portal.core.errors import ServiceError
 from portal.reviews.wording import without_links
 from portal.runs import service as runs
-from portal.ui import session
+from portal.ui import exports, session
 from portal.ui.batches import batch_list, sample_form
 
 st.title("Data")
@@ -127,7 +127,7 @@ def next_step() -> None:
         st.switch_page("app_pages/run.py", query_params={"run": run.run_id})
     if ground_truth:
         name = f"{batch.batch_id}_defects.csv"
-        right.download_button("Ground truth (CSV)", ground_truth, name, "text/csv", on_click="ignore")
+        exports.button("Ground truth (CSV)", lambda _: ground_truth, name, place=right)
 
 
 making, importing = sample_form.current(), imports.current(session.context())

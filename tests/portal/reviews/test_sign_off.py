@@ -130,7 +130,6 @@ class Hospital:
                 "checked": checked,
                 "rate": failed / checked,
                 "threshold": 0.0,
-                "sample_keys": (),
             }
             for (table, rule_id), (severity, status, failed, checked) in self.results[run_id].items()
         ]
@@ -146,7 +145,6 @@ class Hospital:
             "checked",
             "rate",
             "threshold",
-            "sample_keys",
         ]
         return pd.DataFrame(rows, columns=columns)
 
