@@ -127,7 +127,7 @@ def sign(
     }
     seen = review.seen if seen is None else min(seen, review.seen)
     signature = {"run": run_id, "verdict": verdict, "for": str(principal or "")}
-    with audit_log.recorded(context, "sign_off", signature, reason=payload["text"]):
+    with audit_log.recorded(context, "sign_off", signature, reason=str(payload["text"])):
         event = append_event(context, "release_signed", {"run_id": run_id}, payload, seen)
     return _follow_up(context, made, verdict, event, publishes)
 
