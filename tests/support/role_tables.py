@@ -161,3 +161,15 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
 def functions() -> dict[str, tuple[str, ...]]:
     """Return the roles that may call each service function, by its name below `portal`."""
     return {name: roles for roles, names in FUNCTIONS.items() for name in names.split()}
+
+
+PAGES: dict[tuple[str, ...], str] = {
+    ALL: "Overview, Encounters, Medications, Patients, Quality, Alerts, Dictionary",
+    ROWS: "Runs, Run, SQL",
+    ("engineer",): "Data",
+}
+
+
+def pages() -> dict[str, tuple[str, ...]]:
+    """Return the roles that may open each page, by its title."""
+    return {title: roles for roles, titles in PAGES.items() for title in titles.split(", ")}
