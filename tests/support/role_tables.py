@@ -15,10 +15,8 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         athena.client.published_release_id
         athena.client.release_table
         athena.client.run_query
-        batches.lifecycle.get
-        batches.lifecycle.list_states
         batches.retirement.retired
-        batches.service.list_batches
+        batches.service.synthetic
         dashboards.profile.of
         dashboards.profile.statement
         quality.results.audit
@@ -32,7 +30,6 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         releases.service.find
         releases.service.get
         releases.service.is_synthetic
-        releases.service.list_releases
         releases.service.readable
         releases.service.sees_exact
         releases.signatures.fingerprint
@@ -47,7 +44,6 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         runs.service.list_runs
         runs.service.newest_first
         runs.service.running
-        ui.cache.batch_states
         ui.cache.decision
         ui.cache.past_results
         ui.cache.received
@@ -69,12 +65,16 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         athena.sql_queries.start
         athena.sql_queries.validate
         athena.sql_queries.wait
+        batches.lifecycle.get
+        batches.lifecycle.list_states
+        batches.service.list_batches
         core.pseudonyms.labels
         dashboards.query_builder.rows
         quality.results.failing_query
         quality.results.failing_rows
         quality.results.quarantined_rows
         quality.results.stored_rows
+        releases.service.list_releases
         reviews.commands.answer
         reviews.entry.append_event
         runs.alerts.now
@@ -97,6 +97,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         ui.cache._ending
         ui.cache.alerts
         ui.cache.audit
+        ui.cache.batch_states
         ui.cache.failing_rows
         ui.cache.gold_rows
         ui.cache.history
