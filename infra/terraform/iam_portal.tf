@@ -34,7 +34,7 @@ locals {
 
   # Of the quality bucket all but the refused rows, which are as they were received.
   measured_tables = ["rule_result", "reconciliation"]
-  measured_places = ["audits/*", "reconciliation/*", "releases/*", "results/*", "review_anchor.json", "reviews/*", "runs/*"]
+  measured_places = ["audit_log/*", "audits/*", "people/roles.json", "reconciliation/*", "releases/*", "results/*", "review_anchor.json", "reviews/*", "runs/*"]
 }
 
 data "aws_iam_policy_document" "portal" {
@@ -80,6 +80,7 @@ data "aws_iam_policy_document" "portal" {
     sid     = "PublishAndReview"
     actions = ["s3:PutObject"]
     resources = [
+      "${local.bucket_arns["quality"]}/people/roles.json",
       "${local.bucket_arns["quality"]}/releases/current.json",
       "${local.bucket_arns["quality"]}/reviews/*",
       "${local.bucket_arns["quality"]}/review_anchor.json",
@@ -87,11 +88,24 @@ data "aws_iam_policy_document" "portal" {
     ]
   }
 
-  # Each event is locked for six years; who may look past a lock (s3:BypassGovernanceRetention) is no role of ours.
+  # S3 refuses a write without If-None-Match, so an event of the audit log is appended and never overwritten.
   statement {
-    sid       = "KeepReviews"
+    sid       = "AppendToAuditLog"
+    actions   = ["s3:PutObject"]
+    resources = ["${local.bucket_arns["quality"]}/audit_log/*"]
+
+    condition {
+      test     = "Null"
+      variable = "s3:if-none-match"
+      values   = ["false"]
+    }
+  }
+
+  # Each event is locked for six years; no role of ours has s3:BypassGovernanceRetention, which ignores a lock.
+  statement {
+    sid       = "KeepEvents"
     actions   = ["s3:PutObjectRetention"]
-    resources = ["${local.bucket_arns["quality"]}/reviews/*"]
+    resources = [for place in ["audit_log/*", "reviews/*"] : "${local.bucket_arns["quality"]}/${place}"]
   }
 
   statement {

@@ -187,6 +187,14 @@ class Lake:
     def review_anchor(self) -> str:
         return self._uri("quality", "review_anchor.json")
 
+    def audit_log(self) -> str:
+        """Prefix of the events of the audit log, by date."""
+        return self._uri("quality", "audit_log/")
+
+    def roles_file(self) -> str:
+        """URI of the roles and deputies of people."""
+        return self._uri("quality", "people/roles.json")
+
     def sent_alert(self, name: str) -> str:
         """URI of the record that an alert was sent."""
         return self._uri("quality", f"alerts/{name}.json")

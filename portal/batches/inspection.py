@@ -18,6 +18,7 @@ from pipeline.sources.csv_lines import BLANK, KINDS
 from pipeline.sources.csv_quoting import CsvFault, RowShape
 from pipeline.sources.identify import HEAD, EmptyFile, NotUnderstood, identify
 from pipeline.sources.storage import unpacked
+from portal.core.auth import User
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.core.rights import requires
@@ -33,11 +34,18 @@ _MOST_VALUES = 20
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file of an extract; `open` returns a new stream from the start of the file."""
+    """A file of an extract; `open` returns a new stream from the start of the file.
+
+    `supplier` is the subject of the user who supplied it, the only one to whom values of it are shown.
+    """
 
     name: str
     size: int
     open: Callable[[], BinaryIO]
+    supplier: str = ""
+
+    def is_supplied_by(self, user: User) -> bool:
+        return bool(self.supplier) and self.supplier == user.subject
 
     @classmethod
     def of(cls, path: Path) -> SourceFile:
@@ -223,12 +231,12 @@ def _skipped(not_data: object) -> str:
 
 @requires("import_data")
 def preview(context: Context, file: SourceFile, rows: int = 20) -> tuple[list[str], list[list[str]]]:
-    """Return the header of a CSV file and, for roles that see patient identifiers, its first rows.
+    """Return the header of a CSV file and, for the user who supplied it, its first rows.
 
-    A file of an unknown format may lack a header line, so other roles see only the column names of known
+    A file of an unknown format may lack a header line, so other users see only the column names of known
     formats.
     """
-    sees_phi = context.user.may("see_phi")
+    sees_values = file.is_supplied_by(context.user)
     head = _readable_head(file)
     text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace")
     try:
@@ -237,9 +245,9 @@ def preview(context: Context, file: SourceFile, rows: int = 20) -> tuple[list[st
         layout = None
     lines = islice(io.StringIO(text, newline=""), layout.header_lines - 1 if layout else 0, None)
     header, *body = list(islice(csv.reader(lines), rows + 1)) or [[]]
-    if not (sees_phi or layout):
+    if not (sees_values or layout):
         header = [name if name in known_names() else f"column {n}" for n, name in enumerate(header, 1)]
-    return [name.strip(BLANK) for name in header], body if sees_phi else []
+    return [name.strip(BLANK) for name in header], body if sees_values else []
 
 
 def _readable_head(file: SourceFile) -> bytes:
@@ -250,11 +258,13 @@ def _readable_head(file: SourceFile) -> bytes:
 
 
 @requires("import_data")
-def undecodable_values(_context: Context, file: SourceFile) -> list[UndecodableValue]:
-    """Return the first values of a file that are not valid UTF-8.
+def undecodable_values(context: Context, file: SourceFile) -> list[UndecodableValue]:
+    """Return the first values of a file that are not valid UTF-8, so that its supplier chooses the encoding.
 
-    So that the user can choose the encoding.
+    Raise `ServiceError` for other users.
     """
+    if not file.is_supplied_by(context.user):
+        raise ServiceError(f"Values of '{file.name}' are shown only to the person who supplied the file.")
     try:
         layout = identify(_readable_head(file), file.name, encoding="windows-1252").layout
     except (EmptyFile, NotUnderstood):

@@ -260,18 +260,23 @@ def findings_command(session: Session, run_id: str, as_json: bool) -> None:
 @click.argument("run_id")
 @click.argument("verdict", type=click.Choice(["approve", "reject"]))
 @click.argument("text")
+@click.option("--for", "signed_for", default="", help="Clinician whose deputy you are, by name or id.")
 @click.option(
     "--confirm", "confirmed", default="", help="Code of the list of undecided findings, as printed with it."
 )
 @click.pass_obj
-def sign_command(session: Session, run_id: str, verdict: str, text: str, confirmed: str) -> None:
+def sign_command(
+    session: Session, run_id: str, verdict: str, text: str, confirmed: str, signed_for: str
+) -> None:
     """Sign a release off: approval publishes a held one, rejection keeps the previous one published.
 
     Approval needs a decision on every blocking finding, and --confirm where other findings are undecided.
     """
     wanted: Literal["approve", "reject"] = "approve" if verdict == "approve" else "reject"
     try:
-        event = sign_off.sign(session.context, run_id, wanted, text, confirmed=confirmed)
+        event = sign_off.sign(
+            session.context, run_id, wanted, text, confirmed=confirmed, signed_for=signed_for
+        )
     except sign_off.Unfinished as unfinished:
         click.echo(unfinished, err=True)
         sys.exit(1)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import boto3
 
 from pipeline.lake.uris import Lake
-from portal.core.auth import Right, User, describe, parse_role, roles_with
+from portal.core.auth import Right, User, describe, label, parse_role, roles_with
 from portal.core.clients import Clients, Cursors
 from portal.core.errors import ServiceError
 from portal.core.settings import Settings
@@ -27,6 +27,7 @@ class UndeclaredRight(Exception):
 class Context:
     """One user on one installation. Every service takes it as its first argument.
 
+    `origin` is where the user's requests come from: a client address, ``laptop`` or ``hdp`` (the terminal).
     A sealed context gives no AWS clients. Pages and commands have one; `portal.core.rights` unseals it for
     functions that declare the right that they require.
     """
@@ -36,6 +37,8 @@ class Context:
     _cursors: Cursors = field(default_factory=Cursors)
     _is_review_role: bool = False
     _is_sealed: bool = False
+    _user: User | None = None
+    origin: str = "hdp"
 
     @property
     def lake(self) -> Lake:
@@ -43,7 +46,7 @@ class Context:
 
     @property
     def user(self) -> User:
-        return User(self.settings.user, parse_role(self.settings.role))
+        return self._user or User(self.settings.user, parse_role(self.settings.role))
 
     @property
     def is_review_role(self) -> bool:
@@ -55,10 +58,10 @@ class Context:
         """The Athena workgroup; the review role has its own, with its own result bucket."""
         return self.lake.review_workgroup if self._is_review_role else self.lake.workgroup
 
-    def on_behalf_of(self, user: User) -> Context:
+    def on_behalf_of(self, user: User, origin: str | None = None) -> Context:
         """Return a context of another user that shares the clients."""
         settings = replace(self.settings, user=user.name, role=user.role)
-        return replace(self, settings=settings)
+        return replace(self, settings=settings, origin=origin or self.origin, _user=user)
 
     def sealed(self) -> Context:
         """Return a context that only functions with a declared right can use."""
@@ -89,9 +92,9 @@ class Context:
         return replace(self, _clients=Clients(new_session), _is_review_role=True)
 
     def require(self, right: Right) -> None:
-        """Raise `ServiceError` unless the user's role has `right`."""
+        """Raise `ServiceError` unless the user has `right`."""
         if not self.user.may(right):
-            role = self.user.role.capitalize()
+            role = label(self.user.role).capitalize()
             raise ServiceError(f"{role}s cannot {describe(right)}. Required role: {roles_with(right)}.")
 
     @contextmanager

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pipeline.releases import model as release
 from pipeline.releases import publish as publishing
 from pipeline.releases.model import Published, Release, ReleaseError
 from pipeline.reviews import log as review_log
+from portal.audit import service as audit_log
 from portal.batches import retirement
 from portal.batches import service as batches
+from portal.core.auth import label
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.core.rights import requires
@@ -65,7 +69,7 @@ def readable(context: Context, release_id: str) -> Release:
     sees_held = context.user.may("review") or context.user.may("publish")
     if made.decision == "hold" and not sees_held and not _is_approved(context, made):
         raise ServiceError(
-            f"Release '{release_id}' is held. {context.user.role.capitalize()}s can view it after a "
+            f"Release '{release_id}' is held. {label(context.user.role).capitalize()}s can view it after a "
             "clinician "
             "approves it."
         )
@@ -84,13 +88,14 @@ def publish(context: Context, release_id: str, *, reason: str) -> Published:
         if made.decision == "hold":
             check_parent(context, made)
         _check_contains_published(context, made, present)
-    return _publish(context, made, expect=present.release_id if present else None, reason=reason)
+    expected = present.release_id if present else None
+    return _publish(context, "publish", made, expect=expected, reason=reason)
 
 
 @requires("review")
 def publish_approved(context: Context, made: Release, *, reason: str) -> Published:
     """Publish a held release after its approval, if its parent is still published."""
-    return _publish(context, made, expect=made.parent_release_id, reason=reason)
+    return _publish(context, "publish", made, expect=made.parent_release_id, reason=reason)
 
 
 @requires("publish")
@@ -110,7 +115,7 @@ def rollback(context: Context, *, reason: str, shown: str | None = None) -> Publ
             "Reload the page before you roll back."
         )
     check_approved(context, made)
-    return _publish(context, made, expect=present.release_id, reason=reason)
+    return _publish(context, "rollback", made, expect=present.release_id, reason=reason)
 
 
 @requires("see_charts")
@@ -166,18 +171,26 @@ def _check_contains_published(context: Context, made: Release, present: Publishe
         )
 
 
-def _publish(context: Context, made: Release, *, expect: str | None, reason: str) -> Published:
+def _publish(
+    context: Context,
+    action: Literal["publish", "rollback"],
+    made: Release,
+    *,
+    expect: str | None,
+    reason: str,
+) -> Published:
     log = review_log.read(context.client("s3"), context.lake)
-    try:
-        return publishing.publish(
-            context.client("s3"),
-            context.lake,
-            made.release_id,
-            expect=expect,
-            by=context.settings.user,
-            reason=reason,
-            refresh_views=publishing.view_refresher(context.client("athena"), context.lake),
-            reviewed=log.newest(),
-        )
-    except ReleaseError as error:
-        raise ServiceError(str(error)) from None
+    with audit_log.recorded(context, action, {"release": made.release_id}, reason=reason):
+        try:
+            return publishing.publish(
+                context.client("s3"),
+                context.lake,
+                made.release_id,
+                expect=expect,
+                by=context.settings.user,
+                reason=reason,
+                refresh_views=publishing.view_refresher(context.client("athena"), context.lake),
+                reviewed=log.newest(),
+            )
+        except ReleaseError as error:
+            raise ServiceError(str(error)) from None

@@ -9,9 +9,10 @@ from typing import Any
 
 from pipeline.reviews.acceptances import acceptances, row_acceptances
 from pipeline.reviews.events import Event
+from portal.audit import service as audit_log
 from portal.core.context import Context
 from portal.core.errors import ServiceError
-from portal.core.pseudonyms import labels_of_either
+from portal.core.pseudonyms import labels, labels_of_either
 from portal.core.rights import requires
 from portal.quality import results as quality
 from portal.quality import rule_texts
@@ -254,8 +255,17 @@ def unmask(
     record = {str(name): value for name, value in rows.iloc[position].to_dict().items()}
     [label] = labels_of_either(context, table_name, [str(record["row"])])
     payload = {"why": reason, "rows": 1, "row_hash": label}
-    append_event(context, "rows_unmasked", finding_subject(run_id, table_name, rule_id), payload, None)
+    target = {"run": run_id, "table": table_name, "rule": rule_id, "record": label}
+    patients = _patients(context, record)
+    with audit_log.recorded(context, "unmask", target, reason=reason, patients=patients):
+        append_event(context, "rows_unmasked", finding_subject(run_id, table_name, rule_id), payload, None)
     return {"pseudonym": label, **record}
+
+
+def _patients(context: Context, record: dict[str, Any]) -> list[str]:
+    """Return the pseudonym of a record's patient, as a list; empty if the record names none."""
+    patient_id = record.get("patient_id")
+    return labels(context, "patients", [patient_id]) if isinstance(patient_id, str) and patient_id else []
 
 
 # checks

@@ -12,6 +12,8 @@ import pandas as pd
 
 from pipeline.releases.model import Release
 from pipeline.reviews.events import Event
+from portal.audit import service as audit_log
+from portal.core.auth import Principal, User
 from portal.core.context import Context
 from portal.core.errors import ServiceError, explain, is_aws_error
 from portal.core.rights import requires
@@ -98,35 +100,60 @@ def sign(
     *,
     confirmed: str = "",
     seen: int | None = None,
+    signed_for: str = "",
 ) -> Event:
     """Sign a release off and notify subscribers. Approval publishes a held release.
 
     Approval is refused while a query is open, a blocking finding is undecided or a finding must be fixed.
     Other undecided findings must be `confirmed` by their code; otherwise `Unconfirmed` is raised with it.
-    Rejecting the published release raises `Unfinished`, because an engineer must roll back.
+    Rejecting the published release raises `Unfinished`, because an engineer must roll back. A deputy signs
+    for the clinician `signed_for`, given by name or id.
     """
+    principal = _principal(context.user, signed_for)
     made = releases.get(context, run_id)
     review = of_run(context, run_id)
-    _check_not_own_run(context, run_id)
+    _check_not_own_run(context, run_id, principal)
     undecided = _check_reviewed(context, review, made, confirmed) if verdict == "approve" else ()
     publishes = verdict == "approve" and made.decision == "hold" and not _is_followed(context, run_id)
     if publishes:
         releases.check_parent(context, made)
     payload = {
         "verdict": verdict,
-        "meaning": MEANINGS[verdict],
+        "meaning": meaning(verdict, principal),
+        "signed_for": principal.person_id if principal else "",
         "text": clean_text(text, "A signature needs a comment"),
         "release": review.version,
         "undecided": [f"{finding.table_name}:{finding.rule_id}" for finding in undecided],
     }
     seen = review.seen if seen is None else min(seen, review.seen)
-    event = append_event(context, "release_signed", {"run_id": run_id}, payload, seen)
+    signature = {"run": run_id, "verdict": verdict, "for": str(principal or "")}
+    with audit_log.recorded(context, "sign_off", signature, reason=payload["text"]):
+        event = append_event(context, "release_signed", {"run_id": run_id}, payload, seen)
     return _follow_up(context, made, verdict, event, publishes)
 
 
-def _check_not_own_run(context: Context, run_id: str) -> None:
+def meaning(verdict: Literal["approve", "reject"], principal: Principal | None) -> str:
+    """Return the meaning of a signature, with the clinician for whom a deputy signs."""
+    return MEANINGS[verdict] + (f" Signed for {principal}." if principal else "")
+
+
+def _principal(user: User, signed_for: str) -> Principal | None:
+    """Return the clinician for whom the user signs; None if they sign for themselves."""
+    named = [each for each in user.deputy_for if signed_for in {each.person_id, each.name}]
+    if signed_for and not named:
+        raise ServiceError(f"You are not a deputy of '{signed_for}' today. An administrator names deputies.")
+    if signed_for or user.has_own("review"):
+        return named[0] if signed_for else None
+    if len(user.deputy_for) > 1:
+        names = ", ".join(each.person_id for each in user.deputy_for)
+        raise ServiceError(f"You are a deputy of {names}. Choose for whom you sign (--for on the terminal).")
+    return user.deputy_for[0]
+
+
+def _check_not_own_run(context: Context, run_id: str, principal: Principal | None) -> None:
     starter = (runs.plan(context, run_id) or {}).get("started_by")
-    if starter == context.settings.user:
+    signers = {context.settings.user, *((principal.person_id, principal.name) if principal else ())}
+    if starter in signers:
         raise ServiceError(f"{starter} started run '{run_id}'. Another person must sign its release.")
 
 

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 import streamlit as st
 
 from portal.athena.client import QueryResult
+from portal.audit import service as audit_log
 from portal.core.context import Context
 from portal.ui import session
 
@@ -60,6 +61,7 @@ def button(
     def made(context: Context) -> str | bytes:
         if rows is not None:
             context.require("query")
+            audit_log.record(context, "export_rows", dict(rows.target), patients=rows.pseudonyms)
         return make(context)
 
     place.download_button(

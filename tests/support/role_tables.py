@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-ALL = ("viewer", "analyst", "clinician", "engineer")
+ALL = ("viewer", "analyst", "privacy_officer", "administrator", "clinician", "engineer")
 ROWS = ("analyst", "clinician", "engineer")
 NOBODY_YET: tuple[str, ...] = ()
 """Functions that are called before sign-in and return nothing of the lake's data."""
@@ -10,11 +10,15 @@ NOBODY_YET: tuple[str, ...] = ()
 FUNCTIONS: dict[tuple[str, ...], str] = {
     NOBODY_YET: """
         core.sign_in.read_keys
+        people.service.with_roles
     """,
     ALL: """
         athena.client.published_release_id
         athena.client.release_table
         athena.client.run_query
+        audit.service.record
+        audit.service.record_sign_in
+        audit.service.recorded
         batches.retirement.retired
         batches.service.synthetic
         dashboards.profile.of
@@ -127,6 +131,16 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         reviews.sign_off.publish_signed
         reviews.sign_off.sign
     """,
+    ("privacy_officer",): """
+        audit.service.search
+    """,
+    ("administrator",): """
+        people.service.end_deputy
+        people.service.grant
+        people.service.list_people
+        people.service.name_deputy
+        people.service.revoke
+    """,
     ("engineer",): """
         batches.imports.acknowledge
         batches.imports.current
@@ -168,6 +182,8 @@ PAGES: dict[tuple[str, ...], str] = {
     ALL: "Overview, Encounters, Medications, Patients, Quality, Alerts, Dictionary",
     ROWS: "Runs, Run, SQL",
     ("engineer",): "Data",
+    ("privacy_officer",): "Audit log",
+    ("administrator",): "People and roles",
 }
 
 

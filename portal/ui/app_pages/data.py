@@ -27,7 +27,10 @@ if not person.may("import_data"):
 
 
 def _source(file: Any) -> SourceFile:
-    return SourceFile(file.name, file.size, lambda: BytesIO(file.getbuffer()))
+    """Return an uploaded file; its supplier stays the same when another user signs in to the session."""
+    suppliers: dict[str, str] = st.session_state.setdefault("suppliers", {})
+    supplier = suppliers.setdefault(file.file_id, person.subject)
+    return SourceFile(file.name, file.size, lambda: BytesIO(file.getbuffer()), supplier)
 
 
 def upload() -> None:

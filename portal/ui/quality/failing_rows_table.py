@@ -108,7 +108,7 @@ def _unmask(run_id: str, chosen: Finding, picked: list[int]) -> None:
         why, record = mine[picked[0]]
         st.caption(
             f"Unmasked for {wording.escape_markdown(person.name)}: “{wording.escape_markdown(why)}”. "
-            "Recorded in the audit trail."
+            "Recorded in the audit log."
         )
         st.table(
             pd.DataFrame(

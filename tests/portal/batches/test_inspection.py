@@ -10,12 +10,14 @@ import gzip
 import io
 import os
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from portal.batches import inspection
 from portal.batches.inspection import SourceFile, UndecodableValue
+from portal.core.context import Context
+from portal.core.errors import ServiceError
+from portal.core.settings import Settings
 
 HEADER = "patient_id,last_name,birth_date,updated_at"
 ROW = "c1,Lovel,1970-05-05,2024-01-01T00:00:00Z"
@@ -197,23 +199,35 @@ def test_the_shared_files_with_quotes_are_read_or_refused(kind):
     }
 
 
-def person(*rights):
-    made = SimpleNamespace(require=lambda _: None, user=SimpleNamespace(may=lambda right: right in rights))
-    made.unsealed = lambda: made
-    return made
+def person(name):
+    settings = Settings("hdp", "hdp", "arn:aws:states:us-east-1:1:stateMachine:m", name, "engineer")
+    return Context(settings).sealed()
+
+
+def supplied(content, by="eve"):
+    return SourceFile("p.csv", 0, lambda: io.BytesIO(content), by)
 
 
 def test_odd_values_are_shown_both_ways():
     content = f"{HEADER}\n{ROW}\nc\u00c4,M\u00fcller,1970-05-05,\u20ac\n".encode("cp1252")
-    assert inspection.undecodable_values(person(), SourceFile.from_bytes("p.csv", content)) == [
+    assert inspection.undecodable_values(person("eve"), supplied(content)) == [
         UndecodableValue(3, "patient_id", "c\ufffd", "c\u00c4"),
         UndecodableValue(3, "last_name", "M\ufffdller", "M\u00fcller"),
         UndecodableValue(3, "updated_at", "\ufffd", "\u20ac"),
     ]
-    assert inspection.undecodable_values(person(), SourceFile.from_bytes("p.csv", PLAIN.encode())) == []
+    assert inspection.undecodable_values(person("eve"), supplied(PLAIN.encode())) == []
 
 
-def test_a_preview_begins_at_the_header_and_shows_rows_to_those_who_may_see_them():
-    file = SourceFile("p.csv", 0, lambda: io.BytesIO(f"sep=,\n{PLAIN}".encode()))
-    assert inspection.preview(person("see_phi"), file) == (HEADER.split(","), [ROW.split(",")])
-    assert inspection.preview(person(), file) == (HEADER.split(","), [])
+def test_a_preview_begins_at_the_header_and_shows_rows_to_who_supplied_the_file():
+    file = supplied(f"sep=,\n{PLAIN}".encode())
+    assert inspection.preview(person("eve"), file) == (HEADER.split(","), [ROW.split(",")])
+
+
+@pytest.mark.parametrize("supplier", ["max", ""])
+def test_nobody_else_sees_a_value_of_a_file(supplier):
+    known = supplied(f"sep=,\n{PLAIN}".encode(), supplier)
+    assert inspection.preview(person("eve"), known) == (HEADER.split(","), [])
+    without_header = supplied(f"{ROW}\n{ROW}\n".encode(), supplier)
+    assert inspection.preview(person("eve"), without_header) == ([f"column {n}" for n in range(1, 5)], [])
+    with pytest.raises(ServiceError, match=r"Values of 'p.csv' are shown only to the person who supplied"):
+        inspection.undecodable_values(person("eve"), supplied("M\u00fcller".encode("cp1252"), supplier))

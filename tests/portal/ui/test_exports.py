@@ -167,17 +167,20 @@ class Place:
 
 
 @pytest.mark.parametrize(("role", "is_made"), [("viewer", False), ("analyst", True), ("clinician", True)])
-def test_a_file_with_single_rows_needs_the_right_on_click(monkeypatch, role, is_made):
+def test_a_file_with_single_rows_needs_the_right_on_click_and_is_recorded_before(monkeypatch, role, is_made):
+    steps = []
+    monkeypatch.setattr(
+        exports.audit_log, "record", lambda *args, **more: steps.append((args[0].user.name, *args[1:], more))
+    )
     person = Context(Settings("hdp", "hdp", "", "sam", role)).sealed()
     monkeypatch.setattr(session, "deferred_download", lambda make: lambda: make(person))
-    place, made = Place(), []
-    exports.button(
-        "CSV", lambda _: made.append(1) or "x", "a.csv", rows=SingleRows({"run": "r"}), place=place
-    )
+    place, rows = Place(), SingleRows({"run": "r"}, ["row 1f0a"])
+    exports.button("CSV", lambda _: steps.append("made") or "x", "a.csv", rows=rows, place=place)
     assert place.drawn == ("CSV", "a.csv", "text/csv", {"on_click": "ignore"})
     if is_made:
         assert place.make() == "x"
+        assert steps == [("sam", "export_rows", {"run": "r"}, {"patients": ["row 1f0a"]}), "made"]
     else:
         with pytest.raises(ServiceError, match="Viewers cannot run SQL queries"):
             place.make()
-        assert made == []
+        assert steps == []
