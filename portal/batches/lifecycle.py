@@ -31,7 +31,7 @@ class BatchState:
     retirement: Retirement | None
 
 
-@requires("see_charts")
+@requires("watch_runs")
 def list_states(context: Context) -> list[BatchState]:
     """Return all batches with their status, newest first."""
     retired = retirement.retired(context)
@@ -55,7 +55,7 @@ def _state(
     return BatchState(batch, status, tuple(release_ids), published in release_ids, record)
 
 
-@requires("see_charts")
+@requires("watch_runs")
 def get(context: Context, batch_id: str) -> BatchState:
     """Return a batch with its status; raise `ServiceError` if it does not exist."""
     found = next((state for state in list_states(context) if state.batch.batch_id == batch_id), None)

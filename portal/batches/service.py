@@ -101,7 +101,7 @@ def import_files(
     loaded = _loaded(inspected)
     content = _content_hash(loaded)
     retired = retirement.retired(context)
-    same = [known for known in list_batches(context) if known.content_sha256 == content]
+    same = [known for known in _all(context) if known.content_sha256 == content]
     if known := next((each for each in same if each.batch_id not in retired), None):
         return replace(known, is_new=False)
     received = datetime.now(UTC)
@@ -213,8 +213,18 @@ def _upload(context: Context, each: Inspected, batch_id: str, number: int) -> di
 
 
 @requires("see_charts")
+def synthetic(context: Context) -> dict[str, bool]:
+    """Return for each batch whether it is synthetic; their row counts are for roles that watch runs."""
+    return {batch.batch_id: batch.synthetic for batch in _all(context)}
+
+
+@requires("watch_runs")
 def list_batches(context: Context) -> list[Batch]:
     """Return all batches, newest first."""
+    return _all(context)
+
+
+def _all(context: Context) -> list[Batch]:
     s3 = context.client("s3")
     bucket, prefix = split(context.lake.manifests())
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from portal.athena import sql_queries
+from portal.audit import service as audit_log
 from portal.cli.output import emit_json, emit_table, json_option
 from portal.cli.session import Session
 
@@ -14,8 +15,14 @@ from portal.cli.session import Session
 @json_option
 @click.pass_obj
 def sql_command(session: Session, statement: str, as_json: bool) -> None:
-    """Run a read-only SQL statement on the published release; SHOW TABLES lists its tables."""
-    answer = sql_queries.run(session.context, statement)
+    """Run a read-only SQL statement on the published release; SHOW TABLES lists its tables.
+
+    The audit log records that its rows were exported.
+    """
+    context = session.context
+    answer = sql_queries.run(context, statement)
+    target = {"query": answer.query_id, "release": str(answer.release_id)}
+    audit_log.record(context, "export_rows", target)
     rows = answer.frame.astype(object).where(answer.frame.notna(), None).to_dict("records")
     if answer.note:
         click.echo(f"Note: {answer.note}.", err=True)

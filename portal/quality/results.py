@@ -239,7 +239,12 @@ def _checked(name: str) -> str:
 
 @requires("see_charts")
 def reconciliation(context: Context, run_id: str) -> list[dict[str, Any]]:
-    """Return rows received, loaded and quarantined (including duplicates), by table and batch."""
+    """Return rows received, loaded and quarantined (including duplicates), by table and batch.
+
+    Raise `ServiceError` for roles that see suppressed counts.
+    """
+    if not releases.sees_exact(context, run_id):
+        raise ServiceError("Row counts by zone are available to analysts, clinicians and engineers.")
     frame = _rows(context, "reconciliation", run_id)
     columns = ["table_name", "batch_id", "received", "loaded", "quarantined", "duplicates"]
     return [

@@ -18,7 +18,7 @@ from portal.core.rights import requires
 from portal.releases import signatures
 
 
-@requires("see_charts")
+@requires("watch_runs")
 def list_releases(context: Context) -> list[Release]:
     """Return all releases, newest first."""
     return release.all_releases(context.client("s3"), context.lake)
@@ -39,9 +39,9 @@ def find(context: Context, release_id: str) -> Release | None:
 @requires("see_charts")
 def is_synthetic(context: Context, release_id: str) -> bool:
     """Return whether all batches of a release are synthetic, so that small counts need no suppression."""
-    synthetic = {batch.batch_id for batch in batches.list_batches(context) if batch.synthetic}
+    synthetic = batches.synthetic(context)
     made = find(context, release_id)
-    return made is not None and bool(made.batch_ids) and set(made.batch_ids) <= synthetic
+    return made is not None and bool(made.batch_ids) and all(synthetic.get(each) for each in made.batch_ids)
 
 
 @requires("see_charts")

@@ -133,9 +133,8 @@ def accept(
         "threshold": float(rule.threshold if rule else found["threshold"]),
         "unit": unit,
     }
-    return append_event(
-        context, "finding_accepted", finding_subject(run_id, table_name, rule_id), payload, seen
-    )
+    finding = finding_subject(run_id, table_name, rule_id)
+    return append_event(context, "finding_accepted", finding, payload, seen)
 
 
 @requires("review")
@@ -158,8 +157,7 @@ def accept_rows(
         raise ServiceError("No row is selected. Select the rows that are correct.")
     if unknown := set(labelled) - set(quality.stored_rows(context, run_id, table_name, rule_id)):
         raise ServiceError(
-            f"{len(unknown)} of {len(labelled)} rows are not among the stored failing rows of "
-            f"{rule_id} "
+            f"{len(unknown)} of {len(labelled)} rows are not among the stored failing rows of {rule_id} "
             f"in run '{run_id}', or have no key. Accept the finding instead."
         )
     payload = {
@@ -190,9 +188,8 @@ def withdraw_rows(
             f"Not all of these rows of {table_name} are confirmed under {rule_id}. Select confirmed ones."
         )
     payload = {"text": clean_text(text, "A withdrawal needs a comment"), "row_hashes": labelled}
-    return append_event(
-        context, "row_acceptance_withdrawn", finding_subject(run_id, table_name, rule_id), payload, seen
-    )
+    finding = finding_subject(run_id, table_name, rule_id)
+    return append_event(context, "row_acceptance_withdrawn", finding, payload, seen)
 
 
 @requires("review")
@@ -223,9 +220,8 @@ def dismiss(
             f"{rule_id} of {table_name} cannot be dismissed, because its outcome is {found['status']}."
         )
     payload = {"text": clean_text(text, "A finding that is not a problem needs a comment")}
-    return append_event(
-        context, "finding_dismissed", finding_subject(run_id, table_name, rule_id), payload, seen
-    )
+    finding = finding_subject(run_id, table_name, rule_id)
+    return append_event(context, "finding_dismissed", finding, payload, seen)
 
 
 @requires("review")
@@ -236,9 +232,8 @@ def withdraw(
     if (table_name, rule_id) not in acceptances(log(context).events):
         raise ServiceError(f"{rule_id} of {table_name} has no acceptance to withdraw.")
     payload = {"text": clean_text(text, "A withdrawal needs a comment")}
-    return append_event(
-        context, "acceptance_withdrawn", finding_subject(run_id, table_name, rule_id), payload, seen
-    )
+    finding = finding_subject(run_id, table_name, rule_id)
+    return append_event(context, "acceptance_withdrawn", finding, payload, seen)
 
 
 @requires("see_phi")

@@ -16,7 +16,6 @@ from portal.athena.client import QueryResult
 from portal.batches import lifecycle
 from portal.batches import service as batches
 from portal.batches.lifecycle import BatchState
-from portal.batches.service import Batch
 from portal.core.auth import Right
 from portal.core.context import Context
 from portal.core.errors import ServiceError
@@ -141,12 +140,12 @@ def alerts(_context: Context) -> list[Alert]:
 
 
 @shared("see_charts", ttl=5, most=2)
-def received(_context: Context) -> list[Batch]:
-    """Return all batches."""
-    return batches.list_batches(_context)
+def received(_context: Context) -> list[str]:
+    """Return the ids of all batches."""
+    return list(batches.synthetic(_context))
 
 
-@shared("see_charts", ttl=5, most=2)
+@shared("watch_runs", ttl=5, most=2)
 def batch_states(_context: Context) -> list[BatchState]:
     """Return all batches with their status."""
     return lifecycle.list_states(_context)

@@ -19,10 +19,8 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         audit.service.record
         audit.service.record_sign_in
         audit.service.recorded
-        batches.lifecycle.get
-        batches.lifecycle.list_states
         batches.retirement.retired
-        batches.service.list_batches
+        batches.service.synthetic
         dashboards.profile.of
         dashboards.profile.statement
         quality.results.audit
@@ -36,7 +34,6 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         releases.service.find
         releases.service.get
         releases.service.is_synthetic
-        releases.service.list_releases
         releases.service.readable
         releases.service.sees_exact
         releases.signatures.fingerprint
@@ -51,7 +48,6 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         runs.service.list_runs
         runs.service.newest_first
         runs.service.running
-        ui.cache.batch_states
         ui.cache.decision
         ui.cache.past_results
         ui.cache.received
@@ -73,12 +69,16 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         athena.sql_queries.start
         athena.sql_queries.validate
         athena.sql_queries.wait
+        batches.lifecycle.get
+        batches.lifecycle.list_states
+        batches.service.list_batches
         core.pseudonyms.labels
         dashboards.query_builder.rows
         quality.results.failing_query
         quality.results.failing_rows
         quality.results.quarantined_rows
         quality.results.stored_rows
+        releases.service.list_releases
         reviews.commands.answer
         reviews.entry.append_event
         runs.alerts.now
@@ -101,6 +101,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         ui.cache._ending
         ui.cache.alerts
         ui.cache.audit
+        ui.cache.batch_states
         ui.cache.failing_rows
         ui.cache.gold_rows
         ui.cache.history
@@ -175,3 +176,17 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
 def functions() -> dict[str, tuple[str, ...]]:
     """Return the roles that may call each service function, by its name below `portal`."""
     return {name: roles for roles, names in FUNCTIONS.items() for name in names.split()}
+
+
+PAGES: dict[tuple[str, ...], str] = {
+    ALL: "Overview, Encounters, Medications, Patients, Quality, Alerts, Dictionary",
+    ROWS: "Runs, Run, SQL",
+    ("engineer",): "Data",
+    ("privacy_officer",): "Audit log",
+    ("administrator",): "People and roles",
+}
+
+
+def pages() -> dict[str, tuple[str, ...]]:
+    """Return the roles that may open each page, by its title."""
+    return {title: roles for roles, titles in PAGES.items() for title in titles.split(", ")}

@@ -69,8 +69,8 @@ def rows_by_layer() -> None:
         return
     made = release(current.release_id)
     st.subheader("Rows by zone")
-    account = pd.DataFrame(cache.reconciliation(made.run_id))
     is_exact = sharing.sees_exact(made.release_id)
+    account = pd.DataFrame(cache.reconciliation(made.run_id) if is_exact else [])
     left, right = st.columns(2)
     with left:
         st.markdown("**Received and loaded in this release's run**")

@@ -439,3 +439,10 @@ def test_a_viewer_at_a_terminal_sees_outcomes_and_no_count(acting, held_run):
     assert all(
         set(row) == {"rule_id", "table_name", "severity", "status", "threshold"} for row in told["results"]
     )
+
+
+def test_a_viewer_gets_row_counts_of_synthetic_data_only(acting, first_run, held_run):
+    viewer = acting("vic", "viewer")
+    assert quality.reconciliation(viewer, first_run.run_id)
+    with pytest.raises(ServiceError, match="available to analysts, clinicians and engineers"):
+        quality.reconciliation(viewer, held_run.run_id)
