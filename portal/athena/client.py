@@ -17,14 +17,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _POLL_SECONDS = 0.05
-"""Athena needs some tenths of a second for the fastest query."""
+"""Delay between polls; the fastest Athena queries take a few tenths of a second."""
 
 
 @dataclass(frozen=True)
 class QueryResult:
     """The rows of a query with its duration in seconds and the bytes it scanned.
 
-    `note` says which rows are missing. `rows` is the number of fact rows that were grouped, if they were.
+    `note` is set if the rows are incomplete ("the first 100,000 rows"). `rows` is the number of fact rows
+    behind a grouped result, else None.
     """
 
     frame: pd.DataFrame
