@@ -86,6 +86,11 @@ def _function(action: str, parameters: Parameters) -> list[str]:
     return [name if name.startswith("arn:") else arn("lambda", f"function:{name}")]
 
 
+def _secret(action: str, parameters: Parameters) -> list[str]:
+    """Return the secret of that name; AWS appends a hyphen and six characters to it."""
+    return [arn("secretsmanager", f"secret:{parameters['SecretId']}-000000")]
+
+
 _BY_SERVICE: dict[str, Callable[[str, Parameters], list[str]]] = {
     "glue": _glue,
     "states": _states,
@@ -93,5 +98,6 @@ _BY_SERVICE: dict[str, Callable[[str, Parameters], list[str]]] = {
     "sns": _topic,
     "sts": _role,
     "scheduler": _schedule,
+    "secretsmanager": _secret,
     "lambda": _function,
 }

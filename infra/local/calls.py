@@ -101,8 +101,9 @@ class Calls:
                     self._record(Call(role, "s3:ListBucket", (arns.of_s3(bucket, ""),)))
                 return start_response(status, *rest)
 
+            context = _s3_context(environ)
             for action, resource in _s3_actions(environ, bucket, key):
-                self._record(Call(role, f"s3:{action}", (resource,)))
+                self._record(Call(role, f"s3:{action}", (resource,), context))
             return self._app(environ, started)
 
         return recorded
@@ -186,6 +187,12 @@ def _s3_actions(environ: dict[str, Any], bucket: str, key: str) -> list[tuple[st
         return [("GetObject", resource)]
     retention = ["PutObjectRetention"] if "HTTP_X_AMZ_OBJECT_LOCK_MODE" in environ else []
     return [(action, resource) for action in ("PutObject", *retention)]
+
+
+def _s3_context(environ: Mapping[str, Any]) -> dict[str, str]:
+    """Return the condition keys of an S3 request: If-None-Match of a write that must not overwrite."""
+    condition = environ.get("HTTP_IF_NONE_MATCH") if environ["REQUEST_METHOD"] == "PUT" else None
+    return {"s3:if-none-match": condition} if condition else {}
 
 
 def _deleted(environ: dict[str, Any]) -> list[str]:

@@ -71,6 +71,20 @@ def private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+def lake_secret(state: Path) -> str:
+    """Return the secret of the lake's pseudonyms; create it on first use.
+
+    The file lies beside the lake, not in `cloud`: a copy of the lake needs it.
+    """
+    path = state / "pseudonym-secret"
+    if not path.exists():
+        pending = path.with_suffix(".pending")
+        with open(pending, "w", encoding="utf-8", opener=private) as file:
+            file.write(secrets.token_hex(32))
+        pending.replace(path)
+    return path.read_text(encoding="utf-8")
+
+
 class Keys:
     """The keys that the running cloud accepts: those of its state directory, and those issued by STS."""
 

@@ -55,8 +55,9 @@ _LAMBDA_FOLDERS = ("pipeline/lake/", "pipeline/lambdas/", "pipeline/releases/")
 
 
 class Provisioner:
-    def __init__(self, endpoint: str, prefix: str, key: Key) -> None:
+    def __init__(self, endpoint: str, prefix: str, key: Key, pseudonym_secret: str) -> None:
         self.lake = Lake(prefix)
+        self._pseudonym_secret = pseudonym_secret
         self._session = boto3.session.Session(key.access_key, key.secret, region_name=REGION)
         self._endpoint = endpoint
 
@@ -65,6 +66,7 @@ class Provisioner:
 
     def run(self) -> None:
         self.roles()
+        self.secret()
         self.buckets()
         self.code()
         self.catalog()
@@ -88,6 +90,11 @@ class Provisioner:
 
     def _role(self, name: str) -> str:
         return f"arn:aws:iam::{ACCOUNT}:role/{self.lake.prefix}-{name}"
+
+    def secret(self) -> None:
+        self._client("secretsmanager").create_secret(
+            Name=self.lake.pseudonym_secret, SecretString=self._pseudonym_secret
+        )
 
     def buckets(self) -> None:
         s3 = self._client("s3")

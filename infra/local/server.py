@@ -23,7 +23,7 @@ from typing import Any
 
 from infra.local import credentials, state_folder
 from infra.local.context import Context
-from infra.local.credentials import LAPTOP, Keys, credentials_file
+from infra.local.credentials import LAPTOP, Keys, credentials_file, lake_secret
 from infra.local.engine import ENGINES
 from infra.local.environment import environment
 from infra.local.history import HistoryStore
@@ -89,7 +89,7 @@ def _start(
     context = Context(state, prefix, endpoint, workers, engine, store, dict(os.environ))
     server, gate = _assemble(context, keys, listening)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    Provisioner(endpoint, prefix, gate.own_key).run()
+    Provisioner(endpoint, prefix, gate.own_key, lake_secret(state)).run()
     gate.open()
     return context
 

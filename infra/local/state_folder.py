@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 _SCRATCH = ("duckdb", "sail/worker-*", "spark/worker-*")
@@ -11,6 +12,8 @@ _SCRATCH = ("duckdb", "sail/worker-*", "spark/worker-*")
 _PARTIAL = ".pending-"
 _PARTIAL_FOLDERS = {"_temporary"}
 _OTHERS = 0o077
+RESULT_DAYS = 7
+"""Days after which query results expire, as in infra/terraform/s3.tf."""
 
 
 def identity(state: Path) -> str:
@@ -30,7 +33,11 @@ def make(state: Path) -> None:
 
 
 def sweep(state: Path) -> None:
-    """Remove shuffle, spill and partly written files; call it only while no part of the cloud runs."""
+    """Remove scratch files, partly written files and expired query results.
+
+    Call it only while no part of the cloud runs.
+    """
+    _expire_results(state)
     for pattern in _SCRATCH:
         for path in (state / "cloud").glob(pattern):
             shutil.rmtree(path, ignore_errors=True)
@@ -41,3 +48,11 @@ def sweep(state: Path) -> None:
         for name in names:
             if name.startswith(_PARTIAL):
                 Path(folder, name).unlink(missing_ok=True)
+
+
+def _expire_results(state: Path) -> None:
+    """Remove query results after `RESULT_DAYS`: those of the review role can have identifiers in them."""
+    oldest = time.time() - RESULT_DAYS * 86_400
+    for path in (state / "s3").glob("*-results/**/*"):
+        if path.is_file() and path.stat().st_mtime < oldest:
+            path.unlink()

@@ -39,7 +39,7 @@ resource "aws_cognito_user_pool" "people" {
 }
 
 resource "aws_cognito_user_group" "role" {
-  for_each = toset(["viewer", "analyst", "clinician", "engineer"])
+  for_each = toset(["viewer", "analyst", "privacy_officer", "administrator", "clinician", "engineer"])
 
   name         = each.key
   user_pool_id = aws_cognito_user_pool.people.id

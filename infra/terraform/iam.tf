@@ -26,6 +26,7 @@ locals {
     portal_log   = aws_cloudwatch_log_group.portal.arn
     flow_log     = aws_cloudwatch_log_group.flow.arn
     cookie       = aws_secretsmanager_secret.cookie.arn
+    pseudonyms   = aws_secretsmanager_secret.pseudonyms.arn
   }
 
   portal_role_arn = aws_iam_role.portal.arn
@@ -123,6 +124,13 @@ data "aws_iam_policy_document" "glue" {
       [for name in ["silver", "gold_releases", "quality"] : local.database_arns[name]],
       [for name in ["silver", "gold_releases", "quality"] : "${local.table_arns[name]}/*"]
     )
+  }
+
+  # The audit job recognizes confirmed rows by their pseudonyms.
+  statement {
+    sid       = "Pseudonyms"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = [local.arns.pseudonyms]
   }
 
   # This action does not support resources.

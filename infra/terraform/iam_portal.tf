@@ -34,7 +34,7 @@ locals {
 
   # All of the quality bucket except quarantined rows, which contain identifiers.
   measured_tables   = ["rule_result", "reconciliation"]
-  measured_prefixes = ["audits/*", "reconciliation/*", "releases/*", "results/*", "review_anchor.json", "reviews/*", "runs/*"]
+  measured_prefixes = ["audit_log/*", "audits/*", "people/roles.json", "reconciliation/*", "releases/*", "results/*", "review_anchor.json", "reviews/*", "runs/*"]
 }
 
 data "aws_iam_policy_document" "portal" {
@@ -80,6 +80,7 @@ data "aws_iam_policy_document" "portal" {
     sid     = "PublishReviewAndWriteQueryResults"
     actions = ["s3:PutObject"]
     resources = [
+      "${local.bucket_arns["quality"]}/people/roles.json",
       "${local.bucket_arns["quality"]}/releases/current.json",
       "${local.bucket_arns["quality"]}/reviews/*",
       "${local.bucket_arns["quality"]}/review_anchor.json",
@@ -87,11 +88,24 @@ data "aws_iam_policy_document" "portal" {
     ]
   }
 
-  # Each event is locked for six years. No role of this system may bypass the lock (s3:BypassGovernanceRetention).
+  # S3 refuses a write without If-None-Match, so an event of the audit log is appended and never overwritten.
   statement {
-    sid       = "LockReviewEvents"
+    sid       = "AppendToAuditLog"
+    actions   = ["s3:PutObject"]
+    resources = ["${local.bucket_arns["quality"]}/audit_log/*"]
+
+    condition {
+      test     = "Null"
+      variable = "s3:if-none-match"
+      values   = ["false"]
+    }
+  }
+
+  # Each event is locked for six years; no role of this system may bypass the lock (s3:BypassGovernanceRetention).
+  statement {
+    sid       = "LockEvents"
     actions   = ["s3:PutObjectRetention"]
-    resources = ["${local.bucket_arns["quality"]}/reviews/*"]
+    resources = [for place in ["audit_log/*", "reviews/*"] : "${local.bucket_arns["quality"]}/${place}"]
   }
 
   statement {
@@ -214,6 +228,13 @@ data "aws_iam_policy_document" "portal" {
     sid       = "NotifySubscribers"
     actions   = ["lambda:InvokeFunction"]
     resources = ["arn:${local.partition}:lambda:${var.region}:${local.account}:function:${var.name}-sns-notify-success"]
+  }
+
+  # Labels of records whose keys a person may not see: portal/core/pseudonyms.py.
+  statement {
+    sid       = "Pseudonyms"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = [local.arns.pseudonyms]
   }
 
   statement {

@@ -82,7 +82,7 @@ def _without_data(error: Exception) -> str:
     """
     ours = [frame for frame in traceback.extract_tb(error.__traceback__) if "pipeline" in frame.filename]
     where = f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
-    if isinstance(error, AnalysisException | AssertionError | KeyError):
+    if isinstance(error, AnalysisException):
         return f"{type(error).__name__}{where}: {str(error).splitlines()[0] if str(error) else 'no message'}"
     return f"{_kind(error)}{where}"
 

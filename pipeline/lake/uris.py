@@ -79,6 +79,11 @@ class Lake:
         return f"{self.prefix}-review"
 
     @property
+    def pseudonym_secret(self) -> str:
+        """Name of the secret that pseudonyms are made with, in AWS Secrets Manager."""
+        return f"{self.prefix}/portal/pseudonym-secret"
+
+    @property
     def job_logs(self) -> str:
         """Prefix of the Glue jobs' log groups, `output` and `error`."""
         return f"/{self.prefix}/jobs"
@@ -181,6 +186,14 @@ class Lake:
 
     def review_anchor(self) -> str:
         return self._uri("quality", "review_anchor.json")
+
+    def audit_log(self) -> str:
+        """Prefix of the events of the audit log, by date."""
+        return self._uri("quality", "audit_log/")
+
+    def roles_file(self) -> str:
+        """URI of the roles and deputies of people."""
+        return self._uri("quality", "people/roles.json")
 
     def sent_alert(self, name: str) -> str:
         """URI of the record that an alert was sent."""

@@ -5,7 +5,6 @@ The audit job applies them to later runs. Standard library only, because that jo
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -105,12 +104,12 @@ def _acceptance(event: Event, table_name: str, rule_id: str) -> Acceptance:
 class RowAcceptance:
     """One failing row that a reviewer has verified as correct, accepted through the date `until`.
 
-    The row is identified by the hash of its key, so that the log contains no patient identifiers.
+    The row is identified by its pseudonym, so that the log contains no patient identifiers.
     """
 
     table_name: str
     rule_id: str
-    row_hash: str
+    row_label: str
     by: str
     reason: str
     until: str
@@ -121,13 +120,8 @@ class RowAcceptance:
         return on <= date.fromisoformat(self.until)
 
 
-def row_hash(key: str) -> str:
-    """Return the SHA-256 of a row's key, equal to Spark's ``sha2(key, 256)``."""
-    return hashlib.sha256(key.encode()).hexdigest()
-
-
 def row_acceptances(events: Iterable[Event]) -> dict[tuple[str, str], dict[str, RowAcceptance]]:
-    """Return the accepted rows by table and rule, and by row hash: the last decision on a row counts."""
+    """Return the accepted rows by table and rule, and by pseudonym: the last decision on a row counts."""
     in_force: dict[tuple[str, str], dict[str, RowAcceptance]] = {}
     for event in events:
         if event.finding is None or event.kind not in {"rows_accepted", "row_acceptance_withdrawn"}:

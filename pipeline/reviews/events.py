@@ -88,7 +88,10 @@ _PAYLOADS: dict[str, dict[str, Any]] = {
     "row_acceptance_withdrawn": {"row_hashes": list},
     "release_signed": {"text": str, "verdict": str, "meaning": str, "release": str},
 }
-"""Required payload fields and their types, by kind of event."""
+"""Required payload fields and their types, by kind of event.
+
+`record_keys` and `row_hashes` are pseudonyms (`pipeline.lake.pseudonyms`); locked events keep the names.
+"""
 
 
 def parse_event(body: bytes) -> Event | None:

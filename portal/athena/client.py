@@ -11,6 +11,7 @@ from pipeline.releases.model import current
 from portal.athena.literals import literal
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.rights import requires
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +45,7 @@ class NoRelease(ServiceError):
         super().__init__("No release has been published yet: start a run first.")
 
 
+@requires("see_charts")
 def published_release_id(context: Context) -> str:
     """Return the id of the published release; raise `NoRelease` if there is none."""
     found = current(context.client("s3"), context.lake)
@@ -52,6 +54,7 @@ def published_release_id(context: Context) -> str:
     return found.release_id
 
 
+@requires("see_charts")
 def release_table(context: Context, name: str, release_id: str) -> str:
     """Return a gold table of one release as a subquery."""
     if not re.fullmatch(r"[A-Za-z0-9._-]+", release_id):
@@ -60,6 +63,7 @@ def release_table(context: Context, name: str, release_id: str) -> str:
     return f"""(SELECT * FROM "{database}"."{name}" WHERE release_id = {literal(release_id)})"""
 
 
+@requires("see_charts")
 def run_query(
     context: Context,
     sql: str,
@@ -68,13 +72,14 @@ def run_query(
     release_id: str | None = None,
     params: dict[str, Any] | None = None,
 ) -> QueryResult:
-    """Run a statement without checking the user's rights; `params` replace `:name` placeholders.
+    """Run a statement of the portal itself; `params` replace `:name` placeholders.
 
-    Raise `ServiceError` if the query fails or is cancelled.
+    Tables with patient identifiers need the review role, on a laptop as on AWS.
     """
     import awswrangler as wr  # noqa: PLC0415  (takes a second to import, and most commands do not query Athena)
     from awswrangler.exceptions import QueryCancelled, QueryFailed  # noqa: PLC0415
 
+    _check_role(context, sql)
     began = time.monotonic()
     try:
         with context.session() as session:
@@ -99,3 +104,10 @@ def run_query(
         seconds=time.monotonic() - began,
         release_id=release_id,
     )
+
+
+def _check_role(context: Context, sql: str) -> None:
+    """Raise `ServiceError` if a statement outside of the review role names tables with identifiers."""
+    named = rf"\b({context.lake.database('bronze')}|{context.lake.database('silver')})\b|\bquarantine_\w"
+    if not context.is_review_role and re.search(named, sql, re.IGNORECASE):
+        raise ServiceError("Only the review role reads tables with patient identifiers.")

@@ -23,14 +23,12 @@ from portal.athena.client import QueryResult
 from portal.athena.sql_guard import MOST_ROWS, Statement
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.rights import requires
 from portal.privacy import sql_results
 
 HISTORY_LENGTH = 50
 HISTORY_SCANNED = 1000
-"""Maximum number of executions to search for the user's queries.
-
-Athena lists all executions of a workgroup, including those of dashboards.
-"""
+"""Executions searched for the user's queries; Athena lists those of dashboards too."""
 _POLL_SECONDS = 0.1
 _ALIVE = frozenset({"QUEUED", "RUNNING"})
 _USER_COMMENT = "-- run in the portal by "
@@ -69,12 +67,13 @@ class SavedQuery:
 # running
 
 
+@requires("query")
 def validate(context: Context, sql: str, release_id: str) -> Statement:
     """Validate and rewrite `sql` for a release; raise `ServiceError` if it is not allowed."""
-    context.require("query")
     return sql_guard.validate(context.lake, sql, release_id, _visible_releases(context))
 
 
+@requires("query")
 def start(context: Context, sql: str, release_id: str) -> str:
     """Start a query on Athena and return its id."""
     statement = validate(context, sql, release_id)
@@ -86,9 +85,9 @@ def start(context: Context, sql: str, release_id: str) -> str:
     return str(started["QueryExecutionId"])
 
 
+@requires("query")
 def get(context: Context, query_id: str) -> SqlQuery:
     """Return a query of the user; raise `ServiceError` if it is another user's or the portal's own."""
-    context.require("query")
     athena = context.client("athena")
     found = list(_executions(athena, [query_id])) if re.fullmatch(r"[\w-]{1,128}", query_id) else []
     query = _as_query(found[0]) if found and _is_own(context, found[0]) else None
@@ -97,6 +96,7 @@ def get(context: Context, query_id: str) -> SqlQuery:
     return query
 
 
+@requires("query")
 def wait(context: Context, query_id: str, seconds: float) -> SqlQuery:
     """Wait at most `seconds` for a query to end; return it in its latest state."""
     deadline = time.monotonic() + seconds
@@ -105,12 +105,14 @@ def wait(context: Context, query_id: str, seconds: float) -> SqlQuery:
     return found
 
 
+@requires("query")
 def cancel(context: Context, query_id: str) -> None:
     """Cancel a query of the user."""
     get(context, query_id)  # raises for a query of another user
     context.client("athena").stop_query_execution(QueryExecutionId=query_id)
 
 
+@requires("query")
 def fetch_result(context: Context, query_id: str) -> QueryResult:
     """Return the rows of a query, with exact counts; raise `ServiceError` unless it succeeded."""
     found = get(context, query_id)
@@ -123,12 +125,14 @@ def fetch_result(context: Context, query_id: str) -> QueryResult:
     return QueryResult(frame, found.sql, query_id, found.scanned, found.seconds, found.release_id, note)
 
 
+@requires("query")
 def safe_to_share(context: Context, found: QueryResult) -> tuple[pd.DataFrame | None, str]:
     """Return the result with small counts suppressed (None if it lists patients), and a note on it."""
     statement = validate(context, found.sql, str(found.release_id))
     return sql_results.safe_to_share(statement.disclosure, found.frame)
 
 
+@requires("query")
 def run(context: Context, sql: str, release_id: str | None = None) -> QueryResult:
     """Run a query on a release (by default the published one) and wait for its result; Ctrl-C cancels it."""
     query_id = start(context, sql, release_id or athena_client.published_release_id(context))
@@ -200,12 +204,12 @@ def _as_query(execution: dict[str, Any]) -> SqlQuery | None:
     )
 
 
+@requires("query")
 def history(context: Context) -> list[SqlQuery]:
     """Return up to `HISTORY_LENGTH` queries of the user, newest first.
 
     Only the newest `HISTORY_SCANNED` executions of all users are searched.
     """
-    context.require("query")
     athena = context.client("athena")
     own: list[SqlQuery] = []
     for page in athena.get_paginator("list_query_executions").paginate(
@@ -227,9 +231,9 @@ def _executions(athena: Any, ids: list[str]) -> list[dict[str, Any]]:
 # saved queries
 
 
+@requires("query")
 def list_saved(context: Context) -> list[SavedQuery]:
     """Return the saved queries of all users, sorted by name."""
-    context.require("query")
     athena = context.client("athena")
     pages = athena.get_paginator("list_named_queries").paginate(
         WorkGroup=context.lake.workgroup, PaginationConfig={"PageSize": 50}
@@ -247,9 +251,9 @@ def list_saved(context: Context) -> list[SavedQuery]:
     )
 
 
+@requires("query")
 def save(context: Context, name: str, sql: str) -> None:
     """Save a query for all users under a unique name."""
-    context.require("query")
     name = name.strip()
     if not 1 <= len(name) <= 100:
         raise ServiceError("A saved query needs a name of 1 to 100 characters.")
@@ -264,9 +268,9 @@ def save(context: Context, name: str, sql: str) -> None:
     )
 
 
+@requires("query")
 def remove(context: Context, query_id: str) -> None:
     """Remove a saved query; raise `ServiceError` unless the user is its author or an engineer."""
-    context.require("query")
     found = next((each for each in list_saved(context) if each.query_id == query_id), None)
     if found and found.description != f"Saved by {context.settings.user}" and not context.user.may("publish"):
         raise ServiceError(
@@ -278,9 +282,9 @@ def remove(context: Context, query_id: str) -> None:
 # estimates
 
 
+@requires("query")
 def estimate_scan(context: Context, statement: Statement, release_id: str) -> int:
     """Return the maximum bytes that a statement scans: the size of its tables in the release."""
-    context.require("query")
     return sum(_size(context, _uri(context, *named, release_id)) for named in statement.tables)
 
 

@@ -45,7 +45,8 @@ def members(file: SourceFile) -> Iterator[SourceFile]:
     listed = [each for each in archive.infolist() if not each.is_dir() and not _is_hidden(each.filename)]
     _check(file, listed)
     for each in listed:
-        yield SourceFile(PurePosixPath(each.filename).name, each.file_size, partial(_member, archive, each))
+        name = PurePosixPath(each.filename).name
+        yield SourceFile(name, each.file_size, partial(_member, archive, each), file.supplier)
 
 
 def _opened(file: SourceFile) -> zipfile.ZipFile:

@@ -12,6 +12,7 @@ from portal.batches.service import Batch
 from portal.batches.source_file import SourceFile
 from portal.core.context import Context
 from portal.core.errors import ServiceError, explain, is_aws_error
+from portal.core.rights import requires
 
 
 @dataclass
@@ -31,17 +32,19 @@ _TASKS: dict[tuple[str, str], Import] = {}
 _START_LOCK = threading.Lock()
 
 
+@requires("import_data")
 def current(context: Context) -> Import | None:
     """Return the user's import that is running or not yet acknowledged, or None."""
-    context.require("import_data")
     return _TASKS.get(_owner(context))
 
 
+@requires("import_data")
 def acknowledge(context: Context) -> None:
     """Remove the user's import after its result was shown to the user."""
     _TASKS.pop(_owner(context), None)
 
 
+@requires("import_data")
 def start(context: Context, files: Sequence[SourceFile | Inspected], encoding: str = "utf-8") -> Import:
     """Start an import in a thread and return its task; if the user already has one, return that."""
     with _START_LOCK:

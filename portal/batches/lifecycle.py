@@ -12,6 +12,7 @@ from portal.batches.retirement import Retirement
 from portal.batches.service import Batch
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.rights import requires
 from portal.releases import service as releases
 from portal.runs import service as runs
 from portal.runs.service import Run
@@ -30,6 +31,7 @@ class BatchState:
     retirement: Retirement | None
 
 
+@requires("watch_runs")
 def list_states(context: Context) -> list[BatchState]:
     """Return all batches with their status, newest first."""
     retired = retirement.retired(context)
@@ -53,6 +55,7 @@ def _state(
     return BatchState(batch, status, tuple(release_ids), published in release_ids, record)
 
 
+@requires("watch_runs")
 def get(context: Context, batch_id: str) -> BatchState:
     """Return a batch with its status; raise `ServiceError` if it does not exist."""
     found = next((state for state in list_states(context) if state.batch.batch_id == batch_id), None)
@@ -61,6 +64,7 @@ def get(context: Context, batch_id: str) -> BatchState:
     return found
 
 
+@requires("run_pipeline")
 def reprocess(context: Context, batch_ids: Sequence[str] | None) -> Run:
     """Start a run that reads batches from bronze again; None means all that are not retired."""
     if batch_ids is None:

@@ -18,6 +18,7 @@ from portal.batches.inspection import DAMAGED, Inspected, head_of, unreadable
 from portal.batches.source_file import SourceFile
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.rights import requires
 
 _MOST_VALUES = 20
 
@@ -44,9 +45,9 @@ class UndecodableValue:
     as_windows_1252: str
 
 
-def contents(context: Context, file: SourceFile | Inspected) -> Contents:
+@requires("import_data")
+def contents(_: Context, file: SourceFile | Inspected) -> Contents:
     """Return what a file is, without reading all of it."""
-    context.require("import_data")
     if isinstance(file, Inspected):
         return Contents(file.file.name, file.use.capitalize(), None, None, file.file.size, file.reason)
     try:
@@ -64,14 +65,14 @@ def contents(context: Context, file: SourceFile | Inspected) -> Contents:
     return Contents(file.name, kind, len(found.layout.header) - ignored, ignored, file.size)
 
 
+@requires("import_data")
 def preview(context: Context, file: SourceFile, rows: int = 20) -> tuple[list[str], list[list[str]]]:
-    """Return the header of a CSV file and, for roles that see patient identifiers, its first rows.
+    """Return the header of a CSV file and, for the user who supplied it, its first rows.
 
-    A file of an unknown format may lack a header line, so other roles see only the column names of known
+    A file of an unknown format may lack a header line, so other users see only the column names of known
     formats.
     """
-    context.require("import_data")
-    sees_phi = context.user.may("see_phi")
+    sees_values = file.is_supplied_by(context.user)
     head = _readable_head(file)
     text = decoded(head, utf_16(head) or "utf-8")
     try:
@@ -81,9 +82,9 @@ def preview(context: Context, file: SourceFile, rows: int = 20) -> tuple[list[st
     lines = islice(io.StringIO(text, newline=""), layout.header_lines - 1 if layout else 0, None)
     delimiter = layout.delimiter if layout else ","
     header, *body = list(islice(csv.reader(lines, delimiter=delimiter), rows + 1)) or [[]]
-    if not (sees_phi or layout):
+    if not (sees_values or layout):
         header = [name if name in known_names() else f"column {n}" for n, name in enumerate(header, 1)]
-    return [name.strip(BLANK) for name in header], body if sees_phi else []
+    return [name.strip(BLANK) for name in header], body if sees_values else []
 
 
 def _readable_head(file: SourceFile) -> bytes:
@@ -93,9 +94,14 @@ def _readable_head(file: SourceFile) -> bytes:
         raise ServiceError(unreadable(file, error)) from None
 
 
+@requires("import_data")
 def undecodable_values(context: Context, file: SourceFile) -> list[UndecodableValue]:
-    """Return the first values of a file that are not valid UTF-8, decoded in two encodings."""
-    context.require("import_data")
+    """Return the first values of a file that are not valid UTF-8, so that its supplier chooses the encoding.
+
+    Raise `ServiceError` for other users.
+    """
+    if not file.is_supplied_by(context.user):
+        raise ServiceError(f"Values of '{file.name}' are shown only to the person who supplied the file.")
     try:
         layout = identify(_readable_head(file), file.name, encoding="windows-1252").layout
     except (EmptyFile, NotUnderstood):

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from pipeline.lake.store import now, read_json, write_json
 from pipeline.lake.uris import RETIRED, split
+from portal.audit import service as audit_log
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.rights import requires
 
 _LONGEST_REASON = 500
 
@@ -23,22 +25,25 @@ class Retirement:
     reason: str
 
 
+@requires("run_pipeline")
 def retire(context: Context, batch_id: str, *, reason: str) -> Retirement:
     """Retire a batch: later releases leave it out. The record cannot be changed."""
-    context.require("run_pipeline")
     cleaned = reason.strip()
     if not cleaned:
-        raise ServiceError(f"Enter why batch '{batch_id}' is retired. The audit trail requires a reason.")
+        raise ServiceError(f"Enter why batch '{batch_id}' is retired. The audit log requires a reason.")
     if len(cleaned) > _LONGEST_REASON:
         raise ServiceError(f"The reason has {len(cleaned):,} characters. The maximum is {_LONGEST_REASON}.")
     if batch_id not in _ids(context).all:
         raise ServiceError(not_found([batch_id]))
     record = Retirement(batch_id, context.settings.user, now(), cleaned)
-    if not write_json(context.client("s3"), context.lake.retirement(batch_id), vars(record), IfNoneMatch="*"):
-        raise ServiceError(_message(retired(context)[batch_id]))
+    uri = context.lake.retirement(batch_id)
+    with audit_log.recorded(context, "retire_batch", {"batch": batch_id}, reason=cleaned):
+        if not write_json(context.client("s3"), uri, vars(record), IfNoneMatch="*"):
+            raise ServiceError(_message(retired(context)[batch_id]))
     return record
 
 
+@requires("see_charts")
 def retired(context: Context) -> dict[str, Retirement]:
     """Return the records of all retired batches, by batch id."""
     found = (
@@ -49,6 +54,7 @@ def retired(context: Context) -> dict[str, Retirement]:
     return {record.batch_id: record for record in records}
 
 
+@requires("run_pipeline")
 def check_usable(context: Context, batch_ids: Sequence[str]) -> None:
     """Raise `ServiceError` if a run cannot process these batches; an empty list means all new batches."""
     ids = _ids(context)

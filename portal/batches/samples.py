@@ -22,6 +22,7 @@ from portal.batches import service as batches
 from portal.batches.service import Batch
 from portal.core.context import Context
 from portal.core.errors import ServiceError, explain, is_aws_error
+from portal.core.rights import requires
 
 JOB = "generate_sample"
 
@@ -66,6 +67,7 @@ _START_LOCK = threading.Lock()
 _ALIVE = frozenset({"STARTING", "WAITING", "RUNNING", "STOPPING"})
 
 
+@requires("import_data")
 def create(
     context: Context,
     options: Options,
@@ -75,7 +77,6 @@ def create(
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Sample:
     """Generate sample data and import it; if cancelled, raise `Cancelled` and keep nothing."""
-    context.require("import_data")
     with tempfile.TemporaryDirectory(prefix="hdp-sample-") as temporary:
         folder = Path(temporary) / "sample"
         written = generate(options, folder, progress=progress, cancelled=cancelled)
@@ -88,12 +89,13 @@ def create(
         return Sample(batch, written, truth)
 
 
+@requires("import_data")
 def current(context: Context) -> Task | JobTask | None:
     """Return the user's sample generation: a task of this process, else a running Glue job, else None."""
-    context.require("import_data")
     return _TASKS.get(_owner(context)) or _running_job(context)
 
 
+@requires("import_data")
 def acknowledge(context: Context) -> None:
     """Remove the user's sample generation after its result was shown to the user."""
     _TASKS.pop(_owner(context), None)
@@ -111,12 +113,12 @@ def _check_same(present: Task | JobTask, options: Options) -> None:
         )
 
 
+@requires("import_data")
 def start(context: Context, options: Options) -> Task | JobTask:
     """Start generating up to `IN_PROCESS_LIMIT` patients in a thread; return the task.
 
     If the user already has a generation with these options, return that.
     """
-    context.require("import_data")
     options.checked()
     if options.patients > IN_PROCESS_LIMIT:
         raise ServiceError(
@@ -158,12 +160,12 @@ def _note(task: Task, progress: Progress) -> None:
     task.progress = progress
 
 
+@requires("import_data")
 def start_job(context: Context, options: Options) -> JobTask | Task:
     """Start the Glue job to generate a batch of any size; return the job run.
 
     If the user already has a generation with these options, return that.
     """
-    context.require("import_data")
     options.checked()
     with _START_LOCK:
         if present := current(context):
@@ -201,13 +203,13 @@ def _job_task(run: dict[str, Any]) -> JobTask:
     return JobTask(arguments["--batch_id"], run["Id"], Options.from_json(arguments["--options"]))
 
 
+@requires("import_data")
 def job(context: Context, job_run_id: str) -> JobTask:
     """Return the generation with this job run, running or ended."""
     return _job_task(_job_run(context, job_run_id))
 
 
 def _job_run(context: Context, job_run_id: str) -> dict[str, Any]:
-    context.require("import_data")
     glue = context.client("glue")
     try:
         return dict(glue.get_job_run(JobName=context.lake.job(JOB), RunId=job_run_id)["JobRun"])
@@ -215,21 +217,22 @@ def _job_run(context: Context, job_run_id: str) -> dict[str, Any]:
         raise ServiceError(f"There is no job run '{job_run_id}' of {JOB}.") from None
 
 
+@requires("import_data")
 def job_state(context: Context, task: JobTask) -> tuple[str, str | None]:
     """Return the state of the job run, and its error message if it failed."""
     run = _job_run(context, task.job_run_id)
     return run["JobRunState"], run.get("ErrorMessage")
 
 
+@requires("import_data")
 def cancel_job(context: Context, task: JobTask) -> None:
     """Stop the job run. The files it wrote have no manifest and so are not a batch."""
-    context.require("import_data")
     context.client("glue").batch_stop_job_run(JobName=context.lake.job(JOB), JobRunIds=[task.job_run_id])
 
 
+@requires("import_data")
 def ground_truth(context: Context, batch_id: str) -> str:
     """Return the ground truth that the Glue job wrote beside the manifest; empty if there is none."""
-    context.require("import_data")
     s3 = context.client("s3")
     bucket, key = split(context.lake.manifests() + f"{batch_id}{GROUND_TRUTH}")
     try:
@@ -238,9 +241,9 @@ def ground_truth(context: Context, batch_id: str) -> str:
         return ""
 
 
-def as_zip(context: Context, options: Options) -> bytes:
+@requires("import_data")
+def as_zip(_context: Context, options: Options) -> bytes:
     """Generate sample data and return its files as a zip archive."""
-    context.require("import_data")
     with tempfile.TemporaryDirectory(prefix="hdp-sample-") as temporary:
         folder = generate(options, Path(temporary) / "sample").folder
         buffer = io.BytesIO()

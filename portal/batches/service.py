@@ -19,6 +19,7 @@ from portal.batches.inspection import Inspected
 from portal.batches.source_file import SourceFile
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.rights import requires
 
 _TRANSFER = TransferConfig(multipart_threshold=16 << 20, multipart_chunksize=16 << 20, max_concurrency=4)
 
@@ -55,6 +56,7 @@ class Batch:
         return sum(file["bytes"] for entry in self.tables.values() for file in entry["files"])
 
 
+@requires("import_data")
 def import_folder(
     context: Context,
     folder: Path,
@@ -66,7 +68,6 @@ def import_folder(
     progress: Progress | None = None,
 ) -> Batch:
     """Import the tables of a directory or a ZIP archive as one batch."""
-    context.require("import_data")
     if not folder.is_dir() and folder.suffix.lower() != ".zip":
         raise ServiceError(
             f"'{folder}' is neither a directory nor a ZIP archive. Pass the one that contains the CSV files."
@@ -84,6 +85,7 @@ def import_folder(
     )
 
 
+@requires("import_data")
 def import_files(
     context: Context,
     files: Sequence[SourceFile | Inspected],
@@ -98,14 +100,13 @@ def import_files(
 
     Return the existing batch if the same content was imported before and is not retired.
     """
-    context.require("import_data")
     files = [each for given in files for each in _expanded(given)]
     work = _Progress(progress or _silent, 2 * sum(_file(each).size for each in files))
     inspected = [_inspected(each, format, encoding, work) for each in files]
     loaded = _loaded(inspected)
     content = _content_hash(loaded)
     retired = retirement.retired(context)
-    same = [known for known in list_batches(context) if known.content_sha256 == content]
+    same = [known for known in _all(context) if known.content_sha256 == content]
     if known := next((each for each in same if each.batch_id not in retired), None):
         return replace(known, is_new=False)
     received = datetime.now(UTC)
@@ -220,9 +221,19 @@ def _upload(context: Context, each: Inspected, batch_id: str, number: int) -> di
     }
 
 
+@requires("see_charts")
+def synthetic(context: Context) -> dict[str, bool]:
+    """Return for each batch whether it is synthetic; their row counts are for roles that watch runs."""
+    return {batch.batch_id: batch.synthetic for batch in _all(context)}
+
+
+@requires("watch_runs")
 def list_batches(context: Context) -> list[Batch]:
     """Return all batches, newest first."""
-    context.require("see_charts")
+    return _all(context)
+
+
+def _all(context: Context) -> list[Batch]:
     s3 = context.client("s3")
     bucket, prefix = split(context.lake.manifests())
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)

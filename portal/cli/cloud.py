@@ -139,7 +139,7 @@ def _first_run(session: Session) -> None:
     context = session.context
     if releases.current(context) or runs.running(context):
         return
-    if not batches.list_batches(context):
+    if not batches.synthetic(context):
         click.echo(f"The lake is empty. Generating sample data for {_SAMPLE.patients:,} patients …")
         batch = samples.create(context, _SAMPLE, uploader="first run").batch
         click.echo(f"  batch {batch.batch_id}: {', '.join(f'{n:,} {t}' for t, n in batch.rows.items())}")

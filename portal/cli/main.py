@@ -23,7 +23,10 @@ from portal.cli.session import Session
 from portal.core.errors import ServiceError, explain
 from portal.core.settings import SettingsError
 
-NOUNS = ("cloud", "batches", "runs", "quality", "reviews", "releases", "sql", "contracts", "parquet")
+NOUNS = (
+    "audit", "batches", "cloud", "contracts", "parquet", "quality", "releases", "reviews", "roles", "runs",
+    "sql",
+)  # fmt: skip
 MODULES = {"up": "portal.cli.cloud", **{noun: f"portal.cli.{noun}" for noun in NOUNS}}
 """Module of each command, by the command's name."""
 

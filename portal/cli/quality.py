@@ -10,6 +10,7 @@ from portal.cli.session import Session
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.quality import results as quality
+from portal.quality import scorecard
 from portal.releases import service as releases
 from portal.runs import service as runs
 
@@ -51,7 +52,7 @@ def show_command(session: Session, run_id: str | None, everything: bool, today: 
     frame = quality.ended_results(context, run_id)
     frame = frame.assign(change=_changes(context, run_id, frame)).sort_values(["table_name", "rule_id"])
     if today:
-        frame = quality.rescored(frame)
+        frame = scorecard.rescored(frame)
     if not everything:
         frame = frame[~frame["status"].isin(["pass", "not_applicable"])]
     is_exact = releases.sees_exact(context, run_id)

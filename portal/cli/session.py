@@ -11,6 +11,7 @@ from portal.core.auth import user_from_arn
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.core.settings import Settings
+from portal.people import service as people
 
 
 class Session:
@@ -29,11 +30,13 @@ class Session:
         """Return the context of the user who runs the command."""
         if self.target == "laptop":
             self.start()
-            return Context(Settings.from_environment())
-        context = Context(Settings.from_environment())
-        return context.on_behalf_of(
-            user_from_arn(context.client("sts").get_caller_identity()["Arn"], context.settings.role)
-        )
+            context = Context(Settings.from_environment())
+            user = context.user
+        else:
+            context = Context(Settings.from_environment())
+            caller = context.client("sts").get_caller_identity()["Arn"]
+            user = user_from_arn(caller, context.settings.role)
+        return context.on_behalf_of(people.with_roles(context, user)).sealed()
 
     def start(self, port: int = 0, *, engine: str | None = None, wait: bool = True) -> Any:
         """Start or join the laptop cloud, and set this process's environment variables for it.

@@ -1,25 +1,42 @@
-"""Authorization: roles, the rights of each role, and the user identified by an AWS caller's ARN."""
+"""Authorization: roles, the rights of each role, users, and the user that a caller's ARN proves."""
 
 from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Literal, get_args
 
-Role = Literal["viewer", "analyst", "clinician", "engineer"]
+Role = Literal["viewer", "analyst", "privacy_officer", "administrator", "clinician", "engineer"]
 ROLES: tuple[Role, ...] = get_args(Role)
+"""All roles; of several roles of a user, the last one is shown as theirs."""
 
 Right = Literal[
-    "see_charts", "watch_runs", "query", "see_phi", "review", "import_data", "run_pipeline", "publish"
+    "see_charts",
+    "watch_runs",
+    "query",
+    "see_phi",
+    "review",
+    "import_data",
+    "run_pipeline",
+    "publish",
+    "see_audit_log",
+    "manage_roles",
 ]
 
 _RIGHTS: dict[Role, frozenset[Right]] = {
     "viewer": frozenset({"see_charts"}),
     "analyst": frozenset({"see_charts", "watch_runs", "query"}),
+    "privacy_officer": frozenset({"see_charts", "see_audit_log"}),
+    "administrator": frozenset({"see_charts", "manage_roles"}),
     "clinician": frozenset({"see_charts", "watch_runs", "query", "see_phi", "review"}),
     "engineer": frozenset({"see_charts", "watch_runs", "query", "import_data", "run_pipeline", "publish"}),
 }
+
+_DEPUTY_RIGHTS: frozenset[Right] = frozenset({"see_charts", "watch_runs", "query", "review"})
+"""Rights of a deputy: to review as the clinician does, without patient identifiers."""
 
 _DESCRIPTIONS: dict[Right, str] = {
     "see_charts": "view charts",
@@ -30,7 +47,12 @@ _DESCRIPTIONS: dict[Right, str] = {
     "import_data": "import data",
     "run_pipeline": "start or stop runs",
     "publish": "publish or roll back releases",
+    "see_audit_log": "view the audit log",
+    "manage_roles": "change the roles of people",
 }
+
+_PROVEN_BY_ARN: tuple[Role, ...] = ("privacy_officer", "administrator", "clinician")
+"""Roles that on AWS only the name of an IAM role gives, because IAM does not enforce all their rights."""
 
 
 def describe(right: Right) -> str:
@@ -38,19 +60,63 @@ def describe(right: Right) -> str:
     return _DESCRIPTIONS[right]
 
 
+def label(role: Role) -> str:
+    """Return a role as text: "privacy officer"."""
+    return role.replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A clinician whom a deputy stands in for: e-mail address or subject, and name."""
+
+    person_id: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name if self.name == self.person_id else f"{self.name} ({self.person_id})"
+
+
 @dataclass(frozen=True)
 class User:
+    """A person: name for display, main role, stable `subject`, further roles and deputyships.
+
+    `subject` is the name where there is no sign-in service; `email` is a verified address or empty.
+    `deputy_for` are the clinicians whose deputy the user is today; a deputy may review and sign releases.
+    """
+
     name: str
     role: Role
+    subject: str = ""
+    more_roles: tuple[Role, ...] = ()
+    deputy_for: tuple[Principal, ...] = ()
+    email: str = ""
+    signed_in_at: datetime | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "subject", self.subject or self.name)
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        return (*self.more_roles, self.role)
 
     def may(self, right: Right) -> bool:
-        """Return whether the user's role has `right`."""
-        return right in _RIGHTS[self.role]
+        """Return whether one of the user's roles or a deputyship gives `right`."""
+        return self.has_own(right) or (bool(self.deputy_for) and right in _DEPUTY_RIGHTS)
+
+    def has_own(self, right: Right) -> bool:
+        """Return whether one of the user's roles gives `right`."""
+        return any(right in _RIGHTS[role] for role in self.roles)
+
+    def with_roles(self, roles: Iterable[Role]) -> User:
+        """Return the user with additional roles; the last one in `ROLES` is the main role."""
+        present = {*self.roles, *roles}
+        *others, main = [role for role in ROLES if role in present]
+        return replace(self, role=main, more_roles=tuple(role for role in others if role != "viewer"))
 
 
 def roles_with(right: Right) -> str:
     """Return the roles that have a right, for a message: "analyst, clinician or engineer"."""
-    *others, last = [role for role in ROLES if right in _RIGHTS[role]]
+    *others, last = [label(role) for role in ROLES if right in _RIGHTS[role]]
     return f"{', '.join(others)} or {last}" if others else last
 
 
@@ -67,15 +133,16 @@ def parse_role(text: str | None) -> Role:
 def user_from_arn(arn: str, requested_role: str | None) -> User:
     """Return the user with the caller ARN that STS reports; on AWS, HDP_USER is not trusted.
 
-    The name is the role session name (the user's name with IAM Identity Center) or the IAM user's name. Only
-    an IAM role whose name contains the word ``clinician`` grants the role clinician. `requested_role` selects
-    one of the other roles, because IAM enforces their rights. The trust policy of each role should require
-    ``sts:RoleSessionName``; otherwise a session can take any name.
+    The name is that of the role session (with IAM Identity Center the user's name) or of the IAM user. Only
+    an IAM role whose name has the words of a role in `_PROVEN_BY_ARN`, for example ``clinician``, gives that
+    role. `requested_role` chooses between the other roles, because IAM enforces their rights. The trust
+    policy of a role should require ``sts:RoleSessionName``; otherwise a session can take any name.
     """
     kind, *path = arn.rpartition(":")[2].split("/")
-    words = re.split(r"[^a-z]+", path[0].lower()) if kind == "assumed-role" and path else []
+    words = set(re.split(r"[^a-z]+", path[0].lower())) if kind == "assumed-role" and path else set()
     name = path[-1] if path else kind
+    proven = [role for role in _PROVEN_BY_ARN if words.issuperset(role.split("_"))]
+    if proven:
+        return User(name, "viewer", subject=arn).with_roles(proven)
     role = parse_role(requested_role)
-    if "clinician" in words:
-        return User(name, "clinician")
-    return User(name, role if role != "clinician" else "viewer")
+    return User(name, role if role not in _PROVEN_BY_ARN else "viewer", subject=arn)

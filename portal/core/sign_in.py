@@ -7,14 +7,16 @@ because a Streamlit connection can outlive its token.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import jwt
 
 from pipeline.lake.store import read_json
-from portal.core.auth import ROLES, User, parse_role
+from portal.core.auth import ROLES, Role, User
 from portal.core.context import Context
 from portal.core.errors import is_aws_error
+from portal.core.rights import open_to_all
 
 HEADER = "x-amzn-oidc-accesstoken"
 _GROUPS = ("cognito:groups", "groups", "roles")
@@ -28,6 +30,7 @@ KeySet = Callable[[], Mapping[str, Any] | None]
 """Returns the issuer's JSON Web Key Set (RFC 7517), or None if it has not been stored yet."""
 
 
+@open_to_all
 def read_keys(context: Context) -> Any:
     """Return the issuer's keys as stored by the refresh_sign_in_keys Lambda."""
     found = read_json(context.client("s3"), context.lake.sign_in_keys())
@@ -52,7 +55,14 @@ def authenticate(headers: Mapping[str, str], keys: KeySet, issuer: str) -> User:
         raise SignInError("Your session has ended: reload this page to sign in again.") from None
     except jwt.PyJWTError:
         raise SignInError("Your sign-in could not be verified: reload this page to sign in again.") from None
-    return User(_name(claims), _role(claims))
+    user = User(
+        _name(claims),
+        "viewer",
+        subject=str(claims["sub"]),
+        email=verified_email(claims),
+        signed_in_at=_signed_in_at(claims),
+    )
+    return user.with_roles(_roles(claims))
 
 
 def _key(keys: KeySet, key_id: str | None) -> jwt.PyJWK:
@@ -70,11 +80,27 @@ def _key(keys: KeySet, key_id: str | None) -> jwt.PyJWK:
     return found
 
 
+def verified_email(claims: Mapping[str, Any]) -> str:
+    """Return the e-mail address of a token in lower case; empty unless the sign-in service verified it.
+
+    Anybody can enter another person's address as their own, so an unverified one never names a person.
+    """
+    is_verified = claims.get("email_verified")
+    if is_verified is True or is_verified == "true":  # Cognito and some providers write it as text
+        return str(claims.get("email") or "").strip().lower()
+    return ""
+
+
 def _name(claims: Mapping[str, Any]) -> str:
-    return str(claims.get("email") or claims.get("username") or claims["sub"])
+    return verified_email(claims) or str(claims.get("username") or claims["sub"])
 
 
-def _role(claims: Mapping[str, Any]) -> Any:
-    """Return the role that the user's groups grant: the last in `ROLES`, or viewer without any."""
-    groups = {str(group) for name in _GROUPS for group in claims.get(name, [])}
-    return parse_role(next((role for role in reversed(ROLES) if role in groups), None))
+def _signed_in_at(claims: Mapping[str, Any]) -> datetime | None:
+    """Return when the person signed in, or when the token was issued if it does not say so."""
+    seconds = claims.get("auth_time") or claims.get("iat")
+    return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
+
+
+def _roles(claims: Mapping[str, Any]) -> list[Role]:
+    groups = {str(group) for name in _GROUPS for group in claims.get(name) or []}
+    return [role for role in ROLES if role in groups]

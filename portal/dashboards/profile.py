@@ -8,6 +8,7 @@ from pipeline.contracts.model import load
 from portal.athena.client import QueryResult, release_table, run_query
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.rights import requires
 from portal.releases import service as releases
 
 _RANGED = ("int", "bigint", "double", "decimal", "date", "timestamp")
@@ -15,6 +16,7 @@ _RANGED = ("int", "bigint", "double", "decimal", "date", "timestamp")
 EXACT_ONLY = "Column profiles are available to analysts, clinicians and engineers."
 
 
+@requires("see_charts")
 def statement(context: Context, name: str, release_id: str) -> str:
     """Return SQL with one row: the empty and distinct values, minimum and maximum of each column.
 
@@ -29,6 +31,7 @@ def statement(context: Context, name: str, release_id: str) -> str:
     return f"SELECT {', '.join(parts)} FROM {release_table(context, name, release_id)} t"
 
 
+@requires("see_charts")
 def of(context: Context, name: str, release_id: str) -> QueryResult:
     """Return one row per column of a table: column, empty (share), distinct, least, greatest.
 

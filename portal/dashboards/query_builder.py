@@ -17,6 +17,7 @@ import pandas as pd
 from portal.athena.client import QueryResult, release_table, run_query
 from portal.athena.literals import literal
 from portal.core.context import Context
+from portal.core.rights import requires
 
 NOT_RECORDED = "Not recorded"
 LOCAL_TIME = "local time"
@@ -222,9 +223,9 @@ class QueryBuilder:
         )
 
 
+@requires("query")
 def rows(context: Context, release_id: str, dataset: Dataset, filters: Filters) -> QueryResult:
     """Return the newest records behind a chart, for roles with the right `query`."""
-    context.require("query")
     return run_query(context, QueryBuilder(context, release_id).rows(dataset, filters), release_id=release_id)
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.contracts.model import Contract, Rule
@@ -22,15 +21,17 @@ _IDENTIFYING = re.compile(r"\d(?:[\s().-]*\d){6,}|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4
 """A phone number, identifier, date or e-mail address in a free-text field."""
 
 
-def masked(frame: pd.DataFrame, contract: Contract, salt: str, rule: Rule | None = None) -> pd.DataFrame:
+def masked(
+    frame: pd.DataFrame, contract: Contract, labels: Sequence[str], rule: Rule | None = None
+) -> pd.DataFrame:
     """Mask identifiers and exact dates; with `rule`, put checked columns first and add the expected value.
 
-    `salt` is the run id: a key has the same pseudonym within a run.
+    `labels` are the pseudonyms of the rows.
     """
     types = {column.name: column for column in contract.columns}
     shown = frame.assign(**{name: frame[name].map(_masking(types.get(name))) for name in frame.columns})
     if "row" in frame:
-        shown["row"] = frame["row"].map(lambda key: pseudonym(key, salt))
+        shown["row"] = list(labels)
     if rule is None:
         return shown
     shown[EXPECTED] = [_expected(row, rule) for row in frame.to_dict("records")]
@@ -89,11 +90,6 @@ def _is_missing(value: Any) -> bool:
     import pandas as pd  # noqa: PLC0415
 
     return value is None or value is pd.NaT or (isinstance(value, float) and pd.isna(value))
-
-
-def pseudonym(key: str, salt: str) -> str:
-    """Return a pseudonym for a masked row key, stable within one `salt` (the run id)."""
-    return f"row {hashlib.sha256(f'{salt} {key}'.encode()).hexdigest()[:8]}"
 
 
 def _difference(row: Mapping[Any, Any], first: str, second: str) -> str:

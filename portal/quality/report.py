@@ -12,7 +12,7 @@ import pandas as pd
 from pipeline.releases.model import Release
 from pipeline.rules.outcomes import FOUND
 from portal.core.vocabulary import OUTCOMES, QUERY_STATES, SEVERITIES, without_symbol
-from portal.quality import failing_rows, rule_texts
+from portal.quality import rule_texts
 from portal.releases.signatures import Signature
 from portal.reviews import wording
 from portal.reviews.read_model import DataQuery, Review
@@ -181,9 +181,7 @@ def _queries(queries: Iterable[DataQuery]) -> str:
             )
             for event in query.events
         )
-        about = (
-            ", ".join(failing_rows.pseudonym(key, query.run_id) for key in query.record_keys) or "the finding"
-        )
+        about = ", ".join(query.rows) or "the finding"
         state = QUERY_STATES[query.state]
         cells = [
             query.query_id,

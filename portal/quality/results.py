@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.contracts.model import Rule, all_contracts, load
+from pipeline.contracts.model import all_contracts, load
 from pipeline.lake.store import read_json
 from pipeline.rules.outcomes import FOUND, change
 from portal.athena import client as athena_client
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.pseudonyms import labels
+from portal.core.rights import requires
 from portal.quality import failing_rows as failing_rows_
 from portal.quality import failing_sql
 from portal.quality.failing_sql import FailingQuery
@@ -39,18 +41,28 @@ class Audit:
     tables: dict[str, int]
 
 
+@requires("see_charts")
 def audit(context: Context, run_id: str) -> Audit | None:
     """Return the audit of a run, or None if the audit has not ended."""
     found = read_json(context.client("s3"), context.lake.audit(run_id))
     return Audit(**found[0]) if found else None
 
 
+@requires("see_charts")
 def results(context: Context, run_id: str) -> pd.DataFrame:
-    """Return the rule results of a run: checked, failed, rate, threshold, status, sample keys (a tuple)."""
-    frame = _rows(context, "rule_result", run_id)
-    return frame.assign(sample_keys=frame["sample_keys"].map(_keys))
+    """Return the rule results of a run: checked, failed, rate, threshold, status."""
+    return _rows(context, "rule_result", run_id).drop(columns="sample_keys")
 
 
+@requires("query")
+def stored_rows(context: Context, run_id: str, table: str, rule_id: str) -> list[str]:
+    """Return the pseudonyms of the failing rows that a run stored with a rule result."""
+    found = _rows(context, "rule_result", run_id)
+    is_it = (found["table_name"] == table) & (found["rule_id"] == rule_id)
+    return labels(context, table, [key for keys in found[is_it]["sample_keys"] for key in _keys(keys)])
+
+
+@requires("see_charts")
 def ended_results(context: Context, run_id: str) -> pd.DataFrame:
     """Return the rule results of a run that has ended.
 
@@ -82,6 +94,7 @@ def ended_results(context: Context, run_id: str) -> pd.DataFrame:
 _ENDED = {"FAILED": "failed", "TIMED_OUT": "timed out", "ABORTED": "was stopped", "SUCCEEDED": "ended"}
 
 
+@requires("see_charts")
 def history(context: Context, run_ids: Sequence[str]) -> pd.DataFrame:
     """Return the rule results of several runs."""
     import pandas as pd  # noqa: PLC0415
@@ -151,64 +164,28 @@ def false_alarms(queries: Iterable[DataQuery]) -> dict[tuple[str, str], tuple[in
     return {finding: (n, of) for finding, (n, of) in counted.items() if n >= 2 and n > of / 2}
 
 
-def scorecard(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the share of applicable rules that passed (0 to 1), by table and category."""
-    applicable = frame[frame["status"] != "not_applicable"]
-    passed = applicable["status"].isin(["pass", "pass_with_failures"])
-    kind = applicable["category"].str.split(":").str[0]
-    return (
-        passed.groupby([applicable["table_name"], kind])
-        .mean()
-        .unstack()
-        .rename_axis(index=None, columns=None)
-    )
-
-
-def rescored(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return results re-evaluated with the current thresholds, except rule errors and deleted rules."""
-    rules = {(c.table, rule.id): rule for c in all_contracts() for rule in c.rules}
-    return frame.assign(status=[_again(row, rules) for row in frame.to_dict("records")])
-
-
-def _again(row: dict[Any, Any], rules: Mapping[tuple[str, str], Rule]) -> str:
-    import pandas as pd  # noqa: PLC0415
-
-    rule = rules.get((row["table_name"], row["rule_id"]))
-    if rule is None or row["status"] == "error":
-        return str(row["status"])
-    return rule.outcome(row["failed"], None if pd.isna(row["rate"]) else row["rate"])
-
-
-def trend(past: pd.DataFrame, run_ids: Sequence[str]) -> pd.DataFrame:
-    """Return the pass rate of applicable rules (0 to 1), by table and category (rows) and run (columns)."""
-    applicable = past[past["status"] != "not_applicable"]
-    passed = applicable["status"].isin(["pass", "pass_with_failures"])
-    kind = applicable["category"].str.split(":").str[0]
-    card = passed.groupby([applicable["table_name"], kind, applicable["run_id"]]).mean().unstack("run_id")
-    return card.reindex(columns=list(run_ids)).rename_axis(index=["table", "kind"], columns=None)
-
-
+@requires("query")
 def failing_rows(context: Context, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
     """Return up to 200 rows that fail a rule, with identifiers and exact dates masked."""
-    context.require("query")
     rows = _failing(context, run_id, table, rule_id)
     if rows.empty:
         return rows
     contract = load("silver", table)
     rule = next((rule for rule in contract.rules if rule.id == rule_id), None)
-    return failing_rows_.masked(rows, contract, run_id, rule)
+    return failing_rows_.masked(rows, contract, labels(context, table, rows["row"]), rule)
 
 
+@requires("see_phi")
 def identified_rows(context: Context, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
     """Return up to 200 rows that fail a rule, unmasked, with the key in `row`.
 
     Quarantined rows are returned as received, others as in silver. Rules on whole tables have no failing
     rows.
     """
-    context.require("see_phi")
     return _failing(context, run_id, table, rule_id)
 
 
+@requires("query")
 def failing_query(context: Context, run_id: str, table: str, rule_id: str) -> FailingQuery | None:
     """Return the query for failing rows; None for rules on whole tables and deleted rules.
 
@@ -271,8 +248,14 @@ def _checked(name: str) -> str:
     return name
 
 
+@requires("see_charts")
 def reconciliation(context: Context, run_id: str) -> list[dict[str, Any]]:
-    """Return rows received, loaded and quarantined (including duplicates), by table and batch."""
+    """Return rows received, loaded and quarantined (including duplicates), by table and batch.
+
+    Raise `ServiceError` for roles that see suppressed counts.
+    """
+    if not releases.sees_exact(context, run_id):
+        raise ServiceError("Row counts by zone are available to analysts, clinicians and engineers.")
     frame = _rows(context, "reconciliation", run_id)
     columns = ["table_name", "batch_id", "received", "loaded", "quarantined", "duplicates"]
     return [
@@ -281,9 +264,19 @@ def reconciliation(context: Context, run_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def quarantined(context: Context, run_id: str, table: str, limit: int = 200) -> pd.DataFrame:
-    """Return quarantined rows as received, with rules and reasons. Raw rows are PHI: mask them first."""
-    return _rows(context.assume_review_role(), f"quarantine_{table}", run_id, limit)
+@requires("query")
+def quarantined_rows(context: Context, run_id: str, table: str) -> pd.DataFrame:
+    """Return up to 200 rows of a table that the run quarantined, masked, with the rules that refused them."""
+    import pandas as pd  # noqa: PLC0415
+
+    found = _rows(context.assume_review_role(), f"quarantine_{table}", run_id, failing_sql.MOST_ROWS)
+    if found.empty:
+        return pd.DataFrame()
+    rows = pd.DataFrame([received(raw) for raw in found["raw"]])
+    rows.insert(0, "row", found["record_key"].fillna(NO_KEY).to_list())
+    masked = failing_rows_.masked(rows, load("silver", table), labels(context, table, rows["row"]))
+    masked.insert(1, "refused by", [str(ids).strip("[]") for ids in found["rule_ids"]])
+    return masked
 
 
 def _rows(context: Context, table: str, run_id: str, limit: int | None = None) -> pd.DataFrame:

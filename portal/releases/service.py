@@ -2,39 +2,53 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pipeline.releases import model as release_model
 from pipeline.releases import publish as publishing
 from pipeline.releases.model import Published, Release, ReleaseError
 from pipeline.reviews import log as review_log
+from portal.audit import service as audit_log
 from portal.batches import retirement
 from portal.batches import service as batches
+from portal.core.auth import label
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.rights import requires
 from portal.releases import signatures
 
 
+@requires("watch_runs")
 def list_releases(context: Context) -> list[Release]:
     """Return all releases, newest first."""
     return release_model.all_releases(context.client("s3"), context.lake)
 
 
+@requires("see_charts")
 def current(context: Context) -> Published | None:
     """Return the published release, or None."""
     return release_model.current(context.client("s3"), context.lake)
 
 
+@requires("see_charts")
 def find(context: Context, release_id: str) -> Release | None:
     """Return a release, or None if it does not exist or was deleted."""
     return release_model.find(context.client("s3"), context.lake, release_id)
 
 
+@requires("see_charts")
 def is_synthetic(context: Context, release_id: str) -> bool:
     """Return whether all batches of a release are synthetic, so that small counts need no suppression."""
-    synthetic = {batch.batch_id for batch in batches.list_batches(context) if batch.synthetic}
+    synthetic = batches.synthetic(context)
     release = find(context, release_id)
-    return release is not None and bool(release.batch_ids) and set(release.batch_ids) <= synthetic
+    return (
+        release is not None
+        and bool(release.batch_ids)
+        and all(synthetic.get(each) for each in release.batch_ids)
+    )
 
 
+@requires("see_charts")
 def sees_exact(context: Context, release_id: str) -> bool:
     """Return whether the user sees exact counts of a release.
 
@@ -43,6 +57,7 @@ def sees_exact(context: Context, release_id: str) -> bool:
     return context.user.may("query") or is_synthetic(context, release_id)
 
 
+@requires("see_charts")
 def get(context: Context, release_id: str) -> Release:
     """Return a release; raise `ServiceError` if it does not exist."""
     try:
@@ -51,6 +66,7 @@ def get(context: Context, release_id: str) -> Release:
         raise ServiceError(str(error)) from None
 
 
+@requires("see_charts")
 def readable(context: Context, release_id: str) -> Release:
     """Return a release.
 
@@ -60,40 +76,41 @@ def readable(context: Context, release_id: str) -> Release:
     sees_held = context.user.may("review") or context.user.may("publish")
     if release.decision == "hold" and not sees_held and not _is_approved(context, release):
         raise ServiceError(
-            f"Release '{release_id}' is held. {context.user.role.capitalize()}s can view it after a "
+            f"Release '{release_id}' is held. {label(context.user.role).capitalize()}s can view it after a "
             "clinician approves it."
         )
     return release
 
 
+@requires("publish")
 def publish(context: Context, release_id: str, *, reason: str) -> Published:
     """Publish a release that passed the audit or was approved; raise `ServiceError` for any other.
 
     It must also contain all batches of the published release, unless it was published before.
     """
-    context.require("publish")
     release, published = get(context, release_id), current(context)
     check_approved(context, release)
     if published and release_id not in {published.release_id, *published.history}:
         if release.decision == "hold":
             check_parent(context, release)
         _check_contains_published(context, release, published)
-    return _publish(context, release, expect=published.release_id if published else None, reason=reason)
+    expected = published.release_id if published else None
+    return _publish(context, "publish", release, expect=expected, reason=reason)
 
 
+@requires("review")
 def publish_approved(context: Context, release: Release, *, reason: str) -> Published:
-    """Publish a held release after its approval; raise `ServiceError` unless its parent is published."""
-    context.require("review")
-    return _publish(context, release, expect=release.parent_release_id, reason=reason)
+    """Publish a held release after its approval, if its parent is still published."""
+    return _publish(context, "publish", release, expect=release.parent_release_id, reason=reason)
 
 
+@requires("publish")
 def rollback(context: Context, *, reason: str, shown: str | None = None) -> Published:
     """Publish the previous release again.
 
     `shown` is the id of the release that the user saw as published; raise `ServiceError` if another one is
     published now.
     """
-    context.require("publish")
     try:
         published, release = publishing.rollback_target(context.client("s3"), context.lake)
     except ReleaseError as error:
@@ -104,9 +121,10 @@ def rollback(context: Context, *, reason: str, shown: str | None = None) -> Publ
             "Reload the page before you roll back."
         )
     check_approved(context, release)
-    return _publish(context, release, expect=published.release_id, reason=reason)
+    return _publish(context, "rollback", release, expect=published.release_id, reason=reason)
 
 
+@requires("see_charts")
 def check_approved(context: Context, release: Release) -> None:
     """Raise `ServiceError` unless the release passed the audit or is approved, and is not rejected."""
     signature = _signature(context, release)
@@ -133,6 +151,7 @@ def _is_approved(context: Context, release: Release) -> bool:
     return bool(signature and signature.verdict == "approve" and signature.is_valid)
 
 
+@requires("see_charts")
 def check_parent(context: Context, release: Release) -> None:
     """Raise `ServiceError` unless the release or its parent is published.
 
@@ -158,18 +177,26 @@ def _check_contains_published(context: Context, release: Release, published: Pub
         )
 
 
-def _publish(context: Context, release: Release, *, expect: str | None, reason: str) -> Published:
+def _publish(
+    context: Context,
+    action: Literal["publish", "rollback"],
+    release: Release,
+    *,
+    expect: str | None,
+    reason: str,
+) -> Published:
     log = review_log.read(context.client("s3"), context.lake)
-    try:
-        return publishing.publish(
-            context.client("s3"),
-            context.lake,
-            release.release_id,
-            expect=expect,
-            by=context.settings.user,
-            reason=reason,
-            refresh_views=publishing.view_refresher(context.client("athena"), context.lake),
-            reviewed=log.newest(),
-        )
-    except ReleaseError as error:
-        raise ServiceError(str(error)) from None
+    with audit_log.recorded(context, action, {"release": release.release_id}, reason=reason):
+        try:
+            return publishing.publish(
+                context.client("s3"),
+                context.lake,
+                release.release_id,
+                expect=expect,
+                by=context.settings.user,
+                reason=reason,
+                refresh_views=publishing.view_refresher(context.client("athena"), context.lake),
+                reviewed=log.newest(),
+            )
+        except ReleaseError as error:
+            raise ServiceError(str(error)) from None

@@ -14,6 +14,7 @@ from pipeline.reviews import events as review_events
 from pipeline.reviews.events import Event
 from pipeline.reviews.integrity import Log
 from portal.core.context import Context
+from portal.core.rights import requires
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Signature:
         return not self.invalid_reason
 
 
+@requires("see_charts")
 def version(context: Context, run_id: str) -> str:
     """Return the current fingerprint of a run's release; empty if the release does not exist."""
     release = release_model.find(context.client("s3"), context.lake, run_id)
@@ -86,6 +88,7 @@ def _invalid_reason(log: Log, signed: Event, events: list[Event], version: str) 
 _REVOKES = {"finding_rejected", "acceptance_withdrawn"}
 
 
+@requires("see_charts")
 def fingerprint(context: Context, release: Release) -> str:
     """Return a hash of the release's document and of name, size and ETag of its objects.
 

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from pipeline.reviews.acceptances import acceptances, row_acceptances, row_hash
+from pipeline.reviews.acceptances import acceptances, row_acceptances
 from pipeline.reviews.events import Event
+from portal.audit import service as audit_log
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.pseudonyms import labels, labels_of_either
+from portal.core.rights import requires
 from portal.quality import results as quality
 from portal.quality import rule_texts
 from portal.reviews import read_model
@@ -35,6 +38,7 @@ LONGEST = timedelta(days=366)
 # `seen` is the sequence number of the newest event on the reviewer's screen (see `append_event`)
 
 
+@requires("review")
 def open_query(
     context: Context,
     run_id: str,
@@ -43,10 +47,10 @@ def open_query(
     text: str,
     *,
     assignee: str = "",
-    record_keys: Sequence[str] = (),
+    rows: Sequence[str] = (),
     seen: int | None = None,
 ) -> Event:
-    """Raise a query on a finding, or on the rows with `record_keys`."""
+    """Raise a query on a finding, or on `rows`, given by their pseudonyms or keys."""
     finding = finding_subject(run_id, table_name, rule_id)
     _result(context, run_id, table_name, rule_id)
     subject = {**finding, "query_id": f"Q-{secrets.token_hex(3)}"}
@@ -54,11 +58,12 @@ def open_query(
         "text": clean_text(text, "A query needs a question"),
         "assignee": assignee.strip(),
         "due": str(datetime.now(UTC).date() + DUE),
-        "record_keys": list(record_keys),
+        "record_keys": labels_of_either(context, table_name, rows),
     }
     return append_event(context, "query_opened", subject, payload, seen)
 
 
+@requires("review")
 def assign(context: Context, query_id: str, assignee: str, *, seen: int | None = None) -> Event:
     """Assign a query to a user."""
     query = _query(context, query_id, {"open", "answered"})
@@ -66,19 +71,15 @@ def assign(context: Context, query_id: str, assignee: str, *, seen: int | None =
     return append_event(context, "query_assigned", _subject(query), payload, seen)
 
 
+@requires("query")
 def answer(context: Context, query_id: str, text: str, *, seen: int | None = None) -> Event:
     """Answer a query."""
     query = _query(context, query_id, {"open", "answered"})
-    return append_event(
-        context,
-        "query_answered",
-        _subject(query),
-        {"text": clean_text(text, "An answer needs a text")},
-        seen,
-        right="query",
-    )
+    payload = {"text": clean_text(text, "An answer needs a text")}
+    return append_event(context, "query_answered", _subject(query), payload, seen)
 
 
+@requires("review")
 def close(context: Context, query_id: str, reason: str, text: str, *, seen: int | None = None) -> Event:
     """Close a query with a reason and a comment."""
     query = _query(context, query_id, {"open", "answered"})
@@ -86,18 +87,15 @@ def close(context: Context, query_id: str, reason: str, text: str, *, seen: int 
     return append_event(context, "query_closed", _subject(query), payload, seen)
 
 
+@requires("review")
 def reopen(context: Context, query_id: str, text: str, *, seen: int | None = None) -> Event:
     """Reopen a closed or answered query."""
     query = _query(context, query_id, {"closed", "answered"})
-    return append_event(
-        context,
-        "query_reopened",
-        _subject(query),
-        {"text": clean_text(text, "Reopening needs a reason")},
-        seen,
-    )
+    payload = {"text": clean_text(text, "Reopening needs a reason")}
+    return append_event(context, "query_reopened", _subject(query), payload, seen)
 
 
+@requires("review")
 def accept(
     context: Context,
     run_id: str,
@@ -135,17 +133,17 @@ def accept(
         "threshold": float(rule.threshold if rule else found["threshold"]),
         "unit": unit,
     }
-    return append_event(
-        context, "finding_accepted", finding_subject(run_id, table_name, rule_id), payload, seen
-    )
+    finding = finding_subject(run_id, table_name, rule_id)
+    return append_event(context, "finding_accepted", finding, payload, seen)
 
 
+@requires("review")
 def accept_rows(
     context: Context,
     run_id: str,
     table_name: str,
     rule_id: str,
-    record_keys: Sequence[str],
+    rows: Sequence[str],
     *,
     reason: str,
     text: str,
@@ -153,47 +151,49 @@ def accept_rows(
     seen: int | None = None,
 ) -> Event:
     """Confirm single rows as correct until a date: later runs do not count them as failing."""
-    known = set(_result(context, run_id, table_name, rule_id)["sample_keys"])
-    if not record_keys:
+    _result(context, run_id, table_name, rule_id)
+    labelled = labels_of_either(context, table_name, rows)
+    if not labelled:
         raise ServiceError("No row is selected. Select the rows that are correct.")
-    if unknown := set(record_keys) - known:
+    if unknown := set(labelled) - set(quality.stored_rows(context, run_id, table_name, rule_id)):
         raise ServiceError(
-            f"{len(unknown)} of {len(set(record_keys))} rows are not among the stored failing rows of "
-            f"{rule_id} in run '{run_id}', or have no key. Accept the finding instead."
+            f"{len(unknown)} of {len(labelled)} rows are not among the stored failing rows of {rule_id} "
+            f"in run '{run_id}', or have no key. Accept the finding instead."
         )
     payload = {
         "reason": _reason(reason),
         "text": clean_text(text, "An acceptance needs a comment"),
         "until": _until(until),
-        "row_hashes": _hashes(record_keys),
+        "row_hashes": labelled,
     }
     return append_event(context, "rows_accepted", finding_subject(run_id, table_name, rule_id), payload, seen)
 
 
+@requires("review")
 def withdraw_rows(
     context: Context,
     run_id: str,
     table_name: str,
     rule_id: str,
-    record_keys: Sequence[str],
+    rows: Sequence[str],
     text: str,
     *,
     seen: int | None = None,
 ) -> Event:
     """Withdraw the confirmation of single rows: later runs count them as failing again."""
     standing = row_acceptances(log(context).events).get((table_name, rule_id), {})
-    hashes = _hashes(record_keys)
-    if not hashes or not set(hashes) <= set(standing):
+    labelled = labels_of_either(context, table_name, rows)
+    if not labelled or not set(labelled) <= set(standing):
         raise ServiceError(
             f"Not all of these rows of {table_name} are confirmed as correct for {rule_id}. "
             "Select confirmed rows."
         )
-    payload = {"text": clean_text(text, "A withdrawal needs a comment"), "row_hashes": hashes}
-    return append_event(
-        context, "row_acceptance_withdrawn", finding_subject(run_id, table_name, rule_id), payload, seen
-    )
+    payload = {"text": clean_text(text, "A withdrawal needs a comment"), "row_hashes": labelled}
+    finding = finding_subject(run_id, table_name, rule_id)
+    return append_event(context, "row_acceptance_withdrawn", finding, payload, seen)
 
 
+@requires("review")
 def reject(
     context: Context, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
 ) -> Event:
@@ -213,6 +213,7 @@ def reject(
     return event
 
 
+@requires("review")
 def dismiss(
     context: Context, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
 ) -> Event:
@@ -223,11 +224,11 @@ def dismiss(
             f"{rule_id} of {table_name} cannot be dismissed, because its outcome is {found['status']}."
         )
     payload = {"text": clean_text(text, "A finding that is not a problem needs a comment")}
-    return append_event(
-        context, "finding_dismissed", finding_subject(run_id, table_name, rule_id), payload, seen
-    )
+    finding = finding_subject(run_id, table_name, rule_id)
+    return append_event(context, "finding_dismissed", finding, payload, seen)
 
 
+@requires("review")
 def withdraw(
     context: Context, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
 ) -> Event:
@@ -235,16 +236,15 @@ def withdraw(
     if (table_name, rule_id) not in acceptances(log(context).events):
         raise ServiceError(f"{rule_id} of {table_name} has no acceptance to withdraw.")
     payload = {"text": clean_text(text, "A withdrawal needs a comment")}
-    return append_event(
-        context, "acceptance_withdrawn", finding_subject(run_id, table_name, rule_id), payload, seen
-    )
+    finding = finding_subject(run_id, table_name, rule_id)
+    return append_event(context, "acceptance_withdrawn", finding, payload, seen)
 
 
+@requires("see_phi")
 def unmask(
     context: Context, run_id: str, table_name: str, rule_id: str, position: int, why: str
 ) -> dict[str, Any]:
     """Record user and reason, then return the failing row at `position`, unmasked."""
-    context.require("see_phi")
     reason = clean_text(why, "A reason for access is required")
     rows = quality.identified_rows(context, run_id, table_name, rule_id)
     if not 0 <= position < len(rows):
@@ -252,11 +252,14 @@ def unmask(
             f"There is no record {position + 1} among the {len(rows)} failing rows of {rule_id}."
         )
     record = {str(name): value for name, value in rows.iloc[position].to_dict().items()}
-    payload = {"why": reason, "rows": 1, "row_hash": row_hash(str(record["row"]))}
-    append_event(
-        context, "rows_unmasked", finding_subject(run_id, table_name, rule_id), payload, None, right="see_phi"
-    )
-    return record
+    [label] = labels_of_either(context, table_name, [str(record["row"])])
+    payload = {"why": reason, "rows": 1, "row_hash": label}
+    target = {"run": run_id, "table": table_name, "rule": rule_id, "record": label}
+    patient_id = record.get("patient_id")
+    patients = labels(context, "patients", [patient_id] if isinstance(patient_id, str) else [])
+    with audit_log.recorded(context, "unmask", target, reason=reason, patients=patients):
+        append_event(context, "rows_unmasked", finding_subject(run_id, table_name, rule_id), payload, None)
+    return {"pseudonym": label, **record}
 
 
 # checks
@@ -279,10 +282,6 @@ def _result(context: Context, run_id: str, table_name: str, rule_id: str) -> dic
     if found.empty:
         raise ServiceError(f"Run '{run_id}' has no result of rule {rule_id} on {table_name}.")
     return {str(name): value for name, value in found.iloc[0].to_dict().items()}
-
-
-def _hashes(record_keys: Sequence[str]) -> list[str]:
-    return sorted({row_hash(key) for key in record_keys})
 
 
 def _until(day: date) -> str:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from pipeline.reviews import log as review_log
 from pipeline.reviews.events import Event, new_event
 from pipeline.reviews.integrity import Log
+from portal.core.auth import Right
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.rights import requires
 from portal.reviews.read_model import log
 
 _LONGEST_TEXT = 2000
+
+_RIGHTS: dict[str, Right] = {"query_answered": "query", "rows_unmasked": "see_phi"}
+"""The rights to append events of a kind; all other kinds require the right to review."""
 
 
 class ReviewConflict(ServiceError):
@@ -26,20 +31,20 @@ class ReviewConflict(ServiceError):
         self.changes = tuple(changes)
 
 
+@requires("query")
 def append_event(
     context: Context,
     kind: str,
     subject: dict[str, str],
     payload: dict[str, Any],
     seen: int | None,
-    right: Literal["review", "query", "see_phi"] = "review",
 ) -> Event:
     """Append an event and return it.
 
     `seen` is the sequence number of the newest event that the user has seen: raise `ReviewConflict` if there
     are later ones about the subject. None skips this check.
     """
-    context.require(right)
+    context.require(_RIGHTS.get(kind, "review"))
     while True:
         verified_log = verified(context)
         changes = [
@@ -54,6 +59,7 @@ def append_event(
             continue
 
 
+@requires("see_charts")
 def verified(context: Context) -> Log:
     """Return the log; raise `ServiceError` if its integrity check fails."""
     verified_log = log(context)

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
+from pipeline.lake.pseudonyms import is_label
 from pipeline.reviews import log as review_log
 from pipeline.reviews.acceptances import Acceptance, RowAcceptance, acceptances, row_acceptances
 from pipeline.reviews.events import Event
 from pipeline.reviews.integrity import Log, verify
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.rights import requires
 from portal.releases import signatures
 from portal.releases.signatures import Signature
 from portal.reviews.decisions import last_decisions
@@ -23,7 +25,10 @@ QueryState = Literal["open", "answered", "closed"]
 
 @dataclass(frozen=True)
 class DataQuery:
-    """A reviewer's query on a finding or on some of its rows; its newest event defines its state."""
+    """A reviewer's query on a finding or on some of its rows; its newest event defines its state.
+
+    `rows` are the pseudonyms of the rows; a key that an older event has is not shown.
+    """
 
     query_id: str
     run_id: str
@@ -34,7 +39,7 @@ class DataQuery:
     opened_at: str
     assignee: str
     due: date
-    record_keys: tuple[str, ...]
+    rows: tuple[str, ...]
     events: tuple[Event, ...]
 
     @property
@@ -81,6 +86,7 @@ class _Known:
 _known: dict[str, _Known] = {}
 
 
+@requires("see_charts")
 def log(context: Context) -> Log:
     """Return the review log: all events, and the problems that its integrity check found."""
     known = _known.setdefault(context.lake.reviews(), _Known())
@@ -88,6 +94,7 @@ def log(context: Context) -> Log:
         return verify(review_log.fetch(context.client("s3"), context.lake, known.objects))
 
 
+@requires("see_charts")
 def of_run(context: Context, run_id: str) -> Review:
     """Return the review of a run from one read of the log."""
     verified_log = log(context)
@@ -155,6 +162,6 @@ def _as_query(query_id: str, events: list[Event]) -> DataQuery:
         opened_at=first.at,
         assignee=assignees[-1],
         due=date.fromisoformat(first.payload["due"]),
-        record_keys=tuple(first.payload["record_keys"]),
+        rows=tuple(row for row in first.payload["record_keys"] if is_label(row)),
         events=tuple(events),
     )

@@ -12,8 +12,11 @@ import pandas as pd
 
 from pipeline.releases.model import Release
 from pipeline.reviews.events import Event
+from portal.audit import service as audit_log
+from portal.core.auth import Principal, User
 from portal.core.context import Context
 from portal.core.errors import ServiceError, explain, is_aws_error
+from portal.core.rights import requires
 from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.reviews import decisions
@@ -66,6 +69,7 @@ class Outstanding:
         return tuple(finding for finding in self.findings if finding.is_undecided)
 
 
+@requires("see_charts")
 def outstanding(context: Context, review: Review, release: Release) -> Outstanding:
     """Return the findings and open queries of a release, from its rule results in the lake."""
     return of_results(quality.results(context, release.run_id), review, release)
@@ -92,6 +96,7 @@ def of_results(results: pd.DataFrame, review: Review, release: Release) -> Outst
     return Outstanding(found, review.open_queries, code)
 
 
+@requires("review")
 def sign(
     context: Context,
     run_id: str,
@@ -100,40 +105,60 @@ def sign(
     *,
     confirmed: str = "",
     seen: int | None = None,
+    signed_for: str = "",
 ) -> Event:
     """Sign a release off and notify subscribers. Approval publishes a held release.
 
-    Raise `ServiceError` and record nothing if the user started the run or, for an approval, if a query is
-    open, a blocking finding is undecided or a finding must be fixed. Raise `Unconfirmed` unless `confirmed`
-    is the code of the other undecided findings.
-
-    After the signature was recorded, raise `ServiceError` if the release could not be published. Raise
-    `Unfinished` if the rejected release is published, because an engineer must roll back, or if subscribers
-    could not be notified.
+    Approval is refused while a query is open, a blocking finding is undecided or a finding must be fixed.
+    Other undecided findings must be `confirmed` by their code; otherwise `Unconfirmed` is raised with it.
+    Rejecting the published release raises `Unfinished`, because an engineer must roll back. A deputy signs
+    for the clinician `signed_for`, given by name or id.
     """
-    context.require("review")
+    principal = _principal(context.user, signed_for)
     release = releases.get(context, run_id)
     review = of_run(context, run_id)
-    _check_not_own_run(context, run_id)
+    _check_not_own_run(context, run_id, principal)
     undecided = _check_reviewed(context, review, release, confirmed) if verdict == "approve" else ()
     publishes = verdict == "approve" and release.decision == "hold" and not _is_superseded(context, run_id)
     if publishes:
         releases.check_parent(context, release)
     payload = {
         "verdict": verdict,
-        "meaning": MEANINGS[verdict],
+        "meaning": meaning(verdict, principal),
+        "signed_for": principal.person_id if principal else "",
         "text": clean_text(text, "A signature needs a comment"),
         "release": review.version,
         "undecided": [f"{finding.table_name}:{finding.rule_id}" for finding in undecided],
     }
     seen = review.seen if seen is None else min(seen, review.seen)
-    event = append_event(context, "release_signed", {"run_id": run_id}, payload, seen)
+    signature = {"run": run_id, "verdict": verdict, "for": str(principal or "")}
+    with audit_log.recorded(context, "sign_off", signature, reason=str(payload["text"])):
+        event = append_event(context, "release_signed", {"run_id": run_id}, payload, seen)
     return _publish_and_notify(context, release, verdict, event, publishes)
 
 
-def _check_not_own_run(context: Context, run_id: str) -> None:
+def meaning(verdict: Literal["approve", "reject"], principal: Principal | None) -> str:
+    """Return the meaning of a signature, with the clinician for whom a deputy signs."""
+    return MEANINGS[verdict] + (f" Signed for {principal}." if principal else "")
+
+
+def _principal(user: User, signed_for: str) -> Principal | None:
+    """Return the clinician for whom the user signs; None if they sign for themselves."""
+    named = [each for each in user.deputy_for if signed_for in {each.person_id, each.name}]
+    if signed_for and not named:
+        raise ServiceError(f"You are not a deputy of '{signed_for}' today. An administrator names deputies.")
+    if signed_for or user.has_own("review"):
+        return named[0] if signed_for else None
+    if len(user.deputy_for) > 1:
+        names = ", ".join(each.person_id for each in user.deputy_for)
+        raise ServiceError(f"You are a deputy of {names}. Choose for whom you sign (--for on the terminal).")
+    return user.deputy_for[0]
+
+
+def _check_not_own_run(context: Context, run_id: str, principal: Principal | None) -> None:
     starter = (runs.plan(context, run_id) or {}).get("started_by")
-    if starter == context.settings.user:
+    signers = {context.settings.user, *((principal.person_id, principal.name) if principal else ())}
+    if starter in signers:
         raise ServiceError(f"{starter} started run '{run_id}'. Another person must sign its release.")
 
 
@@ -205,6 +230,7 @@ def _publish(context: Context, run_id: str) -> str:
     return ""
 
 
+@requires("review")
 def publish_signed(context: Context, run_id: str) -> None:
     """Publish an approved release; safe to repeat after an interruption."""
     signature = of_run(context, run_id).signature

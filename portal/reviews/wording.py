@@ -36,8 +36,8 @@ def summary(event: Event) -> str:
     parts = [f"for {payload['assignee']}"] if payload.get("assignee") else []
     if "until" in payload:
         parts.append(f"until {payload['until']}{_margin(payload)}")
-    if "row_hashes" in payload:
-        parts.append(f"{len(payload['row_hashes'])} row{'s' if len(payload['row_hashes']) > 1 else ''}")
+    if rows := payload.get("row_hashes"):
+        parts.append(f"{len(rows)} row{'s' if len(rows) > 1 else ''}")
     if "reason" in payload:
         parts.append(REASONS.get(payload["reason"], payload["reason"]))
     words = str(payload.get("text") or payload.get("why") or "")

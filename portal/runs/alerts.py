@@ -10,6 +10,7 @@ from typing import Literal
 from pipeline.lateness import Schedule, delays
 from pipeline.releases.model import Published, Release
 from portal.core.context import Context
+from portal.core.rights import requires
 from portal.releases import service as releases
 from portal.reviews import read_model
 from portal.runs import schedule
@@ -29,9 +30,9 @@ class Alert:
     at: datetime | None = None
 
 
+@requires("watch_runs")
 def now(context: Context, past: Sequence[Run]) -> list[Alert]:
     """Return the current alerts; `past` are the newest runs with their job runs, newest first."""
-    context.require("watch_runs")
     ended = next((run for run in past if run.status == "SUCCEEDED"), None)
     newest = releases.find(context, ended.run_id) if ended else None
     published = releases.current(context)

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.jobs import jobs
 from portal.core.context import Context
+from portal.core.rights import requires
 
 _PAGE = 100
 """Events per page of every read but the first; a job causes about twenty."""
@@ -52,6 +53,7 @@ class Events:
         self.last_id = event["id"]
 
 
+@requires("watch_runs")
 def read(context: Context, execution_arn: str) -> Events:
     """Return the events of an execution; fetch only those after the last read."""
     events = context.cursor(Events, execution_arn)

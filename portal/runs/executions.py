@@ -10,8 +10,10 @@ from typing import Any
 
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.rights import requires
 
 
+@requires("run_pipeline")
 def start(context: Context, name: str, document: dict[str, Any]) -> None:
     """Start an execution, unless one of this name exists, for example after a double click."""
     states = context.client("stepfunctions")
@@ -34,6 +36,7 @@ def split_name(name: str) -> tuple[str, int]:
     return (run_id, int(attempt)) if dot and attempt.isdigit() else (name, 1)
 
 
+@requires("watch_runs")
 def arn(context: Context, name: str) -> str:
     """Return the ARN of an execution."""
     return context.settings.state_machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
@@ -46,6 +49,7 @@ class _NewestAttempt:
     number: int = 1
 
 
+@requires("watch_runs")
 def newest(context: Context, run_id: str) -> dict[str, Any]:
     """Return the description of a run's newest execution; raise `ServiceError` if there is none.
 
@@ -67,6 +71,7 @@ def newest(context: Context, run_id: str) -> dict[str, Any]:
     return found
 
 
+@requires("watch_runs")
 def first_start(context: Context, run_id: str) -> datetime | None:
     """Return the start of the run's first attempt; None if Step Functions deleted it (after 90 days)."""
     states = context.client("stepfunctions")
@@ -78,8 +83,8 @@ def first_start(context: Context, run_id: str) -> datetime | None:
     return start_date
 
 
+@requires("watch_runs")
 def ending(context: Context, execution_arn: str) -> tuple[str | None, str | None]:
     """Return error and cause of an execution that did not succeed."""
-    context.require("watch_runs")
     execution = context.client("stepfunctions").describe_execution(executionArn=execution_arn)
     return execution.get("error"), execution.get("cause")

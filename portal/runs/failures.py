@@ -5,19 +5,11 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from pipeline.contracts.model import load
 from pipeline.jobs import jobs
 from pipeline.releases.model import Published
-from portal.core.context import Context
-from portal.quality import failing_rows
-from portal.quality import results as quality
 from portal.runs.failure_causes import CAUSES, UNKNOWN, Cause
 from portal.runs.service import Run
-
-if TYPE_CHECKING:
-    import pandas as pd  # a second to import: functions that need it do so
 
 _STOPPED = Cause("Stopped", "", "", "resume")
 
@@ -161,21 +153,6 @@ def _published(run: Run, published: Published | None) -> str:
             "SQL tools may still show the previous release. Resume the run to update them."
         )
     return f"The published release did not change: it is still {published.release_id}."
-
-
-def quarantined_rows(context: Context, run_id: str, table: str) -> pd.DataFrame:
-    """Return up to 200 rows of a table that the run quarantined, masked, with the rules that refused them."""
-    import pandas as pd  # noqa: PLC0415
-
-    context.require("query")
-    found = quality.quarantined(context, run_id, table)
-    if found.empty:
-        return pd.DataFrame()
-    rows = pd.DataFrame([quality.received(raw) for raw in found["raw"]])
-    rows.insert(0, "row", found["record_key"].fillna("(none)").to_list())
-    masked = failing_rows.masked(rows, load("silver", table), run_id)
-    masked.insert(1, "refused by", [str(ids).strip("[]") for ids in found["rule_ids"]])
-    return masked
 
 
 def _plain(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.jobs import jobs
 from portal.athena import client as athena_client
 from portal.core.context import Context
+from portal.core.rights import requires
 from portal.quality import results as quality
 from portal.runs import executions, job_runs
 from portal.runs import service as runs
@@ -50,6 +51,7 @@ class Found:
     is_all: bool
 
 
+@requires("watch_runs")
 def recent(context: Context, limit: int = 50) -> list[Run]:
     """Return the newest runs with their job runs and the causes of failed ones."""
     return search(context, limit=limit).runs
@@ -58,6 +60,7 @@ def recent(context: Context, limit: int = 50) -> list[Run]:
 Ending = tuple[str | None, str | None]
 
 
+@requires("watch_runs")
 def search(
     context: Context,
     *,
@@ -72,7 +75,6 @@ def search(
     The search stops after `depth` × 10,000 runs or `depth` × 300 causes. `ending` returns error and cause of
     an execution by its ARN; pass a cached function.
     """
-    context.require("watch_runs")
     ending = ending or (lambda arn: executions.ending(context, arn))
     hits: list[Run] = []
     searched = read = 0
@@ -144,6 +146,7 @@ class Comparison:
     rules: pd.DataFrame
 
 
+@requires("watch_runs")
 def compare(context: Context, first: Run, second: Run) -> Comparison:
     """Compare two runs."""
     import pandas as pd  # noqa: PLC0415
@@ -200,6 +203,7 @@ def _rules(context: Context, names: tuple[str, str]) -> pd.DataFrame:
     return both[differs & both[[status_a, status_b]].notna().any(axis=1)].reset_index()
 
 
+@requires("watch_runs")
 def gold_rows(context: Context, run: Run) -> dict[str, int]:
     """Return the number of rows of each gold table that the run has written so far."""
     ended = {attempt.job for attempt in run.jobs if attempt.state == "SUCCEEDED"}

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.jobs import Job, jobs
 from portal.core.context import Context
+from portal.core.rights import requires
 
 JOB_ENDED = frozenset({"SUCCEEDED", "FAILED", "ERROR", "TIMEOUT", "STOPPED", "EXPIRED"})
 DPU_HOUR_DOLLARS = 0.44
@@ -58,6 +59,7 @@ class _Read:
         return self.back_to is not None and (self.back_to <= start or len(self.runs) == MOST)
 
 
+@requires("watch_runs")
 def of_run(
     context: Context, run_id: str, start: datetime, changed_states: set[str] | None = None
 ) -> tuple[JobRun, ...]:
@@ -71,6 +73,7 @@ def of_run(
     return tuple(sorted(found, key=lambda run: run.started_at))
 
 
+@requires("watch_runs")
 def since(context: Context, job: Job, start: datetime, is_quiet: bool = False) -> list[tuple[str, JobRun]]:
     """Return at most `MOST` attempts of a job since `start`, newest first, each with the id of its run.
 
@@ -130,9 +133,9 @@ def _job_run(context: Context, job: Job, run: dict[str, Any]) -> JobRun:
 Line = tuple[datetime, str]
 
 
+@requires("watch_runs")
 def log_lines(context: Context, job_run_id: str, log_group: str, limit: int | None = 1000) -> list[Line]:
     """Return the last lines of a job run's log, oldest first; all lines if `limit` is None."""
-    context.require("watch_runs")
     lines: list[Line] = []
     logs = context.client("logs")
     for group in (f"{log_group}/output", f"{log_group}/error"):

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline.lateness import Schedule
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.rights import requires
 
 TOPICS = {
     "HDP_TOPIC_FAILED_ARN": "A run failed",
@@ -20,12 +21,14 @@ TOPICS = {
 }
 
 
+@requires("see_charts")
 def get(context: Context) -> Schedule:
     """Return the schedule."""
     found = context.client("scheduler").get_schedule(Name=context.lake.schedule)
     return Schedule.read(found)
 
 
+@requires("see_charts")
 def find(context: Context) -> Schedule | None:
     """Return the schedule, or None if it cannot be read, because alerts work without it."""
     try:
@@ -34,9 +37,9 @@ def find(context: Context) -> Schedule | None:
         return None
 
 
+@requires("run_pipeline")
 def change(context: Context, *, is_on: bool, at: time, weekdays_only: bool) -> Schedule:
     """Change the schedule and return it; keep its other settings. `at` is in the schedule's time zone."""
-    context.require("run_pipeline")
     scheduler = context.client("scheduler")
     found = scheduler.get_schedule(Name=context.lake.schedule)
     days = "? * MON-FRI" if weekdays_only else "* * ?"
@@ -63,6 +66,7 @@ class Subscription:
     is_confirmed: bool
 
 
+@requires("see_charts")
 def subscriptions(context: Context) -> list[Subscription]:
     """Return the e-mail subscriptions of all topics."""
     found = []
@@ -77,9 +81,9 @@ def subscriptions(context: Context) -> list[Subscription]:
     return found
 
 
+@requires("query")
 def subscribe(context: Context, topic: str, address: str) -> None:
     """Subscribe an e-mail address to a topic; SNS sends a confirmation e-mail."""
-    context.require("query")
     address = address.strip()
     if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address):
         raise ServiceError(f"'{address}' is not an e-mail address. Enter one like name@hospital.org.")

@@ -16,6 +16,7 @@ from pipeline.run_input import BadRunInput, check
 from portal.batches import retirement
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.core.rights import requires
 from portal.core.vocabulary import STATES
 from portal.runs import execution_events, executions, job_runs
 from portal.runs.execution_events import Events, StepState
@@ -95,11 +96,11 @@ def new_run_id() -> str:
     return f"run-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
 
 
+@requires("run_pipeline")
 def start(
     context: Context, batch_ids: Sequence[str] = (), *, auto_publish: bool = True, run_id: str | None = None
 ) -> Run:
     """Start a run; return the existing run if there is one with this `run_id`."""
-    context.require("run_pipeline")
     wanted = {
         "batch_ids": list(batch_ids),
         "run_id": run_id or new_run_id(),
@@ -115,9 +116,9 @@ def start(
     return _execute(context, checked["run_id"], checked)
 
 
+@requires("run_pipeline")
 def resume(context: Context, run_id: str) -> Run:
     """Start the next attempt of a failed run; jobs that have succeeded are not run again."""
-    context.require("run_pipeline")
     last = get(context, run_id, details=False)
     run_id = last.run_id
     if not last.is_over:
@@ -130,22 +131,21 @@ def resume(context: Context, run_id: str) -> Run:
             f"Run '{run_id}' contains batch {', '.join(retired)}, which is retired. Start a new run instead."
         )
     _refuse_while_another_writes(context, run_id)
-    wanted = {"batch_ids": list(last.batch_ids), "run_id": run_id, "auto_publish": last.auto_publish}
-    wanted["started_by"] = last.started_by
+    same = {"auto_publish": last.auto_publish, "started_by": last.started_by}
+    wanted = {"batch_ids": list(last.batch_ids), "run_id": run_id, **same}
     return _execute(context, executions.attempt_name(run_id, last.attempt + 1), wanted)
 
 
+@requires("run_pipeline")
 def stop(context: Context, run_id: str) -> Run:
     """Stop a run and its Glue jobs, including a job that is being started or that outlives its failed run."""
-    context.require("run_pipeline")
     run = get(context, run_id)
     if run.is_at_rest:
         raise ServiceError(f"Run '{run.run_id}' has ended already ({STATES[run.status].lower()}).")
     if not run.is_over:
-        cause = f"Stopped by {context.settings.user} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
-        context.client("stepfunctions").stop_execution(
-            executionArn=run.execution_arn, error="StoppedByUser", cause=cause
-        )
+        why = f"Stopped by {context.settings.user} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
+        stopped = {"executionArn": run.execution_arn, "error": "StoppedByUser", "cause": why}
+        context.client("stepfunctions").stop_execution(**stopped)
     return _stop_jobs(context, run.run_id)
 
 
@@ -170,17 +170,18 @@ def _stop_jobs(context: Context, run_id: str) -> Run:
         time.sleep(0.5)
 
 
+@requires("see_charts")
 def list_runs(context: Context, limit: int = 50) -> list[Run]:
     """Return the newest runs, each with its newest attempt."""
     return list(islice(newest_first(context, page_size=min(1000, 2 * limit)), limit))
 
 
+@requires("see_charts")
 def newest_first(context: Context, page_size: int = 1000) -> Iterator[Run]:
     """Yield all runs, each with its newest attempt; fetch pages while the caller iterates.
 
     `statusFilter` is not used, because it would list the failed attempt of a resumed run.
     """
-    context.require("see_charts")
     pages = (
         context.client("stepfunctions")
         .get_paginator("list_executions")
@@ -197,6 +198,7 @@ def newest_first(context: Context, page_size: int = 1000) -> Iterator[Run]:
                 yield _brief(execution, run_id, attempt)
 
 
+@requires("see_charts")
 def running(context: Context) -> Run | None:
     """Return the running run, or None; if there are several, the oldest, because the others wait."""
     answer = context.client("stepfunctions").list_executions(
@@ -206,9 +208,9 @@ def running(context: Context) -> Run | None:
     return _brief(alive[0], *executions.split_name(alive[0]["name"])) if alive else None
 
 
+@requires("watch_runs")
 def get(context: Context, run_id: str, *, details: bool = True) -> Run:
     """Return a run by its id or the name of one of its executions, with job runs and steps if `details`."""
-    context.require("watch_runs")
     run_id, _ = executions.split_name(run_id)
     execution = executions.newest(context, run_id)
     events = execution_events.read(context, execution["executionArn"]) if details else Events()
@@ -245,6 +247,7 @@ def _jobs(context: Context, run_id: str, started: datetime, events: Events) -> t
     return found
 
 
+@requires("watch_runs")
 def wait(
     context: Context,
     run_id: str,
@@ -271,6 +274,7 @@ def wait(
         time.sleep(poll)
 
 
+@requires("watch_runs")
 def plan(context: Context, run_id: str) -> dict[str, Any] | None:
     """Return the run plan, or None if it is not written yet."""
     found = read_json(context.client("s3"), context.lake.run_plan(run_id))

@@ -8,6 +8,7 @@ import streamlit as st
 
 from portal.core import auth
 from portal.core.sign_in import SignInError
+from portal.reviews import wording
 from portal.ui import banner, session
 
 st.set_page_config(page_title="Health data portal", page_icon=":material/monitor_heart:", layout="wide")
@@ -25,7 +26,7 @@ if auth.role_choice_enabled():
             "Role",
             auth.ROLES,
             index=auth.ROLES.index("engineer"),
-            format_func=str.title,
+            format_func=lambda role: auth.label(role).capitalize(),
             key="role",
             bind="query-params",
         )
@@ -51,13 +52,20 @@ if person.may("watch_runs"):
     PAGES.append(st.Page("app_pages/run.py", title="Run", visibility="hidden"))
 if person.may("query"):
     PAGES.append(st.Page("app_pages/sql.py", title="SQL", icon=":material/database:"))
+if person.may("see_audit_log"):
+    PAGES.append(st.Page("app_pages/audit.py", title="Audit log", icon=":material/policy:"))
+if person.may("manage_roles"):
+    PAGES.append(st.Page("app_pages/people.py", title="People and roles", icon=":material/badge:"))
 PAGES.append(st.Page("app_pages/alerts.py", title="Alerts", icon=":material/notifications:"))
 PAGES.append(st.Page("app_pages/dictionary.py", title="Dictionary", icon=":material/menu_book:"))
 
 page = st.navigation(PAGES)
 if not auth.role_choice_enabled():
-    st.sidebar.caption(f"{person.name} · {person.role}")
+    st.sidebar.caption(f"{wording.escape_markdown(person.name)} · {', '.join(map(auth.label, person.roles))}")
+for principal in person.deputy_for:
+    st.sidebar.caption(f"Deputy for {wording.escape_markdown(str(principal))}")
 st.sidebar.caption(f"Health data portal {version('health-data-portal')}")
-if page.url_path != "alerts":  # that page lists the alerts itself
-    session.guarded(banner.draw)
-session.guarded(page.run)
+if session.guarded(session.record_sign_in):
+    if page.url_path != "alerts":  # that page lists the alerts itself
+        session.guarded(banner.draw)
+    session.guarded(page.run)

@@ -16,7 +16,6 @@ from portal.athena.client import QueryResult
 from portal.batches import lifecycle
 from portal.batches import service as batches
 from portal.batches.lifecycle import BatchState
-from portal.batches.service import Batch
 from portal.core.auth import Right
 from portal.core.context import Context
 from portal.core.errors import ServiceError
@@ -24,7 +23,7 @@ from portal.quality import results as quality
 from portal.quality.results import Audit
 from portal.releases import service as releases
 from portal.runs import alerts as alerting
-from portal.runs import executions, failures, job_runs
+from portal.runs import executions, job_runs
 from portal.runs import history as run_history
 from portal.runs import service as runs
 from portal.runs.alerts import Alert
@@ -145,12 +144,12 @@ def alerts(_context: Context) -> list[Alert]:
 
 
 @shared("see_charts", ttl=5, most=2)
-def received(_context: Context) -> list[Batch]:
-    """Return all batches."""
-    return batches.list_batches(_context)
+def received(_context: Context) -> list[str]:
+    """Return the ids of all batches."""
+    return list(batches.synthetic(_context))
 
 
-@shared("see_charts", ttl=5, most=2)
+@shared("watch_runs", ttl=5, most=2)
 def batch_states(_context: Context) -> list[BatchState]:
     """Return all batches with their status."""
     return lifecycle.list_states(_context)
@@ -210,7 +209,7 @@ def failing_rows(_context: Context, run_id: str, table: str, rule_id: str, versi
 
 @shared("query", ttl=600, most=50)
 def quarantined_rows(_context: Context, run: Run, table: str) -> pd.DataFrame:
-    return failures.quarantined_rows(_context, run.run_id, table)
+    return quality.quarantined_rows(_context, run.run_id, table)
 
 
 def forget_schedule() -> None:

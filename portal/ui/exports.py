@@ -1,9 +1,15 @@
-"""Export frames as CSV and Parquet, with release, filters and timestamp inside the file."""
+"""Downloads: the only module with download buttons, and the files behind them with their origin inside.
+
+Files with single rows need the right to rows, and the audit log records each of them before it is made.
+"""
 
 from __future__ import annotations
 
+import csv as csv_format
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
@@ -11,8 +17,96 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import streamlit as st
 
 from portal.athena.client import QueryResult
+from portal.audit import service as audit_log
+from portal.core.context import Context
+from portal.ui import session
+
+_MIME = {
+    "csv": "text/csv",
+    "html": "text/html",
+    "log": "text/plain",
+    "parquet": "application/vnd.apache.parquet",
+    "zip": "application/zip",
+}
+
+
+Write = Callable[[pd.DataFrame, QueryResult, str, str], str | bytes]
+
+
+@dataclass(frozen=True)
+class SingleRows:
+    """What a file with single rows is about, for the audit log: its source, and the rows' pseudonyms."""
+
+    target: Mapping[str, str]
+    pseudonyms: Sequence[str] = ()
+
+
+def button(
+    label: str,
+    make: Callable[[Context], str | bytes],
+    file_name: str,
+    *,
+    rows: SingleRows | None = None,
+    place: Any = st,
+    **options: Any,
+) -> None:
+    """Draw a download button in `place`. `make` creates the file on click, on behalf of the user.
+
+    A file with single rows has `rows`. `options` are those of Streamlit's button.
+    """
+
+    def made(context: Context) -> str | bytes:
+        if rows is not None:
+            context.require("query")
+            audit_log.record(context, "export_rows", dict(rows.target), patients=rows.pseudonyms)
+        return make(context)
+
+    place.download_button(
+        label,
+        session.deferred_download(made),
+        file_name,
+        _MIME[file_name.rpartition(".")[2]],
+        on_click="ignore",
+        **options,
+    )
+
+
+def answer_buttons(
+    places: Sequence[Any],
+    frame: Callable[[Context], pd.DataFrame],
+    answer: QueryResult,
+    texts: tuple[str, str],
+    name: str,
+    *,
+    rows: SingleRows | None = None,
+    refusal: str = "",
+    key: str | None = None,
+) -> None:
+    """Draw the buttons for CSV and Parquet in two places; `frame` returns the rows on click.
+
+    `texts` are the filters and the note on small counts inside the file. `refusal` says why there is no file.
+    """
+    writers: dict[str, Write] = {"CSV": csv, "Parquet": parquet}
+    for place, (label, write) in zip(places, writers.items(), strict=True):
+
+        def make(context: Context, write: Write = write) -> str | bytes:
+            return write(frame(context), answer, *texts)
+
+        suffix = label.lower()
+        button(
+            label,
+            make,
+            f"{name}.{suffix}",
+            rows=rows,
+            place=place,
+            key=f"{key}-{suffix}" if key else None,
+            width="stretch",
+            disabled=bool(refusal),
+            help=refusal or None,
+        )
 
 
 def _origin(answer: QueryResult, filters: str, note: str) -> dict[str, str]:
@@ -32,23 +126,41 @@ def csv(frame: pd.DataFrame, answer: QueryResult, filters: str, note: str = "non
 def sheet(head: Mapping[str, str], frame: pd.DataFrame) -> str:
     """Return CSV that starts with a comment line for each entry of `head`.
 
-    Texts that a spreadsheet would evaluate as formulas are escaped.
+    Texts that a spreadsheet would evaluate as formulas are escaped, as OWASP advises. All texts are quoted,
+    because spreadsheets of some languages split unquoted ones at semicolons.
     """
     lines = "".join(f"# {name}: {_comment(text)}{_END}" for name, text in head.items())
     texts = frame.select_dtypes(["object", "string", "category"]).columns
     escaped = frame.assign(**{name: frame[name].map(_escape_formula) for name in texts})
-    return lines + escaped.rename(columns=_escape_formula).to_csv(index=False, lineterminator=_END)
+    return lines + escaped.rename(columns=_escape_formula).to_csv(
+        index=False, lineterminator=_END, quoting=csv_format.QUOTE_NONNUMERIC
+    )
 
 
 _END = "\r\n"
 """Line break of CSV files (RFC 4180)."""
 
-_FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d*\.?\d+$)")
+_NUMBER = re.compile(r"[+-]?\d*\.?\d+")
+_CONTROLS = frozenset("\t\r\n\0")
+_OPERATORS = frozenset("=+-@")
 """Matches the start of a text that a spreadsheet evaluates; signed numbers are not matched."""
 
 
 def _escape_formula(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+    return f"'{cell}" if isinstance(cell, str) and _is_formula(cell) else cell
+
+
+def _is_formula(text: str) -> bool:
+    """Return whether a spreadsheet may evaluate a text: leading blanks and full-width forms count as well."""
+    if text[:1] in _CONTROLS:
+        return True
+    visible = text.lstrip().lstrip(_INVISIBLE).lstrip()
+    first = unicodedata.normalize("NFKC", visible[:1])
+    return first in _OPERATORS and not _NUMBER.fullmatch(visible)
+
+
+_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
+"""Characters without width, which are no whitespace in Python."""
 
 
 def _comment(text: str) -> str:

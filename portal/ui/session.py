@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import pandas as pd
 import streamlit as st
 
 from portal.athena.client import QueryResult
+from portal.audit import service as audit_log
 from portal.core import auth, sign_in
 from portal.core.context import Context
 from portal.core.errors import ServiceError, explain, is_aws_error
 from portal.core.settings import Settings
 from portal.core.sign_in import SignInError
 from portal.dashboards.suppressed_views import count_in_words
+from portal.people import service as people
 from portal.reviews.wording import without_links
 
 log = logging.getLogger("portal")
@@ -26,12 +29,12 @@ R = TypeVar("R")
 @st.cache_resource
 def process_context() -> Context:
     """Return the context of this process; the contexts of all users share its clients."""
-    return Context(Settings.from_environment())
+    return Context(Settings.from_environment()).sealed()
 
 
 def context() -> Context:
     """Return the context of the signed-in user; services check the rights of the role."""
-    return process_context().on_behalf_of(user())
+    return process_context().on_behalf_of(user(), _origin(st.context.headers))
 
 
 @st.cache_data(ttl=300, max_entries=1, show_spinner=False)
@@ -41,7 +44,37 @@ def _sign_in_keys() -> Any:
 
 def user() -> auth.User:
     """Return the signed-in user; on a laptop, a user named after the chosen role."""
-    return _authenticate(st.context.headers, st.session_state.get("role"))
+    return _user(st.context.headers, st.session_state.get("role"))
+
+
+def _user(headers: Mapping[str, str], role: str | None) -> auth.User:
+    """Return the user of the headers with the roles of the roles file."""
+    return people.with_roles(process_context(), _authenticate(headers, role))
+
+
+def _origin(headers: Mapping[str, str]) -> str:
+    """Return the client address, or "laptop" where no load balancer stands before the portal.
+
+    The load balancer appends the address that it sees; a client can send what stands before it.
+    """
+    if not process_context().settings.sign_in_issuer:
+        return "laptop"
+    return headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or "unknown"
+
+
+@st.cache_resource
+def _recorded_sign_ins() -> set[tuple[str, str]]:
+    """Return the sign-ins that this process has recorded, by subject and time."""
+    return set()
+
+
+def record_sign_in() -> None:
+    """Record the sign-in of the user in the audit log; without a token, the first page of each day."""
+    person = user()
+    sign_in = (person.subject, str(person.signed_in_at or datetime.now(UTC).date()))
+    if sign_in not in _recorded_sign_ins():
+        audit_log.record_sign_in(context())
+        _recorded_sign_ins().add(sign_in)
 
 
 def deferred_download(make: Callable[[Context], R]) -> Callable[[], R]:
@@ -55,7 +88,7 @@ def deferred_download(make: Callable[[Context], R]) -> Callable[[], R]:
 
     def download() -> R:
         try:
-            return make(process_context().on_behalf_of(_authenticate(headers, role)))
+            return make(process_context().on_behalf_of(_user(headers, role), _origin(headers)))
         except Exception as error:
             log.error("download failed: %s", type(error).__name__)  # noqa: TRY400  (a traceback may quote values)
             raise DownloadError from None
@@ -77,8 +110,11 @@ def _authenticate(headers: Mapping[str, str], role: str | None) -> auth.User:
     return auth.User(settings.user, auth.parse_role(settings.role))
 
 
-def guarded(page: Callable[[], None]) -> None:
-    """Draw a page. Show an exception as one sentence and log its type, without data."""
+def guarded(page: Callable[[], None]) -> bool:
+    """Draw a page and return whether it succeeded.
+
+    Show an exception as one sentence and log its type, without data.
+    """
     try:
         page()
     except SignInError as error:
@@ -93,6 +129,9 @@ def guarded(page: Callable[[], None]) -> None:
             if known
             else "This page could not be drawn. Reload it. If that does not help, contact an engineer."
         )
+    else:
+        return True
+    return False
 
 
 def live(seconds: float) -> Callable[[Callable[..., None]], Callable[..., None]]:

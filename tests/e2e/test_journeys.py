@@ -340,7 +340,7 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     expect(page.get_by_text("A reason for access is required")).to_be_visible()
     page.get_by_label("Reason for access (audited)").fill("to call the ward")
     page.get_by_role("button", name="Unmask patient identifiers").click()
-    expect(page.get_by_text("Recorded in the audit trail.")).to_be_visible()
+    expect(page.get_by_text("Recorded in the audit log.")).to_be_visible()
     assert read_model.log(portal).events[-1].kind == "rows_unmasked"
 
     settle(page)  # the page is drawn anew after the unmasking: a click during that would be lost

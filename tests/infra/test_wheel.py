@@ -58,9 +58,10 @@ def _record():
 
 @pytest.fixture
 def lake(cloud, lake_prefix):
-    """Return an empty lake: buckets, catalog and code."""
+    """Return an empty lake: secret, buckets, catalog and code."""
     key = credentials.read(credentials.credentials_file(cloud.state))["laptop"]
-    new = Provisioner(cloud.endpoint, lake_prefix, key)
+    new = Provisioner(cloud.endpoint, lake_prefix, key, "a secret")
+    new.secret()
     new.buckets()
     new.code()
     new.catalog()

@@ -17,6 +17,7 @@ from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.runs import job_runs
 from portal.runs import service as runs
+from tests.support import quarantine
 
 
 def number(portal, sql):
@@ -101,7 +102,7 @@ def test_broken_rows_are_kept_apart_and_hold_the_release(
         2,
         1,
     ]
-    refused = quality.quarantined(portal, held_run.run_id, "patients").sort_values(
+    refused = quarantine.raw_rows(portal, held_run.run_id, "patients").sort_values(
         "record_key", na_position="last"
     )
     assert [
@@ -110,7 +111,7 @@ def test_broken_rows_are_kept_apart_and_hold_the_release(
     ][0] == ("Q2", True, False)
     assert "PAT-M01" in refused["rule_ids"].iloc[1]
     assert "03/09/1984" in refused["raw"].iloc[0]
-    encounters = quality.quarantined(portal, held_run.run_id, "encounters")
+    encounters = quarantine.raw_rows(portal, held_run.run_id, "encounters")
     assert sorted(zip(encounters["record_key"], encounters["disposition"], strict=True)) == [
         ("R2", "refused"),
         ("R3", "duplicate"),
@@ -142,7 +143,8 @@ def test_the_synthea_sample_passes_whole(portal, first_run, synthea):
     assert lines == {"patients": (27, 27), "encounters": (604, 604), "medications": (663, 663)}
     only = f"WHERE batch_id = '{batch.batch_id}'"
     silver = portal.lake.database("silver")
-    assert number(portal, f'SELECT count(DISTINCT provider_npi) FROM "{silver}"."encounters" {only}') == 51
+    reviewing = portal.assume_review_role()
+    assert number(reviewing, f'SELECT count(DISTINCT provider_npi) FROM "{silver}"."encounters" {only}') == 51
     results = quality.results(portal, run.run_id)
     failed = results[results["status"] == "fail"]
     assert set(failed["severity"]) == {"warning"}

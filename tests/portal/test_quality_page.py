@@ -12,10 +12,9 @@ from streamlit.testing.v1 import AppTest
 
 import portal
 from pipeline.reviews import log as review_log
-from pipeline.reviews.acceptances import row_hash
+from portal.core import pseudonyms
 from portal.core.auth import User
 from portal.core.errors import ServiceError
-from portal.quality import failing_rows
 from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.releases import signatures
@@ -183,7 +182,7 @@ def test_one_record_is_unmasked_with_a_reason_that_is_written_down(open_page, po
     assert (last.kind, last.by, last.payload) == (
         "rows_unmasked",
         "clinician@tester",
-        {"why": "to call the ward", "rows": 1, "row_hash": row_hash("Q2")},
+        {"why": "to call the ward", "rows": 1, "row_hash": _label(portal, "Q2")},
     )
     other = open_page("analyst", finding=finding)
     _choose_rows(other, portal, held_run, [0])
@@ -199,6 +198,11 @@ def none_left_open(acting, held_run):
     for query in read_model.of_run(lee, held_run.run_id).open_queries:
         if query.query_id not in before:
             reviews.close(lee, query.query_id, "other", "The test is over.")
+
+
+def _label(portal, key):
+    [label] = pseudonyms.labels(portal, "patients", [key])
+    return label
 
 
 def _choose_rows(app, portal, run, numbers):
@@ -223,7 +227,7 @@ def test_a_query_about_a_chosen_row_goes_from_open_to_closed_and_back(open_page,
     assert "The query was raised." in _said(app)
     made = read_model.all_queries(read_model.log(portal))
     made = next(q for q in made if q.question == "Is this March or September?")
-    assert made.record_keys == ("Q2",)
+    assert made.rows == (_label(portal, "Q2"),)
     failing, about, *_ = (each.value for each in app.dataframe if "birth_date" in each.value)
     assert about["row"].tolist() == failing["row"].tolist()[:1], "the query shows its row"
     assert about["birth_date"].tolist() == ["••/••/••••"]
@@ -414,7 +418,7 @@ def test_a_chosen_row_is_verified_as_true_and_taken_back(open_page, portal, held
 
 def test_the_work_list_sorts_queries_out_and_names_no_record(open_page, query, acting, held_run, portal):
     lee = acting("dr.lee", "clinician")
-    rows = reviews.open_query(lee, held_run.run_id, "patients", "PAT-C01", "Which?", record_keys=["Q2"])
+    rows = reviews.open_query(lee, held_run.run_id, "patients", "PAT-C01", "Which?", rows=["Q2"])
     try:
         app = open_page()
         listed = _table(app, "Days open").set_index("Query")
@@ -425,7 +429,7 @@ def test_the_work_list_sorts_queries_out_and_names_no_record(open_page, query, a
             1,
         ]
         about = listed.loc[rows.subject["query_id"]]
-        assert about["Record"] == failing_rows.pseudonym("Q2", held_run.run_id)
+        assert about["Record"] == _label(portal, "Q2")
         assert about["Value"] == "•••"
         assert "birth_date" in about["Field"]
         assert "Q2" not in listed.astype(str).to_numpy().ravel().tolist()

@@ -166,7 +166,7 @@ def test_an_engineer_publishes_with_a_reason(run_page, held_run, monkeypatch):
         "streamlit.button", lambda label, **how: pressed(label, **how) or label == "Publish this release"
     )
     app = _press(run_page(held_run.run_id), "Publish")
-    assert [e.value for e in app.error] == ["A reason is required for the audit trail."]
+    assert [e.value for e in app.error] == ["A reason is required for the audit log."]
     assert not asked
     next(t for t in app.text_input if t.label == "Reason").set_value("looked through by hand")
     _press(app, "Publish")

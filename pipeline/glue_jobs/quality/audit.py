@@ -16,8 +16,8 @@ from pipeline.contracts.model import Contract, Rule, all_contracts, load, tables
 from pipeline.glue_jobs import small_tables
 from pipeline.glue_jobs.entry_point import main
 from pipeline.glue_jobs.quality import recomputed
-from pipeline.glue_jobs.runtime import Run, describe
-from pipeline.lake import store
+from pipeline.glue_jobs.runtime import Run, aws_client, describe
+from pipeline.lake import pseudonyms, store
 from pipeline.releases import model as release_model
 from pipeline.releases.model import Release
 from pipeline.reviews import acceptances
@@ -32,7 +32,7 @@ _FACTS = {
     "fact_medication_admin": ("medications", "administered_month"),
 }
 AcceptedRows = Mapping[tuple[str, str], Mapping[str, RowAcceptance]]
-"""Acceptances of rows by (table, rule id), then by the hash of the row's key."""
+"""Acceptances of rows by (table, rule id), then by the row's pseudonym."""
 
 _PARALLEL_QUERIES = 4
 """Number of concurrent queries: while one is planned, another is computed."""
@@ -160,15 +160,21 @@ def _without_accepted(result: Mapping[str, Any], rows: AcceptedRows, on: date) -
 
     Rows are only subtracted if the keys of all failing rows are known and distinct, not just a sample.
     """
-    keys, accepted = set(result["sample_keys"] or ()), rows.get((result["table_name"], result["rule_id"]), {})
-    covering = (accepted.get(acceptances.row_hash(key)) for key in keys)
+    failing, accepted = result["failing_rows"], rows.get((result["table_name"], result["rule_id"]), {})
+    covering = (accepted.get(row) for row in failing)
     number = sum(1 for found in covering if found is not None and found.covers(on))
-    if not number or result["status"] == "error" or len(keys) != result["failed"]:
+    if not number or result["status"] == "error" or len(failing) != result["failed"]:
         return {**result, "accepted_rows": 0}
     failed = result["failed"] - number
     rate = failed / result["checked"]
     status = "fail" if rate > result["threshold"] else "pass_with_failures" if failed else "pass"
     return {**result, "failed": failed, "rate": rate, "status": status, "accepted_rows": number}
+
+
+def with_pseudonyms(result: Mapping[str, Any], secret: bytes) -> dict[str, Any]:
+    """`result` with the pseudonyms of its failing rows, by which reviewers accept them."""
+    keys = result["sample_keys"] or ()
+    return {**result, "failing_rows": {pseudonyms.label(secret, result["table_name"], key) for key in keys}}
 
 
 def _covering(
@@ -277,20 +283,19 @@ def work(run: Run) -> None:
     results = measure(run.spark, has_parent=parent is not None, has_new=bool(new))
     run.write_results(results)
     columns = [column.name for column in load("quality", "rule_result").data_columns]
-    all_results = small_tables.read(run.s3, run.lake.results(run.run_id), columns)
+    secret = pseudonyms.read_secret(aws_client("secretsmanager"), run.lake)
+    found = small_tables.read(run.s3, run.lake.results(run.run_id), columns)
+    all_results = [with_pseudonyms(result, secret) for result in found]
     log = review_log.read(run.s3, run.lake)
     events = _trusted(log)
-    decision, reasons = decide(
-        all_results,
-        acceptances.acceptances(events),
-        rows=acceptances.row_acceptances(events),
-    )
+    rows = acceptances.row_acceptances(events)
+    decision, reasons = decide(all_results, acceptances.acceptances(events), rows=rows)
     counts = {table: int(frame.count()) for table, frame in gold.items()}
     new_release = Release(
         release_id=run.run_id,
         run_id=run.run_id,
         batch_ids=list(run.plan["release_batch_ids"]),
-        parent_release_id=run.plan["parent_release_id"],
+        parent_release_id=parent_id,
         tables=counts,
         created_at=store.now(),
         decision=decision,

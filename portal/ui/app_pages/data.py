@@ -17,7 +17,7 @@ from portal.batches.source_file import SourceFile
 from portal.core.errors import ServiceError
 from portal.reviews.wording import without_links
 from portal.runs import service as runs
-from portal.ui import session
+from portal.ui import exports, session
 from portal.ui.batches import batch_list, sample_form
 
 st.title("Data")
@@ -28,7 +28,10 @@ if not person.may("import_data"):
 
 
 def _source(file: Any) -> SourceFile:
-    return SourceFile(file.name, file.size, lambda: BytesIO(file.getbuffer()))
+    """Return an uploaded file; its supplier stays the same when another user signs in to the session."""
+    suppliers: dict[str, str] = st.session_state.setdefault("suppliers", {})
+    supplier = suppliers.setdefault(file.file_id, person.subject)
+    return SourceFile(file.name, file.size, lambda: BytesIO(file.getbuffer()), supplier)
 
 
 def upload() -> None:
@@ -137,7 +140,7 @@ def next_step() -> None:
         st.switch_page("app_pages/run.py", query_params={"run": run.run_id})
     if ground_truth:
         name = f"{batch.batch_id}_defects.csv"
-        right.download_button("Ground truth (CSV)", ground_truth, name, "text/csv", on_click="ignore")
+        exports.button("Ground truth (CSV)", lambda _: ground_truth, name, place=right)
 
 
 generating, importing = sample_form.current(), imports.current(session.context())

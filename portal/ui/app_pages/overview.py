@@ -71,8 +71,8 @@ def rows_by_zone() -> None:
         return
     release = release_of(current.release_id)
     st.subheader("Rows by zone")
-    account = pd.DataFrame(cache.reconciliation(release.run_id))
     is_exact = sharing.sees_exact(release.release_id)
+    account = pd.DataFrame(cache.reconciliation(release.run_id) if is_exact else [])
     left, right = st.columns(2)
     with left:
         st.markdown("**Received and loaded by the run of this release**")

@@ -12,11 +12,12 @@ from portal.core.errors import ServiceError
 from portal.core.vocabulary import CHANGES, state_label
 from portal.quality import report
 from portal.quality import results as quality
+from portal.quality import scorecard as scorecards
 from portal.releases import service as releases
 from portal.reviews import read_model, wording
 from portal.reviews.read_model import Review
 from portal.runs.service import Run
-from portal.ui import cache, query_params, session, sharing
+from portal.ui import cache, exports, query_params, session, sharing
 from portal.ui.quality import failing_rows_table, findings, rule_detail, sign_off_form, work_list
 from portal.ui.quality.conversation import Finding
 from portal.ui.quality.shown import Shown
@@ -130,7 +131,7 @@ def scorecard(shown: Shown) -> None:
     left, right = st.columns([3, 2])
     with left, st.container(border=True):
         st.markdown("#### Pass rate by table and category")
-        card = (quality.scorecard(shown.frame) * 100).round(0)
+        card = (scorecards.scorecard(shown.frame) * 100).round(0)
         card.columns = [name.title() for name in card.columns]
         st.dataframe(
             card.rename_axis("Table").reset_index(),
@@ -159,7 +160,7 @@ def _trend(shown: Shown) -> None:
     )
     if by == "By table and category":
         st.plotly_chart(
-            findings.pass_rates(quality.trend(shown.past, shown.run_ids)),
+            findings.pass_rates(scorecards.trend(shown.past, shown.run_ids)),
             key="cards",
             config={"displayModeBar": False},
             alt="Trend of the pass rate by table and category",
@@ -177,7 +178,7 @@ def _trend(shown: Shown) -> None:
 
 def changed_outcomes(shown: Shown) -> None:
     """List the rules whose outcome differs under the current thresholds."""
-    others = shown.frame["status"] != quality.rescored(shown.frame)["status"]
+    others = shown.frame["status"] != scorecards.rescored(shown.frame)["status"]
     if others.any():
         names = ", ".join(shown.frame[others]["rule_id"])
         st.info(
@@ -247,19 +248,15 @@ def sign_off(shown: Shown) -> None:
     st.markdown("## Sign-off")
     with st.container(border=True):
         sign_off_form.draw(session.context(), shown.review, shown.frame)
-        st.download_button(
+        exports.button(
             "Printable report (HTML)",
-            session.deferred_download(
-                lambda context: report.html(
-                    releases.get(context, shown.run_id),
-                    shown.frame,
-                    shown.changed.map(lambda change: CHANGES[change]),
-                    read_model.of_run(context, shown.run_id),
-                )
+            lambda context: report.html(
+                releases.get(context, shown.run_id),
+                shown.frame,
+                shown.changed.map(lambda change: CHANGES[change]),
+                read_model.of_run(context, shown.run_id),
             ),
-            file_name=f"quality-{shown.run_id}.html",
-            mime="text/html",
-            on_click="ignore",
+            f"quality-{shown.run_id}.html",
         )
 
 

@@ -235,7 +235,7 @@ def _reason(action: str) -> str | None:
         reason = st.text_input("Reason", help="Recorded with the release.").strip()
         is_confirmed = st.form_submit_button(action, type="primary")
     if is_confirmed and not reason:
-        st.error("A reason is required for the audit trail.")
+        st.error("A reason is required for the audit log.")
     return reason if is_confirmed and reason else None
 
 

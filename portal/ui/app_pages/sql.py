@@ -13,6 +13,7 @@ from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.reviews import wording
 from portal.ui import cache, drafts, exports, formats, session, sharing
+from portal.ui.exports import SingleRows
 from portal.ui.theme import SEQUENCE
 
 PAGE = 200
@@ -217,29 +218,16 @@ def download(answer: QueryResult) -> None:
             [answer.note, suppressed if is_safe else "", sharing.small_counts_note(is_safe, is_synthetic)],
         )
     )
-    reason = suppressed if frame is None else None
     if is_safe and suppressed:
         st.caption(f"In exports: {suppressed}.")
-    left, right = st.columns(2)
-    left.download_button(
-        "CSV",
-        session.deferred_download(lambda _: exports.csv(frame, answer, "by SQL", note)),
-        f"query-{answer.release_id}.csv",
-        "text/csv",
-        width="stretch",
-        on_click="ignore",
-        disabled=frame is None,
-        help=reason,
-    )
-    right.download_button(
-        "Parquet",
-        session.deferred_download(lambda _: exports.parquet(frame, answer, "by SQL", note)),
-        f"query-{answer.release_id}.parquet",
-        "application/vnd.apache.parquet",
-        width="stretch",
-        on_click="ignore",
-        disabled=frame is None,
-        help=reason,
+    exports.answer_buttons(
+        st.columns(2),
+        lambda _: frame,
+        answer,
+        ("by SQL", note),
+        f"query-{answer.release_id}",
+        rows=SingleRows({"query": answer.query_id, "release": str(answer.release_id)}),
+        refusal=suppressed if frame is None else "",
     )
 
 

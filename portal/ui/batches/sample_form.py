@@ -18,7 +18,7 @@ from portal.batches import service as batches
 from portal.batches.samples import JobTask, Task
 from portal.core.errors import ServiceError
 from portal.runs import job_runs
-from portal.ui import session
+from portal.ui import exports, session
 from portal.ui.dashboards import figures
 
 MOST_ZIPPED = 20_000
@@ -136,13 +136,11 @@ def _packed(options: Options) -> None:
     """Offer the zip archive if it was created from exactly these options."""
     of, files = st.session_state.get("packed", (None, b""))
     if of == options:
-        st.download_button(
+        exports.button(
             f"Save the zip file ({session.size(len(files))})",
-            files,
+            lambda _: files,
             f"sample-{options.patients}-{options.seed}.zip",
-            "application/zip",
             width="stretch",
-            on_click="ignore",
         )
 
 

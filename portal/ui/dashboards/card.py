@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -193,22 +192,9 @@ def _downloads(
         safe = _deferred_view(context, chart, page).frame
         return pd.DataFrame(columns=[*chart.by, *chart.measures]) if safe is None else safe
 
-    for column, label, write, suffix, mime in (
-        (columns[1], "CSV", exports.csv, "csv", "text/csv"),
-        (columns[2], "Parquet", exports.parquet, "parquet", "application/vnd.apache.parquet"),
-    ):
-        export = partial(_export, write, frame, answer, (words, page.small_counts))
-        column.download_button(
-            label,
-            session.deferred_download(export),
-            f"{name}.{suffix}",
-            mime,
-            key=f"{chart.key}-{suffix}",
-            width="stretch",
-            on_click="ignore",
-            disabled=bool(reason),
-            help=reason or None,
-        )
+    exports.answer_buttons(
+        columns[1:3], frame, answer, (words, page.small_counts), name, refusal=reason, key=chart.key
+    )
     if columns[3].button(
         "PNG", key=f"{chart.key}-png", width="stretch", disabled=bool(reason), help=reason or None
     ):
@@ -216,16 +202,6 @@ def _downloads(
             _picture(published(chart, page.shared, page.release_id), page, None)
         else:
             _picture(shown, page, before)
-
-
-def _export(
-    write: Callable[[pd.DataFrame, QueryResult, str, str], str | bytes],
-    frame: Callable[[Context], pd.DataFrame],
-    answer: QueryResult,
-    texts: tuple[str, str],
-    context: Context,
-) -> str | bytes:
-    return write(frame(context), answer, *texts)
 
 
 def refusal(chart: Chart, page: Page) -> str:

@@ -17,6 +17,7 @@ from portal.releases import service as releases
 from portal.ui import cache, exports, session, sharing
 from portal.ui.dashboards import card, url_filters
 from portal.ui.dashboards.card import Page
+from portal.ui.exports import SingleRows
 
 
 def draw(
@@ -247,13 +248,12 @@ def _records(dataset: Dataset, page: Page) -> None:
     limit = f"The newest {most:,}; " if len(answer.frame) == most else ""
     st.caption(f"{limit}{session.as_of(answer)}")
     words = page.filters.describe(dataset)
-    st.download_button(
+    exports.button(
         "CSV of these rows",
-        session.deferred_download(lambda _: exports.csv(answer.frame, answer, words, page.small_counts)),
+        lambda _: exports.csv(answer.frame, answer, words, page.small_counts),
         f"{dataset.name}-{page.release_id}.csv",
-        "text/csv",
+        rows=SingleRows({"dataset": dataset.name, "release": page.release_id}),
         key=f"rows-{dataset.name}-csv",
-        on_click="ignore",
         disabled=page.is_safe,
         help="Records are not safe to share. Turn off Safe to share first." if page.is_safe else None,
     )

@@ -11,7 +11,6 @@ import streamlit as st
 from portal.core.auth import User
 from portal.core.context import Context
 from portal.core.vocabulary import QUERY_STATES
-from portal.quality import failing_rows
 from portal.reviews import commands as reviews
 from portal.reviews import wording
 from portal.reviews.read_model import DataQuery
@@ -46,15 +45,14 @@ def queries(
 
 def _rows_of(query: DataQuery, rows: pd.DataFrame) -> None:
     """Draw the rows of a query, or their pseudonyms if none of them is among the failing rows shown."""
-    if not query.record_keys:
+    if not query.rows:
         return
-    names = {name for key in query.record_keys for name in (key, failing_rows.pseudonym(key, query.run_id))}
-    mine = rows[rows["row"].isin(names)] if "row" in rows else rows
-    st.caption(f"About {len(query.record_keys)} row{'s' if len(query.record_keys) > 1 else ''}:")
+    mine = rows[rows["row"].isin(query.rows)] if "row" in rows else rows
+    st.caption(f"About {len(query.rows)} row{'s' if len(query.rows) > 1 else ''}:")
     if len(mine):
         st.dataframe(mine, hide_index=True, width="stretch")
     else:
-        st.caption(", ".join(failing_rows.pseudonym(key, query.run_id) for key in query.record_keys))
+        st.caption(", ".join(query.rows))
 
 
 def _reopen(context: Context, query_id: str, seen: int) -> None:
@@ -148,7 +146,7 @@ def raise_form(context: Context, run_id: str, finding: Finding, keys: tuple[str,
 
     def act(text: str, seen: int) -> None:
         assignee = st.session_state[who]
-        reviews.open_query(context, run_id, *finding, text, assignee=assignee, record_keys=keys, seen=seen)
+        reviews.open_query(context, run_id, *finding, text, assignee=assignee, rows=keys, seen=seen)
         st.session_state[who] = ""
 
     drafts.text("Question", key, seen)

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
-from pipeline.reviews.acceptances import row_hash
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.quality import rule_texts
@@ -111,7 +110,7 @@ def _confirm_rows(
     """Draw the buttons to confirm selected records as correct, and to undo their confirmation."""
     name = drafts.about(run_id, finding)
     accepted = review.accepted_rows.get(finding, {})
-    confirmed = [key for key in keys if row_hash(key) in accepted]
+    confirmed = [row for row in keys if row in accepted]
 
     def verify(text: str, seen: int) -> None:
         until = st.session_state[f"until-{name}"]

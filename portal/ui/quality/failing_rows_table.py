@@ -8,14 +8,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from portal.core.context import Context
 from portal.core.errors import ServiceError
-from portal.quality import failing_rows, failing_sql, rule_texts
+from portal.quality import failing_sql, rule_texts
 from portal.quality import results as quality
 from portal.reviews import commands as reviews
 from portal.reviews import wording
 from portal.reviews.read_model import DataQuery
 from portal.ui import cache, exports, session
+from portal.ui.exports import SingleRows
 from portal.ui.quality.conversation import Finding
 from portal.ui.quality.shown import Shown
 
@@ -26,7 +26,7 @@ INEXACT = (
 
 
 def draw(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Draw the masked failing rows; return them and the keys of the selected ones."""
+    """Draw the masked failing rows; return them with the pseudonyms of the selected rows."""
     run_id, (table, rule_id), person = shown.run_id, chosen, session.user()
     if not person.may("query"):
         st.caption("Single rows are shown to analysts, clinicians and engineers.")
@@ -51,30 +51,24 @@ def draw(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ...]]:
         column_config={"expected": st.column_config.TextColumn(width="large")},
     )["selection"]["rows"]
     picked = [n for n in picked if n < len(rows)]
-    st.download_button(
+    exports.button(
         "Export masked rows (CSV)",
-        session.deferred_download(lambda context: _checked_export(context, rows, run_id, chosen)),
-        file_name=f"{rule_id}-{table}-{run_id}.csv",
-        mime="text/csv",
-        on_click="ignore",
+        lambda _: export(rows, run_id, chosen),
+        f"{rule_id}-{table}-{run_id}.csv",
+        rows=SingleRows({"run": run_id, "table": table, "rule": rule_id}, list(rows["row"])),
     )
     _unmask(run_id, chosen, picked)
-    return rows, _keys(shown, chosen, [str(rows["row"].iloc[n]) for n in picked])
+    return rows, tuple(dict.fromkeys(str(rows["row"].iloc[n]) for n in picked))
 
 
 def _heading(run_id: str, chosen: Finding, number: int) -> None:
     most = failing_sql.MOST_ROWS
     st.markdown(f"#### Failing rows ({f'the first {most}' if number == most else number})")
     rule = rule_texts.rules().get(chosen)
-    query = quality.failing_query(session.process_context(), run_id, *chosen) if rule else None
+    query = quality.failing_query(session.context(), run_id, *chosen) if rule else None
     if query and not query.is_exact:
         st.caption(INEXACT)
     st.caption("Failing fields first. Identifiers and exact dates are masked (•).")
-
-
-def _checked_export(context: Context, rows: pd.DataFrame, run_id: str, chosen: Finding) -> str:
-    context.require("query")
-    return export(rows, run_id, chosen)
 
 
 def export(rows: pd.DataFrame, run_id: str, chosen: Finding) -> str:
@@ -114,7 +108,7 @@ def _unmask(run_id: str, chosen: Finding, picked: list[int]) -> None:
         why, record = mine[picked[0]]
         st.caption(
             f"Unmasked for {wording.escape_markdown(person.name)}: “{wording.escape_markdown(why)}”. "
-            "Recorded in the audit trail."
+            "Recorded in the audit log."
         )
         st.table(
             pd.DataFrame(
@@ -136,13 +130,3 @@ def identified(query: DataQuery) -> pd.DataFrame:
     """Return the records of a query's rule that were unmasked in this session."""
     key = (query.run_id, query.table_name, query.rule_id, session.user().name)
     return pd.DataFrame([record for _, record in _unmasked().get(key, {}).values()])
-
-
-def _keys(shown: Shown, chosen: Finding, pseudonyms: list[str]) -> tuple[str, ...]:
-    """Return the keys of the rows with these pseudonyms; unknown pseudonyms are returned unchanged."""
-    noted = shown.frame[(shown.frame["table_name"] == chosen[0]) & (shown.frame["rule_id"] == chosen[1])]
-    known = {
-        failing_rows.pseudonym(key, shown.run_id): key
-        for key in [*noted["sample_keys"].iloc[0], quality.NO_KEY]
-    }
-    return tuple(dict.fromkeys(known.get(name, name) for name in pseudonyms))

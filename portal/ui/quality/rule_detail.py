@@ -119,7 +119,9 @@ def _counting(rule: Rule) -> None:
 
 
 def _query(run_id: str, chosen: Finding) -> None:
-    query = quality.failing_query(session.process_context(), run_id, *chosen)
+    if not session.user().may("query"):
+        return
+    query = quality.failing_query(session.context(), run_id, *chosen)
     if query is None:
         return
     with st.popover("SQL for these records"):

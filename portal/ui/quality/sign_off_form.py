@@ -8,6 +8,7 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
+from portal.core.auth import Principal, User
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.core.vocabulary import SEVERITIES
@@ -130,7 +131,9 @@ def confirm(
     """Draw the dialog to confirm a signature; an approval lists the undecided findings."""
     if _OPEN_DIALOG not in st.session_state:  # the signature was sent
         st.rerun()
-    st.markdown(f"Release **{review.run_id}**. Meaning of your signature: “{sign_off.MEANINGS[verdict]}”")
+    principal = _sign_for(context.user)
+    signed = wording.escape_markdown(sign_off.meaning(verdict, principal))
+    st.markdown(f"Release **{review.run_id}**. Meaning of your signature: “{signed}”")
     has_seen = True
     if verdict == "approve" and found.undecided:
         st.warning(f"{len(found.undecided)} findings are undecided:")
@@ -148,7 +151,7 @@ def confirm(
         type="primary",
         disabled=not has_seen,
         on_click=_send,
-        args=(key, _signing(context, review, found.code, verdict), verdict),
+        args=(key, _signing(context, review, found.code, verdict, principal), verdict),
     ):
         st.rerun()
 
@@ -166,17 +169,30 @@ _SIGNED = {
 }
 
 
+def _sign_for(user: User) -> Principal | None:
+    """Return the clinician for whom a deputy signs; a reviewer who is a deputy, too, chooses."""
+    choices = [*([None] if user.has_own("review") else []), *user.deputy_for]
+    if len(choices) == 1:
+        return choices[0]
+    return st.selectbox("Sign for", choices, format_func=lambda each: str(each or "Myself"))
+
+
 def _signing(
-    context: Context, review: Review, code: str, verdict: Literal["approve", "reject"]
+    context: Context,
+    review: Review,
+    code: str,
+    verdict: Literal["approve", "reject"],
+    principal: Principal | None,
 ) -> drafts.Act:
     """Return the action that signs the release; it fails if the release was rebuilt in the meantime."""
+    signed_for = principal.person_id if principal else ""
 
     def act(text: str, seen: int) -> None:
         if signatures.version(context, review.run_id) != review.version:
             raise ServiceError(
                 f"{review.run_id} was rebuilt after this page was loaded. Review it again before you sign."
             )
-        sign_off.sign(context, review.run_id, verdict, text, confirmed=code, seen=seen)
+        sign_off.sign(context, review.run_id, verdict, text, confirmed=code, seen=seen, signed_for=signed_for)
 
     return act
 

@@ -12,7 +12,7 @@ import streamlit as st
 from pipeline.contracts.model import load
 from portal.core.auth import User
 from portal.core.vocabulary import QUERY_STATES
-from portal.quality import failing_rows, failing_sql, rule_texts
+from portal.quality import failing_sql, rule_texts
 from portal.reviews.read_model import DataQuery, Review
 
 LISTS = ("Open", "Assigned to me", "Due", "Closed")
@@ -91,18 +91,17 @@ def _row(query: DataQuery, seen_in: Sightings, rows: pd.DataFrame, today: date) 
 
 
 def _record(query: DataQuery) -> str:
-    if not query.record_keys:
+    if not query.rows:
         return "the whole finding"
-    first = failing_rows.pseudonym(query.record_keys[0], query.run_id)
-    more = len(query.record_keys) - 1
-    return f"{first} and {more} more" if more else first
+    more = len(query.rows) - 1
+    return f"{query.rows[0]} and {more} more" if more else query.rows[0]
 
 
 def _value(query: DataQuery, rows: pd.DataFrame) -> str:
     """Return the first record's values in the columns that the rule checks, ••• if it is masked."""
-    if not query.record_keys:
+    if not query.rows:
         return ""
-    found = rows[rows["row"] == query.record_keys[0]] if "row" in rows else rows
+    found = rows[rows["pseudonym"] == query.rows[0]] if "pseudonym" in rows else rows
     names = [name for name in fields(query.table_name, query.rule_id) if name in found]
     return ", ".join(str(found[name].iloc[0]) for name in names) if len(found) and names else "•••"
 

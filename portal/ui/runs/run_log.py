@@ -11,7 +11,7 @@ from portal.core.vocabulary import state_label
 from portal.runs import job_runs
 from portal.runs.job_runs import JOB_ENDED, JobRun, Line
 from portal.runs.service import Run
-from portal.ui import cache, formats, session
+from portal.ui import cache, exports, formats
 
 LINES = 1000
 _TROUBLE = re.compile(r"error|exception|traceback|\bfail|\bwarn|critical|fatal", re.IGNORECASE)
@@ -76,13 +76,10 @@ def draw(run: Run) -> None:
 
 
 def _download(job: JobRun) -> None:
-    st.download_button(
+    exports.button(
         "Download the whole log",
-        session.deferred_download(
-            lambda context: _file(job_runs.log_lines(context, job.job_run_id, job.log_group, limit=None))
-        ),
+        lambda context: _file(job_runs.log_lines(context, job.job_run_id, job.log_group, limit=None)),
         f"{job.job}-{job.job_run_id[:12]}.log",
-        on_click="ignore",
     )
 
 

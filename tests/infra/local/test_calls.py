@@ -127,3 +127,16 @@ def test_condition_keys_and_passed_roles_are_recorded(ask):
 def test_unknown_calls_have_all_resources_and_setup_is_not_recorded(ask):
     assert ask("glue", **target("GetJobs")).resources == ("*",)
     assert ask("ec2", role="laptop", **form(Action="DescribeVpcs")).action == "glue:GetJobs"
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "context"),
+    [
+        ("PUT", {"HTTP_IF_NONE_MATCH": "*"}, {"s3:if-none-match": "*"}),
+        ("PUT", {}, {}),
+        ("GET", {"HTTP_IF_NONE_MATCH": "etag"}, {}),
+    ],
+)
+def test_a_write_that_must_not_overwrite_carries_its_condition(ask, method, headers, context):
+    call = ask("s3", REQUEST_METHOD=method, PATH_INFO="/hdp-quality/audit_log/a.json", **headers)
+    assert call.context == context

@@ -51,6 +51,10 @@ locals {
       "arn:aws:secretsmanager", var.region, local.account, "secret",
       "${var.name}/portal/cookie-secret-000000",
     ])
+    pseudonyms = join(":", [
+      "arn:aws:secretsmanager", var.region, local.account, "secret",
+      "${var.name}/portal/pseudonym-secret-000000",
+    ])
   }
 }
 """

@@ -14,12 +14,14 @@ class Statement:
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     conditions: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    present: frozenset[str] = frozenset()
 
     def allows(self, action: str, resource: str, context: dict[str, str]) -> bool:
         return (
             action in self.actions
             and any(fnmatchcase(resource, pattern) for pattern in self.resources)
             and all(context.get(key) in values for key, values in self.conditions.items())
+            and self.present <= context.keys()
         )
 
 
@@ -33,9 +35,13 @@ def _statement(given: dict) -> Statement:
         "a kind of rule that is not decided here"
     )
     conditions = given.get("Condition", {})
-    assert set(conditions) <= {"StringEquals"}, "a condition that is not decided here"
+    assert set(conditions) <= {"StringEquals", "Null"}, "a condition that is not decided here"
     equals = {key: tuple(_listed(values)) for key, values in conditions.get("StringEquals", {}).items()}
-    return Statement(tuple(_listed(given["Action"])), tuple(_listed(given["Resource"])), equals)
+    nulls = conditions.get("Null", {})
+    assert set(nulls.values()) <= {"false"}, "a condition that is not decided here"
+    return Statement(
+        tuple(_listed(given["Action"])), tuple(_listed(given["Resource"])), equals, frozenset(nulls)
+    )
 
 
 def _listed(value: str | list[str]) -> list[str]:

@@ -30,17 +30,20 @@ from pipeline.releases.model import Release, write
 from pipeline.releases.retention import remove
 from portal.athena import client as athena_client
 from portal.athena import sql_queries
+from portal.audit import service as audit_log
+from portal.audit.service import Search
 from portal.batches import lifecycle, samples
 from portal.batches import service as batches
 from portal.core.auth import User
 from portal.core.context import Context
 from portal.core.settings import Settings
+from portal.people import service as people
 from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.reviews import commands as reviews
 from portal.reviews import read_model, sign_off
-from portal.runs import failures, job_runs, schedule
 from portal.runs import history as run_history
+from portal.runs import job_runs, schedule
 from portal.runs import service as runs
 from tests.infra.terraform.policies import refused, unused
 from tests.support import lakes
@@ -157,7 +160,7 @@ def _use(engineer, held_run, first_run, folder):
     failing = found[found["failed"] > 0]
     for table, rule in zip(failing["table_name"], failing["rule_id"], strict=True):
         quality.failing_rows(engineer, held_run.run_id, table, rule)
-    failures.quarantined_rows(engineer, held_run.run_id, "patients")
+    quality.quarantined_rows(engineer, held_run.run_id, "patients")
     reviews.unmask(clinician, held_run.run_id, "patients", "PAT-M01", 0, "to prove a permission")
     present = releases.current(engineer).release_id
     releases.publish(engineer, ANOTHER, reason="to prove a permission")
@@ -167,6 +170,8 @@ def _use(engineer, held_run, first_run, folder):
     sign_off.sign(clinician, first_run.run_id, "approve", "to prove a permission", confirmed=confirmed)
     lifecycle.list_states(engineer)
     releases.publish(engineer, present, reason="back")
+    people.grant(engineer.on_behalf_of(User("ada", "administrator")), "kim", ["viewer"], reason="to prove")
+    audit_log.search(engineer.on_behalf_of(User("pat", "privacy_officer")), Search.last_days(1))
     athena_client.run_query(engineer, "SELECT count(*) AS n FROM dim_time")
     athena_client.run_query(
         engineer,
@@ -388,3 +393,15 @@ def test_only_the_portal_takes_on_the_review_role_and_in_the_persons_name(plan, 
         for resource in call.resources
     ]
     assert set(portal_asked) == {arns.arn("athena", "workgroup/hdp-portal")}
+
+
+def test_the_portal_appends_to_the_audit_log_but_overwrites_and_deletes_no_event(plan):
+    event = arns.of_s3("hdp-quality", "audit_log/2026-11-28/124501000000-unmask-1a2b.json")
+    appends = Call("hdp-portal", "s3:PutObject", (event,), {"s3:if-none-match": "*"})
+    overwrites = Call("hdp-portal", "s3:PutObject", (event,))
+    deletes = Call("hdp-portal", "s3:DeleteObject", (event,))
+    assert refused(plan.policies["portal"], [appends]) == []
+    for forbidden in (overwrites, deletes):
+        assert refused(plan.policies["portal"], [forbidden]) == [(forbidden.action, event)]
+    others = [name for role, name in ROLES.items() if role != "portal"]
+    assert all(refused(plan.policies[name], [appends]) for name in others)

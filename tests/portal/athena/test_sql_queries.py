@@ -40,7 +40,7 @@ def test_an_answer_is_given_again_to_who_asked_and_to_nobody_else(acting, portal
     assert (answer.sql, answer.release_id) == ("SELECT count(*) AS days FROM dim_time", first_run.run_id)
     assert answer.frame["days"].iloc[0] > 60
     own = athena_client.run_query(
-        portal, f'SELECT * FROM "{portal.lake.database("silver")}"."patients" LIMIT 1'
+        portal, f'SELECT * FROM "{portal.lake.database("quality")}"."rule_result" LIMIT 1'
     )
     for person, asked in [(bob, query_id), (ann, own.query_id), (ann, "nowhere"), (ann, "../x")]:
         for call in (sql_queries.fetch_result, sql_queries.cancel, sql_queries.get):
@@ -56,7 +56,10 @@ def test_names_are_refused_to_every_role_in_every_way(acting, portal, first_run)
             with pytest.raises(ServiceError, match="not found"):
                 sql_queries.run(person, f"SELECT * FROM {name}")
         assert "sample_keys" not in sql_queries.run(person, "SELECT * FROM rule_result LIMIT 1").frame.columns
-    assert len(athena_client.run_query(portal, f'SELECT * FROM "{silver}"."patients" LIMIT 1').frame) == 1
+    first = f'SELECT * FROM "{silver}"."patients" LIMIT 1'
+    with pytest.raises(ServiceError, match="Only the review role"):
+        athena_client.run_query(portal, first)
+    assert len(athena_client.run_query(portal.assume_review_role(), first).frame) == 1
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from pipeline.reviews import events as review_events
 from portal.cli import main
 from portal.cli.reviews import reviews_group
 from portal.cli.session import Session
-from portal.core.auth import User, user_from_arn
+from portal.core.auth import user_from_arn
 from portal.core.context import Context
 from portal.reviews import commands as reviews
 from portal.reviews import entry as review_entry
@@ -205,23 +205,34 @@ def test_a_fault_of_the_program_is_a_sentence_and_its_file_names_code_alone(monk
     assert "Jane" not in kept + said
 
 
+ROLE = "arn:aws:sts::1:assumed-role/"
+
+
 @pytest.mark.parametrize(
-    ("arn", "wanted", "person"),
+    ("arn", "wanted", "name", "roles"),
     [
         (
-            "arn:aws:sts::1:assumed-role/AWSReservedSSO_hdp-clinician_0a1b/lee@hospital.org",
+            f"{ROLE}AWSReservedSSO_hdp-clinician_0a1b/lee@hospital.org",
             None,
-            User("lee@hospital.org", "clinician"),
+            "lee@hospital.org",
+            ["clinician"],
         ),
-        ("arn:aws:sts::1:assumed-role/hdp-engineer/kim", "engineer", User("kim", "engineer")),
-        ("arn:aws:sts::1:assumed-role/hdp-engineer/kim", "clinician", User("kim", "viewer")),
-        ("arn:aws:iam::1:user/ops/kim", "clinician", User("kim", "viewer")),
-        ("arn:aws:iam::1:user/clinician/kim", "clinician", User("kim", "viewer")),
-        ("arn:aws:iam::1:root", "engineer", User("root", "engineer")),
+        (f"{ROLE}hdp-engineer/kim", "engineer", "kim", ["engineer"]),
+        (f"{ROLE}hdp-engineer/kim", "clinician", "kim", ["viewer"]),
+        (f"{ROLE}hdp-engineer/kim", "administrator", "kim", ["viewer"]),
+        (f"{ROLE}hdp-engineer/kim", "privacy_officer", "kim", ["viewer"]),
+        (f"{ROLE}hdp-privacy-officer/kim", None, "kim", ["privacy_officer"]),
+        (f"{ROLE}privacy/officer", "privacy_officer", "officer", ["viewer"]),
+        (f"{ROLE}AdministratorAccess/kim", "administrator", "kim", ["viewer"]),
+        (f"{ROLE}hdp-administrator-clinician/kim", None, "kim", ["administrator", "clinician"]),
+        ("arn:aws:iam::1:user/ops/kim", "clinician", "kim", ["viewer"]),
+        ("arn:aws:iam::1:user/clinician/kim", "clinician", "kim", ["viewer"]),
+        ("arn:aws:iam::1:root", "engineer", "root", ["engineer"]),
     ],
 )
-def test_who_calls_on_aws_is_who_sts_says(arn, wanted, person):
-    assert user_from_arn(arn, wanted) == person
+def test_who_calls_on_aws_is_who_sts_says(arn, wanted, name, roles):
+    user = user_from_arn(arn, wanted)
+    assert (user.name, user.subject, list(user.roles)) == (name, arn, roles)
 
 
 def test_on_aws_a_typed_name_signs_nothing(cloud, monkeypatch, tmp_path):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
 import click
 import pytest
 
+from portal.audit import service as audit_log
 from portal.batches import service as batches
 from portal.batches.source_file import SourceFile
 from portal.cli import main
@@ -239,3 +241,11 @@ def test_a_stopped_run_is_stopped_everywhere_with_who_and_when(hdp, portal, stop
     assert hdp("runs", "stop", run_id)[0] == 2
     with pytest.raises(services.ServiceError, match="was stopped before its audit"):
         quality.ended_results(portal, run_id)
+
+
+def test_the_rows_of_a_statement_leave_with_a_record(hdp, acting, first_run):
+    code, out, _ = hdp("sql", "SELECT count(*) AS days FROM dim_time", "--json", role="analyst", name="zoe")
+    assert (code, json.loads(out)[0]["days"] > 60) == (0, True)
+    events = audit_log.search(acting("pat", "privacy_officer"), audit_log.Search.last_days(1))
+    [event] = [event for event in events if event.name == "zoe"]
+    assert (event.action, list(event.target)) == ("export_rows", ["query", "release"])

@@ -23,16 +23,48 @@ from tests.support.tokens import ISSUER, OTHER, key_set, keys, token
 @pytest.mark.parametrize(
     ("claims", "person"),
     [
-        ({"cognito:groups": ["clinician"]}, User("lee", "clinician")),
-        ({"cognito:groups": ["viewer", "engineer"]}, User("lee", "engineer")),
-        ({"cognito:groups": ["administrator"]}, User("lee", "viewer")),
-        ({}, User("lee", "viewer")),
-        ({"groups": ["analyst"], "email": "lee@example.org"}, User("lee@example.org", "analyst")),
-        ({"username": None}, User("s-1", "viewer")),
+        ({"cognito:groups": ["clinician"]}, User("lee", "clinician", "s-1")),
+        ({"cognito:groups": ["viewer", "engineer"]}, User("lee", "engineer", "s-1")),
+        ({"groups": ["engineer", "analyst"]}, User("lee", "engineer", "s-1", ("analyst",))),
+        ({"cognito:groups": ["privacy_officer"]}, User("lee", "privacy_officer", "s-1")),
+        ({"cognito:groups": ["superuser"], "groups": None}, User("lee", "viewer", "s-1")),
+        ({}, User("lee", "viewer", "s-1")),
+        ({"username": None}, User("s-1", "viewer", "s-1")),
     ],
 )
-def test_a_signed_token_authenticates_a_user_with_the_role_of_the_group(claims, person):
+def test_a_signed_token_authenticates_a_user_with_the_roles_of_the_groups(claims, person):
     assert sign_in.authenticate({HEADER: token(**claims)}, keys, ISSUER) == person
+
+
+@pytest.mark.parametrize(
+    ("verified", "name", "email"),
+    [
+        (True, "lee@example.org", "lee@example.org"),
+        ("true", "lee@example.org", "lee@example.org"),
+        (False, "lee", ""),
+        ("false", "lee", ""),
+        (1, "lee", ""),
+        (None, "lee", ""),
+    ],
+)
+def test_only_a_verified_email_names_a_person(verified, name, email):
+    claims = {"email": "Lee@Example.org", "email_verified": verified}
+    user = sign_in.authenticate({HEADER: token(**claims)}, keys, ISSUER)
+    assert (user.name, user.email, user.subject) == (name, email, "s-1")
+
+
+@pytest.mark.parametrize(
+    ("claims", "at"),
+    [
+        ({"auth_time": 1_767_225_600, "iat": 1_767_229_200}, "2026-01-01T00:00:00+00:00"),
+        ({"iat": 1_767_229_200}, "2026-01-01T01:00:00+00:00"),
+        ({}, "None"),
+    ],
+)
+def test_the_time_of_sign_in_is_that_of_the_token(claims, at):
+    user = sign_in.authenticate({HEADER: token(**claims)}, keys, ISSUER)
+    found = user.signed_in_at.isoformat() if user.signed_in_at else "None"
+    assert found == at
 
 
 @pytest.mark.parametrize(

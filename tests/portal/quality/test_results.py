@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import replace
@@ -13,20 +14,24 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.contracts.model import all_contracts, load
-from pipeline.lake.uris import Lake
 from pipeline.reviews.acceptances import Acceptance
 from pipeline.reviews.events import Event
 from pipeline.reviews.integrity import Log
 from portal.athena import client as athena_client
 from portal.cli.quality import show_command
+from portal.core import pseudonyms
+from portal.core.clients import Clients
+from portal.core.context import Context
 from portal.core.errors import ServiceError
-from portal.quality import failing_rows, failing_sql, report, rule_texts
+from portal.core.settings import Settings
+from portal.quality import failing_sql, report, rule_texts, scorecard
 from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.releases import signatures
 from portal.reviews import commands as reviews
 from portal.reviews import read_model, wording
 from portal.ui.quality import work_list
+from tests.support import quarantine
 
 
 def _results(*rows):
@@ -60,7 +65,7 @@ def test_what_did_not_apply_counts_neither_way():
         ("patients", "B", "fail", 0.5),
         ("patients", "C", "not_applicable", None),
     )
-    assert quality.scorecard(frame).loc["patients", "completeness"] == 0.5
+    assert scorecard.scorecard(frame).loc["patients", "completeness"] == 0.5
 
 
 @pytest.mark.parametrize(
@@ -80,7 +85,7 @@ def test_a_count_above_zero_is_never_shown_as_no_percent(rate, unit, text):
 def test_refused_rows_are_masked_until_a_clinician_asks(portal, acting, held_run):
     masked = quality.failing_rows(portal, held_run.run_id, "patients", "PAT-C01")
     assert len(masked) == 1
-    assert re.fullmatch("row [0-9a-f]{8}", masked["row"].iloc[0])
+    assert re.fullmatch("row [0-9a-f]{16}", masked["row"].iloc[0])
     assert masked["birth_date"].iloc[0] == "••/••/••••", "the form of a date is what has to be judged"
     assert not masked.astype(str).apply(lambda column: column.str.contains("Q2|1984")).any().any()
     with pytest.raises(ServiceError, match="cannot view patient identifiers"):
@@ -90,15 +95,36 @@ def test_refused_rows_are_masked_until_a_clinician_asks(portal, acting, held_run
     assert (whole["row"].iloc[0], whole["birth_date"].iloc[0]) == ("Q2", "03/09/1984")
 
 
+def test_the_rows_that_a_failed_run_refused_are_there_masked_with_the_rules(portal, failed_run, acting):
+    rows = quality.quarantined_rows(portal, failed_run.run.run_id, "patients")
+    assert len(rows) == 2  # Q2 with a date of the wrong form, and one without its key
+    assert set(rows["birth_date"]) == {"••/••/••••", "••••-••-••"}, "how they are written, not the dates"
+    assert "Q2" not in rows.to_csv()
+    assert all(rows["refused by"])
+    with pytest.raises(ServiceError, match="Viewers cannot"):
+        quality.quarantined_rows(acting("v", "viewer"), failed_run.run.run_id, "patients")
+
+
+def test_a_pseudonym_is_the_same_in_every_run_and_is_not_a_hash_of_run_and_key(portal, failed_run, held_run):
+    [label] = pseudonyms.labels(portal, "patients", ["Q2"])
+    failing = quality.failing_rows(portal, held_run.run_id, "patients", "PAT-C01")
+    quarantined = quality.quarantined_rows(portal, failed_run.run.run_id, "patients")
+    assert label in set(failing["row"])
+    assert label in set(quarantined["row"])
+    for text in (f"{held_run.run_id} Q2", "Q2", "patients Q2", "patients\0Q2"):
+        assert hashlib.sha256(text.encode()).hexdigest()[:8] not in label
+
+
 def test_loaded_rows_that_fail_a_warning_are_found_in_silver(acting, held_run, portal):
     results = quality.results(portal, held_run.run_id)
     found = results[(results["zone"] == "silver") & (results["failed"] > 0) & (results["level"] == "row")]
     row = found[~found["severity"].isin(["error", "block"])].iloc[0]
+    keys = quarantine.stored_keys(portal, held_run.run_id)[row["table_name"], row["rule_id"]]
     clinician = acting("dr.lee", "clinician")
     rows = quality.identified_rows(clinician, held_run.run_id, row["table_name"], row["rule_id"])
-    kept_apart = quality.quarantined(portal, held_run.run_id, row["table_name"])
+    kept_apart = quarantine.raw_rows(portal, held_run.run_id, row["table_name"])
     refused = set(kept_apart[kept_apart["disposition"] == "refused"]["record_key"])
-    assert set(rows["row"]) == set(row["sample_keys"]) - refused
+    assert set(rows["row"]) == set(keys) - refused
     assert len(rows)
 
 
@@ -117,7 +143,7 @@ def test_failing_rows_of_a_rule_of_the_release_are_looked_up_in_all_its_batches(
 ):
     plan = {"batch_ids": ["new"], "release_batch_ids": ["new", "old"]}
     monkeypatch.setattr(quality, "read_json", lambda *_: (plan, "tag"))
-    aws = SimpleNamespace(lake=Lake("t"), client=lambda _: None)
+    aws = Context(Settings("t", "t", "", "ann", "analyst"), Clients(_clients={"s3": None}))
     query = quality.failing_query(aws, "run-1", table, rule)
     assert f"silver.batch_id IN ({expected})" in query.sql
 
@@ -126,7 +152,7 @@ def test_rows_that_a_rule_of_the_release_refuses_are_looked_up_in_quarantine(mon
     monkeypatch.setattr(
         quality, "read_json", lambda *_: ({"batch_ids": ["b"], "release_batch_ids": ["b"]}, "")
     )
-    aws = SimpleNamespace(lake=Lake("t"), client=lambda _: None)
+    aws = Context(Settings("t", "t", "", "ann", "analyst"), Clients(_clients={"s3": None}))
     query = quality.failing_query(aws, "run-1", "encounters", "ENC-P02")
     assert '"quarantine_encounters"' in query.sql
     assert query.is_exact
@@ -152,7 +178,9 @@ def test_only_the_version_that_fails_is_shown_and_only_of_the_batches_of_the_run
     passing = ", ".join("'1234567893' AS provider_npi" if name == "provider_npi" else name for name in names)
     more = f"({mine} UNION ALL SELECT {elsewhere} FROM ({mine}) UNION ALL SELECT {passing} FROM ({mine}))"
     sql = query.sql.replace(silver, more)
-    found = athena_client.run_query(portal, sql, database=portal.lake.database("quality")).frame
+    found = athena_client.run_query(
+        portal.assume_review_role(), sql, database=portal.lake.database("quality")
+    ).frame
     assert list(found["encounter_id"]) == ["R1"]
     assert found["provider_npi"].isna().all()
     assert set(found["batch_id"]) <= set(held_run.batch_ids)
@@ -181,10 +209,11 @@ def test_a_condition_on_the_row_alone_is_asked_again_and_no_other(table, rule_id
 
 
 def test_every_query_for_failing_rows_is_understood_by_athena(portal, held_run):
+    reviewing = portal.assume_review_role()
     for table in ("patients", "encounters", "medications"):
         for rule in load("silver", table).rules:
             if query := quality.failing_query(portal, held_run.run_id, table, rule.id):
-                athena_client.run_query(portal, query.sql, database=portal.lake.database("quality"))
+                athena_client.run_query(reviewing, query.sql, database=portal.lake.database("quality"))
 
 
 def test_exact_repeats_are_found_where_they_were_kept(acting, held_run):
@@ -279,7 +308,7 @@ def _report(portal, run_id):
 def test_the_report_is_whole_and_carries_no_row(portal, acting, held_run):
     lee, run_id = acting("dr.lee", "clinician"), held_run.run_id
     opened = reviews.open_query(
-        lee, run_id, "patients", "PAT-C01", "March or September?", record_keys=["Q2"]
+        lee, run_id, "patients", "PAT-C01", "March or September?", rows=["Q2"]
     ).subject["query_id"]
     reviews.reject(lee, run_id, "patients", "PAT-C01", "The ward must correct it.")
     until = datetime.now(UTC).date()
@@ -304,7 +333,7 @@ def test_the_report_is_whole_and_carries_no_row(portal, acting, held_run):
         "Known limitation of the source: One row.",
         "○ Open",
         "March or September?",
-        failing_rows.pseudonym("Q2", run_id),
+        *pseudonyms.labels(portal, "patients", ["Q2"]),
         signatures.fingerprint(portal, made),
         "The integrity of the review log was verified up to event",
         "@media print",
@@ -341,7 +370,7 @@ def test_what_reviewers_write_cannot_become_markup(portal, acting, held_run):
 
 def test_stored_measures_are_judged_again_by_other_limits(portal, held_run, monkeypatch):
     frame = quality.results(portal, held_run.run_id)
-    assert (quality.rescored(frame)["status"] == frame["status"]).all()
+    assert (scorecard.rescored(frame)["status"] == frame["status"]).all()
     failed = frame[(frame["status"] == "fail") & (frame["rate"] > 0)].iloc[0]
     lenient = [
         replace(
@@ -349,8 +378,8 @@ def test_stored_measures_are_judged_again_by_other_limits(portal, held_run, monk
         )
         for c in all_contracts()
     ]
-    monkeypatch.setattr(quality, "all_contracts", lambda: tuple(lenient))
-    again = quality.rescored(frame)
+    monkeypatch.setattr(scorecard, "all_contracts", lambda: tuple(lenient))
+    again = scorecard.rescored(frame)
     moved = again[again["status"] != frame["status"]]
     assert set(moved["rule_id"]) == {failed["rule_id"]}
     assert set(moved["status"]) == {"pass_with_failures"}
@@ -358,9 +387,9 @@ def test_stored_measures_are_judged_again_by_other_limits(portal, held_run, monk
 
 def test_the_scorecard_over_runs_counts_what_applied(portal, first_run, held_run):
     runs = [first_run.run_id, held_run.run_id]
-    card = quality.trend(quality.history(portal, runs), runs)
+    card = scorecard.trend(quality.history(portal, runs), runs)
     assert list(card.columns) == runs
-    alone = quality.scorecard(quality.results(portal, held_run.run_id))
+    alone = scorecard.scorecard(quality.results(portal, held_run.run_id))
     for (table, kind), share in card[held_run.run_id].dropna().items():
         assert share == alone.loc[table, kind]
 
@@ -409,3 +438,10 @@ def test_a_viewer_at_a_terminal_sees_outcomes_and_no_count(acting, held_run):
     assert all(
         set(row) == {"rule_id", "table_name", "severity", "status", "threshold"} for row in told["results"]
     )
+
+
+def test_a_viewer_gets_row_counts_of_synthetic_data_only(acting, first_run, held_run):
+    viewer = acting("vic", "viewer")
+    assert quality.reconciliation(viewer, first_run.run_id)
+    with pytest.raises(ServiceError, match="available to analysts, clinicians and engineers"):
+        quality.reconciliation(viewer, held_run.run_id)

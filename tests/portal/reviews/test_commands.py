@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from pipeline.lake.uris import split
-from pipeline.reviews.acceptances import row_hash
 from portal.athena import client as athena_client
+from portal.core import pseudonyms
 from portal.core.errors import ServiceError
 from portal.quality import results as quality
 from portal.releases import service as releases
@@ -20,6 +20,7 @@ from portal.reviews import commands as reviews
 from portal.reviews import entry as review_entry
 from portal.reviews import read_model, sign_off
 from portal.runs import alerts
+from tests.support import quarantine
 
 FINDING = ("patients", "PAT-M01")
 TODAY = datetime.now(UTC).date()
@@ -175,10 +176,11 @@ def test_unmasking_is_written_down(lee, acting, held_run):
     record = reviews.unmask(lee, held_run.run_id, *FINDING, 0, "to call the ward")
     assert record["birth_date"] == "1990-01-02"
     last = read_model.log(lee).events[-1]
+    [label] = pseudonyms.labels(lee, "patients", [quality.NO_KEY])
     assert (last.kind, last.by, last.payload) == (
         "rows_unmasked",
         "dr.lee",
-        {"why": "to call the ward", "rows": 1, "row_hash": row_hash(quality.NO_KEY)},
+        {"why": "to call the ward", "rows": 1, "row_hash": label},
     )
 
 
@@ -356,12 +358,10 @@ def test_nothing_goes_back_to_a_release_that_was_rejected(portal, lee, held_run,
     assert releases.publish(portal, former, reason="again").release_id == former
 
 
-def test_rows_are_accepted_and_counted_again(lee, held_run):
+def test_rows_are_accepted_and_counted_again(portal, lee, held_run):
     run_id = held_run.run_id
-    frame = quality.results(lee, run_id)
-    frame = frame[frame["sample_keys"].map(len) > 0]
-    row = frame.iloc[0]
-    finding, key = (row["table_name"], row["rule_id"]), row["sample_keys"][0]
+    finding, keys = next(iter(quarantine.stored_keys(portal, run_id).items()))
+    key, [label] = keys[0], pseudonyms.labels(lee, finding[0], keys[:1])
     with pytest.raises(ServiceError, match="1 of 1 rows are not among the stored failing rows"):
         reviews.accept_rows(lee, run_id, *finding, ["nobody"], reason="verified", text="t", until=TODAY)
     with pytest.raises(ServiceError, match="between today and a year"):
@@ -370,7 +370,7 @@ def test_rows_are_accepted_and_counted_again(lee, held_run):
         )
     event = reviews.accept_rows(lee, run_id, *finding, [key], reason="verified", text="True.", until=TODAY)
     assert key not in json.dumps(event.payload)
-    assert list(read_model.of_run(lee, run_id).accepted_rows[finding]) == [row_hash(key)]
+    assert list(read_model.of_run(lee, run_id).accepted_rows[finding]) == [label]
     reviews.withdraw_rows(lee, run_id, *finding, [key], "It is not.")
     assert finding not in read_model.of_run(lee, run_id).accepted_rows
     with pytest.raises(ServiceError, match="Not all of these rows"):

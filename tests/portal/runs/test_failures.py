@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import pytest
 
 from pipeline.releases.model import Published
-from portal.core.errors import ServiceError
 from portal.runs import failures, job_runs
 from portal.runs.failures import CAUSES, UNKNOWN
 from portal.runs.job_runs import JobRun
@@ -108,16 +107,6 @@ def test_a_run_that_failed_after_it_had_published_does_not_say_that_nothing_was_
     assert "did not change" not in found.safety
     assert "The release of this run is already published" in found.safety
     assert "Nothing has been published yet" in failures.explain(run).safety
-
-
-def test_the_rows_that_a_failed_run_refused_are_there_masked_with_the_rules(portal, failed_run, acting):
-    rows = failures.quarantined_rows(portal, failed_run.run.run_id, "patients")
-    assert len(rows) == 2  # Q2 with a date of the wrong form, and one without its key
-    assert set(rows["birth_date"]) == {"••/••/••••", "••••-••-••"}, "how they are written, not the dates"
-    assert "Q2" not in rows.to_csv()
-    assert all(rows["refused by"])
-    with pytest.raises(ServiceError, match="Viewers cannot"):
-        failures.quarantined_rows(acting("v", "viewer"), failed_run.run.run_id, "patients")
 
 
 def test_a_killed_worker_is_recognized(killed_run):

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.glue_jobs.quality.audit import decide
-from pipeline.reviews.acceptances import Acceptance, RowAcceptance, row_hash
+from pipeline.glue_jobs.quality.audit import decide, with_pseudonyms
+from pipeline.reviews.acceptances import Acceptance, RowAcceptance
 from pipeline.rules.outcomes import change
 
 RESULTS = st.fixed_dictionaries(
@@ -21,7 +21,7 @@ RESULTS = st.fixed_dictionaries(
         "checked": st.integers(0, 100),
         "failed": st.integers(0, 100),
         "threshold": st.just(0.0),
-        "sample_keys": st.just([]),
+        "failing_rows": st.just(set()),
         "rate": st.none() | st.floats(0, 1),
     }
 )
@@ -37,7 +37,7 @@ def _result(severity, status, rule_id="PAT-C01"):
         "failed": 3,
         "rate": 0.3,
         "threshold": 0.0,
-        "sample_keys": ["P1", "P2", "P3"],
+        "failing_rows": {"P1", "P2", "P3"},
     }
 
 
@@ -102,10 +102,7 @@ ON = date(2026, 11, 23)
 
 def _rows(*keys, until="2026-12-31"):
     accepted = {
-        row_hash(key): RowAcceptance(
-            "patients", "PAT-C01", row_hash(key), "dr.who", "verified as true", until, 7
-        )
-        for key in keys
+        key: RowAcceptance("patients", "PAT-C01", key, "dr.who", "verified as true", until, 7) for key in keys
     }
     return {("patients", "PAT-C01"): accepted}
 
@@ -124,6 +121,12 @@ def test_rows_that_nobody_verified_still_hold():
     ]
 
 
+@pytest.mark.parametrize(("keys", "rows"), [(["P1"], {"row b155eaeef16075d9"}), ([], set()), (None, set())])
+def test_failing_rows_are_known_by_pseudonym(keys, rows):
+    result = with_pseudonyms({"table_name": "patients", "sample_keys": keys}, b"secret")
+    assert result["failing_rows"] == rows
+
+
 @pytest.mark.parametrize(
     ("changes", "rows"),
     [
@@ -131,8 +134,8 @@ def test_rows_that_nobody_verified_still_hold():
         ({"rule_id": "PAT-C02"}, _rows("P1", "P2", "P3")),
         ({"status": "error"}, _rows("P1", "P2", "P3")),
         ({"failed": 300}, _rows("P1", "P2", "P3")),  # more than the keys that are kept
-        ({"sample_keys": ["P1", "P2"]}, _rows("P1", "P2")),  # a failing row without a key, or two of one key
-        ({"sample_keys": None}, _rows("P1", "P2", "P3")),
+        ({"failing_rows": {"P1", "P2"}}, _rows("P1", "P2")),  # a failing row without a key, or two of one key
+        ({"failing_rows": set()}, _rows("P1", "P2", "P3")),
     ],
 )
 def test_accepted_rows_are_counted_off_only_where_all_failing_rows_are_known(changes, rows):
