@@ -1,21 +1,20 @@
 """Table contracts (Open Data Contract Standard v3): columns, keys, descriptions, PHI classes, rules.
 
-Spark schema, Glue columns, reference SQL and data dictionary are derived from the YAML files.
+Spark schema, Glue columns, reference SQL and data dictionary are derived from them. They are declared in YAML
+files, and read from compiled.json.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 from typing import Any, Literal
 
 from pipeline import compiled
 
 Zone = Literal["bronze", "silver", "gold", "quality"]
 ZONES: tuple[Zone, ...] = ("bronze", "silver", "gold", "quality")
-
-SUFFIX = compiled.SUFFIX
 
 
 class ContractError(Exception):
@@ -136,24 +135,21 @@ class Contract:
 
 def tables(zone: Zone) -> tuple[str, ...]:
     """Return the tables of a zone."""
-    folder = files("pipeline.contracts") / zone
-    names = (entry.name for entry in folder.iterdir())
-    return tuple(sorted(name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)))
-
-
-@cache
-def document(zone: Zone, table: str) -> dict[str, Any]:
-    """Return the parsed YAML file of a contract."""
-    source = files("pipeline.contracts") / zone / f"{table}{SUFFIX}"
-    if not source.is_file():
-        raise ContractError(f"There is no contract {zone}.{table}; {zone} has {', '.join(tables(zone))}.")
-    return compiled.document(f"contracts/{zone}/{table}{SUFFIX}")
+    prefix = f"contracts/{zone}/"
+    return tuple(sorted(n.removeprefix(prefix) for n in compiled.documents() if n.startswith(prefix)))
 
 
 @cache
 def load(zone: Zone, table: str) -> Contract:
     """Return the contract of a table."""
-    contract = document(zone, table)
+    document = compiled.documents().get(f"contracts/{zone}/{table}")
+    if document is None:
+        raise ContractError(f"There is no contract {zone}.{table}; {zone} has {', '.join(tables(zone))}.")
+    return parse(zone, table, document)
+
+
+def parse(zone: Zone, table: str, contract: Mapping[str, Any]) -> Contract:
+    """Return the contract that an ODCS document declares."""
     schema = contract["schema"][0]
     return Contract(
         zone=zone,

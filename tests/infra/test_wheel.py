@@ -20,7 +20,6 @@ from infra.local import credentials, engine
 from infra.local.environment import variables
 from infra.local.provision import Provisioner
 from infra.local.runtimes import GLUE, site
-from pipeline import compiled
 from pipeline.data_generator import Options
 from pipeline.data_generator.pools import draw_names
 from pipeline.jobs import declared, jobs
@@ -187,9 +186,3 @@ def test_each_job_imports_with_exactly_the_packages_of_glue(cloud, aws, lake, cl
 
 def test_what_glue_lacks_is_not_in_its_runtime_here():
     assert {"pyyaml", "sqlglot", "jsonschema", "faker"} & set(GLUE) == set()
-
-
-def test_compiled_json_is_what_the_yaml_files_say():
-    assert (PROJECT / "pipeline" / "compiled.json").read_text() == compiled.render(), (
-        "run: hdp contracts render"
-    )
