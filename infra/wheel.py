@@ -1,12 +1,11 @@
-"""The package that the Glue jobs install, as a wheel: the same files give the same bytes.
+"""The package `pipeline` as the Glue jobs and Lambdas of the laptop cloud get it: a plain zip.
 
-The laptop cloud deploys it. infra/terraform/glue.tf makes the same wheel on AWS; a test compares the two.
+On AWS, infra/terraform/glue-wheel builds a wheel of the same files with setuptools; a test compares the two.
+That takes three seconds, and this 20 ms at each start of the laptop cloud, whose workers import from the zip.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
@@ -14,29 +13,11 @@ from importlib.resources import files
 from pathlib import Path
 
 PACKAGE = Path(str(files("pipeline")))
-NAME = "hdp_pipeline-1-py3-none-any.whl"
-"""Always version 1: the jobs name this one file, and the code bucket keeps its versions."""
-
-_SHIPPED = {".py", ".yaml", ".json", ".csv", ".sql"}
-_INFO = "hdp_pipeline-1.dist-info"
-_METADATA = "Metadata-Version: 2.1\nName: hdp-pipeline\nVersion: 1\n"
-"""No dependency: what pip would fetch when a job starts may be another version, or not there."""
-
-_WHEEL = "Wheel-Version: 1.0\nGenerator: hdp\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-
-
-def wheel() -> bytes:
-    members = {
-        **package_files(),
-        f"{_INFO}/METADATA": _METADATA.encode(),
-        f"{_INFO}/WHEEL": _WHEEL.encode(),
-    }
-    lines = [f"{name},sha256={_hash(members[name])},\n" for name in sorted(members)]
-    return archive({**members, f"{_INFO}/RECORD": "".join([*lines, f"{_INFO}/RECORD,,\n"]).encode()})
+_SHIPPED = {".py", ".json", ".csv", ".sql"}
 
 
 def package_files() -> dict[str, bytes]:
-    """All that belongs to `pipeline`, by its name in an archive."""
+    """Return the files of `pipeline` that jobs need, by name in an archive."""
     return {
         path.relative_to(PACKAGE.parent).as_posix(): path.read_bytes()
         for path in PACKAGE.rglob("*")
@@ -45,13 +26,9 @@ def package_files() -> dict[str, bytes]:
 
 
 def archive(members: Mapping[str, bytes]) -> bytes:
-    """A zip of `members`; the same members give the same bytes."""
+    """Return a zip of `members`; the same members give the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as out:
         for name in sorted(members):
             out.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), members[name])
     return buffer.getvalue()
-
-
-def _hash(content: bytes) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
