@@ -46,6 +46,9 @@ class Rule:
     evaluated together), or `measure`, a query that returns one row. Both return `checked` and `failed`, and
     optionally a `value` that is compared with the limits instead of the failure rate.
 
+    `reads` lists the columns of a row rule, with their struct ("raw.dose"); `has_window` is true if `fails`
+    has a window; `athena` is its condition in Athena SQL, if the silver columns of one row suffice.
+
     `floor` and `threshold` are the minimum and maximum of the accepted rate or value; `unit` is "percent" for
     rates (0 to 1 here), otherwise the unit of the value. `population` names the checked rows in the plural
     ("inpatient stays"), `limit_owner` the person who may change the limits and `limit_reason` the reason for
@@ -73,11 +76,19 @@ class Rule:
     aggregates: dict[str, str]
     among: tuple[str, ...] = ()
     keeps_rows: bool = False
+    reads: tuple[str, ...] = ()
+    has_window: bool = False
+    athena: str | None = None
 
     @property
     def is_whole(self) -> bool:
         """True for a rule on tables, False for a rule on rows."""
         return self.fails is None
+
+    @property
+    def looks_across(self) -> bool:
+        """True if a row rule depends on other rows, by its group or a window."""
+        return bool(self.among) or self.has_window
 
     @property
     def sql(self) -> str:
@@ -205,6 +216,9 @@ def _rule(entry: dict[str, Any]) -> Rule:
         of=implementation.get("of"),
         among=tuple(implementation.get("among", ())),
         keeps_rows=bool(custom.get("keeps_rows", False)),
+        reads=tuple(implementation.get("reads", ())),
+        has_window=bool(implementation.get("has_window", False)),
+        athena=implementation.get("athena"),
         aggregates={
             name: str(implementation[name])
             for name in ("checked", "failed", "value")
