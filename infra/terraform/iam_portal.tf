@@ -34,7 +34,7 @@ locals {
 
   # Of the quality bucket all but the refused rows, which are as they were received.
   measured_tables = ["rule_result", "reconciliation"]
-  measured_places = ["audits/*", "reconciliation/*", "releases/*", "results/*", "review_anchor.json", "reviews/*", "runs/*"]
+  measured_places = ["audits/*", "reconciliation/*", "releases/*", "results/*", "reviews/*", "runs/*"]
 }
 
 data "aws_iam_policy_document" "portal" {
@@ -82,7 +82,6 @@ data "aws_iam_policy_document" "portal" {
     resources = [
       "${local.bucket_arns["quality"]}/releases/current.json",
       "${local.bucket_arns["quality"]}/reviews/*",
-      "${local.bucket_arns["quality"]}/review_anchor.json",
       "${local.bucket_arns["results"]}/athena/*",
     ]
   }

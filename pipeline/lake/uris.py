@@ -161,6 +161,10 @@ class Lake:
     def audit(self, run_id: str) -> str:
         return self._uri("quality", f"audits/{run_id}.json")
 
+    def gold_files(self, run_id: str, table: str) -> str:
+        """Return the URI of the record of a gold table's files, with their SHA-256."""
+        return self._uri("quality", f"audits/{run_id}/{table}.json")
+
     def releases(self) -> str:
         return self._uri("quality", "releases/")
 
@@ -178,9 +182,6 @@ class Lake:
 
     def review_head(self) -> str:
         return self._uri("quality", "reviews/head.json")
-
-    def review_anchor(self) -> str:
-        return self._uri("quality", "review_anchor.json")
 
     def sent_alert(self, name: str) -> str:
         """URI of the record that an alert was sent."""

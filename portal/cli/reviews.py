@@ -270,31 +270,31 @@ def sign_command(session: Session, run_id: str, verdict: str, text: str, confirm
     Approval needs a decision on every blocking finding, and --confirm where other findings are undecided.
     """
     wanted: Literal["approve", "reject"] = "approve" if verdict == "approve" else "reject"
-    try:
-        event = sign_off.sign(session.context, run_id, wanted, text, confirmed=confirmed)
-    except sign_off.Unfinished as unfinished:
-        click.echo(unfinished, err=True)
+    signed = sign_off.sign(session.context, run_id, wanted, text, confirmed=confirmed)
+    if signed.unfinished:
+        click.echo(signed.unfinished, err=True)
         sys.exit(1)
-    click.echo(f"Signed as event {event.sequence}: {event.payload['meaning']}")
+    click.echo(f"Signed as event {signed.event.sequence}: {signed.event.payload['meaning']}")
 
 
 @reviews_group.command("verify")
 @json_option
 @click.pass_obj
 def verify_command(session: Session, as_json: bool) -> None:
-    """Verify that no event was altered or removed; exit code 1 where one was."""
+    """Verify all events, and the files of signed and published releases; exit code 1 if one was altered."""
     log = review_log.log(session.context)
+    made = releases.signed_or_published(session.context, log)
+    problems = [*log.problems, *releases.file_problems(session.context, made)]
     newest = log.events[-1].hash if log.events else None
     if as_json:
-        emit_json({"events": len(log.events), "newest": newest, "problems": log.problems})
-    elif not log.problems:
-        said = f", the newest {newest[:16]}…" if newest else ""
-        click.echo(f"{len(log.events)} events, each follows the one before it{said}")
+        emit_json({"events": len(log.events), "newest": newest, "problems": problems})
+    elif problems:
+        click.echo("\n".join(problems), err=True)
     else:
-        for problem in log.problems:
-            click.echo(problem, err=True)
-    if log.problems:
-        sys.exit(1)
+        ending = f", the newest {newest[:16]}…" if newest else ""
+        click.echo(f"{len(log.events)} events, each follows the one before it{ending}")
+        click.echo(f"{len(made)} releases with all files as they were written")
+    sys.exit(1 if problems else 0)
 
 
 COMMANDS = (reviews_group,)

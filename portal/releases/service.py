@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from pipeline.releases import files
 from pipeline.releases import model as release
 from pipeline.releases import publish as publishing
 from pipeline.releases.model import Published, Release, ReleaseError
 from pipeline.reviews import log as review_log
+from pipeline.reviews.integrity import Log
 from portal.batches import retirement
 from portal.batches import service as batches
 from portal.core.context import Context
@@ -72,6 +76,7 @@ def publish(context: Context, release_id: str, *, reason: str) -> Published:
     context.require("publish")
     made, present = get(context, release_id), current(context)
     check_approved(context, made)
+    check_files(context, made)
     if present and release_id not in {present.release_id, *present.history}:
         if made.decision == "hold":
             check_parent(context, made)
@@ -102,6 +107,7 @@ def rollback(context: Context, *, reason: str, shown: str | None = None) -> Publ
             "Reload the page before you roll back."
         )
     check_approved(context, made)
+    check_files(context, made)
     return _publish(context, made, expect=present.release_id, reason=reason)
 
 
@@ -120,6 +126,28 @@ def check_approved(context: Context, made: Release) -> None:
             f"Release '{made.release_id}' is held and has no valid approval. "
             f"A clinician publishes it by approving it ('hdp reviews sign').{why}"
         )
+
+
+def check_files(context: Context, made: Release) -> None:
+    """Recompute the SHA-256 of each file; raise `ServiceError` if one is not as it was written."""
+    if found := file_problems(context, [made]):
+        raise ServiceError(f"{found[0]} The release cannot be published. Start a new run.")
+
+
+def file_problems(context: Context, made: Sequence[Release]) -> list[str]:
+    """Recompute the SHA-256 of each file of releases; return a sentence for each that is not as recorded."""
+    return [each for one in made for each in files.problems(context.client("s3"), context.lake, one)]
+
+
+def signed_or_published(context: Context, log: Log) -> list[Release]:
+    """Return the releases that readers see or that somebody signed, unless they have expired."""
+    signed = {e.subject["run_id"] for e in log.events if e.kind == "release_signed"}
+    present = current(context)
+    return [
+        made
+        for made in list_releases(context)
+        if made.run_id in signed or (present and made.release_id == present.release_id)
+    ]
 
 
 def _signature(context: Context, made: Release) -> signatures.Signature | None:
@@ -157,7 +185,6 @@ def _check_contains_published(context: Context, made: Release, present: Publishe
 
 
 def _publish(context: Context, made: Release, *, expect: str | None, reason: str) -> Published:
-    log = review_log.read(context.client("s3"), context.lake)
     try:
         return publishing.publish(
             context.client("s3"),
@@ -167,7 +194,6 @@ def _publish(context: Context, made: Release, *, expect: str | None, reason: str
             by=context.settings.user,
             reason=reason,
             refresh_views=publishing.view_refresher(context.client("athena"), context.lake),
-            reviewed=log.newest(),
         )
     except ReleaseError as error:
         raise ServiceError(str(error)) from None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import random
+import threading
+import time
 from collections.abc import Sequence
+from itertools import count
 from typing import Any, Literal
 
 from pipeline.reviews import log as chain
@@ -33,19 +37,38 @@ def append_event(
     payload: dict[str, Any],
     seen: int | None,
     right: Literal["review", "query", "see_phi"] = "review",
+    whole: Log | None = None,
 ) -> Event:
-    """Append an event; raise `ReviewConflict` if there are events about the subject after number `seen`."""
+    """Append an event; raise `ReviewConflict` if there are events about the subject after number `seen`.
+
+    If one of them is this event, sent before by the same user, it is returned instead: its response was lost.
+    `whole` is the log if it was read already.
+    """
     context.require(right)
-    while True:
-        whole = verified(context)
-        changes = [e for e in whole.events if seen is not None and e.sequence > seen and _touches(e, subject)]
-        if changes:
-            raise ReviewConflict(changes)
-        event = new_event(context.settings.user, context.settings.role or "viewer", kind, subject, payload)
-        try:
-            return chain.append(context.client("s3"), context.lake, whole, event)
-        except chain.AppendConflict:
-            continue
+    event = new_event(context.settings.user, context.settings.role or "viewer", kind, subject, payload)
+    with _writers.setdefault(context.lake.reviews(), threading.RLock()):
+        for attempt in count():
+            log_now = whole if whole and attempt == 0 else verified(context)
+            later = [e for e in log_now.events if seen is not None and e.sequence > seen]
+            if repeated := next((e for e in later if _content(e) == _content(event)), None):
+                return repeated
+            if changes := [e for e in later if _touches(e, subject)]:
+                raise ReviewConflict(changes)
+            try:
+                return chain.append(context.client("s3"), context.lake, log_now, event)
+            except chain.AppendConflict:
+                time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 6)))  # noqa: S311
+    raise AssertionError  # count() never ends
+
+
+_writers: dict[str, threading.RLock] = {}
+"""Let the writers of one process take turns; those of several processes wait for a random time."""
+
+
+def _content(event: Event) -> tuple[Any, ...]:
+    """Return what the author sent; the id of a new query is made for each attempt to send it."""
+    about = {name: value for name, value in event.subject.items() if name != "query_id"}
+    return event.by, event.kind, about if event.kind == "query_opened" else event.subject, event.payload
 
 
 def verified(context: Context) -> Log:

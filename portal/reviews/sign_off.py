@@ -16,10 +16,11 @@ from portal.core.context import Context
 from portal.core.errors import ServiceError, explain, is_aws_error
 from portal.quality import results as quality
 from portal.releases import service as releases
-from portal.reviews import decisions
+from portal.releases import signatures
+from portal.reviews import decisions, read_model
 from portal.reviews.decisions import Finding
-from portal.reviews.entry import append_event, clean_text
-from portal.reviews.read_model import DataQuery, Review, of_run
+from portal.reviews.entry import append_event, clean_text, verified
+from portal.reviews.read_model import DataQuery, Review
 from portal.runs import service as runs
 
 MEANINGS = {
@@ -29,8 +30,12 @@ MEANINGS = {
 """The meaning of a signature, shown with it (21 CFR 11.50)."""
 
 
-class Unfinished(ServiceError):
-    """The signature was recorded, but a follow-up step remains."""
+@dataclass(frozen=True)
+class SignOff:
+    """A recorded signature; `unfinished` says what remains to be done, and is empty if nothing does."""
+
+    event: Event
+    unfinished: str = ""
 
 
 _STILL_SEEN = "Analysts still see this release. An engineer can roll back with 'hdp releases rollback'."
@@ -95,21 +100,23 @@ def sign(
     *,
     confirmed: str = "",
     seen: int | None = None,
-) -> Event:
+) -> SignOff:
     """Sign a release off and notify subscribers. Approval publishes a held release.
 
     Approval is refused while a query is open, a blocking finding is undecided or a finding must be fixed.
     Other undecided findings must be `confirmed` by their code; otherwise `Unconfirmed` is raised with it.
-    Rejecting the published release raises `Unfinished`, because an engineer must roll back.
+    Once the signature is recorded, nothing raises: the result says what could not be done.
     """
     context.require("review")
     made = releases.get(context, run_id)
-    review = of_run(context, run_id)
+    whole = verified(context)
+    review = read_model.review(whole, run_id, signatures.fingerprint(context, made))
     _check_not_own_run(context, run_id)
     undecided = _check_reviewed(context, review, made, confirmed) if verdict == "approve" else ()
     publishes = verdict == "approve" and made.decision == "hold" and not _is_followed(context, run_id)
     if publishes:
         releases.check_parent(context, made)
+        releases.check_files(context, made)
     payload = {
         "verdict": verdict,
         "meaning": MEANINGS[verdict],
@@ -118,8 +125,11 @@ def sign(
         "undecided": [f"{finding.table_name}:{finding.rule_id}" for finding in undecided],
     }
     seen = review.seen if seen is None else min(seen, review.seen)
-    event = append_event(context, "release_signed", {"run_id": run_id}, payload, seen)
-    return _follow_up(context, made, verdict, event, publishes)
+    event = append_event(context, "release_signed", {"run_id": run_id}, payload, seen, whole=whole)
+    try:
+        return SignOff(event, _follow_up(context, made, verdict, event, publishes))
+    except Exception as error:  # the signature stands, whatever follows
+        return SignOff(event, f"Signed, as event {event.sequence}. What follows it failed: {_why(error)}")
 
 
 def _check_not_own_run(context: Context, run_id: str) -> None:
@@ -144,23 +154,19 @@ def _check_reviewed(context: Context, review: Review, made: Release, confirmed: 
 
 def _follow_up(
     context: Context, made: Release, verdict: Literal["approve", "reject"], event: Event, publishes: bool
-) -> Event:
-    """Publish an approved release and notify subscribers; raise `Unfinished` if a step remains."""
+) -> str:
+    """Publish an approved release and notify subscribers; return what remains to be done."""
     state = {"approve": "APPROVED", "reject": "REJECTED"}[verdict]
-    refused = _refusal(context, made.run_id) if publishes else ""
+    refused = _refusal(context, made, event) if publishes else ""
     if publishes and not refused:
         state = "PUBLISHED"
     left = _STILL_SEEN if verdict == "reject" and _is_seen(context, made.run_id) else ""
     untold = _notify(context, made, state, event, left)
     if refused:
-        raise ServiceError(
-            f"Your approval was recorded as event {event.sequence}, but not published: {refused} "
-            f"{untold}".strip()
-        )
-    if left or untold:
-        rest = " ".join(filter(None, [left, untold]))
-        raise Unfinished(f"Signed, as event {event.sequence}, and {state.lower()}. {rest}")
-    return event
+        recorded = f"Your approval was recorded as event {event.sequence}, but not published: {refused}"
+        return f"{recorded} {untold}".strip()
+    rest = " ".join(filter(None, [left, untold]))
+    return f"Signed, as event {event.sequence}, and {state.lower()}. {rest}" if rest else ""
 
 
 def _is_seen(context: Context, release_id: str) -> bool:
@@ -177,27 +183,19 @@ def _is_followed(context: Context, release_id: str) -> bool:
     return present is not None and release_id in present.history
 
 
-def _refusal(context: Context, run_id: str) -> str:
-    """Publish the signed release; return the error message if that failed."""
+def _refusal(context: Context, made: Release, event: Event) -> str:
+    """Publish the release that `event` approved; return the error message if that failed."""
     try:
-        publish_signed(context, run_id)
-    except Exception as error:
-        if not isinstance(error, ServiceError) and not is_aws_error(error):
-            raise
-        return explain(error)
+        releases.check_parent(context, made)
+        releases.publish_approved(context, made, reason=f"approved by {event.by} (event {event.sequence})")
+    except Exception as error:  # the signature stands
+        return _why(error)
     return ""
 
 
-def publish_signed(context: Context, run_id: str) -> None:
-    """Publish an approved release; safe to repeat after an interruption."""
-    signature = of_run(context, run_id).signature
-    if signature is None or signature.verdict != "approve" or not signature.is_valid:
-        raise ServiceError(
-            f"Release '{run_id}' is held. A clinician must approve it before it can be published."
-        )
-    made = releases.get(context, run_id)
-    releases.check_parent(context, made)
-    releases.publish_approved(context, made, reason=f"approved by {signature.by} (event {signature.event})")
+def _why(error: Exception) -> str:
+    is_known = isinstance(error, ServiceError) or is_aws_error(error)
+    return explain(error) if is_known else f"unexpected error ({type(error).__name__})."
 
 
 def _notify(context: Context, made: Release, state: str, event: Event, why: str) -> str:
@@ -217,8 +215,6 @@ def _notify(context: Context, made: Release, state: str, event: Event, why: str)
             FunctionName=context.lake.function("sns_notify_success"),
             Payload=json.dumps({"run_id": made.run_id, "release": outcome}).encode(),
         )
-    except Exception as error:
-        if not is_aws_error(error):
-            raise
-        return message.format(explain(error).rstrip("."))
+    except Exception as error:  # the signature stands
+        return message.format(_why(error).rstrip("."))
     return message.format("its Lambda failed") if answer.get("FunctionError") else ""

@@ -14,7 +14,6 @@ import streamlit as st
 from portal.core.errors import ServiceError, explain, is_aws_error
 from portal.reviews import wording
 from portal.reviews.entry import ReviewConflict
-from portal.reviews.sign_off import Unfinished
 from portal.ui import session
 
 log = logging.getLogger("portal")
@@ -71,18 +70,15 @@ def _mine(key: str) -> str:
 def send(key: str, act: Act, done: str) -> None:
     """Callback of a button: call `act` with the draft of `key` and its event number.
 
-    The draft is cleared only if `act` succeeds.
+    The draft is cleared only if `act` succeeds. A text that `act` returns says what remains to be done.
     """
     try:
-        act(str(st.session_state.get(key, "")), int(st.session_state[_mine(key)][1]))
+        answer = act(str(st.session_state.get(key, "")), int(st.session_state[_mine(key)][1]))
     except ReviewConflict as conflict:
         _tell(key, "error", str(conflict), [wording.as_markdown(event) for event in conflict.changes])
         # told now: sent again, it is an answer to that too
         kept("seen").pop(key, None)
         st.session_state[_mine(key)] = st.session_state[_mine(key)][0], None
-    except Unfinished as unfinished:
-        _tell(key, "warning", str(unfinished))
-        st.session_state[key] = ""
     except ServiceError as error:
         _tell(key, "error", str(error))
     except Exception as error:
@@ -96,7 +92,8 @@ def send(key: str, act: Act, done: str) -> None:
             f"{why} What you typed is still here: see whether it was written, then send it again.",
         )
     else:
-        _tell(key, "done", done)
+        is_unfinished = isinstance(answer, str) and answer
+        _tell(key, *(("warning", answer) if is_unfinished else ("done", done)))
         st.session_state[key] = ""
 
 

@@ -18,6 +18,7 @@ from pipeline.glue_jobs.entry_point import main
 from pipeline.glue_jobs.quality import recomputed
 from pipeline.glue_jobs.runtime import Run, describe
 from pipeline.lake import store
+from pipeline.releases import files
 from pipeline.releases import model as release
 from pipeline.releases.model import Release
 from pipeline.reviews import acceptances
@@ -268,14 +269,15 @@ def work(run: Run) -> None:
     run.write_results(results)
     columns = [column.name for column in load("quality", "rule_result").data_columns]
     everything = small_tables.read(run.s3, run.lake.results(run.run_id), columns)
-    log = review_log.read(run.s3, run.lake)
-    events = _trusted(log)
+    events = _trusted(review_log.read(run.s3, run.lake))
     decision, reasons = decide(
         everything,
         acceptances.acceptances(events),
         rows=acceptances.row_acceptances(events),
     )
     counts = {table: int(frame.count()) for table, frame in gold.items()}
+    audit = {"run_id": run.run_id, "decision": decision, "reasons": reasons, "tables": counts}
+    store.write_json(run.s3, run.lake.audit(run.run_id), audit)
     made = Release(
         release_id=run.run_id,
         run_id=run.run_id,
@@ -285,10 +287,8 @@ def work(run: Run) -> None:
         created_at=store.now(),
         decision=decision,
         reasons=reasons,
-        reviewed=log.newest(),
+        files=files.of_run(run.s3, run.lake, run.run_id),
     )
-    audit = {"run_id": run.run_id, "decision": decision, "reasons": reasons, "tables": counts}
-    store.write_json(run.s3, run.lake.audit(run.run_id), audit)
     release.write(run.s3, run.lake, made)
     describe({"decision": decision, "rules_with_findings": [reason["rule_id"] for reason in reasons]})
 

@@ -169,12 +169,12 @@ _SIGNED = {
 def _signing(
     context: Context, review: Review, code: str, verdict: Literal["approve", "reject"]
 ) -> drafts.Act:
-    def act(text: str, seen: int) -> None:
+    def act(text: str, seen: int) -> str:
         if signatures.version(context, review.run_id) != review.version:
             raise ServiceError(
                 f"{review.run_id} was rebuilt since this page was drawn. Review it again, then sign."
             )
-        sign_off.sign(context, review.run_id, verdict, text, confirmed=code, seen=seen)
+        return sign_off.sign(context, review.run_id, verdict, text, confirmed=code, seen=seen).unfinished
 
     return act
 
