@@ -47,7 +47,7 @@ class Result:
 
     @property
     def status(self) -> str:
-        """The outcome; an error of the rule itself is never a pass."""
+        """The outcome; `error` if the rule could not be evaluated."""
         return "error" if self.broken else self.rule.outcome(self.failed, self.rate)
 
     def as_row(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def row_rules(contract: Contract) -> tuple[Rule, ...]:
 
 
 def release_rules(contract: Contract) -> tuple[Rule, ...]:
-    """Return the row rules that need other rows of the release: they are evaluated in gold."""
+    """Return the row rules that need other rows of the release; they are evaluated by the gold jobs."""
     return tuple(rule for rule in contract.rules if rule.fails is not None and rule.level == "release")
 
 
@@ -104,8 +104,8 @@ def columns_across(rules: Sequence[Rule]) -> frozenset[str]:
 def across(evaluated: DataFrame, rules: Sequence[Rule], identity: Sequence[str]) -> DataFrame:
     """Return `evaluated` with the rules that depend on other rows evaluated too.
 
-    `identity` columns identify a row and are never NULL. `evaluated` is read once per rule: it should be
-    materialized.
+    The `identity` columns identify a row and are never NULL. `evaluated` is read once per rule, so it should
+    be materialized.
     """
     failing = [
         _failing_across(evaluated.where(_bit(APPLYING, n) == 1), rule, identity).withColumn("_rule", F.lit(n))
@@ -205,7 +205,7 @@ class Tally:
         )
 
     def with_bit(self, bits: str, number: int) -> int:
-        """Return the number of rows with a rule's bit in FAILING or APPLYING."""
+        """Return the number of rows with the bit of rule `number` set in `bits` (FAILING or APPLYING)."""
         word, mask = number // _BITS, 1 << number % _BITS
         return sum(each["count"] for each in self.patterns if each[bits][word] & mask)
 
@@ -225,15 +225,15 @@ def results_of(
 
 
 def _samples(evaluated: DataFrame, failed: dict[int, int], key: str) -> dict[int, tuple[str, ...]]:
-    """Return up to 200 keys per rule; of many failing rows, an even sample by the hash of the key."""
+    """Return up to `SAMPLE` keys of failing rows per rule; of more, an even sample by the hash of the key."""
     wanted = [n for n, number in failed.items() if number]
     if not wanted:
         return {}
     picked = []
     for n in wanted:
         step = max(1, failed[n] // (4 * SAMPLE))
-        lucky = F.pmod(F.xxhash64(F.col(key)), F.lit(step)) == 0
-        picked.append(F.when((_bit(FAILING, n) == 1) & lucky, F.lit(n)))
+        is_sampled = F.pmod(F.xxhash64(F.col(key)), F.lit(step)) == 0
+        picked.append(F.when((_bit(FAILING, n) == 1) & is_sampled, F.lit(n)))
     exploded = evaluated.select(
         F.col(key).alias("key"), F.explode(F.array_compact(F.array(*picked))).alias("rule")
     )

@@ -18,7 +18,7 @@ COMPILED = PACKAGE / "compiled.json"
 
 @click.group("contracts")
 def contracts_group() -> None:
-    """Check the contracts and render what is derived from them."""
+    """Check the contracts and render the files that are derived from them."""
 
 
 @contracts_group.command("check")
@@ -34,7 +34,7 @@ def check_command() -> None:
         raise click.exceptions.Exit(1)
     contracts = [contract for _, contract in lint.declared()]
     rules = sum(len(contract.rules) for contract in contracts)
-    click.echo(f"{len(contracts)} contracts with {rules} rules are sound.")
+    click.echo(f"{len(contracts)} contracts with {rules} rules are valid.")
 
 
 @contracts_group.command("render")

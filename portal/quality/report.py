@@ -27,10 +27,10 @@ _DECISIONS = {
 }
 
 
-def html(made: Release, results: pd.DataFrame, changed: Iterable[str], review: Review) -> str:
+def html(release: Release, results: pd.DataFrame, changed: Iterable[str], review: Review) -> str:
     """Return the report: decision, signature, findings, queries and all rules.
 
-    `changed` has the change of each result since the previous run.
+    `changed` is the change of each result since the previous run, in the order of `results`.
     """
     results = results.assign(change=list(changed)).sort_values(["table_name", "rule_id"])
     counted = results["status"].value_counts()
@@ -38,9 +38,9 @@ def html(made: Release, results: pd.DataFrame, changed: Iterable[str], review: R
     found = results[results["status"].isin(FOUND)].assign(rank=severe).sort_values("rank", kind="stable")
     now = datetime.now(UTC)
     return _template().render(
-        release=made,
+        release=release,
         review=review,
-        decision=_DECISIONS[made.decision],
+        decision=_DECISIONS[release.decision],
         summary="; ".join(f"{counted.get(k, 0)} {without_symbol(v).lower()}" for k, v in OUTCOMES.items()),
         findings=[_result(row, review, now.date()) for row in found.to_dict("records")],
         decisions=list(_decisions(review)),

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from pipeline.releases import files
-from pipeline.releases import model as release
+from pipeline.releases import model as release_model
 from pipeline.releases.model import Release
-from pipeline.reviews import events as chain
+from pipeline.reviews import events as review_events
 from pipeline.reviews.events import Event
 from pipeline.reviews.integrity import Log
 from portal.core.context import Context
@@ -18,7 +18,7 @@ from portal.core.context import Context
 class Signature:
     """The signature of a release.
 
-    `invalid_reason` says why it is no longer valid, and is empty while it is.
+    `invalid_reason` is empty while the signature is valid.
     """
 
     by: str
@@ -36,13 +36,13 @@ class Signature:
 
 
 def version(context: Context, run_id: str) -> str:
-    """Return the present fingerprint of a run's release; empty if the release does not exist."""
-    made = release.find(context.client("s3"), context.lake, run_id)
-    return fingerprint(context, made) if made else ""
+    """Return the current fingerprint of a run's release; empty if the release does not exist."""
+    release = release_model.find(context.client("s3"), context.lake, run_id)
+    return fingerprint(context, release) if release else ""
 
 
 def of_run(log: Log, run_id: str, version: str) -> Signature | None:
-    """Return the last signature of a run's release, validated against its present fingerprint `version`."""
+    """Return the last signature of a run's release, validated against its current fingerprint `version`."""
     events = log.of_run(run_id)
     signed = [event for event in events if event.kind == "release_signed"]
     if not signed:
@@ -84,10 +84,10 @@ def _invalid_reason(log: Log, signed: Event, events: list[Event], version: str) 
 _REVOKES = {"finding_rejected", "acceptance_withdrawn"}
 
 
-def fingerprint(context: Context, made: Release) -> str:
+def fingerprint(context: Context, release: Release) -> str:
     """Return a hash of the release's document, with the recorded SHA-256 of each file, and of present sizes.
 
     Publishing and `hdp reviews verify` recompute the SHA-256 (`pipeline.releases.files`).
     """
-    present = files.sizes(context.client("s3"), context.lake, made)
-    return chain.fingerprint({"release": asdict(made), "sizes": present})
+    sizes = files.sizes(context.client("s3"), context.lake, release)
+    return review_events.fingerprint({"release": asdict(release), "sizes": sizes})

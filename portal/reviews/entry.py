@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any, Literal
 
-from pipeline.reviews import log as chain
+from pipeline.reviews import log as review_log
 from pipeline.reviews.events import Event, new_event
 from pipeline.reviews.integrity import Log
 from portal.core.context import Context
@@ -37,26 +37,27 @@ def append_event(
     payload: dict[str, Any],
     seen: int | None,
     right: Literal["review", "query", "see_phi"] = "review",
-    whole: Log | None = None,
+    first_read: Log | None = None,
 ) -> Event:
-    """Append an event; raise `ReviewConflict` if there are events about the subject after number `seen`.
+    """Append an event and return it.
 
-    If one of them is this event, sent before by the same user, it is returned instead: its response was lost.
-    `whole` is the log if it was read already.
+    `seen` is the sequence number of the newest event that the user has seen: raise `ReviewConflict` if there
+    are later ones about the subject. None skips this check. If one of them is this event, sent before by the
+    same user, return it: its response was lost. `first_read` is the log if it was read already.
     """
     context.require(right)
     event = new_event(context.settings.user, context.settings.role or "viewer", kind, subject, payload)
     with _writers.setdefault(context.lake.reviews(), threading.RLock()):
         for attempt in count():
-            log_now = whole if whole and attempt == 0 else verified(context)
-            later = [e for e in log_now.events if seen is not None and e.sequence > seen]
+            verified_log = first_read if first_read and attempt == 0 else verified(context)
+            later = [e for e in verified_log.events if seen is not None and e.sequence > seen]
             if repeated := next((e for e in later if _content(e) == _content(event)), None):
                 return repeated
             if changes := [e for e in later if _touches(e, subject)]:
                 raise ReviewConflict(changes)
             try:
-                return chain.append(context.client("s3"), context.lake, log_now, event)
-            except chain.AppendConflict:
+                return review_log.append(context.client("s3"), context.lake, verified_log, event)
+            except review_log.AppendConflict:
                 time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 6)))  # noqa: S311
     raise AssertionError  # count() never ends
 
@@ -73,13 +74,13 @@ def _content(event: Event) -> tuple[Any, ...]:
 
 def verified(context: Context) -> Log:
     """Return the log; raise `ServiceError` if its integrity check fails."""
-    whole = log(context)
-    if whole.problems:
+    verified_log = log(context)
+    if verified_log.problems:
         raise ServiceError(
-            f"Audit trail integrity check failed: {whole.problems[0]} "
+            f"Audit trail integrity check failed: {verified_log.problems[0]} "
             "Events cannot be added until an engineer has checked it with 'hdp reviews verify'."
         )
-    return whole
+    return verified_log
 
 
 def _touches(event: Event, subject: dict[str, str]) -> bool:
@@ -88,9 +89,9 @@ def _touches(event: Event, subject: dict[str, str]) -> bool:
     Decisions on findings and rows apply to all runs; a signature, whose subject has no rule, is about all
     findings. Unmasking rows never conflicts.
     """
-    holds_everywhere = event.kind.startswith(("finding_", "rows_accepted", "row_acceptance", "acceptance_"))
+    is_of_all_runs = event.kind.startswith(("finding_", "rows_accepted", "row_acceptance", "acceptance_"))
     is_of_run = event.subject.get("run_id") == subject["run_id"]
-    if event.kind == "rows_unmasked" or not (is_of_run or holds_everywhere):
+    if event.kind == "rows_unmasked" or not (is_of_run or is_of_all_runs):
         return False
     shared = {"table_name", "rule_id"} & set(event.subject) & set(subject)
     return all(event.subject[name] == subject[name] for name in shared)

@@ -45,8 +45,9 @@ class Unconfirmed(ServiceError):
     """There are undecided findings that the signer has not confirmed; `code` confirms this list."""
 
     def __init__(self, undecided: Sequence[Finding], code: str) -> None:
+        count = "1 finding is" if len(undecided) == 1 else f"{len(undecided)} findings are"
         super().__init__(
-            f"{len(undecided)} findings are undecided: {'; '.join(map(str, undecided))}. "
+            f"{count} undecided: {'; '.join(map(str, undecided))}. "
             f"To sign anyway, confirm that you have seen them: --confirm {code}"
         )
         self.undecided = tuple(undecided)
@@ -70,23 +71,27 @@ class Outstanding:
         return tuple(finding for finding in self.findings if finding.is_undecided)
 
 
-def outstanding(context: Context, review: Review, made: Release) -> Outstanding:
-    """Return what is outstanding before the approval of a release, by the rule results in the lake."""
-    return of_results(quality.results(context, made.run_id), review, made)
+def outstanding(context: Context, review: Review, release: Release) -> Outstanding:
+    """Return the findings and open queries of a release, from its rule results in the lake."""
+    return of_results(quality.results(context, release.run_id), review, release)
 
 
-def of_results(results: pd.DataFrame, review: Review, made: Release) -> Outstanding:
-    """Return what is outstanding, by given rule results."""
+def of_results(results: pd.DataFrame, review: Review, release: Release) -> Outstanding:
+    """Return the findings and open queries of a release, from given rule results.
+
+    Raise `ServiceError` if rule results are missing.
+    """
     if results.empty:
         raise ServiceError(
-            f"The rule results of run '{made.run_id}' are missing. Its findings cannot be reviewed."
+            f"The rule results of run '{release.run_id}' are missing. Its findings cannot be reviewed."
         )
-    found = decisions.of_results(results, made.reasons, review.decided, datetime.now(UTC).date())
-    blocking = {(r["table"], r["rule_id"]) for r in made.reasons if r["severity"] == "block"}
+    found = decisions.of_results(results, release.reasons, review.decided, datetime.now(UTC).date())
+    blocking = {(r["table"], r["rule_id"]) for r in release.reasons if r["severity"] == "block"}
     if lost := blocking - {finding.key for finding in found}:
         names = ", ".join(f"{rule} of {table}" for table, rule in sorted(lost))
         raise ServiceError(
-            f"The audit of run '{made.run_id}' names {names}, but its rule results do not. Start a new run."
+            f"The audit of run '{release.run_id}' names {names}, but its rule results do not. "
+            "Start a new run."
         )
     code = decisions.confirmation_code((finding for finding in found if finding.is_undecided), review.version)
     return Outstanding(found, review.open_queries, code)
@@ -103,20 +108,22 @@ def sign(
 ) -> SignOff:
     """Sign a release off and notify subscribers. Approval publishes a held release.
 
-    Approval is refused while a query is open, a blocking finding is undecided or a finding must be fixed.
-    Other undecided findings must be `confirmed` by their code; otherwise `Unconfirmed` is raised with it.
-    Once the signature is recorded, nothing raises: the result says what could not be done.
+    Raise `ServiceError` and record nothing if the user started the run or, for an approval, if a query is
+    open, a blocking finding is undecided or a finding must be fixed. Raise `Unconfirmed` unless `confirmed`
+    is the code of the other undecided findings.
+
+    After the signature was recorded, nothing raises: the result says what could not be done.
     """
     context.require("review")
-    made = releases.get(context, run_id)
-    whole = verified(context)
-    review = read_model.review(whole, run_id, signatures.fingerprint(context, made))
+    release = releases.get(context, run_id)
+    log = verified(context)
+    review = read_model.review(log, run_id, signatures.fingerprint(context, release))
     _check_not_own_run(context, run_id)
-    undecided = _check_reviewed(context, review, made, confirmed) if verdict == "approve" else ()
-    publishes = verdict == "approve" and made.decision == "hold" and not _is_followed(context, run_id)
+    undecided = _check_reviewed(context, review, release, confirmed) if verdict == "approve" else ()
+    publishes = verdict == "approve" and release.decision == "hold" and not _is_superseded(context, run_id)
     if publishes:
-        releases.check_parent(context, made)
-        releases.check_files(context, made)
+        releases.check_parent(context, release)
+        releases.check_files(context, release)
     payload = {
         "verdict": verdict,
         "meaning": MEANINGS[verdict],
@@ -125,11 +132,12 @@ def sign(
         "undecided": [f"{finding.table_name}:{finding.rule_id}" for finding in undecided],
     }
     seen = review.seen if seen is None else min(seen, review.seen)
-    event = append_event(context, "release_signed", {"run_id": run_id}, payload, seen, whole=whole)
+    event = append_event(context, "release_signed", {"run_id": run_id}, payload, seen, first_read=log)
     try:
-        return SignOff(event, _follow_up(context, made, verdict, event, publishes))
-    except Exception as error:  # the signature stands, whatever follows
-        return SignOff(event, f"Signed, as event {event.sequence}. What follows it failed: {_why(error)}")
+        return SignOff(event, _publish_and_notify(context, release, verdict, event, publishes))
+    except Exception as error:  # the signature stands
+        recorded = f"Your signature was recorded as event {event.sequence}."
+        return SignOff(event, f"{recorded} A later step failed: {_explained(error)}")
 
 
 def _check_not_own_run(context: Context, run_id: str) -> None:
@@ -138,12 +146,17 @@ def _check_not_own_run(context: Context, run_id: str) -> None:
         raise ServiceError(f"{starter} started run '{run_id}'. Another person must sign its release.")
 
 
-def _check_reviewed(context: Context, review: Review, made: Release, confirmed: str) -> tuple[Finding, ...]:
+def _check_reviewed(
+    context: Context, review: Review, release: Release, confirmed: str
+) -> tuple[Finding, ...]:
     """Return the confirmed undecided findings; raise `ServiceError` if anything prevents the approval."""
-    found = outstanding(context, review, made)
+    found = outstanding(context, review, release)
     if found.barring:
         names = "; ".join(map(str, found.barring))
-        raise ServiceError(f"The release cannot be approved: {names}. Decide each blocking finding first.")
+        raise ServiceError(
+            f"The release cannot be approved: {names}. "
+            "Decide each blocking finding, and resolve each one marked 'must be fixed'."
+        )
     if found.open_queries:
         names = ", ".join(query.query_id for query in found.open_queries)
         raise ServiceError(f"{names} must be closed before the release can be approved.")
@@ -152,69 +165,70 @@ def _check_reviewed(context: Context, review: Review, made: Release, confirmed: 
     return found.undecided
 
 
-def _follow_up(
-    context: Context, made: Release, verdict: Literal["approve", "reject"], event: Event, publishes: bool
+def _publish_and_notify(
+    context: Context, release: Release, verdict: Literal["approve", "reject"], event: Event, publishes: bool
 ) -> str:
     """Publish an approved release and notify subscribers; return what remains to be done."""
     state = {"approve": "APPROVED", "reject": "REJECTED"}[verdict]
-    refused = _refusal(context, made, event) if publishes else ""
-    if publishes and not refused:
+    publish_error = _publish(context, release, event) if publishes else ""
+    if publishes and not publish_error:
         state = "PUBLISHED"
-    left = _STILL_SEEN if verdict == "reject" and _is_seen(context, made.run_id) else ""
-    untold = _notify(context, made, state, event, left)
-    if refused:
-        recorded = f"Your approval was recorded as event {event.sequence}, but not published: {refused}"
-        return f"{recorded} {untold}".strip()
-    rest = " ".join(filter(None, [left, untold]))
-    return f"Signed, as event {event.sequence}, and {state.lower()}. {rest}" if rest else ""
+    still_seen = _STILL_SEEN if verdict == "reject" and _is_published(context, release.run_id) else ""
+    notify_error = _notify(context, release, state, event, still_seen)
+    if publish_error:
+        recorded = f"Your approval was recorded as event {event.sequence}"
+        return f"{recorded}, but publication failed: {publish_error} {notify_error}".strip()
+    rest = " ".join(filter(None, [still_seen, notify_error]))
+    return f"Your signature was recorded as event {event.sequence} ({state.lower()}). {rest}" if rest else ""
 
 
-def _is_seen(context: Context, release_id: str) -> bool:
-    present = releases.current(context)
-    return present is not None and present.release_id == release_id
+def _is_published(context: Context, release_id: str) -> bool:
+    published = releases.current(context)
+    return published is not None and published.release_id == release_id
 
 
-def _is_followed(context: Context, release_id: str) -> bool:
-    """Return whether the release was published before and others followed.
+def _is_superseded(context: Context, release_id: str) -> bool:
+    """Return whether a release that was published has been followed by another.
 
-    Rolling back to it stays possible.
+    It can be published again by a rollback.
     """
-    present = releases.current(context)
-    return present is not None and release_id in present.history
+    published = releases.current(context)
+    return published is not None and release_id in published.history
 
 
-def _refusal(context: Context, made: Release, event: Event) -> str:
+def _publish(context: Context, release: Release, event: Event) -> str:
     """Publish the release that `event` approved; return the error message if that failed."""
     try:
-        releases.check_parent(context, made)
-        releases.publish_approved(context, made, reason=f"approved by {event.by} (event {event.sequence})")
+        releases.check_parent(context, release)
+        reason = f"approved by {event.by} (event {event.sequence})"
+        releases.publish_approved(context, release, reason=reason)
     except Exception as error:  # the signature stands
-        return _why(error)
+        return _explained(error)
     return ""
 
 
-def _why(error: Exception) -> str:
+def _explained(error: Exception) -> str:
     is_known = isinstance(error, ServiceError) or is_aws_error(error)
     return explain(error) if is_known else f"unexpected error ({type(error).__name__})."
 
 
-def _notify(context: Context, made: Release, state: str, event: Event, why: str) -> str:
+def _notify(context: Context, release: Release, state: str, event: Event, why: str) -> str:
     """Notify subscribers; return an error message instead of raising, because the signature was recorded."""
     outcome = {
-        "release_id": made.release_id,
-        "decision": made.decision,
+        "release_id": release.release_id,
+        "decision": release.decision,
         "published": state == "PUBLISHED",
         "state": state,
         "reviewed_by": event.by,
         "why": why,
-        "reasons": [reason["rule_id"] for reason in made.reasons],
+        "reasons": [reason["rule_id"] for reason in release.reasons],
     }
     message = "The notification could not be sent ({}). Inform the subscribers yourself."
     try:
         answer = context.client("lambda").invoke(
             FunctionName=context.lake.function("sns_notify_success"),
-            Payload=json.dumps({"run_id": made.run_id, "release": outcome}).encode(),
+            Payload=json.dumps({"run_id": release.run_id, "release": outcome}).encode(),
         )
     except Exception as error:  # the signature stands
-        return message.format(_why(error).rstrip("."))
+        return message.format(_explained(error).rstrip("."))
     return message.format("its Lambda failed") if answer.get("FunctionError") else ""

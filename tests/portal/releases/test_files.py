@@ -13,6 +13,7 @@ from pipeline.releases import files
 from pipeline.releases import model as release
 from pipeline.releases import publish as publishing
 from pipeline.releases.model import Release
+from pipeline.reviews import log as log_module
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.quality import results as quality
@@ -123,8 +124,8 @@ def test_signing_reads_the_log_once_and_fingerprints_the_release_once(lee, monke
 
         monkeypatch.setattr(module, name, call)
 
-    counting(review_log.chain, "fetch", "log")
-    counting(review_log.chain, "read", "log")
+    counting(log_module, "fetch", "log")
+    counting(log_module, "read", "log")
     counting(signatures, "fingerprint", "fingerprint")
     assert sign_off.sign(lee, "r1", "approve", "Fine.").unfinished == ""
     assert counted == {"log": 1, "fingerprint": 1}
