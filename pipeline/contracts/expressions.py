@@ -39,11 +39,11 @@ def derived(implementation: Mapping[str, Any], columns: Collection[str]) -> dict
     }
 
 
-def _parse(sql: str) -> exp.Expression:
+def _parse(sql: str) -> exp.Expr:
     return sqlglot.parse_one(sql, read="spark")
 
 
-def _columns(trees: Iterable[exp.Expression]) -> list[str]:
+def _columns(trees: Iterable[exp.Expr]) -> list[str]:
     return sorted({_name(column) for tree in trees for column in tree.find_all(exp.Column)})
 
 
@@ -59,7 +59,7 @@ def _athena(conditions: Iterable[str], columns: Collection[str]) -> str | None:
     return " AND ".join(f"({tree.sql(dialect='athena')})" for tree in trees)
 
 
-def _on_silver(tree: exp.Expression) -> exp.Expression:
+def _on_silver(tree: exp.Expr) -> exp.Expr:
     """Replace ``raw.x IS NULL`` by ``x IS NULL``: what was not received is empty in silver.
 
     A negated test stays: silver is also empty where a value was received and could not be read.
