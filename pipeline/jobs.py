@@ -38,7 +38,7 @@ def jobs() -> tuple[Job, ...]:
 @cache
 def declared() -> tuple[Job, ...]:
     """Return every job in `jobs.yaml`."""
-    entries = compiled.document("jobs.yaml")["jobs"]
+    entries = compiled.documents()["jobs"]
     return tuple(Job(**{**job, "reads": tuple(job["reads"])}) for job in entries)
 
 

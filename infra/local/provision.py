@@ -1,4 +1,4 @@
-"""Set up the laptop cloud as Terraform sets up AWS, from the same contracts, jobs.yaml and ASL template.
+"""Set up the laptop cloud as Terraform sets up AWS, from the same compiled.json and ASL template.
 
 Idempotent: on a later start, existing resources are kept or updated.
 """
@@ -105,7 +105,7 @@ class Provisioner:
 
     def code(self) -> None:
         s3 = self._client("s3")
-        self._put(s3, self.lake.wheel(), wheel.wheel())
+        self._put(s3, self.lake.wheel(), wheel.archive(wheel.package_files()))
         for job in declared():
             script = (wheel.PACKAGE / "glue_jobs" / job.script).read_bytes()
             self._put(s3, self.lake.script(job.script), script)

@@ -86,43 +86,17 @@ resource "aws_glue_security_configuration" "jobs" {
   }
 }
 
-# The wheel, identical to the one built by infra/wheel.py: a zip with metadata and the hash of each file.
 locals {
-  wheel_info = "hdp_pipeline-1.dist-info"
-
-  wheel_files = merge(
-    {
-      for file in fileset(local.pipeline, "**") : "pipeline/${file}" => file("${local.pipeline}/${file}")
-      if can(regex("\\.(py|yaml|json|csv|sql)$", file)) && !can(regex("__pycache__", file))
-    },
-    {
-      "${local.wheel_info}/METADATA" = "Metadata-Version: 2.1\nName: hdp-pipeline\nVersion: 1\n"
-      "${local.wheel_info}/WHEEL"    = "Wheel-Version: 1.0\nGenerator: hdp\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    },
-  )
-
-  wheel_hashes = {
-    for name, content in local.wheel_files :
-    name => trimsuffix(replace(replace(base64sha256(content), "+", "-"), "/", "_"), "=")
-  }
-
-  wheel_record = join("", concat(
-    [for name, hash in local.wheel_hashes : "${name},sha256=${hash},\n"],
-    ["${local.wheel_info}/RECORD,,\n"],
-  ))
+  pipeline_files = fileset(local.pipeline, "**/*.{py,json,csv,sql}")
+  pipeline_hash  = sha256(join("", [for file in local.pipeline_files : "${file} ${filesha256("${local.pipeline}/${file}")}"]))
+  wheel_folder   = "${path.module}/.build/wheel-${substr(local.pipeline_hash, 0, 12)}"
 }
 
-data "archive_file" "wheel" {
-  type        = "zip"
-  output_path = "${path.module}/.build/hdp_pipeline-1-py3-none-any.whl"
+resource "terraform_data" "wheel" {
+  triggers_replace = local.wheel_folder
 
-  dynamic "source" {
-    for_each = merge(local.wheel_files, { "${local.wheel_info}/RECORD" = local.wheel_record })
-
-    content {
-      filename = source.key
-      content  = source.value
-    }
+  provisioner "local-exec" {
+    command = "${path.module}/glue-wheel ${local.pipeline} ${local.wheel_folder}"
   }
 }
 
@@ -130,10 +104,12 @@ data "archive_file" "wheel" {
 resource "aws_s3_object" "wheel" {
   bucket     = aws_s3_bucket.zone["code"].id
   key        = "packages/hdp_pipeline-1-py3-none-any.whl"
-  source     = data.archive_file.wheel.output_path
+  source     = "${local.wheel_folder}/hdp_pipeline-1-py3-none-any.whl"
   kms_key_id = aws_kms_key.data.arn
 
-  source_hash = data.archive_file.wheel.output_base64sha256
+  source_hash = local.pipeline_hash
+
+  depends_on = [terraform_data.wheel]
 }
 
 resource "aws_s3_object" "script" {

@@ -85,7 +85,7 @@ data "aws_iam_policy_document" "glue" {
     resources = concat(
       [for zone in ["bronze", "silver", "gold"] : "${local.bucket_arns[zone]}/*"],
       [for place in ["packages/*", "scripts/*"] : "${local.bucket_arns["code"]}/${place}"],
-      [for place in concat(local.job_read_prefixes, ["runs/*", "releases/*", "reviews/*", "review_anchor.json"]) : "${local.bucket_arns["quality"]}/${place}"],
+      [for place in concat(local.job_read_prefixes, ["audits/*", "runs/*", "releases/*", "reviews/*"]) : "${local.bucket_arns["quality"]}/${place}"],
     )
   }
 

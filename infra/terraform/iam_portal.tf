@@ -34,7 +34,7 @@ locals {
 
   # All of the quality bucket except quarantined rows, which contain identifiers.
   measured_tables   = ["rule_result", "reconciliation"]
-  measured_prefixes = ["audit_log/*", "audits/*", "people/roles.json", "reconciliation/*", "releases/*", "results/*", "review_anchor.json", "reviews/*", "runs/*"]
+  measured_prefixes = ["audit_log/*", "audits/*", "people/roles.json", "reconciliation/*", "releases/*", "results/*", "reviews/*", "runs/*"]
 }
 
 data "aws_iam_policy_document" "portal" {
@@ -83,7 +83,6 @@ data "aws_iam_policy_document" "portal" {
       "${local.bucket_arns["quality"]}/people/roles.json",
       "${local.bucket_arns["quality"]}/releases/current.json",
       "${local.bucket_arns["quality"]}/reviews/*",
-      "${local.bucket_arns["quality"]}/review_anchor.json",
       "${local.bucket_arns["results"]}/athena/*",
     ]
   }

@@ -7,7 +7,10 @@ locals {
   partition = data.aws_partition.current.partition
   pipeline  = "${path.module}/../../pipeline"
 
-  jobs = { for job in yamldecode(file("${local.pipeline}/jobs.yaml")).jobs : job.name => job }
+  # Contracts and jobs, as `hdp contracts render` compiles them from their YAML files.
+  compiled = jsondecode(file("${local.pipeline}/compiled.json"))
+
+  jobs = { for job in local.compiled.jobs : job.name => job }
 
   is_protected = coalesce(var.deletion_protection, var.environment == "prod")
 
@@ -28,14 +31,12 @@ locals {
     quality       = "${local.prefix_words}_quality"
   }
 
-  contract_files = fileset("${local.pipeline}/contracts", "*/*.odcs.yaml")
-
   contracts = {
-    for file in local.contract_files : trimsuffix(file, ".odcs.yaml") => {
-      zone   = dirname(file)
-      table  = trimsuffix(basename(file), ".odcs.yaml")
-      schema = yamldecode(file("${local.pipeline}/contracts/${file}")).schema[0]
-    }
+    for name, document in local.compiled : trimprefix(name, "contracts/") => {
+      zone   = split("/", name)[1]
+      table  = split("/", name)[2]
+      schema = document.schema[0]
+    } if startswith(name, "contracts/")
   }
 
   # Location of each table's files, the same as in pipeline/contracts/glue.py.

@@ -1,4 +1,4 @@
-"""Table lineage, derived from `jobs.yaml`."""
+"""Table lineage, derived from the jobs."""
 
 from __future__ import annotations
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from pipeline.contracts.model import ZONES, Contract, Rule, Zone, document, load, tables
+from pipeline.contracts import source
+from pipeline.contracts.model import ZONES, Contract, Rule, parse
 
 CLASSIFICATIONS = frozenset({"direct_identifier", "phi", "limited", "none"})
 SEVERITIES = frozenset({"info", "warning", "error", "block"})
@@ -14,18 +16,26 @@ CATEGORIES = ("conformance", "completeness", "plausibility")
 
 
 def check() -> list[str]:
-    """Return the problems of all contracts as messages that name the table; empty if there are none."""
-    return [problem for zone in ZONES for table in tables(zone) for problem in _problems(zone, table)]
+    """Return every problem of the YAML files as a sentence; empty if there is none."""
+    return [
+        f"{contract.zone}.{contract.table}: {problem}"
+        for document, contract in declared()
+        for problem in (*_standard_problems(document), *_convention_problems(contract))
+    ]
 
 
-def _problems(zone: Zone, table: str) -> Iterator[str]:
-    where = f"{zone}.{table}"
-    yield from (f"{where}: {text}" for text in _standard_problems(zone, table))
-    contract = load(zone, table)
-    yield from (f"{where}: {text}" for text in _convention_problems(contract))
+def declared() -> list[tuple[Mapping[str, Any], Contract]]:
+    """Return the contracts of the YAML files, with the documents that they were read from."""
+    found = {tuple(name.split("/")[1:]): each for name, each in source.documents().items() if name != "jobs"}
+    return [
+        (document, parse(zone, table, document))
+        for zone in ZONES
+        for (of, table), document in sorted(found.items())
+        if of == zone
+    ]
 
 
-def _standard_problems(zone: Zone, table: str) -> Iterator[str]:
+def _standard_problems(document: Mapping[str, Any]) -> Iterator[str]:
     try:
         from open_data_contract_standard.model import OpenDataContractStandard  # noqa: PLC0415
     except ModuleNotFoundError:  # a development tool, not installed in the deployed portal
@@ -33,7 +43,7 @@ def _standard_problems(zone: Zone, table: str) -> Iterator[str]:
     from pydantic import ValidationError  # noqa: PLC0415
 
     try:
-        OpenDataContractStandard.model_validate(document(zone, table))
+        OpenDataContractStandard.model_validate(document)
     except ValidationError as error:
         yield from (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
 

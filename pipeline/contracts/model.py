@@ -1,21 +1,20 @@
 """Table contracts (Open Data Contract Standard v3): columns, keys, descriptions, PHI classes, rules.
 
-Spark schema, Glue columns, reference SQL and data dictionary are derived from the YAML files.
+Spark schema, Glue columns, reference SQL and data dictionary are derived from them. They are declared in YAML
+files, and read from compiled.json.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 from typing import Any, Literal
 
 from pipeline import compiled
 
 Zone = Literal["bronze", "silver", "gold", "quality"]
 ZONES: tuple[Zone, ...] = ("bronze", "silver", "gold", "quality")
-
-SUFFIX = compiled.SUFFIX
 
 
 class ContractError(Exception):
@@ -47,6 +46,9 @@ class Rule:
     evaluated together), or `measure`, a query that returns one row. Both return `checked` and `failed`, and
     optionally a `value` that is compared with the limits instead of the failure rate.
 
+    `reads` lists the columns of a row rule, with their struct ("raw.dose"); `has_window` is true if `fails`
+    has a window; `athena` is its condition in Athena SQL, if the silver columns of one row suffice.
+
     `floor` and `threshold` are the minimum and maximum of the accepted rate or value; `unit` is "percent" for
     rates (0 to 1 here), otherwise the unit of the value. `population` names the checked rows in the plural
     ("inpatient stays"), `limit_owner` the person who may change the limits and `limit_reason` the reason for
@@ -74,11 +76,19 @@ class Rule:
     aggregates: dict[str, str]
     among: tuple[str, ...] = ()
     keeps_rows: bool = False
+    reads: tuple[str, ...] = ()
+    has_window: bool = False
+    athena: str | None = None
 
     @property
     def is_whole(self) -> bool:
         """True for a rule on whole tables, False for a rule on rows."""
         return self.fails is None
+
+    @property
+    def looks_across(self) -> bool:
+        """True if a row rule depends on other rows, by its group or a window."""
+        return bool(self.among) or self.has_window
 
     @property
     def sql(self) -> str:
@@ -135,27 +145,22 @@ class Contract:
 
 
 def tables(zone: Zone) -> tuple[str, ...]:
-    """Return the names of a zone's tables in alphabetical order."""
-    folder = files("pipeline.contracts") / zone
-    names = (entry.name for entry in folder.iterdir())
-    return tuple(sorted(name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)))
-
-
-@cache
-def document(zone: Zone, table: str) -> dict[str, Any]:
-    """Return the parsed YAML file of a contract; raise `ContractError` if there is none."""
-    source = files("pipeline.contracts") / zone / f"{table}{SUFFIX}"
-    if not source.is_file():
-        raise ContractError(
-            f"There is no contract for {zone}.{table}. Tables of {zone}: {', '.join(tables(zone))}."
-        )
-    return compiled.document(f"contracts/{zone}/{table}{SUFFIX}")
+    """Return the tables of a zone."""
+    prefix = f"contracts/{zone}/"
+    return tuple(sorted(n.removeprefix(prefix) for n in compiled.documents() if n.startswith(prefix)))
 
 
 @cache
 def load(zone: Zone, table: str) -> Contract:
-    """Return the contract of a table; raise `ContractError` if there is none."""
-    contract = document(zone, table)
+    """Return the contract of a table."""
+    document = compiled.documents().get(f"contracts/{zone}/{table}")
+    if document is None:
+        raise ContractError(f"There is no contract {zone}.{table}; {zone} has {', '.join(tables(zone))}.")
+    return parse(zone, table, document)
+
+
+def parse(zone: Zone, table: str, contract: Mapping[str, Any]) -> Contract:
+    """Return the contract that an ODCS document declares."""
     schema = contract["schema"][0]
     return Contract(
         zone=zone,
@@ -211,6 +216,9 @@ def _rule(entry: dict[str, Any]) -> Rule:
         of=implementation.get("of"),
         among=tuple(implementation.get("among", ())),
         keeps_rows=bool(custom.get("keeps_rows", False)),
+        reads=tuple(implementation.get("reads", ())),
+        has_window=bool(implementation.get("has_window", False)),
+        athena=implementation.get("athena"),
         aggregates={
             name: str(implementation[name])
             for name in ("checked", "failed", "value")

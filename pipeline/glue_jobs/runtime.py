@@ -25,6 +25,7 @@ from pipeline.contracts.spark import schema
 from pipeline.glue_jobs import small_tables
 from pipeline.lake.store import read_json
 from pipeline.lake.uris import Lake, split
+from pipeline.releases import files
 from pipeline.rules.outcomes import change
 from pipeline.rules.row_rules import Result
 
@@ -204,16 +205,18 @@ class Run:
         self.s3.put_object(Bucket=bucket, Key=key, Body=b"")
 
     def write_gold(self, frame: DataFrame, contract: Contract) -> int:
-        """Write and register a table of this run's release; return its row count, from reading it back."""
+        """Write, record and register a table of this run's release; return its row count, read back."""
         uri = self.lake.gold_release(contract.table, self.run_id)
         month = [column.name for column in contract.partition_columns if column.name != "release_id"]
         columns = [column.name for column in contract.columns if column.name != "release_id"]
         frame = frame.select(*columns)
         if not month:
             self.write(frame.coalesce(1), uri)
+            files.record_gold(self.s3, self.lake, self.run_id, contract.table)
             self.register(contract, [([self.run_id], uri)])
             return int(self.gold(contract.table).count())
         self.write(frame.repartition(month[0]), uri, month[0])
+        files.record_gold(self.s3, self.lake, self.run_id, contract.table)
         written = {
             row[0]: int(row[1]) for row in self.gold(contract.table).groupBy(month[0]).count().collect()
         }

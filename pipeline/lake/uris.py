@@ -166,6 +166,10 @@ class Lake:
     def audit(self, run_id: str) -> str:
         return self._uri("quality", f"audits/{run_id}.json")
 
+    def gold_files(self, run_id: str, table: str) -> str:
+        """Return the URI of the record of a gold table's files, with their SHA-256."""
+        return self._uri("quality", f"audits/{run_id}/{table}.json")
+
     def releases(self) -> str:
         return self._uri("quality", "releases/")
 
@@ -183,9 +187,6 @@ class Lake:
 
     def review_head(self) -> str:
         return self._uri("quality", "reviews/head.json")
-
-    def review_anchor(self) -> str:
-        return self._uri("quality", "review_anchor.json")
 
     def audit_log(self) -> str:
         """Prefix of the events of the audit log, by date."""

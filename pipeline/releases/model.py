@@ -36,8 +36,7 @@ class ReleaseConflict(ReleaseError):
 class Release:
     """The release created by one run; immutable.
 
-    `reviewed` names the newest review event when the release was created
-    (`pipeline.reviews.integrity.Anchor`), so that a later truncation of the review log is detected.
+    `files` has size and SHA-256 of each file of gold, rule results and audit (`pipeline.releases.files`).
     """
 
     release_id: str
@@ -48,7 +47,7 @@ class Release:
     tables: dict[str, int] = field(default_factory=dict)
     parent_release_id: str | None = None
     reasons: list[dict[str, Any]] = field(default_factory=list)
-    reviewed: dict[str, Any] | None = None
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 HISTORY_LIMIT = 100
@@ -70,7 +69,6 @@ class Published:
     published_by: str
     reason: str
     history: list[str] = field(default_factory=list)
-    reviewed: dict[str, Any] | None = None
 
     @property
     def previous_release_id(self) -> str | None:

@@ -31,7 +31,6 @@ def publish(
     by: str,
     reason: str,
     refresh_views: Callable[[str], None],
-    reviewed: dict[str, Any] | None = None,
 ) -> Published:
     """Publish `release_id`, so that readers see it.
 
@@ -39,7 +38,7 @@ def publish(
     is, `ReleaseConflict` is raised and nothing changes. Publishing the published release again only updates
     the views, so an interrupted call can be repeated.
     """
-    release = get(s3, lake, release_id)
+    get(s3, lake, release_id)  # raises if it does not exist
     found = read_json(s3, lake.current_release())
     previous = Published(**found[0]) if found else None
     if previous and previous.release_id == release_id:
@@ -48,7 +47,7 @@ def publish(
     if expect != (previous.release_id if previous else None):
         raise ReleaseConflict(_conflict(release_id, previous))
     history = previous.history_to(release_id) if previous else []
-    published = Published(release_id, now(), by, reason, history, reviewed or release.reviewed)
+    published = Published(release_id, now(), by, reason, history)
     condition = {"IfMatch": found[1]} if found else {"IfNoneMatch": "*"}
     if not write_json(s3, lake.current_release(), asdict(published), **condition):
         raise ReleaseConflict(_conflict(release_id, current(s3, lake)))

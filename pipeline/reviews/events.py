@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
+from uuid import uuid4
 
 GENESIS = "0" * 64
 """The `previous_hash` of the first event."""
@@ -29,7 +30,7 @@ class Event:
 
     `subject` names the run (``run_id``), and the finding (``table_name``, ``rule_id``) or the query
     (``query_id``) where the event is about one. `payload` may contain keys of rows, but no other values of
-    rows.
+    rows. `id` is made by the author's process: a repeated write is recognised by it.
     """
 
     sequence: int
@@ -41,6 +42,7 @@ class Event:
     payload: dict[str, Any] = field(default_factory=dict)
     previous_hash: str = GENESIS
     hash: str = ""
+    id: str = ""
 
     def sealed(self) -> Event:
         """Return the event with its hash."""
@@ -62,7 +64,7 @@ class Event:
 def new_event(by: str, role: str, kind: str, subject: dict[str, str], payload: dict[str, Any]) -> Event:
     """Return an event with the current time, without sequence number and hash: `append` sets both."""
     at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return Event(0, at, by, role, kind, subject, payload)
+    return Event(0, at, by, role, kind, subject, payload, id=uuid4().hex)
 
 
 _FIELDS = {
@@ -75,6 +77,7 @@ _FIELDS = {
     "payload": dict,
     "previous_hash": str,
     "hash": str,
+    "id": str,
 }
 _NUMBER = (int, float)
 _PAYLOADS: dict[str, dict[str, Any]] = {

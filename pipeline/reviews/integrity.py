@@ -1,24 +1,23 @@
-"""Verify the hash chain of the review log and its anchors.
+"""Verify the hash chain of the review log and its head.
 
-Detected: an event that was altered, removed, moved or inserted does not match the hashes of its neighbors.
-Anchors detect the removal of the newest events: ``reviews/head.json`` and ``review_anchor.json`` name the
-newest event and never go back; each release and ``releases/current.json`` name the event that was newest when
-they were written.
+Detected: an event that was altered, removed, moved or inserted does not match the hashes of its neighbours.
+The head, ``reviews/head.json``, names the newest event and never goes back, so that the removal of the newest
+events is detected too.
 
 Not detected: no secret key is involved, so a person who can rewrite every object of the bucket can write a
-different history that verifies. The newest event can be removed undetected if its writer was killed before it
-updated the anchors. On AWS, Object Lock (six years) and object versions prevent both; on a laptop the owner
-of the directory is trusted.
+different history that verifies, or remove the newest events with the head. On AWS, Object Lock (six years)
+and object versions prevent both; on a laptop the owner of the directory is trusted.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.reviews.events import GENESIS, Event, parse_json
+from pipeline.reviews.events import GENESIS, Event
+
+HEAD = "reviews/head.json"
 
 
 @dataclass(frozen=True)
@@ -32,40 +31,22 @@ class Log:
         """Return the events of one run."""
         return [event for event in self.events if event.subject.get("run_id") == run_id]
 
-    def newest(self) -> dict[str, Any] | None:
-        """Return sequence number and hash of the newest event; None if the log is empty or has problems."""
-        if self.problems or not self.events:
-            return None
-        return {"sequence": self.events[-1].sequence, "hash": self.events[-1].hash}
-
 
 @dataclass(frozen=True)
-class Anchor:
-    """A record outside the chain that names one of its events; `key` is the S3 key of the record."""
+class Head:
+    """The record outside the chain that names its newest event."""
 
-    key: str
     sequence: int
     hash: str
 
 
 @dataclass(frozen=True)
 class StoredLog:
-    """The content of the bucket before verification: events by key (None if unreadable), and anchors.
-
-    `head` and `twin` are the two anchors of the newest event, ``reviews/head.json`` and
-    ``review_anchor.json``.
-    """
+    """The content of the bucket before verification: events by key (None if unreadable), and the head."""
 
     events: tuple[tuple[str, Event | None], ...] = ()
-    head: Anchor | None = None
-    twin: Anchor | None = None
-    releases: tuple[Anchor, ...] = ()
+    head: Head | None = None
     problems: tuple[str, ...] = ()
-
-    @property
-    def anchors(self) -> list[Anchor]:
-        """Return all anchors."""
-        return [anchor for anchor in (self.head, self.twin, *self.releases) if anchor]
 
 
 def unreadable(key: str) -> str:
@@ -73,32 +54,20 @@ def unreadable(key: str) -> str:
     return f"{key} cannot be read: it was altered or damaged."
 
 
-def parse_anchor(key: str, document: Any) -> Anchor | None:
-    """Return the anchor, or None if the document is not one."""
+def parse_head(document: Any) -> Head | None:
+    """Return the head, or None if the document is not one."""
     if not isinstance(document, dict):
         return None
     sequence, digest = document.get("sequence"), document.get("hash")
-    return Anchor(key, sequence, digest) if type(sequence) is int and isinstance(digest, str) else None
-
-
-def parse_release_anchor(key: str, body: bytes) -> tuple[Anchor, ...] | None:
-    """Return the anchor in a release document, if it has one; None if the document cannot be parsed."""
-    document = parse_json(body)
-    if not isinstance(document, dict):
-        return None
-    if document.get("reviewed") is None:
-        return ()
-    anchor = parse_anchor(key, document["reviewed"])
-    return None if anchor is None else (anchor,)
+    return Head(sequence, digest) if type(sequence) is int and isinstance(digest, str) else None
 
 
 def verify(stored: StoredLog) -> Log:
-    """Return the verified log: events with a valid hash, and every break of the chain or of an anchor."""
+    """Return the verified log: events with a valid hash, and every break of the chain or of its head."""
     chain = _Chain()
     for key, event in stored.events:
         chain.add(key.rpartition("/")[2], event)
-    problems = [*stored.problems, *chain.problems, *_anchor_problems(stored, chain.events, chain.last)]
-    return Log(tuple(chain.events), tuple(problems))
+    return Log(tuple(chain.events), (*stored.problems, *chain.problems, *_head_problems(stored, chain)))
 
 
 @dataclass
@@ -136,35 +105,18 @@ class _Chain:
             self.events.append(event)
 
 
-def _anchor_problems(stored: StoredLog, events: Sequence[Event], last: int) -> list[str]:
-    """Return one sentence per anchor that names a missing or different event, and per missing anchor."""
-    problems = []
-    newest = max((anchor.sequence for anchor in stored.anchors), default=0)
-    if newest > last:
-        problems.append(_missing(last + 1, newest))
-    hashes = {event.sequence: event.hash for event in events}
-    problems += [
-        f"Event {anchor.sequence} is not the event that {anchor.key} names: one of the two was replaced."
-        for anchor in stored.anchors
-        if hashes.get(anchor.sequence, anchor.hash) != anchor.hash or anchor.sequence < 1
-    ]
-    return problems + _head_problems(stored, last)
-
-
-def _head_problems(stored: StoredLog, last: int) -> list[str]:
-    """Return the problems of the two anchors that name the newest event: missing, or set back."""
-    unread = " ".join(stored.problems)
-    missing = []
-    if stored.head is None and (last > 1 or stored.twin):
-        missing.append("reviews/head.json")
-    if stored.twin is None and last > 1:
-        missing.append("review_anchor.json")
-    problems = [f"The anchor of the newest event ({key}) is missing." for key in missing if key not in unread]
-    if stored.head and stored.twin and stored.head.sequence < stored.twin.sequence:
-        problems.append(
-            "The anchor of the newest event (reviews/head.json) was set back to an earlier event."
-        )
-    return problems
+def _head_problems(stored: StoredLog, chain: _Chain) -> list[str]:
+    """Return what is wrong with the head; it may lag behind events whose writers are still at work."""
+    if stored.head is None:
+        is_missing = chain.last > 1 and not stored.problems
+        return [f"The head of the review log ({HEAD}) is missing."] if is_missing else []
+    sequence, digest = stored.head.sequence, stored.head.hash
+    if sequence > chain.last:
+        return [_missing(chain.last + 1, sequence)]
+    hashes = {event.sequence: event.hash for event in chain.events}
+    if sequence < 1 or hashes.get(sequence, digest) != digest:
+        return [f"Event {sequence} is not the event that {HEAD} names: one of the two was replaced."]
+    return []
 
 
 def _missing(first: int, last: int) -> str:

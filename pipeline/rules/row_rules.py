@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -85,16 +84,8 @@ def evaluate(frame: DataFrame, rules: Sequence[Rule]) -> DataFrame:
 
     Rules that depend on other rows are evaluated by `across`.
     """
-    fails = [F.lit(False) if _looks_across(rule) else _fails(rule) for rule in rules]
+    fails = [F.lit(False) if rule.looks_across else _fails(rule) for rule in rules]
     return frame.withColumns({FAILING: _pack(fails), APPLYING: _pack([_applies(rule) for rule in rules])})
-
-
-_OVER = re.compile(r"\bover\s*\(", re.IGNORECASE)
-
-
-def _looks_across(rule: Rule) -> bool:
-    """Return True if the rule depends on other rows, through groups (`among`) or a window."""
-    return bool(rule.among) or _OVER.search(str(rule.fails)) is not None
 
 
 def _applies(rule: Rule) -> Column:
@@ -105,10 +96,9 @@ def _fails(rule: Rule) -> Column:
     return F.coalesce(F.expr(f"({rule.applies or 'true'}) and ({rule.fails})"), F.lit(False))
 
 
-def words_across(rules: Sequence[Rule]) -> frozenset[str]:
-    """Return all identifiers, including column names, in the SQL of rules that depend on other rows."""
-    texts = [text for rule in rules if _looks_across(rule) for text in (str(rule.fails), *rule.among)]
-    return frozenset(re.findall(r"\w+", " ".join(texts)))
+def columns_across(rules: Sequence[Rule]) -> frozenset[str]:
+    """Return the columns that the rules depending on other rows read, structs as a whole."""
+    return frozenset(name.partition(".")[0] for rule in rules if rule.looks_across for name in rule.reads)
 
 
 def across(evaluated: DataFrame, rules: Sequence[Rule], identity: Sequence[str]) -> DataFrame:
@@ -120,13 +110,13 @@ def across(evaluated: DataFrame, rules: Sequence[Rule], identity: Sequence[str])
     failing = [
         _failing_across(evaluated.where(_bit(APPLYING, n) == 1), rule, identity).withColumn("_rule", F.lit(n))
         for n, rule in enumerate(rules)
-        if _looks_across(rule)
+        if rule.looks_across
     ]
     if not failing:
         return evaluated
     found = frames.union(failing).groupBy(*identity).agg(F.collect_set("_rule").alias("_met")).persist()
     flags = [
-        F.array_contains("_met", n) if _looks_across(rule) else F.lit(False) for n, rule in enumerate(rules)
+        F.array_contains("_met", n) if rule.looks_across else F.lit(False) for n, rule in enumerate(rules)
     ]
     both = F.array(*(F.col(FAILING)[n].bitwiseOR(word) for n, word in enumerate(_words(flags))))
     joined = evaluated.join(found, list(identity), "left")

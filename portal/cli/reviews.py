@@ -268,31 +268,31 @@ def sign_command(session: Session, run_id: str, verdict: str, text: str, confirm
     Approval requires that every blocking finding is decided; --confirm accepts other undecided findings.
     """
     wanted: Literal["approve", "reject"] = "approve" if verdict == "approve" else "reject"
-    try:
-        event = sign_off.sign(session.context, run_id, wanted, text, confirmed=confirmed, signed_for=who)
-    except sign_off.Unfinished as unfinished:
-        click.echo(unfinished, err=True)
+    signed = sign_off.sign(session.context, run_id, wanted, text, confirmed=confirmed, signed_for=who)
+    if signed.unfinished:
+        click.echo(signed.unfinished, err=True)
         sys.exit(1)
-    click.echo(f"Signed as event {event.sequence}: {event.payload['meaning']}")
+    click.echo(f"Signed as event {signed.event.sequence}: {signed.event.payload['meaning']}")
 
 
 @reviews_group.command("verify")
 @json_option
 @click.pass_obj
 def verify_command(session: Session, as_json: bool) -> None:
-    """Verify the review log; exit code 1 if an event was altered or removed."""
+    """Verify all events, and the files of signed and published releases; exit code 1 if one was altered."""
     log = read_model.log(session.context)
+    reviewed = releases.signed_or_published(session.context, log)
+    problems = [*log.problems, *releases.file_problems(session.context, reviewed)]
     newest = log.events[-1].hash if log.events else None
     if as_json:
-        emit_json({"events": len(log.events), "newest": newest, "problems": log.problems})
-    elif not log.problems:
+        emit_json({"events": len(log.events), "newest": newest, "problems": problems})
+    elif problems:
+        click.echo("\n".join(problems), err=True)
+    else:
         head = f"; hash of the newest: {newest[:16]}…" if newest else ""
         click.echo(f"The hash chain of {len(log.events)} events is intact{head}")
-    else:
-        for problem in log.problems:
-            click.echo(problem, err=True)
-    if log.problems:
-        sys.exit(1)
+        click.echo(f"The files of {len(reviewed)} releases are unchanged")
+    sys.exit(1 if problems else 0)
 
 
 COMMANDS = (reviews_group,)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,8 +31,7 @@ def of_rule(
         return None
     if is_quarantined(rule):
         return FailingQuery(_quarantined(lake, contract.table, rule.id, run_id), True)
-    condition = row_condition(contract, rule)
-    return FailingQuery(_loaded(lake, contract, rule, run_id, batch_ids, condition), condition is not None)
+    return FailingQuery(_loaded(lake, contract, rule, run_id, batch_ids), rule.athena is not None)
 
 
 def is_quarantined(rule: Rule) -> bool:
@@ -50,12 +48,10 @@ ORDER BY record_key
 LIMIT {MOST_ROWS}"""
 
 
-def _loaded(
-    lake: Lake, contract: Contract, rule: Rule, run_id: str, batch_ids: Sequence[str], condition: str | None
-) -> str:
+def _loaded(lake: Lake, contract: Contract, rule: Rule, run_id: str, batch_ids: Sequence[str]) -> str:
     key = contract.key[0]
     batches = ", ".join(f"'{batch_id}'" for batch_id in batch_ids)
-    more = f"\n  AND ({condition})" if condition else ""
+    more = f"\n  AND ({rule.athena})" if rule.athena else ""
     return f"""SELECT silver.*
 FROM "{lake.database("silver")}"."{contract.table}" AS silver
 WHERE silver.batch_id IN ({batches})
@@ -69,41 +65,7 @@ ORDER BY silver.{key}
 LIMIT {MOST_ROWS}"""
 
 
-_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        "and or not is null in between like case when then else end true false lower upper length trim "
-        "coalesce "
-        "month day year regexp_like regexp_replace date_diff cast as date timestamp",
-    )
-)
-"""Keywords and functions with the same meaning in Spark SQL and Athena."""
-
-_TEXT = re.compile(r"'(?:[^']|'')*'")
-
-
-def row_condition(contract: Contract, rule: Rule) -> str | None:
-    """Return the rule's condition in Athena SQL; None if it needs more than the silver columns of a row."""
-    if rule.among:
-        return None
-    parts = [f"({_translated(text)})" for text in (rule.applies, rule.fails) if text]
-    condition = " AND ".join(parts)
-    known = _WORDS | {column.name for column in contract.columns}
-    left = set(re.findall(r"[A-Za-z_]\w*", _TEXT.sub("''", condition).lower())) - known
-    return None if left or "->" in condition or "." in _TEXT.sub("", condition) else condition
-
-
-def _translated(spark: str) -> str:
-    """Translate a condition from Spark SQL to Athena SQL; `raw.x` becomes `x`, its column in silver."""
-    same = re.sub(r"\braw\.(\w+) is (not )?null", r"\1 is \2null", spark)
-    same = re.sub(r"(\w+|regexp_replace\([^()]*\)) rlike ('(?:[^']|'')*')", r"regexp_like(\1, \2)", same)
-    same = re.sub(
-        r"\btimestampdiff\((HOUR|SECOND), ", lambda found: f"date_diff('{found[1].lower()}', ", same
-    )
-    return same.replace("\\\\", "\\")
-
-
 def columns_of(contract: Contract, rule: Rule) -> list[str]:
-    """Return the columns that a row rule checks, in the order of the contract."""
-    words = set(re.findall(r"[A-Za-z_]\w*", _TEXT.sub("''", f"{rule.fails or ''} {' '.join(rule.among)}")))
-    return [column.name for column in contract.data_columns if column.name in words]
+    """Return the columns of the table that a row rule checks, in the order of the contract."""
+    read = {name.removeprefix("raw.") for name in rule.reads}
+    return [column.name for column in contract.data_columns if column.name in read]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
+from pipeline.releases import files
 from pipeline.releases import model as release_model
 from pipeline.releases import publish as publishing
 from pipeline.releases.model import Published, Release, ReleaseError
 from pipeline.reviews import log as review_log
+from pipeline.reviews.integrity import Log
 from portal.audit import service as audit_log
 from portal.batches import retirement
 from portal.batches import service as batches
@@ -90,6 +93,7 @@ def publish(context: Context, release_id: str, *, reason: str) -> Published:
     """
     release, published = get(context, release_id), current(context)
     check_approved(context, release)
+    check_files(context, release)
     if published and release_id not in {published.release_id, *published.history}:
         if release.decision == "hold":
             check_parent(context, release)
@@ -121,6 +125,7 @@ def rollback(context: Context, *, reason: str, shown: str | None = None) -> Publ
             "Reload the page before you roll back."
         )
     check_approved(context, release)
+    check_files(context, release)
     return _publish(context, "rollback", release, expect=published.release_id, reason=reason)
 
 
@@ -139,6 +144,32 @@ def check_approved(context: Context, release: Release) -> None:
             f"Release '{release.release_id}' is held and has no valid approval. "
             f"A clinician publishes it by approving it ('hdp reviews sign').{why}"
         )
+
+
+def check_files(context: Context, release: Release) -> None:
+    """Recompute the SHA-256 of each file; raise `ServiceError` if one is not as it was written."""
+    if found := file_problems(context, [release]):
+        raise ServiceError(f"{found[0]} The release cannot be published. Start a new run.")
+
+
+def file_problems(context: Context, checked: Sequence[Release]) -> list[str]:
+    """Recompute the SHA-256 of each file of releases; return a sentence for each that is not as recorded."""
+    return [
+        problem
+        for release in checked
+        for problem in files.problems(context.client("s3"), context.lake, release)
+    ]
+
+
+def signed_or_published(context: Context, log: Log) -> list[Release]:
+    """Return the releases that readers see or that somebody signed, unless they have expired."""
+    signed = {e.subject["run_id"] for e in log.events if e.kind == "release_signed"}
+    published = current(context)
+    return [
+        release
+        for release in list_releases(context)
+        if release.run_id in signed or (published and release.release_id == published.release_id)
+    ]
 
 
 def _signature(context: Context, release: Release) -> signatures.Signature | None:
@@ -185,7 +216,6 @@ def _publish(
     expect: str | None,
     reason: str,
 ) -> Published:
-    log = review_log.read(context.client("s3"), context.lake)
     with audit_log.recorded(context, action, {"release": release.release_id}, reason=reason):
         try:
             return publishing.publish(
@@ -196,7 +226,6 @@ def _publish(
                 by=context.settings.user,
                 reason=reason,
                 refresh_views=publishing.view_refresher(context.client("athena"), context.lake),
-                reviewed=log.newest(),
             )
         except ReleaseError as error:
             raise ServiceError(str(error)) from None

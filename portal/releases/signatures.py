@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from pipeline.lake.uris import split
+from pipeline.releases import files
 from pipeline.releases import model as release_model
-from pipeline.releases.model import GOLD_TABLES, Release
+from pipeline.releases.model import Release
 from pipeline.reviews import events as review_events
 from pipeline.reviews.events import Event
 from pipeline.reviews.integrity import Log
@@ -90,22 +88,9 @@ _REVOKES = {"finding_rejected", "acceptance_withdrawn"}
 
 @requires("see_charts")
 def fingerprint(context: Context, release: Release) -> str:
-    """Return a hash of the release's document and of name, size and ETag of its objects.
+    """Return a hash of the release's document, with the recorded SHA-256 of each file, and of present sizes.
 
-    The objects are gold files, rule results and audit. On AWS an ETag depends on the content; on a laptop it
-    depends on the file, so that a restored lake must be signed again.
+    Publishing and `hdp reviews verify` recompute the SHA-256 (`pipeline.releases.files`).
     """
-    lake, run_id = context.lake, release.run_id
-    below = [lake.results(run_id), lake.audit(run_id)]
-    below += [lake.gold_release(table, release.release_id) for table in GOLD_TABLES]
-    with ThreadPoolExecutor(len(below)) as pool:
-        found = pool.map(lambda uri: list(_objects(context, uri)), below)
-        objects = [each for listed in found for each in listed]
-    return review_events.fingerprint({"release": asdict(release), "objects": objects})
-
-
-def _objects(context: Context, uri: str) -> Iterator[list[str | int]]:
-    bucket, prefix = split(uri)
-    for page in context.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for item in page.get("Contents", []):
-            yield [bucket, item["Key"], item["Size"], item["ETag"]]
+    sizes = files.sizes(context.client("s3"), context.lake, release)
+    return review_events.fingerprint({"release": asdict(release), "sizes": sizes})

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import random
+import threading
+import time
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 from pipeline.reviews import log as review_log
@@ -38,25 +42,39 @@ def append_event(
     subject: dict[str, str],
     payload: dict[str, Any],
     seen: int | None,
+    first_read: Log | None = None,
 ) -> Event:
     """Append an event and return it.
 
     `seen` is the sequence number of the newest event that the user has seen: raise `ReviewConflict` if there
-    are later ones about the subject. None skips this check.
+    are later ones about the subject. None skips this check. If one of them is this event, sent before by the
+    same user, return it: its response was lost. `first_read` is the log if it was read already.
     """
     context.require(_RIGHTS.get(kind, "review"))
-    while True:
-        verified_log = verified(context)
-        changes = [
-            e for e in verified_log.events if seen is not None and e.sequence > seen and _touches(e, subject)
-        ]
-        if changes:
-            raise ReviewConflict(changes)
-        event = new_event(context.settings.user, context.settings.role or "viewer", kind, subject, payload)
-        try:
-            return review_log.append(context.client("s3"), context.lake, verified_log, event)
-        except review_log.AppendConflict:
-            continue
+    event = new_event(context.settings.user, context.settings.role or "viewer", kind, subject, payload)
+    with _writers.setdefault(context.lake.reviews(), threading.RLock()):
+        for attempt in count():
+            verified_log = first_read if first_read and attempt == 0 else verified(context)
+            later = [e for e in verified_log.events if seen is not None and e.sequence > seen]
+            if repeated := next((e for e in later if _content(e) == _content(event)), None):
+                return repeated
+            if changes := [e for e in later if _touches(e, subject)]:
+                raise ReviewConflict(changes)
+            try:
+                return review_log.append(context.client("s3"), context.lake, verified_log, event)
+            except review_log.AppendConflict:
+                time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 6)))  # noqa: S311
+    raise AssertionError  # count() never ends
+
+
+_writers: dict[str, threading.RLock] = {}
+"""Let the writers of one process take turns; those of several processes wait for a random time."""
+
+
+def _content(event: Event) -> tuple[Any, ...]:
+    """Return what the author sent; the id of a new query is made for each attempt to send it."""
+    about = {name: value for name, value in event.subject.items() if name != "query_id"}
+    return event.by, event.kind, about if event.kind == "query_opened" else event.subject, event.payload
 
 
 @requires("see_charts")

@@ -97,9 +97,12 @@ def log(context: Context) -> Log:
 @requires("see_charts")
 def of_run(context: Context, run_id: str) -> Review:
     """Return the review of a run from one read of the log."""
-    verified_log = log(context)
+    return review(log(context), run_id, signatures.version(context, run_id))
+
+
+def review(verified_log: Log, run_id: str, version: str) -> Review:
+    """Return the review of a run; `version` is the present fingerprint of its release."""
     queries = all_queries(verified_log)
-    version = signatures.version(context, run_id)
     return Review(
         run_id=run_id,
         version=version,

@@ -19,10 +19,11 @@ from portal.core.errors import ServiceError, explain, is_aws_error
 from portal.core.rights import requires
 from portal.quality import results as quality
 from portal.releases import service as releases
-from portal.reviews import decisions
+from portal.releases import signatures
+from portal.reviews import decisions, read_model
 from portal.reviews.decisions import Finding
-from portal.reviews.entry import append_event, clean_text
-from portal.reviews.read_model import DataQuery, Review, of_run
+from portal.reviews.entry import append_event, clean_text, verified
+from portal.reviews.read_model import DataQuery, Review
 from portal.runs import service as runs
 
 MEANINGS = {
@@ -32,8 +33,12 @@ MEANINGS = {
 """The meaning of a signature, shown with it (21 CFR 11.50)."""
 
 
-class Unfinished(ServiceError):
-    """The signature was recorded, but a rollback or a notification remains to be done."""
+@dataclass(frozen=True)
+class SignOff:
+    """A recorded signature; `unfinished` says what remains to be done, and is empty if nothing does."""
+
+    event: Event
+    unfinished: str = ""
 
 
 _STILL_SEEN = "Analysts still see this release. An engineer can roll back with 'hdp releases rollback'."
@@ -106,22 +111,26 @@ def sign(
     confirmed: str = "",
     seen: int | None = None,
     signed_for: str = "",
-) -> Event:
+) -> SignOff:
     """Sign a release off and notify subscribers. Approval publishes a held release.
 
-    Approval is refused while a query is open, a blocking finding is undecided or a finding must be fixed.
-    Other undecided findings must be `confirmed` by their code; otherwise `Unconfirmed` is raised with it.
-    Rejecting the published release raises `Unfinished`, because an engineer must roll back. A deputy signs
-    for the clinician `signed_for`, given by name or id.
+    Raise `ServiceError` and record nothing if the user started the run or, for an approval, if a query is
+    open, a blocking finding is undecided or a finding must be fixed. Raise `Unconfirmed` unless `confirmed`
+    is the code of the other undecided findings. A deputy signs for the clinician
+    `signed_for`, given by name or id.
+
+    After the signature was recorded, nothing raises: the result says what could not be done.
     """
     principal = _principal(context.user, signed_for)
     release = releases.get(context, run_id)
-    review = of_run(context, run_id)
+    log = verified(context)
+    review = read_model.review(log, run_id, signatures.fingerprint(context, release))
     _check_not_own_run(context, run_id, principal)
     undecided = _check_reviewed(context, review, release, confirmed) if verdict == "approve" else ()
     publishes = verdict == "approve" and release.decision == "hold" and not _is_superseded(context, run_id)
     if publishes:
         releases.check_parent(context, release)
+        releases.check_files(context, release)
     payload = {
         "verdict": verdict,
         "meaning": meaning(verdict, principal),
@@ -133,8 +142,12 @@ def sign(
     seen = review.seen if seen is None else min(seen, review.seen)
     signature = {"run": run_id, "verdict": verdict, "for": str(principal or "")}
     with audit_log.recorded(context, "sign_off", signature, reason=str(payload["text"])):
-        event = append_event(context, "release_signed", {"run_id": run_id}, payload, seen)
-    return _publish_and_notify(context, release, verdict, event, publishes)
+        event = append_event(context, "release_signed", {"run_id": run_id}, payload, seen, first_read=log)
+    try:
+        return SignOff(event, _publish_and_notify(context, release, verdict, event, publishes))
+    except Exception as error:  # the signature stands
+        recorded = f"Your signature was recorded as event {event.sequence}."
+        return SignOff(event, f"{recorded} A later step failed: {_explained(error)}")
 
 
 def meaning(verdict: Literal["approve", "reject"], principal: Principal | None) -> str:
@@ -183,26 +196,19 @@ def _check_reviewed(
 
 def _publish_and_notify(
     context: Context, release: Release, verdict: Literal["approve", "reject"], event: Event, publishes: bool
-) -> Event:
-    """Publish an approved release and notify subscribers.
-
-    Raise `ServiceError` if publication failed, and `Unfinished` if a rollback or notification remains.
-    """
+) -> str:
+    """Publish an approved release and notify subscribers; return what remains to be done."""
     state = {"approve": "APPROVED", "reject": "REJECTED"}[verdict]
-    publish_error = _publish(context, release.run_id) if publishes else ""
+    publish_error = _publish(context, release, event) if publishes else ""
     if publishes and not publish_error:
         state = "PUBLISHED"
     still_seen = _STILL_SEEN if verdict == "reject" and _is_published(context, release.run_id) else ""
     notify_error = _notify(context, release, state, event, still_seen)
     if publish_error:
-        raise ServiceError(
-            f"Your approval was recorded as event {event.sequence}, but publication failed: {publish_error} "
-            f"{notify_error}".strip()
-        )
-    if still_seen or notify_error:
-        rest = " ".join(filter(None, [still_seen, notify_error]))
-        raise Unfinished(f"Your signature was recorded as event {event.sequence} ({state.lower()}). {rest}")
-    return event
+        recorded = f"Your approval was recorded as event {event.sequence}"
+        return f"{recorded}, but publication failed: {publish_error} {notify_error}".strip()
+    rest = " ".join(filter(None, [still_seen, notify_error]))
+    return f"Your signature was recorded as event {event.sequence} ({state.lower()}). {rest}" if rest else ""
 
 
 def _is_published(context: Context, release_id: str) -> bool:
@@ -219,30 +225,20 @@ def _is_superseded(context: Context, release_id: str) -> bool:
     return published is not None and release_id in published.history
 
 
-def _publish(context: Context, run_id: str) -> str:
-    """Publish a signed release; return the error message if that failed, else an empty string."""
+def _publish(context: Context, release: Release, event: Event) -> str:
+    """Publish the release that `event` approved; return the error message if that failed."""
     try:
-        publish_signed(context, run_id)
-    except Exception as error:
-        if not isinstance(error, ServiceError) and not is_aws_error(error):
-            raise
-        return explain(error)
+        releases.check_parent(context, release)
+        reason = f"approved by {event.by} (event {event.sequence})"
+        releases.publish_approved(context, release, reason=reason)
+    except Exception as error:  # the signature stands
+        return _explained(error)
     return ""
 
 
-@requires("review")
-def publish_signed(context: Context, run_id: str) -> None:
-    """Publish an approved release; safe to repeat after an interruption."""
-    signature = of_run(context, run_id).signature
-    if signature is None or signature.verdict != "approve" or not signature.is_valid:
-        raise ServiceError(
-            f"Release '{run_id}' is held. A clinician must approve it before it can be published."
-        )
-    release = releases.get(context, run_id)
-    releases.check_parent(context, release)
-    releases.publish_approved(
-        context, release, reason=f"approved by {signature.by} (event {signature.event})"
-    )
+def _explained(error: Exception) -> str:
+    is_known = isinstance(error, ServiceError) or is_aws_error(error)
+    return explain(error) if is_known else f"unexpected error ({type(error).__name__})."
 
 
 def _notify(context: Context, release: Release, state: str, event: Event, why: str) -> str:
@@ -262,8 +258,6 @@ def _notify(context: Context, release: Release, state: str, event: Event, why: s
             FunctionName=context.lake.function("sns_notify_success"),
             Payload=json.dumps({"run_id": release.run_id, "release": outcome}).encode(),
         )
-    except Exception as error:
-        if not is_aws_error(error):
-            raise
-        return message.format(explain(error).rstrip("."))
+    except Exception as error:  # the signature stands
+        return message.format(_explained(error).rstrip("."))
     return message.format("its Lambda failed") if answer.get("FunctionError") else ""

@@ -11,7 +11,6 @@ import streamlit as st
 from portal.core.errors import ServiceError, explain, is_aws_error
 from portal.reviews import wording
 from portal.reviews.entry import ReviewConflict
-from portal.reviews.sign_off import Unfinished
 from portal.ui import session
 
 log = logging.getLogger("portal")
@@ -65,18 +64,16 @@ def _mine(key: str) -> str:
 def send(key: str, act: Act, done: str) -> None:
     """Call `act` with the draft of `key` and its event number; callback of a button.
 
-    The draft is cleared if `act` succeeds or raises `Unfinished`, and kept after other errors.
+    The draft is cleared if `act` succeeds, and kept after errors. A text that `act` returns says what remains
+    to be done.
     """
     try:
-        act(str(st.session_state.get(key, "")), int(st.session_state[_mine(key)][1]))
+        answer = act(str(st.session_state.get(key, "")), int(st.session_state[_mine(key)][1]))
     except ReviewConflict as conflict:
         _set_outcome(key, "error", str(conflict), [wording.as_markdown(event) for event in conflict.changes])
         # the user sees these changes now, so sending again takes them into account
         kept("seen").pop(key, None)
         st.session_state[_mine(key)] = st.session_state[_mine(key)][0], None
-    except Unfinished as unfinished:
-        _set_outcome(key, "warning", str(unfinished))
-        st.session_state[key] = ""
     except ServiceError as error:
         _set_outcome(key, "error", str(error))
     except Exception as error:
@@ -88,7 +85,8 @@ def send(key: str, act: Act, done: str) -> None:
             f"{why} Your text is kept. Check whether it was recorded before you send it again.",
         )
     else:
-        _set_outcome(key, "done", done)
+        is_unfinished = isinstance(answer, str) and answer
+        _set_outcome(key, *(("warning", answer) if is_unfinished else ("done", done)))
         st.session_state[key] = ""
 
 

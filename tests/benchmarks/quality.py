@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from pipeline.glue_jobs.bronze_to_silver import load
 from tests.benchmarks import lake
@@ -48,16 +47,14 @@ def _deploy(package: Path, original: bytes, change: Callable[[Rules], Rules]) ->
     package.write_bytes(original)
     with zipfile.ZipFile(package) as before:
         files = {name: before.read(name) for name in before.namelist()}
+    documents = json.loads(files["pipeline/compiled.json"])
+    for name, document in documents.items():
+        if name.startswith("contracts/") and "quality" in document["schema"][0]:
+            document["schema"][0]["quality"] = change(document["schema"][0]["quality"])
+    files["pipeline/compiled.json"] = json.dumps(documents).encode()
     with zipfile.ZipFile(package, "w") as after:
         for name, content in files.items():
-            if name.endswith(".odcs.yaml"):
-                document = yaml.safe_load(content)
-                table = document["schema"][0]
-                if "quality" in table:
-                    table["quality"] = change(table["quality"])
-                after.writestr(name, yaml.safe_dump(document, sort_keys=False))
-            else:
-                after.writestr(name, content)
+            after.writestr(name, content)
 
 
 def _as_they_are(rules: Rules) -> Rules:

@@ -128,7 +128,6 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         reviews.commands.unmask
         reviews.commands.withdraw
         reviews.commands.withdraw_rows
-        reviews.sign_off.publish_signed
         reviews.sign_off.sign
     """,
     ("privacy_officer",): """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 
 import sqlglot
 from sqlglot import exp
@@ -23,9 +22,8 @@ def prepare(sql: str, database: str | None, parameters: list[str] | None, catalo
     if len(statements) != 1:
         raise QueryError("SYNTAX_ERROR: Only one sql statement is allowed.")
     tree = statements[0]
-    words = re.sub(r"^(\s*--[^\n]*\n)+", "", sql).rstrip("; \n").split()
-    if [word.upper() for word in words[:1]] == ["SHOW"]:
-        return _show(words, database, catalog)
+    if isinstance(tree, exp.Command) and tree.this.upper() == "SHOW":
+        return _show(tree.expression.name.split(), database, catalog)
     if isinstance(tree, exp.Create) and tree.kind == "VIEW":
         return _create_view(tree, sql, database, catalog)
     if isinstance(tree, exp.Create) and tree.kind in {"DATABASE", "SCHEMA"}:
@@ -48,11 +46,11 @@ def prepare(sql: str, database: str | None, parameters: list[str] | None, catalo
 
 
 def _show(words: list[str], database: str | None, catalog: Catalog) -> Prepared:
-    kind = words[1].upper() if len(words) > 1 else ""
+    kind = words[0].upper() if words else ""
     if kind in {"DATABASES", "SCHEMAS"}:
         return Prepared("DDL", columns=["database_name"], rows=[[name] for name in catalog.databases()])
     if kind in {"TABLES", "VIEWS"}:
-        schema = words[3].strip("`\"'") if len(words) > 3 else database or "default"
+        schema = words[2].strip("`\"'") if len(words) > 2 else database or "default"
         return Prepared("DDL", columns=["tab_name"], rows=[[name] for name in catalog.tables(schema)])
     raise QueryError(f"NOT_SUPPORTED: Athena of the laptop cloud does not support SHOW {kind}")
 

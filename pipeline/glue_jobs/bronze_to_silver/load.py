@@ -173,7 +173,7 @@ def _kept(evaluated: DataFrame, contract: Contract, key: str) -> DataFrame:
     """Return the columns that later steps need; a row's text is kept only if a row rule quarantines it."""
     rules = row_rules.row_rules(contract)
     silver = [column.name for column in contract.columns]
-    needed = {"row_hash", "malformed", "null_marked", *ROW, *row_rules.words_across(rules)} & {
+    needed = {"row_hash", "malformed", "null_marked", *ROW, *row_rules.columns_across(rules)} & {
         *evaluated.columns
     }
     refused = row_rules.quarantined(rules)

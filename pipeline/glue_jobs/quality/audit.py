@@ -18,6 +18,7 @@ from pipeline.glue_jobs.entry_point import main
 from pipeline.glue_jobs.quality import recomputed
 from pipeline.glue_jobs.runtime import Run, aws_client, describe
 from pipeline.lake import pseudonyms, store
+from pipeline.releases import files
 from pipeline.releases import model as release_model
 from pipeline.releases.model import Release
 from pipeline.reviews import acceptances
@@ -286,11 +287,12 @@ def work(run: Run) -> None:
     secret = pseudonyms.read_secret(aws_client("secretsmanager"), run.lake)
     found = small_tables.read(run.s3, run.lake.results(run.run_id), columns)
     all_results = [with_pseudonyms(result, secret) for result in found]
-    log = review_log.read(run.s3, run.lake)
-    events = _trusted(log)
+    events = _trusted(review_log.read(run.s3, run.lake))
     rows = acceptances.row_acceptances(events)
     decision, reasons = decide(all_results, acceptances.acceptances(events), rows=rows)
     counts = {table: int(frame.count()) for table, frame in gold.items()}
+    audit = {"run_id": run.run_id, "decision": decision, "reasons": reasons, "tables": counts}
+    store.write_json(run.s3, run.lake.audit(run.run_id), audit)
     new_release = Release(
         release_id=run.run_id,
         run_id=run.run_id,
@@ -300,10 +302,8 @@ def work(run: Run) -> None:
         created_at=store.now(),
         decision=decision,
         reasons=reasons,
-        reviewed=log.newest(),
+        files=files.of_run(run.s3, run.lake, run.run_id),
     )
-    audit = {"run_id": run.run_id, "decision": decision, "reasons": reasons, "tables": counts}
-    store.write_json(run.s3, run.lake.audit(run.run_id), audit)
     release_model.write(run.s3, run.lake, new_release)
     describe({"decision": decision, "rules_with_findings": [reason["rule_id"] for reason in reasons]})
 

@@ -187,12 +187,15 @@ def _signing(
     """Return the action that signs the release; it fails if the release was rebuilt in the meantime."""
     signed_for = principal.person_id if principal else ""
 
-    def act(text: str, seen: int) -> None:
+    def act(text: str, seen: int) -> str:
         if signatures.version(context, review.run_id) != review.version:
             raise ServiceError(
                 f"{review.run_id} was rebuilt after this page was loaded. Review it again before you sign."
             )
-        sign_off.sign(context, review.run_id, verdict, text, confirmed=code, seen=seen, signed_for=signed_for)
+        signed = sign_off.sign(
+            context, review.run_id, verdict, text, confirmed=code, seen=seen, signed_for=signed_for
+        )
+        return signed.unfinished
 
     return act
 

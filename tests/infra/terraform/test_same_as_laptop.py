@@ -1,9 +1,7 @@
 """Terraform plans what the laptop cloud provisions: both are read through their own APIs."""
 
-import io
 import json
 import re
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -11,10 +9,8 @@ import pytest
 import infra
 from infra.local.environment import variables
 from infra.local.provision import FUNCTIONS, RUNTIME, TOPICS, lambda_files
-from infra.wheel import NAME as WHEEL
-from infra.wheel import wheel
 from pipeline.jobs import declared
-from pipeline.lake.uris import DATABASES, ZONES, Lake
+from pipeline.lake.uris import DATABASES, ZONES, Lake, split
 
 PROJECT = Path(infra.__file__).parents[1]
 
@@ -149,9 +145,13 @@ def test_lambda_files(plan):
     assert _planned(plan, "lambda") == lambda_files()
 
 
-def test_wheel(plan):
-    with zipfile.ZipFile(io.BytesIO(wheel())) as package:
-        assert {name: package.read(name) for name in package.namelist()} == _planned(plan, "wheel")
+def test_terraform_builds_and_uploads_the_wheel(plan, lake):
+    uploaded = plan.resources["aws_s3_object.wheel"]
+    assert uploaded["key"] == split(lake.wheel())[1]
+    assert Path(uploaded["source"]).name == Path(lake.wheel()).name
+    built = plan.resources["terraform_data.wheel"]["triggers_replace"]
+    assert Path(uploaded["source"]).parent == Path(built)
+    assert Path(built).name == f"wheel-{uploaded['source_hash'][:12]}"
 
 
 def test_state_machine(plan, aws_of_cloud, cloud):
@@ -203,10 +203,9 @@ def test_a_job_fetches_no_package_when_it_starts(plan):
     for job in plan.all_of("aws_glue_job"):
         assert (
             job["default_arguments"]["--additional-python-modules"]
-            == f"s3://{job['default_arguments']['--buckets']}-code/packages/{WHEEL}"
+            == f"s3://{job['default_arguments']['--buckets']}-code/packages/hdp_pipeline-1-py3-none-any.whl"
         )
         assert job["default_arguments"]["--python-modules-installer-option"] == "--no-index"
-    assert b"Requires-Dist" not in _planned(plan, "wheel")["hdp_pipeline-1.dist-info/METADATA"]
 
 
 def test_s3a_is_told_its_region(plan):

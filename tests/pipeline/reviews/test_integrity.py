@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.reviews.events import GENESIS, Event, parse_event
-from pipeline.reviews.integrity import Anchor, StoredLog, verify
+from pipeline.reviews.integrity import Head, StoredLog, verify
 
 
 def _chain(count):
@@ -35,12 +35,10 @@ def _chain(count):
 
 def _verified(keys, documents, last):
     bodies = [json.dumps(document).encode() for document in documents]
-    anchor = {"sequence": last["sequence"], "hash": last["hash"]}
     return verify(
         StoredLog(
             events=tuple((key, parse_event(body)) for key, body in zip(keys, bodies, strict=True)),
-            head=Anchor("reviews/head.json", **anchor),
-            twin=Anchor("review_anchor.json", **anchor),
+            head=Head(last["sequence"], last["hash"]),
         )
     )
 

@@ -6,11 +6,9 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from pipeline.lake.uris import Lake, split
-from pipeline.releases import model as release_model
-from pipeline.releases import publish as publishing
-from pipeline.releases.model import Release
 from pipeline.reviews import log as review_log
 from pipeline.reviews.events import Event, new_event
 from pipeline.reviews.integrity import Log, verify
@@ -85,59 +83,40 @@ def test_malformed_json_is_detected(s3, lake, five):
     assert "cannot be read" in review_log.read(s3, lake).problems[0]
 
 
-@pytest.mark.parametrize("anchor", [Lake.review_head, Lake.review_anchor])
-def test_a_missing_anchor_of_the_newest_event_is_detected(s3, lake, five, anchor):
-    _delete(s3, anchor(lake))
-    assert "is missing" in review_log.read(s3, lake).problems[0]
+def test_a_missing_head_is_detected(s3, lake, five):
+    _delete(s3, lake.review_head())
+    assert review_log.read(s3, lake).problems == (
+        "The head of the review log (reviews/head.json) is missing.",
+    )
 
 
-@pytest.mark.parametrize("anchor", [Lake.review_head, Lake.review_anchor])
 @pytest.mark.parametrize(
     "body", [b"{", b"[]", b"null", b"{}", b'{"sequence": "5", "hash": ""}', b'{"sequence": 5}']
 )
-def test_a_malformed_anchor_is_detected(s3, lake, five, anchor, body):
-    _put(s3, anchor(lake), body)
+def test_a_malformed_head_is_detected(s3, lake, five, body):
+    _put(s3, lake.review_head(), body)
     (problem,) = review_log.read(s3, lake).problems
     assert "cannot be read" in problem
 
 
-def test_the_last_event_cut_off_and_the_head_rewritten_is_detected(s3, lake, five):
-    _delete(s3, lake.review(5))
-    _put_json(s3, lake.review_head(), {"sequence": 4, "hash": five.events[3].hash})
-    assert "Event 5 is missing." in review_log.read(s3, lake).problems
-
-
 @pytest.mark.parametrize("count", [1, 5])
-def test_an_emptied_folder_is_detected(s3, lake, count):
+def test_removed_events_are_detected_by_the_head(s3, lake, count):
     for number in range(count):
         review_log.append(s3, lake, review_log.read(s3, lake), _note(number))
     for number in range(1, count + 1):
         _delete(s3, lake.review(number))
-    _delete(s3, lake.review_head())
     missing = "Event 1 is missing." if count == 1 else "Events 1 to 5 are missing."
-    assert missing in review_log.read(s3, lake).problems
+    assert review_log.read(s3, lake).problems == (missing,)
 
 
-def test_a_release_anchors_the_log(s3, lake, five):
-    made = Release("r1", "r1", [], "publish", "", reviewed=five.newest())
-    release_model.write(s3, lake, made)
-    for uri in (*map(lake.review, range(1, 6)), lake.review_head(), lake.review_anchor()):
-        _delete(s3, uri)
-    assert review_log.read(s3, lake).problems == ("Events 1 to 5 are missing.",)
-    for number in range(5):
-        review_log.append(s3, lake, _no_problems(review_log.read(s3, lake)), _note(f"other {number}"))
+def test_a_replaced_newest_event_is_detected_by_the_head(s3, lake, five):
+    def forge(document):
+        document["by"] = "somebody else"
+        document["hash"] = Event(**document).digest()
+
+    _rewrite(s3, lake, 5, forge)
     (problem,) = review_log.read(s3, lake).problems
-    assert "Event 5 is not the event that releases/r1.json names" in problem
-
-
-def test_the_published_release_anchors_the_log(s3, lake, five):
-    release_model.write(s3, lake, Release("r1", "r1", [], "publish", ""))
-    publishing.publish(
-        s3, lake, "r1", expect=None, by="lee", reason="", refresh_views=str, reviewed=five.newest()
-    )
-    for uri in (lake.review(5), lake.review_head(), lake.review_anchor()):
-        _delete(s3, uri)
-    assert "Event 5 is missing." in review_log.read(s3, lake).problems
+    assert problem.startswith("Event 5 is not the event that reviews/head.json names")
 
 
 def test_a_second_event_with_the_same_sequence_number_is_detected(s3, lake, five):
@@ -171,21 +150,13 @@ def test_an_event_with_invalid_fields_is_detected_and_left_out(s3, lake, five, c
     assert 3 not in [event.sequence for event in log.events]
 
 
-def test_a_slower_writer_does_not_set_an_anchor_back(s3, lake, five):
-    late = five.events[1]
-    for uri in (lake.review_head(), lake.review_anchor()):
-        review_log.advance_anchor(s3, uri, late)
-        assert json.loads(_get(s3, uri))["sequence"] == 5
+def test_a_slower_writer_does_not_set_the_head_back(s3, lake, five):
+    review_log.advance_head(s3, lake, five.events[1])
+    assert json.loads(_get(s3, lake.review_head()))["sequence"] == 5
 
 
-def test_a_head_set_back_by_hand_is_detected(s3, lake, five):
-    _put_json(s3, lake.review_head(), {"sequence": 3, "hash": five.events[2].hash})
-    assert "set back" in review_log.read(s3, lake).problems[0]
-
-
-def test_an_event_whose_writer_was_killed_before_updating_the_anchors_is_no_problem(s3, lake, five):
-    for uri in (lake.review_head(), lake.review_anchor()):
-        _put_json(s3, uri, {"sequence": 4, "hash": five.events[3].hash})
+def test_an_event_whose_writer_was_killed_before_updating_the_head_is_no_problem(s3, lake, five):
+    _put_json(s3, lake.review_head(), {"sequence": 4, "hash": five.events[3].hash})
     assert review_log.read(s3, lake).problems == ()
     review_log.append(s3, lake, review_log.read(s3, lake), _note("next"))
     assert json.loads(_get(s3, lake.review_head()))["sequence"] == 6
@@ -205,8 +176,45 @@ def test_two_writers_cannot_append_the_same_sequence_number(s3, lake, five):
     assert review_log.read(s3, lake).problems == ()
 
 
-def _no_problems(log):
-    return Log(log.events)
+class _Unreliable:
+    """An S3 client that writes, and then does as a lost response does to the SDK."""
+
+    def __init__(self, s3, then):
+        self._s3, self._then = s3, then
+
+    def __getattr__(self, name):
+        return getattr(self._s3, name)
+
+    def put_object(self, **request):
+        self._s3.put_object(**request)
+        return self._then(self._s3, request)
+
+
+def _time_out(_s3, _request):
+    raise ReadTimeoutError(endpoint_url="https://s3")
+
+
+def _try_again(s3, request):
+    return s3.put_object(**request)
+
+
+@pytest.mark.parametrize("then", [_time_out, _try_again])
+def test_a_write_whose_response_was_lost_is_recognised_by_its_id(s3, lake, five, then):
+    written = review_log.append(_Unreliable(s3, then), lake, five, _note("once"))
+    again = review_log.read(s3, lake)
+    assert again.problems == ()
+    assert [event.payload["text"] for event in again.events[5:]] == ["word once"]
+    assert again.events[-1] == written
+
+
+def test_a_write_that_failed_raises(s3, lake, five):
+    class Away(_Unreliable):
+        def put_object(self, **_):
+            raise ReadTimeoutError(endpoint_url="https://s3")
+
+    with pytest.raises(ReadTimeoutError):
+        review_log.append(Away(s3, None), lake, five, _note("never"))
+    assert review_log.read(s3, lake) == five
 
 
 def _get(s3, uri):

@@ -1,0 +1,94 @@
+"""Files of a release: size and SHA-256 are recorded when a job writes them, and recomputed before publishing.
+
+Standard library only; the caller passes the S3 client. Files are named by zone and key, so that a lake that
+was copied, or restored under another prefix, keeps its approvals.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from pipeline.lake.store import read_json, write_json
+from pipeline.lake.uris import ZONES, Lake, split
+from pipeline.releases.model import GOLD_TABLES, Release
+
+Files = dict[str, dict[str, Any]]
+"""Size and SHA-256 of each file by its name, ``<zone>/<key>``."""
+
+_CHUNK = 1 << 20
+
+
+def record_gold(s3: Any, lake: Lake, run_id: str, table: str) -> None:
+    """Record the files of a gold table that a job has just written."""
+    written = hashed(s3, lake, [lake.gold_release(table, run_id)])
+    write_json(s3, lake.gold_files(run_id, table), written)
+
+
+def of_run(s3: Any, lake: Lake, run_id: str) -> Files:
+    """Return the files of a release: gold as recorded by its jobs, rule results and audit as they are."""
+    recorded = (read_json(s3, lake.gold_files(run_id, table)) for table in GOLD_TABLES)
+    gold = {name: file for found in recorded if found for name, file in found[0].items()}
+    return {**gold, **hashed(s3, lake, _measured(lake, run_id))}
+
+
+def sizes(s3: Any, lake: Lake, release: Release) -> dict[str, int]:
+    """Return the present size of each file of a release, from listings alone."""
+    with ThreadPoolExecutor(len(GOLD_TABLES)) as pool:
+        listed = pool.map(lambda uri: _listed(s3, lake, uri), _folders(lake, release))
+        return {name: size for folder in listed for name, size in folder.items()}
+
+
+def problems(s3: Any, lake: Lake, release: Release) -> list[str]:
+    """Recompute the SHA-256 of each file; return a sentence for each that is not as recorded."""
+    present = hashed(s3, lake, _folders(lake, release))
+    names = sorted(present.keys() | release.files.keys())
+    return [
+        f"{name} of release '{release.release_id}' {_difference(present.get(name), release.files.get(name))}."
+        for name in names
+        if present.get(name) != release.files.get(name)
+    ]
+
+
+def _difference(present: dict[str, Any] | None, recorded: dict[str, Any] | None) -> str:
+    if present is None:
+        return "is missing"
+    return "was changed after it was written" if recorded else "was added after the audit"
+
+
+def hashed(s3: Any, lake: Lake, uris: Iterable[str]) -> Files:
+    """Return size and SHA-256 of each object below `uris`."""
+    listed = {name: size for uri in uris for name, size in _listed(s3, lake, uri).items()}
+    with ThreadPoolExecutor(16) as pool:
+        digests = pool.map(lambda name: _sha256(s3, lake, name), listed)
+        return {
+            name: {"size": size, "sha256": digest}
+            for (name, size), digest in zip(listed.items(), digests, strict=True)
+        }
+
+
+def _folders(lake: Lake, release: Release) -> list[str]:
+    gold = [lake.gold_release(table, release.release_id) for table in GOLD_TABLES]
+    return [*gold, *_measured(lake, release.run_id)]
+
+
+def _measured(lake: Lake, run_id: str) -> list[str]:
+    return [lake.results(run_id), lake.audit(run_id)]
+
+
+def _listed(s3: Any, lake: Lake, uri: str) -> dict[str, int]:
+    bucket, prefix = split(uri)
+    zone = next(zone for zone in ZONES if lake.bucket(zone) == bucket)
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {f"{zone}/{item['Key']}": item["Size"] for page in pages for item in page.get("Contents", [])}
+
+
+def _sha256(s3: Any, lake: Lake, name: str) -> str:
+    zone, _, key = name.partition("/")
+    bucket = next(lake.bucket(each) for each in ZONES if each == zone)
+    body, digest = s3.get_object(Bucket=bucket, Key=key)["Body"], hashlib.sha256()
+    while chunk := body.read(_CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()
