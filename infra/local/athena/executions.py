@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import threading
 import time
 from dataclasses import asdict, dataclass, field
@@ -15,6 +16,7 @@ from infra.local.athena.duckdb_sql import Prepared
 from infra.local.athena.glue_tables import Catalog, QueryError
 from infra.local.athena.statements import prepare
 from infra.local.context import Context
+from pipeline.athena.grammar import tokenize
 
 _TYPES = {
     "BIGINT": "bigint",
@@ -31,6 +33,15 @@ _TYPES = {
 }
 
 
+_REASONS = (
+    (r'Referenced column "(.+?)" not found', "COLUMN_NOT_FOUND: {at} Column '{name}' cannot be resolved"),
+    (r'does not have a column named "(.+?)"', "COLUMN_NOT_FOUND: {at} Column '{name}' cannot be resolved"),
+    (
+        r'column "(.+?)" must appear in the GROUP BY',
+        "EXPRESSION_NOT_AGGREGATE: {at} '{name}' must be an aggregate expression or appear in GROUP BY",
+    ),
+)
+"""Errors of DuckDB by their text, as Athena words them."""
 _HISTORY_LIMIT = 5000
 
 
@@ -122,9 +133,9 @@ class AthenaEngine:
                     raise QueryError(f"Bytes scanned limit was exceeded: {query.scanned} of {limit}")
                 self._run(query, prepared)
             except QueryError as error:
-                self._end(query, "FAILED", str(error))
+                self._end(query, "FAILED", _located(str(error), query.sql))
             except duckdb.Error as error:
-                self._end(query, "FAILED", _reason(error))
+                self._end(query, "FAILED", _located(_reason(error), query.sql))
             except Exception as error:
                 self._end(query, "FAILED", f"INTERNAL_ERROR: {type(error).__name__}: {error}")
             else:
@@ -211,12 +222,21 @@ def _column(name: str, type_: str) -> dict[str, Any]:
 
 
 def _reason(error: duckdb.Error) -> str:
-    """Return DuckDB's first error line with Athena's error name."""
+    """Return DuckDB's first error line as Athena words it."""
     first = str(error).splitlines()[0]
     if isinstance(error, duckdb.InterruptException):
         return "Query cancelled by user"
-    is_column = "column" in first.lower() and "not found" in first.lower()
-    kind = "COLUMN_NOT_FOUND" if is_column else "SYNTAX_ERROR"
-    if isinstance(error, duckdb.PermissionException):
-        kind = "NOT_SUPPORTED"
-    return f"{kind}: {first.partition(': ')[2] or first}"
+    for pattern, reason in _REASONS:
+        if found := re.search(pattern, first):
+            return reason.format(at="line 1:1:", name=found[1])
+    kind = "NOT_SUPPORTED" if isinstance(error, duckdb.PermissionException) else "SYNTAX_ERROR"
+    return f"{kind}: line 1:1: {first.partition(': ')[2] or first}"
+
+
+def _located(reason: str, sql: str) -> str:
+    """Return a reason with the line and column of the first name that it quotes."""
+    quoted = re.search(r"'(?:[^']*\.)?([^'.]+)'", reason)
+    for token in tokenize(sql) if quoted else ():
+        if quoted and token.text.strip('"').lower() == quoted[1].lower():
+            return reason.replace("line 1:1:", f"line {token.line}:{token.column}:", 1)
+    return reason
