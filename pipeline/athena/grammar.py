@@ -157,6 +157,12 @@ def _terminal(group: str, text: str) -> int:
     return known.get(name, known["<IDENTIFIER>" if group == "IDENTIFIER" else "<UNRECOGNIZED>"])
 
 
+def locate(sql: str, name: str) -> tuple[int, int] | None:
+    """Return the line and column of the first use of a name in a statement."""
+    found = (token for token in tokenize(sql) if token.text.strip('"').lower() == name.lower())
+    return next(((token.line, token.column) for token in found), None)
+
+
 def parse(tokens: list[Token], rule: str = "statement") -> Node:
     """Return the tree of a statement; raise `SyntaxFault` at the first token that cannot follow."""
     parser = _Parser(tokens)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import takewhile
 from typing import Any
 from urllib.parse import quote, unquote
@@ -14,12 +15,12 @@ from urllib.parse import quote, unquote
 import awswrangler as wr
 import pandas as pd
 
-from pipeline.contracts.glue import quality_location
-from pipeline.lake.uris import split
+from pipeline.athena.grammar import locate
 from pipeline.releases.model import current
 from portal.athena import client as athena_client
 from portal.athena import sql_guard
 from portal.athena.client import QueryResult
+from portal.athena.running import MOST_SECONDS, RUNNING
 from portal.athena.sql_guard import MOST_ROWS, Statement
 from portal.core.context import Context
 from portal.core.errors import ServiceError
@@ -32,6 +33,7 @@ HISTORY_SCANNED = 1000
 Athena lists all of a workgroup, those of dashboards included.
 """
 _POLL_SECONDS = 0.1
+_PLACE = re.compile(r"line \d+:\d+: ")
 _ALIVE = frozenset({"QUEUED", "RUNNING"})
 _USER_COMMENT = "-- run in the portal by "
 _RELEASE_COMMENT = "-- on release "
@@ -83,7 +85,9 @@ def start(context: Context, sql: str, release_id: str) -> str:
         QueryExecutionContext={"Database": context.lake.database("gold")},
         WorkGroup=context.lake.workgroup,
     )
-    return str(started["QueryExecutionId"])
+    query_id = str(started["QueryExecutionId"])
+    RUNNING.add(query_id, partial(_stop, context, query_id))
+    return query_id
 
 
 def get(context: Context, query_id: str) -> SqlQuery:
@@ -94,6 +98,7 @@ def get(context: Context, query_id: str) -> SqlQuery:
     query = _as_query(found[0]) if found and _is_own(context, found[0]) else None
     if query is None:
         raise ServiceError(f"You have no query '{query_id[:80]}'. Run the statement again.")
+    RUNNING.asked(query_id, is_over=query.is_over)
     return query
 
 
@@ -108,6 +113,10 @@ def wait(context: Context, query_id: str, seconds: float) -> SqlQuery:
 def cancel(context: Context, query_id: str) -> None:
     """Cancel a query of the user."""
     get(context, query_id)  # raises for a query of another user
+    _stop(context, query_id)
+
+
+def _stop(context: Context, query_id: str) -> None:
     context.client("athena").stop_query_execution(QueryExecutionId=query_id)
 
 
@@ -144,9 +153,20 @@ def run(context: Context, sql: str, release_id: str | None = None) -> QueryResul
 def _no_result(found: SqlQuery) -> str:
     if not found.is_over:
         return "The query is still running. Wait, or cancel it."
+    if found.state == "CANCELLED" and found.seconds > MOST_SECONDS:
+        return (
+            f"The query was cancelled after {MOST_SECONDS // 60} minutes. Filter or group by fewer columns."
+        )
     if found.state == "CANCELLED":
         return "The query was cancelled."
-    return f"Athena query failed: {found.reason}"
+    return f"Athena query failed: {_as_typed(found)}"
+
+
+def _as_typed(found: SqlQuery) -> str:
+    """Return the reason with line and column in the SQL as typed; Athena has those in the rewritten SQL."""
+    name = re.search(r"'([^']+)'", found.reason)
+    place = locate(found.sql, name[1].rpartition(".")[2]) if name else None
+    return _PLACE.sub(f"line {place[0]}:{place[1]}: " if place else "", found.reason, count=1)
 
 
 def _visible_releases(context: Context) -> Sequence[str] | None:
@@ -270,28 +290,3 @@ def remove(context: Context, query_id: str) -> None:
             f"'{found.name}' was saved by another user. Only its author or an engineer can remove it."
         )
     context.client("athena").delete_named_query(NamedQueryId=query_id)
-
-
-# estimates
-
-
-def estimate_scan(context: Context, statement: Statement, release_id: str) -> int:
-    """Return the bytes that a statement scans at most: the size of its tables in the release."""
-    context.require("query")
-    return sum(_size(context, _uri(context, *named, release_id)) for named in statement.tables)
-
-
-def _uri(context: Context, database: str, table: str, release_id: str) -> str:
-    if database == "gold":
-        return context.lake.gold_release(table, release_id)
-    return (
-        context.lake.gold_table(table)
-        if database == "gold_releases"
-        else quality_location(table, context.lake)
-    )
-
-
-def _size(context: Context, uri: str) -> int:
-    bucket, prefix = split(uri)
-    pages = context.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return sum(item["Size"] for page in pages for item in page.get("Contents", []))

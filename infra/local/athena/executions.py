@@ -14,9 +14,10 @@ import duckdb
 
 from infra.local.athena.duckdb_sql import Prepared
 from infra.local.athena.glue_tables import Catalog, QueryError
+from infra.local.athena.semantics import SETUP
 from infra.local.athena.statements import prepare
 from infra.local.context import Context
-from pipeline.athena.grammar import tokenize
+from pipeline.athena.grammar import locate
 
 _TYPES = {
     "BIGINT": "bigint",
@@ -36,6 +37,9 @@ _TYPES = {
 _REASONS = (
     (r'Referenced column "(.+?)" not found', "COLUMN_NOT_FOUND: {at} Column '{name}' cannot be resolved"),
     (r'does not have a column named "(.+?)"', "COLUMN_NOT_FOUND: {at} Column '{name}' cannot be resolved"),
+    (r"Division by zero", "DIVISION_BY_ZERO: Division by zero"),
+    (r"QUANTILE can only take", "INVALID_FUNCTION_ARGUMENT: Percentile must be between 0 and 1"),
+    (r"Could not convert string '(.*?)' to", "INVALID_CAST_ARGUMENT: Cannot cast '{name}' to the type"),
     (
         r'column "(.+?)" must appear in the GROUP BY',
         "EXPRESSION_NOT_AGGREGATE: {at} '{name}' must be an aggregate expression or appear in GROUP BY",
@@ -159,8 +163,7 @@ class AthenaEngine:
                 connection.execute(f"SET temp_directory = {_quoted(str(self.context.work / 'duckdb'))}")
                 connection.execute(f"SET allowed_paths = [{allowed}]")
                 connection.execute("SET enable_external_access = false")
-                connection.execute("SET lock_configuration = true")
-                for statement in prepared.setup:
+                for statement in (*SETUP, "SET lock_configuration = true", *prepared.setup):
                     connection.execute(statement)
                 shape = connection.execute(f"DESCRIBE {prepared.sql}").fetchall()
                 query.columns = [_column(name, _athena_type(type_)) for name, type_, *_ in shape]
@@ -228,7 +231,7 @@ def _reason(error: duckdb.Error) -> str:
         return "Query cancelled by user"
     for pattern, reason in _REASONS:
         if found := re.search(pattern, first):
-            return reason.format(at="line 1:1:", name=found[1])
+            return reason.format(at="line 1:1:", name="".join(found.groups()))
     kind = "NOT_SUPPORTED" if isinstance(error, duckdb.PermissionException) else "SYNTAX_ERROR"
     return f"{kind}: line 1:1: {first.partition(': ')[2] or first}"
 
@@ -236,7 +239,5 @@ def _reason(error: duckdb.Error) -> str:
 def _located(reason: str, sql: str) -> str:
     """Return a reason with the line and column of the first name that it quotes."""
     quoted = re.search(r"'(?:[^']*\.)?([^'.]+)'", reason)
-    for token in tokenize(sql) if quoted else ():
-        if quoted and token.text.strip('"').lower() == quoted[1].lower():
-            return reason.replace("line 1:1:", f"line {token.line}:{token.column}:", 1)
-    return reason
+    place = locate(sql, quoted[1]) if quoted else None
+    return reason.replace("line 1:1:", f"line {place[0]}:{place[1]}:", 1) if place else reason

@@ -6,8 +6,9 @@ import pandas as pd
 import plotly.express as px
 import streamlit as st
 
-from portal.athena import sql_guard, sql_queries
+from portal.athena import estimates, sql_guard, sql_queries
 from portal.athena.client import QueryResult
+from portal.athena.running import MOST_SECONDS
 from portal.athena.sql_queries import SqlQuery
 from portal.core.context import Context
 from portal.core.errors import ServiceError
@@ -19,6 +20,8 @@ PAGE = 200
 AT_ONCE = 1.5
 """Seconds to wait for the result before a Cancel button is shown."""
 DEFAULT = "SELECT encounter_class, count(*) AS encounters\nFROM fact_encounter\nGROUP BY 1\nORDER BY 2 DESC"
+
+LIMITS = f"max. {sql_guard.MOST_ROWS:,} rows, {MOST_SECONDS // 60} minutes"
 
 st.title("SQL")
 person = session.user()
@@ -264,8 +267,8 @@ def estimate() -> str:
         checked = sql_queries.validate(session.context(), statement(), release_id)
     except ServiceError as error:
         return str(error)
-    most = session.size(sql_queries.estimate_scan(session.context(), checked, release_id))
-    return f"Scans up to {most} of release {release_id} · max. {sql_guard.MOST_ROWS:,} rows"
+    most = session.size(estimates.estimate_scan(session.context(), checked, release_id))
+    return f"Scans up to {most} of release {release_id} · {LIMITS}"
 
 
 def write() -> SqlQuery | None:

@@ -29,7 +29,7 @@ from pipeline.lake.uris import split
 from pipeline.releases.model import Release, write
 from pipeline.releases.retention import remove
 from portal.athena import client as athena_client
-from portal.athena import sql_queries
+from portal.athena import estimates, sql_queries
 from portal.batches import lifecycle, samples
 from portal.batches import service as batches
 from portal.core.auth import User
@@ -177,7 +177,7 @@ def _use(engineer, held_run, first_run, folder):
     sql_queries.history(engineer)
     sql_queries.save(engineer, "to prove a permission", "SELECT 1")
     sql_queries.remove(engineer, sql_queries.list_saved(engineer)[0].query_id)
-    sql_queries.estimate_scan(
+    estimates.estimate_scan(
         engineer, sql_queries.validate(engineer, "select * from dim_time", present), present
     )
     sql_queries.run(engineer, "select * from rule_result")
