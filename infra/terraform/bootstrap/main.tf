@@ -198,6 +198,20 @@ data "aws_iam_policy_document" "no_data" {
   }
 
   statement {
+    sid       = "RunTasks"
+    actions   = ["ecs:RunTask"]
+    resources = ["arn:${local.partition}:ecs:${var.region}:${local.account}:task-definition/${var.name}-*-portal:*"]
+  }
+
+  statement {
+    sid     = "TasksOfThePortal"
+    actions = ["iam:PassRole"]
+    resources = [
+      for role in ["portal", "portal-execution"] : "arn:${local.partition}:iam::${local.account}:role/${var.name}-*-${role}"
+    ]
+  }
+
+  statement {
     sid       = "NoUnlocking"
     effect    = "Deny"
     actions   = ["s3:BypassGovernanceRetention"]
