@@ -74,7 +74,7 @@ resource "aws_iam_role" "incoming" {
 
 data "aws_iam_policy_document" "incoming" {
   statement {
-    sid       = "Run"
+    sid       = "RunPortalTask"
     actions   = ["ecs:RunTask"]
     resources = ["${aws_ecs_task_definition.portal.arn_without_revision}:*"]
 
@@ -86,7 +86,7 @@ data "aws_iam_policy_document" "incoming" {
   }
 
   statement {
-    sid       = "AsThePortal"
+    sid       = "PassPortalRoles"
     actions   = ["iam:PassRole"]
     resources = [aws_iam_role.portal.arn, aws_iam_role.execution.arn]
 

@@ -1,4 +1,4 @@
-"""Notify subscribers once of each late run, each scheduled run that never started, each silent source."""
+"""Notify subscribers once of each late run, each run that has not started and each silent source."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ scheduler = boto3.client("scheduler")
 lake = Lake.of(os.environ)
 
 NEWEST = 100
-"""Number of executions, and of batches, that are checked: weeks of nightly ones."""
+"""Number of newest executions, and of newest batches, to check: weeks of nightly ones."""
 
 _SUBJECT = {
     "late": "Health data: a run is late",
     "never started": "Health data: a run has not started",
     "no batch": "Health data: a source is silent",
 }
-_RUNS = "Open the portal: the Runs page shows the runs, the Alerts page the schedule."
+_RUNS = "Open the portal. The Runs page lists the runs; the Alerts page shows the schedule."
 _NEXT = {
     "late": _RUNS,
     "never started": _RUNS,

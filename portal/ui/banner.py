@@ -16,7 +16,7 @@ def _message(alert: Alert) -> str:
 
 
 def draw() -> None:
-    """Draw the alerts for roles that can act on them."""
+    """Draw the alerts, for roles that can view runs."""
     if not session.user().may("watch_runs"):
         return
     try:
@@ -31,7 +31,7 @@ def draw() -> None:
 
 
 def show(alert: Alert) -> None:
-    """Draw an alert with a link to its page."""
+    """Draw an alert with a link to the page that it is about."""
     page, label = _PAGES[alert.kind]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning(_message(alert), width="stretch")
@@ -50,3 +50,4 @@ _PAGES = {
     "rejected": ("run", "See the release"),
     "never started": ("runs", "See the runs"),
 }
+"""Page and label of the link, by kind of alert."""

@@ -40,7 +40,7 @@ def test_screenshots_of_an_empty_lake_that_is_told_with_what_to_do_next(open_pag
             expect(page.get_by_text("Nothing has been published yet.")).to_be_visible()
             expect(page.get_by_role("link", name="Go to Data")).to_have_count(1 if role == "Engineer" else 0)
             if role != "Engineer":
-                expect(page.get_by_text("This page fills when an engineer imports data")).to_be_visible()
+                expect(page.get_by_text("Data appears here after an engineer imports data")).to_be_visible()
         if role == "Engineer":
             assert inspect(page, f"empty-{path or 'overview'}") == {}, path
 

@@ -434,7 +434,7 @@ def test_the_address_names_the_release_and_an_older_one_says_that_there_is_a_new
     (patients,) = lake.before.ask("patients", "true", "SELECT count(*) FROM r")
     assert metrics(app)["Patients"] == f"{patients[0]:,}"
     assert app.query_params["release"] == lake.former_id
-    assert f"A newer release exists; {published} is the published one." in app.info[0].value
+    assert f"A newer release exists. The published release is {published}." in app.info[0].value
     app.button[0].click().run()
     assert app.query_params["release"] == published
     assert metrics(app) == everything

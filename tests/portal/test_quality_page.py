@@ -58,7 +58,7 @@ def _forget():
         cache.published,
         cache.history,
         cache.alerts,
-        drafts.everybodys,
+        drafts.all_drafts,
     ):
         cached.clear()
 
@@ -127,7 +127,7 @@ def test_findings_come_with_count_denominator_rate_limit_and_change(open_page):
     }
     assert "1 of " in _said(app)
     assert "patient records fail" in _said(app)
-    assert "Change since the last run: ★ New." in _said(app)
+    assert "Change since the previous run: ★ New." in _said(app)
 
 
 def test_rules_are_ordered_by_change_or_by_number(open_page):
@@ -216,12 +216,12 @@ def test_a_query_about_a_chosen_row_goes_from_open_to_closed_and_back(open_page,
     finding = ("patients", "PAT-C01")
     app = open_page(finding=finding)
     _choose_rows(app, portal, held_run, [0, 40])  # 40 was chosen while there were more
-    assert "about 1 chosen record" in _said(app)
+    assert "about 1 selected record" in _said(app)
     app.text_area(key=f"ask-{held_run.run_id}-patients-PAT-C01").set_value(
         "Is this March or September?"
     ).run()
     _press(app, "Raise a query")
-    assert "The query is open." in _said(app)
+    assert "The query was raised." in _said(app)
     made = review_log.all_queries(review_log.log(portal))
     made = next(q for q in made if q.question == "Is this March or September?")
     assert made.record_keys == ("Q2",)
@@ -267,7 +267,7 @@ def test_the_second_reviewer_is_told_what_changed_however_slowly_they_type(open_
         assert "Ward 4, a power cut" in second.error[0].value
         assert second.text_area(key=f"reply-{query}").value == "A long answer"
         _press_key(second, f"answer-{query}")
-        assert "is answered" in _said(second), "told once, sending again is an answer to that too"
+        assert "was answered" in _said(second), "told once, sending again is an answer to that too"
         assert second.text_area(key=f"reply-{query}").value == ""
 
 
@@ -532,7 +532,7 @@ def test_what_was_made_anew_since_the_page_was_drawn_is_not_signed(open_page, he
     app.button(key=f"reject-{run_id}").click().run()
     monkeypatch.setattr(signatures, "fingerprint", lambda *_: "another")
     app.button(key=f"confirm-{run_id}").click().run()
-    assert "was rebuilt since this page was drawn" in _said(app)
+    assert "was rebuilt after this page was loaded" in _said(app)
 
 
 def test_an_event_altered_by_hand_is_told_and_nothing_can_be_signed(

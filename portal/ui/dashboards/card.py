@@ -28,7 +28,7 @@ class Page:
     """Settings that all charts of a dashboard share.
 
     `is_exact`: the user sees exact counts. `is_safe`: downloads have small counts suppressed. `first` and
-    `last` are the dates of the data.
+    `last` are the first and the last date of the data.
     """
 
     filters: Filters
@@ -42,7 +42,7 @@ class Page:
 
     @property
     def shared(self) -> Filters:
-        """The filters for suppressed views; a period that covers all data is removed."""
+        """The filters of suppressed views: without a start or end that the data does not exceed."""
         filters = self.filters
         start = filters.start if filters.start and self.first and filters.start > self.first else None
         end = filters.end if filters.end and self.last and filters.end < self.last else None
@@ -51,7 +51,7 @@ class Page:
     @property
     def small_counts(self) -> str:
         """The note on small counts in exports."""
-        return sharing.words(self.is_safe, self.is_synthetic)
+        return sharing.small_counts_note(self.is_safe, self.is_synthetic)
 
 
 def draw(chart: Chart, page: Page) -> None:
@@ -84,7 +84,7 @@ def _result(chart: Chart, page: Page, release_id: str) -> QueryResult:
 
 
 def statement(chart: Chart, page: Page, release_id: str) -> str:
-    """Return the SQL of a chart: filtered for exact counts, of the whole release for suppressed ones."""
+    """Return the SQL of a chart: filtered for exact counts, over the whole release for suppressed ones."""
     builder = QueryBuilder(session.context(), release_id)
     if page.is_exact:
         return builder.chart_sql(chart, page.filters)
@@ -121,10 +121,7 @@ def _table(sql: str, release_id: str, _chart: Chart) -> PublishedTable | None:
 
 
 def _deferred_view(context: Context, chart: Chart, page: Page) -> View:
-    """Return the suppressed chart for a download.
-
-    A download runs outside of a page, without the page cache.
-    """
+    """Return the suppressed chart for a download, which runs outside of a page and without its cache."""
 
     def run_chart(source: Chart) -> pd.DataFrame:
         sql = QueryBuilder(context, page.release_id).chart_sql(source, Filters())
@@ -141,9 +138,9 @@ def _deferred_view(context: Context, chart: Chart, page: Page) -> View:
 
 
 def _plot(chart: Chart, figure: go.Figure, page: Page) -> None:
-    """Draw the figure; a click filters the page.
+    """Draw the figure; a click on it filters the page.
 
-    The key depends on the filters, so that a selection is not kept.
+    The key depends on the filters, so that a change of filters clears the selection.
     """
     words = page.filters.describe(chart.dataset)
     key = f"{chart.key}-{abs(hash((words, page.release_id))):x}"
@@ -169,7 +166,7 @@ def _plot(chart: Chart, figure: go.Figure, page: Page) -> None:
 
 
 def _values(data: Any) -> list[str]:
-    """Return the filter values of a point: its custom data are a list, or a mapping by position."""
+    """Return the filter values of a point from its custom data: a list, a mapping by position or a value."""
     if isinstance(data, Mapping):
         data = list(data.values())
     is_list = isinstance(data, Sequence) and not isinstance(data, str)
@@ -182,7 +179,7 @@ def _values(data: Any) -> list[str]:
 def _downloads(
     chart: Chart, page: Page, answer: QueryResult, shown: View, before: pd.DataFrame | None
 ) -> None:
-    """Draw the download buttons; with "Safe to share" on, the files have small counts suppressed."""
+    """Draw the download buttons; with "Safe to share" on, small counts are suppressed in the files."""
     is_suppressed_now = page.is_exact and page.is_safe and not page.is_synthetic
     reason = refusal(chart, page) if is_suppressed_now else ""
     columns = st.columns(4)
