@@ -15,9 +15,6 @@ from portal.core.errors import ServiceError
 if TYPE_CHECKING:
     import pandas as pd
 
-_POLL_SECONDS = 0.05
-"""Athena needs some tenths of a second for the fastest query."""
-
 
 @dataclass(frozen=True)
 class QueryResult:
@@ -81,7 +78,7 @@ def run_query(
                 ctas_approach=False,
                 params=params,
                 paramstyle="named",
-                athena_query_wait_polling_delay=_POLL_SECONDS,
+                athena_query_wait_polling_delay=context.settings.athena_poll_seconds,
                 boto3_session=session,
             )
     except (QueryFailed, QueryCancelled) as error:

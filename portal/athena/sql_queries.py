@@ -14,13 +14,13 @@ from urllib.parse import quote, unquote
 
 import awswrangler as wr
 import pandas as pd
+from awswrangler.exceptions import UndetectedType, UnsupportedType
 
-from pipeline.athena.grammar import locate
 from pipeline.releases.model import current
 from portal.athena import client as athena_client
-from portal.athena import sql_guard
+from portal.athena import outcomes, sql_guard
 from portal.athena.client import QueryResult
-from portal.athena.running import MOST_SECONDS, RUNNING
+from portal.athena.running import RUNNING
 from portal.athena.sql_guard import MOST_ROWS, Statement
 from portal.core.context import Context
 from portal.core.errors import ServiceError
@@ -32,8 +32,6 @@ HISTORY_SCANNED = 1000
 
 Athena lists all of a workgroup, those of dashboards included.
 """
-_POLL_SECONDS = 0.1
-_PLACE = re.compile(r"line \d+:\d+: ")
 _ALIVE = frozenset({"QUEUED", "RUNNING"})
 _USER_COMMENT = "-- run in the portal by "
 _RELEASE_COMMENT = "-- on release "
@@ -106,7 +104,7 @@ def wait(context: Context, query_id: str, seconds: float) -> SqlQuery:
     """Wait at most so many seconds for the end of a query; return its state by then."""
     deadline = time.monotonic() + seconds
     while not (found := get(context, query_id)).is_over and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
+        time.sleep(context.settings.athena_poll_seconds)
     return found
 
 
@@ -124,10 +122,13 @@ def fetch_result(context: Context, query_id: str) -> QueryResult:
     """Return the rows of a finished query, with exact counts."""
     found = get(context, query_id)
     if found.state != "SUCCEEDED":
-        raise ServiceError(_no_result(found))
+        raise ServiceError(outcomes.no_result(found))
     validate(context, found.sql, found.release_id)
-    with context.session() as session:
-        frame = wr.athena.get_query_results(query_id, boto3_session=session)
+    try:
+        with context.session() as session:
+            frame = wr.athena.get_query_results(query_id, boto3_session=session)
+    except (UnsupportedType, UndetectedType):
+        raise ServiceError(outcomes.unsupported(context, query_id)) from None
     note = f"the first {MOST_ROWS:,} rows" if len(frame) >= MOST_ROWS else ""
     return QueryResult(frame, found.sql, query_id, found.scanned, found.seconds, found.release_id, note)
 
@@ -148,25 +149,6 @@ def run(context: Context, sql: str, release_id: str | None = None) -> QueryResul
         cancel(context, query_id)
         raise
     return fetch_result(context, query_id)
-
-
-def _no_result(found: SqlQuery) -> str:
-    if not found.is_over:
-        return "The query is still running. Wait, or cancel it."
-    if found.state == "CANCELLED" and found.seconds > MOST_SECONDS:
-        return (
-            f"The query was cancelled after {MOST_SECONDS // 60} minutes. Filter or group by fewer columns."
-        )
-    if found.state == "CANCELLED":
-        return "The query was cancelled."
-    return f"Athena query failed: {_as_typed(found)}"
-
-
-def _as_typed(found: SqlQuery) -> str:
-    """Return the reason with line and column in the SQL as typed; Athena has those in the rewritten SQL."""
-    name = re.search(r"'([^']+)'", found.reason)
-    place = locate(found.sql, name[1].rpartition(".")[2]) if name else None
-    return _PLACE.sub(f"line {place[0]}:{place[1]}: " if place else "", found.reason, count=1)
 
 
 def _visible_releases(context: Context) -> Sequence[str] | None:

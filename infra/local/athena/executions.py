@@ -31,7 +31,11 @@ _TYPES = {
     "BOOLEAN": "boolean",
     "DATE": "date",
     "VARCHAR": "varchar",
+    "INTERVAL": "interval day to second",
+    "TIME": "time",
+    "UUID": "uuid",
 }
+_AS_TEXT = frozenset(["array", "varchar", "interval day to second", "time", "uuid"])
 
 
 _REASONS = (
@@ -200,7 +204,7 @@ def _athena_type(type_: str) -> str:
 def _projection(position: int, name: str, type_: str) -> str:
     """Cast lists to text, as in Athena's CSV, and integer sums to BIGINT."""
     cast = {"HUGEINT": "BIGINT", "UBIGINT": "BIGINT"}.get(type_)
-    cast = cast or ("VARCHAR" if _athena_type(type_) in {"array", "varchar"} else None)
+    cast = cast or ("VARCHAR" if _athena_type(type_) in _AS_TEXT else None)
     label = '"' + name.replace('"', '""') + '"'
     return f"CAST(c{position} AS {cast}) AS {label}" if cast else f"c{position} AS {label}"
 

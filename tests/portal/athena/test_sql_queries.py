@@ -218,6 +218,14 @@ def test_an_error_names_the_place_in_the_sql_as_typed(acting, first_run):
         sql_queries.run(ann, "SELECT\n len('a')", first_run.run_id)
 
 
+def test_a_type_that_cannot_be_shown_names_the_column_to_cast(acting, first_run):
+    ann = acting("ann", "analyst")
+    with pytest.raises(
+        ServiceError, match=r"wait \(interval day to second\)\. Use CAST\(wait AS varchar\)\."
+    ):
+        sql_queries.run(ann, "SELECT 1 AS n, INTERVAL '2' DAY AS wait", first_run.run_id)
+
+
 def test_what_there_is_is_told_from_the_contracts(acting, first_run):
     ann = acting("ann", "analyst")
     assert set(sql_queries.run(ann, "SHOW TABLES").frame["table_name"]) == set(queryable_tables())
