@@ -9,8 +9,8 @@ from typing import Any
 import boto3
 
 from pipeline.lake.uris import Lake
-from pipeline.releases import model as release
-from pipeline.releases import publish
+from pipeline.releases import model as release_model
+from pipeline.releases import publish as publishing
 from pipeline.releases.model import Release, ReleaseConflict
 
 s3 = boto3.client("s3")
@@ -20,7 +20,7 @@ lake = Lake.of(os.environ)
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Map ``{"run_id", "auto_publish"}`` to the release's id, decision, state and rules with findings."""
-    release_ = release.get(s3, lake, event["run_id"])
+    release_ = release_model.get(s3, lake, event["run_id"])
     state, why = _publish(release_) if release_.decision != "hold" and event["auto_publish"] else ("HELD", "")
     outcome = {
         "release_id": release_.release_id,
@@ -41,14 +41,14 @@ def _publish(release_: Release) -> tuple[str, str]:
     that. The run still succeeds, and reports OVERTAKEN so that a person can decide.
     """
     try:
-        publish.publish(
+        publishing.publish(
             s3,
             lake,
             release_.release_id,
             expect=release_.parent_release_id,
             by="pipeline",
             reason=f"audit decided: {release_.decision}",
-            refresh_views=publish.view_refresher(athena, lake),
+            refresh_views=publishing.view_refresher(athena, lake),
         )
     except ReleaseConflict as conflict:
         return "OVERTAKEN", str(conflict)

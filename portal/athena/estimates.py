@@ -9,7 +9,7 @@ from portal.core.context import Context
 
 
 def estimate_scan(context: Context, statement: Statement, release_id: str) -> int:
-    """Return the bytes that a statement scans at most: the size of its tables in the release."""
+    """Return the maximum bytes that a statement scans: the size of its tables in the release."""
     context.require("query")
     return sum(_size(context, _uri(context, *named, release_id)) for named in statement.tables)
 

@@ -14,8 +14,7 @@ from portal.cli.output import emit_json, emit_table, json_option
 from portal.cli.session import Session
 from portal.releases import service as releases
 from portal.reviews import commands as reviews
-from portal.reviews import read_model as review_log
-from portal.reviews import sign_off
+from portal.reviews import read_model, sign_off
 from portal.runs import service as runs
 
 Command = Callable[..., None]
@@ -69,7 +68,7 @@ def list_command(session: Session, run_id: str | None, with_closed: bool, as_jso
             "due": f"{query.due}{' (overdue)' if query.is_due(today) else ''}",
             "question": query.question,
         }
-        for query in review_log.all_queries(review_log.log(session.context))
+        for query in read_model.all_queries(read_model.log(session.context))
         if (with_closed or query.state != "closed") and run_id in {None, query.run_id}
     ]
     if as_json:
@@ -84,7 +83,7 @@ def list_command(session: Session, run_id: str | None, with_closed: bool, as_jso
 @click.pass_obj
 def show_command(session: Session, query_id: str, as_json: bool) -> None:
     """Show a query with its conversation."""
-    query = review_log.query(review_log.log(session.context), query_id)
+    query = read_model.query(read_model.log(session.context), query_id)
     if as_json:
         emit_json(query)
         return
@@ -245,7 +244,7 @@ def withdraw_command(
 def findings_command(session: Session, run_id: str, as_json: bool) -> None:
     """List the findings that the sign-off of a run considers, with the decision on each."""
     context = session.context
-    found = sign_off.outstanding(context, review_log.of_run(context, run_id), releases.get(context, run_id))
+    found = sign_off.outstanding(context, read_model.of_run(context, run_id), releases.get(context, run_id))
     rows = [
         {**asdict(finding), "blocking": finding.is_blocking, "bars_approval": finding.bars_approval}
         for finding in found.findings
@@ -283,7 +282,7 @@ def sign_command(session: Session, run_id: str, verdict: str, text: str, confirm
 @click.pass_obj
 def verify_command(session: Session, as_json: bool) -> None:
     """Verify the review log; exit code 1 if an event was altered or removed."""
-    log = review_log.log(session.context)
+    log = read_model.log(session.context)
     newest = log.events[-1].hash if log.events else None
     if as_json:
         emit_json({"events": len(log.events), "newest": newest, "problems": log.problems})

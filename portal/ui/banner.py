@@ -11,8 +11,8 @@ from portal.ui import cache, formats, session
 
 def _message(alert: Alert) -> str:
     """Return the text of an alert with its timestamp in the user's time zone."""
-    words = alert.words.replace("{at}", formats.when(alert.at)) if alert.at else alert.words
-    return f"**{alert.kind.capitalize()}.** {words}"
+    message = alert.message.replace("{at}", formats.when(alert.at)) if alert.at else alert.message
+    return f"**{alert.kind.capitalize()}.** {message}"
 
 
 def draw() -> None:

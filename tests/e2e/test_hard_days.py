@@ -58,7 +58,7 @@ def test_ten_thousand_runs_are_listed_filtered_and_a_failed_one_explained(open_p
     nothing_is_broken(page)
     page.get_by_test_id("stBaseButton-primary").filter(has_text="Open").click()
     page.wait_for_url(f"**/run?*run=run-{RUNS - 10:05d}*")
-    expect(page.get_by_text("No room on the disk").first).to_be_visible()
+    expect(page.get_by_text("Disk full").first).to_be_visible()
     expect(page.get_by_text("Is it safe to run again?")).to_be_visible()
     expect(page.get_by_role("button", name="Resume")).to_have_count(1 if role == "Engineer" else 0)
     expect(page.get_by_text("Engineers can resume the run.")).to_have_count(0 if role == "Engineer" else 1)

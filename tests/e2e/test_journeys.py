@@ -17,8 +17,7 @@ from pipeline.data_generator.writer import generate
 from portal.core.auth import User
 from portal.releases import service as releases
 from portal.reviews import commands as reviews
-from portal.reviews import read_model as review_log
-from portal.reviews import sign_off
+from portal.reviews import read_model, sign_off
 from portal.runs import service as runs
 from tests.e2e import graph_watch
 from tests.e2e.accessibility import serious
@@ -75,7 +74,7 @@ def _reads_why_it_failed(page, run):
         settle(page)
     link.click()
     page.wait_for_url(f"**/run?*{run.run_id}*")
-    expect(page.get_by_text("No room on the disk").first).to_be_visible()
+    expect(page.get_by_text("Disk full").first).to_be_visible()
     expect(page.get_by_text("about to fail").first).to_be_visible()
     expect(page.get_by_text("Engineers can resume the run.")).to_be_visible()
     assert page.get_by_role("button", name="Resume").count() == 0
@@ -171,7 +170,7 @@ def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end
         page.get_by_role("button", name="Resume").click()
         expect(page.get_by_role("button", name="Stop this run")).to_be_visible()
         assert runs.wait(portal, run_id, seconds=400).status == "FAILED"
-    expect(page.get_by_text("No room on the disk").first).to_be_visible()
+    expect(page.get_by_text("Disk full").first).to_be_visible()
     expect(page.get_by_text("ValueError: the disk is full").first).to_be_visible()
     settle(page)  # the last attempt is drawn: what is typed before that may be drawn over
     page.get_by_label("Filter", exact=True).fill("about to")
@@ -308,10 +307,10 @@ def _choose_first_row(page):
 
 def _settle_what_bars(aws, run_id):
     """A colleague closes the open queries and dismisses the findings that bar approval."""
-    for query in review_log.of_run(aws, run_id).open_queries:
+    for query in read_model.of_run(aws, run_id).open_queries:
         reviews.close(aws, query.query_id, "verified", "Seen.")
     made = releases.get(aws, run_id)
-    for finding in sign_off.outstanding(aws, review_log.of_run(aws, run_id), made).barring:
+    for finding in sign_off.outstanding(aws, read_model.of_run(aws, run_id), made).barring:
         reviews.dismiss(aws, run_id, *finding.key, "The ward has confirmed it.")
 
 
@@ -342,7 +341,7 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     page.get_by_label("Reason for access (audited)").fill("to call the ward")
     page.get_by_role("button", name="Unmask patient identifiers").click()
     expect(page.get_by_text("Recorded in the audit trail.")).to_be_visible()
-    assert review_log.log(portal).events[-1].kind == "rows_unmasked"
+    assert read_model.log(portal).events[-1].kind == "rows_unmasked"
 
     settle(page)  # the page is drawn anew after the unmasking: a click during that would be lost
     page.get_by_label("Question").fill("Which ward sent a patient without an identifier?")
@@ -402,7 +401,7 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
 def test_who_may_not_review_sees_masked_rows_and_no_form(person, portal, held_run):
     page = person("ana", "analyst")
     _open(page, held_run.run_id)
-    is_signed = review_log.of_run(portal, held_run.run_id).signature is not None  # by a test before this one
+    is_signed = read_model.of_run(portal, held_run.run_id).signature is not None  # by a test before this one
     unsigned = page.get_by_text("A clinician who did not start the run can sign off the release.")
     expect(unsigned).to_have_count(0 if is_signed else 1)
     expect(page.get_by_text("I have reviewed this release and approve it")).to_have_count(int(is_signed))

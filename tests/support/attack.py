@@ -9,7 +9,7 @@ from scipy.optimize import linprog
 from scipy.sparse import coo_matrix
 
 from portal.dashboards import suppressed_views
-from portal.privacy.published import OTHER
+from portal.privacy.viewer_tables import OTHER
 
 
 class Attack:

@@ -18,7 +18,7 @@ from pipeline.glue_jobs.entry_point import main
 from pipeline.glue_jobs.quality import recomputed
 from pipeline.glue_jobs.runtime import Run, describe
 from pipeline.lake import store
-from pipeline.releases import model as release
+from pipeline.releases import model as release_model
 from pipeline.releases.model import Release
 from pipeline.reviews import acceptances
 from pipeline.reviews import log as review_log
@@ -271,7 +271,7 @@ def create_views(run: Run, parent: Release | None) -> dict[str, DataFrame]:
 
 def work(run: Run) -> None:
     parent_id = run.plan["parent_release_id"]
-    parent = release.get(run.s3, run.lake, parent_id) if parent_id else None
+    parent = release_model.get(run.s3, run.lake, parent_id) if parent_id else None
     gold = create_views(run, parent)
     new = set(run.plan["batch_ids"]) - set(parent.batch_ids if parent else [])
     results = measure(run.spark, has_parent=parent is not None, has_new=bool(new))
@@ -299,7 +299,7 @@ def work(run: Run) -> None:
     )
     audit = {"run_id": run.run_id, "decision": decision, "reasons": reasons, "tables": counts}
     store.write_json(run.s3, run.lake.audit(run.run_id), audit)
-    release.write(run.s3, run.lake, new_release)
+    release_model.write(run.s3, run.lake, new_release)
     describe({"decision": decision, "rules_with_findings": [reason["rule_id"] for reason in reasons]})
 
 

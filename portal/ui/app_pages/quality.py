@@ -13,8 +13,7 @@ from portal.core.vocabulary import CHANGES, state_label
 from portal.quality import report
 from portal.quality import results as quality
 from portal.releases import service as releases
-from portal.reviews import read_model as review_log
-from portal.reviews import wording
+from portal.reviews import read_model, wording
 from portal.reviews.read_model import Review
 from portal.runs.service import Run
 from portal.ui import cache, query_params, session, sharing
@@ -255,7 +254,7 @@ def sign_off(shown: Shown) -> None:
                     releases.get(context, shown.run_id),
                     shown.frame,
                     shown.changed.map(lambda change: CHANGES[change]),
-                    review_log.of_run(context, shown.run_id),
+                    read_model.of_run(context, shown.run_id),
                 )
             ),
             file_name=f"quality-{shown.run_id}.html",
@@ -269,7 +268,7 @@ def draw() -> None:
     run_id, run_ids = pick_run()
     if run_id is None:
         return
-    review = review_log.of_run(session.context(), run_id)
+    review = read_model.of_run(session.context(), run_id)
     frame = cache.results(run_id, review.version)
     past = cache.past_results(tuple(run_ids), review.version)
     if frame.empty:

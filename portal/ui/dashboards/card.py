@@ -18,7 +18,7 @@ from portal.core.context import Context
 from portal.dashboards import query_builder, suppressed_views
 from portal.dashboards.query_builder import Chart, Filters, QueryBuilder
 from portal.dashboards.suppressed_views import View
-from portal.privacy.published import PublishedTable
+from portal.privacy.viewer_tables import ViewerTable
 from portal.ui import cache, exports, session, sharing
 from portal.ui.dashboards import figures, picture, url_filters
 
@@ -107,14 +107,14 @@ def published(chart: Chart, filters: Filters, release_id: str) -> View:
     return suppressed_views.view(chart, filters, run_chart, lambda source: table(source, release_id))
 
 
-def table(chart: Chart, release_id: str) -> PublishedTable | None:
-    """Return the published table of a chart, cached per release."""
+def table(chart: Chart, release_id: str) -> ViewerTable | None:
+    """Return the viewer table of a chart, cached per release."""
     sql = QueryBuilder(session.context(), release_id).chart_sql(chart, Filters())
     return _table(sql, release_id, chart)
 
 
 @st.cache_resource(max_entries=300, show_spinner=False)
-def _table(sql: str, release_id: str, _chart: Chart) -> PublishedTable | None:
+def _table(sql: str, release_id: str, _chart: Chart) -> ViewerTable | None:
     return suppressed_views.table_of(
         _chart, lambda _: query_builder.with_source_rows(cache.query(sql, release_id)).frame
     )
@@ -128,7 +128,7 @@ def _deferred_view(context: Context, chart: Chart, page: Page) -> View:
         result = athena_client.run_query(context, sql, release_id=page.release_id)
         return query_builder.with_source_rows(result).frame
 
-    def table(source: Chart) -> PublishedTable | None:
+    def table(source: Chart) -> ViewerTable | None:
         return suppressed_views.table_of(source, run_chart)
 
     return suppressed_views.view(chart, page.shared, run_chart, table)

@@ -108,7 +108,7 @@ def _page(dataset: Dataset, charts: Sequence[Chart], release_id: str, previous: 
     page = Page(Filters(), release_id, previous, is_exact, is_synthetic, is_safe)
     if not is_exact:
         main = _main_chart(charts)
-        published = url_filters.draw_published(
+        published = url_filters.draw_for_viewers(
             main.dataset, lambda name: card.table(suppressed_views.by_dimension(main, name), release_id)
         )
         return replace(page, filters=published)
@@ -120,7 +120,7 @@ def _page(dataset: Dataset, charts: Sequence[Chart], release_id: str, previous: 
 def _main_chart(charts: Sequence[Chart]) -> Chart:
     """Return the chart with the most measures among those of kind months or ranking.
 
-    The filters and the headline figures of viewers use its published tables.
+    The filters and the headline figures of viewers use its viewer tables.
     """
     counts = [chart for chart in charts if chart.kind in {"months", "ranking"}]
     return max(counts, key=lambda chart: len(chart.measures))

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from portal.dashboards.query_builder import Chart
-from portal.privacy.published import OTHER
+from portal.privacy.viewer_tables import OTHER
 from portal.ui.theme import MEASURE, PREVIOUS, SEQUENCE, SUPPRESSED
 
 MOST_BARS = 12

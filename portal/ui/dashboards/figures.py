@@ -13,8 +13,8 @@ import plotly.graph_objects as go
 from portal.dashboards.expressions import WEEKDAYS
 from portal.dashboards.medication_charts import LATE_MINUTES
 from portal.dashboards.query_builder import NOT_RECORDED, Chart
-from portal.privacy.published import OTHER
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
+from portal.privacy.viewer_tables import OTHER
 from portal.ui.dashboards.figure_parts import (
     LAYOUT,
     MOST_BARS,

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from portal.dashboards.query_builder import NOT_RECORDED, Chart
-from portal.privacy.published import OTHER
+from portal.privacy.viewer_tables import OTHER
 from portal.ui.dashboards.figure_parts import (
     PREVIOUS_MARK,
     tall,

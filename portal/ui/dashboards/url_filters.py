@@ -11,7 +11,7 @@ import streamlit as st
 
 from portal.dashboards import query_builder
 from portal.dashboards.query_builder import Dataset, Dimension, Filters, QueryBuilder
-from portal.privacy.published import PublishedTable
+from portal.privacy.viewer_tables import ViewerTable
 from portal.ui import cache
 
 
@@ -55,8 +55,8 @@ def data_range(dataset: Dataset) -> tuple[date | None, date | None]:
 # filters for viewers: whole months, and values of one dimension
 
 
-def draw_published(dataset: Dataset, tables: Callable[[str], PublishedTable | None]) -> Filters:
-    """Draw filters by month and by one dimension; `tables` returns a dimension's published table."""
+def draw_for_viewers(dataset: Dataset, tables: Callable[[str], ViewerTable | None]) -> Filters:
+    """Draw filters by month and by one dimension; `tables` returns a dimension's viewer table."""
     offered = [d for d in dataset.filters if not d.is_number]
     named = next((d for d in offered if st.query_params.get_all(d.name)), None)
     with st.container(border=True):
@@ -77,7 +77,7 @@ def draw_published(dataset: Dataset, tables: Callable[[str], PublishedTable | No
     return Filters(start, end, {dimension.name: chosen} if dimension and chosen else {})
 
 
-def _values(dimension: Dimension, table: PublishedTable, column: Any) -> tuple[str, ...]:
+def _values(dimension: Dimension, table: ViewerTable, column: Any) -> tuple[str, ...]:
     """Draw a multiple choice of the published values; return the chosen ones."""
     present = [value for value in st.query_params.get_all(dimension.name) if value in table.named]
     chosen = column.multiselect(
@@ -92,7 +92,7 @@ def _values(dimension: Dimension, table: PublishedTable, column: Any) -> tuple[s
     return tuple(chosen)
 
 
-def _months(dataset: Dataset, table: PublishedTable, column: Any) -> tuple[date | None, date | None]:
+def _months(dataset: Dataset, table: ViewerTable, column: Any) -> tuple[date | None, date | None]:
     """Draw a month range; return its first and last day, each None if it is that of the data."""
     months = table.months
     if len(months) < 2:

@@ -34,7 +34,7 @@ def draw(run: Run) -> None:
             _safety(found)
             next_steps(run, found)
             return
-        st.error(f"**{found.cause.name}.** {found.cause.words}")
+        st.error(f"**{found.cause.name}.** {found.cause.explanation}")
         if found.batch_id:
             batch(found.batch_id)
         where = " · ".join(part for part in (found.job, found.line) if part)

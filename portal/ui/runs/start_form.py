@@ -82,7 +82,7 @@ def draw() -> None:
         write_url(wanted, first)
         if past := run_history.estimate(cache.history()):
             st.caption(
-                f"The last {past.of} successful runs took {formats.duration(past.fastest)} to "
+                f"The last {past.run_count} successful runs took {formats.duration(past.fastest)} to "
                 f"{formats.duration(past.slowest)} "
                 f"(median {formats.duration(past.seconds)}) and cost ${past.dollars:,.2f} in AWS."
             )

@@ -12,7 +12,7 @@ import pytest
 from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS
 from portal.dashboards.medication_charts import MEDICATION_CHARTS
 from portal.dashboards.patient_charts import PATIENT_CHARTS
-from portal.privacy.published import OTHER
+from portal.privacy.viewer_tables import OTHER
 from portal.ui import theme
 from portal.ui.dashboards import figure_parts, figures
 from portal.ui.dashboards.card import _values
