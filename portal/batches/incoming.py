@@ -15,18 +15,20 @@ import json
 import logging
 import os
 import sys
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import Any, BinaryIO, Literal, cast
+from pathlib import Path
+from typing import Any, Literal
 
 from pipeline.lake.store import now, write_json
 from pipeline.lake.uris import split
 from pipeline.run_input import AUTOMATIC
 from portal.batches import service as batches
-from portal.batches.inspection import SourceFile
+from portal.batches.inspection import files_of
+from portal.batches.service import Batch
 from portal.core.auth import User
 from portal.core.context import Context
 from portal.core.errors import ServiceError
@@ -110,29 +112,29 @@ def _claim(context: Context, delivery: Delivery) -> bool:
 
 
 def _receive(context: Context, delivery: Delivery, start_runs: bool) -> Outcome:
-    uploader = f"{_UPLOADER}{delivery.source}"
     try:
-        batch = batches.import_files(context, _files(context, delivery), uploader=uploader)
+        batch = _import(context, delivery)
     except ServiceError as error:
         _move(context, delivery, _REFUSED)
         _report(context, delivery, str(error))
         return Outcome(delivery.name, "refused", reason=str(error))
     if start_runs and batch.uploader.startswith(_UPLOADER):
-        _start_run(context, batch.batch_id)  # also of a batch that is known: its first task may have died
+        _start_run(context, batch.batch_id)  # of a known batch too, because its first task may have died
     _move(context, delivery, _RECEIVED)
     return Outcome(delivery.name, "imported" if batch.is_new else "known", batch.batch_id)
 
 
-def _files(context: Context, delivery: Delivery) -> list[SourceFile]:
-    return [
-        SourceFile(_file_name(each), each["Size"], partial(_open, context, each["Key"]))
-        for each in delivery.files
-    ]
-
-
-def _open(context: Context, key: str) -> BinaryIO:
+def _import(context: Context, delivery: Delivery) -> Batch:
+    """Import the files from a copy on disk, which is read several times and can hold ZIP archives."""
     bucket, _ = split(context.lake.incoming())
-    return cast(BinaryIO, context.client("s3").get_object(Bucket=bucket, Key=key)["Body"])
+    with tempfile.TemporaryDirectory() as folder:
+        for item in delivery.files:
+            target = Path(folder) / _file_name(item)
+            context.client("s3").download_file(bucket, item["Key"], str(target))
+        files = list(files_of(Path(folder)))
+        if not files:
+            raise ServiceError("The delivery contains no CSV file and no ZIP archive. Deliver the tables.")
+        return batches.import_files(context, files, uploader=f"{_UPLOADER}{delivery.source}")
 
 
 def _file_name(item: dict[str, Any]) -> str:

@@ -59,7 +59,7 @@ def test_a_silent_source_is_reported_once(portal, first_run, notifications):
         sent = call(portal, "watch_schedule")["sent"]
         assert message in sent
         assert call(portal, "watch_schedule") == {"sent": []}
-    _until(lambda: any(each["cause"] == message for each in notifications))
+    _until(lambda: any(each.get("cause") == message for each in notifications))
     assert [each["alert"] for each in notifications if each.get("cause") == message] == ["no batch"]
 
 

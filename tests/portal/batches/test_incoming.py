@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from datetime import UTC, datetime, timedelta
 
 import boto3
@@ -106,18 +108,25 @@ def test_a_delivery_without_a_marker_is_taken_after_a_quiet_time(context):
 
 
 def test_what_cannot_be_read_is_moved_and_reported_without_its_content(context):
-    deliver(context, "ward/bad", {"patients.csv": b"PK\x03\x04 Doe,Jane", "notes.txt": b"Jane Doe"})
+    deliver(context, "ward/bad", {"patients.csv": b"PAR1 Doe,Jane", "notes.txt": b"Jane Doe"})
     [outcome] = incoming.receive(context)
     assert outcome.outcome == "refused"
-    assert outcome.reason == (
-        "'patients.csv' is not CSV: it is a ZIP archive or an Excel workbook (.xlsx). Export it as CSV."
-    )
+    assert outcome.reason == ("'patients.csv' is not CSV: it is a Parquet file. Export it as CSV.")
     assert keys(context) == ["refused/ward/bad/notes.txt", "refused/ward/bad/patients.csv"]
     [mail] = mails(context)
     assert (mail["delivery"], mail["cause"]) == ("ward/bad", outcome.reason)
     assert "Jane" not in json.dumps(mail)
     assert batches.list_batches(context) == []
     assert runs(context) == []
+
+
+def test_a_zip_archive_is_a_delivery_of_its_files(context):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("export/patients.csv", patients("p1"))
+    deliver(context, "ward/zip", {"export.zip": packed.getvalue()})
+    assert [each.outcome for each in incoming.receive(context)] == ["imported"]
+    assert [batch.rows for batch in batches.list_batches(context)] == [{"patients": 1}]
 
 
 def test_two_tasks_at_once_import_a_delivery_once(context):
@@ -133,7 +142,7 @@ def test_two_tasks_at_once_import_a_delivery_once(context):
 def test_a_task_that_died_after_the_import_still_starts_the_run(context):
     deliver(context, "ward/a", {"patients.csv": patients("p1")})
     [delivery] = incoming._deliveries(context)
-    batches.import_files(context, incoming._files(context, delivery), uploader="delivery of ward")
+    incoming._import(context, delivery)
     [outcome] = incoming.receive(context)
     assert outcome.outcome == "known"
     assert runs(context) == [f"arrival-{outcome.batch_id}"]
