@@ -76,19 +76,21 @@ data "aws_iam_policy_document" "incoming" {
   statement {
     sid       = "RunPortalTask"
     actions   = ["ecs:RunTask"]
-    resources = ["${aws_ecs_task_definition.portal.arn_without_revision}:*"]
+    resources = ["arn:${local.partition}:ecs:${var.region}:${local.account}:task-definition/${var.name}-portal:*"]
 
     condition {
       test     = "ArnEquals"
       variable = "ecs:cluster"
-      values   = [aws_ecs_cluster.main.arn]
+      values   = ["arn:${local.partition}:ecs:${var.region}:${local.account}:cluster/${var.name}"]
     }
   }
 
   statement {
-    sid       = "PassPortalRoles"
-    actions   = ["iam:PassRole"]
-    resources = [aws_iam_role.portal.arn, aws_iam_role.execution.arn]
+    sid     = "PassPortalRoles"
+    actions = ["iam:PassRole"]
+    resources = [
+      for role in ["portal", "portal-execution"] : "arn:${local.partition}:iam::${local.account}:role/${var.name}-${role}"
+    ]
 
     condition {
       test     = "StringEquals"
