@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pipeline.contracts.glue import quality_location
 from pipeline.lake.uris import split
-from portal.athena.sql_guard import Statement
+from portal.athena.running import MOST_SECONDS
+from portal.athena.sql_guard import MOST_ROWS, Statement
 from portal.core.context import Context
+
+LIMITS = f"max. {MOST_ROWS:,} rows, {MOST_SECONDS // 60} minutes"
 
 
 def estimate_scan(context: Context, statement: Statement, release_id: str) -> int:

@@ -8,7 +8,6 @@ import streamlit as st
 
 from portal.athena import estimates, sql_guard, sql_queries
 from portal.athena.client import QueryResult
-from portal.athena.running import MOST_SECONDS
 from portal.athena.sql_queries import SqlQuery
 from portal.core.context import Context
 from portal.core.errors import ServiceError
@@ -20,8 +19,6 @@ PAGE = 200
 AT_ONCE = 1.5
 """Seconds to wait for the result before the Cancel button is shown."""
 DEFAULT = "SELECT encounter_class, count(*) AS encounters\nFROM fact_encounter\nGROUP BY 1\nORDER BY 2 DESC"
-
-LIMITS = f"max. {sql_guard.MOST_ROWS:,} rows, {MOST_SECONDS // 60} minutes"
 
 st.title("SQL")
 person = session.user()
@@ -70,10 +67,10 @@ def browser() -> None:
     for name, contract in sql_guard.queryable_tables().items():
         with st.expander(name):
             st.caption(contract.grain)
-            listed = sql_guard.queryable_columns(contract)
-            st.code("\n".join(f"{c.name}  {c.type}" for c in listed), language=None)
-            first = f"SELECT *\nFROM {name}\nLIMIT 20"
-            st.button("Show 20 rows", on_click=edit, args=(first,), key=f"look-{name}", width="stretch")
+            columns = (f"{c.name}  {c.type}" for c in sql_guard.queryable_columns(contract))
+            st.code("\n".join(columns), language=None)
+            first = (f"SELECT *\nFROM {name}\nLIMIT 20",)
+            st.button("Show 20 rows", on_click=edit, args=first, key=f"look-{name}", width="stretch")
 
 
 def saved() -> None:
@@ -81,12 +78,10 @@ def saved() -> None:
     with st.expander("Saved queries"):  # a title that changes would close the expander
         for query in found:
             left, middle, right = st.columns([3, 1, 1])
-            left.markdown(
-                f"**{wording.escape_markdown(query.name)}**  \n{wording.escape_markdown(query.description)}"
-            )
-            middle.button(
-                "Use", on_click=edit, args=(query.sql,), key=f"take-{query.query_id}", width="stretch"
-            )
+            name, description = map(wording.escape_markdown, (query.name, query.description))
+            left.markdown(f"**{name}**  \n{description}")
+            key = f"take-{query.query_id}"
+            middle.button("Use", on_click=edit, args=(query.sql,), key=key, width="stretch")
             if right.button("Remove", key=f"remove-{query.query_id}", width="stretch"):
                 sql_queries.remove(session.context(), query.query_id)
                 st.rerun()
@@ -108,8 +103,7 @@ def cached_history(_context: Context, who: str, now: tuple[str, str] | None) -> 
 
 def history(query: SqlQuery | None) -> None:
     with st.expander("Your history"):
-        now = (query.query_id, query.state) if query else None
-        found = cached_history(session.context(), person.name, now)
+        found = cached_history(session.context(), person.name, query and (query.query_id, query.state))
         if not found:
             most = sql_queries.HISTORY_SCANNED
             st.caption(f"None of the newest {most:,} Athena queries (including those of charts) is yours.")
@@ -271,7 +265,7 @@ def estimate() -> str:
     except ServiceError as error:
         return str(error)
     most = session.size(estimates.estimate_scan(session.context(), checked, release_id))
-    return f"Scans up to {most} of release {release_id} · {LIMITS}"
+    return f"Scans up to {most} of release {release_id} · {estimates.LIMITS}"
 
 
 def write() -> SqlQuery | None:
