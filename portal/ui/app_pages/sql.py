@@ -15,9 +15,8 @@ from portal.reviews import wording
 from portal.ui import cache, drafts, exports, formats, session, sharing
 from portal.ui.theme import SEQUENCE
 
-PAGE = 200
-AT_ONCE = 1.5
-"""Seconds to wait for the result before the Cancel button is shown."""
+PAGE, AT_ONCE = 200, 1.5
+"""Rows of a page, and seconds to wait for the result before the Cancel button is shown."""
 DEFAULT = "SELECT encounter_class, count(*) AS encounters\nFROM fact_encounter\nGROUP BY 1\nORDER BY 2 DESC"
 
 st.title("SQL")
@@ -103,7 +102,8 @@ def cached_history(_context: Context, who: str, now: tuple[str, str] | None) -> 
 
 def history(query: SqlQuery | None) -> None:
     with st.expander("Your history"):
-        found = cached_history(session.context(), person.name, query and (query.query_id, query.state))
+        now = (query.query_id, query.state) if query else None
+        found = cached_history(session.context(), person.name, now)
         if not found:
             most = sql_queries.HISTORY_SCANNED
             st.caption(f"None of the newest {most:,} Athena queries (including those of charts) is yours.")
@@ -264,8 +264,8 @@ def estimate() -> str:
         checked = sql_queries.validate(session.context(), statement(), release_id)
     except ServiceError as error:
         return str(error)
-    most = session.size(estimates.estimate_scan(session.context(), checked, release_id))
-    return f"Scans up to {most} of release {release_id} · {estimates.LIMITS}"
+    size = session.size(estimates.estimate_scan(session.context(), checked, release_id))
+    return f"Scans up to {size} of release {release_id} · {estimates.LIMITS}"
 
 
 def write() -> SqlQuery | None:
