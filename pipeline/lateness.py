@@ -1,4 +1,4 @@
-"""Detect late runs and scheduled runs that never started, for the portal's banner and for alert mails.
+"""Detect late runs, scheduled runs that never started and silent sources, for the banner and alert mails.
 
 Standard library only: the watch_schedule Lambda includes it.
 """
@@ -86,7 +86,7 @@ class Delay:
     where the time `at` belongs.
     """
 
-    kind: Literal["late", "never started"]
+    kind: Literal["late", "never started", "no batch"]
     about: str
     message: str
     run_id: str | None = None
@@ -95,6 +95,20 @@ class Delay:
     @property
     def message_in_utc(self) -> str:
         return self.message.replace("{at}", f"{self.at:%Y-%m-%d %H:%M} UTC") if self.at else self.message
+
+
+def silent(newest: Mapping[str, datetime], hours: Mapping[str, float], at: datetime) -> list[Delay]:
+    """Return the sources without a new batch for their `hours`; `newest` is the time of each one's last."""
+    found = []
+    for source, limit in sorted(hours.items()):
+        last = newest.get(source)
+        if last is None or at - last > timedelta(hours=limit):
+            since = "the newest arrived {at}" if last else "none has ever arrived"
+            message = f"Source {source} has sent no batch for {limit:g} hours; {since}."
+            name = re.sub(r"[^A-Za-z0-9.-]+", "-", source)
+            about = f"{name}-{last:%Y%m%dT%H%M%SZ}" if last else name
+            found.append(Delay("no batch", about, message, at=last))
+    return found
 
 
 def delays(past: Sequence[Run], starts: Schedule | None, at: datetime) -> list[Delay]:

@@ -170,7 +170,7 @@ class Provisioner:
         own: dict[str, dict[str, str]] = {
             name: {"HDP_TOPIC_ARN": self.topic_arn(topic)} for name, topic in TOPICS.items()
         }
-        own["watch_schedule"]["HDP_STATE_MACHINE_ARN"] = self.state_machine_arn
+        own["watch_schedule"] |= {"HDP_STATE_MACHINE_ARN": self.state_machine_arn, "HDP_FRESH_HOURS": "{}"}
         own["prepare_run"] = {"HDP_TIME_ZONE": TIME_ZONE}
         own["expire_releases"] = {"HDP_KEEP_DAYS": str(KEEP_DAYS)}
         own["refresh_sign_in_keys"] = {"HDP_SIGN_IN_KEYS": ""}  # a laptop has no sign-in

@@ -153,7 +153,11 @@ data "aws_iam_policy_document" "dead_letters" {
     condition {
       test     = "ArnEquals"
       variable = "aws:SourceArn"
-      values   = concat([aws_cloudwatch_event_rule.arrival.arn], [for rule in aws_cloudwatch_event_rule.told : rule.arn])
+      values = concat(
+        [aws_cloudwatch_event_rule.arrival.arn],
+        [for rule in aws_cloudwatch_event_rule.told : rule.arn],
+        [for rule in aws_cloudwatch_event_rule.incoming : rule.arn]
+      )
     }
   }
 }

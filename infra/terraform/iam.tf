@@ -222,7 +222,8 @@ locals {
     watch_schedule = [
       { actions = ["scheduler:GetSchedule"], resources = [local.arns.schedule] },
       { actions = ["states:ListExecutions"], resources = [local.machine_arn] },
-      { actions = ["s3:ListBucket"], resources = [local.bucket_arns["quality"]] },
+      { actions = ["s3:ListBucket"], resources = [local.bucket_arns["quality"], local.bucket_arns["bronze"]] },
+      { actions = ["s3:GetObject"], resources = ["${local.bucket_arns["bronze"]}/_manifests/*"] },
       { actions = ["s3:GetObject", "s3:PutObject"], resources = ["${local.bucket_arns["quality"]}/alerts/*"] },
       { actions = ["sns:Publish"], resources = [local.topic_arns["failed"]] },
     ]

@@ -76,6 +76,19 @@ data "aws_iam_policy_document" "portal" {
     resources = ["${local.bucket_arns["bronze"]}/*"]
   }
 
+  # Deliveries of SFTP gateways become batches; what cannot be read is reported.
+  statement {
+    sid       = "ReceiveDeliveries"
+    actions   = ["s3:GetObject", "s3:DeleteObject"]
+    resources = ["${local.bucket_arns["bronze"]}/incoming/*"]
+  }
+
+  statement {
+    sid       = "ReportRefusedDeliveries"
+    actions   = ["sns:Publish"]
+    resources = [local.topic_arns["failed"]]
+  }
+
   statement {
     sid     = "PublishReviewAndWriteQueryResults"
     actions = ["s3:PutObject"]

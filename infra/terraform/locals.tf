@@ -79,9 +79,13 @@ locals {
     publish_release       = {}
     sns_notify_success    = { HDP_TOPIC_ARN = local.topic_arns["succeeded"] }
     sns_notify_failure    = { HDP_TOPIC_ARN = local.topic_arns["failed"] }
-    watch_schedule        = { HDP_TOPIC_ARN = local.topic_arns["failed"], HDP_STATE_MACHINE_ARN = local.machine_arn }
-    expire_releases       = { HDP_KEEP_DAYS = tostring(var.superseded_release_days) }
-    refresh_sign_in_keys  = { HDP_SIGN_IN_KEYS = local.sign_in_keys }
+    watch_schedule = {
+      HDP_TOPIC_ARN         = local.topic_arns["failed"]
+      HDP_STATE_MACHINE_ARN = local.machine_arn
+      HDP_FRESH_HOURS       = jsonencode(var.fresh_hours)
+    }
+    expire_releases      = { HDP_KEEP_DAYS = tostring(var.superseded_release_days) }
+    refresh_sign_in_keys = { HDP_SIGN_IN_KEYS = local.sign_in_keys }
   }
 
   # Scheduled functions with their times in UTC.

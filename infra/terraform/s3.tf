@@ -127,6 +127,28 @@ resource "aws_s3_bucket_lifecycle_configuration" "zone" {
     }
   }
 
+  # The batch holds a received delivery's bytes; a refused one is delivered again.
+  dynamic "rule" {
+    for_each = each.key == "bronze" ? ["received", "refused"] : []
+
+    content {
+      id     = "incoming-${rule.value}"
+      status = "Enabled"
+
+      filter {
+        prefix = "incoming/${rule.value}/"
+      }
+
+      expiration {
+        days = 30
+      }
+
+      abort_incomplete_multipart_upload {
+        days_after_initiation = 3
+      }
+    }
+  }
+
   dynamic "rule" {
     for_each = each.key == "results" ? [1] : []
 

@@ -80,6 +80,23 @@ variable "schedule_enabled" {
   default     = false
 }
 
+variable "incoming_enabled" {
+  description = "Whether files that SFTP gateways write to incoming/ of the bronze bucket are imported."
+  type        = bool
+  default     = true
+}
+
+variable "fresh_hours" {
+  description = "Hours after which a source without a new batch is reported, by source: its folder in incoming/, or the uploader."
+  type        = map(number)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for hours in values(var.fresh_hours) : hours > 0])
+    error_message = "fresh_hours must be positive numbers, such as { ward = 26 }."
+  }
+}
+
 variable "athena_bytes_limit" {
   description = "Maximum bytes that one Athena query may scan."
   type        = number

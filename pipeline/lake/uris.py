@@ -110,6 +110,10 @@ class Lake:
     def bronze_batch(self, table: str, batch_id: str) -> str:
         return self._uri("bronze", f"{table}/batch_id={batch_id}/")
 
+    def incoming(self) -> str:
+        """Prefix that SFTP gateways write to: one folder per source, in it one per delivery."""
+        return self._uri("bronze", "incoming/")
+
     # silver: cleaned and typed, one prefix per batch
 
     def silver_table(self, table: str) -> str:

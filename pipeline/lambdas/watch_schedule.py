@@ -1,9 +1,10 @@
-"""Notify subscribers of late runs and of scheduled runs that have not started, once each."""
+"""Notify subscribers once of each late run, each run that has not started and each silent source."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,8 +12,8 @@ from typing import Any
 import boto3
 
 from pipeline.lake.store import now, read_json, write_json
-from pipeline.lake.uris import Lake
-from pipeline.lateness import Delay, Schedule, delays
+from pipeline.lake.uris import Lake, split
+from pipeline.lateness import Delay, Schedule, delays, silent
 
 s3 = boto3.client("s3")
 sns = boto3.client("sns")
@@ -21,7 +22,19 @@ scheduler = boto3.client("scheduler")
 lake = Lake.of(os.environ)
 
 NEWEST = 100
-"""Number of newest executions to check, which are weeks of nightly runs."""
+"""Number of newest executions, and of newest batches, to check: weeks of nightly ones."""
+
+_SUBJECT = {
+    "late": "Health data: a run is late",
+    "never started": "Health data: a run has not started",
+    "no batch": "Health data: a source is silent",
+}
+_RUNS = "Open the portal. The Runs page lists the runs; the Alerts page shows the schedule."
+_NEXT = {
+    "late": _RUNS,
+    "never started": _RUNS,
+    "no batch": "Ask the source whether its export ran, and look into incoming/ and incoming/refused/.",
+}
 
 
 @dataclass(frozen=True)
@@ -38,7 +51,10 @@ class Execution:
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Map ``{}`` to ``{"sent": [messages sent by this call]}``."""
     schedule = Schedule.read(scheduler.get_schedule(Name=lake.schedule))
-    late = delays(_executions(), schedule, datetime.now(UTC))
+    at = datetime.now(UTC)
+    late = delays(_executions(), schedule, at)
+    if hours := json.loads(os.environ["HDP_FRESH_HOURS"]):
+        late += silent(_newest(hours), hours, at)
     return {"sent": [delay.message_in_utc for delay in late if _send_once(delay)]}
 
 
@@ -47,6 +63,23 @@ def _executions() -> list[Execution]:
     response = states.list_executions(stateMachineArn=os.environ["HDP_STATE_MACHINE_ARN"], maxResults=NEWEST)
     attempts = [_execution(each) for each in response["executions"]]
     return sorted(attempts, key=lambda each: each.started_at, reverse=True)
+
+
+def _newest(sources: Iterable[str]) -> dict[str, datetime]:
+    """Return the time of the newest batch of each source: the SFTP source, or the uploader of its batches."""
+    bucket, prefix = split(lake.manifests())
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    items = [item for page in pages for item in page.get("Contents", []) if item["Key"].endswith(".json")]
+    missing, found = set(sources), {}
+    for item in sorted(items, key=lambda each: each["LastModified"], reverse=True)[:NEWEST]:
+        manifest = read_json(s3, f"s3://{bucket}/{item['Key']}")
+        uploader = str(manifest[0]["uploader"]) if manifest else ""
+        for source in missing & {uploader, uploader.removeprefix("delivery of ")}:
+            found[source] = item["LastModified"]
+        missing -= found.keys()
+        if not missing:
+            break
+    return found
 
 
 def _execution(execution: Any) -> Execution:
@@ -71,9 +104,10 @@ def _send_once(delay: Delay) -> bool:
         "run_id": delay.run_id,
         "alert": delay.kind,
         "cause": delay.message_in_utc,
-        "next": "Open the portal. The Runs page lists the runs; the Alerts page shows the schedule.",
+        "next": _NEXT[delay.kind],
     }
-    subject = f"Health data: a run is {delay.kind}" if delay.run_id else "Health data: a run has not started"
-    sns.publish(TopicArn=os.environ["HDP_TOPIC_ARN"], Subject=subject, Message=json.dumps(message))
+    sns.publish(
+        TopicArn=os.environ["HDP_TOPIC_ARN"], Subject=_SUBJECT[delay.kind], Message=json.dumps(message)
+    )
     write_json(s3, uri, {"sent_at": now(), "message": delay.message_in_utc})
     return True

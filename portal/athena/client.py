@@ -16,9 +16,6 @@ from portal.core.rights import requires
 if TYPE_CHECKING:
     import pandas as pd
 
-_POLL_SECONDS = 0.05
-"""Delay between polls; the fastest Athena queries take a few tenths of a second."""
-
 
 @dataclass(frozen=True)
 class QueryResult:
@@ -90,7 +87,7 @@ def run_query(
                 ctas_approach=False,
                 params=params,
                 paramstyle="named",
-                athena_query_wait_polling_delay=_POLL_SECONDS,
+                athena_query_wait_polling_delay=context.settings.athena_poll_seconds,
                 boto3_session=session,
             )
     except (QueryFailed, QueryCancelled) as error:

@@ -19,6 +19,8 @@ from sqlglot import exp
 from sqlglot.dialects import athena, duckdb, trino  # noqa: F401  (loading them lazily is not thread-safe)
 from sqlglot.errors import SqlglotError
 
+from pipeline.athena.check import check
+from pipeline.athena.grammar import SyntaxFault
 from pipeline.contracts.model import Column, Contract, load, tables
 from pipeline.lake.uris import Lake
 from portal.athena.literals import literal
@@ -90,6 +92,7 @@ def validate(lake: Lake, sql: str, release_id: str, releases: Sequence[str] | No
         raise _not_read_only(written)
     if any(each.args.get("recursive") for each in tree.find_all(exp.With)):
         raise ServiceError("WITH RECURSIVE is not allowed, because it has no bound. Remove RECURSIVE.")
+    _check(sql)
     named = _named(lake, tree)
     _refuse_identifiers(tree, named.values())
     _alias(tree)
@@ -113,11 +116,20 @@ def _parsed(sql: str) -> Any:
         parsed = sqlglot.parse(sql, read="athena")
         found = [tree for tree in parsed if not (tree is None or isinstance(tree, exp.Semicolon))]
     except (SqlglotError, RecursionError) as error:
+        _check(sql)
         reason = str(error).splitlines()[0].rstrip(".")
         raise ServiceError(f"Invalid SQL: {reason}.") from None
     if len(found) != 1:
         raise ServiceError(f"Enter one SQL statement, not {len(found) or 'none'}.")
     return found[0]
+
+
+def _check(sql: str) -> None:
+    """Refuse what Athena would refuse if it saw the statement as typed, on the laptop and on AWS."""
+    try:
+        check(sql)
+    except SyntaxFault as fault:
+        raise ServiceError(f"Invalid SQL: {fault}.") from None
 
 
 def _not_read_only(tree: Any) -> ServiceError:

@@ -7,19 +7,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import takewhile
 from typing import Any
 from urllib.parse import quote, unquote
 
 import awswrangler as wr
 import pandas as pd
+from awswrangler.exceptions import UndetectedType, UnsupportedType
 
-from pipeline.contracts.glue import quality_location
-from pipeline.lake.uris import split
 from pipeline.releases.model import current
 from portal.athena import client as athena_client
-from portal.athena import sql_guard
+from portal.athena import outcomes, sql_guard
 from portal.athena.client import QueryResult
+from portal.athena.running import RUNNING
 from portal.athena.sql_guard import MOST_ROWS, Statement
 from portal.core.context import Context
 from portal.core.errors import ServiceError
@@ -28,8 +29,10 @@ from portal.privacy import sql_results
 
 HISTORY_LENGTH = 50
 HISTORY_SCANNED = 1000
-"""Executions searched for the user's queries; Athena lists those of dashboards too."""
-_POLL_SECONDS = 0.1
+"""Maximum number of executions to search for the user's queries.
+
+Athena lists all executions of a workgroup, including those of dashboards.
+"""
 _ALIVE = frozenset({"QUEUED", "RUNNING"})
 _USER_COMMENT = "-- run in the portal by "
 _RELEASE_COMMENT = "-- on release "
@@ -82,7 +85,9 @@ def start(context: Context, sql: str, release_id: str) -> str:
         QueryExecutionContext={"Database": context.lake.database("gold")},
         WorkGroup=context.lake.workgroup,
     )
-    return str(started["QueryExecutionId"])
+    query_id = str(started["QueryExecutionId"])
+    RUNNING.add(query_id, partial(_stop, context, query_id))
+    return query_id
 
 
 @requires("query")
@@ -93,6 +98,7 @@ def get(context: Context, query_id: str) -> SqlQuery:
     query = _as_query(found[0]) if found and _is_own(context, found[0]) else None
     if query is None:
         raise ServiceError(f"You have no query '{query_id[:80]}'. Run the statement again.")
+    RUNNING.asked(query_id, is_over=query.is_over)
     return query
 
 
@@ -101,7 +107,7 @@ def wait(context: Context, query_id: str, seconds: float) -> SqlQuery:
     """Wait at most `seconds` for a query to end; return it in its latest state."""
     deadline = time.monotonic() + seconds
     while not (found := get(context, query_id)).is_over and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
+        time.sleep(context.settings.athena_poll_seconds)
     return found
 
 
@@ -109,6 +115,10 @@ def wait(context: Context, query_id: str, seconds: float) -> SqlQuery:
 def cancel(context: Context, query_id: str) -> None:
     """Cancel a query of the user."""
     get(context, query_id)  # raises for a query of another user
+    _stop(context, query_id)
+
+
+def _stop(context: Context, query_id: str) -> None:
     context.client("athena").stop_query_execution(QueryExecutionId=query_id)
 
 
@@ -117,10 +127,13 @@ def fetch_result(context: Context, query_id: str) -> QueryResult:
     """Return the rows of a query, with exact counts; raise `ServiceError` unless it succeeded."""
     found = get(context, query_id)
     if found.state != "SUCCEEDED":
-        raise ServiceError(_no_result(found))
+        raise ServiceError(outcomes.no_result(found))
     validate(context, found.sql, found.release_id)
-    with context.session() as session:
-        frame = wr.athena.get_query_results(query_id, boto3_session=session)
+    try:
+        with context.session() as session:
+            frame = wr.athena.get_query_results(query_id, boto3_session=session)
+    except (UnsupportedType, UndetectedType):
+        raise ServiceError(outcomes.unsupported(context, query_id)) from None
     note = f"the first {MOST_ROWS:,} rows" if len(frame) >= MOST_ROWS else ""
     return QueryResult(frame, found.sql, query_id, found.scanned, found.seconds, found.release_id, note)
 
@@ -143,14 +156,6 @@ def run(context: Context, sql: str, release_id: str | None = None) -> QueryResul
         cancel(context, query_id)
         raise
     return fetch_result(context, query_id)
-
-
-def _no_result(found: SqlQuery) -> str:
-    if not found.is_over:
-        return "The query is still running. Wait, or cancel it."
-    if found.state == "CANCELLED":
-        return "The query was cancelled."
-    return f"Athena query failed: {found.reason}"
 
 
 def _visible_releases(context: Context) -> Sequence[str] | None:
@@ -277,28 +282,3 @@ def remove(context: Context, query_id: str) -> None:
             f"'{found.name}' was saved by another user. Only its author or an engineer can remove it."
         )
     context.client("athena").delete_named_query(NamedQueryId=query_id)
-
-
-# estimates
-
-
-@requires("query")
-def estimate_scan(context: Context, statement: Statement, release_id: str) -> int:
-    """Return the maximum bytes that a statement scans: the size of its tables in the release."""
-    return sum(_size(context, _uri(context, *named, release_id)) for named in statement.tables)
-
-
-def _uri(context: Context, database: str, table: str, release_id: str) -> str:
-    if database == "gold":
-        return context.lake.gold_release(table, release_id)
-    return (
-        context.lake.gold_table(table)
-        if database == "gold_releases"
-        else quality_location(table, context.lake)
-    )
-
-
-def _size(context: Context, uri: str) -> int:
-    bucket, prefix = split(uri)
-    pages = context.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return sum(item["Size"] for page in pages for item in page.get("Contents", []))

@@ -1,14 +1,15 @@
-"""hdp batches generate, import, list, show, retire, reprocess."""
+"""hdp batches generate, import, receive, list, show, retire, reprocess."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from pipeline.sources.csv_layout import ENCODINGS
-from portal.batches import inspection, lifecycle, retirement
+from portal.batches import incoming, inspection, lifecycle, retirement
 from portal.batches import service as batches
 from portal.batches.lifecycle import BatchState
 from portal.batches.service import Batch
@@ -53,6 +54,21 @@ def import_command(session: Session, folder: Path, format_: str, encoding: str, 
             click.echo(f"{table}: ignored {', '.join(entry['ignored_columns'])}", err=True)
     files = {"files": batch.files} if as_json else {}
     emit_document(as_json, {**summary(batch), **files})
+
+
+@batches_group.command("receive")
+@click.option(
+    "--start-run/--no-start-run", default=True, show_default=True, help="Start a run for each new batch."
+)
+@json_option
+@click.pass_obj
+def receive_command(session: Session, start_run: bool, as_json: bool) -> None:
+    """Import the complete deliveries of incoming/ as batches; move those that cannot be read to refused/."""
+    found = [asdict(each) for each in incoming.receive(session.context, start_runs=start_run)]
+    if as_json:
+        emit_json(found)
+    else:
+        emit_table(found, empty="No complete delivery in incoming/.")
 
 
 @batches_group.command("list")

@@ -7,19 +7,24 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 import webbrowser
 from importlib.resources import files
 
 import click
+from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.local.engine import ENGINES
 from pipeline.data_generator import Options
+from portal.batches import incoming
 from portal.batches import service as batches
 from portal.cli.progress import watch_run
 from portal.cli.session import Session
-from portal.core.errors import ServiceError
+from portal.core.auth import User
+from portal.core.context import Context
+from portal.core.errors import ServiceError, explain
 from portal.releases import service as releases
 from portal.runs import service as runs
 
@@ -27,6 +32,8 @@ _KEPT_OPEN: dict[int, int] = {}
 """Write end of the pipe to each portal, by port; when this process ends, it closes and the portal ends."""
 
 _SAMPLE = Options(patients=5000, seed=7)
+
+_RECEIVE_SECONDS = 30
 
 _engine = click.option(
     "--engine",
@@ -61,6 +68,7 @@ def up(session: Session, port: int, no_browser: bool, no_sample: bool, engine: s
             webbrowser.open(f"http://127.0.0.1:{port}")
         if not no_sample:
             _first_run(session)
+        threading.Thread(target=_receive, args=(session.context,), daemon=True).start()
         portal.wait()
     except KeyboardInterrupt:
         click.echo("\nStopping.")
@@ -147,6 +155,17 @@ def _first_run(session: Session) -> None:
     click.echo(f"Starting the first run, {run.run_id}: bronze → silver → gold, audit, publish")
     ended = watch_run(context, run.run_id)
     click.echo(f"  {ended.status.lower()} after {ended.seconds:.0f} s")
+
+
+def _receive(context: Context) -> None:
+    """Import what is written to incoming/, as tasks on AWS do."""
+    receiver = context.on_behalf_of(User("incoming", "engineer"))
+    while True:
+        try:
+            incoming.receive(receiver)
+        except (ServiceError, BotoCoreError, ClientError) as error:
+            click.echo(f"Could not import from incoming/: {explain(error)}", err=True)
+        time.sleep(_RECEIVE_SECONDS)
 
 
 def _is_free(port: int) -> bool:

@@ -23,6 +23,8 @@ class Settings:
     user: str
     role: str | None
     sign_in_issuer: str = ""
+    athena_poll_seconds: float = 0.4
+    """Athena's quotas of GetQueryExecution do not allow every page to ask more often."""
 
     @property
     def lake(self) -> Lake:
@@ -48,4 +50,5 @@ class Settings:
             role=environment.get("HDP_ROLE"),
             sign_in_issuer=environment.get("HDP_SIGN_IN_ISSUER", ""),
             buckets=environment["HDP_BUCKETS"],
+            athena_poll_seconds=float(environment.get("HDP_ATHENA_POLL_SECONDS") or cls.athena_poll_seconds),
         )

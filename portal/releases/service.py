@@ -146,12 +146,14 @@ def check_approved(context: Context, release: Release) -> None:
         )
 
 
+@requires("see_charts")
 def check_files(context: Context, release: Release) -> None:
     """Recompute the SHA-256 of each file; raise `ServiceError` if one is not as it was written."""
     if found := file_problems(context, [release]):
         raise ServiceError(f"{found[0]} The release cannot be published. Start a new run.")
 
 
+@requires("see_charts")
 def file_problems(context: Context, checked: Sequence[Release]) -> list[str]:
     """Recompute the SHA-256 of each file of releases; return a sentence for each that is not as recorded."""
     return [
@@ -161,6 +163,7 @@ def file_problems(context: Context, checked: Sequence[Release]) -> list[str]:
     ]
 
 
+@requires("see_charts")
 def signed_or_published(context: Context, log: Log) -> list[Release]:
     """Return the releases that readers see or that somebody signed, unless they have expired."""
     signed = {e.subject["run_id"] for e in log.events if e.kind == "release_signed"}

@@ -17,7 +17,7 @@ from portal.runs import schedule
 from portal.runs import service as runs
 from portal.runs.service import Run
 
-Kind = Literal["failed", "held", "rejected", "late", "never started"]
+Kind = Literal["failed", "held", "rejected", "late", "never started", "no batch"]
 
 
 @dataclass(frozen=True)

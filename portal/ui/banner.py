@@ -49,5 +49,6 @@ _PAGES = {
     "held": ("quality", "Review findings"),
     "rejected": ("run", "See the release"),
     "never started": ("runs", "See the runs"),
+    "no batch": ("runs", "See the runs"),
 }
 """Page and label of the link, by kind of alert."""

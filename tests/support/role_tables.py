@@ -29,7 +29,10 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         quality.results.reconciliation
         quality.results.results
         releases.service.check_approved
+        releases.service.check_files
         releases.service.check_parent
+        releases.service.file_problems
+        releases.service.signed_or_published
         releases.service.current
         releases.service.find
         releases.service.get
@@ -57,7 +60,8 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
     """,
     ROWS: """
         athena.sql_queries.cancel
-        athena.sql_queries.estimate_scan
+        athena.estimates.estimate_scan
+        athena.outcomes.unsupported
         athena.sql_queries.fetch_result
         athena.sql_queries.get
         athena.sql_queries.history
@@ -144,6 +148,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         batches.imports.acknowledge
         batches.imports.current
         batches.imports.start
+        batches.incoming.receive
         batches.lifecycle.reprocess
         batches.preview.contents
         batches.preview.preview

@@ -75,7 +75,7 @@ def _read_results(engine: AthenaEngine) -> Callable[[Any, Query], dict[str, Any]
         start = int(response._get_param("NextToken") or 0)
         with engine.result_file(query).open(newline="", encoding="utf-8") as file:
             lines = list(csv.reader(file))
-        rows = [{"Data": [{"VarCharValue": v} if v else {} for v in line]} for line in lines]
+        rows = [{"Data": [{"VarCharValue": v} if v else {} for v in line or [""]]} for line in lines]
         page = {"Rows": rows[start : start + size], "ResultSetMetadata": {"ColumnInfo": query.columns}}
         result: dict[str, Any] = {"ResultSet": page, "UpdateCount": 0}
         if start + size < len(rows):

@@ -15,6 +15,7 @@ from sqlglot import exp
 from sqlglot.dialects import athena, duckdb, trino  # noqa: F401  # lazy loading fails when two threads parse
 
 from infra.local.athena.glue_tables import Catalog, QueryError, latest
+from infra.local.athena.semantics import as_athena
 
 _DUCKDB_TYPES = {
     "string": "VARCHAR",
@@ -45,14 +46,17 @@ def translate(
     _expand_views(tree, database, catalog, depth=0)
     columns = _columns_read(tree)
     setup, files, scanned = ["CREATE SCHEMA IF NOT EXISTS scan"], [], 0
+    types: dict[str, str] = {}
     for index, table in enumerate(_physical_tables(tree, database)):
         found = catalog.table(table.db or database or "default", table.name)
         selected = catalog.files(found, _partition_filters(table, found))
+        types |= {column["Name"].lower(): column["Type"] for column in _columns(found)}
         setup.append(f"CREATE VIEW scan.t{index} AS {_scan(found, selected)}")
         files += selected
         scanned += sum(_bytes(file, columns) for file in selected)
         alias = table.alias or table.name
         table.replace(exp.to_table(f"scan.t{index}", alias=alias))
+    as_athena(tree, types)
     return Prepared("DML", tree.sql(dialect="duckdb"), setup, files, scanned)
 
 
@@ -148,9 +152,13 @@ def _columns_read(tree: exp.Query) -> set[str] | None:
     return None if stars else {column.name.lower() for column in tree.find_all(exp.Column)}
 
 
-def _scan(table: Any, files: Iterable[Path]) -> str:
+def _columns(table: Any) -> list[dict[str, str]]:
     definition = latest(table)
-    columns = [*definition["StorageDescriptor"]["Columns"], *definition.get("PartitionKeys", [])]
+    return [*definition["StorageDescriptor"]["Columns"], *definition.get("PartitionKeys", [])]
+
+
+def _scan(table: Any, files: Iterable[Path]) -> str:
+    columns = _columns(table)
     files = list(files)
     if not files:
         empty = ", ".join(f'CAST(NULL AS {duckdb_type(c["Type"])}) AS "{c["Name"]}"' for c in columns)

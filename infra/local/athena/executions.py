@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import threading
 import time
 from dataclasses import asdict, dataclass, field
@@ -13,8 +14,10 @@ import duckdb
 
 from infra.local.athena.duckdb_sql import Prepared
 from infra.local.athena.glue_tables import Catalog, QueryError
+from infra.local.athena.semantics import SETUP
 from infra.local.athena.statements import prepare
 from infra.local.context import Context
+from pipeline.athena.grammar import locate
 
 _TYPES = {
     "BIGINT": "bigint",
@@ -28,9 +31,25 @@ _TYPES = {
     "BOOLEAN": "boolean",
     "DATE": "date",
     "VARCHAR": "varchar",
+    "INTERVAL": "interval day to second",
+    "TIME": "time",
+    "UUID": "uuid",
 }
+_AS_TEXT = frozenset(["array", "varchar", "interval day to second", "time", "uuid"])
 
 
+_REASONS = (
+    (r'Referenced column "(.+?)" not found', "COLUMN_NOT_FOUND: {at} Column '{name}' cannot be resolved"),
+    (r'does not have a column named "(.+?)"', "COLUMN_NOT_FOUND: {at} Column '{name}' cannot be resolved"),
+    (r"Division by zero", "DIVISION_BY_ZERO: Division by zero"),
+    (r"QUANTILE can only take", "INVALID_FUNCTION_ARGUMENT: Percentile must be between 0 and 1"),
+    (r"Could not convert string '(.*?)' to", "INVALID_CAST_ARGUMENT: Cannot cast '{name}' to the type"),
+    (
+        r'column "(.+?)" must appear in the GROUP BY',
+        "EXPRESSION_NOT_AGGREGATE: {at} '{name}' must be an aggregate expression or appear in GROUP BY",
+    ),
+)
+"""Errors of DuckDB by their text, as Athena words them."""
 _HISTORY_LIMIT = 5000
 
 
@@ -122,9 +141,9 @@ class AthenaEngine:
                     raise QueryError(f"Bytes scanned limit was exceeded: {query.scanned} of {limit}")
                 self._run(query, prepared)
             except QueryError as error:
-                self._end(query, "FAILED", str(error))
+                self._end(query, "FAILED", _located(str(error), query.sql))
             except duckdb.Error as error:
-                self._end(query, "FAILED", _reason(error))
+                self._end(query, "FAILED", _located(_reason(error), query.sql))
             except Exception as error:
                 self._end(query, "FAILED", f"INTERNAL_ERROR: {type(error).__name__}: {error}")
             else:
@@ -148,8 +167,7 @@ class AthenaEngine:
                 connection.execute(f"SET temp_directory = {_quoted(str(self.context.work / 'duckdb'))}")
                 connection.execute(f"SET allowed_paths = [{allowed}]")
                 connection.execute("SET enable_external_access = false")
-                connection.execute("SET lock_configuration = true")
-                for statement in prepared.setup:
+                for statement in (*SETUP, "SET lock_configuration = true", *prepared.setup):
                     connection.execute(statement)
                 shape = connection.execute(f"DESCRIBE {prepared.sql}").fetchall()
                 query.columns = [_column(name, _athena_type(type_)) for name, type_, *_ in shape]
@@ -186,7 +204,7 @@ def _athena_type(type_: str) -> str:
 def _projection(position: int, name: str, type_: str) -> str:
     """Cast lists to text, as in Athena's CSV, and integer sums to BIGINT."""
     cast = {"HUGEINT": "BIGINT", "UBIGINT": "BIGINT"}.get(type_)
-    cast = cast or ("VARCHAR" if _athena_type(type_) in {"array", "varchar"} else None)
+    cast = cast or ("VARCHAR" if _athena_type(type_) in _AS_TEXT else None)
     label = '"' + name.replace('"', '""') + '"'
     return f"CAST(c{position} AS {cast}) AS {label}" if cast else f"c{position} AS {label}"
 
@@ -211,12 +229,19 @@ def _column(name: str, type_: str) -> dict[str, Any]:
 
 
 def _reason(error: duckdb.Error) -> str:
-    """Return DuckDB's first error line with Athena's error name."""
+    """Return DuckDB's first error line as Athena words it."""
     first = str(error).splitlines()[0]
     if isinstance(error, duckdb.InterruptException):
         return "Query cancelled by user"
-    is_column = "column" in first.lower() and "not found" in first.lower()
-    kind = "COLUMN_NOT_FOUND" if is_column else "SYNTAX_ERROR"
-    if isinstance(error, duckdb.PermissionException):
-        kind = "NOT_SUPPORTED"
-    return f"{kind}: {first.partition(': ')[2] or first}"
+    for pattern, reason in _REASONS:
+        if found := re.search(pattern, first):
+            return reason.format(at="line 1:1:", name="".join(found.groups()))
+    kind = "NOT_SUPPORTED" if isinstance(error, duckdb.PermissionException) else "SYNTAX_ERROR"
+    return f"{kind}: line 1:1: {first.partition(': ')[2] or first}"
+
+
+def _located(reason: str, sql: str) -> str:
+    """Return a reason with the line and column of the first name that it quotes."""
+    quoted = re.search(r"'(?:[^']*\.)?([^'.]+)'", reason)
+    place = locate(sql, quoted[1]) if quoted else None
+    return reason.replace("line 1:1:", f"line {place[0]}:{place[1]}:", 1) if place else reason

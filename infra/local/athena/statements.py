@@ -11,10 +11,15 @@ from sqlglot.errors import SqlglotError
 
 from infra.local.athena.duckdb_sql import Prepared, translate
 from infra.local.athena.glue_tables import Catalog, QueryError, latest
+from pipeline.athena.check import check
+from pipeline.athena.grammar import SyntaxFault, tokenize
+
+_HIVE = frozenset(["ALTER", "CREATE", "DESCRIBE", "DROP", "MSCK", "SHOW"])
 
 
 def prepare(sql: str, database: str | None, parameters: list[str] | None, catalog: Catalog) -> Prepared:
     """Parse one statement, execute it if it is DDL, and return its result or its DuckDB translation."""
+    _check(sql)
     try:
         statements = [tree for tree in sqlglot.parse(sql, read="athena") if tree is not None]
     except SqlglotError as error:
@@ -43,6 +48,20 @@ def prepare(sql: str, database: str | None, parameters: list[str] | None, catalo
             f"NOT_SUPPORTED: Athena of the laptop cloud does not support {tree.key.upper()} statements"
         )
     return translate(tree, database, parameters, catalog)
+
+
+def _check(sql: str) -> None:
+    """Refuse what Trino does not know; DDL other than views has Hive's grammar in Athena."""
+    tokens = tokenize(sql)
+    if ";" in {token.text for token in tokens}:
+        raise QueryError("Only one sql statement is allowed. Got: " + sql.strip()[:200])
+    words = [token.text.upper() for token in tokens[:4]]
+    if words[0] in _HIVE and "VIEW" not in words:
+        return
+    try:
+        check(sql)
+    except SyntaxFault as error:
+        raise QueryError(f"{error.kind}: {error}") from None
 
 
 def _show(words: list[str], database: str | None, catalog: Catalog) -> Prepared:

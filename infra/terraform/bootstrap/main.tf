@@ -340,6 +340,20 @@ data "aws_iam_policy_document" "boundary" {
   }
 
   statement {
+    sid       = "RunPortalTasks"
+    actions   = ["ecs:RunTask"]
+    resources = ["arn:${local.partition}:ecs:${var.region}:${local.account}:task-definition/${var.name}-*-portal:*"]
+  }
+
+  statement {
+    sid     = "PassPortalRoles"
+    actions = ["iam:PassRole"]
+    resources = [
+      for role in ["portal", "portal-execution"] : "arn:${local.partition}:iam::${local.account}:role/${var.name}-*-${role}"
+    ]
+  }
+
+  statement {
     sid       = "DenyBypassingObjectLock"
     effect    = "Deny"
     actions   = ["s3:BypassGovernanceRetention"]

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.express as px
 import streamlit as st
 
-from portal.athena import sql_guard, sql_queries
+from portal.athena import estimates, sql_guard, sql_queries
 from portal.athena.client import QueryResult
 from portal.athena.sql_queries import SqlQuery
 from portal.core.context import Context
@@ -16,9 +16,8 @@ from portal.ui import cache, drafts, exports, formats, session, sharing
 from portal.ui.exports import SingleRows
 from portal.ui.theme import SEQUENCE
 
-PAGE = 200
-AT_ONCE = 1.5
-"""Seconds to wait for the result before the Cancel button is shown."""
+PAGE, AT_ONCE = 200, 1.5
+"""Rows of a page, and seconds to wait for the result before the Cancel button is shown."""
 DEFAULT = "SELECT encounter_class, count(*) AS encounters\nFROM fact_encounter\nGROUP BY 1\nORDER BY 2 DESC"
 
 st.title("SQL")
@@ -68,10 +67,10 @@ def browser() -> None:
     for name, contract in sql_guard.queryable_tables().items():
         with st.expander(name):
             st.caption(contract.grain)
-            listed = sql_guard.queryable_columns(contract)
-            st.code("\n".join(f"{c.name}  {c.type}" for c in listed), language=None)
-            first = f"SELECT *\nFROM {name}\nLIMIT 20"
-            st.button("Show 20 rows", on_click=edit, args=(first,), key=f"look-{name}", width="stretch")
+            columns = (f"{c.name}  {c.type}" for c in sql_guard.queryable_columns(contract))
+            st.code("\n".join(columns), language=None)
+            first = (f"SELECT *\nFROM {name}\nLIMIT 20",)
+            st.button("Show 20 rows", on_click=edit, args=first, key=f"look-{name}", width="stretch")
 
 
 def saved() -> None:
@@ -79,12 +78,10 @@ def saved() -> None:
     with st.expander("Saved queries"):  # a title that changes would close the expander
         for query in found:
             left, middle, right = st.columns([3, 1, 1])
-            left.markdown(
-                f"**{wording.escape_markdown(query.name)}**  \n{wording.escape_markdown(query.description)}"
-            )
-            middle.button(
-                "Use", on_click=edit, args=(query.sql,), key=f"take-{query.query_id}", width="stretch"
-            )
+            name, description = map(wording.escape_markdown, (query.name, query.description))
+            left.markdown(f"**{name}**  \n{description}")
+            key = f"take-{query.query_id}"
+            middle.button("Use", on_click=edit, args=(query.sql,), key=key, width="stretch")
             if right.button("Remove", key=f"remove-{query.query_id}", width="stretch"):
                 sql_queries.remove(session.context(), query.query_id)
                 st.rerun()
@@ -255,8 +252,8 @@ def estimate() -> str:
         checked = sql_queries.validate(session.context(), statement(), release_id)
     except ServiceError as error:
         return str(error)
-    most = session.size(sql_queries.estimate_scan(session.context(), checked, release_id))
-    return f"Scans up to {most} of release {release_id} · max. {sql_guard.MOST_ROWS:,} rows"
+    size = session.size(estimates.estimate_scan(session.context(), checked, release_id))
+    return f"Scans up to {size} of release {release_id} · {estimates.LIMITS}"
 
 
 def write() -> SqlQuery | None:

@@ -96,12 +96,25 @@ def test_a_view_is_stored_in_the_catalog_and_expanded(ask):
 @pytest.mark.parametrize(
     ("sql", "reason"),
     [
-        ("SELECT * FROM nowhere", "TABLE_NOT_FOUND"),
-        ("SELECT missing FROM t", "COLUMN_NOT_FOUND"),
-        ("SELEC 1", "SYNTAX_ERROR|NOT_SUPPORTED"),
+        (
+            "SELECT n\nFROM nowhere",
+            "^TABLE_NOT_FOUND: line 2:6: Table 'awsdatacatalog.+nowhere' does not exist$",
+        ),
+        ("SELECT n, missing FROM t", "^COLUMN_NOT_FOUND: line 1:11: Column 'missing' cannot be resolved$"),
+        ("SELECT t.missing FROM t", "^COLUMN_NOT_FOUND: line 1:10: Column 'missing' cannot be resolved$"),
+        (
+            "SELECT part,\n word, count(*) FROM t GROUP BY part",
+            "^EXPRESSION_NOT_AGGREGATE: line 2:2: 'word' must be an aggregate expression",
+        ),
+        ("SELEC 1", "^SYNTAX_ERROR: line 1:1: mismatched input 'SELEC'$"),
         ("SELECT 1; SELECT 2", "Only one sql statement"),
-        ("SELECT * FROM read_csv('/etc/passwd')", "not registered|does not exist"),
-        ("SELECT content FROM read_text('/etc/passwd')", "not registered|does not exist"),
+        ("FROM t", "^SYNTAX_ERROR: line 1:1: mismatched input 'FROM'$"),
+        ("SELECT len(word) FROM t", "^FUNCTION_NOT_FOUND: line 1:8: Function 'len' not registered$"),
+        ("SELECT current_setting('threads')", "^FUNCTION_NOT_FOUND: line 1:8"),
+        ("SET memory_limit = '1GB'", "^SYNTAX_ERROR: line 1:5"),
+        ("SELECT * FROM read_csv('/etc/passwd')", "^SYNTAX_ERROR: line 1:23"),
+        ("SELECT content FROM read_text('/etc/passwd')", "^SYNTAX_ERROR: line 1:30"),
+        ("CREATE VIEW v AS FROM t", "^SYNTAX_ERROR: line 1:18"),
         ("DELETE FROM t", "NOT_SUPPORTED"),
     ],
 )

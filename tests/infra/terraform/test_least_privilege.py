@@ -29,10 +29,10 @@ from pipeline.lake.uris import split
 from pipeline.releases.model import Release, write
 from pipeline.releases.retention import remove
 from portal.athena import client as athena_client
-from portal.athena import sql_queries
+from portal.athena import estimates, sql_queries
 from portal.audit import service as audit_log
 from portal.audit.service import Search
-from portal.batches import lifecycle, samples
+from portal.batches import incoming, lifecycle, samples
 from portal.batches import service as batches
 from portal.core.auth import User
 from portal.core.context import Context
@@ -142,6 +142,10 @@ def _use(engineer, held_run, first_run, folder):
     )
     batch = batches.import_folder(engineer, folder, uploader="eve")
     batches.list_batches(engineer)
+    for name, content in {"patients.csv": b"PAR1", "_COMPLETE": b""}.items():
+        bucket, prefix = split(engineer.lake.incoming())
+        engineer.client("s3").put_object(Bucket=bucket, Key=f"{prefix}lab/a/{name}", Body=content)
+    incoming.receive(engineer, start_runs=False)
     run = runs.start(engineer, [batch.batch_id], auto_publish=False)
     runs.running(engineer)
     while not runs.get(engineer, run.run_id).jobs:
@@ -181,7 +185,7 @@ def _use(engineer, held_run, first_run, folder):
     sql_queries.history(engineer)
     sql_queries.save(engineer, "to prove a permission", "SELECT 1")
     sql_queries.remove(engineer, sql_queries.list_saved(engineer)[0].query_id)
-    sql_queries.estimate_scan(
+    estimates.estimate_scan(
         engineer, sql_queries.validate(engineer, "select * from dim_time", present), present
     )
     sql_queries.run(engineer, "select * from rule_result")
@@ -208,7 +212,8 @@ def _let_the_clock_call(portal):
     s3.put_object(Bucket=bucket, Key=f"{prefix}part.parquet", Body=b"rows")
     call(portal, "expire_releases")
     remove(s3, lake, follower)
-    call(portal, "watch_schedule")
+    with configured(portal, "watch_schedule", HDP_FRESH_HOURS='{"eve": 1}'):
+        call(portal, "watch_schedule")
     with never_started(portal, hours=2):
         call(portal, "watch_schedule")
     with (
@@ -336,6 +341,16 @@ def test_the_scheduler_may_start_what_its_schedules_start_and_no_more(plan, port
 
 def test_an_arriving_batch_may_start_the_pipeline_and_no_more(plan, portal):
     assert _allowed(plan, "arrival") == {("states:StartExecution", portal.settings.state_machine_arn)}
+
+
+def test_a_delivery_may_start_the_portals_task_and_no_more(plan):
+    assert _allowed(plan, "incoming") == {
+        ("ecs:RunTask", arns.arn("ecs", "task-definition/hdp-portal:*")),
+        *(
+            ("iam:PassRole", f"arn:aws:iam::{arns.ACCOUNT}:role/hdp-{role}")
+            for role in ("portal", "portal-execution")
+        ),
+    }
 
 
 def test_what_starts_a_task_may_fetch_what_the_task_names(plan):

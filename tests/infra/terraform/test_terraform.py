@@ -222,12 +222,24 @@ def test_alarms_watch_latency_throttles_athena_and_the_certificate(plan):
 
 
 def test_a_slow_job_and_a_failed_deployment_are_told(plan):
-    rules = [each for each in plan.all_of("aws_cloudwatch_event_rule") if "event_pattern" in each]
+    rules = [each for each in plan.all_of("aws_cloudwatch_event_rule") if each.get("event_pattern")]
     patterns = {each["name"]: json.loads(each["event_pattern"]) for each in rules}
     assert patterns["hdp-deployment-failed"]["detail"] == {"eventName": ["SERVICE_DEPLOYMENT_FAILED"]}
     assert "hdp-quality-audit" in patterns["hdp-job-slow"]["detail"]["jobName"]
     for job in plan.all_of("aws_glue_job"):
         assert job["notification_property"][0]["notify_delay_after"] * 2 >= job["timeout"]
+
+
+def test_a_marker_in_incoming_starts_a_task_of_the_portals_image(plan):
+    rules = {each["name"]: each for each in plan.all_of("aws_cloudwatch_event_rule")}
+    object_ = json.loads(rules["hdp-incoming-marker"]["event_pattern"])["detail"]["object"]
+    assert object_ == {"key": [{"wildcard": "incoming/*/_COMPLETE"}]}
+    assert rules["hdp-incoming-hourly"]["schedule_expression"] == "rate(1 hour)"
+    targets = [each for each in plan.all_of("aws_cloudwatch_event_target") if each["ecs_target"]]
+    assert {each["rule"] for each in targets} == {"hdp-incoming-marker", "hdp-incoming-hourly"}
+    for target in targets:
+        [override] = json.loads(target["input"])["containerOverrides"]
+        assert override["command"][:3] == ["python", "-m", "portal.batches.incoming"]
 
 
 def test_the_on_call_page_names_every_alarm(plan):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock
@@ -47,6 +48,19 @@ def test_a_new_schedule_has_no_missed_runs(portal):
 
 def test_no_alert_is_sent_while_the_schedule_is_off(portal, first_run):
     assert call(portal, "watch_schedule") == {"sent": []}
+
+
+def test_a_silent_source_is_reported_once(portal, first_run, notifications):
+    hours = json.dumps({"ward nobody": 26, "first run": 26})
+    message = "Source ward nobody has sent no batch for 26 hours; none has ever arrived."
+    with configured(
+        portal, "watch_schedule", HDP_STATE_MACHINE_ARN=idle_machine(portal), HDP_FRESH_HOURS=hours
+    ):
+        sent = call(portal, "watch_schedule")["sent"]
+        assert message in sent
+        assert call(portal, "watch_schedule") == {"sent": []}
+    _until(lambda: any(each.get("cause") == message for each in notifications))
+    assert [each["alert"] for each in notifications if each.get("cause") == message] == ["no batch"]
 
 
 def _sent(notifications):

@@ -8,7 +8,8 @@ from pipeline.contracts.lineage import downstream, upstream
 from pipeline.contracts.model import load
 from pipeline.releases.publish import view_refresher
 from portal.athena import client as athena_client
-from portal.athena import sql_queries
+from portal.athena import estimates, sql_queries
+from portal.athena.running import RunningQueries
 from portal.athena.sql_guard import Statement, queryable_tables
 from portal.core.errors import ServiceError
 from portal.dashboards import profile
@@ -75,7 +76,7 @@ def test_names_are_refused_to_every_role_in_every_way(acting, portal, first_run)
         sql_queries.list_saved,
         lambda aws: sql_queries.save(aws, "n", "SELECT 1"),
         lambda aws: sql_queries.remove(aws, "x"),
-        lambda aws: sql_queries.estimate_scan(aws, Statement("", ""), "r"),
+        lambda aws: estimates.estimate_scan(aws, Statement("", ""), "r"),
     ],
 )
 def test_a_viewer_may_not_ask(acting, call):
@@ -200,6 +201,34 @@ def test_a_question_that_runs_is_cancelled(acting, first_run):
         sql_queries.fetch_result(ann, query_id)
 
 
+def test_a_query_whose_page_was_closed_is_cancelled(acting, first_run, monkeypatch):
+    seconds = iter([0.0, 0.0, 0.0, *[100.0] * 9])
+    running = RunningQueries(lambda: next(seconds))
+    monkeypatch.setattr(sql_queries, "RUNNING", running)
+    ann = acting("ann", "analyst")
+    days = ", ".join(f"dim_time AS t{n}" for n in range(6))
+    query_id = sql_queries.start(ann, f"SELECT sum(t0.year + t5.year) AS n FROM {days}", first_run.run_id)
+    assert not sql_queries.get(ann, query_id).is_over
+    running.sweep()
+    assert sql_queries.wait(ann, query_id, 10).state == "CANCELLED"
+
+
+def test_an_error_names_the_place_in_the_sql_as_typed(acting, first_run):
+    ann = acting("ann", "analyst")
+    with pytest.raises(ServiceError, match=r"COLUMN_NOT_FOUND: line 2:3: Column 'nope' cannot be resolved"):
+        sql_queries.run(ann, "SELECT date_key,\n  nope FROM dim_time", first_run.run_id)
+    with pytest.raises(ServiceError, match=r"Invalid SQL: line 2:2: Function 'len' not registered\."):
+        sql_queries.run(ann, "SELECT\n len('a')", first_run.run_id)
+
+
+def test_a_type_that_cannot_be_shown_names_the_column_to_cast(acting, first_run):
+    ann = acting("ann", "analyst")
+    with pytest.raises(
+        ServiceError, match=r"wait \(interval day to second\)\. Use CAST\(wait AS varchar\)\."
+    ):
+        sql_queries.run(ann, "SELECT 1 AS n, INTERVAL '2' DAY AS wait", first_run.run_id)
+
+
 def test_what_there_is_is_told_from_the_contracts(acting, first_run):
     ann = acting("ann", "analyst")
     assert set(sql_queries.run(ann, "SHOW TABLES").frame["table_name"]) == set(queryable_tables())
@@ -242,12 +271,10 @@ def test_more_saved_queries_than_athena_gives_at_once_are_all_listed(acting):
 def test_the_estimate_is_no_less_than_what_is_scanned(acting, first_run):
     ann = acting("ann", "analyst")
     sql = "SELECT * FROM fact_encounter JOIN dim_diagnosis USING (diagnosis_key)"
-    at_most = sql_queries.estimate_scan(
-        ann, sql_queries.validate(ann, sql, first_run.run_id), first_run.run_id
-    )
+    at_most = estimates.estimate_scan(ann, sql_queries.validate(ann, sql, first_run.run_id), first_run.run_id)
     assert 0 < sql_queries.run(ann, sql, first_run.run_id).scanned <= at_most
     nothing = sql_queries.validate(ann, "SELECT 'fact_encounter'", first_run.run_id)
-    assert sql_queries.estimate_scan(ann, nothing, first_run.run_id) == 0
+    assert estimates.estimate_scan(ann, nothing, first_run.run_id) == 0
 
 
 def test_a_profile_agrees_with_plain_queries_and_tells_no_text(portal, acting, first_run):

@@ -135,6 +135,7 @@ CHANGES_THE_LAKE = """
     audit.service.record audit.service.record_sign_in audit.service.recorded
     batches.imports.acknowledge batches.imports.start batches.preview.preview
     batches.preview.undecodable_values batches.preview.contents batches.lifecycle.reprocess
+    batches.incoming.receive
     batches.retirement.retire
     batches.samples.acknowledge batches.samples.as_zip batches.samples.cancel_job batches.samples.create
     batches.samples.start batches.samples.start_job batches.service.import_files batches.service.import_folder

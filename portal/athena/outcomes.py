@@ -1,0 +1,49 @@
+"""Say why a user's query has no result."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pipeline.athena.grammar import locate
+from portal.athena.running import MOST_SECONDS
+from portal.core.context import Context
+from portal.core.rights import requires
+
+if TYPE_CHECKING:
+    from portal.athena.sql_queries import SqlQuery
+
+_UNSUPPORTED = ("interval", "ipaddress", "time with", "unknown", "uuid")
+"""Types that awswrangler cannot read."""
+_PLACE = re.compile(r"line \d+:\d+: ")
+
+
+@requires("query")
+def unsupported(context: Context, query_id: str) -> str:
+    """Return which columns of a result have a type that cannot be shown, and what to do."""
+    answer = context.client("athena").get_query_results(QueryExecutionId=query_id, MaxResults=1)
+    columns = answer["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+    found = [column for column in columns if column["Type"].startswith(_UNSUPPORTED)]
+    named = ", ".join(f"{column['Name']} ({column['Type']})" for column in found)
+    return (
+        f"The result cannot be shown because of the type of {named}. Use CAST({found[0]['Name']} AS varchar)."
+    )
+
+
+def no_result(found: SqlQuery) -> str:
+    if not found.is_over:
+        return "The query is still running. Wait, or cancel it."
+    if found.state == "CANCELLED" and found.seconds > MOST_SECONDS:
+        return (
+            f"The query was cancelled after {MOST_SECONDS // 60} minutes. Filter or group by fewer columns."
+        )
+    if found.state == "CANCELLED":
+        return "The query was cancelled."
+    return f"Athena query failed: {_as_typed(found)}"
+
+
+def _as_typed(found: SqlQuery) -> str:
+    """Return the reason with line and column in the SQL as typed; Athena has those in the rewritten SQL."""
+    name = re.search(r"'([^']+)'", found.reason)
+    place = locate(found.sql, name[1].rpartition(".")[2]) if name else None
+    return _PLACE.sub(f"line {place[0]}:{place[1]}: " if place else "", found.reason, count=1)
