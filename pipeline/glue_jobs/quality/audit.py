@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -203,18 +205,34 @@ def newest(run: Run, table: str) -> DataFrame:
     """Silver rows that the release should show: by another path than the jobs take.
 
     Rows that the release's quarantine names are left out; of the others the newest of each key counts, unless
-    the quarantine has the newest.
+    the quarantine has the newest. Only keys with several rows are compared: they are few.
     """
     contract = load("silver", table)
     key = contract.key[0]
     quarantined = run.refused_in_release(table)
     conflicting = quarantined.where(F.array_contains("rule_ids", conflict_rule(contract)))
     sound = run.silver(table).join(conflicting.select(*_ROW), list(_ROW), "left_anti")
+    hashed = sound.withColumn("_key", F.xxhash64(key))
+    several = hashed.groupBy("_key").agg(F.count(F.lit(1)).alias("_n")).where("_n > 1").select("_key")
+    of_several = hashed.join(several, "_key", "left_semi").drop("_key")
     content = F.xxhash64(*(c.name for c in contract.columns if c.name not in {"batch_id", *_ROW}))
     place = F.struct("updated_at", content.alias("content"), "batch_id", *_ROW)
-    last = sound.groupBy(key).agg(F.max(place).alias("_place")).select("_place.*")
-    rows = sound.join(last.select(*_ROW), list(_ROW), "left_semi")
-    return rows.join(quarantined.select(*_ROW), list(_ROW), "left_anti")
+    last = of_several.groupBy(key).agg(F.max(place).alias("_place")).select("_place.*")
+    latest = of_several.join(last.select(*_ROW), list(_ROW), "left_semi")
+    rows = hashed.join(several, "_key", "left_anti").drop("_key").unionByName(latest)
+    wanted = [c.name for c in contract.columns if c.name in {key, *_ROW} | _words()]
+    return rows.join(quarantined.select(*_ROW), list(_ROW), "left_anti").select(*wanted)
+
+
+@cache
+def _words() -> frozenset[str]:
+    """Return the identifiers, columns among them, in the SQL of the rules on whole tables and their views."""
+    rules = [rule for contract in all_contracts() for rule in contract.rules if rule.is_whole]
+    texts = [text for rule in rules for text in (rule.of, rule.measure, *rule.aggregates.values())]
+    months = [word for pair in _MONTHS.values() for word in pair]
+    moments = [word for names in _MOMENTS.values() for word in names]
+    used = " ".join(filter(None, [*texts, *recomputed.VIEWS.values(), *months, *moments]))
+    return frozenset(re.findall(r"\w+", used))
 
 
 def conflict_rule(contract: Contract) -> str:
