@@ -41,7 +41,7 @@ def admit(run: Run, table: str, refer: Callable[[DataFrame], DataFrame]) -> Admi
     `refer` joins to each row the rows of other tables that its rules and measures need.
     """
     contract = load("silver", table)
-    judged = judge(run.silver(table), contract, refer).persist()
+    judged = judge(run.silver(table), contract, refer)
     rules = rows.release_rules(contract)
     tally = Tally.of(judged, "_is_refused")
     run.write_results(rows.results_of(tally, judged, rules, contract, contract.key[0]))
@@ -51,10 +51,13 @@ def admit(run: Run, table: str, refer: Callable[[DataFrame], DataFrame]) -> Admi
 
 
 def judge(silver: DataFrame, contract: Contract, refer: Callable[[DataFrame], DataFrame]) -> DataFrame:
-    """Return newest and conflicting versions with `_is_refused`: true if a release rule quarantines them."""
+    """Return newest and conflicting versions with `_is_refused`: true if a release rule quarantines them.
+
+    The rules that look at other rows, and the steps that follow, read what the first ones have left.
+    """
     rules = rows.release_rules(contract)
     candidates = versions.with_status(silver, contract).where("is_newest or is_conflicting")
-    evaluated = rows.evaluate(refer(candidates), rules)
+    evaluated = rows.evaluate(refer(candidates), rules).persist()
     return rows.across(evaluated, rules, ROW).withColumn("_is_refused", rows.quarantined(rules))
 
 
