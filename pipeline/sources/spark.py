@@ -26,7 +26,7 @@ AS_READ = "_as_read"
 EXTRA = ("_malformed", FILE, LINE, AS_READ, BATCH, RECEIVED_AT)
 """Added columns: wrong field count, file key, first line number, row as received, batch id, receipt time."""
 
-_MOST_TASKS = 64
+_MAX_TASKS = 64
 """Maximum number of tasks that read files; each reads several."""
 
 
@@ -88,7 +88,7 @@ def _rows(
         return frames.of(spark, [], shape)
     bucket = lake.bucket("bronze")
     entries = [{"entry": json.dumps({**file, "uri": f"s3://{bucket}/{file['key']}"})} for file in files]
-    listed = frames.of(spark, entries, "entry string").repartition(min(len(files), _MOST_TASKS))
+    listed = frames.of(spark, entries, "entry string").repartition(min(len(files), _MAX_TASKS))
     return listed.mapInArrow(batch_files.reader(names), shape)
 
 

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _POLL_SECONDS = 0.05
-"""Athena needs some tenths of a second for the fastest query."""
+"""Delay between polls; the fastest Athena queries take a few tenths of a second."""
 
 
 @dataclass(frozen=True)
 class QueryResult:
     """The rows of a query with its duration in seconds and the bytes it scanned.
 
-    `note` says which rows are missing. `rows` is the number of fact rows that were grouped, if they were.
+    `note` is set if the rows are incomplete ("the first 100,000 rows"). `rows` is the number of fact rows
+    behind a grouped result, else None.
     """
 
     frame: pd.DataFrame
@@ -67,7 +68,10 @@ def run_query(
     release_id: str | None = None,
     params: dict[str, Any] | None = None,
 ) -> QueryResult:
-    """Run a statement without checking the user's rights; `params` replace `:name` placeholders."""
+    """Run a statement without checking the user's rights; `params` replace `:name` placeholders.
+
+    Raise `ServiceError` if the query fails or is cancelled.
+    """
     import awswrangler as wr  # noqa: PLC0415  (takes a second to import, and most commands do not query Athena)
     from awswrangler.exceptions import QueryCancelled, QueryFailed  # noqa: PLC0415
 

@@ -51,7 +51,7 @@ class SourceFile:
 class Inspected:
     """An inspected file: its use and, if it is not loaded, the reason.
 
-    `stops` is true if it stops the import.
+    `not_data` counts skipped lines by kind; `stops` is true if the file prevents the import.
     """
 
     file: SourceFile
@@ -80,7 +80,7 @@ class Inspected:
 
 @dataclass(frozen=True)
 class UndecodableValue:
-    """A value that is not valid UTF-8, decoded in two encodings."""
+    """A value that is not valid UTF-8, decoded as UTF-8 and as Windows-1252."""
 
     line: int
     column: str
@@ -109,7 +109,10 @@ def _file_problem(path: Path) -> str:
 
 
 def inspect(file: SourceFile, format: str = "auto", encoding: str = "utf-8") -> Inspected:
-    """Identify a file and count its rows; a file that is not UTF-8 is decoded with `encoding`."""
+    """Identify a file and count its rows; decode it with `encoding` if it is not UTF-8.
+
+    Raise `ServiceError` if there is no such `format`.
+    """
     try:
         return _read_in(file, format, encoding)
     except UnknownFormat as error:
@@ -131,7 +134,7 @@ def _unreadable(file: SourceFile, error: Exception) -> str:
 
 
 def _read_in(file: SourceFile, format: str, encoding: str) -> Inspected:
-    """Read a file as UTF-8 or, if it is not valid, in the chosen encoding."""
+    """Read a file as UTF-8 or, if it is not valid UTF-8, in the chosen encoding."""
     try:
         return _read(file, format, "utf-8")
     except EncodingFault:
@@ -173,7 +176,7 @@ def _not_needed(file: SourceFile, match: Match, layout: Layout) -> Inspected:
             rows = reader.rows
     except (CsvFault, *_DAMAGED):
         pass
-    return Inspected(file, "not needed", match, layout, rows, reason=f"no table is made of {match.table}")
+    return Inspected(file, "not needed", match, layout, rows, reason=f"no table is built from {match.table}")
 
 
 def _refuse_repeated(header: tuple[str, ...], name: str) -> None:
@@ -249,10 +252,7 @@ def _readable_head(file: SourceFile) -> bytes:
 
 
 def undecodable_values(context: Context, file: SourceFile) -> list[UndecodableValue]:
-    """Return the first values of a file that are not valid UTF-8.
-
-    So that the user can choose the encoding.
-    """
+    """Return the first values of a file that are not valid UTF-8, decoded in two encodings."""
     context.require("import_data")
     try:
         layout = identify(_readable_head(file), file.name, encoding="windows-1252").layout

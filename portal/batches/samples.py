@@ -26,7 +26,7 @@ from portal.core.errors import ServiceError, explain, is_aws_error
 JOB = "generate_sample"
 
 IN_PROCESS_LIMIT = 100_000
-"""Most patients that this process generates: takes about three seconds and 180 MB."""
+"""Maximum patients to generate in this process, which takes about three seconds and 180 MB."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Task:
 
 @dataclass(frozen=True)
 class JobTask:
-    """A Glue job that generates a batch."""
+    """A run of the Glue job that generates a batch."""
 
     batch_id: str
     job_run_id: str
@@ -60,7 +60,7 @@ class JobTask:
 
 
 _TASKS: dict[tuple[str, str], Task] = {}
-"""Tasks of this process by lake and user, until their result was acknowledged."""
+"""Tasks of this process by lake prefix and user name; kept until acknowledged."""
 
 _START_LOCK = threading.Lock()
 _ALIVE = frozenset({"STARTING", "WAITING", "RUNNING", "STOPPING"})
@@ -74,7 +74,7 @@ def create(
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Sample:
-    """Generate sample data and import it; a cancelled generation leaves nothing behind."""
+    """Generate sample data and import it; if cancelled, raise `Cancelled` and keep nothing."""
     context.require("import_data")
     with tempfile.TemporaryDirectory(prefix="hdp-sample-") as temporary:
         folder = Path(temporary) / "sample"
@@ -89,13 +89,13 @@ def create(
 
 
 def current(context: Context) -> Task | JobTask | None:
-    """Return the user's generation that runs, or that ended and was not acknowledged yet."""
+    """Return the user's sample generation: a task of this process, else a running Glue job, else None."""
     context.require("import_data")
     return _TASKS.get(_owner(context)) or _running_job(context)
 
 
 def acknowledge(context: Context) -> None:
-    """Remove the user's generation after its result was shown."""
+    """Remove the user's sample generation after its result was shown to the user."""
     _TASKS.pop(_owner(context), None)
 
 
@@ -104,15 +104,18 @@ def _owner(context: Context) -> tuple[str, str]:
 
 
 def _check_same(present: Task | JobTask, options: Options) -> None:
-    """Accept a repeated start with the same options; refuse other options while a generation runs."""
+    """Raise `ServiceError` if the user's present generation has other options."""
     if present.options != options:
         raise ServiceError(
-            "You already have a generation with other options running. Wait until it ends, or cancel it."
+            "You are already generating sample data with other options. Wait until it ends, or cancel it."
         )
 
 
 def start(context: Context, options: Options) -> Task | JobTask:
-    """Start a generation of at most `IN_PROCESS_LIMIT` patients in a thread. A user has one at a time."""
+    """Start generating up to `IN_PROCESS_LIMIT` patients in a thread; return the task.
+
+    If the user already has a generation with these options, return that.
+    """
     context.require("import_data")
     options.checked()
     if options.patients > IN_PROCESS_LIMIT:
@@ -135,7 +138,7 @@ def _generate(context: Context, task: Task) -> None:
             context,
             task.options,
             uploader=context.user.name,
-            progress=lambda made: _note(task, made),
+            progress=lambda progress: _note(task, progress),
             cancelled=task.cancel.is_set,
         )
     except Cancelled:
@@ -151,12 +154,15 @@ def _message(error: Exception) -> str:
     return f"The sample data could not be generated ({type(error).__name__}). Try again, or ask an engineer."
 
 
-def _note(task: Task, made: Progress) -> None:
-    task.progress = made
+def _note(task: Task, progress: Progress) -> None:
+    task.progress = progress
 
 
 def start_job(context: Context, options: Options) -> JobTask | Task:
-    """Start a Glue job that generates a batch of any size. A user has one at a time."""
+    """Start the Glue job to generate a batch of any size; return the job run.
+
+    If the user already has a generation with these options, return that.
+    """
     context.require("import_data")
     options.checked()
     with _START_LOCK:
@@ -196,7 +202,7 @@ def _job_task(run: dict[str, Any]) -> JobTask:
 
 
 def job(context: Context, job_run_id: str) -> JobTask:
-    """Return a generation by its job run, ended or not."""
+    """Return the generation with this job run, running or ended."""
     return _job_task(_job_run(context, job_run_id))
 
 
@@ -216,7 +222,7 @@ def job_state(context: Context, task: JobTask) -> tuple[str, str | None]:
 
 
 def cancel_job(context: Context, task: JobTask) -> None:
-    """Stop the job; files without a manifest are not a batch."""
+    """Stop the job run. The files it wrote have no manifest and so are not a batch."""
     context.require("import_data")
     context.client("glue").batch_stop_job_run(JobName=context.lake.job(JOB), JobRunIds=[task.job_run_id])
 
@@ -233,7 +239,7 @@ def ground_truth(context: Context, batch_id: str) -> str:
 
 
 def as_zip(context: Context, options: Options) -> bytes:
-    """Return the generated files as a zip archive."""
+    """Generate sample data and return its files as a zip archive."""
     context.require("import_data")
     with tempfile.TemporaryDirectory(prefix="hdp-sample-") as temporary:
         folder = generate(options, Path(temporary) / "sample").folder

@@ -14,18 +14,18 @@ from portal.cli.session import Session
 @json_option
 @click.pass_obj
 def sql_command(session: Session, statement: str, as_json: bool) -> None:
-    """Run a read-only SQL statement on the published release; SHOW TABLES lists its tables."""
-    answer = sql_queries.run(session.context, statement)
-    rows = answer.frame.astype(object).where(answer.frame.notna(), None).to_dict("records")
-    if answer.note:
-        click.echo(f"Note: {answer.note}.", err=True)
+    """Run a read-only SQL statement on the published release. SHOW TABLES lists the tables."""
+    result = sql_queries.run(session.context, statement)
+    rows = result.frame.astype(object).where(result.frame.notna(), None).to_dict("records")
+    if result.note:
+        click.echo(f"Note: {result.note}.", err=True)
     if as_json:
         emit_json(rows)
         return
     emit_table(rows, empty="No rows.")
     click.echo(
-        f"{len(rows)} rows, {answer.scanned:,} bytes scanned, {answer.seconds:.1f} s, release "
-        f"{answer.release_id}",
+        f"{len(rows)} rows, {result.scanned:,} bytes scanned, {result.seconds:.1f} s, release "
+        f"{result.release_id}",
         err=True,
     )
 

@@ -21,7 +21,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Context:
-    """One user on one installation. Every service takes it as its first argument and checks rights on it."""
+    """One user on one installation.
+
+    Service functions take it as their first argument and check the user's rights.
+    """
 
     settings: Settings
     _clients: Clients = field(default_factory=Clients)
@@ -38,11 +41,11 @@ class Context:
 
     @property
     def workgroup(self) -> str:
-        """The Athena workgroup; the review role has its own, with its own result bucket."""
+        """Return the Athena workgroup; the review role has a separate one with its own result bucket."""
         return self.lake.review_workgroup if self._is_review_role else self.lake.workgroup
 
     def on_behalf_of(self, user: User) -> Context:
-        """Return a context of another user that shares the clients."""
+        """Return a context for `user` that shares the clients of this one."""
         settings = replace(self.settings, user=user.name, role=user.role)
         return replace(self, settings=settings)
 

@@ -75,6 +75,6 @@ def _name(claims: Mapping[str, Any]) -> str:
 
 
 def _role(claims: Mapping[str, Any]) -> Any:
-    """Return the role of the user's groups: the last one in `ROLES`, or viewer if no group is a role."""
+    """Return the role that the user's groups grant: the last in `ROLES`, or viewer without any."""
     groups = {str(group) for name in _GROUPS for group in claims.get(name, [])}
     return parse_role(next((role for role in reversed(ROLES) if role in groups), None))

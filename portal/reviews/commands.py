@@ -13,7 +13,7 @@ from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.quality import results as quality
 from portal.quality import rule_texts
-from portal.reviews import read_model as review_log
+from portal.reviews import read_model
 from portal.reviews.entry import append_event, clean_text, finding_subject, verified
 from portal.reviews.read_model import DataQuery, log
 
@@ -32,7 +32,7 @@ DUE = timedelta(days=7)
 LONGEST = timedelta(days=366)
 
 
-# `seen` is the number of the newest event on the reviewer's screen
+# `seen` is the sequence number of the newest event on the reviewer's screen (see `append_event`)
 
 
 def open_query(
@@ -60,7 +60,7 @@ def open_query(
 
 
 def assign(context: Context, query_id: str, assignee: str, *, seen: int | None = None) -> Event:
-    """Assign a query to a person."""
+    """Assign a query to a user."""
     query = _query(context, query_id, {"open", "answered"})
     payload = {"assignee": clean_text(assignee, "A query needs an assignee")}
     return append_event(context, "query_assigned", _subject(query), payload, seen)
@@ -87,7 +87,7 @@ def close(context: Context, query_id: str, reason: str, text: str, *, seen: int 
 
 
 def reopen(context: Context, query_id: str, text: str, *, seen: int | None = None) -> Event:
-    """Reopen a query, or return its answer."""
+    """Reopen a closed or answered query."""
     query = _query(context, query_id, {"closed", "answered"})
     return append_event(
         context,
@@ -110,9 +110,9 @@ def accept(
     margin: float = 0.0,
     seen: int | None = None,
 ) -> Event:
-    """Accept a finding until a date, unless it gets worse by more than `margin` before.
+    """Accept a finding until a date; it lapses earlier if the rate worsens by more than `margin`.
 
-    The margin is a share for rules in percent, and a number in the rule's unit for others.
+    The margin is a share (0 to 1) for rules in percent, else a number in the rule's unit.
     """
     found = _result(context, run_id, table_name, rule_id)
     if found["status"] not in {"fail", "pass_with_failures"}:
@@ -159,8 +159,7 @@ def accept_rows(
     if unknown := set(record_keys) - known:
         raise ServiceError(
             f"{len(unknown)} of {len(set(record_keys))} rows are not among the stored failing rows of "
-            f"{rule_id} "
-            f"in run '{run_id}', or have no key. Accept the finding instead."
+            f"{rule_id} in run '{run_id}', or have no key. Accept the finding instead."
         )
     payload = {
         "reason": _reason(reason),
@@ -181,12 +180,13 @@ def withdraw_rows(
     *,
     seen: int | None = None,
 ) -> Event:
-    """Withdraw the confirmation of single rows: later runs count them again."""
+    """Withdraw the confirmation of single rows: later runs count them as failing again."""
     standing = row_acceptances(log(context).events).get((table_name, rule_id), {})
     hashes = _hashes(record_keys)
     if not hashes or not set(hashes) <= set(standing):
         raise ServiceError(
-            f"Not all of these rows of {table_name} are confirmed under {rule_id}. Select confirmed ones."
+            f"Not all of these rows of {table_name} are confirmed as correct for {rule_id}. "
+            "Select confirmed rows."
         )
     payload = {"text": clean_text(text, "A withdrawal needs a comment"), "row_hashes": hashes}
     return append_event(
@@ -197,12 +197,15 @@ def withdraw_rows(
 def reject(
     context: Context, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
 ) -> Event:
-    """Mark a finding as "must be fixed": ends its acceptance, prevents approval and opens a query."""
+    """Mark a finding as "must be fixed".
+
+    This ends its acceptance and prevents approval. Open a query on the finding if none is open.
+    """
     _result(context, run_id, table_name, rule_id)
     subject = finding_subject(run_id, table_name, rule_id)
     payload = {"text": clean_text(text, "A finding that must be fixed needs a comment")}
     event = append_event(context, "finding_rejected", subject, payload, seen)
-    queries = review_log.all_queries(log(context))
+    queries = read_model.all_queries(log(context))
     if not any(
         finding_subject(q.run_id, q.table_name, q.rule_id) == subject and q.state != "closed" for q in queries
     ):
@@ -228,7 +231,7 @@ def dismiss(
 def withdraw(
     context: Context, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
 ) -> Event:
-    """Withdraw an acceptance before it expires."""
+    """Withdraw the acceptance of a finding before it expires."""
     if (table_name, rule_id) not in acceptances(log(context).events):
         raise ServiceError(f"{rule_id} of {table_name} has no acceptance to withdraw.")
     payload = {"text": clean_text(text, "A withdrawal needs a comment")}
@@ -240,7 +243,7 @@ def withdraw(
 def unmask(
     context: Context, run_id: str, table_name: str, rule_id: str, position: int, why: str
 ) -> dict[str, Any]:
-    """Return an identified row by its position among the failing rows; record user and reason before."""
+    """Record user and reason, then return the failing row at `position`, unmasked."""
     context.require("see_phi")
     reason = clean_text(why, "A reason for access is required")
     rows = quality.identified_rows(context, run_id, table_name, rule_id)
@@ -260,7 +263,7 @@ def unmask(
 
 
 def _query(context: Context, query_id: str, states: set[str]) -> DataQuery:
-    found = review_log.query(verified(context), query_id)
+    found = read_model.query(verified(context), query_id)
     if found.state not in states:
         raise ServiceError(f"Query {query_id} is {found.state}. It must be {' or '.join(sorted(states))}.")
     return found

@@ -12,7 +12,7 @@ from portal.ui import banner, session
 
 st.set_page_config(page_title="Health data portal", page_icon=":material/monitor_heart:", layout="wide")
 
-# Streamlit writes white text on the primary colour, which is light on dark pages, so that links are readable
+# the primary color is light on dark pages, so that links are readable; Streamlit writes white text on it
 st.html(
     "<style>@media (prefers-color-scheme: dark) { "
     '[data-testid^="stBaseButton-primary"] p, [data-testid="stMultiSelectTagsContainer"] [data-tag] * '
@@ -58,6 +58,6 @@ page = st.navigation(PAGES)
 if not auth.role_choice_enabled():
     st.sidebar.caption(f"{person.name} · {person.role}")
 st.sidebar.caption(f"Health data portal {version('health-data-portal')}")
-if page.url_path != "alerts":  # which lists them itself
+if page.url_path != "alerts":  # that page lists the alerts itself
     session.guarded(banner.draw)
 session.guarded(page.run)

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pipeline.releases import model as release
+from pipeline.releases import model as release_model
 from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS
 from portal.dashboards.medication_charts import MEDICATION_CHARTS
 from portal.dashboards.patient_charts import PATIENT_CHARTS
@@ -136,10 +136,10 @@ def lake(cloud, portal, first_run):
     made = releases.get(portal, first_run.run_id)
     for release_id, times in ids.items():
         _multiply(root, first_run.run_id, release_id, times)
-        for table in release.GOLD_TABLES:
+        for table in release_model.GOLD_TABLES:
             _register(glue, database, table, root / table / f"release_id={release_id}", first_run.run_id)
         created = f"2000-01-01T00:00:{times}Z"
-        release.write(
+        release_model.write(
             s3,
             portal.lake,
             replace(
@@ -156,7 +156,7 @@ def lake(cloud, portal, first_run):
     )
     for release_id in ids:
         s3.delete_object(Bucket=portal.lake.bucket("quality"), Key=f"releases/{release_id}.json")
-        for table in release.GOLD_TABLES:
+        for table in release_model.GOLD_TABLES:
             for partition in _partitions(glue, database, table, release_id):
                 glue.delete_partition(
                     DatabaseName=database, TableName=table, PartitionValues=partition["Values"]
@@ -167,7 +167,7 @@ def lake(cloud, portal, first_run):
 def _multiply(root, release_id, many_id, times):
     """The files of a release, its facts and patients so many times over, as files of another."""
     star = Star(root, release_id).sql
-    for table in release.GOLD_TABLES:
+    for table in release_model.GOLD_TABLES:
         folder = root / table / f"release_id={many_id}"
         folder.mkdir(parents=True)
         rows = f"SELECT * EXCLUDE (release_id) FROM {table}"
@@ -434,7 +434,7 @@ def test_the_address_names_the_release_and_an_older_one_says_that_there_is_a_new
     (patients,) = lake.before.ask("patients", "true", "SELECT count(*) FROM r")
     assert metrics(app)["Patients"] == f"{patients[0]:,}"
     assert app.query_params["release"] == lake.former_id
-    assert f"A newer release exists; {published} is the published one." in app.info[0].value
+    assert f"A newer release exists. The published release is {published}." in app.info[0].value
     app.button[0].click().run()
     assert app.query_params["release"] == published
     assert metrics(app) == everything
@@ -446,7 +446,7 @@ def test_a_release_that_is_not_there_or_not_for_this_role_is_one_sentence(lake, 
         assert [e.value.split(":")[0] for e in app.error] == [f"There is no release '{name}'"]
     s3 = portal.client("s3")
     held = replace(releases.get(portal, lake.former_id), decision="hold")
-    release.write(s3, portal.lake, held)
+    release_model.write(s3, portal.lake, held)
     try:
         for query in ({"release": lake.former_id}, {"compare": lake.former_id}):
             for role in ("viewer", "analyst"):
@@ -455,7 +455,7 @@ def test_a_release_that_is_not_there_or_not_for_this_role_is_one_sentence(lake, 
             for role in ("clinician", "engineer"):
                 assert not open_page("patients", role, **query).error
     finally:
-        release.write(s3, portal.lake, replace(held, decision="publish"))
+        release_model.write(s3, portal.lake, replace(held, decision="publish"))
 
 
 def test_a_name_in_the_address_is_no_picture_in_the_sentence_that_there_is_no_such_release(lake, open_page):
@@ -468,7 +468,7 @@ def test_a_name_in_the_address_is_no_picture_in_the_sentence_that_there_is_no_su
 def test_a_base_release_that_is_not_kept_any_longer_is_said_and_not_compared_with(lake, open_page, portal):
     s3 = portal.client("s3")
     made = releases.get(portal, lake.former_id)
-    release.write(s3, portal.lake, replace(made, parent_release_id="run-deleted"))
+    release_model.write(s3, portal.lake, replace(made, parent_release_id="run-deleted"))
     try:
         for query in ({}, {"compare": "run-deleted"}):
             app = open_page("patients", release=lake.former_id, **query)
@@ -479,7 +479,7 @@ def test_a_base_release_that_is_not_kept_any_longer_is_said_and_not_compared_wit
             ]
             assert not any(metric.delta for metric in app.metric)
     finally:
-        release.write(s3, portal.lake, made)
+        release_model.write(s3, portal.lake, made)
 
 
 def test_nonsense_in_the_address_is_left_out(lake, open_page):

@@ -1,4 +1,4 @@
-"""Views of viewers are sums of published tables with true totals that disclose no small count.
+"""Views of viewers are sums of viewer tables with true totals that disclose no small count.
 
 The true figures come from SQL written by hand; what may be inferred is bounded by a linear program over
 everything that such a role can see.
@@ -21,7 +21,7 @@ from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS
 from portal.dashboards.medication_charts import MEDICATION_CHARTS
 from portal.dashboards.patient_charts import PATIENT_CHARTS
 from portal.dashboards.query_builder import Filters
-from portal.privacy.published import OTHER, publish, publish_stacks
+from portal.privacy.viewer_tables import OTHER, viewer_stacks, viewer_table
 from portal.ui.dashboards import figures
 from tests.support.attack import is_safe, on_page
 from tests.support.chart_truth import ADMITTED, CHARTS, Star
@@ -294,7 +294,7 @@ def test_no_view_of_a_small_star_bounds_a_small_count_more_tightly_than_1_to_10(
         )
     for name in sizes:
         grouped = rows.groupby(["month", name], as_index=False).size().rename(columns={"size": "n"})
-        table = publish(grouped, name, "n", ["n"], "month")
+        table = viewer_table(grouped, name, "n", ["n"], "month")
         for first, last in combinations_with_replacement(range(len(table.periods)), 2):
             periods = list(range(first, last + 1))
             inside = [m for p in periods for m in table.periods[p].months if m in months]
@@ -371,7 +371,7 @@ def test_a_month_of_71_inpatients_and_9_observations_keeps_its_total():
         for m, stack in (("2024-05", may), ("2024-06", june))
         for c, n in stack.items()
     ]
-    table = publish(pd.DataFrame(rows), "class", "n", ["n"], "month")
+    table = viewer_table(pd.DataFrame(rows), "class", "n", ["n"], "month")
     drawn = table.by_month([0, 1]).groupby("month")["n"].sum()
     assert drawn.to_dict() == {"2024-05": sum(may.values()), "2024-06": 1283}
     whole = table.by_value([0, 1]).set_index("value")["n"].to_dict()
@@ -390,7 +390,7 @@ def test_a_day_with_one_observation_stay_keeps_its_228_inpatient_stays():
         (5, "IMP", 4),
         (9, "IMP", 3),
     ]
-    stacks = publish_stacks(
+    stacks = viewer_stacks(
         pd.DataFrame(rows, columns=["days", "class", "n"]),
         "days",
         "class",
@@ -413,7 +413,7 @@ def test_a_small_month_is_counted_with_its_neighbor_and_drawn_there():
         {"month": "2024-02", "class": "AMB", "n": 800},
         {"month": "2024-03", "class": "AMB", "n": 900},
     ]
-    table = publish(pd.DataFrame(rows), "class", "n", ["n"], "month")
+    table = viewer_table(pd.DataFrame(rows), "class", "n", ["n"], "month")
     assert [(p.label, p.anchor) for p in table.periods] == [
         ("2024-01 to 2024-02", "2024-02"),
         ("2024-03", None),
@@ -423,7 +423,7 @@ def test_a_small_month_is_counted_with_its_neighbor_and_drawn_there():
 
 def test_small_months_alone_are_spread_over_their_period():
     rows = [{"month": f"2020-0{n}", "class": "AMB", "n": 4} for n in (1, 2, 4)]
-    table = publish(pd.DataFrame(rows), "class", "n", ["n"], "month")
+    table = viewer_table(pd.DataFrame(rows), "class", "n", ["n"], "month")
     assert [p.label for p in table.periods] == ["2020-01 to 2020-04"]
     assert table.by_month([0])["n"].to_list() == [3, 3, 3, 3]
 
