@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from functools import cache
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -18,6 +16,7 @@ from pipeline.contracts.model import Contract, Rule, all_contracts, load, tables
 from pipeline.glue_jobs import small_tables
 from pipeline.glue_jobs.entry_point import main
 from pipeline.glue_jobs.quality import recomputed
+from pipeline.glue_jobs.quality.newest import MONTHS, TIMESTAMPS, newest
 from pipeline.glue_jobs.runtime import Run, describe
 from pipeline.lake import store
 from pipeline.releases import model as release_model
@@ -38,22 +37,6 @@ AcceptedRows = Mapping[tuple[str, str], Mapping[str, RowAcceptance]]
 
 _PARALLEL_QUERIES = 4
 """Number of concurrent queries: while one is planned, another is computed."""
-
-_TIMESTAMPS = {
-    "patients": (),
-    "encounters": ("admitted_at", "discharged_at"),
-    "medications": ("administered_at", "ordered_at", "updated_at"),
-}
-_MONTHS = {
-    "encounters": ("admitted_month", "admitted_at_local"),
-    "medications": (
-        "administered_month",
-        "coalesce(administered_at_local, ordered_at_local, updated_at_local)",
-    ),
-}
-"""Partition column of the table's fact, and SQL of a silver row's timestamp in hospital time."""
-
-_ROW = ("source_file", "source_line")
 
 
 def measure(
@@ -206,45 +189,6 @@ def _months(table: str, silver: str, month: str) -> str:
     return f"{both} FULL JOIN ({parent}) USING ({month})"
 
 
-def newest(run: Run, table: str) -> DataFrame:
-    """Return the silver rows that the release should contain, computed independently of the jobs.
-
-    That is the newest row of each key among those that do not conflict, unless the release has quarantined
-    it. Only keys with several rows are compared.
-    """
-    contract = load("silver", table)
-    key = contract.key[0]
-    quarantined = run.refused_in_release(table)
-    conflicting = quarantined.where(F.array_contains("rule_ids", conflict_rule(contract)))
-    consistent = run.silver(table).join(conflicting.select(*_ROW), list(_ROW), "left_anti")
-    hashed = consistent.withColumn("_key", F.xxhash64(key))
-    several = hashed.groupBy("_key").agg(F.count(F.lit(1)).alias("_n")).where("_n > 1").select("_key")
-    of_several = hashed.join(several, "_key", "left_semi").drop("_key")
-    content = F.xxhash64(*(c.name for c in contract.columns if c.name not in {"batch_id", *_ROW}))
-    order = F.struct("updated_at", content.alias("content"), "batch_id", *_ROW)
-    last = of_several.groupBy(key).agg(F.max(order).alias("_order")).select("_order.*")
-    latest = of_several.join(last.select(*_ROW), list(_ROW), "left_semi")
-    rows = hashed.join(several, "_key", "left_anti").drop("_key").unionByName(latest)
-    wanted = [c.name for c in contract.columns if c.name in {key, *_ROW} | _words()]
-    return rows.join(quarantined.select(*_ROW), list(_ROW), "left_anti").select(*wanted)
-
-
-@cache
-def _words() -> frozenset[str]:
-    """Return the identifiers, columns among them, in the SQL of the rules on whole tables and their views."""
-    rules = [rule for contract in all_contracts() for rule in contract.rules if rule.is_whole]
-    texts = [text for rule in rules for text in (rule.of, rule.measure, *rule.aggregates.values())]
-    months = [word for pair in _MONTHS.values() for word in pair]
-    timestamps = [word for names in _TIMESTAMPS.values() for word in names]
-    used = " ".join(filter(None, [*texts, *recomputed.VIEWS.values(), *months, *timestamps]))
-    return frozenset(re.findall(r"\w+", used))
-
-
-def conflict_rule(contract: Contract) -> str:
-    """Return the id of the rule that quarantines conflicting versions of a record."""
-    return next(rule.id for rule in contract.rules if rule.fails == "is_conflicting")
-
-
 def with_local_times(frame: DataFrame, time_zone: str, columns: Iterable[str]) -> DataFrame:
     """Return `frame` with a column `<name>_local` in hospital time for each UTC timestamp."""
     return frame.select("*", *(F.from_utc_timestamp(c, time_zone).alias(f"{c}_local") for c in columns))
@@ -268,10 +212,10 @@ def create_views(run: Run, parent: Release | None) -> dict[str, DataFrame]:
     for table, frame in gold.items():
         frame.createOrReplaceTempView(table)
     parent_id = parent.release_id if parent else None
-    for table, timestamps in _TIMESTAMPS.items():
+    for table, timestamps in TIMESTAMPS.items():
         found = with_local_times(newest(run, table).persist(), run.time_zone, timestamps)
-        if table in _MONTHS:
-            found = found.withColumn(_MONTHS[table][0], F.date_format(F.expr(_MONTHS[table][1]), "yyyy-MM"))
+        if table in MONTHS:
+            found = found.withColumn(MONTHS[table][0], F.date_format(F.expr(MONTHS[table][1]), "yyyy-MM"))
         found.createOrReplaceTempView(f"newest_{table}")
         sides = {"arrived": run.plan["batch_ids"], "former": parent.batch_ids if parent else []}
         for side, batch_ids in sides.items():
