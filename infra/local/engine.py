@@ -152,13 +152,17 @@ def _file_uri(uri: str, root: Path) -> str:
     return f"file://{root}/{uri.removeprefix('s3://')}" if uri.startswith("s3://") else uri
 
 
+_SCRATCH = {"compression": "lz4_raw", "dictionary_enabled": "false", "statistics_enabled": "none"}
+"""How scratch files are written: half the time of the defaults."""
+
+
 def _materialize_on_persist(scratch: Path) -> None:
     """Make ``persist`` write the DataFrame to a file and read it back: Sail's own recomputes it."""
     from pyspark.sql.connect.dataframe import DataFrame  # noqa: PLC0415
 
     def persist(frame: Any, *_: Any) -> Any:
         folder = f"file://{scratch}/persisted-{uuid.uuid4().hex}"
-        frame.write.option("compression", "snappy").parquet(folder)
+        frame.write.options(**_SCRATCH).parquet(folder)
         return frame.sparkSession.read.schema(frame.schema).parquet(folder)
 
     setattr(DataFrame, "persist", persist)  # noqa: B010

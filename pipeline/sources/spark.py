@@ -13,15 +13,18 @@ from pyspark.sql.types import LongType, StringType, StructField, StructType
 
 from pipeline import frames
 from pipeline.lake.uris import Lake
-from pipeline.sources import batch_files, format_named, native, synthea
+from pipeline.sources import batch_files, format_named, formats, native, synthea
 from pipeline.sources.batch_files import BATCH, FILE, OTHERS, RECEIVED_AT
 from pipeline.sources.csv_reader import LINE, RAW
 
-EXTRA = ("_malformed", FILE, LINE, "_received", BATCH, RECEIVED_AT)
-"""Added columns: wrong field count, file key, first line number, row as received, batch id, receipt time.
+AS_READ = "_as_read"
+"""Array of the source, the text of a malformed row, its unknown columns as JSON, and its known columns.
 
-The row as received is its text if it is malformed, otherwise JSON.
+`received` makes the text of the row from it: few rows need their text.
 """
+
+EXTRA = ("_malformed", FILE, LINE, AS_READ, BATCH, RECEIVED_AT)
+"""Added columns: wrong field count, file key, first line number, row as received, batch id, receipt time."""
 
 _MAX_TASKS = 64
 """Maximum number of tasks that read files; each reads several."""
@@ -49,18 +52,30 @@ def _files(spark: SparkSession, lake: Lake, manifests: Sequence[dict[str, Any]],
         for file in manifest["tables"].get(table, {"files": []})["files"]
     ]
     values = [F.when(F.expr(frames.stripped(f"`{name}`")) != "", _column(name)).alias(name) for name in known]
-    return _rows(spark, lake, files, known).select(
-        *values, F.col(RAW).isNotNull().alias("_malformed"), FILE, LINE, _received(known), BATCH, RECEIVED_AT
+    source = F.lit(manifests[0]["source"])
+    as_read = F.array(source, F.col(RAW), F.col(OTHERS), *(_column(name) for name in known)).alias(AS_READ)
+    rows = _rows(spark, lake, files, known).select(
+        *values, F.col(RAW).isNotNull().alias("_malformed"), FILE, LINE, as_read, BATCH, RECEIVED_AT
     )
+    return rows.withColumn("_received", received(AS_READ, table))
 
 
-def _received(known: Sequence[str]) -> Column:
-    """Return the row as received: its text, or a JSON object with known columns first."""
-    # same on both engines: every field is text
-    ours = F.to_json(F.struct(*(_column(name) for name in known)))
-    begun = F.when(ours == "{}", "{").otherwise(F.concat(F.left(ours, F.length(ours) - 1), F.lit(",")))
-    with_others = F.concat(begun, F.col(OTHERS), F.lit("}"))
-    return F.coalesce(F.col(RAW), with_others, ours).alias("_received")
+def received(as_read: str, table: str) -> Column:
+    """Return the text of a row: as received if it is malformed, otherwise a JSON object, known columns first.
+
+    `as_read` is a column like `AS_READ`.
+    """
+    source, raw, others = (F.col(as_read)[n] for n in range(3))
+    json_ = F.lit(None).cast("string")
+    for each in formats():
+        known = sorted(each.known[table]) if table in each.known else []
+        fields = F.struct(*(F.col(as_read)[n].alias(name) for n, name in enumerate(known, 3)))
+        # same on both engines: every field is text
+        object_ = F.to_json(fields) if known else json_
+        json_ = F.when(source == each.name, object_).otherwise(json_)
+    begun = F.when(json_ == "{}", "{").otherwise(F.concat(F.left(json_, F.length(json_) - 1), F.lit(",")))
+    with_others = F.concat(begun, others, F.lit("}"))
+    return F.coalesce(raw, with_others, json_)
 
 
 def _rows(

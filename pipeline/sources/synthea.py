@@ -80,7 +80,7 @@ _QUERIES = {
                ETHNICITY AS ethnicity, MARITAL AS marital_status, CAST(NULL AS STRING) AS language,
                ADDRESS AS street, CITY AS city, STATE AS state, ZIP AS postal_code,
                CAST(NULL AS STRING) AS phone, CAST(NULL AS STRING) AS email, CAST(NULL AS STRING) AS payer,
-               CAST(NULL AS STRING) AS updated_at, _malformed, _file, _line, _received, batch_id, _received_at
+               CAST(NULL AS STRING) AS updated_at, _malformed, _file, _line, _as_read, batch_id, _received_at
         FROM patients""",
     "encounters": f"""
         SELECT e.Id AS encounter_id, e.PATIENT AS patient_id, e.PROVIDER AS provider_npi,
@@ -90,7 +90,7 @@ _QUERIES = {
                CASE WHEN e.REASONCODE IS NOT NULL THEN 'SNOMED-CT' END AS diagnosis_code_system,
                e.REASONDESCRIPTION AS diagnosis_description, CAST(NULL AS STRING) AS discharge_disposition,
                e.TOTAL_CLAIM_COST AS total_cost, CAST(NULL AS STRING) AS updated_at,
-               e._malformed, e._file, e._line, e._received, e.batch_id, e._received_at
+               e._malformed, e._file, e._line, e._as_read, e.batch_id, e._received_at
         FROM encounters e
         LEFT JOIN (SELECT batch_id, Id, any_value(NAME) AS NAME, any_value(SPECIALITY) AS SPECIALITY
                    FROM providers GROUP BY batch_id, Id) p
@@ -107,7 +107,7 @@ _QUERIES = {
                CAST(NULL AS STRING) AS dose_unit, CAST(NULL AS STRING) AS route,
                m.START AS ordered_at, m.START AS administered_at,
                'completed' AS status, CAST(NULL AS STRING) AS updated_at,
-               m._malformed, m._file, m._line, m._received, m.batch_id, m._received_at
+               m._malformed, m._file, m._line, m._as_read, m.batch_id, m._received_at
         FROM medications m
         LEFT JOIN (SELECT batch_id, Id, any_value(PROVIDER) AS PROVIDER
                    FROM encounters GROUP BY batch_id, Id) e

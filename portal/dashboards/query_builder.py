@@ -80,6 +80,18 @@ class Dataset:
         ]
         return replace(self, dimensions=tuple(named))
 
+    def of_one_table(self, name: str) -> Dataset:
+        """Return the dataset over the table `name` that `QueryBuilder.every_column` has filled."""
+        dimensions = tuple(replace(each, sql=f"f.{each.name}") for each in self.dimensions)
+        fields = {name: f"f.{name}" for name in self.fields}
+        date_sql = "f.day" if self.date_sql else ""
+        return replace(self, source=name, joins={}, dimensions=dimensions, fields=fields, date_sql=date_sql)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The gold tables that the dataset reads."""
+        return tuple(dict.fromkeys(re.findall(r"\{(\w+)\}", " ".join([self.source, *self.joins.values()]))))
+
     def dimension(self, name: str) -> Dimension:
         return next(each for each in self.dimensions if each.name == name)
 
@@ -190,6 +202,11 @@ class QueryBuilder:
             listed = ["min(day) AS first", "max(day) AS last", *listed]
         relation = self._relation(dataset, [d.name for d in offered], "day", Filters())
         return f"SELECT {', '.join(listed)} FROM ({relation}) r"
+
+    def every_column(self, dataset: Dataset) -> str:
+        """Return SQL with every dimension and field of a dataset, its days and time zone, by record."""
+        used = " ".join([*dataset.fields, "day", "time_zone"])
+        return self._relation(dataset, [d.name for d in dataset.dimensions], used, Filters())
 
     def rows(self, dataset: Dataset, filters: Filters) -> str:
         """Return SQL for the newest `MOST_ROWS` de-identified records."""

@@ -19,6 +19,9 @@ from portal.batches.lifecycle import BatchState
 from portal.core.auth import Right
 from portal.core.context import Context
 from portal.core.errors import ServiceError
+from portal.dashboards import in_memory
+from portal.dashboards.in_memory import DatasetInMemory, Statement
+from portal.dashboards.query_builder import Dataset, QueryBuilder
 from portal.quality import results as quality
 from portal.quality.results import Audit
 from portal.releases import service as releases
@@ -39,22 +42,41 @@ _CONCURRENT_QUERIES = 6
 """Concurrent Athena queries of one page; the default quota of an account is 20."""
 
 
+def aggregate(dataset: Dataset, statement: Statement, release_id: str) -> QueryResult:
+    """Compute a statement over a dataset of a release. Releases are immutable, so the result is cached.
+
+    Small releases are kept in memory, for all sessions; larger ones are queried on Athena.
+    """
+    sql = statement(QueryBuilder(session.process_context(), release_id), dataset)
+    return _answer(sql, release_id, dataset, statement)
+
+
 @st.cache_data(ttl=3600, max_entries=500, show_spinner=False)
-def query(sql: str, release_id: str) -> QueryResult:
-    """Return the result of a query on a release; releases are immutable, so it is cached."""
-    return athena_client.run_query(session.process_context(), sql, release_id=release_id)
+def _answer(sql: str, release_id: str, _dataset: Dataset, _statement: Statement) -> QueryResult:
+    found = _in_memory(release_id, _dataset.source, _dataset)
+    if found is None:
+        return athena_client.run_query(session.process_context(), sql, release_id=release_id)
+    return found.answer(_dataset, _statement, sql)
 
 
-def prefetch(queries: Sequence[tuple[str, str]]) -> None:
-    """Run queries, given as (SQL, release id), in parallel and cache their results."""
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _in_memory(release_id: str, source: str, _dataset: Dataset) -> DatasetInMemory | None:  # noqa: ARG001
+    context = session.process_context()
+    if not in_memory.fits(_dataset, releases.get(context, release_id)):
+        return None
+    return DatasetInMemory(context, _dataset, release_id)
 
-    def run_one(sql_and_release: tuple[str, str]) -> None:
+
+def prefetch(wanted: Sequence[tuple[Dataset, Statement, str]]) -> None:
+    """Compute several statements, given with dataset and release, in parallel and cache their results."""
+
+    def compute(each: tuple[Dataset, Statement, str]) -> None:
         add_script_run_ctx(threading.current_thread(), script_run)
-        query(*sql_and_release)
+        aggregate(*each)
 
     script_run = get_script_run_ctx()
     with ThreadPoolExecutor(_CONCURRENT_QUERIES) as threads:
-        list(threads.map(run_one, queries))
+        list(threads.map(compute, wanted))
 
 
 def cache_key(run: Run) -> tuple[str, ...]:

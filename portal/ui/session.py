@@ -162,12 +162,13 @@ def show_error(error: Exception) -> None:
 
 
 def as_of(answer: QueryResult) -> str:
-    """Return the caption of a query result: release, rows, scanned bytes and duration."""
+    """Return the caption of a query result: release, rows, bytes scanned on Athena, if any, and duration."""
     rows = len(answer.frame) if answer.rows is None else answer.rows
     is_exact = answer.rows is None or user().may("query")
+    source = f"{size(answer.scanned)} scanned" if answer.query_id else "computed in memory"
     return (
         f"As of release {answer.release_id}: {f'{rows:,}' if is_exact else count_in_words(rows)} rows, "
-        f"{size(answer.scanned)} scanned, {answer.seconds:.1f} s"
+        f"{source}, {answer.seconds:.1f} s"
     )
 
 

@@ -141,7 +141,7 @@ def silver_of(
         {
             "batch_id": F.lit(batch_id),
             "batch": F.struct(F.lit(RECEIVED_AT).cast("timestamp").alias("received_at")),
-            "_received": F.lit("{}"),
+            "_as_read": F.lit(None).cast("array<string>"),
         }
     )
     typed = JOBS[table].transform(loading.as_raw(frame, table, "native"), time_zone)

@@ -50,7 +50,7 @@ def as_raw(frame: DataFrame, table: str, source: str) -> DataFrame:
     """Gather the bronze columns in the struct `raw`; replace null markers by NULL.
 
     `null_marked` lists the columns that had a marker. The other columns returned are `batch`, `batch_id`,
-    `malformed`, `_received` (the row's text) and those of `ROW`.
+    `malformed`, `sources.AS_READ` and those of `ROW`.
     """
     contract = load("bronze", table)
     names = [column.name for column in contract.data_columns]
@@ -62,7 +62,7 @@ def as_raw(frame: DataFrame, table: str, source: str) -> DataFrame:
         "batch_id",
         F.col("_malformed").alias("malformed"),
         *ROW,
-        "_received",
+        sources.AS_READ,
     )
 
 
@@ -81,7 +81,7 @@ def _nothing(run: Run, table: str) -> DataFrame:
         F.lit(False).alias("_malformed"),
         F.lit("").alias("_file"),
         F.lit(0).cast("long").alias("_line"),
-        F.lit("").alias("_received"),
+        F.lit(None).cast("array<string>").alias(sources.AS_READ),
         F.struct(F.current_timestamp().alias("received_at")).alias("batch"),
     )
 
@@ -125,7 +125,7 @@ def run_table(run: Run, contract: Contract, transform: Callable[[DataFrame], Dat
     )
     tally = Tally.of(whole, "batch_id", "_disposition")
     loaded = _write_silver(run, contract, whole.where(F.col("_disposition") == LOADED), tally)
-    refused = _as_received(whole.where(F.col("_disposition") != LOADED), source)
+    refused = _as_received(whole.where(F.col("_disposition") != LOADED), source, contract.table)
     quarantined = _write_quarantine(run, contract, refused, tally)
     results = row_rules.results_of(tally, whole, rules, contract, key)
     run.write_results(_with_columns_marked(results, whole))
@@ -170,36 +170,32 @@ def _disposition(rules: Sequence[Rule]) -> Column:
 
 
 def _kept(evaluated: DataFrame, contract: Contract, key: str) -> DataFrame:
-    """Return the columns that later steps need; a row's text is kept only if a row rule quarantines it."""
+    """Return the columns that later steps need; the row as received only if a row rule quarantines it."""
     rules = row_rules.row_rules(contract)
     silver = [column.name for column in contract.columns]
     needed = {"row_hash", "malformed", "null_marked", *ROW, *row_rules.columns_across(rules)} & {
         *evaluated.columns
     }
-    refused = row_rules.quarantined(rules)
-    texts = {name: F.when(refused, F.col(source)).alias(name) for name, source in _AS_RECEIVED.items()}
+    as_read = F.when(row_rules.quarantined(rules), F.col(sources.AS_READ)).alias(sources.AS_READ)
     return evaluated.select(
         *dict.fromkeys([*silver, *sorted(needed)]),
         F.col(f"raw.{key}").alias("record_key"),
-        *texts.values(),
+        as_read,
         row_rules.FAILING,
         row_rules.APPLYING,
     )
 
 
-_AS_RECEIVED = {"raw": "_received"}
-"""Quarantine columns that hold the row's received text, and the columns they are copied from."""
-
-
-def _as_received(refused: DataFrame, source: DataFrame) -> DataFrame:
-    """Return `refused` with the received text of every row; read missing texts from `source` again."""
-    lacking = refused.where("raw is null").select(*ROW).persist()
-    if lacking.isEmpty():
-        return refused
-    texts = source.select(*ROW, F.col("_received").alias("_again")).join(lacking, list(ROW), "left_semi")
-    return (
-        refused.join(texts, list(ROW), "left").withColumn("raw", F.coalesce("raw", "_again")).drop("_again")
-    )
+def _as_received(refused: DataFrame, source: DataFrame, table: str) -> DataFrame:
+    """Return `refused` with the received text of each row in `raw`; read missing rows from `source` again."""
+    lacking = refused.where(F.col(sources.AS_READ).isNull()).select(*ROW).persist()
+    if not lacking.isEmpty():
+        rows = source.select(*ROW, F.col(sources.AS_READ).alias("_again"))
+        again = rows.join(lacking, list(ROW), "left_semi")
+        refused = refused.join(again, list(ROW), "left").withColumn(
+            sources.AS_READ, F.coalesce(sources.AS_READ, "_again")
+        )
+    return refused.withColumn("raw", sources.received(sources.AS_READ, table))
 
 
 def _batches(run: Run, contract: Contract) -> list[str]:

@@ -16,6 +16,7 @@ from pipeline.contracts.model import Contract, Rule, all_contracts, load, tables
 from pipeline.glue_jobs import small_tables
 from pipeline.glue_jobs.entry_point import main
 from pipeline.glue_jobs.quality import recomputed
+from pipeline.glue_jobs.quality.newest import MONTHS, TIMESTAMPS, newest
 from pipeline.glue_jobs.runtime import Run, aws_client, describe
 from pipeline.lake import pseudonyms, store
 from pipeline.releases import files
@@ -37,22 +38,6 @@ AcceptedRows = Mapping[tuple[str, str], Mapping[str, RowAcceptance]]
 
 _PARALLEL_QUERIES = 4
 """Number of concurrent queries: while one is planned, another is computed."""
-
-_TIMESTAMPS = {
-    "patients": (),
-    "encounters": ("admitted_at", "discharged_at"),
-    "medications": ("administered_at", "ordered_at", "updated_at"),
-}
-_MONTHS = {
-    "encounters": ("admitted_month", "admitted_at_local"),
-    "medications": (
-        "administered_month",
-        "coalesce(administered_at_local, ordered_at_local, updated_at_local)",
-    ),
-}
-"""Partition column of the table's fact, and SQL of a silver row's timestamp in hospital time."""
-
-_ROW = ("source_file", "source_line")
 
 
 def measure(
@@ -211,29 +196,6 @@ def _months(table: str, silver: str, month: str) -> str:
     return f"{both} FULL JOIN ({parent}) USING ({month})"
 
 
-def newest(run: Run, table: str) -> DataFrame:
-    """Return the silver rows that the release should contain, computed independently of the jobs.
-
-    That is the newest row of each key among those that do not conflict, unless the release has quarantined
-    it.
-    """
-    contract = load("silver", table)
-    key = contract.key[0]
-    quarantined = run.refused_in_release(table)
-    conflicting = quarantined.where(F.array_contains("rule_ids", conflict_rule(contract)))
-    consistent = run.silver(table).join(conflicting.select(*_ROW), list(_ROW), "left_anti")
-    content = F.xxhash64(*(c.name for c in contract.columns if c.name not in {"batch_id", *_ROW}))
-    order = F.struct("updated_at", content.alias("content"), "batch_id", *_ROW)
-    last = consistent.groupBy(key).agg(F.max(order).alias("_order")).select("_order.*")
-    rows = consistent.join(last.select(*_ROW), list(_ROW), "left_semi")
-    return rows.join(quarantined.select(*_ROW), list(_ROW), "left_anti")
-
-
-def conflict_rule(contract: Contract) -> str:
-    """Return the id of the rule that quarantines conflicting versions of a record."""
-    return next(rule.id for rule in contract.rules if rule.fails == "is_conflicting")
-
-
 def with_local_times(frame: DataFrame, time_zone: str, columns: Iterable[str]) -> DataFrame:
     """Return `frame` with a column `<name>_local` in hospital time for each UTC timestamp."""
     return frame.select("*", *(F.from_utc_timestamp(c, time_zone).alias(f"{c}_local") for c in columns))
@@ -257,10 +219,10 @@ def create_views(run: Run, parent: Release | None) -> dict[str, DataFrame]:
     for table, frame in gold.items():
         frame.createOrReplaceTempView(table)
     parent_id = parent.release_id if parent else None
-    for table, timestamps in _TIMESTAMPS.items():
+    for table, timestamps in TIMESTAMPS.items():
         found = with_local_times(newest(run, table).persist(), run.time_zone, timestamps)
-        if table in _MONTHS:
-            found = found.withColumn(_MONTHS[table][0], F.date_format(F.expr(_MONTHS[table][1]), "yyyy-MM"))
+        if table in MONTHS:
+            found = found.withColumn(MONTHS[table][0], F.date_format(F.expr(MONTHS[table][1]), "yyyy-MM"))
         found.createOrReplaceTempView(f"newest_{table}")
         sides = {"arrived": run.plan["batch_ids"], "former": parent.batch_ids if parent else []}
         for side, batch_ids in sides.items():

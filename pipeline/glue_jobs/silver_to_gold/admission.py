@@ -42,7 +42,7 @@ def admit(run: Run, table: str, refer: Callable[[DataFrame], DataFrame]) -> Admi
     `refer` joins the rows of other tables that rules and measures need.
     """
     contract = load("silver", table)
-    evaluated = evaluate(run.silver(table), contract, refer).persist()
+    evaluated = evaluate(run.silver(table), contract, refer)
     rules = rows.release_rules(contract)
     tally = Tally.of(evaluated, "_is_refused")
     run.write_results(rows.results_of(tally, evaluated, rules, contract, contract.key[0]))
@@ -52,10 +52,13 @@ def admit(run: Run, table: str, refer: Callable[[DataFrame], DataFrame]) -> Admi
 
 
 def evaluate(silver: DataFrame, contract: Contract, refer: Callable[[DataFrame], DataFrame]) -> DataFrame:
-    """Evaluate the release rules on newest and conflicting versions; `_is_refused` marks failing rows."""
+    """Evaluate the release rules on newest and conflicting versions; `_is_refused` marks failing rows.
+
+    The result of the rules on single rows is cached, because each rule across rows reads it.
+    """
     rules = rows.release_rules(contract)
     candidates = versions.with_status(silver, contract).where("is_newest or is_conflicting")
-    evaluated = rows.evaluate(refer(candidates), rules)
+    evaluated = rows.evaluate(refer(candidates), rules).persist()
     return rows.across(evaluated, rules, ROW).withColumn("_is_refused", rows.quarantined(rules))
 
 

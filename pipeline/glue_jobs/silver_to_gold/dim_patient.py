@@ -49,9 +49,11 @@ def transform(patients: DataFrame, as_of: str) -> DataFrame:
 
 
 def admitted_versions(patients: DataFrame, admitted: DataFrame) -> DataFrame:
-    """Return the non-conflicting versions of admitted patients."""
-    versions_ = versions.with_status(patients, load("silver", "patients")).where("not is_conflicting")
-    return versions_.join(admitted.select("patient_id"), "patient_id", "left_semi")
+    """Return the non-conflicting versions of admitted patients; `admitted` has the newest of each."""
+    every = versions.with_status(patients, load("silver", "patients"))
+    earlier = every.where("not is_conflicting and not is_newest").select(*patients.columns)
+    of_admitted = earlier.join(admitted.select("patient_id"), "patient_id", "left_semi").persist()
+    return admitted.select(*patients.columns).unionByName(of_admitted)
 
 
 def select(rows: DataFrame, release_id: str) -> DataFrame:

@@ -23,11 +23,7 @@ def transform(encounters: DataFrame, medications: DataFrame) -> DataFrame:
 
     If an encounter lacks a provider's name or specialty, the previous value applies.
     """
-    content = frames.hash_of([F.col(name) for name in TRACKED])
-    so_far = Window.partitionBy("provider_npi").orderBy("updated_at", content)
-    so_far = so_far.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    known_by_then = [F.last(name, ignorenulls=True).over(so_far).alias(name) for name in TRACKED]
-    seen = encounters.where("provider_npi is not null").select("provider_npi", *known_by_then, "updated_at")
+    seen = _seen(encounters)
     known = seen.select("provider_npi").distinct()
     nothing = {name: F.lit(None).cast("string") for name in TRACKED}
     alone = (
@@ -54,6 +50,24 @@ def transform(encounters: DataFrame, medications: DataFrame) -> DataFrame:
             "version": 0,
         },
     )
+
+
+def _seen(encounters: DataFrame) -> DataFrame:
+    """Return what was known of each provider at the time of each of its encounters.
+
+    Of a provider that all encounters describe alike, the first is enough: few are sorted.
+    """
+    named = encounters.where("provider_npi is not null").select("provider_npi", *TRACKED, "updated_at")
+    alike = named.groupBy("provider_npi", *TRACKED).agg(F.min("updated_at").alias("updated_at")).persist()
+    several = alike.groupBy("provider_npi").agg(F.count(F.lit(1)).alias("_n")).where("_n > 1")
+    content = frames.hash_of([F.col(name) for name in TRACKED])
+    so_far = Window.partitionBy("provider_npi").orderBy("updated_at", content)
+    so_far = so_far.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    known_by_then = [F.last(name, ignorenulls=True).over(so_far).alias(name) for name in TRACKED]
+    of_several = named.join(several.select("provider_npi"), "provider_npi", "left_semi")
+    in_order = of_several.select("provider_npi", *known_by_then, "updated_at")
+    single = alike.join(several.select("provider_npi"), "provider_npi", "left_anti")
+    return single.select(*in_order.columns).unionByName(in_order)
 
 
 def is_npi_valid(column: str) -> Column:

@@ -34,8 +34,27 @@ def history(versions: DataFrame, key: str, tracked: Sequence[str]) -> DataFrame:
     """Return the Type 2 history of rows with `key`, `updated_at` and `tracked`: one row per change.
 
     Added columns: valid_from and valid_to (open-ended for the first and the last version), is_current,
-    version (from 1) and `_changed_at`, the timestamp that is part of the version's surrogate key.
+    version (from 1) and `_changed_at`, the timestamp that is part of the version's surrogate key. Only keys
+    with several rows are sorted.
     """
+    hashed = versions.withColumn("_key", F.xxhash64(key))
+    several = hashed.groupBy("_key").agg(F.count(F.lit(1)).alias("_n")).where("_n > 1").select("_key")
+    single = hashed.join(several, "_key", "left_anti").drop("_key")
+    alone = single.withColumns(
+        {
+            "version": F.lit(1),
+            "valid_to": F.lit(END).cast("timestamp"),
+            "is_current": F.lit(True),
+            "_changed_at": F.col("updated_at"),
+            "valid_from": F.lit(BEGINNING).cast("timestamp"),
+        }
+    )
+    ordered = _in_order(hashed.join(several, "_key", "left_semi").drop("_key"), key, tracked)
+    return alone.unionByName(ordered)
+
+
+def _in_order(versions: DataFrame, key: str, tracked: Sequence[str]) -> DataFrame:
+    """Return the history of keys that may have several versions."""
     moments = Window.partitionBy(key, "updated_at").orderBy(F.xxhash64(*tracked))
     single = versions.withColumn("_rank", F.row_number().over(moments)).where("_rank = 1").drop("_rank")
     timeline = Window.partitionBy(key).orderBy("updated_at")

@@ -23,7 +23,7 @@ def with_status(silver: DataFrame, contract: Contract) -> DataFrame:
     """
     key = contract.key[0]
     content = [F.col(c.name) for c in contract.columns if c.name not in _PROVENANCE]
-    hashed = silver.withColumn("_key", F.xxhash64(key)).withColumn("_content", frames.hash_of(content))
+    hashed = silver.withColumn("_key", F.xxhash64(key))
     several = hashed.groupBy("_key").agg(F.count(F.lit(1)).alias("_n")).where("_n > 1").select("_key")
     same_time = Window.partitionBy(key, "updated_at")
     order = [
@@ -35,14 +35,15 @@ def with_status(silver: DataFrame, contract: Contract) -> DataFrame:
     ]
     ranked = (
         hashed.join(several, "_key", "left_semi")
+        .withColumn("_content", frames.hash_of(content))
         .withColumn("is_conflicting", F.min("_content").over(same_time) != F.max("_content").over(same_time))
         .withColumn("_rank", F.row_number().over(Window.partitionBy(key, "is_conflicting").orderBy(*order)))
         .withColumn("is_newest", ~F.col("is_conflicting") & (F.col("_rank") == 1))
-        .drop("_rank")
+        .drop("_rank", "_content")
     )
     single = (
         hashed.join(several, "_key", "left_anti")
         .withColumn("is_conflicting", F.lit(False))
         .withColumn("is_newest", F.lit(True))
     )
-    return single.unionByName(ranked).drop("_key", "_content")
+    return single.unionByName(ranked).drop("_key")

@@ -15,6 +15,7 @@ from portal.athena import client as athena_client
 from portal.athena.client import QueryResult
 from portal.core.context import Context
 from portal.dashboards import query_builder, suppressed_views
+from portal.dashboards.in_memory import Statement
 from portal.dashboards.query_builder import Chart, Filters, QueryBuilder
 from portal.dashboards.suppressed_views import View
 from portal.privacy.viewer_tables import ViewerTable
@@ -79,15 +80,20 @@ def draw(chart: Chart, page: Page) -> None:
 
 
 def _result(chart: Chart, page: Page, release_id: str) -> QueryResult:
-    return query_builder.with_source_rows(cache.query(statement(chart, page, release_id), release_id))
+    return _groups(chart, statement(chart, page), release_id)
 
 
-def statement(chart: Chart, page: Page, release_id: str) -> str:
-    """Return the SQL of a chart: filtered for exact counts, over the whole release for suppressed ones."""
-    builder = QueryBuilder(session.context(), release_id)
-    if page.is_exact:
-        return builder.chart_sql(chart, page.filters)
-    return builder.chart_sql(suppressed_views.source(chart), Filters())
+def _groups(chart: Chart, statement: Statement, release_id: str) -> QueryResult:
+    return query_builder.with_source_rows(cache.aggregate(chart.dataset, statement, release_id))
+
+
+def statement(chart: Chart, page: Page) -> Statement:
+    """Return the statement of a chart: filtered if counts are exact, of the whole release if suppressed."""
+    return _of(chart, page.filters) if page.is_exact else _of(suppressed_views.source(chart), Filters())
+
+
+def _of(chart: Chart, filters: Filters) -> Statement:
+    return lambda builder, rows: builder.chart_sql(replace(chart, dataset=rows), filters)
 
 
 def _view(chart: Chart, page: Page, release_id: str) -> View:
@@ -100,8 +106,7 @@ def published(chart: Chart, filters: Filters, release_id: str) -> View:
     """Return the chart with small counts suppressed."""
 
     def run_chart(source: Chart) -> pd.DataFrame:
-        sql = QueryBuilder(session.context(), release_id).chart_sql(source, Filters())
-        return query_builder.with_source_rows(cache.query(sql, release_id)).frame
+        return _groups(source, _of(source, Filters()), release_id).frame
 
     return suppressed_views.view(chart, filters, run_chart, lambda source: table(source, release_id))
 
@@ -113,9 +118,9 @@ def table(chart: Chart, release_id: str) -> ViewerTable | None:
 
 
 @st.cache_resource(max_entries=300, show_spinner=False)
-def _table(sql: str, release_id: str, _chart: Chart) -> ViewerTable | None:
+def _table(sql: str, release_id: str, _chart: Chart) -> ViewerTable | None:  # noqa: ARG001  (a part of the key)
     return suppressed_views.table_of(
-        _chart, lambda _: query_builder.with_source_rows(cache.query(sql, release_id)).frame
+        _chart, lambda source: _groups(source, _of(source, Filters()), release_id).frame
     )
 
 

@@ -96,8 +96,7 @@ def _time_zone(dataset: Dataset, release_id: str) -> str:
     """Return the hospital's time zone, "several zones", or an empty string without rows or dates."""
     if not dataset.date_sql:
         return ""
-    sql = QueryBuilder(session.context(), release_id).time_zone(dataset)
-    found = cache.query(sql, release_id).frame.iloc[0]
+    found = cache.aggregate(dataset, QueryBuilder.time_zone, release_id).frame.iloc[0]
     return "several zones" if whole(found["zones"]) > 1 else str(found["zone"] or "")
 
 
@@ -113,7 +112,7 @@ def _page(dataset: Dataset, charts: Sequence[Chart], release_id: str, previous: 
             main.dataset, lambda name: card.table(suppressed_views.by_dimension(main, name), release_id)
         )
         return replace(page, filters=published)
-    filters = url_filters.draw(dataset, QueryBuilder(session.context(), release_id))
+    filters = url_filters.draw(dataset, release_id)
     first, last = url_filters.data_range(dataset)
     return replace(page, filters=filters, first=first, last=last)
 
@@ -181,11 +180,13 @@ def _previous(release_id: str, before: str | None) -> str | None:
 
 def _numbers(page: Page, charts: Sequence[Chart], figures: Callable[[Aggregate], list[Figure]]) -> None:
     def of(release: str) -> list[Figure]:
-        builder = QueryBuilder(session.context(), release)
         filters = page.filters if page.is_exact else Filters()
 
         def aggregate(dataset: Dataset, values: Mapping[str, str]) -> pd.Series:
-            return cache.query(builder.aggregates(dataset, values, filters), release).frame.iloc[0]
+            def statement(builder: QueryBuilder, rows: Dataset) -> str:
+                return builder.aggregates(rows, values, filters)
+
+            return cache.aggregate(dataset, statement, release).frame.iloc[0]
 
         exact = figures(aggregate)
         if page.is_exact:
@@ -219,7 +220,7 @@ def _totals(
 def _charts(charts: Sequence[Chart], page: Page) -> None:
     """Draw the first chart across the page and the others in two columns."""
     wanted = [release for release in (page.release_id, page.previous) if release]
-    cache.prefetch([(card.statement(q, page, r), r) for r in wanted for q in charts])
+    cache.prefetch([(chart.dataset, card.statement(chart, page), r) for r in wanted for chart in charts])
     sides: list[Any] = []
     for number, chart in enumerate(charts):
         if number % 2 == 1:

@@ -19,9 +19,9 @@ def _key(dataset: Dataset, dimension: Dimension) -> str:
     return f"filter-{dataset.name}-{dimension.name}"
 
 
-def draw(dataset: Dataset, builder: QueryBuilder) -> Filters:
+def draw(dataset: Dataset, release_id: str) -> Filters:
     """Draw the filters, initially with the values in the URL, and return them."""
-    choices = cache.query(builder.filter_values(dataset), builder.release_id).frame
+    choices = cache.aggregate(dataset, QueryBuilder.filter_values, release_id).frame
     for key, value in st.session_state.pop(_click_key(dataset), {}).items():
         st.session_state[key] = value
     with st.container(border=True):

@@ -25,6 +25,7 @@ from pipeline.glue_jobs.runtime import Run
 from pipeline.lake.uris import Lake
 from pipeline.rules import row_rules as rows
 from pipeline.sources import TABLES
+from pipeline.sources import spark as sources
 from tests.support.frames_run import star_of
 
 JOBS = {"patients": patients, "encounters": encounters, "medications": medications}
@@ -92,7 +93,7 @@ def _evaluated(job):
     for table, (results, failing, silver) in loaded.items():
         contract = load_contract("silver", table)
         rules = rows.release_rules(contract)
-        judged = star.evaluated[table].withColumn("_received", F.to_json(F.struct(KEYS[table])))
+        judged = star.evaluated[table].withColumn("received", F.to_json(F.struct(KEYS[table])))
         of_release = rows.results_of(rows.Tally.of(judged), judged, rules, contract, KEYS[table])
         found[table] = (results + of_release, failing + _failing(judged, rules), silver)
     return found
@@ -106,6 +107,7 @@ def _loaded(job, table):
         typed = lookups.with_zip_states(job, typed)
     if table == "medications":
         typed = lookups.with_formulary(job, typed)
+    typed = typed.withColumn("received", sources.received(sources.AS_READ, table))
     evaluated = load.with_duplicates(rows.evaluate(typed, rules).persist(), rules)
     whole = rows.across(evaluated, rules, load.ROW).persist()
     results = rows.results_of(rows.Tally.of(whole), whole, rules, contract, KEYS[table])
@@ -117,8 +119,8 @@ def _failing(evaluated, rules):
     named = F.array_compact(
         F.array(*(F.when(rows._bit(rows.FAILING, n) == 1, F.lit(r.id)) for n, r in enumerate(rules)))
     )
-    found = evaluated.where(F.size(named) > 0).select("_received", named.alias("rules")).collect()
-    return [(row["_received"], set(row["rules"])) for row in found]
+    found = evaluated.where(F.size(named) > 0).select("received", named.alias("rules")).collect()
+    return [(row["received"], set(row["rules"])) for row in found]
 
 
 def test_each_defect_of_three_seeds_is_caught_by_its_rule(judge, recall):

@@ -71,13 +71,14 @@ def test_each_batch_keeps_its_own_rows(spark, received):
 
 def test_each_row_has_its_line_and_a_malformed_one_its_text(spark, manifest):
     frame = sources.read(spark, Lake("t"), [manifest], "patients")
-    found = frame.select("patient_id", "birth_date", "_malformed", "_line", "_received").collect()
+    text = sources.received(sources.AS_READ, "patients").alias("text")
+    found = frame.select("patient_id", "birth_date", "_malformed", "_line", text).collect()
     assert sorted((row._line, row.patient_id, row.birth_date, row._malformed) for row in found) == [
         (2, "P1", "1980-01-01", False),
         (4, "P\n2", "3", True),
         (6, "P,3", None, False),
     ]
-    texts = {row._line: row._received for row in found}
+    texts = {row._line: row.text for row in found}
     assert texts[4] == '"P\n2",3'
     assert json.loads(texts[2]) == {
         "patient_id": "P1",
@@ -112,8 +113,9 @@ def test_a_row_as_received_has_every_column_of_its_file_whatever_is_in_it(spark,
     csv.writer(text, lineterminator="\n").writerows([header, values, ["P2", *[""] * 6]])
     manifest = received("b2", text.getvalue(), 2)
     manifest["tables"]["patients"]["files"][0]["header"] = header
-    frame = sources.read(spark, Lake("t"), [manifest], "patients").select("_line", "_received")
-    found = {row._line: json.loads(row._received) for row in frame.collect()}
+    text = sources.received(sources.AS_READ, "patients").alias("text")
+    frame = sources.read(spark, Lake("t"), [manifest], "patients").select("_line", text)
+    found = {row._line: json.loads(row.text) for row in frame.collect()}
     assert found[2] == {name: value for name, value in zip(header, values, strict=True) if value}
     assert found[3] == {"patient_id": "P2"}
 
@@ -123,4 +125,5 @@ def test_columns_that_no_table_has_make_the_plan_no_wider(spark, received):
     manifest = received("b3", ",".join(header) + "\n" + ",".join(["x"] * 5001) + "\n", 1)
     frame = sources.read(spark, Lake("t"), [manifest], "patients")
     assert len(frame.columns) < 40
-    assert json.loads(frame.collect()[0]._received)["c4999"] == "x"
+    text = frame.select(sources.received(sources.AS_READ, "patients").alias("text")).collect()[0].text
+    assert json.loads(text)["c4999"] == "x"

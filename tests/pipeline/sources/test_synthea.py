@@ -9,7 +9,8 @@ from pipeline.sources import synthea
 
 SHAPE = (
     "START string, PATIENT string, ENCOUNTER string, CODE string, DESCRIPTION string, "
-    "_malformed boolean, _file string, _line long, _received string, batch_id string, _received_at string"
+    "_malformed boolean, _file string, _line long, _received string, batch_id string, _received_at string, "
+    "_as_read array<string>"
 )
 ONE = {
     "START": "2025-01-01",

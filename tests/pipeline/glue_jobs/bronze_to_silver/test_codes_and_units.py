@@ -23,15 +23,14 @@ def _typed(spark, table, values, source="native"):
         ("_malformed", "boolean"),
         ("_file", "string"),
         ("_line", "long"),
-        ("_received", "string"),
     ):
         shape = shape.add(name, type_)
-    given = [
-        {"_malformed": False, "_file": "f.csv", "_line": n, "_received": "", **row}
-        for n, row in enumerate(values)
-    ]
+    given = [{"_malformed": False, "_file": "f.csv", "_line": n, **row} for n, row in enumerate(values)]
     frame = frames.of(spark, given, shape).selectExpr(
-        "*", "'b' as batch_id", "named_struct('received_at', timestamp '2025-01-01 00:00:00') as batch"
+        "*",
+        "cast(null as array<string>) as _as_read",
+        "'b' as batch_id",
+        "named_struct('received_at', timestamp '2025-01-01 00:00:00') as batch",
     )
     typed = JOBS[table].transform(load.as_raw(frame, table, source), ZONE)
     return typed.orderBy("_line")

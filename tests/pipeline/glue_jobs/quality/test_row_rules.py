@@ -528,7 +528,7 @@ def _typed(run, table, given, time_zone):
         {
             "batch_id": F.lit("b"),
             "batch": F.struct(F.lit(RECEIVED_AT).cast("timestamp").alias("received_at")),
-            "_received": F.lit("{}"),
+            "_as_read": F.lit(None).cast("array<string>"),
         }
     )
     typed = JOBS[table].transform(loading.as_raw(received, table, "native"), time_zone)
