@@ -1,6 +1,6 @@
-"""The package that the Glue jobs install, as a wheel: the same files give the same bytes.
+"""Build the wheel of `pipeline` that the Glue jobs install; the same files give the same bytes.
 
-The laptop cloud deploys it. infra/terraform/glue.tf makes the same wheel on AWS; a test compares the two.
+The laptop cloud deploys it. On AWS, infra/terraform/glue.tf builds the same wheel; a test compares the two.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pathlib import Path
 
 PACKAGE = Path(str(files("pipeline")))
 NAME = "hdp_pipeline-1-py3-none-any.whl"
-"""Always version 1: the jobs name this one file, and the code bucket keeps its versions."""
+"""Always version 1: the jobs refer to this file name, and the code bucket keeps its object versions."""
 
 _SHIPPED = {".py", ".yaml", ".json", ".csv", ".sql"}
 _INFO = "hdp_pipeline-1.dist-info"
 _METADATA = "Metadata-Version: 2.1\nName: hdp-pipeline\nVersion: 1\n"
-"""No dependency: what pip would fetch when a job starts may be another version, or not there."""
+"""No dependencies: pip might install other versions when a job starts, or find none."""
 
 _WHEEL = "Wheel-Version: 1.0\nGenerator: hdp\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
@@ -36,7 +36,7 @@ def wheel() -> bytes:
 
 
 def package_files() -> dict[str, bytes]:
-    """All that belongs to `pipeline`, by its name in an archive."""
+    """Return the files of the `pipeline` package by their names in an archive."""
     return {
         path.relative_to(PACKAGE.parent).as_posix(): path.read_bytes()
         for path in PACKAGE.rglob("*")
@@ -45,7 +45,7 @@ def package_files() -> dict[str, bytes]:
 
 
 def archive(members: Mapping[str, bytes]) -> bytes:
-    """A zip of `members`; the same members give the same bytes."""
+    """Return a zip of `members`; the same members give the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as out:
         for name in sorted(members):

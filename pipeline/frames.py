@@ -41,7 +41,7 @@ def of(spark: SparkSession, rows: Iterable[Mapping[str, object]], shape: StructT
 
 
 def union(frames: Sequence[DataFrame]) -> DataFrame:
-    """Return the rows of all `frames`, matched by column name; there is at least one."""
+    """Return the rows of all `frames` (at least one), matched by column name."""
     first, *others = frames
     for other in others:
         first = first.unionByName(other)
@@ -49,10 +49,9 @@ def union(frames: Sequence[DataFrame]) -> DataFrame:
 
 
 def hash_of(values: Sequence[Column]) -> Column:
-    """Return a 64-bit hash of the values.
+    """Return a 64-bit hash of the values and of which of them are NULL.
 
-    The hash includes which values are NULL: ``xxhash64`` skips NULL, so ("a", NULL) and (NULL, "a") would be
-    equal.
+    ``xxhash64`` skips NULL: without the latter, ("a", NULL) and (NULL, "a") would be equal.
     """
     return F.xxhash64(*values, *(value.isNull() for value in values))
 

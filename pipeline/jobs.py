@@ -13,7 +13,10 @@ Stage = Literal["generate", "silver", "dimensions", "facts", "quality"]
 
 @dataclass(frozen=True)
 class Job:
-    """One Glue job: `script` is its path below `glue_jobs`, `reads` the tables that it reads."""
+    """One Glue job.
+
+    `script` is a path below `glue_jobs`; `reads` lists the tables it reads, as ``zone.table``.
+    """
 
     name: str
     stage: Stage
@@ -28,7 +31,7 @@ class Job:
 
 @cache
 def jobs() -> tuple[Job, ...]:
-    """Return the jobs of a run, in execution order."""
+    """Return the jobs of a run in execution order, without the sample generator."""
     return tuple(job for job in declared() if job.stage != "generate")
 
 

@@ -12,13 +12,13 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any, Literal, Protocol
 
 LATE = 2.0
-"""A run is late when it takes this many times as long as the slowest previous run."""
+"""A run is late once it takes this many times as long as the slowest of the previous runs."""
 
 GRACE = timedelta(minutes=30)
 """Time between a missed start and the alert."""
 
 LOOK_BACK = 20
-"""Number of previous runs that are compared."""
+"""Number of previous runs that a run is compared with."""
 
 _DAILY = re.compile(r"cron\((\d{1,2}) (\d{1,2}) (?:\* \* \?|\? \* (MON-FRI)) \*\)")
 
@@ -39,7 +39,7 @@ class Schedule:
 
     @classmethod
     def read(cls, response: Mapping[str, Any]) -> Schedule:
-        """Parse the answer of EventBridge Scheduler's GetSchedule."""
+        """Parse the response of EventBridge Scheduler's GetSchedule."""
         expression = response["ScheduleExpression"]
         found = _DAILY.fullmatch(expression)
         at = time(int(found[2]), int(found[1])) if found else None
@@ -98,7 +98,7 @@ class Delay:
 
 
 def delays(past: Sequence[Run], starts: Schedule | None, at: datetime) -> list[Delay]:
-    """Return late and missed runs; `past` lists the newest runs first."""
+    """Return late and missed runs at the time `at`; `past` lists the newest runs first."""
     return [*_late(past), *_never_started(past, starts, at)]
 
 
@@ -110,8 +110,8 @@ def _late(past: Sequence[Run]) -> list[Delay]:
         Delay(
             "late",
             f"{run.run_id}.{run.attempt}",
-            f"Run {run.run_id} has taken {working[run.run_id] / 60:,.0f} minutes; "
-            f"the slowest of the last {len(whole)} took {slowest / 60:,.1f}.",
+            f"Run {run.run_id} has taken {working[run.run_id] / 60:,.1f} minutes; "
+            f"the slowest of the last {len(whole)} successful runs took {slowest / 60:,.1f} minutes.",
             run.run_id,
         )
         for run in past
@@ -120,7 +120,10 @@ def _late(past: Sequence[Run]) -> list[Delay]:
 
 
 def _working(past: Sequence[Run]) -> dict[str, float]:
-    """Return the run with the write lock and its seconds; runs that wait for the lock are not late."""
+    """Return the id of the run with the write lock and the seconds since it could start working.
+
+    Runs that wait for the lock are not late.
+    """
     running = [run for run in past if run.status == "RUNNING"]
     if not running:
         return {}
@@ -135,5 +138,5 @@ def _never_started(past: Sequence[Run], starts: Schedule | None, at: datetime) -
     due = starts.last_due(at - GRACE) if starts else None
     if due is None or any(run.started_at >= due - timedelta(minutes=1) for run in past):
         return []
-    message = "A run was due at {at} and none has started."
+    message = "The run scheduled for {at} has not started."
     return [Delay("never started", f"{due:%Y%m%dT%H%MZ}", message, at=due)]

@@ -14,10 +14,10 @@ from importlib.resources import files
 from typing import Any
 
 AUTOMATIC = ("the schedule", "the arrival of a batch")
-"""Who starts a run that nobody waits for: where the lake is taken, it waits its turn."""
+"""Values of `started_by` of runs that nobody waits for; they wait for the write lock instead of failing."""
 
-MOST_BYTES = 240_000
-"""Step Functions takes 262,144 bytes of input, and hands it on to the first Lambda with the run's name."""
+MAX_BYTES = 240_000
+"""Maximum size of the input: Step Functions allows 262,144 bytes, including what it adds for the Lambda."""
 
 _TYPES = {"string": str, "array": list, "boolean": bool}
 
@@ -35,7 +35,7 @@ def schema() -> dict[str, Any]:
 def check(document: object) -> dict[str, Any]:
     """Return the input with defaults filled in; raise `BadRunInput` if it is invalid."""
     if not isinstance(document, dict):
-        raise BadRunInput(f"A run's input is a JSON object, not {type(document).__name__}.")
+        raise BadRunInput(f"A run's input must be a JSON object, not {type(document).__name__}.")
     properties: dict[str, Any] = schema()["properties"]
     unknown = sorted(set(document) - set(properties))
     if unknown:
@@ -49,19 +49,19 @@ def check(document: object) -> dict[str, Any]:
     checked = {**defaults, **document}
     for name, value in checked.items():
         _check_value(name, value, properties[name])
-    if (size := len(json.dumps(checked))) > MOST_BYTES:
+    if (size := len(json.dumps(checked))) > MAX_BYTES:
         raise BadRunInput(
-            f"The run's input has {size:,} bytes; at most {MOST_BYTES:,} are allowed. "
-            "Name no batch to load every new one."
+            f"The run's input has {size:,} bytes; at most {MAX_BYTES:,} are allowed. "
+            "Omit batch_ids to load all new batches."
         )
     return checked
 
 
 def _check_value(name: str, value: object, spec: dict[str, Any]) -> None:
     if not isinstance(value, _TYPES[spec["type"]]):
-        raise BadRunInput(f"{name} is {value!r}: it must be of type {spec['type']}.")
+        raise BadRunInput(f"{name} is {value!r}: expected type {spec['type']}.")
     if isinstance(value, str) and not re.fullmatch(spec.get("pattern", ".*"), value):
-        raise BadRunInput(f"{name} is '{value}': it must look like {spec['pattern']}.")
+        raise BadRunInput(f"{name} is '{value}': expected a match of the pattern {spec['pattern']}.")
     if isinstance(value, list):
         if len(value) > spec["maxItems"]:
             raise BadRunInput(f"{name} has {len(value)} entries: at most {spec['maxItems']} are allowed.")

@@ -84,7 +84,7 @@ def _problems(path: Path, schema: pa.Schema, contract: Contract) -> list[str]:
         if not _fits(found, column.type):
             problems.append(f"{column.name} is {found}, not {column.type}")
         elif column.required and pq.read_table(path, columns=[column.name])[column.name].null_count:
-            problems.append(f"{column.name} has empty values")
+            problems.append(f"{column.name} has NULL values")
     known = {column.name for column in contract.columns}
     problems += [f"has the unknown column {name}" for name in schema.names if name not in known]
     return problems

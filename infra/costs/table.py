@@ -1,7 +1,8 @@
-"""What an installation costs a month: planned resources times prices.json, and use.json times prices.json.
+"""Estimate the monthly cost of an installation from its planned resources and assumed use, at list prices.
 
-Usage: python -m infra.costs.table small=PLAN.json standard=PLAN.json, each printed by `terraform show -json`.
-The README holds the table that this prints; a test compares the two.
+Usage: python -m infra.costs.table small=PLAN.json standard=PLAN.json, with plans from `terraform show -json`.
+prices.json has the prices, use.json the assumed use. infra/README.md contains the printed table; a test
+compares the two.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ Resources = Mapping[str, list[dict[str, Any]]]
 
 
 def resources(plan: Mapping[str, Any]) -> Resources:
-    """Values of the planned resources by type."""
+    """Return the values of a plan's managed resources, by resource type."""
     found: dict[str, list[dict[str, Any]]] = {}
     for module in _modules(plan["planned_values"]["root_module"]):
         for each in module.get("resources", []):
@@ -42,7 +43,7 @@ def _modules(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def standing(planned: Resources) -> dict[str, float]:
-    """Dollars a month that are the same whatever the number of rows."""
+    """Return the monthly cost in dollars, by item, that does not depend on the number of rows."""
     price, hours = PRICES, PRICES["hours"]
     counts = {kind: len(found) for kind, found in planned.items()}
     endpoints = sum(
@@ -79,7 +80,7 @@ def standing(planned: Resources) -> dict[str, float]:
 
 
 def by_rows(planned: Resources, encounters: str) -> dict[str, float]:
-    """Dollars a month that grow with the rows."""
+    """Return the monthly cost in dollars, by item, that grows with the number of rows."""
     price, use = PRICES, USE["by_encounters"][encounters]
     dpus = sum(job["number_of_workers"] for job in planned["aws_glue_job"] if "generate" not in job["name"])
     csv, minutes = use["csv_gb"], use["minutes_a_job"]
@@ -102,7 +103,7 @@ def by_rows(planned: Resources, encounters: str) -> dict[str, float]:
 
 
 def table(planned: Mapping[str, Resources]) -> str:
-    """The Markdown table of both sizes."""
+    """Return the cost of both sizes as a Markdown table."""
     columns = [{**standing(planned[size]), **by_rows(planned[size], rows)} for size, rows in COLUMNS]
     titles = " | ".join(f"{size}, {rows} encounters" for size, rows in COLUMNS)
     lines = [f"| | {titles} |", "| --- |" + " --- |" * len(COLUMNS)]

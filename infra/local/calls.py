@@ -1,5 +1,4 @@
-"""Record which role called which AWS action on which resources, so that tests can compare it with the
-policies.
+"""Record the AWS calls of each role, so that tests can compare them with the role's policy.
 
 The role is that of the key that signed the request, which `infra.local.gate` has verified. A key issued by
 STS belongs to the assumed role.
@@ -89,9 +88,9 @@ class Calls:
         return response
 
     def _s3_of(self, role: str) -> Callable[..., Iterable[bytes]]:
-        """Return S3 for a role.
+        """Return an S3 application that records the calls of a role.
 
-        To return 404 for a missing object, AWS requires s3:ListBucket.
+        AWS requires s3:ListBucket to return 404 for a missing object.
         """
 
         def recorded(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -137,9 +136,9 @@ def _key(role: str, issued: Mapping[str, str]) -> Key:
 def _calls(
     role: str, service: str, action: str, parameters: Mapping[str, Any], workgroups: Mapping[str, str]
 ) -> Iterator[Call]:
-    """Return the authorization decisions of a request: passing a role to a service is one of its own.
+    """Yield the authorization decisions of a request; passing a role to a service is a separate decision.
 
-    GetCallerIdentity is not returned, because AWS checks no policy for it.
+    GetCallerIdentity is left out, because AWS checks no policy for it.
     """
     if action == "GetCallerIdentity":
         return

@@ -1,4 +1,4 @@
-"""Persist the databases, tables and partitions of moto's Glue catalog over restarts."""
+"""Persist the databases, tables and partitions of moto's Glue catalog across restarts."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from infra.local.environment import clean, environment
 START_SECONDS = 90
 
 _EXTRAS = {"sail": "local", "spark": "spark"}
-"""The extra of this package that installs each engine."""
+"""The extra (`pip install .[extra]`) that installs each engine."""
 
 
 class CloudError(Exception):
@@ -55,7 +55,7 @@ class Cloud:
         self._engine = engine or os.environ.get("HDP_ENGINE")
         if self._engine and self._engine not in ENGINES:
             raise CloudError(
-                f"'{self._engine}' is not an engine: set HDP_ENGINE or --engine to {' or '.join(ENGINES)}."
+                f"'{self._engine}' is not an engine. Set HDP_ENGINE or --engine to {' or '.join(ENGINES)}."
             )
         self._lease: IO[str] | None = None
 
@@ -140,8 +140,8 @@ class Cloud:
         name = self._engine or ENGINES[0]
         if missing := engine.missing(name):
             raise CloudError(
-                f"The engine {name} needs {', '.join(missing)}, which is not installed: "
-                f"pip install '.[{_EXTRAS[name]}]'."
+                f"The engine {name} requires {', '.join(missing)}, which is not installed. Install it with: "
+                f"pip install '.[{_EXTRAS[name]}]'"
             )
         log = self.state / "cloud" / "logs" / "cloud.log"
         log.parent.mkdir(mode=0o700, exist_ok=True)

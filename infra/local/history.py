@@ -10,7 +10,7 @@ from typing import Any
 
 
 class HistoryStore:
-    """Documents by kind and key; each write is on disk when the call returns."""
+    """Store documents by kind and key; each write is on disk when the call returns."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A run of a Glue job as the laptop cloud keeps it, and the copy of its log in CloudWatch Logs."""
+"""Record of a Glue job run in the laptop cloud, and the copy of its log in CloudWatch Logs."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class JobRun:
             "MaxCapacity": capacity,
             "DPUSeconds": seconds * capacity,
             "GlueVersion": "5.1",
-            "LogGroupName": "/aws-glue/jobs",  # the log encryption of its security configuration is off
+            "LogGroupName": "/aws-glue/jobs",  # as without log encryption in the security configuration
             "PredecessorRuns": [],
         }
         if self.completed_on:
@@ -75,7 +75,7 @@ def _timestamp(seconds: float) -> datetime:
 
 
 class LogTail:
-    """Copies a growing log file into the job run's stream of CloudWatch Logs."""
+    """Copy a growing log file into the job run's stream of CloudWatch Logs until it is closed."""
 
     def __init__(self, path: Path, run: JobRun) -> None:
         self._file = path.open(encoding="utf-8", errors="replace")

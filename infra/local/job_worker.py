@@ -1,7 +1,7 @@
 """A warm process that runs Glue job scripts on an engine, one after another. Started by `infra.local.glue`.
 
-Of the project it imports `engine` alone, by its path: a job's script and its `pipeline` package come from the
-code bucket, as in AWS, and are loaded again when the deployed file has changed.
+It imports only `engine.py` of the project, by its path. Job scripts and the `pipeline` package come from the
+code bucket, as on AWS, and are reloaded when the deployed file has changed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 
 class _Code:
-    """The deployed package on the module path; a changed file is imported again."""
+    """Put the deployed package on the module path; reload it if its file has changed."""
 
     def __init__(self) -> None:
         self._loaded: tuple[str, int, int] | None = None
@@ -40,14 +40,14 @@ class _Code:
         self._loaded = wanted
 
 
-def run(question: dict[str, Any]) -> dict[str, Any]:
-    """Run one job's script with its arguments; its output goes to its own log file."""
-    with Path(question["log"]).open("a", buffering=1, encoding="utf-8") as log:
-        logging.getLogger().handlers.clear()  # as on Glue: a script that adds no handler logs nothing
-        sys.argv = [question["script"], *question["arguments"]]
+def run(request: dict[str, Any]) -> dict[str, Any]:
+    """Run a job's script with its arguments and write its output to its log file; return state and error."""
+    with Path(request["log"]).open("a", buffering=1, encoding="utf-8") as log:
+        logging.getLogger().handlers.clear()  # as on Glue, where a script must add its own handler
+        sys.argv = [request["script"], *request["arguments"]]
         with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
             try:
-                runpy.run_path(question["script"], run_name="__main__")
+                runpy.run_path(request["script"], run_name="__main__")
             except SystemExit as exit_:
                 if exit_.code not in {None, 0}:
                     return _failure(exit_, log)
@@ -65,7 +65,7 @@ def _failure(error: BaseException, log: Any) -> dict[str, Any]:
 
 
 def _engine_module() -> Any:
-    """`engine.py` beside this file, without putting its folder on the module path."""
+    """Import `engine.py` from this directory without adding the directory to the module path."""
     spec = importlib.util.spec_from_file_location("hdp_engine", Path(__file__).with_name("engine.py"))
     assert spec and spec.loader
     module = sys.modules["hdp_engine"] = importlib.util.module_from_spec(spec)
@@ -73,18 +73,18 @@ def _engine_module() -> Any:
     return module
 
 
-def main(questions_fd: int, answers_fd: int, name: str, root: Path, scratch: Path) -> None:
-    with os.fdopen(questions_fd) as questions, os.fdopen(answers_fd, "w") as answers:
+def main(requests_fd: int, answers_fd: int, name: str, root: Path, scratch: Path) -> None:
+    with os.fdopen(requests_fd) as requests, os.fdopen(answers_fd, "w") as answers:
         engine = _engine_module().start(name, root, scratch)
         code = _Code()
-        for line in questions:
-            question = json.loads(line)
-            if question.get("wheel"):
-                code.use(question["wheel"])
+        for line in requests:
+            request = json.loads(line)
+            if request.get("wheel"):
+                code.use(request["wheel"])
             answer = {"state": "READY"}
-            if "script" in question:
+            if "script" in request:
                 engine.new_session()
-                answer = run(question)
+                answer = run(request)
             answers.write(json.dumps(answer) + "\n")
             answers.flush()
 

@@ -15,11 +15,11 @@ from infra.local.runtimes import GLUE, site
 _SCRIPT = Path(__file__).with_name("job_worker.py")
 
 IDLE_SECONDS = {"sail": 30.0, "spark": 600.0}
-"""How long a worker of each engine waits for work: the next job pays for a start of 2 or of 15 seconds."""
+"""Idle time after which a worker ends, by engine; starting it again takes 2 s (Sail) or 15 s (Spark)."""
 
 
 class JobWorker:
-    """One slot for job runs; its process, which has an engine in it, lives only while there is work."""
+    """A slot for job runs, whose process with an engine exists only while there is work."""
 
     def __init__(self, context: Context, number: int) -> None:
         self._context = context
@@ -29,18 +29,18 @@ class JobWorker:
 
     @property
     def idle_seconds(self) -> float | None:
-        """Seconds after which an idle process should end; None where there is none."""
+        """Seconds after which the idle process should end; None if there is no process."""
         alive = self._process is not None and self._process.is_alive
         return IDLE_SECONDS[self._context.engine] if alive else None
 
     def process(self) -> JsonProcess:
-        """Return the running process; start one where there is none or where it has died."""
+        """Return the running process; start one if there is none or it has died."""
         if self._process is None or not self._process.is_alive:
             self._process = self._start()
         return self._process
 
     def end(self) -> None:
-        """End the process and give back its memory and temporary files."""
+        """End the process and delete its temporary files."""
         if self._process is not None:
             self._process.kill()
             self._process = None

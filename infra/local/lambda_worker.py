@@ -1,4 +1,4 @@
-"""Run one Lambda function's handler, warm, in its own process. Started by `infra.local.lambdas`."""
+"""A warm process that runs one Lambda function's handler. Started by `infra.local.lambdas`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lambda: the handler from the deployed zip, in a process of its own, with the deployed environment only."""
+"""Lambda of the laptop cloud: run the deployed zip in its own process, with only the deployed environment."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WORKER = Path(__file__).with_name("lambda_worker.py")
 
 @dataclass
 class _Warm:
-    """The warm process of one deployed version of a function; it answers one event at a time."""
+    """The warm process of one deployed version of a function; it handles one event at a time."""
 
     version: str
     process: JsonProcess
@@ -40,15 +40,15 @@ class LambdaEngine:
         context.on_stop.append(self.stop)
 
     def invoke(self, function: Any, body: str) -> tuple[bytes, bool]:
-        """The payload, and whether it is an error."""
+        """Return the response payload, and whether it is an error."""
         warm = self._process(function)
         with warm.lock:
             try:
                 event = json.loads(body or "{}")
                 answer = warm.process.ask({"event": event, "request_id": str(uuid.uuid4())})
             except ProcessDied as died:
-                what = f"The function's process ended: {died}."
-                answer = {"error": {"errorMessage": what, "errorType": "Lambda.ServiceException"}}
+                message = f"The function's process ended: {died}."
+                answer = {"error": {"errorMessage": message, "errorType": "Lambda.ServiceException"}}
         failed = "error" in answer
         return json.dumps(answer["error"] if failed else answer["result"]).encode(), failed
 
@@ -108,7 +108,7 @@ def install(context: Context) -> None:
         return payload
 
     def invoke_from_state(parameters: dict[str, Any], region: str, **_: Any) -> dict[str, Any]:
-        """A state's call without a client and a request of its own: they cost more than most functions."""
+        """Invoke a function without a client and an HTTP request, which take longer than most functions."""
         function = lambda_simple_backends[ACCOUNT][region].get_function(parameters["FunctionName"], None)
         payload, failed = engine.invoke(function, parameters.get("Payload", b"{}").decode())
         answer = {"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": json.loads(payload)}

@@ -1,4 +1,4 @@
-"""Persist Athena's named queries over restarts, and support deleting them; moto does neither."""
+"""Persist Athena's named queries across restarts, and support deleting them; moto does neither."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Sets the laptop cloud up as Terraform sets up AWS: from the same contracts, jobs.yaml and ASL template.
+"""Set up the laptop cloud as Terraform sets up AWS, from the same contracts, jobs.yaml and ASL template.
 
-Idempotent: a second start finds most of it there and brings the rest up to date.
+Idempotent: on a later start, existing resources are kept or updated.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ SERVICES = {
     "scheduler": "scheduler.amazonaws.com",
     **{f"lambda-{name.replace('_', '-')}": "lambda.amazonaws.com" for name in FUNCTIONS},
 }
-"""Roles by name, and who takes them on."""
+"""Roles by name, each with the service that assumes it."""
 TOPICS = {
     "sns_notify_success": "run-succeeded",
     "sns_notify_failure": "run-failed",
     "watch_schedule": "run-failed",
 }
-"""By function the topic that it speaks to."""
+"""The SNS topic that each function publishes to."""
 KEEP_DAYS = 90
 TIME_ZONE = "America/New_York"
 POLL_SECONDS = 0
 RUNTIME = "python3.13"
 BYTES_LIMIT = 10 << 30
 
-_OF_LAMBDAS = {"__init__.py", "lateness.py", "run_input.py", "run_input.schema.json"}
-_FOLDERS_OF_LAMBDAS = ("pipeline/lake/", "pipeline/lambdas/", "pipeline/releases/")
+_LAMBDA_FILES = {"__init__.py", "lateness.py", "run_input.py", "run_input.schema.json"}
+_LAMBDA_FOLDERS = ("pipeline/lake/", "pipeline/lambdas/", "pipeline/releases/")
 
 
 class Provisioner:
@@ -98,9 +98,9 @@ class Provisioner:
 
     def buckets(self) -> None:
         s3 = self._client("s3")
-        there = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
+        existing = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
         for zone in ZONES:
-            if (name := self.lake.bucket(zone)) not in there:
+            if (name := self.lake.bucket(zone)) not in existing:
                 s3.create_bucket(Bucket=name)
 
     def code(self) -> None:
@@ -110,8 +110,8 @@ class Provisioner:
             script = (wheel.PACKAGE / "glue_jobs" / job.script).read_bytes()
             self._put(s3, self.lake.script(job.script), script)
 
-    def _put(self, s3: Any, address: str, body: bytes) -> None:
-        bucket, key = split(address)
+    def _put(self, s3: Any, uri: str, body: bytes) -> None:
+        bucket, key = split(uri)
         try:
             if s3.get_object(Bucket=bucket, Key=key)["Body"].read() == body:
                 return
@@ -127,13 +127,13 @@ class Provisioner:
             except glue.exceptions.AlreadyExistsException:
                 pass
         for contract in model.all_contracts():
-            wanted, where = table_input(contract, self.lake), glue_database(contract, self.lake)
+            wanted, database = table_input(contract, self.lake), glue_database(contract, self.lake)
             try:
-                glue.create_table(DatabaseName=where, TableInput=wanted)
+                glue.create_table(DatabaseName=database, TableInput=wanted)
             except glue.exceptions.AlreadyExistsException:
-                there = glue.get_table(DatabaseName=where, Name=contract.table)["Table"]
-                if any(there.get(name) != value for name, value in wanted.items()):
-                    glue.update_table(DatabaseName=where, TableInput=wanted)
+                existing = glue.get_table(DatabaseName=database, Name=contract.table)["Table"]
+                if any(existing.get(name) != value for name, value in wanted.items()):
+                    glue.update_table(DatabaseName=database, TableInput=wanted)
 
     def jobs(self) -> None:
         glue = self._client("glue")
@@ -173,7 +173,7 @@ class Provisioner:
         own["watch_schedule"]["HDP_STATE_MACHINE_ARN"] = self.state_machine_arn
         own["prepare_run"] = {"HDP_TIME_ZONE": TIME_ZONE}
         own["expire_releases"] = {"HDP_KEEP_DAYS": str(KEEP_DAYS)}
-        own["refresh_sign_in_keys"] = {"HDP_SIGN_IN_KEYS": ""}  # nobody signs in on a laptop
+        own["refresh_sign_in_keys"] = {"HDP_SIGN_IN_KEYS": ""}  # a laptop has no sign-in
         for name in FUNCTIONS:
             variables = {
                 "HDP_PREFIX": self.lake.prefix,
@@ -200,17 +200,17 @@ class Provisioner:
         return f"arn:aws:sns:{REGION}:{ACCOUNT}:{self.lake.prefix}-{topic}"
 
     def workgroups(self) -> None:
-        places = {
+        outputs = {
             self.lake.workgroup: self.lake.query_results(),
             self.lake.review_workgroup: self.lake.review_results(),
         }
-        for name, place in places.items():
+        for name, output in outputs.items():
             self._client("athena").create_work_group(
                 Name=name,
                 Configuration={
                     "EnforceWorkGroupConfiguration": True,
                     "BytesScannedCutoffPerQuery": BYTES_LIMIT,
-                    "ResultConfiguration": {"OutputLocation": place},
+                    "ResultConfiguration": {"OutputLocation": output},
                 },
             )
 
@@ -222,7 +222,7 @@ class Provisioner:
         )
 
     def definition(self) -> str:
-        """The template with its placeholders filled in, as Terraform's templatefile does."""
+        """Return the state machine template with placeholders replaced, as by Terraform's templatefile."""
         text = (wheel.PACKAGE / "stepfunctions" / "state_machine_def.template.json").read_text()
         for name in ("first_poll_seconds", "poll_seconds"):
             text = text.replace(f"${{{name}}}", str(POLL_SECONDS))
@@ -236,7 +236,10 @@ class Provisioner:
         return f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{self.lake.state_machine}"
 
     def schedule(self) -> None:
-        """The nightly one; the functions that AWS calls by the clock are called by nobody on a laptop."""
+        """Create the nightly schedule, disabled.
+
+        The scheduled functions of AWS have no schedule on a laptop.
+        """
         scheduler = self._client("scheduler")
         scheduler.create_schedule(
             Name=self.lake.schedule,
@@ -252,10 +255,10 @@ class Provisioner:
 
 
 def lambda_files() -> dict[str, bytes]:
-    """What the Lambdas' zip holds: the standard library and boto3 are all that they import beside it."""
-    shipped = {f"pipeline/{name}" for name in _OF_LAMBDAS}
+    """Return the files of the Lambdas' zip by name; besides them, Lambdas import only stdlib and boto3."""
+    shipped = {f"pipeline/{name}" for name in _LAMBDA_FILES}
     return {
         name: content
         for name, content in wheel.package_files().items()
-        if name in shipped or name.startswith(_FOLDERS_OF_LAMBDAS)
+        if name in shipped or name.startswith(_LAMBDA_FOLDERS)
     }

@@ -11,13 +11,13 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 LAMBDA = ("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3")
-"""AWS Lambda's Python runtimes: the SDK."""
+"""Packages of AWS Lambda's Python runtime: the SDK and its dependencies."""
 
 GLUE = (*LAMBDA, "numpy", "pandas", "py4j", "pyarrow", "pyspark", "pytz", "tzdata")
-"""Of AWS Glue 5.1 what the jobs import; it has no PyYAML, sqlglot, jsonschema or Faker.
+"""Packages of AWS Glue 5.1 that the jobs import; Glue lacks PyYAML, sqlglot, jsonschema and Faker.
 
 https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-python-libraries.html
-requirements/glue.in has the versions.
+requirements/glue.in pins the versions.
 """
 
 

@@ -96,7 +96,7 @@ def _start(
 
 def _assemble(context: Context, keys: Keys, listening: socket.socket) -> Any:
     """Return moto's server with our services installed, and its gate."""
-    _spare_imports()
+    _skip_unused_imports()
     from moto.core.config import default_user_config  # noqa: PLC0415
     from moto.moto_server.werkzeug_app import (  # noqa: PLC0415
         DomainDispatcherApplication,
@@ -139,8 +139,8 @@ def _workgroups(store: HistoryStore) -> dict[str, str]:
     return executed | {key: query["WorkGroup"] for key, query in store.all("named_query")}
 
 
-def _spare_imports() -> None:
-    """Skip moto's Batch and EC2, which no state uses: they cost a second of start-up."""
+def _skip_unused_imports() -> None:
+    """Replace moto's Batch and EC2, which no state uses, by a stub: importing them takes a second."""
     batch = types.ModuleType("moto.batch.utils")
     JobStatus = enum.StrEnum("JobStatus", ["SUCCEEDED", "FAILED"])
     vars(batch)["JobStatus"] = JobStatus

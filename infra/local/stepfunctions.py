@@ -1,4 +1,4 @@
-"""Step Functions is moto's own interpreter; here its executions are made to survive a restart."""
+"""Step Functions of the laptop cloud: moto's interpreter, with executions that survive a restart."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _INTERRUPTED = "The laptop cloud ended while this execution was running."
 
 
 class PastExecution:
-    """An execution that a former process ran: what the API tells of it, and no more."""
+    """An execution from before a restart, with only the fields that the API returns."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.execution_arn = document["execution_arn"]
@@ -42,15 +42,15 @@ class PastExecution:
         self.events = document["events"]
 
     def stop(self, **_: Any) -> None:
-        """It has ended already."""
+        """Do nothing: the execution has already ended."""
 
 
-class _Memory:
+class _ExecutionStore:
     def __init__(self, store: HistoryStore) -> None:
         self.store = store
 
-    def note(self, execution: Any) -> None:
-        """Write down an execution as it stands."""
+    def save(self, execution: Any) -> None:
+        """Save the current state of an execution."""
         document = {
             "execution_arn": execution.exec_arn,
             "state_machine_arn": execution.state_machine_arn,
@@ -78,8 +78,8 @@ class _Memory:
 
 
 def install(context: Context) -> None:
-    memory = _Memory(context.store)
-    _note_start_and_end(memory)
+    executions = _ExecutionStore(context.store)
+    _save_at_start_and_end(executions)
     _parse_once()
     create = StepFunctionsParserBackend.create_state_machine
 
@@ -87,7 +87,7 @@ def install(context: Context) -> None:
         known = {machine.arn for machine in backend.state_machines}
         state_machine = create(backend, *args, **kwargs)
         if state_machine.arn not in known:
-            memory.restore(state_machine)
+            executions.restore(state_machine)
         return state_machine
 
     StepFunctionsParserBackend.create_state_machine = create_state_machine
@@ -99,36 +99,35 @@ def install(context: Context) -> None:
 
 
 def _parse_once() -> None:
-    """Parse a definition and its paths once, not in every execution and state.
+    """Parse a definition and its paths once instead of in every execution and state.
 
-    What the parser returns keeps nothing of an execution, except in Map states, which the template does not
-    use.
+    Parsed objects hold no data of an execution, except in Map states, which the template does not use.
     """
     AmazonStateLanguageParser.parse = lru_cache(maxsize=16)(AmazonStateLanguageParser.parse)
     json_path.parse = lru_cache(maxsize=1000)(json_path.parse)
 
 
-def _note_start_and_end(memory: _Memory) -> None:
+def _save_at_start_and_end(executions: _ExecutionStore) -> None:
     start = live.Execution.start
     terminated = live.BaseExecutionWorkerCommunication.terminated
 
-    def noted_start(execution: Any) -> None:
+    def saving_start(execution: Any) -> None:
         start(execution)
-        memory.note(execution)
+        executions.save(execution)
 
-    def noted_end(communication: Any) -> None:
+    def saving_end(communication: Any) -> None:
         if communication.execution.exec_status != ExecutionStatus.ABORTED:
             terminated(communication)
-        memory.note(communication.execution)
+        executions.save(communication.execution)
 
-    live.Execution.start = noted_start
-    live.BaseExecutionWorkerCommunication.terminated = noted_end
+    live.Execution.start = saving_start
+    live.BaseExecutionWorkerCommunication.terminated = saving_end
 
 
 def _stop_execution(backend: Any, execution_arn: str, error: str = "", cause: str = "") -> Any:
-    """As moto's, but aborted at once: what the state in flight says afterwards changes nothing.
+    """Stop an execution like moto, but set it to ABORTED at once, whatever the current state returns later.
 
-    An execution that has ended keeps its end.
+    An execution that has already ended stays unchanged.
     """
     execution = backend.describe_execution(execution_arn)
     if execution.status == ExecutionStatus.RUNNING.value:
@@ -139,7 +138,7 @@ def _stop_execution(backend: Any, execution_arn: str, error: str = "", cause: st
 
 
 def _unless_stopped(change: Callable[..., None]) -> Callable[..., None]:
-    """A stop request wins over an error that the state in flight raises after it."""
+    """Ignore an error or timeout of the current state after the execution was stopped."""
 
     def changed(environment: Any, *args: Any, **kwargs: Any) -> None:
         if not isinstance(environment.program_state(), ProgramStopped):
@@ -149,18 +148,18 @@ def _unless_stopped(change: Callable[..., None]) -> Callable[..., None]:
 
 
 def _answer_stop(response: Any) -> Any:
-    """With the error and cause that the caller gives, which moto leaves out."""
+    """Answer StopExecution with the caller's error and cause, which moto ignores."""
     arn, error, cause = (response._get_param(name) or "" for name in ("executionArn", "error", "cause"))
     execution = response.stepfunction_backend.stop_execution(arn, error, cause)
     return responses.ActionResult({"stopDate": execution.stop_date})
 
 
 def _get_execution_history(response: Any) -> str:
-    """Return a page of events as JSON text, with reverseOrder, pages and includeExecutionData, which moto
-    lacks.
+    """Return a page of events as JSON text.
 
-    moto's serializer looks each field of each event up in the service model, which took two thirds of the
-    server's time in a run that pages watch; the events have AWS's names already.
+    moto lacks reverseOrder, pagination and includeExecutionData. Its serializer looks up each field of each
+    event in the service model, which took two thirds of the server's time while pages watched a run; the
+    events already have AWS's field names.
     """
     execution = response.stepfunction_backend.describe_execution(response._get_param("executionArn"))
     events = _events(execution)
@@ -179,12 +178,12 @@ def _get_execution_history(response: Any) -> str:
 
 
 def _encode(value: Any) -> Any:
-    """Return a timestamp as AWS's JSON has it, in seconds since 1970, and an enumeration's value."""
+    """Encode a timestamp in seconds since 1970, as AWS does, and an enumeration by its value."""
     return value.timestamp() if isinstance(value, datetime) else value.value
 
 
 def _events(execution: Any) -> list[dict[str, Any]]:
-    """Return the events of an execution so far; moto would copy each of them, and an event never changes."""
+    """Return the events of an execution so far, without copying each as moto does: events never change."""
     if isinstance(execution, PastExecution):
         return list(execution.events)
     worker = execution.exec_worker

@@ -1,5 +1,5 @@
-# Each alarm tells the topic of failed runs. Silence is good news unless `missing` says otherwise. Runs that are late or
-# have never started are told by the watch_schedule Lambda, by the same rule as in the portal.
+# Each alarm notifies the topic of failed runs. Missing data is treated as `missing` says. The watch_schedule Lambda
+# reports runs that are late or have not started, by the same rule as the portal.
 
 locals {
   alarms = {
@@ -16,7 +16,7 @@ locals {
       dimensions  = { QueueName = aws_sqs_queue.dead_letters.name }
     }
     "release-held" = {
-      description = "A release waits for a clinician's review."
+      description = "A release is held for a clinician's review."
       namespace   = var.name
       metric      = "ReleasesHeld"
       statistic   = "Sum"
@@ -28,7 +28,7 @@ locals {
       dimensions  = {}
     }
     "portal-unhealthy" = {
-      description = "A portal task does not answer its health check."
+      description = "A portal task fails its health check."
       namespace   = "AWS/ApplicationELB"
       metric      = "UnHealthyHostCount"
       statistic   = "Maximum"
@@ -40,7 +40,7 @@ locals {
       dimensions  = { LoadBalancer = aws_lb.portal.arn_suffix, TargetGroup = aws_lb_target_group.portal.arn_suffix }
     }
     "portal-slow" = {
-      description = "The portal takes more than two seconds to answer."
+      description = "The portal's response time exceeds two seconds."
       namespace   = "AWS/ApplicationELB"
       metric      = "TargetResponseTime"
       statistic   = "Average"
@@ -64,7 +64,7 @@ locals {
       dimensions  = { CertificateArn = local.certificate_arn }
     }
     "athena-fails" = {
-      description = "More than five queries have failed within five minutes."
+      description = "More than five queries failed within five minutes."
       namespace   = "AWS/Athena"
       metric      = "TotalExecutionTime"
       statistic   = "SampleCount"
@@ -76,7 +76,7 @@ locals {
       dimensions  = { WorkGroup = aws_athena_workgroup.group["portal"].name, QueryState = "FAILED", QueryType = "DML" }
     }
     "athena-bytes" = {
-      description = "Queries have scanned a terabyte within an hour: about 5 dollars."
+      description = "Queries scanned a terabyte within an hour, which costs about 5 dollars."
       namespace   = "AWS/Athena"
       metric      = "ProcessedBytes"
       statistic   = "Sum"
@@ -90,13 +90,13 @@ locals {
   }
 }
 
-# Things that are counted within five minutes, and how many of them are too many.
+# Alarms on counts within five minutes; `most` is the highest count without an alarm.
 locals {
   counted = {
     for name, event in merge(
       {
-        for outcome, words in { Failed = "failed", TimedOut = "ran out of time", Aborted = "was stopped" } : "run-${lower(outcome)}" => {
-          description                  = "A run of the pipeline ${words}: open the portal's Runs page."
+        for outcome, words in { Failed = "failed", TimedOut = "timed out", Aborted = "was stopped" } : "run-${lower(outcome)}" => {
+          description                  = "A run of the pipeline ${words}. Open the portal's Runs page."
           namespace                    = "AWS/States"
           metric                       = "Executions${outcome}"
           most                         = 0
@@ -105,7 +105,7 @@ locals {
       },
       {
         for whose, words in { Target = "The portal", ELB = "The load balancer" } : "portal-${lower(whose)}-5xx" => {
-          description                = "${words} answers with errors."
+          description                = "${words} returns server errors (5xx)."
           namespace                  = "AWS/ApplicationELB"
           metric                     = "HTTPCode_${whose}_5XX_Count"
           most                       = 5
@@ -114,7 +114,7 @@ locals {
       },
       {
         for function in keys(local.timed_functions) : "${replace(function, "_", "-")}-fails" => {
-          description = "The function ${function} fails: see its log."
+          description = "The function ${function} fails. See its log."
           namespace   = "AWS/Lambda"
           metric      = "Errors"
           most        = 0
@@ -123,7 +123,7 @@ locals {
       },
       {
         for function in keys(local.functions) : "${replace(function, "_", "-")}-throttled" => {
-          description = "The function ${function} is throttled: the account's concurrency quota is used up."
+          description = "The function ${function} is throttled, because the account's concurrency quota is exhausted."
           namespace   = "AWS/Lambda"
           metric      = "Throttles"
           most        = 0
@@ -158,7 +158,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   alarm_actions       = [local.topic_arns["failed"]]
 }
 
-# publish_release says on one structured line what became of a release.
+# publish_release logs the outcome of each release as one JSON line.
 resource "aws_cloudwatch_log_metric_filter" "held" {
   name           = "${var.name}-release-held"
   log_group_name = module.lambda["publish_release"].log_group_name

@@ -12,11 +12,11 @@ resource "aws_lb" "portal" {
     enabled = true
   }
 
-  # AWS tries to write there before it takes the setting, and takes no public balancer before there is a way out.
+  # AWS writes a test object before it accepts the log bucket, and requires an internet gateway for a public load balancer.
   depends_on = [aws_s3_bucket_policy.access, aws_internet_gateway.main]
 }
 
-# Streamlit keeps a session in one task: a browser stays with it.
+# Streamlit keeps a session in one task, so sessions are sticky.
 resource "aws_lb_target_group" "portal" {
   name                 = "${var.name}-portal"
   port                 = 8501
@@ -153,7 +153,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "access" {
 
 data "aws_iam_policy_document" "access" {
   statement {
-    sid       = "BalancerLogs"
+    sid       = "WriteLoadBalancerLogs"
     actions   = ["s3:PutObject"]
     resources = ["${aws_s3_bucket.access.arn}/AWSLogs/${local.account}/*"]
 
@@ -164,7 +164,7 @@ data "aws_iam_policy_document" "access" {
   }
 
   statement {
-    sid       = "BucketLogs"
+    sid       = "WriteBucketAccessLogs"
     actions   = ["s3:PutObject"]
     resources = ["${aws_s3_bucket.access.arn}/s3/*"]
 
@@ -181,7 +181,7 @@ data "aws_iam_policy_document" "access" {
   }
 
   statement {
-    sid       = "TlsOnly"
+    sid       = "DenyWithoutTls"
     effect    = "Deny"
     actions   = ["s3:*"]
     resources = [aws_s3_bucket.access.arn, "${aws_s3_bucket.access.arn}/*"]

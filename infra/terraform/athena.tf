@@ -1,4 +1,4 @@
-# Identified rows are asked for in a workgroup of their own, whose results the portal's role cannot read.
+# Queries on identified rows have their own workgroup, whose results the portal's role cannot read.
 locals {
   workgroups = { portal = "athena/", review = "review/" }
 }
@@ -7,7 +7,7 @@ resource "aws_athena_workgroup" "group" {
   for_each = local.workgroups
 
   name          = "${var.name}-${each.key}"
-  force_destroy = !local.is_protected # it is never empty: saved queries, and those of 45 days
+  force_destroy = !local.is_protected # it is never empty: saved queries and 45 days of history
 
   configuration {
     enforce_workgroup_configuration    = true

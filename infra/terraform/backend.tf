@@ -1,5 +1,5 @@
-# Each environment has a state of its own: its key comes from `-backend-config=<environment>.backend`, bucket, lock table
-# and region from bootstrap/.
+# Each environment has its own state. The key comes from `-backend-config=<environment>.backend`; bucket, lock table and
+# region come from bootstrap/.
 terraform {
   backend "s3" {
     encrypt      = true

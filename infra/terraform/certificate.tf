@@ -1,5 +1,5 @@
-# The load balancer's certificate: yours, one that Amazon issues for a name in your zone, or, so that three variables
-# are enough to try it out, one that signs itself.
+# The load balancer's certificate: your own, one issued by Amazon for a name in your zone, or a self-signed one, so that
+# three variables are enough for a trial.
 
 locals {
   is_issued      = var.zone_id != null
@@ -56,7 +56,7 @@ resource "aws_route53_record" "portal" {
   }
 }
 
-# Made by openssl where Terraform runs and handed to ACM at once: its key is in no state and on no disk.
+# Created by openssl where Terraform runs and imported into ACM at once, so that its key stays in no state and on no disk.
 resource "terraform_data" "stand_in" {
   count = local.is_self_signed ? 1 : 0
 

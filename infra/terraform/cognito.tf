@@ -1,4 +1,4 @@
-# Who may sign in, and as what: a group a role. With var.oidc the hospital's own provider takes its place.
+# Users and their roles: one group per role. With var.oidc, the hospital's own provider is used instead.
 
 locals {
   cognito_issuer = "https://cognito-idp.${var.region}.amazonaws.com/${aws_cognito_user_pool.people.id}"
@@ -6,7 +6,7 @@ locals {
   sign_in_keys   = var.oidc == null ? "${local.cognito_issuer}/.well-known/jwks.json" : var.oidc.keys
 }
 
-# A person's username is the name in signatures and in the review log: give readable ones. Signing in takes the e-mail too.
+# The username appears in signatures and in the review log, so it should be readable. People can also sign in by e-mail.
 resource "aws_cognito_user_pool" "people" {
   name                = "${var.name}-people"
   mfa_configuration   = "ON"

@@ -6,12 +6,12 @@ locals {
       stat    = "Sum"
     },
     {
-      title   = "Time of a run"
+      title   = "Duration of runs"
       metrics = [["AWS/States", "ExecutionTime", "StateMachineArn", aws_sfn_state_machine.pipeline.arn]]
       stat    = "Average"
     },
     {
-      title   = "Releases held"
+      title   = "Held releases"
       metrics = [[var.name, "ReleasesHeld"]]
       stat    = "Sum"
     },
@@ -32,7 +32,7 @@ locals {
       stat = "Average"
     },
     {
-      title   = "Athena bytes"
+      title   = "Bytes scanned by Athena"
       metrics = [["AWS/Athena", "ProcessedBytes", "WorkGroup", aws_athena_workgroup.group["portal"].name]]
       stat    = "Sum"
     },

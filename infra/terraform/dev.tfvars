@@ -2,10 +2,10 @@ name        = "hdp-dev"
 region      = "us-east-1"
 environment = "dev"
 
-# Yours: nobody reads mail at example.org.
+# Replace by your own address: nobody reads mail at example.org.
 alert_email = "data-team@example.org"
 
 log_retention_days = 30
 
-# Of bootstrap/: GitHub's role makes no role without it.
+# Created by bootstrap/: GitHub's role can only create roles with this boundary.
 permissions_boundary = "hdp-boundary"

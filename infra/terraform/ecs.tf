@@ -13,7 +13,7 @@ resource "aws_cloudwatch_log_group" "portal" {
   kms_key_id        = aws_kms_key.data.arn
 }
 
-# Streamlit signs its cookies with it: the same in every task.
+# Streamlit signs its cookies with this secret, which all tasks share.
 resource "random_password" "cookie" {
   length  = 64
   special = false
@@ -120,12 +120,12 @@ resource "aws_ecs_service" "portal" {
   deployment_maximum_percent         = 200
   health_check_grace_period_seconds  = 60
 
-  # The number of tasks is the autoscaler's, the version the release workflow's.
+  # The autoscaler sets the number of tasks, the release workflow the version.
   lifecycle {
     ignore_changes = [desired_count, task_definition]
   }
 
-  # The first tasks have nothing to go back to: all that they start with is there.
+  # The first deployment cannot roll back, so everything its tasks need at start must exist.
   depends_on = [
     aws_lb_listener.https, aws_lambda_invocation.sign_in_keys, aws_iam_role_policy.execution, aws_iam_role_policy.portal,
     aws_secretsmanager_secret_version.cookie, aws_vpc_endpoint.interface, aws_vpc_endpoint.s3,

@@ -36,7 +36,7 @@ resource "aws_scheduler_schedule" "nightly" {
   }
 }
 
-# Functions that the clock calls.
+# Functions that run on a schedule.
 
 resource "aws_scheduler_schedule" "timed" {
   for_each = local.timed_functions
@@ -60,14 +60,14 @@ resource "aws_scheduler_schedule" "timed" {
   }
 }
 
-# The portal needs the keys from its first minute on.
+# The portal needs the sign-in keys as soon as it starts.
 resource "aws_lambda_invocation" "sign_in_keys" {
   function_name = module.lambda["refresh_sign_in_keys"].name
   input         = "{}"
   triggers      = { keys = local.sign_in_keys }
 }
 
-# A batch whose manifest lands may start a run by itself.
+# Start a run when the manifest of a batch is written, if var.start_on_arrival is set.
 
 resource "aws_s3_bucket_notification" "zone" {
   for_each = local.zones
@@ -122,13 +122,13 @@ resource "aws_iam_role" "arrival" {
 
 data "aws_iam_policy_document" "arrival" {
   statement {
-    sid       = "Start"
+    sid       = "StartRuns"
     actions   = ["states:StartExecution"]
     resources = [local.machine_arn]
   }
 
   statement {
-    sid       = "Key"
+    sid       = "UseDataKey"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
     resources = [local.arns.key]
   }

@@ -1,7 +1,7 @@
-# What AWS tells by events and no metric counts: passed on to the topic of failed runs.
+# Forward AWS events for which there is no metric to the topic of failed runs.
 
 locals {
-  told_events = {
+  forwarded_events = {
     "job-slow" = {
       description = "A Glue job has run for longer than half of its timeout."
       source      = "aws.glue"
@@ -9,7 +9,7 @@ locals {
       detail      = { jobName = [for job in aws_glue_job.job : job.name], notificationCondition = { NotifyDelayAfter = [{ exists = true }] } }
     }
     "deployment-failed" = {
-      description = "A new version of the portal did not become healthy: ECS keeps the former one."
+      description = "A new version of the portal did not become healthy, so ECS keeps the previous one."
       source      = "aws.ecs"
       detail_type = "ECS Deployment State Change"
       detail      = { eventName = ["SERVICE_DEPLOYMENT_FAILED"] }
@@ -18,7 +18,7 @@ locals {
 }
 
 resource "aws_cloudwatch_event_rule" "told" {
-  for_each = local.told_events
+  for_each = local.forwarded_events
 
   name        = "${var.name}-${each.key}"
   description = each.value.description
@@ -31,7 +31,7 @@ resource "aws_cloudwatch_event_rule" "told" {
 }
 
 resource "aws_cloudwatch_event_target" "told" {
-  for_each = local.told_events
+  for_each = local.forwarded_events
 
   rule = aws_cloudwatch_event_rule.told[each.key].name
   arn  = aws_sns_topic.run["failed"].arn
@@ -41,10 +41,10 @@ resource "aws_cloudwatch_event_target" "told" {
   }
 }
 
-# Beside the account's own, which a topic has by default, EventBridge may publish.
+# Allow EventBridge to publish, in addition to the account itself, which a topic allows by default.
 data "aws_iam_policy_document" "failed_topic_trust" {
   statement {
-    sid       = "Account"
+    sid       = "ManageAndPublishFromAccount"
     actions   = ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:Publish", "sns:SetTopicAttributes", "sns:Subscribe"]
     resources = [aws_sns_topic.run["failed"].arn]
 
@@ -61,7 +61,7 @@ data "aws_iam_policy_document" "failed_topic_trust" {
   }
 
   statement {
-    sid       = "Events"
+    sid       = "PublishFromEventBridge"
     actions   = ["sns:Publish"]
     resources = [aws_sns_topic.run["failed"].arn]
 

@@ -65,11 +65,11 @@ resource "aws_glue_catalog_table" "contract" {
 }
 
 resource "aws_glue_security_configuration" "jobs" {
-  #checkov:skip=CKV_AWS_99:With log encryption on, Glue makes groups of its own that are never deleted; logging.tf's have key and retention.
+  #checkov:skip=CKV_AWS_99:With log encryption on, Glue creates its own log groups, which never expire; those of logging.tf have key and retention.
   name = "${var.name}-jobs"
 
   encryption_configuration {
-    # Off so that jobs write into the groups of logging.tf, which the key of this installation encrypts.
+    # Disabled, so that jobs write to the groups of logging.tf, which are encrypted with this installation's key.
     cloudwatch_encryption {
       cloudwatch_encryption_mode = "DISABLED"
     }
@@ -86,7 +86,7 @@ resource "aws_glue_security_configuration" "jobs" {
   }
 }
 
-# The wheel as infra/wheel.py makes it: a zip with its own description and the hash of each file.
+# The wheel, identical to the one built by infra/wheel.py: a zip with metadata and the hash of each file.
 locals {
   wheel_info = "hdp_pipeline-1.dist-info"
 
@@ -126,7 +126,7 @@ data "archive_file" "wheel" {
   }
 }
 
-# Wheel and scripts of the same commit as the Lambdas, and in the same apply: neither is ever of another version.
+# Wheel and scripts are uploaded in the same apply as the Lambdas, so that all are of the same commit.
 resource "aws_s3_object" "wheel" {
   bucket     = aws_s3_bucket.zone["code"].id
   key        = "packages/hdp_pipeline-1-py3-none-any.whl"
@@ -177,10 +177,10 @@ resource "aws_glue_job" "job" {
     "--prefix"                 = var.name
     "--buckets"                = local.bucket_prefix
     "--custom-logGroup-prefix" = local.job_logs
-    # The wheel depends on nothing, and pip looks nowhere else: a job starts without the internet.
+    # The wheel has no dependencies and pip uses no index, so that a job starts without internet access.
     "--additional-python-modules"       = "s3://${aws_s3_bucket.zone["code"].bucket}/${aws_s3_object.wheel.key}"
     "--python-modules-installer-option" = "--no-index"
-    # S3A, Glue's file system, asks us-east-2 where it is told no region.
+    # Without a region, S3A (Glue's file system) sends requests to us-east-2.
     "--conf"                             = "spark.hadoop.fs.s3a.endpoint.region=${var.region}"
     "--job-language"                     = "python"
     "--enable-auto-scaling"              = "true"

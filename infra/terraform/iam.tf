@@ -31,7 +31,7 @@ locals {
 
   portal_role_arn = aws_iam_role.portal.arn
 
-  # Jobs of the pipeline, and beside them the one that makes samples for the portal.
+  # All jobs: those of the pipeline, and the one that generates samples for the portal.
   all_job_arns      = { for job in local.jobs : job.name => "arn:${local.partition}:glue:${var.region}:${local.account}:job/${var.name}-${replace(job.name, "_", "-")}" }
   job_arns          = values(local.all_job_arns)
   pipeline_job_arns = [for job in local.jobs : local.all_job_arns[job.name] if job.stage != "generate"]
@@ -43,10 +43,10 @@ locals {
   athena_group = "arn:${local.partition}:athena:${var.region}:${local.account}:workgroup/${var.name}-portal"
   review_group = "arn:${local.partition}:athena:${var.region}:${local.account}:workgroup/${var.name}-review"
 
-  # Athena looks at this database of the account whatever it is asked.
+  # Athena reads this database of the account for every query.
   default_database_arn = "arn:${local.partition}:glue:${var.region}:${local.account}:database/default"
 
-  # By database and table what a policy names in the catalog: tables, and above them databases and the catalog itself.
+  # Catalog resources by database: a policy for a table must also name its database and the catalog.
   database_arns = {
     for name, database in local.databases : name => "arn:${local.partition}:glue:${var.region}:${local.account}:database/${database}"
   }
@@ -56,11 +56,11 @@ locals {
 }
 
 locals {
-  # Tables of the quality bucket that jobs read again; no job changes the reviews beside them.
-  job_places = ["quarantine/*", "reconciliation/*", "results/*"]
+  # Tables of the quality bucket that jobs read; no job changes the reviews in the same bucket.
+  job_read_prefixes = ["quarantine/*", "reconciliation/*", "results/*"]
 
-  # Measured by jobs and written as single objects: a job run again replaces them and deletes none.
-  measured_by_jobs = ["audits/*", "reconciliation/*", "release_reconciliation/*", "releases/*", "results/*"]
+  # Objects that jobs write one by one: a repeated job overwrites them and deletes none.
+  job_written_prefixes = ["audits/*", "reconciliation/*", "release_reconciliation/*", "releases/*", "results/*"]
 }
 
 # Glue jobs: read bronze, write silver, gold and quality, register partitions.
@@ -74,29 +74,29 @@ resource "aws_iam_role" "glue" {
 
 data "aws_iam_policy_document" "glue" {
   statement {
-    sid       = "List"
+    sid       = "ListBuckets"
     actions   = ["s3:ListBucket"]
     resources = [for zone in ["bronze", "silver", "gold", "quality", "code"] : local.bucket_arns[zone]]
   }
 
   statement {
-    sid     = "Read"
+    sid     = "ReadDataCodeAndRunRecords"
     actions = ["s3:GetObject"]
     resources = concat(
       [for zone in ["bronze", "silver", "gold"] : "${local.bucket_arns[zone]}/*"],
       [for place in ["packages/*", "scripts/*"] : "${local.bucket_arns["code"]}/${place}"],
-      [for place in concat(local.job_places, ["runs/*", "releases/*", "reviews/*", "review_anchor.json"]) : "${local.bucket_arns["quality"]}/${place}"],
+      [for place in concat(local.job_read_prefixes, ["runs/*", "releases/*", "reviews/*", "review_anchor.json"]) : "${local.bucket_arns["quality"]}/${place}"],
     )
   }
 
   statement {
-    sid       = "Uploads"
+    sid       = "ListMultipartUploads"
     actions   = ["s3:ListBucketMultipartUploads"]
     resources = [for zone in ["bronze", "silver", "gold", "quality"] : local.bucket_arns[zone]]
   }
 
   statement {
-    sid     = "Write"
+    sid     = "WriteSilverGoldAndQuarantine"
     actions = concat(["s3:PutObject", "s3:DeleteObject"], local.part_writes)
     resources = concat(
       [for zone in ["silver", "gold"] : "${local.bucket_arns[zone]}/*"],
@@ -105,19 +105,19 @@ data "aws_iam_policy_document" "glue" {
   }
 
   statement {
-    sid       = "WriteMeasured"
+    sid       = "WriteResultsAndReleases"
     actions   = concat(["s3:PutObject"], local.part_writes)
-    resources = [for place in local.measured_by_jobs : "${local.bucket_arns["quality"]}/${place}"]
+    resources = [for place in local.job_written_prefixes : "${local.bucket_arns["quality"]}/${place}"]
   }
 
   statement {
-    sid       = "WriteSamples"
+    sid       = "WriteGeneratedSamples"
     actions   = concat(["s3:PutObject"], local.part_writes)
     resources = ["${local.bucket_arns["bronze"]}/*"]
   }
 
   statement {
-    sid     = "Catalog"
+    sid     = "ReadTablesAndAddPartitions"
     actions = ["glue:GetTable", "glue:BatchCreatePartition"]
     resources = concat(
       [local.catalog_arn],
@@ -133,9 +133,9 @@ data "aws_iam_policy_document" "glue" {
     resources = [local.arns.pseudonyms]
   }
 
-  # This action knows no resource.
+  # This action does not support resources.
   statement {
-    sid       = "Metrics"
+    sid       = "PutGlueMetrics"
     actions   = ["cloudwatch:PutMetricData"]
     resources = ["*"]
 
@@ -147,13 +147,13 @@ data "aws_iam_policy_document" "glue" {
   }
 
   statement {
-    sid       = "Logs"
+    sid       = "WriteJobLogs"
     actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
     resources = ["arn:${local.partition}:logs:${var.region}:${local.account}:log-group:${local.job_logs}/*"]
   }
 
   statement {
-    sid       = "Key"
+    sid       = "UseDataKey"
     actions   = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
     resources = [local.arns.key]
   }
@@ -165,7 +165,7 @@ resource "aws_iam_role_policy" "glue" {
   policy = data.aws_iam_policy_document.glue.json
 }
 
-# Lambdas: a role each.
+# Lambdas: one role per function.
 
 resource "aws_iam_role" "lambda" {
   for_each = local.functions
@@ -250,25 +250,25 @@ data "aws_iam_policy_document" "lambda" {
   }
 
   statement {
-    sid       = "Key"
+    sid       = "UseDataKey"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
     resources = [local.arns.key]
   }
 
   statement {
-    sid       = "Logs"
+    sid       = "WriteFunctionLog"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
     resources = ["arn:${local.partition}:logs:${var.region}:${local.account}:log-group:/aws/lambda/${var.name}-${replace(each.key, "_", "-")}:*"]
   }
 
   statement {
-    sid       = "DeadLetters"
+    sid       = "SendToDeadLetterQueue"
     actions   = ["sqs:SendMessage"]
     resources = [local.arns.dead_letters]
   }
 
   statement {
-    sid       = "Tracing"
+    sid       = "SendTraces"
     actions   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
     resources = ["*"]
   }
@@ -282,8 +282,8 @@ resource "aws_iam_role_policy" "lambda" {
   policy = data.aws_iam_policy_document.lambda[each.key].json
 }
 
-# Lambda puts a function into the private subnets in the role's name, and makes none whose role may not do so anywhere: AWS's
-# own policy says it. The function's code has no use for any of that.
+# Lambda attaches a function to the private subnets with the function's role, which therefore needs AWS's managed policy on
+# all resources. The function's own code must not use these permissions.
 
 resource "aws_iam_role_policy_attachment" "lambda_network" {
   for_each = local.functions_inside
@@ -296,7 +296,7 @@ data "aws_iam_policy_document" "lambda_network" {
   for_each = local.functions_inside
 
   statement {
-    sid    = "NotTheCode"
+    sid    = "DenyNetworkChangesFromCode"
     effect = "Deny"
     actions = [
       "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
@@ -312,7 +312,7 @@ data "aws_iam_policy_document" "lambda_network" {
   }
 
   statement {
-    sid           = "OnlyItsLog"
+    sid           = "DenyOtherLogGroups"
     effect        = "Deny"
     actions       = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
     not_resources = ["arn:${local.partition}:logs:${var.region}:${local.account}:log-group:/aws/lambda/${var.name}-${replace(each.key, "_", "-")}:*"]
@@ -327,7 +327,7 @@ resource "aws_iam_role_policy" "lambda_network" {
   policy = data.aws_iam_policy_document.lambda_network[each.key].json
 }
 
-# Step Functions: the Lambdas of the pipeline, its log, its traces.
+# Step Functions: invoke the pipeline's Lambdas, write log and traces.
 
 resource "aws_iam_role" "states" {
   name               = "${var.name}-states"
@@ -338,20 +338,20 @@ resource "aws_iam_role" "states" {
 
 data "aws_iam_policy_document" "states" {
   statement {
-    sid       = "Invoke"
+    sid       = "InvokeRunFunctions"
     actions   = ["lambda:InvokeFunction"]
     resources = [for name, arn in local.function_arns : arn if !contains(keys(local.timed_functions), name)]
   }
 
   statement {
-    sid       = "Key"
+    sid       = "UseDataKey"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
     resources = [local.arns.key]
   }
 
-  # Log delivery and X-Ray know no resources: AWS documents these two statements so.
+  # Log delivery and X-Ray do not support resources; both statements are as documented by AWS.
   statement {
-    sid = "LogDelivery"
+    sid = "ManageLogDelivery"
     actions = [
       "logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery",
       "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"
@@ -360,7 +360,7 @@ data "aws_iam_policy_document" "states" {
   }
 
   statement {
-    sid       = "Tracing"
+    sid       = "SendTraces"
     actions   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"]
     resources = ["*"]
   }
@@ -372,7 +372,7 @@ resource "aws_iam_role_policy" "states" {
   policy = data.aws_iam_policy_document.states.json
 }
 
-# The schedule: start the pipeline, and put down what could not be started.
+# The schedule: start runs and scheduled functions; send failed calls to the dead-letter queue.
 
 resource "aws_iam_role" "scheduler" {
   name               = "${var.name}-scheduler"
@@ -383,25 +383,25 @@ resource "aws_iam_role" "scheduler" {
 
 data "aws_iam_policy_document" "scheduler" {
   statement {
-    sid       = "Start"
+    sid       = "StartRuns"
     actions   = ["states:StartExecution"]
     resources = [local.machine_arn]
   }
 
   statement {
-    sid       = "Call"
+    sid       = "InvokeScheduledFunctions"
     actions   = ["lambda:InvokeFunction"]
     resources = [for name in keys(local.timed_functions) : local.function_arns[name]]
   }
 
   statement {
-    sid       = "DeadLetters"
+    sid       = "SendToDeadLetterQueue"
     actions   = ["sqs:SendMessage"]
     resources = [local.arns.dead_letters]
   }
 
   statement {
-    sid       = "Key"
+    sid       = "UseDataKey"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
     resources = [local.arns.key]
   }

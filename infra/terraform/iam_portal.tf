@@ -1,5 +1,5 @@
-# The portal: starts and watches the pipeline, takes extracts in, reads gold and what was measured. Rows that tell who
-# a patient is, loaded or refused, it reads by the review role alone, in a session that carries the person's name.
+# The portal: start and watch runs, import extracts, read gold and rule results. It reads identified rows (silver and
+# quarantine) only through the review role, in a session named after the user.
 
 data "aws_iam_policy_document" "tasks_trust" {
   statement {
@@ -26,38 +26,38 @@ resource "aws_iam_role" "portal" {
 }
 
 locals {
-  # Athena's engine asks the catalog for partitions by any of these.
+  # Athena reads partitions from the catalog with any of these actions.
   partition_reads = ["glue:BatchGetPartition", "glue:GetPartition", "glue:GetPartitions"]
 
-  # Athena writes results, and S3A's committers write tables, in parts: parts are listed, and given up where they fail.
+  # Athena writes results and S3A writes tables as multipart uploads, whose parts are listed, or aborted on failure.
   part_writes = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
 
-  # Of the quality bucket all but the refused rows, which are as they were received.
-  measured_tables = ["rule_result", "reconciliation"]
-  measured_places = ["audit_log/*", "audits/*", "people/roles.json", "reconciliation/*", "releases/*", "results/*", "review_anchor.json", "reviews/*", "runs/*"]
+  # All of the quality bucket except quarantined rows, which contain identifiers.
+  measured_tables   = ["rule_result", "reconciliation"]
+  measured_prefixes = ["audit_log/*", "audits/*", "people/roles.json", "reconciliation/*", "releases/*", "results/*", "review_anchor.json", "reviews/*", "runs/*"]
 }
 
 data "aws_iam_policy_document" "portal" {
   statement {
-    sid       = "List"
+    sid       = "ListBuckets"
     actions   = ["s3:ListBucket"]
     resources = [for zone in ["bronze", "gold", "quality"] : local.bucket_arns[zone]]
   }
 
   statement {
-    sid       = "Answers"
+    sid       = "ListQueryResults"
     actions   = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
     resources = [local.bucket_arns["results"]]
   }
 
   statement {
-    sid       = "AnswersInParts"
+    sid       = "UploadQueryResultsInParts"
     actions   = local.part_writes
     resources = ["${local.bucket_arns["results"]}/athena/*"]
   }
 
   statement {
-    sid     = "Read"
+    sid     = "ReadGoldAndRunRecords"
     actions = ["s3:GetObject"]
     resources = concat(
       [
@@ -66,18 +66,18 @@ data "aws_iam_policy_document" "portal" {
         "${local.bucket_arns["results"]}/athena/*",
         "${local.bucket_arns["code"]}/sign-in/keys.json",
       ],
-      [for place in local.measured_places : "${local.bucket_arns["quality"]}/${place}"],
+      [for place in local.measured_prefixes : "${local.bucket_arns["quality"]}/${place}"],
     )
   }
 
   statement {
-    sid       = "BringIn"
+    sid       = "ImportBatches"
     actions   = concat(["s3:PutObject"], local.part_writes)
     resources = ["${local.bucket_arns["bronze"]}/*"]
   }
 
   statement {
-    sid     = "PublishAndReview"
+    sid     = "PublishReviewAndWriteQueryResults"
     actions = ["s3:PutObject"]
     resources = [
       "${local.bucket_arns["quality"]}/people/roles.json",
@@ -101,51 +101,51 @@ data "aws_iam_policy_document" "portal" {
     }
   }
 
-  # Each event is locked for six years; no role of ours has s3:BypassGovernanceRetention, which ignores a lock.
+  # Each event is locked for six years. No role of this system may bypass the lock (s3:BypassGovernanceRetention).
   statement {
-    sid       = "KeepEvents"
+    sid       = "LockEvents"
     actions   = ["s3:PutObjectRetention"]
     resources = [for place in ["audit_log/*", "reviews/*"] : "${local.bucket_arns["quality"]}/${place}"]
   }
 
   statement {
-    sid       = "Runs"
+    sid       = "StartAndListRuns"
     actions   = ["states:StartExecution", "states:ListExecutions"]
     resources = [local.machine_arn]
   }
 
   statement {
-    sid       = "Run"
+    sid       = "WatchAndStopRuns"
     actions   = ["states:DescribeExecution", "states:GetExecutionHistory", "states:StopExecution"]
     resources = [local.run_arns]
   }
 
   statement {
-    sid       = "Jobs"
+    sid       = "ListJobRuns"
     actions   = ["glue:GetJobRuns"]
     resources = local.pipeline_job_arns
   }
 
   statement {
-    sid       = "StopJobs"
+    sid       = "StopJobRuns"
     actions   = ["glue:BatchStopJobRun"]
     resources = local.job_arns
   }
 
   statement {
-    sid       = "Sample"
+    sid       = "GenerateSamples"
     actions   = ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns"]
     resources = ["arn:${local.partition}:glue:${var.region}:${local.account}:job/${var.name}-generate-sample"]
   }
 
   statement {
-    sid       = "DefaultDatabase"
+    sid       = "ReadDefaultDatabase"
     actions   = ["glue:GetDatabase"]
     resources = [local.catalog_arn, local.default_database_arn]
   }
 
   statement {
-    sid     = "Catalog"
+    sid     = "ReadTables"
     actions = ["glue:GetDatabase", "glue:GetTable"]
     resources = concat(
       [local.catalog_arn],
@@ -156,7 +156,7 @@ data "aws_iam_policy_document" "portal" {
   }
 
   statement {
-    sid     = "Partitions"
+    sid     = "ReadPartitions"
     actions = local.partition_reads
     resources = concat(
       [local.catalog_arn, local.database_arns["gold_releases"], local.database_arns["quality"]],
@@ -166,13 +166,13 @@ data "aws_iam_policy_document" "portal" {
   }
 
   statement {
-    sid       = "PointViews"
+    sid       = "UpdateGoldViews"
     actions   = ["glue:CreateTable", "glue:UpdateTable"]
     resources = [local.catalog_arn, local.database_arns["gold"], "${local.table_arns["gold"]}/*"]
   }
 
   statement {
-    sid = "Ask"
+    sid = "RunAndSaveQueries"
     actions = [
       "athena:StartQueryExecution", "athena:StopQueryExecution", "athena:GetQueryExecution",
       "athena:GetQueryResults", "athena:GetWorkGroup",
@@ -183,19 +183,19 @@ data "aws_iam_policy_document" "portal" {
   }
 
   statement {
-    sid       = "Logs"
+    sid       = "ReadJobLogs"
     actions   = ["logs:DescribeLogStreams", "logs:GetLogEvents"]
     resources = ["arn:${local.partition}:logs:${var.region}:${local.account}:log-group:${local.job_logs}/*"]
   }
 
   statement {
-    sid       = "Schedule"
+    sid       = "ReadAndChangeSchedule"
     actions   = ["scheduler:GetSchedule", "scheduler:UpdateSchedule"]
     resources = [local.arns.schedule]
   }
 
   statement {
-    sid       = "ScheduleKeepsItsRole"
+    sid       = "PassSchedulerRole"
     actions   = ["iam:PassRole"]
     resources = [local.arns.scheduler]
 
@@ -207,13 +207,13 @@ data "aws_iam_policy_document" "portal" {
   }
 
   statement {
-    sid       = "Subscriptions"
+    sid       = "ListSubscriptions"
     actions   = ["sns:ListSubscriptionsByTopic"]
     resources = values(local.topic_arns)
   }
 
   statement {
-    sid       = "SubscribeByMail"
+    sid       = "SubscribeByEmail"
     actions   = ["sns:Subscribe"]
     resources = values(local.topic_arns)
 
@@ -225,7 +225,7 @@ data "aws_iam_policy_document" "portal" {
   }
 
   statement {
-    sid       = "Notify"
+    sid       = "NotifySubscribers"
     actions   = ["lambda:InvokeFunction"]
     resources = ["arn:${local.partition}:lambda:${var.region}:${local.account}:function:${var.name}-sns-notify-success"]
   }
@@ -238,14 +238,14 @@ data "aws_iam_policy_document" "portal" {
   }
 
   statement {
-    sid       = "Review"
+    sid       = "AssumeReviewRole"
     actions   = ["sts:AssumeRole"]
     resources = [local.arns.review]
   }
 
   statement {
-    sid       = "Key"
-    actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"] # Scheduler wants all three of who changes a schedule
+    sid       = "UseDataKey"
+    actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"] # EventBridge Scheduler requires all three to change a schedule
     resources = [local.arns.key]
   }
 }
@@ -256,7 +256,7 @@ resource "aws_iam_role_policy" "portal" {
   policy = data.aws_iam_policy_document.portal.json
 }
 
-# The review role: rows of silver and refused rows, by Athena.
+# The review role: read identified rows (silver and quarantine) through Athena.
 
 data "aws_iam_policy_document" "review_trust" {
   statement {
@@ -278,13 +278,13 @@ resource "aws_iam_role" "review" {
 
 data "aws_iam_policy_document" "review" {
   statement {
-    sid       = "List"
+    sid       = "ListSilverAndQuality"
     actions   = ["s3:ListBucket"]
     resources = [local.bucket_arns["silver"], local.bucket_arns["quality"]]
   }
 
   statement {
-    sid     = "Read"
+    sid     = "ReadIdentifiedRows"
     actions = ["s3:GetObject"]
     resources = [
       "${local.bucket_arns["silver"]}/*",
@@ -294,13 +294,13 @@ data "aws_iam_policy_document" "review" {
   }
 
   statement {
-    sid       = "DefaultDatabase"
+    sid       = "ReadDefaultDatabase"
     actions   = ["glue:GetDatabase"]
     resources = [local.catalog_arn, local.default_database_arn]
   }
 
   statement {
-    sid     = "Catalog"
+    sid     = "ReadTablesAndPartitions"
     actions = concat(["glue:GetDatabase", "glue:GetTable"], local.partition_reads)
     resources = concat(
       [local.catalog_arn, local.database_arns["silver"], local.database_arns["quality"]],
@@ -309,25 +309,25 @@ data "aws_iam_policy_document" "review" {
   }
 
   statement {
-    sid       = "Ask"
+    sid       = "RunReviewQueries"
     actions   = ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults", "athena:GetWorkGroup"]
     resources = [local.review_group]
   }
 
   statement {
-    sid       = "Answers"
+    sid       = "ListQueryResults"
     actions   = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
     resources = [local.bucket_arns["results"]]
   }
 
   statement {
-    sid       = "ReadAnswers"
+    sid       = "ReadAndWriteReviewResults"
     actions   = concat(["s3:GetObject", "s3:PutObject"], local.part_writes)
     resources = ["${local.bucket_arns["results"]}/review/*"]
   }
 
   statement {
-    sid       = "Key"
+    sid       = "UseDataKey"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
     resources = [local.arns.key]
   }
@@ -339,7 +339,7 @@ resource "aws_iam_role_policy" "review" {
   policy = data.aws_iam_policy_document.review.json
 }
 
-# Starts the tasks: image, secret, log streams.
+# The execution role, with which ECS starts tasks: image, secret, log streams.
 
 resource "aws_iam_role" "execution" {
   name               = "${var.name}-portal-execution"
@@ -349,33 +349,33 @@ resource "aws_iam_role" "execution" {
 }
 
 data "aws_iam_policy_document" "execution" {
-  # This action knows no resource.
+  # This action does not support resources.
   statement {
-    sid       = "SignIn"
+    sid       = "GetRegistryToken"
     actions   = ["ecr:GetAuthorizationToken"]
     resources = ["*"]
   }
 
   statement {
-    sid       = "Image"
+    sid       = "PullImage"
     actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
     resources = [local.arns.image]
   }
 
   statement {
-    sid       = "Logs"
+    sid       = "WritePortalLog"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
     resources = ["${local.arns.portal_log}:*"]
   }
 
   statement {
-    sid       = "Secret"
+    sid       = "ReadCookieSecret"
     actions   = ["secretsmanager:GetSecretValue"]
     resources = [local.arns.cookie]
   }
 
   statement {
-    sid       = "Key"
+    sid       = "DecryptWithDataKey"
     actions   = ["kms:Decrypt"]
     resources = [local.arns.key]
   }

@@ -1,4 +1,4 @@
-# In a key's own policy "*" stands for the key that it hangs on.
+# In a key policy, the resource "*" is the key itself.
 locals {
   key_uses = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*", "kms:DescribeKey"]
 
@@ -6,30 +6,30 @@ locals {
     Version = "2012-10-17"
     Statement = [
       {
-        Sid       = "Account"
+        Sid       = "AdministerKey"
         Effect    = "Allow"
         Action    = "kms:*"
         Resource  = "*"
         Principal = { AWS = "arn:${local.partition}:iam::${local.account}:root" }
       },
       {
-        Sid       = "Services"
+        Sid       = "UseFromSnsAndCloudWatch"
         Effect    = "Allow"
         Action    = local.key_uses
         Resource  = "*"
         Principal = { Service = ["sns.amazonaws.com", "cloudwatch.amazonaws.com"] }
         Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
       },
-      # EventBridge names no account when it asks KMS: with the condition above, its messages would be lost in silence.
+      # EventBridge sends no account to KMS: with the condition above, its messages would be dropped without an error.
       {
-        Sid       = "EventBridge"
+        Sid       = "UseFromEventBridge"
         Effect    = "Allow"
         Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
         Resource  = "*"
         Principal = { Service = ["events.amazonaws.com"] }
       },
       {
-        Sid       = "Logs"
+        Sid       = "UseFromCloudWatchLogs"
         Effect    = "Allow"
         Action    = local.key_uses
         Resource  = "*"
@@ -40,9 +40,9 @@ locals {
           }
         }
       },
-      # What Step Functions has encrypted with this key is read once more on its way into the log.
+      # Log delivery decrypts what Step Functions has encrypted with this key.
       {
-        Sid       = "LogDelivery"
+        Sid       = "DecryptForLogDelivery"
         Effect    = "Allow"
         Action    = ["kms:Decrypt*"]
         Resource  = "*"

@@ -2,7 +2,7 @@ data "archive_file" "lambda" {
   type        = "zip"
   output_path = "${path.module}/.build/lambda.zip"
 
-  # What the Lambdas ship: infra/local/provision.py names the same files.
+  # Files in the Lambdas' zip, the same as in infra/local/provision.py.
   dynamic "source" {
     for_each = toset(concat(
       ["__init__.py", "lateness.py", "run_input.py", "run_input.schema.json"],
@@ -16,7 +16,7 @@ data "archive_file" "lambda" {
   }
 }
 
-# The SDK as it is locked: conditional writes need one that is newer than a runtime's own may be.
+# The SDK in its locked version: the runtime's own may be too old for conditional writes.
 resource "terraform_data" "sdk" {
   triggers_replace = local.sdk_file
 
@@ -56,6 +56,6 @@ module "lambda" {
   security_group_id  = aws_security_group.lambda.id
   dead_letter_arn    = local.arns.dead_letters
 
-  # Lambda refuses a function whose role may not put it into its subnets yet.
+  # Lambda rejects a function whose role does not yet have the permissions to attach it to its subnets.
   depends_on = [aws_iam_role_policy.lambda, aws_iam_role_policy_attachment.lambda_network]
 }

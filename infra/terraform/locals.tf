@@ -15,7 +15,7 @@ locals {
 
   boundary_arn = var.permissions_boundary == null ? null : "arn:${local.partition}:iam::${local.account}:policy/${var.permissions_boundary}"
 
-  # Names of buckets are unique in all of AWS: the account is in them.
+  # Bucket names are unique across AWS, so they contain the account id.
   bucket_prefix = "${var.name}-${local.account}"
 
   prefix_words = replace(var.name, "-", "_")
@@ -38,7 +38,7 @@ locals {
     }
   }
 
-  # Where a table's files lie: as pipeline/contracts/glue.py says it.
+  # Location of each table's files, the same as in pipeline/contracts/glue.py.
   quality_folders = {
     rule_result            = "results"
     reconciliation         = "reconciliation"
@@ -61,7 +61,7 @@ locals {
       columns = [
         for column in contract.schema.properties : column if !can(column.partitionKeyPosition)
       ]
-      # Positions are two digits at most: sorted as text they are sorted.
+      # Positions have at most two digits, so that they can be sorted as text.
       partitions = [
         for column in values({
           for column in contract.schema.properties :
@@ -83,14 +83,14 @@ locals {
     refresh_sign_in_keys  = { HDP_SIGN_IN_KEYS = local.sign_in_keys }
   }
 
-  # What the clock calls, all of it in UTC.
+  # Scheduled functions with their times in UTC.
   timed_functions = {
     watch_schedule       = "rate(10 minutes)"
     expire_releases      = "cron(30 5 * * ? *)"
     refresh_sign_in_keys = "rate(15 minutes)"
   }
 
-  # The sign-in service is on the internet: no endpoint reaches a user pool that has a domain.
+  # The sign-in service is on the internet: VPC endpoints do not reach a user pool with a domain.
   functions_outside = ["refresh_sign_in_keys"]
   functions_inside  = toset([for name in keys(local.functions) : name if !contains(local.functions_outside, name)])
 }

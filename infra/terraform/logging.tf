@@ -2,7 +2,7 @@ locals {
   job_logs = "/${var.name}/jobs"
 }
 
-# Jobs write into these two, below the prefix that each job is told: made here, with the key and a retention.
+# Log groups of the jobs, created here so that they have the key and a retention; jobs get their prefix as an argument.
 resource "aws_cloudwatch_log_group" "jobs" {
   for_each = toset(["output", "error"])
 
@@ -17,7 +17,7 @@ resource "aws_cloudwatch_log_group" "states" {
   kms_key_id        = aws_kms_key.data.arn
 }
 
-# Saved queries for whoever is on call: CloudWatch > Logs Insights > Saved queries.
+# Saved queries for on-call engineers: CloudWatch > Logs Insights > Saved queries.
 locals {
   saved_queries = {
     "failed-jobs" = {

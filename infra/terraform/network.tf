@@ -1,15 +1,15 @@
-# Portal and Lambdas live in private subnets. In the standard size these have no way to the internet: AWS services are
-# reached through endpoints, the portal through its load balancer. In the small size one NAT gateway is the way out.
+# Portal and Lambdas run in private subnets. In the standard size, these have no internet access: AWS services are reached
+# through endpoints, and the portal through its load balancer. In the small size, one NAT gateway gives internet access.
 
 locals {
-  # The services that the portal, its tasks' start and the Lambdas call. KMS is none: S3, Athena and the others call it.
+  # Services called by the portal, the start of its tasks and the Lambdas. KMS is not among them: other services call it.
   called_services = toset([
     "athena", "ecr.api", "ecr.dkr", "glue", "lambda", "logs", "scheduler", "secretsmanager", "sns", "states", "sts",
   ])
 
   interface_endpoints = local.size.has_endpoints ? local.called_services : toset([])
 
-  # Not every service has an endpoint in every zone. In the small size too: it may grow.
+  # Not every service has an endpoint in every zone. This applies to the small size too, which may become standard later.
   endpoint_zones = [for service in data.aws_vpc_endpoint_service.interface : service.availability_zones]
   possible_zones = sort(setintersection(local.endpoint_zones...))
   zone_names = (
@@ -34,14 +34,14 @@ resource "aws_vpc" "main" {
   lifecycle {
     precondition {
       condition     = length(local.zone_names) == 2
-      error_message = "Fewer than two zones of ${var.region} have every endpoint: take another region."
+      error_message = "Fewer than two zones of ${var.region} have all endpoints. Choose another region."
     }
   }
 
   tags = { Name = var.name }
 }
 
-# The default group lets nothing through.
+# Remove all rules of the default security group.
 resource "aws_default_security_group" "closed" {
   vpc_id = aws_vpc.main.id
 }
@@ -83,7 +83,7 @@ resource "aws_route_table" "private" {
   vpc_id = aws_vpc.main.id
 }
 
-# The small size's way out: one gateway, in the first zone.
+# Internet access of the small size: one NAT gateway in the first zone.
 resource "aws_eip" "nat" {
   count = local.size.has_endpoints ? 0 : 1
 
@@ -165,7 +165,7 @@ resource "aws_vpc_security_group_egress_rule" "balancer_to_portal" {
   ip_protocol                  = "tcp"
 }
 
-# The load balancer itself asks the sign-in service for tokens.
+# The load balancer requests tokens from the sign-in service.
 resource "aws_vpc_security_group_egress_rule" "balancer_to_sign_in" {
   security_group_id = aws_security_group.balancer.id
   description       = "Sign-in service"
@@ -205,7 +205,7 @@ resource "aws_vpc_security_group_egress_rule" "to_s3" {
   for_each = local.inside
 
   security_group_id = each.value
-  description       = "S3 by its gateway endpoint"
+  description       = "S3 through its gateway endpoint"
   prefix_list_id    = aws_vpc_endpoint.s3.prefix_list_id
   from_port         = 443
   to_port           = 443
@@ -216,7 +216,7 @@ resource "aws_vpc_security_group_egress_rule" "to_services" {
   for_each = local.size.has_endpoints ? {} : local.inside
 
   security_group_id = each.value
-  description       = "AWS services, by the NAT gateway"
+  description       = "AWS services through the NAT gateway"
   cidr_ipv4         = "0.0.0.0/0"
   from_port         = 443
   to_port           = 443

@@ -1,5 +1,5 @@
 resource "aws_s3_bucket" "zone" {
-  #checkov:skip=CKV_AWS_144:A second region doubles the cost and takes PHI out of the region: the owner's decision. Versions protect against mistakes.
+  #checkov:skip=CKV_AWS_144:A second region doubles the cost and moves PHI out of the region, which the owner must decide. Versions protect against mistakes.
   for_each = local.zones
 
   bucket              = "${local.bucket_prefix}-${each.key}"
@@ -55,7 +55,7 @@ data "aws_iam_policy_document" "tls_only" {
   for_each = local.zones
 
   statement {
-    sid       = "TlsOnly"
+    sid       = "DenyWithoutTls"
     effect    = "Deny"
     actions   = ["s3:*"]
     resources = [aws_s3_bucket.zone[each.key].arn, "${aws_s3_bucket.zone[each.key].arn}/*"]

@@ -1,4 +1,4 @@
-# What small and standard differ in, in one place.
+# All differences between the sizes small and standard.
 
 locals {
   sizes = {

@@ -1,5 +1,5 @@
 resource "aws_sfn_state_machine" "pipeline" {
-  #checkov:skip=CKV_AWS_285:Every event is logged, without its data: a run's input and output stay out of logs.
+  #checkov:skip=CKV_AWS_285:Every event is logged without its data, so that input and output of runs stay out of logs.
   name     = "${var.name}-pipeline"
   role_arn = aws_iam_role.states.arn
   type     = "STANDARD"

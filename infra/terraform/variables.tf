@@ -1,20 +1,20 @@
 variable "name" {
-  description = "Prefix of every resource: lower-case letters, digits and dashes, one for each installation of an account."
+  description = "Prefix of all resource names: lower-case letters, digits and dashes. Each installation in an account needs its own."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$", var.name)) && length(var.name) >= 2 && length(var.name) <= 21
-    error_message = "name is lower-case letters, digits and single dashes, at most 21, a letter first, no dash last: ECR and load balancers refuse others."
+    error_message = "name must have 2 to 21 lower-case letters, digits and single dashes, start with a letter and not end with a dash, as ECR and load balancers require."
   }
 
   validation {
     condition     = !can(regex("aws|amazon|cognito", var.name))
-    error_message = "name contains none of the words aws, amazon and cognito: Cognito refuses them in a domain."
+    error_message = "name must not contain aws, amazon or cognito, which Cognito does not allow in a domain."
   }
 
   validation {
     condition     = !can(regex("^(internal|xn|sthree|amzn)-", var.name))
-    error_message = "name begins with none of internal-, xn-, sthree- and amzn-: load balancers and S3 refuse them."
+    error_message = "name must not start with internal-, xn-, sthree- or amzn-, which load balancers or S3 do not allow."
   }
 }
 
@@ -24,23 +24,23 @@ variable "region" {
 }
 
 variable "alert_email" {
-  description = "Who is told of failed runs and alarms."
+  description = "E-mail address that is notified of failed runs and alarms."
   type        = string
 }
 
 variable "size" {
-  description = "small: one portal task of half a vCPU in one zone, one NAT gateway in place of interface endpoints, no WAF, no Container Insights. standard: two tasks in two zones, endpoints and no way to the internet."
+  description = "small: one portal task of half a vCPU in one zone, one NAT gateway instead of interface endpoints, no WAF, no Container Insights. standard: two tasks in two zones, interface endpoints, no internet access."
   type        = string
   default     = "standard"
 
   validation {
     condition     = contains(["small", "standard"], var.size)
-    error_message = "size is small or standard."
+    error_message = "size must be small or standard."
   }
 }
 
 variable "environment" {
-  description = "dev or prod."
+  description = "Environment: dev or prod."
   type        = string
   default     = "prod"
 }
@@ -58,7 +58,7 @@ variable "poll_seconds" {
 }
 
 variable "time_zone" {
-  description = "The hospital's IANA time zone: local dates, hours and months of gold are of it."
+  description = "The hospital's IANA time zone, used for local dates, hours and months in gold."
   type        = string
   default     = "America/New_York"
 
@@ -69,122 +69,122 @@ variable "time_zone" {
 }
 
 variable "schedule_expression" {
-  description = "When runs start by themselves (UTC)."
+  description = "Schedule of automatic runs (UTC)."
   type        = string
   default     = "cron(0 2 * * ? *)"
 }
 
 variable "schedule_enabled" {
-  description = "Whether the schedule is on."
+  description = "Whether the schedule is enabled at first."
   type        = bool
   default     = false
 }
 
 variable "athena_bytes_limit" {
-  description = "Bytes that one Athena query may scan."
+  description = "Maximum bytes that one Athena query may scan."
   type        = number
   default     = 10737418240
 }
 
 variable "log_retention_days" {
-  description = "Days that logs are kept."
+  description = "Retention of logs in days."
   type        = number
   default     = 400
 }
 
 variable "superseded_release_days" {
-  description = "Days that a release is kept after a newer one has taken its place; the published one and the one before stay."
+  description = "Days that a superseded release is kept. The published and the previous release are always kept."
   type        = number
   default     = 90
 }
 
 variable "former_version_days" {
-  description = "Days that an object can be had back after it was overwritten or deleted."
+  description = "Days that an object can be restored after it was overwritten or deleted."
   type        = number
   default     = 30
 }
 
 variable "deletion_protection" {
-  description = "Whether load balancer and people are protected from deletion: by default in prod alone."
+  description = "Whether load balancer, user pool and workgroups are protected from deletion. Null: only in prod."
   type        = bool
   default     = null
 }
 
 variable "vpc_cidr" {
-  description = "Addresses of the network that is made for the portal."
+  description = "CIDR block of the VPC that is created for the portal."
   type        = string
   default     = "10.42.0.0/16"
 }
 
 variable "zone_letters" {
-  description = "The two availability zones, by their letters. Null: the first two that have every endpoint."
+  description = "Letters of the two availability zones. Null: the first two zones that have all endpoints."
   type        = list(string)
   default     = null
 
   validation {
     condition     = var.zone_letters == null || length(distinct(coalesce(var.zone_letters, []))) == 2
-    error_message = "zone_letters names two different zones."
+    error_message = "zone_letters must name two different zones."
   }
 }
 
 variable "allowed_cidrs" {
-  description = "From where the portal may be reached: name the hospital's own public addresses. Everybody has to sign in all the same, with a second factor."
+  description = "CIDR blocks from which the portal can be reached, such as the hospital's public addresses. Sign-in with a second factor is always required."
   type        = list(string)
   default     = ["0.0.0.0/0"]
 }
 
 variable "domain" {
-  description = "Host name of the portal. With zone_id its certificate and its record are made; with certificate_arn yours is taken."
+  description = "Host name of the portal. With zone_id, its certificate and DNS record are created; with certificate_arn, your own certificate is used."
   type        = string
   default     = null
 }
 
 variable "zone_id" {
-  description = "Route 53 zone in which the portal's host name lies."
+  description = "ID of the Route 53 zone that contains the portal's host name."
   type        = string
   default     = null
 
   validation {
     condition     = var.zone_id == null || var.domain != null
-    error_message = "zone_id needs domain: the host name that gets a record in the zone."
+    error_message = "zone_id requires domain, the host name of the DNS record to create."
   }
 }
 
 variable "certificate_arn" {
-  description = "ACM certificate of the host name, in this region. Without it and without zone_id one is made that browsers warn of: enough to try it out."
+  description = "ACM certificate of the host name, in this region. Without it and without zone_id, a self-signed certificate is created; browsers warn of it, so use it only for trials."
   type        = string
   default     = null
 
   validation {
     condition     = var.certificate_arn == null || var.domain != null
-    error_message = "certificate_arn needs domain: people are sent back to that host name after they have signed in."
+    error_message = "certificate_arn requires domain, the host name to which people return after sign-in."
   }
 
   validation {
     condition     = var.certificate_arn == null || var.zone_id == null
-    error_message = "certificate_arn and zone_id exclude each other: with a zone the certificate is made."
+    error_message = "certificate_arn and zone_id cannot be combined: with zone_id, the certificate is created."
   }
 }
 
 variable "base_path" {
-  description = "Path below which the portal is reached, where a proxy shares its host name with others: hdp for /hdp/."
+  description = "Path of the portal behind a proxy that serves several applications on one host name: hdp for /hdp/."
   type        = string
   default     = ""
 
   validation {
     condition     = can(regex("^([A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*)?$", var.base_path))
-    error_message = "base_path is words with single slashes between them, none at its ends: hdp or apps/hdp."
+    error_message = "base_path must consist of words separated by single slashes, without leading or trailing slash: hdp or apps/hdp."
   }
 }
 
 variable "permissions_boundary" {
-  description = "Name of the policy that bounds every role made here: bootstrap/ makes it, and GitHub's role makes no role without it. Null: no boundary."
+  description = "Name of the permissions boundary of all roles. bootstrap/ creates it, and GitHub's role can only create roles with it. Null: no boundary."
   type        = string
   default     = null
 }
 
 variable "oidc" {
-  description = "A sign-in provider of one's own in place of Cognito; its access tokens carry the groups. keys is the address of its JSON Web Key Set."
+  description = "Your own sign-in provider instead of Cognito. Its access tokens must contain the groups; keys is the URL of its JSON Web Key Set."
   type = object({
     issuer                 = string
     keys                   = string
@@ -197,48 +197,48 @@ variable "oidc" {
 
   validation {
     condition     = var.oidc == null || startswith(try(var.oidc.keys, ""), "https://")
-    error_message = "oidc.keys is an address that begins with https://."
+    error_message = "oidc.keys must be a URL that starts with https://."
   }
 }
 
 variable "oidc_client_secret" {
-  description = "The secret of var.oidc's client: export TF_VAR_oidc_client_secret, so that it is in no file."
+  description = "Client secret for var.oidc. Set it with the environment variable TF_VAR_oidc_client_secret, so that no file contains it."
   type        = string
   default     = null
   sensitive   = true
 
   validation {
     condition     = (var.oidc == null) == (var.oidc_client_secret == null)
-    error_message = "oidc and oidc_client_secret go together: the load balancer signs in with both."
+    error_message = "oidc and oidc_client_secret must be set together, because the load balancer needs both."
   }
 }
 
 variable "start_on_arrival" {
-  description = "Whether a batch whose manifest lands starts a run by itself."
+  description = "Whether a run starts automatically when the manifest of a batch is written."
   type        = bool
   default     = false
 }
 
 variable "image_tag" {
-  description = "Tag of the portal's image for the first deployment; later ones are the release workflow's."
+  description = "Image tag of the portal's first deployment. Later tags are set by the release workflow."
   type        = string
   default     = "first"
 }
 
 variable "portal_cpu" {
-  description = "CPU units of a portal task (1024 is one core). Null: as the size says."
+  description = "CPU units of a portal task (1024 is one vCPU). Null: according to size."
   type        = number
   default     = null
 }
 
 variable "portal_memory" {
-  description = "Memory of a portal task in MiB. Null: as the size says."
+  description = "Memory of a portal task in MiB. Null: according to size."
   type        = number
   default     = null
 }
 
 variable "portal_most_tasks" {
-  description = "Most portal tasks at a time. Null: as the size says."
+  description = "Maximum number of portal tasks. Null: according to size."
   type        = number
   default     = null
 }

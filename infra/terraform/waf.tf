@@ -1,5 +1,5 @@
-# In front of the load balancer, in the standard size: addresses of ill repute, hidden senders, known exploits (Log4j among them), floods. The common rule set
-# stays out: it refuses bodies over 8 KB, and an extract is one.
+# Firewall of the load balancer in the standard size. It blocks addresses with a bad reputation, anonymous senders, known
+# exploits (such as Log4j) and floods. The common rule set is not used, because it blocks bodies over 8 KB such as extracts.
 
 resource "aws_wafv2_web_acl" "portal" {
   count = local.size.is_hardened ? 1 : 0
@@ -46,7 +46,7 @@ resource "aws_wafv2_web_acl" "portal" {
         name        = "AWSManagedRulesAnonymousIpList"
         vendor_name = "AWS"
 
-        # A hospital's own proxy may be at a hosting provider: counted, let through.
+        # A hospital's own proxy may run at a hosting provider, so such requests are counted but allowed.
         rule_action_override {
           name = "HostingProviderIPList"
 
@@ -86,7 +86,7 @@ resource "aws_wafv2_web_acl" "portal" {
     }
   }
 
-  # A page is some 40 requests; a whole hospital may come from one address.
+  # A page takes about 40 requests, and a whole hospital may share one address.
   rule {
     name     = "floods"
     priority = 4
@@ -123,7 +123,7 @@ resource "aws_wafv2_web_acl_association" "portal" {
   web_acl_arn  = one(aws_wafv2_web_acl.portal[*].arn)
 }
 
-# The name has to begin so.
+# AWS requires the prefix aws-waf-logs-.
 resource "aws_cloudwatch_log_group" "waf" {
   count = local.size.is_hardened ? 1 : 0
 

@@ -40,7 +40,7 @@ def _table_file(contract: Contract) -> str:
     return (
         f"-- {contract.grain}\n-- Generated from its contract: hdp contracts render\n\n"
         f"{create_table(contract)}\n"
-        f"-- The plain view, replaced each time a release is published.\n{view};\n"
+        f"-- The view of the published release. Each publication replaces it.\n{view};\n"
     )
 
 

@@ -9,7 +9,7 @@ from pipeline.jobs import jobs
 
 @dataclass(frozen=True)
 class Step:
-    """A job with the tables that it reads and writes, as ``zone.table``."""
+    """A job with the tables it reads and the table it writes, as ``zone.table``."""
 
     job: str
     reads: tuple[str, ...]
@@ -17,7 +17,7 @@ class Step:
 
 
 def steps() -> tuple[Step, ...]:
-    """Return every job of a run that writes a table."""
+    """Return the jobs of a run, each with the tables it reads and writes."""
     return tuple(Step(job.name, job.reads, f"{job.zone}.{job.table}") for job in jobs())
 
 

@@ -14,7 +14,7 @@ CATEGORIES = ("conformance", "completeness", "plausibility")
 
 
 def check() -> list[str]:
-    """Return every problem as a sentence; empty if there is none."""
+    """Return the problems of all contracts as messages that name the table; empty if there are none."""
     return [problem for zone in ZONES for table in tables(zone) for problem in _problems(zone, table)]
 
 
@@ -48,7 +48,9 @@ def _convention_problems(contract: Contract) -> Iterator[str]:
             yield f"column {column.name} has no description"
     if contract.zone == "gold":
         direct = [c.name for c in contract.columns if c.classification in {"direct_identifier", "phi"}]
-        yield from (f"column {name} identifies a patient: gold may not have it" for name in direct)
+        yield from (
+            f"column {name} identifies a patient, which gold tables must not contain" for name in direct
+        )
     ids = Counter(rule.id for rule in contract.rules)
     yield from (f"rule {rule_id} is declared twice" for rule_id, count in ids.items() if count > 1)
     for rule in contract.rules:
@@ -66,8 +68,8 @@ def _rule_problems(rule: Rule) -> Iterator[str]:
     if not rule.category.startswith(CATEGORIES):
         yield f"has the unknown category '{rule.category}'"
     if rule.unit == "percent" and not 0 <= rule.floor <= rule.threshold <= 1:
-        yield f"has limits {rule.floor:.0%} and {rule.threshold:.0%}: they must be between 0 and 100 %"
+        yield f"has limits {rule.floor:.0%} and {rule.threshold:.0%}; expected 0 to 100 % in ascending order"
     if [rule.fails, rule.measure, rule.of].count(None) != 2:
-        yield "needs one of these: a condition that fails, a measure, aggregates of a relation"
+        yield "needs exactly one of `fails`, `measure` and `of` in its implementation"
     if rule.of and not {"checked", "failed"} <= set(rule.aggregates):
-        yield "needs the aggregates checked and failed"
+        yield "needs the aggregates `checked` and `failed`"

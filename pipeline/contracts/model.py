@@ -19,7 +19,7 @@ SUFFIX = compiled.SUFFIX
 
 
 class ContractError(Exception):
-    """Data or a contract file breaks a contract; the message says which, where and what is expected."""
+    """Data or a contract file violates a contract; the message says which, where and what is expected."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Column:
 class Rule:
     """One quality rule.
 
-    `fails` is a SQL condition that is true for a failing row; `applies` is one that is true for the rows of
-    the denominator. With `among`, `fails` is a condition on groups: the applicable rows with equal values of
-    the `among` expressions. A window in `fails` sees only applicable rows.
+    `fails` is a SQL condition that is true for a failing row; `applies` is true for the rows that are checked
+    (the denominator of the failure rate). With `among`, `fails` is a condition on groups: the applicable rows
+    with equal values of the `among` expressions. A window in `fails` sees only applicable rows.
 
     A table rule has `aggregates` over the relation `of` (a view or a join; rules with the same relation are
     evaluated together), or `measure`, a query that returns one row. Both return `checked` and `failed`, and
@@ -50,7 +50,7 @@ class Rule:
     `floor` and `threshold` are the minimum and maximum of the accepted rate or value; `unit` is "percent" for
     rates (0 to 1 here), otherwise the unit of the value. `population` names the checked rows in the plural
     ("inpatient stays"), `limit_owner` the person who may change the limits and `limit_reason` the reason for
-    them.
+    them. `keeps_rows` exempts failing rows from quarantine whatever the severity.
     """
 
     id: str
@@ -77,7 +77,7 @@ class Rule:
 
     @property
     def is_whole(self) -> bool:
-        """True for a rule on tables, False for a rule on rows."""
+        """True for a rule on whole tables, False for a rule on rows."""
         return self.fails is None
 
     @property
@@ -87,7 +87,7 @@ class Rule:
         return self.fails or self.measure or f"select {counted} from {self.of}"
 
     def outcome(self, failed: int, rate: float | None) -> str:
-        """Compare a rate or value with the limits; return not_applicable if nothing was checked."""
+        """Compare a rate or value with the limits; None (nothing was checked) is `not_applicable`."""
         if rate is None:
             return "not_applicable"
         if not self.floor <= rate <= self.threshold:
@@ -135,7 +135,7 @@ class Contract:
 
 
 def tables(zone: Zone) -> tuple[str, ...]:
-    """Return the tables of a zone."""
+    """Return the names of a zone's tables in alphabetical order."""
     folder = files("pipeline.contracts") / zone
     names = (entry.name for entry in folder.iterdir())
     return tuple(sorted(name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)))
@@ -143,16 +143,18 @@ def tables(zone: Zone) -> tuple[str, ...]:
 
 @cache
 def document(zone: Zone, table: str) -> dict[str, Any]:
-    """Return the parsed YAML file of a contract."""
+    """Return the parsed YAML file of a contract; raise `ContractError` if there is none."""
     source = files("pipeline.contracts") / zone / f"{table}{SUFFIX}"
     if not source.is_file():
-        raise ContractError(f"There is no contract {zone}.{table}; {zone} has {', '.join(tables(zone))}.")
+        raise ContractError(
+            f"There is no contract for {zone}.{table}. Tables of {zone}: {', '.join(tables(zone))}."
+        )
     return compiled.document(f"contracts/{zone}/{table}{SUFFIX}")
 
 
 @cache
 def load(zone: Zone, table: str) -> Contract:
-    """Return the contract of a table."""
+    """Return the contract of a table; raise `ContractError` if there is none."""
     contract = document(zone, table)
     schema = contract["schema"][0]
     return Contract(

@@ -34,7 +34,7 @@ _TYPES: dict[str, DataType] = {
 
 
 def schema(contract: Contract, partitions: bool = True) -> StructType:
-    """Return the columns in the contract's order, with or without the partition columns."""
+    """Return the Spark schema in the contract's column order, with or without the partition columns."""
     columns = contract.columns if partitions else contract.data_columns
     return StructType([StructField(column.name, data_type(column.type)) for column in columns])
 
@@ -50,9 +50,9 @@ def data_type(name: str) -> DataType:
 
 
 def conform(frame: DataFrame, contract: Contract, partitions: bool = True) -> DataFrame:
-    """Return the contract's columns in its order and with its types.
+    """Select the contract's columns from `frame` in its order and cast them to its types.
 
-    Spark's error names the column if one is missing.
+    If a column is missing, Spark's error names it.
     """
     columns = contract.columns if partitions else contract.data_columns
     return frame.select(*(_cast(column.name, column.type) for column in columns))

@@ -2,8 +2,8 @@
 defects.
 
 Patients come in blocks of `BLOCK`. A block depends only on the seed, its number and the options, so any
-number of processes or Spark partitions gives the same rows in the same order, and a larger size keeps the
-patients of a smaller one.
+number of processes or Spark partitions gives the same rows in the same order, and a larger sample contains
+the patients of a smaller one.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class BadOptions(ValueError):
 class Options:
     """Size and content of a sample.
 
-    `start` and `end` are local dates of the hospital in `time_zone` and bound the encounters; `defect_rate`
-    is the share of rows that get a defect, 0 to 0.5.
+    Encounters begin from `start` to `end`, both local dates of the hospital in `time_zone`. `defect_rate` is
+    the share of rows that get a defect, 0 to 0.5; `defects` names the kinds, and none means all kinds.
     """
 
     patients: int = 1000
@@ -39,7 +39,7 @@ class Options:
     time_zone: str = "America/New_York"
 
     def checked(self) -> Options:
-        """Return the options themselves; raise `BadOptions` if one is out of range."""
+        """Return these options; raise `BadOptions` if one is out of range."""
         if not 1 <= self.patients <= MAX_PATIENTS:
             raise BadOptions(f"Cannot generate {self.patients} patients. Choose from 1 to {MAX_PATIENTS:,}.")
         if not 0 <= self.seed < 2**63:
@@ -89,7 +89,7 @@ class Estimate:
 
 
 def estimate(options: Options) -> Estimate:
-    """Estimate rows, bytes and time from the rates of `stays` and from measurements on two cores."""
+    """Estimate rows, bytes and time from the rates in `encounters.py` and from measurements on two cores."""
     years = (options.end - options.start).days / 365.25
     patients = int(options.patients * (1 + 0.136 * years))
     encounters = int(options.patients * 1.66 * years)

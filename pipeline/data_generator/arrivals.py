@@ -60,7 +60,10 @@ HOURS = {
 
 _ED_MONTHS = (0.962, 0.973, 0.991, 1.022, 1.003, 0.976, 1.014, 1.033, 1.078, 1.021, 0.974, 0.952)
 MONTHS = {EMER: _ED_MONTHS, OBSENC: _ED_MONTHS}
-"""Encounters a day relative to the year's mean, January to December; the other classes are level."""
+"""Encounters a day relative to the year's mean, January to December.
+
+The other classes have no seasonal pattern.
+"""
 
 _SHUT = ("New Year's Day", "Independence Day", "Thanksgiving Day", "Christmas Day")
 _ED_HOLIDAYS = {
@@ -106,7 +109,7 @@ def federal_holidays(year: int) -> dict[date, str]:
 
 
 def _nth(year: int, month: int, weekday: int, n: int) -> date:
-    """Return the nth weekday of a month; the last one where the month has no fifth."""
+    """Return the nth `weekday` (Monday is 0) of a month; if it has no fifth, the fourth."""
     first = date(year, month, 1)
     day = first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (n - 1))
     return day if day.month == month else day - timedelta(days=7)
@@ -114,7 +117,9 @@ def _nth(year: int, month: int, weekday: int, n: int) -> date:
 
 @cache
 def day_weights(kind: int, first: int, last: int) -> Any:
-    """Return the relative number of encounters of a class on each day; days count from 1970-01-01."""
+    """Return the relative number of encounters of a class on each day from `first` to `last`.
+
+    Both are days since 1970-01-01."""
     days = np.arange(first, last + 1)
     weights = np.array(WEEKDAYS[kind])[(days + 3) % 7]
     if kind in MONTHS:
@@ -132,7 +137,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 
 def draw(rng: np.random.Generator, kind: int, first: int, last: int, n: int) -> Any:
-    """Draw `n` local times of a class within the days `first` to `last`, as seconds since 1970-01-01."""
+    """Draw `n` local times (seconds since 1970-01-01) of a class from day `first` to day `last`."""
     edges = np.cumsum(day_weights(kind, first, last))
     day = first + np.searchsorted(edges, rng.random(n) * edges[-1], side="right")
     return np.minimum(day, last) * DAY + draw_seconds(rng, kind, n)
@@ -150,7 +155,7 @@ def draw_seconds(rng: np.random.Generator, kind: int, n: int) -> Any:
 
 
 def keep_pattern(rng: np.random.Generator, kind: int, days: Any) -> Any:
-    """Pick one of the candidate days (columns) of each row, with the weekday pattern of the class."""
+    """For each row, pick one of its candidate days (columns) by the weekday pattern of the class."""
     shares = np.array(WEEKDAYS[kind])
     accepted = rng.random(days.shape) * shares.max() < shares[(days + 3) % 7]
     return days[np.arange(len(days)), accepted.argmax(axis=1)]

@@ -1,4 +1,4 @@
-"""Convert between the hospital's local time and UTC, over arrays, with the rules of `zoneinfo`."""
+"""Convert arrays of times between the hospital's local time and UTC, by the rules of `zoneinfo`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DAY = 86_400
 
 @dataclass(frozen=True)
 class Clock:
-    """Offset changes of one time zone; all times are seconds since 1970-01-01, as local or as UTC time."""
+    """UTC offset changes of one time zone. All times are seconds since 1970-01-01, local or UTC."""
 
     changes_utc: Any
     changes_local: Any

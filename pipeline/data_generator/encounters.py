@@ -40,7 +40,7 @@ COSTS = {AMB: (260, 0.7), EMER: (620, 0.8), IMP: (2400, 0.5), OBSENC: (2500, 0.5
 LONGEST_STAY = 180
 
 CANDIDATES = 4
-"""Dates drawn for a readmission, so that its weekday follows the pattern of admissions."""
+"""Number of dates drawn per readmission, one of which is chosen by the weekday pattern of admissions."""
 
 
 @dataclass
@@ -126,7 +126,7 @@ def _ends(rng: np.random.Generator, start: Any, kind: Any, diagnosis: Any) -> An
 def _readmissions(
     rng: np.random.Generator, time: Clock, people: People, who: Any, end: Any, kind: Any, diagnosis: Any
 ) -> tuple[Any, ...]:
-    """Draw stays that follow a stay within 30 days, mostly for the same diagnosis."""
+    """Draw readmissions within 30 days of a stay, mostly for the same diagnosis."""
     stays = np.flatnonzero(kind == IMP)
     back = stays[rng.random(len(stays)) < READMITTED]
     delay = 2 + np.minimum(rng.exponential(9.0, (len(back), CANDIDATES)), 27).astype(np.int64)
@@ -140,7 +140,9 @@ def _readmissions(
 
 
 def _final_stays(rng: np.random.Generator, time: Clock, people: People, first: int) -> tuple[Any, ...]:
-    """Draw the stays in which patients die: they end on the day of death and begin within the period."""
+    """Draw the stays in which patients die.
+
+    They end on the day of death. Stays that would begin before the period are left out."""
     who = np.flatnonzero((people.death_day >= 0) & people.dies_in_hospital)
     kind = np.full(len(who), IMP)
     end = time.to_utc(people.death_day[who] * DAY + rng.integers(0, DAY // 60, len(who)) * 60)
@@ -151,7 +153,7 @@ def _final_stays(rng: np.random.Generator, time: Clock, people: People, first: i
 
 
 def _without_overlap(who: Any, start: Any, end: Any) -> Any:
-    """Of two encounters of a patient that overlap, keep the earlier one."""
+    """Return a mask that keeps the earlier of two overlapping encounters of a patient."""
     if not len(who):
         return np.zeros(0, dtype=bool)
     far = 1 << 40
@@ -161,7 +163,9 @@ def _without_overlap(who: Any, start: Any, end: Any) -> Any:
 
 
 def _deaths(people: People, time: Clock, who: Any, start: Any, end: Any, kind: Any) -> Any:
-    """For patients who die in hospital, end the last stay before their date of death with death."""
+    """Return which stays end in death: for patients who die in hospital, the last one before that date.
+
+    Move the patient's date of death to the end of the stay."""
     stays = np.flatnonzero((kind == IMP) & people.dies_in_hospital[who] & (people.death_day[who] >= 0))
     expired = np.zeros(len(who), dtype=bool)
     stays = stays[time.local_day(start[stays]) <= people.death_day[who[stays]]]
@@ -173,7 +177,7 @@ def _deaths(people: People, time: Clock, who: Any, start: Any, end: Any, kind: A
 
 
 def _leaves_alive(people: People, time: Clock, who: Any, end: Any) -> Any:
-    """Return for each encounter if it ends before the date of death, by local and by UTC date."""
+    """Return whether each encounter ends before the patient's date of death, by both local and UTC date."""
     dead = people.death_day[who]
     return (dead < 0) | (np.maximum(time.local_day(end), end // DAY) < dead)
 
@@ -197,7 +201,7 @@ def _costs(rng: np.random.Generator, kind: Any, seconds: Any) -> Any:
 def table(
     stays: Stays, people: People, rng: np.random.Generator, pool: Pools
 ) -> tuple[pa.Table, tuple[Any, Any]]:
-    """Return the rows of the encounters, and patient number and ordinal of each encounter."""
+    """Return the encounters as bronze rows, and the patient number and ordinal of each encounter."""
     n = len(stays.who)
     listed = diagnoses()
     number = people.first_index + stays.who + 1

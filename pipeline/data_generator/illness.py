@@ -14,7 +14,7 @@ _PEAK_DAY = {"winter": 15, "spring": 110, "summer": 200, "influenza": 40}
 
 
 def draw(rng: np.random.Generator, kind: Any, age: Any, is_female: Any, month: Any) -> Any:
-    """Return positions in `diagnoses()`; `month` counts from 0."""
+    """Return each encounter's diagnosis as an index into `diagnoses()`; January is `month` 0."""
     ages, edges = _shares()
     group = np.searchsorted(ages, age, side="right")
     row = ((kind * (len(ages) + 1) + group) * 2 + is_female) * 12 + month
@@ -50,7 +50,7 @@ def _shares() -> tuple[Any, Any]:
 
 
 def _season(diagnosis: Diagnosis) -> Any:
-    """Return the weight of each month; a year's mean is 1.
+    """Return the weight of each month, with a mean of 1 over the year.
 
     Influenza: activity rises from October, peaks in February in 17 of 40 seasons, in December in 7, in
     January and March in 6 each, and can last until May (CDC, Flu Season, 1982-83 to 2021-22). Other seasons:

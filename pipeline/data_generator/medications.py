@@ -45,12 +45,12 @@ Doses outside the usual range are those of children, renal impairment or toleran
 LATE_MINUTES, LATE_SIGMA = 14.0, 0.9
 """Delay of an administration, log-normal: nine in ten within an hour of its due time (CMS 60-minute rule)."""
 
-MOST_DOSES = 24
+MAX_DOSES = 24
 
 
 @cache
 def _by_diagnosis() -> tuple[Any, Any]:
-    """Return formulary positions by diagnosis, padded with -1, and their number."""
+    """Return indexes into the formulary by diagnosis, padded with -1, and the number of each diagnosis."""
     position = {m.code: i for i, m in enumerate(formulary())}
     lists = [[position[code] for code in d.medications] for d in diagnoses()]
     width = max(len(each) for each in lists)
@@ -76,14 +76,14 @@ def _steps(medication: Medication) -> list[float]:
 def table(
     stays: Stays, numbers: tuple[Any, Any], people: People, rng: np.random.Generator, pool: Pools
 ) -> tuple[pa.Table, Any]:
-    """Return the administrations by encounter and time, and the position of each one's encounter."""
-    stay, drug, ordered, moment = _schedule(rng, stays)
+    """Return the administrations as bronze rows, by encounter and time, and their encounters' indexes."""
+    stay, drug, ordered, given_at = _schedule(rng, stays)
     n = len(stay)
     status = rng.choice(4, n, p=STATUS_SHARES)
     step = rng.choice(len(STEP_SHARES), n, p=STEP_SHARES)
     route_pick = rng.random(n)
-    order = np.lexsort((drug, moment, stay))
-    stay, drug, ordered, moment = stay[order], drug[order], ordered[order], moment[order]
+    order = np.lexsort((drug, given_at, stay))
+    stay, drug, ordered, given_at = stay[order], drug[order], ordered[order], given_at[order]
     listed = formulary()
     dose = _dose_text()[drug * len(STEP_SHARES) + step]
     routes = _routes()
@@ -107,9 +107,9 @@ def table(
             "dose_unit": choose(tuple(m.unit for m in listed), drug),
             "route": choose(_ROUTE_NAMES, route),
             "ordered_at": timestamps(ordered),
-            "administered_at": pc.if_else(not_given, pa.scalar(None, pa.string()), timestamps(moment)),
+            "administered_at": pc.if_else(not_given, pa.scalar(None, pa.string()), timestamps(given_at)),
             "status": choose(STATUSES, status),
-            "updated_at": timestamps(np.minimum(moment + 600, stays.end[stay] + 3600)),
+            "updated_at": timestamps(np.minimum(given_at + 600, stays.end[stay] + 3600)),
         }
     )
     return rows, stay
@@ -132,21 +132,21 @@ def _schedule(rng: np.random.Generator, stays: Stays) -> tuple[Any, Any, Any, An
     room = stays.end[stay[order]] - due
     late = LATE_MINUTES * 60 * np.exp(LATE_SIGMA * rng.standard_normal(len(order)))
     late = np.minimum(late, np.maximum(60, np.minimum(room, 6 * 3600) * 0.45))
-    moment = due + late.astype(np.int64)
-    inside = moment <= stays.end[stay[order]]
-    order, moment = order[inside], moment[inside]
-    return stay[order], drug[order], ordered[order], moment
+    given_at = due + late.astype(np.int64)
+    inside = given_at <= stays.end[stay[order]]
+    order, given_at = order[inside], given_at[inside]
+    return stay[order], drug[order], ordered[order], given_at
 
 
 def _due(rng: np.random.Generator, stays: Stays, stay: Any, ordered: Any) -> tuple[Any, Any]:
-    """Return the order of each dose and its due time: at once, then at the rounds until discharge."""
+    """Return order and due time of each dose: the first when ordered, the others at the rounds."""
     pick = rng.choice(len(INTERVALS), len(stay), p=INTERVAL_SHARES)
     every, first_round = INTERVALS[pick] * 3600, FIRST_ROUND[pick] * 3600
     local = stays.clock.to_local(ordered)
     rounds = -((first_round - local - every // 2) // every) * every + first_round
     left = stays.clock.to_local(stays.end[stay]) - rounds
     is_long = (stays.kind[stay] == IMP) | (stays.kind[stay] == OBSENC)
-    count = np.where(is_long, np.clip(left // every + 2, 1, MOST_DOSES), 1)
+    count = np.where(is_long, np.clip(left // every + 2, 1, MAX_DOSES), 1)
     order = np.repeat(np.arange(len(stay)), count)
     dose = np.arange(len(order)) - np.repeat(np.cumsum(count) - count, count)
     at_round = stays.clock.to_utc(rounds[order] + (dose - 1) * every[order])
@@ -158,7 +158,7 @@ _ROUTE_NAMES = ("PO", "IV", "IM", "SC", "INH", "SL")
 
 @cache
 def _routes() -> Any:
-    """Return routes by formulary position, padded with -1."""
+    """Return the routes of each medication as indexes into `_ROUTE_NAMES`, padded with -1."""
     lists = [[_ROUTE_NAMES.index(route) for route in m.routes] for m in formulary()]
     width = max(len(each) for each in lists)
     return np.array([each + [-1] * (width - len(each)) for each in lists])

@@ -32,7 +32,7 @@ HISPANIC_SHARE = 0.187
 """2020 Census, P2."""
 
 MOVES_A_YEAR = 0.084
-"""Share of people who move within a year (Census, ACS 2021)."""
+"""Share of people who move per year (Census, ACS 2021)."""
 
 PAYER_CHANGES_A_YEAR = 0.05
 
@@ -42,10 +42,10 @@ DEATHS_A_YEAR = (
     )
     / 1000
 )
-"""Deaths a person and year by band (CDC NCHS, United States life tables 2020, rounded)."""
+"""Deaths per person and year, by band (CDC NCHS, United States life tables 2020, rounded)."""
 
 IN_HOSPITAL_DEATHS = 0.35
-"""Share of deaths in a hospital (NCHS, place of death 2018); each ends an inpatient stay."""
+"""Share of deaths that occur in a hospital (NCHS, place of death 2018); each ends an inpatient stay."""
 
 YEAR = 365.25
 
@@ -54,7 +54,8 @@ YEAR = 365.25
 class People:
     """One block of patients.
 
-    `tag` identifies the seed. Arrays are by patient; days count from 1970-01-01, -1 means never.
+    `tag` identifies the seed. Arrays have one element per patient; dates are days since 1970-01-01, and -1
+    means never.
     """
 
     tag: str
@@ -125,7 +126,7 @@ def _payer(uniform: Any, age: Any) -> Any:
 
 
 def table(people: People, rng: np.random.Generator, pool: Pools) -> pa.Table:
-    """Return the rows of the patients, one per version, ordered by patient and time."""
+    """Return the patients as bronze rows, one per version, ordered by patient and time."""
     n = BLOCK
     first_female, first_male = (
         rng.integers(0, len(pool.first_female), n),
@@ -198,7 +199,7 @@ def table(people: People, rng: np.random.Generator, pool: Pools) -> pa.Table:
 
 
 def _versions(people: People) -> tuple[Any, Any, Any, Any]:
-    """Return patient, day, has moved and has changed payer, by version in the order of patients."""
+    """Return patient, day, "has moved" and "has changed payer" of each row version, by patient and day."""
     everyone = np.arange(people.count)
     alive: Any = lambda day: (day >= 0) & ((people.death_day < 0) | (day < people.death_day))  # noqa: E731
     moves = everyone[alive(people.move_day)[: people.count]]
@@ -239,7 +240,7 @@ def _marital(uniform: Any, age: Any) -> Any:
 
 
 def tag(seed: int) -> str:
-    """Return four hexadecimal digits for all identifiers: samples with two seeds share no patients."""
+    """Return four hexadecimal digits for all identifiers, so that samples of two seeds share no patients."""
     return f"{(seed * 2654435761 >> 12) & 0xFFFF:04x}"
 
 

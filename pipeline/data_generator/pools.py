@@ -36,7 +36,10 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Pools:
-    """Arrow string arrays to draw from; `place_*` share positions, and so do `provider_*`."""
+    """Arrow string arrays to draw from.
+
+    All `place_*` arrays share indexes, and so do all `provider_*` arrays.
+    """
 
     first_female: pa.Array
     first_male: pa.Array
@@ -76,13 +79,13 @@ Names = dict[str, list[str]]
 _GIVEN: dict[str, Names] = {}
 
 
-def use(locale: str, names: Names) -> None:
+def set_names(locale: str, names: Names) -> None:
     """Set the names of a locale; AWS Glue has no Faker to generate them."""
     _GIVEN[locale] = names
 
 
 def draw_names(locale: str) -> Names:
-    """Return the names of a Faker locale; they are the same on every machine."""
+    """Return the names of a locale, the same on every machine; raise `BadOptions` if Faker lacks it."""
     from faker import Faker  # noqa: PLC0415  (not on Glue)
     from faker.config import AVAILABLE_LOCALES  # noqa: PLC0415
 

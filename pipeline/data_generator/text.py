@@ -13,7 +13,7 @@ _FIRST_DAY = int(np.datetime64("1850-01-01", "D").astype(int))
 
 
 def column(*parts: Any) -> pa.Array:
-    """Join the parts of each row: a constant string, or a matrix of bytes with one row per value."""
+    """Join the parts of each row; a part is a constant string or a matrix of bytes with one row per value."""
     rows = next(len(part) for part in parts if not isinstance(part, str))
     blocks = [_repeated(part, rows) if isinstance(part, str) else part for part in parts]
     data = np.concatenate(blocks, axis=1)
@@ -22,7 +22,7 @@ def column(*parts: Any) -> pa.Array:
 
 
 def digits(numbers: Any, width: int) -> Any:
-    """Return the numbers with leading zeros; `ValueError` if one has more than `width` digits."""
+    """Return the numbers as bytes with leading zeros; raise `ValueError` if one exceeds `width` digits."""
     numbers = np.asarray(numbers)
     if len(numbers) and numbers.max() >= 10**width:
         raise ValueError(f"{numbers.max()} has more than {width} digits.")
@@ -61,7 +61,7 @@ def _repeated(text: str, rows: int) -> Any:
 
 @cache
 def _calendar() -> Any:
-    """Return every date from 1850 to 2199."""
+    """Return every ISO date from 1850 to 2199, one row of bytes each."""
     days = np.arange("1850-01-01", "2200-01-01", dtype="datetime64[D]").astype("S10")
     return days.view(np.uint8).reshape(-1, 10)
 
@@ -73,7 +73,7 @@ def _four_digits() -> Any:
 
 @cache
 def _times() -> Any:
-    """Return every second of a day as `Thh:mm:ssZ`."""
+    """Return every second of a day as the bytes of `Thh:mm:ssZ`."""
     second = np.arange(DAY)
     parts = [digits(second // 3600, 2), digits(second // 60 % 60, 2), digits(second % 60, 2)]
     marks = [_repeated(mark, DAY) for mark in ("T", ":", ":", "Z")]

@@ -35,7 +35,7 @@ _PLAIN = pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed")
 
 @dataclass(frozen=True)
 class Progress:
-    """Progress of a generation; `rate` in rows per second, `seconds_left` is an estimate."""
+    """Progress of a generation. `rate` is in rows per second; `seconds_left` is an estimate."""
 
     blocks_done: int
     blocks: int
@@ -117,7 +117,7 @@ def pieces(options: Options, processes: int = 1) -> Iterator[Piece]:
 
 
 def _in_order(threads: ThreadPoolExecutor, options: Options) -> Iterator[Piece]:
-    """Keep at most one block more than there are threads, so that memory does not grow."""
+    """Yield the blocks in order, with at most `THREADS` + 1 of them in memory."""
     waiting: deque[Future[Piece]] = deque()
     for block in range(options.blocks):
         waiting.append(threads.submit(piece, options, block))
@@ -141,10 +141,11 @@ def generate(
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Written:
-    """Write the tables and the ground truth (`_defects.csv`) into a new or empty directory.
+    """Write the tables and, with defects, the ground truth (`_defects.csv`) into a new or empty directory.
 
     `parts` above 1 splits each table into that many files (at most one per block), with rows in the same
-    order.
+    order. Raise `BadOptions` for invalid options and `Cancelled` once `cancelled()` is true; neither leaves
+    files.
     """
     options.checked()
     kinds = chosen(options)
@@ -230,7 +231,7 @@ def _open(folder: Path, name: str, format: str, header: list[str]) -> Any:
 
 
 class _ParquetFile:
-    """Write CSV text as Parquet with text columns; rows with an extra field are not possible."""
+    """Write CSV text as Parquet with text columns; rows with an extra field are not supported."""
 
     def __init__(self, path: Path, header: list[str]) -> None:
         self._header = header

@@ -1,4 +1,4 @@
-"""Run a Glue job's work: parse its arguments, load its run plan, report errors without data."""
+"""Entry point of Glue jobs: parse arguments, load the run plan, report errors without data values."""
 
 from __future__ import annotations
 
@@ -26,26 +26,24 @@ SETTINGS = {
     "spark.sql.ansi.enabled": "false",
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    # a moment before 1900 is written as it is: one such row would end the job
+    # write timestamps before 1900 unchanged: by default, one such row fails the job
     "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
-    # a generated method of more bytes is one that the JVM runs without ever compiling it (HotSpot,
-    # HugeMethodLimit)
+    # the JVM never compiles larger methods (HotSpot's HugeMethodLimit), so don't generate any
     "spark.sql.codegen.hugeMethodLimit": "8000",
-    # what follows from a filter is worked out for every alias of a column: with many rules, for minutes and
-    # gigabytes
+    # Spark infers constraints for every alias of a column: with many rules, that takes minutes and gigabytes
     "spark.sql.constraintPropagation.enabled": "false",
-    # the wide side of a join stays where it is where the narrow one can be sent to every worker …
+    # broadcast the smaller side of a join up to this size, so that the larger one is not shuffled …
     "spark.sql.adaptive.autoBroadcastJoinThreshold": "64MB",
-    # … and neither side is sorted where one fits in memory, part by part
+    # … and use a hash join without sorting where the partitions of one side fit in memory
     "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64MB",
 }
 
 
 def log_to_output() -> None:
-    """Write log lines from INFO up to standard output: Glue's root logger has a level and no handler.
+    """Write log lines of level INFO and above to standard output.
 
-    CloudWatch adds the time to each line.
+    Glue's root logger has a level but no handler. CloudWatch adds the time to each line.
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, force=True, format="%(levelname)s %(message)s")
     for name in ("botocore", "py4j"):
@@ -53,7 +51,7 @@ def log_to_output() -> None:
 
 
 def main(work: Callable[[Run], None]) -> None:
-    """Run a job as Glue calls it: ``--JOB_NAME … --prefix … --run_id …``."""
+    """Run a job with the arguments Glue passes: ``--JOB_NAME … --prefix … --buckets … --run_id …``."""
     log_to_output()
     parser = argparse.ArgumentParser()
     for name in ("--JOB_NAME", "--prefix", "--buckets", "--run_id"):
@@ -62,7 +60,7 @@ def main(work: Callable[[Run], None]) -> None:
     lake = Lake(options.prefix, options.buckets)
     found = read_json(aws_client("s3"), lake.run_plan(options.run_id))
     if found is None:
-        raise JobError(f"Run {options.run_id} has no plan: jobs are started by the state machine.")
+        raise JobError(f"Run {options.run_id} has no run plan. Start jobs through the state machine.")
     spark = SparkSession.builder.appName(options.JOB_NAME).getOrCreate()
     for name, value in SETTINGS.items():
         spark.conf.set(name, value)
@@ -78,9 +76,9 @@ def main(work: Callable[[Run], None]) -> None:
 
 
 def _without_data(error: Exception) -> str:
-    """Return an error's class and line of code, without its message, which may quote values.
+    """Return an error's class and line of code without its message, which may quote values.
 
-    Messages of an AnalysisException name only columns and types: they are kept.
+    Messages of AnalysisException, AssertionError and KeyError name only columns and types, so they are kept.
     """
     ours = [frame for frame in traceback.extract_tb(error.__traceback__) if "pipeline" in frame.filename]
     where = f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""

@@ -1,4 +1,4 @@
-"""Parquet files of a few rows, written and read with pyarrow: no query engine is asked for a dozen counts."""
+"""Read and write small Parquet files with pyarrow: for a few rows, a Spark job would take much longer."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _TYPES = {
 
 
 def write(s3: Any, uri: str, contract: Contract, rows: Iterable[dict[str, Any]]) -> None:
-    """Write `rows` as one Parquet object; each has exactly the contract's data columns, by name."""
+    """Write `rows` as one Parquet object; each row must have exactly the contract's data columns."""
     names = [column.name for column in contract.data_columns]
     rows = list(rows)
     if wrong := sorted({name for row in rows for name in {*row} ^ {*names}}):
-        raise ValueError(f"Rows of {contract.table} and its contract differ in the column {wrong[0]}.")
+        raise ValueError(f"Rows of {contract.table} and its contract differ in column '{wrong[0]}'.")
     schema = pa.schema([(column.name, _TYPES[column.type]) for column in contract.data_columns])
     table = pa.Table.from_pylist(rows, schema)
     buffer = io.BytesIO()
@@ -37,7 +37,7 @@ def write(s3: Any, uri: str, contract: Contract, rows: Iterable[dict[str, Any]])
 
 
 def read(s3: Any, uri: str, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the rows of all Parquet objects below `uri`."""
+    """Return the given columns of all Parquet objects below `uri`, as dictionaries."""
     bucket, prefix = split(uri)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     keys = [item["Key"] for page in pages for item in page.get("Contents", [])]

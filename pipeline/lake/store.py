@@ -23,7 +23,7 @@ _CONDITION_ERRORS = {"PreconditionFailed", "NoSuchKey", "ConditionalRequestConfl
 """Error codes of a failed condition: If-Match on a missing key is a 404, a concurrent write a 409."""
 
 _TRIES = 3
-"""Attempts of a write that met a concurrent one: S3 returns 409 before it checks the condition."""
+"""Attempts of a write that conflicts with a concurrent one: S3 returns 409 without checking the condition."""
 
 
 def write_json(s3: Any, uri: str, document: dict[str, Any], **options: Any) -> bool:

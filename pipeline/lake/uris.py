@@ -85,7 +85,7 @@ class Lake:
 
     @property
     def job_logs(self) -> str:
-        """Return the prefix of the Glue jobs' log groups, `output` and `error`."""
+        """Prefix of the Glue jobs' log groups, `output` and `error`."""
         return f"/{self.prefix}/jobs"
 
     # bronze: CSV as received
@@ -123,7 +123,7 @@ class Lake:
         return self._uri("silver", f"_complete/{table}/")
 
     def snapshot(self, table: str, run_id: str) -> str:
-        """The newest version of each row that a run's release accepts."""
+        """URI of the newest version of each row that the run's release admits."""
         return self._uri("silver", f"_snapshots/{table}/run_id={run_id}/")
 
     # gold: immutable releases

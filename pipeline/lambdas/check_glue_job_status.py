@@ -1,4 +1,4 @@
-"""Check if a Glue job run has ended; raise if it failed or exceeded its timeout."""
+"""Check if a Glue job run has ended; raise an error if it failed, stop it if it exceeded its timeout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delete releases that were superseded long ago; S3 keeps their object versions for some time."""
+"""Delete releases superseded more than HDP_KEEP_DAYS ago; S3 keeps their object versions for some time."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ lake = Lake.of(os.environ)
 
 
 MAX_WAIT = timedelta(minutes=60)
-"""How long a run started by a schedule or a new batch waits for the write lock."""
+"""Maximum time that a run started by the schedule or by a new batch waits for the write lock."""
 
 NAMED_LIMIT = 5
-"""Maximum number of batches in an error message."""
+"""Maximum number of batch ids in an error message."""
 
 
 class NoBatches(Exception):
@@ -42,24 +42,24 @@ class RetiredBatch(Exception):
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Map ``{"input", "execution", "name", "since"}`` to ``{"run_id", "auto_publish", "outcome", "why"}``.
 
-    `input`, `execution`, `name` and `since` are the execution's input, ARN, name and start time. Only the run
-    plan in S3 lists the batches, because the data of a state is limited to 262,144 bytes. `outcome` is
-    "ready" if the run may write, "busy" while it waits for the lock, "skipped" after the maximum wait. The
-    run id defaults to the execution name (scheduled runs).
+    `input`, `execution`, `name` and `since` are the execution's input, ARN, name and start time. The batches
+    are listed only in the run plan in S3, because Step Functions limits the data of a state to 262,144 bytes.
+    `outcome` is "ready" if the run may write, "busy" while it waits for the lock, "skipped" after the maximum
+    wait. The run id defaults to the execution name (scheduled runs).
     """
     wanted = check({"run_id": event["name"], **event["input"]})
     run_id = wanted["run_id"]
-    answer = {"run_id": run_id, "auto_publish": wanted["auto_publish"]}
+    result = {"run_id": run_id, "auto_publish": wanted["auto_publish"]}
     try:
         run_lock.take(s3, states, lake, run_id, event["execution"])
     except run_lock.LakeBusy as busy:
         if wanted["started_by"] not in AUTOMATIC:
             raise
-        return {**answer, **_turn(event["since"], str(busy))}
+        return {**result, **_turn(event["since"], str(busy))}
     plan = {"started_by": wanted["started_by"], **_plan(run_id, wanted["batch_ids"])}
     write_json(s3, lake.run_plan(run_id), plan)
     print(json.dumps({"run_id": run_id, "batches": len(plan["batch_ids"])}))  # noqa: T201
-    return {**answer, "outcome": "ready", "why": ""}
+    return {**result, "outcome": "ready", "why": ""}
 
 
 def _turn(since: str, busy: str) -> dict[str, str]:
@@ -105,7 +105,7 @@ def _listed(batch_ids: list[str]) -> str:
 
 
 def _batches() -> tuple[list[str], set[str]]:
-    """Return all batches of the lake, and the retired ones."""
+    """Return the ids of all batches of the lake, and of the retired ones."""
     bucket, prefix = split(lake.manifests())
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     names = [item["Key"].removeprefix(prefix) for page in pages for item in page.get("Contents", [])]

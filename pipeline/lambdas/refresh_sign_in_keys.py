@@ -1,4 +1,4 @@
-"""Copy the public keys of the identity provider into the lake: the portal's network cannot reach it."""
+"""Copy the identity provider's public keys into the lake: the portal's network cannot reach the provider."""
 
 from __future__ import annotations
 

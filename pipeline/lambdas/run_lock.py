@@ -1,4 +1,4 @@
-"""The write lock of the lake: one object, stale once its execution has ended."""
+"""The write lock of the lake: an S3 object, which is stale once its execution has ended."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: 
         "execution": event["execution"],
         "error": event["error"].get("Error", "Unknown"),
         "cause": cause,
-        "next": "Open the run in the portal: it shows the failed job and its log, and resumes the run.",
+        "next": "Open the run in the portal to see the failed job and its log, and to resume the run.",
     }
     subject = f"Health data: run {run_id} failed"
     sns.publish(TopicArn=os.environ["HDP_TOPIC_ARN"], Subject=subject[:100], Message=json.dumps(message))
@@ -30,7 +30,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: 
 
 
 def _sentence(cause: str) -> str:
-    """Return the errorMessage of a Lambda's JSON cause, otherwise the cause."""
+    """Return the `errorMessage` if the cause is the JSON of a Lambda error, otherwise the cause itself."""
     try:
         document = json.loads(cause)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Start a Glue job for a run, once: a second call finds the job run of the first."""
+"""Start a Glue job for a run; a repeated call returns the job run of the first."""
 
 from __future__ import annotations
 

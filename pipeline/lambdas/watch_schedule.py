@@ -1,4 +1,4 @@
-"""Notify subscribers once of each late run and of each scheduled run that never started."""
+"""Notify subscribers of late runs and of scheduled runs that have not started, once each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ scheduler = boto3.client("scheduler")
 lake = Lake.of(os.environ)
 
 NEWEST = 100
-"""Number of executions that are checked: weeks of nightly runs."""
+"""Number of newest executions to check, which are weeks of nightly runs."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _send_once(delay: Delay) -> bool:
         "run_id": delay.run_id,
         "alert": delay.kind,
         "cause": delay.message_in_utc,
-        "next": "Open the portal: the Runs page shows the runs, the Alerts page the schedule.",
+        "next": "Open the portal. The Runs page lists the runs; the Alerts page shows the schedule.",
     }
     subject = f"Health data: a run is {delay.kind}" if delay.run_id else "Health data: a run has not started"
     sns.publish(TopicArn=os.environ["HDP_TOPIC_ARN"], Subject=subject, Message=json.dumps(message))

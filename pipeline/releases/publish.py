@@ -35,9 +35,9 @@ def publish(
 ) -> Published:
     """Publish `release_id`, so that readers see it.
 
-    `expect` is the release that must be published now (None for none); otherwise `ReleaseConflict` is raised
-    and nothing changes. Publishing the published release again only updates the views, so an interrupted call
-    can be repeated.
+    `expect` is the id of the release that is expected to be published now (None: no release); if another one
+    is, `ReleaseConflict` is raised and nothing changes. Publishing the published release again only updates
+    the views, so an interrupted call can be repeated.
     """
     release = get(s3, lake, release_id)
     found = read_json(s3, lake.current_release())
@@ -57,7 +57,7 @@ def publish(
 
 
 def rollback_target(s3: Any, lake: Lake) -> tuple[Published, Release]:
-    """Return the published release and the release that a rollback publishes."""
+    """Return the published release and the one that a rollback publishes; `ReleaseError` if there is none."""
     present = current(s3, lake)
     if present is None or present.previous_release_id is None:
         raise ReleaseError("There is no earlier published release to roll back to.")
@@ -71,7 +71,7 @@ def batches_lost(s3: Any, lake: Lake, release: Release, present: Published) -> l
 
 
 def view_refresher(athena: Any, lake: Lake, seconds: float = 60) -> Callable[[str], None]:
-    """Return a function that points the Athena views at a release and waits for Athena to finish."""
+    """Return a function that points the Athena views at a release and waits up to `seconds` for Athena."""
 
     def refresh(release_id: str) -> None:
         queries = [

@@ -20,11 +20,10 @@ _DELETE_LIMIT = 1000
 def superseded(
     releases: Sequence[Release], published: Published | None, keep: timedelta, now: datetime
 ) -> list[Release]:
-    """Return the releases that were followed by a newer one more than `keep` ago; `releases` are sorted
-    newest first.
+    """Return the releases to expire: those followed by a newer one more than `keep` ago.
 
-    The published release, the previous release (rollback target) and the releases whose parent is published
-    (they may await review) are kept.
+    `releases` are sorted newest first. The published release, the previous release (rollback target) and
+    releases whose parent is published (they may await review) are not returned.
     """
     if published is None:
         return []

@@ -1,6 +1,6 @@
 """Acceptances of findings and of single rows, derived from the review log.
 
-Standard library only: the audit job applies them to later runs.
+The audit job applies them to later runs. Standard library only, because that job imports this module.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Acceptance:
 
     It covers later runs through the date `until`, as long as the measured value is at most `margin` worse
     than `rate`; both have the unit `unit` ("percent" for shares from 0 to 1). `floor` and `threshold` are the
-    limits of the rule on that date. A value beyond the opposite limit is a different finding.
+    rule's limits when the finding was accepted. A value beyond the opposite limit is a different finding.
     """
 
     table_name: str
@@ -59,7 +59,7 @@ def lapsed(acceptance: Acceptance, rate: float | None, on: date) -> str:
     if (rate < minimum) == (acceptance.rate < acceptance.floor):
         change = "fell" if rate < minimum else "rose"
         return f"it {change} beyond the margin: {now} now, {then} accepted with a margin of {margin}"
-    return f"it now breaks the opposite limit: {now} now, {then} accepted"
+    return f"it is now beyond the opposite limit: {now} now, {then} accepted"
 
 
 _TOLERANCE = 1e-12

@@ -1,7 +1,7 @@
 """Events of the append-only review log: fields, hash and required payload.
 
 The design follows query management in clinical trials (query, answer, close) and 21 CFR 11.10(e) and 11.50
-(audit trail; signature with name, time and meaning). Standard library only: the audit job reads acceptances.
+(audit trail; signature with name, time and meaning). Standard library only, because the audit job imports it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Verify the hash chain of the review log and its anchors.
 
-Detected: an event that was altered, removed, moved or inserted does not match the hashes of its neighbours.
+Detected: an event that was altered, removed, moved or inserted does not match the hashes of its neighbors.
 Anchors detect the removal of the newest events: ``reviews/head.json`` and ``review_anchor.json`` name the
 newest event and never go back; each release and ``releases/current.json`` name the event that was newest when
 they were written.
@@ -50,7 +50,11 @@ class Anchor:
 
 @dataclass(frozen=True)
 class StoredLog:
-    """The content of the bucket before verification: events by key (None if unreadable), and anchors."""
+    """The content of the bucket before verification: events by key (None if unreadable), and anchors.
+
+    `head` and `twin` are the two anchors of the newest event, ``reviews/head.json`` and
+    ``review_anchor.json``.
+    """
 
     events: tuple[tuple[str, Event | None], ...] = ()
     head: Anchor | None = None

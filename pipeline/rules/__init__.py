@@ -1,1 +1,4 @@
-"""Evaluate quality rules on rows and tables, and compare outcomes."""
+"""Evaluate row rules, and compare rule outcomes between runs.
+
+Rules on whole tables are evaluated by `pipeline.glue_jobs.quality.audit.measure`.
+"""

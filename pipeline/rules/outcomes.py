@@ -1,4 +1,4 @@
-"""Compare a rule's outcome with its outcome in the published release."""
+"""Compare a rule's outcome with its outcome in the parent release."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ FOUND = frozenset({"fail", "error", "pass_with_failures"})
 
 
 def change(status: str, previous: str | None) -> str:
-    """Return the change since the published release: new, still_there, resolved or stable.
+    """Return the change since the parent release: new, still_there, resolved or stable.
 
-    `previous` is the outcome in the published release, None without one. A rule that is not applicable
-    resolves nothing.
+    `previous` is the outcome in the parent release, None without one. A rule that is not applicable does not
+    resolve a finding.
     """
     if status in FOUND:
         return "still_there" if previous in FOUND else "new"

@@ -48,7 +48,7 @@ class Result:
 
     @property
     def status(self) -> str:
-        """The outcome; an error of the rule itself is never a pass."""
+        """The outcome; `error` if the rule could not be evaluated."""
         return "error" if self.broken else self.rule.outcome(self.failed, self.rate)
 
     def as_row(self) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def row_rules(contract: Contract) -> tuple[Rule, ...]:
 
 
 def release_rules(contract: Contract) -> tuple[Rule, ...]:
-    """Return the row rules that need other rows of the release: they are evaluated in gold."""
+    """Return the row rules that need other rows of the release; they are evaluated by the gold jobs."""
     return tuple(rule for rule in contract.rules if rule.fails is not None and rule.level == "release")
 
 
@@ -93,7 +93,7 @@ _OVER = re.compile(r"\bover\s*\(", re.IGNORECASE)
 
 
 def _looks_across(rule: Rule) -> bool:
-    """Return True if the rule depends on other rows, by its group or a window."""
+    """Return True if the rule depends on other rows, through groups (`among`) or a window."""
     return bool(rule.among) or _OVER.search(str(rule.fails)) is not None
 
 
@@ -106,7 +106,7 @@ def _fails(rule: Rule) -> Column:
 
 
 def words_across(rules: Sequence[Rule]) -> frozenset[str]:
-    """Return the identifiers, columns among them, in the rules that depend on other rows."""
+    """Return all identifiers, including column names, in the SQL of rules that depend on other rows."""
     texts = [text for rule in rules if _looks_across(rule) for text in (str(rule.fails), *rule.among)]
     return frozenset(re.findall(r"\w+", " ".join(texts)))
 
@@ -114,8 +114,8 @@ def words_across(rules: Sequence[Rule]) -> frozenset[str]:
 def across(evaluated: DataFrame, rules: Sequence[Rule], identity: Sequence[str]) -> DataFrame:
     """Return `evaluated` with the rules that depend on other rows evaluated too.
 
-    `identity` columns identify a row and are never NULL. `evaluated` is read once per rule: it should be
-    materialized.
+    The `identity` columns identify a row and are never NULL. `evaluated` is read once per rule, so it should
+    be materialized.
     """
     failing = [
         _failing_across(evaluated.where(_bit(APPLYING, n) == 1), rule, identity).withColumn("_rule", F.lit(n))
@@ -215,7 +215,7 @@ class Tally:
         )
 
     def with_bit(self, bits: str, number: int) -> int:
-        """Return the number of rows with a rule's bit in FAILING or APPLYING."""
+        """Return the number of rows with the bit of rule `number` set in `bits` (FAILING or APPLYING)."""
         word, mask = number // _BITS, 1 << number % _BITS
         return sum(each["count"] for each in self.patterns if each[bits][word] & mask)
 
@@ -235,15 +235,15 @@ def results_of(
 
 
 def _samples(evaluated: DataFrame, failed: dict[int, int], key: str) -> dict[int, tuple[str, ...]]:
-    """Return up to 200 keys per rule; of many failing rows, an even sample by the hash of the key."""
+    """Return up to `SAMPLE` keys of failing rows per rule; of more, an even sample by the hash of the key."""
     wanted = [n for n, number in failed.items() if number]
     if not wanted:
         return {}
     picked = []
     for n in wanted:
         step = max(1, failed[n] // (4 * SAMPLE))
-        lucky = F.pmod(F.xxhash64(F.col(key)), F.lit(step)) == 0
-        picked.append(F.when((_bit(FAILING, n) == 1) & lucky, F.lit(n)))
+        is_sampled = F.pmod(F.xxhash64(F.col(key)), F.lit(step)) == 0
+        picked.append(F.when((_bit(FAILING, n) == 1) & is_sampled, F.lit(n)))
     exploded = evaluated.select(
         F.col(key).alias("key"), F.explode(F.array_compact(F.array(*picked))).alias("rule")
     )

@@ -34,7 +34,7 @@ class Format:
 
 @dataclass(frozen=True)
 class Match:
-    """Format and type of a file, its ignored columns, and if it is loaded."""
+    """Format and type of a file, its ignored columns, and whether it is loaded (`is_needed`)."""
 
     format: str
     table: str

@@ -162,7 +162,7 @@ class CsvReader:
         return table.append_column(LINE, pa.array(lines + first_line, pa.int64())), records
 
     def _may_be_no_data(self, first: pa.ChunkedArray) -> np.ndarray:
-        """Return for each row if its first field suggests that it is not data."""
+        """Return a mask of the rows whose first field suggests that they are not data."""
         values = pc.utf8_trim(pc.fill_null(first, ""), BLANK)
         same = pc.is_in(values, pa.array(["", self._layout.header[0]]))
         return np.asarray(pc.or_(pc.match_substring_regex(values, START), same))
@@ -235,9 +235,9 @@ def _records(lines: list[str]) -> Any:
 
 
 def _lines(text: str) -> list[str]:
-    """Split a text into lines with their ends.
+    """Split a text into lines, keeping their ends.
 
-    Only \\n, \\r\\n and \\r end a line, not other Unicode line ends.
+    Only \\n, \\r\\n and \\r end a line; other Unicode line separators do not.
     """
     return list(io.StringIO(text, newline=""))
 

@@ -14,7 +14,7 @@ from pipeline.sources.csv_lines import BLANK, is_blank, is_title
 HEAD = 1 << 18
 """Bytes of the uncompressed file that are searched for the header."""
 
-_MOST_LINES = 30
+_MAX_HEADER_LINES = 30
 
 _MAGIC = (
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook (.xlsx)"),
@@ -37,7 +37,7 @@ class EmptyFile(ValueError):
 
 
 class NotUnderstood(ValueError):
-    """A file cannot be read as a table; `may_be_needed` if it resembles a needed one."""
+    """A file cannot be read as a table; `may_be_needed` is True if it resembles one that is loaded."""
 
     def __init__(self, text: str, *, may_be_needed: bool = True) -> None:
         super().__init__(text)
@@ -103,7 +103,7 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[list[str], int]]:
     try:
         for fields in reader:
             yield fields, reader.line_num
-            if reader.line_num >= _MOST_LINES:
+            if reader.line_num >= _MAX_HEADER_LINES:
                 return
     except csv.Error:
         return

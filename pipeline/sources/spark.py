@@ -23,7 +23,7 @@ EXTRA = ("_malformed", FILE, LINE, "_received", BATCH, RECEIVED_AT)
 The row as received is its text if it is malformed, otherwise JSON.
 """
 
-_MOST_TASKS = 64
+_MAX_TASKS = 64
 """Maximum number of tasks that read files; each reads several."""
 
 
@@ -73,7 +73,7 @@ def _rows(
         return frames.of(spark, [], shape)
     bucket = lake.bucket("bronze")
     entries = [{"entry": json.dumps({**file, "uri": f"s3://{bucket}/{file['key']}"})} for file in files]
-    listed = frames.of(spark, entries, "entry string").repartition(min(len(files), _MOST_TASKS))
+    listed = frames.of(spark, entries, "entry string").repartition(min(len(files), _MAX_TASKS))
     return listed.mapInArrow(batch_files.reader(names), shape)
 
 

@@ -26,7 +26,7 @@ _SERVICE_ERRORS = [
     "ThrottlingException",
     "TooManyRequestsException",
 ]
-"""boto3 exceptions with a class of their own: a Lambda fails with that name, not with ClientError."""
+"""boto3 exceptions that have their own class: a Lambda fails with its name, not with ClientError."""
 
 _RETRIED_ERRORS = [
     "Lambda.ClientExecutionTimeoutException",
@@ -43,8 +43,8 @@ _RETRIED_ERRORS = [
     "ReadTimeoutError",
     "States.Timeout",
 ]
-_LAKE_POLL = 60
-"""Seconds between two looks at a lake that another run is writing to."""
+_LOCK_POLL_SECONDS = 60
+"""Seconds between two attempts of an automatic run to acquire the write lock."""
 
 _FIRST_POLL, _POLL = "${first_poll_seconds}", "${poll_seconds}"
 """Seconds between two polls in the first minute of a job, and later."""
@@ -58,7 +58,7 @@ _RETRY_ERRORS = {
     "JitterStrategy": "FULL",
 }
 _BUSY = ["JobBusy", "ConcurrentRunsExceededException", "ResourceNumberLimitExceededException"]
-"""The job is taken, or the account's Glue quota is: minutes pass until it is not."""
+"""The job is in use, or the account's Glue quota is exhausted; either can take minutes to clear."""
 
 _RETRY_BUSY = {"ErrorEquals": _BUSY, "IntervalSeconds": 30, "BackoffRate": 1.5, "MaxAttempts": 6}
 _CATCH = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "NotifyFailure"}]
@@ -81,7 +81,7 @@ def definition() -> dict[str, Any]:
             "Type": "Parallel",
             "Comment": "Bronze to silver, in parallel",
             "Branches": [_branch(job) for job in stage("silver")],
-            "ResultPath": None,  # each branch hands back all that it was given
+            "ResultPath": None,  # each branch returns its whole input
             "Next": ordered[0].name,
             "Catch": _CATCH,
         },
@@ -98,9 +98,10 @@ def definition() -> dict[str, Any]:
 
 
 def _opening_states(then: str) -> States:
-    """Take the lake or wait for it: PrepareRun refuses a person's start, and one by the clock waits its turn.
+    """Return the states that acquire the write lock.
 
-    The batches stay out of the data from here on: the run's plan in S3 names them.
+    If another run holds it, PrepareRun fails a run started by a person and lets an automatic run wait. The
+    batches are not part of the state data after this step; the run plan in S3 lists them.
     """
     execution = {"input": "Input", "execution": "Id", "name": "Name", "since": "StartTime"}
     given = {f"{name}.$": f"$$.Execution.{part}" for name, part in execution.items()}
@@ -123,7 +124,7 @@ def _opening_states(then: str) -> States:
             ],
             "Default": "PrepareRun wait",
         },
-        "PrepareRun wait": {"Type": "Wait", "Seconds": _LAKE_POLL, "Next": "PrepareRun"},
+        "PrepareRun wait": {"Type": "Wait", "Seconds": _LOCK_POLL_SECONDS, "Next": "PrepareRun"},
         "RunSkipped": {"Type": "Succeed", "OutputPath": "$.plan"},
     }
 
@@ -173,7 +174,7 @@ def _closing_states() -> States:
         "NotifySuccess": {
             **succeeded,
             "Catch": _ignore_errors("RunSucceeded"),
-        },  # its release is made: it did not fail
+        },  # the release exists, so a failed notification must not fail the run
         "RunSucceeded": {"Type": "Succeed", "OutputPath": "$.release"},
         "NotifyFailure": {**notify, "Catch": _ignore_errors("RunFailedNotNotified")},
         "RunFailed": {"Type": "Fail", "ErrorPath": "$.failure.error", "CausePath": "$.failure.cause"},

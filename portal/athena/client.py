@@ -17,14 +17,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _POLL_SECONDS = 0.05
-"""Athena needs some tenths of a second for the fastest query."""
+"""Delay between polls; the fastest Athena queries take a few tenths of a second."""
 
 
 @dataclass(frozen=True)
 class QueryResult:
     """The rows of a query with its duration in seconds and the bytes it scanned.
 
-    `note` says which rows are missing. `rows` is the number of fact rows that were grouped, if they were.
+    `note` is set if the rows are incomplete ("the first 100,000 rows"). `rows` is the number of fact rows
+    behind a grouped result, else None.
     """
 
     frame: pd.DataFrame
@@ -73,7 +74,8 @@ def run_query(
 ) -> QueryResult:
     """Run a statement of the portal itself; `params` replace `:name` placeholders.
 
-    Tables with patient identifiers need the review role, on a laptop as on AWS.
+    Tables with patient identifiers need the review role, on a laptop as on AWS. Raise `ServiceError` if the
+    query fails or is cancelled.
     """
     import awswrangler as wr  # noqa: PLC0415  (takes a second to import, and most commands do not query Athena)
     from awswrangler.exceptions import QueryCancelled, QueryFailed  # noqa: PLC0415

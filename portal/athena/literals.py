@@ -4,5 +4,5 @@ from __future__ import annotations
 
 
 def literal(value: str) -> str:
-    """Return a text as a SQL string literal."""
+    """Return `value` as a quoted SQL string literal."""
     return "'" + value.replace("'", "''") + "'"

@@ -1,8 +1,8 @@
 """Validate and rewrite user SQL: one read-only statement over de-identified tables of a single release.
 
-The statement is parsed, its tables become WITH clauses that filter by a literal release id, and Athena runs
-SQL generated from the parsed statement, so that text which Athena would parse differently cannot pass the
-check.
+The statement is parsed, and its tables become WITH clauses that filter by a literal release id. Athena runs
+SQL generated from the parse tree, never the user's text: text that Athena parses differently cannot bypass
+the checks.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from portal.privacy import sql_results
 from portal.privacy.sql_results import NO_DISCLOSURE, Disclosure
 
 MOST_ROWS = 100_000
-"""Most rows of one result: a browser session can hold them, and a spreadsheet can open them."""
+"""Maximum rows of a result: a browser session can hold this many, and a spreadsheet can open them."""
 
 # warnings of sqlglot quote the statement, which can contain PHI
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
@@ -40,7 +40,7 @@ _WRITES = (exp.DML, exp.DDL, exp.Command, exp.Into)
 
 @dataclass(frozen=True)
 class Statement:
-    """A validated statement as the user typed it and as Athena runs it; `tables` as (database, table)."""
+    """A validated statement as the user typed it and as Athena runs it; `tables` are (database, table)."""
 
     user_sql: str
     athena_sql: str
@@ -52,7 +52,7 @@ class Statement:
 def queryable_tables() -> dict[str, Contract]:
     """Return the tables that users can query, by name.
 
-    Gold, and quality tables without a required identifier.
+    All gold tables, and the quality tables without a required column that identifies a patient.
     """
     quality = [load("quality", name) for name in tables("quality")]
     return {
@@ -77,7 +77,7 @@ def _is_about_people(contract: Contract) -> bool:
 def validate(lake: Lake, sql: str, release_id: str, releases: Sequence[str] | None = None) -> Statement:
     """Validate and rewrite `sql` to read from `release_id`; raise `ServiceError` if it is not allowed.
 
-    The database `gold_releases` is limited to `releases`, or not limited if that is None.
+    In the database `gold_releases`, the statement reads only `releases`, or all of them if that is None.
     """
     if _SHOW.fullmatch(sql):
         return Statement(sql, _listing())
@@ -157,9 +157,9 @@ class _Source:
 
 
 def _named(lake: Lake, tree: Any) -> dict[str, _Source]:
-    """Return the tables that `tree` reads, by the name of their WITH clause.
+    """Rename the tables in `tree` to their WITH clauses, and return them by that name.
 
-    Rename them in `tree` accordingly.
+    Raise `ServiceError` for a table that is not available.
     """
     own = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
     found: dict[str, _Source] = {}
@@ -177,7 +177,7 @@ def _named(lake: Lake, tree: Any) -> dict[str, _Source]:
         table.set("db", None)
         table.set("catalog", None)
     for name in own & ({*queryable_tables()} | {*found}):
-        raise ServiceError(f"WITH {name} has the name of a table. Choose another name.")
+        raise ServiceError(f"The WITH clause '{name}' has the name of a table. Choose another name.")
     _unqualify(tree)
     return found
 
@@ -203,7 +203,7 @@ def _refused(name: str) -> ServiceError:
 
 
 def _unqualify(tree: Any) -> None:
-    """Remove the database from column references; the WITH clauses have none."""
+    """Remove the database from column references, because WITH clauses belong to none."""
     for column in tree.find_all(exp.Column):
         if column.args.get("db"):
             column.set("db", None)

@@ -28,7 +28,7 @@ from portal.privacy import sql_results
 
 HISTORY_LENGTH = 50
 HISTORY_SCANNED = 1000
-"""Executions searched for the user's queries; Athena lists those of dashboards too."""
+"""Maximum number of executions to search for the user's queries; Athena lists those of dashboards too."""
 _POLL_SECONDS = 0.1
 _ALIVE = frozenset({"QUEUED", "RUNNING"})
 _USER_COMMENT = "-- run in the portal by "
@@ -38,7 +38,7 @@ _SQL_COMMENT = "-- | "
 
 @dataclass(frozen=True)
 class SqlQuery:
-    """A query of a user from Athena's history: `sql` as typed, `scanned` in bytes."""
+    """A query of a user from Athena's history: `sql` as typed, `scanned` in bytes, `reason` of a failure."""
 
     query_id: str
     sql: str
@@ -98,7 +98,7 @@ def get(context: Context, query_id: str) -> SqlQuery:
 
 @requires("query")
 def wait(context: Context, query_id: str, seconds: float) -> SqlQuery:
-    """Wait at most so many seconds for the end of a query; return its state by then."""
+    """Wait at most `seconds` for a query to end; return it in its latest state."""
     deadline = time.monotonic() + seconds
     while not (found := get(context, query_id)).is_over and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
@@ -114,7 +114,7 @@ def cancel(context: Context, query_id: str) -> None:
 
 @requires("query")
 def fetch_result(context: Context, query_id: str) -> QueryResult:
-    """Return the rows of a finished query, with exact counts."""
+    """Return the rows of a query, with exact counts; raise `ServiceError` unless it succeeded."""
     found = get(context, query_id)
     if found.state != "SUCCEEDED":
         raise ServiceError(_no_result(found))
@@ -127,7 +127,7 @@ def fetch_result(context: Context, query_id: str) -> QueryResult:
 
 @requires("query")
 def safe_to_share(context: Context, found: QueryResult) -> tuple[pd.DataFrame | None, str]:
-    """Return the result with small counts suppressed (None if it lists patients), and a note about it."""
+    """Return the result with small counts suppressed (None if it lists patients), and a note on it."""
     statement = validate(context, found.sql, str(found.release_id))
     return sql_results.safe_to_share(statement.disclosure, found.frame)
 
@@ -154,7 +154,7 @@ def _no_result(found: SqlQuery) -> str:
 
 
 def _visible_releases(context: Context) -> Sequence[str] | None:
-    """Return the releases that the user sees; None means all, for reviewers and publishers."""
+    """Return the ids of the published and the previous release, or None for reviewers and publishers."""
     if context.user.may("publish") or context.user.may("review"):
         return None
     present = current(context.client("s3"), context.lake)
@@ -165,7 +165,7 @@ def _visible_releases(context: Context) -> Sequence[str] | None:
 
 
 def _with_comments(context: Context, statement: Statement, release_id: str) -> str:
-    """Return the SQL for Athena below comments with the user, the release and the SQL as typed."""
+    """Return the SQL for Athena after comments that record the user, the release and the SQL as typed."""
     lines = re.split(r"\r\n|\r|\n", statement.user_sql)
     typed = "\n".join(_SQL_COMMENT + line for line in lines)
     user = f"{_USER_COMMENT}{_quoted_user(context)}"
@@ -173,7 +173,7 @@ def _with_comments(context: Context, statement: Statement, release_id: str) -> s
 
 
 def _quoted_user(context: Context) -> str:
-    """Return the user's name percent-encoded, so that it is one word and unique."""
+    """Return the user's name percent-encoded: unique, and without spaces or line breaks."""
     return quote(context.settings.user, safe="@+")
 
 
@@ -182,28 +182,31 @@ def _is_own(context: Context, execution: dict[str, Any]) -> bool:
 
 
 def _as_query(execution: dict[str, Any]) -> SqlQuery | None:
-    """Return an execution as the query of a user, or None for one of the portal's own."""
+    """Return the user query that an execution runs, or None if it is one of the portal's own."""
     _, *lines = str(execution["Query"]).split("\n")
     is_of_user = execution["Query"].startswith(_USER_COMMENT)
     if not is_of_user or not lines or not lines[0].startswith(_RELEASE_COMMENT):
         return None
     typed = takewhile(lambda line: line.startswith(_SQL_COMMENT), lines[1:])
-    status, cost = execution["Status"], execution.get("Statistics", {})
+    status, statistics = execution["Status"], execution.get("Statistics", {})
     return SqlQuery(
         query_id=execution["QueryExecutionId"],
         sql="\n".join(line.removeprefix(_SQL_COMMENT) for line in typed),
         release_id=lines[0].removeprefix(_RELEASE_COMMENT),
         state=status["State"],
         started_at=status["SubmissionDateTime"],
-        seconds=cost.get("TotalExecutionTimeInMillis", 0) / 1000,
-        scanned=cost.get("DataScannedInBytes", 0),
+        seconds=statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
+        scanned=statistics.get("DataScannedInBytes", 0),
         reason=status.get("StateChangeReason", "no reason given"),
     )
 
 
 @requires("query")
 def history(context: Context) -> list[SqlQuery]:
-    """Return the user's latest queries, newest first, from the newest `HISTORY_SCANNED` of all users."""
+    """Return up to `HISTORY_LENGTH` queries of the user, newest first.
+
+    Only the newest `HISTORY_SCANNED` executions of all users are searched.
+    """
     athena = context.client("athena")
     own: list[SqlQuery] = []
     for page in athena.get_paginator("list_query_executions").paginate(
@@ -264,7 +267,7 @@ def save(context: Context, name: str, sql: str) -> None:
 
 @requires("query")
 def remove(context: Context, query_id: str) -> None:
-    """Remove a saved query; only its author and engineers can."""
+    """Remove a saved query; raise `ServiceError` unless the user is its author or an engineer."""
     found = next((each for each in list_saved(context) if each.query_id == query_id), None)
     if found and found.description != f"Saved by {context.settings.user}" and not context.user.may("publish"):
         raise ServiceError(
@@ -278,7 +281,7 @@ def remove(context: Context, query_id: str) -> None:
 
 @requires("query")
 def estimate_scan(context: Context, statement: Statement, release_id: str) -> int:
-    """Return the bytes that a statement scans at most: the size of its tables in the release."""
+    """Return the maximum bytes that a statement scans: the size of its tables in the release."""
     return sum(_size(context, _uri(context, *named, release_id)) for named in statement.tables)
 
 

@@ -16,7 +16,7 @@ from portal.core.rights import requires
 
 @dataclass
 class Import:
-    """An import task: present step and progress (0 to 1), and at its end the batch or an error."""
+    """An import task: current step, progress (0 to 1) and, once it is over, the batch or an error."""
 
     step: str = "Reading …"
     progress: float = 0.0
@@ -26,26 +26,26 @@ class Import:
 
 
 _TASKS: dict[tuple[str, str], Import] = {}
-"""Import tasks of this process by lake and user, until their result was acknowledged."""
+"""Import tasks of this process by lake prefix and user name; kept until acknowledged."""
 
 _START_LOCK = threading.Lock()
 
 
 @requires("import_data")
 def current(context: Context) -> Import | None:
-    """Return the user's import that runs, or that ended and was not acknowledged yet."""
+    """Return the user's import that is running or not yet acknowledged, or None."""
     return _TASKS.get(_owner(context))
 
 
 @requires("import_data")
 def acknowledge(context: Context) -> None:
-    """Remove the user's import after its result was shown."""
+    """Remove the user's import after its result was shown to the user."""
     _TASKS.pop(_owner(context), None)
 
 
 @requires("import_data")
 def start(context: Context, files: Sequence[SourceFile], encoding: str = "utf-8") -> Import:
-    """Start an import in a thread. A user has one at a time, so that a double click starts one."""
+    """Start an import in a thread and return its task; if the user already has one, return that."""
     with _START_LOCK:
         if present := current(context):
             return present

@@ -60,7 +60,7 @@ class SourceFile:
 class Inspected:
     """An inspected file: its use and, if it is not loaded, the reason.
 
-    `stops` is true if it stops the import.
+    `not_data` counts skipped lines by kind; `stops` is true if the file prevents the import.
     """
 
     file: SourceFile
@@ -89,7 +89,7 @@ class Inspected:
 
 @dataclass(frozen=True)
 class UndecodableValue:
-    """A value that is not valid UTF-8, decoded in two encodings."""
+    """A value that is not valid UTF-8, decoded as UTF-8 and as Windows-1252."""
 
     line: int
     column: str
@@ -118,7 +118,10 @@ def _file_problem(path: Path) -> str:
 
 
 def inspect(file: SourceFile, format: str = "auto", encoding: str = "utf-8") -> Inspected:
-    """Identify a file and count its rows; a file that is not UTF-8 is decoded with `encoding`."""
+    """Identify a file and count its rows; decode it with `encoding` if it is not UTF-8.
+
+    Raise `ServiceError` if there is no such `format`.
+    """
     try:
         return _read_in(file, format, encoding)
     except UnknownFormat as error:
@@ -140,7 +143,7 @@ def _unreadable(file: SourceFile, error: Exception) -> str:
 
 
 def _read_in(file: SourceFile, format: str, encoding: str) -> Inspected:
-    """Read a file as UTF-8 or, if it is not valid, in the chosen encoding."""
+    """Read a file as UTF-8 or, if it is not valid UTF-8, in the chosen encoding."""
     try:
         return _read(file, format, "utf-8")
     except EncodingFault:
@@ -182,7 +185,7 @@ def _not_needed(file: SourceFile, match: Match, layout: Layout) -> Inspected:
             rows = reader.rows
     except (CsvFault, *_DAMAGED):
         pass
-    return Inspected(file, "not needed", match, layout, rows, reason=f"no table is made of {match.table}")
+    return Inspected(file, "not needed", match, layout, rows, reason=f"no table is built from {match.table}")
 
 
 def _refuse_repeated(header: tuple[str, ...], name: str) -> None:

@@ -27,7 +27,7 @@ class Retirement:
 
 @requires("run_pipeline")
 def retire(context: Context, batch_id: str, *, reason: str) -> Retirement:
-    """Retire a batch: the next release leaves it out. The record cannot be changed."""
+    """Retire a batch: later releases leave it out. The record cannot be changed."""
     cleaned = reason.strip()
     if not cleaned:
         raise ServiceError(f"Enter why batch '{batch_id}' is retired. The audit log requires a reason.")
@@ -87,7 +87,7 @@ class _BatchIds:
 
 
 def _ids(context: Context) -> _BatchIds:
-    """Return the ids of all batches and of the retired ones, by the names of their objects."""
+    """Return the ids of all batches and of the retired ones, read from the names of their objects."""
     bucket, prefix = split(context.lake.manifests())
     pages = context.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     names = [item["Key"].removeprefix(prefix) for page in pages for item in page.get("Contents", [])]

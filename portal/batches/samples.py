@@ -27,7 +27,7 @@ from portal.core.rights import requires
 JOB = "generate_sample"
 
 IN_PROCESS_LIMIT = 100_000
-"""Most patients that this process generates: takes about three seconds and 180 MB."""
+"""Maximum patients to generate in this process, which takes about three seconds and 180 MB."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Task:
 
 @dataclass(frozen=True)
 class JobTask:
-    """A Glue job that generates a batch."""
+    """A run of the Glue job that generates a batch."""
 
     batch_id: str
     job_run_id: str
@@ -61,7 +61,7 @@ class JobTask:
 
 
 _TASKS: dict[tuple[str, str], Task] = {}
-"""Tasks of this process by lake and user, until their result was acknowledged."""
+"""Tasks of this process by lake prefix and user name; kept until acknowledged."""
 
 _START_LOCK = threading.Lock()
 _ALIVE = frozenset({"STARTING", "WAITING", "RUNNING", "STOPPING"})
@@ -76,7 +76,7 @@ def create(
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Sample:
-    """Generate sample data and import it; a cancelled generation leaves nothing behind."""
+    """Generate sample data and import it; if cancelled, raise `Cancelled` and keep nothing."""
     with tempfile.TemporaryDirectory(prefix="hdp-sample-") as temporary:
         folder = Path(temporary) / "sample"
         written = generate(options, folder, progress=progress, cancelled=cancelled)
@@ -91,13 +91,13 @@ def create(
 
 @requires("import_data")
 def current(context: Context) -> Task | JobTask | None:
-    """Return the user's generation that runs, or that ended and was not acknowledged yet."""
+    """Return the user's sample generation: a task of this process, else a running Glue job, else None."""
     return _TASKS.get(_owner(context)) or _running_job(context)
 
 
 @requires("import_data")
 def acknowledge(context: Context) -> None:
-    """Remove the user's generation after its result was shown."""
+    """Remove the user's sample generation after its result was shown to the user."""
     _TASKS.pop(_owner(context), None)
 
 
@@ -106,16 +106,19 @@ def _owner(context: Context) -> tuple[str, str]:
 
 
 def _check_same(present: Task | JobTask, options: Options) -> None:
-    """Accept a repeated start with the same options; refuse other options while a generation runs."""
+    """Raise `ServiceError` if the user's present generation has other options."""
     if present.options != options:
         raise ServiceError(
-            "You already have a generation with other options running. Wait until it ends, or cancel it."
+            "You are already generating sample data with other options. Wait until it ends, or cancel it."
         )
 
 
 @requires("import_data")
 def start(context: Context, options: Options) -> Task | JobTask:
-    """Start a generation of at most `IN_PROCESS_LIMIT` patients in a thread. A user has one at a time."""
+    """Start generating up to `IN_PROCESS_LIMIT` patients in a thread; return the task.
+
+    If the user already has a generation with these options, return that.
+    """
     options.checked()
     if options.patients > IN_PROCESS_LIMIT:
         raise ServiceError(
@@ -137,7 +140,7 @@ def _generate(context: Context, task: Task) -> None:
             context,
             task.options,
             uploader=context.user.name,
-            progress=lambda made: _note(task, made),
+            progress=lambda progress: _note(task, progress),
             cancelled=task.cancel.is_set,
         )
     except Cancelled:
@@ -153,13 +156,16 @@ def _message(error: Exception) -> str:
     return f"The sample data could not be generated ({type(error).__name__}). Try again, or ask an engineer."
 
 
-def _note(task: Task, made: Progress) -> None:
-    task.progress = made
+def _note(task: Task, progress: Progress) -> None:
+    task.progress = progress
 
 
 @requires("import_data")
 def start_job(context: Context, options: Options) -> JobTask | Task:
-    """Start a Glue job that generates a batch of any size. A user has one at a time."""
+    """Start the Glue job to generate a batch of any size; return the job run.
+
+    If the user already has a generation with these options, return that.
+    """
     options.checked()
     with _START_LOCK:
         if present := current(context):
@@ -199,7 +205,7 @@ def _job_task(run: dict[str, Any]) -> JobTask:
 
 @requires("import_data")
 def job(context: Context, job_run_id: str) -> JobTask:
-    """Return a generation by its job run, ended or not."""
+    """Return the generation with this job run, running or ended."""
     return _job_task(_job_run(context, job_run_id))
 
 
@@ -220,7 +226,7 @@ def job_state(context: Context, task: JobTask) -> tuple[str, str | None]:
 
 @requires("import_data")
 def cancel_job(context: Context, task: JobTask) -> None:
-    """Stop the job; files without a manifest are not a batch."""
+    """Stop the job run. The files it wrote have no manifest and so are not a batch."""
     context.client("glue").batch_stop_job_run(JobName=context.lake.job(JOB), JobRunIds=[task.job_run_id])
 
 
@@ -237,7 +243,7 @@ def ground_truth(context: Context, batch_id: str) -> str:
 
 @requires("import_data")
 def as_zip(_context: Context, options: Options) -> bytes:
-    """Return the generated files as a zip archive."""
+    """Generate sample data and return its files as a zip archive."""
     with tempfile.TemporaryDirectory(prefix="hdp-sample-") as temporary:
         folder = generate(options, Path(temporary) / "sample").folder
         buffer = io.BytesIO()

@@ -23,7 +23,7 @@ from portal.core.rights import requires
 _TRANSFER = TransferConfig(multipart_threshold=16 << 20, multipart_chunksize=16 << 20, max_concurrency=4)
 
 Progress = Callable[[str, int, int], None]
-"""Receives the present step, the bytes done and the total bytes."""
+"""Called with the current step, the bytes done and the total bytes."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class Batch:
     """A batch as recorded in its manifest.
 
     `tables` maps each table to its files and ignored columns, `files` describes every file of the extract,
-    and `synthetic` marks generated data and Synthea exports, which contain no real patients.
+    and `synthetic` marks generated data and Synthea exports, which contain no real patients. `is_new` is
+    false if an import found that its content had been imported before.
     """
 
     batch_id: str
@@ -65,7 +66,7 @@ def import_folder(
     seed: int | None = None,
     progress: Progress | None = None,
 ) -> Batch:
-    """Import the CSV files (also .csv.gz) of a directory as one batch."""
+    """Import the CSV files (.csv and .csv.gz) of a directory as one batch."""
     if not folder.is_dir():
         raise ServiceError(f"'{folder}' is not a directory. Pass the directory that contains the CSV files.")
     try:
@@ -94,7 +95,7 @@ def import_files(
 ) -> Batch:
     """Upload an extract and write its manifest last.
 
-    Return the existing batch if the content was imported before.
+    Return the existing batch if the same content was imported before and is not retired.
     """
     work = _Progress(progress or _silent, 2 * sum(_file(each).size for each in files))
     inspected = [_inspected(each, format, encoding, work) for each in files]

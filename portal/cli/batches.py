@@ -32,12 +32,12 @@ def batches_group() -> None:
     type=click.Choice(tuple(ENCODINGS)),
     default="utf-8",
     show_default=True,
-    help="How to read files that are not UTF-8.",
+    help="Encoding of files that are not UTF-8; by default they are rejected.",
 )
 @json_option
 @click.pass_obj
 def import_command(session: Session, folder: Path, format_: str, encoding: str, as_json: bool) -> None:
-    """Import an extract (a directory of CSV files) as a batch; list what each file is."""
+    """Import an extract (a directory of CSV files) as a batch; list how each file was recognized."""
     batch = batches.import_folder(
         session.context, folder, format=format_, encoding=encoding, uploader=user(session)
     )
@@ -52,7 +52,7 @@ def import_command(session: Session, folder: Path, format_: str, encoding: str, 
         if entry["ignored_columns"]:
             click.echo(f"{table}: ignored {', '.join(entry['ignored_columns'])}", err=True)
     files = {"files": batch.files} if as_json else {}
-    answer(as_json, {**summary(batch), **files})
+    emit_document(as_json, {**summary(batch), **files})
 
 
 @batches_group.command("list")
@@ -60,14 +60,14 @@ def import_command(session: Session, folder: Path, format_: str, encoding: str, 
 @click.pass_obj
 def list_command(session: Session, as_json: bool) -> None:
     """List the batches, newest first."""
-    found = [_listed(state) for state in lifecycle.list_states(session.context)]
+    rows = [_listed(state) for state in lifecycle.list_states(session.context)]
     if as_json:
-        emit_json(found)
+        emit_json(rows)
     else:
         emit_table(
-            found,
-            _columns(found),
-            empty="No batches yet: 'hdp batches generate' or 'hdp batches import DIR' makes one.",
+            rows,
+            _columns(rows),
+            empty="No batches yet. Create one with 'hdp batches generate' or 'hdp batches import DIR'.",
         )
 
 
@@ -96,18 +96,18 @@ def show_command(session: Session, batch_id: str, as_json: bool) -> None:
         for file in entry["files"]
     )
     click.echo(f"\nReleases: {', '.join(state.releases) or 'none'}")
-    if gone := state.retirement:
-        click.echo(f"Retired by {gone.retired_by} at {gone.retired_at}: {gone.reason}")
+    if record := state.retirement:
+        click.echo(f"Retired by {record.retired_by} at {record.retired_at}: {record.reason}")
 
 
 @batches_group.command("retire")
 @click.argument("batch_id")
-@click.option("--reason", required=True, help="Recorded with the batch.")
+@click.option("--reason", required=True, help="Why the batch is retired; recorded with it.")
 @click.pass_obj
 def retire_command(session: Session, batch_id: str, reason: str) -> None:
-    """Retire a batch: the next release leaves it out, its files stay."""
+    """Retire a batch: later releases leave it out, and its files stay in bronze."""
     retirement.retire(session.context, batch_id, reason=reason)
-    click.echo(f"Retired {batch_id}: the next release leaves it out ('hdp runs start' makes one).")
+    click.echo(f"Retired {batch_id}. The next release leaves it out; 'hdp runs start' builds it.")
 
 
 @batches_group.command("reprocess")
@@ -116,10 +116,10 @@ def retire_command(session: Session, batch_id: str, reason: str) -> None:
 @json_option
 @click.pass_obj
 def reprocess_command(session: Session, batch_ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
-    """Start a run that reads batches from bronze again, and wait for its end on a laptop."""
+    """Start a run that reads the batches from bronze again; on a laptop, wait until it ends."""
     context = session.context
     if everything and batch_ids:
-        raise ServiceError("Name batches or pass --all, not both.")
+        raise ServiceError("Pass batch ids or --all, not both.")
     run = lifecycle.reprocess(context, None if everything else batch_ids)
     follow(context, run, session.target == "laptop", as_json)
 
@@ -129,12 +129,13 @@ def _listed(state: BatchState) -> dict[str, object]:
 
 
 def _columns(listed: Sequence[Mapping[str, object]]) -> list[str]:
-    """Return a row with the same columns for every batch."""
+    """Return the columns of all listed batches, with status and published last."""
     last = ("status", "published")
     return [*dict.fromkeys(name for row in listed for name in row if name not in last), *last]
 
 
 def summary(batch: Batch) -> dict[str, object]:
+    """Return the id and origin of a batch, and its row counts by table."""
     return {
         "batch_id": batch.batch_id,
         "source": batch.source,
@@ -144,7 +145,7 @@ def summary(batch: Batch) -> dict[str, object]:
     }
 
 
-def answer(as_json: bool, document: dict[str, object]) -> None:
+def emit_document(as_json: bool, document: dict[str, object]) -> None:
     if as_json:
         emit_json(document)
     else:

@@ -24,14 +24,14 @@ from portal.releases import service as releases
 from portal.runs import service as runs
 
 _KEPT_OPEN: dict[int, int] = {}
-"""The pipe of each portal by port; the kernel closes it when this process ends."""
+"""Write end of the pipe to each portal, by port; when this process ends, it closes and the portal ends."""
 
 _SAMPLE = Options(patients=5000, seed=7)
 
 _engine = click.option(
     "--engine",
     type=click.Choice(ENGINES),
-    help="Engine of Glue jobs (HDP_ENGINE, default sail). sail needs no Java; AWS Glue runs spark.",
+    help="Engine for Glue jobs (default: HDP_ENGINE, else sail). sail needs no Java; AWS Glue uses spark.",
 )
 
 
@@ -40,18 +40,20 @@ _engine = click.option(
     "--port", default=8501, show_default=True, type=click.IntRange(1, 65535), help="Port of the web page."
 )
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
-@click.option("--no-sample", is_flag=True, help="Leave an empty lake empty.")
+@click.option("--no-sample", is_flag=True, help="Do not generate sample data or start a first run.")
 @_engine
 @click.pass_obj
 def up(session: Session, port: int, no_browser: bool, no_sample: bool, engine: str | None) -> None:
-    """Start the laptop cloud, a sample run if the lake is empty, and the portal."""
+    """Start the laptop cloud and the portal. An empty lake first gets sample data and a run."""
     if not _is_free(port):
-        raise ServiceError(f"Port {port} is taken: stop what listens there, or name another with --port.")
+        raise ServiceError(
+            f"Port {port} is in use. Stop the process that listens on it, or choose another with --port."
+        )
     click.echo("Starting the laptop cloud (S3, Glue, Step Functions, Lambda, Athena on 127.0.0.1) …")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     cloud = session.start(engine=engine, wait=False)
-    click.echo(f"  at {cloud.endpoint}, its files in {cloud.state}")
-    portal = _portal(port)
+    click.echo(f"  endpoint {cloud.endpoint}, files in {cloud.state}")
+    portal = _start_portal(port)
     try:
         _wait_for(portal, port)
         click.echo(f"The portal is at http://127.0.0.1:{port} (Ctrl+C stops everything)")
@@ -77,10 +79,10 @@ def up(session: Session, port: int, no_browser: bool, no_sample: bool, engine: s
 @_engine
 @click.pass_obj
 def cloud_alone(session: Session, port: int, engine: str | None) -> None:
-    """Run only the laptop cloud, until Ctrl+C."""
+    """Run the laptop cloud without the portal, until Ctrl+C."""
     cloud = session.start(port, engine=engine)
     click.echo(
-        f"The laptop cloud is at {cloud.endpoint}, its files in {cloud.state}. Point a tool at it with:"
+        f"The laptop cloud is at {cloud.endpoint}, its files are in {cloud.state}. To use it from a shell:"
     )
     for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         click.echo(f"  export {name}={cloud.environment()[name]}")
@@ -92,8 +94,8 @@ def cloud_alone(session: Session, port: int, engine: str | None) -> None:
         click.echo("\nStopping.")
 
 
-def _portal(port: int) -> subprocess.Popen[bytes]:
-    """Start the portal; it ends with this process, however that ends."""
+def _start_portal(port: int) -> subprocess.Popen[bytes]:
+    """Start the portal as a child process that ends when this process ends, even if this one is killed."""
     command = [sys.executable, "-m", "streamlit", "run", str(files("portal") / "ui" / "asgi.py")]
     options = {
         "server.port": str(port),
@@ -117,10 +119,11 @@ def _portal(port: int) -> subprocess.Popen[bytes]:
 
 
 def _wait_for(portal: subprocess.Popen[bytes], port: int) -> None:
+    """Wait until the portal answers its health check, for a minute at most."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     for _ in range(1200):
         if portal.poll() is not None:
-            raise ServiceError(f"The portal ended with code {portal.returncode} before it was ready.")
+            raise ServiceError(f"The portal exited with code {portal.returncode} before it was ready.")
         try:
             with opener.open(f"http://127.0.0.1:{port}/_stcore/health", timeout=2):
                 return
@@ -130,13 +133,14 @@ def _wait_for(portal: subprocess.Popen[bytes], port: int) -> None:
 
 
 def _first_run(session: Session) -> None:
-    from portal.batches import samples  # noqa: PLC0415  (the portal is on its way before the generator is loaded)
+    """Run the pipeline if nothing is published, on sample data if there are no batches."""
+    from portal.batches import samples  # noqa: PLC0415  (the portal starts before the generator is imported)
 
     context = session.context
     if releases.current(context) or runs.running(context):
         return
     if not batches.synthetic(context):
-        click.echo(f"The lake is empty: making sample data for {_SAMPLE.patients} patients …")
+        click.echo(f"The lake is empty. Generating sample data for {_SAMPLE.patients:,} patients …")
         batch = samples.create(context, _SAMPLE, uploader="first run").batch
         click.echo(f"  batch {batch.batch_id}: {', '.join(f'{n:,} {t}' for t, n in batch.rows.items())}")
     run = runs.start(context)

@@ -16,12 +16,12 @@ from pipeline.stepfunctions.render import template
 
 @click.group("contracts")
 def contracts_group() -> None:
-    """Check the contracts and render what is derived from them."""
+    """Check the contracts and render the files that are derived from them."""
 
 
 @contracts_group.command("check")
 def check_command() -> None:
-    """Check the contract files."""
+    """Check the contract files; exit code 1 if one is invalid."""
     problems = lint.check()
     for problem in problems:
         click.echo(problem, err=True)
@@ -29,17 +29,17 @@ def check_command() -> None:
         raise click.exceptions.Exit(1)
     contracts = all_contracts()
     rules = sum(len(contract.rules) for contract in contracts)
-    click.echo(f"{len(contracts)} contracts with {rules} rules are sound.")
+    click.echo(f"{len(contracts)} contracts with {rules} rules are valid.")
 
 
 @contracts_group.command("render")
-@click.option("--check", "only_check", is_flag=True, help="Write nothing; fail where a file is out of step.")
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; exit with 1 if a file is outdated.")
 def render_command(only_check: bool) -> None:
-    """Write the Athena reference SQL, the template of the state machine and compiled.json."""
+    """Write the Athena reference SQL, the state machine template and compiled.json."""
     stale = [path for path, text in derived().items() if not path.is_file() or path.read_text() != text]
     if only_check:
         for path in stale:
-            click.echo(f"{path} is out of step: run 'hdp contracts render'.", err=True)
+            click.echo(f"{path} is outdated. Run 'hdp contracts render'.", err=True)
         if stale:
             raise click.exceptions.Exit(1)
         return
@@ -49,7 +49,7 @@ def render_command(only_check: bool) -> None:
 
 
 def derived() -> dict[Path, str]:
-    """Return every generated file with its content."""
+    """Return the content of every generated file, by path."""
     package = Path(str(files("pipeline")))
     sql = {package / "athena" / "reference" / name: text for name, text in render_sql().items()}
     machine = package / "stepfunctions" / "state_machine_def.template.json"

@@ -1,4 +1,4 @@
-"""hdp batches generate: a separate module, because the generator takes a second to import."""
+"""hdp batches generate, in a separate module because the generator takes a second to import."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.data_generator import Options
 from pipeline.data_generator.defects.kinds import KINDS
 from pipeline.data_generator.writer import FORMATS, Progress, generate
 from portal.batches import samples
-from portal.cli.batches import answer, summary, user
+from portal.cli.batches import emit_document, summary, user
 from portal.cli.output import json_option
 from portal.cli.session import Session
 
@@ -30,7 +30,7 @@ _DEFAULT = Options()
     "--time-zone",
     default=_DEFAULT.time_zone,
     show_default=True,
-    help="Where the hospital is; files hold UTC.",
+    help="Time zone of the hospital; timestamps in the files are UTC.",
 )
 @click.option(
     "--defect-rate", default=0.0, show_default=True, help="Share of rows with a seeded defect, 0 to 0.5."
@@ -40,9 +40,18 @@ _DEFAULT = Options()
     default="",
     help=f"Kinds of defects, separated by commas: {', '.join(k.name for k in KINDS)}.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Write files here instead of importing a batch.")
 @click.option(
-    "--format", "format_", type=click.Choice(FORMATS), default="csv", show_default=True, help="With --out."
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write files to this directory instead of importing a batch.",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    default="csv",
+    show_default=True,
+    help="With --out: file format.",
 )
 @click.option(
     "--parts", default=1, show_default=True, type=click.IntRange(1, 1000), help="With --out: files per table."
@@ -72,12 +81,16 @@ def generate_command(
     processes: int,
     as_json: bool,
 ) -> None:
-    """Generate sample data: a new batch, or files with --out."""
+    """Generate sample data as a new batch or, with --out, as files."""
     kinds = tuple(name.strip() for name in defects.split(",") if name.strip())
-    options = Options(patients, seed, _day(start), _day(end), locale, defect_rate, kinds, time_zone).checked()
+    options = Options(
+        patients, seed, _parse_date(start), _parse_date(end), locale, defect_rate, kinds, time_zone
+    ).checked()
     if out:
-        written = generate(options, out, format=format_, parts=parts, processes=processes, progress=_tell)
-        answer(
+        written = generate(
+            options, out, format=format_, parts=parts, processes=processes, progress=_show_progress
+        )
+        emit_document(
             as_json,
             {
                 "folder": str(written.folder),
@@ -87,23 +100,26 @@ def generate_command(
             },
         )
         return
-    sample = samples.create(session.context, options, uploader=user(session), progress=_tell)
-    answer(as_json, {**summary(sample.batch), "defects": sample.written.defects})
+    sample = samples.create(session.context, options, uploader=user(session), progress=_show_progress)
+    emit_document(as_json, {**summary(sample.batch), "defects": sample.written.defects})
 
 
-def _tell(progress: Progress) -> None:
+def _show_progress(progress: Progress) -> None:
+    """Write the progress of a large sample, once per eight blocks, to standard error."""
     if progress.blocks > 8 and progress.blocks_done % 8 == 0:
         rows = sum(progress.rows.values())
         click.echo(
-            f"  {rows:,} rows, {progress.rate:,.0f} a second, {progress.seconds_left:.0f} s left", err=True
+            f"  {rows:,} rows, {progress.rate:,.0f} rows/s, {progress.seconds_left:.0f} s left", err=True
         )
 
 
-def _day(text: str) -> date:
+def _parse_date(text: str) -> date:
     try:
         return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007
     except ValueError:
-        raise click.BadParameter(f"'{text}' is not a date: write it as 2024-03-09.") from None
+        raise click.BadParameter(
+            f"'{text}' is not a date. Write it as YYYY-MM-DD, for example 2024-03-09."
+        ) from None
 
 
 COMMANDS = (generate_command,)

@@ -10,7 +10,7 @@ import click
 
 
 class LazyGroup(click.Group):
-    """A group of given commands and of those in `modules`, which has their modules by name."""
+    """A command group that imports commands on use: `modules` maps a command's name to its module."""
 
     def __init__(self, *args: Any, modules: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,6 +1,7 @@
 """`hdp`: the portal's services from a terminal.
 
-Exit codes: 0 done, 1 the run or a rule failed, 2 bad input (a sentence on standard error, never a traceback).
+Exit codes: 0 success, 1 a run, rule or check failed, 2 bad input, 130 interrupted. Errors are one sentence on
+standard error, never a traceback.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ NOUNS = (
     "sql",
 )  # fmt: skip
 MODULES = {"up": "portal.cli.cloud", **{noun: f"portal.cli.{noun}" for noun in NOUNS}}
-"""Modules of the commands."""
+"""Module of each command, by the command's name."""
 
 
 @click.group(cls=LazyGroup, modules=MODULES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -64,18 +65,16 @@ def main() -> None:
 
 
 def unexpected(error: Exception) -> str:
-    """Return an unexpected error as one sentence.
-
-    The location in the code is written to a file, without data.
-    """
+    """Write the stack of an unexpected error to a file, without data; return a message with its path."""
     frames = traceback.extract_tb(error.__traceback__)
-    places = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
+    locations = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
     with tempfile.NamedTemporaryFile("w", prefix="hdp-fault-", suffix=".txt", delete=False) as log:
-        log.write("\n".join([type(error).__name__, *places]) + "\n")
+        log.write("\n".join([type(error).__name__, *locations]) + "\n")
     name = type(error).__name__
     return f"Internal error ({name}). Its location in the code is in {log.name}; the file contains no data."
 
 
-def fail(sentence: str, code: int) -> None:
-    click.echo(sentence, err=True)
+def fail(message: str, code: int) -> None:
+    """Write a message to standard error and exit with `code`."""
+    click.echo(message, err=True)
     sys.exit(code)

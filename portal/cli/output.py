@@ -1,4 +1,4 @@
-"""Output of commands: a table, or JSON."""
+"""Print the output of commands as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -11,20 +11,25 @@ from typing import Any
 
 import click
 
-json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+json_option: Callable[[Any], Any] = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON instead of a table."
+)
 
 NO_VALUE = "–"
 
 
 def emit_json(value: Any) -> None:
-    """Write a value (dataclasses, rows of frames, plain values) as one JSON document."""
+    """Print a value as one JSON document; dataclasses, dates, sets and numpy scalars are converted."""
     click.echo(json.dumps(value, default=_plain, indent=2, ensure_ascii=False))
 
 
 def emit_table(
-    rows: Iterable[Mapping[Any, Any]], columns: Sequence[str] = (), empty: str = "Nothing."
+    rows: Iterable[Mapping[Any, Any]], columns: Sequence[str] = (), empty: str = "No rows."
 ) -> None:
-    """Write rows as a table with numbers aligned right, or the text `empty` if there are none."""
+    """Print rows as a table with numbers aligned right, or the text `empty` if there are no rows.
+
+    `columns` defaults to those of the first row.
+    """
     rows = list(rows)
     if not rows:
         click.echo(empty)

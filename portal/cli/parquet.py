@@ -19,14 +19,18 @@ def parquet_group() -> None:
 @click.argument("path", type=click.Path(path_type=Path))
 @json_option
 def validate_command(path: Path, as_json: bool) -> None:
-    """Check Parquet files against the contract of the table in their path."""
+    """Check Parquet files against the contract of the table that their path names."""
     from pipeline.validate_parquet import validate  # noqa: PLC0415
 
     if not path.exists():
-        raise ServiceError(f"There is no file or directory '{path}': pass one that holds Parquet files.")
+        raise ServiceError(
+            f"'{path}' does not exist. Pass a Parquet file, or a directory that contains some."
+        )
     findings = validate(path)
     if not findings:
-        raise ServiceError(f"'{path}' holds no Parquet file: pass a file or directory that does.")
+        raise ServiceError(
+            f"'{path}' contains no Parquet file. Pass a Parquet file, or a directory that contains some."
+        )
     if as_json:
         emit_json(findings)
     else:

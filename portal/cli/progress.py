@@ -1,4 +1,4 @@
-"""Progress of a run, with one line per change."""
+"""Progress of a run on the terminal, with one line per ended job."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from portal.runs.service import Run
 
 
 def watch_run(context: Context, run_id: str) -> Run:
-    """Wait for the end of a run; write each change of a job's state to standard error."""
+    """Wait until a run ends and return it; write a line to standard error for each job that ends."""
     seen: dict[str, str] = {}
 
-    def tell(run: Run) -> None:
+    def report(run: Run) -> None:
         for job in run.jobs:
             if seen.get(job.job_run_id) == job.state:
                 continue
@@ -23,4 +23,4 @@ def watch_run(context: Context, run_id: str) -> Run:
                 why = f": {job.error}" if job.error else ""
                 click.echo(f"  {job.state.lower():<10} {job.job} ({job.seconds:.0f} s){why}", err=True)
 
-    return runs.wait(context, run_id, watch=tell)
+    return runs.wait(context, run_id, watch=report)

@@ -28,7 +28,7 @@ _COLUMNS = [
 ]
 
 _COUNTS = {"change", "failed", "checked", "rate", "detail"}
-"""Columns that viewers do not see."""
+"""Columns shown only to users who see exact counts."""
 
 
 @click.group("quality")
@@ -39,13 +39,13 @@ def quality_group() -> None:
 @quality_group.command("show")
 @click.argument("run_id", required=False)
 @click.option("--all", "everything", is_flag=True, help="Include the rules that passed.")
-@click.option("--today", is_flag=True, help="Apply the contracts' present thresholds to the stored measures.")
+@click.option("--today", is_flag=True, help="Apply the current thresholds to the stored measurements.")
 @json_option
 @click.pass_obj
 def show_command(session: Session, run_id: str | None, everything: bool, today: bool, as_json: bool) -> None:
-    """List the findings of a run (default: of the published release).
+    """List the findings of a run (default: the run of the published release).
 
-    Exit code 1 where a rule of severity error or block failed.
+    Exit code 1 if a rule of severity error or block failed or could not be evaluated.
     """
     context = session.context
     run_id = _published(context) if run_id is None else run_id
@@ -62,7 +62,7 @@ def show_command(session: Session, run_id: str | None, everything: bool, today: 
         audit = quality.audit(context, run_id) if is_exact else None
         emit_json({"run_id": run_id, "audit": audit, "results": rows})
     else:
-        emit_table(rows, empty=f"{run_id}: every rule passed.")
+        emit_table(rows, empty=f"{run_id} has no findings.")
     if any(row["status"] in {"fail", "error"} and row["severity"] in {"error", "block"} for row in rows):
         raise click.exceptions.Exit(1)
 
@@ -70,7 +70,9 @@ def show_command(session: Session, run_id: str | None, everything: bool, today: 
 def _published(context: Context) -> str:
     published = releases.current(context)
     if published is None:
-        raise ServiceError("Nothing has been published yet: name a run, or start one with 'hdp runs start'.")
+        raise ServiceError(
+            "Nothing has been published yet. Pass a run id, or start a run with 'hdp runs start'."
+        )
     return published.release_id
 
 

@@ -35,12 +35,12 @@ def list_command(session: Session, as_json: bool) -> None:
     if as_json:
         emit_json(rows)
     else:
-        emit_table(rows, empty="No release yet: 'hdp runs start' makes one.")
+        emit_table(rows, empty="No releases yet. Build one with 'hdp runs start'.")
 
 
 @releases_group.command("publish")
 @click.argument("release_id")
-@click.option("--reason", default="manual publish", show_default=True, help="Kept with the release.")
+@click.option("--reason", default="manual publish", show_default=True, help="Recorded with the release.")
 @click.pass_obj
 def publish_command(session: Session, release_id: str, reason: str) -> None:
     """Publish a release that the audit passed or a clinician approved."""
@@ -49,7 +49,7 @@ def publish_command(session: Session, release_id: str, reason: str) -> None:
 
 
 @releases_group.command("rollback")
-@click.option("--reason", default="rolled back by hand", show_default=True, help="Kept with the release.")
+@click.option("--reason", default="rolled back by hand", show_default=True, help="Recorded with the release.")
 @click.pass_obj
 def rollback_command(session: Session, reason: str) -> None:
     """Publish the previous release again."""

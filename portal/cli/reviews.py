@@ -1,4 +1,4 @@
-"""hdp reviews: queries, decisions on findings, signatures, and the integrity of their log."""
+"""hdp reviews: queries, decisions on findings, signatures, and verification of the review log."""
 
 from __future__ import annotations
 
@@ -14,28 +14,27 @@ from portal.cli.output import emit_json, emit_table, json_option
 from portal.cli.session import Session
 from portal.releases import service as releases
 from portal.reviews import commands as reviews
-from portal.reviews import read_model as review_log
-from portal.reviews import sign_off
+from portal.reviews import read_model, sign_off
 from portal.runs import service as runs
 
 Command = Callable[..., None]
 
 
-def _about_a_query(command: Command) -> Command:
+def _query_arguments(command: Command) -> Command:
     return click.argument("query_id")(click.argument("text")(command))
 
 
-def _about_a_finding(command: Command) -> Command:
+def _finding_arguments(command: Command) -> Command:
     for name in ("text", "rule_id", "table_name", "run_id"):
         command = click.argument(name)(command)
     return command
 
 
 _REASON = click.option(
-    "--reason", type=click.Choice(list(reviews.REASONS)), required=True, help="Why, as a category."
+    "--reason", type=click.Choice(list(reviews.REASONS)), required=True, help="Category of the reason."
 )
 _KEYS = click.option(
-    "--key", "keys", multiple=True, help="Key of a record (repeatable); default: the finding."
+    "--key", "keys", multiple=True, help="Key of a record (repeatable; default: the whole finding)."
 )
 
 
@@ -43,8 +42,8 @@ _KEYS = click.option(
 def reviews_group() -> None:
     """Review a release as a clinician.
 
-    On a laptop HDP_ROLE=clinician HDP_USER=your-name names the reviewer. On AWS it is the caller that STS
-    names, a clinician where the IAM role's name has that word in it.
+    On a laptop, set HDP_ROLE=clinician and HDP_USER=your-name. On AWS the reviewer is the identity that STS
+    returns, a clinician if the name of the IAM role contains that word.
     """
 
 
@@ -54,9 +53,9 @@ def reviews_group() -> None:
 @json_option
 @click.pass_obj
 def list_command(session: Session, run_id: str | None, with_closed: bool, as_json: bool) -> None:
-    """List the queries, the longest open first."""
+    """List the queries: open ones before closed ones, the oldest first."""
     if run_id and releases.find(session.context, run_id) is None:
-        runs.get(session.context, run_id, details=False)  # refuses a run that there is not
+        runs.get(session.context, run_id, details=False)  # raises ServiceError if the run does not exist
     today = datetime.now(UTC).date()
     rows = [
         {
@@ -69,13 +68,13 @@ def list_command(session: Session, run_id: str | None, with_closed: bool, as_jso
             "due": f"{query.due}{' (overdue)' if query.is_due(today) else ''}",
             "question": query.question,
         }
-        for query in review_log.all_queries(review_log.log(session.context))
+        for query in read_model.all_queries(read_model.log(session.context))
         if (with_closed or query.state != "closed") and run_id in {None, query.run_id}
     ]
     if as_json:
         emit_json(rows)
     else:
-        emit_table(rows, empty="No query is open.")
+        emit_table(rows, empty="No queries." if with_closed else "No open queries.")
 
 
 @reviews_group.command("show")
@@ -84,7 +83,7 @@ def list_command(session: Session, run_id: str | None, with_closed: bool, as_jso
 @click.pass_obj
 def show_command(session: Session, query_id: str, as_json: bool) -> None:
     """Show a query with its conversation."""
-    query = review_log.query(review_log.log(session.context), query_id)
+    query = read_model.query(read_model.log(session.context), query_id)
     if as_json:
         emit_json(query)
         return
@@ -105,8 +104,8 @@ def show_command(session: Session, query_id: str, as_json: bool) -> None:
 
 
 @reviews_group.command("raise")
-@_about_a_finding
-@click.option("--assignee", default="", help="Who should answer.")
+@_finding_arguments
+@click.option("--assignee", default="", help="Person who should answer.")
 @_KEYS
 @click.pass_obj
 def raise_command(
@@ -136,7 +135,7 @@ def assign_command(session: Session, query_id: str, assignee: str) -> None:
 
 
 @reviews_group.command("answer")
-@_about_a_query
+@_query_arguments
 @click.pass_obj
 def answer_command(session: Session, query_id: str, text: str) -> None:
     """Answer a query."""
@@ -145,7 +144,7 @@ def answer_command(session: Session, query_id: str, text: str) -> None:
 
 
 @reviews_group.command("close")
-@_about_a_query
+@_query_arguments
 @_REASON
 @click.pass_obj
 def close_command(session: Session, query_id: str, text: str, reason: str) -> None:
@@ -155,16 +154,16 @@ def close_command(session: Session, query_id: str, text: str, reason: str) -> No
 
 
 @reviews_group.command("reopen")
-@_about_a_query
+@_query_arguments
 @click.pass_obj
 def reopen_command(session: Session, query_id: str, text: str) -> None:
-    """Reopen a closed query, or return an answer that is not enough, with the reason."""
+    """Reopen a closed query, or return an insufficient answer, with a reason."""
     reviews.reopen(session.context, query_id, text)
     click.echo(f"Reopened {query_id}")
 
 
 @reviews_group.command("accept")
-@_about_a_finding
+@_finding_arguments
 @_REASON
 @_KEYS
 @click.option(
@@ -178,7 +177,7 @@ def reopen_command(session: Session, query_id: str, text: str) -> None:
     "--margin",
     default=0.0,
     show_default=True,
-    help="Allowed worsening: a share (0 to 1) for rules in percent, the rule's own unit for others.",
+    help="Allowed worsening: a share (0 to 1) for rules in percent, else in the rule's own unit.",
 )
 @click.pass_obj
 def accept_command(
@@ -192,7 +191,7 @@ def accept_command(
     days: int,
     margin: float,
 ) -> None:
-    """Accept a finding until a date, in later runs too; with --key, confirm records as correct."""
+    """Accept a finding in this and later runs, until a date; with --key, confirm records as correct."""
     until = datetime.now(UTC).date() + timedelta(days=days)
     about = (session.context, run_id, table_name, rule_id)
     if keys:
@@ -204,16 +203,16 @@ def accept_command(
 
 
 @reviews_group.command("reject")
-@_about_a_finding
+@_finding_arguments
 @click.pass_obj
 def reject_command(session: Session, run_id: str, table_name: str, rule_id: str, text: str) -> None:
-    """Mark a finding as "must be fixed": prevents approval and opens a query."""
+    """Mark a finding as "must be fixed": prevents approval, and opens a query unless one is open."""
     reviews.reject(session.context, run_id, table_name, rule_id, text)
-    click.echo(f"{rule_id} of {table_name} must be fixed. A query was opened, and approval is not possible.")
+    click.echo(f"{rule_id} of {table_name} is marked 'must be fixed'. The release cannot be approved.")
 
 
 @reviews_group.command("dismiss")
-@_about_a_finding
+@_finding_arguments
 @click.pass_obj
 def dismiss_command(session: Session, run_id: str, table_name: str, rule_id: str, text: str) -> None:
     """Mark a finding as "not a problem" in this run."""
@@ -222,13 +221,13 @@ def dismiss_command(session: Session, run_id: str, table_name: str, rule_id: str
 
 
 @reviews_group.command("withdraw")
-@_about_a_finding
+@_finding_arguments
 @_KEYS
 @click.pass_obj
 def withdraw_command(
     session: Session, run_id: str, table_name: str, rule_id: str, text: str, keys: tuple[str, ...]
 ) -> None:
-    """End an acceptance early; with --key, the confirmation of records."""
+    """Withdraw an acceptance or, with --key, the confirmation of records."""
     about = (session.context, run_id, table_name, rule_id)
     if keys:
         reviews.withdraw_rows(*about, keys, text)
@@ -243,9 +242,9 @@ def withdraw_command(
 @json_option
 @click.pass_obj
 def findings_command(session: Session, run_id: str, as_json: bool) -> None:
-    """List the findings of a run with the decision on each, as its sign-off sees them."""
+    """List the findings that the sign-off of a run considers, with the decision on each."""
     context = session.context
-    found = sign_off.outstanding(context, review_log.of_run(context, run_id), releases.get(context, run_id))
+    found = sign_off.outstanding(context, read_model.of_run(context, run_id), releases.get(context, run_id))
     rows = [
         {**asdict(finding), "blocking": finding.is_blocking, "bars_approval": finding.bars_approval}
         for finding in found.findings
@@ -253,7 +252,7 @@ def findings_command(session: Session, run_id: str, as_json: bool) -> None:
     if as_json:
         emit_json({"run_id": run_id, "confirm": found.code, "findings": rows})
     else:
-        emit_table(rows, empty=f"{run_id} has no finding.")
+        emit_table(rows, empty=f"{run_id} has no findings.")
 
 
 @reviews_group.command("sign")
@@ -262,15 +261,15 @@ def findings_command(session: Session, run_id: str, as_json: bool) -> None:
 @click.argument("text")
 @click.option("--for", "signed_for", default="", help="Clinician whose deputy you are, by name or id.")
 @click.option(
-    "--confirm", "confirmed", default="", help="Code of the list of undecided findings, as printed with it."
+    "--confirm", "confirmed", default="", help="Confirmation code printed with the undecided findings."
 )
 @click.pass_obj
 def sign_command(
     session: Session, run_id: str, verdict: str, text: str, confirmed: str, signed_for: str
 ) -> None:
-    """Sign a release off: approval publishes a held one, rejection keeps the previous one published.
+    """Sign off a release. Approval publishes a held release; rejection leaves the published one unchanged.
 
-    Approval needs a decision on every blocking finding, and --confirm where other findings are undecided.
+    Approval requires that every blocking finding is decided; --confirm accepts other undecided findings.
     """
     wanted: Literal["approve", "reject"] = "approve" if verdict == "approve" else "reject"
     try:
@@ -287,14 +286,14 @@ def sign_command(
 @json_option
 @click.pass_obj
 def verify_command(session: Session, as_json: bool) -> None:
-    """Verify that no event was altered or removed; exit code 1 where one was."""
-    log = review_log.log(session.context)
+    """Verify the review log; exit code 1 if an event was altered or removed."""
+    log = read_model.log(session.context)
     newest = log.events[-1].hash if log.events else None
     if as_json:
         emit_json({"events": len(log.events), "newest": newest, "problems": log.problems})
     elif not log.problems:
-        said = f", the newest {newest[:16]}…" if newest else ""
-        click.echo(f"{len(log.events)} events, each follows the one before it{said}")
+        head = f"; hash of the newest: {newest[:16]}…" if newest else ""
+        click.echo(f"The hash chain of {len(log.events)} events is intact{head}")
     else:
         for problem in log.problems:
             click.echo(problem, err=True)

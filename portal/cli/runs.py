@@ -40,9 +40,9 @@ def runs_group() -> None:
     multiple=True,
     help="Batch to process (repeatable; default: all new batches).",
 )
-@click.option("--run-id", help="Name of the run; starting the same name again starts nothing.")
-@click.option("--no-publish", is_flag=True, help="Leave the release unpublished, whatever the audit decides.")
-@click.option("--wait", is_flag=True, help="Wait for the end of the run.")
+@click.option("--run-id", help="Id of the run; a run with this id is started only once.")
+@click.option("--no-publish", is_flag=True, help="Do not publish the release, whatever the audit decides.")
+@click.option("--wait", is_flag=True, help="Wait until the run ends (always on a laptop).")
 @json_option
 @click.pass_obj
 def start_command(
@@ -53,9 +53,9 @@ def start_command(
     wait: bool,
     as_json: bool,
 ) -> None:
-    """Start a run.
+    """Start a run; on a laptop, wait until it ends.
 
-    Exit code 1 where it was waited for and did not succeed.
+    Exit code 1 if the run ended without success.
     """
     context = session.context
     run = runs.start(context, batch_ids, auto_publish=not no_publish, run_id=run_id)
@@ -64,11 +64,11 @@ def start_command(
 
 @runs_group.command("resume")
 @click.argument("run_id")
-@click.option("--wait", is_flag=True, help="Wait for the end of the run.")
+@click.option("--wait", is_flag=True, help="Wait until the run ends (always on a laptop).")
 @json_option
 @click.pass_obj
 def resume_command(session: Session, run_id: str, wait: bool, as_json: bool) -> None:
-    """Resume a failed or stopped run; jobs that have succeeded are not run again."""
+    """Resume a failed or stopped run; jobs that succeeded are not repeated."""
     context = session.context
     follow(context, runs.resume(context, run_id), wait or session.target == "laptop", as_json)
 
@@ -79,13 +79,16 @@ def resume_command(session: Session, run_id: str, wait: bool, as_json: bool) -> 
 @json_option
 @click.pass_obj
 def list_command(session: Session, limit: int, status: str | None, as_json: bool) -> None:
-    """List the newest runs; of one that did not succeed with the cause."""
+    """List the newest runs, with the cause of each run that did not succeed."""
     wanted = [_STATUSES[status]] if status else []
     found = [_listed(run) for run in run_history.search(session.context, statuses=wanted, limit=limit).runs]
     if as_json:
         emit_json(found)
     else:
-        emit_table(found, empty="No such run." if status else "No runs yet: 'hdp runs start' starts one.")
+        emit_table(
+            found,
+            empty="No run has this status." if status else "No runs yet. Start one with 'hdp runs start'.",
+        )
 
 
 @runs_group.command("show")
@@ -100,7 +103,7 @@ def list_command(session: Session, limit: int, status: str | None, as_json: bool
 @json_option
 @click.pass_obj
 def show_command(session: Session, run_id: str, log_lines: int, as_json: bool) -> None:
-    """Show a run: its jobs, its rows and, where it failed, the error and the log."""
+    """Show a run: its job runs, its row counts and, if it failed, the error and the end of the log."""
     context = session.context
     run = runs.get(context, run_id)
     if as_json:
@@ -109,10 +112,10 @@ def show_command(session: Session, run_id: str, log_lines: int, as_json: bool) -
     emit_table([_brief(run)])
     click.echo()
     emit_table([_job(job) for job in run.jobs], empty="No job has been started.")
-    if lines := quality.reconciliation(context, run.run_id):
+    if counts := quality.reconciliation(context, run.run_id):
         click.echo()
-        emit_table(lines)
-    _failure(context, run, log_lines)
+        emit_table(counts)
+    _show_failure(context, run, log_lines)
 
 
 @runs_group.command("stop")
@@ -125,19 +128,19 @@ def stop_command(session: Session, run_id: str) -> None:
 
 
 def follow(context: Context, run: Run, wait: bool, as_json: bool) -> None:
-    """Write the state of a run, after its end if `wait` is set; exit with 1 if it did not succeed."""
+    """Print a run, after it has ended if `wait` is set; exit with 1 if it ended without success."""
     if wait:
         run = watch_run(context, run.run_id)
     if as_json:
         emit_json(_document(run))
     else:
         emit_table([_brief(run)])
-        _failure(context, run, 15)
+        _show_failure(context, run, 15)
     if run.is_over and run.status != "SUCCEEDED":
         raise click.exceptions.Exit(1)
 
 
-def _failure(context: Context, run: Run, log_lines: int) -> None:
+def _show_failure(context: Context, run: Run, log_lines: int) -> None:
     if not run.is_over or run.status == "SUCCEEDED":
         return
     if run.status == "ABORTED":

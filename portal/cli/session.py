@@ -15,19 +15,19 @@ from portal.people import service as people
 
 
 class Session:
-    """Start a laptop cloud for the duration of the command, unless one runs or `HDP_TARGET` is aws."""
+    """The installation of one command; a laptop cloud is started on first use, unless one is running."""
 
     def __init__(self, state: Path, target: str, cloud: Callable[..., Any]) -> None:
         if target not in {"laptop", "aws"}:
-            raise ServiceError(f"HDP_TARGET is '{target}': set it to laptop or aws.")
+            raise ServiceError(f"HDP_TARGET is '{target}'. Set it to laptop or aws.")
         self.state = state
         self.target = target
-        self._make = cloud
+        self._create = cloud
         self._cloud: Any = None
 
     @property
     def context(self) -> Context:
-        """Return the context of the person at the terminal."""
+        """Return the context of the user who runs the command."""
         if self.target == "laptop":
             self.start()
             context = Context(Settings.from_environment())
@@ -39,29 +39,31 @@ class Session:
         return context.on_behalf_of(people.with_roles(context, user)).sealed()
 
     def start(self, port: int = 0, *, engine: str | None = None, wait: bool = True) -> Any:
-        """Start the laptop cloud and point the environment of this process to it.
+        """Start or join the laptop cloud, and set this process's environment variables for it.
 
-        The engine is `engine`, HDP_ENGINE or that of the running cloud, in this order.
+        The engine is `engine`, else HDP_ENGINE, else that of the running cloud or sail.
         """
         if self.target == "aws":
-            raise ServiceError("HDP_TARGET is aws: there is no laptop cloud to start. Unset it first.")
+            raise ServiceError(
+                "HDP_TARGET is aws, so no laptop cloud is used. Unset HDP_TARGET to start one."
+            )
         if self._cloud is None:
-            self._cloud = self._make(self.state, port, engine=engine)
+            self._cloud = self._create(self.state, port, engine=engine)
             self._cloud.start(wait=wait)
             user = os.environ.get("HDP_USER")
             role = os.environ.get("HDP_ROLE")
             name = user or os.environ.get("USER") or "laptop"
-            surroundings = self._cloud.environment()
+            variables = self._cloud.environment()
             for variable in [v for v in os.environ if v.startswith(("AWS_", "HDP_"))]:
                 del os.environ[variable]
-            os.environ.update(surroundings)
+            os.environ.update(variables)
             os.environ["HDP_USER"] = name
             if role:
                 os.environ["HDP_ROLE"] = role
         return self._cloud
 
     def close(self) -> None:
-        """Stop the laptop cloud if this command started it."""
+        """Leave the laptop cloud; it stops with the last command that uses it."""
         if self._cloud is not None:
             self._cloud.stop()
             self._cloud = None

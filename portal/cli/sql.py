@@ -15,24 +15,24 @@ from portal.cli.session import Session
 @json_option
 @click.pass_obj
 def sql_command(session: Session, statement: str, as_json: bool) -> None:
-    """Run a read-only SQL statement on the published release; SHOW TABLES lists its tables.
+    """Run a read-only SQL statement on the published release. SHOW TABLES lists the tables.
 
     The audit log records that its rows were exported.
     """
     context = session.context
-    answer = sql_queries.run(context, statement)
-    target = {"query": answer.query_id, "release": str(answer.release_id)}
+    result = sql_queries.run(context, statement)
+    target = {"query": result.query_id, "release": str(result.release_id)}
     audit_log.record(context, "export_rows", target)
-    rows = answer.frame.astype(object).where(answer.frame.notna(), None).to_dict("records")
-    if answer.note:
-        click.echo(f"Note: {answer.note}.", err=True)
+    rows = result.frame.astype(object).where(result.frame.notna(), None).to_dict("records")
+    if result.note:
+        click.echo(f"Note: {result.note}.", err=True)
     if as_json:
         emit_json(rows)
         return
     emit_table(rows, empty="No rows.")
     click.echo(
-        f"{len(rows)} rows, {answer.scanned:,} bytes scanned, {answer.seconds:.1f} s, release "
-        f"{answer.release_id}",
+        f"{len(rows)} rows, {result.scanned:,} bytes scanned, {result.seconds:.1f} s, release "
+        f"{result.release_id}",
         err=True,
     )
 

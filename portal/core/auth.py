@@ -1,4 +1,4 @@
-"""Authorization: roles, the rights of each role, users, and the user that a caller's ARN proves."""
+"""Authorization: roles, the rights of each role, users, and the user identified by an AWS caller's ARN."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _PROVEN_BY_ARN: tuple[Role, ...] = ("privacy_officer", "administrator", "clinici
 
 
 def describe(right: Right) -> str:
-    """Return a right as a verb phrase."""
+    """Return a right as a verb phrase for messages: "view charts"."""
     return _DESCRIPTIONS[right]
 
 
@@ -121,22 +121,22 @@ def roles_with(right: Right) -> str:
 
 
 def role_choice_enabled() -> bool:
-    """Return whether users choose their role themselves, as on a laptop without a sign-in service."""
+    """Return whether users may choose their own role, as on a laptop without a sign-in service."""
     return os.environ.get("HDP_ROLE_CHOICE") == "true"
 
 
 def parse_role(text: str | None) -> Role:
-    """Return the role of that name, or viewer for any other text."""
+    """Return the role named `text`; return viewer for None or any other text."""
     return next((role for role in ROLES if role == text), "viewer")
 
 
 def user_from_arn(arn: str, requested_role: str | None) -> User:
-    """Return the user of an AWS caller by the ARN that STS reports; HDP_USER proves nothing on AWS.
+    """Return the user with the caller ARN that STS reports; on AWS, HDP_USER is not trusted.
 
-    The name is that of the role session (with IAM Identity Center the user's name) or of the IAM user. Only
-    an IAM role whose name has the words of a role in `_PROVEN_BY_ARN`, for example ``clinician``, gives that
-    role. `requested_role` chooses between the other roles, because IAM enforces their rights. The trust
-    policy of a role should require ``sts:RoleSessionName``; otherwise a session can take any name.
+    The name is the role session name (the user's name with IAM Identity Center) or the IAM user's name. Only
+    an IAM role whose name has the words of a role in `_PROVEN_BY_ARN`, for example ``clinician``, grants that
+    role. `requested_role` selects one of the other roles, because IAM enforces their rights. The trust
+    policy of each role should require ``sts:RoleSessionName``; otherwise a session can take any name.
     """
     kind, *path = arn.rpartition(":")[2].split("/")
     words = set(re.split(r"[^a-z]+", path[0].lower())) if kind == "assumed-role" and path else set()

@@ -1,4 +1,4 @@
-"""boto3 clients and sessions, shared by all threads of a process. They follow AWS_ENDPOINT_URL."""
+"""boto3 clients and sessions shared by all threads of a process; boto3 applies AWS_ENDPOINT_URL."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from botocore.config import Config
 T = TypeVar("T")
 
 _MOST_CURSORS = 1000
-"""Cursors that are cached at once, of executions and job runs."""
+"""Maximum number of cached cursors, which are read positions of executions and job runs."""
 
 
 @dataclass(frozen=True)
 class Clients:
-    """A cache of clients. Clients are thread-safe, but their creation is not: the lock guards it."""
+    """A cache of clients. Clients are thread-safe, but creating one is not, so a lock guards it."""
 
     new_session: Callable[[], boto3.session.Session] = boto3.session.Session
     _clients: dict[str, Any] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Clients:
 
     @contextmanager
     def session(self) -> Iterator[boto3.session.Session]:
-        """Lend a session to one thread. Sessions are pooled, because a used one creates clients faster."""
+        """Lend a session to one thread. Sessions are pooled: a used session creates clients faster."""
         with self._lock:
             session = self._sessions.pop() if self._sessions else self.new_session()
         yield session
@@ -47,7 +47,7 @@ class Clients:
 
 @dataclass(frozen=True)
 class Cursors:
-    """Read positions that all threads share, the newest `_MOST_CURSORS`."""
+    """Read positions shared by all threads; beyond `_MOST_CURSORS`, the oldest are dropped."""
 
     _cursors: dict[tuple[type, str], Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)

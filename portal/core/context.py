@@ -55,11 +55,11 @@ class Context:
 
     @property
     def workgroup(self) -> str:
-        """The Athena workgroup; the review role has its own, with its own result bucket."""
+        """Return the Athena workgroup; the review role has a separate one with its own result bucket."""
         return self.lake.review_workgroup if self._is_review_role else self.lake.workgroup
 
     def on_behalf_of(self, user: User, origin: str | None = None) -> Context:
-        """Return a context of another user that shares the clients."""
+        """Return a context for `user` that shares the clients of this one."""
         settings = replace(self.settings, user=user.name, role=user.role)
         return replace(self, settings=settings, origin=origin or self.origin, _user=user)
 

@@ -15,11 +15,11 @@ def is_aws_error(error: Exception) -> bool:
 
 
 def explain(error: Exception) -> str:
-    """Return an AWS error as one sentence without a traceback."""
+    """Return an error as one sentence without a traceback; AWS errors include their code."""
     if isinstance(error, ClientError):
         detail = error.response.get("Error", {})
-        return f"AWS answered {detail.get('Code', 'an error')}: {detail.get('Message', 'no message')}"
+        return f"AWS returned {detail.get('Code', 'an error')}: {detail.get('Message', 'no message')}"
     if isinstance(error, BotoCoreError):
         name = type(error).__name__
-        return f"AWS could not be reached ({name}): is the cloud running, and this machine online?"
+        return f"AWS could not be reached ({name}). Check that the cloud runs and this machine is online."
     return str(error)

@@ -1,7 +1,7 @@
 """Check the health of the portal in this container: `python -m portal.core.health` exits 0 or 1.
 
-The check honors the URL prefix of Streamlit's own variable. It does not import Streamlit, because it runs
-every few seconds.
+The check reads the URL prefix from STREAMLIT_SERVER_BASE_URL_PATH. It does not import Streamlit, because it
+runs every few seconds.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """One installation. A custom endpoint is set by boto3's own AWS_ENDPOINT_URL."""
+    """Settings of one installation. boto3 itself reads a custom endpoint from AWS_ENDPOINT_URL."""
 
     prefix: str
     buckets: str
@@ -38,8 +38,8 @@ class Settings:
         ]
         if missing:
             raise SettingsError(
-                f"{' and '.join(missing)} is not set: start the portal with 'hdp up', "
-                "or set it as infra/README.md says."
+                f"Not set: {', '.join(missing)}. Start the portal with 'hdp up', "
+                "or set the environment variables that infra/README.md lists."
             )
         return cls(
             prefix=environment["HDP_PREFIX"],

@@ -30,7 +30,7 @@ STATE_SYMBOLS = {
     "STOPPED": "■",
     "ABORTED": "■",
 }
-"""Symbols beside the colour of a state, because colour must not be the only signal."""
+"""Symbols beside the color of a state, because color must not be the only signal."""
 
 BATCH_STATES = {"new": "New", "loaded": "Loaded", "retired": "Retired"}
 
@@ -71,5 +71,5 @@ def state_label(state: str) -> str:
 
 
 def without_symbol(label: str) -> str:
-    """Return a label without its symbol, for print and running text."""
+    """Return a label without its symbol, for printed reports and sentences."""
     return label.partition(" ")[2]

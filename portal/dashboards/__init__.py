@@ -1,1 +1,1 @@
-"""Charts of the dashboards: the catalogue, the SQL, and views with small counts suppressed."""
+"""Charts of the dashboards: the catalog, the SQL, and views with small counts suppressed."""

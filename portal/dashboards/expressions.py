@@ -14,12 +14,12 @@ PATIENT = "nullif(p.patient_durable_key, -1)"
 
 
 def or_not_recorded(column: str) -> str:
-    """Return a column with a label in place of NULL."""
+    """Return SQL for a column, with `NOT_RECORDED` in place of NULL."""
     return f"coalesce({column}, '{NOT_RECORDED}')"
 
 
 def capped(number: str, most: int) -> str:
-    """Return a number limited to `most`. NULL stays NULL; `least` returns the limit on some engines."""
+    """Return SQL for a number limited to `most`. NULL stays NULL; `least` ignores NULL on some engines."""
     return f"CASE WHEN {number} > {most} THEN {most} ELSE {number} END"
 
 

@@ -90,7 +90,7 @@ ADMINISTRATIONS = Dataset(
         "state": "f.status",
         "minutes": "f.minutes_from_order",
         "amount": "f.dose",
-        "is_signed": (
+        "is_comparable": (
             "f.dose IS NOT NULL AND d.usual_dose_low IS NOT NULL AND f.dose_unit = d.usual_dose_unit"
         ),
         "low": "d.usual_dose_low",
@@ -164,9 +164,9 @@ MEDICATION_CHARTS = (
             "usual": Measure("sum(CASE WHEN amount BETWEEN low AND high THEN 1 ELSE 0 END)", "Usual"),
             "above": Measure("sum(CASE WHEN amount > high THEN 1 ELSE 0 END)", "Above"),
         },
-        where="is_signed",
+        where="is_comparable",
         click=("medication",),
-        note="Of doses in the formulary's unit; the usual range is that of a single adult dose.",
+        note="Includes doses in the formulary's unit only. The usual range is that of a single adult dose.",
     ),
     Chart(
         "dose-distribution",
@@ -209,7 +209,7 @@ MEDICATION_CHARTS = (
         {"doses": Measure("count(*)", "First doses")},
         where="minutes IS NOT NULL",
         click=("wait",),
-        note="Minutes in tens: 0 stands for 0 to under 10. Of every order the dose that was given first.",
+        note="Minutes in steps of 10 (0 = 0 to under 10). Counts the first dose of each order.",
     ),
     Chart(
         "order-to-dose",
@@ -226,7 +226,7 @@ MEDICATION_CHARTS = (
         },
         where="minutes IS NOT NULL",
         click=("therapeutic",),
-        note=f"Late: the order's first dose came more than {LATE_MINUTES} minutes after it.",
+        note=f"Late: the first dose was given more than {LATE_MINUTES} minutes after the order.",
     ),
     Chart(
         "administrations-by-hour",

@@ -49,7 +49,7 @@ PATIENT_CHARTS = (
         ("zip3",),
         _PEOPLE,
         click=("zip3",),
-        note="000 stands for the areas of 20,000 people or fewer (Safe Harbor).",
+        note="000 stands for all areas with 20,000 or fewer people (Safe Harbor).",
     ),
     Chart("patients-by-race", "Race (as recorded)", "ranking", PATIENTS, ("race",), _PEOPLE, click=("race",)),
     Chart(

@@ -18,9 +18,9 @@ EXACT_ONLY = "Column profiles are available to analysts, clinicians and engineer
 
 @requires("see_charts")
 def statement(context: Context, name: str, release_id: str) -> str:
-    """Return SQL that gives one row: for each column its empty and distinct values, minimum and maximum.
+    """Return SQL with one row: the empty and distinct values, minimum and maximum of each column.
 
-    Only numbers and dates have a minimum and maximum, because that of a text could identify a patient.
+    Only numbers and dates have a minimum and maximum, because those of a text could identify a patient.
     """
     parts = ["count(*) AS total"]
     for column in load("gold", name).data_columns:

@@ -21,7 +21,7 @@ from portal.core.rights import requires
 
 NOT_RECORDED = "Not recorded"
 LOCAL_TIME = "local time"
-"""In labels of dimensions in the hospital's time zone; `Chart.in_zone` adds its name."""
+"""Text in labels of dimensions in local time; `Chart.in_zone` adds the name of the time zone."""
 MOST_ROWS = 500
 SOURCE_ROWS = "source_rows"
 _SEPARATOR = "chr(31)"
@@ -31,7 +31,10 @@ Kind = Literal["months", "ranking", "rate", "week", "histogram", "pyramid", "par
 
 @dataclass(frozen=True)
 class Dimension:
-    """An attribute to group by, and to filter by: from a list, by a click on a chart, or as the period."""
+    """An attribute to group and filter by.
+
+    `filter` says how users filter by it: a list, a click on a chart, the period, or not at all.
+    """
 
     name: str
     label: str
@@ -52,7 +55,7 @@ class Dimension:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A fact table to count: `source` is the table with the alias `f`, `joins` are dimension tables by alias.
+    """A fact table to count: `source` is the table (its alias is `f`), `joins` are the joins by alias.
 
     `fields` are row-level expressions that measures use, `date_sql` is the local date of a row, and `rows`
     are the columns of an export of records.
@@ -108,7 +111,7 @@ class Chart:
     click: tuple[str, ...] = ()
     note: str = ""
     part: tuple[str, str] | None = None
-    """For a share by month: the dimension and the value of the part; the whole is all rows."""
+    """For a share per month: the dimension and the value of the numerator; all rows are the denominator."""
 
     def in_zone(self, zone: str) -> Chart:
         """Return the chart with the hospital's time zone in its labels."""
@@ -151,7 +154,7 @@ class Filters:
 
 @dataclass(frozen=True)
 class QueryBuilder:
-    """Builds SQL over the gold tables of one release."""
+    """Build SQL over the gold tables of one release."""
 
     context: Context
     release_id: str
@@ -189,7 +192,7 @@ class QueryBuilder:
         return f"SELECT {', '.join(listed)} FROM ({relation}) r"
 
     def rows(self, dataset: Dataset, filters: Filters) -> str:
-        """Return SQL for the newest de-identified records."""
+        """Return SQL for the newest `MOST_ROWS` de-identified records."""
         named = [name for name in dataset.rows if any(d.name == name for d in dataset.dimensions)]
         relation = self._relation(dataset, named, " ".join(dataset.rows), filters)
         order = f" ORDER BY {dataset.rows[0]} DESC" if dataset.date_sql else ""
@@ -222,7 +225,7 @@ class QueryBuilder:
 
 @requires("query")
 def rows(context: Context, release_id: str, dataset: Dataset, filters: Filters) -> QueryResult:
-    """Return the records behind a chart, for roles that see exact counts."""
+    """Return the newest records behind a chart, for roles with the right `query`."""
     return run_query(context, QueryBuilder(context, release_id).rows(dataset, filters), release_id=release_id)
 
 

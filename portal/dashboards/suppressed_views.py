@@ -1,7 +1,7 @@
-"""Charts as viewers see them: sums over the published tables of one release, with small counts suppressed.
+"""Charts as viewers see them: sums over the viewer tables of one release, with small counts suppressed.
 
 Filters are limited to whole months and values of one dimension. Charts over two dimensions (weekday and hour,
-days and class) and rates by group are published for the whole release only.
+days and class) and rates by group are shown for the whole release only.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ import numpy as np
 import pandas as pd
 
 from portal.dashboards.query_builder import Chart, Filters
-from portal.privacy.published import OTHER, PublishedTable, publish, publish_stacks
 from portal.privacy.suppression import MINIMUM_CELL_SIZE, is_small, pool_shares, pool_small
+from portal.privacy.viewer_tables import OTHER, ViewerTable, viewer_stacks, viewer_table
 
 TOO_FEW = f"Too few records to show (fewer than {MINIMUM_CELL_SIZE})."
 POOLED = f"“{OTHER}” pools counts below {MINIMUM_CELL_SIZE} and their complements; totals are exact."
-MERGED = f"Hatched months have fewer than {MINIMUM_CELL_SIZE} and are counted with their neighbors."
-PARTIAL = "Hatched bars leave out months that are suppressed: at least this many."
+MERGED = f"Hatched months have fewer than {MINIMUM_CELL_SIZE} and are merged with neighboring months."
+PARTIAL = "Hatched bars leave out suppressed months: the true number is at least this high."
 BLANK = f"Blank cells: fewer than {MINIMUM_CELL_SIZE}, or suppressed as their complement."
 SHARED = f"Hatched points: months with fewer than {MINIMUM_CELL_SIZE} share one rate."
-WHOLE_ONLY = "This chart is published for all months and without filters. Clear the filters to see it."
+WHOLE_ONLY = "This chart is available only for all months and without filters. Clear the filters to see it."
 ROWS_ONLY = "Doses of single medications are available to analysts, clinicians and engineers."
 
 RunChart = Callable[[Chart], pd.DataFrame]
 """Returns the groups of a chart over the whole release."""
 
-Tables = Callable[[Chart], PublishedTable | None]
-"""Returns the published table of a chart (see `table_of`); callers can cache it per release."""
+Tables = Callable[[Chart], ViewerTable | None]
+"""Returns the viewer table of a chart (see `table_of`); callers can cache it per release."""
 
 Chosen = tuple[str, tuple[str, ...]] | None
 
@@ -65,15 +65,15 @@ def refusal(filters: Filters, first: date | None, last: date | None) -> str:
     return ""
 
 
-def table_of(chart: Chart, run_chart: RunChart) -> PublishedTable | None:
-    """Return the published table of a chart by month and one dimension."""
+def table_of(chart: Chart, run_chart: RunChart) -> ViewerTable | None:
+    """Return the viewer table of a chart, by month and its last dimension; None if the total is small."""
     count = next(name for name, measure in chart.measures.items() if measure.is_count)
     month = "month" if chart.by[0] == "month" else None
-    return publish(run_chart(chart), chart.by[-1], count, list(chart.measures), month)
+    return viewer_table(run_chart(chart), chart.by[-1], count, list(chart.measures), month)
 
 
 def by_dimension(chart: Chart, dimension: str) -> Chart:
-    """Return the chart of a published table: the same measures by month and `dimension`."""
+    """Return the chart of a viewer table: the same measures by month and `dimension`."""
     return replace(chart, by=("month", dimension) if chart.dataset.date_sql else (dimension,))
 
 
@@ -89,7 +89,7 @@ def unavailable(chart: Chart, filters: Filters) -> str:
 
 
 def source(chart: Chart) -> Chart:
-    """Return the unfiltered chart that the published table of a chart is computed from."""
+    """Return the unfiltered chart that the viewer table of a chart is computed from."""
     if chart.kind == "ranking":
         return by_dimension(chart, chart.by[0])
     if chart.part is not None:
@@ -111,8 +111,8 @@ def _chosen(filters: Filters) -> Chosen:
     return next(((name, values) for name, values in filters.chosen.items() if values), None)
 
 
-def periods_of(table: PublishedTable, filters: Filters) -> list[int]:
-    """Return the periods that overlap with the filtered period."""
+def periods_of(table: ViewerTable, filters: Filters) -> list[int]:
+    """Return the indexes of the table's periods that overlap the filtered period."""
     return table.between(
         f"{filters.start:%Y-%m}" if filters.start else None, f"{filters.end:%Y-%m}" if filters.end else None
     )
@@ -132,9 +132,9 @@ def _months(chart: Chart, filters: Filters, tables: Tables) -> View:
     table = tables(chart)
     if table is None:
         return View(chart, None, TOO_FEW)
-    frame = table.by_month(periods_of(table, filters), _published(table, values))
+    frame = table.by_month(periods_of(table, filters), _unsuppressed(table, values))
     frame = frame.rename(columns={"value": dimension})
-    if frame.empty or (values and not _published(table, values)):
+    if frame.empty or (values and not _unsuppressed(table, values)):
         return View(chart, None, TOO_FEW)
     notes = [POOLED if (frame[dimension] == OTHER).any() else "", MERGED if frame["is_merged"].any() else ""]
     shown = [table.periods[index] for index in periods_of(table, filters)]
@@ -142,7 +142,7 @@ def _months(chart: Chart, filters: Filters, tables: Tables) -> View:
     return View(chart, frame, " ".join(filter(None, notes)))
 
 
-def _published(table: PublishedTable, values: tuple[str, ...]) -> tuple[str, ...]:
+def _unsuppressed(table: ViewerTable, values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value for value in values if value in table.named)
 
 
@@ -151,7 +151,7 @@ def _ranking(chart: Chart, filters: Filters, tables: Tables) -> View:
     table = tables(source(chart))
     if table is None:
         return View(chart, None, TOO_FEW)
-    values = _published(table, chosen[1]) if chosen else ()
+    values = _unsuppressed(table, chosen[1]) if chosen else ()
     frame = table.by_value(periods_of(table, filters), values).rename(columns={"value": dimension})
     frame = frame[frame[next(iter(chart.measures))] > 0].reset_index(drop=True)
     if frame.empty or (chosen and not values):
@@ -174,7 +174,7 @@ def _line(chart: Chart, filters: Filters, tables: Tables) -> View:
 
 
 def _shares(chart: Chart, frame: pd.DataFrame) -> View:
-    """Pool groups with a small or zero part; if a part of the pool is small, too, show only a bound."""
+    """Pool groups with a small or zero part; if a part of the pool is small, too, show a bound or nothing."""
     names = list(chart.measures)
     parts = frame[names].astype("int64").to_numpy()
     if chart.kind == "rate":
@@ -191,7 +191,9 @@ def _shares(chart: Chart, frame: pd.DataFrame) -> View:
     }
     if (rest < MINIMUM_CELL_SIZE).any():
         if chart.kind == "parts" or (rest < MINIMUM_CELL_SIZE).all():
-            return View(chart, None, f"Fewer than {MINIMUM_CELL_SIZE} in a part: no breakdown is shown.")
+            return View(
+                chart, None, f"No breakdown is shown, because a part has fewer than {MINIMUM_CELL_SIZE}."
+            )
         other |= {names[1]: None, "is_high": bool(rest[0] < MINIMUM_CELL_SIZE)}
     shown = frame[is_there & ~pooled].astype(dict.fromkeys(names, "Int64"))
     pool = pd.DataFrame([other]).astype(dict.fromkeys(names, "Int64"))
@@ -199,7 +201,7 @@ def _shares(chart: Chart, frame: pd.DataFrame) -> View:
 
 
 def _cells(chart: Chart, frame: pd.DataFrame) -> View:
-    """Suppress cells of two dimensions; if any cell is suppressed, cells of zero are not a number, either."""
+    """Suppress small cells of weekday and hour; if any cell is suppressed, zero cells are blank, too."""
     name = next(iter(chart.measures))
     if frame[name].sum() < MINIMUM_CELL_SIZE:
         return View(chart, None, TOO_FEW)
@@ -217,14 +219,14 @@ def _stacks(chart: Chart, frame: pd.DataFrame) -> View:
     count = next(iter(chart.measures))
     if frame.empty:
         return View(chart, None, TOO_FEW)
-    stacks = publish_stacks(frame, row, column, count, _ordered(frame[row]))
+    stacks = viewer_stacks(frame, row, column, count, _ordered(frame[row]))
     if stacks.empty:
         return View(chart, None, TOO_FEW)
     return View(chart, stacks, POOLED if (stacks[column] == OTHER).any() else "")
 
 
 def _ordered(rows: pd.Series) -> list[str]:
-    """Return all rows in order: numbers without gaps, texts by the number at their start."""
+    """Return the labels of all rows in order: numbers without gaps, text by its leading number."""
     if pd.api.types.is_numeric_dtype(rows):
         numbers = sorted({int(each) for each in rows})
         step = int(np.gcd.reduce(np.diff(numbers))) if len(numbers) > 1 else 1

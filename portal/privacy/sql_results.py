@@ -1,8 +1,8 @@
 """Find the columns of a SQL result that count or aggregate people, and suppress small counts in them.
 
 Roles with the right to run SQL see exact counts. "Safe to share" suppresses small counts in their downloads,
-as a guard against accidental disclosure. It is no guard against intent: an aggregate without a count beside
-it is not suppressed.
+as a guard against accidental disclosure. It does not prevent deliberate disclosure: an aggregate without a
+count in the same row is not suppressed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Names = frozenset[str]
 
 @dataclass(frozen=True)
 class Disclosure:
-    """The columns of a result that count people and that aggregate over people.
+    """The names of result columns that count people (`counts`) or aggregate over people (`aggregates`).
 
     `lists_people` is true if a row of the result describes a single person.
     """
@@ -41,7 +41,7 @@ NO_DISCLOSURE = Disclosure()
 def classify(tree: Any, people: set[str]) -> Disclosure:
     """Classify the columns of a parsed statement; `people` are its tables with rows about people.
 
-    Every column must have a name.
+    Every column of the statement must have a name.
     """
     if not people:
         return NO_DISCLOSURE
@@ -53,7 +53,7 @@ def classify(tree: Any, people: set[str]) -> Disclosure:
 
 
 def safe_to_share(found: Disclosure, frame: pd.DataFrame) -> tuple[pd.DataFrame | None, str]:
-    """Return the result with small counts suppressed, and a note; None if it lists people."""
+    """Return the result with small counts suppressed and a note, or None and a reason if it lists people."""
     if found.lists_people and len(frame):
         return (
             None,
@@ -70,7 +70,7 @@ def safe_to_share(found: Disclosure, frame: pd.DataFrame) -> tuple[pd.DataFrame 
 
 
 def _among(frame: pd.DataFrame, names: Names) -> list[str]:
-    """Return the columns with one of these names; pandas calls the second column of a name `name.1`."""
+    """Return the columns with one of `names`; pandas renames a repeated column `name` to `name.1`."""
     return [str(name) for name in frame.columns if re.sub(r"\.\d+$", "", str(name)).lower() in names]
 
 
@@ -79,8 +79,8 @@ def _suppress(
 ) -> pd.DataFrame:
     """Clear `values` in rows with a small count (primary) and in further rows (complementary suppression).
 
-    A row is added until no total discloses a suppressed count. The totals are those of all rows and of each
-    value of each column in `by`.
+    Rows are added until no total discloses a suppressed count. The totals over all rows and over each value
+    of each column in `by` are assumed to be known.
     """
     numbers = counts.astype("float64").fillna(0).to_numpy()
     gone = np.asarray(((numbers > 0) & (numbers < MINIMUM_CELL_SIZE)).any(axis=1))
@@ -114,7 +114,7 @@ def _sums(frame: pd.DataFrame, by: Sequence[str]) -> Iterator[np.ndarray]:
 def _lists_people(query: Any, people: set[str]) -> bool:
     """Return whether a query returns single rows of the tables in `people`.
 
-    Grouped rows do not count, nor do distinct values that many rows share.
+    Grouped rows and distinct values that many rows share are not single rows.
     """
     sources = [join.this for join in query.args.get("joins") or ()]
     if isinstance(query, exp.Table) and query.name.lower() in people:
@@ -130,7 +130,7 @@ def _lists_people(query: Any, people: set[str]) -> bool:
 
 
 def _with_clauses(tree: Any, people: set[str]) -> set[str]:
-    """Return `people` and the names of the WITH clauses that list rows of them."""
+    """Return `people` and the names of the WITH clauses that return single rows of these tables."""
     ctes = list(tree.find_all(exp.CTE))
     names = set(people)
     while more := {cte.alias.lower() for cte in ctes if _lists_people(cte.this, names)} - names:
@@ -186,7 +186,7 @@ def _sources(select: Any) -> list[Any]:
 
 
 def _source(source: Any, wanted: Any, clauses: Mapping[str, Names]) -> Names:
-    """Return the `wanted` columns of a table, subquery or WITH clause, by their names in its alias."""
+    """Return the `wanted` columns of a table, subquery or WITH clause, as named by its alias."""
     if isinstance(source, exp.Table):
         return clauses.get(source.name.lower(), frozenset())
     if not isinstance(source, exp.CTE | exp.Subquery | exp.Lateral):
@@ -207,7 +207,7 @@ def _source(source: Any, wanted: Any, clauses: Mapping[str, Names]) -> Names:
 
 
 def _renamed(query: Any, outer: Sequence[str], wanted: Any, clauses: Mapping[str, Names]) -> Names:
-    """Return those of the `outer` names that rename a `wanted` column of any branch of `query`."""
+    """Return the `outer` names that rename a `wanted` column of any branch of `query`."""
     if isinstance(query, exp.Subquery):
         return _renamed(query.this, outer, wanted, clauses)
     for cte in query.args["with_"].expressions if query.args.get("with_") else ():
@@ -226,9 +226,9 @@ def _renamed(query: Any, outer: Sequence[str], wanted: Any, clauses: Mapping[str
 
 
 def _holds(column: Any, wanted: Any, known: Names) -> bool:
-    """Return whether `column` contains a `wanted` expression. Divisions are skipped.
+    """Return whether `column` contains a `wanted` expression or a `known` column.
 
-    A share is not a count.
+    Counts inside a division are ignored, because a share is not a count.
     """
     stop = (lambda node: isinstance(node, exp.Div)) if wanted is _is_count else None
     return any(
@@ -261,7 +261,7 @@ _GROUPINGS = (exp.Group, exp.Rollup, exp.Cube, exp.GroupingSets, exp.Tuple)
 
 
 def _is_count(node: Any) -> bool:
-    """Return whether an expression counts rows, also as a sum of ones."""
+    """Return whether an expression counts rows, including by a sum of ones."""
     if isinstance(node, exp.Sum):
         return isinstance(node.this, exp.Case | exp.If | exp.Literal | exp.Cast)
     return isinstance(node, _COUNTS)

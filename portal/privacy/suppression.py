@@ -1,8 +1,8 @@
-"""Suppress small counts in tables whose totals are published: minimum cell size, primary and complementary.
+"""Suppress small counts in tables whose totals are shown: minimum cell size, primary and complementary.
 
-A small count (1 to 10) is never printed alone: it is pooled with others. Where a pool would be small itself,
-or where published totals would bound a pooled cell more tightly than 1 to 10, the smallest safe neighbour
-joins the pool (complementary suppression). Zero cells of a row that has a pool are not distinguished from
+A small count (1 to 10) is never shown alone: it is pooled with others. Where a pool would be small itself, or
+where shown totals would bound a pooled cell more tightly than 1 to 10, the smallest safe neighbor joins the
+pool (complementary suppression). Zero cells of a row that has a pool are not distinguished from
 pooled ones.
 """
 
@@ -29,9 +29,9 @@ def is_small(count: int) -> bool:
 
 
 def pool_small(counts: Sequence[int] | Counts) -> Mask:
-    """Return which parts of a published total are pooled.
+    """Return a mask of the parts of a shown total to pool.
 
-    Small ones, and the next smallest until the pool is safe.
+    These are the small parts and, if their sum is small, too, the next smallest part.
     """
     numbers = np.asarray(counts)
     pooled = np.asarray((numbers > 0) & (numbers < MINIMUM_CELL_SIZE))
@@ -42,10 +42,10 @@ def pool_small(counts: Sequence[int] | Counts) -> Mask:
 
 
 def pool_shares(parts: Counts) -> Mask:
-    """Return which groups are pooled so that no part of a group is small, a part of zero included.
+    """Return a mask of the groups to pool, so that no other group has a small or zero part.
 
     `parts` has a row for each group and a column for each part (of a rate: events and non-events). Zero parts
-    are pooled like small ones, or else an absent group would disclose that its part is 1 to 10.
+    are pooled like small ones; otherwise, a missing group would disclose that its part is 1 to 10.
     """
     sizes = parts.sum(axis=1)
     is_there = sizes > 0
@@ -61,7 +61,7 @@ def pool_shares(parts: Counts) -> Mask:
 
 
 def merge_runs(totals: Sequence[int] | Counts) -> list[range]:
-    """Merge consecutive rows into runs so that no run has a small total; the last run may, if all do.
+    """Merge consecutive rows into runs without small totals; if the total of all is small, into one run.
 
     Rows without a count stay alone unless they lie inside a run.
     """
@@ -81,10 +81,10 @@ def merge_runs(totals: Sequence[int] | Counts) -> list[range]:
 
 
 def suppress_table(table: Counts) -> tuple[Mask, Mask]:
-    """Suppress a table whose row and column totals are published; no row total may be small.
+    """Suppress a table whose row and column totals are shown; no row total may be small.
 
-    Return which columns are folded into one (their own totals are not published), and which cells are hidden
-    in the table of the other columns followed by the folded one (see `fold`).
+    Return two masks: the columns to fold into one (their own totals are not shown), and the cells to hide in
+    the folded table (see `fold`).
     """
     folded = pool_small(table.sum(axis=0))
     while True:
@@ -105,7 +105,7 @@ def fold(table: npt.NDArray[Number], folded: Mask) -> npt.NDArray[Number]:
 
 
 def _hide(table: Counts) -> tuple[Mask, int | None]:
-    """Hide small cells and their complements; name the column of a cell that no complement protects."""
+    """Return a mask of small cells and their complements, and the column of a cell left exposed, or None."""
     small = (table > 0) & (table < MINIMUM_CELL_SIZE)
     hidden = np.array([pool_small(row) for row in table], dtype=bool).reshape(table.shape)
     cells = [(int(row), int(column)) for row, column in np.argwhere(small)]
@@ -123,14 +123,15 @@ def _hide(table: Counts) -> tuple[Mask, int | None]:
 
 
 def _unknown(table: Counts, hidden: Mask) -> Mask:
-    """Return hidden cells and the zero cells of their rows, which look the same to readers."""
+    """Return a mask of the hidden cells and the zero cells of their rows, which look alike to readers."""
     return np.asarray(hidden | ((table == 0) & hidden.any(axis=1, keepdims=True)))
 
 
 def _complement(table: Counts, hidden: Mask, row: int, column: int) -> list[tuple[int, int]]:
-    """Return the cells to hide for an exposed cell.
+    """Return the cells to hide so that totals do not expose a small cell.
 
-    The cheapest that leave 1 to 10 possible, or else a neighbour.
+    These are the cheapest cells that leave all values from 1 to 10 possible, else the smallest shown cell in
+    the same row or column, or no cell.
     """
     value = int(table[row, column])
     cost = np.where(hidden, 0, table)
@@ -144,7 +145,7 @@ def _complement(table: Counts, hidden: Mask, row: int, column: int) -> list[tupl
 
 
 def _rectangle(table: Counts, cost: Counts, row: int, column: int, value: int) -> list[tuple[int, int]]:
-    """Return the cheapest rectangle around an exposed cell whose corners can compensate a change of it."""
+    """Return the shown corners of the cheapest rectangle that can offset a change of the exposed cell."""
     total = (cost + cost[row][None, :] + cost[:, column][:, None]).astype(float)
     can_give = np.minimum(table[row][None, :], table[:, column][:, None]) >= MINIMUM_CELL_SIZE - value
     total[~can_give | (table < value - 1)] = np.inf
@@ -158,7 +159,7 @@ def _rectangle(table: Counts, cost: Counts, row: int, column: int, value: int) -
 def _helper(
     table: Counts, hidden: Mask, cost: Counts, row: int, column: int, value: int
 ) -> list[tuple[int, int]]:
-    """Return the cells of the cheapest other row, in the columns that the exposed cell's row hides."""
+    """Return the shown cells of the cheapest other row in the columns hidden in the exposed cell's row."""
     columns = np.flatnonzero(hidden[row])
     total = cost[:, columns].sum(axis=1).astype(float)
     others = columns[columns != column]
@@ -202,9 +203,10 @@ def _can_shrink(table: Counts, unknown: Mask, row: int, column: int, need: int) 
 
 
 def _flow(table: Counts, unknown: Mask, row: int, column: int, need: int, *, grows: bool) -> int:
-    """Return how far a hidden cell can change, up to `need`, while all totals stay: augmenting paths.
+    """Return by how much a hidden cell can change, at most `need`, with all totals constant.
 
-    A path starts in the cell's row and ends in its column; the cells on it shrink and grow alternately.
+    The search uses augmenting paths. A path starts in the cell's row and ends in its column; the cells on it
+    shrink and grow alternately.
     """
     values = np.where(unknown, table, 0)
     free = unknown.copy()

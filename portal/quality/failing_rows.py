@@ -1,4 +1,4 @@
-"""Failing rows for review: failing values first, expected values beside them, identifiers masked."""
+"""Failing rows for review: checked columns first, then the expected value; identifiers masked."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ HIDDEN = "•••"
 EXPECTED = "expected"
 SOURCE = ("source_line", "source_file")
 """Columns with the line and file in which a row was received."""
-_LONG_NUMBER = re.compile(r"\d(?:[\s().-]*\d){6,}|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}|\S+@\S+")
+_IDENTIFYING = re.compile(r"\d(?:[\s().-]*\d){6,}|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}|\S+@\S+")
 """A phone number, identifier, date or e-mail address in a free-text field."""
 
 
 def masked(
     frame: pd.DataFrame, contract: Contract, labels: Sequence[str], rule: Rule | None = None
 ) -> pd.DataFrame:
-    """Mask identifiers and exact dates; with `rule`, put its columns first and add the expected value.
+    """Mask identifiers and exact dates; with `rule`, put checked columns first and add the expected value.
 
     `labels` are the pseudonyms of the rows.
     """
@@ -35,11 +35,11 @@ def masked(
     if rule is None:
         return shown
     shown[EXPECTED] = [_expected(row, rule) for row in frame.to_dict("records")]
-    judged = [name for name in fields(contract, rule) if name in frame]
-    dates = [name for name in judged if types[name].type in {"date", "timestamp"}]
+    checked = [name for name in fields(contract, rule) if name in frame]
+    dates = [name for name in checked if types[name].type in {"date", "timestamp"}]
     if len(dates) == 2:
         shown["difference"] = [_difference(row, *dates) for row in frame.to_dict("records")]
-    first = [name for name in ("row", *judged, "difference", EXPECTED, *SOURCE) if name in shown]
+    first = [name for name in ("row", *checked, "difference", EXPECTED, *SOURCE) if name in shown]
     rest = [name for name in shown if name not in first]
     is_hidden = {name: bool((shown[name].isna() | (shown[name] == HIDDEN)).all()) for name in rest}
     return shown[[*first, *sorted(rest, key=is_hidden.__getitem__)]]
@@ -74,11 +74,11 @@ def _form(text: str) -> str:
 
 
 def _without_identifiers(value: Any) -> Any:
-    return HIDDEN if isinstance(value, str) and _LONG_NUMBER.search(value) else value
+    return HIDDEN if isinstance(value, str) and _IDENTIFYING.search(value) else value
 
 
 def _number(value: Any) -> Any:
-    """Return a number unchanged, and text unless it can be an identifier."""
+    """Return a number unchanged, and text masked if it may contain an identifier."""
     try:
         float(value)
     except (TypeError, ValueError):
@@ -108,7 +108,7 @@ def _difference(row: Mapping[Any, Any], first: str, second: str) -> str:
 
 
 def _expected(row: Mapping[Any, Any], rule: Rule) -> str:
-    """Return what the rule expects of a row, for medications from the formulary."""
+    """Return the value that a rule expects in a row: from the formulary, or the rule's description."""
     drug = next((m for m in formulary() if m.code == str(row.get("medication_code"))), None)
     fails = rule.fails or ""
     if drug and "formulary.routes" in fails:

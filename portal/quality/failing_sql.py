@@ -37,7 +37,7 @@ def of_rule(
 
 
 def is_quarantined(rule: Rule) -> bool:
-    """Return whether the rule's failing rows are in quarantine: refused rows and duplicates."""
+    """Return whether rows that fail the rule are in quarantine: refused rows, and duplicates."""
     return rule.quarantines or rule.fails == "is_repeat"
 
 
@@ -94,7 +94,7 @@ def row_condition(contract: Contract, rule: Rule) -> str | None:
 
 
 def _translated(spark: str) -> str:
-    """Translate a condition from Spark SQL to Athena SQL; silver has received text under the same name."""
+    """Translate a condition from Spark SQL to Athena SQL; `raw.x` becomes `x`, its column in silver."""
     same = re.sub(r"\braw\.(\w+) is (not )?null", r"\1 is \2null", spark)
     same = re.sub(r"(\w+|regexp_replace\([^()]*\)) rlike ('(?:[^']|'')*')", r"regexp_like(\1, \2)", same)
     same = re.sub(

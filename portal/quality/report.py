@@ -36,10 +36,10 @@ _DECISIONS = {
 }
 
 
-def html(made: Release, results: pd.DataFrame, changed: Iterable[str], review: Review) -> str:
+def html(release: Release, results: pd.DataFrame, changed: Iterable[str], review: Review) -> str:
     """Return the report: decision, signature, findings, queries and all rules.
 
-    `changed` has the change of each result since the previous run.
+    `changed` is the change of each result since the previous run, in the order of `results`.
     """
     results = results.assign(change=list(changed)).sort_values(["table_name", "rule_id"])
     counted = results["status"].value_counts()
@@ -50,16 +50,16 @@ def html(made: Release, results: pd.DataFrame, changed: Iterable[str], review: R
     found = results[results["status"].isin(FOUND)].assign(rank=severe).sort_values("rank", kind="stable")
     now = datetime.now(UTC)
     parts = [
-        f"<h1>Data quality of release {escape(made.release_id)}</h1>",
-        f"<p>Created {escape(made.created_at)} from {len(made.batch_ids)} batches "
-        f"({escape(', '.join(made.batch_ids))}), "
-        f"{sum(made.tables.values()):,} rows in gold. It {_DECISIONS[made.decision]}.</p>",
+        f"<h1>Data quality of release {escape(release.release_id)}</h1>",
+        f"<p>Created {escape(release.created_at)} from {len(release.batch_ids)} batches "
+        f"({escape(', '.join(release.batch_ids))}), "
+        f"{sum(release.tables.values()):,} rows in gold. It {_DECISIONS[release.decision]}.</p>",
         f"<p>{len(results)} rules: {summary}. A rule error is not a pass; rules that are not applicable "
         "do not count.</p>",
         _log_state(review),
         "<h2>Signature</h2>",
         _signature(review.signature),
-        f"<p class=small>Present fingerprint of the release: <code>{review.version}</code></p>",
+        f"<p class=small>Current fingerprint of the release: <code>{review.version}</code></p>",
         "<h2>Findings</h2>",
         _table(found, review, now.date()) if len(found) else "<p>Every rule passed.</p>",
         "<h2>Decisions on findings, and unmasked rows</h2>",
@@ -68,10 +68,10 @@ def html(made: Release, results: pd.DataFrame, changed: Iterable[str], review: R
         _queries(review.queries),
         "<h2>All rules</h2>",
         _table(results, review, now.date()),
-        f"<p class=small>Printed {now:%Y-%m-%d %H:%M} UTC. This report contains no row of data; rows are "
-        "named by pseudonyms.</p>",
+        f"<p class=small>Printed {now:%Y-%m-%d %H:%M} UTC. This report contains no rows of data; "
+        "pseudonyms identify rows.</p>",
     ]
-    head = f"<title>Data quality of {escape(made.release_id)}</title><style>{_STYLE}</style>"
+    head = f"<title>Data quality of {escape(release.release_id)}</title><style>{_STYLE}</style>"
     meta = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
     return f'<!doctype html><html lang="en"><head>{meta}{head}</head><body>{"".join(parts)}</body></html>'
 
@@ -80,7 +80,11 @@ def _log_state(review: Review) -> str:
     if review.problems:
         problems = "<br>".join(escape(problem) for problem in review.problems)
         return f'<div class="wrong"><strong>Audit trail integrity check failed.</strong><br>{problems}</div>'
-    newest = f", the newest of this run <code>{review.events[-1].hash}</code>" if review.events else ""
+    newest = (
+        f"; hash of the newest event of this run: <code>{review.events[-1].hash}</code>"
+        if review.events
+        else ""
+    )
     return (
         f"<p class=small>The integrity of the review log was verified up to event {review.seen}{newest}.</p>"
     )
@@ -147,7 +151,7 @@ def _result(row: Mapping[Any, Any], review: Review, on: date) -> list[str]:
 
 
 def _decisions(review: Review) -> str:
-    """Return the decisions and the unmaskings of the run."""
+    """Return an HTML table of the run's decisions and unmasked rows."""
     rows = [
         [
             escape(cell)
@@ -163,7 +167,7 @@ def _decisions(review: Review) -> str:
         for event in review.events
         if event.finding and "query_id" not in event.subject
     ]
-    head = ["When", "Table", "Rule", "Who", "Role", "Did", "Why"]
+    head = ["Time", "Table", "Rule", "User", "Role", "Action", "Details"]
     return _rows(head, rows) if rows else "<p>None.</p>"
 
 
@@ -194,7 +198,7 @@ def _queries(queries: Iterable[DataQuery]) -> str:
 
 
 def _rows(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return an HTML table; cells are HTML."""
+    """Return an HTML table; cells must be escaped HTML."""
     top = "".join(f'<th scope="col">{name}</th>' for name in head)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'

@@ -43,7 +43,7 @@ class Audit:
 
 @requires("see_charts")
 def audit(context: Context, run_id: str) -> Audit | None:
-    """Return the audit of a run, or None if it has not ended."""
+    """Return the audit of a run, or None if the audit has not ended."""
     found = read_json(context.client("s3"), context.lake.audit(run_id))
     return Audit(**found[0]) if found else None
 
@@ -64,18 +64,23 @@ def stored_rows(context: Context, run_id: str, table: str, rule_id: str) -> list
 
 @requires("see_charts")
 def ended_results(context: Context, run_id: str) -> pd.DataFrame:
-    """Return the rule results of a run whose audit has ended; raise `ServiceError` for another."""
+    """Return the rule results of a run that has ended.
+
+    Raise `ServiceError` if it is still running, ended before its audit, or its results were deleted.
+    """
     _checked(run_id)
-    made = releases.find(context, run_id)
+    release = releases.find(context, run_id)
     try:
         run = runs.get(context, run_id, details=False)
     except ServiceError:
-        if made is None:
+        if release is None:
             raise
     else:
         if not run.is_over:
-            raise ServiceError(f"Run '{run_id}' is still running. Its rules are not all evaluated yet.")
-        if made is None:
+            raise ServiceError(
+                f"Run '{run_id}' is still running. Not all of its rules have been evaluated yet."
+            )
+        if release is None:
             raise ServiceError(
                 f"Run '{run_id}' has no results: it {_ENDED[run.status]} before its audit. "
                 f"See 'hdp runs show {run_id}'."
@@ -105,9 +110,9 @@ def history(context: Context, run_ids: Sequence[str]) -> pd.DataFrame:
 
 
 def changes(now: pd.DataFrame, before: pd.DataFrame) -> pd.Series:
-    """Return the change of each rule result since `before`.
+    """Return the change of each rule result in `now` compared with `before`.
 
-    New, worse, better, still there, resolved or stable.
+    A change is a key of `vocabulary.CHANGES`: new, worse, better, still there, resolved or stable.
     """
     import pandas as pd  # noqa: PLC0415
 
@@ -146,7 +151,10 @@ def first_and_last_seen(past: pd.DataFrame, run_ids: Sequence[str]) -> dict[tupl
 
 
 def false_alarms(queries: Iterable[DataQuery]) -> dict[tuple[str, str], tuple[int, int]]:
-    """Return rules most of whose closed queries were false alarms, with both numbers, by table and rule."""
+    """Return the rules with mostly false alarms: (false alarms, closed queries) by table and rule.
+
+    These rules have at least two false alarms, in more than half of their closed queries.
+    """
     ended: dict[tuple[str, str], list[str]] = {}
     for query in queries:
         if query.state == "closed":
@@ -158,7 +166,7 @@ def false_alarms(queries: Iterable[DataQuery]) -> dict[tuple[str, str], tuple[in
 
 @requires("query")
 def failing_rows(context: Context, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
-    """Return failing rows with identifiers and exact dates masked."""
+    """Return up to 200 rows that fail a rule, with identifiers and exact dates masked."""
     rows = _failing(context, run_id, table, rule_id)
     if rows.empty:
         return rows
@@ -179,7 +187,10 @@ def identified_rows(context: Context, run_id: str, table: str, rule_id: str) -> 
 
 @requires("query")
 def failing_query(context: Context, run_id: str, table: str, rule_id: str) -> FailingQuery | None:
-    """Return the query for failing rows; None for rules on whole tables and deleted rules."""
+    """Return the query for failing rows; None for rules on whole tables and deleted rules.
+
+    Raise `ServiceError` if the run plan is missing.
+    """
     contract = next((c for c in all_contracts() if c.table == table and c.zone == "silver"), None)
     rule = next((r for r in contract.rules if r.id == rule_id), None) if contract else None
     if contract is None or rule is None or rule.is_whole:
@@ -212,7 +223,7 @@ def _failing(context: Context, run_id: str, table: str, rule_id: str) -> pd.Data
 
 
 def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
-    """Sort the rows, so that a position identifies a row."""
+    """Return the rows sorted, so that a position identifies a row."""
     return rows.sort_values(list(rows.columns), key=lambda column: column.astype(str), ignore_index=True)
 
 

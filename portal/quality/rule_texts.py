@@ -18,7 +18,7 @@ def rules() -> dict[tuple[str, str], Rule]:
 
 
 def rate_text(rate: float | None, unit: str = "percent") -> str:
-    """Return a rate as text, never 0 % for a positive rate."""
+    """Return a rate as text; a positive rate is never shown as 0 %."""
     if rate is None or pd.isna(rate):
         return "–"
     if unit != "percent":
@@ -36,7 +36,7 @@ def threshold_text(rule: Rule) -> str:
 
 
 def population(rule: Rule | None, table: str) -> str:
-    """Return what the denominator counts; rows, if the contract no longer has the rule."""
+    """Return a noun phrase for the rows that a rule checks; `rows of {table}` if it was deleted."""
     return rule.population if rule else f"rows of {table}"
 
 
@@ -93,7 +93,7 @@ def advice(rule: Rule) -> tuple[str, str]:
 
 
 def acceptance_status(acceptance: Acceptance, rate: float | None, on: date) -> str:
-    """Return whether an acceptance covers the measured rate and, if not, why it lapsed."""
+    """Return a text that says until when an acceptance is valid, or why it lapsed."""
     measured = None if rate is None or pd.isna(rate) else rate
     why = lapsed(acceptance, measured, on)
     if not why:

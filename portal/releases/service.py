@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pipeline.releases import model as release
+from pipeline.releases import model as release_model
 from pipeline.releases import publish as publishing
 from pipeline.releases.model import Published, Release, ReleaseError
 from pipeline.reviews import log as review_log
@@ -21,34 +21,36 @@ from portal.releases import signatures
 @requires("watch_runs")
 def list_releases(context: Context) -> list[Release]:
     """Return all releases, newest first."""
-    return release.all_releases(context.client("s3"), context.lake)
+    return release_model.all_releases(context.client("s3"), context.lake)
 
 
 @requires("see_charts")
 def current(context: Context) -> Published | None:
     """Return the published release, or None."""
-    return release.current(context.client("s3"), context.lake)
+    return release_model.current(context.client("s3"), context.lake)
 
 
 @requires("see_charts")
 def find(context: Context, release_id: str) -> Release | None:
     """Return a release, or None if it does not exist or was deleted."""
-    return release.find(context.client("s3"), context.lake, release_id)
+    return release_model.find(context.client("s3"), context.lake, release_id)
 
 
 @requires("see_charts")
 def is_synthetic(context: Context, release_id: str) -> bool:
     """Return whether all batches of a release are synthetic, so that small counts need no suppression."""
     synthetic = batches.synthetic(context)
-    made = find(context, release_id)
-    return made is not None and bool(made.batch_ids) and all(synthetic.get(each) for each in made.batch_ids)
+    release = find(context, release_id)
+    if release is None or not release.batch_ids:
+        return False
+    return all(synthetic.get(batch_id) for batch_id in release.batch_ids)
 
 
 @requires("see_charts")
 def sees_exact(context: Context, release_id: str) -> bool:
-    """Return whether the user sees exact counts.
+    """Return whether the user sees exact counts of a release.
 
-    Roles with access to records, and all roles for synthetic data.
+    Roles with the right `query` do; for synthetic data, all roles do.
     """
     return context.user.may("query") or is_synthetic(context, release_id)
 
@@ -57,135 +59,137 @@ def sees_exact(context: Context, release_id: str) -> bool:
 def get(context: Context, release_id: str) -> Release:
     """Return a release; raise `ServiceError` if it does not exist."""
     try:
-        return release.get(context.client("s3"), context.lake, release_id)
+        return release_model.get(context.client("s3"), context.lake, release_id)
     except ReleaseError as error:
         raise ServiceError(str(error)) from None
 
 
 @requires("see_charts")
 def readable(context: Context, release_id: str) -> Release:
-    """Return a release; a held one is visible to reviewers and publishers only, until it is approved."""
-    made = get(context, release_id)
+    """Return a release.
+
+    Until a held one is approved, raise `ServiceError` unless the user may review or publish.
+    """
+    release = get(context, release_id)
     sees_held = context.user.may("review") or context.user.may("publish")
-    if made.decision == "hold" and not sees_held and not _is_approved(context, made):
+    if release.decision == "hold" and not sees_held and not _is_approved(context, release):
         raise ServiceError(
             f"Release '{release_id}' is held. {label(context.user.role).capitalize()}s can view it after a "
-            "clinician "
-            "approves it."
+            "clinician approves it."
         )
-    return made
+    return release
 
 
 @requires("publish")
 def publish(context: Context, release_id: str, *, reason: str) -> Published:
-    """Publish a release that passed the audit or was approved.
+    """Publish a release that passed the audit or was approved; raise `ServiceError` for any other.
 
-    The release must contain all batches of the published one, unless it was published before.
+    It must also contain all batches of the published release, unless it was published before.
     """
-    made, present = get(context, release_id), current(context)
-    check_approved(context, made)
-    if present and release_id not in {present.release_id, *present.history}:
-        if made.decision == "hold":
-            check_parent(context, made)
-        _check_contains_published(context, made, present)
-    expected = present.release_id if present else None
-    return _publish(context, "publish", made, expect=expected, reason=reason)
+    release, published = get(context, release_id), current(context)
+    check_approved(context, release)
+    if published and release_id not in {published.release_id, *published.history}:
+        if release.decision == "hold":
+            check_parent(context, release)
+        _check_contains_published(context, release, published)
+    expected = published.release_id if published else None
+    return _publish(context, "publish", release, expect=expected, reason=reason)
 
 
 @requires("review")
-def publish_approved(context: Context, made: Release, *, reason: str) -> Published:
-    """Publish a held release after its approval, if its parent is still published."""
-    return _publish(context, "publish", made, expect=made.parent_release_id, reason=reason)
+def publish_approved(context: Context, release: Release, *, reason: str) -> Published:
+    """Publish a held release after its approval; raise `ServiceError` unless its parent is published."""
+    return _publish(context, "publish", release, expect=release.parent_release_id, reason=reason)
 
 
 @requires("publish")
 def rollback(context: Context, *, reason: str, shown: str | None = None) -> Published:
     """Publish the previous release again.
 
-    `shown` is the release that the user saw as published; raise `ServiceError` if another one is published
-    now.
+    `shown` is the id of the release that the user saw as published; raise `ServiceError` if another one is
+    published now.
     """
     try:
-        present, made = publishing.rollback_target(context.client("s3"), context.lake)
+        published, release = publishing.rollback_target(context.client("s3"), context.lake)
     except ReleaseError as error:
         raise ServiceError(str(error)) from None
-    if shown and present.release_id != shown:
+    if shown and published.release_id != shown:
         raise ServiceError(
-            f"Release '{present.release_id}' is published now, not '{shown}'. Nothing was changed. "
+            f"Release '{published.release_id}' is published now, not '{shown}'. Nothing was changed. "
             "Reload the page before you roll back."
         )
-    check_approved(context, made)
-    return _publish(context, "rollback", made, expect=present.release_id, reason=reason)
+    check_approved(context, release)
+    return _publish(context, "rollback", release, expect=published.release_id, reason=reason)
 
 
 @requires("see_charts")
-def check_approved(context: Context, made: Release) -> None:
+def check_approved(context: Context, release: Release) -> None:
     """Raise `ServiceError` unless the release passed the audit or is approved, and is not rejected."""
-    signature = _signature(context, made)
+    signature = _signature(context, release)
     if signature and signature.verdict == "reject":
         raise ServiceError(
-            f"Release '{made.release_id}' was rejected by {signature.by}. A clinician must approve it "
-            "before it can "
-            "be published."
+            f"Release '{release.release_id}' was rejected by {signature.by}. A clinician must approve it "
+            "before it can be published."
         )
-    if made.decision == "hold" and not (signature and signature.is_valid):
+    if release.decision == "hold" and not (signature and signature.is_valid):
         why = f" {signature.invalid_reason}" if signature else ""
         raise ServiceError(
-            f"Release '{made.release_id}' is held and has no valid approval. "
+            f"Release '{release.release_id}' is held and has no valid approval. "
             f"A clinician publishes it by approving it ('hdp reviews sign').{why}"
         )
 
 
-def _signature(context: Context, made: Release) -> signatures.Signature | None:
+def _signature(context: Context, release: Release) -> signatures.Signature | None:
     log = review_log.read(context.client("s3"), context.lake)
-    return signatures.of_run(log, made.run_id, signatures.version(context, made.run_id))
+    return signatures.of_run(log, release.run_id, signatures.version(context, release.run_id))
 
 
-def _is_approved(context: Context, made: Release) -> bool:
-    signature = _signature(context, made)
+def _is_approved(context: Context, release: Release) -> bool:
+    signature = _signature(context, release)
     return bool(signature and signature.verdict == "approve" and signature.is_valid)
 
 
 @requires("see_charts")
-def check_parent(context: Context, made: Release) -> None:
-    """Raise `ServiceError` unless the parent of the release is published; otherwise data would be lost."""
-    present = current(context)
-    found = present.release_id if present else None
-    if found not in {made.parent_release_id, made.release_id}:
+def check_parent(context: Context, release: Release) -> None:
+    """Raise `ServiceError` unless the release or its parent is published.
+
+    Publishing it would remove the data of a release that was published in between.
+    """
+    published = current(context)
+    found = published.release_id if published else None
+    if found not in {release.parent_release_id, release.release_id}:
         raise ServiceError(
-            f"Release '{found}' was published after '{made.release_id}' was built. Approving would remove "
-            "its data. "
-            "Start a new run, which contains both, and review that."
+            f"Release '{found}' was published after '{release.release_id}' was built. Approving would remove "
+            f"the data of '{found}'. Start a new run, which includes both, and review its release."
         )
 
 
-def _check_contains_published(context: Context, made: Release, present: Published) -> None:
-    lost = publishing.batches_lost(context.client("s3"), context.lake, made, present)
+def _check_contains_published(context: Context, release: Release, published: Published) -> None:
+    lost = publishing.batches_lost(context.client("s3"), context.lake, release, published)
     if lost:
         lost = sorted(set(lost) - set(retirement.retired(context)))
     if lost:
         raise ServiceError(
-            f"Release '{made.release_id}' lacks {', '.join(lost)}, which the published "
-            f"'{present.release_id}' "
-            "contains. Start a run, which contains both, or roll back first."
+            f"Release '{release.release_id}' lacks {', '.join(lost)}, which the published release "
+            f"'{published.release_id}' contains. Start a new run, which includes both, or roll back first."
         )
 
 
 def _publish(
     context: Context,
     action: Literal["publish", "rollback"],
-    made: Release,
+    release: Release,
     *,
     expect: str | None,
     reason: str,
 ) -> Published:
     log = review_log.read(context.client("s3"), context.lake)
-    with audit_log.recorded(context, action, {"release": made.release_id}, reason=reason):
+    with audit_log.recorded(context, action, {"release": release.release_id}, reason=reason):
         try:
             return publishing.publish(
                 context.client("s3"),
                 context.lake,
-                made.release_id,
+                release.release_id,
                 expect=expect,
                 by=context.settings.user,
                 reason=reason,

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from pipeline.lake.uris import split
-from pipeline.releases import model as release
+from pipeline.releases import model as release_model
 from pipeline.releases.model import GOLD_TABLES, Release
-from pipeline.reviews import events as chain
+from pipeline.reviews import events as review_events
 from pipeline.reviews.events import Event
 from pipeline.reviews.integrity import Log
 from portal.core.context import Context
@@ -21,7 +21,7 @@ from portal.core.rights import requires
 class Signature:
     """The signature of a release.
 
-    `invalid_reason` says why it is no longer valid, and is empty while it is.
+    `invalid_reason` is empty while the signature is valid.
     """
 
     by: str
@@ -40,13 +40,13 @@ class Signature:
 
 @requires("see_charts")
 def version(context: Context, run_id: str) -> str:
-    """Return the present fingerprint of a run's release; empty if the release does not exist."""
-    made = release.find(context.client("s3"), context.lake, run_id)
-    return fingerprint(context, made) if made else ""
+    """Return the current fingerprint of a run's release; empty if the release does not exist."""
+    release = release_model.find(context.client("s3"), context.lake, run_id)
+    return fingerprint(context, release) if release else ""
 
 
 def of_run(log: Log, run_id: str, version: str) -> Signature | None:
-    """Return the last signature of a run's release, validated against its present fingerprint `version`."""
+    """Return the last signature of a run's release, validated against its current fingerprint `version`."""
     events = log.of_run(run_id)
     signed = [event for event in events if event.kind == "release_signed"]
     if not signed:
@@ -89,19 +89,19 @@ _REVOKES = {"finding_rejected", "acceptance_withdrawn"}
 
 
 @requires("see_charts")
-def fingerprint(context: Context, made: Release) -> str:
+def fingerprint(context: Context, release: Release) -> str:
     """Return a hash of the release's document and of name, size and ETag of its objects.
 
-    The objects are gold files, rule results and audit. An ETag depends on the content on AWS and on the file
-    on a laptop, so that a restored laptop lake must be signed again.
+    The objects are gold files, rule results and audit. On AWS an ETag depends on the content; on a laptop it
+    depends on the file, so that a restored lake must be signed again.
     """
-    lake, run_id = context.lake, made.run_id
+    lake, run_id = context.lake, release.run_id
     below = [lake.results(run_id), lake.audit(run_id)]
-    below += [lake.gold_release(table, made.release_id) for table in GOLD_TABLES]
+    below += [lake.gold_release(table, release.release_id) for table in GOLD_TABLES]
     with ThreadPoolExecutor(len(below)) as pool:
         found = pool.map(lambda uri: list(_objects(context, uri)), below)
         objects = [each for listed in found for each in listed]
-    return chain.fingerprint({"release": asdict(made), "objects": objects})
+    return review_events.fingerprint({"release": asdict(release), "objects": objects})
 
 
 def _objects(context: Context, uri: str) -> Iterator[list[str | int]]:

@@ -1,1 +1,1 @@
-"""Reviews of held releases: data queries, decisions on findings, sign-off."""
+"""Reviews of releases: data queries, decisions on findings, sign-off."""

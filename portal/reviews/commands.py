@@ -16,7 +16,7 @@ from portal.core.pseudonyms import labels, labels_of_either
 from portal.core.rights import requires
 from portal.quality import results as quality
 from portal.quality import rule_texts
-from portal.reviews import read_model as review_log
+from portal.reviews import read_model
 from portal.reviews.entry import append_event, clean_text, finding_subject, verified
 from portal.reviews.read_model import DataQuery, log
 
@@ -35,7 +35,7 @@ DUE = timedelta(days=7)
 LONGEST = timedelta(days=366)
 
 
-# `seen` is the number of the newest event on the reviewer's screen
+# `seen` is the sequence number of the newest event on the reviewer's screen (see `append_event`)
 
 
 @requires("review")
@@ -65,7 +65,7 @@ def open_query(
 
 @requires("review")
 def assign(context: Context, query_id: str, assignee: str, *, seen: int | None = None) -> Event:
-    """Assign a query to a person."""
+    """Assign a query to a user."""
     query = _query(context, query_id, {"open", "answered"})
     payload = {"assignee": clean_text(assignee, "A query needs an assignee")}
     return append_event(context, "query_assigned", _subject(query), payload, seen)
@@ -89,7 +89,7 @@ def close(context: Context, query_id: str, reason: str, text: str, *, seen: int 
 
 @requires("review")
 def reopen(context: Context, query_id: str, text: str, *, seen: int | None = None) -> Event:
-    """Reopen a query, or return its answer."""
+    """Reopen a closed or answered query."""
     query = _query(context, query_id, {"closed", "answered"})
     payload = {"text": clean_text(text, "Reopening needs a reason")}
     return append_event(context, "query_reopened", _subject(query), payload, seen)
@@ -108,9 +108,9 @@ def accept(
     margin: float = 0.0,
     seen: int | None = None,
 ) -> Event:
-    """Accept a finding until a date, unless it gets worse by more than `margin` before.
+    """Accept a finding until a date; it lapses earlier if the rate worsens by more than `margin`.
 
-    The margin is a share for rules in percent, and a number in the rule's unit for others.
+    The margin is a share (0 to 1) for rules in percent, else a number in the rule's unit.
     """
     found = _result(context, run_id, table_name, rule_id)
     if found["status"] not in {"fail", "pass_with_failures"}:
@@ -180,12 +180,13 @@ def withdraw_rows(
     *,
     seen: int | None = None,
 ) -> Event:
-    """Withdraw the confirmation of single rows: later runs count them again."""
+    """Withdraw the confirmation of single rows: later runs count them as failing again."""
     standing = row_acceptances(log(context).events).get((table_name, rule_id), {})
     labelled = labels_of_either(context, table_name, rows)
     if not labelled or not set(labelled) <= set(standing):
         raise ServiceError(
-            f"Not all of these rows of {table_name} are confirmed under {rule_id}. Select confirmed ones."
+            f"Not all of these rows of {table_name} are confirmed as correct for {rule_id}. "
+            "Select confirmed rows."
         )
     payload = {"text": clean_text(text, "A withdrawal needs a comment"), "row_hashes": labelled}
     finding = finding_subject(run_id, table_name, rule_id)
@@ -196,12 +197,15 @@ def withdraw_rows(
 def reject(
     context: Context, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
 ) -> Event:
-    """Mark a finding as "must be fixed": ends its acceptance, prevents approval and opens a query."""
+    """Mark a finding as "must be fixed".
+
+    This ends its acceptance and prevents approval. Open a query on the finding if none is open.
+    """
     _result(context, run_id, table_name, rule_id)
     subject = finding_subject(run_id, table_name, rule_id)
     payload = {"text": clean_text(text, "A finding that must be fixed needs a comment")}
     event = append_event(context, "finding_rejected", subject, payload, seen)
-    queries = review_log.all_queries(log(context))
+    queries = read_model.all_queries(log(context))
     if not any(
         finding_subject(q.run_id, q.table_name, q.rule_id) == subject and q.state != "closed" for q in queries
     ):
@@ -228,7 +232,7 @@ def dismiss(
 def withdraw(
     context: Context, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
 ) -> Event:
-    """Withdraw an acceptance before it expires."""
+    """Withdraw the acceptance of a finding before it expires."""
     if (table_name, rule_id) not in acceptances(log(context).events):
         raise ServiceError(f"{rule_id} of {table_name} has no acceptance to withdraw.")
     payload = {"text": clean_text(text, "A withdrawal needs a comment")}
@@ -240,7 +244,7 @@ def withdraw(
 def unmask(
     context: Context, run_id: str, table_name: str, rule_id: str, position: int, why: str
 ) -> dict[str, Any]:
-    """Return an identified row by its position among the failing rows; record user and reason before."""
+    """Record user and reason, then return the failing row at `position`, unmasked."""
     reason = clean_text(why, "A reason for access is required")
     rows = quality.identified_rows(context, run_id, table_name, rule_id)
     if not 0 <= position < len(rows):
@@ -267,7 +271,7 @@ def _patients(context: Context, record: dict[str, Any]) -> list[str]:
 
 
 def _query(context: Context, query_id: str, states: set[str]) -> DataQuery:
-    found = review_log.query(verified(context), query_id)
+    found = read_model.query(verified(context), query_id)
     if found.state not in states:
         raise ServiceError(f"Query {query_id} is {found.state}. It must be {' or '.join(sorted(states))}.")
     return found

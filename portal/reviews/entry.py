@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.reviews import log as chain
+from pipeline.reviews import log as review_log
 from pipeline.reviews.events import Event, new_event
 from pipeline.reviews.integrity import Log
 from portal.core.auth import Right
@@ -39,30 +39,36 @@ def append_event(
     payload: dict[str, Any],
     seen: int | None,
 ) -> Event:
-    """Append an event; raise `ReviewConflict` if there are events about the subject after number `seen`."""
+    """Append an event and return it.
+
+    `seen` is the sequence number of the newest event that the user has seen: raise `ReviewConflict` if there
+    are later ones about the subject. None skips this check.
+    """
     context.require(_RIGHTS.get(kind, "review"))
     while True:
-        whole = verified(context)
-        changes = [e for e in whole.events if seen is not None and e.sequence > seen and _touches(e, subject)]
+        verified_log = verified(context)
+        changes = [
+            e for e in verified_log.events if seen is not None and e.sequence > seen and _touches(e, subject)
+        ]
         if changes:
             raise ReviewConflict(changes)
         event = new_event(context.settings.user, context.settings.role or "viewer", kind, subject, payload)
         try:
-            return chain.append(context.client("s3"), context.lake, whole, event)
-        except chain.AppendConflict:
+            return review_log.append(context.client("s3"), context.lake, verified_log, event)
+        except review_log.AppendConflict:
             continue
 
 
 @requires("see_charts")
 def verified(context: Context) -> Log:
     """Return the log; raise `ServiceError` if its integrity check fails."""
-    whole = log(context)
-    if whole.problems:
+    verified_log = log(context)
+    if verified_log.problems:
         raise ServiceError(
-            f"Audit trail integrity check failed: {whole.problems[0]} "
+            f"Audit trail integrity check failed: {verified_log.problems[0]} "
             "Events cannot be added until an engineer has checked it with 'hdp reviews verify'."
         )
-    return whole
+    return verified_log
 
 
 def _touches(event: Event, subject: dict[str, str]) -> bool:
@@ -71,9 +77,9 @@ def _touches(event: Event, subject: dict[str, str]) -> bool:
     Decisions on findings and rows apply to all runs; a signature, whose subject has no rule, is about all
     findings. Unmasking rows never conflicts.
     """
-    holds_everywhere = event.kind.startswith(("finding_", "rows_accepted", "row_acceptance", "acceptance_"))
+    is_of_all_runs = event.kind.startswith(("finding_", "rows_accepted", "row_acceptance", "acceptance_"))
     is_of_run = event.subject.get("run_id") == subject["run_id"]
-    if event.kind == "rows_unmasked" or not (is_of_run or holds_everywhere):
+    if event.kind == "rows_unmasked" or not (is_of_run or is_of_all_runs):
         return False
     shared = {"table_name", "rule_id"} & set(event.subject) & set(subject)
     return all(event.subject[name] == subject[name] for name in shared)

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Literal
 
 from pipeline.lake.pseudonyms import is_label
-from pipeline.reviews import log as chain
+from pipeline.reviews import log as review_log
 from pipeline.reviews.acceptances import Acceptance, RowAcceptance, acceptances, row_acceptances
 from pipeline.reviews.events import Event
 from pipeline.reviews.integrity import Log, verify
@@ -52,9 +52,10 @@ class DataQuery:
 
 @dataclass(frozen=True)
 class Review:
-    """The review of a run: its events, queries, decisions and signature, and the queries of all runs.
+    """The review of a run: its events, queries, decisions and signature.
 
-    `version` is the present fingerprint of the release (`signatures.version`); a signature contains it.
+    `seen` is the sequence number of the newest event, `work_list` the queries of all runs. `version` is the
+    current fingerprint of the release (`signatures.version`), which a signature records.
     """
 
     run_id: str
@@ -78,7 +79,7 @@ class Review:
 class _Known:
     """Cached events; an event is read again only if its object changed."""
 
-    objects: chain.ObjectCache = field(default_factory=dict)
+    objects: review_log.ObjectCache = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -87,41 +88,41 @@ _known: dict[str, _Known] = {}
 
 @requires("see_charts")
 def log(context: Context) -> Log:
-    """Return all events after an integrity check."""
+    """Return the review log: all events, and the problems that its integrity check found."""
     known = _known.setdefault(context.lake.reviews(), _Known())
     with known.lock:
-        return verify(chain.fetch(context.client("s3"), context.lake, known.objects))
+        return verify(review_log.fetch(context.client("s3"), context.lake, known.objects))
 
 
 @requires("see_charts")
 def of_run(context: Context, run_id: str) -> Review:
     """Return the review of a run from one read of the log."""
-    whole = log(context)
-    queries = all_queries(whole)
+    verified_log = log(context)
+    queries = all_queries(verified_log)
     version = signatures.version(context, run_id)
     return Review(
         run_id=run_id,
         version=version,
-        seen=whole.events[-1].sequence if whole.events else 0,
+        seen=verified_log.events[-1].sequence if verified_log.events else 0,
         queries=tuple(query for query in queries if query.run_id == run_id),
         work_list=tuple(queries),
-        accepted=acceptances(whole.events),
-        accepted_rows=row_acceptances(whole.events),
-        decided=last_decisions(whole.events, run_id),
-        signature=signatures.of_run(whole, run_id, version),
-        events=tuple(whole.of_run(run_id)),
-        problems=whole.problems,
+        accepted=acceptances(verified_log.events),
+        accepted_rows=row_acceptances(verified_log.events),
+        decided=last_decisions(verified_log.events, run_id),
+        signature=signatures.of_run(verified_log, run_id, version),
+        events=tuple(verified_log.of_run(run_id)),
+        problems=verified_log.problems,
     )
 
 
-def all_queries(whole: Log) -> list[DataQuery]:
-    """Return the queries of all runs, the longest open first."""
-    return sorted(_queries(whole.events), key=lambda query: (query.state == "closed", query.opened_at))
+def all_queries(verified_log: Log) -> list[DataQuery]:
+    """Return the queries of all runs: closed ones last, each group oldest first."""
+    return sorted(_queries(verified_log.events), key=lambda query: (query.state == "closed", query.opened_at))
 
 
-def query(whole: Log, query_id: str) -> DataQuery:
+def query(verified_log: Log, query_id: str) -> DataQuery:
     """Return a query with its conversation; raise `ServiceError` if it does not exist."""
-    found = next((each for each in all_queries(whole) if each.query_id == query_id), None)
+    found = next((each for each in all_queries(verified_log) if each.query_id == query_id), None)
     if found is None:
         raise ServiceError(f"There is no query '{query_id}'. 'hdp reviews list' lists the queries.")
     return found

@@ -33,7 +33,7 @@ MEANINGS = {
 
 
 class Unfinished(ServiceError):
-    """The signature was recorded, but a follow-up step remains."""
+    """The signature was recorded, but a rollback or a notification remains to be done."""
 
 
 _STILL_SEEN = "Analysts still see this release. An engineer can roll back with 'hdp releases rollback'."
@@ -43,8 +43,9 @@ class Unconfirmed(ServiceError):
     """There are undecided findings that the signer has not confirmed; `code` confirms this list."""
 
     def __init__(self, undecided: Sequence[Finding], code: str) -> None:
+        count = "1 finding is" if len(undecided) == 1 else f"{len(undecided)} findings are"
         super().__init__(
-            f"{len(undecided)} findings are undecided: {'; '.join(map(str, undecided))}. "
+            f"{count} undecided: {'; '.join(map(str, undecided))}. "
             f"To sign anyway, confirm that you have seen them: --confirm {code}"
         )
         self.undecided = tuple(undecided)
@@ -69,23 +70,27 @@ class Outstanding:
 
 
 @requires("see_charts")
-def outstanding(context: Context, review: Review, made: Release) -> Outstanding:
-    """Return what is outstanding before the approval of a release, by the rule results in the lake."""
-    return of_results(quality.results(context, made.run_id), review, made)
+def outstanding(context: Context, review: Review, release: Release) -> Outstanding:
+    """Return the findings and open queries of a release, from its rule results in the lake."""
+    return of_results(quality.results(context, release.run_id), review, release)
 
 
-def of_results(results: pd.DataFrame, review: Review, made: Release) -> Outstanding:
-    """Return what is outstanding, by given rule results."""
+def of_results(results: pd.DataFrame, review: Review, release: Release) -> Outstanding:
+    """Return the findings and open queries of a release, from given rule results.
+
+    Raise `ServiceError` if rule results are missing.
+    """
     if results.empty:
         raise ServiceError(
-            f"The rule results of run '{made.run_id}' are missing. Its findings cannot be reviewed."
+            f"The rule results of run '{release.run_id}' are missing. Its findings cannot be reviewed."
         )
-    found = decisions.of_results(results, made.reasons, review.decided, datetime.now(UTC).date())
-    blocking = {(r["table"], r["rule_id"]) for r in made.reasons if r["severity"] == "block"}
+    found = decisions.of_results(results, release.reasons, review.decided, datetime.now(UTC).date())
+    blocking = {(r["table"], r["rule_id"]) for r in release.reasons if r["severity"] == "block"}
     if lost := blocking - {finding.key for finding in found}:
         names = ", ".join(f"{rule} of {table}" for table, rule in sorted(lost))
         raise ServiceError(
-            f"The audit of run '{made.run_id}' names {names}, but its rule results do not. Start a new run."
+            f"The audit of run '{release.run_id}' names {names}, but its rule results do not. "
+            "Start a new run."
         )
     code = decisions.confirmation_code((finding for finding in found if finding.is_undecided), review.version)
     return Outstanding(found, review.open_queries, code)
@@ -104,19 +109,23 @@ def sign(
 ) -> Event:
     """Sign a release off and notify subscribers. Approval publishes a held release.
 
-    Approval is refused while a query is open, a blocking finding is undecided or a finding must be fixed.
-    Other undecided findings must be `confirmed` by their code; otherwise `Unconfirmed` is raised with it.
-    Rejecting the published release raises `Unfinished`, because an engineer must roll back. A deputy signs
+    Raise `ServiceError` and record nothing if the user started the run or, for an approval, if a query is
+    open, a blocking finding is undecided or a finding must be fixed. Raise `Unconfirmed` unless `confirmed`
+    is the code of the other undecided findings.
+
+    After the signature was recorded, raise `ServiceError` if the release could not be published. Raise
+    `Unfinished` if the rejected release is published, because an engineer must roll back, or if subscribers
+    could not be notified. A deputy signs
     for the clinician `signed_for`, given by name or id.
     """
     principal = _principal(context.user, signed_for)
-    made = releases.get(context, run_id)
+    release = releases.get(context, run_id)
     review = of_run(context, run_id)
     _check_not_own_run(context, run_id, principal)
-    undecided = _check_reviewed(context, review, made, confirmed) if verdict == "approve" else ()
-    publishes = verdict == "approve" and made.decision == "hold" and not _is_followed(context, run_id)
+    undecided = _check_reviewed(context, review, release, confirmed) if verdict == "approve" else ()
+    publishes = verdict == "approve" and release.decision == "hold" and not _is_superseded(context, run_id)
     if publishes:
-        releases.check_parent(context, made)
+        releases.check_parent(context, release)
     payload = {
         "verdict": verdict,
         "meaning": meaning(verdict, principal),
@@ -127,9 +136,9 @@ def sign(
     }
     seen = review.seen if seen is None else min(seen, review.seen)
     signature = {"run": run_id, "verdict": verdict, "for": str(principal or "")}
-    with audit_log.recorded(context, "sign_off", signature, reason=payload["text"]):
+    with audit_log.recorded(context, "sign_off", signature, reason=text):
         event = append_event(context, "release_signed", {"run_id": run_id}, payload, seen)
-    return _follow_up(context, made, verdict, event, publishes)
+    return _publish_and_notify(context, release, verdict, event, publishes)
 
 
 def meaning(verdict: Literal["approve", "reject"], principal: Principal | None) -> str:
@@ -157,12 +166,17 @@ def _check_not_own_run(context: Context, run_id: str, principal: Principal | Non
         raise ServiceError(f"{starter} started run '{run_id}'. Another person must sign its release.")
 
 
-def _check_reviewed(context: Context, review: Review, made: Release, confirmed: str) -> tuple[Finding, ...]:
+def _check_reviewed(
+    context: Context, review: Review, release: Release, confirmed: str
+) -> tuple[Finding, ...]:
     """Return the confirmed undecided findings; raise `ServiceError` if anything prevents the approval."""
-    found = outstanding(context, review, made)
+    found = outstanding(context, review, release)
     if found.barring:
         names = "; ".join(map(str, found.barring))
-        raise ServiceError(f"The release cannot be approved: {names}. Decide each blocking finding first.")
+        raise ServiceError(
+            f"The release cannot be approved: {names}. "
+            "Decide each blocking finding, and resolve each one marked 'must be fixed'."
+        )
     if found.open_queries:
         names = ", ".join(query.query_id for query in found.open_queries)
         raise ServiceError(f"{names} must be closed before the release can be approved.")
@@ -171,43 +185,46 @@ def _check_reviewed(context: Context, review: Review, made: Release, confirmed: 
     return found.undecided
 
 
-def _follow_up(
-    context: Context, made: Release, verdict: Literal["approve", "reject"], event: Event, publishes: bool
+def _publish_and_notify(
+    context: Context, release: Release, verdict: Literal["approve", "reject"], event: Event, publishes: bool
 ) -> Event:
-    """Publish an approved release and notify subscribers; raise `Unfinished` if a step remains."""
+    """Publish an approved release and notify subscribers.
+
+    Raise `ServiceError` if publication failed, and `Unfinished` if a rollback or notification remains.
+    """
     state = {"approve": "APPROVED", "reject": "REJECTED"}[verdict]
-    refused = _refusal(context, made.run_id) if publishes else ""
-    if publishes and not refused:
+    publish_error = _publish(context, release.run_id) if publishes else ""
+    if publishes and not publish_error:
         state = "PUBLISHED"
-    left = _STILL_SEEN if verdict == "reject" and _is_seen(context, made.run_id) else ""
-    untold = _notify(context, made, state, event, left)
-    if refused:
+    still_seen = _STILL_SEEN if verdict == "reject" and _is_published(context, release.run_id) else ""
+    notify_error = _notify(context, release, state, event, still_seen)
+    if publish_error:
         raise ServiceError(
-            f"Your approval was recorded as event {event.sequence}, but not published: {refused} "
-            f"{untold}".strip()
+            f"Your approval was recorded as event {event.sequence}, but publication failed: {publish_error} "
+            f"{notify_error}".strip()
         )
-    if left or untold:
-        rest = " ".join(filter(None, [left, untold]))
-        raise Unfinished(f"Signed, as event {event.sequence}, and {state.lower()}. {rest}")
+    if still_seen or notify_error:
+        rest = " ".join(filter(None, [still_seen, notify_error]))
+        raise Unfinished(f"Your signature was recorded as event {event.sequence} ({state.lower()}). {rest}")
     return event
 
 
-def _is_seen(context: Context, release_id: str) -> bool:
-    present = releases.current(context)
-    return present is not None and present.release_id == release_id
+def _is_published(context: Context, release_id: str) -> bool:
+    published = releases.current(context)
+    return published is not None and published.release_id == release_id
 
 
-def _is_followed(context: Context, release_id: str) -> bool:
-    """Return whether the release was published before and others followed.
+def _is_superseded(context: Context, release_id: str) -> bool:
+    """Return whether a release that was published has been followed by another.
 
-    Rolling back to it stays possible.
+    It can be published again by a rollback.
     """
-    present = releases.current(context)
-    return present is not None and release_id in present.history
+    published = releases.current(context)
+    return published is not None and release_id in published.history
 
 
-def _refusal(context: Context, run_id: str) -> str:
-    """Publish the signed release; return the error message if that failed."""
+def _publish(context: Context, run_id: str) -> str:
+    """Publish a signed release; return the error message if that failed, else an empty string."""
     try:
         publish_signed(context, run_id)
     except Exception as error:
@@ -225,27 +242,29 @@ def publish_signed(context: Context, run_id: str) -> None:
         raise ServiceError(
             f"Release '{run_id}' is held. A clinician must approve it before it can be published."
         )
-    made = releases.get(context, run_id)
-    releases.check_parent(context, made)
-    releases.publish_approved(context, made, reason=f"approved by {signature.by} (event {signature.event})")
+    release = releases.get(context, run_id)
+    releases.check_parent(context, release)
+    releases.publish_approved(
+        context, release, reason=f"approved by {signature.by} (event {signature.event})"
+    )
 
 
-def _notify(context: Context, made: Release, state: str, event: Event, why: str) -> str:
+def _notify(context: Context, release: Release, state: str, event: Event, why: str) -> str:
     """Notify subscribers; return an error message instead of raising, because the signature was recorded."""
     outcome = {
-        "release_id": made.release_id,
-        "decision": made.decision,
+        "release_id": release.release_id,
+        "decision": release.decision,
         "published": state == "PUBLISHED",
         "state": state,
         "reviewed_by": event.by,
         "why": why,
-        "reasons": [reason["rule_id"] for reason in made.reasons],
+        "reasons": [reason["rule_id"] for reason in release.reasons],
     }
     message = "The notification could not be sent ({}). Inform the subscribers yourself."
     try:
         answer = context.client("lambda").invoke(
             FunctionName=context.lake.function("sns_notify_success"),
-            Payload=json.dumps({"run_id": made.run_id, "release": outcome}).encode(),
+            Payload=json.dumps({"run_id": release.run_id, "release": outcome}).encode(),
         )
     except Exception as error:
         if not is_aws_error(error):

@@ -71,5 +71,5 @@ def without_links(text: str) -> str:
 
 
 def _break_urls(text: str) -> str:
-    """Insert word joiners into bare URLs, because Streamlit makes links of them even if they are escaped."""
+    """Insert word joiners into bare URLs, because Streamlit turns even escaped ones into links."""
     return re.sub(r"(?<=:)(?=//)|(?<=www)(?=\.)", "\u2060", text, flags=re.IGNORECASE)

@@ -12,7 +12,7 @@ from pipeline.releases.model import Published, Release
 from portal.core.context import Context
 from portal.core.rights import requires
 from portal.releases import service as releases
-from portal.reviews import read_model as review_log
+from portal.reviews import read_model
 from portal.runs import schedule
 from portal.runs import service as runs
 from portal.runs.service import Run
@@ -22,33 +22,33 @@ Kind = Literal["failed", "held", "rejected", "late", "never started"]
 
 @dataclass(frozen=True)
 class Alert:
-    """An alert; `{at}` in its words is replaced by the timestamp `at` in the user's time zone."""
+    """An alert; the page replaces `{at}` in `message` by the timestamp `at` in the user's time zone."""
 
     kind: Kind
-    words: str
+    message: str
     run_id: str | None = None
     at: datetime | None = None
 
 
 @requires("watch_runs")
 def now(context: Context, past: Sequence[Run]) -> list[Alert]:
-    """Return the present alerts, by the newest runs with their job runs."""
+    """Return the current alerts; `past` are the newest runs with their job runs, newest first."""
     ended = next((run for run in past if run.status == "SUCCEEDED"), None)
     newest = releases.find(context, ended.run_id) if ended else None
-    present = releases.current(context)
-    names = {each for each in (ended and ended.run_id, present and present.release_id) if each}
-    signatures = {name: review_log.of_run(context, name).signature for name in names}
+    published = releases.current(context)
+    names = {each for each in (ended and ended.run_id, published and published.release_id) if each}
+    signatures = {name: read_model.of_run(context, name).signature for name in names}
     signature = signatures.get(ended.run_id) if ended else None
     is_signed = bool(signature and signature.is_valid)
     is_manual = ended is not None and runs.get(context, ended.run_id, details=False).is_published is False
-    found = alerts(past, newest, present, schedule.find(context), is_signed, is_manual)
-    of_present = signatures.get(present.release_id) if present else None
-    if present and of_present and of_present.verdict == "reject":
-        words = (
-            f"{of_present.by} rejected the published release {present.release_id}. "
+    found = alerts(past, newest, published, schedule.find(context), is_signed, is_manual)
+    published_signature = signatures.get(published.release_id) if published else None
+    if published and published_signature and published_signature.verdict == "reject":
+        message = (
+            f"{published_signature.by} rejected the published release {published.release_id}. "
             "Roll back to the previous release."
         )
-        found.insert(0, Alert("rejected", words, present.release_id))
+        found.insert(0, Alert("rejected", message, published.release_id))
     return found
 
 
@@ -61,9 +61,9 @@ def alerts(
     is_manual: bool = False,
     at: datetime | None = None,
 ) -> list[Alert]:
-    """Return alerts by the newest runs, the newest release and the published one.
+    """Return the alerts about the newest runs, the newest release and the published one.
 
-    `is_signed` says that the newest release has a valid signature, `is_manual` that its run did not publish
+    `is_signed` is true if the newest release has a valid signature, `is_manual` if its run did not publish
     it.
     """
     at = at or datetime.now(UTC)
@@ -77,38 +77,40 @@ def _failed(past: Sequence[Run], published: Published | None) -> list[Alert]:
     if not past or past[0].status not in {"FAILED", "TIMED_OUT"}:
         return []
     run = past[0]
-    return [Alert("failed", f"Run {run.run_id} did not succeed. {_left(run, published)}", run.run_id)]
+    return [
+        Alert("failed", f"Run {run.run_id} did not succeed. {_visible_release(run, published)}", run.run_id)
+    ]
 
 
 def _waiting(newest: Release, published: Published | None, is_signed: bool, is_manual: bool) -> list[Alert]:
-    """Return alerts about a release that waits for a signature or for its publication."""
+    """Return alerts about a release that waits for a signature or for publication."""
     name, found = newest.release_id, []
     is_published = published is not None and published.release_id == name
     if newest.decision == "hold" and not is_signed and not is_published:
-        words = f"Release {name} is held and waits for a clinician's signature."
-        found.append(Alert("held", words, newest.run_id))
+        message = f"Release {name} is held and waits for a clinician's signature."
+        found.append(Alert("held", message, newest.run_id))
     if newest.decision != "hold" and is_manual and not is_signed and _may_follow(newest, published):
-        words = f"Release {name} passed the audit and waits for manual publication."
-        found.append(Alert("held", words, newest.run_id))
+        message = f"Release {name} passed the audit and waits for manual publication."
+        found.append(Alert("held", message, newest.run_id))
     if published and _is_overtaken(newest, published):
-        words = (
+        message = (
             f"Release {name} is not published. Its parent is {newest.parent_release_id}, but "
-            f"{published.release_id} is "
-            "published now. Compare both, then publish it or start a run with the batches of both."
+            f"{published.release_id} is published now. Compare both, then publish it or start a run "
+            "with the batches of both."
         )
-        found.append(Alert("held", words, newest.run_id))
+        found.append(Alert("held", message, newest.run_id))
     return found
 
 
 def _may_follow(newest: Release, published: Published | None) -> bool:
-    """Return whether the parent is still published, without a rollback since."""
+    """Return whether the parent of `newest` is published, and was not published again (rollback) since."""
     if published is None:
         return newest.parent_release_id is None
     return published.release_id == newest.parent_release_id and published.published_at <= newest.created_at
 
 
 def _is_overtaken(newest: Release, published: Published) -> bool:
-    """Return whether a release passed the audit, but another release than its parent is published."""
+    """Return whether `newest` passed the audit, was never published, and its parent is not published."""
     seen = {newest.release_id, newest.parent_release_id}
     return (
         newest.decision != "hold"
@@ -117,8 +119,8 @@ def _is_overtaken(newest: Release, published: Published) -> bool:
     )
 
 
-def _left(run: Run, published: Published | None) -> str:
-    """Return which release analysts see after a failed run."""
+def _visible_release(run: Run, published: Published | None) -> str:
+    """Return a sentence about the release that analysts see after a failed run."""
     if published is None:
         return "Nothing has been published yet."
     if published.release_id == run.run_id:

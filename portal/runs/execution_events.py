@@ -12,7 +12,7 @@ from portal.core.context import Context
 from portal.core.rights import requires
 
 _PAGE = 100
-"""Events per page of later reads; a job has about twenty."""
+"""Events per page of every read but the first; a job causes about twenty."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,16 @@ class StepState:
 
 @dataclass
 class Events:
-    """The states of one execution; `news` are the states entered since they were last handled."""
+    """The times at which an execution entered and left its states.
+
+    `changed_states` are the states entered since its job runs were last read.
+    """
 
     last_id: int = 0
     entered: dict[str, datetime] = field(default_factory=dict)
     left: dict[str, datetime] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
-    news: set[str] = field(default_factory=set)
+    changed_states: set[str] = field(default_factory=set)
     is_failing: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -41,18 +44,18 @@ class Events:
         """Apply one event."""
         if name := event.get("stateExitedEventDetails", {}).get("name"):
             self.left[name] = event["timestamp"]
-            if self.is_failing:  # a state whose error is caught is left too
+            if self.is_failing:  # a state with a caught error is exited, too
                 self.failed.add(name)
         if name := event.get("stateEnteredEventDetails", {}).get("name"):
             self.entered[name] = event["timestamp"]
-            self.news.add(name)
+            self.changed_states.add(name)
         self.is_failing = event["type"].endswith(("Failed", "TimedOut"))
         self.last_id = event["id"]
 
 
 @requires("watch_runs")
 def read(context: Context, execution_arn: str) -> Events:
-    """Return the events of an execution; fetch only the new ones, newest first."""
+    """Return the events of an execution; fetch only those after the last read."""
     events = context.cursor(Events, execution_arn)
     with events.lock:
         for event in reversed(_after(context, execution_arn, events.last_id)):

@@ -31,7 +31,7 @@ def attempt_name(run_id: str, attempt: int) -> str:
 
 
 def split_name(name: str) -> tuple[str, int]:
-    """Return the run id and the attempt of an execution by its name."""
+    """Return the run id and the attempt number in the name of an execution."""
     run_id, dot, attempt = name.rpartition(".")
     return (run_id, int(attempt)) if dot and attempt.isdigit() else (name, 1)
 
@@ -51,7 +51,10 @@ class _NewestAttempt:
 
 @requires("watch_runs")
 def newest(context: Context, run_id: str) -> dict[str, Any]:
-    """Describe the newest attempt of a run; search from the newest known one up to one that still runs."""
+    """Return the description of a run's newest execution; raise `ServiceError` if there is none.
+
+    The search starts at the newest known attempt and stops at one that is running.
+    """
     states = context.client("stepfunctions")
     found: dict[str, Any] | None = None
     known = context.cursor(_NewestAttempt, run_id)

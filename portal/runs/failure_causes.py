@@ -10,11 +10,11 @@ Next = Literal["resume", "fix_data", "new_run", "wait"]
 
 @dataclass(frozen=True)
 class Cause:
-    """A known cause: `pattern` is searched in error messages and logs, `words` explain it."""
+    """A known cause: `pattern` is searched in error messages and logs; `explanation` is one sentence."""
 
     name: str
     pattern: str
-    words: str
+    explanation: str
     next: Next
 
 
@@ -67,11 +67,9 @@ CAUSES = (
         "The worker of the job was lost: killed, out of memory, or switched off.",
         "resume",
     ),
+    Cause("Disk full", r"disk is full|No space left|ENOSPC", "The worker's disk is full.", "resume"),
     Cause(
-        "No room on the disk", r"disk is full|No space left|ENOSPC", "The worker's disk is full.", "resume"
-    ),
-    Cause(
-        "Permission is missing",
+        "Missing permission",
         r"AccessDenied|not authorized|AccessDeniedException",
         "AWS denied the job an action, because its role lacks a permission.",
         "resume",
@@ -110,4 +108,4 @@ CAUSES = (
 )
 """Known causes; the first whose pattern matches is shown."""
 
-UNKNOWN = Cause("Cause not known", "", "The cause is not known. Error message and log follow.", "resume")
+UNKNOWN = Cause("Unknown cause", "", "The cause is unknown. See the error message and the log.", "resume")

@@ -22,8 +22,8 @@ _LINE = re.compile(r"(?:at |File \"?[^\n\"]*?)(\w+\.py)(?::|\", line )(\d+)")
 class Failure:
     """The explanation of a failed run.
 
-    `source_tables` are the tables whose quarantined rows can help, `published` says which release analysts
-    see, and `batch_id` is the batch that could not be processed, if it is known.
+    `source_tables` are the silver tables whose quarantined rows may explain it, `published` is a sentence
+    about the release that analysts see, and `batch_id` is the batch that could not be processed, if known.
     """
 
     cause: Cause
@@ -37,7 +37,7 @@ class Failure:
     batch_id: str | None = None
 
     def advice(self, run_id: str) -> str:
-        """Return the next commands."""
+        """Return the commands to resume the run or to continue without its faulty batch."""
         resume = f"Fix the cause if needed, then resume: hdp runs resume {run_id}"
         if self.batch_id is None:
             return resume
@@ -50,11 +50,10 @@ class Failure:
 
     @property
     def safety(self) -> str:
-        """Return why it is safe to run again."""
+        """Return why it is safe to resume or rerun."""
         text = (
             "It is safe to resume or to rerun. Each job replaces its table as a whole, and jobs that "
-            "succeeded are "
-            "not run again"
+            "succeeded are not run again"
         )
         if self.partial_table:
             text += f"; {self.partial_table}, which may be partially written, is written again"
@@ -64,7 +63,7 @@ class Failure:
 def explain(run: Run, log: str = "", published: Published | None = None) -> Failure:
     """Explain a run that did not succeed.
 
-    `log` is that of the failed job, `published` the published release.
+    `log` is the log of the failed job, `published` the published release.
     """
     if run.status == "ABORTED":
         return _stopped(run, published)
@@ -145,14 +144,13 @@ def _sources(name: str) -> tuple[str, ...]:
 
 
 def _published(run: Run, published: Published | None) -> str:
-    """Return which release analysts see after this failure."""
+    """Return a sentence about the release that analysts see after this failure."""
     if published is None:
         return "Nothing has been published yet."
     if published.release_id == run.run_id:
         return (
             "The release of this run is already published, and the dashboards show it. The views for other "
-            "SQL tools "
-            "may still show the previous release. Resume the run to update them."
+            "SQL tools may still show the previous release. Resume the run to update them."
         )
     return f"The published release did not change: it is still {published.release_id}."
 

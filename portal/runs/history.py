@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     import pandas as pd  # a second to import: functions that need it do so
 
 MEDIAN_RUNS = 20
-"""Runs that a median is computed from."""
+"""Maximum number of runs in a median."""
 
 SEARCH_RUNS, SEARCH_CAUSES = 10_000, 300
-"""Runs, and causes of failed runs, that a search of depth 1 reads."""
+"""Maximum runs, and causes of failed runs, that a search of depth 1 reads."""
 
 MOST_WITH_COST = job_runs.MOST
-"""Runs with a known cost; job runs of older runs are not fetched."""
+"""Maximum number of runs with a known cost; job runs of older runs are not fetched."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Duration and cost (US $) of a run, estimated from the last `of` runs that succeeded."""
+    """Duration (seconds) and cost (US $) of a run, estimated from the last `run_count` successful runs."""
 
-    of: int
+    run_count: int
     seconds: float
     fastest: float
     slowest: float
@@ -44,7 +44,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Found:
-    """The runs that a search found, newest first; `is_all` says that all runs were searched."""
+    """The runs that a search found, newest first; `is_all` is true if all runs were searched."""
 
     runs: list[Run]
     searched: int
@@ -72,8 +72,8 @@ def search(
 ) -> Found:
     """Return the newest `limit` runs in one of `statuses` whose id, error or cause contains `text`.
 
-    The search reads at most `depth` times 10,000 runs or 300 causes. `ending` returns error and cause of an
-    execution; pass a cached function.
+    The search stops after `depth` × 10,000 runs or `depth` × 300 causes. `ending` returns error and cause of
+    an execution by its ARN; pass a cached function.
     """
     ending = ending or (lambda arn: executions.ending(context, arn))
     hits: list[Run] = []
@@ -113,27 +113,27 @@ def _with_job_runs(context: Context, found: Sequence[Run]) -> list[Run]:
 
 
 def medians(past: Sequence[Run]) -> dict[str, float]:
-    """Return the median duration of each job in seconds, from its last 20 successful runs."""
-    taken: dict[str, list[float]] = defaultdict(list)
+    """Return the median duration of each job, in seconds, over its last 20 successful job runs."""
+    durations: dict[str, list[float]] = defaultdict(list)
     for run in past:
         for job in run.jobs:
-            if job.state == "SUCCEEDED" and len(taken[job.job]) < MEDIAN_RUNS:
-                taken[job.job].append(job.seconds)
-    return {job: median(seconds) for job, seconds in taken.items()}
+            if job.state == "SUCCEEDED" and len(durations[job.job]) < MEDIAN_RUNS:
+                durations[job.job].append(job.seconds)
+    return {job: median(seconds) for job, seconds in durations.items()}
 
 
 def estimate(past: Sequence[Run]) -> Estimate | None:
-    """Estimate a run from those that succeeded at the first attempt; return None if there is none."""
-    whole = [run for run in past if run.status == "SUCCEEDED" and run.attempt == 1][:MEDIAN_RUNS]
-    if not whole:
+    """Estimate a run from the last ones that succeeded at the first attempt; None if there are none."""
+    successful = [run for run in past if run.status == "SUCCEEDED" and run.attempt == 1][:MEDIAN_RUNS]
+    if not successful:
         return None
-    seconds = [run.seconds for run in whole]
+    seconds = [run.seconds for run in successful]
     return Estimate(
-        of=len(whole),
+        run_count=len(successful),
         seconds=median(seconds),
         fastest=min(seconds),
         slowest=max(seconds),
-        dollars=median(run.cost_dollars for run in whole),
+        dollars=median(run.cost_dollars for run in successful),
     )
 
 
@@ -160,8 +160,8 @@ def compare(context: Context, first: Run, second: Run) -> Comparison:
         }
     )
     times = times[times[list(names)].notna().any(axis=1)]
-    accounts = {name: quality.reconciliation(context, name) for name in names}
-    return Comparison(times, _rows(accounts), _rules(context, names))
+    reconciliations = {name: quality.reconciliation(context, name) for name in names}
+    return Comparison(times, _rows(reconciliations), _rules(context, names))
 
 
 def _seconds(run: Run, job: str) -> float | None:
@@ -169,22 +169,22 @@ def _seconds(run: Run, job: str) -> float | None:
     return round(latest.seconds, 1) if latest else None
 
 
-def _rows(accounts: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
-    """Return one row per table and count, with 0 for a run that received no rows."""
+def _rows(reconciliations: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
+    """Return rows received, loaded and quarantined by table, with a column for each run."""
     import pandas as pd  # noqa: PLC0415
 
     counts = [
         {"table": line["table_name"], "rows": kind, "run": name, "number": line[kind]}
-        for name, lines in accounts.items()
+        for name, lines in reconciliations.items()
         for line in lines
         for kind in ("received", "loaded", "quarantined")
     ]
     if not counts:
-        return pd.DataFrame(columns=["table", "rows", *accounts])
+        return pd.DataFrame(columns=["table", "rows", *reconciliations])
     wide = pd.DataFrame(counts).pivot_table(
         index=["table", "rows"], columns="run", values="number", aggfunc="sum", fill_value=0
     )
-    return wide.reindex(columns=list(accounts), fill_value=0).reset_index().rename_axis(columns=None)
+    return wide.reindex(columns=list(reconciliations), fill_value=0).reset_index().rename_axis(columns=None)
 
 
 def _rules(context: Context, names: tuple[str, str]) -> pd.DataFrame:

@@ -16,10 +16,10 @@ DPU_HOUR_DOLLARS = 0.44
 """Price of a DPU hour of AWS Glue for Spark jobs in us-east-1 (aws.amazon.com/glue/pricing)."""
 
 MOST = 1000
-"""Most job runs per job; older ones are not fetched."""
+"""Maximum number of job runs per job; older ones are not fetched."""
 
 _LOG_PAGE = 10_000
-"""Most lines per page of CloudWatch Logs."""
+"""Maximum lines per page of CloudWatch Logs."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class _Read:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def settled(self) -> list[tuple[str, JobRun]]:
-        """Return the oldest job runs up to the first that has not ended; they do not change."""
+        """Return the job runs older than every unfinished one; they no longer change."""
         alive = [index for index, (_, run) in enumerate(self.runs) if run.state not in JOB_ENDED]
         return self.runs[alive[-1] + 1 :] if alive else self.runs
 
@@ -61,13 +61,14 @@ class _Read:
 
 @requires("watch_runs")
 def of_run(
-    context: Context, run_id: str, start: datetime, news: set[str] | None = None
+    context: Context, run_id: str, start: datetime, changed_states: set[str] | None = None
 ) -> tuple[JobRun, ...]:
-    """Return the job runs of a run. If `news` is given, fetch only jobs whose states are in it."""
+    """Return the job runs of a run. With `changed_states`, fetch only changed or unfinished jobs."""
     earliest = start - timedelta(minutes=1)
     found: list[JobRun] = []
+    changed = None if changed_states is None else {name.split(" ")[0] for name in changed_states}
     for job in jobs():
-        is_quiet = news is not None and not any(name.split(" ")[0] == job.name for name in news)
+        is_quiet = changed is not None and job.name not in changed
         found += [attempt for of_run, attempt in since(context, job, earliest, is_quiet) if of_run == run_id]
     return tuple(sorted(found, key=lambda run: run.started_at))
 
@@ -76,7 +77,8 @@ def of_run(
 def since(context: Context, job: Job, start: datetime, is_quiet: bool = False) -> list[tuple[str, JobRun]]:
     """Return at most `MOST` attempts of a job since `start`, newest first, each with the id of its run.
 
-    Cached attempts that have ended are not fetched again. For a job that `is_quiet`, nothing is fetched.
+    Cached attempts that have ended are not fetched again. Nothing is fetched if `is_quiet` is true and all
+    cached attempts have ended.
     """
     read = context.cursor(_Read, job.name)
     with read.lock:
@@ -93,9 +95,9 @@ def since(context: Context, job: Job, start: datetime, is_quiet: bool = False) -
 def _newer(
     context: Context, job: Job, start: datetime, newest: str | None
 ) -> tuple[list[tuple[str, JobRun]], bool]:
-    """Return the attempts after the job run `newest` or, without it, since `start`.
+    """Return the attempts after the job run `newest`, and whether that was found.
 
-    Say whether `newest` was found.
+    Without `newest`, return the attempts since `start`.
     """
     found: list[tuple[str, JobRun]] = []
     pages = (
@@ -144,14 +146,14 @@ def log_lines(context: Context, job_run_id: str, log_group: str, limit: int | No
 
 
 def _streams(logs: Any, group: str, job_run_id: str) -> list[str]:
-    """Return the streams of a job run: Glue adds `-driver` to its id, or the number of an executor."""
+    """Return the log streams of a job run: its id with the suffix `-driver` or an executor number."""
     pages = logs.get_paginator("describe_log_streams").paginate(
         logGroupName=group, logStreamNamePrefix=f"{job_run_id}-"
     )
     try:
         return [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
     except logs.exceptions.ResourceNotFoundException:
-        return []  # the group does not exist before the first line on a laptop
+        return []  # on a laptop, the group does not exist before the first line
 
 
 def _stream(logs: Any, group: str, stream: str, limit: int | None) -> list[Line]:

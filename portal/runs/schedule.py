@@ -30,7 +30,7 @@ def get(context: Context) -> Schedule:
 
 @requires("see_charts")
 def find(context: Context) -> Schedule | None:
-    """Return the schedule, or None if AWS does not return it; alerts work without it."""
+    """Return the schedule, or None if it cannot be read, because alerts work without it."""
     try:
         return get(context)
     except (ClientError, BotoCoreError):
@@ -39,7 +39,7 @@ def find(context: Context) -> Schedule | None:
 
 @requires("run_pipeline")
 def change(context: Context, *, is_on: bool, at: time, weekdays_only: bool) -> Schedule:
-    """Change the schedule; other settings stay as Terraform set them."""
+    """Change the schedule and return it; keep its other settings. `at` is in the schedule's time zone."""
     scheduler = context.client("scheduler")
     found = scheduler.get_schedule(Name=context.lake.schedule)
     days = "? * MON-FRI" if weekdays_only else "* * ?"
@@ -88,7 +88,7 @@ def subscribe(context: Context, topic: str, address: str) -> None:
     if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address):
         raise ServiceError(f"'{address}' is not an e-mail address. Enter one like name@hospital.org.")
     if topic not in topics():
-        raise ServiceError("This topic does not exist.")
+        raise ServiceError(f"There is no topic '{topic}'. Reload the page and select one.")
     context.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint=address)
 
 

@@ -89,7 +89,7 @@ class Run:
 
 
 def new_run_id() -> str:
-    """Return a unique run id with the present time."""
+    """Return a unique run id that contains the current time (UTC)."""
     return f"run-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
 
 
@@ -147,7 +147,7 @@ def stop(context: Context, run_id: str) -> Run:
 
 
 _START_SECONDS = 20.0
-"""Longest wait for a job that was requested before the execution was stopped to appear in Glue."""
+"""Maximum wait for Glue to list a job that was requested just before its execution was stopped."""
 
 
 def _stop_jobs(context: Context, run_id: str) -> Run:
@@ -197,7 +197,7 @@ def newest_first(context: Context, page_size: int = 1000) -> Iterator[Run]:
 
 @requires("see_charts")
 def running(context: Context) -> Run | None:
-    """Return the run that is running now, if any: the oldest, because later ones wait for it."""
+    """Return the running run, or None; if there are several, the oldest, because the others wait."""
     answer = context.client("stepfunctions").list_executions(
         stateMachineArn=context.settings.state_machine_arn, statusFilter="RUNNING", maxResults=100
     )
@@ -235,12 +235,12 @@ def get(context: Context, run_id: str, *, details: bool = True) -> Run:
 
 
 def _jobs(context: Context, run_id: str, started: datetime, events: Events) -> tuple[JobRun, ...]:
-    """Return the job runs; fetch only jobs that start, have entered a state or were running."""
+    """Return the job runs of a run; fetch only jobs that are starting, have changed or are unfinished."""
     with events.lock:
-        news = set(events.news)
-    found = job_runs.of_run(context, run_id, started, news | execution_events.starting(events))
+        changed = set(events.changed_states)
+    found = job_runs.of_run(context, run_id, started, changed | execution_events.starting(events))
     with events.lock:
-        events.news -= news
+        events.changed_states -= changed
     return found
 
 
@@ -253,7 +253,10 @@ def wait(
     watch: Callable[[Run], None] | None = None,
     poll: float = 1.0,
 ) -> Run:
-    """Wait for the end of a run; call `watch` with every state of it."""
+    """Wait until a run ends, and return it; call `watch` at every poll.
+
+    Raise `ServiceError` if it is still running after `seconds`; `poll` is in seconds, too.
+    """
     deadline = time.monotonic() + seconds
     while True:
         run = get(context, run_id)

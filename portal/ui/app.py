@@ -13,7 +13,7 @@ from portal.ui import banner, session
 
 st.set_page_config(page_title="Health data portal", page_icon=":material/monitor_heart:", layout="wide")
 
-# Streamlit writes white text on the primary colour, which is light on dark pages, so that links are readable
+# the primary color is light on dark pages, so that links are readable; Streamlit writes white text on it
 st.html(
     "<style>@media (prefers-color-scheme: dark) { "
     '[data-testid^="stBaseButton-primary"] p, [data-testid="stMultiSelectTagsContainer"] [data-tag] * '
@@ -66,6 +66,6 @@ for principal in person.deputy_for:
     st.sidebar.caption(f"Deputy for {wording.escape_markdown(str(principal))}")
 st.sidebar.caption(f"Health data portal {version('health-data-portal')}")
 if session.guarded(session.record_sign_in):
-    if page.url_path != "alerts":  # which lists them itself
+    if page.url_path != "alerts":  # that page lists the alerts itself
         session.guarded(banner.draw)
     session.guarded(page.run)

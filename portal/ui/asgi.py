@@ -1,7 +1,8 @@
-"""The portal on a laptop: `streamlit run portal/ui/asgi.py`. Only pages of its own origin reach it.
+"""ASGI app of the portal on a laptop (`streamlit run portal/ui/asgi.py`); it rejects foreign web pages.
 
-Streamlit checks neither the Host of a page nor a WebSocket without Origin: a web page whose name is rebound
-to 127.0.0.1 could read patients. The portal ends with the process that started it (`HDP_STOP_WITH`).
+Streamlit checks neither the Host of a request nor WebSockets without an Origin, so a web page whose domain
+is rebound to 127.0.0.1 (DNS rebinding) could read patient data. The portal ends with the process that started
+it; `HDP_STOP_WITH` is the file descriptor of a pipe from that process.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from typing import Any
 from starlette.middleware import Middleware
 from streamlit.starlette import App
 
-_FETCHED = {"same-origin", "none"}
+_OWN_SITES = {"same-origin", "none"}
 
 
 class OwnPages:
-    """ASGI middleware: refuse requests of a foreign Host, Origin or site, and WebSockets without Origin."""
+    """ASGI middleware: reject requests with a foreign Host, Origin or site, and WebSockets without Origin."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -31,7 +32,7 @@ class OwnPages:
         else:
             kind = [(b"content-type", b"text/plain")]
             await send({"type": "http.response.start", "status": 403, "headers": kind})
-            body = b"The portal answers only its own pages, at 127.0.0.1 or localhost."
+            body = b"Requests from other web pages are rejected. Open the portal at 127.0.0.1 or localhost."
             await send({"type": "http.response.body", "body": body})
 
 
@@ -43,11 +44,11 @@ def is_own(kind: str, port: int, headers: dict[str, str]) -> bool:
     if "origin" in headers or kind == "websocket":
         return headers.get("origin") == f"http://{host}"
     is_opened = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
-    return is_opened or headers.get("sec-fetch-site", "none") in _FETCHED
+    return is_opened or headers.get("sec-fetch-site", "none") in _OWN_SITES
 
 
 def _headers(scope: Any) -> dict[str, str]:
-    """Return the headers; a header that occurs twice fails every check, because browsers send it once."""
+    """Return the headers by name; repeated ones are joined, so that they fail every check."""
     found: dict[str, str] = {}
     for name, value in scope["headers"]:
         key = name.decode("latin-1").lower()

@@ -11,12 +11,12 @@ from portal.ui import cache, formats, session
 
 def _message(alert: Alert) -> str:
     """Return the text of an alert with its timestamp in the user's time zone."""
-    words = alert.words.replace("{at}", formats.when(alert.at)) if alert.at else alert.words
-    return f"**{alert.kind.capitalize()}.** {words}"
+    message = alert.message.replace("{at}", formats.when(alert.at)) if alert.at else alert.message
+    return f"**{alert.kind.capitalize()}.** {message}"
 
 
 def draw() -> None:
-    """Draw the alerts for roles that can act on them."""
+    """Draw the alerts, for roles that can view runs."""
     if not session.user().may("watch_runs"):
         return
     try:
@@ -31,7 +31,7 @@ def draw() -> None:
 
 
 def show(alert: Alert) -> None:
-    """Draw an alert with a link to its page."""
+    """Draw an alert with a link to the page that it is about."""
     page, label = _PAGES[alert.kind]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning(_message(alert), width="stretch")
@@ -50,3 +50,4 @@ _PAGES = {
     "rejected": ("run", "See the release"),
     "never started": ("runs", "See the runs"),
 }
+"""Page and label of the link, by kind of alert."""

@@ -41,12 +41,12 @@ _CONCURRENT_QUERIES = 6
 
 @st.cache_data(ttl=3600, max_entries=500, show_spinner=False)
 def query(sql: str, release_id: str) -> QueryResult:
-    """Run a query on a release. Releases are immutable, so the result is cached."""
+    """Return the result of a query on a release; releases are immutable, so it is cached."""
     return athena_client.run_query(session.process_context(), sql, release_id=release_id)
 
 
 def prefetch(queries: Sequence[tuple[str, str]]) -> None:
-    """Run several queries, given as (SQL, release), in parallel and cache their results."""
+    """Run queries, given as (SQL, release id), in parallel and cache their results."""
 
     def run_one(sql_and_release: tuple[str, str]) -> None:
         add_script_run_ctx(threading.current_thread(), script_run)
@@ -58,12 +58,15 @@ def prefetch(queries: Sequence[tuple[str, str]]) -> None:
 
 
 def cache_key(run: Run) -> tuple[str, ...]:
-    """Return the cache key of a run; it changes when the run or one of its jobs ends."""
+    """Return the cache key of a run; it changes with the run's status and when a job succeeds."""
     return (run.run_id, run.status, *(job.job_run_id for job in run.jobs if job.state == "SUCCEEDED"))
 
 
 class Shared(Generic[P, R]):
-    """A function cached for some seconds for all users with a right. The right is checked on every call."""
+    """A function cached for all users with a right. The right is checked on every call.
+
+    `ttl` is in seconds; `most` is the maximum number of cached values.
+    """
 
     def __init__(
         self, right: Right, function: Callable[Concatenate[Context, P], R], ttl: float, most: int
@@ -83,24 +86,25 @@ class Shared(Generic[P, R]):
 def shared(
     right: Right, *, ttl: float, most: int = 50
 ) -> Callable[[Callable[Concatenate[Context, P], R]], Shared[P, R]]:
-    """Make a function `Shared`. Its first argument `_context` is not part of the cache key."""
+    """Return a decorator that makes a function `Shared`; its first argument is not part of the cache key."""
     return lambda function: Shared(right, function, ttl, most)
 
 
 @shared("watch_runs", ttl=2)
 def run(_context: Context, run_id: str) -> Run:
-    """Return the live state of a run."""
+    """Return a run with its current state."""
     return runs.get(_context, run_id)
 
 
 @shared("watch_runs", ttl=2)
 def log_tail(_context: Context, job_run_id: str, log_group: str) -> list[Line]:
-    """Return the last lines of the log of a job run."""
+    """Return the last lines of a job run's log."""
     return job_runs.log_lines(_context, job_run_id, log_group)
 
 
 @shared("watch_runs", ttl=30, most=20)
 def whole_log(_context: Context, job_run_id: str, log_group: str) -> list[Line]:
+    """Return all lines of a job run's log."""
     return job_runs.log_lines(_context, job_run_id, log_group, limit=None)
 
 
@@ -124,7 +128,7 @@ def search(_context: Context, statuses: tuple[str, ...], text: str, limit: int, 
 
 @shared("watch_runs", ttl=3600, most=10_000)
 def _ending(_context: Context, execution_arn: str) -> tuple[str | None, str | None]:
-    """Return error and cause of an ended execution; they do not change."""
+    """Return the error and cause of an ended execution, which never change."""
     return executions.ending(_context, execution_arn)
 
 
@@ -135,7 +139,7 @@ def medians() -> dict[str, float]:
 
 @shared("watch_runs", ttl=30, most=2)
 def alerts(_context: Context) -> list[Alert]:
-    """Return the present alerts."""
+    """Return the current alerts."""
     return alerting.now(_context, history())
 
 
@@ -157,7 +161,7 @@ def reconciliation(_context: Context, run_id: str) -> list[dict[str, Any]]:
     return quality.reconciliation(_context, run_id)
 
 
-# of a run that may still be running: cached until one of its jobs ends (`cache_key`)
+# results of a run that may still be running, cached until its next job succeeds (`cache_key`)
 
 
 @shared("watch_runs", ttl=600, most=200)
@@ -180,11 +184,11 @@ def rule_results(_context: Context, run: Run) -> pd.DataFrame:
     return quality.results(_context, run.run_id)
 
 
-# of an ended run, by the version of its release, because a resumed run has other results
+# results of an ended run, by the version of its release, because a resumed run has other results
 
 
 @shared("see_charts", ttl=600)
-def results(_context: Context, run_id: str, version: str) -> pd.DataFrame:  # noqa: ARG001  (a part of the key)
+def results(_context: Context, run_id: str, version: str) -> pd.DataFrame:  # noqa: ARG001  (part of the cache key)
     return quality.results(_context, run_id)
 
 

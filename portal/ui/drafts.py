@@ -1,7 +1,4 @@
-"""Drafts of review texts.
-
-They survive a refusal, a reload, the end of a session and events of other reviewers.
-"""
+"""Drafts of review texts, which survive errors, reloads, ended sessions and events of other reviewers."""
 
 from __future__ import annotations
 
@@ -20,23 +17,23 @@ from portal.ui import session
 log = logging.getLogger("portal")
 
 Act = Callable[[str, int], Any]
-"""Receives the text and the number of the newest event that the user had seen."""
+"""Called with the text and the sequence number of the newest event that the user has seen."""
 
 _OUTCOME = "review-outcome"
 
 
 def about(run_id: str, finding: Sequence[str]) -> str:
-    """Return the part of a form's keys that identifies run and finding."""
+    """Return the part of widget keys that identifies a run and a finding."""
     return "-".join((run_id, *finding))
 
 
 def text(label: str, key: str, seen: int, *, is_short: bool = False) -> None:
-    """Draw a text field that keeps its draft, with the number of the newest event at its start.
+    """Draw a text field that keeps its draft, and the newest event that was seen when the draft was begun.
 
-    Streamlit drops the state of a widget that is not drawn; the draft is stored per user instead.
+    Streamlit drops the state of a widget that is not drawn, so the draft is stored per user.
     """
     is_known = key in st.session_state and _mine(key) in st.session_state
-    if not is_known:  # a browser may bring its text to a new session
+    if not is_known:  # after a reconnect, the browser may send its text to a new session
         st.session_state[_mine(key)] = kept("texts").get(key, ""), kept("seen").get(key)
         st.session_state.setdefault(key, kept("texts").get(key, ""))
     typed, (stored, had_seen) = str(st.session_state[key]), st.session_state[_mine(key)]
@@ -54,58 +51,53 @@ def text(label: str, key: str, seen: int, *, is_short: bool = False) -> None:
 
 
 def _keep(key: str, texts: dict[str, Any], seen: dict[str, Any]) -> None:
-    """Store a draft before the page is drawn.
-
-    A session or a script run can end before the form is reached.
-    """
+    """Store a draft as soon as it changes, because the script run can end before it draws the form."""
     typed, had_seen = str(st.session_state[key]), st.session_state.get(_mine(key), ("", None))[1]
     texts[key], seen[key] = typed, had_seen
     st.session_state[_mine(key)] = typed, had_seen
 
 
 def _mine(key: str) -> str:
-    """Return the key in session state of the draft that was stored last, with its event number."""
+    """Return the session-state key of the draft stored last and its event number."""
     return f"{key}-mine"
 
 
 def send(key: str, act: Act, done: str) -> None:
-    """Callback of a button: call `act` with the draft of `key` and its event number.
+    """Call `act` with the draft of `key` and its event number; callback of a button.
 
-    The draft is cleared only if `act` succeeds.
+    The draft is cleared if `act` succeeds or raises `Unfinished`, and kept after other errors.
     """
     try:
         act(str(st.session_state.get(key, "")), int(st.session_state[_mine(key)][1]))
     except ReviewConflict as conflict:
-        _tell(key, "error", str(conflict), [wording.as_markdown(event) for event in conflict.changes])
-        # told now: sent again, it is an answer to that too
+        _set_outcome(key, "error", str(conflict), [wording.as_markdown(event) for event in conflict.changes])
+        # the user sees these changes now, so sending again takes them into account
         kept("seen").pop(key, None)
         st.session_state[_mine(key)] = st.session_state[_mine(key)][0], None
     except Unfinished as unfinished:
-        _tell(key, "warning", str(unfinished))
+        _set_outcome(key, "warning", str(unfinished))
         st.session_state[key] = ""
     except ServiceError as error:
-        _tell(key, "error", str(error))
+        _set_outcome(key, "error", str(error))
     except Exception as error:
         log.error("review failed: %s", type(error).__name__)  # noqa: TRY400  (a traceback may quote values)
-        why = (
-            explain(error) if is_aws_error(error) else "Something went wrong that the portal did not expect."
-        )
-        _tell(
+        why = explain(error) if is_aws_error(error) else "An unexpected error occurred."
+        _set_outcome(
             key,
             "error",
-            f"{why} What you typed is still here: see whether it was written, then send it again.",
+            f"{why} Your text is kept. Check whether it was recorded before you send it again.",
         )
     else:
-        _tell(key, "done", done)
+        _set_outcome(key, "done", done)
         st.session_state[key] = ""
 
 
-def _tell(key: str, kind: str, sentence: str, changes: Sequence[str] = ()) -> None:
+def _set_outcome(key: str, kind: str, sentence: str, changes: Sequence[str] = ()) -> None:
     st.session_state[_OUTCOME] = (key, kind, sentence, tuple(changes))
 
 
 def show_outcome(key: str) -> None:
-    """Draw the outcome of the last submission above its form."""
+    """Draw the outcome of the last submission, once, above its form."""
     sent_by, kind, sentence, changes = st.session_state.get(_OUTCOME, ("", "", "", ()))
     if sent_by != key:
         return
@@ -116,11 +108,11 @@ def show_outcome(key: str) -> None:
 
 
 @st.cache_resource(show_spinner=False)
-def everybodys() -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the drafts of all users by user and kind, independent of sessions."""
+def all_drafts() -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the drafts of all users, by user and kind; they outlive sessions."""
     return {}
 
 
 def kept(what: Literal["texts", "seen", "sql"]) -> dict[str, Any]:
-    """Return the user's drafts, the event numbers at their start, or the SQL draft."""
-    return everybodys().setdefault((session.user().name, what), {})
+    """Return the user's draft texts, the event numbers seen when they were begun, or the SQL draft."""
+    return all_drafts().setdefault((session.user().name, what), {})

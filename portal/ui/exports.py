@@ -89,13 +89,13 @@ def answer_buttons(
 
     `texts` are the filters and the note on small counts inside the file. `refusal` says why there is no file.
     """
-    for place, label, write, suffix in zip(
-        places, ("CSV", "Parquet"), (csv, parquet), ("csv", "parquet"), strict=True
-    ):
+    writers: dict[str, Write] = {"CSV": csv, "Parquet": parquet}
+    for place, (label, write) in zip(places, writers.items(), strict=True):
 
         def make(context: Context, write: Write = write) -> str | bytes:
             return write(frame(context), answer, *texts)
 
+        suffix = label.lower()
         button(
             label,
             make,
@@ -118,34 +118,34 @@ def _origin(answer: QueryResult, filters: str, note: str) -> dict[str, str]:
     }
 
 
-def csv(frame: pd.DataFrame, answer: QueryResult, filters: str, note: str = "none left out") -> str:
-    """Return CSV whose first lines name release, filters and timestamp."""
+def csv(frame: pd.DataFrame, answer: QueryResult, filters: str, note: str = "none suppressed") -> str:
+    """Return CSV whose first lines give release, filters, timestamp and treatment of small counts."""
     return sheet(_origin(answer, filters, note), frame)
 
 
 def sheet(head: Mapping[str, str], frame: pd.DataFrame) -> str:
-    """Return CSV below comment lines for `head`.
+    """Return CSV that starts with a comment line for each entry of `head`.
 
     Texts that a spreadsheet would evaluate as formulas are escaped, as OWASP advises. All texts are quoted,
     because spreadsheets of some languages split unquoted ones at semicolons.
     """
     lines = "".join(f"# {name}: {_comment(text)}{_END}" for name, text in head.items())
     texts = frame.select_dtypes(["object", "string", "category"]).columns
-    harmless = frame.assign(**{name: frame[name].map(_harmless) for name in texts})
-    return lines + harmless.rename(columns=_harmless).to_csv(
+    escaped = frame.assign(**{name: frame[name].map(_escape_formula) for name in texts})
+    return lines + escaped.rename(columns=_escape_formula).to_csv(
         index=False, lineterminator=_END, quoting=csv_format.QUOTE_NONNUMERIC
     )
 
 
 _END = "\r\n"
-"""Characters that require quotes (RFC 4180), including both kinds of line breaks."""
+"""Line break of CSV files (RFC 4180)."""
 
 _NUMBER = re.compile(r"[+-]?\d*\.?\d+")
 _CONTROLS = frozenset("\t\r\n\0")
 _OPERATORS = frozenset("=+-@")
 
 
-def _harmless(cell: Any) -> Any:
+def _escape_formula(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and _is_formula(cell) else cell
 
 
@@ -163,12 +163,15 @@ _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
 
 
 def _comment(text: str) -> str:
-    """Return a text as one line without commas and semicolons, at which spreadsheets split comments."""
+    """Return a text as one line, with formulas escaped after commas and semicolons.
+
+    Spreadsheets may split a comment line into cells there.
+    """
     return re.sub(r"(?<=[,;])(?=\"*[=+@-])", "'", " ".join(text.split()))
 
 
-def parquet(frame: pd.DataFrame, answer: QueryResult, filters: str, note: str = "none left out") -> bytes:
-    """Return Parquet with release, filters, timestamp and SQL in its metadata."""
+def parquet(frame: pd.DataFrame, answer: QueryResult, filters: str, note: str = "none suppressed") -> bytes:
+    """Return Parquet with release, filters, timestamp, treatment of small counts and SQL in its metadata."""
     table = pa.Table.from_pandas(frame.convert_dtypes(), preserve_index=False)
     metadata = {**_origin(answer, filters, note), "sql": answer.sql}
     buffer = BytesIO()

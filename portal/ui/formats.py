@@ -34,30 +34,30 @@ def zone() -> str:
 
 
 def zone_words(timestamp: datetime) -> str:
-    """Return the time zone with its offset from UTC, for titles of columns and axes."""
+    """Return the time zone with its UTC offset at a timestamp: "Europe/Berlin, UTC+01:00"."""
     offset = f"{timestamp.astimezone(ZoneInfo(zone())):%z}"
     return "UTC" if zone() == "UTC" else f"{zone()}, UTC{offset[:3]}:{offset[3:]}"
 
 
 def time_column(format: str = "YYYY-MM-DD HH:mm:ss") -> Any:
-    """Return the configuration of a column of timestamps."""
+    """Return the configuration of a timestamp column, in the time zone of the browser."""
     return st.column_config.DatetimeColumn(format=format, timezone=zone(), help=f"Times in {zone()}")
 
 
 def clock(timestamp: datetime) -> str:
-    """Return the time of day."""
+    """Return the time of day in the time zone of the browser."""
     return f"{timestamp.astimezone(ZoneInfo(zone())):%H:%M:%S}"
 
 
 def when(timestamp: datetime) -> str:
-    """Return a timestamp as text, with UTC in parentheses if the time zone is another."""
+    """Return a timestamp in the time zone of the browser, with the UTC time if that zone is not UTC."""
     local = timestamp.astimezone(ZoneInfo(zone()))
     utc = "" if zone() == "UTC" else f" ({timestamp.astimezone(UTC):%H:%M} UTC)"
     return f"{local:%Y-%m-%d %H:%M}{utc or ' UTC'}"
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in seconds, minutes or hours."""
+    """Return a duration as text, in seconds, minutes or hours."""
     if seconds < 120:
         return f"{seconds:,.0f} s"
     minutes = seconds / 60

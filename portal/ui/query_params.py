@@ -1,4 +1,4 @@
-"""Selections with their state in the query parameters of the URL."""
+"""Select boxes that keep their value in the query parameters of the URL."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from streamlit.delta_generator import DeltaGenerator
 def one_of(
     label: str, options: Sequence[str], name: str, default: str, where: DeltaGenerator | None = None
 ) -> str:
-    """Return the option chosen under `label`; the query parameter `name` has its value.
+    """Draw a select box and return the chosen option, which the query parameter `name` stores.
 
-    The widget keeps its key when the options change, so that a choice made on an outdated page counts, too.
+    The widget keeps its key when the options change, so that a choice made on an outdated page is applied.
     An invalid value stays in the URL until the user chooses, so that the page can show a message about it.
     """
     chosen_key, synced_key = f"{name}-of-{label}", f"{name}-synced-{label}"

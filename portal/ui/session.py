@@ -27,7 +27,7 @@ R = TypeVar("R")
 
 @st.cache_resource
 def process_context() -> Context:
-    """Return the context of this process, which the contexts of all users share their clients with."""
+    """Return the context of this process; the contexts of all users share its clients."""
     return Context(Settings.from_environment()).sealed()
 
 
@@ -71,7 +71,7 @@ def record_sign_in() -> None:
 
 
 def deferred_download(make: Callable[[Context], R]) -> Callable[[], R]:
-    """Return a callback for a download button that creates the file on click, on behalf of the present user.
+    """Return a callback for a download button that creates the file on click, on behalf of the current user.
 
     Streamlit runs the callback outside of a page, without the browser's headers, so they are captured here.
     If the session has ended or `make` fails, the button shows "Failed to generate file" and the log names no
@@ -90,7 +90,7 @@ def deferred_download(make: Callable[[Context], R]) -> Callable[[], R]:
 
 
 class DownloadError(Exception):
-    """A download failed; the log line before it has the cause."""
+    """A download failed; the log has the type of the error."""
 
 
 def _authenticate(headers: Mapping[str, str], role: str | None) -> auth.User:
@@ -128,7 +128,7 @@ def guarded(page: Callable[[], None]) -> bool:
 
 
 def live(seconds: float) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a function a fragment that is redrawn every so many seconds and handles errors as a page does."""
+    """Return a decorator: a fragment that is redrawn every `seconds` and handles errors as a page does."""
 
     def decorate(part: Callable[..., None]) -> Callable[..., None]:
         def signed_in(*args: Any) -> None:
@@ -155,7 +155,7 @@ def show_error(error: Exception) -> None:
 
 
 def as_of(answer: QueryResult) -> str:
-    """Return the caption of a chart: its release, rows, scanned bytes and duration."""
+    """Return the caption of a query result: release, rows, scanned bytes and duration."""
     rows = len(answer.frame) if answer.rows is None else answer.rows
     is_exact = answer.rows is None or user().may("query")
     return (
@@ -174,9 +174,9 @@ def size(number: float) -> str:
 
 
 def nothing_yet(what: str) -> None:
-    """Show a message about missing data, with a link to the Data page if the role may import data."""
+    """Show a message that data is missing, with a link to the Data page for roles that may import data."""
     if user().may("import_data"):
         st.info(f"{what} Import or generate data, then start a run.")
         st.page_link("app_pages/data.py", label="Go to Data", icon=":material/upload:")
     else:
-        st.info(f"{what} This page fills when an engineer imports data and starts a run.")
+        st.info(f"{what} Data appears here after an engineer imports data and starts a run.")

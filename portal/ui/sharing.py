@@ -8,14 +8,14 @@ from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.releases import service as releases
 from portal.ui import session
 
-EXACT = f"none suppressed: counts below {MINIMUM_CELL_SIZE} may be in it, do not share"
-SYNTHETIC = "none suppressed: synthetic data"
+EXACT = f"none suppressed; may contain counts below {MINIMUM_CELL_SIZE}, do not share"
+SYNTHETIC = "none suppressed; synthetic data"
 SAFE = f"counts below {MINIMUM_CELL_SIZE} and their complements suppressed"
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
 def is_synthetic(release_id: str) -> bool:
-    """Return whether a release has synthetic data only."""
+    """Return whether a release contains only synthetic data."""
     return releases.is_synthetic(session.process_context(), release_id)
 
 
@@ -25,7 +25,7 @@ def sees_exact(release_id: str) -> bool:
 
 
 def choice(key: str, is_synthetic: bool) -> bool:
-    """Draw the switch, on by default; return whether exports have small counts suppressed."""
+    """Draw the switch, or a badge for synthetic data; return whether exports suppress small counts."""
     if is_synthetic:
         st.badge("Synthetic data", icon=":material/science:", color="blue")
         return False
@@ -37,6 +37,6 @@ def choice(key: str, is_synthetic: bool) -> bool:
     )
 
 
-def words(is_safe: bool, is_synthetic: bool) -> str:
-    """Return the note on small counts in exports."""
+def small_counts_note(is_safe: bool, is_synthetic: bool) -> str:
+    """Return the note in exports on the suppression of small counts."""
     return SYNTHETIC if is_synthetic else SAFE if is_safe else EXACT

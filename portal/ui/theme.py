@@ -1,6 +1,6 @@
-"""Colours with the same meaning on every page, distinguishable with deuteranopia and protanopia.
+"""Colors with the same meaning on every page, distinguishable with deuteranopia and protanopia.
 
-Three sets share no colour: meanings of marks, severities and states, and members of a category.
+Three sets have no color in common: meanings of marks, severities and states, members of a category.
 """
 
 MEASURE = "#0072B2"
@@ -9,11 +9,11 @@ MEASURE = "#0072B2"
 PREVIOUS = "#8C564B"
 """Values of the previous release."""
 
-USUAL = "#009E73"
-"""Reference values: the usual range of a dose, a median, a threshold."""
+REFERENCE = "#009E73"
+"""Reference values: the reference range of a dose, a median, a threshold."""
 
 BELOW, ABOVE = "#C3B5E3", "#7A5FBF"
-"""Values outside of the reference range."""
+"""Values below and above the reference range."""
 
 NEUTRAL = "#8A939B"
 """Intervals, and values that were not recorded."""
@@ -25,14 +25,14 @@ GRID = "rgba(128, 144, 154, 0.3)"
 NO_CHANGE = "rgba(128, 144, 154, 0.15)"
 
 SEQUENCE = ("#6688DD", "#EE3377", "#B8A200", "#00A6CA", "#AA4499", "#90C987", "#A0522D")
-"""Members of a category without their own colour below."""
+"""Colors of categories whose members have no color of their own below."""
 
 CLASSES = dict(zip(("AMB", "EMER", "OBSENC", "VR", "IMP", "HH", "ACUTE"), SEQUENCE, strict=True))
 ROUTES = dict(zip(("PO", "IV", "IM", "SC", "INH", "SL"), SEQUENCE, strict=False))
 SEXES = {"M": "#00A6CA", "F": "#B8A200", "X": "#AA4499", "U": NEUTRAL}
 MEMBERS = {**CLASSES, **ROUTES, **SEXES}
 
-STATE_COLOURS = {
+STATE_COLORS = {
     "NOT_STARTED": ("#eef1f3", "#3b4a54"),
     "STARTING": ("#fdf0cf", "#5a3e00"),
     "WAITING": ("#fdf0cf", "#5a3e00"),
@@ -47,7 +47,7 @@ STATE_COLOURS = {
     "ABORTED": ("#e6dbe4", "#4a2a43"),
     "EXPIRED": ("#fbd9c8", "#6e2400"),
 }
-"""Fill and text colour of each state."""
+"""Fill and text color of each state."""
 
 FAILED_MARK, _WAITING, _STOPPED = "#C8553D", "#C99A2E", "#94708A"
 STRONG = {
@@ -61,6 +61,6 @@ STRONG = {
     "WAITING": _WAITING,
     "STOPPING": _WAITING,
 }
-"""Colours of states as bars and lines, with enough contrast on light and dark pages."""
+"""Colors of states in bars and lines, with enough contrast on light and dark pages."""
 
-SEVERITY_COLOURS = {"block": "#8C2D04", "error": "#D55E00", "warning": "#F2A65A", "info": "#56B4E9"}
+SEVERITY_COLORS = {"block": "#8C2D04", "error": "#D55E00", "warning": "#F2A65A", "info": "#56B4E9"}

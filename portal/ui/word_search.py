@@ -28,7 +28,7 @@ SYNONYMS = (
     ("department", "ward", "unit"),
     ("mrn", "medical record"),
 )
-"""Synonyms; the first is the term of the glossary."""
+"""Groups of synonyms; the first of each is the preferred term."""
 
 _ENDINGS = (
     "izations",
@@ -51,7 +51,7 @@ _ENDINGS = (
 
 @cache
 def stem(word: str) -> str:
-    """Return the stem of a word: ``readm`` for readmission and readmitted."""
+    """Return the stem of a word, without its ending: ``readm`` for readmission and readmitted."""
     for ending in _ENDINGS:
         if word.endswith(ending) and not word.endswith("ss") and len(word) - len(ending) >= 3:
             return word.removesuffix(ending)
@@ -67,21 +67,21 @@ def _stems(text: str) -> list[str]:
 
 
 def _phrases(wanted: str) -> list[list[str]]:
-    """Return the stems of the search words with their synonyms."""
-    mine = _stems(wanted)
+    """Return the stems of the search words and, if they are in a group of synonyms, of each synonym."""
+    stems = _stems(wanted)
     groups = [[_stems(each) for each in group] for group in SYNONYMS]
-    return [mine, *(each for group in groups if mine in group for each in group)]
+    return [stems, *(each for group in groups if stems in group for each in group)]
 
 
 def matches(wanted: str, *texts: str) -> bool:
-    """Return whether a text contains all search words, by their beginning or a synonym."""
-    there = [form for text in texts for word in _words(text) for form in (stem(word), word)]
-    return any(phrase and all(_is_there(word, there) for word in phrase) for phrase in _phrases(wanted))
+    """Return whether the texts contain all search words, by stem, or one of their synonyms."""
+    forms = [form for text in texts for word in _words(text) for form in (stem(word), word)]
+    return any(phrase and all(_occurs(word, forms) for word in phrase) for phrase in _phrases(wanted))
 
 
-def _is_there(word: str, there: list[str]) -> bool:
-    """Return whether a word matches.
+def _occurs(word: str, forms: list[str]) -> bool:
+    """Return whether a word, or one that begins with it, is among the forms.
 
     Words of up to three letters match only as a whole (`ed` is not `edema`).
     """
-    return any(each == word or (len(word) > 3 and each.startswith(word)) for each in there)
+    return any(each == word or (len(word) > 3 and each.startswith(word)) for each in forms)

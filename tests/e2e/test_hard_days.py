@@ -40,7 +40,7 @@ def test_screenshots_of_an_empty_lake_that_is_told_with_what_to_do_next(open_pag
             expect(page.get_by_text("Nothing has been published yet.")).to_be_visible()
             expect(page.get_by_role("link", name="Go to Data")).to_have_count(1 if role == "Engineer" else 0)
             if role != "Engineer":
-                expect(page.get_by_text("This page fills when an engineer imports data")).to_be_visible()
+                expect(page.get_by_text("Data appears here after an engineer imports data")).to_be_visible()
         if role == "Engineer":
             assert inspect(page, f"empty-{path or 'overview'}") == {}, path
 
@@ -58,7 +58,7 @@ def test_ten_thousand_runs_are_listed_filtered_and_a_failed_one_explained(open_p
     nothing_is_broken(page)
     page.get_by_test_id("stBaseButton-primary").filter(has_text="Open").click()
     page.wait_for_url(f"**/run?*run=run-{RUNS - 10:05d}*")
-    expect(page.get_by_text("No room on the disk").first).to_be_visible()
+    expect(page.get_by_text("Disk full").first).to_be_visible()
     expect(page.get_by_text("Is it safe to run again?")).to_be_visible()
     expect(page.get_by_role("button", name="Resume")).to_have_count(1 if role == "Engineer" else 0)
     expect(page.get_by_text("Engineers can resume the run.")).to_have_count(0 if role == "Engineer" else 1)

@@ -17,8 +17,7 @@ from pipeline.data_generator.writer import generate
 from portal.core.auth import User
 from portal.releases import service as releases
 from portal.reviews import commands as reviews
-from portal.reviews import read_model as review_log
-from portal.reviews import sign_off
+from portal.reviews import read_model, sign_off
 from portal.runs import service as runs
 from tests.e2e import graph_watch
 from tests.e2e.accessibility import serious
@@ -75,7 +74,7 @@ def _reads_why_it_failed(page, run):
         settle(page)
     link.click()
     page.wait_for_url(f"**/run?*{run.run_id}*")
-    expect(page.get_by_text("No room on the disk").first).to_be_visible()
+    expect(page.get_by_text("Disk full").first).to_be_visible()
     expect(page.get_by_text("about to fail").first).to_be_visible()
     expect(page.get_by_text("Engineers can resume the run.")).to_be_visible()
     assert page.get_by_role("button", name="Resume").count() == 0
@@ -148,7 +147,7 @@ def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end
     page.get_by_role("button", name="Generate").click()
     expect(page.get_by_text("imported:")).to_be_visible(timeout=60_000)
     with lakes.held(cloud, "bronze_to_silver/patients"):  # until it is stopped
-        page.get_by_role("button", name="Run the pipeline on this").click()
+        page.get_by_role("button", name="Run the pipeline on this batch").click()
         page.wait_for_url("**/run?run=*", timeout=30_000)
         run_id = page.url.partition("run=")[2].partition("&")[0]
         expect(page.get_by_text("▶ Running").first).to_be_visible(timeout=60_000)
@@ -171,7 +170,7 @@ def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end
         page.get_by_role("button", name="Resume").click()
         expect(page.get_by_role("button", name="Stop this run")).to_be_visible()
         assert runs.wait(portal, run_id, seconds=400).status == "FAILED"
-    expect(page.get_by_text("No room on the disk").first).to_be_visible()
+    expect(page.get_by_text("Disk full").first).to_be_visible()
     expect(page.get_by_text("ValueError: the disk is full").first).to_be_visible()
     settle(page)  # the last attempt is drawn: what is typed before that may be drawn over
     page.get_by_label("Filter", exact=True).fill("about to")
@@ -190,7 +189,7 @@ def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end
             let_go()
     try:
         ended = _watched_to_its_end(page, portal, run_id)
-        expect(page.get_by_text("is published since")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("was published at")).to_be_visible(timeout=60_000)
         told = graph_watch.history(portal, run_id, ended.execution_arn)
         settle(page)
         _drawn(page, seen, "NotifySuccess", "Succeeded")
@@ -259,7 +258,7 @@ def test_an_analyst_filters_reads_why_a_run_failed_asks_in_sql_and_takes_the_ans
     expect(page.get_by_text(f"As of release {release_id}").first).to_be_visible()
     session_ends(page, "ana", "analyst", touch=_ask)
     expect(statement).to_have_value(re.compile("GROUP BY 1"))
-    page.get_by_text("Chart of this answer").click()
+    page.get_by_text("Chart of this result").click()
     expect(
         page.locator("[data-testid=stPlotlyChart] .bars .point path").filter(visible=True).first
     ).to_be_visible()
@@ -308,10 +307,10 @@ def _choose_first_row(page):
 
 def _settle_what_bars(aws, run_id):
     """A colleague closes the open queries and dismisses the findings that bar approval."""
-    for query in review_log.of_run(aws, run_id).open_queries:
+    for query in read_model.of_run(aws, run_id).open_queries:
         reviews.close(aws, query.query_id, "verified", "Seen.")
     made = releases.get(aws, run_id)
-    for finding in sign_off.outstanding(aws, review_log.of_run(aws, run_id), made).barring:
+    for finding in sign_off.outstanding(aws, read_model.of_run(aws, run_id), made).barring:
         reviews.dismiss(aws, run_id, *finding.key, "The ward has confirmed it.")
 
 
@@ -342,12 +341,12 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     page.get_by_label("Reason for access (audited)").fill("to call the ward")
     page.get_by_role("button", name="Unmask patient identifiers").click()
     expect(page.get_by_text("Recorded in the audit log.")).to_be_visible()
-    assert review_log.log(portal).events[-1].kind == "rows_unmasked"
+    assert read_model.log(portal).events[-1].kind == "rows_unmasked"
 
     settle(page)  # the page is drawn anew after the unmasking: a click during that would be lost
     page.get_by_label("Question").fill("Which ward sent a patient without an identifier?")
     page.get_by_role("button", name="Raise a query").click()
-    expect(page.get_by_text("The query is open.")).to_be_visible()
+    expect(page.get_by_text("The query was raised.")).to_be_visible()
     expect(page.get_by_text("Which ward sent a patient").first).to_be_visible()
     _reads_why_it_failed(page, stuck_run)
 
@@ -356,7 +355,7 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     _type(colleague.get_by_label("Reply").first, "The second reviewer's ")
     page.get_by_label("Reply").first.fill("Ward 4, a power cut.")
     page.get_by_role("button", name="Answer", exact=True).first.click()
-    expect(page.get_by_text(re.compile("is answered"))).to_be_visible()
+    expect(page.get_by_text(re.compile("was answered"))).to_be_visible()
     _type(colleague.get_by_label("Reply").first, "long answer")
     colleague.get_by_role("heading", name="Conversation").click()  # a click elsewhere reruns the page
     expect(colleague.get_by_text("Ward 4, a power cut.").first).to_be_visible()
@@ -388,7 +387,7 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     expect(page.get_by_label("Comment on the release")).to_have_value("The ward has confirmed it.")
     _approve(page)
     try:
-        expect(page.get_by_text("Signed: the release is approved.")).to_be_visible()
+        expect(page.get_by_text("Signed. The release is approved.")).to_be_visible()
         expect(page.get_by_text("I have reviewed this release and approve it").first).to_be_visible()
         assert releases.current(portal).release_id == run_id
         text = _taken(page, "Printable report (HTML)")
@@ -402,8 +401,8 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
 def test_who_may_not_review_sees_masked_rows_and_no_form(person, portal, held_run):
     page = person("ana", "analyst")
     _open(page, held_run.run_id)
-    is_signed = review_log.of_run(portal, held_run.run_id).signature is not None  # by a test before this one
-    unsigned = page.get_by_text("A clinician who did not start the run can sign the release off.")
+    is_signed = read_model.of_run(portal, held_run.run_id).signature is not None  # by a test before this one
+    unsigned = page.get_by_text("A clinician who did not start the run can sign off the release.")
     expect(unsigned).to_have_count(0 if is_signed else 1)
     expect(page.get_by_text("I have reviewed this release and approve it")).to_have_count(int(is_signed))
     assert "•••" in _taken(page, "Export masked rows (CSV)")

@@ -75,7 +75,7 @@ def test_screenshots_of_a_run_that_succeeded(page, first_run):
 def test_screenshots_of_a_run_that_failed(page, stuck_run):
     page.goto(f"/run?run={stuck_run.run_id}")
     settle(page)
-    expect(page.get_by_text("No room on the disk").first).to_be_visible()
+    expect(page.get_by_text("Disk full").first).to_be_visible()
     assert inspect(page, "run-failed") == {}
 
 

@@ -48,7 +48,7 @@ def test_gold_is_that_of_the_model_for_any_order_and_split(spark, hospitals):
 def _reconciles(star, spread):
     """Every silver row is in gold, superseded or quarantined."""
     for table, fact in (("encounters", "fact_encounter"), ("medications", "fact_medication_admin")):
-        judged, refused = star.judged[table].count(), star.refused(table).count()
+        judged, refused = star.evaluated[table].count(), star.refused(table).count()
         assert star.gold[fact].count() + refused == judged <= len(spread[table])
 
 

@@ -13,7 +13,7 @@ from itertools import combinations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pipeline.releases import model as release
+from pipeline.releases import model as release_model
 from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS
 from portal.dashboards.medication_charts import MEDICATION_CHARTS
 from portal.dashboards.patient_charts import PATIENT_CHARTS
@@ -309,7 +309,7 @@ def test_the_address_names_the_release_and_an_older_one_says_that_there_is_a_new
     (patients,) = lake.before.ask("patients", "true", "SELECT count(*) FROM r")
     assert metrics(app)["Patients"] == f"{patients[0]:,}"
     assert app.query_params["release"] == lake.former_id
-    assert f"A newer release exists; {published} is the published one." in app.info[0].value
+    assert f"A newer release exists. The published release is {published}." in app.info[0].value
     app.button[0].click().run()
     assert app.query_params["release"] == published
     assert metrics(app) == everything
@@ -321,7 +321,7 @@ def test_a_release_that_is_not_there_or_not_for_this_role_is_one_sentence(lake, 
         assert [e.value.split(":")[0] for e in app.error] == [f"There is no release '{name}'"]
     s3 = portal.client("s3")
     held = replace(releases.get(portal, lake.former_id), decision="hold")
-    release.write(s3, portal.lake, held)
+    release_model.write(s3, portal.lake, held)
     try:
         for query in ({"release": lake.former_id}, {"compare": lake.former_id}):
             for role in ("viewer", "analyst"):
@@ -330,7 +330,7 @@ def test_a_release_that_is_not_there_or_not_for_this_role_is_one_sentence(lake, 
             for role in ("clinician", "engineer"):
                 assert not open_page("patients", role, **query).error
     finally:
-        release.write(s3, portal.lake, replace(held, decision="publish"))
+        release_model.write(s3, portal.lake, replace(held, decision="publish"))
 
 
 def test_a_name_in_the_address_is_no_picture_in_the_sentence_that_there_is_no_such_release(lake, open_page):
@@ -343,7 +343,7 @@ def test_a_name_in_the_address_is_no_picture_in_the_sentence_that_there_is_no_su
 def test_a_base_release_that_is_not_kept_any_longer_is_said_and_not_compared_with(lake, open_page, portal):
     s3 = portal.client("s3")
     made = releases.get(portal, lake.former_id)
-    release.write(s3, portal.lake, replace(made, parent_release_id="run-deleted"))
+    release_model.write(s3, portal.lake, replace(made, parent_release_id="run-deleted"))
     try:
         for query in ({}, {"compare": "run-deleted"}):
             app = open_page("patients", release=lake.former_id, **query)
@@ -354,7 +354,7 @@ def test_a_base_release_that_is_not_kept_any_longer_is_said_and_not_compared_wit
             ]
             assert not any(metric.delta for metric in app.metric)
     finally:
-        release.write(s3, portal.lake, made)
+        release_model.write(s3, portal.lake, made)
 
 
 def test_nonsense_in_the_address_is_left_out(lake, open_page):

@@ -110,7 +110,9 @@ def test_data_are_generated_beside_the_page_and_offered_to_the_pipeline(empty_la
         time.sleep(0.05)
     app.run()
     assert any("imported" in s.value for s in app.success)
-    assert [b.label for b in app.button if b.label.startswith("Run the")] == ["Run the pipeline on this"]
+    assert [b.label for b in app.button if b.label.startswith("Run the")] == [
+        "Run the pipeline on this batch"
+    ]
 
 
 def test_a_double_click_starts_one_run(empty_lake, monkeypatch):

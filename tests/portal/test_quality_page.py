@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from streamlit.testing.v1 import AppTest
 
 import portal
-from pipeline.reviews import log as chain
+from pipeline.reviews import log as review_log
 from portal.core import pseudonyms
 from portal.core.auth import User
 from portal.core.errors import ServiceError
@@ -19,8 +19,7 @@ from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.releases import signatures
 from portal.reviews import commands as reviews
-from portal.reviews import read_model as review_log
-from portal.reviews import sign_off
+from portal.reviews import read_model, sign_off
 from portal.runs import service as runs
 from portal.ui import cache, drafts, session
 from portal.ui.quality import failing_rows_table
@@ -57,7 +56,7 @@ def _forget():
         cache.published,
         cache.history,
         cache.alerts,
-        drafts.everybodys,
+        drafts.all_drafts,
     ):
         cached.clear()
 
@@ -87,7 +86,7 @@ def query(acting, held_run):
 
 
 def _state_of(aws, query_id):
-    return next(q.state for q in review_log.all_queries(review_log.log(aws)) if q.query_id == query_id)
+    return next(q.state for q in read_model.all_queries(read_model.log(aws)) if q.query_id == query_id)
 
 
 def _press(app, label):
@@ -126,7 +125,7 @@ def test_findings_come_with_count_denominator_rate_limit_and_change(open_page):
     }
     assert "1 of " in _said(app)
     assert "patient records fail" in _said(app)
-    assert "Change since the last run: ★ New." in _said(app)
+    assert "Change since the previous run: ★ New." in _said(app)
 
 
 def test_rules_are_ordered_by_change_or_by_number(open_page):
@@ -179,7 +178,7 @@ def test_one_record_is_unmasked_with_a_reason_that_is_written_down(open_page, po
     record = app.table[0].value.set_index("Field")["Value"]
     assert (record["row"], record["birth_date"]) == ("Q2", "03/09/1984")
     assert _table(app, "birth_date")["birth_date"].iloc[0] == "••/••/••••", "the table stays masked"
-    last = review_log.log(portal).events[-1]
+    last = read_model.log(portal).events[-1]
     assert (last.kind, last.by, last.payload) == (
         "rows_unmasked",
         "clinician@tester",
@@ -194,9 +193,9 @@ def test_one_record_is_unmasked_with_a_reason_that_is_written_down(open_page, po
 def none_left_open(acting, held_run):
     """Closes what a test has asked, also where the test ended early."""
     lee = acting("dr.lee", "clinician")
-    before = {query.query_id for query in review_log.of_run(lee, held_run.run_id).open_queries}
+    before = {query.query_id for query in read_model.of_run(lee, held_run.run_id).open_queries}
     yield
-    for query in review_log.of_run(lee, held_run.run_id).open_queries:
+    for query in read_model.of_run(lee, held_run.run_id).open_queries:
         if query.query_id not in before:
             reviews.close(lee, query.query_id, "other", "The test is over.")
 
@@ -220,13 +219,13 @@ def test_a_query_about_a_chosen_row_goes_from_open_to_closed_and_back(open_page,
     finding = ("patients", "PAT-C01")
     app = open_page(finding=finding)
     _choose_rows(app, portal, held_run, [0, 40])  # 40 was chosen while there were more
-    assert "about 1 chosen record" in _said(app)
+    assert "about 1 selected record" in _said(app)
     app.text_area(key=f"ask-{held_run.run_id}-patients-PAT-C01").set_value(
         "Is this March or September?"
     ).run()
     _press(app, "Raise a query")
-    assert "The query is open." in _said(app)
-    made = review_log.all_queries(review_log.log(portal))
+    assert "The query was raised." in _said(app)
+    made = read_model.all_queries(read_model.log(portal))
     made = next(q for q in made if q.question == "Is this March or September?")
     assert made.rows == (_label(portal, "Q2"),)
     failing, about, *_ = (each.value for each in app.dataframe if "birth_date" in each.value)
@@ -245,7 +244,7 @@ def test_a_query_about_a_chosen_row_goes_from_open_to_closed_and_back(open_page,
     app.text_area(key=reply).set_value("The ward has looked it up.").run()
     app.selectbox(key=f"why-{made.query_id}").set_value("source_corrected").run()
     _press_key(app, f"close-{made.query_id}")
-    closed = next(q for q in review_log.all_queries(review_log.log(portal)) if q.query_id == made.query_id)
+    closed = next(q for q in read_model.all_queries(read_model.log(portal)) if q.query_id == made.query_id)
     assert (closed.state, closed.assignee) == ("closed", "registration")
     assert closed.events[-1].payload["reason"] == "source_corrected"
     app.text_area(key=reply).set_value("It came again.").run()
@@ -271,7 +270,7 @@ def test_the_second_reviewer_is_told_what_changed_however_slowly_they_type(open_
         assert "Ward 4, a power cut" in second.error[0].value
         assert second.text_area(key=f"reply-{query}").value == "A long answer"
         _press_key(second, f"answer-{query}")
-        assert "is answered" in _said(second), "told once, sending again is an answer to that too"
+        assert "was answered" in _said(second), "told once, sending again is an answer to that too"
         assert second.text_area(key=f"reply-{query}").value == ""
 
 
@@ -308,7 +307,7 @@ def test_what_was_typed_is_kept_where_the_drawing_ends_before_the_form(open_page
         raise ServiceError("AWS is busy.")
 
     with monkeypatch.context() as there:
-        there.setattr(review_log, "of_run", busy)
+        there.setattr(read_model, "of_run", busy)
         app.run()
     assert not app.text_area
     assert open_page().text_area(key=f"reply-{query}").value == "Half an answer"
@@ -338,9 +337,9 @@ def test_what_aws_refuses_is_one_sentence_and_loses_nothing(open_page, query, mo
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutObject")
 
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(chain, "append", refused)
+        meanwhile.setattr(review_log, "append", refused)
         _press_key(app, f"answer-{query}")
-    assert "AWS answered AccessDenied: no" in app.error[0].value
+    assert "AWS returned AccessDenied: no" in app.error[0].value
     assert app.text_area(key=f"reply-{query}").value == "An answer"
 
 
@@ -384,21 +383,21 @@ def test_accepting_takes_what_the_form_holds_at_the_click(open_page, portal, act
     app.number_input(key=f"margin-{name}").set_value(7.5)  # no drawing between this and the click
     _press(app, "Save the decision")
     try:
-        made = review_log.of_run(portal, held_run.run_id).accepted[MISSING]
+        made = read_model.of_run(portal, held_run.run_id).accepted[MISSING]
         assert made.margin == pytest.approx(0.075)
         assert f"Accepted until {made.until}" in _said(app)
         app.text_area(key=f"decide-{name}").set_value("On second thoughts.").run()
         _press(app, "Withdraw the acceptance")
-        assert MISSING not in review_log.of_run(portal, held_run.run_id).accepted
+        assert MISSING not in read_model.of_run(portal, held_run.run_id).accepted
     finally:
-        if MISSING in review_log.of_run(portal, held_run.run_id).accepted:
+        if MISSING in read_model.of_run(portal, held_run.run_id).accepted:
             reviews.withdraw(acting("dr.lee", "clinician"), held_run.run_id, *MISSING, "The test is over.")
     app.segmented_control(key=f"decision-{name}").set_value("must_fix").run()
     app.text_area(key=f"decide-{name}").set_value("It must be put right.").run()
     _press(app, "Save the decision")
     assert "marked it: must be fixed" in _said(app).replace("\\", "")
     assert MISSING in {
-        (query.table_name, query.rule_id) for query in review_log.of_run(portal, held_run.run_id).open_queries
+        (query.table_name, query.rule_id) for query in read_model.of_run(portal, held_run.run_id).open_queries
     }
 
 
@@ -408,13 +407,13 @@ def test_a_chosen_row_is_verified_as_true_and_taken_back(open_page, portal, held
     _choose_rows(app, portal, held_run, [0, 40])  # 40 was chosen while there were more
     app.text_area(key=f"decide-{held_run.run_id}-patients-PAT-C01").set_value("The ward says so.").run()
     _press(app, "Confirm 1 record as correct")
-    assert len(review_log.of_run(portal, held_run.run_id).accepted_rows[finding]) == 1
+    assert len(read_model.of_run(portal, held_run.run_id).accepted_rows[finding]) == 1
     assert "clinician@tester confirmed 1 row as correct" in _said(app).replace("\\", "")
     app.text_area(key=f"decide-{held_run.run_id}-patients-PAT-C01").set_value(
         "It was September after all."
     ).run()
     _press(app, "Undo the confirmation of 1")
-    assert finding not in review_log.of_run(portal, held_run.run_id).accepted_rows
+    assert finding not in read_model.of_run(portal, held_run.run_id).accepted_rows
 
 
 def test_the_work_list_sorts_queries_out_and_names_no_record(open_page, query, acting, held_run, portal):
@@ -448,11 +447,11 @@ def test_the_work_list_sorts_queries_out_and_names_no_record(open_page, query, a
 
 def _decide_all(aws, run_id, *kept):
     """Dismiss what bars an approval, and close every query but those `kept`."""
-    for query in review_log.of_run(aws, run_id).open_queries:
+    for query in read_model.of_run(aws, run_id).open_queries:
         if query.query_id not in kept:
             reviews.close(aws, query.query_id, "other", "For the test.")
     for finding in sign_off.outstanding(
-        aws, review_log.of_run(aws, run_id), releases.get(aws, run_id)
+        aws, read_model.of_run(aws, run_id), releases.get(aws, run_id)
     ).barring:
         reviews.dismiss(aws, run_id, *finding.key, "For the test.")
 
@@ -480,7 +479,7 @@ def test_a_signature_is_confirmed_over_the_undecided_findings(
     app.text_area(key=f"sign-{run_id}").set_value("Seen by me.").run()
     app.button(key=f"approve-{run_id}").click().run()
     undecided = sign_off.outstanding(
-        portal, review_log.of_run(portal, run_id), releases.get(portal, run_id)
+        portal, read_model.of_run(portal, run_id), releases.get(portal, run_id)
     ).undecided
     assert undecided, "else this test shows nothing"
     assert f"{len(undecided)} findings are undecided" in _said(app)
@@ -492,9 +491,9 @@ def test_a_signature_is_confirmed_over_the_undecided_findings(
     app.checkbox(key=f"seen-{run_id}").check().run()
     app.button(key=f"confirm-{run_id}").click().run()
     assert not app.exception
-    signature = review_log.of_run(portal, run_id).signature
+    signature = read_model.of_run(portal, run_id).signature
     assert (signature.by, signature.verdict, signature.is_valid) == ("clinician@tester", "approve", True)
-    last = review_log.log(portal).events[-1]
+    last = read_model.log(portal).events[-1]
     assert len(last.payload["undecided"]) == len(undecided)
     sign_off.sign(
         acting("dr.lee", "clinician"),
@@ -506,7 +505,7 @@ def test_a_signature_is_confirmed_over_the_undecided_findings(
 
 
 def _code(aws, run_id):
-    return sign_off.outstanding(aws, review_log.of_run(aws, run_id), releases.get(aws, run_id)).code
+    return sign_off.outstanding(aws, read_model.of_run(aws, run_id), releases.get(aws, run_id)).code
 
 
 def _sign(app, run_id, verdict, comment):
@@ -536,7 +535,7 @@ def test_what_was_made_anew_since_the_page_was_drawn_is_not_signed(open_page, he
     app.button(key=f"reject-{run_id}").click().run()
     monkeypatch.setattr(signatures, "fingerprint", lambda *_: "another")
     app.button(key=f"confirm-{run_id}").click().run()
-    assert "was rebuilt since this page was drawn" in _said(app)
+    assert "was rebuilt after this page was loaded" in _said(app)
 
 
 def test_an_event_altered_by_hand_is_told_and_nothing_can_be_signed(

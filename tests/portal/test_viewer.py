@@ -1,4 +1,4 @@
-"""What a viewer sees beside the published tables says nothing of any other count.
+"""What a viewer sees beside the viewer tables says nothing of any other count.
 
 It is the same whatever the counts are.
 """

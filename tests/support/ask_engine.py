@@ -1,6 +1,6 @@
 """Evaluate SQL expressions on one engine: `python -m tests.support.ask_engine ENGINE`, JSON lists in and out.
 
-Each is asked over two rows with an `id` of 0 and 1; the answer is the first row's, as type and value, or
+Each expression is evaluated over two rows (`id` 0 and 1). The output is type and value of the first row, or
 "error".
 """
 

@@ -9,7 +9,7 @@ from scipy.optimize import linprog
 from scipy.sparse import coo_matrix
 
 from portal.dashboards import suppressed_views
-from portal.privacy.published import OTHER
+from portal.privacy.viewer_tables import OTHER
 
 
 class Attack:
@@ -23,13 +23,13 @@ class Attack:
         return self.places.setdefault(cell, len(self.places))
 
     def know(self, cells, total=0.0, minus=()):
-        """The sum of `cells` less that of the cells `minus`."""
+        """Add the equation: the sum of `cells` minus the sum of `minus` is `total`."""
         line = [(self.place(cell), 1.0) for cell in cells] + [(self.place(cell), -1.0) for cell in minus]
         self.rows.append(line)
         self.sums.append(float(total))
 
     def bounds(self, cell):
-        """The least and the greatest that a count may be by all that is known."""
+        """Return the minimum and maximum of a cell that satisfy all equations."""
         entries = [(n, place, factor) for n, line in enumerate(self.rows) for place, factor in line]
         lines, columns, factors = zip(*entries, strict=True)
         known = coo_matrix((factors, (lines, columns)), (len(self.rows), len(self.places))).tocsr()
@@ -51,9 +51,10 @@ def is_safe(attack, cell):
 
 
 def on_page(charts, ask, tables):
-    """The attack on one page: published tables of every dimension, and the charts of two attributes.
+    """Return an attack that knows everything one page shows, and the true counts by cell.
 
-    Gives it with the true counts by cell. `ask` and `tables` are those of `views.view`.
+    A page shows the suppressed tables of every dimension and the charts of two attributes. `ask` and `tables`
+    are the arguments of `suppressed_views.view`.
     """
     counted = [q for q in charts if q.kind in {"months", "ranking"}]
     base = max(counted, key=lambda q: len(q.measures))
@@ -77,14 +78,14 @@ def _table(attack, true, dimension, frame, table, count):
     true |= {cell(m, v): 0 for m in months for v in values}
     for month, value, n in rows[["month", dimension, count]].itertuples(index=False):
         true[cell(month, value)] += int(n)
-    for month in months:  # its total is the same whatever it is counted by
+    for month in months:  # a month has the same total for every dimension
         attack.know([cell(month, v) for v in values], minus=[("total", month)])
     if table is None:
         return
     measure = table.measures[count]
     columns = {v: [v] for v in table.named} | {OTHER: [v for v in values if v not in table.named]}
     for place, period in enumerate(table.periods):
-        inside = [m for m in period.months if m in months]  # of others there is no row
+        inside = [m for m in period.months if m in months]  # other months have no rows
         attack.know([("total", m) for m in inside], measure.by_period[place])
         if period.anchor:
             attack.most |= {attack.place(("total", m)): 10 for m in inside if m != period.anchor}
@@ -125,7 +126,7 @@ def _stacks(attack, true, chart, frame):
     cell = lambda label, part: (chart.key, label, part)  # noqa: E731
     true |= {cell(label, part): 0 for label in order for part in parts}
     true |= {cell(str(r), str(c)): int(n) for r, c, n in frame[[row, column, name]].itertuples(index=False)}
-    for part in parts:  # rows without this attribute are in none
+    for part in parts:  # rows without this attribute are in no cell
         all_of = _totals(attack, column, part)
         if all_of:
             attack.know([*(cell(label, part) for label in order), ("none", chart.key, part)], minus=all_of)

@@ -1,4 +1,4 @@
-"""Random filters as the portal has them and as SQL by hand, and the check of a chart under them."""
+"""Random filters, as the portal's `Filters` and as handwritten SQL, and a check of charts with them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGES = {
 }
 ALL = [(page, chart) for page, charts in PAGES.items() for chart in charts]
 
-# what each filter means, from the contracts
+# handwritten SQL of each filter's values, from the contracts
 MEANS = {
     "encounters": {
         "class": "coalesce(encounter_class, 'Not recorded')",
@@ -56,15 +56,15 @@ DAY = {"encounters": f"{ADMITTED}::date", "medications": f"{GIVEN_OR_ORDERED}::d
 
 
 def chosen(star, page, seed):
-    """A random set of one to three filters: as the portal has it, and as SQL by hand."""
+    """Return one to three random filters, and often a period, as `Filters` and as a SQL condition."""
     choose = random.Random(f"{page} {seed}")
     values, conditions = {}, []
     for name in choose.sample(sorted(MEANS[page]), choose.randint(1, 3)):
         meant = MEANS[page][name]
         joined = ROWS[page][ROWS[page].index("FROM fact" if page != "patients" else "FROM dim") :]
-        asked = f"SELECT v FROM (SELECT DISTINCT {meant} AS v {joined}) WHERE v IS NOT NULL ORDER BY v"
-        there = [v for (v,) in star.sql.execute(asked).fetchall()]
-        picked = choose.sample(there, choose.randint(1, max(1, len(there) - 1)))
+        query = f"SELECT v FROM (SELECT DISTINCT {meant} AS v {joined}) WHERE v IS NOT NULL ORDER BY v"
+        present = [v for (v,) in star.sql.execute(query).fetchall()]
+        picked = choose.sample(present, choose.randint(1, max(1, len(present) - 1)))
         values[name] = tuple(str(int(v)) if isinstance(v, float) else str(v) for v in picked)
         listed = ", ".join("'" + v.replace("'", "''") + "'" if isinstance(v, str) else str(v) for v in picked)
         conditions.append(f"{meant} IN ({listed})")

@@ -1,7 +1,6 @@
-"""Expected values of every chart: SQL over the gold files, written by hand from the contracts, and checks of
-figures.
+"""Expected values of every chart, from handwritten SQL over the gold files, and checks of figures.
 
-No code under test is used.
+The SQL is written from the contracts; no code under test is used.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import duckdb
 import numpy as np
 import pytest
 
-# what the files hold
+# expected values
 
 ADMITTED = "timezone(f.time_zone, admitted_at::timestamptz)"
 GIVEN = "timezone(f.time_zone, administered_at::timestamptz)"
@@ -129,12 +128,12 @@ class Star:
 
 
 def largest(rows, value=lambda row: row[1], most=12):
-    """The largest groups, names in order where they are alike."""
+    """Return the largest groups, and equal ones in order of their names."""
     return sorted(rows, key=lambda row: (-value(row), row[0]))[:most]
 
 
 def wilson(hits, total):
-    """The interval by its textbook quadratic (Wilson 1927), in percent."""
+    """Return the Wilson score interval in percent, from its quadratic equation (Wilson 1927)."""
     z2, p = 1.96**2, hits / total
     roots = np.roots([1 + z2 / total, -(2 * p + z2 / total), p * p])
     return 100 * max(0, min(roots)), 100 * min(1, max(roots))
@@ -144,11 +143,11 @@ def near(values):
     return pytest.approx(values, abs=1e-6)
 
 
-# what the figure shows
+# checks of figures
 
 
 def decoded(value):
-    """Plotly's JSON with its packed arrays as lists."""
+    """Return Plotly's JSON with packed arrays decoded to lists."""
     if isinstance(value, dict) and "bdata" in value:
         packed = np.frombuffer(base64.b64decode(value["bdata"]), np.dtype(value["dtype"]))
         shape = [int(n) for n in str(value["shape"]).split(",")] if "shape" in value else [-1]
@@ -222,12 +221,12 @@ def pyramid(figure, rows, before):
     assert shown == {(SEX_WORDS[sex], band): -n if sex == "M" else n for sex, band, n in rows}
     if before is not None:
         (marks,) = traces(figure, "scatter", previous=True)
-        said = {
+        drawn = {
             (sex, band): (n, x) for (band, n, sex), x in zip(marks["customdata"], marks["x"], strict=True)
         }
         counted = {(SEX_WORDS[sex], band): n for sex, band, n in before}
-        assert {group: n for group, (n, _) in said.items()} == counted
-        assert {g: x for g, (_, x) in said.items() if g[0] in {"Male", "Female"}} == {
+        assert {group: n for group, (n, _) in drawn.items()} == counted
+        assert {g: x for g, (_, x) in drawn.items() if g[0] in {"Male", "Female"}} == {
             (sex, band): -n if sex == "Male" else n
             for (sex, band), n in counted.items()
             if sex in {"Male", "Female"}
@@ -249,11 +248,11 @@ def parts(figure, rows, before):
 
 
 def line(figure, rows, before):
-    for previous, said in ((False, rows), (True, before)):
-        if said is not None:
+    for previous, expected in ((False, rows), (True, before)):
+        if expected is not None:
             (drawn,) = traces(figure, "scatter", previous)
             assert dict(zip(drawn["x"], drawn["y"], strict=True)) == {
-                month: near(100 * hits / total) for month, hits, total in said
+                month: near(100 * hits / total) for month, hits, total in expected
             }
 
 

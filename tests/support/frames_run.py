@@ -1,4 +1,4 @@
-"""Runs over DataFrames instead of files, made by the jobs' own transforms, without a cloud."""
+"""Runs over DataFrames instead of files, with the jobs' own transforms and without a cloud."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ JOBS = {"patients": patients, "encounters": encounters, "medications": medicatio
 
 @dataclass(frozen=True)
 class Star:
-    """A release: its gold tables, and by silver table the rows that release rules evaluate."""
+    """A release: its gold tables, and the rows that release rules were evaluated on, by silver table."""
 
     gold: dict[str, DataFrame]
-    judged: dict[str, DataFrame]
+    evaluated: dict[str, DataFrame]
 
     def admitted(self, table: str) -> DataFrame:
-        return self.judged[table].where("not _is_refused")
+        return self.evaluated[table].where("not _is_refused")
 
     def refused(self, table: str) -> DataFrame:
-        """As the release's quarantine names them."""
+        """Return the rows quarantined by release rules, like `Run.refused_in_release`."""
         ids = row_rules.failing_ids(row_rules.release_rules(load("silver", table))).alias("rule_ids")
-        return self.judged[table].where("_is_refused").select("source_file", "source_line", ids)
+        return self.evaluated[table].where("_is_refused").select("source_file", "source_line", ids)
 
 
 class FramesRun(Run):
-    """A run of the batch b1 on a published release of the batch b0."""
+    """A run of batch b1 whose parent release contains batch b0."""
 
     def silver(self, table, batch_ids=None):
         wanted = self.plan["release_batch_ids"] if batch_ids is None else batch_ids
@@ -77,13 +77,13 @@ class FramesRun(Run):
 
 
 def star_of(silver: Mapping[str, DataFrame], time_zone: str) -> Star:
-    """Make a release of silver frames in the steps of the jobs."""
+    """Build a release from silver frames with the steps of the jobs."""
     visits, given = silver["encounters"], silver["medications"]
-    judged: dict[str, DataFrame] = {}
+    evaluated: dict[str, DataFrame] = {}
 
     def admit(table, refer):
-        judged[table] = admission.judge(silver[table], load("silver", table), refer).persist()
-        return judged[table].where("not _is_refused")
+        evaluated[table] = admission.evaluate(silver[table], load("silver", table), refer).persist()
+        return evaluated[table].where("not _is_refused")
 
     def snapshot(table, admitted):
         return admitted.select(*(each.split()[0] for each in SNAPSHOTS[table].split(", ")))
@@ -91,22 +91,26 @@ def star_of(silver: Mapping[str, DataFrame], time_zone: str) -> Star:
     people = admit("patients", lambda frame: frame)
     known = snapshot("patients", people)
     stays = admit("encounters", lambda frame: fact_encounter.refer(frame, known, time_zone))
-    there = snapshot("encounters", stays)
-    doses = admit("medications", lambda frame: fact_medication_admin.refer(frame, there, known, time_zone))
+    known_stays = snapshot("encounters", stays)
+    doses = admit(
+        "medications", lambda frame: fact_medication_admin.refer(frame, known_stays, known, time_zone)
+    )
     versions = dim_patient.admitted_versions(silver["patients"], people)
-    made = {
+    dimensions = {
         "dim_patient": dim_patient.select(dim_patient.transform(versions, AS_OF), "r"),
         "dim_provider": dim_provider.select(dim_provider.transform(visits, given), "r"),
         "dim_time": dim_time.select(dim_time.transform(visits, given, time_zone), "r"),
         "dim_diagnosis": dim_diagnosis.select(dim_diagnosis.transform(visits), "r"),
         "dim_medication": dim_medication.select(dim_medication.transform(given), "r"),
     }
-    gold = {table: frame.persist() for table, frame in made.items()}  # short plans for what follows
+    gold = {
+        table: frame.persist() for table, frame in dimensions.items()
+    }  # keeps the plans of the facts short
     of_stays = fact_encounter.transform(stays, stay_dimensions(gold), time_zone)
     of_doses = fact_medication_admin.transform(doses, dose_dimensions(gold), time_zone)
     gold["fact_encounter"] = fact_encounter.select(of_stays, "r").persist()
     gold["fact_medication_admin"] = fact_medication_admin.select(of_doses, "r").persist()
-    return Star(gold, judged)
+    return Star(gold, evaluated)
 
 
 def stay_dimensions(gold: Mapping[str, DataFrame]) -> fact_encounter.Dimensions:
@@ -122,7 +126,7 @@ def dose_dimensions(gold: Mapping[str, DataFrame]) -> fact_medication_admin.Dime
 def silver_of(
     run: Run, table: str, received: Sequence[Mapping[str, object]], batch_id: str, time_zone: str
 ) -> DataFrame:
-    """Load rows as received in a batch into silver, in the steps of the table's job."""
+    """Return the silver rows of a received batch, loaded with the steps of the table's job."""
     contract = load("silver", table)
     if not received:
         return frames.of(run.spark, [], schema(contract))

@@ -1,7 +1,6 @@
-"""A star written by hand as Parquet, in the layout of a release, and Athena's SQL over it in DuckDB: no
-cloud.
+"""A random star schema as Parquet in the layout of a release, and a fake Athena over it, without a cloud.
 
-Some departments, classes and months are rare on purpose, so that counts below 11 are everywhere.
+Some departments, classes and months are rare, so that many counts are below 11.
 """
 
 from __future__ import annotations
@@ -11,8 +10,9 @@ import numpy as np
 import pandas as pd
 import sqlglot
 
-from pipeline.lake.uris import Lake
 from portal.athena.client import QueryResult
+from portal.core.context import Context
+from portal.core.settings import Settings
 from portal.dashboards.query_builder import QueryBuilder, with_source_rows
 
 RELEASE = "run-by-hand"
@@ -24,7 +24,7 @@ CLASSES = ["AMB", "EMER", "IMP", "OBSENC", "VR", "ACUTE", None]
 
 
 def _skewed(random, values, size):
-    """Picks of which each is about 0.6 times as frequent as the one before."""
+    """Return random picks of `values`, each of which is about 0.6 times as frequent as the one before."""
     weights = 0.62 ** np.arange(len(values))
     return random.choice(np.array(values, dtype=object), size, p=weights / weights.sum())
 
@@ -34,7 +34,7 @@ def _gaps(random, values, share=0.05):
 
 
 def tables(patients, seed):
-    """The tables of a star with about four encounters and six administrations a patient."""
+    """Return the tables of a star with an average of four encounters and six administrations per patient."""
     random = np.random.default_rng(seed)
     people = pd.DataFrame(
         {
@@ -87,8 +87,8 @@ def tables(patients, seed):
     }
 
 
-def _moments(random, size):
-    """Days of 2024 and 2025, few of them in the first months and some in a lone month long before."""
+def _timestamps(random, size):
+    """Return timestamps of 2024 and 2025, few in the first months, and some of a month long before."""
     days = np.minimum(random.gamma(6, 70, size), 730).astype(int)
     days[: max(2, size // 900)] = -400
     return (
@@ -98,14 +98,14 @@ def _moments(random, size):
     )
 
 
-def _local(moments):
-    """UTC by the hospital's clock."""
-    return moments.dt.tz_localize("UTC").dt.tz_convert(ZONE).dt.tz_localize(None)
+def _local(timestamps):
+    """Convert UTC timestamps to hospital time."""
+    return timestamps.dt.tz_localize("UTC").dt.tz_convert(ZONE).dt.tz_localize(None)
 
 
 def _encounters(random, patients):
     size = 4 * patients
-    admitted = pd.Series(_moments(random, size))
+    admitted = pd.Series(_timestamps(random, size))
     kind = _skewed(random, CLASSES, size)
     days = pd.Series(np.minimum(random.geometric(0.35, size) - 1, 45)).where(random.random(size) > 0.05, None)
     return pd.DataFrame(
@@ -136,7 +136,7 @@ def _encounters(random, patients):
 
 def _administrations(random, patients):
     size = 6 * patients
-    ordered = pd.Series(_moments(random, size))
+    ordered = pd.Series(_timestamps(random, size))
     minutes = pd.Series(random.gamma(2, 18, size).round())
     status = pd.Series(_skewed(random, ["completed", "not-done", "stopped", "unknown"], size), dtype=object)
     given = (ordered + pd.to_timedelta(minutes, "min")).where(status != "not-done")
@@ -167,7 +167,7 @@ def _administrations(random, patients):
 
 
 def write(folder, patients, seed):
-    """The star as Parquet under `folder`, as a release has it."""
+    """Write the star as Parquet files of a release below `folder`, and return `folder`."""
     sql = duckdb.connect()
     for name, frame in tables(patients, seed).items():
         target = folder / name / f"release_id={RELEASE}"
@@ -182,9 +182,9 @@ class Athena:
     """Fake Athena that runs the portal's SQL over the files of a star."""
 
     def __init__(self, folder):
-        self.lake = Lake("hdp")
+        self.context = Context(Settings("hdp", "hdp", "", "ann", "analyst"))
         self.sql = duckdb.connect()
-        database = self.lake.database("gold_releases")
+        database = self.context.lake.database("gold_releases")
         self.sql.execute(f'CREATE SCHEMA "{database}"')
         for table in folder.iterdir():
             self.sql.execute(
@@ -197,4 +197,4 @@ class Athena:
         return with_source_rows(QueryResult(frame, facts_sql, "", 0, 0.0, RELEASE))
 
     def chart_sql(self, chart, filters):
-        return self.ask(QueryBuilder(self, RELEASE).chart_sql(chart, filters)).frame
+        return self.ask(QueryBuilder(self.context, RELEASE).chart_sql(chart, filters)).frame

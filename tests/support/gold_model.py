@@ -1,6 +1,6 @@
-"""Gold in plain Python, written from the contracts and not from the jobs: expected rows of both facts.
+"""A model of gold in plain Python, written from the contracts and not from the jobs: rows of both facts.
 
-Silver rows are dicts by column; times are aware datetimes in UTC.
+Silver rows are dicts by column; timestamps are aware datetimes in UTC.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ def statuses(rows: Sequence[Row], key: str) -> list[tuple[Row, str]]:
     for row in rows:
         if len(contents[row[key], row["updated_at"]]) == 1:
             newest[row[key]] = max(newest.get(row[key], row["updated_at"]), row["updated_at"])
-    said, seen = [], set()
+    with_status, seen = [], set()
     for row in rows:
         if len(contents[row[key], row["updated_at"]]) > 1:
-            said.append((row, "conflicting"))
+            with_status.append((row, "conflicting"))
         elif row["updated_at"] == newest[row[key]] and row[key] not in seen:
             seen.add(row[key])
-            said.append((row, "newest"))
+            with_status.append((row, "newest"))
         else:
-            said.append((row, "superseded"))
-    return said
+            with_status.append((row, "superseded"))
+    return with_status
 
 
 def _content(row: Row) -> tuple:
@@ -61,22 +61,22 @@ class Model:
 
     def __init__(self, silver: Mapping[str, Sequence[Row]], time_zone: str) -> None:
         self.zone = ZoneInfo(time_zone)
-        said = {table: statuses(silver[table], key) for table, key in KEYS.items()}
-        self.patients = self._patients(said["patients"])
+        with_status = {table: statuses(silver[table], key) for table, key in KEYS.items()}
+        self.patients = self._patients(with_status["patients"])
         versions = defaultdict(list)
-        for row, status in said["patients"]:
+        for row, status in with_status["patients"]:
             if status != "conflicting":
                 versions[row["patient_id"]].append(row)
         self.histories = {who: _history(versions[who]) for who in self.patients}
-        stays = [row for row, status in said["encounters"] if status == "newest"]
+        stays = [row for row, status in with_status["encounters"] if status == "newest"]
         self.stays = {row["encounter_id"]: row for row in stays if self._is_possible_stay(row)}
-        doses = [row for row, status in said["medications"] if status == "newest"]
+        doses = [row for row, status in with_status["medications"] if status == "newest"]
         self.doses = {row["administration_id"]: row for row in doses if self._is_possible_dose(row)}
         self.states = readmissions(list(self._inpatient()), self._last_day())
 
     @staticmethod
-    def _patients(said: Iterable[tuple[Row, str]]) -> dict[str, Row]:
-        candidates = [(row, status) for row, status in said if status != "superseded"]
+    def _patients(with_status: Iterable[tuple[Row, str]]) -> dict[str, Row]:
+        candidates = [(row, status) for row, status in with_status if status != "superseded"]
         owners = defaultdict(set)
         for row, _ in candidates:
             owners[row["mrn"]].add(row["patient_id"])
@@ -86,8 +86,8 @@ class Model:
             if status == "newest" and (row["mrn"] is None or len(owners[row["mrn"]]) == 1)
         }
 
-    def day(self, moment: datetime | None) -> date | None:
-        return moment and moment.astimezone(self.zone).date()
+    def day(self, timestamp: datetime | None) -> date | None:
+        return timestamp and timestamp.astimezone(self.zone).date()
 
     def _of_patient(self, row: Row, column: str) -> date | None:
         return self.patients.get(row["patient_id"], {}).get(column)
@@ -129,11 +129,11 @@ class Model:
     def _last_day(self) -> date | None:
         return max((self.day(row["admitted_at"]) for row in self.stays.values()), default=None)
 
-    def _version(self, row: Row, moment: datetime) -> tuple[str, int] | None:
-        """The patient and the number of the version that was valid then."""
+    def _version(self, row: Row, timestamp: datetime) -> tuple[str, int] | None:
+        """Return the patient and the number of the version valid at `timestamp`."""
         if row["patient_id"] not in self.patients:
             return None
-        begun = [n for n, since in enumerate(self.histories[row["patient_id"]], 1) if since <= moment]
+        begun = [n for n, since in enumerate(self.histories[row["patient_id"]], 1) if since <= timestamp]
         return row["patient_id"], max(begun, default=1)
 
     def encounters(self) -> dict[str, Row]:
@@ -167,9 +167,9 @@ class Model:
 
     def _medication(self, row: Row) -> Row:
         given, ordered = row["administered_at"], row["ordered_at"]
-        moment = given or ordered or row["updated_at"]
+        timestamp = given or ordered or row["updated_at"]
         return {
-            "patient": self._version(row, moment),
+            "patient": self._version(row, timestamp),
             "provider": row["provider_npi"],
             "medication": row["medication_code"],
             "encounter": row["encounter_id"] if row["encounter_id"] in self.stays else None,
@@ -177,17 +177,17 @@ class Model:
             "administered_date_key": _number(self.day(given)),
             "local_date": self.day(given),
             "local_hour": given and given.astimezone(self.zone).hour,
-            "administered_month": f"{self.day(moment):%Y-%m}",
+            "administered_month": f"{self.day(timestamp):%Y-%m}",
             "minutes_from_order": (given - ordered).total_seconds() / 60 if given and ordered else None,
             "dose": row["dose"],
         }
 
 
 def _history(versions: Sequence[Row]) -> list[datetime]:
-    """The times at which a tracked column changed, the first version's among them."""
+    """Return the times at which a tracked column changed, starting with the first version."""
     since, before = [], None
     for row in sorted(versions, key=lambda row: row["updated_at"]):
-        # of the ZIP code three digits are tracked
+        # only three digits of the ZIP code are tracked
         content = (*(row.get(name) for name in TRACKED), (row["postal_code"] or "")[:3])
         if content != before:
             since.append(row["updated_at"])

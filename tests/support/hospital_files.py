@@ -1,8 +1,6 @@
-"""Hospitals as their exports look: CSV files with any quoting, line end, null marker and spelling, and
-damaged rows.
+"""Write random hospitals as CSV exports with random quoting, line ends and null markers, and damaged rows.
 
-Beside the files stands what is in them: the rows that silver should have, and how many of each batch it
-should refuse.
+Each export comes with the expected result: the rows loaded into silver, and the counts of each table.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from typing import Any
 Row = dict[str, Any]
 
 MARKERS = ("NULL", "null", "NA", "N/A", "\\N", "None", "nan", "#N/A", "-", "?", ".")
-"""Of issue 16, point 2."""
+"""Null markers as exports contain them."""
 
 TEXTS = (
     "Lovel",
@@ -37,12 +35,15 @@ DAMAGE = {
     "encounters": ("admitted_at", "soon"),
     "medications": ("dose", "1,000"),
 }
-"""A column of each table with a value that cannot be read."""
+"""By table, a column and a value that cannot be parsed."""
 
 
 @dataclass
 class Extract:
-    """A batch: its folder, the rows that silver takes of it, and by table its account."""
+    """A batch: its directory, the rows expected in silver, and the expected account of each table.
+
+    An account is (received, loaded, quarantined, duplicates).
+    """
 
     folder: Path
     loaded: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
@@ -94,11 +95,11 @@ def _write(
     quote = lambda text: _quoted(rng, text, quotes_all)  # noqa: E731
     lines = [",".join(map(quote, columns))]
     for row in rows:
-        for text, is_sound in _spelled(rng, table, row, columns):
+        for text, is_valid in _spelled(rng, table, row, columns):
             lines.append(",".join(quote(each) for each in text))
             account[0] += 1
             content = tuple("" if each.strip() in MARKERS else each for each in _in_order(columns, text))
-            if not is_sound or (table == "patients" and row["birth_date"] is None):
+            if not is_valid or (table == "patients" and row["birth_date"] is None):
                 account[2] += 1
             elif content in seen:
                 account[2] += 1
@@ -115,14 +116,14 @@ def _write(
 
 
 def _in_order(columns: Sequence[str], text: Sequence[str]) -> list[str]:
-    """The fields by the names of their columns: files of a batch have their columns in other orders."""
+    """Return the fields sorted by column name, because the files of a batch differ in column order."""
     return [value for _, value in sorted(zip(columns, text, strict=False))]
 
 
 def _spelled(
     rng: random.Random, table: str, row: Row, columns: Sequence[str]
 ) -> list[tuple[list[str], bool]]:
-    """Return the lines of a row and if each can be parsed: possibly duplicates and malformed lines."""
+    """Return the lines of a row, perhaps with duplicates and damaged lines, and whether each is valid."""
     text = [_text(rng, name, row.get(name)) for name in columns]
     lines = [(text, True)] * rng.choice((1, 1, 1, 1, 1, 2))
     if rng.random() < 0.03:
@@ -149,10 +150,10 @@ def _text(rng: random.Random, name: str, value: Any) -> str:
     return f" {value} " if name == "patient_id" and rng.random() < 0.05 else str(value)
 
 
-def _time(rng: random.Random, moment: datetime) -> str:
-    """One of the spellings of a time that ISO 8601 has."""
+def _time(rng: random.Random, timestamp: datetime) -> str:
+    """Return a timestamp in a random ISO 8601 spelling."""
     offset = rng.choice((0, 0, -5, 2))
-    local = moment.astimezone(timezone(timedelta(hours=offset)))
+    local = timestamp.astimezone(timezone(timedelta(hours=offset)))
     text = local.strftime(rng.choice(("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S.000")))
     return text + (rng.choice(("Z", "+00:00", "")) if offset == 0 else f"{offset:+03d}:00")
 

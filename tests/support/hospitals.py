@@ -8,10 +8,10 @@ from decimal import Decimal
 from tests.support.gold_model import at
 
 NIGHTS = ("2025-03-09 04:00", "2025-11-02 03:00", "2025-02-01 03:00", "2024-02-29 04:00")
-"""Around the changes of time, and the ends of months, in New York and Chicago."""
+"""UTC times around DST changes and ends of months in New York and Chicago."""
 
 
-def _moment(rng):
+def _timestamp(rng):
     if rng.random() < 0.3:
         return at(rng.choice(NIGHTS)) + timedelta(minutes=rng.randrange(0, 600, 30))
     return at("2025-01-01") + timedelta(minutes=rng.randrange(0, 150 * 24 * 60))
@@ -27,12 +27,12 @@ def _patient(rng, key, hospital):
         "sex": rng.choice(["F", "M"]),
         "payer": rng.choice(["Medicare", "Aetna", None]),
         "postal_code": rng.choice(["02115", "02116", "10001", None]),
-        "updated_at": _moment(rng),
+        "updated_at": _timestamp(rng),
     }
 
 
 def _stay(rng, key, patients):
-    start = _moment(rng)
+    start = _timestamp(rng)
     return {
         "encounter_id": key,
         "patient_id": rng.choice(patients),
@@ -44,13 +44,13 @@ def _stay(rng, key, patients):
         "diagnosis_code_system": "ICD-10-CM",
         "discharge_disposition": rng.choice([None, "home", "home", "Expired"]),
         "total_cost": rng.choice([None, Decimal("0.00"), Decimal("1234.56")]),
-        "updated_at": _moment(rng),
+        "updated_at": _timestamp(rng),
     }  # fmt: skip
 
 
 def _dose(rng, key, patients, stays):
     stay = rng.choice(stays) if stays and rng.random() < 0.8 else None
-    ordered = stay["admitted_at"] if stay else _moment(rng)
+    ordered = stay["admitted_at"] if stay else _timestamp(rng)
     given = rng.choice([None, ordered, ordered + timedelta(seconds=rng.randrange(-90_000, 200_000))])
     return {
         "administration_id": key,
@@ -63,7 +63,7 @@ def _dose(rng, key, patients, stays):
         "ordered_at": rng.choice([None, ordered]),
         "administered_at": given,
         "status": "completed" if given else "not-done",
-        "updated_at": _moment(rng),
+        "updated_at": _timestamp(rng),
     }
 
 
@@ -72,7 +72,7 @@ def _up_to(rng, days):
 
 
 def _again(rng, rows, changed):
-    """Return rows with further versions: unchanged, changed later, or changed at once (a conflict)."""
+    """Add versions to some rows: unchanged, changed later, or changed at the same time (a conflict)."""
     more = []
     for row in rows:
         for other in rng.choices(("", "same", "later", "torn"), (12, 2, 2, 1), k=1):
@@ -97,7 +97,7 @@ def hospital(rng, number):
 
 
 def placed(rng, rows):
-    """The rows in another order, spread over batches and files."""
+    """Return the rows in random order, spread over batches and files."""
     shuffled = rng.sample(rows, len(rows))
     return [
         {

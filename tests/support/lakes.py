@@ -1,7 +1,6 @@
-"""A lake with four runs in its history, made once for each state of the code and then copied.
+"""A lake with four runs in its history, created once per state of the code and then copied.
 
-Every test process starts its laptop cloud on a copy, so that no test waits for a run that another has made
-before.
+Every test process starts its laptop cloud on a copy, so that no test waits for runs that were already made.
 """
 
 from __future__ import annotations
@@ -115,7 +114,7 @@ def snapshot() -> Path:
 def copy(target: Path) -> Facts:
     """Copy this code's lake to the state directory `target`; return the facts about its runs."""
     source = snapshot()
-    links = shutil.ignore_patterns("runtimes")  # a cloud makes its own, of links to what is installed
+    links = shutil.ignore_patterns("runtimes")  # each cloud creates its own links to installed packages
     shutil.copytree(source / "state", target, dirs_exist_ok=True, ignore=links)
     return pickle.loads((source / FACTS).read_bytes())
 
@@ -127,11 +126,13 @@ def _make_in_a_process(target: Path) -> None:
     command = [sys.executable, "-c", program, str(target)]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"The lake of the tests could not be made:\n{done.stdout}{done.stderr}"[-6000:])
+        raise RuntimeError(
+            f"The lake for the tests could not be created:\n{done.stdout}{done.stderr}"[-6000:]
+        )
 
 
 def make(target: Path) -> None:
-    """Make the lake: the facts are written last, once its cloud has ended."""
+    """Create the lake in `target`; write the facts last, after its cloud has ended."""
     shutil.rmtree(target, ignore_errors=True)
     with Cloud(target / "state", workers=1) as cloud:
         os.environ.update({**cloud.environment(), "HDP_USER": "tester"})
@@ -155,7 +156,7 @@ def _history(cloud: Cloud, portal: Context, folder: Path, notifications: list[di
 
 
 def _killed(cloud: Cloud, portal: Context, batch_id: str) -> Run:
-    """A run failed by a kill -9 of the worker while a job, which here waits for it, was running."""
+    """Return a run that failed because its worker was killed while a job was running."""
     with script(cloud, "bronze_to_silver/patients", WAITS):
         run = runs.start(portal, [batch_id])
         while not _is_running(portal, run.run_id, "bronze_to_silver_patients"):
@@ -207,7 +208,7 @@ def _refuses_a_second(portal: Context, batch_id: str) -> None:
 
 
 def release_files(state: Path, release_id: str) -> dict[str, int]:
-    """The Parquet files of a release with the times at which they were written."""
+    """Return the modification times (ns) of a release's Parquet files by path."""
     gold = state / "s3" / "hdp-gold"
     return {
         str(path.relative_to(gold)): path.stat().st_mtime_ns
@@ -218,14 +219,14 @@ def release_files(state: Path, release_id: str) -> dict[str, int]:
 
 @contextmanager
 def script(cloud: Cloud, name: str, text: str) -> Iterator[None]:
-    """Deploy another text as a job's script for this long."""
+    """Replace the script of a job by `text` within the block."""
     path = cloud.state / "s3" / "hdp-code" / "scripts" / f"{name}.py"
-    sound = path.read_text()
+    original = path.read_text()
     path.write_text(text)
     try:
         yield
     finally:
-        path.write_text(sound)
+        path.write_text(original)
 
 
 @contextmanager
@@ -244,7 +245,7 @@ def held(cloud: Cloud, name: str) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def subscribed(portal: Context) -> Iterator[list[dict]]:
-    """The messages that subscribers of both topics receive, as documents."""
+    """Yield the list of messages that subscribers of both topics receive, as parsed JSON."""
     received: list[dict] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):

@@ -21,7 +21,7 @@ def call(portal, function):
 
 @contextmanager
 def configured(portal, function, **variables):
-    """Change environment variables of the function."""
+    """Change environment variables of the function within the block."""
     name, client = portal.lake.function(function), portal.client("lambda")
     before = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     client.update_function_configuration(
@@ -33,10 +33,10 @@ def configured(portal, function, **variables):
 
 def idle_machine(portal):
     """Return the ARN of a state machine without executions."""
-    made = portal.client("stepfunctions").create_state_machine(
+    machine = portal.client("stepfunctions").create_state_machine(
         name="idle", definition='{"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}', roleArn=ROLE
     )
-    return made["stateMachineArn"]
+    return machine["stateMachineArn"]
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def never_started(portal, hours):
 
 @contextmanager
 def answering(body):
-    """Return the URL of a server that returns `body`."""
+    """Yield the URL of a server that returns `body`."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):

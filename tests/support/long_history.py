@@ -1,4 +1,4 @@
-"""A state folder of a laptop cloud that remembers 10,000 runs."""
+"""A state directory of a laptop cloud with a history of 10,000 runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ RUNS = 10_000
 
 
 def remember_runs(folder):
-    """Write the state directory of a laptop cloud with 10,000 runs, every tenth of them failed."""
+    """Write 10,000 runs, of which every tenth failed, to the state directory `folder`, and return it."""
     newest = datetime.now(UTC)
     store = HistoryStore(folder / "cloud" / "history.sqlite")
     arn = "arn:aws:states:us-east-1:123456789012:{}:hdp-pipeline"

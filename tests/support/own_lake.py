@@ -25,7 +25,7 @@ PARQUET_OPTIONS = "hive_partitioning = true, union_by_name = true, hive_types_au
 
 @dataclass(frozen=True)
 class OwnLake:
-    """The services of a cloud that nothing else uses, and its folder of buckets."""
+    """The services of a cloud that nothing else uses, and the directory of its buckets."""
 
     aws: Context
     buckets: Path
@@ -34,20 +34,20 @@ class OwnLake:
         return batches.import_folder(self.aws, folder, uploader="tester", **options)
 
     def run(self, run_id: str, **options: object) -> runs.Run:
-        """Start a run, wait for its end, and fail where it did."""
+        """Start a run, wait until it ends, and assert that it succeeded."""
         runs.start(self.aws, run_id=run_id, **options)
         ended = runs.wait(self.aws, run_id, seconds=1200)
         assert ended.status == "SUCCEEDED", ended.cause
         return ended
 
     def account(self, run_id: str) -> dict[tuple[str, str], tuple[int, int, int, int]]:
-        """By batch and table: rows received, loaded, quarantined, and the duplicates among these."""
+        """Return rows received, loaded and quarantined, and the duplicates of these, by batch and table."""
         names = ("received", "loaded", "quarantined", "duplicates")
         lines = quality.reconciliation(self.aws, run_id)
         return {(x["batch_id"], x["table_name"]): tuple(x[name] for name in names) for x in lines}
 
     def frames(self, spark: SparkSession, run_id: str) -> tuple[SimpleNamespace, dict]:
-        """The release of a run and all of silver, as `gold_model.found` takes them."""
+        """Return a run's release and all silver tables as DataFrames, for `gold_model.found`."""
         gold = {
             table: spark.read.parquet(str(self.buckets / "hdp-gold" / table / f"release_id={run_id}"))
             for table in tables("gold")
@@ -81,7 +81,7 @@ class OwnLake:
 
 @contextmanager
 def own_lake(state: Path, engine: str | None = None) -> Iterator[OwnLake]:
-    """A laptop cloud as this process's AWS, for as long as the block lasts."""
+    """Start a laptop cloud and use it as this process's AWS within the block."""
     before = dict(os.environ)
     with Cloud(state, workers=1, engine=engine) as cloud:
         os.environ.update(cloud.environment(), HDP_USER="tester")

@@ -1,4 +1,4 @@
-"""Open pages by AppTest, over the shared lake or over an empty one."""
+"""Helpers for page tests: the directory of pages, and an empty lake."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAGES = Path(portal.__file__).parent / "ui" / "app_pages"
 
 @pytest.fixture
 def empty_lake(aws, lake_prefix, cloud, monkeypatch):
-    """The pages over a lake in which nothing is."""
+    """Yield the context of a lake that contains no data, and let the pages use it."""
     s3 = aws.client("s3")
     for zone in ("bronze", "quality", "gold", "results"):
         s3.create_bucket(Bucket=f"{lake_prefix}-{zone}")
@@ -39,7 +39,7 @@ def empty_lake(aws, lake_prefix, cloud, monkeypatch):
     monkeypatch.setenv("HDP_BUCKETS", lake_prefix)
     monkeypatch.setenv("HDP_STATE_MACHINE_ARN", machine)
     monkeypatch.setenv("HDP_ROLE_CHOICE", "true")
-    monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)  # its pages are known to app.py alone
+    monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)  # only app.py registers pages
     monkeypatch.setattr("streamlit.delta_generator.DeltaGenerator.page_link", lambda *_, **__: None)
     forget_caches()
     yield Context(Settings.from_environment())

@@ -29,7 +29,7 @@ ZONES = {
 
 @dataclass(frozen=True)
 class Difference:
-    """Rows that only one lake has, or columns of another type."""
+    """Numbers of rows that only one lake has, and columns whose types differ."""
 
     table: str
     only_sail: int
@@ -38,9 +38,9 @@ class Difference:
     example: str
 
 
-def run_on_both(folders: Sequence[Path], place: Path) -> Mapping[str, Path]:
+def run_on_both(folders: Sequence[Path], target: Path) -> Mapping[str, Path]:
     """Import the extracts once, then run them on each engine; return each engine's folder of buckets."""
-    sail, spark = place / "sail", place / "spark"
+    sail, spark = target / "sail", target / "spark"
     with own_lake(sail, "sail") as lake:
         for folder in folders:
             lake.load(folder)
@@ -79,16 +79,16 @@ def _rows(lake: Path, bucket: str, table: str) -> str:
 
 
 def _compare(bucket: str, table: str, lakes: Mapping[str, Path]) -> Difference | None:
-    there = {engine: _files(lake, bucket, table) for engine, lake in lakes.items()}
-    if not any(there.values()):
+    files = {engine: _files(lake, bucket, table) for engine, lake in lakes.items()}
+    if not any(files.values()):
         return None
-    if not all(there.values()):
-        return Difference(table, len(there["sail"]), len(there["spark"]), (), "files of one engine alone")
+    if not all(files.values()):
+        return Difference(table, len(files["sail"]), len(files["spark"]), (), "only one engine wrote files")
     with duckdb.connect() as db:
         db.execute("set TimeZone = 'UTC'")
         for engine, lake in lakes.items():
             db.execute(f"create view {engine} as select * from {_rows(lake, bucket, table)}")
-        shapes = {engine: _shape(db, there[engine][0]) for engine in lakes}
+        shapes = {engine: _shape(db, files[engine][0]) for engine in lakes}
         only = {
             engine: db.sql(_missing(db, engine, other)).fetchall()
             for engine, other in (("sail", "spark"), ("spark", "sail"))
@@ -101,7 +101,7 @@ def _compare(bucket: str, table: str, lakes: Mapping[str, Path]) -> Difference |
 
 
 def _missing(db: duckdb.DuckDBPyConnection, one: str, other: str) -> str:
-    """SQL for the rows of `one` that `other` lacks, by the columns' names."""
+    """Return SQL for the rows of `one` that `other` lacks, with columns matched by name."""
     names = ", ".join(f'"{row[0]}"' for row in db.sql(f"describe {one}").fetchall())
     return f"select {names} from {one} except all select {names} from {other}"
 
@@ -109,8 +109,8 @@ def _missing(db: duckdb.DuckDBPyConnection, one: str, other: str) -> str:
 def _shape(db: duckdb.DuckDBPyConnection, file: Path) -> list[tuple[str, str, str]]:
     """Return name, physical and logical type of each column of a Parquet file.
 
-    The items of a list are `element` in Spark's files and `item` in Sail's: the format tells readers to go by
-    their place and not by their name (parquet-format, LogicalTypes.md, Lists).
+    List items are named `element` in Spark's files and `item` in Sail's; readers identify them by position,
+    not by name (parquet-format, LogicalTypes.md, Lists).
     """
     query = f"""
         select if(name = 'item', 'element', name), type, logical_type

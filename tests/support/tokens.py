@@ -23,14 +23,14 @@ OTHER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def keys():
-    """The key set of the sign-in service."""
+    """Return the JSON Web Key Set of the sign-in service."""
     key = json.loads(RSAAlgorithm.to_jwk(KEY.public_key())) | {"kid": "one", "use": "sig", "alg": "RS256"}
     return {"keys": [key]}
 
 
 @contextmanager
 def key_set(portal):
-    """The key set where the portal looks for it."""
+    """Write the key set where the portal reads it, and delete it after the block."""
     write_json(portal.client("s3"), portal.lake.sign_in_keys(), keys())
     yield
     bucket, key = split(portal.lake.sign_in_keys())
@@ -38,7 +38,7 @@ def key_set(portal):
 
 
 def token(key=KEY, kid="one", algorithm="RS256", **changes):
-    """An access token of "lee" that lasts a minute, unless `changes` to its claims say otherwise."""
+    """Return a token of "lee" that expires in a minute; `changes` replace claims, None removes one."""
     claims = {"iss": ISSUER, "sub": "s-1", "username": "lee", "exp": time.time() + 60, **changes}
     return jwt.encode(
         {k: v for k, v in claims.items() if v is not None}, key, algorithm, headers={"kid": kid}

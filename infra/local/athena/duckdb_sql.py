@@ -26,7 +26,7 @@ _DUCKDB_TYPES = {
 
 @dataclass(frozen=True)
 class Prepared:
-    """A statement ready for DuckDB; `rows` instead of `sql` if the catalog has answered it."""
+    """A statement ready for DuckDB, or its result (`rows`) if it was answered from the catalog."""
 
     statement: str
     sql: str = ""

@@ -9,10 +9,10 @@ import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.hadoop.fs.permission.FsPermission;
 
 /**
- * s3://bucket/key as the plain file root/bucket/key.
+ * Reads and writes s3://bucket/key as the file root/bucket/key.
  *
- * Hadoop's own local file system asks `ls` and `chmod`, a process each, for the permissions of every file;
- * an object has none.
+ * Hadoop's own local file system starts a process (ls, chmod) for the permissions of every file; objects have
+ * none.
  */
 public class BucketFileSystem extends RawLocalFileSystem {
 

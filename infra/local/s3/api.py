@@ -51,7 +51,7 @@ def _make_atomic(name: str) -> None:
 def _list_objects(
     backend: Any, bucket: Any, prefix: str | None, delimiter: str | None, marker: str | None, max_keys: Any
 ) -> tuple[list[Any], list[str], bool, str | None]:
-    """Like moto's, but walks only below the prefix and opens only the keys that it returns."""
+    """List objects like moto, but walk only below the prefix and open only the keys returned."""
     prefix = prefix or ""
     names, folders = [], set()
     for name in bucket.keys.below(prefix):

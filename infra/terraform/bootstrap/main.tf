@@ -1,4 +1,4 @@
-# Once an account: the state bucket, its lock table, and the two roles that GitHub Actions assumes by OIDC.
+# Once per account: the state bucket, its lock table, and the two roles that GitHub Actions assumes through OIDC.
 
 data "aws_caller_identity" "current" {}
 
@@ -8,7 +8,7 @@ locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
 
-  # Known after the first apply alone: a test puts the like over it, so that policies are rendered in a plan.
+  # Known only after the first apply. A test overrides these, so that a plan renders the policies.
   arns = {
     bucket   = aws_s3_bucket.state.arn
     lock     = aws_dynamodb_table.lock.arn
@@ -17,14 +17,14 @@ locals {
     github   = [for role in aws_iam_role.github : role.arn]
   }
 
-  # Apart from the others, whose roles it is trusted by.
+  # Separate from `arns`, because the roles in `arns` refer to it in their trust policies.
   oidc_arn = aws_iam_openid_connect_provider.github.arn
 
   state_of_dev = "${local.arns.bucket}/health-data-portal/dev/terraform.tfstate"
   code_of_dev  = "arn:${local.partition}:s3:::${var.name}-dev-${local.account}-code/*" # the wheel and the scripts, uploaded by Terraform
   role_arns    = "arn:${local.partition}:iam::${local.account}:role/${var.name}-*"
 
-  # What a role of this system has to do with.
+  # Services that the roles of this system use.
   bounded = toset([
     "athena", "ecr", "events", "glue", "kms", "lambda", "logs", "scheduler", "secretsmanager", "sns", "sqs", "states",
   ])
@@ -38,7 +38,7 @@ resource "aws_kms_key" "state" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
-      Sid       = "Account"
+      Sid       = "AdministerKey"
       Effect    = "Allow"
       Action    = "kms:*"
       Resource  = "*"
@@ -48,8 +48,8 @@ resource "aws_kms_key" "state" {
 }
 
 resource "aws_s3_bucket" "state" {
-  #checkov:skip=CKV_AWS_144:Versions keep former states; a second region holds nothing that could use them.
-  #checkov:skip=CKV_AWS_18:Only the two roles below and administrators can read it; CloudTrail has their calls.
+  #checkov:skip=CKV_AWS_144:Versions keep previous states; nothing in a second region could use them.
+  #checkov:skip=CKV_AWS_18:Only the two roles below and administrators can read it; CloudTrail records their calls.
   bucket = "${var.name}-terraform-state-${local.account}"
 }
 
@@ -134,15 +134,15 @@ locals {
   owner      = split("/", var.repository)[0]
   repository = split("/", var.repository)[1]
 
-  # GitHub names a repository made, renamed or transferred since 2026-07-15 with the ids of its owner and its own, an
-  # older one without. Where the ids are not given, a star stands for them: GitHub allows no @ in a name, and writes a
-  # colon in a branch's or an environment's name as %3A, so that no other repository's subject fits.
+  # In the subject claim, GitHub names repositories created, renamed or transferred since 2026-07-15 with owner id and
+  # repository id, older ones without. Ids that are not given match any value. This cannot match another repository,
+  # because GitHub allows no @ in names and encodes colons in branch and environment names as %3A.
   repository_spellings = [
     var.repository,
     "${local.owner}@${coalesce(var.owner_id, "*")}/${local.repository}@${coalesce(var.repository_id, "*")}",
   ]
 
-  # A pull request plans: it reads the account. What is in the environment `production` deploys.
+  # Pull requests plan, for which they read the account. Jobs in the environment `production` deploy.
   roles = {
     plan   = { subject = "pull_request", policy = "ReadOnlyAccess" }
     deploy = { subject = "environment:production", policy = "PowerUserAccess" }
@@ -188,24 +188,24 @@ resource "aws_iam_role_policy_attachment" "github" {
   policy_arn = "arn:${local.partition}:iam::aws:policy/${each.value.policy}"
 }
 
-# Neither role reads what patients' data are in, asks Athena for it, or shortens what Object Lock keeps.
+# Neither role can read buckets with patient data, query Athena or bypass Object Lock.
 data "aws_iam_policy_document" "no_data" {
   statement {
-    sid       = "NoRows"
+    sid       = "DenyReadingData"
     effect    = "Deny"
     actions   = ["s3:GetObject", "s3:GetObjectVersion"]
     resources = [for zone in ["bronze", "silver", "gold", "quality", "results"] : "arn:${local.partition}:s3:::${var.name}*-${zone}/*"]
   }
 
   statement {
-    sid       = "NoUnlocking"
+    sid       = "DenyBypassingObjectLock"
     effect    = "Deny"
     actions   = ["s3:BypassGovernanceRetention"]
     resources = ["*"]
   }
 
   statement {
-    sid       = "NoQueries"
+    sid       = "DenyAthenaQueries"
     effect    = "Deny"
     actions   = ["athena:StartQueryExecution", "athena:GetQueryResults"]
     resources = ["arn:${local.partition}:athena:${var.region}:${local.account}:workgroup/${var.name}*"]
@@ -220,43 +220,43 @@ resource "aws_iam_role_policy" "no_data" {
   policy = data.aws_iam_policy_document.no_data.json
 }
 
-# Planning locks the state, decrypts it, and refreshes what AWS keeps encrypted: dev's alone. What a pull request runs is
-# not reviewed yet, so that it sees nothing of production's state, secrets or keys.
+# A plan locks the state, decrypts it, and refreshes resources that AWS stores encrypted, all of them only of dev: the code
+# of a pull request is not reviewed yet, so it must not see production's state, secrets or keys.
 data "aws_iam_policy_document" "plan" {
   statement {
-    sid       = "Lock"
+    sid       = "LockState"
     actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"]
     resources = [local.arns.lock]
   }
 
   statement {
-    sid       = "LockFile"
+    sid       = "WriteStateLockFile"
     actions   = ["s3:PutObject", "s3:DeleteObject"]
     resources = ["${local.state_of_dev}.tflock"]
   }
 
   statement {
-    sid           = "NoOtherState"
+    sid           = "DenyOtherStatesAndData"
     effect        = "Deny"
     actions       = ["s3:GetObject", "s3:GetObjectVersion"]
     not_resources = [local.state_of_dev, "${local.state_of_dev}.tflock", local.code_of_dev]
   }
 
   statement {
-    sid       = "Key"
+    sid       = "UseStateKey"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
     resources = [local.arns.key]
   }
 
   statement {
-    sid       = "RefreshSecret"
+    sid       = "ReadDevSecret"
     actions   = ["secretsmanager:GetSecretValue"]
     resources = ["arn:${local.partition}:secretsmanager:${var.region}:${local.account}:secret:${var.name}-dev/portal/*"]
   }
 
-  # By the services that hold a definition or a variable, never by S3: no row can be read with it.
+  # Only through services that store definitions or variables, never through S3, so that no rows can be decrypted.
   statement {
-    sid       = "RefreshEncrypted"
+    sid       = "DecryptDevConfiguration"
     actions   = ["kms:Decrypt"]
     resources = ["arn:${local.partition}:kms:${var.region}:${local.account}:key/*"]
 
@@ -280,8 +280,8 @@ resource "aws_iam_role_policy" "plan" {
   policy = data.aws_iam_policy_document.plan.json
 }
 
-# What a role of this system may do at most, whatever policies it is given: its own services, its own buckets. It cannot
-# touch IAM, start machines, or take on another role than review's.
+# Permissions boundary: whatever its policies, a role of this system can only use the system's own services and buckets. It
+# cannot change IAM, start EC2 instances, or assume a role other than the review role.
 data "aws_iam_policy_document" "boundary" {
   dynamic "statement" {
     for_each = local.bounded
@@ -294,14 +294,14 @@ data "aws_iam_policy_document" "boundary" {
   }
 
   statement {
-    sid       = "Buckets"
+    sid       = "UseOwnBuckets"
     actions   = ["s3:*"]
     resources = ["arn:${local.partition}:s3:::${var.name}-*"]
   }
 
-  # Lambda makes no function whose role could not remove any interface: no list of resources passes its look.
+  # Lambda only creates a function whose role may delete any network interface, so these actions need all resources.
   statement {
-    sid = "NetworkOfLambdas"
+    sid = "AttachLambdasToNetwork"
     actions = [
       "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
       "ec2:UnassignPrivateIpAddresses",
@@ -316,7 +316,7 @@ data "aws_iam_policy_document" "boundary" {
   }
 
   statement {
-    sid = "KnowNoResource"
+    sid = "ActionsWithoutResources"
     actions = [
       "cloudwatch:PutMetricData", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets",
       "ec2:DescribeVpcs", "ecr:GetAuthorizationToken", "logs:CreateLogDelivery", "logs:DeleteLogDelivery",
@@ -328,19 +328,19 @@ data "aws_iam_policy_document" "boundary" {
   }
 
   statement {
-    sid       = "Review"
+    sid       = "AssumeReviewRole"
     actions   = ["sts:AssumeRole"]
     resources = ["arn:${local.partition}:iam::${local.account}:role/${var.name}-*-review"]
   }
 
   statement {
-    sid       = "Schedule"
+    sid       = "PassSchedulerRole"
     actions   = ["iam:PassRole"]
     resources = ["arn:${local.partition}:iam::${local.account}:role/${var.name}-*-scheduler"]
   }
 
   statement {
-    sid       = "NoUnlocking"
+    sid       = "DenyBypassingObjectLock"
     effect    = "Deny"
     actions   = ["s3:BypassGovernanceRetention"]
     resources = ["*"]
@@ -353,9 +353,9 @@ resource "aws_iam_policy" "boundary" {
 }
 
 data "aws_iam_policy_document" "deploy" {
-  # Only roles that the boundary holds: what is written into them can't reach beyond it.
+  # Only roles with the boundary, so that their policies cannot exceed it.
   statement {
-    sid       = "Roles"
+    sid       = "ManageRolesWithBoundary"
     actions   = ["iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePolicy"]
     resources = [local.role_arns]
 
@@ -367,7 +367,7 @@ data "aws_iam_policy_document" "deploy" {
   }
 
   statement {
-    sid = "RolesThemselves"
+    sid = "ReadAndUpdateRoles"
     actions = [
       "iam:DeleteRole", "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies",
       "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies", "iam:TagRole", "iam:UntagRole",
@@ -377,7 +377,7 @@ data "aws_iam_policy_document" "deploy" {
   }
 
   statement {
-    sid       = "Pass"
+    sid       = "PassRolesToServices"
     actions   = ["iam:PassRole"]
     resources = [local.role_arns]
 
@@ -391,7 +391,7 @@ data "aws_iam_policy_document" "deploy" {
   }
 
   statement {
-    sid       = "NetworkOfLambdas"
+    sid       = "AttachLambdaNetworkPolicy"
     actions   = ["iam:AttachRolePolicy", "iam:DetachRolePolicy"]
     resources = [local.role_arns]
 
@@ -402,9 +402,9 @@ data "aws_iam_policy_document" "deploy" {
     }
   }
 
-  # What may make a role may not make itself stronger.
+  # The role must not extend its own permissions.
   statement {
-    sid    = "NotItself"
+    sid    = "DenyChangingOwnRoles"
     effect = "Deny"
     actions = [
       "iam:AttachRolePolicy", "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:PutRolePolicy",

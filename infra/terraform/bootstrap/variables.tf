@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Prefix of every resource."
+  description = "Prefix of all resource names."
   type        = string
   default     = "hdp"
 }
@@ -17,28 +17,28 @@ variable "repository" {
 
   validation {
     condition     = can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.repository))
-    error_message = "repository is owner/name, such as example/health-data-portal."
+    error_message = "repository must be owner/name, such as example/health-data-portal."
   }
 }
 
 variable "owner_id" {
-  description = "The owner's number at GitHub: gh api repos/OWNER/NAME --jq .owner.id prints it. Null: any."
+  description = "GitHub id of the repository's owner, printed by gh api repos/OWNER/NAME --jq .owner.id. Null: any."
   type        = string
   default     = null
 
   validation {
     condition     = var.owner_id == null || can(regex("^[0-9]+$", var.owner_id))
-    error_message = "owner_id is a number."
+    error_message = "owner_id must be a number."
   }
 }
 
 variable "repository_id" {
-  description = "The repository's number at GitHub: gh api repos/OWNER/NAME --jq .id prints it. Null: any."
+  description = "GitHub id of the repository, printed by gh api repos/OWNER/NAME --jq .id. Null: any."
   type        = string
   default     = null
 
   validation {
     condition     = var.repository_id == null || can(regex("^[0-9]+$", var.repository_id))
-    error_message = "repository_id is a number."
+    error_message = "repository_id must be a number."
   }
 }

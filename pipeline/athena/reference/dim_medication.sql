@@ -19,5 +19,5 @@ PARTITIONED BY (
 STORED AS PARQUET
 LOCATION 's3://hdp-gold/dim_medication/';
 
--- The plain view, replaced each time a release is published.
+-- The view of the published release. Each publication replaces it.
 CREATE OR REPLACE VIEW "hdp_gold"."dim_medication" AS SELECT * FROM "hdp_gold_releases"."dim_medication" WHERE release_id = '<release>';

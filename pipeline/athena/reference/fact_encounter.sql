@@ -32,5 +32,5 @@ PARTITIONED BY (
 STORED AS PARQUET
 LOCATION 's3://hdp-gold/fact_encounter/';
 
--- The plain view, replaced each time a release is published.
+-- The view of the published release. Each publication replaces it.
 CREATE OR REPLACE VIEW "hdp_gold"."fact_encounter" AS SELECT * FROM "hdp_gold_releases"."fact_encounter" WHERE release_id = '<release>';

@@ -1,1 +1,1 @@
-"""Seeded defects: changes of a row, the catalogue of kinds, and seeding with ground truth."""
+"""Seeded defects: the changes they make to a row, the catalog of kinds, and seeding with ground truth."""

@@ -1,7 +1,7 @@
-"""Changes of a row that seed a defect.
+"""Functions that change a row to seed a defect.
 
-Rows that the rules of other rows depend on (the patient of a death, the encounter of an administration) stay
-clean, so that each defect is detected on its own.
+Rows that rules on other rows depend on (a deceased patient, the encounter of an administration) stay clean,
+so that each defect is detected on its own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Change = Callable[[Row, "Context"], bool]
 
 @dataclass
 class Context:
-    """Input of a change: random stream, previous clean row, dates of death, encounters with a defect."""
+    """Input of a change: random stream, previous clean row, dates of death by patient, changed encounters."""
 
     rng: np.random.Generator
     previous: Row | None

@@ -1,4 +1,4 @@
-"""Catalogue of the kinds of seeded defects, each with the rule that must catch it."""
+"""Catalog of the kinds of seeded defects, each with the rule that must catch it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _TABLE_OF_PREFIX = {"PAT": "patients", "ENC": "encounters", "MED": "medications"
 class Kind:
     """One kind of defect.
 
-    `rule_ids` are the rules that catch it, separated by spaces, at most one per table.
+    `rule_ids` are the rules that catch it, separated by spaces, at most one per table. With `inserts`, the
+    changed row follows the unchanged one; with `shifts`, an extra empty field shifts the columns.
     """
 
     name: str
@@ -60,11 +61,11 @@ KINDS = (
     Kind("future_date", "A date in the future", "PAT-P03 ENC-P18 MED-P09", changes.future_date),
     Kind(
         "impossible_age",
-        "A patient of 230 years",
+        "A 230-year-old patient",
         "PAT-P03",
         changes.replace("birth_date", changes.in_18th_century),
     ),
-    Kind("death_before_birth", "A death before the birth", "PAT-P04", changes.death_before_birth),
+    Kind("death_before_birth", "Death before birth", "PAT-P04", changes.death_before_birth),
     Kind(
         "wrong_code_format",
         "A code in the wrong format",
@@ -79,13 +80,13 @@ KINDS = (
     Kind("free_text_dose", "Text in the dose", "MED-C03", changes.replace("dose", "one tablet")),
     Kind(
         "encoding_damage",
-        "Letters garbled by a wrong encoding",
+        "Text garbled by a wrong encoding",
         "PAT-C05",
         changes.replace("last_name", changes.garbled_name),
     ),
     Kind(
         "whitespace_and_case",
-        "Spaces around a name in capitals",
+        "A name in capitals with extra spaces",
         "PAT-C05",
         changes.replace("last_name", changes.capitals_and_spaces),
     ),
@@ -143,7 +144,7 @@ KINDS = (
 
 
 def chosen(options: Options) -> tuple[Kind, ...]:
-    """Return the kinds of defects that the options name; all kinds if they name none."""
+    """Return the kinds of defects named in the options, or all kinds if none is named."""
     known = {kind.name: kind for kind in KINDS}
     unknown = [name for name in options.defects if name not in known]
     if unknown:

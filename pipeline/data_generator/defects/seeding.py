@@ -20,7 +20,10 @@ WHOLE_ROW = "*"
 
 
 class Defect(NamedTuple):
-    """One changed cell: a line of the ground truth. `row` counts the data rows of the file from 1."""
+    """One changed cell, a line of the ground truth.
+
+    `row` is the number of its data row in the file, from 1.
+    """
 
     table: str
     row: int
@@ -45,7 +48,10 @@ class Replacement:
 
 @dataclass(frozen=True)
 class Seeded:
-    """Seeded defects of a block; the ground truth counts rows within the block."""
+    """Seeded defects of a block.
+
+    Row numbers in `truth` are relative to the block; `keys` are the changed rows.
+    """
 
     replacements: list[Replacement]
     truth: list[Defect]
@@ -53,7 +59,7 @@ class Seeded:
 
 
 def seed(table: str, clean: pa.Table, kinds: Sequence[Kind], rate: float, context: Context) -> Seeded:
-    """Give about `rate` of the rows of a block a defect."""
+    """Seed a defect into about `rate` (0 to 1) of the block's rows; leave deceased patients clean."""
     usable = [kind for kind in kinds if table in kind.rules]
     selected = np.flatnonzero(context.rng.random(clean.num_rows) < rate)
     seeded, inserted = Seeded([], [], set()), 0
@@ -77,7 +83,7 @@ def seed(table: str, clean: pa.Table, kinds: Sequence[Kind], rate: float, contex
 
 
 def _apply_one(row: Row, usable: Sequence[Kind], context: Context) -> tuple[Kind, Row] | None:
-    """Apply the first possible kind in random order, the rare kind first; None if none is possible."""
+    """Apply the first possible kind, in random order after the rare one; return None if none is possible."""
     order = context.rng.permutation(len(usable)).tolist()
     rare = [n for n in order if usable[n].name == "deceased_then_seen"]
     for index in [*rare, *order]:

@@ -1,13 +1,13 @@
-"""How each silver column of encounters is read from the text received."""
+"""SQL expressions that convert received text to the silver columns of encounters."""
 
 from pipeline.glue_jobs.bronze_to_silver.typing import (
     ENCOUNTER_CLASS,
     code,
     code_system,
     diagnosis,
-    moment,
     money,
     text,
+    timestamp,
 )
 
 
@@ -21,12 +21,12 @@ def expressions(time_zone: str) -> dict[str, str]:
         "provider_specialty": text("provider_specialty"),
         "department": text("department"),
         "encounter_class": code("encounter_class", ENCOUNTER_CLASS),
-        "admitted_at": moment("admitted_at", time_zone),
-        "discharged_at": moment("discharged_at", time_zone),
+        "admitted_at": timestamp("admitted_at", time_zone),
+        "discharged_at": timestamp("discharged_at", time_zone),
         "diagnosis_code": diagnosis("diagnosis_code", "diagnosis_code_system"),
         "diagnosis_code_system": code_system("diagnosis_code_system"),
         "diagnosis_description": text("diagnosis_description"),
         "discharge_disposition": text("discharge_disposition"),
         "total_cost": money("total_cost"),
-        "updated_at": moment("updated_at", time_zone),
+        "updated_at": timestamp("updated_at", time_zone),
     }

@@ -16,10 +16,11 @@ CONTRACT = load_contract("silver", "encounters")
 
 
 def transform(received: DataFrame, time_zone: str) -> DataFrame:
-    """Typed encounters beside the text that was received.
+    """Return the received rows with typed columns added.
 
-    `is_icd10cm` says whether its diagnosis is in the classification, `is_day_alone` whether its admission has
-    no time; `local_date` and `discharged_local_date` are days by the hospital's clock.
+    Columns for rules: `is_icd10cm` (ICD-10-CM lists the diagnosis code), `is_day_alone` (the admission is a
+    date without a time), and the dates of admission (`local_date`) and discharge (`discharged_local_date`) in
+    the hospital's time zone.
     """
     read = load.typed(received, "encounters", encounter_columns.expressions(time_zone), time_zone)
     dated = read.withColumns(

@@ -1,7 +1,7 @@
-"""From batches as received to silver and quarantine: the steps that the three tables share.
+"""Load received batches into silver and quarantine, the same way for all three tables.
 
-One plan reads, types and judges all batches of a run and is materialized once; silver and quarantine are
-written from that, one write each.
+One Spark plan reads and types the rows of all batches of a run and evaluates the rules. It is computed once;
+silver and quarantine are written from it, with one write each.
 """
 
 from __future__ import annotations
@@ -27,27 +27,31 @@ ROW = ("_file", "_line")
 """Identifies a row as received."""
 
 NULL_MARKED = "size(null_marked) > 0"
-"""The condition of the rule that counts null markers."""
+"""Condition by which the null marker rule is recognized."""
 
 LOADED, REFUSED, DUPLICATE = "loaded", "refused", "duplicate"
 """Dispositions of a row received."""
 
 
 def received(run: Run, table: str) -> DataFrame:
-    """Return the batches' rows: `raw`, `batch`, `batch_id`, `malformed`, `_received` and `ROW`."""
+    """Return the table's rows in all batches of the run, with the columns of `as_raw`."""
     by_source = defaultdict(list)
     for manifest in run.manifests_of(run.plan["batch_ids"]):
         if table in manifest["tables"]:
             by_source[manifest["source"]].append(manifest)
-    there = [
+    found = [
         as_raw(sources.read(run.spark, run.lake, manifests, table), table, source)
         for source, manifests in by_source.items()
     ]
-    return frames.union(there or [as_raw(_nothing(run, table), table, "native")])
+    return frames.union(found or [as_raw(_nothing(run, table), table, "native")])
 
 
 def as_raw(frame: DataFrame, table: str, source: str) -> DataFrame:
-    """Gather the bronze columns in the struct `raw` without null markers, listed in `null_marked`."""
+    """Gather the bronze columns in the struct `raw`; replace null markers by NULL.
+
+    `null_marked` lists the columns that had a marker. The other columns returned are `batch`, `batch_id`,
+    `malformed`, `_received` (the row's text) and those of `ROW`.
+    """
     contract = load("bronze", table)
     names = [column.name for column in contract.data_columns]
     marked = {name: _is_marker(name, contract.null_markers(source)) for name in names}
@@ -63,7 +67,7 @@ def as_raw(frame: DataFrame, table: str, source: str) -> DataFrame:
 
 
 def _is_marker(column: str, markers: Sequence[str]) -> Column:
-    """Whether the text of a column stands for an empty value; a value of the column's code list does not."""
+    """Return whether a column's text is a null marker; a value of the column's code list is not one."""
     allowed = CODE_LISTS.get(column, {})
     words = [marker for marker in markers if marker.lower() not in allowed]
     return F.coalesce(F.expr(frames.stripped(column)).isin(*words), F.lit(False)) if words else F.lit(False)
@@ -83,12 +87,11 @@ def _nothing(run: Run, table: str) -> DataFrame:
 
 
 def typed(frame: DataFrame, table: str, expressions: Mapping[str, str], time_zone: str) -> DataFrame:
-    """Return `frame` with each silver column from its SQL expression, and what rules on rows need beside
-    them.
+    """Return `frame` with each silver column from its SQL expression, and columns that row rules need.
 
-    A row without `updated_at` counts as of its batch; `updated_at_read` is the time as received.
-    `received_on` is the day on which the batch was received, by the hospital's clock. `row_hash` is equal for
-    rows of one batch that agree in every field; of those, all but the first are duplicates.
+    `updated_at` defaults to the time the batch was received; `updated_at_read` has no such default.
+    `received_on` is the date the batch was received, in the hospital's time zone. `row_hash` is equal for
+    rows of one batch that agree in every field; all of them but the first are duplicates.
     """
     texts = [F.col(f"raw.{column.name}") for column in load("bronze", table).data_columns]
     read = frame.withColumns({name: F.expr(sql) for name, sql in expressions.items()})
@@ -109,9 +112,10 @@ def typed(frame: DataFrame, table: str, expressions: Mapping[str, str], time_zon
 
 
 def run_table(run: Run, contract: Contract, transform: Callable[[DataFrame], DataFrame]) -> None:
-    """Load a table of this run's batches: `transform` types the rows received and adds what its rules need.
+    """Load one table for the run's batches.
 
-    The rules are evaluated on them, then silver, quarantine, results and the reconciliation are written.
+    Type the rows (`transform`), evaluate the rules, then write silver, quarantine, results and
+    reconciliation.
     """
     rules, key = row_rules.row_rules(contract), contract.key[0]
     source = received(run, contract.table)
@@ -130,9 +134,9 @@ def run_table(run: Run, contract: Contract, transform: Callable[[DataFrame], Dat
 
 
 def with_duplicates(evaluated: DataFrame, rules: Sequence[Rule]) -> DataFrame:
-    """Return `evaluated` with duplicates marked in `is_repeat` and as failing their rule.
+    """Return `evaluated` with duplicates marked in `is_repeat` and as failing the duplicate rule.
 
-    Rows are grouped by their hash alone: only the few that are there more than once are put in order.
+    Rows are grouped by hash; only hashes that occur more than once are joined back to find the first row.
     """
     number = next(n for n, rule in enumerate(rules) if rule.fails == "is_repeat")
     well_formed = evaluated.where(~F.col("malformed"))
@@ -152,7 +156,7 @@ def with_duplicates(evaluated: DataFrame, rules: Sequence[Rule]) -> DataFrame:
 
 
 def _with_columns_marked(results: Sequence[Result], whole: DataFrame) -> list[Result]:
-    """Return the results, that of the null markers with the number of values emptied in each column."""
+    """Return the results, with the number of null markers by column as detail of the null marker rule."""
     number = next(n for n, result in enumerate(results) if result.rule.fails == NULL_MARKED)
     if not results[number].failed:
         return list(results)
@@ -166,7 +170,7 @@ def _disposition(rules: Sequence[Rule]) -> Column:
 
 
 def _kept(evaluated: DataFrame, contract: Contract, key: str) -> DataFrame:
-    """Return the columns that later steps need; a row's text only if it is quarantined."""
+    """Return the columns that later steps need; a row's text is kept only if a row rule quarantines it."""
     rules = row_rules.row_rules(contract)
     silver = [column.name for column in contract.columns]
     needed = {"row_hash", "malformed", "null_marked", *ROW, *row_rules.words_across(rules)} & {
@@ -184,11 +188,11 @@ def _kept(evaluated: DataFrame, contract: Contract, key: str) -> DataFrame:
 
 
 _AS_RECEIVED = {"raw": "_received"}
-"""Columns of quarantine that hold the row's text, and where they come from."""
+"""Quarantine columns that hold the row's received text, and the columns they are copied from."""
 
 
 def _as_received(refused: DataFrame, source: DataFrame) -> DataFrame:
-    """Return `refused` with the text of every row; missing texts are read from `source` again."""
+    """Return `refused` with the received text of every row; read missing texts from `source` again."""
     lacking = refused.where("raw is null").select(*ROW).persist()
     if lacking.isEmpty():
         return refused
@@ -199,12 +203,12 @@ def _as_received(refused: DataFrame, source: DataFrame) -> DataFrame:
 
 
 def _batches(run: Run, contract: Contract) -> list[str]:
-    """The run's batches that have the table."""
+    """Return the ids of the run's batches that contain the table."""
     return [b for b in run.plan["batch_ids"] if contract.table in run.manifest(b)["tables"]]
 
 
 def _write_silver(run: Run, contract: Contract, accepted: DataFrame, tally: Tally) -> dict[str, int]:
-    """Write one folder a batch; the counts are those of the files, read back."""
+    """Write one partition per batch; return rows by batch, counted by reading the files back."""
     batch_ids = _batches(run, contract)
     for_each(run.delete, [run.lake.silver_batch(contract.table, batch_id) for batch_id in batch_ids])
     if tally.rows(_disposition=LOADED):
@@ -218,44 +222,47 @@ def _write_silver(run: Run, contract: Contract, accepted: DataFrame, tally: Tall
 def _write_quarantine(
     run: Run, contract: Contract, refused: DataFrame, tally: Tally
 ) -> Counter[tuple[str, str]]:
-    """Write quarantined rows; return counts by batch and disposition, read back from the files."""
+    """Write quarantined rows; return counts by batch and disposition, counted by reading the files back."""
     quarantine = load("quality", f"quarantine_{contract.table}")
-    address = run.lake.quarantine(contract.table, run.run_id)
-    run.delete(address)
-    run.register(quarantine, [([run.run_id], address)])
+    uri = run.lake.quarantine(contract.table, run.run_id)
+    run.delete(uri)
+    run.register(quarantine, [([run.run_id], uri)])
     if not any(tally.rows(_disposition=each) for each in (REFUSED, DUPLICATE)):
         return Counter()
     explained = refused.withColumns(_explanations(contract)).withColumn("disposition", F.col("_disposition"))
-    place = f"{address}stage=silver/"
-    run.write(conform(explained, quarantine, partitions=False).coalesce(1), place)
-    there = run.parquet("batch_id string, disposition string", place)
-    counted = there.groupBy("batch_id", "disposition").count().collect()
+    stage_uri = f"{uri}stage=silver/"
+    run.write(conform(explained, quarantine, partitions=False).coalesce(1), stage_uri)
+    written = run.parquet("batch_id string, disposition string", stage_uri)
+    counted = written.groupBy("batch_id", "disposition").count().collect()
     return Counter({(row["batch_id"], row["disposition"]): int(row["count"]) for row in counted})
 
 
 def _explanations(contract: Contract) -> dict[str, Column]:
-    """Why a row is not loaded: the ids of the rules that refuse it, and each as a sentence."""
+    """Return the columns that explain why a row is not loaded: `rule_ids` and, as sentences, `reasons`."""
     rules = row_rules.row_rules(contract)
     duplicate_rule = next(rule.id for rule in rules if rule.fails == "is_repeat")
     is_duplicate = F.col("_disposition") == DUPLICATE
-    said = {
+    explanations = {
         "rule_ids": (duplicate_rule, row_rules.failing_ids(rules)),
         "reasons": ("The same row was received before.", row_rules.reasons(rules)),
     }
     return {
         name: F.when(is_duplicate, F.array(F.lit(text))).otherwise(refusal)
-        for name, (text, refusal) in said.items()
+        for name, (text, refusal) in explanations.items()
     }
 
 
 def _reconcile(
     run: Run, contract: Contract, loaded: dict[str, int], quarantined: Counter[tuple[str, str]]
 ) -> None:
-    """received = loaded + quarantined for every batch, by the manifest's own count, or the run fails."""
-    account = []
+    """Write the reconciliation; fail the run unless received = loaded + quarantined in every batch.
+
+    Received rows are those counted in the manifest.
+    """
+    entries = []
     for batch_id, rows_loaded in loaded.items():
         files = run.manifest(batch_id)["tables"][contract.table]["files"]
-        account.append(
+        entries.append(
             {
                 "table_name": contract.table,
                 "batch_id": batch_id,
@@ -265,13 +272,13 @@ def _reconcile(
                 "duplicates": quarantined[batch_id, DUPLICATE],
             }
         )
-    run.write_quality("reconciliation", account)
-    for line in account:
-        describe(line)
-        if line["received"] != line["loaded"] + line["quarantined"]:
+    run.write_quality("reconciliation", entries)
+    for entry in entries:
+        describe(entry)
+        if entry["received"] != entry["loaded"] + entry["quarantined"]:
             raise JobError(
-                f"Row counts of {contract.table} in batch {line['batch_id']} do not reconcile: received "
-                f"{line['received']}, loaded {line['loaded']}, quarantined {line['quarantined']}. "
+                f"Row counts of {contract.table} in batch {entry['batch_id']} do not reconcile: received "
+                f"{entry['received']}, loaded {entry['loaded']}, quarantined {entry['quarantined']}. "
                 "Nothing was published. Leave the batch out with 'hdp batches retire', "
                 "or read it again with 'hdp batches reprocess'."
             )

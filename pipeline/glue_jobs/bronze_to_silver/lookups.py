@@ -1,4 +1,4 @@
-"""Reference data joined to received rows: formulary, ICD-10-CM codes, states of ZIP codes."""
+"""Join reference data to received rows: formulary, ICD-10-CM codes, states of ZIP codes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from pipeline.reference import formulary, icd10cm_codes, zip_states
 
 
 def with_formulary(run: Run, frame: DataFrame) -> DataFrame:
-    """`frame` with the struct `formulary` (found, usual_low, usual_high, unit, routes, form) and
-    `formulary_dose`.
+    """Return `frame` with the medication's `formulary` entry (a struct) and `formulary_dose`.
 
-    That is the dose in the formulary's unit; NULL where the two units measure different things.
+    `formulary_dose` is the dose converted to the formulary's unit; NULL if the units are not convertible.
     """
     rows = [
         {
@@ -46,7 +45,7 @@ _MASS = {"kg": 1e3, "g": 1.0, "mg": 1e-3, "ug": 1e-6}
 
 
 def _grams(unit: str) -> Column:
-    """How many grams a UCUM unit of mass is; NULL where it is none."""
+    """Return the grams in a UCUM unit of mass; NULL if `unit` is not a unit of mass."""
     known = F.lit(None).cast("double")
     for name, grams in _MASS.items():
         known = F.when(F.col(unit) == name, grams).otherwise(known)
@@ -54,9 +53,9 @@ def _grams(unit: str) -> Column:
 
 
 def with_icd10cm(frame: DataFrame) -> DataFrame:
-    """`frame` with `is_icd10cm`: whether ICD-10-CM has the diagnosis code, with or without its point."""
-    held = frame.sparkSession.range(0, 1, 1, 1)  # one literal: a row a code would be a plan of megabytes
-    codes = held.select(F.explode(F.split(F.lit(" ".join(icd10cm_codes())), " ")).alias("_code"))
+    """Return `frame` with `is_icd10cm`: whether ICD-10-CM lists the code, with or without its point."""
+    one_row = frame.sparkSession.range(0, 1, 1, 1)  # all codes in one literal: a row each makes a plan of MBs
+    codes = one_row.select(F.explode(F.split(F.lit(" ".join(icd10cm_codes())), " ")).alias("_code"))
     known = codes.withColumn("is_icd10cm", F.lit(True))
     plain = frame.withColumn("_code", F.replace("diagnosis_code", F.lit("."), F.lit("")))
     joined = plain.join(F.broadcast(known), "_code", "left").drop("_code")
@@ -64,7 +63,7 @@ def with_icd10cm(frame: DataFrame) -> DataFrame:
 
 
 def with_zip_states(run: Run, frame: DataFrame) -> DataFrame:
-    """Return `frame` with `zip_states`: the states of the ZIP code's prefix; NULL if it is not assigned."""
+    """Return `frame` with `zip_states`, the states of the ZIP code's prefix; NULL if it is unassigned."""
     rows = [{"_prefix": prefix, "zip_states": states} for prefix, states in zip_states().items()]
     lookup = frames.of(run.spark, rows, "_prefix string, zip_states array<string>")
     return frame.withColumn("_prefix", F.left("postal_code", F.lit(3))).join(

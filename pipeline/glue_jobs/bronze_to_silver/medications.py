@@ -11,9 +11,9 @@ from pipeline.glue_jobs.bronze_to_silver.typing import (
     STATUS,
     code,
     code_system,
-    moment,
     number,
     text,
+    timestamp,
     unit,
 )
 from pipeline.glue_jobs.entry_point import main
@@ -36,18 +36,19 @@ def expressions(time_zone: str) -> dict[str, str]:
         "dose": number("dose"),
         "dose_unit": unit("dose_unit"),
         "route": code("route", ROUTE),
-        "ordered_at": moment("ordered_at", time_zone),
-        "administered_at": moment("administered_at", time_zone),
+        "ordered_at": timestamp("ordered_at", time_zone),
+        "administered_at": timestamp("administered_at", time_zone),
         "status": code("status", STATUS),
-        "updated_at": moment("updated_at", time_zone),
+        "updated_at": timestamp("updated_at", time_zone),
     }
 
 
 def transform(received: DataFrame, time_zone: str) -> DataFrame:
-    """Typed administrations beside the text that was received.
+    """Return the received rows with typed columns added.
 
-    `local_date` and `ordered_local_date` are days by the hospital's clock; `is_midnight` says whether the
-    time of the administration stands for its day alone.
+    Columns for rules: the dates of administration (`local_date`) and order (`ordered_local_date`) in the
+    hospital's time zone, and `is_midnight` (the administration is at local midnight, as a date without a time
+    is).
     """
     read = load.typed(received, "medications", expressions(time_zone), time_zone)
     given = local("administered_at", time_zone)

@@ -1,10 +1,13 @@
-"""How each silver column of patients is read from the text received."""
+"""SQL expressions that convert received text to the silver columns of patients."""
 
-from pipeline.glue_jobs.bronze_to_silver.typing import SEX, code, date, moment, state, text
+from pipeline.glue_jobs.bronze_to_silver.typing import SEX, code, date, state, text, timestamp
 
 
 def expressions(time_zone: str) -> dict[str, str]:
-    """Return SQL by silver column; an update given as a date is midnight in the hospital's time zone."""
+    """Return SQL expressions by silver column.
+
+    An update that has only a date is at midnight in the hospital's time zone.
+    """
     return {
         "patient_id": text("patient_id"),
         "mrn": text("mrn"),
@@ -24,5 +27,5 @@ def expressions(time_zone: str) -> dict[str, str]:
         "phone": text("phone"),
         "email": text("email"),
         "payer": text("payer"),
-        "updated_at": moment("updated_at", time_zone),
+        "updated_at": timestamp("updated_at", time_zone),
     }

@@ -13,7 +13,7 @@ CONTRACT = load_contract("silver", "patients")
 
 
 def transform(received: DataFrame, time_zone: str) -> DataFrame:
-    """Typed patients beside the text that was received."""
+    """Return the received rows with typed columns added."""
     return load.typed(received, "patients", patient_columns.expressions(time_zone), time_zone)
 
 

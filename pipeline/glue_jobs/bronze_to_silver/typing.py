@@ -6,14 +6,14 @@ from pipeline.frames import stripped
 from pipeline.reference import code_systems, state_codes, units
 
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\\z"
-_MOMENT = (
+_TIMESTAMP = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?\\z"
 )
 
 
 def text(column: str) -> str:
-    """The text without the whitespace around it."""
+    """Return SQL for a column's text without surrounding whitespace."""
     return stripped(f"raw.{column}")
 
 
@@ -22,18 +22,17 @@ def upper(column: str) -> str:
 
 
 def date(column: str) -> str:
-    """An ISO 8601 date; a moment gives its day."""
+    """Return SQL for an ISO 8601 date; of a timestamp, its date."""
     day = f"left({text(column)}, 10)"
-    return (
-        f"case when {day} rlike '{_DATE}' and {text(column)} rlike '{_MOMENT}' then cast({day} as date) end"
-    )
+    is_date = f"{day} rlike '{_DATE}' and {text(column)} rlike '{_TIMESTAMP}'"
+    return f"case when {is_date} then cast({day} as date) end"
 
 
-def moment(column: str, time_zone: str) -> str:
-    """An ISO 8601 timestamp in UTC, or with its offset; a date alone is midnight in `time_zone`."""
+def timestamp(column: str, time_zone: str) -> str:
+    """Return SQL for an ISO 8601 timestamp, by default UTC; a date alone is midnight in `time_zone`."""
     value = text(column)
     day = f"when {value} rlike '{_DATE}' then to_utc_timestamp(cast({value} as timestamp), '{time_zone}')"
-    return f"case {day} when {value} rlike '{_MOMENT}' then cast({value} as timestamp) end"
+    return f"case {day} when {value} rlike '{_TIMESTAMP}' then cast({value} as timestamp) end"
 
 
 def number(column: str) -> str:
@@ -47,18 +46,18 @@ def money(column: str) -> str:
 
 
 def code(column: str, codes: dict[str, str]) -> str:
-    """One of a list of codes, found without regard to case; NULL for any other."""
+    """Return SQL that maps a column's text, regardless of case, to one of our codes; NULL if not listed."""
     whens = " ".join(f"when '{theirs}' then '{ours}'" for theirs, ours in codes.items())
     return f"case lower({text(column)}) {whens} end"
 
 
 def code_system(column: str) -> str:
-    """The name of a known code system; an unknown one keeps its own."""
+    """Return SQL for the standard name of a code system; an unknown system is kept as received."""
     return _mapped(column, code_systems())
 
 
 def unit(column: str) -> str:
-    """The UCUM code of a unit; an unknown one is kept as it is written, and refused by its rule."""
+    """Return SQL for the UCUM code of a unit; an unknown unit is kept as received and fails its rule."""
     return _mapped(column, units())
 
 
@@ -68,7 +67,7 @@ def _mapped(column: str, names: dict[str, str]) -> str:
 
 
 def diagnosis(column: str, system: str) -> str:
-    """A diagnosis code in capitals, with its point where its classification writes one (E119 is E11.9)."""
+    """Return SQL for a diagnosis code in capitals, with the point of its classification (E119 is E11.9)."""
     value, of = upper(column), code_system(system)
     is_icd10 = f"({of}) in ('ICD-10-CM', 'ICD-10', 'ICD-10-GM')"
     icd10 = f"{is_icd10} and {value} rlike '^[A-Z][0-9A][0-9A-Z][0-9A-Z]{{1,4}}\\\\z'"
@@ -79,7 +78,7 @@ def diagnosis(column: str, system: str) -> str:
 
 
 def state(column: str) -> str:
-    """The USPS code for a state's name or code; any other text in capitals."""
+    """Return SQL for the USPS code of a state's name or code; other text is converted to capitals."""
     whens = " ".join(f"when '{name}' then '{usps}'" for name, usps in state_codes().items())
     return f"case lower({text(column)}) {whens} else upper({text(column)}) end"
 
@@ -147,4 +146,4 @@ STATUS = {
 """FHIR R4 MedicationAdministration.status."""
 
 CODE_LISTS = {"sex": SEX, "encounter_class": ENCOUNTER_CLASS, "route": ROUTE, "status": STATUS}
-"""Code lists by column: a value that one allows is no null marker there."""
+"""Code lists by column. A value of the list is not a null marker in that column."""

@@ -1,1 +1,1 @@
-"""Sample data beyond one machine's size."""
+"""Generate samples that are too large for one machine."""

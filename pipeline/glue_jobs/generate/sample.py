@@ -1,8 +1,8 @@
 """Glue job generate_sample: generate blocks in Spark partitions, one object per block and table.
 
-``--options`` is the JSON of `pipeline.data_generator.Options`, ``--uploader`` the person who started the job.
-The rows equal those of one process with the same options. The manifest is written last, so a job that fails
-leaves no batch.
+``--options`` is `pipeline.data_generator.Options` as JSON, ``--uploader`` the user who started the job. The
+rows are the same as those that one process generates with these options. The manifest is written last, so a
+job that fails leaves no batch.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pyspark.sql import SparkSession
 from pipeline.data_generator import BadOptions, Options
 from pipeline.data_generator.blocks import TABLES, make
 from pipeline.data_generator.defects.seeding import TRUTH_COLUMNS
-from pipeline.data_generator.pools import Names, use
+from pipeline.data_generator.pools import Names, set_names
 from pipeline.data_generator.writer import GROUND_TRUTH, piece
 from pipeline.glue_jobs.entry_point import log_to_output
 from pipeline.lake.store import read_json, write_json
@@ -39,10 +39,12 @@ _SUMMARY = "block long, table_name string, key string, rows long, bytes long, sh
 def transform(
     blocks: Iterator[pd.DataFrame], options: Options, lake: Lake, batch_id: str, names: Names
 ) -> Iterator[pd.DataFrame]:
-    """Write the blocks numbered in column `id` to bronze; return one summary row per block and table."""
-    use(options.locale, names)
+    """Write the blocks numbered in column `id` to bronze; yield a summary row per block and table."""
+    set_names(options.locale, names)
     s3 = boto3.client("s3")
-    header = {table: made.column_names for table, made in make(replace(options, patients=1), 0).items()}
+    header = {
+        table: generated.column_names for table, generated in make(replace(options, patients=1), 0).items()
+    }
     for frame in blocks:
         for block in frame["id"]:
             yield pd.DataFrame(_write(s3, lake, batch_id, options, int(block), header))
@@ -51,21 +53,21 @@ def transform(
 def _write(
     s3: Any, lake: Lake, batch_id: str, options: Options, block: int, header: dict[str, list[str]]
 ) -> list[dict[str, Any]]:
-    made, lines = piece(options, block), []
+    generated, lines = piece(options, block), []
     for table in TABLES:
-        body = (",".join(header[table]) + "\n").encode() + made.text[table]
+        body = (",".join(header[table]) + "\n").encode() + generated.text[table]
         bucket, key = split(f"{lake.bronze_batch(table, batch_id)}{table}-{block:05d}.csv")
         s3.put_object(Bucket=bucket, Key=key, Body=body)
         defects = io.StringIO()
         csv.writer(defects, lineterminator="\n").writerows(
-            defect for defect in made.truth if defect.table == table
+            defect for defect in generated.truth if defect.table == table
         )
         lines.append(
             {
                 "block": block,
                 "table_name": table,
                 "key": key,
-                "rows": made.rows[table],
+                "rows": generated.rows[table],
                 "bytes": len(body),
                 "sha256": hashlib.sha256(body).hexdigest(),
                 "defects": defects.getvalue(),
@@ -76,7 +78,9 @@ def _write(
 
 def manifest(summary: list[Any], options: Options, batch_id: str, uploader: str) -> dict[str, Any]:
     """Return the manifest of the batch from the summary rows."""
-    header = {table: made.column_names for table, made in make(replace(options, patients=1), 0).items()}
+    header = {
+        table: generated.column_names for table, generated in make(replace(options, patients=1), 0).items()
+    }
     ordered = sorted(summary, key=lambda row: (row["table_name"], row["block"]))
     tables: dict[str, Any] = {table: {"files": [], "ignored_columns": []} for table in TABLES}
     for row in ordered:
@@ -103,7 +107,7 @@ def manifest(summary: list[Any], options: Options, batch_id: str, uploader: str)
 
 
 def ground_truth(summary: list[Any]) -> str:
-    """Return the defects of all blocks as CSV, with rows counted over the whole table."""
+    """Return the defects of all blocks as CSV, with row numbers relative to the whole table."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(TRUTH_COLUMNS)
@@ -116,18 +120,18 @@ def ground_truth(summary: list[Any]) -> str:
     return out.getvalue()
 
 
-_MOST_TASKS = 64
-"""Blocks are shared out among this many tasks at most."""
+_MAX_TASKS = 64
+"""Maximum number of Spark tasks that the blocks are distributed over."""
 
 
 def _names(lake: Lake, locale: str) -> Names:
-    """Read the names that the portal drew when it started the job; the workers are given them."""
+    """Return the names that the portal drew when it started the job, for the workers to use."""
     found = read_json(boto3.client("s3"), lake.sample_names(locale))
     if found is None:
         raise BadOptions(
-            f"There are no names of locale '{locale}' in the lake: start the sample from the portal."
+            f"The lake has no names for locale '{locale}'. Start the generation from the portal."
         )
-    use(locale, found[0])
+    set_names(locale, found[0])
     return found[0]
 
 
@@ -140,7 +144,7 @@ def main() -> None:
     options, lake = Options.from_json(given.options).checked(), Lake(given.prefix, given.buckets)
     names = _names(lake, options.locale)
     spark = SparkSession.builder.getOrCreate()
-    blocks = spark.range(0, options.blocks, 1, min(options.blocks, _MOST_TASKS))
+    blocks = spark.range(0, options.blocks, 1, min(options.blocks, _MAX_TASKS))
     batch_id = given.batch_id
     summary = blocks.mapInPandas(
         lambda frames: transform(iter(frames), options, lake, batch_id, names), _SUMMARY

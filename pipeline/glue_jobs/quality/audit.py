@@ -1,4 +1,4 @@
-"""Glue job quality_audit: measures the release as a whole, and decides whether it may be published."""
+"""Glue job quality_audit: evaluate the rules on the whole release and decide if it may be published."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.glue_jobs.entry_point import main
 from pipeline.glue_jobs.quality import recomputed
 from pipeline.glue_jobs.runtime import Run, aws_client, describe
 from pipeline.lake import pseudonyms, store
-from pipeline.releases import model as release
+from pipeline.releases import model as release_model
 from pipeline.releases.model import Release
 from pipeline.reviews import acceptances
 from pipeline.reviews import log as review_log
@@ -33,10 +33,10 @@ _FACTS = {
 }
 AcceptedRows = Mapping[tuple[str, str], Mapping[str, RowAcceptance]]  # by (table, rule), by pseudonym
 
-_AT_ONCE = 4
-"""Queries that are under way together: while one is planned, another computes."""
+_PARALLEL_QUERIES = 4
+"""Number of concurrent queries: while one is planned, another is computed."""
 
-_MOMENTS = {
+_TIMESTAMPS = {
     "patients": (),
     "encounters": ("admitted_at", "discharged_at"),
     "medications": ("administered_at", "ordered_at", "updated_at"),
@@ -48,31 +48,31 @@ _MONTHS = {
         "coalesce(administered_at_local, ordered_at_local, updated_at_local)",
     ),
 }
-"""The month of a silver row on the hospital's clock, as its fact is partitioned by it."""
+"""Partition column of the table's fact, and SQL of a silver row's timestamp in hospital time."""
 
 _ROW = ("source_file", "source_line")
 
 
 def measure(
-    spark: SparkSession, has_former: bool, has_new: bool, contracts: Iterable[Contract] | None = None
+    spark: SparkSession, has_parent: bool, has_new: bool, contracts: Iterable[Contract] | None = None
 ) -> list[Result]:
-    """All rules on whole tables of `contracts` (by default all) over the views named by `name_views`.
+    """Evaluate the table rules of `contracts` (default: all) over the views of `create_views`.
 
-    Aggregates of one relation are one query, whatever their number. A rule that cannot be computed is an
-    error of its own and spoils no other; one that finds nothing to measure, or nothing to compare with (no
-    published release, or no batch that it lacks), does not apply.
+    Rules with the same relation are evaluated in one query. A rule that cannot be computed becomes a rule
+    error and does not affect others. A rule without rows to check is not applicable; neither is a rule of
+    level "run" if there is no parent release, or if it reads ``arrived_…`` views and the run adds no batch.
     """
     wanted = [(c, rule) for c in contracts or all_contracts() for rule in c.rules if rule.is_whole]
     results = [Result(rule, contract.zone, contract.table, 0, 0) for contract, rule in wanted]
-    asked = [
+    applicable = [
         n
         for n, (_, rule) in enumerate(wanted)
-        if rule.level != "run" or (has_former and (has_new or "arrived_" not in rule.sql))
+        if rule.level != "run" or (has_parent and (has_new or "arrived_" not in rule.sql))
     ]
     groups: dict[str, list[int]] = defaultdict(list)
-    for number in asked:
+    for number in applicable:
         groups[wanted[number][1].of or f"rule {number}"].append(number)
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
+    with ThreadPoolExecutor(_PARALLEL_QUERIES) as threads:
         for found in threads.map(lambda group: _measured(spark, results, group), list(groups.values())):
             for number, result in found:
                 results[number] = result
@@ -80,7 +80,7 @@ def measure(
 
 
 def _measured(spark: SparkSession, results: list[Result], group: list[int]) -> list[tuple[int, Result]]:
-    """The results of the rules of one relation: in one query, or one by one where one of them breaks it."""
+    """Return the results of the rules of one relation, from one query or, if it fails, one query each."""
     try:
         row = _query(spark, [results[n].rule for n in group]).first()
     except Exception:
@@ -107,7 +107,7 @@ def _number(value: Any) -> float | None:
 
 
 def _query(spark: SparkSession, rules: list[Rule]) -> DataFrame:
-    """One row with the columns checked_n, failed_n and value_n of the n-th rule."""
+    """Return a query of one row, with the columns checked_n, failed_n and value_n of the n-th rule."""
     if rules[0].measure:
         measured = spark.sql(rules[0].measure)
         return measured.toDF(*(f"{name}_0" for name in measured.columns))
@@ -121,14 +121,15 @@ def decide(
     on: date | None = None,
     rows: AcceptedRows | None = None,
 ) -> tuple[str, list[dict[str, Any]]]:
-    """Hold where a rule that blocks has failed or broken; warn where another one has; publish otherwise.
+    """Return the decision (`hold`, `publish_with_warnings` or `publish`) and the findings it is based on.
 
-    A failure that a reviewer's acceptance covers on the day `on` is named with it and holds nothing; rows
-    that a reviewer has verified as true don't count as failing, and are named too.
+    Hold if a rule of severity "block" has failed or has an error and no acceptance covers it on the date `on`
+    (default: today, UTC). Failing rows that a reviewer has verified as true do not count as failing. Findings
+    with acceptances of either kind are returned too.
     """
     on = on or datetime.now(UTC).date()
-    judged = [_without_accepted(result, rows or {}, on) for result in results]
-    found = [r for r in judged if r["severity"] != "info" and (_stands(r) or r["accepted_rows"])]
+    adjusted = [_without_accepted(result, rows or {}, on) for result in results]
+    found = [r for r in adjusted if r["severity"] != "info" and (_failed(r) or r["accepted_rows"])]
     found.sort(key=lambda r: (r["severity"] != "block", r["severity"] != "error", r["rule_id"]))
     reasons = [
         {
@@ -144,19 +145,19 @@ def decide(
         }
         for r in found
     ]
-    if any(r["severity"] == "block" and _stands(r) and not r["accepted"] for r in reasons):
+    if any(r["severity"] == "block" and _failed(r) and not r["accepted"] for r in reasons):
         return "hold", reasons
     return ("publish_with_warnings" if reasons else "publish"), reasons
 
 
-def _stands(result: Mapping[str, Any]) -> bool:
+def _failed(result: Mapping[str, Any]) -> bool:
     return result["status"] in {"fail", "error"}
 
 
 def _without_accepted(result: Mapping[str, Any], rows: AcceptedRows, on: date) -> dict[str, Any]:
-    """`result` judged without the failing rows that are accepted on that day, and their number.
+    """Return `result` without the failing rows accepted on the date `on`, and their number (`accepted_rows`).
 
-    Only where each failing row is known by a key of its own: a sample of more cannot be counted off.
+    Rows are only subtracted if the keys of all failing rows are known and distinct, not just a sample.
     """
     failing, accepted = result["failing_rows"], rows.get((result["table_name"], result["rule_id"]), {})
     covering = (accepted.get(row) for row in failing)
@@ -178,7 +179,7 @@ def with_pseudonyms(result: Mapping[str, Any], secret: bytes) -> dict[str, Any]:
 def _covering(
     result: Mapping[str, Any], accepted: Mapping[tuple[str, str], Acceptance], on: date
 ) -> dict[str, Any] | None:
-    """Who took responsibility for this failure, and until when; a broken rule can't be accepted."""
+    """Return the acceptance that covers a failure, or None; a rule error cannot be accepted."""
     found = accepted.get((result["table_name"], result["rule_id"]))
     if found is None or result["status"] == "error" or not found.covers(result["rate"], on):
         return None
@@ -186,104 +187,114 @@ def _covering(
 
 
 def _trusted(log: Log) -> tuple[Event, ...]:
-    """The events of the log of reviews; none where it has been tampered with."""
+    """Return the events of the review log, or none if the log does not verify."""
     if log.problems:
-        describe({"reviews": "the log does not verify: no acceptance is applied", "problems": log.problems})
+        describe(
+            {
+                "reviews": "the review log does not verify, so no acceptance is applied",
+                "problems": log.problems,
+            }
+        )
         return ()
     return log.events
 
 
 def _months(table: str, silver: str, month: str) -> str:
-    """A fact's rows and cost a month, beside those of silver and of the published release."""
+    """Return SQL of a fact's rows and cost per month, next to those of silver and of the parent release."""
     cost = "sum(total_cost)" if table == "fact_encounter" else "cast(null as double)"
     counted = f"SELECT {month}, count(*) AS {{0}}rows, {cost} AS {{0}}cost FROM {{1}} GROUP BY {month}"
     sides = ((counted.format("", table)), counted.format("silver_", f"newest_{silver}"))
-    former = f"SELECT {month}, count(*) AS former_rows FROM former_{table} GROUP BY {month}"
+    parent = f"SELECT {month}, count(*) AS former_rows FROM former_{table} GROUP BY {month}"
     both = f"SELECT * FROM ({sides[0]}) FULL JOIN ({sides[1]}) USING ({month})"
-    return f"{both} FULL JOIN ({former}) USING ({month})"
+    return f"{both} FULL JOIN ({parent}) USING ({month})"
 
 
 def newest(run: Run, table: str) -> DataFrame:
-    """Silver rows that the release should show: by another path than the jobs take.
+    """Return the silver rows that the release should contain, computed independently of the jobs.
 
-    Rows that the release's quarantine names are left out; of the others the newest of each key counts, unless
-    the quarantine has the newest.
+    That is the newest row of each key among those that do not conflict, unless the release has quarantined
+    it.
     """
     contract = load("silver", table)
     key = contract.key[0]
     quarantined = run.refused_in_release(table)
     conflicting = quarantined.where(F.array_contains("rule_ids", conflict_rule(contract)))
-    sound = run.silver(table).join(conflicting.select(*_ROW), list(_ROW), "left_anti")
+    consistent = run.silver(table).join(conflicting.select(*_ROW), list(_ROW), "left_anti")
     content = F.xxhash64(*(c.name for c in contract.columns if c.name not in {"batch_id", *_ROW}))
-    place = F.struct("updated_at", content.alias("content"), "batch_id", *_ROW)
-    last = sound.groupBy(key).agg(F.max(place).alias("_place")).select("_place.*")
-    rows = sound.join(last.select(*_ROW), list(_ROW), "left_semi")
+    order = F.struct("updated_at", content.alias("content"), "batch_id", *_ROW)
+    last = consistent.groupBy(key).agg(F.max(order).alias("_order")).select("_order.*")
+    rows = consistent.join(last.select(*_ROW), list(_ROW), "left_semi")
     return rows.join(quarantined.select(*_ROW), list(_ROW), "left_anti")
 
 
 def conflict_rule(contract: Contract) -> str:
-    """The rule that refuses versions of one record that contradict one another."""
+    """Return the id of the rule that quarantines conflicting versions of a record."""
     return next(rule.id for rule in contract.rules if rule.fails == "is_conflicting")
 
 
 def with_local_times(frame: DataFrame, time_zone: str, columns: Iterable[str]) -> DataFrame:
-    """Return `frame` with each UTC timestamp on the hospital's clock beside it, as `<name>_local`."""
+    """Return `frame` with a column `<name>_local` in hospital time for each UTC timestamp."""
     return frame.select("*", *(F.from_utc_timestamp(c, time_zone).alias(f"{c}_local") for c in columns))
 
 
-def name_views(run: Run, former: Release | None) -> dict[str, DataFrame]:
-    """The names that measures speak of; the gold tables are given back too.
+def create_views(run: Run, parent: Release | None) -> dict[str, DataFrame]:
+    """Create the views that table rules query; return the gold tables by name.
 
-    A gold table by its name; of silver ``newest_…`` (one row a key that the release should show) and
-    ``arrived_…`` (this run's batches), with the hospital's clock beside UTC; ``former_…``, the same of the
-    published release that this one would follow, empty where there is none; ``months_…`` of a fact, the rows
-    a month beside those of silver and of the published release; ``reconciliation`` of this run and
-    (is_former) of the published one's.
+    - the gold tables, by their names
+    - ``newest_…``, the rows of a silver table that the release should contain
+    - ``arrived_…``, the silver rows of this run's batches
+    - ``former_…``, the silver rows of the parent release's batches and the parent release's rows of a fact;
+      empty without a parent release
+    - ``months_…``, rows per month of a fact, next to those of silver and of the parent release
+    - ``reconciliation`` of this run and, with `is_former`, of the parent release's run
+    - the views of `recomputed`
+
+    Silver rows have each timestamp in hospital time next to UTC.
     """
     gold = {table: run.gold(table) for table in tables("gold")}
     for table, frame in gold.items():
         frame.createOrReplaceTempView(table)
-    base = former.release_id if former else None
-    for table, moments in _MOMENTS.items():
-        found = with_local_times(newest(run, table).persist(), run.time_zone, moments)
+    parent_id = parent.release_id if parent else None
+    for table, timestamps in _TIMESTAMPS.items():
+        found = with_local_times(newest(run, table).persist(), run.time_zone, timestamps)
         if table in _MONTHS:
             found = found.withColumn(_MONTHS[table][0], F.date_format(F.expr(_MONTHS[table][1]), "yyyy-MM"))
         found.createOrReplaceTempView(f"newest_{table}")
-        sides = {"arrived": run.plan["batch_ids"], "former": former.batch_ids if former else []}
+        sides = {"arrived": run.plan["batch_ids"], "former": parent.batch_ids if parent else []}
         for side, batch_ids in sides.items():
-            rows = with_local_times(run.silver(table, batch_ids), run.time_zone, moments)
+            rows = with_local_times(run.silver(table, batch_ids), run.time_zone, timestamps)
             rows.createOrReplaceTempView(f"{side}_{table}")
     for table, (silver, month) in _FACTS.items():
-        run.released(table, base).createOrReplaceTempView(f"former_{table}")
+        run.released(table, parent_id).createOrReplaceTempView(f"former_{table}")
         run.spark.sql(_months(table, silver, month)).createOrReplaceTempView(f"months_{table}")
-    recomputed.name_views(run.spark)
+    recomputed.create_views(run.spark)
     of_run = run.reconciliation(run.run_id).withColumn("is_former", F.lit(False))
-    of_base = run.reconciliation(base).withColumn("is_former", F.lit(True))
-    of_run.unionByName(of_base).createOrReplaceTempView("reconciliation")
+    of_parent = run.reconciliation(parent_id).withColumn("is_former", F.lit(True))
+    of_run.unionByName(of_parent).createOrReplaceTempView("reconciliation")
     return gold
 
 
 def work(run: Run) -> None:
-    base = run.plan["parent_release_id"]
-    former = release.get(run.s3, run.lake, base) if base else None
-    gold = name_views(run, former)
-    new = set(run.plan["batch_ids"]) - set(former.batch_ids if former else [])
-    results = measure(run.spark, has_former=former is not None, has_new=bool(new))
+    parent_id = run.plan["parent_release_id"]
+    parent = release_model.get(run.s3, run.lake, parent_id) if parent_id else None
+    gold = create_views(run, parent)
+    new = set(run.plan["batch_ids"]) - set(parent.batch_ids if parent else [])
+    results = measure(run.spark, has_parent=parent is not None, has_new=bool(new))
     run.write_results(results)
     columns = [column.name for column in load("quality", "rule_result").data_columns]
     secret = pseudonyms.read_secret(aws_client("secretsmanager"), run.lake)
     found = small_tables.read(run.s3, run.lake.results(run.run_id), columns)
-    everything = [with_pseudonyms(result, secret) for result in found]
+    all_results = [with_pseudonyms(result, secret) for result in found]
     log = review_log.read(run.s3, run.lake)
     events = _trusted(log)
     rows = acceptances.row_acceptances(events)
-    decision, reasons = decide(everything, acceptances.acceptances(events), rows=rows)
+    decision, reasons = decide(all_results, acceptances.acceptances(events), rows=rows)
     counts = {table: int(frame.count()) for table, frame in gold.items()}
-    made = Release(
+    new_release = Release(
         release_id=run.run_id,
         run_id=run.run_id,
         batch_ids=list(run.plan["release_batch_ids"]),
-        parent_release_id=base,
+        parent_release_id=run.plan["parent_release_id"],
         tables=counts,
         created_at=store.now(),
         decision=decision,
@@ -292,7 +303,7 @@ def work(run: Run) -> None:
     )
     audit = {"run_id": run.run_id, "decision": decision, "reasons": reasons, "tables": counts}
     store.write_json(run.s3, run.lake.audit(run.run_id), audit)
-    release.write(run.s3, run.lake, made)
+    release_model.write(run.s3, run.lake, new_release)
     describe({"decision": decision, "rules_with_findings": [reason["rule_id"] for reason in reasons]})
 
 

@@ -1,8 +1,7 @@
-"""Gold beside what silver says by another path than the jobs take: views that the rules GLD-C07 to GLD-C13
-read.
+"""Views that recompute gold from silver independently of the jobs, for rules GLD-C07 to GLD-C13.
 
-Ages are counted by calendar years, readmissions by self-joins, and full joins show rows that only one side
-has.
+Ages are computed from calendar dates and readmissions by self-joins; full joins show rows that exist on one
+side only.
 """
 
 from __future__ import annotations
@@ -81,7 +80,7 @@ SELECT DISTINCT s.patient_id, s.last_day AS day
 FROM inpatient_stays s LEFT ANTI JOIN inpatient_stays o
   ON o.patient_id = s.patient_id AND o.first_day <= s.last_day AND o.last_day > s.last_day
 """
-"""Days on which an episode ends: a stay ends, and no other stay of the patient is open."""
+"""Days on which an episode ends: a stay ends, and the patient has no other open stay."""
 
 _STAY_ENDS = """
 SELECT s.encounter_id, s.patient_id, s.is_open, s.died, min(d.day) AS day
@@ -116,10 +115,10 @@ VIEWS = {
     "episode_status": _EPISODE_STATUS,
     "recomputed_readmissions": RECOMPUTED_READMISSIONS,
 }
-"""SQL by view name, in the order in which they are created: each reads those above it."""
+"""SQL by view name in order of creation; a view reads only views above it."""
 
 
-def name_views(spark: SparkSession) -> None:
-    """Name the views; the gold tables and the ``newest_…`` of silver have their names already."""
+def create_views(spark: SparkSession) -> None:
+    """Create the views. The gold tables and the ``newest_…`` views of silver must exist."""
     for name, sql in VIEWS.items():
         spark.sql(sql).createOrReplaceTempView(name)

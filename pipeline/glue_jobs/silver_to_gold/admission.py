@@ -1,7 +1,8 @@
-"""What a release takes in of a silver table: rules that need other rows of the release are evaluated here.
+"""Admit silver rows to a release: resolve references and evaluate rules that need other rows of the release.
 
-References are resolved here and not in silver, so that the outcome does not depend on the order or split of
-batches: silver rows = gold rows + superseded versions + rows quarantined in this release, or the job fails.
+This happens per release and not in silver, so that the outcome does not depend on how rows are distributed
+over batches. The job fails unless silver rows = gold rows + superseded versions + rows quarantined in this
+release.
 """
 
 from __future__ import annotations
@@ -36,22 +37,22 @@ class Admission:
 
 
 def admit(run: Run, table: str, refer: Callable[[DataFrame], DataFrame]) -> Admission:
-    """Evaluate the rules of the release on a silver table, quarantine the rows refused, write the results.
+    """Evaluate the release rules on a silver table, quarantine failing rows and write the results.
 
-    `refer` joins to each row the rows of other tables that its rules and measures need.
+    `refer` joins the rows of other tables that rules and measures need.
     """
     contract = load("silver", table)
-    judged = judge(run.silver(table), contract, refer).persist()
+    evaluated = evaluate(run.silver(table), contract, refer).persist()
     rules = rows.release_rules(contract)
-    tally = Tally.of(judged, "_is_refused")
-    run.write_results(rows.results_of(tally, judged, rules, contract, contract.key[0]))
+    tally = Tally.of(evaluated, "_is_refused")
+    run.write_results(rows.results_of(tally, evaluated, rules, contract, contract.key[0]))
     quarantined = tally.rows(_is_refused=True)
-    _quarantine(run, contract, judged.where("_is_refused"), quarantined)
-    return Admission(table, judged.where("not _is_refused"), tally.rows(_is_refused=False), quarantined)
+    _quarantine(run, contract, evaluated.where("_is_refused"), quarantined)
+    return Admission(table, evaluated.where("not _is_refused"), tally.rows(_is_refused=False), quarantined)
 
 
-def judge(silver: DataFrame, contract: Contract, refer: Callable[[DataFrame], DataFrame]) -> DataFrame:
-    """Return newest and conflicting versions with `_is_refused`: true if a release rule quarantines them."""
+def evaluate(silver: DataFrame, contract: Contract, refer: Callable[[DataFrame], DataFrame]) -> DataFrame:
+    """Evaluate the release rules on newest and conflicting versions; `_is_refused` marks failing rows."""
     rules = rows.release_rules(contract)
     candidates = versions.with_status(silver, contract).where("is_newest or is_conflicting")
     evaluated = rows.evaluate(refer(candidates), rules)
@@ -59,35 +60,34 @@ def judge(silver: DataFrame, contract: Contract, refer: Callable[[DataFrame], Da
 
 
 def reconcile(run: Run, admission: Admission, gold_rows: int) -> None:
-    """Write and check: silver rows = gold rows + superseded versions + quarantined in this release."""
+    """Write the reconciliation; fail unless silver rows = gold rows + superseded versions + quarantined."""
     silver_rows = int(run.silver(admission.table).count())
     superseded = silver_rows - admission.admitted - admission.quarantined
-    account = {
+    entry = {
         "table_name": admission.table,
         "silver_rows": silver_rows,
         "gold_rows": gold_rows,
         "superseded": superseded,
         "quarantined": admission.quarantined,
     }
-    run.write_quality("release_reconciliation", [account])
-    describe(account)
+    run.write_quality("release_reconciliation", [entry])
+    describe(entry)
     if silver_rows != gold_rows + superseded + admission.quarantined:
         raise JobError(
             f"Row counts of {admission.table} in release {run.run_id} do not reconcile: "
             f"silver {silver_rows}, gold {gold_rows}, superseded {superseded}, "
             f"quarantined {admission.quarantined}. "
-            "Nothing was published; run it "
-            "again."
+            "Nothing was published. Start the run again."
         )
 
 
 def _quarantine(run: Run, contract: Contract, refused: DataFrame, number: int) -> None:
-    """Write the quarantined rows of the release next to those quarantined by silver's job."""
+    """Write the rows quarantined in the release, next to those quarantined by the silver job."""
     quarantine = load("quality", f"quarantine_{contract.table}")
-    address = run.lake.quarantine(contract.table, run.run_id)
-    place = f"{address}stage=release/"
-    run.delete(place)
-    run.register(quarantine, [([run.run_id], address)])
+    uri = run.lake.quarantine(contract.table, run.run_id)
+    stage_uri = f"{uri}stage=release/"
+    run.delete(stage_uri)
+    run.register(quarantine, [([run.run_id], uri)])
     if not number:
         return
     rules = rows.release_rules(contract)
@@ -101,11 +101,11 @@ def _quarantine(run: Run, contract: Contract, refused: DataFrame, number: int) -
             "raw": F.to_json(F.struct(*(_text(c.name, c.type) for c in contract.data_columns))),
         }
     )
-    run.write(conform(explained, quarantine, partitions=False).coalesce(1), place)
+    run.write(conform(explained, quarantine, partitions=False).coalesce(1), stage_uri)
 
 
 def _text(name: str, type_: str) -> Column:
-    """The column as text, alike on every engine."""
+    """Return the column cast to text, formatted identically on every engine."""
     if type_ == "timestamp":
         return F.date_format(name, "yyyy-MM-dd'T'HH:mm:ss'Z'").alias(name)
     return F.col(name).cast("decimal(18,6)" if type_ == "double" else "string").cast("string").alias(name)

@@ -1,4 +1,4 @@
-"""Glue job silver_to_gold_dim_diagnosis: one row a diagnosis code, with its ICD-10-CM chapter."""
+"""Glue job silver_to_gold_dim_diagnosis: one row per diagnosis code, with its ICD-10-CM chapter."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pipeline.glue_jobs.silver_to_gold import star
 from pipeline.reference import icd10_chapters
 
 _WITH_CHAPTERS = ("ICD-10-CM", "ICD-10", "ICD-10-GM")
-"""The modifications of ICD-10 share its chapters."""
+"""Code systems with the chapters of ICD-10: its national modifications have the same."""
 
 CONTRACT = load("gold", "dim_diagnosis")
 
 
 def transform(encounters: DataFrame) -> DataFrame:
-    """Silver encounters to their diagnoses; the newest description of a code counts."""
+    """Return the diagnoses of silver encounters, each with its newest description, and the unknown member."""
     described = (
         encounters.where("diagnosis_code is not null")
         .groupBy("diagnosis_code_system", "diagnosis_code")

@@ -16,7 +16,7 @@ CONTRACT = load("gold", "dim_medication")
 
 
 def transform(medications: DataFrame) -> DataFrame:
-    """Silver administrations to their medications; the newest name of a code counts."""
+    """Return the medications of silver administrations, each with its newest name, and the unknown member."""
     named = medications.groupBy("medication_code_system", "medication_code").agg(
         star.newest_text("medication_name")
     )

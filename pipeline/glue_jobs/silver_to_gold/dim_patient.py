@@ -30,7 +30,7 @@ TRACKED = (
 
 
 def transform(patients: DataFrame, as_of: str) -> DataFrame:
-    """Return dimension rows of patient versions; ages are as of the date `as_of` (ISO 8601) or of death."""
+    """Return the dimension's rows; ages are as of the date `as_of` (ISO 8601) or of death."""
     versions = star.history(patients.withColumn("zip3", zip3("postal_code")), "patient_id", TRACKED)
     age = F.floor(F.months_between(F.coalesce("death_date", F.lit(as_of).cast("date")), "birth_date") / 12)
     rows = (
@@ -49,7 +49,7 @@ def transform(patients: DataFrame, as_of: str) -> DataFrame:
 
 
 def admitted_versions(patients: DataFrame, admitted: DataFrame) -> DataFrame:
-    """Return the versions that do not contradict one another, of the patients that the release takes in."""
+    """Return the non-conflicting versions of admitted patients."""
     versions_ = versions.with_status(patients, load("silver", "patients")).where("not is_conflicting")
     return versions_.join(admitted.select("patient_id"), "patient_id", "left_semi")
 
@@ -59,13 +59,13 @@ def select(rows: DataFrame, release_id: str) -> DataFrame:
 
 
 def zip3(column: str) -> Column:
-    """Return a ZIP code's first three digits, 000 if restricted (45 CFR 164.514(b)(2)(i)(B))."""
+    """Return a ZIP code's first three digits, or 000 if restricted (45 CFR 164.514(b)(2)(i)(B))."""
     prefix = F.regexp_extract(column, r"^([0-9]{3})[0-9]{2}(-?[0-9]{4})?\z", 1)
     return F.when(prefix.isin(*RESTRICTED_ZIP3), "000").when(prefix != "", prefix)
 
 
 def age_band(column: str) -> Column:
-    """Five-year bands; 90 and over are one (45 CFR 164.514(b)(2)(i)(C))."""
+    """Return the five-year age band such as 40-44; 90 and over is one band (45 CFR 164.514(b)(2)(i)(C))."""
     low = (F.floor(F.col(column) / 5) * 5).cast("int")
     band = F.concat(low.cast("string"), F.lit("-"), (low + 4).cast("string"))
     return F.when(F.col(column) >= 90, "90+").when(F.col(column) >= 0, band)

@@ -1,4 +1,4 @@
-"""Glue job silver_to_gold_dim_provider: Type 2 history of clinicians as encounters name them."""
+"""Glue job silver_to_gold_dim_provider: Type 2 history of the clinicians that encounters name."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ TRACKED = ("provider_name", "provider_specialty")
 
 
 def transform(encounters: DataFrame, medications: DataFrame) -> DataFrame:
-    """Providers of encounters, and those that administrations alone name (by number only).
+    """Return the providers of encounters, and those that only administrations name, by NPI alone.
 
-    What an encounter leaves out of its provider is as it was before.
+    If an encounter lacks a provider's name or specialty, the previous value applies.
     """
     content = frames.hash_of([F.col(name) for name in TRACKED])
     so_far = Window.partitionBy("provider_npi").orderBy("updated_at", content)
@@ -57,7 +57,10 @@ def transform(encounters: DataFrame, medications: DataFrame) -> DataFrame:
 
 
 def is_npi_valid(column: str) -> Column:
-    """Ten digits, the first 1 or 2, the Luhn check digit right over 80840 + number (CMS NPI check digit)."""
+    """Return whether an NPI has ten digits, starts with 1 or 2, and has a valid check digit.
+
+    CMS defines the check digit as the Luhn digit of 80840 followed by the number.
+    """
     return F.expr(f"{column} rlike '^[12][0-9]{{9}}\\\\z' and luhn_check(concat('80840', {column}))")
 
 

@@ -1,4 +1,4 @@
-"""Glue job silver_to_gold_dim_time: every day from the first to the last that a fact may name."""
+"""Glue job silver_to_gold_dim_time: every day from the first to the last that facts refer to."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ CONTRACT = load("gold", "dim_time")
 
 
 def transform(encounters: DataFrame, medications: DataFrame, time_zone: str) -> DataFrame:
-    """One row a local calendar day between the earliest and the latest event, and the unknown member."""
-    stays = encounters.select(F.explode(F.array("admitted_at", "discharged_at")).alias("moment"))
-    doses = medications.select(F.explode(F.array("ordered_at", "administered_at")).alias("moment"))
-    ends = stays.union(doses).agg(F.min("moment").alias("first"), F.max("moment").alias("last"))
+    """Return one row per local date from the earliest to the latest event, and the unknown member."""
+    stays = encounters.select(F.explode(F.array("admitted_at", "discharged_at")).alias("event_at"))
+    doses = medications.select(F.explode(F.array("ordered_at", "administered_at")).alias("event_at"))
+    ends = stays.union(doses).agg(F.min("event_at").alias("first"), F.max("event_at").alias("last"))
     days = ends.where("first is not null").select(
         F.explode(F.sequence(local_date("first", time_zone), local_date("last", time_zone))).alias("date")
     )
@@ -40,7 +40,7 @@ def transform(encounters: DataFrame, medications: DataFrame, time_zone: str) -> 
 
 
 def _iso_weekday(column: str) -> Column:
-    """1 Monday to 7 Sunday; of ``dayofweek``, because Sail's ``weekday`` is wrong on Sundays."""
+    """Return 1 (Monday) to 7 (Sunday), from ``dayofweek`` because Sail's ``weekday`` is wrong on Sundays."""
     return (F.dayofweek(column) + 5) % 7 + 1
 
 

@@ -1,4 +1,4 @@
-"""Glue job silver_to_gold_fact_encounter: one row an encounter."""
+"""Glue job silver_to_gold_fact_encounter: one row per encounter."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Dimensions:
 
 
 def refer(encounters: DataFrame, patients: DataFrame, time_zone: str) -> DataFrame:
-    """Return `encounters` with `patient` and the local days of admission and discharge."""
+    """Return `encounters` with the struct `patient` and the local dates of admission and discharge."""
     dated = encounters.withColumns(
         {
             "local_date": local_date("admitted_at", time_zone),
@@ -38,7 +38,7 @@ def refer(encounters: DataFrame, patients: DataFrame, time_zone: str) -> DataFra
 
 
 def transform(encounters: DataFrame, dimensions: Dimensions, time_zone: str) -> DataFrame:
-    """Admitted encounters with their references, to keys and measures."""
+    """Return the fact's rows, with keys and measures, from admitted encounters joined by `refer`."""
     last = encounters.agg(F.max("local_date").alias("last_local_date"))
     stays = encounters.withColumn("death_date", F.col("patient.death_date")).crossJoin(last)
     measured = with_readmission(stays).withColumns(
@@ -66,11 +66,9 @@ def transform(encounters: DataFrame, dimensions: Dimensions, time_zone: str) -> 
 
 
 def age_on(day: str, birth_date: str) -> Column:
-    """Return the age in completed years, NULL where a date is missing; 90 stands for 90 and over (Safe
-    Harbor).
+    """Return the age in completed years, NULL if a date is missing; 90 means 90 and over (Safe Harbor).
 
-    Years are counted by the calendar: whoever is born on 29 February has a birthday on 1 March of other
-    years.
+    A person born on 29 February completes a year on 1 March of other years.
     """
     digits = [F.date_format(F.col(name), "yyyyMMdd").cast("int") for name in (day, birth_date)]
     years = F.floor((digits[0] - digits[1]) / 10000)

@@ -1,4 +1,4 @@
-"""Glue job silver_to_gold_fact_medication_admin: one row a medication administration."""
+"""Glue job silver_to_gold_fact_medication_admin: one row per medication administration."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class Dimensions:
 
 
 def refer(medications: DataFrame, encounters: DataFrame, patients: DataFrame, time_zone: str) -> DataFrame:
-    """Return `medications` with `patient`, `encounter` and the local day of the administration."""
+    """Return `medications` with the structs `patient` and `encounter` and the local administration date."""
     dated = medications.withColumn("local_date", local_date("administered_at", time_zone))
     with_patient = references.join(dated, patients, "patient_id", "patient")
     return references.join(with_patient, encounters, "encounter_id", "encounter")
 
 
 def transform(medications: DataFrame, dimensions: Dimensions, time_zone: str) -> DataFrame:
-    """Admitted administrations with their references, to keys and measures."""
+    """Return the fact's rows, with keys and measures, from admitted administrations joined by `refer`."""
     measured = medications.withColumn(
-        "_moment", F.coalesce("administered_at", "ordered_at", "updated_at")
+        "_event_at", F.coalesce("administered_at", "ordered_at", "updated_at")
     ).withColumns(
         {
             "administration_key": star.key_of("administration_id"),
@@ -50,11 +50,11 @@ def transform(medications: DataFrame, dimensions: Dimensions, time_zone: str) ->
             "minutes_from_order": (F.unix_timestamp("administered_at") - F.unix_timestamp("ordered_at")) / 60,
             "local_hour": F.hour(local("administered_at", time_zone)),
             "time_zone": F.lit(time_zone),
-            "administered_month": local_month("_moment", time_zone),
+            "administered_month": local_month("_event_at", time_zone),
         }
     )
-    keyed = star.as_of(measured, dimensions.patient, "patient_durable_key", "patient_key", "_moment")
-    keyed = star.as_of(keyed, dimensions.provider, "provider_durable_key", "provider_key", "_moment")
+    keyed = star.as_of(measured, dimensions.patient, "patient_durable_key", "patient_key", "_event_at")
+    keyed = star.as_of(keyed, dimensions.provider, "provider_durable_key", "provider_key", "_event_at")
     keyed = star.member(keyed, dimensions.medication, "medication_key", "bigint")
     for key in ("ordered_date_key", "administered_date_key"):
         keyed = star.member(keyed, dimensions.time.withColumnRenamed("date_key", key), key, "int")

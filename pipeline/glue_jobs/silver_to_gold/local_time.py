@@ -1,4 +1,4 @@
-"""Local dates and hours of UTC timestamps in hospital time, independent of the session time zone."""
+"""Convert UTC timestamps to hospital time, independently of the session time zone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 
 def local(timestamp: str, time_zone: str) -> Column:
-    """Return a UTC timestamp in hospital time; the repeated hour in autumn is ambiguous."""
+    """Return a UTC timestamp in hospital time; local times of the repeated hour in autumn are ambiguous."""
     return F.from_utc_timestamp(F.col(timestamp), time_zone)
 
 
@@ -16,5 +16,5 @@ def local_date(timestamp: str, time_zone: str) -> Column:
 
 
 def local_month(timestamp: str, time_zone: str) -> Column:
-    """Return yyyy-MM."""
+    """Return the month of a UTC timestamp in hospital time, as yyyy-MM."""
     return F.date_format(local(timestamp, time_zone), "yyyy-MM")

@@ -1,9 +1,9 @@
 """30-day readmission after CMS's Hospital-Wide All-Cause Readmission measure.
 
-https://qualitynet.cms.gov/inpatient/measures/readmission/methodology: index stays are inpatient discharges
-alive; stays that follow without a gap (transfers) are one episode, and an open stay overlaps all later ones;
-any inpatient admission 1 to 30 days after the episode's discharge is a readmission. Planned readmissions are
-not left out, as CMS does: that takes procedures, which no source has.
+https://qualitynet.cms.gov/inpatient/measures/readmission/methodology: index stays are inpatient stays
+whose patient is discharged alive. Stays that follow without a gap (transfers) form one episode; an open stay
+overlaps all later ones. Any inpatient admission 1 to 30 days after the episode's discharge is a readmission.
+Unlike CMS, planned readmissions are included: identifying them takes procedures, which no source has.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ INPATIENT = ("IMP", "ACUTE")
 DAYS = 30
 
 _STILL_OPEN = "9000-01-01"
-"""Stands for the discharge day of an open stay."""
+"""Discharge date that is assumed for an open stay."""
 
 READMITTED, NOT_READMITTED, WINDOW_OPEN = "readmitted", "not readmitted", "window open"
 DIED, IN_HOSPITAL, NOT_INDEX = "died", "in hospital", "not an index stay"
@@ -25,9 +25,9 @@ DIED, IN_HOSPITAL, NOT_INDEX = "died", "in hospital", "not an index stay"
 def with_readmission(stays: DataFrame) -> DataFrame:
     """Return `stays` with `is_readmitted_30d` and `readmission_status`.
 
-    `stays` has encounter_id, patient_id, encounter_class, local_date, discharged_local_date (NULL while the
-    stay goes on), discharge_disposition, death_date and last_local_date (the newest admission of the
-    release).
+    `stays` has encounter_id, patient_id, encounter_class, local_date (of admission), discharged_local_date
+    (NULL for an open stay), discharge_disposition, death_date and last_local_date (of the release's newest
+    admission).
     """
     narrow = stays.where(F.col("encounter_class").isin(*INPATIENT) & F.col("patient_id").isNotNull()).select(
         "encounter_id",
@@ -47,8 +47,8 @@ def with_readmission(stays: DataFrame) -> DataFrame:
     )
     joined = stays.join(of_stay, "encounter_id", "left")
     known = F.coalesce("readmission_status", F.lit(NOT_INDEX))
-    answer = F.when(known == READMITTED, True).when(known == NOT_READMITTED, False)
-    return joined.withColumns({"readmission_status": known, "is_readmitted_30d": answer})
+    is_readmitted = F.when(known == READMITTED, True).when(known == NOT_READMITTED, False)
+    return joined.withColumns({"readmission_status": known, "is_readmitted_30d": is_readmitted})
 
 
 def _died() -> Column:

@@ -1,4 +1,4 @@
-"""Rows of another table that a row refers to, joined as a struct: `found` is false where there is none."""
+"""Join the row of another table that a row refers to, as a struct whose field `found` is false if missing."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _KEYS = {"patient": "patients", "encounter": "encounters"}
 
 
 def join(frame: DataFrame, snapshot: DataFrame, key: str, name: str) -> DataFrame:
-    """Return `frame` with the struct `name` of the row of `snapshot` with the same `key`."""
+    """Return `frame` with a struct `name`: the row of `snapshot` that has the same `key`."""
     fields = [each.split()[0] for each in SNAPSHOTS[_KEYS[name]].split(", ")]
-    there = snapshot.select(
+    referenced = snapshot.select(
         F.col(key).alias("_refers_to"),
         *(F.col(field).alias(f"_{name}_{field}") for field in fields if field != key),
     )
-    joined = frame.join(there, F.col(key) == F.col("_refers_to"), "left")
+    joined = frame.join(referenced, F.col(key) == F.col("_refers_to"), "left")
     found = F.col("_refers_to").isNotNull().alias("found")
     others = [F.col(f"_{name}_{field}").alias(field) for field in fields if field != key]
     dropped = ["_refers_to", *(f"_{name}_{field}" for field in fields if field != key)]

@@ -1,4 +1,4 @@
-"""What the dimensions and facts share: Type 2 history, keys, unknown members."""
+"""Shared by dimensions and facts: Type 2 history, surrogate keys, unknown members."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from pipeline.contracts.model import Contract
 from pipeline.contracts.spark import conform, schema
 
 UNKNOWN = -1
-"""Key of the unknown member, present in every dimension (Kimball): a fact without a partner stands on it."""
+"""Key of the unknown member, in every dimension (Kimball). Facts whose reference is missing point to it."""
 
 BEGINNING = "1900-01-01 00:00:00"
 END = "9999-12-31 00:00:00"
 
 
 def newest_text(column: str) -> Column:
-    """Of a group the newest text of a column that there is: an empty one says nothing."""
+    """Return an aggregate: the newest value of a column, by `updated_at`, that is not NULL."""
     order = F.struct("updated_at", column)
     return F.max_by(column, F.when(F.col(column).isNotNull(), order)).alias(column)
 
 
 def key_of(*columns: str) -> Column:
-    """The surrogate key of a business key: the same on every run."""
+    """Return the surrogate key of a business key, the same in every run."""
     return F.xxhash64(*columns)
 
 
 def history(versions: DataFrame, key: str, tracked: Sequence[str]) -> DataFrame:
-    """Type 2 history of rows (`key`, `updated_at`, `tracked` …): one row a change of a tracked column.
+    """Return the Type 2 history of rows with `key`, `updated_at` and `tracked`: one row per change.
 
-    Adds valid_from, valid_to (the first version since ever, the last for ever), is_current, version (from 1)
-    and `_changed_at`, the moment that the version's own key is made of.
+    Added columns: valid_from and valid_to (open-ended for the first and the last version), is_current,
+    version (from 1) and `_changed_at`, the timestamp that is part of the version's surrogate key.
     """
     moments = Window.partitionBy(key, "updated_at").orderBy(F.xxhash64(*tracked))
     single = versions.withColumn("_rank", F.row_number().over(moments)).where("_rank = 1").drop("_rank")
@@ -61,7 +61,7 @@ def history(versions: DataFrame, key: str, tracked: Sequence[str]) -> DataFrame:
 
 
 def with_unknown(frame: DataFrame, contract: Contract, known: Mapping[str, object]) -> DataFrame:
-    """The dimension with its unknown member: key -1, the columns in `known`, everything else empty."""
+    """Return the dimension with its unknown member: keys -1, the columns in `known`, all others NULL."""
     spark: SparkSession = frame.sparkSession
     columns = [column for column in contract.columns if column.name != "release_id"]
     fields = [field for field in schema(contract) if field.name != "release_id"]
@@ -74,14 +74,14 @@ def with_unknown(frame: DataFrame, contract: Contract, known: Mapping[str, objec
 
 
 def select(frame: DataFrame, contract: Contract, release_id: str) -> DataFrame:
-    """The contract's columns with the release named."""
+    """Return the contract's columns, with the release's id added."""
     return conform(frame.withColumn("release_id", F.lit(release_id)), contract)
 
 
-def as_of(fact: DataFrame, dimension: DataFrame, durable: str, key: str, moment: str) -> DataFrame:
-    """Return `fact` with `key` of the dimension's version that was valid at `moment`; -1 where there is none.
+def as_of(fact: DataFrame, dimension: DataFrame, durable: str, key: str, timestamp: str) -> DataFrame:
+    """Return `fact` with `key` of the dimension version valid at `timestamp`, or -1 if there is none.
 
-    `fact` has the column `durable`, the hash of the business key.
+    `timestamp` and `durable` (the durable key) are columns of `fact`.
     """
     versions = dimension.where(f"{durable} <> {UNKNOWN}").select(
         F.col(durable).alias("_durable"),
@@ -91,8 +91,8 @@ def as_of(fact: DataFrame, dimension: DataFrame, durable: str, key: str, moment:
     )
     fits = (
         (F.col(durable) == F.col("_durable"))
-        & (F.col(moment) >= F.col("_from"))
-        & (F.col(moment) < F.col("_to"))
+        & (F.col(timestamp) >= F.col("_from"))
+        & (F.col(timestamp) < F.col("_to"))
     )
     joined = fact.join(versions, fits, "left")
     return joined.withColumn(key, F.coalesce("_key", F.lit(UNKNOWN).cast("long"))).drop(
@@ -101,12 +101,12 @@ def as_of(fact: DataFrame, dimension: DataFrame, durable: str, key: str, moment:
 
 
 def member(fact: DataFrame, dimension: DataFrame, key: str, type_: str) -> DataFrame:
-    """Return `fact` with `key` -1 if it is missing in the dimension, in which `key` is unique."""
-    there = dimension.select(F.col(key).alias("_there"))
-    joined = fact.join(there, F.col(key) == F.col("_there"), "left")
-    return joined.withColumn(key, F.coalesce("_there", F.lit(UNKNOWN).cast(type_))).drop("_there")
+    """Return `fact` with `key` set to -1 if the dimension, in which `key` is unique, lacks it."""
+    members = dimension.select(F.col(key).alias("_member"))
+    joined = fact.join(members, F.col(key) == F.col("_member"), "left")
+    return joined.withColumn(key, F.coalesce("_member", F.lit(UNKNOWN).cast(type_))).drop("_member")
 
 
 def date_key(day: str | Column) -> Column:
-    """Return a date as the number yyyymmdd; -1 where there is none."""
+    """Return a date as the number yyyymmdd, or -1 if it is NULL."""
     return F.coalesce(F.date_format(day, "yyyyMMdd").cast("int"), F.lit(UNKNOWN))

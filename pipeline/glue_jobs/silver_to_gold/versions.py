@@ -1,7 +1,7 @@
-"""The versions of a silver record in a release: which is the newest, and which contradict one another.
+"""Find the newest and the conflicting versions of each silver record in a release.
 
-Order and split of batches do not matter: a version is placed by `updated_at` and, of equal times, by its
-content.
+Versions are ordered by `updated_at` and then by content, so that the result does not depend on how rows are
+distributed over batches.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _PROVENANCE = {"batch_id", "source_file", "source_line"}
 def with_status(silver: DataFrame, contract: Contract) -> DataFrame:
     """Return every version with `is_conflicting` and `is_newest`.
 
-    Versions of one key with the same `updated_at` and another content are all conflicting. The newest of the
-    others is the record's newest version. Only keys with several versions are put in order: they are few.
+    Versions of a key with the same `updated_at` but different content conflict. The newest of the others is
+    the record's newest version. Only the few keys with several versions are sorted.
     """
     key = contract.key[0]
     content = [F.col(c.name) for c in contract.columns if c.name not in _PROVENANCE]

@@ -1,4 +1,4 @@
-"""Page Alerts: present alerts, schedule and subscribers."""
+"""Page Alerts: current alerts, schedule and subscribers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def starts() -> None:
     st.markdown("#### Schedule")
     present = schedule.get(session.context())
     if present.at is None:
-        st.info(f"The schedule is {present.expression}. It is not a daily time, so change it in Terraform.")
+        st.info(f"The schedule {present.expression} is not a daily time. Change it in Terraform.")
         return
     with st.container(border=True):
         days = "Monday to Friday" if present.weekdays_only else "Every day"

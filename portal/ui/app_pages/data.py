@@ -22,7 +22,7 @@ from portal.ui.batches import batch_list, sample_form
 st.title("Data")
 person = session.user()
 if not person.may("import_data"):
-    st.info("Only engineers can import data. Ask one, or switch to that role.")
+    st.info("Only engineers can import data. Contact an engineer, or switch to that role.")
     st.stop()
 
 
@@ -40,17 +40,19 @@ def upload() -> None:
             "CSV files (also .gz) with a header line: the portal's own columns, or a Synthea export. "
             "Columns are identified by name."
         )
-        given = st.file_uploader("CSV files of one extract", type=["csv", "gz"], accept_multiple_files=True)
-        if not given:
+        uploaded = st.file_uploader(
+            "CSV files of one extract", type=["csv", "gz"], accept_multiple_files=True
+        )
+        if not uploaded:
             return
-        files = [_source(file) for file in given]
+        files = [_source(file) for file in uploaded]
         with st.expander("Preview"):
             for file in files:
                 show_preview(file)
         encoding = st.selectbox(
             "Encoding of files that are not UTF-8",
             list(ENCODINGS),
-            format_func=lambda name: "Refuse such files" if name == "utf-8" else ENCODINGS[name],
+            format_func=lambda name: "Reject such files" if name == "utf-8" else ENCODINGS[name],
         )
         if encoding != "utf-8":
             show_undecodable_values(files)
@@ -74,18 +76,18 @@ def show_preview(file: SourceFile) -> None:
 
 
 def show_undecodable_values(files: list[SourceFile]) -> None:
-    """Show the values that are not valid UTF-8, decoded in both encodings."""
-    odd = [
+    """Show the values that are not valid UTF-8, decoded as UTF-8 and as Windows-1252."""
+    undecodable = [
         {"File": file.name, **asdict(v)}
         for file in files
         for v in inspection.undecodable_values(session.context(), file)
     ]
-    if not odd:
+    if not undecodable:
         st.caption("All values are UTF-8.")
         return
     names = {"line": "Line", "column": "Column", "as_utf_8": "As UTF-8", "as_windows_1252": "As Windows-1252"}
     st.caption("Values that are not UTF-8. Import them only if the last column shows them as written.")
-    st.dataframe(pd.DataFrame(odd).rename(columns=names), hide_index=True, width="stretch")
+    st.dataframe(pd.DataFrame(undecodable).rename(columns=names), hide_index=True, width="stretch")
 
 
 @session.live(0.7)
@@ -117,7 +119,7 @@ def next_step() -> None:
     for table, columns in ignored.items():
         st.caption(f"{table}: ignored the columns {', '.join(columns)}")
     left, right, _ = st.columns([1, 1, 2])
-    if left.button("Run the pipeline on this", type="primary", disabled=not person.may("run_pipeline")):
+    if left.button("Run the pipeline on this batch", type="primary", disabled=not person.may("run_pipeline")):
         try:
             run = runs.start(session.context(), [batch.batch_id])
         except ServiceError as error:
@@ -130,14 +132,14 @@ def next_step() -> None:
         exports.button("Ground truth (CSV)", lambda _: ground_truth, name, place=right)
 
 
-making, importing = sample_form.current(), imports.current(session.context())
+generating, importing = sample_form.current(), imports.current(session.context())
 first, second = st.columns(2)
 with first:
-    sample_form.generate(making)
+    sample_form.generate(generating)
 with second:
     upload()
-if making:
-    sample_form.watch(making)
+if generating:
+    sample_form.watch(generating)
 if importing:
     watch_import(importing)
 if message := st.session_state.pop("generate_error", None):

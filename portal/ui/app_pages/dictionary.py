@@ -28,7 +28,7 @@ st.title("Dictionary")
 
 
 @st.cache_data(ttl=3600, max_entries=30, show_spinner="Running queries …")
-def profiled(table: str, release_id: str, role: str) -> pd.DataFrame:  # noqa: ARG001  (roles see other figures)
+def profiled(table: str, release_id: str, role: str) -> pd.DataFrame:  # noqa: ARG001  (part of the cache key: figures differ by role)
     return profile.of(session.context(), table, release_id).frame
 
 
@@ -86,10 +86,11 @@ def lineage(table: str) -> None:
 
 
 def _dot(table: str, before: tuple[Step, ...], after: tuple[Step, ...]) -> str:
-    made = {table, *(step.writes for step in after)}
+    """Return the lineage as a graph in the DOT language, with the table highlighted."""
+    written = {table, *(step.writes for step in after)}
     edges = sorted(
         {(source, step.writes) for step in before for source in step.reads}
-        | {(source, step.writes) for step in after for source in step.reads if source in made}
+        | {(source, step.writes) for step in after for source in step.reads if source in written}
     )
     names = sorted({name for edge in edges for name in edge})
     sources = [name for name in names if name.startswith("bronze.")]
@@ -104,8 +105,8 @@ def _dot(table: str, before: tuple[Step, ...], after: tuple[Step, ...]) -> str:
     return f"digraph lineage {{{look}; {'; '.join(lines)}}}"
 
 
-def held(contract: Contract) -> None:
-    """Draw share of NULL, distinct values and range of each column in the published release."""
+def column_profiles(contract: Contract) -> None:
+    """Draw the share of NULLs, distinct values and range of each column in the published release."""
     st.markdown("#### In the published release")
     if contract.zone != "gold":
         st.caption("Only gold tables have profiles, because other tables contain patient identifiers.")
@@ -147,16 +148,16 @@ if wanted:
             for texts in zip(everything["column"], everything["meaning"], everything["table"], strict=True)
         ]
     )
-    st.caption(f"{hit.sum():,} columns in all tables")
+    st.caption(f"{hit.sum():,} matching columns in all tables")
     if hit.any():
         columns(everything[hit])
     else:
-        st.info(f"No column matches '{wording.escape_markdown(wanted)}'. Try another word for it.")
+        st.info(f"No column matches '{wording.escape_markdown(wanted)}'. Try another word.")
 else:
     st.caption(contracts[where].grain)
     columns(everything[everything["where"] == where])
     try:
-        held(contracts[where])
+        column_profiles(contracts[where])
     except ServiceError as error:
         session.show_error(error)
     rules(contracts[where])

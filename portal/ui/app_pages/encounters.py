@@ -1,4 +1,4 @@
-"""Encounters of the published release."""
+"""Page Encounters: charts of the encounters of the published release."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Medication administrations of the published release."""
+"""Page Medications: charts of the medication administrations of the published release."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ st.title("Overview")
 
 
 @st.cache_data(ttl=300, max_entries=50, show_spinner=False)
-def release(release_id: str) -> Release:
+def release_of(release_id: str) -> Release:
     return releases.get(session.context(), release_id)
 
 
@@ -50,30 +50,32 @@ def latest() -> None:
     count = len(cache.received())
     right.metric("Batches received", f"{count:,}")
     if current:
-        right.caption(f"{len(release(current.release_id).batch_ids):,} of them in the published release")
+        right.caption(f"{len(release_of(current.release_id).batch_ids):,} of them in the published release")
 
 
-def published_totals(made: Release) -> dict[str, int]:
-    """Return the row counts of fact tables.
+def published_totals(release: Release) -> dict[str, int]:
+    """Return the row counts that viewers see: those of fact tables, without small counts.
 
-    Dimension tables are left out for viewers, because their rows are versions of single patients.
+    Rows of dimension tables are versions of single patients, so they are left out.
     """
     return {
-        table: n for table, n in made.tables.items() if table.startswith("fact_") and n >= MINIMUM_CELL_SIZE
+        table: n
+        for table, n in release.tables.items()
+        if table.startswith("fact_") and n >= MINIMUM_CELL_SIZE
     }
 
 
-def rows_by_layer() -> None:
+def rows_by_zone() -> None:
     current = cache.published()
     if current is None:
         return
-    made = release(current.release_id)
+    release = release_of(current.release_id)
     st.subheader("Rows by zone")
-    is_exact = sharing.sees_exact(made.release_id)
-    account = pd.DataFrame(cache.reconciliation(made.run_id) if is_exact else [])
+    is_exact = sharing.sees_exact(release.release_id)
+    account = pd.DataFrame(cache.reconciliation(release.run_id) if is_exact else [])
     left, right = st.columns(2)
     with left:
-        st.markdown("**Received and loaded in this release's run**")
+        st.markdown("**Received and loaded by the run of this release**")
         if not is_exact:
             st.caption("Row counts by zone are available to analysts, clinicians and engineers.")
         elif account.empty:
@@ -89,20 +91,20 @@ def rows_by_layer() -> None:
             st.caption("Received = loaded + quarantined (including duplicates). Every run checks this.")
     with right:
         st.markdown("**Gold, the published release**")
-        shown = made.tables if is_exact else published_totals(made)
+        shown = release.tables if is_exact else published_totals(release)
         gold = pd.DataFrame({"Table": list(shown), "Rows": list(shown.values())})
         st.dataframe(
             gold, hide_index=True, width="stretch", height="content", column_config=session.numbers(gold)
         )
-    if made.reasons:
-        listed = ", ".join(reason["rule_id"] for reason in made.reasons)
-        many = len(made.reasons)
-        st.warning(f"Published with {many} finding{'s' if many > 1 else ''}: {listed}.")
+    if release.reasons:
+        listed = ", ".join(reason["rule_id"] for reason in release.reasons)
+        number = len(release.reasons)
+        st.warning(f"Published with {number} finding{'s' if number > 1 else ''}: {listed}.")
         st.page_link("app_pages/quality.py", label="Review findings", icon=":material/fact_check:")
 
 
 try:
     latest()
-    rows_by_layer()
+    rows_by_zone()
 except ServiceError as error:
     session.show_error(error)

@@ -1,4 +1,4 @@
-"""The patients of the published release, each as of the newest version of what is known."""
+"""Page Patients: charts of the patients of the published release, each in its newest version."""
 
 from __future__ import annotations
 

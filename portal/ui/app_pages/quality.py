@@ -14,8 +14,7 @@ from portal.quality import report
 from portal.quality import results as quality
 from portal.quality import scorecard as scorecards
 from portal.releases import service as releases
-from portal.reviews import read_model as review_log
-from portal.reviews import wording
+from portal.reviews import read_model, wording
 from portal.reviews.read_model import Review
 from portal.runs.service import Run
 from portal.ui import cache, exports, query_params, session, sharing
@@ -38,18 +37,18 @@ ORDERS = {
 
 
 def _is_older(run_id: str, listed: list[Run]) -> bool:
-    """Return whether a run with a release is older than the listed runs."""
+    """Return whether a run has a release and is not among the listed runs, which are the newest."""
     if any(run.run_id == run_id for run in listed) or not re.fullmatch(r"[\w-]{1,100}", run_id):
         return False
     return releases.find(session.context(), run_id) is not None
 
 
 def pick_run() -> tuple[str | None, list[str]]:
-    """Return the selected run, and the runs up to it, oldest first."""
+    """Draw the run selection; return the selected run and the runs up to it, oldest first."""
     every = cache.recent_runs(500)
     ended = [run.run_id for run in every if run.status == "SUCCEEDED"]
     if not ended:
-        st.info("No run has ended yet. There is nothing to review.")
+        st.info("No run has succeeded yet. There is nothing to review.")
         return None, []
     named = st.query_params.get("run")
     if named and _is_older(named, every):
@@ -65,7 +64,7 @@ def pick_run() -> tuple[str | None, list[str]]:
 
 
 def banner(run_id: str, review: Review) -> None:
-    """Draw the audit's decision, the signature, and problems of the review log."""
+    """Draw the audit's decision, the reviewer's verdict, and problems of the audit trail."""
     for problem in review.problems:
         st.error(
             f"Audit trail integrity check failed: {problem} Signing is disabled until an engineer has "
@@ -105,7 +104,7 @@ def figures(frame: pd.DataFrame, review: Review) -> None:
         "Rule errors": (str(counted.get("error", 0)), "Rules that could not be evaluated. Not a pass."),
         "Not applicable": (
             str(counted.get("not_applicable", 0)),
-            "Rules without rows to check, or without a published release to compare with. They do not count.",
+            "Rules without rows to check, or without a published release to compare with. Not counted.",
         ),
         "Open queries": (
             str(len(review.open_queries)),
@@ -161,13 +160,13 @@ def _trend(shown: Shown) -> None:
     )
     if by == "By table and category":
         st.plotly_chart(
-            findings.cards(scorecards.trend(shown.past, shown.run_ids)),
+            findings.pass_rates(scorecards.trend(shown.past, shown.run_ids)),
             key="cards",
             config={"displayModeBar": False},
             alt="Trend of the pass rate by table and category",
         )
     elif not shown.past["status"].isin(["fail", "error"]).any():
-        st.success("No rule failed in this run and in the runs before it.")
+        st.success("No rule failed in this run or the runs before it.")
     else:
         st.plotly_chart(
             findings.trend(shown.past, shown.run_ids),
@@ -177,14 +176,14 @@ def _trend(shown: Shown) -> None:
         )
 
 
-def moved(shown: Shown) -> None:
-    """Draw the rules with another outcome under the present thresholds."""
+def changed_outcomes(shown: Shown) -> None:
+    """List the rules whose outcome differs under the current thresholds."""
     others = shown.frame["status"] != scorecards.rescored(shown.frame)["status"]
     if others.any():
         names = ", ".join(shown.frame[others]["rule_id"])
         st.info(
-            "Thresholds have changed since. With the present thresholds, these rules have another "
-            f"outcome: {names}."
+            "Thresholds have changed since this run. With the current thresholds, these rules have a "
+            f"different outcome: {names}."
         )
 
 
@@ -231,7 +230,7 @@ def rule_table(shown: Shown) -> Finding | None:
 
 
 def _opened(table: pd.DataFrame, rows: list[int]) -> Finding:
-    """Return the rule that was clicked, selected in the list or given in the URL."""
+    """Draw the rule selection; return the rule that was clicked, selected or given in the URL."""
     options = list(table["finding"])
     if rows and st.session_state.get("row-clicked") != rows[0]:
         st.session_state["open-rule"] = options[rows[0]]
@@ -255,7 +254,7 @@ def sign_off(shown: Shown) -> None:
                 releases.get(context, shown.run_id),
                 shown.frame,
                 shown.changed.map(lambda change: CHANGES[change]),
-                review_log.of_run(context, shown.run_id),
+                read_model.of_run(context, shown.run_id),
             ),
             f"quality-{shown.run_id}.html",
         )
@@ -266,7 +265,7 @@ def draw() -> None:
     run_id, run_ids = pick_run()
     if run_id is None:
         return
-    review = review_log.of_run(session.context(), run_id)
+    review = read_model.of_run(session.context(), run_id)
     frame = cache.results(run_id, review.version)
     past = cache.past_results(tuple(run_ids), review.version)
     if frame.empty:
@@ -281,7 +280,7 @@ def draw() -> None:
     if not sharing.sees_exact(run_id):
         outcomes(shown)
         return
-    moved(shown)
+    changed_outcomes(shown)
     if chosen := rule_table(shown):
         rule_detail.draw(shown, chosen)
     sign_off(shown)

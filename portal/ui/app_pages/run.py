@@ -107,7 +107,7 @@ def draw_gantt(run: Run, medians: dict[str, float]) -> None:
 
 
 def rows(run: Run) -> None:
-    """Draw row counts by zone; the run itself checks that received = loaded + quarantined."""
+    """Draw row counts by zone. The run fails unless received = loaded + quarantined."""
     if not any(job.state == "SUCCEEDED" for job in run.jobs):
         return
     account = cache.rows_so_far(run)
@@ -137,7 +137,7 @@ def rows(run: Run) -> None:
 
 
 def rules_so_far(run: Run) -> None:
-    """Draw the rule results by table, before the audit has ended."""
+    """Draw the rule results by table, until the audit has ended."""
     if not any(job.state == "SUCCEEDED" for job in run.jobs):
         return
     found = cache.rule_results(run)
@@ -158,7 +158,7 @@ def rules_so_far(run: Run) -> None:
 
 
 def outcome(run: Run) -> None:
-    """Draw the findings and the release."""
+    """Draw the audit's findings and the state of the release; before the audit, the rule results."""
     audit = cache.audit(run)
     if audit is None:
         rules_so_far(run)
@@ -176,7 +176,7 @@ def outcome(run: Run) -> None:
     published = cache.published()
     if published and published.release_id == run.run_id:
         at = formats.when(formats.parse_timestamp(published.published_at))
-        st.success(f"Release {run.run_id} is published since {at}, by {published.published_by}.")
+        st.success(f"Release {run.run_id} was published at {at} by {published.published_by}.")
     elif run.status == "SUCCEEDED":
         present = published.release_id if published else "none"
         st.info(f"Release {run.run_id} was built. The published release is {present}.")
@@ -216,7 +216,7 @@ def publish(run: Run, published: Published | None) -> None:
     now = f"Analysts see {published.release_id} now." if published else "No release is published now."
     st.markdown(f"Analysts will see release **{run.run_id}**. {now}")
     if reason := _reason("Publish"):
-        _changed(lambda: releases.publish(session.context(), run.run_id, reason=reason))
+        _apply(lambda: releases.publish(session.context(), run.run_id, reason=reason))
 
 
 @st.dialog("Roll back")
@@ -226,11 +226,11 @@ def roll_back(published: Published) -> None:
         f"{published.release_id}. Nothing is deleted."
     )
     if reason := _reason("Roll back"):
-        _changed(lambda: releases.rollback(session.context(), reason=reason, shown=published.release_id))
+        _apply(lambda: releases.rollback(session.context(), reason=reason, shown=published.release_id))
 
 
 def _reason(action: str) -> str | None:
-    """Return the reason after the action was confirmed."""
+    """Draw a form for the reason; return the reason once the action is confirmed, else None."""
     with st.form(f"confirm-{action}", border=False):
         reason = st.text_input("Reason", help="Recorded with the release.").strip()
         is_confirmed = st.form_submit_button(action, type="primary")
@@ -239,7 +239,7 @@ def _reason(action: str) -> str | None:
     return reason if is_confirmed and reason else None
 
 
-def _changed(change: Callable[[], object]) -> None:
+def _apply(change: Callable[[], object]) -> None:
     try:
         change()
     except ServiceError as error:
@@ -257,7 +257,7 @@ def draw(run: Run) -> None:
     medians = cache.medians()
     head(run)
     failure_card.draw(run)
-    graph.draw(run, medians, lambda name: run_log.turn_to(run, name))
+    graph.draw(run, medians, lambda name: run_log.select(run, name))
     job_runs(run, medians)
     run_log.draw(run)
     rows(run)

@@ -42,12 +42,13 @@ def table(found: list[Run]) -> pd.DataFrame:
 
 
 def number_in_url(name: str, default: int) -> int:
+    """Return a number from the URL that is at least `default`."""
     text = st.query_params.get(name, "")
     return max(default, int(text)) if text.isdecimal() else default
 
 
 def filters() -> tuple[list[str], str]:
-    """Draw the filters by state and text; their state is in the URL."""
+    """Draw the filters by state and text, which the URL stores; return their values."""
     left, right = st.columns([2, 1])
     named = [s for s in st.query_params.get_all("state") if s in STATES]
     chosen = left.pills(
@@ -63,7 +64,7 @@ def filters() -> tuple[list[str], str]:
 
 
 def listing() -> None:
-    """Draw the newest matching runs, with buttons to show more or to search further back."""
+    """Draw the newest matching runs, with buttons to show more or to search older runs."""
     statuses, text = filters()
     shown, depth = number_in_url("shown", PAGE), number_in_url("depth", 1)
     found = cache.search(tuple(statuses), text, shown, depth)
@@ -85,7 +86,7 @@ def listing() -> None:
 
 
 def reach(found: Found) -> str:
-    """Return how many runs were searched."""
+    """Return a caption with the number of runs found and searched."""
     if found.is_all:
         text = f"{len(found.runs):,} of all {found.searched:,} runs."
     else:
@@ -124,14 +125,14 @@ def selectable(found: list[Run]) -> None:
 
 
 def open_run(run_id: str) -> None:
-    """Store the run to open; the list may change before the page is drawn again."""
+    """Store the run to open, because the list may change before the page is drawn again."""
     st.session_state["open-run"] = run_id
 
 
 def compare_chosen(key: str, names: list[str]) -> None:
-    """Write two selected runs to the URL, only on a change of the selection.
+    """Write two selected runs to the URL; called only when the selection changes.
 
-    So that a comparison can be closed.
+    A comparison can therefore be closed while the runs are still selected.
     """
     rows = [n for n in st.session_state[key]["selection"]["rows"] if n < len(names)]
     if len(rows) == 2:
@@ -156,8 +157,8 @@ def comparison() -> None:
             # a new key clears the selection of the table
             st.session_state["runs-turn"] = st.session_state.get("runs-turn", 0) + 1
             st.rerun()
-    made = run_history.compare(session.context(), first, second)
-    times, rows, rules = (lettered(frame, named) for frame in (made.times, made.rows, made.rules))
+    compared = run_history.compare(session.context(), first, second)
+    times, rows, rules = (lettered(frame, named) for frame in (compared.times, compared.rows, compared.rules))
     left, right = st.columns(2)
     left.markdown("**Seconds by job**")
     left.dataframe(times, hide_index=True, width="stretch", height="content")

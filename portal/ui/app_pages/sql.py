@@ -18,13 +18,13 @@ from portal.ui.theme import SEQUENCE
 
 PAGE = 200
 AT_ONCE = 1.5
-"""Seconds to wait for the result before a Cancel button is shown."""
+"""Seconds to wait for the result before the Cancel button is shown."""
 DEFAULT = "SELECT encounter_class, count(*) AS encounters\nFROM fact_encounter\nGROUP BY 1\nORDER BY 2 DESC"
 
 st.title("SQL")
 person = session.user()
 if not person.may("query"):
-    st.info("SQL is available to analysts, clinicians and engineers. Ask one, or switch to that role.")
+    st.info("SQL is available to analysts, clinicians and engineers. Switch to one of these roles.")
     st.stop()
 release_id = cache.release_or_stop()
 
@@ -38,8 +38,8 @@ def asked_id() -> str | None:
     return st.query_params.get("asked")
 
 
-def present() -> SqlQuery | None:
-    """Return the query in the URL if it is the user's own."""
+def own_query() -> SqlQuery | None:
+    """Return the query in the URL, or None if there is none or it is not the user's own."""
     try:
         return sql_queries.get(session.context(), str(asked_id())) if asked_id() else None
     except ServiceError:
@@ -47,18 +47,18 @@ def present() -> SqlQuery | None:
 
 
 def first_text() -> str:
-    """Return the initial SQL: the draft, or the query in the URL."""
+    """Return the initial SQL: the query in the URL if it is new, else the draft."""
     draft = drafts.kept("sql")
-    query = present() if asked_id() != draft.get("beside") else None
+    query = own_query() if asked_id() != draft.get("beside") else None
     return query.sql if query else str(draft.get("text", DEFAULT))
 
 
-def take(sql: str) -> None:
+def edit(sql: str) -> None:
     st.session_state["sql"] = sql
 
 
-def show_again(query: SqlQuery) -> None:
-    take(query.sql)
+def show_result(query: SqlQuery) -> None:
+    edit(query.sql)
     st.query_params["asked"] = query.query_id
 
 
@@ -71,19 +71,19 @@ def browser() -> None:
             listed = sql_guard.queryable_columns(contract)
             st.code("\n".join(f"{c.name}  {c.type}" for c in listed), language=None)
             first = f"SELECT *\nFROM {name}\nLIMIT 20"
-            st.button("Look at 20 rows", on_click=take, args=(first,), key=f"look-{name}", width="stretch")
+            st.button("Show 20 rows", on_click=edit, args=(first,), key=f"look-{name}", width="stretch")
 
 
 def saved() -> None:
     found = sql_queries.list_saved(session.context())
-    with st.expander("Saved queries"):  # it would close by itself where its title changed
+    with st.expander("Saved queries"):  # a title that changes would close the expander
         for query in found:
             left, middle, right = st.columns([3, 1, 1])
             left.markdown(
                 f"**{wording.escape_markdown(query.name)}**  \n{wording.escape_markdown(query.description)}"
             )
             middle.button(
-                "Use", on_click=take, args=(query.sql,), key=f"take-{query.query_id}", width="stretch"
+                "Use", on_click=edit, args=(query.sql,), key=f"take-{query.query_id}", width="stretch"
             )
             if right.button("Remove", key=f"remove-{query.query_id}", width="stretch"):
                 sql_queries.remove(session.context(), query.query_id)
@@ -99,15 +99,15 @@ def saved() -> None:
 
 
 @st.cache_data(ttl=60, max_entries=200, show_spinner=False)
-def asked_before(_context: Context, who: str, now: tuple[str, str] | None) -> list[SqlQuery]:  # noqa: ARG001  (parts of the key)
-    """Draw the query history; it is cached for a minute, or until a query starts or ends."""
+def cached_history(_context: Context, who: str, now: tuple[str, str] | None) -> list[SqlQuery]:  # noqa: ARG001  (parts of the cache key)
+    """Return the user's query history, cached for a minute or until a query starts or ends."""
     return sql_queries.history(_context)
 
 
 def history(query: SqlQuery | None) -> None:
     with st.expander("Your history"):
         now = (query.query_id, query.state) if query else None
-        found = asked_before(session.context(), person.name, now)
+        found = cached_history(session.context(), person.name, now)
         if not found:
             most = sql_queries.HISTORY_SCANNED
             st.caption(f"None of the newest {most:,} Athena queries (including those of charts) is yours.")
@@ -115,7 +115,7 @@ def history(query: SqlQuery | None) -> None:
         frame = pd.DataFrame(
             [
                 {
-                    "Asked": pd.Timestamp(q.started_at),
+                    "Started": pd.Timestamp(q.started_at),
                     "State": q.state.title(),
                     "Seconds": round(q.seconds, 1),
                     "Scanned": session.size(q.scanned),
@@ -132,7 +132,7 @@ def history(query: SqlQuery | None) -> None:
             selection_mode="single-row",
             key="history",
             column_config={
-                "Asked": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", timezone=formats.zone()),
+                "Started": formats.time_column("YYYY-MM-DD HH:mm"),
                 "Statement": st.column_config.TextColumn(width="large"),
             },
         )["selection"]["rows"]
@@ -140,16 +140,16 @@ def history(query: SqlQuery | None) -> None:
             chosen = found[picked[0]]
             st.code(chosen.sql, language="sql", wrap_lines=True)
             left, right = st.columns(2)
-            left.button("Load", on_click=take, args=(chosen.sql,), width="stretch")
-            right.button("Show its answer", on_click=show_again, args=(chosen,), width="stretch")
+            left.button("Load", on_click=edit, args=(chosen.sql,), width="stretch")
+            right.button("Show result", on_click=show_result, args=(chosen,), width="stretch")
 
 
-def ask() -> None:
-    """Start the query and wait briefly, because most queries end before a user could cancel them."""
+def start_query() -> None:
+    """Start the query and wait briefly: most queries end before a user could cancel them."""
     sql = statement()
-    running = present()
+    running = own_query()
     if running and not running.is_over and running.sql == sql:
-        return  # a double click
+        return  # a double click would start it twice
     query_id = sql_queries.start(session.context(), sql, release_id)
     st.query_params["asked"] = query_id
     with st.spinner("Running the query …"):
@@ -190,7 +190,7 @@ def result(query: SqlQuery | None) -> None:
 
 def shown(answer: QueryResult) -> None:
     frame = answer.frame
-    caption = session.as_of(answer) + (f". Of this answer: {answer.note}." if answer.note else "")
+    caption = session.as_of(answer) + (f". Note: {answer.note}." if answer.note else "")
     if frame.empty:
         st.info("The query returned no rows.")
         st.caption(caption)
@@ -213,7 +213,10 @@ def download(answer: QueryResult) -> None:
     safe, suppressed = st.session_state["safe"]
     frame = safe if is_safe else answer.frame
     note = "; ".join(
-        filter(None, [answer.note, suppressed if is_safe else "", sharing.words(is_safe, is_synthetic)])
+        filter(
+            None,
+            [answer.note, suppressed if is_safe else "", sharing.small_counts_note(is_safe, is_synthetic)],
+        )
     )
     if is_safe and suppressed:
         st.caption(f"In exports: {suppressed}.")
@@ -233,7 +236,7 @@ def chart(frame: pd.DataFrame) -> None:
     numbers = list(frame.select_dtypes("number").columns)
     if not numbers or len(frame.columns) < 2:
         return
-    with st.expander("Chart of this answer"):
+    with st.expander("Chart of this result"):
         left, middle, right = st.columns(3)
         others = [name for name in frame.columns if name not in numbers] or list(frame.columns)
         x = left.selectbox("X axis", others)
@@ -247,7 +250,7 @@ def chart(frame: pd.DataFrame) -> None:
 
 
 def estimate() -> str:
-    """Draw the tables and bytes that the statement would read, or why it is not allowed."""
+    """Return how much the statement would scan at most, or why it is not allowed."""
     try:
         checked = sql_queries.validate(session.context(), statement(), release_id)
     except ServiceError as error:
@@ -257,18 +260,18 @@ def estimate() -> str:
 
 
 def write() -> SqlQuery | None:
-    """Draw the editor and return the query to show."""
+    """Draw the editor and the result; return the query in the URL."""
     st.session_state.setdefault("sql", first_text())
     st.text_area("SQL (read-only)", key="sql", height=180)
     left, right = st.columns([1, 3], vertical_alignment="center")
-    asking = left.button("Run", type="primary", width="stretch", disabled=not statement())
+    is_clicked = left.button("Run", type="primary", width="stretch", disabled=not statement())
     if statement():
         right.caption(wording.without_links(estimate()))
     query = None
     try:
-        if asking:
-            ask()
-        query = present()
+        if is_clicked:
+            start_query()
+        query = own_query()
         result(query)
     except ServiceError as error:
         session.show_error(error)

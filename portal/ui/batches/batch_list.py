@@ -88,7 +88,7 @@ def _actions(batch_id: str) -> None:
         st.button(
             "Retire …",
             key=f"retire-{batch_id}",
-            help="Leave it out of the next release.",
+            help="Leave this batch out of later releases.",
             on_click=lambda: st.session_state.update({_OPEN_DIALOG: batch_id}),
         )
     if st.session_state.get(_OPEN_DIALOG) == batch_id:
@@ -96,7 +96,7 @@ def _actions(batch_id: str) -> None:
 
 
 _OPEN_DIALOG = "retire-dialog"
-"""Key in session state of the batch whose retire dialog is open."""
+"""Session-state key of the batch whose retire dialog is open."""
 
 
 def _close() -> None:
@@ -117,8 +117,7 @@ def _reprocess(batch_id: str) -> None:
 def _retire(batch_id: str) -> None:
     st.markdown(
         f"The next release leaves batch **{batch_id}** out. Its files stay in bronze, and the published "
-        "release "
-        "does not change. This cannot be undone, but you can import the same extract again."
+        "release does not change. This cannot be undone, but you can import the same extract again."
     )
     with st.form(f"retire-form-{batch_id}", border=False):
         reason = st.text_input("Reason", max_chars=500, help="Recorded with the batch.")

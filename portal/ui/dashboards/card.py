@@ -17,7 +17,7 @@ from portal.core.context import Context
 from portal.dashboards import query_builder, suppressed_views
 from portal.dashboards.query_builder import Chart, Filters, QueryBuilder
 from portal.dashboards.suppressed_views import View
-from portal.privacy.published import PublishedTable
+from portal.privacy.viewer_tables import ViewerTable
 from portal.ui import cache, exports, session, sharing
 from portal.ui.dashboards import figures, picture, url_filters
 
@@ -27,7 +27,7 @@ class Page:
     """Settings that all charts of a dashboard share.
 
     `is_exact`: the user sees exact counts. `is_safe`: downloads have small counts suppressed. `first` and
-    `last` are the dates of the data.
+    `last` are the first and the last date of the data.
     """
 
     filters: Filters
@@ -41,7 +41,7 @@ class Page:
 
     @property
     def shared(self) -> Filters:
-        """The filters for suppressed views; a period that covers all data is removed."""
+        """The filters of suppressed views: without a start or end that the data does not exceed."""
         filters = self.filters
         start = filters.start if filters.start and self.first and filters.start > self.first else None
         end = filters.end if filters.end and self.last and filters.end < self.last else None
@@ -50,7 +50,7 @@ class Page:
     @property
     def small_counts(self) -> str:
         """The note on small counts in exports."""
-        return sharing.words(self.is_safe, self.is_synthetic)
+        return sharing.small_counts_note(self.is_safe, self.is_synthetic)
 
 
 def draw(chart: Chart, page: Page) -> None:
@@ -83,7 +83,7 @@ def _result(chart: Chart, page: Page, release_id: str) -> QueryResult:
 
 
 def statement(chart: Chart, page: Page, release_id: str) -> str:
-    """Return the SQL of a chart: filtered for exact counts, of the whole release for suppressed ones."""
+    """Return the SQL of a chart: filtered for exact counts, over the whole release for suppressed ones."""
     builder = QueryBuilder(session.context(), release_id)
     if page.is_exact:
         return builder.chart_sql(chart, page.filters)
@@ -106,31 +106,28 @@ def published(chart: Chart, filters: Filters, release_id: str) -> View:
     return suppressed_views.view(chart, filters, run_chart, lambda source: table(source, release_id))
 
 
-def table(chart: Chart, release_id: str) -> PublishedTable | None:
-    """Return the published table of a chart, cached per release."""
+def table(chart: Chart, release_id: str) -> ViewerTable | None:
+    """Return the viewer table of a chart, cached per release."""
     sql = QueryBuilder(session.context(), release_id).chart_sql(chart, Filters())
     return _table(sql, release_id, chart)
 
 
 @st.cache_resource(max_entries=300, show_spinner=False)
-def _table(sql: str, release_id: str, _chart: Chart) -> PublishedTable | None:
+def _table(sql: str, release_id: str, _chart: Chart) -> ViewerTable | None:
     return suppressed_views.table_of(
         _chart, lambda _: query_builder.with_source_rows(cache.query(sql, release_id)).frame
     )
 
 
 def _deferred_view(context: Context, chart: Chart, page: Page) -> View:
-    """Return the suppressed chart for a download.
-
-    A download runs outside of a page, without the page cache.
-    """
+    """Return the suppressed chart for a download, which runs outside of a page and without its cache."""
 
     def run_chart(source: Chart) -> pd.DataFrame:
         sql = QueryBuilder(context, page.release_id).chart_sql(source, Filters())
         result = athena_client.run_query(context, sql, release_id=page.release_id)
         return query_builder.with_source_rows(result).frame
 
-    def table(source: Chart) -> PublishedTable | None:
+    def table(source: Chart) -> ViewerTable | None:
         return suppressed_views.table_of(source, run_chart)
 
     return suppressed_views.view(chart, page.shared, run_chart, table)
@@ -140,9 +137,9 @@ def _deferred_view(context: Context, chart: Chart, page: Page) -> View:
 
 
 def _plot(chart: Chart, figure: go.Figure, page: Page) -> None:
-    """Draw the figure; a click filters the page.
+    """Draw the figure; a click on it filters the page.
 
-    The key depends on the filters, so that a selection is not kept.
+    The key depends on the filters, so that a change of filters clears the selection.
     """
     words = page.filters.describe(chart.dataset)
     key = f"{chart.key}-{abs(hash((words, page.release_id))):x}"
@@ -168,7 +165,7 @@ def _plot(chart: Chart, figure: go.Figure, page: Page) -> None:
 
 
 def _values(data: Any) -> list[str]:
-    """Return the filter values of a point: its custom data are a list, or a mapping by position."""
+    """Return the filter values of a point from its custom data: a list, a mapping by position or a value."""
     if isinstance(data, Mapping):
         data = list(data.values())
     is_list = isinstance(data, Sequence) and not isinstance(data, str)
@@ -181,7 +178,7 @@ def _values(data: Any) -> list[str]:
 def _downloads(
     chart: Chart, page: Page, answer: QueryResult, shown: View, before: pd.DataFrame | None
 ) -> None:
-    """Draw the download buttons; with "Safe to share" on, the files have small counts suppressed."""
+    """Draw the download buttons; with "Safe to share" on, small counts are suppressed in the files."""
     is_suppressed_now = page.is_exact and page.is_safe and not page.is_synthetic
     reason = refusal(chart, page) if is_suppressed_now else ""
     columns = st.columns(4)

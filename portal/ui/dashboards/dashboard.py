@@ -41,7 +41,7 @@ def draw(
 
 
 Aggregate = Callable[[Dataset, Mapping[str, str]], pd.Series]
-"""Returns aggregates by name, given as SQL over the fields of a dataset, for the filtered rows."""
+"""Called with a dataset and SQL aggregates by name; returns their values over the filtered rows."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Figure:
     """A headline figure; `number` is compared with that of the previous release.
 
     `counts` are the rows or people it is based on, `share` is the part and whole of a rate; small ones are
-    suppressed for viewers. `adds` is the measure that the figure is the total of, with its format; viewers
-    can filter such figures only.
+    suppressed for viewers. `adds` is the measure that the figure totals, with its format; for viewers,
+    filters apply only to such figures.
     """
 
     label: str
@@ -64,7 +64,7 @@ class Figure:
     def published(self, total: Callable[[str], tuple[float, bool]] | None) -> Figure:
         """Return the figure with small counts suppressed.
 
-        `total` returns totals of published tables if filtered.
+        `total` is set if filters apply: it returns the total of a measure and whether that is partial.
         """
         if total and self.adds:
             number, is_partial = total(self.adds[0])
@@ -93,7 +93,7 @@ def number(value: Any) -> float | None:
 
 
 def _time_zone(dataset: Dataset, release_id: str) -> str:
-    """Return the time zone of the hospital, or an empty string if there are no rows."""
+    """Return the hospital's time zone, "several zones", or an empty string without rows or dates."""
     if not dataset.date_sql:
         return ""
     sql = QueryBuilder(session.context(), release_id).time_zone(dataset)
@@ -102,14 +102,14 @@ def _time_zone(dataset: Dataset, release_id: str) -> str:
 
 
 def _page(dataset: Dataset, charts: Sequence[Chart], release_id: str, previous: str | None) -> Page:
-    """Return rights and filters from the URL and the widgets above the charts."""
+    """Draw the switch and the filters above the charts; return the settings of the page."""
     is_synthetic = sharing.is_synthetic(release_id)
     is_exact = is_synthetic or session.user().may("query")
     is_safe = sharing.choice(dataset.name, is_synthetic) if is_exact else True
     page = Page(Filters(), release_id, previous, is_exact, is_synthetic, is_safe)
     if not is_exact:
         main = _main_chart(charts)
-        published = url_filters.draw_published(
+        published = url_filters.draw_for_viewers(
             main.dataset, lambda name: card.table(suppressed_views.by_dimension(main, name), release_id)
         )
         return replace(page, filters=published)
@@ -119,9 +119,9 @@ def _page(dataset: Dataset, charts: Sequence[Chart], release_id: str, previous: 
 
 
 def _main_chart(charts: Sequence[Chart]) -> Chart:
-    """Return the chart with the most measures.
+    """Return the chart with the most measures among those of kind months or ranking.
 
-    Headline figures and filters of viewers are computed from it.
+    The filters and the headline figures of viewers use its viewer tables.
     """
     counts = [chart for chart in charts if chart.kind in {"months", "ranking"}]
     return max(counts, key=lambda chart: len(chart.measures))
@@ -132,10 +132,11 @@ def _release(newest: str) -> tuple[str, str | None]:
     shown = st.query_params.get("release") or newest
     if shown != newest:
         st.button(f"Show the published release, {newest}", on_click=_show, args=(newest,))
-        made = releases.readable(session.context(), shown)
-        age = "A newer release exists" if made.created_at <= _made_at(newest) else "It is not published"
-        st.info(f"Release {shown} is shown. {age}; {newest} is the published one.")
-        before = made.parent_release_id
+        release = releases.readable(session.context(), shown)
+        is_older = release.created_at <= _created_at(newest)
+        age = "A newer release exists" if is_older else "It is not published"
+        st.info(f"Release {shown} is shown. {age}. The published release is {newest}.")
+        before = release.parent_release_id
     else:
         before = cache.published().previous_release_id
     st.query_params["release"] = shown
@@ -143,7 +144,7 @@ def _release(newest: str) -> tuple[str, str | None]:
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
-def _made_at(release_id: str) -> str:
+def _created_at(release_id: str) -> str:
     return releases.get(session.process_context(), release_id).created_at
 
 
@@ -153,7 +154,7 @@ def _show(release_id: str) -> None:
 
 
 def _previous(release_id: str, before: str | None) -> str | None:
-    """Return the previous release, or the one in the URL, if the user wants to compare."""
+    """Draw the switch to compare; return the release in the URL, else `before`, or None if it is off."""
     named = st.query_params.get("compare")
     if named and named != before:
         before = releases.readable(session.context(), named).release_id
@@ -205,7 +206,7 @@ def _numbers(page: Page, charts: Sequence[Chart], figures: Callable[[Aggregate],
 def _totals(
     page: Page, charts: Sequence[Chart], release_id: str
 ) -> Callable[[str], tuple[float, bool]] | None:
-    """Return a function for totals of the published table with the filters, or None without filters."""
+    """Return a function that totals a measure under the filters, or None without filters or table."""
     filters, main = page.filters, _main_chart(charts)
     dimension, values = next(iter(filters.chosen.items()), (main.by[-1], ()))
     table = card.table(suppressed_views.by_dimension(main, dimension), release_id)

@@ -1,7 +1,4 @@
-"""Parts that all kinds of figures share.
-
-Layout, colours, group labels, marks of the previous release, intervals.
-"""
+"""Parts that figures share: layout, colors, labels, marks of the previous release, intervals."""
 
 from __future__ import annotations
 
@@ -13,13 +10,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from portal.dashboards.query_builder import Chart
-from portal.privacy.published import OTHER
+from portal.privacy.viewer_tables import OTHER
 from portal.ui.theme import MEASURE, PREVIOUS, SEQUENCE, SUPPRESSED
 
 MOST_BARS = 12
 
 LAYOUT: dict[str, Any] = {
-    "margin": {"l": 8, "r": 8, "t": 36, "b": 8},  # above the plot is room for Plotly's own buttons
+    "margin": {"l": 8, "r": 8, "t": 36, "b": 8},  # room above the plot for Plotly's buttons
     "font": {"size": 13},
     "legend": {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "title": {"text": ""}},
     "height": 320,
@@ -31,24 +28,25 @@ LAYOUT: dict[str, Any] = {
 PREVIOUS_MARK = {"color": PREVIOUS, "symbol": "diamond-open", "size": 10, "line": {"width": 2}}
 
 
-def colours(names: Iterable[str]) -> list[str]:
-    """Return the colours of bars; the pooled bar differs from the others."""
+def bar_colors(names: Iterable[str]) -> list[str]:
+    """Return the color of each bar; the pooled group has another color than the others."""
     return [SUPPRESSED if name == OTHER else MEASURE for name in names]
 
 
 def largest(frame: pd.DataFrame, name: str, value: str) -> pd.DataFrame:
-    """Return the largest groups and the pooled one, in ascending order, because Plotly draws upwards."""
+    """Return the pooled group and the largest others, in ascending order because Plotly draws upwards."""
     is_other = frame[name] == OTHER
     largest = frame[~is_other].sort_values(value, ascending=False, kind="stable").head(MOST_BARS)
     return pd.concat([frame[is_other], largest.iloc[::-1]])
 
 
 def percent(part: pd.Series, whole: pd.Series) -> pd.Series:
+    """Return the shares of `part` in `whole`, in percent."""
     return 100 * part.astype(float) / whole.astype(float)
 
 
 def named(chart: Chart, top: pd.DataFrame) -> pd.DataFrame:
-    """Add the labels of the groups: `_long`, and `_short` for the axis, shortened but unique."""
+    """Return the groups with their labels: `_long`, and `_short` for the axis, shortened but unique."""
     words = chart.dataset.dimension(chart.by[0]).value_labels
     long = [words.get(str(value), str(value)) for value in top[chart.by[0]]]
     short: list[str] = []
@@ -58,7 +56,7 @@ def named(chart: Chart, top: pd.DataFrame) -> pd.DataFrame:
     return top.assign(_long=long, _short=short)
 
 
-def beside(
+def mark_previous(
     drawn: go.Figure, chart: Chart, top: pd.DataFrame, previous: pd.DataFrame | None, value: str
 ) -> None:
     """Mark the value of the previous release on each bar."""
@@ -78,11 +76,12 @@ def beside(
 
 
 def tall(bars: int) -> dict[str, Any]:
+    """Return the layout of horizontal bars, with a height for their number."""
     return {**LAYOUT, "height": max(220, 90 + 26 * bars), "yaxis": {"type": "category", "title": ""}}
 
 
 def wilson(hits: int, total: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share (Wilson 1927)."""
+    """Return the 95 % confidence interval of a share, from 0 to 1 (Wilson 1927)."""
     if not total:
         return 0.0, 1.0
     z, share = 1.96, hits / total

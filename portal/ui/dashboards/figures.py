@@ -1,4 +1,4 @@
-"""Build the Plotly figure of a chart from its groups, without any query."""
+"""Build the Plotly figure of a chart from its groups; no function here runs a query."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ import plotly.graph_objects as go
 from portal.dashboards.expressions import WEEKDAYS
 from portal.dashboards.medication_charts import LATE_MINUTES
 from portal.dashboards.query_builder import NOT_RECORDED, Chart
-from portal.privacy.published import OTHER
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
+from portal.privacy.viewer_tables import OTHER
 from portal.ui.dashboards.figure_parts import (
     LAYOUT,
     MOST_BARS,
     PREVIOUS_MARK,
-    beside,
-    colours,
+    bar_colors,
     largest,
+    mark_previous,
     named,
     tall,
 )
 from portal.ui.dashboards.pyramid import pyramid
 from portal.ui.dashboards.share_figures import line, parts, rate
-from portal.ui.theme import MEASURE, MEMBERS, NEUTRAL, NO_CHANGE, PREVIOUS, SEQUENCE, SUPPRESSED, USUAL
+from portal.ui.theme import MEASURE, MEMBERS, NEUTRAL, NO_CHANGE, PREVIOUS, REFERENCE, SEQUENCE, SUPPRESSED
 
 
 def figure(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None = None) -> go.Figure:
-    """Return the figure of a chart, with marks of the previous release if its groups are given.
+    """Return the figure of a chart; `previous` has the groups of the previous release, which are marked.
 
-    The first custom data of each point are the values that a click filters by.
+    The custom data of each point start with the values that a click filters by.
     """
     return _FIGURES[chart.kind](chart, frame, previous)
 
@@ -94,19 +94,19 @@ def _bars(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
             x=total[x],
             y=total[y],
             mode="markers",
-            name="Previous release, all together",
+            name="Previous release, total",
             marker=PREVIOUS_MARK,
             customdata=total[[x]],
         )
     if x == "wait" and not is_binned:
         drawn.add_vline(
-            x=LATE_MINUTES, line={"color": USUAL, "dash": "dash"}, annotation_text="Late: over 60 min"
+            x=LATE_MINUTES, line={"color": REFERENCE, "dash": "dash"}, annotation_text="Late: over 60 min"
         )
     return drawn
 
 
 def _hatch(drawn: go.Figure, months: Sequence[str]) -> None:
-    """Hatch the months whose own total is suppressed."""
+    """Hatch the months whose total is suppressed."""
     if not months:
         return
     fewer = f"fewer than {MINIMUM_CELL_SIZE}"
@@ -141,26 +141,26 @@ def _ranking(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -
         hover_data={"_short": False},
     )
     hatches = ["/" if is_partial else "" for is_partial in top.get("is_partial", [False] * len(top))]
-    drawn.update_traces(marker={"color": colours(top[name]), "pattern": {"shape": hatches}})
-    beside(drawn, chart, top, previous, value)
+    drawn.update_traces(marker={"color": bar_colors(top[name]), "pattern": {"shape": hatches}})
+    mark_previous(drawn, chart, top, previous, value)
     return drawn.update_layout(**tall(len(top)))
 
 
 def _week(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
-    """Return a heat map of weekday by hour, or of its change since the previous release.
+    """Return a heat map by weekday and hour, or of the change since the previous release.
 
     Plotly does not report clicks on heat map cells, so invisible markers lie over them.
     """
     label = next(measure.label.lower() for measure in chart.measures.values())
     grid = _grid(chart, frame)
-    colours: dict[str, Any] = {"colorscale": [[0, NO_CHANGE], [1, MEASURE]]}
+    colors: dict[str, Any] = {"colorscale": [[0, NO_CHANGE], [1, MEASURE]]}
     if previous is not None:
         grid, label = grid - _grid(chart, previous), f"{label} more or fewer than in the previous release"
-        colours = {"colorscale": [[0, PREVIOUS], [0.5, NO_CHANGE], [1, MEASURE]], "zmid": 0}
+        colors = {"colorscale": [[0, PREVIOUS], [0.5, NO_CHANGE], [1, MEASURE]], "zmid": 0}
     hours, days = [f"{hour:02d}" for hour in grid.columns], list(WEEKDAYS.values())
     drawn = go.Figure(
         go.Heatmap(
-            z=grid.to_numpy(), x=hours, y=days, xgap=1, ygap=1, hoverinfo="skip", showscale=True, **colours
+            z=grid.to_numpy(), x=hours, y=days, xgap=1, ygap=1, hoverinfo="skip", showscale=True, **colors
         )
     )
     cells = [(d, h, n) for d, row in zip(WEEKDAYS, grid.to_numpy(), strict=True) for h, n in enumerate(row)]
@@ -178,7 +178,7 @@ def _week(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
 
 
 def _grid(chart: Chart, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return seven weekdays by 24 hours; hours without events are 0, suppressed ones are not a number."""
+    """Return counts by weekday (rows) and hour (columns): 0 without events, NaN if suppressed."""
     weekdays, hours = (frame[name] for name in chart.by)
     grid = pd.DataFrame(0.0, index=range(1, 8), columns=range(24))
     for weekday, hour, count in zip(weekdays, hours, frame[next(iter(chart.measures))], strict=True):
@@ -187,7 +187,7 @@ def _grid(chart: Chart, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _dose(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
-    """Return the doses of the most frequent medication and unit; the shaded band is the usual range."""
+    """Return bars of the doses of the most frequent medication and unit; the usual range is shaded."""
     dose, unit, medication = chart.by
     counted = frame.groupby([medication, unit], as_index=False)["administrations"].sum()
     name, of = counted.loc[counted["administrations"].idxmax(), [medication, unit]]
@@ -223,7 +223,7 @@ def _dose(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
 def _shade_usual_range(drawn: go.Figure, low: Any, high: Any) -> None:
     if pd.isna(low) or pd.isna(high):
         return
-    drawn.add_vrect(x0=float(low), x1=float(high), fillcolor=USUAL, opacity=0.2, line_width=0)
+    drawn.add_vrect(x0=float(low), x1=float(high), fillcolor=REFERENCE, opacity=0.2, line_width=0)
     drawn.add_annotation(
         x=(float(low) + float(high)) / 2,
         y=1,

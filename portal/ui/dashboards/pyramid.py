@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from portal.dashboards.query_builder import NOT_RECORDED, Chart
-from portal.privacy.published import OTHER
+from portal.privacy.viewer_tables import OTHER
 from portal.ui.dashboards.figure_parts import (
     PREVIOUS_MARK,
     tall,
@@ -17,7 +17,7 @@ from portal.ui.dashboards.figure_parts import (
 from portal.ui.theme import MEMBERS, NEUTRAL, SUPPRESSED
 
 _SEXES = (("M", -1), ("F", 1), ("X", 1), ("U", 1), (NOT_RECORDED, 1), (OTHER, 1))
-"""Sexes from the middle outwards, with the side of the pyramid: -1 is left."""
+"""Sexes from the middle outwards, each with its side of the pyramid: -1 left, 1 right."""
 
 
 def pyramid(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
@@ -31,7 +31,7 @@ def pyramid(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) ->
     before = {-1: pd.Series(0, order), 1: pd.Series(0, order)}
     marks: list[tuple[Any, ...]] = []
     for code, side in _SEXES:
-        part = _of(frame, sex, code, band, value, order)
+        part = _counts_of(frame, sex, code, band, value, order)
         if part.any():
             drawn.add_bar(
                 x=side * part,
@@ -43,7 +43,7 @@ def pyramid(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) ->
                 hovertemplate="%{y}, " + words.get(code, code) + ": %{customdata[1]:,}<extra></extra>",
             )
         if previous is not None:
-            was = side * _of(previous, sex, code, band, value, order)
+            was = side * _counts_of(previous, sex, code, band, value, order)
             before[side] += was
             rows = zip(before[side], ends, order, abs(was), strict=True)
             marks += [(*row, words.get(code, code)) for row in rows if row[3]]
@@ -72,8 +72,10 @@ def _mark_previous(drawn: go.Figure, marks: Sequence[tuple[Any, ...]]) -> None:
     )
 
 
-def _of(frame: pd.DataFrame, sex: str, code: str, band: str, value: str, order: list[Any]) -> pd.Series:
-    """Return the counts of one sex by age band."""
+def _counts_of(
+    frame: pd.DataFrame, sex: str, code: str, band: str, value: str, order: list[Any]
+) -> pd.Series:
+    """Return the counts of one sex by age band, 0 where there are none."""
     return frame[frame[sex] == code].set_index(band)[value].reindex(order).fillna(0).astype(int)
 
 

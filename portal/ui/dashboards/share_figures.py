@@ -13,19 +13,19 @@ from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.ui.dashboards.figure_parts import (
     LAYOUT,
     PREVIOUS_MARK,
-    beside,
-    colours,
+    bar_colors,
     largest,
+    mark_previous,
     named,
     percent,
     tall,
     wilson,
 )
-from portal.ui.theme import ABOVE, BELOW, MEASURE, NEUTRAL, PREVIOUS, USUAL
+from portal.ui.theme import ABOVE, BELOW, MEASURE, NEUTRAL, PREVIOUS, REFERENCE
 
 
 def rate(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
-    """Return the rate of each group with its 95 % interval; the measures are the total and the hits."""
+    """Return the rate of each group as a bar with its 95 % interval; the measures are total, then hits."""
     total, hits = chart.measures
     top = named(chart, largest(frame[frame[total] > 0], chart.by[0], total))
     is_high = top.get("is_high", pd.Series([None] * len(top)))
@@ -37,7 +37,7 @@ def rate(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go
             x=top["_share"],
             y=top["_short"],
             orientation="h",
-            marker={"color": colours(top[chart.by[0]]), "pattern": {"shape": hatches}},
+            marker={"color": bar_colors(top[chart.by[0]]), "pattern": {"shape": hatches}},
             customdata=[
                 [name, int(whole), None if pd.isna(part) else int(part), _in_words(part, int(whole), high)]
                 for name, whole, part, high in zip(
@@ -55,14 +55,14 @@ def rate(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go
     )
     if previous is not None:
         before = previous.assign(_share=percent(previous[hits], previous[total]))
-        beside(drawn, chart, top, before, "_share")
+        mark_previous(drawn, chart, top, before, "_share")
     title = f"{chart.measures[hits].label}, percent"
     return drawn.update_layout(**tall(len(top)), xaxis={"title": title, "rangemode": "tozero"})
 
 
 @dataclass(frozen=True)
 class _Rate:
-    """A rate with its interval, in percent."""
+    """A rate with the ends of its interval, in percent."""
 
     low: float
     share: float
@@ -70,7 +70,7 @@ class _Rate:
 
 
 def _rate_of(hits: Any, total: Any, is_high: Any) -> _Rate:
-    """Return the rate of a group; suppressed hits give the bounds."""
+    """Return the rate of a group and its 95 % interval; for suppressed hits, the bounds of the rate."""
     if pd.isna(hits):
         bound = 100 * (MINIMUM_CELL_SIZE - 1) / int(total)
         return _Rate(100 - bound, 100 - bound, 100.0) if is_high is True else _Rate(0.0, 0.0, bound)
@@ -92,7 +92,7 @@ def parts(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
     counted = frame.assign(_all=frame[names].sum(axis=1))
     top = named(chart, largest(counted[counted["_all"] > 0], chart.by[0], "_all"))
     drawn = go.Figure()
-    for name, color in zip(names, (BELOW, USUAL, ABOVE), strict=True):
+    for name, color in zip(names, (BELOW, REFERENCE, ABOVE), strict=True):
         drawn.add_bar(
             x=percent(top[name], top["_all"]),
             y=top["_short"],
@@ -122,7 +122,7 @@ def parts(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
 
 
 def line(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
-    """Return the share of the first measure in the second over time."""
+    """Return a line of the first measure's share in the second over time."""
     hits, total = chart.measures
     drawn = go.Figure()
     for name, rows, look in (
@@ -147,6 +147,6 @@ def line(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go
 
 
 def _symbols(rows: pd.DataFrame) -> list[str]:
-    """Return hollow marks for months that share one pooled rate."""
+    """Return the symbol of each month; it is hollow if the rate is pooled with other months."""
     is_pooled = rows.get("is_pooled", [False] * len(rows))
     return ["circle-open" if pooled else "circle" for pooled in is_pooled]

@@ -1,4 +1,4 @@
-"""Filters of a dashboard. Their state is in the URL, and clicks on charts change it, too."""
+"""Filters of a dashboard. The URL stores them, and clicks on charts change them, too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import streamlit as st
 
 from portal.dashboards import query_builder
 from portal.dashboards.query_builder import Dataset, Dimension, Filters, QueryBuilder
-from portal.privacy.published import PublishedTable
+from portal.privacy.viewer_tables import ViewerTable
 from portal.ui import cache
 
 
@@ -20,9 +20,9 @@ def _key(dataset: Dataset, dimension: Dimension) -> str:
 
 
 def draw(dataset: Dataset, builder: QueryBuilder) -> Filters:
-    """Draw the filters with the values of the URL and return the chosen ones."""
+    """Draw the filters, initially with the values in the URL, and return them."""
     choices = cache.query(builder.filter_values(dataset), builder.release_id).frame
-    for key, value in st.session_state.pop(_clicked(dataset), {}).items():
+    for key, value in st.session_state.pop(_click_key(dataset), {}).items():
         st.session_state[key] = value
     with st.container(border=True):
         listed = [d for d in dataset.filters if d.filter == "listed"]
@@ -47,16 +47,16 @@ def draw(dataset: Dataset, builder: QueryBuilder) -> Filters:
 
 
 def data_range(dataset: Dataset) -> tuple[date | None, date | None]:
-    """Return the first and the last date of the data, after `draw`."""
+    """Return the first and the last date of the data, which `draw` has stored."""
     low, high = st.session_state.get(_range_key(dataset), (None, None))
     return low, high
 
 
-# filters of viewers: whole months, and values of one dimension
+# filters for viewers: whole months, and values of one dimension
 
 
-def draw_published(dataset: Dataset, tables: Callable[[str], PublishedTable | None]) -> Filters:
-    """Draw the filters by month and one dimension; `tables` returns the published table of a dimension."""
+def draw_for_viewers(dataset: Dataset, tables: Callable[[str], ViewerTable | None]) -> Filters:
+    """Draw filters by month and by one dimension; `tables` returns a dimension's viewer table."""
     offered = [d for d in dataset.filters if not d.is_number]
     named = next((d for d in offered if st.query_params.get_all(d.name)), None)
     with st.container(border=True):
@@ -77,8 +77,8 @@ def draw_published(dataset: Dataset, tables: Callable[[str], PublishedTable | No
     return Filters(start, end, {dimension.name: chosen} if dimension and chosen else {})
 
 
-def _values(dimension: Dimension, table: PublishedTable, column: Any) -> tuple[str, ...]:
-    """Draw a choice of the published values."""
+def _values(dimension: Dimension, table: ViewerTable, column: Any) -> tuple[str, ...]:
+    """Draw a multiple choice of the published values; return the chosen ones."""
     present = [value for value in st.query_params.get_all(dimension.name) if value in table.named]
     chosen = column.multiselect(
         dimension.label,
@@ -92,13 +92,14 @@ def _values(dimension: Dimension, table: PublishedTable, column: Any) -> tuple[s
     return tuple(chosen)
 
 
-def _months(dataset: Dataset, table: PublishedTable, column: Any) -> tuple[date | None, date | None]:
-    """Draw a choice of whole months; an end is None if it is the end of the data."""
+def _months(dataset: Dataset, table: ViewerTable, column: Any) -> tuple[date | None, date | None]:
+    """Draw a month range; return its first and last day, each None if it is that of the data."""
     months = table.months
     if len(months) < 2:
         return None, None
     in_url = [
-        (_day(st.query_params.get(name)), edge) for name, edge in (("from", months[0]), ("to", months[-1]))
+        (_parse_date(st.query_params.get(name)), edge)
+        for name, edge in (("from", months[0]), ("to", months[-1]))
     ]
     wanted = [f"{day:%Y-%m}" if day and f"{day:%Y-%m}" in months else edge for day, edge in in_url]
     first, last = column.select_slider(
@@ -125,7 +126,7 @@ def _present(dataset: Dataset, dimension: Dimension) -> list[str]:
 
 
 def _pick(dataset: Dataset, dimension: Dimension, options: Sequence[str]) -> tuple[str, ...]:
-    """Draw a multiple choice with its state in the URL, without values that no longer exist."""
+    """Draw a multiple choice that the URL stores; return the chosen values that still exist."""
     key = _key(dataset, dimension)
     st.session_state[key] = [value for value in _present(dataset, dimension) if value in options]
     chosen = st.multiselect(
@@ -152,22 +153,25 @@ def _period_key(dataset: Dataset) -> str:
 
 
 def _range_key(dataset: Dataset) -> str:
-    """Return the key in session state of the first and last date of the data."""
+    """Return the session-state key of the first and last date of the data."""
     return f"range-{dataset.name}"
 
 
 def _period(dataset: Dataset, first: Any, last: Any) -> tuple[date | None, date | None]:
-    """Draw the period; return None, None without data. A period without its end changes nothing yet."""
+    """Draw the period picker; return (None, None) if there is no data.
+
+    Until an end is picked, the previous period stays.
+    """
     if pd.isna(first) or pd.isna(last):
         return None, None
     low, high = pd.Timestamp(first).date(), pd.Timestamp(last).date()
     key = _period_key(dataset)
     st.session_state[_range_key(dataset)] = low, high
-    in_url = [_day(st.query_params.get(name)) for name in ("from", "to")]
+    in_url = [_parse_date(st.query_params.get(name)) for name in ("from", "to")]
     start, end = _between(in_url, low, high)
-    held = st.session_state.get(key)
-    if held is None or len(held) == 2:
-        start, end = _between(held or in_url, low, high)
+    stored = st.session_state.get(key)
+    if stored is None or len(stored) == 2:
+        start, end = _between(stored or in_url, low, high)
         st.session_state[key] = (start, end)
     picked = st.date_input("Period", min_value=low, max_value=high, key=key, format="YYYY-MM-DD")
     if not isinstance(picked, tuple) or len(picked) != 2:
@@ -181,20 +185,20 @@ def _period(dataset: Dataset, first: Any, last: Any) -> tuple[date | None, date 
 
 
 def _between(days: Sequence[date | None], low: date, high: date) -> tuple[date, date]:
-    """Limit a period to that of the data."""
+    """Return the period limited to the dates of the data; a missing end is that of the data."""
     start = min(max(days[0] or low, low), high)
     return start, max(min(days[1] or high, high), start)
 
 
-def _day(text: str | None) -> date | None:
+def _parse_date(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:
         return None
 
 
-def _choice(dataset: Dataset, dimension: Dimension, values: Sequence[str]) -> tuple[str, Any]:
-    """Return the key and value in session state of a filter by these values; months become dates."""
+def _stored_filter(dataset: Dataset, dimension: Dimension, values: Sequence[str]) -> tuple[str, Any]:
+    """Return session-state key and value of a filter by these values; months become a period."""
     if dimension.filter != "period":
         return _key(dataset, dimension), list(values)
     first, last = (pd.Period(value, "M") for value in (values[0], values[-1]))
@@ -202,21 +206,21 @@ def _choice(dataset: Dataset, dimension: Dimension, values: Sequence[str]) -> tu
     return _period_key(dataset), _between(days, *st.session_state[_range_key(dataset)])
 
 
-def _clicked(dataset: Dataset) -> str:
-    """Return the key in session state of a click, which is applied before the filters are drawn again."""
+def _click_key(dataset: Dataset) -> str:
+    """Return the session-state key of a click, which is applied when the filters are drawn again."""
     return f"clicked-{dataset.name}"
 
 
 def choose(dataset: Dataset, chosen: Sequence[tuple[Dimension, list[str]]]) -> bool:
-    """Apply a click at the next draw; return whether it changes a filter."""
-    wanted = dict(_choice(dataset, *each) for each in chosen)
+    """Store the filters of a click for the next draw; return whether they change any."""
+    wanted = dict(_stored_filter(dataset, *each) for each in chosen)
     if all(_present_value(key) == value for key, value in wanted.items()):
         return False
-    st.session_state[_clicked(dataset)] = wanted
+    st.session_state[_click_key(dataset)] = wanted
     return True
 
 
 def _present_value(key: str) -> Any:
-    """Return the value of a filter, sorted as a click sorts it."""
-    held = st.session_state.get(key, [])
-    return held if isinstance(held, tuple) else sorted(held)
+    """Return the current value of a filter; lists are sorted, as those of a click are."""
+    stored = st.session_state.get(key, [])
+    return stored if isinstance(stored, tuple) else sorted(stored)

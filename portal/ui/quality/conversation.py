@@ -20,6 +20,7 @@ Finding = tuple[str, str]
 
 
 def reason(key: str) -> str:
+    """Return the label of a reason."""
     return reviews.REASONS[key]
 
 
@@ -32,7 +33,7 @@ def queries(
         who = f"for {wording.escape_markdown(query.assignee)}" if query.assignee else "unassigned"
         with st.container(border=True):
             st.markdown(f"{QUERY_STATES[query.state]} · {query.query_id} · {who} · due {query.due}{overdue}")
-            _about(query, rows)
+            _rows_of(query, rows)
             for event in query.events:
                 st.markdown(f"- {wording.as_markdown(event)}")
             if query.state == "closed":
@@ -42,11 +43,8 @@ def queries(
                 _reply(context, query, person.may("review"), seen)
 
 
-def _about(query: DataQuery, rows: pd.DataFrame) -> None:
-    """Draw the rows of a query.
-
-    Rows that are not among the failing rows shown are listed by pseudonym.
-    """
+def _rows_of(query: DataQuery, rows: pd.DataFrame) -> None:
+    """Draw the rows of a query, or their pseudonyms if none of them is among the failing rows shown."""
     if not query.rows:
         return
     mine = rows[rows["row"].isin(query.rows)] if "row" in rows else rows
@@ -65,7 +63,7 @@ def _reopen(context: Context, query_id: str, seen: int) -> None:
         "reopen",
         key,
         query_id,
-        f"{query_id} is reopened.",
+        f"{query_id} was reopened.",
         lambda text, seen: reviews.reopen(context, query_id, text, seen=seen),
     )
 
@@ -80,7 +78,7 @@ def _reply(context: Context, query: DataQuery, may_review: bool, seen: int) -> N
             "answer",
             key,
             query_id,
-            f"{query_id} is answered.",
+            f"{query_id} was answered.",
             lambda text, seen: reviews.answer(context, query_id, text, seen=seen),
         )
         if not may_review:
@@ -91,7 +89,7 @@ def _reply(context: Context, query: DataQuery, may_review: bool, seen: int) -> N
                 "return",
                 key,
                 query_id,
-                f"{query_id} is reopened.",
+                f"{query_id} was reopened.",
                 lambda text, seen: reviews.reopen(context, query_id, text, seen=seen),
                 "Use this if the answer is not sufficient. Enter what is missing.",
             )
@@ -113,7 +111,7 @@ def _close(context: Context, query_id: str, key: str) -> None:
         "close",
         key,
         query_id,
-        f"{query_id} is closed.",
+        f"{query_id} was closed.",
         lambda text, seen: reviews.close(
             context, query_id, st.session_state.get(f"why-{query_id}") or "", text, seen=seen
         ),
@@ -141,7 +139,7 @@ def _button(
     st.button(label, key=f"{verb}-{query_id}", help=help_text, on_click=drafts.send, args=(text, act, done))
 
 
-def ask(context: Context, run_id: str, finding: Finding, keys: tuple[str, ...], seen: int) -> None:
+def raise_form(context: Context, run_id: str, finding: Finding, keys: tuple[str, ...], seen: int) -> None:
     """Draw the form to raise a query on a finding or on selected rows."""
     name = drafts.about(run_id, finding)
     key, who = f"ask-{name}", f"who-{name}"
@@ -157,5 +155,5 @@ def ask(context: Context, run_id: str, finding: Finding, keys: tuple[str, ...], 
         "Raise a query",
         key=f"open-{name}",
         on_click=drafts.send,
-        args=(key, act, "The query is open."),
+        args=(key, act, "The query was raised."),
     )

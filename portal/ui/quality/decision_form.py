@@ -20,14 +20,14 @@ CHOICES = {
     "dismiss": "Not a problem",
 }
 _DONE = {
-    "accept": "The finding is accepted, in later runs too.",
-    "must_fix": "The finding must be fixed. A query was opened, and approval is not possible.",
-    "dismiss": "The finding is not a problem in this run.",
+    "accept": "The finding was accepted. The acceptance also applies to later runs.",
+    "must_fix": "The finding was marked 'must be fixed'. The release cannot be approved.",
+    "dismiss": "The finding was marked 'not a problem' in this run.",
 }
 
 
 def draw(context: Context, run_id: str, finding: Finding, keys: tuple[str, ...], review: Review) -> None:
-    """Draw the form to decide a finding, without a preset, or to confirm selected records."""
+    """Draw the form to decide a finding or confirm selected records; no decision is preselected."""
     name = drafts.about(run_id, finding)
     choice = st.segmented_control(
         "Decision", list(CHOICES), format_func=CHOICES.__getitem__, key=f"decision-{name}"
@@ -45,7 +45,7 @@ def draw(context: Context, run_id: str, finding: Finding, keys: tuple[str, ...],
     with st.container(horizontal=True):
         _button("Save the decision", "decide", name, decide, _DONE.get(choice or "", ""))
         if finding in review.accepted:
-            _button("Withdraw the acceptance", "withdraw", name, withdraw, "The acceptance has ended.")
+            _button("Withdraw the acceptance", "withdraw", name, withdraw, "The acceptance was withdrawn.")
     if keys:
         _confirm_rows(context, run_id, finding, keys, review)
 
@@ -107,7 +107,7 @@ def _terms(finding: Finding, name: str) -> None:
 def _confirm_rows(
     context: Context, run_id: str, finding: Finding, keys: tuple[str, ...], review: Review
 ) -> None:
-    """Draw the buttons to confirm selected records as correct, or to undo that."""
+    """Draw the buttons to confirm selected records as correct, and to undo their confirmation."""
     name = drafts.about(run_id, finding)
     accepted = review.accepted_rows.get(finding, {})
     confirmed = [row for row in keys if row in accepted]
@@ -128,7 +128,7 @@ def _confirm_rows(
             "verify-rows",
             name,
             verify,
-            "The records are confirmed. Later runs do not count them until that date.",
+            "The records were confirmed. Later runs do not count them until the confirmation expires.",
         )
         if confirmed:
             _button(
@@ -136,7 +136,7 @@ def _confirm_rows(
                 "withdraw-rows",
                 name,
                 withdraw,
-                "The records count again.",
+                "The confirmation was withdrawn. Later runs count the records again.",
             )
 
 

@@ -20,13 +20,13 @@ from portal.ui.quality.conversation import Finding
 from portal.ui.quality.shown import Shown
 
 INEXACT = (
-    "This rule reads other rows, too. If a record has several versions in this run, all are shown, including "
-    "versions that pass."
+    "This rule also depends on other rows. If a record has several versions in this run, all of them are "
+    "shown, including versions that pass."
 )
 
 
 def draw(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Draw the masked failing rows; return them with the pseudonyms of the selected rows."""
+    """Draw the masked failing rows; return them and the pseudonyms of the selected ones."""
     run_id, (table, rule_id), person = shown.run_id, chosen, session.user()
     if not person.may("query"):
         st.caption("Single rows are shown to analysts, clinicians and engineers.")
@@ -121,12 +121,12 @@ Record = tuple[str, dict[str, Any]]
 
 
 def _unmasked() -> dict[tuple[str, ...], dict[int, Record]]:
-    """Return the records that were unmasked in this session with their reasons, by finding and user."""
+    """Return the records unmasked in this session with the reasons for access, by run, finding and user."""
     unmasked: dict[tuple[str, ...], dict[int, Record]] = st.session_state.setdefault("unmasked", {})
     return unmasked
 
 
 def identified(query: DataQuery) -> pd.DataFrame:
     """Return the records of a query's rule that were unmasked in this session."""
-    person = (query.run_id, query.table_name, query.rule_id, session.user().name)
-    return pd.DataFrame([record for _, record in _unmasked().get(person, {}).values()])
+    key = (query.run_id, query.table_name, query.rule_id, session.user().name)
+    return pd.DataFrame([record for _, record in _unmasked().get(key, {}).values()])

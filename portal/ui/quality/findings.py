@@ -1,4 +1,4 @@
-"""Tables and figures of rule results, without any query."""
+"""Build tables and figures of rule results; no function here runs a query."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from pipeline.rules.outcomes import FOUND
 from portal.core.vocabulary import CHANGES, OUTCOMES, QUERY_STATES, SEVERITIES
 from portal.quality import rule_texts
 from portal.reviews.read_model import DataQuery
-from portal.ui.theme import GRID, MEASURE, SEVERITY_COLOURS, USUAL
+from portal.ui.theme import GRID, MEASURE, REFERENCE, SEVERITY_COLORS
 
 _RANKED = {
     "Severity": list(SEVERITIES.values()),
     "Outcome": list(OUTCOMES.values()),
     "Change": list(CHANGES.values()),
 }
-"""Columns whose cells are ranks, so that they sort by severity and are displayed as labels."""
+"""Columns whose cells are ranks, displayed as these labels, so that they sort by rank."""
 
 _WIDTHS = {"Severity": 140, "Outcome": 150, "Change": 105}
 
@@ -37,8 +37,8 @@ def overview(
     queries: Iterable[DataQuery],
     on: date,
 ) -> pd.DataFrame:
-    """Return one row per rule, the most serious first; `finding` and `is_found` are not displayed."""
-    asked = _by_finding(queries)
+    """Return one row per rule, findings first, by severity; `finding` and `is_found` are not displayed."""
+    by_finding = _by_finding(queries)
     rows = []
     for row, change in zip(frame.to_dict("records"), changed, strict=True):
         finding = (row["table_name"], row["rule_id"])
@@ -58,7 +58,7 @@ def overview(
                 "What is counted": rule_texts.population(rule, row["table_name"]),
                 "Rate": rule_texts.rate_text(row["rate"], unit),
                 "Threshold": rule_texts.threshold_text(rule) if rule else "–",
-                "Queries": _most_urgent(asked[finding]),
+                "Queries": _most_urgent(by_finding[finding]),
                 "Review": rule_texts.acceptance_status(acceptance, row["rate"], on) if acceptance else "",
             }
         )
@@ -74,15 +74,15 @@ def ranked(table: pd.DataFrame) -> dict[str, Any]:
     """Return the column configuration that displays ranks as labels."""
     return {
         name: st.column_config.SelectboxColumn(
-            options=list(range(len(words))), format_func=partial(_word, words), width=_WIDTHS[name]
+            options=list(range(len(words))), format_func=partial(_label, words), width=_WIDTHS[name]
         )
         for name, words in _RANKED.items()
         if name in table
     }
 
 
-def _word(words: list[str], place: str | float) -> str:
-    return words[int(place)]
+def _label(labels: list[str], rank: str | float) -> str:
+    return labels[int(rank)]
 
 
 def _by_finding(queries: Iterable[DataQuery]) -> dict[tuple[str, str], list[DataQuery]]:
@@ -93,7 +93,7 @@ def _by_finding(queries: Iterable[DataQuery]) -> dict[tuple[str, str], list[Data
 
 
 def _most_urgent(queries: list[DataQuery]) -> str:
-    """Return the most urgent state of several queries."""
+    """Return the most urgent state of several queries with its count, or an empty string without queries."""
     states = [query.state for query in queries]
     for state, words in QUERY_STATES.items():
         if number := states.count(state):  # type: ignore[arg-type]
@@ -102,7 +102,7 @@ def _most_urgent(queries: list[DataQuery]) -> str:
 
 
 def trend(frame: pd.DataFrame, run_ids: list[str]) -> go.Figure:
-    """Return a figure of findings per run by severity, oldest run first."""
+    """Return a bar chart of failed rules and rule errors per run, by severity, oldest run first."""
     found = frame[frame["status"].isin(["fail", "error"])]
     counted = (
         found.groupby(["run_id", "severity"]).size().unstack(fill_value=0).reindex(run_ids, fill_value=0)
@@ -114,7 +114,7 @@ def trend(frame: pd.DataFrame, run_ids: list[str]) -> go.Figure:
                 x=[_short(run_id) for run_id in counted.index],
                 y=counted[severity],
                 name=SEVERITIES[severity],
-                marker_color=SEVERITY_COLOURS[severity],
+                marker_color=SEVERITY_COLORS[severity],
             )
     return figure.update_layout(
         barmode="stack",
@@ -126,7 +126,7 @@ def trend(frame: pd.DataFrame, run_ids: list[str]) -> go.Figure:
     )
 
 
-def cards(card: pd.DataFrame) -> go.Figure:
+def pass_rates(card: pd.DataFrame) -> go.Figure:
     """Return a heat map of pass rates by table and category (rows) and run (columns)."""
     names = [f"{table} · {kind}" for table, kind in card.index]
     share = (100 * card).round(0)
@@ -137,7 +137,7 @@ def cards(card: pd.DataFrame) -> go.Figure:
             y=names,
             text=[["" if pd.isna(cell) else f"{cell:.0f} %" for cell in row] for row in share.to_numpy()],
             texttemplate="%{text}",
-            colorscale=[[0, SEVERITY_COLOURS["block"]], [0.5, "#f4d9c6"], [1, "#cfe6f5"]],
+            colorscale=[[0, SEVERITY_COLORS["block"]], [0.5, "#f4d9c6"], [1, "#cfe6f5"]],
             zmin=0,
             zmax=100,
             showscale=False,
@@ -155,7 +155,7 @@ def cards(card: pd.DataFrame) -> go.Figure:
 
 
 def rule_history(frame: pd.DataFrame, rule: Rule, run_ids: list[str]) -> go.Figure:
-    """Return a figure of a rule's rate over runs, with the threshold as a dashed line."""
+    """Return a line chart of a rule's rate over runs, with the threshold as a dashed line."""
     scale = 100 if rule.unit == "percent" else 1
     rates = frame.set_index("run_id")["rate"].reindex(run_ids) * scale
     figure = go.Figure()
@@ -166,7 +166,7 @@ def rule_history(frame: pd.DataFrame, rule: Rule, run_ids: list[str]) -> go.Figu
         y=[rule.threshold * scale] * len(names),
         mode="lines",
         name="Threshold",
-        line={"color": USUAL, "dash": "dash"},
+        line={"color": REFERENCE, "dash": "dash"},
     )
     title = "Failing rows, percent" if rule.unit == "percent" else rule.unit
     return figure.update_layout(

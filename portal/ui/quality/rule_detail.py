@@ -24,15 +24,15 @@ from portal.ui.quality.shown import Shown
 
 def draw(shown: Shown, chosen: Finding) -> None:
     table, rule_id = chosen
-    is_it = (shown.frame["table_name"] == table) & (shown.frame["rule_id"] == rule_id)
-    row = shown.frame[is_it].iloc[0]
+    is_chosen = (shown.frame["table_name"] == table) & (shown.frame["rule_id"] == rule_id)
+    row = shown.frame[is_chosen].iloc[0]
     rule = rule_texts.rules().get(chosen)
     with st.container(border=True):
         st.markdown(f"### {rule_id} · {table}")
         if rule is None:
             st.info("This rule is no longer in the contracts. Its result is still shown.")
         else:
-            _measure(rule, table, row, str(shown.changed[is_it].iloc[0]))
+            _measure(rule, table, row, str(shown.changed[is_chosen].iloc[0]))
             _decisions(shown.review, chosen, row)
             left, right = st.columns(2)
             with left:
@@ -42,12 +42,12 @@ def draw(shown: Shown, chosen: Finding) -> None:
                 _counting(rule)
                 _query(shown.run_id, chosen)
                 with st.popover("What-if threshold"):
-                    _try_limit(rule, mine)
+                    _what_if(rule, mine)
             right.plotly_chart(
                 findings.rule_history(mine, rule, shown.run_ids),
                 key="rule-history",
                 config={"displayModeBar": False},
-                alt=f"What {rule_id} measured in each run, with its threshold",
+                alt=f"Rate of {rule_id} in each run, with its threshold",
             )
         rows, keys = failing_rows_table.draw(shown, chosen)
         _conversation(shown, chosen, rows, keys)
@@ -58,14 +58,14 @@ def _measure(rule: Rule, table: str, row: pd.Series, change: str) -> None:
         rule, table, row["status"], int(row["failed"]), int(row["checked"]), row["rate"]
     )
     st.markdown(f"**{rule.description}**")
-    st.markdown(f"{sentence} Change since the last run: {CHANGES[change]}.")
+    st.markdown(f"{sentence} Change since the previous run: {CHANGES[change]}.")
     if detail := rule_texts.null_markers(row.get("detail")):
         st.markdown(detail)
     st.caption(rule_texts.threshold_owner(rule))
 
 
 def _conditions(chosen: Finding) -> str:
-    """Return the conditions of a confirmation of rows."""
+    """Return the end of the sentence on confirmed rows: the conditions of the confirmation."""
     rule = rule_texts.rules().get(chosen)
     stays = " They stay quarantined until the source or the rule is changed."
     known = f", as long as at most {failing_sql.MOST_ROWS} rows fail and each has its identifier."
@@ -95,7 +95,7 @@ def _decisions(review: Review, chosen: Finding, row: pd.Series) -> None:
 
 
 def _confirmed(review: Review, chosen: Finding) -> list[tuple[str, str, int]]:
-    """Return valid confirmations of rows: user, expiry date and number of rows."""
+    """Return the confirmations of rows that are valid today: user, expiry date and number of rows."""
     today = datetime.now(UTC).date()
     rows = [row for row in review.accepted_rows.get(chosen, {}).values() if row.covers(today)]
     counted = Counter((row.by, row.until) for row in rows)
@@ -112,7 +112,7 @@ def _counting(rule: Rule) -> None:
     with st.popover("How it is counted"):
         st.code(rule.sql, language="sql", wrap_lines=True)
         st.caption(
-            f"Counted out of: {rule.applies or ('all rows' if rule.fails else 'see the query')}. "
+            f"Rows checked: {rule.applies or ('all rows' if rule.fails else 'see the query')}. "
             "This is the condition that the Spark job evaluates. Condition and threshold are in "
             "pipeline/contracts."
         )
@@ -131,17 +131,17 @@ def _query(run_id: str, chosen: Finding) -> None:
             st.caption(failing_rows_table.INEXACT)
 
 
-def _try_limit(rule: Rule, mine: pd.DataFrame) -> None:
-    """Draw how past results change with another threshold."""
+def _what_if(rule: Rule, mine: pd.DataFrame) -> None:
+    """Draw a threshold to try, and how often the rule would have failed with it."""
     scale = 100 if rule.unit == "percent" else 1
-    tried = st.number_input(
-        f"Accept up to ({rule.unit})",
+    threshold = st.number_input(
+        f"Threshold ({rule.unit})",
         min_value=0.0,
         value=float(rule.threshold * scale),
         key=f"limit-{rule.id}",
     )
     measured = mine[mine["rate"].notna()]
-    other = replace(rule, threshold=tried / scale)
+    other = replace(rule, threshold=threshold / scale)
     ended = [other.outcome(*found) for found in zip(measured["failed"], measured["rate"], strict=True)]
     now, then = int((measured["status"] == "fail").sum()), ended.count("fail")
     st.markdown(
@@ -162,10 +162,10 @@ def _conversation(shown: Shown, chosen: Finding, rows: pd.DataFrame, keys: tuple
         st.caption("No comments on this finding yet.")
     if person.may("review"):
         left, right = st.columns(2)
-        of_rows = f" about {len(keys)} chosen record{'s' if len(keys) > 1 else ''}" if keys else ""
+        of_rows = f" about {len(keys)} selected record{'s' if len(keys) > 1 else ''}" if keys else ""
         with left, st.container(border=True):
             st.markdown(f"**Raise a query{of_rows}**")
-            conversation.ask(context, shown.run_id, chosen, keys, review.seen)
+            conversation.raise_form(context, shown.run_id, chosen, keys, review.seen)
         with right, st.container(border=True):
             st.markdown("**Decide the finding**")
             decision_form.draw(context, shown.run_id, chosen, keys, review)

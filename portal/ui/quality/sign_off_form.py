@@ -29,12 +29,12 @@ def draw(context: Context, review: Review, results: pd.DataFrame) -> None:
     if review.problems:
         st.info("Signing is disabled, because the integrity check of the audit trail failed.")
         return
-    made = releases.get(context, review.run_id)
-    found = sign_off.of_results(results, review, made)
+    release = releases.get(context, review.run_id)
+    found = sign_off.of_results(results, review, release)
     checklist(found)
     if not context.user.may("review"):
         if not review.signature:
-            st.info("Not signed yet. A clinician who did not start the run can sign the release off.")
+            st.info("Not signed yet. A clinician who did not start the run can sign off the release.")
         return
     key = f"sign-{review.run_id}"
     drafts.text("Comment on the release", key, review.seen)
@@ -57,7 +57,7 @@ def draw(context: Context, review: Review, results: pd.DataFrame) -> None:
 
 
 _OPEN_DIALOG = "sign-dialog"
-"""Key in session state of the run and verdict whose dialog is open."""
+"""Session-state key of the run and verdict whose dialog is open."""
 
 
 def _open(run_id: str, verdict: Literal["approve", "reject"]) -> None:
@@ -93,7 +93,7 @@ def checklist(found: Outstanding) -> None:
 
 
 def _within_thresholds(found: Outstanding) -> str:
-    """Return how many findings need no decision."""
+    """Return a sentence on the findings that need no decision, or an empty string if there are none."""
     number = sum(finding.decision == "undecided" for finding in found.findings)
     if not number:
         return ""
@@ -124,11 +124,11 @@ def _listed(listed: Sequence[decisions.Finding]) -> None:
     )
 
 
-@st.dialog("Sign the release off", width="large", on_dismiss=_close)
+@st.dialog("Sign off the release", width="large", on_dismiss=_close)
 def confirm(
     context: Context, review: Review, found: Outstanding, verdict: Literal["approve", "reject"]
 ) -> None:
-    """Draw the dialog to confirm a signature, with the list of undecided findings."""
+    """Draw the dialog to confirm a signature; an approval lists the undecided findings."""
     if _OPEN_DIALOG not in st.session_state:  # the signature was sent
         st.rerun()
     principal = _sign_for(context.user)
@@ -140,7 +140,7 @@ def confirm(
         _listed(found.undecided)
         has_seen = st.checkbox("I have seen these findings", key=f"seen-{review.run_id}")
     elif verdict == "reject":
-        st.caption("The previous release stays published.")
+        st.caption("The published release does not change.")
     key = f"sign-{review.run_id}"
     if not str(st.session_state.get(key, "")).strip():
         st.error("A signature needs a comment. Close this dialog and enter one.")
@@ -157,15 +157,15 @@ def confirm(
 
 
 def _send(key: str, act: drafts.Act, verdict: Literal["approve", "reject"]) -> None:
-    """Sign and close the dialog; the page shows the result above the comment."""
+    """Sign and close the dialog; the page shows the outcome above the comment."""
     drafts.send(key, act, _SIGNED[verdict])
     cache.forget_runs()
     _close()
 
 
 _SIGNED = {
-    "approve": "Signed: the release is approved. Analysts see the published release in the charts.",
-    "reject": "Signed: the release is rejected, and the previous one stays published.",
+    "approve": "Signed. The release is approved.",
+    "reject": "Signed. The release is rejected. The published release does not change.",
 }
 
 
@@ -184,12 +184,13 @@ def _signing(
     verdict: Literal["approve", "reject"],
     principal: Principal | None,
 ) -> drafts.Act:
+    """Return the action that signs the release; it fails if the release was rebuilt in the meantime."""
     signed_for = principal.person_id if principal else ""
 
     def act(text: str, seen: int) -> None:
         if signatures.version(context, review.run_id) != review.version:
             raise ServiceError(
-                f"{review.run_id} was rebuilt since this page was drawn. Review it again, then sign."
+                f"{review.run_id} was rebuilt after this page was loaded. Review it again before you sign."
             )
         sign_off.sign(context, review.run_id, verdict, text, confirmed=code, seen=seen, signed_for=signed_for)
 
@@ -197,8 +198,8 @@ def _signing(
 
 
 def _signature(signature: Signature) -> None:
-    say = st.success if signature.verdict == "approve" and signature.is_valid else st.warning
-    say(
+    show = st.success if signature.verdict == "approve" and signature.is_valid else st.warning
+    show(
         f"“{signature.meaning}” {wording.escape_markdown(signature.by)} ({signature.role}), "
         f"{wording.timestamp(signature.at)}: {wording.escape_markdown(signature.comment)}"
     )

@@ -18,21 +18,23 @@ from portal.reviews.read_model import DataQuery, Review
 LISTS = ("Open", "Assigned to me", "Due", "Closed")
 
 Sightings = Mapping[tuple[str, str], tuple[str, str]]
+"""First and last run with a finding, by table and rule."""
+
 Rows = Callable[[DataQuery], pd.DataFrame]
-"""Returns the unmasked rows of a query's rule in this session."""
+"""Returns the rows of a query's rule that were unmasked in this session."""
 
 
 def draw(review: Review, person: User, seen_in: Sightings, rows_of: Rows) -> None:
     today = datetime.now(UTC).date()
-    sorted_out = {name: of_list(name, review.work_list, person, today) for name in LISTS}
+    by_list = {name: of_list(name, review.work_list, person, today) for name in LISTS}
     which = st.segmented_control(
         "Queries",
         LISTS,
         default="Open",
         key="work",
-        format_func=lambda name: f"{name} ({len(sorted_out[name])})",
+        format_func=lambda name: f"{name} ({len(by_list[name])})",
     )
-    shown = sorted_out[which or "Open"]
+    shown = by_list[which or "Open"]
     if not shown:
         st.caption("No queries.")
         return
@@ -49,6 +51,7 @@ def draw(review: Review, person: User, seen_in: Sightings, rows_of: Rows) -> Non
 
 
 def of_list(name: str, queries: tuple[DataQuery, ...], person: User, today: date) -> list[DataQuery]:
+    """Return the queries in one of `LISTS`."""
     mine = {person.name, person.name.split("@")[0]}
     pending = [query for query in queries if query.state != "closed"]
     return {
@@ -95,7 +98,7 @@ def _record(query: DataQuery) -> str:
 
 
 def _value(query: DataQuery, rows: pd.DataFrame) -> str:
-    """Return the first record's values in the columns that the rule checks."""
+    """Return the first record's values in the columns that the rule checks, ••• if it is masked."""
     if not query.rows:
         return ""
     found = rows[rows["pseudonym"] == query.rows[0]] if "pseudonym" in rows else rows
@@ -104,14 +107,14 @@ def _value(query: DataQuery, rows: pd.DataFrame) -> str:
 
 
 def days_open(query: DataQuery, today: date) -> int:
-    """Return the age of a query in days, up to its closing."""
+    """Return the days from the opening of a query until it was closed, or until today."""
     closed = [event.at for event in query.events if event.kind == "query_closed"]
     end = datetime.fromisoformat(closed[-1]).date() if query.state == "closed" else today
     return (end - datetime.fromisoformat(query.opened_at).date()).days
 
 
 def fields(table_name: str, rule_id: str) -> list[str]:
-    """Return the columns that a rule checks."""
+    """Return the columns that a row rule checks; none for other rules."""
     rule = rule_texts.rules().get((table_name, rule_id))
     if rule is None or rule.is_whole:
         return []

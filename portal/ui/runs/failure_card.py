@@ -31,30 +31,30 @@ def draw(run: Run) -> None:
     with st.container(border=True):
         if run.status == "ABORTED":
             st.warning(f"**{found.message}**")
-            _is_safe(found)
+            _safety(found)
             next_steps(run, found)
             return
-        st.error(f"**{found.cause.name}.** {found.cause.words}")
+        st.error(f"**{found.cause.name}.** {found.cause.explanation}")
         if found.batch_id:
             batch(found.batch_id)
         where = " · ".join(part for part in (found.job, found.line) if part)
         st.markdown(f"**Error message**{f' ({where})' if where else ''}")
         st.code(found.message, language=None, wrap_lines=True)
-        _is_safe(found)
+        _safety(found)
         st.markdown(f"**What to do.** {NEXT[found.cause.next]}")
         next_steps(run, found)
         if st.session_state.get(f"look-{run.run_id}"):
             quarantined(run, found)
 
 
-def _is_safe(found: Failure) -> None:
-    """Show the tables written and whether it is safe to run again."""
+def _safety(found: Failure) -> None:
+    """Draw the tables already written, and whether it is safe to run again."""
     st.markdown(f"**Tables already written:** {', '.join(found.tables_written) or 'none'}.")
     st.markdown(f"**Is it safe to run again?** {found.safety}")
 
 
 def batch(batch_id: str) -> None:
-    """Show the batch that could not be processed and, to engineers, how to retire or reprocess it."""
+    """Draw the batch that could not be processed and, for engineers, how to retire or reprocess it."""
     st.markdown(f"**Batch {batch_id} could not be processed.**")
     if not session.user().may("import_data"):  # other roles cannot open the Data page
         return
@@ -62,7 +62,7 @@ def batch(batch_id: str) -> None:
     st.code(
         f'hdp batches show {batch_id}\nhdp batches retire {batch_id} --reason "…" && hdp runs start\n'
         f"hdp batches reprocess {batch_id}",
-        language=None,  # the colours of shell syntax have too little contrast
+        language=None,  # the colors of shell syntax have too little contrast
     )
     st.page_link(
         "app_pages/data.py",
@@ -73,7 +73,7 @@ def batch(batch_id: str) -> None:
 
 
 def next_steps(run: Run, found: Failure) -> None:
-    """Draw the buttons for next steps, the recommended one highlighted."""
+    """Draw the buttons for the next steps, with the recommended one highlighted."""
     if not session.user().may("run_pipeline"):
         st.caption("Engineers can resume the run.")
         return
@@ -85,7 +85,7 @@ def next_steps(run: Run, found: Failure) -> None:
         st.rerun()
     rerun_button(run, middle, is_next=best == "new_run")
     if right.button("Check the data", type=_kind(best == "fix_data"), width="stretch"):
-        if not found.source_tables:  # no job has read a row, so the batches themselves must be checked
+        if not found.source_tables:  # no job has read a row, so check the batches themselves
             st.switch_page("app_pages/data.py")
         st.session_state[f"look-{run.run_id}"] = True
 
@@ -101,7 +101,7 @@ def rerun_button(run: Run, column: st.delta_generator.DeltaGenerator, *, is_next
 
 
 def quarantined(run: Run, found: Failure) -> None:
-    """Show the quarantined rows of the tables that the failed job reads."""
+    """Draw the quarantined rows of the tables that the failed job reads."""
     st.markdown("**Quarantined rows**")
     table = st.segmented_control(
         "Table", found.source_tables, default=found.source_tables[0], key="quarantined-table"

@@ -10,11 +10,11 @@ import plotly.graph_objects as go
 
 from portal.core.vocabulary import STATES
 from portal.ui.dashboards.figure_parts import LAYOUT
-from portal.ui.theme import STRONG, USUAL
+from portal.ui.theme import REFERENCE, STRONG
 
 
 def draw(frame: pd.DataFrame, medians: Mapping[str, float], zone: str = "UTC") -> go.Figure:
-    """Return job runs as bars over time, with a mark at the end of a run of median duration.
+    """Return job runs as bars over time, with a mark where a run of median duration would end.
 
     `frame` has the columns job, attempt, started_at, ended_at and state; `medians` are seconds by job. Plotly
     does not support time zones, so timestamps are converted to local time in `zone`.
@@ -45,7 +45,7 @@ def draw(frame: pd.DataFrame, medians: Mapping[str, float], zone: str = "UTC") -
             y=known["job"],
             mode="markers",
             name="Median end",
-            marker={"symbol": "line-ns-open", "size": 16, "color": USUAL, "line": {"width": 3}},
+            marker={"symbol": "line-ns-open", "size": 16, "color": REFERENCE, "line": {"width": 3}},
             customdata=known["job"].map(medians),
             hovertemplate="%{y}: median %{customdata:.0f} s<extra></extra>",
         )
@@ -55,7 +55,7 @@ def draw(frame: pd.DataFrame, medians: Mapping[str, float], zone: str = "UTC") -
 
 
 def _hover_times(frame: pd.DataFrame, zone: str) -> list[list[str]]:
-    """Return start and end in the time zone, and in UTC if it is another."""
+    """Return start and end of each bar in the time zone and, if that is not UTC, also in UTC."""
 
     def spans(name: str) -> list[str]:
         starts, ends = (

@@ -1,7 +1,7 @@
-"""The state machine as a graph: its steps and transitions, each step coloured and marked by its state.
+"""The state machine as a graph of steps and transitions; each step has the color and label of its state.
 
-Steps and transitions are those of the definition that is deployed (`pipeline.stepfunctions.render`); a job's
-own wait, check and choice states are one step.
+Steps and transitions are those of the deployed definition (`pipeline.stepfunctions.render`); the start, wait,
+check and choice states of a job are one step.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from portal.core.vocabulary import state_label
 from portal.runs.service import Run
 from portal.ui import formats
 from portal.ui.runs.steps import Edge, edges, steps
-from portal.ui.theme import FAILED_MARK, NEUTRAL, STATE_COLOURS
+from portal.ui.theme import FAILED_MARK, NEUTRAL, STATE_COLORS
 
 _TITLES = {
     "PrepareRun": "Validate input",
@@ -57,7 +57,7 @@ def title(name: str) -> str:
 
 
 def timing(name: str, run: Run | None, medians: Mapping[str, float]) -> tuple[str, str]:
-    """Return the duration of a step and, while it runs or waits, its median duration; empty if unknown."""
+    """Return the duration of a step and, until it ends, its median, as texts; empty if unknown."""
     latest = run.latest(name) if run else None
     median = medians.get(name)
     is_ahead = latest is None or latest.state == "RUNNING"
@@ -76,7 +76,7 @@ def _job(name: str) -> Job | None:
 def positions() -> dict[str, tuple[int, int]]:
     """Return column and row of each step: one column per stage.
 
-    Steps after a failure are in the last rows.
+    Steps that only a failure leads to are in the last rows.
     """
     found: dict[str, tuple[int, int]] = {}
     below = _caught()
@@ -119,7 +119,7 @@ def option(run: Run, medians: Mapping[str, float]) -> dict[str, Any]:
             {
                 "type": "graph",
                 "layout": "none",
-                # the bounding box of heads and ports, so that one unit is one pixel
+                # the size of the bounding box of heads and ports, so that one unit is one pixel
                 "left": _MARGIN,
                 "top": 2 * _MARGIN,
                 "width": width - 2 * _MARGIN,
@@ -139,8 +139,8 @@ def option(run: Run, medians: Mapping[str, float]) -> dict[str, Any]:
 
 
 def _node(name: str, run: Run, state: str, medians: Mapping[str, float]) -> dict[str, Any]:
-    fill, text = STATE_COLOURS.get(state, STATE_COLOURS["NOT_STARTED"])
-    x, y = _centre(name)
+    fill, text = STATE_COLORS.get(state, STATE_COLORS["NOT_STARTED"])
+    x, y = _center(name)
     taken, expected = timing(name, run, medians)
     time = f" · {taken or expected}" if taken or expected else ""
     return {
@@ -164,22 +164,22 @@ _SIDES = {"left": (-0.5, 0), "right": (0.5, 0), "top": (0, -0.5), "bottom": (0, 
 
 
 def _port(name: str, side: str) -> dict[str, Any]:
-    """Return the middle of one side of a step, where edges start and end.
+    """Return the middle of one side of a step, an invisible node where edges start and end.
 
-    ECharts would draw them into the box.
+    ECharts would draw edges between the steps themselves into their boxes.
     """
-    (x, y), (right, down) = _centre(name), _SIDES[side]
+    (x, y), (right, down) = _center(name), _SIDES[side]
     position = {"x": x + right * _WIDTH, "y": y + down * _HEIGHT}
     return {"name": f"{name} {side}", **position, "symbolSize": 0.1, "label": {"show": False}}
 
 
-def _centre(name: str) -> tuple[int, int]:
+def _center(name: str) -> tuple[int, int]:
     column, row = positions()[name]
     return column * _COLUMN, row * _ROW
 
 
 def _link(edge: Edge, found: Mapping[str, str]) -> dict[str, Any]:
-    """Return a transition; that of a failure is dashed, and faint unless it was taken."""
+    """Return a transition; one after a failure is dashed, and faint unless its step failed."""
     (source, _), (target, _) = positions()[edge.source], positions()[edge.target]
     out, into = ("bottom", "top") if source == target else ("right", "left")
     style: dict[str, Any] = {"color": NEUTRAL, "width": 2, "opacity": 1, "curveness": 0}
@@ -215,7 +215,7 @@ def as_table(run: Run, medians: Mapping[str, float]) -> pd.DataFrame:
 
 
 def draw(run: Run, medians: Mapping[str, float], choose: Callable[[str], None]) -> None:
-    """Draw the graph and the same as a table; call `choose` with the step that is selected in either."""
+    """Draw the graph and an equivalent table; call `choose` with the step selected in either."""
     width, height = size()
     with st.container(key="graph"):
         st.html(

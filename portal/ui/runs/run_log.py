@@ -21,14 +21,14 @@ def _key(run: Run) -> str:
     return f"log-{run.run_id}"
 
 
-def turn_to(run: Run, name: str) -> None:
-    """Show the log of the latest attempt of a job; a step that is not a job has none."""
+def select(run: Run, name: str) -> None:
+    """Select the log of the latest attempt of a step; steps that are not jobs have no log."""
     if latest := run.latest(name):
         st.session_state[_key(run)] = latest.job_run_id
 
 
-def _turn_to_failure(run: Run) -> None:
-    """Show the log of the failed job once; the user can select another afterwards."""
+def _select_failed_job(run: Run) -> None:
+    """Select the log of the failed job, once, so that the user can select another afterwards."""
     failed, noted = run.failed_job, f"{_key(run)}-failed"
     if failed and st.session_state.get(noted) != failed.job_run_id:
         st.session_state[noted] = st.session_state[_key(run)] = failed.job_run_id
@@ -43,26 +43,26 @@ def draw(run: Run) -> None:
     ids, key = list(names), _key(run)
     if st.session_state.get(key) not in ids:
         st.session_state[key] = (run.failed_job or run.jobs[-1]).job_run_id
-    _turn_to_failure(run)
+    _select_failed_job(run)
     left, middle, right = st.columns([6, 4, 3], vertical_alignment="bottom")
     picked = left.selectbox("Job run", ids, format_func=lambda i: names[i], key=key)
     wanted = middle.text_input("Filter", key=f"{key}-filter")
-    troubled = right.checkbox(
+    only_trouble = right.checkbox(
         "Errors and warnings only",
         help="Lines with an error, a failure or a warning",
         key=f"{key}-trouble",
     )
     job = next(job for job in run.jobs if job.job_run_id == picked)
     shown = st.session_state.setdefault(f"{key}-lines-{picked}", LINES)
-    is_tail = job.state not in JOB_ENDED and not wanted and not troubled and shown == LINES
+    is_tail = job.state not in JOB_ENDED and not wanted and not only_trouble and shown == LINES
     read = cache.log_tail if is_tail else cache.whole_log
     lines = [
         line
         for line in read(job.job_run_id, job.log_group)
-        if wanted.lower() in line[1].lower() and (not troubled or _TROUBLE.search(line[1]))
+        if wanted.lower() in line[1].lower() and (not only_trouble or _TROUBLE.search(line[1]))
     ]
     if not lines:
-        st.caption("No lines yet." if not wanted and not troubled else "No lines match.")
+        st.caption("No lines yet." if not wanted and not only_trouble else "No lines match.")
         return
     earlier = len(lines) - shown
     if (earlier > 0 or (is_tail and len(lines) == LINES)) and st.button("Load earlier lines"):
@@ -84,5 +84,5 @@ def _download(job: JobRun) -> None:
 
 
 def _file(lines: list[Line]) -> str:
-    """Return the lines with timestamps in UTC; a download does not know the time zone of the browser."""
+    """Return the lines with UTC timestamps, because a download does not know the browser's time zone."""
     return "\n".join(f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} {line}" for at, line in lines)

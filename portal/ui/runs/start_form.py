@@ -12,10 +12,11 @@ from portal.runs import service as runs
 from portal.ui import cache, formats, session
 
 NOT_IN_FORM = ("run_id", "started_by")
-"""Parts of the input that the user does not choose."""
+"""Properties of the run input that the user does not set."""
 
 
 def fields() -> dict[str, dict[str, Any]]:
+    """Return the JSON schema of each setting, by name."""
     return {name: part for name, part in schema()["properties"].items() if name not in NOT_IN_FORM}
 
 
@@ -24,7 +25,7 @@ def defaults() -> dict[str, Any]:
 
 
 def presets(every: list[str]) -> dict[str, dict[str, Any]]:
-    """Return the presets of the start form by label."""
+    """Return the settings of each preset, by label; the settings of the run in the URL come first."""
     found = {
         "New batches": defaults(),
         "Reprocess all batches": {**defaults(), "batch_ids": every},
@@ -38,6 +39,7 @@ def presets(every: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def apply(chosen: dict[str, Any]) -> None:
+    """Set the widgets to these settings."""
     for name, value in chosen.items():
         st.session_state[f"launch-{name}"] = value
 
@@ -80,7 +82,7 @@ def draw() -> None:
         write_url(wanted, first)
         if past := run_history.estimate(cache.history()):
             st.caption(
-                f"The last {past.of} runs took {formats.duration(past.fastest)} to "
+                f"The last {past.run_count} successful runs took {formats.duration(past.fastest)} to "
                 f"{formats.duration(past.slowest)} "
                 f"(median {formats.duration(past.seconds)}) and cost ${past.dollars:,.2f} in AWS."
             )
@@ -90,7 +92,7 @@ def draw() -> None:
 
 
 def field(name: str, part: dict[str, Any], every: list[str]) -> Any:
-    """Draw the widget for a property of the schema."""
+    """Draw the widget of a property of the schema and return its value."""
     key = f"launch-{name}"
     if part["type"] == "boolean":
         return st.checkbox(part["title"], key=key, help=part["description"])
@@ -105,6 +107,7 @@ def field(name: str, part: dict[str, Any], every: list[str]) -> Any:
 
 
 def start(wanted: dict[str, Any]) -> None:
+    """Draw the button to start a run, disabled while another run writes."""
     busy = next((run for run in cache.recent_runs() if not run.is_over), None)
     if busy:
         st.warning(

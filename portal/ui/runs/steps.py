@@ -38,7 +38,7 @@ def steps() -> tuple[str, ...]:
 
 
 def _steps_of(name: str, state: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the steps of a state: those of its branches, or the state itself unless it is an end."""
+    """Yield the steps of a state: those of its branches, or its own unless it is a Succeed or Fail state."""
     if state["Type"] == "Parallel":
         for branch in state["Branches"]:
             yield from (step for each in branch["States"].items() for step in _steps_of(*each))
@@ -68,12 +68,12 @@ def _next(state: Mapping[str, Any]) -> list[str]:
 
 
 def _firsts(states: Mapping[str, Any], name: str) -> list[str]:
-    """Return the first steps of a state: of a Parallel state the first of each branch."""
+    """Return the first steps of a state; for a Parallel state, the first step of each branch."""
     if states[name]["Type"] == "Parallel":
         return [_step(branch["StartAt"]) for branch in states[name]["Branches"]]
     return [_step(name)]
 
 
 def _lasts(states: Mapping[str, Any], name: str) -> list[str]:
-    """Return the last steps of a state: of a Parallel state those of all branches."""
+    """Return the last steps of a state; for a Parallel state, the steps of all branches."""
     return list(dict.fromkeys(_steps_of(name, states[name])))

@@ -98,7 +98,8 @@ def test_a_running_cloud_with_another_engine_is_reported(cloud):
 def test_a_missing_engine_is_reported_with_the_install_command(tmp_path, monkeypatch):
     monkeypatch.setitem(PACKAGES, "spark", ("jdk-of-nowhere",))
     with pytest.raises(
-        CloudError, match=r"needs jdk-of-nowhere, which is not installed: pip install '.\[spark\]'"
+        CloudError,
+        match=r"requires jdk-of-nowhere, which is not installed. Install it with: pip install '.\[spark\]'",
     ):
         Cloud(tmp_path, engine="spark").start()
 

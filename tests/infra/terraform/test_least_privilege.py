@@ -41,8 +41,7 @@ from portal.people import service as people
 from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.reviews import commands as reviews
-from portal.reviews import read_model as review_log
-from portal.reviews import sign_off
+from portal.reviews import read_model, sign_off
 from portal.runs import history as run_history
 from portal.runs import job_runs, schedule
 from portal.runs import service as runs
@@ -166,7 +165,7 @@ def _use(engineer, held_run, first_run, folder):
     present = releases.current(engineer).release_id
     releases.publish(engineer, ANOTHER, reason="to prove a permission")
     releases.list_releases(engineer)
-    review, made = review_log.of_run(clinician, first_run.run_id), releases.get(clinician, first_run.run_id)
+    review, made = read_model.of_run(clinician, first_run.run_id), releases.get(clinician, first_run.run_id)
     confirmed = sign_off.outstanding(clinician, review, made).code
     sign_off.sign(clinician, first_run.run_id, "approve", "to prove a permission", confirmed=confirmed)
     lifecycle.list_states(engineer)

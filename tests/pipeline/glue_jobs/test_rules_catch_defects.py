@@ -91,7 +91,7 @@ def _evaluated(job):
     for table, (results, failing, silver) in loaded.items():
         contract = load_contract("silver", table)
         rules = rows.release_rules(contract)
-        judged = star.judged[table].withColumn("_received", F.to_json(F.struct(KEYS[table])))
+        judged = star.evaluated[table].withColumn("_received", F.to_json(F.struct(KEYS[table])))
         of_release = rows.results_of(rows.Tally.of(judged), judged, rules, contract, KEYS[table])
         found[table] = (results + of_release, failing + _failing(judged, rules), silver)
     return found
@@ -173,8 +173,8 @@ def test_clean_data_of_three_seeds_raise_no_error(spark, judge, frames_run):
     results = [result for found, *_ in judged.values() for result in found]
     silver = {table: _in_two_batches(frame) for table, (*_, frame) in judged.items()}
     received = {table: found[0].checked for table, (found, *_) in judged.items()}
-    audit.name_views(*frames_run(silver, {run: _account(spark, received) for run in ("r0", "r1")}))
-    results += audit.measure(spark, has_former=True, has_new=True)
+    audit.create_views(*frames_run(silver, {run: _account(spark, received) for run in ("r0", "r1")}))
+    results += audit.measure(spark, has_parent=True, has_new=True)
     assert {r.rule.level for r in results if r.checked} == {"row", "release", "table", "run"}
     assert [r.rule.id for r in results if r.status == "error"] == []
     grave = [r for r in results if r.rule.severity in {"error", "block"}]

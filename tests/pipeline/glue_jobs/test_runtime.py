@@ -39,5 +39,5 @@ class RunWithoutFiles(Run):
 def test_a_release_without_a_dimensions_files_ends_the_job_and_a_fact_may_have_no_rows(spark):
     run = RunWithoutFiles(spark, Lake("t"), "job", {"run_id": "r1"})
     assert run.gold("fact_encounter").count() == 0
-    with pytest.raises(JobError, match="dim_patient of release r1 has no files: start a new run"):
+    with pytest.raises(JobError, match=r"dim_patient of release r1 has no files\. Start a new run"):
         run.gold("dim_patient")

@@ -74,5 +74,5 @@ def test_a_file_has_the_columns_of_its_contract_even_without_rows(table):
 @pytest.mark.parametrize("change", [{"repeated": 0}, {"failed": ...}], ids=["unknown", "missing"])
 def test_a_row_with_another_column_than_its_contract_is_refused(change):
     row = {name: value for name, value in {**RESULT, **change}.items() if value is not ...}
-    with pytest.raises(ValueError, match=f"differ in the column {next(iter(change))}"):
+    with pytest.raises(ValueError, match=f"differ in column '{next(iter(change))}'"):
         small_tables.write(Bucket(), "s3://b/x.parquet", load("quality", "rule_result"), [row])

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.lake import store
 from pipeline.lake.uris import split
-from pipeline.releases import model as release
+from pipeline.releases import model as release_model
 from pipeline.releases.model import GOLD_TABLES, Release
 from pipeline.releases.retention import remove
 from portal.core.auth import User
@@ -26,7 +26,7 @@ def idle(portal):
 
 def test_one_alert_is_sent_for_a_missed_run_with_the_text_of_the_banner(portal, idle, notifications):
     [banner] = alerts.alerts([], None, None, idle, is_signed=False)
-    message = banner.words.replace("{at}", f"{banner.at:%Y-%m-%d %H:%M} UTC")
+    message = banner.message.replace("{at}", f"{banner.at:%Y-%m-%d %H:%M} UTC")
     assert call(portal, "watch_schedule") == {"sent": [message]}
     assert call(portal, "watch_schedule") == {"sent": []}
     _until(lambda: message in _sent(notifications))
@@ -64,14 +64,14 @@ def test_only_a_release_superseded_long_ago_is_deleted(portal, first_run):
     old = Release("old", "old", ["b"], "publish", "2001-01-01T00:00:00Z")
     followed = Release("old-2", "old-2", ["b"], "publish", "2001-01-02T00:00:00Z")
     for each in (old, followed):
-        release.write(s3, lake, each)
+        release_model.write(s3, lake, each)
         for table in GOLD_TABLES[:2]:
             bucket, prefix = split(lake.gold_release(table, each.release_id))
             s3.put_object(Bucket=bucket, Key=f"{prefix}event_month=2001-01/part.parquet", Body=b"rows")
-    before = {each.release_id for each in release.all_releases(s3, lake)}
+    before = {each.release_id for each in release_model.all_releases(s3, lake)}
     try:
         assert call(portal, "expire_releases") == {"expired": ["old"]}
-        assert {each.release_id for each in release.all_releases(s3, lake)} == before - {"old"}
+        assert {each.release_id for each in release_model.all_releases(s3, lake)} == before - {"old"}
         assert _files(s3, lake, "old") == 0
         assert _files(s3, lake, "old-2") == 2
         assert _files(s3, lake, first_run.run_id) > 7

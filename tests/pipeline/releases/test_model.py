@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from pipeline.lake.store import write_json
 from pipeline.lake.uris import Lake
-from pipeline.releases import model as release
+from pipeline.releases import model as release_model
 from pipeline.releases import publish as publishing
 from pipeline.releases.model import Release, ReleaseConflict, ReleaseError
 
@@ -30,7 +30,7 @@ def s3(aws):
 def add_release(s3, lake, release_id, decision="publish", batches=("b1",), base=None):
     made = f"2026-01-01T00:00:00Z-{release_id}"
     document = Release(release_id, release_id, list(batches), decision, made, parent_release_id=base)
-    release.write(s3, lake, document)
+    release_model.write(s3, lake, document)
     return document
 
 
@@ -49,7 +49,7 @@ PRESENT = object()
 
 def publish(s3, lake, release_id, views=None, expect=PRESENT):
     """Publish `release_id`; `expect` defaults to the published release."""
-    present = release.current(s3, lake)
+    present = release_model.current(s3, lake)
     if expect is PRESENT:
         expect = present.release_id if present else None
     return publishing.publish(
@@ -63,21 +63,21 @@ def roll_back(s3, lake):
 
 
 def test_no_release_is_published_at_first(s3, lake):
-    assert release.current(s3, lake) is None
+    assert release_model.current(s3, lake) is None
 
 
 def test_published_release_is_current_and_the_views_follow(s3, lake):
     add_release(s3, lake, "r1")
     views = Views()
     publish(s3, lake, "r1", views)
-    assert release.current(s3, lake).release_id == "r1"
+    assert release_model.current(s3, lake).release_id == "r1"
     assert views.selected == ["r1"]
 
 
 def test_an_unknown_release_is_not_published(s3, lake):
     with pytest.raises(ReleaseError, match="no release 'r9'"):
         publish(s3, lake, "r9")
-    assert release.current(s3, lake) is None
+    assert release_model.current(s3, lake) is None
 
 
 def test_each_rollback_goes_further_back(s3, lake):
@@ -96,7 +96,7 @@ def test_a_rolled_back_release_is_not_a_rollback_target(s3, lake):
     publish(s3, lake, "r2")
     roll_back(s3, lake)
     publish(s3, lake, "r3")
-    assert release.current(s3, lake).history == ["r1"]
+    assert release_model.current(s3, lake).history == ["r1"]
     assert roll_back(s3, lake) == "r1"
 
 
@@ -121,7 +121,7 @@ def test_a_publisher_with_an_outdated_parent_gets_a_conflict(s3, lake):
     publish(s3, lake, "r2")
     with pytest.raises(ReleaseConflict, match="'r2' was published by test"):
         publish(s3, lake, "r3", expect="r1")
-    assert release.current(s3, lake).release_id == "r2"
+    assert release_model.current(s3, lake).release_id == "r2"
 
 
 def test_a_first_publisher_gets_a_conflict_if_a_release_is_published(s3, lake):
@@ -130,7 +130,7 @@ def test_a_first_publisher_gets_a_conflict_if_a_release_is_published(s3, lake):
     publish(s3, lake, "r1")
     with pytest.raises(ReleaseConflict, match="'r1' was published by test"):
         publish(s3, lake, "r2", expect=None)
-    assert release.current(s3, lake).release_id == "r1"
+    assert release_model.current(s3, lake).release_id == "r1"
 
 
 def test_a_publisher_gets_a_conflict_if_no_release_is_published(s3, lake):
@@ -161,14 +161,14 @@ def test_a_run_publishes_a_release_whose_parent_is_published(s3, lake, end_of_ru
     assert end_of_run("r1") == ("PUBLISHED", "")
     assert end_of_run("r2") == ("PUBLISHED", "")
     assert end_of_run("r2") == ("PUBLISHED", ""), "the step was repeated"
-    assert release.current(s3, lake).release_id == "r2"
+    assert release_model.current(s3, lake).release_id == "r2"
 
 
 @pytest.mark.parametrize(("decision", "auto_publish"), [("hold", True), ("publish", False)])
 def test_a_run_holds_a_release_that_it_may_not_publish(s3, lake, end_of_run, decision, auto_publish):
     add_release(s3, lake, "r1", decision)
     assert end_of_run("r1", auto_publish) == ("HELD", "")
-    assert release.current(s3, lake) is None
+    assert release_model.current(s3, lake) is None
 
 
 def test_a_run_does_not_replace_a_release_published_in_the_meantime(s3, lake, end_of_run):
@@ -178,7 +178,7 @@ def test_a_run_does_not_replace_a_release_published_in_the_meantime(s3, lake, en
     publish(s3, lake, "a")
     publish(s3, lake, "b")
     state, why = end_of_run("c")
-    assert (state, release.current(s3, lake).release_id) == ("OVERTAKEN", "b")
+    assert (state, release_model.current(s3, lake).release_id) == ("OVERTAKEN", "b")
     assert "'b' was published by test. Review it, then publish again" in why
 
 
@@ -190,7 +190,7 @@ def test_a_run_does_not_publish_batches_rolled_back_in_the_meantime(s3, lake, en
     publish(s3, lake, "b")
     roll_back(s3, lake)
     assert end_of_run("c")[0] == "OVERTAKEN"
-    assert release.current(s3, lake).release_id == "a"
+    assert release_model.current(s3, lake).release_id == "a"
 
 
 def test_batches_lost_by_publishing_a_release(s3, lake):
@@ -214,7 +214,7 @@ def test_exactly_one_of_many_concurrent_publishers_succeeds(s3, lake):
 
     with ThreadPoolExecutor(8) as pool:
         winners = [name for name in pool.map(attempt, names) if name]
-    assert winners == [release.current(s3, lake).release_id]
+    assert winners == [release_model.current(s3, lake).release_id]
 
 
 def test_repeating_a_killed_publish_only_refreshes_the_views(s3, lake):
@@ -229,7 +229,7 @@ def test_releases_are_listed_newest_first(s3, lake):
     for release_id in ("r1", "r3", "r2"):
         add_release(s3, lake, release_id)
     publish(s3, lake, "r3")
-    assert [made.release_id for made in release.all_releases(s3, lake)] == ["r3", "r2", "r1"]
+    assert [made.release_id for made in release_model.all_releases(s3, lake)] == ["r3", "r2", "r1"]
 
 
 def test_a_write_that_met_another_is_tried_again():

@@ -83,7 +83,7 @@ def test_an_acceptance_above_the_threshold_covers_no_fall_below_the_floor():
             _accepted(rate=1.5, floor=0.5, unit="ratio"),
             0.4,
             ON,
-            "it now breaks the opposite limit: 0.4 ratio now, 1.5 ratio accepted",
+            "it is now beyond the opposite limit: 0.4 ratio now, 1.5 ratio accepted",
         ),
     ],
 )

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipeline.lake.uris import Lake, split
-from pipeline.releases import model as release
-from pipeline.releases import publish
+from pipeline.releases import model as release_model
+from pipeline.releases import publish as publishing
 from pipeline.releases.model import Release
 from pipeline.reviews import log as review_log
 from pipeline.reviews.events import Event, new_event
@@ -120,7 +120,7 @@ def test_an_emptied_folder_is_detected(s3, lake, count):
 
 def test_a_release_anchors_the_log(s3, lake, five):
     made = Release("r1", "r1", [], "publish", "", reviewed=five.newest())
-    release.write(s3, lake, made)
+    release_model.write(s3, lake, made)
     for uri in (*map(lake.review, range(1, 6)), lake.review_head(), lake.review_anchor()):
         _delete(s3, uri)
     assert review_log.read(s3, lake).problems == ("Events 1 to 5 are missing.",)
@@ -131,8 +131,8 @@ def test_a_release_anchors_the_log(s3, lake, five):
 
 
 def test_the_published_release_anchors_the_log(s3, lake, five):
-    release.write(s3, lake, Release("r1", "r1", [], "publish", ""))
-    publish.publish(
+    release_model.write(s3, lake, Release("r1", "r1", [], "publish", ""))
+    publishing.publish(
         s3, lake, "r1", expect=None, by="lee", reason="", refresh_views=str, reviewed=five.newest()
     )
     for uri in (lake.review(5), lake.review_head(), lake.review_anchor()):

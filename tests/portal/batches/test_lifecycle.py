@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from pipeline.lake.uris import RETIRED, split
-from pipeline.releases import model as release
-from pipeline.releases import publish
+from pipeline.releases import model as release_model
+from pipeline.releases import publish as publishing
 from pipeline.releases.model import Release
 from portal.batches import lifecycle, retirement
 from portal.batches import service as batches
@@ -24,7 +24,7 @@ from portal.runs import service as runs
 @pytest.fixture
 def engineer(portal, lake_prefix, monkeypatch):
     """An engineer at a lake with two batches, of which a release is published that holds the first."""
-    monkeypatch.setattr(publish, "view_refresher", lambda *_: str)
+    monkeypatch.setattr(publishing, "view_refresher", lambda *_: str)
     settings = replace(portal.settings, prefix=lake_prefix, buckets=lake_prefix, user="kim", role="engineer")
     aws = Context(settings, portal._clients)
     for zone in ("bronze", "quality", "gold"):
@@ -37,7 +37,7 @@ def two(engineer):
     """The ids of the two batches, the published one first."""
     ids = [_import(engineer, name).batch_id for name in ("P1", "P2")]
     made = Release("r1", "r1", ids[:1], "publish", "2026-01-01T00:00:00Z")
-    release.write(engineer.client("s3"), engineer.lake, made)
+    release_model.write(engineer.client("s3"), engineer.lake, made)
     releases.publish(engineer, "r1", reason="first")
     return ids
 

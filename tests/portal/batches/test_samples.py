@@ -42,7 +42,7 @@ def test_a_task_tells_its_progress_and_ends_in_a_batch(portal):
     options = Options(patients=BLOCK * 2, seed=22)
     task = samples.start(portal, options)
     assert samples.start(portal, options) is samples.current(portal) is task
-    with pytest.raises(ServiceError, match="You already have a generation with other options running"):
+    with pytest.raises(ServiceError, match="You are already generating sample data with other options"):
         samples.start(portal, Options(patients=3))
     while not task.is_over:
         time.sleep(0.05)

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.lake.uris import split
-from pipeline.reviews import events as chain
+from pipeline.reviews import events as review_events
 from portal.cli import main
 from portal.cli.reviews import reviews_group
 from portal.cli.session import Session
@@ -24,7 +24,7 @@ from portal.core.auth import user_from_arn
 from portal.core.context import Context
 from portal.reviews import commands as reviews
 from portal.reviews import entry as review_entry
-from portal.reviews import read_model as review_log
+from portal.reviews import read_model
 
 RUN = "run-1"
 QUESTION = {"text": "Who?", "assignee": "kim", "due": "2026-12-01", "record_keys": []}
@@ -109,7 +109,7 @@ def _alter(folder):
 
 def _forge_the_last(folder):
     path, document = _event(folder, 5, by="somebody")
-    document["hash"] = chain.Event(**document).digest()
+    document["hash"] = review_events.Event(**document).digest()
     path.write_text(json.dumps(document))
 
 
@@ -130,7 +130,7 @@ def _empty(folder):
 
 def _second_of_a_number(folder):
     path, document = _event(folder, 5, by="somebody")
-    document["hash"] = chain.Event(**document).digest()
+    document["hash"] = review_events.Event(**document).digest()
     path.with_name("00000005b.json").write_text(json.dumps(document))
 
 
@@ -185,7 +185,7 @@ def test_tampering_in_the_state_folder_is_found_by_the_command_and_by_the_page(
     tamper(cloud.state / "s3" / bucket)
     code, said = hdp("verify")
     assert (code, sentence in said) == (1, True), said
-    assert any(sentence in problem for problem in review_log.of_run(lee, RUN).problems)
+    assert any(sentence in problem for problem in read_model.of_run(lee, RUN).problems)
     refused, said = hdp("answer", query_id, "More")
     assert refused == 2
     assert "integrity check failed" in said or "no query" in said

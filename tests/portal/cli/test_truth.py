@@ -138,7 +138,7 @@ def test_an_unknown_id_is_refused_in_one_sentence(hdp, path, unknown):
     code, out, err = hdp(*path, *_arguments(COMMANDS[path], unknown), role=role)
     assert (code, out) == (2, ""), err
     assert len(err.strip().splitlines()) == 1
-    assert "AWS answered" not in err
+    assert "AWS returned" not in err
     assert "Internal error" not in err
 
 
@@ -218,7 +218,10 @@ def stopped(portal, cloud, monkeypatch):
 def test_a_stopped_run_is_stopped_everywhere_with_who_and_when(hdp, portal, stopped):
     run_id = stopped.run_id
     code, _, err = hdp("quality", "show", run_id)
-    assert (code, err) == (2, f"Run '{run_id}' is still running. Its rules are not all evaluated yet.\n")
+    assert (code, err) == (
+        2,
+        f"Run '{run_id}' is still running. Not all of its rules have been evaluated yet.\n",
+    )
     code, out, err = hdp("runs", "stop", run_id, name="eve")
     assert code == 0, err
     assert out.startswith(f"{run_id}: Stopped by eve at 20")

@@ -1,4 +1,4 @@
-"""Views of viewers are sums of published tables with true totals that disclose no small count.
+"""Views of viewers are sums of viewer tables with true totals that disclose no small count.
 
 The true figures come from SQL written by hand; what may be inferred is bounded by a linear program over
 everything that such a role can see.
@@ -18,7 +18,7 @@ from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS
 from portal.dashboards.medication_charts import MEDICATION_CHARTS
 from portal.dashboards.patient_charts import PATIENT_CHARTS
 from portal.dashboards.query_builder import Filters
-from portal.privacy.published import OTHER
+from portal.privacy.viewer_tables import OTHER
 from portal.ui.dashboards import figures
 from tests.support.attack import is_safe, on_page
 from tests.support.chart_truth import ADMITTED, CHARTS, Star

@@ -9,7 +9,7 @@ import pytest
 
 from portal.dashboards import suppressed_views
 from portal.dashboards.query_builder import Filters
-from portal.privacy.published import OTHER, publish, publish_stacks
+from portal.privacy.viewer_tables import OTHER, viewer_stacks, viewer_table
 
 
 def test_a_month_of_71_inpatients_and_9_observations_keeps_its_total():
@@ -21,7 +21,7 @@ def test_a_month_of_71_inpatients_and_9_observations_keeps_its_total():
         for m, stack in (("2024-05", may), ("2024-06", june))
         for c, n in stack.items()
     ]
-    table = publish(pd.DataFrame(rows), "class", "n", ["n"], "month")
+    table = viewer_table(pd.DataFrame(rows), "class", "n", ["n"], "month")
     drawn = table.by_month([0, 1]).groupby("month")["n"].sum()
     assert drawn.to_dict() == {"2024-05": sum(may.values()), "2024-06": 1283}
     whole = table.by_value([0, 1]).set_index("value")["n"].to_dict()
@@ -40,7 +40,7 @@ def test_a_day_with_one_observation_stay_keeps_its_228_inpatient_stays():
         (5, "IMP", 4),
         (9, "IMP", 3),
     ]
-    stacks = publish_stacks(
+    stacks = viewer_stacks(
         pd.DataFrame(rows, columns=["days", "class", "n"]),
         "days",
         "class",
@@ -63,7 +63,7 @@ def test_a_small_month_is_counted_with_its_neighbor_and_drawn_there():
         {"month": "2024-02", "class": "AMB", "n": 800},
         {"month": "2024-03", "class": "AMB", "n": 900},
     ]
-    table = publish(pd.DataFrame(rows), "class", "n", ["n"], "month")
+    table = viewer_table(pd.DataFrame(rows), "class", "n", ["n"], "month")
     assert [(p.label, p.anchor) for p in table.periods] == [
         ("2024-01 to 2024-02", "2024-02"),
         ("2024-03", None),
@@ -73,7 +73,7 @@ def test_a_small_month_is_counted_with_its_neighbor_and_drawn_there():
 
 def test_small_months_alone_are_spread_over_their_period():
     rows = [{"month": f"2020-0{n}", "class": "AMB", "n": 4} for n in (1, 2, 4)]
-    table = publish(pd.DataFrame(rows), "class", "n", ["n"], "month")
+    table = viewer_table(pd.DataFrame(rows), "class", "n", ["n"], "month")
     assert [p.label for p in table.periods] == ["2020-01 to 2020-04"]
     assert table.by_month([0])["n"].to_list() == [3, 3, 3, 3]
 

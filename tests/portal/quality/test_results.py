@@ -29,8 +29,7 @@ from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.releases import signatures
 from portal.reviews import commands as reviews
-from portal.reviews import read_model as review_log
-from portal.reviews import wording
+from portal.reviews import read_model, wording
 from portal.ui.quality import work_list
 from tests.support import quarantine
 
@@ -276,7 +275,7 @@ def _query(number, *kinds, rule="PAT-M04", days=0):
         events.append(
             Event(2, at, "lee", "clinician", "query_closed", subject, {"text": "t", "reason": kind})
         )
-    return review_log.all_queries(Log(tuple(events)))[0]
+    return read_model.all_queries(Log(tuple(events)))[0]
 
 
 def test_a_rule_whose_queries_were_mostly_false_alarms_is_named():
@@ -302,7 +301,7 @@ def test_a_finding_was_seen_from_its_first_run_to_its_last():
 
 def _report(portal, run_id):
     results, made = quality.results(portal, run_id), releases.get(portal, run_id)
-    review = review_log.of_run(portal, run_id)
+    review = read_model.of_run(portal, run_id)
     return report.html(made, results, ["new"] * len(results), review)
 
 
@@ -348,7 +347,7 @@ def test_the_report_is_whole_and_carries_no_row(portal, acting, held_run):
 
 
 def test_a_report_over_an_altered_log_says_so_first(portal, held_run):
-    review = replace(review_log.of_run(portal, held_run.run_id), problems=("Event 3 was <altered>.",))
+    review = replace(read_model.of_run(portal, held_run.run_id), problems=("Event 3 was <altered>.",))
     results = quality.results(portal, held_run.run_id)
     page = report.html(releases.get(portal, held_run.run_id), results, ["stable"] * len(results), review)
     assert "Audit trail integrity check failed." in page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.releases import model as release
+from pipeline.releases import model as release_model
 from pipeline.releases.model import Release
 from portal.batches import service as batches
 from portal.releases import service as releases
@@ -17,7 +17,7 @@ def made(portal):
 
     def of(name, batch_ids):
         keys.append(name)
-        release.write(
+        release_model.write(
             portal.client("s3"),
             portal.lake,
             Release(name, name, batch_ids, "publish", "2000-01-01T00:00:00Z"),

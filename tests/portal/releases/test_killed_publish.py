@@ -15,7 +15,7 @@ from portal.releases import service as releases
 PUBLISHER = """
 import os, signal, sys
 import boto3, botocore.client
-from pipeline.releases import publish
+from pipeline.releases import publish as publishing
 from pipeline.lake.uris import Lake
 
 def publish_until(release_id, expect, calls):
@@ -29,8 +29,8 @@ def publish_until(release_id, expect, calls):
     made = botocore.client.BaseClient._make_api_call
     botocore.client.BaseClient._make_api_call = call
     lake = Lake.of(os.environ)
-    refresh = publish.view_refresher(boto3.client("athena"), lake)
-    publish.publish(
+    refresh = publishing.view_refresher(boto3.client("athena"), lake)
+    publishing.publish(
         boto3.client("s3"), lake, release_id, expect=expect, by="test", reason="killed", refresh_views=refresh
     )
 

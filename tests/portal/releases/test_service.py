@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from pipeline.lake.store import write_json
-from pipeline.releases import model as release
+from pipeline.releases import model as release_model
 from pipeline.releases import publish as publishing
 from pipeline.releases.model import Release
 from portal.batches import retirement
@@ -19,8 +19,7 @@ from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.quality import results as quality
 from portal.releases import service as releases
-from portal.reviews import read_model as review_log
-from portal.reviews import sign_off
+from portal.reviews import read_model, sign_off
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def add(aws, name, *batches, base=None, decision="publish"):
     made = Release(
         name, name, list(batches), decision, f"2026-01-01T00:00:00Z {name}", parent_release_id=base
     )
-    release.write(aws.client("s3"), aws.lake, made)
+    release_model.write(aws.client("s3"), aws.lake, made)
 
 
 def publish(aws, *names):
@@ -108,7 +107,7 @@ def test_publishing_by_hand_takes_no_batch_back(engineer):
     add(engineer, "b", "1", "2", base="a")
     add(engineer, "c", "1", "3", base="a")
     publish(engineer, "a", "b")
-    with pytest.raises(ServiceError, match="'c' lacks 2, which the published 'b' contains"):
+    with pytest.raises(ServiceError, match="'c' lacks 2, which the published release 'b' contains"):
         publish(engineer, "c")
     assert seen(engineer) == "b"
     releases.rollback(engineer, reason="so that")
@@ -153,7 +152,7 @@ def test_a_publisher_between_the_check_and_the_write_is_not_overwritten(engineer
 
     def overtaken(aws, made):
         checked(aws, made)
-        if review_log.of_run(aws, "b").signature:
+        if read_model.of_run(aws, "b").signature:
             publishing.publish(
                 aws.client("s3"), aws.lake, "c", expect="a", by="pipeline", reason="", refresh_views=str
             )
@@ -161,7 +160,7 @@ def test_a_publisher_between_the_check_and_the_write_is_not_overwritten(engineer
     monkeypatch.setattr(releases, "check_parent", overtaken)
     with pytest.raises(
         ServiceError,
-        match=r"approval was recorded as event 1, but not published: .*'c' was published by pipeline",
+        match=r"approval was recorded as event 1, but publication failed: .*'c' was published by pipeline",
     ):
         sign_off.sign(lee, "b", "approve", "Fine.")
     assert seen(engineer) == "c"

@@ -18,8 +18,7 @@ from portal.releases import service as releases
 from portal.releases import signatures
 from portal.reviews import commands as reviews
 from portal.reviews import entry as review_entry
-from portal.reviews import read_model as review_log
-from portal.reviews import sign_off
+from portal.reviews import read_model, sign_off
 from portal.runs import alerts
 from tests.support import quarantine
 
@@ -46,7 +45,7 @@ def query(lee, held_run):
 
 
 def _state(aws, query_id):
-    return next(q for q in review_log.all_queries(review_log.log(aws)) if q.query_id == query_id)
+    return next(q for q in read_model.all_queries(read_model.log(aws)) if q.query_id == query_id)
 
 
 def _decided(aws, run_id, *kept):
@@ -55,17 +54,17 @@ def _decided(aws, run_id, *kept):
     The code of what is still undecided.
     """
     made = releases.get(aws, run_id)
-    for query in review_log.of_run(aws, run_id).open_queries:
+    for query in read_model.of_run(aws, run_id).open_queries:
         if query.query_id not in kept:
             reviews.close(aws, query.query_id, "other", "For the test.")
-    for finding in sign_off.outstanding(aws, review_log.of_run(aws, run_id), made).barring:
+    for finding in sign_off.outstanding(aws, read_model.of_run(aws, run_id), made).barring:
         reviews.dismiss(aws, run_id, *finding.key, "For the test.")
-    return sign_off.outstanding(aws, review_log.of_run(aws, run_id), made).code
+    return sign_off.outstanding(aws, read_model.of_run(aws, run_id), made).code
 
 
 def _bar(aws, run_id):
     """Bar the approval where a test before this one has decided every finding."""
-    if not sign_off.outstanding(aws, review_log.of_run(aws, run_id), releases.get(aws, run_id)).barring:
+    if not sign_off.outstanding(aws, read_model.of_run(aws, run_id), releases.get(aws, run_id)).barring:
         reviews.reject(aws, run_id, "patients", "PAT-M01", "The ward must say whose row it is.")
 
 
@@ -90,10 +89,10 @@ def test_a_query_goes_from_open_to_closed_and_back(lee, kim, query):
 
 @pytest.mark.parametrize("text", ["", "   ", "x" * 2001])
 def test_a_query_needs_a_text_of_sensible_length(lee, held_run, text):
-    before = len(review_log.log(lee).events)
+    before = len(read_model.log(lee).events)
     with pytest.raises(ServiceError):
         reviews.open_query(lee, held_run.run_id, *FINDING, text)
-    assert len(review_log.log(lee).events) == before
+    assert len(read_model.log(lee).events) == before
 
 
 def test_a_closed_query_cannot_be_answered(lee, query):
@@ -111,7 +110,7 @@ def test_roles_that_may_not_review_are_refused(acting, held_run):
 
 
 def test_the_second_reviewer_is_told_what_changed_and_nothing_is_written(lee, kim, held_run, query):
-    seen = review_log.of_run(lee, held_run.run_id).seen
+    seen = read_model.of_run(lee, held_run.run_id).seen
     reviews.answer(kim, query, "Kim was faster.", seen=seen)
     with pytest.raises(
         review_entry.ReviewConflict, match=r"dr\.kim made a change at the same time"
@@ -122,19 +121,19 @@ def test_the_second_reviewer_is_told_what_changed_and_nothing_is_written(lee, ki
 
 
 def test_what_is_said_of_a_finding_in_another_run_is_news_too(lee, kim, held_run, first_run):
-    seen = review_log.of_run(lee, held_run.run_id).seen
+    seen = read_model.of_run(lee, held_run.run_id).seen
     reviews.open_query(lee, first_run.run_id, *FINDING, "Of that run alone?")
     reviews.reject(kim, first_run.run_id, *FINDING, "Never.")
     wanted = {"reason": "verified", "text": "One row.", "until": TODAY, "seen": seen}
     with pytest.raises(review_entry.ReviewConflict) as conflict:
         reviews.accept(lee, held_run.run_id, *FINDING, **wanted)
     assert [event.payload.get("text") for event in conflict.value.changes] == ["Never."]
-    for query in review_log.of_run(lee, first_run.run_id).open_queries:
+    for query in read_model.of_run(lee, first_run.run_id).open_queries:
         reviews.close(lee, query.query_id, "other", "The test has ended.")
 
 
 def test_reviewers_at_the_same_moment_both_get_in_and_the_chain_holds(lee, kim, held_run):
-    before = len(review_log.log(lee).events)
+    before = len(read_model.log(lee).events)
     people = [lee, kim] * 4
     threads = [
         threading.Thread(target=reviews.dismiss, args=(who, held_run.run_id, *FINDING, f"word {n}"))
@@ -144,7 +143,7 @@ def test_reviewers_at_the_same_moment_both_get_in_and_the_chain_holds(lee, kim, 
         thread.start()
     for thread in threads:
         thread.join()
-    log = review_log.log(lee)
+    log = read_model.log(lee)
     assert len(log.events) == before + len(people)
     assert log.problems == ()
 
@@ -159,24 +158,24 @@ def test_an_acceptance_stands_until_withdrawn(lee, held_run):
     reviews.accept(
         lee, held_run.run_id, *FINDING, reason="known_limitation", text="One row.", until=TODAY, margin=0.01
     )
-    made = review_log.of_run(lee, held_run.run_id).accepted[FINDING]
+    made = read_model.of_run(lee, held_run.run_id).accepted[FINDING]
     assert (made.by, made.reason, made.covers(made.rate, TODAY)) == ("dr.lee", "known_limitation", True)
     reviews.withdraw(lee, held_run.run_id, *FINDING, "On second thoughts.")
-    assert FINDING not in review_log.of_run(lee, held_run.run_id).accepted
+    assert FINDING not in read_model.of_run(lee, held_run.run_id).accepted
 
 
 def test_unmasking_is_written_down(lee, acting, held_run):
-    before = review_log.log(lee).events
+    before = read_model.log(lee).events
     for who, why in ((acting("x", "engineer"), "curious"), (lee, " ")):
         with pytest.raises(ServiceError, match=r"cannot view patient identifiers|reason for access"):
             reviews.unmask(who, held_run.run_id, *FINDING, 0, why)
-    assert review_log.log(lee).events == before
+    assert read_model.log(lee).events == before
     with pytest.raises(ServiceError, match="There is no record 2 among the 1 failing rows"):
         reviews.unmask(lee, held_run.run_id, *FINDING, 1, "to call the ward")
-    assert review_log.log(lee).events == before
+    assert read_model.log(lee).events == before
     record = reviews.unmask(lee, held_run.run_id, *FINDING, 0, "to call the ward")
     assert record["birth_date"] == "1990-01-02"
-    last = review_log.log(lee).events[-1]
+    last = read_model.log(lee).events[-1]
     [label] = pseudonyms.labels(lee, "patients", [quality.NO_KEY])
     assert (last.kind, last.by, last.payload) == (
         "rows_unmasked",
@@ -217,7 +216,7 @@ def test_a_held_release_is_published_by_a_signature_and_no_other_way(
     try:
         assert releases.current(portal).release_id == run_id
         assert (notifications[-1]["state"], notifications[-1]["reviewed_by"]) == ("PUBLISHED", "dr.lee")
-        signature = review_log.of_run(lee, run_id).signature
+        signature = read_model.of_run(lee, run_id).signature
         assert (signature.by, signature.role, signature.is_valid) == ("dr.lee", "clinician", True)
         counted = athena_client.run_query(portal, "SELECT count(*) FROM fact_encounter").frame.iloc[0, 0]
         assert counted == releases.get(portal, run_id).tables["fact_encounter"]
@@ -234,11 +233,11 @@ def test_an_approval_takes_no_newer_release_back(portal, lee, held_run, on_its_b
     kept = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     s3.put_object(Bucket=bucket, Key=key, Body=json.dumps({**json.loads(kept), "release_id": "run-newer"}))
     confirmed = _decided(lee, held_run.run_id)
-    before = len(review_log.log(lee).events)
+    before = len(read_model.log(lee).events)
     try:
         with pytest.raises(ServiceError, match="'run-newer' was published after"):
             sign_off.sign(lee, held_run.run_id, "approve", "Too late.", confirmed=confirmed)
-        assert len(review_log.log(lee).events) == before
+        assert len(read_model.log(lee).events) == before
     finally:
         s3.put_object(Bucket=bucket, Key=key, Body=kept)
 
@@ -248,7 +247,7 @@ def test_a_rejection_of_what_readers_see_says_so_until_it_is_taken_back(
 ):
     present = releases.current(portal)
     before = len(notifications)
-    with pytest.raises(sign_off.Unfinished, match=r"and rejected\. Analysts still see this release"):
+    with pytest.raises(sign_off.Unfinished, match=r"\(rejected\)\. Analysts still see this release"):
         sign_off.sign(lee, on_its_base, "reject", "Not yet.")
     assert [a.run_id for a in alerts.now(portal, []) if a.kind == "rejected"] == [on_its_base]
     _approve(lee, on_its_base, "Seen.")
@@ -265,7 +264,7 @@ def _after_its_release_changed(portal, lee, run_id):
     changed = {**json.loads(kept), "created_at": "2030-01-01T00:00:00Z"}
     s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(changed))
     try:
-        assert not review_log.of_run(lee, run_id).signature.is_valid
+        assert not read_model.of_run(lee, run_id).signature.is_valid
     finally:
         s3.put_object(Bucket=bucket, Key=key, Body=kept)
 
@@ -284,7 +283,7 @@ def _after_what_is_under_it_changed(portal, lee, run_id):
         s3.put_object(Bucket=bucket, Key=key, Body=b"{}")
         try:
             assert signatures.fingerprint(portal, made) != before, address
-            assert "Changed since review" in review_log.of_run(lee, run_id).signature.invalid_reason
+            assert "Changed since review" in read_model.of_run(lee, run_id).signature.invalid_reason
         finally:
             if kept is None:
                 s3.delete_object(Bucket=bucket, Key=key)
@@ -295,14 +294,14 @@ def _after_what_is_under_it_changed(portal, lee, run_id):
 def _after_a_question(portal, lee, run_id):
     """A query that is opened after the signature takes it away, until the release is signed again."""
     _approve(lee, run_id, "All of it is in place again.")
-    assert review_log.of_run(lee, run_id).signature.is_valid
+    assert read_model.of_run(lee, run_id).signature.is_valid
     later = reviews.open_query(lee, run_id, *FINDING, "One more thing?").subject["query_id"]
     assert (
         f"Query {later} was opened after the signature"
-        in review_log.of_run(lee, run_id).signature.invalid_reason
+        in read_model.of_run(lee, run_id).signature.invalid_reason
     )
     reviews.close(lee, later, "verified", "Seen.")
-    assert not review_log.of_run(lee, run_id).signature.is_valid
+    assert not read_model.of_run(lee, run_id).signature.is_valid
     with pytest.raises(ServiceError, match="no valid approval"):
         releases.check_approved(portal, releases.get(portal, run_id))
     _approve(lee, run_id, "And that.")
@@ -325,10 +324,10 @@ class _Broken:
 def test_a_signature_stands_where_nobody_could_be_told(lee, first_run, error, monkeypatch):
     monkeypatch.setitem(lee._clients._clients, "lambda", _Broken(error))
     confirmed = _decided(lee, first_run.run_id)
-    before = len(review_log.log(lee).events)
-    with pytest.raises(sign_off.Unfinished, match=r"and approved\. The notification could not be sent"):
+    before = len(read_model.log(lee).events)
+    with pytest.raises(sign_off.Unfinished, match=r"\(approved\)\. The notification could not be sent"):
         sign_off.sign(lee, first_run.run_id, "approve", "Seen.", confirmed=confirmed)
-    assert [event.kind for event in review_log.log(lee).events[before:]] == ["release_signed"]
+    assert [event.kind for event in read_model.log(lee).events[before:]] == ["release_signed"]
 
 
 def test_a_publish_that_fails_after_the_signature_is_said(
@@ -339,7 +338,8 @@ def test_a_publish_that_fails_after_the_signature_is_said(
 
     monkeypatch.setattr(releases, "publish_approved", overtaken)
     with pytest.raises(
-        ServiceError, match=r"Your approval was recorded as event \d+, but not published: in the meantime"
+        ServiceError,
+        match=r"Your approval was recorded as event \d+, but publication failed: in the meantime",
     ):
         _approve(lee, held_run.run_id, "Seen.")
     assert notifications[-1]["state"] == "APPROVED"
@@ -370,25 +370,25 @@ def test_rows_are_accepted_and_counted_again(portal, lee, held_run):
         )
     event = reviews.accept_rows(lee, run_id, *finding, [key], reason="verified", text="True.", until=TODAY)
     assert key not in json.dumps(event.payload)
-    assert list(review_log.of_run(lee, run_id).accepted_rows[finding]) == [label]
+    assert list(read_model.of_run(lee, run_id).accepted_rows[finding]) == [label]
     reviews.withdraw_rows(lee, run_id, *finding, [key], "It is not.")
-    assert finding not in review_log.of_run(lee, run_id).accepted_rows
+    assert finding not in read_model.of_run(lee, run_id).accepted_rows
     with pytest.raises(ServiceError, match="Not all of these rows"):
         reviews.withdraw_rows(lee, run_id, *finding, [key], "Twice.")
 
 
 def test_a_tampered_log_is_found_and_takes_no_more(portal, lee, held_run, query):
     s3 = portal.client("s3")
-    bucket, key = split(portal.lake.review(review_log.log(lee).events[-1].sequence))
+    bucket, key = split(portal.lake.review(read_model.log(lee).events[-1].sequence))
     kept = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     s3.put_object(Bucket=bucket, Key=key, Body=kept.replace(b"Who is", b"Who was"))
     try:
-        assert "was altered" in review_log.of_run(lee, held_run.run_id).problems[0]
+        assert "was altered" in read_model.of_run(lee, held_run.run_id).problems[0]
         with pytest.raises(ServiceError, match="integrity check failed"):
             reviews.answer(lee, query, "More")
     finally:
         s3.put_object(Bucket=bucket, Key=key, Body=kept)
-    assert review_log.log(lee).problems == ()
+    assert read_model.log(lee).problems == ()
 
 
 def test_an_accepted_finding_holds_no_later_run_and_says_so(portal, lee, held_run):
@@ -402,7 +402,7 @@ def test_an_accepted_finding_holds_no_later_run_and_says_so(portal, lee, held_ru
         assert reasons[FINDING]["accepted"]["by"] == "dr.lee"
         assert releases.get(portal, run_id).decision == "publish_with_warnings"
     finally:
-        for finding in list(review_log.of_run(lee, held_run.run_id).accepted):
+        for finding in list(read_model.of_run(lee, held_run.run_id).accepted):
             reviews.withdraw(lee, run_id, *finding, "The test is over.")
         _audited_again(portal, run_id)
     assert releases.get(portal, run_id).decision == "hold"

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from pipeline.lake.store import write_json
-from pipeline.releases import publish
+from pipeline.releases import publish as publishing
 from pipeline.releases.model import Release, write
 from portal.audit import service as audit_log
 from portal.core.auth import Principal, User
@@ -34,8 +34,7 @@ from portal.core.settings import Settings
 from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.reviews import commands as reviews
-from portal.reviews import read_model as review_log
-from portal.reviews import sign_off
+from portal.reviews import read_model, sign_off
 
 TODAY = datetime.now(UTC).date()
 RUN, EARLIER = "run-1", "run-0"
@@ -149,12 +148,12 @@ class Hospital:
         return pd.DataFrame(rows, columns=columns)
 
     def events(self):
-        return review_log.log(self.aws).events
+        return read_model.log(self.aws).events
 
 
 @pytest.fixture(autouse=True)
 def hospital(monkeypatch):
-    monkeypatch.setattr(publish, "view_refresher", lambda *_: lambda _: None)
+    monkeypatch.setattr(publishing, "view_refresher", lambda *_: lambda _: None)
     found = Hospital()
     monkeypatch.setattr(quality, "results", found.frame)
     return found
@@ -183,7 +182,7 @@ def test_an_undecided_blocking_finding_bars_approval_and_is_named(hospital, lee)
 def test_what_is_undecided_besides_is_named_and_confirmed_by_its_code(hospital, lee):
     hospital.audited(ONE_BLOCKS)
     reviews.accept(lee, RUN, *RULES[0], reason="verified", text="Known.", until=TODAY)
-    with pytest.raises(sign_off.Unconfirmed, match=r"1 findings are undecided: X-2 of patients") as asked:
+    with pytest.raises(sign_off.Unconfirmed, match=r"1 finding is undecided: X-2 of patients") as asked:
         sign_off.sign(lee, RUN, "approve", "Fine.")
     with pytest.raises(sign_off.Unconfirmed):
         sign_off.sign(lee, RUN, "approve", "Fine.", confirmed="00000000")
@@ -201,7 +200,7 @@ def test_a_finding_that_must_be_fixed_bars_approval_opens_one_query_and_lets_the
     hospital.audited({RULES[1]: ("warning", "fail", 2, 10)})
     reviews.reject(lee, RUN, *RULES[1], "Ward 4 must correct these.")
     reviews.reject(lee, RUN, *RULES[1], "Still.")
-    (query,) = review_log.of_run(lee, RUN).open_queries
+    (query,) = read_model.of_run(lee, RUN).open_queries
     assert query.question == "Ward 4 must correct these."
     reviews.close(lee, query.query_id, "other", "Asked by phone.")
     with pytest.raises(ServiceError, match=r"X-2 of patients \(must be fixed\)"):
@@ -228,7 +227,7 @@ def test_a_decision_covers_what_it_was_made_on_and_no_more(hospital, lee, kind, 
     if kind == "expired":
         tomorrow = datetime.combine(TODAY + timedelta(days=1), datetime.min.time(), UTC)
         monkeypatch.setattr(sign_off, "datetime", SimpleNamespace(now=lambda _: tomorrow))
-    found = sign_off.outstanding(lee, review_log.of_run(lee, RUN), releases.get(lee, RUN))
+    found = sign_off.outstanding(lee, read_model.of_run(lee, RUN), releases.get(lee, RUN))
     assert bool(found.barring) is bars
 
 
@@ -245,7 +244,7 @@ def test_records_that_were_all_confirmed_decide_a_blocking_finding(hospital, lee
     made = releases.get(lee, RUN)
     made.reasons[0] |= {"status": "pass", "accepted_rows": 1}
     write(hospital.s3, lee.lake, made)
-    (found,) = sign_off.outstanding(lee, review_log.of_run(lee, RUN), made).findings
+    (found,) = sign_off.outstanding(lee, read_model.of_run(lee, RUN), made).findings
     assert (found.decision, found.bars_approval) == ("rows_confirmed", False)
 
 
@@ -313,7 +312,7 @@ def test_a_deputy_signs_for_the_clinician_and_the_signature_names_both(hospital,
     hospital.results[RUN] = {RULES[0]: ("block", "pass", 0, 10)}
     event = sign_off.sign(kim("Dr. Lee"), RUN, "approve", "Fine.")
     assert (event.by, event.payload["signed_for"]) == ("kim", "Dr. Lee@hospital.org")
-    signature = review_log.of_run(hospital.by("dr.lee"), RUN).signature
+    signature = read_model.of_run(hospital.by("dr.lee"), RUN).signature
     assert signature.meaning == (
         "I have reviewed this release and approve it for analysis. Signed for Dr. Lee (Dr. Lee@hospital.org)."
     )
@@ -446,7 +445,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def close_queries(self):
         lee = self.hospital.by("dr.lee")
-        for query in review_log.of_run(lee, RUN).open_queries:
+        for query in read_model.of_run(lee, RUN).open_queries:
             reviews.close(lee, query.query_id, "other", "Answered.")
 
     @rule()
@@ -458,7 +457,7 @@ class AnyOrder(RuleBasedStateMachine):
         return st.sampled_from(sorted(self.hospital.results[RUN]))
 
     def _outstanding(self, aws):
-        return sign_off.outstanding(aws, review_log.of_run(aws, RUN), releases.get(aws, RUN))
+        return sign_off.outstanding(aws, read_model.of_run(aws, RUN), releases.get(aws, RUN))
 
     @rule(
         who=PEOPLE,
@@ -516,7 +515,7 @@ class AnyOrder(RuleBasedStateMachine):
         found = self._found()
         blocking = [key for key, row in found.items() if row[0] == "block" and row[1] in {"fail", "error"}]
         is_decided = all(self._decision(key) in {"accepted", "dismissed"} for key in blocking)
-        is_asked = any(query.state != "closed" for query in review_log.of_run(self.hospital.aws, RUN).queries)
+        is_asked = any(query.state != "closed" for query in read_model.of_run(self.hospital.aws, RUN).queries)
         return is_decided and not is_asked and not any(self._decision(key) == "must_fix" for key in found)
 
     @invariant()

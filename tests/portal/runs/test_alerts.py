@@ -37,7 +37,10 @@ def test_a_failed_newest_run_is_told_and_an_older_one_is_not():
 
 def test_a_failed_run_says_what_readers_see():
     failed = _run("a", "FAILED", NOW - timedelta(hours=1), 60)
-    told = lambda published: alerts.alerts([failed], None, published, None, is_signed=False, at=NOW)[0].words  # noqa: E731
+
+    def told(published):
+        return alerts.alerts([failed], None, published, None, is_signed=False, at=NOW)[0].message
+
     assert told(Published("r0", "", "", "")).endswith("Analysts still see release r0.")
     assert "Its release is published, but" in told(Published("a", "", "", ""))
     assert told(None).endswith("Nothing has been published yet.")
@@ -54,7 +57,7 @@ def test_a_release_that_is_to_be_published_by_hand_waits_until_it_is():
     made = Release("c", "c", [], "publish", "2026-11-23T08:00:00Z", parent_release_id="a")
     before, after = Published("a", "", "", ""), Published("c", "", "", "", ["a"])
     told = lambda published: [  # noqa: E731
-        each.words
+        each.message
         for each in alerts.alerts([], made, published, None, is_signed=False, is_manual=True, at=NOW)
     ]
     assert "waits for manual publication" in told(before)[0]

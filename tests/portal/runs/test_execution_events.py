@@ -101,8 +101,8 @@ def test_events_are_read_on_from_the_newest_one_known(aws, fake):
         ]
     read = execution_events.read(aws, "arn")
     assert (read.last_id, len(read.entered), len(read.left)) == (600, 300, 300)
-    read.news.clear()
+    read.changed_states.clear()
     fake.events.append(event(601, "TaskStateEntered", "late"))
     fake.asked.clear()
-    assert execution_events.read(aws, "arn").news == {"late"}
+    assert execution_events.read(aws, "arn").changed_states == {"late"}
     assert fake.asked == ["get_execution_history", 100]

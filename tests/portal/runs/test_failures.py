@@ -45,10 +45,10 @@ SAID = {
     "Worker lost": _failed(
         jobs=[_job("quality_audit", "FAILED", "The worker died while the job ran (signal 9)")]
     ),
-    "No room on the disk": _failed(
+    "Disk full": _failed(
         jobs=[_job("quality_audit", "FAILED", "Py4JJavaError from IOException: No space left on device")]
     ),
-    "Permission is missing": _failed(
+    "Missing permission": _failed(
         jobs=[_job("quality_audit", "FAILED", "AccessDeniedException: not authorized to perform")]
     ),
     "AWS was busy": _failed("Lambda.TooManyRequestsException", "Rate exceeded"),
@@ -78,10 +78,7 @@ def test_an_unknown_cause_shows_its_message_and_is_looked_for_in_the_log():
     run = _failed(jobs=[_job("quality_audit", "FAILED", "something else")])
     assert failures.explain(run).cause is UNKNOWN
     assert failures.explain(run).message == "something else"
-    assert (
-        failures.explain(run, "java.io.IOException: No space left on device").cause.name
-        == "No room on the disk"
-    )
+    assert failures.explain(run, "java.io.IOException: No space left on device").cause.name == "Disk full"
 
 
 def test_a_run_that_left_no_message_says_so():
@@ -95,7 +92,7 @@ def test_a_real_failure_names_the_line_the_tables_and_that_it_is_safe(portal, fa
     )
     found = failures.explain(run, log, failed_run.published_after)
     assert found.job == "silver_to_gold_dim_time"
-    assert found.cause.name == "No room on the disk"
+    assert found.cause.name == "Disk full"
     assert "silver.patients" in found.tables_written
     assert "gold.dim_patient" in found.tables_written
     assert "gold.fact_encounter" not in found.tables_written

@@ -38,7 +38,7 @@ def _run(number, seconds, status="SUCCEEDED", attempt=1):
 def test_the_estimate_is_of_first_attempts_that_succeeded():
     past = [_run(1, 10), _run(2, 30), _run(3, 20), _run(4, 999, "FAILED"), _run(5, 999, attempt=2)]
     found = run_history.estimate(past)
-    assert (found.of, found.fastest, found.seconds, found.slowest) == (3, 10, 20, 30)
+    assert (found.run_count, found.fastest, found.seconds, found.slowest) == (3, 10, 20, 30)
     assert found.dollars == pytest.approx(DPU_HOUR_DOLLARS)
     assert run_history.estimate([_run(4, 999, "FAILED")]) is None
 

@@ -5,7 +5,7 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_115:One run at a time holds the lock; reserving fails in accounts whose whole limit is ten.
+  #checkov:skip=CKV_AWS_115:Only one run at a time writes; reserving concurrency fails in accounts with a quota of ten.
   #checkov:skip=CKV_AWS_272:The package is zipped in the same apply from reviewed source; its hash is in the plan.
   function_name    = var.name
   role             = var.role_arn

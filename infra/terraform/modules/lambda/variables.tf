@@ -1,65 +1,65 @@
 variable "name" {
-  description = "The function's name."
+  description = "Name of the function."
   type        = string
 }
 
 variable "handler" {
-  description = "Module and function."
+  description = "Handler: module and function."
   type        = string
 }
 
 variable "package" {
-  description = "Path of the zip."
+  description = "Path of the zip with the code."
   type        = string
 }
 
 variable "package_hash" {
-  description = "Base64 SHA-256 of the zip."
+  description = "SHA-256 of the zip in Base64."
   type        = string
 }
 
 variable "layer_arns" {
-  description = "Layers: the packages that it imports beside the standard library."
+  description = "ARNs of layers with packages that the function imports."
   type        = list(string)
 }
 
 variable "role_arn" {
-  description = "The role that the function runs as."
+  description = "ARN of the function's role."
   type        = string
 }
 
 variable "variables" {
-  description = "Its environment."
+  description = "Environment variables of the function."
   type        = map(string)
 }
 
 variable "kms_key_arn" {
-  description = "Key of its environment and logs."
+  description = "ARN of the KMS key for environment variables and logs."
   type        = string
 }
 
 variable "log_retention_days" {
-  description = "Days that its log is kept."
+  description = "Retention of the log in days."
   type        = number
 }
 
 variable "is_inside" {
-  description = "Whether it runs in the private subnets, which have no way to the internet."
+  description = "Whether the function runs in the private subnets."
   type        = bool
   default     = true
 }
 
 variable "subnet_ids" {
-  description = "Subnets that it runs in."
+  description = "Subnets of the function, if it runs in the private subnets."
   type        = list(string)
 }
 
 variable "security_group_id" {
-  description = "What it may reach."
+  description = "ID of the security group of the function."
   type        = string
 }
 
 variable "dead_letter_arn" {
-  description = "Queue of asynchronous calls that failed."
+  description = "ARN of the queue for failed asynchronous calls."
   type        = string
 }

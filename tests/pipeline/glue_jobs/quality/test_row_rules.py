@@ -571,7 +571,7 @@ def _of_release(run, table, given, time_zone):
         "medications": lambda frame: fact_medication_admin.refer(frame, stays, people, time_zone),
     }
     silver = conform(_typed(run, table, given, time_zone), JOBS[table].CONTRACT)
-    return admission.judge(silver, load("silver", table), refer[table])
+    return admission.evaluate(silver, load("silver", table), refer[table])
 
 
 def _judge(run, table, kind, given, time_zone="UTC"):

@@ -60,7 +60,7 @@ def views(spark, frames_run):
     stays.createOrReplaceTempView("stays")
     found = {"patients": PATIENTS, "encounters": ENCOUNTERS, "medications": MEDICATIONS}
     silver = {table: conform(spark.sql(sql), load("silver", table)) for table, sql in found.items()}
-    audit.name_views(*frames_run(silver, {"r1": _account(spark, 30), "r0": _account(spark, 50)}))
+    audit.create_views(*frames_run(silver, {"r1": _account(spark, 30), "r0": _account(spark, 50)}))
     # cut off from the jobs' plans: each query would be planned with all of them
     sound = {name: spark.table(name).persist() for name in _temporary(spark)}
     for name, frame in sound.items():
@@ -103,7 +103,7 @@ def measured(spark, views):
             replace(c, rules=tuple(r for r in c.rules if r.is_whole and named & _words(r)))
             for c in all_contracts()
         ]
-        return audit.measure(spark, has_former=True, has_new=True, contracts=looked)
+        return audit.measure(spark, has_parent=True, has_new=True, contracts=looked)
 
     yield measure
     restore()
@@ -135,7 +135,7 @@ def _words(rule):
 
 def test_all_pass_on_sound_tables(spark, views):
     assert views
-    results = audit.measure(spark, has_former=True, has_new=True)
+    results = audit.measure(spark, has_parent=True, has_new=True)
     assert len(results) == len(WHOLE)
     assert {(r.table, r.rule.id): r.status for r in results if r.status != "pass"} == TOLERATED
     assert [r.rule.id for r in results if not r.checked] == []
@@ -160,7 +160,7 @@ def test_every_fault_is_of_a_rule():
 
 def test_without_a_published_release_only_comparisons_do_not_apply(spark, views):
     assert views
-    results = audit.measure(spark, has_former=False, has_new=True)
+    results = audit.measure(spark, has_parent=False, has_new=True)
     assert {r.status for r in results if r.rule.level == "run"} == {"not_applicable"}
     others = [r for r in results if r.rule.level != "run" and (r.table, r.rule.id) not in TOLERATED]
     assert {r.status for r in others} == {"pass"}
@@ -168,7 +168,7 @@ def test_without_a_published_release_only_comparisons_do_not_apply(spark, views)
 
 def test_without_a_new_batch_new_rows_are_not_compared(spark, views):
     assert views
-    results = audit.measure(spark, has_former=True, has_new=False)
+    results = audit.measure(spark, has_parent=True, has_new=False)
     idle = {r.rule.id for r in results if r.status == "not_applicable"}
     assert idle == {"PAT-M06", "ENC-M06", "MED-M06", "PAT-P08-age", "PAT-P08-sex", "ENC-P12"}
 

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from pipeline import frames
-from pipeline.glue_jobs.bronze_to_silver.typing import moment
+from pipeline.glue_jobs.bronze_to_silver.typing import timestamp
 from pipeline.glue_jobs.quality.audit import with_local_times
 from pipeline.glue_jobs.silver_to_gold.local_time import local, local_date, local_month
 
@@ -70,6 +70,6 @@ def test_hour_day_and_month_are_those_of_the_wall_clock(spark, zone):
 def test_a_date_without_a_time_is_midnight_of_the_hospitals_clock(spark, text, expected):
     given = frames.of(spark, [{"raw": {"at": text}}], "raw struct<at: string>")
     (row,) = given.selectExpr(
-        f"date_format({moment('at', NEW_YORK)}, 'yyyy-MM-dd HH:mm:ss') as found"
+        f"date_format({timestamp('at', NEW_YORK)}, 'yyyy-MM-dd HH:mm:ss') as found"
     ).collect()
     assert row.found == expected

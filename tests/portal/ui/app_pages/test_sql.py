@@ -139,7 +139,7 @@ def test_the_history_is_the_person_s_and_shows_an_answer_again(page, monkeypatch
     ]
     app.session_state["history"] = {"selection": {"rows": [1], "columns": [], "cells": []}}
     app = app.run()
-    app = press(app, "Show its answer")
+    app = press(app, "Show result")
     assert parameter(app, "asked") == earlier
     assert app.dataframe[0].value["first_one"].to_list() == [41]
     assert app.text_area(key="sql").value == "SELECT 41 AS first_one"

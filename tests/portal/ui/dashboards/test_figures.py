@@ -12,7 +12,7 @@ import pytest
 from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS
 from portal.dashboards.medication_charts import MEDICATION_CHARTS
 from portal.dashboards.patient_charts import PATIENT_CHARTS
-from portal.privacy.published import OTHER
+from portal.privacy.viewer_tables import OTHER
 from portal.ui import theme
 from portal.ui.dashboards import figure_parts, figures
 from portal.ui.dashboards.card import _values
@@ -149,16 +149,16 @@ def test_the_interval_of_a_share_is_wilsons():
 
 MARKS = {
     name: getattr(theme, name)
-    for name in ("MEASURE", "PREVIOUS", "USUAL", "BELOW", "ABOVE", "NEUTRAL", "SUPPRESSED")
+    for name in ("MEASURE", "PREVIOUS", "REFERENCE", "BELOW", "ABOVE", "NEUTRAL", "SUPPRESSED")
 }
-STATE_COLOURS = {colour for pair in theme.STATE_COLOURS.values() for colour in pair} | set(
+STATE_COLORS = {colour for pair in theme.STATE_COLORS.values() for colour in pair} | set(
     theme.STRONG.values()
 )
 TOGETHER = (
     (*theme.SEQUENCE, theme.PREVIOUS, theme.NEUTRAL, theme.SUPPRESSED),
-    (theme.BELOW, theme.USUAL, theme.ABOVE, theme.PREVIOUS),
-    (theme.MEASURE, theme.PREVIOUS, theme.USUAL, theme.NEUTRAL),
-    tuple(theme.SEVERITY_COLOURS.values()),
+    (theme.BELOW, theme.REFERENCE, theme.ABOVE, theme.PREVIOUS),
+    (theme.MEASURE, theme.PREVIOUS, theme.REFERENCE, theme.NEUTRAL),
+    tuple(theme.SEVERITY_COLORS.values()),
 )
 """Colours that are in one figure."""
 
@@ -184,9 +184,9 @@ def _lab(colour, sight):
 
 
 def test_no_colour_has_two_meanings():
-    meanings = [*MARKS.values(), *theme.SEVERITY_COLOURS.values(), *theme.SEQUENCE]
+    meanings = [*MARKS.values(), *theme.SEVERITY_COLORS.values(), *theme.SEQUENCE]
     assert len(set(meanings)) == len(meanings)
-    assert not STATE_COLOURS & set(meanings)
+    assert not STATE_COLORS & set(meanings)
     for members in (theme.CLASSES, theme.ROUTES, theme.SEXES):
         assert len(set(members.values())) == len(members)
         assert set(members.values()) <= {*theme.SEQUENCE, theme.NEUTRAL}

@@ -26,7 +26,7 @@ def test_the_month_that_is_the_period_is_not_chosen_again(held, month):
     held[url_filters._range_key(dataset)] = date(2025, 1, 7), date(2025, 3, 20)
     held[url_filters._period_key(dataset)] = date(2025, 1, 7), date(2025, 3, 20)
     assert url_filters.choose(dataset, [(dimension, [month])])
-    held |= held.pop(url_filters._clicked(dataset))
+    held |= held.pop(url_filters._click_key(dataset))
     assert not url_filters.choose(dataset, [(dimension, [month])])
 
 

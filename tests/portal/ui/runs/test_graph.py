@@ -14,7 +14,7 @@ from portal.runs.execution_events import StepState
 from portal.runs.job_runs import JobRun
 from portal.runs.service import Run
 from portal.ui.runs import graph
-from portal.ui.theme import STATE_COLOURS
+from portal.ui.theme import STATE_COLORS
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -66,7 +66,7 @@ def test_a_step_shows_the_state_of_its_latest_attempt_in_words_and_colour(state)
     node = _by_name(graph.option(run, {}))[name]
     shown = run.latest(name).state
     assert state_label(shown) in node["label"]["formatter"]
-    assert node["itemStyle"]["color"] == STATE_COLOURS[shown][0]
+    assert node["itemStyle"]["color"] == STATE_COLORS[shown][0]
     told = graph.as_table(run, {})
     assert state_label(shown) in told[told["Step"] == graph.title(name)]["State"].to_list()
 

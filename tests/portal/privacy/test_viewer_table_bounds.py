@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linprog
 
-from portal.privacy.published import OTHER, publish
+from portal.privacy.viewer_tables import OTHER, viewer_table
 
 
 def test_no_view_of_a_small_star_bounds_a_small_count_more_tightly_than_1_to_10():
@@ -51,7 +51,7 @@ def test_no_view_of_a_small_star_bounds_a_small_count_more_tightly_than_1_to_10(
         )
     for name in sizes:
         grouped = rows.groupby(["month", name], as_index=False).size().rename(columns={"size": "n"})
-        table = publish(grouped, name, "n", ["n"], "month")
+        table = viewer_table(grouped, name, "n", ["n"], "month")
         for first, last in combinations_with_replacement(range(len(table.periods)), 2):
             periods = list(range(first, last + 1))
             inside = [m for p in periods for m in table.periods[p].months if m in months]

@@ -1,7 +1,7 @@
-"""Published tables: counts by month and by the values of one dimension, suppressed once per release.
+"""Tables for viewers: counts by month and by the values of one dimension, suppressed once per release.
 
-Every number that viewers see is a sum over a published table, so that two views together disclose no more
-than the table. Months with a small total are merged with their neighbours into periods.
+Every number that viewers see is a sum over one of these tables, so that two views together disclose no more
+than the table. Months with a small total are merged with their neighbors into periods.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ Figures = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Period:
-    """Consecutive months with one published total; `anchor` is the only month that is not small, if any."""
+    """Consecutive months with one total.
+
+    `anchor` is the month that a merged period's numbers are assigned to, if there is one.
+    """
 
     months: tuple[str, ...]
     anchor: str | None = None
@@ -39,7 +42,7 @@ class Period:
 
 @dataclass(frozen=True)
 class Measure:
-    """Published numbers of one measure: `cells` by period and value (NaN if suppressed), and both totals."""
+    """Numbers of one measure: `cells` by period and value (NaN if suppressed), and the totals of each."""
 
     cells: Figures
     by_period: Figures
@@ -47,10 +50,10 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class PublishedTable:
-    """Measures by period and by value of a dimension.
+class ViewerTable:
+    """Measures by period and by value of one dimension, with small counts suppressed.
 
-    The last value is `OTHER` if small values are folded.
+    The last value is `OTHER` if small values were folded into it.
     """
 
     periods: tuple[Period, ...]
@@ -59,7 +62,7 @@ class PublishedTable:
 
     @property
     def named(self) -> tuple[str, ...]:
-        """The values with their own column."""
+        """Return the values that have their own column: all but `OTHER`."""
         return tuple(value for value in self.values if value != OTHER)
 
     @property
@@ -67,7 +70,7 @@ class PublishedTable:
         return tuple(month for period in self.periods for month in period.months)
 
     def between(self, first: str | None, last: str | None) -> list[int]:
-        """Return the periods that overlap with the months from `first` to `last`."""
+        """Return the indexes of the periods that overlap the months from `first` to `last` (None: open)."""
         return [
             index
             for index, period in enumerate(self.periods)
@@ -75,16 +78,17 @@ class PublishedTable:
         ]
 
     def total(self, name: str, periods: Sequence[int], chosen: Sequence[str] = ()) -> tuple[float, bool]:
-        """Return the total of a measure, and whether it excludes suppressed cells."""
+        """Return the total of a measure over `periods`, and whether it leaves out suppressed cells."""
         if not chosen:
             return float(self.measures[name].by_period[list(periods)].sum()), False
         rows = self.by_value(periods, chosen)
         return float(rows[name].sum()), bool(rows["is_partial"].any()) or len(rows) < len(chosen)
 
     def by_value(self, periods: Sequence[int], chosen: Sequence[str] = ()) -> pd.DataFrame:
-        """Return one row per value: its sums over `periods`, and whether they exclude suppressed months.
+        """Return one row per value with its sums over `periods`.
 
-        Without `chosen`, a row `OTHER` has the suppressed rest, so that the rows add up to the total.
+        `is_partial` marks sums that leave out suppressed months. Without `chosen`, a row `OTHER` has the
+        suppressed rest, so that the rows add up to the total.
         """
         is_whole = len(periods) == len(self.periods)
         columns = self._columns(chosen)
@@ -98,14 +102,14 @@ class PublishedTable:
         return self._with_other(rows, {name: self.total(name, periods)[0] for name in self.measures})
 
     def _columns(self, chosen: Sequence[str]) -> list[int]:
-        """Return the columns of the chosen values, or of all that have their own column."""
+        """Return the column indexes of the chosen values, by default of all named values."""
         return [index for index, value in enumerate(self.values) if value in (chosen or self.named)]
 
     def by_month(self, periods: Sequence[int], chosen: Sequence[str] = ()) -> pd.DataFrame:
         """Return one row per month and value; without `chosen`, the rows of a month add up to its total.
 
-        The numbers of a merged period are assigned to its anchor, or spread evenly over its months without
-        one.
+        The numbers of a merged period are assigned to its anchor or, without one, spread evenly over its
+        months.
         """
         parts = []
         for index in periods:
@@ -139,9 +143,9 @@ class PublishedTable:
         return pd.concat([rows, other[[n for n in other if n in rows]]], ignore_index=True)
 
     def share_by_month(self, name: str, value: str) -> pd.DataFrame | None:
-        """Return part and whole of one value for each month; None if the value does not have its own column.
+        """Return the part of `value` and the whole for each month; None if the value has no own column.
 
-        Months with a small, zero or suppressed part share one pooled part, marked in `is_pooled`.
+        Months with a small, zero or suppressed part share one part and one whole; `is_pooled` marks them.
         """
         if value not in self.named:
             return None
@@ -164,12 +168,13 @@ class PublishedTable:
         return exploded
 
 
-def publish(
+def viewer_table(
     frame: pd.DataFrame, dimension: str, count: str, measures: Sequence[str], month: str | None = None
-) -> PublishedTable | None:
-    """Return the published table of `frame`, suppressed by its column `count`; None if the total is small.
+) -> ViewerTable | None:
+    """Return `frame` by month and dimension with small values of its column `count` suppressed.
 
-    `measures` are summed, too, and suppressed in the same cells.
+    The columns `measures` are summed, too, and suppressed in the same cells. Return None if the total count
+    is small.
     """
     rows = frame.assign(**{dimension: frame[dimension].astype(str)})
     months = _calendar(rows[month]) if month else [_ALL_MONTHS]
@@ -186,7 +191,7 @@ def publish(
     named = [
         str(value) for value, is_folded in zip(tables[count].columns, folded, strict=True) if not is_folded
     ]
-    return PublishedTable(
+    return ViewerTable(
         periods=tuple(_period(months, totals, run) for run in runs),
         values=(*named, *([OTHER] if folded.any() else [])),
         measures={
@@ -221,7 +226,7 @@ def _merged(table: npt.NDArray[Number], runs: Sequence[range]) -> npt.NDArray[Nu
 
 
 def _period(months: Sequence[str], totals: npt.NDArray[np.int64], run: range) -> Period:
-    """Return a run of months as a period, with an anchor if small months stay protected."""
+    """Return consecutive months as a period, with an anchor only if that discloses no small month."""
     large = [index for index in run if totals[index] >= MINIMUM_CELL_SIZE]
     is_safe = len(large) == 1 and sum(totals[index] for index in run) >= 2 * MINIMUM_CELL_SIZE - 1
     anchor = months[large[0]] if is_safe and len(run) > 1 else None
@@ -231,13 +236,13 @@ def _period(months: Sequence[str], totals: npt.NDArray[np.int64], run: range) ->
 # charts without months
 
 
-def publish_stacks(
+def viewer_stacks(
     frame: pd.DataFrame, row: str, column: str, count: str, order: Sequence[str]
 ) -> pd.DataFrame:
-    """Return one stack per run of rows: small rows are merged, and small parts of a stack are pooled.
+    """Return stacks with small rows merged and small parts of a stack pooled as `OTHER`.
 
-    `order` lists all rows. A merged run is labelled by its first and last row, or "15+" at the end of the
-    order.
+    `order` lists all rows. Merged rows are labeled "3 to 7", or "15+" at the end of the order. Return no rows
+    if the total count is small.
     """
     table = frame.assign(**{row: frame[row].astype(str)}).pivot_table(
         index=row, columns=column, values=count, aggfunc="sum", fill_value=0, dropna=False
