@@ -101,7 +101,7 @@ data "aws_iam_policy_document" "portal" {
     }
   }
 
-  # Each event is locked for six years. No role of this system may bypass the lock (s3:BypassGovernanceRetention).
+  # Each event is locked for six years; no role of this system may bypass the lock (s3:BypassGovernanceRetention).
   statement {
     sid       = "LockEvents"
     actions   = ["s3:PutObjectRetention"]

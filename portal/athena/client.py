@@ -74,8 +74,7 @@ def run_query(
 ) -> QueryResult:
     """Run a statement of the portal itself; `params` replace `:name` placeholders.
 
-    Tables with patient identifiers need the review role, on a laptop as on AWS. Raise `ServiceError` if the
-    query fails or is cancelled.
+    Tables with patient identifiers need the review role, on a laptop as on AWS.
     """
     import awswrangler as wr  # noqa: PLC0415  (takes a second to import, and most commands do not query Athena)
     from awswrangler.exceptions import QueryCancelled, QueryFailed  # noqa: PLC0415

@@ -28,7 +28,7 @@ from portal.privacy import sql_results
 
 HISTORY_LENGTH = 50
 HISTORY_SCANNED = 1000
-"""Maximum number of executions to search for the user's queries; Athena lists those of dashboards too."""
+"""Executions searched for the user's queries; Athena lists those of dashboards too."""
 _POLL_SECONDS = 0.1
 _ALIVE = frozenset({"QUEUED", "RUNNING"})
 _USER_COMMENT = "-- run in the portal by "
@@ -154,7 +154,10 @@ def _no_result(found: SqlQuery) -> str:
 
 
 def _visible_releases(context: Context) -> Sequence[str] | None:
-    """Return the ids of the published and the previous release, or None for reviewers and publishers."""
+    """Return the ids of the published and the previous release, or None for no restriction.
+
+    Reviewers and publishers see all releases, including held ones.
+    """
     if context.user.may("publish") or context.user.may("review"):
         return None
     present = current(context.client("s3"), context.lake)

@@ -39,6 +39,14 @@ LABELS: dict[Action, str] = {
     "export_audit_log": "Audit log export",
 }
 
+_TARGET_ORDER = ("person", "deputy", "from", "to", "run", "table", "rule", "record", "verdict")
+"""Names in a target that come first in its text; S3 has them in alphabetical order."""
+
+
+def _rank(name: str) -> int:
+    return _TARGET_ORDER.index(name) if name in _TARGET_ORDER else len(_TARGET_ORDER)
+
+
 FAILED = ".failed.json"
 """Suffix of the object that marks the action of an event as failed."""
 
@@ -74,8 +82,9 @@ class AuditEvent:
 
     @property
     def target_text(self) -> str:
-        """The object of the action as text: "release run-1"."""
-        return ", ".join(f"{name} {value}" for name, value in self.target.items() if value)
+        """The object of the action as text: "run run-1, table patients"."""
+        ordered = sorted(self.target.items(), key=lambda item: (_rank(item[0]), item[0]))
+        return ", ".join(f"{name} {value}" for name, value in ordered if value)
 
     def document(self) -> dict[str, Any]:
         """Return the event as it is stored."""

@@ -259,23 +259,17 @@ def findings_command(session: Session, run_id: str, as_json: bool) -> None:
 @click.argument("run_id")
 @click.argument("verdict", type=click.Choice(["approve", "reject"]))
 @click.argument("text")
-@click.option("--for", "signed_for", default="", help="Clinician whose deputy you are, by name or id.")
-@click.option(
-    "--confirm", "confirmed", default="", help="Confirmation code printed with the undecided findings."
-)
+@click.option("--for", "who", default="", help="Clinician whose deputy you are, by name or id.")
+@click.option("--confirm", "confirmed", default="", help="Code printed with the undecided findings.")
 @click.pass_obj
-def sign_command(
-    session: Session, run_id: str, verdict: str, text: str, confirmed: str, signed_for: str
-) -> None:
+def sign_command(session: Session, run_id: str, verdict: str, text: str, confirmed: str, who: str) -> None:
     """Sign off a release. Approval publishes a held release; rejection leaves the published one unchanged.
 
     Approval requires that every blocking finding is decided; --confirm accepts other undecided findings.
     """
     wanted: Literal["approve", "reject"] = "approve" if verdict == "approve" else "reject"
     try:
-        event = sign_off.sign(
-            session.context, run_id, wanted, text, confirmed=confirmed, signed_for=signed_for
-        )
+        event = sign_off.sign(session.context, run_id, wanted, text, confirmed=confirmed, signed_for=who)
     except sign_off.Unfinished as unfinished:
         click.echo(unfinished, err=True)
         sys.exit(1)

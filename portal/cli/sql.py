@@ -15,7 +15,7 @@ from portal.cli.session import Session
 @json_option
 @click.pass_obj
 def sql_command(session: Session, statement: str, as_json: bool) -> None:
-    """Run a read-only SQL statement on the published release. SHOW TABLES lists the tables.
+    """Run a read-only SQL statement on the published release; SHOW TABLES lists its tables.
 
     The audit log records that its rows were exported.
     """

@@ -1,4 +1,4 @@
-"""Authorization: roles, the rights of each role, users, and the user identified by an AWS caller's ARN."""
+"""Authorization: roles, the rights of each role, users, and the user that a caller's ARN proves."""
 
 from __future__ import annotations
 
@@ -133,10 +133,10 @@ def parse_role(text: str | None) -> Role:
 def user_from_arn(arn: str, requested_role: str | None) -> User:
     """Return the user with the caller ARN that STS reports; on AWS, HDP_USER is not trusted.
 
-    The name is the role session name (the user's name with IAM Identity Center) or the IAM user's name. Only
-    an IAM role whose name has the words of a role in `_PROVEN_BY_ARN`, for example ``clinician``, grants that
-    role. `requested_role` selects one of the other roles, because IAM enforces their rights. The trust
-    policy of each role should require ``sts:RoleSessionName``; otherwise a session can take any name.
+    The name is that of the role session (with IAM Identity Center the user's name) or of the IAM user. Only
+    an IAM role whose name has the words of a role in `_PROVEN_BY_ARN`, for example ``clinician``, gives that
+    role. `requested_role` chooses between the other roles, because IAM enforces their rights. The trust
+    policy of a role should require ``sts:RoleSessionName``; otherwise a session can take any name.
     """
     kind, *path = arn.rpartition(":")[2].split("/")
     words = set(re.split(r"[^a-z]+", path[0].lower())) if kind == "assumed-role" and path else set()

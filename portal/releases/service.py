@@ -41,9 +41,11 @@ def is_synthetic(context: Context, release_id: str) -> bool:
     """Return whether all batches of a release are synthetic, so that small counts need no suppression."""
     synthetic = batches.synthetic(context)
     release = find(context, release_id)
-    if release is None or not release.batch_ids:
-        return False
-    return all(synthetic.get(batch_id) for batch_id in release.batch_ids)
+    return (
+        release is not None
+        and bool(release.batch_ids)
+        and all(synthetic.get(each) for each in release.batch_ids)
+    )
 
 
 @requires("see_charts")
@@ -98,7 +100,7 @@ def publish(context: Context, release_id: str, *, reason: str) -> Published:
 
 @requires("review")
 def publish_approved(context: Context, release: Release, *, reason: str) -> Published:
-    """Publish a held release after its approval; raise `ServiceError` unless its parent is published."""
+    """Publish a held release after its approval, if its parent is still published."""
     return _publish(context, "publish", release, expect=release.parent_release_id, reason=reason)
 
 

@@ -255,16 +255,11 @@ def unmask(
     [label] = labels_of_either(context, table_name, [str(record["row"])])
     payload = {"why": reason, "rows": 1, "row_hash": label}
     target = {"run": run_id, "table": table_name, "rule": rule_id, "record": label}
-    patients = _patients(context, record)
+    patient_id = record.get("patient_id")
+    patients = labels(context, "patients", [patient_id] if isinstance(patient_id, str) else [])
     with audit_log.recorded(context, "unmask", target, reason=reason, patients=patients):
         append_event(context, "rows_unmasked", finding_subject(run_id, table_name, rule_id), payload, None)
     return {"pseudonym": label, **record}
-
-
-def _patients(context: Context, record: dict[str, Any]) -> list[str]:
-    """Return the pseudonym of a record's patient, as a list; empty if the record names none."""
-    patient_id = record.get("patient_id")
-    return labels(context, "patients", [patient_id]) if isinstance(patient_id, str) and patient_id else []
 
 
 # checks

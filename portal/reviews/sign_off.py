@@ -109,13 +109,9 @@ def sign(
 ) -> Event:
     """Sign a release off and notify subscribers. Approval publishes a held release.
 
-    Raise `ServiceError` and record nothing if the user started the run or, for an approval, if a query is
-    open, a blocking finding is undecided or a finding must be fixed. Raise `Unconfirmed` unless `confirmed`
-    is the code of the other undecided findings.
-
-    After the signature was recorded, raise `ServiceError` if the release could not be published. Raise
-    `Unfinished` if the rejected release is published, because an engineer must roll back, or if subscribers
-    could not be notified. A deputy signs
+    Approval is refused while a query is open, a blocking finding is undecided or a finding must be fixed.
+    Other undecided findings must be `confirmed` by their code; otherwise `Unconfirmed` is raised with it.
+    Rejecting the published release raises `Unfinished`, because an engineer must roll back. A deputy signs
     for the clinician `signed_for`, given by name or id.
     """
     principal = _principal(context.user, signed_for)
@@ -136,7 +132,7 @@ def sign(
     }
     seen = review.seen if seen is None else min(seen, review.seen)
     signature = {"run": run_id, "verdict": verdict, "for": str(principal or "")}
-    with audit_log.recorded(context, "sign_off", signature, reason=text):
+    with audit_log.recorded(context, "sign_off", signature, reason=str(payload["text"])):
         event = append_event(context, "release_signed", {"run_id": run_id}, payload, seen)
     return _publish_and_notify(context, release, verdict, event, publishes)
 

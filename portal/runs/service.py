@@ -51,7 +51,10 @@ class Run:
 
     @property
     def is_at_rest(self) -> bool:
-        """Return whether the run and all its jobs have ended: jobs beside a failed one run to their end."""
+        """Return whether the run and all its jobs have ended.
+
+        When a job fails, jobs that run in parallel continue.
+        """
         return self.is_over and all(job.state in JOB_ENDED for job in self.jobs)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -61,13 +62,19 @@ def _origin(headers: Mapping[str, str]) -> str:
     return headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or "unknown"
 
 
+@st.cache_resource
+def _recorded_sign_ins() -> set[tuple[str, str]]:
+    """Return the sign-ins that this process has recorded, by subject and time."""
+    return set()
+
+
 def record_sign_in() -> None:
-    """Record the sign-in of the user in the audit log, once per browser session and role."""
+    """Record the sign-in of the user in the audit log; without a token, the first page of each day."""
     person = user()
-    recorded = st.session_state.setdefault("recorded-sign-ins", set())
-    if (person.subject, person.signed_in_at) not in recorded:
+    sign_in = (person.subject, str(person.signed_in_at or datetime.now(UTC).date()))
+    if sign_in not in _recorded_sign_ins():
         audit_log.record_sign_in(context())
-        recorded.add((person.subject, person.signed_in_at))
+        _recorded_sign_ins().add(sign_in)
 
 
 def deferred_download(make: Callable[[Context], R]) -> Callable[[], R]:

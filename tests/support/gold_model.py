@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 from pyspark.sql import functions as F
 
 from tests.support.frames_run import Star
-from tests.support.readmission_model import Row, readmissions
 
+Row = dict[str, Any]
 KEYS = {"patients": "patient_id", "encounters": "encounter_id", "medications": "administration_id"}
 PROVENANCE = {"batch_id", "source_file", "source_line"}
 TRACKED = (
@@ -30,6 +30,46 @@ def age(day: date | None, birth: date | None) -> int | None:
         return None
     years = day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
     return min(max(years, 0), 90)
+
+
+def readmissions(stays: Sequence[Row], last_day: date | None) -> dict[str, str]:
+    """Return the readmission status of each inpatient stay by encounter.
+
+    An episode consists of all stays that overlap directly or through others. A stay has encounter_id,
+    patient_id, first and last date (None while it is open) and died.
+    """
+    of_patient = defaultdict(list)
+    for stay in stays:
+        of_patient[stay["patient_id"]].append(stay)
+    return {
+        stay["encounter_id"]: _state(_episode(stay, theirs), theirs, last_day)
+        for theirs in of_patient.values()
+        for stay in theirs
+    }
+
+
+def _episode(stay: Row, of_patient: Sequence[Row]) -> list[Row]:
+    found = [stay]
+    while more := [o for o in of_patient if o not in found and any(_touch(o, each) for each in found)]:
+        found += more
+    return found
+
+
+def _touch(one: Row, other: Row) -> bool:
+    """Return True if two stays share a calendar day."""
+    ends = [each["last"] or date.max for each in (one, other)]
+    return max(one["first"], other["first"]) <= min(ends)
+
+
+def _state(episode: Sequence[Row], of_patient: Sequence[Row], last_day: date | None) -> str:
+    if any(stay["died"] for stay in episode):
+        return "died"
+    if any(stay["last"] is None for stay in episode):
+        return "in hospital"
+    end = max(stay["last"] for stay in episode)
+    if any(1 <= (stay["first"] - end).days <= 30 for stay in of_patient):
+        return "readmitted"
+    return "window open" if (last_day - end).days <= 30 else "not readmitted"
 
 
 def statuses(rows: Sequence[Row], key: str) -> list[tuple[Row, str]]:

@@ -31,7 +31,8 @@ _FACTS = {
     "fact_encounter": ("encounters", "admitted_month"),
     "fact_medication_admin": ("medications", "administered_month"),
 }
-AcceptedRows = Mapping[tuple[str, str], Mapping[str, RowAcceptance]]  # by (table, rule), by pseudonym
+AcceptedRows = Mapping[tuple[str, str], Mapping[str, RowAcceptance]]
+"""Acceptances of rows by (table, rule id), then by the row's pseudonym."""
 
 _PARALLEL_QUERIES = 4
 """Number of concurrent queries: while one is planned, another is computed."""
@@ -294,7 +295,7 @@ def work(run: Run) -> None:
         release_id=run.run_id,
         run_id=run.run_id,
         batch_ids=list(run.plan["release_batch_ids"]),
-        parent_release_id=run.plan["parent_release_id"],
+        parent_release_id=parent_id,
         tables=counts,
         created_at=store.now(),
         decision=decision,

@@ -58,7 +58,8 @@ def _ends(period: object) -> tuple[date, date]:
 def trend(events: list[AuditEvent], wanted: Search) -> None:
     frame = pd.DataFrame(report.trend(events, wanted.since, wanted.until))
     figure = px.bar(frame, x="Date", y="Events", color="Action", color_discrete_map=COLOURS)
-    figure.update_layout(height=280, margin={"t": 10, "b": 0}, legend={"orientation": "h", "y": -0.25})
+    legend = {"orientation": "h", "y": -0.35, "title": None}
+    figure.update_layout(height=300, margin={"t": 10, "b": 0}, legend=legend)
     figure.update_xaxes(title=None)
     figure.update_yaxes(rangemode="tozero")
     st.plotly_chart(figure, key="audit-trend", config={"displaylogo": False}, alt="Events per day, by action")

@@ -26,7 +26,7 @@ INEXACT = (
 
 
 def draw(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Draw the masked failing rows; return them and the pseudonyms of the selected ones."""
+    """Draw the masked failing rows; return them with the pseudonyms of the selected rows."""
     run_id, (table, rule_id), person = shown.run_id, chosen, session.user()
     if not person.may("query"):
         st.caption("Single rows are shown to analysts, clinicians and engineers.")

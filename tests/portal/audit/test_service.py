@@ -224,6 +224,12 @@ def test_a_period_that_ends_before_it_begins_is_refused(log):
         service.search(officer(log), Search(date(2026, 2, 2), date(2026, 2, 1)))
 
 
+def test_the_object_of_an_action_is_told_in_the_order_of_a_sentence():
+    target = {"from": "2026-01-01", "deputy": "kim", "to": "2026-01-09", "person": "lee", "revoked": ""}
+    event = events.AuditEvent("e", "2026-01-01", "change_roles", "a", "a", (), "hdp", target)
+    assert event.target_text == "person lee, deputy kim, from 2026-01-01, to 2026-01-09"
+
+
 def test_the_log_lies_beside_the_audits_of_runs_and_not_among_them():
     lake = Lake("hdp")
     assert not lake.audit("run-1").startswith(lake.audit_log())

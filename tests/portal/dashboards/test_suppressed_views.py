@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import random
 from datetime import date
+from itertools import combinations_with_replacement
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import linprog
 
 from portal.dashboards import suppressed_views
 from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS
 from portal.dashboards.medication_charts import MEDICATION_CHARTS
 from portal.dashboards.patient_charts import PATIENT_CHARTS
 from portal.dashboards.query_builder import Filters
-from portal.privacy.viewer_tables import OTHER
+from portal.privacy.viewer_tables import OTHER, viewer_stacks, viewer_table
 from portal.ui.dashboards import figures
 from tests.support.attack import is_safe, on_page
 from tests.support.chart_truth import ADMITTED, CHARTS, Star
@@ -252,6 +255,81 @@ def test_every_view_has_a_figure_or_says_why_not(desk, page, chart):
         assert figures.figure(view.chart, view.frame).data
 
 
+def test_no_view_of_a_small_star_bounds_a_small_count_more_tightly_than_1_to_10():
+    """All month ranges, all dimensions, with and without a filter.
+
+    One linear program over the joint months.
+    """
+    rng = np.random.default_rng(2)
+    sizes = {"department": 5, "class": 4}
+    months = [f"2025-{n:02}" for n in range(1, 7)]
+    rows = pd.DataFrame({"month": rng.choice(months, 170, p=[0.02, 0.3, 0.05, 0.3, 0.3, 0.03])})
+    for name, size in sizes.items():
+        weights = 0.5 ** np.arange(size)
+        rows[name] = rng.choice([f"{name} {n}" for n in range(size)], len(rows), p=weights / weights.sum())
+    places, variables = {}, 0
+    for name, size in sizes.items():
+        for month in months:
+            for n in range(size):
+                places[name, month, f"{name} {n}"] = variables
+                variables += 1
+    equations, sums = [], []
+
+    def know(terms, total):
+        line = np.zeros(variables)
+        for place, factor in terms:
+            line[place] += factor
+        equations.append(line)
+        sums.append(total)
+
+    def cells(name, chosen_months, values):
+        return [(places[name, m, v], 1.0) for m in chosen_months for v in values]
+
+    everything = {name: [f"{name} {n}" for n in range(size)] for name, size in sizes.items()}
+    for month in months:  # the months' totals are the same whatever they are counted by
+        know(
+            cells("department", [month], everything["department"])
+            + [(p, -1.0) for p, _ in cells("class", [month], everything["class"])],
+            0,
+        )
+    for name in sizes:
+        grouped = rows.groupby(["month", name], as_index=False).size().rename(columns={"size": "n"})
+        table = viewer_table(grouped, name, "n", ["n"], "month")
+        for first, last in combinations_with_replacement(range(len(table.periods)), 2):
+            periods = list(range(first, last + 1))
+            inside = [m for p in periods for m in table.periods[p].months if m in months]
+            know(cells(name, inside, everything[name]), table.total("n", periods)[0])
+            for row in table.by_value(periods).to_dict("records"):
+                if row["value"] != OTHER and not row["is_partial"]:
+                    know(cells(name, inside, [row["value"]]), row["n"])
+        for place, period in enumerate(table.periods):
+            inside = [m for m in period.months if m in months]
+            stack = table.by_month([place]).groupby("value")["n"].sum()
+            for value, n in stack.items():
+                if value != OTHER:
+                    know(cells(name, inside, [value]), n)
+            if OTHER not in stack.index:
+                know(cells(name, inside, [v for v in everything[name] if v not in stack.index]), 0)
+    true = duckdb.sql(
+        "SELECT 'department' AS d, month, department AS v, count(*) AS n FROM rows GROUP BY ALL UNION ALL "
+        "SELECT 'class', month, class, count(*) FROM rows GROUP BY ALL"
+    ).fetchall()
+    small = [(places[d, month, v], n) for d, month, v, n in true if n < 11]
+    assert len(small) > 10
+    for place, _ in small:
+        ends = []
+        for sign in (1, -1):
+            goal = np.zeros(variables)
+            goal[place] = sign
+            answer = linprog(
+                goal, A_eq=np.array(equations), b_eq=np.array(sums), bounds=(0, None), method="highs"
+            )
+            assert answer.status == 0, answer.message
+            ends.append(sign * answer.fun)
+        assert ends[0] <= 1 + 1e-6, places
+        assert ends[1] >= 10 - 1e-6
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_all_views_of_a_page_together_bound_no_small_count_more_tightly_than_1_to_10(tmp_path_factory, page):
     desk = Desk(tmp_path_factory.mktemp("gold"), 150)
@@ -279,3 +357,105 @@ def test_the_attack_finds_a_count_that_the_others_of_its_month_give_away(tmp_pat
             attack.know([cell], n)
     assert attack.bounds(lost) == pytest.approx([true[lost]] * 2)
     assert not is_safe(attack, lost)
+
+
+# by hand
+
+
+def test_a_month_of_71_inpatients_and_9_observations_keeps_its_total():
+    """Finding 21: June 2024 showed 1,203 of 1,283 encounters."""
+    june = {"AMB": 900, "EMER": 200, "VR": 103, "IMP": 71, "OBSENC": 9}
+    may = {"AMB": 880, "EMER": 210, "VR": 99, "IMP": 75, "OBSENC": 20}
+    rows = [
+        {"month": m, "class": c, "n": n}
+        for m, stack in (("2024-05", may), ("2024-06", june))
+        for c, n in stack.items()
+    ]
+    table = viewer_table(pd.DataFrame(rows), "class", "n", ["n"], "month")
+    drawn = table.by_month([0, 1]).groupby("month")["n"].sum()
+    assert drawn.to_dict() == {"2024-05": sum(may.values()), "2024-06": 1283}
+    whole = table.by_value([0, 1]).set_index("value")["n"].to_dict()
+    assert whole == {c: may[c] + june[c] for c in may}
+
+
+def test_a_day_with_one_observation_stay_keeps_its_228_inpatient_stays():
+    """Finding 22: the histogram had a hole at day 3."""
+    rows = [
+        (2, "IMP", 300),
+        (2, "OBSENC", 40),
+        (3, "IMP", 228),
+        (3, "EMER", 15),
+        (3, "OBSENC", 1),
+        (4, "IMP", 6),
+        (5, "IMP", 4),
+        (9, "IMP", 3),
+    ]
+    stacks = viewer_stacks(
+        pd.DataFrame(rows, columns=["days", "class", "n"]),
+        "days",
+        "class",
+        "n",
+        [str(n) for n in range(2, 10)],
+    )
+    found = {(day, name): n for day, name, n in stacks.itertuples(index=False)}
+    assert found == {
+        ("2", "IMP"): 300,
+        ("2", "OBSENC"): 40,
+        ("3", "IMP"): 228,
+        ("3", OTHER): 16,
+        ("4+", "IMP"): 13,
+    }
+
+
+def test_a_small_month_is_counted_with_its_neighbor_and_drawn_there():
+    rows = [
+        {"month": "2024-01", "class": "AMB", "n": 3},
+        {"month": "2024-02", "class": "AMB", "n": 800},
+        {"month": "2024-03", "class": "AMB", "n": 900},
+    ]
+    table = viewer_table(pd.DataFrame(rows), "class", "n", ["n"], "month")
+    assert [(p.label, p.anchor) for p in table.periods] == [
+        ("2024-01 to 2024-02", "2024-02"),
+        ("2024-03", None),
+    ]
+    assert table.by_month([0, 1])[["month", "n"]].to_numpy().tolist() == [["2024-02", 803], ["2024-03", 900]]
+
+
+def test_small_months_alone_are_spread_over_their_period():
+    rows = [{"month": f"2020-0{n}", "class": "AMB", "n": 4} for n in (1, 2, 4)]
+    table = viewer_table(pd.DataFrame(rows), "class", "n", ["n"], "month")
+    assert [p.label for p in table.periods] == ["2020-01 to 2020-04"]
+    assert table.by_month([0])["n"].to_list() == [3, 3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "words"),
+    [
+        (20, 100, "20.0%"),
+        (4, 100, "under 11.0%"),
+        (0, 100, "under 11.0%"),
+        (97, 100, "over 89.0%"),
+        (3, 20, "–"),
+        (0, 0, "–"),
+    ],
+)
+def test_a_rate_with_a_small_part_is_told_by_its_bound(part, whole, words):
+    assert suppressed_views.bounded_share(part, whole) == words
+
+
+@pytest.mark.parametrize(
+    ("filters", "reason"),
+    [
+        (Filters(), ""),
+        (Filters(date(2025, 1, 1), date(2025, 2, 28)), ""),
+        (Filters(date(2024, 1, 7), date(2025, 2, 28)), ""),
+        (Filters(date(2025, 1, 2), date(2025, 2, 28)), "Select whole months"),
+        (Filters(date(2025, 1, 1), date(2025, 2, 27)), "Select whole months"),
+        (Filters(chosen={"class": ("IMP",), "payer": ("Aetna",)}), "more than one attribute"),
+        (Filters(chosen={"class": ("IMP",), "payer": ()}), ""),
+    ],
+)
+def test_only_whole_months_and_one_dimension_may_be_shared(filters, reason):
+    found = suppressed_views.refusal(filters, date(2024, 1, 7), date(2025, 12, 20))
+    assert reason in found
+    assert bool(found) == bool(reason)

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from pipeline import frames
 from pipeline.glue_jobs.quality import recomputed
 from pipeline.glue_jobs.silver_to_gold.readmission import with_readmission
-from tests.support.readmission_model import readmissions
+from tests.support.gold_model import readmissions
 
 SHAPE = """encounter_id string, patient_id string, encounter_class string, local_date date,
     discharged_local_date date, discharge_disposition string, death_date date"""
