@@ -10,8 +10,8 @@ import click
 import pytest
 
 from portal.audit import service as audit_log
-from portal.batches import inspection
 from portal.batches import service as batches
+from portal.batches.source_file import SourceFile
 from portal.cli import main
 from portal.core import context as services
 from portal.core.context import Context
@@ -204,7 +204,7 @@ def stopped(portal, cloud, monkeypatch):
     batch = batches.import_files(
         portal,
         [
-            inspection.SourceFile.from_bytes(
+            SourceFile.from_bytes(
                 "patients.csv", b"patient_id,birth_date,updated_at\nST1,1980-01-02,2025-01-01T00:00:00Z\n"
             )
         ],
