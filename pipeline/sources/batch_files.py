@@ -32,7 +32,7 @@ def fault_in(error: Exception) -> str | None:
 
 def layout_of(file: Mapping[str, Any]) -> Layout:
     """Return the layout of a file from its manifest entry."""
-    return Layout(tuple(file["header"]), file["header_lines"], file["encoding"])
+    return Layout(tuple(file["header"]), file["header_lines"], file["encoding"], file["delimiter"])
 
 
 def reader(columns: Sequence[str]) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:

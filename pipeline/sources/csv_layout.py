@@ -1,4 +1,4 @@
-"""Layout of a CSV file: header, number of header lines, encoding."""
+"""Layout of a CSV file: header, number of header lines, encoding, delimiter."""
 
 from __future__ import annotations
 
@@ -7,6 +7,18 @@ from dataclasses import dataclass
 from pipeline.sources.csv_quoting import CsvFault
 
 ENCODINGS = {"utf-8": "UTF-8", "windows-1252": "Windows-1252"}
+"""Encodings that a person can choose, with their labels; UTF-16 is recognized by its bytes."""
+
+LABELS = {**ENCODINGS, "utf-16-le": "UTF-16", "utf-16-be": "UTF-16"}
+
+DELIMITERS = {
+    ",": "commas",
+    ";": "semicolons",
+    "\t": "tabs",
+    "|": "vertical bars",
+    "\x01": "Ctrl-A characters",
+}
+"""Delimiters of fields, in the order in which a header is tried with them, with their plural names."""
 
 
 class EncodingFault(CsvFault):
@@ -15,8 +27,9 @@ class EncodingFault(CsvFault):
 
 @dataclass(frozen=True)
 class Layout:
-    """How to read a file: columns, number of lines up to the end of the header, encoding."""
+    """How to read a file: columns, number of lines up to the end of the header, encoding, delimiter."""
 
     header: tuple[str, ...]
     header_lines: int = 1
     encoding: str = "utf-8"
+    delimiter: str = ","

@@ -18,27 +18,30 @@ class CsvFault(ValueError):
 
 @dataclass(frozen=True)
 class RowShape:
-    """The shape of a row: number of fields, key columns (not empty), date columns (containing dates)."""
+    """The shape of a row: number of fields, key columns (not empty), date columns (dates), delimiter."""
 
     header: tuple[str, ...]
     keys: tuple[int, ...]
     dates: tuple[int, ...]
+    delimiter: str = ","
 
     @classmethod
-    def of(cls, header: Sequence[str], keys: Iterable[str], dates: Iterable[str]) -> RowShape:
+    def of(
+        cls, header: Sequence[str], keys: Iterable[str], dates: Iterable[str], delimiter: str = ","
+    ) -> RowShape:
         """Return the shape of rows with this header."""
         positions = {name: position for position, name in enumerate(header)}
         keys_at, dates_at = (
             tuple(sorted(positions[name] for name in names if name in positions)) for names in (keys, dates)
         )
-        return cls(tuple(header), keys_at, dates_at)
+        return cls(tuple(header), keys_at, dates_at, delimiter)
 
     def fits(self, line: str) -> bool:
         """Return True if a line inside a quoted field is a row that the field has swallowed."""
         width = len(self.header)
-        if width < 2 or line.count(",") < width - 1:
+        if width < 2 or line.count(self.delimiter) < width - 1:
             return False
-        fields = next(csv.reader([line.rstrip("\r\n")]), [])
+        fields = next(csv.reader([line.rstrip("\r\n")], delimiter=self.delimiter), [])
         if len(fields) != width or not all(fields[position].strip() for position in self.keys):
             return False
         dates = [value for position in self.dates if (value := fields[position].strip().strip('"'))]
@@ -57,7 +60,7 @@ def swallowed(
     for number, line in enumerate(lines[1:], 1):
         if not shape.fits(line):
             continue
-        opening = _scan_quotes(lines[:number]).opening
+        opening = _scan_quotes(lines[:number], shape.delimiter).opening
         if is_closed and number == len(lines) - 1 and not _is_row_without_quote(lines, opening, shape):
             continue
         return CsvFault(
@@ -73,12 +76,12 @@ def _is_row_without_quote(lines: Sequence[str], opening: _Opening, shape: RowSha
     return shape.fits(line[: opening.column] + line[opening.column + 1 :])
 
 
-def broken(lines: Sequence[str], first_line: int, header: Sequence[str]) -> CsvFault:
+def broken(lines: Sequence[str], first_line: int, header: Sequence[str], delimiter: str = ",") -> CsvFault:
     """Return the fault of a record that a strict parser rejects.
 
     Either text follows a closing quote, or a closing quote is missing.
     """
-    quotes = _scan_quotes(lines)
+    quotes = _scan_quotes(lines, delimiter)
     where = _at(first_line, quotes.opening, header)
     if quotes.end is None:
         return CsvFault(
@@ -109,7 +112,7 @@ class _Quotes:
     end: tuple[int, int] | None = None
 
 
-def _scan_quotes(lines: Sequence[str]) -> _Quotes:
+def _scan_quotes(lines: Sequence[str], delimiter: str) -> _Quotes:
     """Return the positions of the quotes of a record."""
     opening, field, state = _Opening(0, 0, 0), 0, "start"
     for number, line in enumerate(lines):
@@ -118,7 +121,7 @@ def _scan_quotes(lines: Sequence[str]) -> _Quotes:
                 state = "closed" if character == '"' else "quoted"
             elif state == "closed" and character == '"':
                 state = "quoted"
-            elif character == ",":
+            elif character == delimiter:
                 field, state = field + 1, "start"
             elif character in "\r\n":
                 field, state = 0, "start"

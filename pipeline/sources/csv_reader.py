@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from pipeline.sources.csv_layout import ENCODINGS, EncodingFault, Layout
+from pipeline.sources.csv_layout import LABELS, EncodingFault, Layout
 from pipeline.sources.csv_lines import BLANK, START, kind_of
 from pipeline.sources.csv_quoting import CsvFault, RowShape, broken, swallowed
-from pipeline.sources.storage import HashedStream, unpacked
+from pipeline.sources.storage import HashedStream, as_utf_8, unpacked
 
 LINE, RAW = "_line", "_raw"
 """Columns added to a file's columns: first line number, and the text of a row with a wrong field count."""
@@ -94,7 +94,7 @@ class CsvReader:
 
     def _blocks(self) -> Iterator[tuple[str, int, bool]]:
         """Yield the text below the header, cut at line ends, with the first line number of each block."""
-        source, line, size = unpacked(self._raw), 1, self._block
+        source, line, size = as_utf_8(unpacked(self._raw), self._layout.encoding), 1, self._block
         rest = source.read(len(_BOM))
         rest = b"" if rest == _BOM else rest
         while True:
@@ -118,7 +118,7 @@ class CsvReader:
     def _decoded(self, data: bytes, first_line: int) -> str:
         encoding = self._layout.encoding
         try:
-            return data.decode("cp1252" if encoding == "windows-1252" else encoding)
+            return data.decode("cp1252" if encoding == "windows-1252" else "utf-8")
         except UnicodeDecodeError as error:
             line = first_line + _line_ends(data[: error.start])
             raise EncodingFault(_not_encoded(line, data[error.start], encoding)) from None
@@ -130,7 +130,11 @@ class CsvReader:
         because a quote does not enclose a whole field within one line.
         """
         is_quoted = '"' in text
-        if not self._can_be_plain or not text or (is_quoted and not _has_clean_quotes(text)):
+        if (
+            not self._can_be_plain
+            or not text
+            or (is_quoted and not _has_clean_quotes(text, self._layout.delimiter))
+        ):
             return None
         names = [str(number) for number in range(len(self._layout.header))]
         ragged: list[int] = []
@@ -144,7 +148,10 @@ class CsvReader:
             pa.BufferReader(data),
             pyarrow.csv.ReadOptions(column_names=names, block_size=len(data) + 1, use_threads=False),
             pyarrow.csv.ParseOptions(
-                quote_char='"' if is_quoted else False, ignore_empty_lines=False, invalid_row_handler=skip
+                delimiter=self._layout.delimiter,
+                quote_char='"' if is_quoted else False,
+                ignore_empty_lines=False,
+                invalid_row_handler=skip,
             ),
             pyarrow.csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
@@ -172,7 +179,7 @@ class CsvReader:
         lines = _lines(text) if positions else []
         records = []
         for position in positions:
-            fields = next(_records([lines[position]]))
+            fields = next(_records([lines[position]], self._layout.delimiter))
             if record := self._record(fields, first_line + position, lines[position]):
                 records.append(record)
         return records
@@ -188,7 +195,7 @@ class CsvReader:
     def _exact(self, text: str, first_line: int, is_last: bool) -> tuple[list[_Record], str, int]:
         """Parse a block with Python's parser; return its records, and text and line of an unfinished one."""
         lines = _lines(text)
-        reader = _records(lines)
+        reader = _records(lines, self._layout.delimiter)
         records, start = [], 0
         try:
             for fields in reader:
@@ -211,27 +218,26 @@ class CsvReader:
         """Return the text of a record that continues in the next block; raise otherwise."""
         text = "".join(lines)
         if "end of data" not in str(error):
-            raise broken(lines, first_line, self._layout.header)
+            raise broken(lines, first_line, self._layout.header, self._layout.delimiter)
         self._reject_swallowed(lines, first_line, is_closed=False)
         if is_last or len(text) > _LONGEST_RECORD:
-            raise broken(lines, first_line, self._layout.header)
+            raise broken(lines, first_line, self._layout.header, self._layout.delimiter)
         return text
 
 
-_FIELD = r'(?:"(?:[^"\r]|"")*"|[^",\r]*)'
-_CLEAN_LINE = rf"^{_FIELD}(?:,{_FIELD})*\r?$"
-
-
-def _has_clean_quotes(text: str) -> bool:
+def _has_clean_quotes(text: str, delimiter: str) -> bool:
     """Return True if every line consists of whole fields, each fully quoted or unquoted."""
+    between = rf"\x{ord(delimiter):02x}"
+    field = rf'(?:"(?:[^"\r]|"")*"|[^"{between}\r]*)'
     lines = pc.list_flatten(pc.split_pattern(pa.array([text]), "\n"))
-    return bool(pc.all(pc.match_substring_regex(lines, _CLEAN_LINE)).as_py())
+    is_clean = pc.match_substring_regex(lines, rf"^{field}(?:{between}{field})*\r?$")
+    return bool(pc.all(is_clean).as_py())
 
 
-def _records(lines: list[str]) -> Any:
+def _records(lines: list[str], delimiter: str) -> Any:
     """Return Python's strict CSV parser, without a limit on field length."""
     csv.field_size_limit(2**31 - 1)
-    return csv.reader(lines, strict=True)
+    return csv.reader(lines, delimiter=delimiter, strict=True)
 
 
 def _lines(text: str) -> list[str]:
@@ -252,7 +258,7 @@ def _last_line_end(data: bytes) -> int:
 
 
 def _not_encoded(line: int, byte: int, encoding: str) -> str:
-    text = f"line {line}: byte 0x{byte:02X} is not {ENCODINGS[encoding]}."
+    text = f"line {line}: byte 0x{byte:02X} is not {LABELS[encoding]}."
     if encoding == "utf-8":
         return f"{text} Export the file as UTF-8, or import it with the encoding windows-1252."
     return f"{text} {_EXPORT}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.sources import Match, UnknownFormat, formats, likeness, match
-from pipeline.sources.csv_layout import Layout
+from pipeline.sources.csv_layout import DELIMITERS, Layout
 from pipeline.sources.csv_lines import BLANK, is_blank, is_title
 
 HEAD = 1 << 18
@@ -28,8 +28,6 @@ _MAGIC = (
     (b"\xfd7zXZ", "compressed with xz"),
     (b"\x28\xb5\x2f\xfd", "compressed with Zstandard"),
 )
-
-_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars", "\x01": "Ctrl-A characters"}
 
 
 class EmptyFile(ValueError):
@@ -56,40 +54,71 @@ class Identified:
 
 def identify(head: bytes, name: str, wanted: str = "auto", encoding: str = "utf-8") -> Identified:
     """Return type and layout of the file `name` that begins with `head`."""
+    encoding = utf_16(head) or encoding
     _reject_binary(head, name)
-    text = head.removeprefix(b"\xef\xbb\xbf").decode(_codec(encoding), errors="replace")
+    text = decoded(head, encoding)
     if not text.strip(BLANK):
         raise EmptyFile(f"'{name}' is empty: it needs a header line with the columns' names.")
+    for delimiter in DELIMITERS:
+        if found := _with_delimiter(text, name, wanted, Layout((), 1, encoding, delimiter)):
+            return found
+    raise _cause(text, name, wanted)
+
+
+def _with_delimiter(text: str, name: str, wanted: str, layout: Layout) -> Identified | None:
+    """Return type and layout of a file if one of its first lines is a known header."""
     above: list[list[str]] = []
-    for fields, line in _records(text, ","):
+    for fields, line in _records(text, layout.delimiter):
         header = tuple(value.strip(BLANK) for value in fields)
         found = _matched(header, name, wanted)
+        if found is None:
+            header, found = _spelled(header, name, wanted)
         if found and all(is_title(each, len(header)) for each in above):
             blanks = sum(all(map(is_blank, each)) for each in above)
-            return Identified(found, Layout(header, line, encoding), len(above) - blanks, blanks)
+            layout = replace(layout, header=header, header_lines=line)
+            return Identified(found, layout, len(above) - blanks, blanks)
         if found:
             raise NotUnderstood(
                 f"'{name}' has its header in line {line}, below lines that look like rows. "
                 "Move it to the first line."
             )
         above.append(fields)
-    raise _cause(text, name, wanted)
+    return None
 
 
-def _codec(encoding: str) -> str:
-    return "cp1252" if encoding == "windows-1252" else encoding
+def utf_16(head: bytes) -> str | None:
+    """Return the UTF-16 encoding of a text by its byte order mark or its zero bytes, or None.
+
+    Half of the bytes of Latin letters, digits and delimiters in UTF-16 are zero: the second half of each
+    pair in little-endian order, the first half in big-endian order.
+    """
+    if head.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
+        return None  # UTF-32
+    marks = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+    if found := marks.get(head[:2]):
+        return found
+    start = head[:400]
+    first, second = start[::2].count(0), start[1::2].count(0)
+    if max(first, second) * 3 > len(start) > 3 and not min(first, second):
+        return "utf-16-le" if second else "utf-16-be"
+    return None
+
+
+def decoded(head: bytes, encoding: str) -> str:
+    """Return the first bytes of a file as text, without its byte order mark."""
+    codec = "cp1252" if encoding == "windows-1252" else encoding
+    return head.removeprefix(b"\xef\xbb\xbf").decode(codec, errors="replace").removeprefix("\ufeff")
 
 
 def _reject_binary(head: bytes, name: str) -> None:
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             raise NotUnderstood(f"'{name}' is not CSV: it is {kind}. Export it as CSV.")
-    for bom, kind in ((b"\xff\xfe\x00\x00", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16")):
-        if head.startswith(bom):
-            raise NotUnderstood(f"'{name}' is encoded in {kind}. Export it as UTF-8.")
+    if head.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
+        raise NotUnderstood(f"'{name}' is encoded in UTF-32. Export it as UTF-8.")
     start = head[:400]
-    if start.count(0) * 3 > len(start) > 3:
-        raise NotUnderstood(f"'{name}' is encoded in UTF-16 or is not text. Export it as CSV in UTF-8.")
+    if not utf_16(head) and start.count(0) * 3 > len(start) > 3:
+        raise NotUnderstood(f"'{name}' is not text. Export it as CSV in UTF-8.")
     first = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if first in {b"{", b"[", b"<"}:
         kind = "XML or HTML" if first == b"<" else "JSON"
@@ -120,16 +149,8 @@ def _matched(header: Sequence[str], name: str, wanted: str) -> Match | None:
 
 def _cause(text: str, name: str, wanted: str) -> NotUnderstood:
     """Return why none of the first lines is a known header."""
-    for delimiter, kind in _DELIMITERS.items():
-        if any(_in_any_case(fields, name, wanted) for fields, _ in _records(text, delimiter)):
-            return NotUnderstood(f"'{name}' separates its values by {kind}. Export it with commas.")
-    for fields, _ in _records(text, ","):
-        if proper := _in_any_case(fields, name, wanted):
-            return NotUnderstood(
-                f"'{name}' has column names in a different case than {proper.format} {proper.table} files. "
-                f"Rename them as follows: {_examples(proper)}."
-            )
-    header = next((each for each, _ in _records(text, ",") if not all(map(is_blank, each))), [])
+    delimiter = max(DELIMITERS, key=text.partition("\n")[0].count)
+    header = next((each for each, _ in _records(text, delimiter) if not all(map(is_blank, each))), [])
     columns = [value.strip(BLANK) for value in header]
     if not columns:
         return NotUnderstood(f"'{name}' has a quote in its header line that is never closed. Remove it.")
@@ -140,20 +161,15 @@ def _cause(text: str, name: str, wanted: str) -> NotUnderstood:
     raise AssertionError("a header that matches was found before")
 
 
-def _in_any_case(fields: Sequence[str], name: str, wanted: str) -> Match | None:
-    """Return the match of a header after correcting case and underscores in its names."""
+def _spelled(fields: tuple[str, ...], name: str, wanted: str) -> tuple[tuple[str, ...], Match | None]:
+    """Return a header with the formats' own names in place of other case or blanks, and its match."""
     for each in formats():
         spelled = {_plain(column): column for known in each.known.values() for column in known}
-        header = [spelled.get(_plain(value), value) for value in fields]
+        header = tuple(spelled.get(_plain(value), value) for value in fields)
         if wanted in {"auto", each.name} and (found := _matched(header, name, each.name)) and found.is_needed:
-            return found
-    return None
+            return header, found
+    return fields, None
 
 
 def _plain(name: str) -> str:
     return name.strip(BLANK + '"').casefold().replace(" ", "_")
-
-
-def _examples(found: Match) -> str:
-    required = next(each.required[found.table] for each in formats() if each.name == found.format)
-    return ", ".join(sorted(required)[:3])

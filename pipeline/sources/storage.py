@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import hashlib
 import io
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from pipeline.lake.uris import split
+from pipeline.sources.csv_layout import EncodingFault
 
 S3_ROOT = "HDP_S3_ROOT"
 """Environment variable with the directory of the buckets' files; set only by the laptop cloud."""
@@ -66,3 +68,37 @@ def unpacked(raw: BinaryIO | HashedStream) -> BinaryIO:
     buffered = io.BufferedReader(cast(Any, raw), _BLOCK)
     is_packed = buffered.peek(2)[:2] == _GZIP
     return cast(BinaryIO, gzip.GzipFile(fileobj=buffered) if is_packed else buffered)
+
+
+def as_utf_8(raw: BinaryIO, encoding: str) -> BinaryIO:
+    """Return the stream with UTF-16 text encoded as UTF-8; return a stream in another encoding unchanged."""
+    if not encoding.startswith("utf-16"):
+        return raw
+    return cast(BinaryIO, io.BufferedReader(_Recoded(raw, encoding), _BLOCK))
+
+
+class _Recoded(io.RawIOBase):
+    """Decode a stream and encode it as UTF-8 while it is read."""
+
+    def __init__(self, raw: BinaryIO, encoding: str) -> None:
+        self._raw = raw
+        self._decoder = codecs.getincrementaldecoder(encoding)()
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            data = self._raw.read(_BLOCK)
+            try:
+                self._rest = self._decoder.decode(data, final=not data).encode()
+            except UnicodeError:
+                raise EncodingFault(
+                    "the file contains bytes that are not UTF-16. Export the file as UTF-8."
+                ) from None
+            if not data:
+                break
+        chunk, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
+        buffer[: len(chunk)] = chunk
+        return len(chunk)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from portal.batches import service as batches
-from portal.batches.inspection import SourceFile
+from portal.batches.inspection import Inspected
 from portal.batches.service import Batch
+from portal.batches.source_file import SourceFile
 from portal.core.context import Context
 from portal.core.errors import ServiceError, explain, is_aws_error
 from portal.core.rights import requires
@@ -44,7 +45,7 @@ def acknowledge(context: Context) -> None:
 
 
 @requires("import_data")
-def start(context: Context, files: Sequence[SourceFile], encoding: str = "utf-8") -> Import:
+def start(context: Context, files: Sequence[SourceFile | Inspected], encoding: str = "utf-8") -> Import:
     """Start an import in a thread and return its task; if the user already has one, return that."""
     with _START_LOCK:
         if present := current(context):
@@ -54,7 +55,7 @@ def start(context: Context, files: Sequence[SourceFile], encoding: str = "utf-8"
     return task
 
 
-def _import(context: Context, files: Sequence[SourceFile], encoding: str, task: Import) -> None:
+def _import(context: Context, files: Sequence[SourceFile | Inspected], encoding: str, task: Import) -> None:
     def note(step: str, done: int, total: int) -> None:
         task.step, task.progress = step, done / max(total, 1)
 

@@ -2,58 +2,33 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pipeline import sources
-from pipeline.sources import TABLES, Match, UnknownFormat, format_named, known_names, synthea
-from pipeline.sources.csv_layout import EncodingFault, Layout
-from pipeline.sources.csv_lines import BLANK, KINDS
+from pipeline.sources import TABLES, Match, UnknownFormat, format_named, synthea
+from pipeline.sources.csv_layout import DELIMITERS, LABELS, EncodingFault, Layout
+from pipeline.sources.csv_lines import KINDS
 from pipeline.sources.csv_quoting import CsvFault, RowShape
 from pipeline.sources.identify import HEAD, EmptyFile, NotUnderstood, identify
 from pipeline.sources.storage import unpacked
-from portal.core.auth import User
-from portal.core.context import Context
+from portal.batches import archives
+from portal.batches.source_file import SourceFile
 from portal.core.errors import ServiceError
-from portal.core.rights import requires
 
 if TYPE_CHECKING:
     from pipeline.sources.csv_reader import CsvReader
 
 Use = Literal["loaded", "not needed", "empty", "not understood"]
 
-_DAMAGED = (EOFError, zlib.error)
-_MOST_VALUES = 20
+ENDINGS = (".csv", ".tsv", ".psv", ".txt", ".csv.gz", ".tsv.gz", ".psv.gz", ".txt.gz", ".zip")
+"""Endings of the names of files that may be tables; others (documents, checksums) are passed over."""
 
-
-@dataclass(frozen=True)
-class SourceFile:
-    """A file of an extract; `open` returns a new stream from the start of the file.
-
-    `supplier` is the subject of the user who supplied it, the only one to whom values of it are shown.
-    """
-
-    name: str
-    size: int
-    open: Callable[[], BinaryIO]
-    supplier: str = ""
-
-    def is_supplied_by(self, user: User) -> bool:
-        return bool(self.supplier) and self.supplier == user.subject
-
-    @classmethod
-    def of(cls, path: Path) -> SourceFile:
-        return cls(path.name, path.stat().st_size, lambda: path.open("rb"))
-
-    @classmethod
-    def from_bytes(cls, name: str, content: bytes) -> SourceFile:
-        return cls(name, len(content), lambda: io.BytesIO(content))
+DAMAGED = (EOFError, zlib.error, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -83,30 +58,39 @@ class Inspected:
             "rows": self.rows,
             "not_data": self.not_data,
             "encoding": self.layout.encoding if self.layout else None,
+            "delimiter": self.layout.delimiter if self.layout else None,
             "reason": self.reason,
         }
 
 
-@dataclass(frozen=True)
-class UndecodableValue:
-    """A value that is not valid UTF-8, decoded as UTF-8 and as Windows-1252."""
+def files_of(path: Path) -> Iterator[SourceFile | Inspected]:
+    """Yield the files of a directory or a ZIP archive that may be tables.
 
-    line: int
-    column: str
-    as_utf_8: str
-    as_windows_1252: str
-
-
-def files_of(folder: Path) -> Iterator[SourceFile | Inspected]:
-    """Yield the CSV files of a directory; a file that cannot be opened is yielded as not understood."""
-    for path in sorted(folder.iterdir()):
-        if path.name[0] in "._" or not path.name.lower().endswith((".csv", ".csv.gz")):
+    A file that cannot be opened is yielded as not understood; ZIP archives in a directory are opened too.
+    """
+    for each in sorted(path.iterdir()) if path.is_dir() else [path]:
+        if each.name[0] in "._" or not each.name.lower().endswith(ENDINGS):
             continue
-        if problem := _file_problem(path):
-            empty = SourceFile.from_bytes(path.name, b"")
-            yield _not_understood(empty, f"'{path.name}' {problem}", may_be_needed=True)
+        if problem := _file_problem(each):
+            empty = SourceFile.from_bytes(each.name, b"")
+            yield _not_understood(empty, f"'{each.name}' {problem}", may_be_needed=True)
         else:
-            yield SourceFile.of(path)
+            yield from expanded(SourceFile.of(each))
+
+
+def expanded(file: SourceFile) -> Iterator[SourceFile | Inspected]:
+    """Yield the file itself or, of a ZIP archive, its files that may be tables."""
+    try:
+        if not archives.is_zip(file):
+            yield file
+            return
+        for each in archives.members(file):
+            if each.name.lower().endswith(ENDINGS):
+                yield each
+    except NotUnderstood as error:
+        yield _not_understood(file, str(error), may_be_needed=True)
+    except OSError as error:
+        yield _not_understood(file, unreadable(file, error), may_be_needed=True)
 
 
 def _file_problem(path: Path) -> str:
@@ -132,11 +116,12 @@ def inspect(file: SourceFile, format: str = "auto", encoding: str = "utf-8") -> 
         return _not_understood(file, str(error), error.may_be_needed)
     except CsvFault as error:
         return _not_understood(file, f"'{file.name}', {error}", may_be_needed=True)
-    except (OSError, *_DAMAGED) as error:
-        return _not_understood(file, _unreadable(file, error), may_be_needed=True)
+    except (OSError, *DAMAGED) as error:
+        return _not_understood(file, unreadable(file, error), may_be_needed=True)
 
 
-def _unreadable(file: SourceFile, error: Exception) -> str:
+def unreadable(file: SourceFile, error: Exception) -> str:
+    """Return the sentence about a file that cannot be read."""
     if isinstance(error, OSError) and error.strerror:
         return f"'{file.name}' cannot be read ({error.strerror}). Check the file and its permissions."
     return f"'{file.name}' cannot be read: the gzip archive is damaged or cut off. Copy it again."
@@ -153,13 +138,13 @@ def _read_in(file: SourceFile, format: str, encoding: str) -> Inspected:
 
 
 def _read(file: SourceFile, format: str, encoding: str) -> Inspected:
-    found = identify(_head(file), file.name, format, encoding)
+    found = identify(head_of(file), file.name, format, encoding)
     if not found.match.is_needed:
         return _not_needed(file, found.match, found.layout)
     _refuse_repeated(found.layout.header, file.name)
     kind = format_named(found.match.format)
     table = found.match.table
-    shape = RowShape.of(found.layout.header, kind.keys[table], kind.dates[table])
+    shape = RowShape.of(found.layout.header, kind.keys[table], kind.dates[table], found.layout.delimiter)
     with file.open() as raw:
         reader = _reader()(raw, found.layout, shape)
         reader.count()
@@ -183,7 +168,7 @@ def _not_needed(file: SourceFile, match: Match, layout: Layout) -> Inspected:
             reader = _reader()(raw, layout)
             reader.count()
             rows = reader.rows
-    except (CsvFault, *_DAMAGED):
+    except (CsvFault, *DAMAGED):
         pass
     return Inspected(file, "not needed", match, layout, rows, reason=f"no table is built from {match.table}")
 
@@ -205,7 +190,8 @@ def _not_understood(file: SourceFile, reason: str, may_be_needed: bool) -> Inspe
     )
 
 
-def _head(file: SourceFile) -> bytes:
+def head_of(file: SourceFile) -> bytes:
+    """Return the first bytes of a file, decompressed."""
     with file.open() as raw:
         return unpacked(raw).read(HEAD)
 
@@ -218,80 +204,20 @@ def describe(files: list[dict[str, object]]) -> list[str]:
 def _line(file: dict[str, object]) -> str:
     rows = "" if file["rows"] is None else f", {file['rows']:,} rows"
     if file["use"] == "loaded":
-        is_other = file["encoding"] not in {None, "utf-8"}
-        encoding = f", read as {file['encoding']}" if is_other else ""
-        return f"{file['name']}: {file['kind']}{rows}{encoding}{_skipped(file['not_data'])}"
+        return f"{file['name']}: {file['kind']}{rows}{_reading(file)}{_skipped(file['not_data'])}"
     if file["use"] == "not needed":
         return f"{file['name']}: not needed, {file['reason']}{rows}"
     return f"{file['name']}: {file['use']}. {file['reason']}"
+
+
+def _reading(file: dict[str, object]) -> str:
+    """Return how a file was read where that is unusual: ", read as UTF-16, separated by semicolons"."""
+    encoding, delimiter = str(file["encoding"]), str(file["delimiter"])
+    read_as = f", read as {LABELS[encoding]}" if encoding != "utf-8" else ""
+    return read_as + (f", separated by {DELIMITERS[delimiter]}" if delimiter != "," else "")
 
 
 def _skipped(not_data: object) -> str:
     counts = dict(not_data) if isinstance(not_data, dict) else {}
     words = ", ".join(f"{KINDS[kind]} {count:,}" for kind, count in sorted(counts.items()))
     return f"; not data: {words}" if words else ""
-
-
-@requires("import_data")
-def preview(context: Context, file: SourceFile, rows: int = 20) -> tuple[list[str], list[list[str]]]:
-    """Return the header of a CSV file and, for the user who supplied it, its first rows.
-
-    A file of an unknown format may lack a header line, so other users see only the column names of known
-    formats.
-    """
-    sees_values = file.is_supplied_by(context.user)
-    head = _readable_head(file)
-    text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace")
-    try:
-        layout = identify(head, file.name).layout
-    except (EmptyFile, NotUnderstood):
-        layout = None
-    lines = islice(io.StringIO(text, newline=""), layout.header_lines - 1 if layout else 0, None)
-    header, *body = list(islice(csv.reader(lines), rows + 1)) or [[]]
-    if not (sees_values or layout):
-        header = [name if name in known_names() else f"column {n}" for n, name in enumerate(header, 1)]
-    return [name.strip(BLANK) for name in header], body if sees_values else []
-
-
-def _readable_head(file: SourceFile) -> bytes:
-    try:
-        return _head(file)
-    except (OSError, *_DAMAGED) as error:
-        raise ServiceError(_unreadable(file, error)) from None
-
-
-@requires("import_data")
-def undecodable_values(context: Context, file: SourceFile) -> list[UndecodableValue]:
-    """Return the first values of a file that are not valid UTF-8, so that its supplier chooses the encoding.
-
-    Raise `ServiceError` for other users.
-    """
-    if not file.is_supplied_by(context.user):
-        raise ServiceError(f"Values of '{file.name}' are shown only to the person who supplied the file.")
-    try:
-        layout = identify(_readable_head(file), file.name, encoding="windows-1252").layout
-    except (EmptyFile, NotUnderstood):
-        return []
-    with file.open() as raw:
-        found = _undecodable(unpacked(raw), layout)
-        return list(islice(found, _MOST_VALUES))
-
-
-def _undecodable(lines: BinaryIO, layout: Layout) -> Iterator[UndecodableValue]:
-    for number, line in enumerate(lines, 1):
-        try:
-            line.decode("utf-8")
-        except UnicodeDecodeError:
-            fields = next(csv.reader([line.decode("latin-1").rstrip("\r\n")]), [])
-            for name, value in zip(layout.header, fields, strict=False):
-                if not _is_utf_8(data := value.encode("latin-1")):
-                    both = (data.decode(encoding, errors="replace") for encoding in ("utf-8", "cp1252"))
-                    yield UndecodableValue(number, name, *both)
-
-
-def _is_utf_8(data: bytes) -> bool:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,8 @@ from pipeline.lake.store import read_json, write_json
 from pipeline.lake.uris import split
 from pipeline.sources import TABLES
 from portal.batches import inspection, retirement
-from portal.batches.inspection import Inspected, SourceFile
+from portal.batches.inspection import Inspected
+from portal.batches.source_file import SourceFile
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.core.rights import requires
@@ -66,9 +67,11 @@ def import_folder(
     seed: int | None = None,
     progress: Progress | None = None,
 ) -> Batch:
-    """Import the CSV files (.csv and .csv.gz) of a directory as one batch."""
-    if not folder.is_dir():
-        raise ServiceError(f"'{folder}' is not a directory. Pass the directory that contains the CSV files.")
+    """Import the tables of a directory or a ZIP archive as one batch."""
+    if not folder.is_dir() and folder.suffix.lower() != ".zip":
+        raise ServiceError(
+            f"'{folder}' is neither a directory nor a ZIP archive. Pass the one that contains the CSV files."
+        )
     try:
         files = list(inspection.files_of(folder))
     except OSError as error:
@@ -93,10 +96,11 @@ def import_files(
     seed: int | None = None,
     progress: Progress | None = None,
 ) -> Batch:
-    """Upload an extract and write its manifest last.
+    """Upload an extract (ZIP archives are opened) and write its manifest last.
 
     Return the existing batch if the same content was imported before and is not retired.
     """
+    files = [each for given in files for each in _expanded(given)]
     work = _Progress(progress or _silent, 2 * sum(_file(each).size for each in files))
     inspected = [_inspected(each, format, encoding, work) for each in files]
     loaded = _loaded(inspected)
@@ -146,6 +150,10 @@ class _Progress:
 
     def end(self) -> None:
         self._report("Done", self._total, self._total)
+
+
+def _expanded(given: SourceFile | Inspected) -> Iterable[SourceFile | Inspected]:
+    return [given] if isinstance(given, Inspected) else inspection.expanded(given)
 
 
 def _file(given: SourceFile | Inspected) -> SourceFile:

@@ -37,7 +37,7 @@ def batches_group() -> None:
 @json_option
 @click.pass_obj
 def import_command(session: Session, folder: Path, format_: str, encoding: str, as_json: bool) -> None:
-    """Import an extract (a directory of CSV files) as a batch; list how each file was recognized."""
+    """Import a directory or ZIP archive of text files as a batch; list how each file was recognized."""
     batch = batches.import_folder(
         session.context, folder, format=format_, encoding=encoding, uploader=user(session)
     )

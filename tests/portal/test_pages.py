@@ -9,8 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pipeline.jobs import jobs
-from portal.batches import inspection, samples
+from portal.batches import samples
 from portal.batches import service as batches
+from portal.batches.source_file import SourceFile
 from portal.runs import service as runs
 from tests.support.links import PICTURE, assert_unlinked
 from tests.support.page_drivers import PAGES, forget_caches
@@ -76,7 +77,7 @@ def test_a_thousand_columns_are_found_by_a_word(empty_lake):
 
 
 def test_uploading_what_is_no_table_names_what_is_missing(empty_lake):
-    source = inspection.SourceFile.from_bytes("labs.csv", b"patient_id,loinc,value\n1,2,3\n")
+    source = SourceFile.from_bytes("labs.csv", b"patient_id,loinc,value\n1,2,3\n")
     with pytest.raises(batches.ServiceError, match="As native patients it lacks birth_date, updated_at"):
         batches.import_files(empty_lake, [source], uploader="tester")
 
@@ -118,7 +119,7 @@ def test_data_are_generated_beside_the_page_and_offered_to_the_pipeline(empty_la
 def test_a_double_click_starts_one_run(empty_lake, monkeypatch):
     opened = []
     patients = b"patient_id,birth_date,updated_at\nP1,1980-01-02,2025-01-01T00:00:00Z\n"
-    file = inspection.SourceFile.from_bytes("patients.csv", patients)
+    file = SourceFile.from_bytes("patients.csv", patients)
     batches.import_files(empty_lake, [file], uploader="tester")  # without a batch no run is started
     monkeypatch.setattr("streamlit.switch_page", lambda _, query_params: opened.append(query_params["run"]))
     for job in jobs():  # the list asks for the job runs of every run

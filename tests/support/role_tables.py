@@ -145,8 +145,9 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         batches.imports.acknowledge
         batches.imports.current
         batches.imports.start
-        batches.inspection.preview
-        batches.inspection.undecodable_values
+        batches.preview.contents
+        batches.preview.preview
+        batches.preview.undecodable_values
         batches.lifecycle.reprocess
         batches.retirement.check_usable
         batches.retirement.retire

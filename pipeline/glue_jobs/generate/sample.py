@@ -91,6 +91,7 @@ def manifest(summary: list[Any], options: Options, batch_id: str, uploader: str)
                 "header": header[row["table_name"]],
                 "header_lines": 1,
                 "encoding": "utf-8",
+                "delimiter": ",",
                 "not_data": {},
             }
         )

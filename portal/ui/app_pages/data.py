@@ -10,9 +10,10 @@ import pandas as pd
 import streamlit as st
 
 from pipeline.sources.csv_layout import ENCODINGS
-from portal.batches import imports, inspection
+from portal.batches import imports, inspection, preview
 from portal.batches.imports import Import
-from portal.batches.inspection import SourceFile
+from portal.batches.inspection import Inspected
+from portal.batches.source_file import SourceFile
 from portal.core.errors import ServiceError
 from portal.reviews.wording import without_links
 from portal.runs import service as runs
@@ -37,17 +38,19 @@ def upload() -> None:
     with st.container(border=True):
         st.markdown("#### Import an extract")
         st.caption(
-            "CSV files (also .gz) with a header line: the portal's own columns, or a Synthea export. "
-            "Columns are identified by name."
+            "Text files with a header line (commas, semicolons, tabs or vertical bars; also .gz), or a ZIP "
+            "archive of them: the portal's own columns, or a Synthea export. Columns are identified by name."
         )
-        uploaded = st.file_uploader(
-            "CSV files of one extract", type=["csv", "gz"], accept_multiple_files=True
+        given = st.file_uploader(
+            "Files of one extract", type=["csv", "tsv", "psv", "txt", "gz", "zip"], accept_multiple_files=True
         )
-        if not uploaded:
+        if not given:
             return
-        files = [_source(file) for file in uploaded]
+        files = [each for file in given for each in inspection.expanded(_source(file))]
+        readable = [file for file in files if isinstance(file, SourceFile)]
+        show_files(files)
         with st.expander("Preview"):
-            for file in files:
+            for file in readable:
                 show_preview(file)
         encoding = st.selectbox(
             "Encoding of files that are not UTF-8",
@@ -55,15 +58,23 @@ def upload() -> None:
             format_func=lambda name: "Reject such files" if name == "utf-8" else ENCODINGS[name],
         )
         if encoding != "utf-8":
-            show_undecodable_values(files)
+            show_undecodable_values(readable)
         if st.button("Import", type="primary", disabled=importing is not None):
             imports.start(session.context(), files, encoding)
             st.rerun()
 
 
+def show_files(files: list[SourceFile | Inspected]) -> None:
+    """List what each file is, from its first bytes, before anything is imported."""
+    found = pd.DataFrame(asdict(preview.contents(session.context(), file)) for file in files)
+    found["size"] = found["size"].map(session.size)
+    found = found.rename(columns=str.capitalize)
+    st.dataframe(found, hide_index=True, width="stretch", column_config=session.numbers(found))
+
+
 def show_preview(file: SourceFile) -> None:
     try:
-        header, rows = inspection.preview(session.context(), file, 5)
+        header, rows = preview.preview(session.context(), file, 5)
     except ServiceError as error:
         session.show_error(error)
         return
@@ -80,7 +91,7 @@ def show_undecodable_values(files: list[SourceFile]) -> None:
     undecodable = [
         {"File": file.name, **asdict(v)}
         for file in files
-        for v in inspection.undecodable_values(session.context(), file)
+        for v in preview.undecodable_values(session.context(), file)
     ]
     if not undecodable:
         st.caption("All values are UTF-8.")

@@ -75,6 +75,7 @@ def _entry(key, content):
         "header": header.split(","),
         "header_lines": 1,
         "encoding": "utf-8",
+        "delimiter": ",",
         "rows": len(rows),
         "sha256": hashlib.sha256(content).hexdigest(),
     }

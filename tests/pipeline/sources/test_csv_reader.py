@@ -139,3 +139,24 @@ def test_lines_above_the_header_are_no_rows():
 def test_a_quote_that_is_never_closed_is_refused_however_the_file_is_cut(block):
     with pytest.raises(CsvFault, match=r"^line 3, column 4 \(b\): the quote that opens here is never closed"):
         read(b'key,b,c\nk1,2,3\nk2,"2,3\nk3,2,3\n', block=block)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|", "\x01"])
+@pytest.mark.parametrize("can_be_plain", [True, False])
+def test_other_delimiters_give_the_rows_of_the_same_file_with_commas(delimiter, can_be_plain):
+    content = b'key,b,c\nk1,"x, y",3\n"k2","say ""hi""",\nk3,"two\nlines",5\nk4,1\n'
+    # a comma inside quotes stays; every other one becomes the delimiter
+    other = content.replace(b",", delimiter.encode()).replace(b"x" + delimiter.encode() + b" y", b"x, y")
+    expected, _ = read(content, can_be_plain=can_be_plain)
+    found, _ = read(other, layout={"delimiter": delimiter}, can_be_plain=can_be_plain)
+    assert [row[:2] for row in found] == [row[:2] for row in expected]
+    assert found[-1][2] == f"k4{delimiter}1"  # a row with a missing field keeps its text
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("block", [7, 1 << 20])
+def test_utf_16_gives_the_rows_of_the_same_file_in_utf_8(encoding, block):
+    content = "key,b,c\nk1,Müller,3\nk2,😀,4\n"
+    expected, _ = read(content.encode())
+    found, _ = read(content.encode(encoding), layout={"encoding": encoding}, block=block)
+    assert found == expected

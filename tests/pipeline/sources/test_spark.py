@@ -35,6 +35,7 @@ def received(spark, tmp_path):
             "header": content.partition("\n")[0].split(","),
             "header_lines": 1,
             "encoding": "utf-8",
+            "delimiter": ",",
             "rows": rows,
             "sha256": hashlib.sha256(content.encode()).hexdigest(),
         }

@@ -7,7 +7,7 @@ import pytest
 
 from portal.batches import imports
 from portal.batches import service as batches
-from portal.batches.inspection import SourceFile
+from portal.batches.source_file import SourceFile
 
 PATIENTS = b"patient_id,birth_date,sex,updated_at\nX1,1980-02-03,F,2025-01-01T00:00:00Z\n"
 

@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 import os
 from pathlib import Path
 
 import pytest
 
 from portal.batches import inspection
-from portal.batches.inspection import SourceFile, UndecodableValue
-from portal.core.context import Context
-from portal.core.errors import ServiceError
-from portal.core.settings import Settings
+from portal.batches.source_file import SourceFile
 
 HEADER = "patient_id,last_name,birth_date,updated_at"
 ROW = "c1,Lovel,1970-05-05,2024-01-01T00:00:00Z"
@@ -61,23 +57,10 @@ def test_lines_that_are_not_data_are_counted_by_kind_and_are_no_rows(content, ro
     assert (found.use, found.rows, found.not_data) == ("loaded", rows, not_data)
 
 
-def _without_commas(delimiter):
-    return PLAIN.replace(",", delimiter)
-
-
 @pytest.mark.parametrize(
     ("content", "cause"),
     [
-        (PLAIN.encode("utf-16"), "is encoded in UTF-16"),
-        (PLAIN.encode("utf-16-le"), "is encoded in UTF-16"),
-        (PLAIN.encode("utf-16-be"), "is encoded in UTF-16"),
         (PLAIN.encode("utf-32"), "is encoded in UTF-32"),
-        (_without_commas(";"), "separates its values by semicolons"),
-        (_without_commas("\t"), "separates its values by tabs"),
-        (_without_commas("|"), "separates its values by vertical bars"),
-        ("sep=;\n" + _without_commas(";"), "separates its values by semicolons"),
-        (PLAIN.upper(), "has column names in a different case than native patients files"),
-        (PLAIN.replace("patient_id", "Patient ID"), "has column names in a different case"),
         (f"{ROW}\n{ROW}\n{PLAIN}", "has its header in line 3, below lines that look like rows"),
         (b"PK\x03\x04 and so on", "it is a ZIP archive or an Excel workbook"),
         (b"PAR1 and so on", "it is a Parquet file"),
@@ -114,11 +97,11 @@ def test_an_empty_file_is_empty_and_stops_nothing(content):
             "not needed",
             False,
         ),
-        ("allergies.csv", PLAIN.encode("utf-16"), "not understood", False),
+        ("allergies.csv", PLAIN.encode("utf-32"), "not understood", False),
         ("laboratory.csv", "test,result\n1,2\n", "not understood", False),
         ("patients_old.csv", "test,result\n1,2\n", "not understood", True),
         ("march.csv", "patient_id,born,updated_at\n1,2,3\n", "not understood", True),
-        ("march.csv", PLAIN.encode("utf-16"), "not understood", True),
+        ("march.csv", PLAIN.encode("utf-32"), "not understood", True),
     ],
 )
 def test_a_file_that_is_not_needed_stops_nothing(name, content, use, stops):
@@ -199,35 +182,60 @@ def test_the_shared_files_with_quotes_are_read_or_refused(kind):
     }
 
 
-def person(name):
-    settings = Settings("hdp", "hdp", "arn:aws:states:us-east-1:1:stateMachine:m", name, "engineer")
-    return Context(settings).sealed()
+@pytest.mark.parametrize(
+    ("content", "encoding", "delimiter"),
+    [
+        (PLAIN.encode("utf-16"), "utf-16-le", ","),
+        (PLAIN.encode("utf-16-le"), "utf-16-le", ","),
+        (PLAIN.encode("utf-16-be"), "utf-16-be", ","),
+        (PLAIN.replace(",", ";"), "utf-8", ";"),
+        (PLAIN.replace(",", "\t"), "utf-8", "\t"),
+        (PLAIN.replace(",", "|"), "utf-8", "|"),
+        (PLAIN.replace(",", "\x01"), "utf-8", "\x01"),
+        ("sep=;\n" + PLAIN.replace(",", ";"), "utf-8", ";"),
+        (PLAIN.replace(",", ";").encode("utf-16"), "utf-16-le", ";"),
+        (HEADER.upper() + PLAIN.removeprefix(HEADER), "utf-8", ","),
+        (PLAIN.replace("patient_id", "Patient ID"), "utf-8", ","),
+    ],
+)
+def test_a_file_is_read_by_its_content_whatever_delimiter_encoding_or_case_it_has(
+    content, encoding, delimiter
+):
+    found = look(content)
+    assert (found.use, found.rows, found.layout.encoding) == ("loaded", 1, encoding)
+    assert (found.layout.delimiter, found.layout.header) == (delimiter, tuple(HEADER.split(",")))
 
 
-def supplied(content, by="eve"):
-    return SourceFile("p.csv", 0, lambda: io.BytesIO(content), by)
+def test_bytes_that_are_not_utf_16_are_refused_with_a_sentence():
+    found = look(PLAIN.encode("utf-16") + b"\x00\xd8")  # half of a surrogate pair
+    assert found.stops
+    assert found.reason == (
+        "'patients.csv', the file contains bytes that are not UTF-16. Export the file as UTF-8."
+    )
 
 
-def test_odd_values_are_shown_both_ways():
-    content = f"{HEADER}\n{ROW}\nc\u00c4,M\u00fcller,1970-05-05,\u20ac\n".encode("cp1252")
-    assert inspection.undecodable_values(person("eve"), supplied(content)) == [
-        UndecodableValue(3, "patient_id", "c\ufffd", "c\u00c4"),
-        UndecodableValue(3, "last_name", "M\ufffdller", "M\u00fcller"),
-        UndecodableValue(3, "updated_at", "\ufffd", "\u20ac"),
+def test_a_line_tells_how_a_file_was_read_where_that_is_unusual():
+    plain, unusual = look(PLAIN), look(PLAIN.replace(",", ";").encode("utf-16"))
+    assert inspection.describe([plain.summary(), unusual.summary()]) == [
+        "patients.csv: patients, 1 rows",
+        "patients.csv: patients, 1 rows, read as UTF-16, separated by semicolons",
     ]
-    assert inspection.undecodable_values(person("eve"), supplied(PLAIN.encode())) == []
 
 
-def test_a_preview_begins_at_the_header_and_shows_rows_to_who_supplied_the_file():
-    file = supplied(f"sep=,\n{PLAIN}".encode())
-    assert inspection.preview(person("eve"), file) == (HEADER.split(","), [ROW.split(",")])
-
-
-@pytest.mark.parametrize("supplier", ["max", ""])
-def test_nobody_else_sees_a_value_of_a_file(supplier):
-    known = supplied(f"sep=,\n{PLAIN}".encode(), supplier)
-    assert inspection.preview(person("eve"), known) == (HEADER.split(","), [])
-    without_header = supplied(f"{ROW}\n{ROW}\n".encode(), supplier)
-    assert inspection.preview(person("eve"), without_header) == ([f"column {n}" for n in range(1, 5)], [])
-    with pytest.raises(ServiceError, match=r"Values of 'p.csv' are shown only to the person who supplied"):
-        inspection.undecodable_values(person("eve"), supplied("M\u00fcller".encode("cp1252"), supplier))
+@pytest.mark.skipif(not SHARED, reason="the shared cases are not there")
+@pytest.mark.parametrize(
+    ("case", "delimiter", "encoding"),
+    [
+        ("02_utf16le_bom", ",", "utf-16-le"),
+        ("08_header_upper", ",", "utf-8"),
+        ("10_semicolon", ";", "utf-8"),
+        ("11c_sep_line", ",", "utf-8"),
+    ],
+)
+def test_the_shared_files_of_other_formats_are_read(case, delimiter, encoding):
+    [path] = SHARED.glob(f"cases/13_*/{case}")
+    for file in folder(path).values():
+        assert (file.use, file.layout.delimiter, file.layout.encoding) == ("loaded", delimiter, encoding)
+        text = (path / file.file.name).read_bytes().decode("utf-16" if "16" in encoding else encoding)
+        lines = [line for line in text.splitlines() if line and not line.startswith("sep=")]
+        assert file.rows == len(lines) - 1

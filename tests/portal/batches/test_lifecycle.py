@@ -13,7 +13,7 @@ from pipeline.releases import publish as publishing
 from pipeline.releases.model import Release
 from portal.batches import lifecycle, retirement
 from portal.batches import service as batches
-from portal.batches.inspection import SourceFile
+from portal.batches.source_file import SourceFile
 from portal.core.auth import User
 from portal.core.context import Context
 from portal.core.errors import ServiceError

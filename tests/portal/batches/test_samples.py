@@ -10,12 +10,13 @@ import pytest
 from pipeline.data_generator import BLOCK, BadOptions, Options
 from pipeline.data_generator.blocks import TABLES
 from pipeline.data_generator.writer import Cancelled, generate
-from portal.batches import inspection, samples
+from portal.batches import preview, samples
 from portal.batches import service as batches
+from portal.batches.source_file import SourceFile
 from portal.core.errors import ServiceError
 
 JOB = samples.JobTask("b", "jr", Options())
-FILE = inspection.SourceFile.from_bytes("p.csv", b"patient_id,first_name\nP1,Maria\n")
+FILE = SourceFile.from_bytes("p.csv", b"patient_id,first_name\nP1,Maria\n")
 
 
 def test_the_glue_job_makes_the_same_rows_as_one_process(portal, tmp_path):
@@ -68,7 +69,7 @@ def test_a_task_tells_its_progress_and_ends_in_a_batch(portal):
         lambda aws: samples.as_zip(aws, Options(patients=1)),
         lambda aws: batches.import_folder(aws, Path(), uploader="x"),
         lambda aws: batches.import_files(aws, [], uploader="x"),
-        lambda aws: inspection.preview(aws, FILE),
+        lambda aws: preview.preview(aws, FILE),
     ],
 )
 def test_who_may_not_bring_in_data_may_do_none_of_it(acting, role, call):

@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.lake.uris import split
 from pipeline.run_input import check
-from portal.batches import inspection
+from portal.batches import preview
 from portal.batches import service as batches
-from portal.batches.inspection import SourceFile
+from portal.batches.source_file import SourceFile
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.core.settings import Settings
@@ -133,7 +133,7 @@ def test_an_extract_without_its_header_line_is_refused_without_a_word_of_it(lake
 )
 def test_a_preview_tells_the_columns_and_nobodys_name(lake, header, told):
     file = SourceFile.from_bytes("p.csv", f"{header}\nP1,Maria\n".encode())
-    assert inspection.preview(lake, file) == (told, [])
+    assert preview.preview(lake, file) == (told, [])
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_a_damaged_archive_is_one_sentence(lake):
     whole = gzip.compress(f"{HEADER}\n".encode() * 500)
     file = SourceFile.from_bytes("patients.CSV.GZ", whole[:20] + b"\xff" * 20 + whole[40:])
     for ask in (
-        lambda: inspection.preview(lake, file),
+        lambda: preview.preview(lake, file),
         lambda: batches.import_files(lake, [file], uploader="t"),
     ):
         with pytest.raises(ServiceError, match="the gzip archive is damaged or cut off"):

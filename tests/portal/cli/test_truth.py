@@ -10,8 +10,8 @@ import click
 import pytest
 
 from portal.audit import service as audit_log
-from portal.batches import inspection
 from portal.batches import service as batches
+from portal.batches.source_file import SourceFile
 from portal.cli import main
 from portal.core import context as services
 from portal.core.context import Context
@@ -104,6 +104,8 @@ def test_the_commands_are_nouns_with_verbs_and_each_says_what_it_does():
         "contracts check",
         "contracts render",
         "parquet validate",
+        "audit list",
+        *(f"roles {verb}" for verb in ("list", "grant", "revoke", "deputy")),
         *(
             f"reviews {verb}"
             for verb in (
@@ -202,7 +204,7 @@ def stopped(portal, cloud, monkeypatch):
     batch = batches.import_files(
         portal,
         [
-            inspection.SourceFile.from_bytes(
+            SourceFile.from_bytes(
                 "patients.csv", b"patient_id,birth_date,updated_at\nST1,1980-01-02,2025-01-01T00:00:00Z\n"
             )
         ],

@@ -10,7 +10,7 @@ import pytest
 from pipeline.data_generator import BLOCK, Options
 from portal.batches import imports, samples
 from portal.batches import service as batches
-from portal.batches.inspection import SourceFile
+from portal.batches.source_file import SourceFile
 from portal.core.auth import User
 from portal.core.context import Context
 from portal.core.settings import Settings

@@ -1,0 +1,134 @@
+"""Show the first rows of a file before its import, and its values that are not UTF-8."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import BinaryIO
+
+from pipeline.sources import known_names
+from pipeline.sources.csv_layout import Layout
+from pipeline.sources.csv_lines import BLANK
+from pipeline.sources.identify import EmptyFile, NotUnderstood, decoded, identify, utf_16
+from pipeline.sources.storage import unpacked
+from portal.batches.inspection import DAMAGED, Inspected, head_of, unreadable
+from portal.batches.source_file import SourceFile
+from portal.core.context import Context
+from portal.core.errors import ServiceError
+from portal.core.rights import requires
+
+_MOST_VALUES = 20
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file is by its first bytes: "Synthea patients", numbers of columns, size in bytes, a problem."""
+
+    file: str
+    contents: str
+    used: int | None
+    ignored: int | None
+    size: int
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class UndecodableValue:
+    """A value that is not valid UTF-8, decoded as UTF-8 and as Windows-1252."""
+
+    line: int
+    column: str
+    as_utf_8: str
+    as_windows_1252: str
+
+
+@requires("import_data")
+def contents(_context: Context, file: SourceFile | Inspected) -> Contents:
+    """Return what a file is, without reading all of it."""
+    if isinstance(file, Inspected):
+        return Contents(file.file.name, file.use.capitalize(), None, None, file.file.size, file.reason)
+    try:
+        found = identify(head_of(file), file.name)
+    except EmptyFile:
+        return Contents(file.name, "Empty", None, None, file.size)
+    except NotUnderstood as error:
+        return Contents(file.name, "Not understood", None, None, file.size, str(error))
+    except (OSError, *DAMAGED) as error:
+        return Contents(file.name, "Not understood", None, None, file.size, unreadable(file, error))
+    if not found.match.is_needed:
+        return Contents(file.name, f"Not needed: {found.match.table}", None, None, file.size)
+    ignored = len(found.match.ignored_columns)
+    kind = f"{found.match.format.capitalize()} {found.match.table}"
+    return Contents(file.name, kind, len(found.layout.header) - ignored, ignored, file.size)
+
+
+@requires("import_data")
+def preview(context: Context, file: SourceFile, rows: int = 20) -> tuple[list[str], list[list[str]]]:
+    """Return the header of a CSV file and, for the user who supplied it, its first rows.
+
+    A file of an unknown format may lack a header line, so other users see only the column names of known
+    formats.
+    """
+    sees_values = file.is_supplied_by(context.user)
+    head = _readable_head(file)
+    text = decoded(head, utf_16(head) or "utf-8")
+    try:
+        layout = identify(head, file.name).layout
+    except (EmptyFile, NotUnderstood):
+        layout = None
+    lines = islice(io.StringIO(text, newline=""), layout.header_lines - 1 if layout else 0, None)
+    delimiter = layout.delimiter if layout else ","
+    header, *body = list(islice(csv.reader(lines, delimiter=delimiter), rows + 1)) or [[]]
+    if not (sees_values or layout):
+        header = [name if name in known_names() else f"column {n}" for n, name in enumerate(header, 1)]
+    return [name.strip(BLANK) for name in header], body if sees_values else []
+
+
+def _readable_head(file: SourceFile) -> bytes:
+    try:
+        return head_of(file)
+    except (OSError, *DAMAGED) as error:
+        raise ServiceError(unreadable(file, error)) from None
+
+
+@requires("import_data")
+def undecodable_values(context: Context, file: SourceFile) -> list[UndecodableValue]:
+    """Return the first values of a file that are not valid UTF-8, decoded in two encodings.
+
+    Raise `ServiceError` for other users than its supplier.
+    """
+    if not file.is_supplied_by(context.user):
+        raise ServiceError(f"Values of '{file.name}' are shown only to the person who supplied the file.")
+    try:
+        layout = identify(_readable_head(file), file.name, encoding="windows-1252").layout
+    except (EmptyFile, NotUnderstood):
+        return []
+    if layout.encoding.startswith("utf-16"):
+        return []
+    with file.open() as raw:
+        found = _undecodable(unpacked(raw), layout)
+        return list(islice(found, _MOST_VALUES))
+
+
+def _undecodable(lines: BinaryIO, layout: Layout) -> Iterator[UndecodableValue]:
+    for number, line in enumerate(lines, 1):
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError:
+            text = line.decode("latin-1").rstrip("\r\n")
+            fields = next(csv.reader([text], delimiter=layout.delimiter), [])
+            for name, value in zip(layout.header, fields, strict=False):
+                if not _is_utf_8(data := value.encode("latin-1")):
+                    both = (data.decode(encoding, errors="replace") for encoding in ("utf-8", "cp1252"))
+                    yield UndecodableValue(number, name, *both)
+
+
+def _is_utf_8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,35 @@
+"""A file of an extract, wherever it lies."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from portal.core.auth import User
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file of an extract; `open` returns a new stream from the start of the file.
+
+    `supplier` is the subject of the user who supplied it, the only one to whom values of it are shown.
+    """
+
+    name: str
+    size: int
+    open: Callable[[], BinaryIO]
+    supplier: str = ""
+
+    def is_supplied_by(self, user: User) -> bool:
+        return bool(self.supplier) and self.supplier == user.subject
+
+    @classmethod
+    def of(cls, path: Path) -> SourceFile:
+        return cls(path.name, path.stat().st_size, lambda: path.open("rb"))
+
+    @classmethod
+    def from_bytes(cls, name: str, content: bytes) -> SourceFile:
+        return cls(name, len(content), lambda: io.BytesIO(content))
