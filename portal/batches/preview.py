@@ -46,7 +46,7 @@ class UndecodableValue:
 
 
 @requires("import_data")
-def contents(_: Context, file: SourceFile | Inspected) -> Contents:
+def contents(_context: Context, file: SourceFile | Inspected) -> Contents:
     """Return what a file is, without reading all of it."""
     if isinstance(file, Inspected):
         return Contents(file.file.name, file.use.capitalize(), None, None, file.file.size, file.reason)
@@ -96,9 +96,9 @@ def _readable_head(file: SourceFile) -> bytes:
 
 @requires("import_data")
 def undecodable_values(context: Context, file: SourceFile) -> list[UndecodableValue]:
-    """Return the first values of a file that are not valid UTF-8, so that its supplier chooses the encoding.
+    """Return the first values of a file that are not valid UTF-8, decoded in two encodings.
 
-    Raise `ServiceError` for other users.
+    Raise `ServiceError` for other users than its supplier.
     """
     if not file.is_supplied_by(context.user):
         raise ServiceError(f"Values of '{file.name}' are shown only to the person who supplied the file.")

@@ -143,7 +143,6 @@ _END = "\r\n"
 _NUMBER = re.compile(r"[+-]?\d*\.?\d+")
 _CONTROLS = frozenset("\t\r\n\0")
 _OPERATORS = frozenset("=+-@")
-"""Matches the start of a text that a spreadsheet evaluates; signed numbers are not matched."""
 
 
 def _escape_formula(cell: Any) -> Any:

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import sqlglot
 
-from pipeline.lake.uris import Lake
 from portal.athena.client import QueryResult
+from portal.core.context import Context
+from portal.core.settings import Settings
 from portal.dashboards.query_builder import QueryBuilder, with_source_rows
 
 RELEASE = "run-by-hand"
@@ -181,9 +182,9 @@ class Athena:
     """Fake Athena that runs the portal's SQL over the files of a star."""
 
     def __init__(self, folder):
-        self.lake = Lake("hdp")
+        self.context = Context(Settings("hdp", "hdp", "", "ann", "analyst"))
         self.sql = duckdb.connect()
-        database = self.lake.database("gold_releases")
+        database = self.context.lake.database("gold_releases")
         self.sql.execute(f'CREATE SCHEMA "{database}"')
         for table in folder.iterdir():
             self.sql.execute(
@@ -196,4 +197,4 @@ class Athena:
         return with_source_rows(QueryResult(frame, facts_sql, "", 0, 0.0, RELEASE))
 
     def chart_sql(self, chart, filters):
-        return self.ask(QueryBuilder(self, RELEASE).chart_sql(chart, filters)).frame
+        return self.ask(QueryBuilder(self.context, RELEASE).chart_sql(chart, filters)).frame

@@ -149,10 +149,10 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         batches.imports.current
         batches.imports.start
         batches.incoming.receive
-        batches.lifecycle.reprocess
         batches.preview.contents
         batches.preview.preview
         batches.preview.undecodable_values
+        batches.lifecycle.reprocess
         batches.retirement.check_usable
         batches.retirement.retire
         batches.samples.acknowledge

@@ -104,6 +104,8 @@ def test_the_commands_are_nouns_with_verbs_and_each_says_what_it_does():
         "contracts check",
         "contracts render",
         "parquet validate",
+        "audit list",
+        *(f"roles {verb}" for verb in ("list", "grant", "revoke", "deputy")),
         *(
             f"reviews {verb}"
             for verb in (

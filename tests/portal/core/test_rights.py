@@ -133,10 +133,9 @@ def test_a_declared_function_gets_the_clients_of_its_user():
 CHANGES_THE_LAKE = """
     athena.sql_queries.cancel athena.sql_queries.remove athena.sql_queries.save athena.sql_queries.start
     audit.service.record audit.service.record_sign_in audit.service.recorded
-    batches.imports.acknowledge batches.imports.start batches.preview.preview
-    batches.preview.undecodable_values batches.preview.contents batches.lifecycle.reprocess
-    batches.incoming.receive
-    batches.retirement.retire
+    batches.imports.acknowledge batches.imports.start batches.preview.contents batches.preview.preview
+    batches.preview.undecodable_values batches.incoming.receive
+    batches.lifecycle.reprocess batches.retirement.retire
     batches.samples.acknowledge batches.samples.as_zip batches.samples.cancel_job batches.samples.create
     batches.samples.start batches.samples.start_job batches.service.import_files batches.service.import_folder
     people.service.end_deputy people.service.grant people.service.name_deputy people.service.revoke

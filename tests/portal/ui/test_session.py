@@ -91,7 +91,7 @@ def test_roles_and_deputyships_of_the_file_are_those_of_the_page(signed_in, empt
     assert not app.exception
     captions = [c.value for c in app.sidebar.caption]
     assert "lee · analyst, privacy officer" in captions
-    assert r"Deputy for Dr. \*Roe\* (roe@hospital.org)" in captions
+    assert r"Deputy for Dr. \*Roe\* \(roe@hospital.org\)" in captions
 
 
 def test_an_unverified_email_is_neither_shown_nor_a_key_of_the_roles_file(signed_in, empty_lake):
