@@ -247,7 +247,7 @@ def arguments(portal, held_run, first_run):
         "job_run_id": run.jobs[0].job_run_id,
         "keys": ["K1"],
         "log_group": run.jobs[0].log_group,
-        "made": release,
+        "release": release,
         "past": [run],
         "position": 0,
         "query_id": query_id,
