@@ -92,6 +92,7 @@ def test_the_commands_are_nouns_with_verbs_and_each_says_what_it_does():
         "batches show",
         "batches retire",
         "batches reprocess",
+        "batches receive",
         "runs start",
         "runs list",
         "runs show",

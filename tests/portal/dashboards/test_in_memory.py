@@ -62,7 +62,7 @@ def gold(tmp_path_factory):
 def both(gold, dataset, statement):
     """The frames of a statement on the fake Athena and from memory, and the SQL that is shown."""
     athena, memory = gold
-    sql = statement(QueryBuilder(athena, RELEASE), dataset)
+    sql = statement(QueryBuilder(athena.context, RELEASE), dataset)
     answer = memory[dataset.noun].answer(dataset, statement, sql)
     return athena.sql.execute(transpiled(sql)).df(), answer, sql
 

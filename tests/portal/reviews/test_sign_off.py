@@ -308,7 +308,7 @@ def _audited(hospital):
 def test_a_deputy_signs_for_the_clinician_and_the_signature_names_both(hospital, kim):
     hospital.audited({})
     hospital.results[RUN] = {RULES[0]: ("block", "pass", 0, 10)}
-    event = sign_off.sign(kim("Dr. Lee"), RUN, "approve", "Fine.")
+    event = sign_off.sign(kim("Dr. Lee"), RUN, "approve", "Fine.").event
     assert (event.by, event.payload["signed_for"]) == ("kim", "Dr. Lee@hospital.org")
     signature = read_model.of_run(hospital.by("dr.lee"), RUN).signature
     assert signature.meaning == (
@@ -338,8 +338,8 @@ def test_a_clinician_who_is_a_deputy_signs_for_themselves_unless_they_say_otherw
     hospital.audited({})
     hospital.results[RUN] = {RULES[0]: ("block", "pass", 0, 10)}
     clinician = kim("Dr. Lee", role="clinician")
-    own = sign_off.sign(clinician, RUN, "reject", "No.")
-    other = sign_off.sign(clinician, RUN, "reject", "No.", signed_for="Dr. Lee@hospital.org")
+    own = sign_off.sign(clinician, RUN, "reject", "No.").event
+    other = sign_off.sign(clinician, RUN, "reject", "No.", signed_for="Dr. Lee@hospital.org").event
     assert [event.payload["signed_for"] for event in (own, other)] == ["", "Dr. Lee@hospital.org"]
     assert "Signed for" not in own.payload["meaning"]
 
