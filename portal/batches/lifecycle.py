@@ -15,7 +15,7 @@ from portal.core.errors import ServiceError
 from portal.core.rights import requires
 from portal.releases import service as releases
 from portal.runs import service as runs
-from portal.runs.service import Run
+from portal.runs.model import Run
 
 Status = Literal["new", "loaded", "retired"]
 

@@ -7,7 +7,7 @@ import click
 from portal.core.context import Context
 from portal.runs import job_runs
 from portal.runs import service as runs
-from portal.runs.service import Run
+from portal.runs.model import Run
 
 
 def watch_run(context: Context, run_id: str) -> Run:

@@ -16,7 +16,7 @@ from portal.runs import failures, job_runs
 from portal.runs import history as run_history
 from portal.runs import service as runs
 from portal.runs.job_runs import JobRun
-from portal.runs.service import Run
+from portal.runs.model import Run
 
 _STATUSES = {
     "running": "RUNNING",

@@ -15,7 +15,7 @@ from portal.releases import service as releases
 from portal.reviews import read_model
 from portal.runs import schedule
 from portal.runs import service as runs
-from portal.runs.service import Run
+from portal.runs.model import Run
 
 Kind = Literal["failed", "held", "rejected", "late", "never started", "no batch"]
 

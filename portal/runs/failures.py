@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pipeline.jobs import jobs
 from pipeline.releases.model import Published
 from portal.runs.failure_causes import CAUSES, UNKNOWN, Cause
-from portal.runs.service import Run
+from portal.runs.model import Run
 
 _STOPPED = Cause("Stopped", "", "", "resume")
 

@@ -16,7 +16,7 @@ from portal.quality import results as quality
 from portal.runs import executions, job_runs
 from portal.runs import service as runs
 from portal.runs.job_runs import JobRun
-from portal.runs.service import Run
+from portal.runs.model import Run
 
 if TYPE_CHECKING:
     import pandas as pd  # a second to import: functions that need it do so

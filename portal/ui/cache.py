@@ -32,7 +32,7 @@ from portal.runs import service as runs
 from portal.runs.alerts import Alert
 from portal.runs.history import Found
 from portal.runs.job_runs import Line
-from portal.runs.service import Run
+from portal.runs.model import Run
 from portal.ui import session
 
 P = ParamSpec("P")

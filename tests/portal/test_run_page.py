@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from portal.releases import service as releases
 from portal.runs import service as runs
+from portal.runs.model import Run
 from portal.ui import cache, session
 from tests.support.page_drivers import PAGES
 
@@ -177,7 +178,7 @@ def test_an_engineer_publishes_with_a_reason(run_page, held_run, monkeypatch):
 def test_rows_and_rules_show_while_the_run_still_goes_on(run_page, held_run, monkeypatch):
     whole = runs.get(session.process_context(), held_run.run_id)
     silver = tuple(job for job in whole.jobs if job.job.startswith("bronze_to_silver"))
-    going = runs.Run(whole.run_id, "RUNNING", whole.started_at, None, whole.execution_arn, jobs=silver)
+    going = Run(whole.run_id, "RUNNING", whole.started_at, None, whole.execution_arn, jobs=silver)
     monkeypatch.setattr(cache, "run", lambda _: going)
     monkeypatch.setattr(cache.quality, "audit", lambda *_: None)
     app = run_page(held_run.run_id)

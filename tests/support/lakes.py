@@ -36,7 +36,7 @@ from portal.core.errors import ServiceError
 from portal.core.settings import Settings
 from portal.releases import service as releases
 from portal.runs import service as runs
-from portal.runs.service import Run
+from portal.runs.model import Run
 
 PROJECT = Path(__file__).parents[2]
 CACHE = PROJECT / "build" / "test-lakes"

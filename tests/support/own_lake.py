@@ -19,6 +19,7 @@ from portal.core.context import Context
 from portal.core.settings import Settings
 from portal.quality import results as quality
 from portal.runs import service as runs
+from portal.runs.model import Run
 
 PARQUET_OPTIONS = "hive_partitioning = true, union_by_name = true, hive_types_autocast = false"
 
@@ -33,7 +34,7 @@ class OwnLake:
     def load(self, folder: Path, **options: str) -> batches.Batch:
         return batches.import_folder(self.aws, folder, uploader="tester", **options)
 
-    def run(self, run_id: str, **options: object) -> runs.Run:
+    def run(self, run_id: str, **options: object) -> Run:
         """Start a run, wait until it ends, and assert that it succeeded."""
         runs.start(self.aws, run_id=run_id, **options)
         ended = runs.wait(self.aws, run_id, seconds=1200)

@@ -16,7 +16,7 @@ from portal.quality import scorecard as scorecards
 from portal.releases import service as releases
 from portal.reviews import read_model, wording
 from portal.reviews.read_model import Review
-from portal.runs.service import Run
+from portal.runs.model import Run
 from portal.ui import cache, exports, query_params, session, sharing
 from portal.ui.quality import failing_rows_table, findings, rule_detail, sign_off_form, work_list
 from portal.ui.quality.conversation import Finding

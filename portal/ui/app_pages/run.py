@@ -17,7 +17,7 @@ from portal.releases import service as releases
 from portal.runs import history as run_history
 from portal.runs import service as runs
 from portal.runs.job_runs import DPU_HOUR_DOLLARS
-from portal.runs.service import Run
+from portal.runs.model import Run
 from portal.ui import cache, formats, session
 from portal.ui.runs import failure_card, gantt, graph, run_log
 

@@ -10,7 +10,7 @@ from portal.core.vocabulary import state_label
 from portal.runs import failures
 from portal.runs import history as run_history
 from portal.runs.history import Found
-from portal.runs.service import Run
+from portal.runs.model import Run
 from portal.ui import cache, session
 from portal.ui import formats as times
 from portal.ui.runs import start_form

@@ -10,7 +10,7 @@ import streamlit as st
 from portal.runs import failures
 from portal.runs import service as runs
 from portal.runs.failures import Failure
-from portal.runs.service import Run
+from portal.runs.model import Run
 from portal.ui import cache, session
 
 NEXT = {

@@ -16,7 +16,7 @@ import streamlit as st
 from pipeline.jobs import Job, Stage, jobs
 from pipeline.stepfunctions.render import definition
 from portal.core.vocabulary import state_label
-from portal.runs.service import Run
+from portal.runs.model import Run
 from portal.ui import formats
 from portal.ui.runs.steps import Edge, edges, steps
 from portal.ui.theme import FAILED_MARK, NEUTRAL, STATE_COLORS

@@ -10,7 +10,7 @@ import streamlit as st
 from portal.core.vocabulary import state_label
 from portal.runs import job_runs
 from portal.runs.job_runs import JOB_ENDED, JobRun, Line
-from portal.runs.service import Run
+from portal.runs.model import Run
 from portal.ui import cache, exports, formats
 
 LINES = 1000

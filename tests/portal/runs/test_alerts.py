@@ -12,8 +12,8 @@ from pipeline.releases.model import Published, Release
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.runs import alerts, schedule
+from portal.runs.model import Run
 from portal.runs.schedule import Schedule
-from portal.runs.service import Run
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)  # a Monday
 NIGHTLY = Schedule(True, "cron(0 2 * * ? *)", time(2), weekdays_only=False)

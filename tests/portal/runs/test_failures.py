@@ -10,7 +10,7 @@ from pipeline.releases.model import Published
 from portal.runs import failures, job_runs
 from portal.runs.failures import CAUSES, UNKNOWN
 from portal.runs.job_runs import JobRun
-from portal.runs.service import Run
+from portal.runs.model import Run
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 

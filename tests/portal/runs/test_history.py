@@ -13,7 +13,7 @@ from portal.runs import executions
 from portal.runs import history as run_history
 from portal.runs import service as runs
 from portal.runs.job_runs import DPU_HOUR_DOLLARS, JobRun
-from portal.runs.service import Run
+from portal.runs.model import Run
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 

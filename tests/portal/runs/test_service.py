@@ -15,7 +15,7 @@ import pytest
 from portal.runs import execution_events
 from portal.runs import service as runs
 from portal.runs.job_runs import JobRun
-from portal.runs.service import Run
+from portal.runs.model import Run
 
 BEGAN = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from portal.core.vocabulary import state_label
 from portal.runs import service as runs
 from portal.runs.execution_events import StepState
 from portal.runs.job_runs import JobRun
-from portal.runs.service import Run
+from portal.runs.model import Run
 from portal.ui.runs import graph
 from portal.ui.theme import STATE_COLORS
 
