@@ -111,10 +111,13 @@ def check_time(claim: Claim, key: Key, now: datetime) -> None:
         raise expired
     if claim.lifetime is None:
         if abs(now - claim.signed_at) > _CLOCK_SKEW:
-            raise SignatureError("RequestTimeTooSkewed", "The request was signed more than 15 minutes ago.")
+            raise SignatureError(
+                "RequestTimeTooSkewed", "The time of the request differs by more than 15 minutes."
+            )
     elif not timedelta() < claim.lifetime <= _LONGEST or claim.signed_at - now > _CLOCK_SKEW:
         raise SignatureError(
-            "AuthorizationQueryParametersError", "The presigned URL's lifetime is not valid."
+            "AuthorizationQueryParametersError",
+            "The presigned URL is dated in the future, or its lifetime is not between 1 second and 7 days.",
         )
     elif claim.signed_at + claim.lifetime < now:
         raise expired

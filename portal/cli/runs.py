@@ -98,7 +98,7 @@ def list_command(session: Session, limit: int, status: str | None, as_json: bool
     default=15,
     show_default=True,
     type=click.IntRange(1, 10_000),
-    help="Log lines of the failed job.",
+    help="Number of lines to show from the end of the failed job's log.",
 )
 @json_option
 @click.pass_obj

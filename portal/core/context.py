@@ -111,7 +111,10 @@ class Context:
 
     def _check_unsealed(self) -> None:
         if self._is_sealed:
-            raise UndeclaredRight("Declare the right of this function: see portal/core/rights.py.")
+            raise UndeclaredRight(
+                "A service function without a declared right used AWS: decorate it with @requires or "
+                "@open_to_all (portal/core/rights.py)."
+            )
 
     def cursor(self, kind: type[T], key: str) -> T:
         """Return the shared read position of `key`."""

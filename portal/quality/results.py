@@ -200,7 +200,8 @@ def failing_query(context: Context, run_id: str, table: str, rule_id: str) -> Fa
     batches = [_checked(batch_id) for batch_id in plan[0][covered]] if plan else []
     if not batches:
         raise ServiceError(
-            f"The run plan of run '{run_id}' is missing. Its failing rows cannot be determined."
+            f"The run plan of run '{run_id}' is missing, so its failing rows cannot be found. "
+            "Choose a newer run."
         )
     return failing_sql.of_rule(context.lake, contract, rule, run_id, batches)
 

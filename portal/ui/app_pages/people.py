@@ -151,7 +151,7 @@ def draw() -> None:
         if found:
             revoke_form(found)
         else:
-            st.caption("Nobody has a role by the roles file.")
+            st.caption("The roles file gives nobody a role.")
     with deputies:
         deputy_form([person for person in found if "clinician" in person.roles])
 

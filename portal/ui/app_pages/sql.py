@@ -92,7 +92,7 @@ def saved() -> None:
             st.toast(f"Saved as '{wording.escape_markdown(name)}'. All users can see it.")
             st.rerun()
         if not found:
-            st.caption("No saved queries yet. Saved queries are visible to all users.")
+            st.caption("No saved queries yet. Everyone who may run SQL can see saved queries.")
 
 
 @st.cache_data(ttl=60, max_entries=200, show_spinner=False)
@@ -243,7 +243,7 @@ def chart(frame: pd.DataFrame) -> None:
         figure = draw(frame.head(2000), x=x, y=y, color_discrete_sequence=list(SEQUENCE))
         st.plotly_chart(figure, key="answer-chart", config={"displaylogo": False}, alt=f"{y} by {x}")
         if len(frame) > 2000:
-            st.caption("The first 2,000 rows.")
+            st.caption("The chart shows the first 2,000 rows.")
 
 
 def estimate() -> str:

@@ -105,7 +105,8 @@ def parts(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
         )
     if previous is not None:
         was = previous.set_index(chart.by[0])[names].reindex(top[chart.by[0]]).astype(float)
-        ends = was.cumsum(axis=1).div(was.sum(axis=1), axis=0).mul(100)
+        shares = was.div(was.sum(axis=1), axis=0).mul(100)
+        ends = shares.cumsum(axis=1)
         for name in names[:-1]:
             label = chart.measures[name].label.lower()
             drawn.add_scatter(
@@ -114,9 +115,9 @@ def parts(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
                 mode="markers",
                 name="Previous release",
                 marker=PREVIOUS_MARK,
-                customdata=top[[chart.by[0]]],
+                customdata=top[[chart.by[0]]].assign(share=shares[name].to_numpy()),
                 showlegend=name == names[0],
-                hovertemplate=f"Previous release, {label} up to %{{x:.1f}} %<extra></extra>",
+                hovertemplate=f"Previous release: {label} %{{customdata[1]:.1f}} %<extra></extra>",
             )
     return drawn.update_layout(**tall(len(top)), barmode="stack", xaxis={"title": "Percent of doses"})
 

@@ -87,7 +87,7 @@ def draw() -> None:
                 f"(median {formats.duration(past.seconds)}) and cost ${past.dollars:,.2f} in AWS."
             )
         else:
-            st.caption("Duration and cost cannot be estimated before the first run.")
+            st.caption("Duration and cost cannot be estimated: no recent run succeeded at the first attempt.")
         start(wanted)
 
 
