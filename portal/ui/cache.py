@@ -64,7 +64,7 @@ def _in_memory(release_id: str, source: str, _dataset: Dataset) -> DatasetInMemo
     context = session.process_context()
     if not in_memory.fits(_dataset, releases.get(context, release_id)):
         return None
-    return DatasetInMemory(context, _dataset, release_id)
+    return in_memory.read_dataset(context, _dataset, release_id)
 
 
 def prefetch(wanted: Sequence[tuple[Dataset, Statement, str]]) -> None:

@@ -21,6 +21,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         audit.service.recorded
         batches.retirement.retired
         batches.service.synthetic
+        dashboards.in_memory.read_dataset
         dashboards.profile.of
         dashboards.profile.statement
         quality.results.audit
