@@ -14,7 +14,7 @@ from portal.ui.theme import REFERENCE, STRONG
 
 
 def draw(frame: pd.DataFrame, medians: Mapping[str, float], zone: str = "UTC") -> go.Figure:
-    """Return job runs as bars over time, with a mark where a run of median duration would end.
+    """Return job runs as bars over time; a mark shows where a job's latest run ends if it takes the median.
 
     `frame` has the columns job, attempt, started_at, ended_at and state; `medians` are seconds by job. Plotly
     does not support time zones, so timestamps are converted to local time in `zone`.
@@ -55,7 +55,7 @@ def draw(frame: pd.DataFrame, medians: Mapping[str, float], zone: str = "UTC") -
 
 
 def _hover_times(frame: pd.DataFrame, zone: str) -> list[list[str]]:
-    """Return start and end of each bar in the time zone and, if that is not UTC, also in UTC."""
+    """Return two lists with start and end of each bar as text: in `zone`, and in UTC unless `zone` is UTC."""
 
     def spans(name: str) -> list[str]:
         starts, ends = (
