@@ -29,7 +29,7 @@ from portal.releases import service as releases
 from portal.runs import service as runs
 
 _KEPT_OPEN: dict[int, int] = {}
-"""Write end of the pipe to each portal, by port. When this process ends, it is closed and the portal ends."""
+"""Write end of the pipe to each portal, by port; kept open so that the portal ends with this process."""
 
 _SAMPLE = Options(patients=5000, seed=7)
 

@@ -12,7 +12,7 @@ import click
 class LazyGroup(click.Group):
     """A command group that imports commands on use.
 
-    `modules` maps the name of such a command to the module that has it in `COMMANDS`.
+    `modules` maps the name of such a command to its module, whose `COMMANDS` contain the command.
     """
 
     def __init__(self, *args: Any, modules: Mapping[str, str], **kwargs: Any) -> None:

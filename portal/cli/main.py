@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def unexpected(error: Exception) -> str:
-    """Write type and stack of an unexpected error, without data, to a file; return a message naming it."""
+    """Write an error's type and stack, without data, to a file; return a message with the file's path."""
     frames = traceback.extract_tb(error.__traceback__)
     locations = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
     with tempfile.NamedTemporaryFile("w", prefix="hdp-fault-", suffix=".txt", delete=False) as log:

@@ -39,7 +39,7 @@ class Session:
         return context.on_behalf_of(people.with_roles(context, user)).sealed()
 
     def start(self, port: int = 0, *, engine: str | None = None, wait: bool = True) -> Any:
-        """Start or join the laptop cloud, set this process's environment variables for it, and return it.
+        """Start or join the laptop cloud and return it; set this process's environment variables for its use.
 
         The engine is `engine`, else HDP_ENGINE, else that of the running cloud, else sail. Later calls return
         the same cloud and ignore their arguments. Raise `ServiceError` if the target is AWS.

@@ -41,7 +41,7 @@ class OwnPages:
 def is_own(kind: str, port: int, headers: dict[str, str]) -> bool:
     """Return whether a request comes from the portal's pages, the address bar, a link or no browser at all.
 
-    Its Host must be a laptop address with `port`, and a WebSocket needs an Origin. Programs other than
+    Its Host must be 127.0.0.1 or localhost with `port`, and a WebSocket needs an Origin. Programs other than
     browsers send neither an Origin nor fetch metadata.
     """
     host = headers.get("host", "")

@@ -51,7 +51,7 @@ def user() -> auth.User:
 
 
 def _user(headers: Mapping[str, str], role: str | None) -> auth.User:
-    """Return the user of the headers (on a laptop, of `role`) with the further roles of the roles file."""
+    """Return the user of the headers (on a laptop, of `role`) with the rights that the roles file adds."""
     return people.with_roles(process_context(), _authenticate(headers, role))
 
 
@@ -73,9 +73,9 @@ def _recorded_sign_ins() -> set[tuple[str, str]]:
 
 
 def record_sign_in() -> None:
-    """Record the user's sign-in in the audit log, once; without a token, the first page of each UTC day.
+    """Record the user's sign-in in the audit log; without a token, record the first page of each UTC day.
 
-    "Once" is per process of the portal.
+    Each process of the portal records the same sign-in only once.
     """
     person = user()
     sign_in = (person.subject, str(person.signed_in_at or datetime.now(UTC).date()))
@@ -142,7 +142,7 @@ def guarded(page: Callable[[], None]) -> bool:
 
 
 def live(seconds: float) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return a decorator that makes a function a fragment, redrawn every `seconds`, with errors `guarded`."""
+    """Return a decorator that makes a function a fragment: redrawn every `seconds`, with its errors shown."""
 
     def decorate(part: Callable[..., None]) -> Callable[..., None]:
         def signed_in(*args: Any) -> None:

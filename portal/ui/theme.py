@@ -1,7 +1,7 @@
 """Colors with the same meaning on every page, distinguishable with deuteranopia and protanopia.
 
-The colors of marks, of severities and states, and of members of categories differ, except that unknown sex
-has the color of values that were not recorded.
+No color is in two of these sets: marks, severities and states, members of categories. The exception is
+unknown sex, which has the color of values that were not recorded.
 """
 
 MEASURE = "#0072B2"
@@ -26,7 +26,7 @@ GRID = "rgba(128, 144, 154, 0.3)"
 NO_CHANGE = "rgba(128, 144, 154, 0.15)"
 
 SEQUENCE = ("#6688DD", "#EE3377", "#B8A200", "#00A6CA", "#AA4499", "#90C987", "#A0522D")
-"""Colors of the members of a category, assigned in order: to the members below, by Plotly to others."""
+"""Colors of the members of a category, in order; Plotly uses them for members that have no color below."""
 
 CLASSES = dict(zip(("AMB", "EMER", "OBSENC", "VR", "IMP", "HH", "ACUTE"), SEQUENCE, strict=True))
 ROUTES = dict(zip(("PO", "IV", "IM", "SC", "INH", "SL"), SEQUENCE, strict=False))

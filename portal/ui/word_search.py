@@ -51,7 +51,7 @@ _ENDINGS = (
 
 @cache
 def stem(word: str) -> str:
-    """Return a word without its ending, if three letters remain: ``readm`` for readmission and readmitted."""
+    """Return a word without its ending, unless fewer than three letters remain: ``readm`` for readmission."""
     for ending in _ENDINGS:
         if word.endswith(ending) and not word.endswith("ss") and len(word) - len(ending) >= 3:
             return word.removesuffix(ending)

@@ -28,7 +28,7 @@ if not person.may("import_data"):
 
 
 def _source(file: Any) -> SourceFile:
-    """Return an uploaded file. Its supplier is the user who uploaded it, even after another has signed in."""
+    """Return an uploaded file, supplied by the user who uploaded it, even after another user signs in."""
     suppliers: dict[str, str] = st.session_state.setdefault("suppliers", {})
     supplier = suppliers.setdefault(file.file_id, person.subject)
     return SourceFile(file.name, file.size, lambda: BytesIO(file.getbuffer()), supplier)

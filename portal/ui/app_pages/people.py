@@ -49,7 +49,7 @@ def table(found: list[Person]) -> None:
 
 
 def change(act: Callable[[], object], done: str) -> None:
-    """Call `act`, then redraw the page with the message `done`; show a `ServiceError` that `act` raises."""
+    """Call `act`, then redraw the page with the message `done`; a `ServiceError` is shown instead."""
     try:
         act()
     except ServiceError as error:

@@ -268,8 +268,8 @@ def draw(run: Run) -> None:
 def live(run_id: str, is_over: bool) -> None:
     """Draw the run every two seconds.
 
-    Redraw the whole page when the run is over but was not when the page was drawn (`is_over`), and when its
-    last job has ended.
+    `is_over` is whether the run was over when the page was drawn. Redraw the whole page if the run has ended
+    in the meantime, and when its last job has ended.
     """
     run = cache.run(run_id)
     draw(run)

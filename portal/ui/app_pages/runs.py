@@ -130,9 +130,10 @@ def open_run(run_id: str) -> None:
 
 
 def compare_chosen(key: str, names: list[str]) -> None:
-    """Write the selected runs to the URL if there are two; Streamlit calls this when the selection changes.
+    """Write the selected runs to the URL if there are two.
 
-    A comparison can therefore be closed while its runs are still selected.
+    Streamlit calls this only when the selection changes, so that a comparison can be closed while its runs
+    are still selected.
     """
     rows = [n for n in st.session_state[key]["selection"]["rows"] if n < len(names)]
     if len(rows) == 2:

@@ -103,7 +103,7 @@ def _time_zone(dataset: Dataset, release_id: str) -> str:
 
 
 def _page(dataset: Dataset, charts: Sequence[Chart], release_id: str, previous: str | None) -> Page:
-    """Draw the filters and, if counts are exact, "Safe to share"; return the settings of the page."""
+    """Draw the filters and, if counts are exact, the switch "Safe to share"; return the page's settings."""
     is_synthetic = sharing.is_synthetic(release_id)
     is_exact = is_synthetic or session.user().may("query")
     is_safe = sharing.choice(dataset.name, is_synthetic) if is_exact else True
@@ -131,7 +131,7 @@ def _main_chart(charts: Sequence[Chart]) -> Chart:
 def _release(newest: str) -> tuple[str, str | None]:
     """Return the release in the URL, else the published one, and the release to compare it with or None.
 
-    If it is not the published release, say so and draw a button to show that one.
+    If the release in the URL is not the published one, say so and draw a button to show the published one.
     """
     shown = st.query_params.get("release") or newest
     if shown != newest:
@@ -160,7 +160,8 @@ def _show(release_id: str) -> None:
 def _previous(release_id: str, before: str | None) -> str | None:
     """Draw the switch to compare releases; return the release to compare with, None if the switch is off.
 
-    That is the release in the URL, else `before`. If there is none or it was deleted, there is no switch.
+    That is the release in the URL, else `before`. Without either, or if `before` was deleted, draw no switch
+    and return None.
     """
     named = st.query_params.get("compare")
     if named and named != before:

@@ -31,7 +31,7 @@ from portal.ui.theme import MEASURE, MEMBERS, NEUTRAL, NO_CHANGE, PREVIOUS, REFE
 
 
 def figure(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None = None) -> go.Figure:
-    """Return the figure of a chart, compared with `previous`, the groups of the previous release, if given.
+    """Return the figure of a chart; `previous` has the groups of the previous release, to compare with.
 
     If a chart can be clicked, the custom data of each point start with the values that a click filters by.
     """

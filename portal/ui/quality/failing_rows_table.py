@@ -89,7 +89,7 @@ def export(rows: pd.DataFrame, run_id: str, chosen: Finding) -> str:
 def _unmask(run_id: str, chosen: Finding, picked: list[int]) -> None:
     """Draw the form to unmask the selected record or, if it is unmasked already, the record.
 
-    The reason is recorded before the record is read. Roles that may not see identifiers get no form.
+    The reason is recorded before the record is shown. Roles that may not see identifiers get no form.
     """
     person, (table, rule_id) = session.user(), chosen
     if not person.may("see_phi"):

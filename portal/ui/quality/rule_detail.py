@@ -73,7 +73,7 @@ def _conditions(chosen: Finding) -> str:
 
 
 def _decisions(review: Review, chosen: Finding, row: pd.Series) -> None:
-    """Draw a finding's acceptance and confirmed rows, and a warning if its queries were often false alarms."""
+    """Draw the acceptance and confirmed rows of a finding, and a warning after frequent false alarms."""
     if acceptance := review.accepted.get(chosen):
         status = rule_texts.acceptance_status(acceptance, row["rate"], datetime.now(UTC).date())
         (st.warning if "lapsed" in status else st.info)(
@@ -95,7 +95,7 @@ def _decisions(review: Review, chosen: Finding, row: pd.Series) -> None:
 
 
 def _confirmed(review: Review, chosen: Finding) -> list[tuple[str, str, int]]:
-    """Return the valid confirmations of rows as tuples of user, expiry date and number of rows."""
+    """Return the confirmations valid today as tuples of user, expiry date and number of rows."""
     today = datetime.now(UTC).date()
     rows = [row for row in review.accepted_rows.get(chosen, {}).values() if row.covers(today)]
     counted = Counter((row.by, row.until) for row in rows)

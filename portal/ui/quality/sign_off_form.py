@@ -170,7 +170,7 @@ _SIGNED = {
 
 
 def _sign_for(user: User) -> Principal | None:
-    """Return the clinician for whom the user signs as a deputy, else None; if both are possible, ask."""
+    """Return the clinician for whom the user signs as a deputy, or None; if there is a choice, draw it."""
     choices = [*([None] if user.has_own("review") else []), *user.deputy_for]
     if len(choices) == 1:
         return choices[0]
@@ -184,7 +184,7 @@ def _signing(
     verdict: Literal["approve", "reject"],
     principal: Principal | None,
 ) -> drafts.Act:
-    """Return the action that signs the release; it raises `ServiceError` if the release was rebuilt since."""
+    """Return the action that signs the release; it raises `ServiceError` after the release was rebuilt."""
     signed_for = principal.person_id if principal else ""
 
     def act(text: str, seen: int) -> str:

@@ -98,7 +98,7 @@ def _record(query: DataQuery) -> str:
 
 
 def _value(query: DataQuery, rows: pd.DataFrame) -> str:
-    """Return a query's first record in the columns that the rule checks, or ••• if the record is masked.
+    """Return the values of a query's first record in the columns that the rule checks, or ••• if masked.
 
     If the query is about the whole finding, the text is empty.
     """

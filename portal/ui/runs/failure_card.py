@@ -73,7 +73,10 @@ def batch(batch_id: str) -> None:
 
 
 def next_steps(run: Run, found: Failure) -> None:
-    """Draw buttons for the next steps, the recommended one highlighted; only engineers can take them."""
+    """Draw buttons for the next steps, with the recommended one highlighted.
+
+    Roles other than engineer get a caption instead.
+    """
     if not session.user().may("run_pipeline"):
         st.caption("Engineers can resume the run.")
         return

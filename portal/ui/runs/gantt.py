@@ -14,10 +14,11 @@ from portal.ui.theme import REFERENCE, STRONG
 
 
 def draw(frame: pd.DataFrame, medians: Mapping[str, float], zone: str = "UTC") -> go.Figure:
-    """Return job runs as bars over time; a mark shows where a job's latest run ends if it takes the median.
+    """Return job runs as bars over time.
 
-    `frame` has the columns job, attempt, started_at, ended_at and state; `medians` are seconds by job. Plotly
-    does not support time zones, so timestamps are converted to local time in `zone`.
+    A mark shows when the latest run of a job reaches the median duration of the job. `frame` has the columns
+    job, attempt, started_at, ended_at and state; `medians` are seconds by job. Plotly does not support time
+    zones, so timestamps are converted to local time in `zone`.
     """
     frame = frame.assign(**{n: pd.to_datetime(frame[n], utc=True) for n in ("started_at", "ended_at")})
     local = frame.assign(
