@@ -52,7 +52,7 @@ def render_command(only_check: bool) -> None:
 
 
 def _stale(wanted: dict[Path, str], only_check: bool) -> list[Path]:
-    """Return the paths in `wanted` without a file or with another text; write the files unless `only_check`."""
+    """Return the paths in `wanted` that have no file or another text; write the files unless `only_check`."""
     stale = [path for path, text in wanted.items() if not path.is_file() or path.read_text() != text]
     for path in [] if only_check else stale:
         path.write_text(wanted[path])
