@@ -151,7 +151,7 @@ def _columns(listed: Sequence[Mapping[str, object]]) -> list[str]:
 
 
 def summary(batch: Batch) -> dict[str, object]:
-    """Return the id and origin of a batch, and its row counts by table."""
+    """Return id, source, time of receipt and uploader of a batch, then its row counts by table."""
     return {
         "batch_id": batch.batch_id,
         "source": batch.source,

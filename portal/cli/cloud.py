@@ -29,7 +29,7 @@ from portal.releases import service as releases
 from portal.runs import service as runs
 
 _KEPT_OPEN: dict[int, int] = {}
-"""Write end of the pipe to each portal, by port; when this process ends, it closes and the portal ends."""
+"""Write end of the pipe to each portal, by port; kept open so that the portal ends with this process."""
 
 _SAMPLE = Options(patients=5000, seed=7)
 
@@ -103,7 +103,7 @@ def cloud_alone(session: Session, port: int, engine: str | None) -> None:
 
 
 def _start_portal(port: int) -> subprocess.Popen[bytes]:
-    """Start the portal as a child process that ends when this process ends, even if this one is killed."""
+    """Start the portal as a child process, which ends when this process ends or is killed."""
     command = [sys.executable, "-m", "streamlit", "run", str(files("portal") / "ui" / "asgi.py")]
     options = {
         "server.port": str(port),
@@ -127,7 +127,10 @@ def _start_portal(port: int) -> subprocess.Popen[bytes]:
 
 
 def _wait_for(portal: subprocess.Popen[bytes], port: int) -> None:
-    """Wait until the portal answers its health check, for a minute at most."""
+    """Wait until the portal answers its health check.
+
+    Raise `ServiceError` if the portal exits first or is not ready after about a minute.
+    """
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     for _ in range(1200):
         if portal.poll() is not None:
@@ -141,7 +144,10 @@ def _wait_for(portal: subprocess.Popen[bytes], port: int) -> None:
 
 
 def _first_run(session: Session) -> None:
-    """Run the pipeline if nothing is published, on sample data if there are no batches."""
+    """Run the pipeline, on generated sample data if there are no batches, and wait until the run ends.
+
+    Do nothing if a release is published or a run is running.
+    """
     from portal.batches import samples  # noqa: PLC0415  (the portal starts before the generator is imported)
 
     context = session.context
@@ -158,7 +164,7 @@ def _first_run(session: Session) -> None:
 
 
 def _receive(context: Context) -> None:
-    """Import what is written to incoming/, as tasks on AWS do."""
+    """Import the complete deliveries of incoming/ every `_RECEIVE_SECONDS`; print errors and continue."""
     receiver = context.on_behalf_of(User("incoming", "engineer"))
     while True:
         try:

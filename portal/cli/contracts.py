@@ -41,7 +41,7 @@ def check_command() -> None:
 @click.option("--check", "only_check", is_flag=True, help="Write nothing; fail if a file is out of date.")
 def render_command(only_check: bool) -> None:
     """Write compiled.json, the Athena reference SQL and the template of the state machine."""
-    # compiled.json first: everything else is derived from it
+    # compiled.json first, because the other files are derived from it
     stale = _stale({COMPILED: compiled.render(_source().documents())}, only_check)
     stale += _stale(derived(), only_check)
     if only_check:
@@ -52,7 +52,7 @@ def render_command(only_check: bool) -> None:
 
 
 def _stale(wanted: dict[Path, str], only_check: bool) -> list[Path]:
-    """Return the files whose content is not as wanted; write them unless `only_check`."""
+    """Return the paths in `wanted` that have no file or another text; write the files unless `only_check`."""
     stale = [path for path, text in wanted.items() if not path.is_file() or path.read_text() != text]
     for path in [] if only_check else stale:
         path.write_text(wanted[path])
@@ -61,13 +61,13 @@ def _stale(wanted: dict[Path, str], only_check: bool) -> list[Path]:
 
 
 def derived() -> dict[Path, str]:
-    """Return every file that is generated from compiled.json, with its content."""
+    """Return the content of every file that is generated from compiled.json, by path."""
     sql = {PACKAGE / "athena" / "reference" / name: text for name, text in render_sql().items()}
     return {**sql, PACKAGE / "stepfunctions" / "state_machine_def.template.json": template()}
 
 
 def _source() -> ModuleType:
-    """Return the module that reads the YAML files, which an installed portal does not have."""
+    """Return the module that reads the YAML files; raise `ClickException` if this installation has none."""
     if not (PACKAGE / "jobs.yaml").is_file():
         raise click.ClickException(
             "This installation has no contract files. Run 'hdp contracts' in a checkout of the project."

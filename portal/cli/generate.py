@@ -105,7 +105,7 @@ def generate_command(
 
 
 def _show_progress(progress: Progress) -> None:
-    """Write the progress of a large sample, once per eight blocks, to standard error."""
+    """Print the progress of a sample of more than eight blocks, every eight blocks, to standard error."""
     if progress.blocks > 8 and progress.blocks_done % 8 == 0:
         rows = sum(progress.rows.values())
         click.echo(

@@ -10,7 +10,10 @@ import click
 
 
 class LazyGroup(click.Group):
-    """A command group that imports commands on use: `modules` maps a command's name to its module."""
+    """A command group that imports commands on use.
+
+    `modules` maps the name of such a command to its module, whose `COMMANDS` contain the command.
+    """
 
     def __init__(self, *args: Any, modules: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,7 +1,7 @@
-"""`hdp`: the portal's services from a terminal.
+"""The command `hdp`: the portal's services from a terminal.
 
-Exit codes: 0 success, 1 a run, rule or check failed, 2 bad input, 130 interrupted. Errors are one sentence on
-standard error, never a traceback.
+Exit codes: 0 success; 1 a failed run, rule or check, or an internal error; 2 bad input or an AWS error; 130
+interrupted. Errors are printed as a message on standard error, without a traceback.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def unexpected(error: Exception) -> str:
-    """Write the stack of an unexpected error to a file, without data; return a message with its path."""
+    """Write an error's type and stack, without data, to a file; return a message with the file's path."""
     frames = traceback.extract_tb(error.__traceback__)
     locations = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
     with tempfile.NamedTemporaryFile("w", prefix="hdp-fault-", suffix=".txt", delete=False) as log:

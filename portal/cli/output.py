@@ -19,7 +19,11 @@ NO_VALUE = "–"
 
 
 def emit_json(value: Any) -> None:
-    """Print a value as one JSON document; dataclasses, dates, sets and numpy scalars are converted."""
+    """Print a value as one JSON document.
+
+    Dataclasses, dates, sets and numpy scalars are converted; values of other types that JSON lacks become
+    text.
+    """
     click.echo(json.dumps(value, default=_plain, indent=2, ensure_ascii=False))
 
 

@@ -77,7 +77,7 @@ def _published(context: Context) -> str:
 
 
 def _changes(context: Context, run_id: str, frame: pd.DataFrame) -> pd.Series:
-    """Return the change of each result since the previous successful run."""
+    """Return how each result changed since the previous successful run, as a key of `vocabulary.CHANGES`."""
     succeeded = [run.run_id for run in runs.list_runs(context, 500) if run.status == "SUCCEEDED"]
     previous = quality.previous_run(run_id, succeeded)
     return quality.changes(frame, quality.history(context, [previous] if previous else []))

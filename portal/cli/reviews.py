@@ -43,7 +43,7 @@ def reviews_group() -> None:
     """Review a release as a clinician.
 
     On a laptop, set HDP_ROLE=clinician and HDP_USER=your-name. On AWS the reviewer is the identity that STS
-    returns, a clinician if the name of the IAM role contains that word.
+    returns. It is a clinician if the name of its IAM role contains the word clinician.
     """
 
 

@@ -128,7 +128,7 @@ def stop_command(session: Session, run_id: str) -> None:
 
 
 def follow(context: Context, run: Run, wait: bool, as_json: bool) -> None:
-    """Print a run, after it has ended if `wait` is set; exit with 1 if it ended without success."""
+    """Print a run; with `wait`, first wait until it ends. Exit with code 1 if it ended without success."""
     if wait:
         run = watch_run(context, run.run_id)
     if as_json:

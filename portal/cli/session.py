@@ -15,7 +15,7 @@ from portal.people import service as people
 
 
 class Session:
-    """The installation of one command; a laptop cloud is started on first use, unless one is running."""
+    """The installation that a command uses. A laptop cloud is started on first use, unless one is running."""
 
     def __init__(self, state: Path, target: str, cloud: Callable[..., Any]) -> None:
         if target not in {"laptop", "aws"}:
@@ -27,7 +27,7 @@ class Session:
 
     @property
     def context(self) -> Context:
-        """Return the context of the user who runs the command."""
+        """Return the context of the user who runs the command; on a laptop, first start or join the cloud."""
         if self.target == "laptop":
             self.start()
             context = Context(Settings.from_environment())
@@ -39,9 +39,10 @@ class Session:
         return context.on_behalf_of(people.with_roles(context, user)).sealed()
 
     def start(self, port: int = 0, *, engine: str | None = None, wait: bool = True) -> Any:
-        """Start or join the laptop cloud, and set this process's environment variables for it.
+        """Start or join the laptop cloud and return it; set this process's environment variables for its use.
 
-        The engine is `engine`, else HDP_ENGINE, else that of the running cloud or sail.
+        The engine is `engine`, else HDP_ENGINE, else that of the running cloud, else sail. Later calls return
+        the same cloud and ignore their arguments. Raise `ServiceError` if the target is AWS.
         """
         if self.target == "aws":
             raise ServiceError(
@@ -63,7 +64,7 @@ class Session:
         return self._cloud
 
     def close(self) -> None:
-        """Leave the laptop cloud; it stops with the last command that uses it."""
+        """Leave the laptop cloud, if one was joined. The cloud stops with the last command that uses it."""
         if self._cloud is not None:
             self._cloud.stop()
             self._cloud = None

@@ -17,7 +17,7 @@ from portal.cli.session import Session
 def sql_command(session: Session, statement: str, as_json: bool) -> None:
     """Run a read-only SQL statement on the published release; SHOW TABLES lists its tables.
 
-    The audit log records that its rows were exported.
+    The audit log records that the rows of the result were exported.
     """
     context = session.context
     result = sql_queries.run(context, statement)

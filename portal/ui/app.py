@@ -13,7 +13,8 @@ from portal.ui import banner, session
 
 st.set_page_config(page_title="Health data portal", page_icon=":material/monitor_heart:", layout="wide")
 
-# the primary color is light on dark pages, so that links are readable; Streamlit writes white text on it
+# on dark pages, the primary color is light, so that links are readable; text on that color must then be dark,
+# but Streamlit writes it in white
 st.html(
     "<style>@media (prefers-color-scheme: dark) { "
     '[data-testid^="stBaseButton-primary"] p, [data-testid="stMultiSelectTagsContainer"] [data-tag] * '
@@ -66,6 +67,6 @@ for principal in person.deputy_for:
     st.sidebar.caption(f"Deputy for {wording.escape_markdown(str(principal))}")
 st.sidebar.caption(f"Health data portal {version('health-data-portal')}")
 if session.guarded(session.record_sign_in):
-    if page.url_path != "alerts":  # that page lists the alerts itself
+    if page.url_path != "alerts":  # the page Alerts lists them itself
         session.guarded(banner.draw)
     session.guarded(page.run)

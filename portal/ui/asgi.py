@@ -1,8 +1,10 @@
 """ASGI app of the portal on a laptop (`streamlit run portal/ui/asgi.py`); it rejects foreign web pages.
 
-Streamlit checks neither the Host of a request nor WebSockets without an Origin, so a web page whose domain
-is rebound to 127.0.0.1 (DNS rebinding) could read patient data. The portal ends with the process that started
-it; `HDP_STOP_WITH` is the file descriptor of a pipe from that process.
+Streamlit checks neither the Host of a request nor WebSockets without an Origin, so a web page whose domain is
+rebound to 127.0.0.1 (DNS rebinding) could read patient data.
+
+`HDP_STOP_WITH` is the file descriptor of a pipe from the process that started the portal; the portal ends
+with that process.
 """
 
 from __future__ import annotations
@@ -37,7 +39,11 @@ class OwnPages:
 
 
 def is_own(kind: str, port: int, headers: dict[str, str]) -> bool:
-    """Return whether a request comes from a page of the portal or opens the portal directly."""
+    """Return whether a request comes from the portal's pages, the address bar, a link or no browser at all.
+
+    Its Host must be 127.0.0.1 or localhost with `port`, and a WebSocket needs an Origin. Programs other than
+    browsers send neither an Origin nor fetch metadata.
+    """
     host = headers.get("host", "")
     if host not in {f"127.0.0.1:{port}", f"localhost:{port}"}:
         return False
@@ -48,7 +54,7 @@ def is_own(kind: str, port: int, headers: dict[str, str]) -> bool:
 
 
 def _headers(scope: Any) -> dict[str, str]:
-    """Return the headers by name; repeated ones are joined, so that they fail every check."""
+    """Return the headers by lower-case name. Repeated headers are joined, so that they fail every check."""
     found: dict[str, str] = {}
     for name, value in scope["headers"]:
         key = name.decode("latin-1").lower()
@@ -57,7 +63,7 @@ def _headers(scope: Any) -> dict[str, str]:
 
 
 def _stop_with_parent(pipe: int) -> None:
-    """End this process when the other end of `pipe` is closed, because its parent has ended."""
+    """End this process when its parent process has ended and thereby closed the other end of `pipe`."""
     os.read(pipe, 1)
     os._exit(0)
 

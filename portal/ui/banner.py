@@ -16,7 +16,7 @@ def _message(alert: Alert) -> str:
 
 
 def draw() -> None:
-    """Draw the alerts, for roles that can view runs."""
+    """Draw the alerts for roles that can view runs; if the alerts cannot be read, draw a caption."""
     if not session.user().may("watch_runs"):
         return
     try:

@@ -1,4 +1,4 @@
-"""Caches shared across sessions; access rights are checked before a cached value is returned."""
+"""Caches that all sessions share. A `Shared` function checks the user's right before it returns a value."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _CONCURRENT_QUERIES = 6
 
 
 def aggregate(dataset: Dataset, statement: Statement, release_id: str) -> QueryResult:
-    """Compute a statement over a dataset of a release. Releases are immutable, so the result is cached.
+    """Return the result of a statement over a dataset of a release, cached because releases are immutable.
 
     Small releases are kept in memory, for all sessions; larger ones are queried on Athena.
     """
@@ -68,7 +68,7 @@ def _in_memory(release_id: str, source: str, _dataset: Dataset) -> DatasetInMemo
 
 
 def prefetch(wanted: Sequence[tuple[Dataset, Statement, str]]) -> None:
-    """Compute several statements, given with dataset and release, in parallel and cache their results."""
+    """Compute statements in parallel and cache the results; `wanted` has (dataset, statement, release id)."""
 
     def compute(each: tuple[Dataset, Statement, str]) -> None:
         add_script_run_ctx(threading.current_thread(), script_run)
@@ -108,7 +108,7 @@ class Shared(Generic[P, R]):
 def shared(
     right: Right, *, ttl: float, most: int = 50
 ) -> Callable[[Callable[Concatenate[Context, P], R]], Shared[P, R]]:
-    """Return a decorator that makes a function `Shared`; its first argument is not part of the cache key."""
+    """Return a decorator that makes a function `Shared`; its cache key leaves out the first argument."""
     return lambda function: Shared(right, function, ttl, most)
 
 
@@ -120,13 +120,13 @@ def run(_context: Context, run_id: str) -> Run:
 
 @shared("watch_runs", ttl=2)
 def log_tail(_context: Context, job_run_id: str, log_group: str) -> list[Line]:
-    """Return the last lines of a job run's log."""
+    """Return the last 1,000 lines of a job run's log, oldest first."""
     return job_runs.log_lines(_context, job_run_id, log_group)
 
 
 @shared("watch_runs", ttl=30, most=20)
 def whole_log(_context: Context, job_run_id: str, log_group: str) -> list[Line]:
-    """Return all lines of a job run's log."""
+    """Return all lines of a job run's log, oldest first."""
     return job_runs.log_lines(_context, job_run_id, log_group, limit=None)
 
 
@@ -150,12 +150,12 @@ def search(_context: Context, statuses: tuple[str, ...], text: str, limit: int, 
 
 @shared("watch_runs", ttl=3600, most=10_000)
 def _ending(_context: Context, execution_arn: str) -> tuple[str | None, str | None]:
-    """Return the error and cause of an ended execution, which never change."""
+    """Return error and cause of an execution that ended without success; they never change."""
     return executions.ending(_context, execution_arn)
 
 
 def medians() -> dict[str, float]:
-    """Return the median duration of each job, in seconds."""
+    """Return the median duration of each job in seconds, from its successful job runs in recent runs."""
     return run_history.medians(history())
 
 
@@ -179,11 +179,11 @@ def batch_states(_context: Context) -> list[BatchState]:
 
 @shared("see_charts", ttl=600, most=200)
 def reconciliation(_context: Context, run_id: str) -> list[dict[str, Any]]:
-    """Return the row counts received, loaded and quarantined by an ended run."""
+    """Return the rows received, loaded and quarantined by an ended run, by table and batch."""
     return quality.reconciliation(_context, run_id)
 
 
-# results of a run that may still be running, cached until its next job succeeds (`cache_key`)
+# results of a run that may still be running, read again when a job succeeds or the run ends (`cache_key`)
 
 
 @shared("watch_runs", ttl=600, most=200)
@@ -206,7 +206,7 @@ def rule_results(_context: Context, run: Run) -> pd.DataFrame:
     return quality.results(_context, run.run_id)
 
 
-# results of an ended run, by the version of its release, because a resumed run has other results
+# results of an ended run, cached by the version of its release, because resuming the run changes them
 
 
 @shared("see_charts", ttl=600)
@@ -239,7 +239,7 @@ def forget_schedule() -> None:
 
 
 def forget_runs() -> None:
-    """Clear the caches of runs after one was started, stopped or resumed."""
+    """Clear the cached runs, alerts and batch states; call it after an action that changes them."""
     for cached in (run, recent_runs, history, search, alerts, batch_states):
         cached.clear()
 

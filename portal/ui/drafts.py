@@ -1,4 +1,7 @@
-"""Drafts of review texts, which survive errors, reloads, ended sessions and events of other reviewers."""
+"""Drafts of review texts and SQL.
+
+Drafts survive errors, reloads, ended sessions and events of other reviewers.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +30,13 @@ def about(run_id: str, finding: Sequence[str]) -> str:
 
 
 def text(label: str, key: str, seen: int, *, is_short: bool = False) -> None:
-    """Draw a text field that keeps its draft, and the newest event that was seen when the draft was begun.
+    """Draw a text field and keep its draft, together with the newest event seen when the draft was begun.
 
-    Streamlit drops the state of a widget that is not drawn, so the draft is stored per user.
+    `seen` is the sequence number of the newest event on the page. Streamlit drops the state of a widget that
+    is not drawn, so drafts are stored per user.
     """
     is_known = key in st.session_state and _mine(key) in st.session_state
-    if not is_known:  # after a reconnect, the browser may send its text to a new session
+    if not is_known:  # after a reconnect, the browser may send the text of the field to a new session
         st.session_state[_mine(key)] = kept("texts").get(key, ""), kept("seen").get(key)
         st.session_state.setdefault(key, kept("texts").get(key, ""))
     typed, (stored, had_seen) = str(st.session_state[key]), st.session_state[_mine(key)]
@@ -50,22 +54,22 @@ def text(label: str, key: str, seen: int, *, is_short: bool = False) -> None:
 
 
 def _keep(key: str, texts: dict[str, Any], seen: dict[str, Any]) -> None:
-    """Store a draft as soon as it changes, because the script run can end before it draws the form."""
+    """Store a changed draft at once, because the script may end before it draws the form again."""
     typed, had_seen = str(st.session_state[key]), st.session_state.get(_mine(key), ("", None))[1]
     texts[key], seen[key] = typed, had_seen
     st.session_state[_mine(key)] = typed, had_seen
 
 
 def _mine(key: str) -> str:
-    """Return the session-state key of the draft stored last and its event number."""
+    """Return the session-state key of the draft that this session stored last, and of its event number."""
     return f"{key}-mine"
 
 
 def send(key: str, act: Act, done: str) -> None:
-    """Call `act` with the draft of `key` and its event number; callback of a button.
+    """Call `act` with the draft of `key` and its event number; this is the callback of a button.
 
-    The draft is cleared if `act` succeeds, and kept after errors. A text that `act` returns says what remains
-    to be done.
+    The draft is cleared if `act` succeeds, and kept after errors. If `act` returns a text, it says what
+    remains to be done.
     """
     try:
         answer = act(str(st.session_state.get(key, "")), int(st.session_state[_mine(key)][1]))
@@ -95,7 +99,7 @@ def _set_outcome(key: str, kind: str, sentence: str, changes: Sequence[str] = ()
 
 
 def show_outcome(key: str) -> None:
-    """Draw the outcome of the last submission, once, above its form."""
+    """Draw the outcome of the last submission, if the form of `key` sent it; it is drawn only once."""
     sent_by, kind, sentence, changes = st.session_state.get(_OUTCOME, ("", "", "", ()))
     if sent_by != key:
         return

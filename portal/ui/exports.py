@@ -1,6 +1,6 @@
-"""Downloads: the only module with download buttons, and the files behind them with their origin inside.
+"""Download buttons, which no other module draws, and CSV and Parquet files that state their origin.
 
-Files with single rows need the right to rows, and the audit log records each of them before it is made.
+Files with single rows require the right `query`, and the audit log records each file before it is created.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Write = Callable[[pd.DataFrame, QueryResult, str, str], str | bytes]
 
 @dataclass(frozen=True)
 class SingleRows:
-    """What a file with single rows is about, for the audit log: its source, and the rows' pseudonyms."""
+    """The source of a file with single rows and the pseudonyms of these rows, for the audit log."""
 
     target: Mapping[str, str]
     pseudonyms: Sequence[str] = ()
@@ -55,7 +55,7 @@ def button(
 ) -> None:
     """Draw a download button in `place`. `make` creates the file on click, on behalf of the user.
 
-    A file with single rows has `rows`. `options` are those of Streamlit's button.
+    Pass `rows` for a file with single rows. `options` are those of Streamlit's download button.
     """
 
     def made(context: Context) -> str | bytes:
@@ -85,9 +85,10 @@ def answer_buttons(
     refusal: str = "",
     key: str | None = None,
 ) -> None:
-    """Draw the buttons for CSV and Parquet in two places; `frame` returns the rows on click.
+    """Draw the CSV button in the first of `places` and the Parquet button in the second.
 
-    `texts` are the filters and the note on small counts inside the file. `refusal` says why there is no file.
+    `frame` returns the rows on click. `texts` are written to the file: the filters and the note on small
+    counts. If there is no file, `refusal` says why, and the buttons are disabled.
     """
     writers: dict[str, Write] = {"CSV": csv, "Parquet": parquet}
     for place, (label, write) in zip(places, writers.items(), strict=True):
@@ -150,7 +151,7 @@ def _escape_formula(cell: Any) -> Any:
 
 
 def _is_formula(text: str) -> bool:
-    """Return whether a spreadsheet may evaluate a text: leading blanks and full-width forms count as well."""
+    """Return whether a spreadsheet may evaluate a text, even after blanks or with a full-width operator."""
     if text[:1] in _CONTROLS:
         return True
     visible = text.lstrip().lstrip(_INVISIBLE).lstrip()
@@ -159,7 +160,7 @@ def _is_formula(text: str) -> bool:
 
 
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
-"""Characters without width, which are no whitespace in Python."""
+"""Characters without width that Python does not count as whitespace."""
 
 
 def _comment(text: str) -> str:

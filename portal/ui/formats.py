@@ -24,7 +24,7 @@ def parse_timestamp(text: str) -> datetime:
 
 
 def zone() -> str:
-    """Return the time zone of the browser, or UTC if Python does not know it."""
+    """Return the time zone of the browser, or UTC if the browser sends none or Python does not know it."""
     named = st.context.timezone or "UTC"
     try:
         ZoneInfo(named)

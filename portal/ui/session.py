@@ -33,7 +33,7 @@ def process_context() -> Context:
 
 
 def context() -> Context:
-    """Return the context of the signed-in user; services check the rights of the role."""
+    """Return the context of the signed-in user, whose rights the services check."""
     return process_context().on_behalf_of(user(), _origin(st.context.headers))
 
 
@@ -43,19 +43,23 @@ def _sign_in_keys() -> Any:
 
 
 def user() -> auth.User:
-    """Return the signed-in user; on a laptop, a user named after the chosen role."""
+    """Return the signed-in user; on a laptop, a user with the chosen role.
+
+    Raise `SignInError` if the user is not signed in or the session has ended.
+    """
     return _user(st.context.headers, st.session_state.get("role"))
 
 
 def _user(headers: Mapping[str, str], role: str | None) -> auth.User:
-    """Return the user of the headers with the roles of the roles file."""
+    """Return the user of the headers (on a laptop, of `role`) with the rights that the roles file adds."""
     return people.with_roles(process_context(), _authenticate(headers, role))
 
 
 def _origin(headers: Mapping[str, str]) -> str:
-    """Return the client address, or "laptop" where no load balancer stands before the portal.
+    """Return the client's address, or "unknown"; on a laptop, where there is no load balancer, "laptop".
 
-    The load balancer appends the address that it sees; a client can send what stands before it.
+    The load balancer appends the address that it sees to X-Forwarded-For; the client can forge what precedes
+    it.
     """
     if not process_context().settings.sign_in_issuer:
         return "laptop"
@@ -69,7 +73,10 @@ def _recorded_sign_ins() -> set[tuple[str, str]]:
 
 
 def record_sign_in() -> None:
-    """Record the sign-in of the user in the audit log; without a token, the first page of each day."""
+    """Record the user's sign-in in the audit log; without a token, record the first page of each UTC day.
+
+    Each process of the portal records the same sign-in only once.
+    """
     person = user()
     sign_in = (person.subject, str(person.signed_in_at or datetime.now(UTC).date()))
     if sign_in not in _recorded_sign_ins():
@@ -81,8 +88,8 @@ def deferred_download(make: Callable[[Context], R]) -> Callable[[], R]:
     """Return a callback for a download button that creates the file on click, on behalf of the current user.
 
     Streamlit runs the callback outside of a page, without the browser's headers, so they are captured here.
-    If the session has ended or `make` fails, the button shows "Failed to generate file" and the log names no
-    data.
+    If the session has ended or `make` fails, the button shows "Failed to generate file", and only the type of
+    the error is logged.
     """
     headers, role = st.context.headers, st.session_state.get("role")
 
@@ -113,7 +120,7 @@ def _authenticate(headers: Mapping[str, str], role: str | None) -> auth.User:
 def guarded(page: Callable[[], None]) -> bool:
     """Draw a page and return whether it succeeded.
 
-    Show an exception as one sentence and log its type, without data.
+    An exception is shown as a message; its type is logged, without data, unless it is a `SignInError`.
     """
     try:
         page()
@@ -135,7 +142,7 @@ def guarded(page: Callable[[], None]) -> bool:
 
 
 def live(seconds: float) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return a decorator: a fragment that is redrawn every `seconds` and handles errors as a page does."""
+    """Return a decorator that makes a function a fragment: redrawn every `seconds`, with its errors shown."""
 
     def decorate(part: Callable[..., None]) -> Callable[..., None]:
         def signed_in(*args: Any) -> None:
@@ -162,7 +169,10 @@ def show_error(error: Exception) -> None:
 
 
 def as_of(answer: QueryResult) -> str:
-    """Return the caption of a query result: release, rows, bytes scanned on Athena, if any, and duration."""
+    """Return the caption of a query result: release, rows, bytes scanned by Athena if any, and duration.
+
+    Viewers see a small number of rows only as an upper bound.
+    """
     rows = len(answer.frame) if answer.rows is None else answer.rows
     is_exact = answer.rows is None or user().may("query")
     source = f"{size(answer.scanned)} scanned" if answer.query_id else "computed in memory"

@@ -1,6 +1,7 @@
 """Colors with the same meaning on every page, distinguishable with deuteranopia and protanopia.
 
-Three sets have no color in common: meanings of marks, severities and states, members of a category.
+No color is in two of these sets: marks, severities and states, members of categories. The exception is
+unknown sex, which has the color of values that were not recorded.
 """
 
 MEASURE = "#0072B2"
@@ -16,16 +17,16 @@ BELOW, ABOVE = "#C3B5E3", "#7A5FBF"
 """Values below and above the reference range."""
 
 NEUTRAL = "#8A939B"
-"""Intervals, and values that were not recorded."""
+"""Intervals, hatches, transitions, and values that were not recorded."""
 
 SUPPRESSED = "#B8BEC4"
-"""Suppressed counts and months."""
+"""The group that pools suppressed counts."""
 
 GRID = "rgba(128, 144, 154, 0.3)"
 NO_CHANGE = "rgba(128, 144, 154, 0.15)"
 
 SEQUENCE = ("#6688DD", "#EE3377", "#B8A200", "#00A6CA", "#AA4499", "#90C987", "#A0522D")
-"""Colors of categories whose members have no color of their own below."""
+"""Colors of the members of a category, in order; Plotly uses them for members that have no color below."""
 
 CLASSES = dict(zip(("AMB", "EMER", "OBSENC", "VR", "IMP", "HH", "ACUTE"), SEQUENCE, strict=True))
 ROUTES = dict(zip(("PO", "IV", "IM", "SC", "INH", "SL"), SEQUENCE, strict=False))

@@ -28,7 +28,7 @@ SYNONYMS = (
     ("department", "ward", "unit"),
     ("mrn", "medical record"),
 )
-"""Groups of synonyms; the first of each is the preferred term."""
+"""Groups of synonyms."""
 
 _ENDINGS = (
     "izations",
@@ -51,7 +51,7 @@ _ENDINGS = (
 
 @cache
 def stem(word: str) -> str:
-    """Return the stem of a word, without its ending: ``readm`` for readmission and readmitted."""
+    """Return a word without its ending, unless fewer than three letters remain: ``readm`` for readmission."""
     for ending in _ENDINGS:
         if word.endswith(ending) and not word.endswith("ss") and len(word) - len(ending) >= 3:
             return word.removesuffix(ending)
@@ -67,14 +67,14 @@ def _stems(text: str) -> list[str]:
 
 
 def _phrases(wanted: str) -> list[list[str]]:
-    """Return the stems of the search words and, if they are in a group of synonyms, of each synonym."""
+    """Return the stems of the search words and, if these are a synonym, of each synonym in its group."""
     stems = _stems(wanted)
     groups = [[_stems(each) for each in group] for group in SYNONYMS]
     return [stems, *(each for group in groups if stems in group for each in group)]
 
 
 def matches(wanted: str, *texts: str) -> bool:
-    """Return whether the texts contain all search words, by stem, or one of their synonyms."""
+    """Return whether the texts contain all words of the search or of a synonym of it, compared by stem."""
     forms = [form for text in texts for word in _words(text) for form in (stem(word), word)]
     return any(phrase and all(_occurs(word, forms) for word in phrase) for phrase in _phrases(wanted))
 

@@ -27,7 +27,7 @@ COLOURS = dict(zip(LABELS.values(), (*SEQUENCE, NEUTRAL, MEASURE), strict=True))
 
 
 def filters() -> Search:
-    """Draw the filters and return them; names and pseudonyms never get into the URL."""
+    """Draw the filters and return the search they describe; names and pseudonyms never get into the URL."""
     today = datetime.now(UTC).date()
     left, right = st.columns(2)
     period = left.date_input(
@@ -48,7 +48,10 @@ def filters() -> Search:
 
 
 def _ends(period: object) -> tuple[date, date]:
-    """Return both ends of a period; while the user chooses one there is only the first."""
+    """Return the first and the last day of the picked period; stop the page if none is picked.
+
+    Until the user picks the last day, it is the first one.
+    """
     days = list(period) if isinstance(period, tuple) else []
     if not days:
         st.stop()
@@ -90,7 +93,7 @@ def export(wanted: Search) -> None:
 
 
 def _csv(context: Context, wanted: Search) -> str:
-    """Return the events as CSV; the export is recorded first and therefore one of them."""
+    """Return the events as CSV. The export is recorded first, so it is listed if it matches the search."""
     target = {"period": f"{wanted.since} to {wanted.until}"}
     audit_log.record(context, "export_audit_log", target)
     events = audit_log.search(context, wanted)

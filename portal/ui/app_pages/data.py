@@ -28,7 +28,7 @@ if not person.may("import_data"):
 
 
 def _source(file: Any) -> SourceFile:
-    """Return an uploaded file; its supplier stays the same when another user signs in to the session."""
+    """Return an uploaded file, supplied by the user who uploaded it, even after another user signs in."""
     suppliers: dict[str, str] = st.session_state.setdefault("suppliers", {})
     supplier = suppliers.setdefault(file.file_id, person.subject)
     return SourceFile(file.name, file.size, lambda: BytesIO(file.getbuffer()), supplier)
@@ -65,7 +65,7 @@ def upload() -> None:
 
 
 def show_files(files: list[SourceFile | Inspected]) -> None:
-    """List what each file is, from its first bytes, before anything is imported."""
+    """Draw a table of what each file is, without importing it or reading all of it."""
     found = pd.DataFrame(asdict(preview.contents(session.context(), file)) for file in files)
     found["size"] = found["size"].map(session.size)
     found = found.rename(columns=str.capitalize)
@@ -103,7 +103,7 @@ def show_undecodable_values(files: list[SourceFile]) -> None:
 
 @session.live(0.7)
 def watch_import(task: Import) -> None:
-    """Show the progress of an import."""
+    """Show the progress of an import; when it ends, store its batch or error and redraw the page."""
     if task.is_over:
         imports.acknowledge(session.context())
         if task.batch:

@@ -106,7 +106,11 @@ def _dot(table: str, before: tuple[Step, ...], after: tuple[Step, ...]) -> str:
 
 
 def column_profiles(contract: Contract) -> None:
-    """Draw the share of NULLs, distinct values and range of each column in the published release."""
+    """Draw share of NULLs, number of distinct values and range of each column in the published release.
+
+    A caption says why they are missing: the table is not in gold, nothing is published, or the user does not
+    see exact counts.
+    """
     st.markdown("#### In the published release")
     if contract.zone != "gold":
         st.caption("Only gold tables have profiles, because other tables contain patient identifiers.")

@@ -56,7 +56,7 @@ def latest() -> None:
 def published_totals(release: Release) -> dict[str, int]:
     """Return the row counts that viewers see: those of fact tables, without small counts.
 
-    Rows of dimension tables are versions of single patients, so they are left out.
+    Dimension tables are left out, because a row can be a version of a single patient.
     """
     return {
         table: n

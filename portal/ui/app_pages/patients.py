@@ -1,4 +1,4 @@
-"""Page Patients: charts of the patients of the published release, each in its newest version."""
+"""Page Patients: charts of the newest version of each patient in the published release."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Page People and roles: the roles file, with forms to grant and revoke roles and to name deputies."""
+"""Page People and roles: the people of the roles file, and forms to change their roles and deputies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if not session.user().may("manage_roles"):
     st.stop()
 
 _DONE = "roles-changed"
-"""Key in session state of the message about the last change."""
+"""Session-state key of the message about the last change."""
 
 
 def table(found: list[Person]) -> None:
@@ -49,7 +49,7 @@ def table(found: list[Person]) -> None:
 
 
 def change(act: Callable[[], object], done: str) -> None:
-    """Make a change and draw the page again; draw the message of an error."""
+    """Call `act`, then redraw the page with the message `done`; a `ServiceError` is shown instead."""
     try:
         act()
     except ServiceError as error:

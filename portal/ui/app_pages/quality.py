@@ -44,7 +44,10 @@ def _is_older(run_id: str, listed: list[Run]) -> bool:
 
 
 def pick_run() -> tuple[str | None, list[str]]:
-    """Draw the run selection; return the selected run and the runs up to it, oldest first."""
+    """Draw the run selection; return the selected run and the successful runs up to it.
+
+    These are at most `RUNS_BACK` runs, oldest first. Before the first success, return None and an empty list.
+    """
     every = cache.recent_runs(500)
     ended = [run.run_id for run in every if run.status == "SUCCEEDED"]
     if not ended:
@@ -64,7 +67,7 @@ def pick_run() -> tuple[str | None, list[str]]:
 
 
 def banner(run_id: str, review: Review) -> None:
-    """Draw the audit's decision, the reviewer's verdict, and problems of the audit trail."""
+    """Draw audit-trail problems, the audit's decision, a verdict on a held release, and acceptances."""
     for problem in review.problems:
         st.error(
             f"Audit trail integrity check failed: {problem} Signing is disabled until an engineer has "
@@ -196,7 +199,7 @@ def outcomes(shown: Shown) -> None:
 
 
 def rule_table(shown: Shown) -> Finding | None:
-    """Draw the rules with their outcomes; return the selected one."""
+    """Draw the rules with their outcomes; return the selected rule, or None if no rule is listed."""
     review = shown.review
     today = datetime.now(UTC).date()
     table = findings.overview(shown.frame, shown.changed, review.accepted, review.queries, today)
@@ -230,7 +233,10 @@ def rule_table(shown: Shown) -> Finding | None:
 
 
 def _opened(table: pd.DataFrame, rows: list[int]) -> Finding:
-    """Draw the rule selection; return the rule that was clicked, selected or given in the URL."""
+    """Draw the rule selection and return its rule.
+
+    It is the rule last clicked or selected, else that in the URL, else the first one.
+    """
     options = list(table["finding"])
     if rows and st.session_state.get("row-clicked") != rows[0]:
         st.session_state["open-rule"] = options[rows[0]]

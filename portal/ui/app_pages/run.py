@@ -107,7 +107,7 @@ def draw_gantt(run: Run, medians: dict[str, float]) -> None:
 
 
 def rows(run: Run) -> None:
-    """Draw row counts by zone. The run fails unless received = loaded + quarantined."""
+    """Draw row counts by zone once a job succeeded. A run fails unless received = loaded + quarantined."""
     if not any(job.state == "SUCCEEDED" for job in run.jobs):
         return
     account = cache.rows_so_far(run)
@@ -137,7 +137,7 @@ def rows(run: Run) -> None:
 
 
 def rules_so_far(run: Run) -> None:
-    """Draw the rule results by table, until the audit has ended."""
+    """Draw how many rules were checked, have findings and failed, by table; nothing without results."""
     if not any(job.state == "SUCCEEDED" for job in run.jobs):
         return
     found = cache.rule_results(run)
@@ -158,7 +158,7 @@ def rules_so_far(run: Run) -> None:
 
 
 def outcome(run: Run) -> None:
-    """Draw the audit's findings and the state of the release; before the audit, the rule results."""
+    """Draw the audit's findings and the release; until the audit has ended, draw the rule results so far."""
     audit = cache.audit(run)
     if audit is None:
         rules_so_far(run)
@@ -203,7 +203,7 @@ def verdict(audit: Audit) -> None:
 
 
 def change_release(run: Run, published: Published | None) -> None:
-    """Draw the button to publish the run's release, or to roll back from it."""
+    """Draw the button to publish the run's release or, once published, to roll back to the previous one."""
     if published and published.release_id == run.run_id:
         if published.previous_release_id and st.button("Roll back to previous release"):
             roll_back(published)
@@ -230,7 +230,7 @@ def roll_back(published: Published) -> None:
 
 
 def _reason(action: str) -> str | None:
-    """Draw a form for the reason; return the reason once the action is confirmed, else None."""
+    """Draw a form for a reason; return the reason once the action is confirmed with one, else None."""
     with st.form(f"confirm-{action}", border=False):
         reason = st.text_input("Reason", help="Recorded with the release.").strip()
         is_confirmed = st.form_submit_button(action, type="primary")
@@ -266,7 +266,11 @@ def draw(run: Run) -> None:
 
 @session.live(2)
 def live(run_id: str, is_over: bool) -> None:
-    """Redraw every two seconds while the run or one of its jobs is running."""
+    """Draw the run every two seconds.
+
+    `is_over` is whether the run was over when the page was drawn. Redraw the whole page if the run has ended
+    in the meantime, and when its last job has ended.
+    """
     run = cache.run(run_id)
     draw(run)
     if run.is_at_rest or run.is_over != is_over:

@@ -42,7 +42,7 @@ def table(found: list[Run]) -> pd.DataFrame:
 
 
 def number_in_url(name: str, default: int) -> int:
-    """Return a number from the URL that is at least `default`."""
+    """Return the query parameter `name` as a number, or `default` if it is missing, invalid or smaller."""
     text = st.query_params.get(name, "")
     return max(default, int(text)) if text.isdecimal() else default
 
@@ -95,7 +95,7 @@ def reach(found: Found) -> str:
 
 
 def selectable(found: list[Run]) -> None:
-    """Draw the table of runs; two selected runs are compared, one can be opened."""
+    """Draw the table of runs, and a selection to open one; selecting two rows compares these runs."""
     frame = table(found)
     key = f"runs-table-{st.session_state.setdefault('runs-turn', 0)}"
     names = [run.run_id for run in found]
@@ -130,9 +130,10 @@ def open_run(run_id: str) -> None:
 
 
 def compare_chosen(key: str, names: list[str]) -> None:
-    """Write two selected runs to the URL; called only when the selection changes.
+    """Write the selected runs to the URL if there are two.
 
-    A comparison can therefore be closed while the runs are still selected.
+    Streamlit calls this only when the selection changes, so that a comparison can be closed while its runs
+    are still selected.
     """
     rows = [n for n in st.session_state[key]["selection"]["rows"] if n < len(names)]
     if len(rows) == 2:
@@ -174,7 +175,7 @@ def comparison() -> None:
 
 
 def lettered(frame: pd.DataFrame, named: list[str]) -> pd.DataFrame:
-    """Rename the columns of runs to A and B, because run ids are too long for column headers."""
+    """Return `frame` with readable column names: A and B for the runs `named`, whose ids are too long."""
     first, second = named
     heads = {"table_name": "Table", "rule_id": "Rule"}
     return frame.rename(

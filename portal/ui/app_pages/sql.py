@@ -17,7 +17,7 @@ from portal.ui.exports import SingleRows
 from portal.ui.theme import SEQUENCE
 
 PAGE, AT_ONCE = 200, 1.5
-"""Rows of a page, and seconds to wait for the result before the Cancel button is shown."""
+"""Rows per page of a result, and seconds to wait for the result before the Cancel button is shown."""
 DEFAULT = "SELECT encounter_class, count(*) AS encounters\nFROM fact_encounter\nGROUP BY 1\nORDER BY 2 DESC"
 
 st.title("SQL")
@@ -33,12 +33,12 @@ def statement() -> str:
 
 
 def asked_id() -> str | None:
-    """Return the id of the query in the URL; the URL never contains the SQL."""
+    """Return the query id in the URL, or None if there is none. The URL never contains the SQL."""
     return st.query_params.get("asked")
 
 
 def own_query() -> SqlQuery | None:
-    """Return the query in the URL, or None if there is none or it is not the user's own."""
+    """Return the query in the URL, or None if the URL has none or the query is not the user's own."""
     try:
         return sql_queries.get(session.context(), str(asked_id())) if asked_id() else None
     except ServiceError:
@@ -46,7 +46,10 @@ def own_query() -> SqlQuery | None:
 
 
 def first_text() -> str:
-    """Return the initial SQL: the query in the URL if it is new, else the draft."""
+    """Return the initial SQL: the query in the URL, unless the draft was begun beside it; else the draft.
+
+    Without a draft, it is `DEFAULT`.
+    """
     draft = drafts.kept("sql")
     query = own_query() if asked_id() != draft.get("beside") else None
     return query.sql if query else str(draft.get("text", DEFAULT))
@@ -62,7 +65,7 @@ def show_result(query: SqlQuery) -> None:
 
 
 def browser() -> None:
-    """Draw the tables and columns of the contracts."""
+    """Draw the tables that can be queried, each with its columns and a button for its first rows."""
     st.markdown("**Tables**")
     for name, contract in sql_guard.queryable_tables().items():
         with st.expander(name):
@@ -97,7 +100,7 @@ def saved() -> None:
 
 @st.cache_data(ttl=60, max_entries=200, show_spinner=False)
 def cached_history(_context: Context, who: str, now: tuple[str, str] | None) -> list[SqlQuery]:  # noqa: ARG001  (parts of the cache key)
-    """Return the user's query history, cached for a minute or until a query starts or ends."""
+    """Return the user's query history, cached for a minute or until the page's query changes or ends."""
     return sql_queries.history(_context)
 
 
@@ -142,7 +145,7 @@ def history(query: SqlQuery | None) -> None:
 
 
 def start_query() -> None:
-    """Start the query and wait briefly: most queries end before a user could cancel them."""
+    """Start the statement, unless it is already running, and wait briefly, because most queries end soon."""
     sql = statement()
     running = own_query()
     if running and not running.is_over and running.sql == sql:
@@ -155,7 +158,7 @@ def start_query() -> None:
 
 @session.live(0.7)
 def watch(query_id: str) -> None:
-    """Draw a running query with a Cancel button."""
+    """Draw a running query with a Cancel button; redraw the page when the query ends."""
     query = sql_queries.get(session.context(), query_id)
     if query.is_over:
         st.rerun()
@@ -166,7 +169,7 @@ def watch(query_id: str) -> None:
 
 
 def result(query: SqlQuery | None) -> None:
-    """Draw the result of the query in the URL."""
+    """Draw the result of the query in the URL or, while it runs, its progress."""
     if query is None:
         if asked_id():
             st.info("This query belongs to someone else.")
@@ -204,7 +207,7 @@ def shown(answer: QueryResult) -> None:
 
 
 def download(answer: QueryResult) -> None:
-    """Draw the downloads; with "Safe to share" on, small counts are suppressed."""
+    """Draw the download buttons; with "Safe to share" on, small counts are suppressed in the files."""
     is_synthetic = sharing.is_synthetic(str(answer.release_id))
     is_safe = sharing.choice("sql", is_synthetic)
     safe, suppressed = st.session_state["safe"]
@@ -257,7 +260,7 @@ def estimate() -> str:
 
 
 def write() -> SqlQuery | None:
-    """Draw the editor and the result; return the query in the URL."""
+    """Draw the editor and the result; return the user's query in the URL, or None if there is none."""
     st.session_state.setdefault("sql", first_text())
     st.text_area("SQL (read-only)", key="sql", height=180)
     left, right = st.columns([1, 3], vertical_alignment="center")

@@ -33,7 +33,7 @@ TIME_ZONES = [
     "UTC",
 ]
 PRESETS = {"Small": (300, 0), "Standard": (5000, 0), "Large": (50_000, 0), "With defects": (1000, 4)}
-"""Patients and defect rate in percent, by name."""
+"""Number of patients and defect rate in percent, by preset."""
 
 
 def _options_from_page() -> Options:
@@ -88,7 +88,7 @@ def _advanced() -> tuple[int, str, str]:
 
 
 def generate(running: Task | JobTask | None) -> None:
-    """Show the form to generate sample data."""
+    """Draw the form to generate sample data; the button Generate is disabled if a generation is `running`."""
     with st.container(border=True):
         st.markdown("#### Generate sample data")
         options = _options_from_page()
@@ -146,7 +146,7 @@ def _packed(options: Options) -> None:
 
 @st.cache_data(max_entries=20, show_spinner=False)
 def _first_rows(options: Options) -> dict[str, pd.DataFrame]:
-    """Return the tables of the first patients, which do not depend on the size of the sample."""
+    """Return the tables of the first `PREVIEW_PATIENTS` patients, with whom every larger sample begins."""
     tables = make(replace(options, patients=min(options.patients, PREVIEW_PATIENTS)), 0)
     return {table: rows.to_pandas() for table, rows in tables.items()}
 
@@ -176,16 +176,17 @@ def _preview(options: Options) -> None:
 
 
 def _rerun_with(task: Task | JobTask) -> None:
-    """Redraw the page with a started generation; a reloaded page finds its job run by the URL."""
+    """Redraw the page with a started generation; the URL keeps a Glue job's id, so that a reload finds it."""
     if isinstance(task, JobTask):
         st.query_params["job"] = task.job_run_id
     st.rerun()
 
 
 def current() -> Task | JobTask | None:
-    """Return the user's sample generation, if any.
+    """Return the user's sample generation, or None if there is none.
 
-    The job in the query parameter `job`, else a task of this process, else a running Glue job.
+    It is the Glue job in the query parameter `job`, else a generation in this process, else a running Glue
+    job. An invalid `job` is removed from the URL, and the page shows the error.
     """
     if job_run_id := st.query_params.get("job"):
         try:
@@ -198,7 +199,7 @@ def current() -> Task | JobTask | None:
 
 @session.live(0.7)
 def watch(task: Task | JobTask) -> None:
-    """Show the progress of a generation, with a button to cancel it."""
+    """Show the progress of a generation, with a button to cancel it; when it ends, redraw the page."""
     if isinstance(task, JobTask):
         _watch_job(task)
         return

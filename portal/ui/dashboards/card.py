@@ -27,8 +27,9 @@ from portal.ui.dashboards import figures, picture, url_filters
 class Page:
     """Settings that all charts of a dashboard share.
 
-    `is_exact`: the user sees exact counts. `is_safe`: downloads have small counts suppressed. `first` and
-    `last` are the first and the last date of the data.
+    `previous` is the release to compare with, if any. `is_exact` means that the user sees exact counts,
+    `is_safe` that downloads suppress small counts. `first` and `last` are the first and the last date of the
+    data.
     """
 
     filters: Filters
@@ -42,7 +43,7 @@ class Page:
 
     @property
     def shared(self) -> Filters:
-        """The filters of suppressed views: without a start or end that the data does not exceed."""
+        """Return the filters for suppressed views, without a start or end that excludes no data."""
         filters = self.filters
         start = filters.start if filters.start and self.first and filters.start > self.first else None
         end = filters.end if filters.end and self.last and filters.end < self.last else None
@@ -50,12 +51,12 @@ class Page:
 
     @property
     def small_counts(self) -> str:
-        """The note on small counts in exports."""
+        """Return the note on small counts in exports."""
         return sharing.small_counts_note(self.is_safe, self.is_synthetic)
 
 
 def draw(chart: Chart, page: Page) -> None:
-    """Draw a chart with its notes, table and downloads."""
+    """Draw a chart with notes, downloads and, if the chart shows only the largest groups, a table of all."""
     shown = _view(chart, page, page.release_id)
     answer = _result(chart, page, page.release_id)
     before = _view(chart, page, page.previous).frame if page.previous else None
@@ -88,7 +89,7 @@ def _groups(chart: Chart, statement: Statement, release_id: str) -> QueryResult:
 
 
 def statement(chart: Chart, page: Page) -> Statement:
-    """Return the statement of a chart: filtered if counts are exact, of the whole release if suppressed."""
+    """Return the statement of a chart: with the page's filters if counts are exact, else without filters."""
     return _of(chart, page.filters) if page.is_exact else _of(suppressed_views.source(chart), Filters())
 
 
@@ -103,7 +104,7 @@ def _view(chart: Chart, page: Page, release_id: str) -> View:
 
 
 def published(chart: Chart, filters: Filters, release_id: str) -> View:
-    """Return the chart with small counts suppressed."""
+    """Return a chart under `filters`, with small counts suppressed."""
 
     def run_chart(source: Chart) -> pd.DataFrame:
         return _groups(source, _of(source, Filters()), release_id).frame
@@ -112,7 +113,7 @@ def published(chart: Chart, filters: Filters, release_id: str) -> View:
 
 
 def table(chart: Chart, release_id: str) -> ViewerTable | None:
-    """Return the viewer table of a chart, cached per release."""
+    """Return the viewer table of a chart, cached per release; None if the total count is small."""
     sql = QueryBuilder(session.context(), release_id).chart_sql(chart, Filters())
     return _table(sql, release_id, chart)
 
@@ -125,7 +126,7 @@ def _table(sql: str, release_id: str, _chart: Chart) -> ViewerTable | None:  # n
 
 
 def _deferred_view(context: Context, chart: Chart, page: Page) -> View:
-    """Return the suppressed chart for a download, which runs outside of a page and without its cache."""
+    """Return the suppressed chart for a download; downloads run outside of a page, so they use no cache."""
 
     def run_chart(source: Chart) -> pd.DataFrame:
         sql = QueryBuilder(context, page.release_id).chart_sql(source, Filters())
@@ -142,9 +143,9 @@ def _deferred_view(context: Context, chart: Chart, page: Page) -> View:
 
 
 def _plot(chart: Chart, figure: go.Figure, page: Page) -> None:
-    """Draw the figure; a click on it filters the page.
+    """Draw the figure. If the chart allows it and counts are exact, a click on the figure filters the page.
 
-    The key depends on the filters, so that a change of filters clears the selection.
+    The key depends on the filters and the release, so that a change of either clears the selection.
     """
     words = page.filters.describe(chart.dataset)
     key = f"{chart.key}-{abs(hash((words, page.release_id))):x}"
@@ -170,7 +171,7 @@ def _plot(chart: Chart, figure: go.Figure, page: Page) -> None:
 
 
 def _values(data: Any) -> list[str]:
-    """Return the filter values of a point from its custom data: a list, a mapping by position or a value."""
+    """Return the filter values in a point's custom data: a list, a mapping by position, or a single value."""
     if isinstance(data, Mapping):
         data = list(data.values())
     is_list = isinstance(data, Sequence) and not isinstance(data, str)
@@ -183,7 +184,7 @@ def _values(data: Any) -> list[str]:
 def _downloads(
     chart: Chart, page: Page, answer: QueryResult, shown: View, before: pd.DataFrame | None
 ) -> None:
-    """Draw the download buttons; with "Safe to share" on, small counts are suppressed in the files."""
+    """Draw the SQL and the download buttons; "Safe to share" suppresses small counts in the files."""
     is_suppressed_now = page.is_exact and page.is_safe and not page.is_synthetic
     reason = refusal(chart, page) if is_suppressed_now else ""
     columns = st.columns(4)

@@ -41,16 +41,17 @@ def draw(
 
 
 Aggregate = Callable[[Dataset, Mapping[str, str]], pd.Series]
-"""Called with a dataset and SQL aggregates by name; returns their values over the filtered rows."""
+"""Called with a dataset and SQL aggregates by name; returns their values, for viewers without the filters."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A headline figure; `number` is compared with that of the previous release.
+    """A headline figure, whose `number` is compared with that of the previous release.
 
-    `counts` are the rows or people it is based on, `share` is the part and whole of a rate; small ones are
-    suppressed for viewers. `adds` is the measure that the figure totals, with its format; for viewers,
-    filters apply only to such figures.
+    `counts` are the numbers of rows or people behind the figure, `share` is the part and the whole of a rate.
+    If a count, the part or its complement is small, the figure is suppressed for viewers. `adds` is the
+    measure that the figure totals, and a function that formats the total; for viewers, filters apply only to
+    figures with `adds`.
     """
 
     label: str
@@ -64,7 +65,8 @@ class Figure:
     def published(self, total: Callable[[str], tuple[float, bool]] | None) -> Figure:
         """Return the figure with small counts suppressed.
 
-        `total` is set if filters apply: it returns the total of a measure and whether that is partial.
+        `total` is None without filters. Else it returns the total of a measure under the filters, and whether
+        that total leaves out suppressed counts.
         """
         if total and self.adds:
             number, is_partial = total(self.adds[0])
@@ -93,7 +95,7 @@ def number(value: Any) -> float | None:
 
 
 def _time_zone(dataset: Dataset, release_id: str) -> str:
-    """Return the hospital's time zone, "several zones", or an empty string without rows or dates."""
+    """Return the hospital's time zone or "several zones"; an empty string if there are no rows or dates."""
     if not dataset.date_sql:
         return ""
     found = cache.aggregate(dataset, QueryBuilder.time_zone, release_id).frame.iloc[0]
@@ -101,7 +103,7 @@ def _time_zone(dataset: Dataset, release_id: str) -> str:
 
 
 def _page(dataset: Dataset, charts: Sequence[Chart], release_id: str, previous: str | None) -> Page:
-    """Draw the switch and the filters above the charts; return the settings of the page."""
+    """Draw the filters and, if counts are exact, the switch "Safe to share"; return the page's settings."""
     is_synthetic = sharing.is_synthetic(release_id)
     is_exact = is_synthetic or session.user().may("query")
     is_safe = sharing.choice(dataset.name, is_synthetic) if is_exact else True
@@ -127,7 +129,10 @@ def _main_chart(charts: Sequence[Chart]) -> Chart:
 
 
 def _release(newest: str) -> tuple[str, str | None]:
-    """Return the release in the URL (by default the published one) and the one to compare it with."""
+    """Return the release in the URL, else the published one, and the release to compare it with or None.
+
+    If the release in the URL is not the published one, say so and draw a button to show the published one.
+    """
     shown = st.query_params.get("release") or newest
     if shown != newest:
         st.button(f"Show the published release, {newest}", on_click=_show, args=(newest,))
@@ -153,7 +158,11 @@ def _show(release_id: str) -> None:
 
 
 def _previous(release_id: str, before: str | None) -> str | None:
-    """Draw the switch to compare; return the release in the URL, else `before`, or None if it is off."""
+    """Draw the switch to compare releases; return the release to compare with, None if the switch is off.
+
+    That is the release in the URL, else `before`. Without either, or if `before` was deleted, draw no switch
+    and return None.
+    """
     named = st.query_params.get("compare")
     if named and named != before:
         before = releases.readable(session.context(), named).release_id
@@ -207,7 +216,7 @@ def _numbers(page: Page, charts: Sequence[Chart], figures: Callable[[Aggregate],
 def _totals(
     page: Page, charts: Sequence[Chart], release_id: str
 ) -> Callable[[str], tuple[float, bool]] | None:
-    """Return a function that totals a measure under the filters, or None without filters or table."""
+    """Return a function that totals a measure under the filters; None without filters or viewer table."""
     filters, main = page.filters, _main_chart(charts)
     dimension, values = next(iter(filters.chosen.items()), (main.by[-1], ()))
     table = card.table(suppressed_views.by_dimension(main, dimension), release_id)

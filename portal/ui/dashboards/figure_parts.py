@@ -34,7 +34,10 @@ def bar_colors(names: Iterable[str]) -> list[str]:
 
 
 def largest(frame: pd.DataFrame, name: str, value: str) -> pd.DataFrame:
-    """Return the pooled group and the largest others, in ascending order because Plotly draws upwards."""
+    """Return the pooled group, then the `MOST_BARS` largest others in ascending order.
+
+    The largest group is last, because Plotly draws upwards.
+    """
     is_other = frame[name] == OTHER
     largest = frame[~is_other].sort_values(value, ascending=False, kind="stable").head(MOST_BARS)
     return pd.concat([frame[is_other], largest.iloc[::-1]])
@@ -46,7 +49,7 @@ def percent(part: pd.Series, whole: pd.Series) -> pd.Series:
 
 
 def named(chart: Chart, top: pd.DataFrame) -> pd.DataFrame:
-    """Return the groups with their labels: `_long`, and `_short` for the axis, shortened but unique."""
+    """Return the groups with label columns: `_long`, and `_short` for the axis (shortened but unique)."""
     words = chart.dataset.dimension(chart.by[0]).value_labels
     long = [words.get(str(value), str(value)) for value in top[chart.by[0]]]
     short: list[str] = []
@@ -59,7 +62,7 @@ def named(chart: Chart, top: pd.DataFrame) -> pd.DataFrame:
 def mark_previous(
     drawn: go.Figure, chart: Chart, top: pd.DataFrame, previous: pd.DataFrame | None, value: str
 ) -> None:
-    """Mark the value of the previous release on each bar."""
+    """Mark the value of the previous release, if there is one, on each bar."""
     if previous is None:
         return
     before = previous.set_index(chart.by[0])[value].reindex(top[chart.by[0]])
@@ -76,12 +79,12 @@ def mark_previous(
 
 
 def tall(bars: int) -> dict[str, Any]:
-    """Return the layout of horizontal bars, with a height for their number."""
+    """Return the layout of a figure with `bars` horizontal bars, whose number determines the height."""
     return {**LAYOUT, "height": max(220, 90 + 26 * bars), "yaxis": {"type": "category", "title": ""}}
 
 
 def wilson(hits: int, total: int) -> tuple[float, float]:
-    """Return the 95 % confidence interval of a share, from 0 to 1 (Wilson 1927)."""
+    """Return the 95 % confidence interval of `hits` in `total`, from 0 to 1 (Wilson 1927)."""
     if not total:
         return 0.0, 1.0
     z, share = 1.96, hits / total

@@ -31,15 +31,15 @@ from portal.ui.theme import MEASURE, MEMBERS, NEUTRAL, NO_CHANGE, PREVIOUS, REFE
 
 
 def figure(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None = None) -> go.Figure:
-    """Return the figure of a chart; `previous` has the groups of the previous release, which are marked.
+    """Return the figure of a chart; `previous` has the groups of the previous release, to compare with.
 
-    The custom data of each point start with the values that a click filters by.
+    If a chart can be clicked, the custom data of each point start with the values that a click filters by.
     """
     return _FIGURES[chart.kind](chart, frame, previous)
 
 
 def cut(chart: Chart, frame: pd.DataFrame) -> str:
-    """Return the caption of a chart that shows only the largest groups, or an empty string."""
+    """Return the caption that only the largest groups are shown, or an empty string if all are shown."""
     groups = int((frame[chart.by[0]] != OTHER).sum())
     if chart.kind not in {"ranking", "rate", "parts"} or groups <= MOST_BARS:
         return ""
@@ -47,7 +47,7 @@ def cut(chart: Chart, frame: pd.DataFrame) -> str:
 
 
 def table(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return all groups of a chart with labels, the largest first."""
+    """Return all groups of a chart with labels, the largest first, with columns for `previous` if given."""
     by, most = list(chart.by), next(iter(chart.measures))
     rows = frame.sort_values(most, ascending=False, kind="stable")[[*by, *chart.measures]]
     if previous is not None:
@@ -64,7 +64,7 @@ def table(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None = Non
 def stacked(
     frame: pd.DataFrame, x: str, y: str, color: str, labels: dict[str, str], click: tuple[str, ...] = ()
 ) -> go.Figure:
-    """Return bars by `x`, stacked by `color`."""
+    """Return bars of `y` by `x`, stacked by `color`; the custom data are the columns `click`."""
     drawn = px.bar(
         frame,
         x=x,
@@ -106,7 +106,7 @@ def _bars(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
 
 
 def _hatch(drawn: go.Figure, months: Sequence[str]) -> None:
-    """Hatch the months whose total is suppressed."""
+    """Hatch `months`, which were merged with their neighbors because their totals are small."""
     if not months:
         return
     fewer = f"fewer than {MINIMUM_CELL_SIZE}"
@@ -114,7 +114,7 @@ def _hatch(drawn: go.Figure, months: Sequence[str]) -> None:
         x=list(months),
         y=[1] * len(months),
         yaxis="y2",
-        width=27 * 86_400_000,  # milliseconds; Plotly cannot infer the width of a single bar
+        width=27 * 86_400_000,  # 27 days in milliseconds; Plotly cannot infer the width of a single bar
         name=f"{fewer.capitalize()}: counted with neighbors",
         marker={
             "color": "rgba(0, 0, 0, 0)",
@@ -147,7 +147,7 @@ def _ranking(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -
 
 
 def _week(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
-    """Return a heat map by weekday and hour, or of the change since the previous release.
+    """Return a heat map of counts by weekday and hour, or of their change since the previous release.
 
     Plotly does not report clicks on heat map cells, so invisible markers lie over them.
     """
@@ -187,7 +187,7 @@ def _grid(chart: Chart, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _dose(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
-    """Return bars of the doses of the most frequent medication and unit; the usual range is shaded."""
+    """Return bars of doses for the most frequent pair of medication and unit, with the usual range shaded."""
     dose, unit, medication = chart.by
     counted = frame.groupby([medication, unit], as_index=False)["administrations"].sum()
     name, of = counted.loc[counted["administrations"].idxmax(), [medication, unit]]

@@ -63,7 +63,7 @@ def standalone(figure: go.Figure, title: str, subtitle: str, footnote: str) -> g
 
 
 def footnote(release_id: str, previous: str | None, note: str, small_counts: str) -> str:
-    """Return the footnote of a picture: release, timestamp and treatment of small counts."""
+    """Return the footnote of a picture: releases, time, `note` and treatment of small counts."""
     beside = f" compared with {previous}" if previous else ""
     parts = [
         f"Release {release_id}{beside}",
@@ -75,7 +75,7 @@ def footnote(release_id: str, previous: str | None, note: str, small_counts: str
 
 
 def _legend_rows(figure: go.Figure) -> int:
-    """Return the number of rows of the legend above the plot; a single trace has no legend."""
+    """Return the number of rows of the legend above the plot; 0 for a single trace, which has no legend."""
     names = [str(trace.name) for trace in figure.data if trace.name and trace.showlegend is not False]
     if figure.layout.showlegend is False or len(names) < 2:
         return 0
@@ -83,5 +83,5 @@ def _legend_rows(figure: go.Figure) -> int:
 
 
 def _plain(text: str) -> str:
-    """Escape markup in a text for Plotly."""
+    """Return a text with its markup escaped for Plotly."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -60,7 +60,7 @@ def pyramid(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) ->
 
 
 def _mark_previous(drawn: go.Figure, marks: Sequence[tuple[Any, ...]]) -> None:
-    """Mark the end of each bar in the previous release; `marks` start with x and y."""
+    """Mark the ends of the previous release's bars; each mark is x, y, age band, count and sex."""
     drawn.add_scatter(
         x=[x for x, *_ in marks],
         y=[y for _, y, *_ in marks],
@@ -80,7 +80,7 @@ def _counts_of(
 
 
 def _ticks(drawn: go.Figure) -> list[int]:
-    """Return round tick values on both sides up to the longest bar."""
+    """Return round tick values on both sides of zero, up to just beyond the longest bar."""
     most = max([1, *(abs(int(x)) for trace in drawn.data for x in trace.x)])
     step = 10 ** (len(str(most)) - 1)
     return list(range(-(most // step + 1) * step, (most // step + 2) * step, step))

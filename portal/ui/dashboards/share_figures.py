@@ -25,7 +25,10 @@ from portal.ui.theme import ABOVE, BELOW, MEASURE, NEUTRAL, PREVIOUS, REFERENCE
 
 
 def rate(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
-    """Return the rate of each group as a bar with its 95 % interval; the measures are total, then hits."""
+    """Return the rates of the largest groups as bars with 95 % intervals.
+
+    The measures of the chart are the total, then the hits.
+    """
     total, hits = chart.measures
     top = named(chart, largest(frame[frame[total] > 0], chart.by[0], total))
     is_high = top.get("is_high", pd.Series([None] * len(top)))
@@ -123,7 +126,7 @@ def parts(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
 
 
 def line(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
-    """Return a line of the first measure's share in the second over time."""
+    """Return a line over time of the first measure as a percentage of the second."""
     hits, total = chart.measures
     drawn = go.Figure()
     for name, rows, look in (

@@ -47,7 +47,7 @@ def draw(dataset: Dataset, release_id: str) -> Filters:
 
 
 def data_range(dataset: Dataset) -> tuple[date | None, date | None]:
-    """Return the first and the last date of the data, which `draw` has stored."""
+    """Return the first and the last date of the data as stored by `draw`, or (None, None)."""
     low, high = st.session_state.get(_range_key(dataset), (None, None))
     return low, high
 
@@ -56,7 +56,7 @@ def data_range(dataset: Dataset) -> tuple[date | None, date | None]:
 
 
 def draw_for_viewers(dataset: Dataset, tables: Callable[[str], ViewerTable | None]) -> Filters:
-    """Draw filters by month and by one dimension; `tables` returns a dimension's viewer table."""
+    """Draw and return filters by month and by one dimension; `tables` returns a dimension's viewer table."""
     offered = [d for d in dataset.filters if not d.is_number]
     named = next((d for d in offered if st.query_params.get_all(d.name)), None)
     with st.container(border=True):
@@ -78,7 +78,7 @@ def draw_for_viewers(dataset: Dataset, tables: Callable[[str], ViewerTable | Non
 
 
 def _values(dimension: Dimension, table: ViewerTable, column: Any) -> tuple[str, ...]:
-    """Draw a multiple choice of the published values; return the chosen ones."""
+    """Draw a multiple choice of a dimension's unsuppressed values; return the chosen ones."""
     present = [value for value in st.query_params.get_all(dimension.name) if value in table.named]
     chosen = column.multiselect(
         dimension.label,
@@ -93,7 +93,7 @@ def _values(dimension: Dimension, table: ViewerTable, column: Any) -> tuple[str,
 
 
 def _months(dataset: Dataset, table: ViewerTable, column: Any) -> tuple[date | None, date | None]:
-    """Draw a month range; return its first and last day, each None if it is that of the data."""
+    """Draw a month range; return its first and last day, or None for an end that excludes no data."""
     months = table.months
     if len(months) < 2:
         return None, None
@@ -119,7 +119,7 @@ def _months(dataset: Dataset, table: ViewerTable, column: Any) -> tuple[date | N
 
 
 def _present(dataset: Dataset, dimension: Dimension) -> list[str]:
-    """Return the chosen values from session state or, before the first draw, from the URL."""
+    """Return the chosen values that are valid: from session state or, before the first draw, from the URL."""
     key = _key(dataset, dimension)
     chosen = st.session_state[key] if key in st.session_state else st.query_params.get_all(dimension.name)
     return [value for value in chosen if dimension.allows(value)]
@@ -158,9 +158,9 @@ def _range_key(dataset: Dataset) -> str:
 
 
 def _period(dataset: Dataset, first: Any, last: Any) -> tuple[date | None, date | None]:
-    """Draw the period picker; return (None, None) if there is no data.
+    """Draw the period picker and return the period, or (None, None) without data.
 
-    Until an end is picked, the previous period stays.
+    While the user has picked only the start, return the previous period.
     """
     if pd.isna(first) or pd.isna(last):
         return None, None
@@ -185,7 +185,7 @@ def _period(dataset: Dataset, first: Any, last: Any) -> tuple[date | None, date 
 
 
 def _between(days: Sequence[date | None], low: date, high: date) -> tuple[date, date]:
-    """Return the period limited to the dates of the data; a missing end is that of the data."""
+    """Return the period limited to the dates of the data; without a start or end, use that of the data."""
     start = min(max(days[0] or low, low), high)
     return start, max(min(days[1] or high, high), start)
 
@@ -198,7 +198,7 @@ def _parse_date(text: str | None) -> date | None:
 
 
 def _stored_filter(dataset: Dataset, dimension: Dimension, values: Sequence[str]) -> tuple[str, Any]:
-    """Return session-state key and value of a filter by these values; months become a period."""
+    """Return the session-state key and value of a filter by `values`; months become a period."""
     if dimension.filter != "period":
         return _key(dataset, dimension), list(values)
     first, last = (pd.Period(value, "M") for value in (values[0], values[-1]))
@@ -207,12 +207,12 @@ def _stored_filter(dataset: Dataset, dimension: Dimension, values: Sequence[str]
 
 
 def _click_key(dataset: Dataset) -> str:
-    """Return the session-state key of a click, which is applied when the filters are drawn again."""
+    """Return the session-state key of the filters of a click, which the next `draw` applies."""
     return f"clicked-{dataset.name}"
 
 
 def choose(dataset: Dataset, chosen: Sequence[tuple[Dimension, list[str]]]) -> bool:
-    """Store the filters of a click for the next draw; return whether they change any."""
+    """Store the filters of a click for the next draw and return True, or False if they are already set."""
     wanted = dict(_stored_filter(dataset, *each) for each in chosen)
     if all(_present_value(key) == value for key, value in wanted.items()):
         return False

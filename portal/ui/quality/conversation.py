@@ -27,7 +27,7 @@ def reason(key: str) -> str:
 def queries(
     context: Context, found: Iterable[DataQuery], person: User, seen: int, rows: pd.DataFrame
 ) -> None:
-    """Draw each query with its rows, its conversation and the possible actions."""
+    """Draw each query with its rows, its conversation and the actions that `person` may take."""
     for query in found:
         overdue = " · overdue" if query.is_due(datetime.now(UTC).date()) else ""
         who = f"for {wording.escape_markdown(query.assignee)}" if query.assignee else "unassigned"
@@ -44,7 +44,7 @@ def queries(
 
 
 def _rows_of(query: DataQuery, rows: pd.DataFrame) -> None:
-    """Draw the rows of a query, or their pseudonyms if none of them is among the failing rows shown."""
+    """Draw the rows of a query, or their pseudonyms if `rows` (the failing rows shown) has none of them."""
     if not query.rows:
         return
     mine = rows[rows["row"].isin(query.rows)] if "row" in rows else rows
@@ -140,7 +140,7 @@ def _button(
 
 
 def raise_form(context: Context, run_id: str, finding: Finding, keys: tuple[str, ...], seen: int) -> None:
-    """Draw the form to raise a query on a finding or on selected rows."""
+    """Draw the form to raise a query on a finding or, if there are `keys`, on the rows with these keys."""
     name = drafts.about(run_id, finding)
     key, who = f"ask-{name}", f"who-{name}"
 

@@ -51,7 +51,10 @@ def draw(context: Context, run_id: str, finding: Finding, keys: tuple[str, ...],
 
 
 def _decide(context: Context, run_id: str, finding: Finding, text: str, seen: int) -> None:
-    """Record the decision with the values of the form at the time of the click."""
+    """Record the decision with the values of the form at the time of the click.
+
+    Raise `ServiceError` if no decision is selected, or no reason for an acceptance.
+    """
     name, chosen = drafts.about(run_id, finding), st.session_state
     choice = chosen.get(f"decision-{name}")
     if choice == "must_fix":

@@ -26,7 +26,10 @@ INEXACT = (
 
 
 def draw(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Draw the masked failing rows; return them with the pseudonyms of the selected rows."""
+    """Draw the masked failing rows; return them and the pseudonyms of those selected.
+
+    Both are empty if there are no rows, the rows cannot be read, or the user may not see them.
+    """
     run_id, (table, rule_id), person = shown.run_id, chosen, session.user()
     if not person.may("query"):
         st.caption("Single rows are shown to analysts, clinicians and engineers.")
@@ -72,7 +75,7 @@ def _heading(run_id: str, chosen: Finding, number: int) -> None:
 
 
 def export(rows: pd.DataFrame, run_id: str, chosen: Finding) -> str:
-    """Return the rows as CSV; the first lines name run, rule and timestamp."""
+    """Return the rows as CSV, whose first lines give run, rule, timestamp and number of rows."""
     table, rule_id = chosen
     head = {
         "run": run_id,
@@ -84,7 +87,10 @@ def export(rows: pd.DataFrame, run_id: str, chosen: Finding) -> str:
 
 
 def _unmask(run_id: str, chosen: Finding, picked: list[int]) -> None:
-    """Draw the form to unmask the selected record; the reason is recorded first."""
+    """Draw the form to unmask the selected record or, if it is unmasked already, the record.
+
+    The reason is recorded before the record is shown. Roles that may not see identifiers get no form.
+    """
     person, (table, rule_id) = session.user(), chosen
     if not person.may("see_phi"):
         return
@@ -121,12 +127,12 @@ Record = tuple[str, dict[str, Any]]
 
 
 def _unmasked() -> dict[tuple[str, ...], dict[int, Record]]:
-    """Return the records unmasked in this session with the reasons for access, by run, finding and user."""
+    """Return this session's unmasked records, each with its reason, by (run, finding, user) and row index."""
     unmasked: dict[tuple[str, ...], dict[int, Record]] = st.session_state.setdefault("unmasked", {})
     return unmasked
 
 
 def identified(query: DataQuery) -> pd.DataFrame:
-    """Return the records of a query's rule that were unmasked in this session."""
+    """Return the records of a query's rule and run that the user unmasked in this session."""
     key = (query.run_id, query.table_name, query.rule_id, session.user().name)
     return pd.DataFrame([record for _, record in _unmasked().get(key, {}).values()])

@@ -25,7 +25,7 @@ _RANKED = {
     "Outcome": list(OUTCOMES.values()),
     "Change": list(CHANGES.values()),
 }
-"""Columns whose cells are ranks, displayed as these labels, so that they sort by rank."""
+"""Labels in order of rank, by column. The cells of these columns are ranks, so that they sort by rank."""
 
 _WIDTHS = {"Severity": 140, "Outcome": 150, "Change": 105}
 
@@ -37,7 +37,10 @@ def overview(
     queries: Iterable[DataQuery],
     on: date,
 ) -> pd.DataFrame:
-    """Return one row per rule, findings first, by severity; `finding` and `is_found` are not displayed."""
+    """Return one row per rule, findings first, then by severity.
+
+    The columns `finding` and `is_found` are not displayed. `on` is the day for which acceptances are checked.
+    """
     by_finding = _by_finding(queries)
     rows = []
     for row, change in zip(frame.to_dict("records"), changed, strict=True):
@@ -93,7 +96,7 @@ def _by_finding(queries: Iterable[DataQuery]) -> dict[tuple[str, str], list[Data
 
 
 def _most_urgent(queries: list[DataQuery]) -> str:
-    """Return the most urgent state of several queries with its count, or an empty string without queries."""
+    """Return the most urgent state of the queries, with its count if there are several; empty without any."""
     states = [query.state for query in queries]
     for state, words in QUERY_STATES.items():
         if number := states.count(state):  # type: ignore[arg-type]
@@ -179,7 +182,7 @@ def rule_history(frame: pd.DataFrame, rule: Rule, run_ids: list[str]) -> go.Figu
 
 
 def _short(run_id: str) -> str:
-    """Return a short label of a run id for an axis: date, time and suffix."""
+    """Return a short label of a run id for an axis: month, day, time and suffix; else the whole id."""
     parts = run_id.split("-")
     stamp = parts[1] if len(parts) > 2 and len(parts[1]) == 16 else ""
     return f"{stamp[4:6]}-{stamp[6:8]} {stamp[9:11]}:{stamp[11:13]} {parts[-1]}" if stamp else run_id

@@ -73,7 +73,7 @@ def _conditions(chosen: Finding) -> str:
 
 
 def _decisions(review: Review, chosen: Finding, row: pd.Series) -> None:
-    """Draw acceptances, confirmations and frequent false alarms of a rule."""
+    """Draw the acceptance and confirmed rows of a finding, and a warning after frequent false alarms."""
     if acceptance := review.accepted.get(chosen):
         status = rule_texts.acceptance_status(acceptance, row["rate"], datetime.now(UTC).date())
         (st.warning if "lapsed" in status else st.info)(
@@ -95,7 +95,7 @@ def _decisions(review: Review, chosen: Finding, row: pd.Series) -> None:
 
 
 def _confirmed(review: Review, chosen: Finding) -> list[tuple[str, str, int]]:
-    """Return the confirmations of rows that are valid today: user, expiry date and number of rows."""
+    """Return the confirmations valid today as tuples of user, expiry date and number of rows."""
     today = datetime.now(UTC).date()
     rows = [row for row in review.accepted_rows.get(chosen, {}).values() if row.covers(today)]
     counted = Counter((row.by, row.until) for row in rows)
@@ -132,7 +132,7 @@ def _query(run_id: str, chosen: Finding) -> None:
 
 
 def _what_if(rule: Rule, mine: pd.DataFrame) -> None:
-    """Draw a threshold to try, and how often the rule would have failed with it."""
+    """Draw a threshold to try, and how often the rule would have failed with it in the runs of `mine`."""
     scale = 100 if rule.unit == "percent" else 1
     threshold = st.number_input(
         f"Threshold ({rule.unit})",

@@ -13,8 +13,8 @@ from portal.reviews.read_model import Review
 class Shown:
     """The selected run with its rule results and review.
 
-    `run_ids` are the runs up to it, oldest first; `past` has their results, `frame` those of the selected
-    run, and `changed` the change of each of them since the run before.
+    `frame` has the rule results of the run, `changed` the change of each result since the run before.
+    `run_ids` are the runs up to the selected one, oldest first; `past` has the results of all of them.
     """
 
     run_id: str

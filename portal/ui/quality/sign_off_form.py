@@ -62,7 +62,7 @@ _OPEN_DIALOG = "sign-dialog"
 
 def _open(run_id: str, verdict: Literal["approve", "reject"]) -> None:
     st.session_state[_OPEN_DIALOG] = (run_id, verdict)
-    st.session_state[f"seen-{run_id}"] = False  # the checkbox is cleared for each confirmation
+    st.session_state[f"seen-{run_id}"] = False  # the checkbox is cleared each time the dialog is opened
 
 
 def _close() -> None:
@@ -170,7 +170,7 @@ _SIGNED = {
 
 
 def _sign_for(user: User) -> Principal | None:
-    """Return the clinician for whom a deputy signs; a reviewer who is a deputy, too, chooses."""
+    """Return the clinician for whom the user signs as a deputy, or None; if there is a choice, draw it."""
     choices = [*([None] if user.has_own("review") else []), *user.deputy_for]
     if len(choices) == 1:
         return choices[0]
@@ -184,7 +184,7 @@ def _signing(
     verdict: Literal["approve", "reject"],
     principal: Principal | None,
 ) -> drafts.Act:
-    """Return the action that signs the release; it fails if the release was rebuilt in the meantime."""
+    """Return the action that signs the release; it raises `ServiceError` after the release was rebuilt."""
     signed_for = principal.person_id if principal else ""
 
     def act(text: str, seen: int) -> str:

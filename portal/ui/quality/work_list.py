@@ -21,7 +21,7 @@ Sightings = Mapping[tuple[str, str], tuple[str, str]]
 """First and last run with a finding, by table and rule."""
 
 Rows = Callable[[DataQuery], pd.DataFrame]
-"""Returns the rows of a query's rule that were unmasked in this session."""
+"""Called with a query; returns the rows of its rule and run that the user unmasked in this session."""
 
 
 def draw(review: Review, person: User, seen_in: Sightings, rows_of: Rows) -> None:
@@ -51,7 +51,7 @@ def draw(review: Review, person: User, seen_in: Sightings, rows_of: Rows) -> Non
 
 
 def of_list(name: str, queries: tuple[DataQuery, ...], person: User, today: date) -> list[DataQuery]:
-    """Return the queries in one of `LISTS`."""
+    """Return the queries of the list `name`, which is one of `LISTS`."""
     mine = {person.name, person.name.split("@")[0]}
     pending = [query for query in queries if query.state != "closed"]
     return {
@@ -63,7 +63,7 @@ def of_list(name: str, queries: tuple[DataQuery, ...], person: User, today: date
 
 
 def table(queries: list[DataQuery], seen_in: Sightings, rows_of: Rows, today: date) -> pd.DataFrame:
-    """Return one row per query, with masked records unless they were unmasked in this session."""
+    """Return one row per query; values are masked unless the user unmasked the record in this session."""
     return pd.DataFrame([_row(query, seen_in, rows_of(query), today) for query in queries])
 
 
@@ -98,7 +98,10 @@ def _record(query: DataQuery) -> str:
 
 
 def _value(query: DataQuery, rows: pd.DataFrame) -> str:
-    """Return the first record's values in the columns that the rule checks, ••• if it is masked."""
+    """Return the values of a query's first record in the columns that the rule checks, or ••• if masked.
+
+    If the query is about the whole finding, the text is empty.
+    """
     if not query.rows:
         return ""
     found = rows[rows["pseudonym"] == query.rows[0]] if "pseudonym" in rows else rows
@@ -114,7 +117,7 @@ def days_open(query: DataQuery, today: date) -> int:
 
 
 def fields(table_name: str, rule_id: str) -> list[str]:
-    """Return the columns that a row rule checks; none for other rules."""
+    """Return the columns that a rule on single rows checks; an empty list for other rules."""
     rule = rule_texts.rules().get((table_name, rule_id))
     if rule is None or rule.is_whole:
         return []

@@ -22,7 +22,7 @@ NEXT = {
 
 
 def draw(run: Run) -> None:
-    """Draw the cause of a failure, the tables written, and the next steps."""
+    """Draw why a run failed or was stopped, the tables written and the next steps; else draw nothing."""
     if not run.is_over or run.status == "SUCCEEDED":
         return
     failed = run.failed_job
@@ -73,7 +73,10 @@ def batch(batch_id: str) -> None:
 
 
 def next_steps(run: Run, found: Failure) -> None:
-    """Draw the buttons for the next steps, with the recommended one highlighted."""
+    """Draw buttons for the next steps, with the recommended one highlighted.
+
+    Roles other than engineer get a caption instead.
+    """
     if not session.user().may("run_pipeline"):
         st.caption("Engineers can resume the run.")
         return
@@ -101,7 +104,7 @@ def rerun_button(run: Run, column: st.delta_generator.DeltaGenerator, *, is_next
 
 
 def quarantined(run: Run, found: Failure) -> None:
-    """Draw the quarantined rows of the tables that the failed job reads."""
+    """Draw a choice of the tables that the failed job reads, and the quarantined rows of the chosen one."""
     st.markdown("**Quarantined rows**")
     table = st.segmented_control(
         "Table", found.source_tables, default=found.source_tables[0], key="quarantined-table"

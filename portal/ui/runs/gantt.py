@@ -14,10 +14,11 @@ from portal.ui.theme import REFERENCE, STRONG
 
 
 def draw(frame: pd.DataFrame, medians: Mapping[str, float], zone: str = "UTC") -> go.Figure:
-    """Return job runs as bars over time, with a mark where a run of median duration would end.
+    """Return job runs as bars over time.
 
-    `frame` has the columns job, attempt, started_at, ended_at and state; `medians` are seconds by job. Plotly
-    does not support time zones, so timestamps are converted to local time in `zone`.
+    A mark shows when the latest run of a job reaches the median duration of the job. `frame` has the columns
+    job, attempt, started_at, ended_at and state; `medians` are seconds by job. Plotly does not support time
+    zones, so timestamps are converted to local time in `zone`.
     """
     frame = frame.assign(**{n: pd.to_datetime(frame[n], utc=True) for n in ("started_at", "ended_at")})
     local = frame.assign(
@@ -55,7 +56,7 @@ def draw(frame: pd.DataFrame, medians: Mapping[str, float], zone: str = "UTC") -
 
 
 def _hover_times(frame: pd.DataFrame, zone: str) -> list[list[str]]:
-    """Return start and end of each bar in the time zone and, if that is not UTC, also in UTC."""
+    """Return two lists with start and end of each bar as text: in `zone`, and in UTC unless `zone` is UTC."""
 
     def spans(name: str) -> list[str]:
         starts, ends = (

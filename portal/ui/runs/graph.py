@@ -57,7 +57,7 @@ def title(name: str) -> str:
 
 
 def timing(name: str, run: Run | None, medians: Mapping[str, float]) -> tuple[str, str]:
-    """Return the duration of a step and, until it ends, its median, as texts; empty if unknown."""
+    """Return two texts: the duration of a step and, until it ends, its median. Either is empty if unknown."""
     latest = run.latest(name) if run else None
     median = medians.get(name)
     is_ahead = latest is None or latest.state == "RUNNING"
@@ -164,9 +164,9 @@ _SIDES = {"left": (-0.5, 0), "right": (0.5, 0), "top": (0, -0.5), "bottom": (0, 
 
 
 def _port(name: str, side: str) -> dict[str, Any]:
-    """Return the middle of one side of a step, an invisible node where edges start and end.
+    """Return an invisible node in the middle of one side of a step, where transitions start and end.
 
-    ECharts would draw edges between the steps themselves into their boxes.
+    ECharts would draw transitions between the steps themselves into the boxes of the steps.
     """
     (x, y), (right, down) = _center(name), _SIDES[side]
     position = {"x": x + right * _WIDTH, "y": y + down * _HEIGHT}
@@ -179,7 +179,10 @@ def _center(name: str) -> tuple[int, int]:
 
 
 def _link(edge: Edge, found: Mapping[str, str]) -> dict[str, Any]:
-    """Return a transition; one after a failure is dashed, and faint unless its step failed."""
+    """Return the link of a transition.
+
+    A transition after a failure is dashed, and faint unless its source step failed.
+    """
     (source, _), (target, _) = positions()[edge.source], positions()[edge.target]
     out, into = ("bottom", "top") if source == target else ("right", "left")
     style: dict[str, Any] = {"color": NEUTRAL, "width": 2, "opacity": 1, "curveness": 0}

@@ -22,7 +22,7 @@ def _key(run: Run) -> str:
 
 
 def select(run: Run, name: str) -> None:
-    """Select the log of the latest attempt of a step; steps that are not jobs have no log."""
+    """Select the log of the latest attempt of a step; do nothing if the step has no job run."""
     if latest := run.latest(name):
         st.session_state[_key(run)] = latest.job_run_id
 

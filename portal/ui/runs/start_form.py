@@ -25,7 +25,10 @@ def defaults() -> dict[str, Any]:
 
 
 def presets(every: list[str]) -> dict[str, dict[str, Any]]:
-    """Return the settings of each preset, by label; the settings of the run in the URL come first."""
+    """Return the settings of each preset, by label.
+
+    If the URL names a run, the first preset has the settings of that run.
+    """
     found = {
         "New batches": defaults(),
         "Reprocess all batches": {**defaults(), "batch_ids": every},
@@ -39,7 +42,7 @@ def presets(every: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def apply(chosen: dict[str, Any]) -> None:
-    """Set the widgets to these settings."""
+    """Set the widgets of the form to these settings."""
     for name, value in chosen.items():
         st.session_state[f"launch-{name}"] = value
 
@@ -61,7 +64,7 @@ def write_url(wanted: dict[str, Any], defaults: dict[str, Any]) -> None:
 
 
 def draw() -> None:
-    """Draw the form to start a run."""
+    """Draw the form to start a run, for roles that may start runs."""
     if not session.user().may("run_pipeline"):
         return
     like = st.query_params.get("like")
@@ -92,7 +95,7 @@ def draw() -> None:
 
 
 def field(name: str, part: dict[str, Any], every: list[str]) -> Any:
-    """Draw the widget of a property of the schema and return its value."""
+    """Draw the widget of a setting, whose schema is `part`, and return the value of the widget."""
     key = f"launch-{name}"
     if part["type"] == "boolean":
         return st.checkbox(part["title"], key=key, help=part["description"])
@@ -107,7 +110,7 @@ def field(name: str, part: dict[str, Any], every: list[str]) -> Any:
 
 
 def start(wanted: dict[str, Any]) -> None:
-    """Draw the button to start a run, disabled while another run writes."""
+    """Draw the button to start a run with the settings `wanted`; it is disabled while another run writes."""
     busy = next((run for run in cache.recent_runs() if not run.is_over), None)
     if busy:
         st.warning(
@@ -123,7 +126,7 @@ def start(wanted: dict[str, Any]) -> None:
     if "next_run_id" not in st.session_state:
         st.session_state["next_run_id"] = runs.new_run_id()
     run_id = st.session_state["next_run_id"]
-    # the key contains the run id, so that a double click starts one run
+    # the key contains the run id, so that a double click starts only one run
     if st.button("Start", type="primary", disabled=busy is not None, key=f"start-{run_id}"):
         run = runs.start(session.context(), run_id=run_id, **wanted)
         del st.session_state["next_run_id"]

@@ -15,7 +15,7 @@ from pipeline.stepfunctions.render import definition
 
 @dataclass(frozen=True)
 class Edge:
-    """A transition between two steps; `is_failure` is true for a Catch."""
+    """A transition between two steps; `is_failure` is true if a Catch leads to the target."""
 
     source: str
     target: str
