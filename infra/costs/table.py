@@ -106,7 +106,10 @@ def by_rows(planned: Resources, encounters: str) -> dict[str, float]:
 
 
 def table(planned: Mapping[str, Resources]) -> str:
-    """Return the monthly costs of `COLUMNS` in dollars as a Markdown table; `planned` is by size."""
+    """Return the monthly costs of `COLUMNS`, in dollars, as a Markdown table.
+
+    `planned` has the resources of each size.
+    """
     columns = [{**standing(planned[size]), **by_rows(planned[size], rows)} for size, rows in COLUMNS]
     titles = " | ".join(f"{size}, {rows} encounters" for size, rows in COLUMNS)
     lines = [f"| | {titles} |", "| --- |" + " --- |" * len(COLUMNS)]

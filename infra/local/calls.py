@@ -1,4 +1,4 @@
-"""Record the AWS calls of each role except the laptop's, so that tests can compare them with its policy.
+"""Record the AWS calls of all roles except `laptop`, so that tests can compare them with the roles' policies.
 
 A call belongs to the role whose key signed the request; `infra.local.gate` has verified the signature. A key
 issued by STS belongs to the assumed role.
@@ -94,7 +94,7 @@ class Calls:
     def _s3_of(self, role: str) -> Callable[..., Iterable[bytes]]:
         """Return an S3 application that records the calls of a role.
 
-        A read of a missing object also counts as s3:ListBucket: without it, AWS returns 403 instead of 404.
+        Reading a missing object also counts as s3:ListBucket: AWS returns 404 only with that permission.
         """
 
         def recorded(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

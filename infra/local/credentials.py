@@ -101,7 +101,7 @@ class Keys:
             return self._keys.get(access_key)
 
     def _read_again(self) -> None:
-        """Add the keys in the file if it has changed since it was last read: it may have new roles."""
+        """Add the keys in the credentials file if the file has changed: roles may have been added to it."""
         changed_at = self._path.stat().st_mtime_ns if self._path.exists() else 0
         if changed_at != self._read_at:
             self._read_at = changed_at

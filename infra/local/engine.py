@@ -51,7 +51,7 @@ def missing(name: str) -> list[str]:
 
 
 _SESSION_SECONDS = 48 * 3600
-"""Idle timeout of a Sail session: that of a job run for which none is set, instead of Sail's 15 minutes."""
+"""Idle seconds after which Sail ends a session: the default timeout of a job run, instead of 15 minutes."""
 
 _JAVA = Path(__file__).with_name("java")
 
@@ -127,7 +127,7 @@ def _start_sail(root: Path, scratch: Path) -> Engine:
 
 
 def _disable_plan_logging() -> None:
-    """Stop the client from rendering each plan as text for debug logs, which took half of its running time."""
+    """Make the client not render plans as text for debug logs: rendering took half of the client's time."""
     from pyspark.sql.connect.client import SparkConnectClient  # noqa: PLC0415
 
     setattr(SparkConnectClient, "_proto_to_string", lambda *_: "")  # noqa: B010

@@ -23,11 +23,11 @@ from infra.local.process import JsonProcess, ProcessDied
 _ALIVE = {"STARTING", "RUNNING", "STOPPING", "WAITING"}
 _KEPT_LOGS = 300
 _LONG_POLL_SECONDS = 1.0
-"""Longest time that GetJobRun waits for a job run to end: the state machine itself does not wait."""
+"""Seconds that GetJobRun waits at most for a job run to end: the state machine itself does not wait."""
 
 
 class GlueEngine:
-    """Distribute job runs over worker processes; if a process dies, its job run fails and it is replaced."""
+    """Distribute job runs over worker processes; a process that dies is replaced, and its job run fails."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -183,7 +183,7 @@ class GlueEngine:
 
 
 def _s3a_error(run: JobRun) -> str | None:
-    """Return the error of S3A, Glue's file system, for a job that does not set the region; else None.
+    """Return the error of S3A, Glue's file system, for a job that does not set S3A's region; else None.
 
     Without a setting, S3A uses us-east-2.
     """

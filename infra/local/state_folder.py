@@ -25,7 +25,7 @@ def identity(state: Path) -> str:
 def make(state: Path) -> None:
     """Create the directory for its owner only; if it exists, remove the permissions of others from it.
 
-    If others have permissions on an existing directory, they also lose those on everything in it.
+    Others who have permissions on the directory itself also lose those on everything in it.
     """
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     if state.stat().st_mode & _OTHERS:

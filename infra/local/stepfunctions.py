@@ -157,9 +157,9 @@ def _answer_stop(response: Any) -> Any:
 def _get_execution_history(response: Any) -> str:
     """Return a page of events as JSON text.
 
-    Unlike moto, support reverseOrder, pagination and includeExecutionData. Text bypasses moto's serializer,
-    which looks up each field of each event in the service model; that took two thirds of the server's time
-    while portal pages watched a run. The events already have AWS's field names.
+    Unlike moto, support reverseOrder, pagination and includeExecutionData. JSON text skips moto's
+    serializer, which looks up each field of each event in the service model; that took two thirds of the
+    server's time while portal pages watched a run. The events already have AWS's field names.
     """
     execution = response.stepfunction_backend.describe_execution(response._get_param("executionArn"))
     events = _events(execution)

@@ -17,7 +17,7 @@ from infra.local.context import ACCOUNT, Context
 
 
 def install(context: Context) -> None:
-    """Make moto's query executions run in the DuckDB engine, and its results come from there."""
+    """Make moto run query executions in the DuckDB engine and return that engine's states and results."""
     engine = AthenaEngine(context)
 
     def start_query_execution(

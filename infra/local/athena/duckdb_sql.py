@@ -125,7 +125,7 @@ def _physical_tables(tree: Any, database: str | None) -> list[exp.Table]:
 def _partition_filters(table: exp.Table, found: Any) -> dict[str, set[str]]:
     """Return the partition values that `key = 'x'` or `key IN ('x', 'y')` in the WHERE clause allow, by key.
 
-    Only conditions on the top level of an AND count; if there is a join, the key must have its table's name.
+    Only conditions on the top level of an AND count; if there is a join, the table must qualify the key.
     """
     keys = {column["Name"] for column in latest(found).get("PartitionKeys", [])}
     select: Any = table.find_ancestor(exp.Select)

@@ -235,7 +235,7 @@ def _column(name: str, type_: str) -> dict[str, Any]:
 
 
 def _reason(error: duckdb.Error) -> str:
-    """Return an error of DuckDB as Athena words it, or else its first line after an error code of Athena."""
+    """Return an error of DuckDB as Athena words it; if unknown, as an error code and DuckDB's first line."""
     first = str(error).splitlines()[0]
     if isinstance(error, duckdb.InterruptException):
         return "Query cancelled by user"
@@ -247,7 +247,10 @@ def _reason(error: duckdb.Error) -> str:
 
 
 def _located(reason: str, sql: str) -> str:
-    """Replace `line 1:1` in `reason` by the position in `sql` of the name that it quotes first, if found."""
+    """Replace `line 1:1` in `reason` by the position in `sql` of the first name that `reason` quotes.
+
+    Return `reason` unchanged if it quotes none, or if `sql` does not contain the name.
+    """
     quoted = re.search(r"'(?:[^']*\.)?([^'.]+)'", reason)
     place = locate(sql, quoted[1]) if quoted else None
     return reason.replace("line 1:1:", f"line {place[0]}:{place[1]}:", 1) if place else reason

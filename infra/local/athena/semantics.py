@@ -78,7 +78,7 @@ def _cast(node: exp.Cast) -> Any:
     """Return an expression that computes a cast as Athena does; None if DuckDB's own cast does so.
 
     Texts are cut to their length and timestamps rounded to their precision. A decimal without precision keeps
-    the decimal places of a text literal, and rounds all other values to none.
+    the decimal places of a text literal, and rounds all other values to integers.
     """
     kind, size = node.to.this, node.to.expressions
     is_text = isinstance(node.this, exp.Literal) and node.this.is_string
@@ -100,9 +100,9 @@ def _plain(node: exp.Cast, kind: str) -> exp.Cast:
 
 
 def _average(node: exp.Avg, types: Mapping[str, str]) -> Any:
-    """Return the average of a decimal column cast to the column's type; None for all other averages.
+    """Return the average of a decimal column cast to the column's type; None leaves an average as it is.
 
-    With FILTER or OVER, the average stays as it is.
+    That applies to averages of other columns, and to those with FILTER or OVER.
     """
     kind = types.get(node.this.name.lower(), "")
     if not kind.startswith("decimal") or isinstance(node.parent, exp.Filter | exp.Window):

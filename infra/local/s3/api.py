@@ -12,7 +12,7 @@ from infra.local.s3.buckets import FileKeys
 from infra.local.s3.objects import FileKey
 
 _write_lock = threading.RLock()
-"""Lock that makes a condition's check and the write atomic, as in S3 with If-Match and If-None-Match."""
+"""Lock that makes checking If-Match or If-None-Match and writing the object one step, as in S3."""
 
 
 def install(context: Context) -> None:

@@ -86,7 +86,7 @@ class FileKeys(dict):  # type: ignore[type-arg]
     def below(self, prefix: str) -> Iterator[str]:
         """Yield the keys that start with `prefix`.
 
-        Only the directory that `prefix` names up to its last slash is walked, or the bucket if it has no slash.
+        Walk only the directory that `prefix` names up to its last slash; without a slash, the whole bucket.
         """
         start, _, _ = prefix.rpartition("/")
         top = self.folder / start if start else self.folder
