@@ -1,7 +1,7 @@
-"""The package `pipeline` as the Glue jobs and Lambdas of the laptop cloud get it: a plain zip.
+"""The package `pipeline` as plain ZIP archives for the Glue jobs and Lambdas of the laptop cloud.
 
 On AWS, infra/terraform/glue-wheel builds a wheel of the same files with setuptools; a test compares the two.
-That takes three seconds, and this 20 ms at each start of the laptop cloud, whose workers import from the zip.
+Building the wheel takes three seconds; writing the archive takes 20 ms at each start of the laptop cloud.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _SHIPPED = {".py", ".json", ".csv", ".sql"}
 
 
 def package_files() -> dict[str, bytes]:
-    """Return the files of `pipeline` that jobs need, by name in an archive."""
+    """Return the contents of the Python, JSON, CSV and SQL files of `pipeline`, by name in an archive."""
     return {
         path.relative_to(PACKAGE.parent).as_posix(): path.read_bytes()
         for path in PACKAGE.rglob("*")
@@ -26,7 +26,7 @@ def package_files() -> dict[str, bytes]:
 
 
 def archive(members: Mapping[str, bytes]) -> bytes:
-    """Return a zip of `members`; the same members give the same bytes."""
+    """Return a ZIP archive of `members` (contents by name); equal members give identical archives."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as out:
         for name in sorted(members):

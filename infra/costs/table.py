@@ -43,7 +43,7 @@ def _modules(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def standing(planned: Resources) -> dict[str, float]:
-    """Return the monthly cost in dollars, by item, that does not depend on the number of rows."""
+    """Return the monthly costs that do not depend on the number of rows, in dollars by item."""
     price, hours = PRICES, PRICES["hours"]
     counts = {kind: len(found) for kind, found in planned.items()}
     endpoints = sum(
@@ -80,7 +80,10 @@ def standing(planned: Resources) -> dict[str, float]:
 
 
 def by_rows(planned: Resources, encounters: str) -> dict[str, float]:
-    """Return the monthly cost in dollars, by item, that grows with the number of rows."""
+    """Return the monthly costs that grow with the number of rows, in dollars by item.
+
+    `encounters` is a key of `by_encounters` in use.json.
+    """
     price, use = PRICES, USE["by_encounters"][encounters]
     dpus = sum(job["number_of_workers"] for job in planned["aws_glue_job"] if "generate" not in job["name"])
     csv, minutes = use["csv_gb"], use["minutes_a_job"]
@@ -103,7 +106,10 @@ def by_rows(planned: Resources, encounters: str) -> dict[str, float]:
 
 
 def table(planned: Mapping[str, Resources]) -> str:
-    """Return the cost of both sizes as a Markdown table."""
+    """Return the monthly costs of `COLUMNS`, in dollars, as a Markdown table.
+
+    `planned` has the resources of each size.
+    """
     columns = [{**standing(planned[size]), **by_rows(planned[size], rows)} for size, rows in COLUMNS]
     titles = " | ".join(f"{size}, {rows} encounters" for size, rows in COLUMNS)
     lines = [f"| | {titles} |", "| --- |" + " --- |" * len(COLUMNS)]

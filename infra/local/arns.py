@@ -1,4 +1,4 @@
-"""Return the resources that AWS checks for a call, from service, action and request parameters.
+"""ARNs of the resources that AWS checks for a call, derived from its service, action and parameters.
 
 Based on AWS's Service Authorization Reference; an action without resource types has the resource ``*``.
 """
@@ -21,7 +21,7 @@ def arn(service: str, resource: str) -> str:
 def of(service: str, action: str, parameters: Parameters, workgroups: Mapping[str, str]) -> list[str]:
     """Return the resource ARNs of a call; `workgroups` gives the workgroup of each query and saved query.
 
-    A call with unknown parameters has the resource ``*``, which none of our policies allows.
+    The result is ``*`` for an unknown service, and if the parameters do not name the resource.
     """
     try:
         return (
@@ -38,7 +38,10 @@ def of_s3(bucket: str, key: str) -> str:
 
 
 def _glue(action: str, parameters: Parameters) -> list[str]:
-    """Return job, or catalog, database and table: AWS checks a table's parents too."""
+    """Return the ARN of a job, or those of catalog, database and table: AWS checks a table's parents too.
+
+    GetDatabase has no table; an action without a table name has the table ``*``.
+    """
     if "Job" in action:
         return [arn("glue", f"job/{parameters['JobName']}")]
     database = parameters.get("DatabaseName") or parameters["Name"]
@@ -87,7 +90,7 @@ def _function(action: str, parameters: Parameters) -> list[str]:
 
 
 def _secret(action: str, parameters: Parameters) -> list[str]:
-    """Return the secret of that name; AWS appends a hyphen and six characters to it."""
+    """Return the ARN of a secret; `-000000` stands for the hyphen and six characters that AWS appends."""
     return [arn("secretsmanager", f"secret:{parameters['SecretId']}-000000")]
 
 

@@ -1,7 +1,7 @@
-"""Record the AWS calls of each role, so that tests can compare them with the role's policy.
+"""Record the AWS calls of all roles except `laptop`, so that tests can compare them with the roles' policies.
 
-The role is that of the key that signed the request, which `infra.local.gate` has verified. A key issued by
-STS belongs to the assumed role.
+A call belongs to the role whose key signed the request; `infra.local.gate` has verified the signature. A key
+issued by STS belongs to the assumed role.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _REMEMBERED = {"AssumeRole", "StartQueryExecution", "CreateNamedQuery"}
 
 @dataclass(frozen=True)
 class Call:
-    """One authorization decision: all `resources` must be allowed; `context` contains condition keys."""
+    """One authorization decision: `role` needs `action` on all `resources`; `context` has condition keys."""
 
     role: str
     action: str
@@ -45,7 +45,10 @@ class Call:
 
 
 def caller(environment: Mapping[str, str], role: str) -> dict[str, str]:
-    """Return `environment` with only the key pair of one role, instead of the file with all keys."""
+    """Return `environment` with the key pair of `role` instead of the credentials file with all roles' keys.
+
+    If the file has no key pair of `role`, create it.
+    """
     key = credentials.ensure(Path(environment["AWS_SHARED_CREDENTIALS_FILE"]), [role])[role]
     return {
         **environment,
@@ -56,9 +59,10 @@ def caller(environment: Mapping[str, str], role: str) -> dict[str, str]:
 
 
 class Calls:
-    """WSGI middleware that appends each new call of a role to `path`, one JSON line per call.
+    """WSGI middleware that appends the calls of all roles except the laptop's to `path`, as JSON lines.
 
-    `workgroups` gives the workgroup of queries and saved queries from before the restart.
+    Equal calls are recorded once per start of the cloud. `workgroups` gives the workgroup of each query and
+    saved query from before the start.
     """
 
     def __init__(
@@ -90,7 +94,7 @@ class Calls:
     def _s3_of(self, role: str) -> Callable[..., Iterable[bytes]]:
         """Return an S3 application that records the calls of a role.
 
-        AWS requires s3:ListBucket to return 404 for a missing object.
+        Reading a missing object also counts as s3:ListBucket: AWS returns 404 only with that permission.
         """
 
         def recorded(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -109,7 +113,7 @@ class Calls:
         return recorded
 
     def _remember(self, action: str, parameters: Mapping[str, Any], response: bytes) -> None:
-        """Remember a key issued by STS, and the workgroup of a query."""
+        """Accept the key that AssumeRole issued, or remember the workgroup of a started or saved query."""
         if action == "AssumeRole":
             issued = dict(_ISSUED.findall(response.decode()))
             if "AccessKeyId" in issued:
@@ -136,9 +140,10 @@ def _key(role: str, issued: Mapping[str, str]) -> Key:
 def _calls(
     role: str, service: str, action: str, parameters: Mapping[str, Any], workgroups: Mapping[str, str]
 ) -> Iterator[Call]:
-    """Yield the authorization decisions of a request; passing a role to a service is a separate decision.
+    """Yield the authorization decisions of a request.
 
-    GetCallerIdentity is left out, because AWS checks no policy for it.
+    UpdateSchedule with a target has two: it also passes the target's role to the scheduler. GetCallerIdentity
+    has none, because AWS checks no policy for it.
     """
     if action == "GetCallerIdentity":
         return
@@ -150,7 +155,10 @@ def _calls(
 
 
 def _parameters(environ: dict[str, Any]) -> dict[str, Any]:
-    """Return the request's parameters in any of AWS's protocols; `path` is the URL path."""
+    """Return the parameters of a form or JSON body, and the URL path as `path`; leave the body readable.
+
+    A body in another format has no parameters.
+    """
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
     path = environ.get("PATH_INFO", "")
@@ -190,20 +198,20 @@ def _s3_actions(environ: dict[str, Any], bucket: str, key: str) -> list[tuple[st
 
 
 def _s3_context(environ: Mapping[str, Any]) -> dict[str, str]:
-    """Return the condition keys of an S3 request: If-None-Match of a write that must not overwrite."""
+    """Return the condition keys of an S3 request: `s3:if-none-match` for a PUT with this header."""
     condition = environ.get("HTTP_IF_NONE_MATCH") if environ["REQUEST_METHOD"] == "PUT" else None
     return {"s3:if-none-match": condition} if condition else {}
 
 
 def _deleted(environ: dict[str, Any]) -> list[str]:
-    """Return the keys in a request that deletes several objects."""
+    """Return the keys in a request that deletes several objects; leave its body readable."""
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
     return [unquote(key) for key in re.findall(r"<Key>([^<]+)</Key>", body.decode())]
 
 
 def read(path: Path) -> list[Call]:
-    """Return the recorded calls."""
+    """Return the calls recorded in the file `path`; if it does not exist, an empty list."""
     lines = path.read_text().splitlines() if path.exists() else []
     found = [json.loads(line) for line in lines]
     return [Call(each["role"], each["action"], tuple(each["resources"]), each["context"]) for each in found]

@@ -20,7 +20,7 @@ def install(context: Context) -> None:
 
 
 class _Journal:
-    """Write each change of the catalog to the history store."""
+    """Write created databases, and all changes of tables and partitions, to the history store."""
 
     def __init__(self, store: HistoryStore) -> None:
         self.store = store

@@ -1,7 +1,7 @@
 """Start a laptop cloud on a state directory, or connect to the running one.
 
-Every user of a cloud holds a lease: a shared lock on a file, which the kernel releases when the process dies.
-The cloud stops when the last lease ends.
+Every process that uses a cloud holds a lease: a shared lock on a file, which the kernel releases when the
+process ends. The cloud stops when the last lease ends.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _EXTRAS = {"sail": "local", "spark": "spark"}
 
 
 class CloudError(Exception):
-    """The laptop cloud cannot be used; the message gives the reason and the log file."""
+    """The laptop cloud cannot be used; the message gives the reason, and the log file of a failed start."""
 
 
 class Cloud:
-    """A lease on the laptop cloud of `state`; usable as a context manager."""
+    """A lease on the laptop cloud of the directory `state`, taken by `start` or as a context manager."""
 
     def __init__(
         self,
@@ -62,7 +62,8 @@ class Cloud:
     def start(self, *, wait: bool = True) -> Cloud:
         """Take a lease, and start the cloud if it is not running.
 
-        Without `wait`, the cloud may still be starting; requests block until it is ready.
+        Without `wait`, return when the cloud has announced its endpoint; requests block until it is ready.
+        Raise `CloudError` if the start fails, or if a cloud runs with another port or engine than requested.
         """
         state_folder.make(self.state)
         try:
@@ -92,7 +93,7 @@ class Cloud:
             )
 
     def stop(self) -> None:
-        """Release the lease; the cloud ends if it was the last one."""
+        """Release the lease; the cloud stops if no other lease is left."""
         if self._lease:
             self._lease.close()
             self._lease = None
@@ -119,7 +120,7 @@ class Cloud:
             yield
 
     def _running(self) -> dict[str, Any] | None:
-        """Return the announcement of the cloud that serves this directory, or None if none is ready."""
+        """Return the announcement of the cloud whose health check names this directory, else None."""
         try:
             found = self._announcement()
             health = found and _health(found["endpoint"], credentials.credentials_file(self.state))
@@ -128,7 +129,7 @@ class Cloud:
         return found if health == {"state": state_folder.identity(self.state)} else None
 
     def _announcement(self) -> dict[str, Any] | None:
-        """Return the announcement file of the newest cloud, if its process is alive."""
+        """Return the content of cloud.json if the process that it names is alive, else None."""
         try:
             found = dict(json.loads((self.state / "cloud.json").read_text()))
             os.kill(found["pid"], 0)
@@ -184,7 +185,7 @@ def _server_environment() -> dict[str, str]:
 
 
 def _health(endpoint: str, keys: Path) -> Any:
-    """Request the identity of the directory that the cloud serves, signed with the directory's own key."""
+    """Return the cloud's answer to a health check, signed with the laptop's key from the file `keys`."""
     from botocore.auth import SigV4Auth  # noqa: PLC0415
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415
     from botocore.credentials import Credentials  # noqa: PLC0415

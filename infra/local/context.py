@@ -15,7 +15,7 @@ REGION = "us-east-1"
 
 @dataclass(frozen=True)
 class Context:
-    """One laptop cloud: `state` is its directory, with objects in `s3` and everything else in `cloud`."""
+    """Settings of one laptop cloud; its buckets are below `root`, most of its other files below `work`."""
 
     state: Path
     prefix: str

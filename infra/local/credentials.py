@@ -16,12 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 LAPTOP = "laptop"
-"""The role of commands and of the laptop's user; all other roles are created by Terraform."""
+"""The role of the commands and of the laptop's user; unlike the other roles, it does not exist on AWS."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """An access key, its role, and the session token and expiry that a signed request must match."""
+    """A role's key pair; one issued by STS also has an expiry, and a token that its requests must contain."""
 
     role: str
     access_key: str
@@ -46,7 +46,7 @@ def read(path: Path) -> dict[str, Key]:
 
 
 def ensure(path: Path, roles: Iterable[str]) -> dict[str, Key]:
-    """Return the keys in the file; create those of `roles` that it lacks."""
+    """Return all keys in the file `path`, by role; first add a new key for each of `roles` without one."""
     found = read(path) if path.exists() else {}
     missing = [role for role in roles if role not in found]
     if not missing:
@@ -67,14 +67,14 @@ def new(role: str) -> Key:
 
 
 def private(path: str, flags: int) -> int:
-    """Open a file that only its owner may read, for `open(opener=private)`."""
+    """Open a file for `open(opener=private)`; if it is created, only its owner may read and write it."""
     return os.open(path, flags, 0o600)
 
 
 def lake_secret(state: Path) -> str:
     """Return the secret of the lake's pseudonyms; create it on first use.
 
-    The file lies beside the lake, not in `cloud`: a copy of the lake needs it.
+    Its file is `<state>/pseudonym-secret`, outside `cloud`, because a copy of the lake needs it too.
     """
     path = state / "pseudonym-secret"
     if not path.exists():
@@ -86,7 +86,7 @@ def lake_secret(state: Path) -> str:
 
 
 class Keys:
-    """The keys that the running cloud accepts: those of its state directory, and those issued by STS."""
+    """The keys that the running cloud accepts: those in the file `path`, and those given to `issue`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -101,14 +101,14 @@ class Keys:
             return self._keys.get(access_key)
 
     def _read_again(self) -> None:
-        """Read the file again if it has changed: roles may have been added."""
+        """Add the keys in the credentials file if the file has changed: roles may have been added to it."""
         changed_at = self._path.stat().st_mtime_ns if self._path.exists() else 0
         if changed_at != self._read_at:
             self._read_at = changed_at
             self._keys |= {key.access_key: key for key in read(self._path).values()}
 
     def issue(self, key: Key) -> None:
-        """Accept `key` until it expires."""
+        """Accept `key` from now on, and forget all keys that have expired."""
         now = datetime.now(UTC)
         with self._lock:
             kept = {name: each for name, each in self._keys.items() if not _has_expired(each, now)}

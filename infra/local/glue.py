@@ -1,4 +1,4 @@
-"""Glue of the laptop cloud: run job scripts from the code bucket as PySpark in warm worker processes."""
+"""Glue of the laptop cloud: run PySpark job scripts from the code bucket in warm worker processes."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from infra.local.process import JsonProcess, ProcessDied
 _ALIVE = {"STARTING", "RUNNING", "STOPPING", "WAITING"}
 _KEPT_LOGS = 300
 _LONG_POLL_SECONDS = 1.0
-"""Seconds that GetJobRun waits for a job run to end, so that the state machine need not wait."""
+"""Seconds that GetJobRun waits at most for a job run to end: the state machine itself does not wait."""
 
 
 class GlueEngine:
-    """Distribute job runs over worker processes; if one dies, only its job run fails, and it is replaced."""
+    """Distribute job runs over worker processes; a process that dies is replaced, and its job run fails."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -98,7 +98,10 @@ class GlueEngine:
         worker.end()
 
     def _next(self, worker: JobWorker) -> JobRun | None:
-        """Return the next job run, or None to stop; end the worker's process while it is idle."""
+        """Return the next job run, or None when the cloud stops.
+
+        After `idle_seconds` without a job run, end the worker's process.
+        """
         while True:
             try:
                 return self._work.get(timeout=worker.idle_seconds)
@@ -125,7 +128,7 @@ class GlueEngine:
         clock.daemon = True
         clock.start()
         try:
-            process.ask({})  # a fresh worker is STARTING until its engine answers
+            process.ask({})  # the run stays STARTING until the worker's engine has started
             with self._lock:
                 if run.status == "STARTING":
                     run.status, run.running_since = "RUNNING", time.time()
@@ -180,7 +183,10 @@ class GlueEngine:
 
 
 def _s3a_error(run: JobRun) -> str | None:
-    """Return the error of S3A, Glue's file system, if the job sets no region: S3A defaults to us-east-2."""
+    """Return the error of S3A, Glue's file system, for a job that does not set S3A's region; else None.
+
+    Without a setting, S3A uses us-east-2.
+    """
     if f"spark.hadoop.fs.s3a.endpoint.region={REGION}" in run.arguments.get("--conf", ""):
         return None
     return f"S3Exception: 301 Moved Permanently: the bucket is in {REGION}, S3A asked us-east-2."

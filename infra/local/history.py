@@ -10,7 +10,10 @@ from typing import Any
 
 
 class HistoryStore:
-    """Store documents by kind and key; each write is on disk when the call returns."""
+    """Store documents by kind and key.
+
+    A write survives the end of the process once the call has returned; a power failure may undo the latest.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +42,7 @@ class HistoryStore:
             self._db.execute("DELETE FROM document WHERE kind = ? AND key = ?", (kind, key))
 
     def all(self, kind: str) -> list[tuple[str, dict[str, Any]]]:
-        """Return every document of a kind, oldest first."""
+        """Return key and content of every document of a kind, the least recently written first."""
         with self._lock:
             rows = self._db.execute(
                 "SELECT key, body FROM document WHERE kind = ? ORDER BY rowid", (kind,)

@@ -16,7 +16,7 @@ from infra.local.context import ACCOUNT, REGION
 
 @dataclass
 class JobRun:
-    """One run of a job; times are seconds since 1970."""
+    """One run of a job; times are seconds since 1970, `timeout` is in minutes."""
 
     job_run_id: str
     job_name: str
@@ -60,7 +60,7 @@ class JobRun:
             "MaxCapacity": capacity,
             "DPUSeconds": seconds * capacity,
             "GlueVersion": "5.1",
-            "LogGroupName": "/aws-glue/jobs",  # as without log encryption in the security configuration
+            "LogGroupName": "/aws-glue/jobs",  # as on AWS if logs are not encrypted
             "PredecessorRuns": [],
         }
         if self.completed_on:
@@ -75,7 +75,7 @@ def _timestamp(seconds: float) -> datetime:
 
 
 class LogTail:
-    """Copy a growing log file into the job run's stream of CloudWatch Logs until it is closed."""
+    """Copy a growing log file to the job run's stream in CloudWatch Logs until `close` is called."""
 
     def __init__(self, path: Path, run: JobRun) -> None:
         self._file = path.open(encoding="utf-8", errors="replace")

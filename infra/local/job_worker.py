@@ -1,7 +1,7 @@
-"""A warm process that runs Glue job scripts on an engine, one after another. Started by `infra.local.glue`.
+"""A warm process that runs Glue job scripts on an engine, one after another.
 
-It imports only `engine.py` of the project, by its path. Job scripts and the `pipeline` package come from the
-code bucket, as on AWS, and are reloaded when the deployed file has changed.
+`infra.local.job_workers` starts it. It imports only `engine.py` of the project, by its path. Job scripts and
+the package `pipeline` come from the code bucket, as on AWS; the package is reloaded if its file has changed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ class _Code:
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
-    """Run a job's script with its arguments and write its output to its log file; return state and error."""
+    """Run a job script with its output appended to the request's log file.
+
+    Return the state SUCCEEDED, or FAILED with the error.
+    """
     with Path(request["log"]).open("a", buffering=1, encoding="utf-8") as log:
         logging.getLogger().handlers.clear()  # as on Glue, where a script must add its own handler
         sys.argv = [request["script"], *request["arguments"]]

@@ -15,11 +15,11 @@ from infra.local.runtimes import GLUE, site
 _SCRIPT = Path(__file__).with_name("job_worker.py")
 
 IDLE_SECONDS = {"sail": 30.0, "spark": 600.0}
-"""Idle time after which a worker ends, by engine; starting it again takes 2 s (Sail) or 15 s (Spark)."""
+"""Seconds after which an idle process ends, by engine; a new start takes 2 s (Sail) or 15 s (Spark)."""
 
 
 class JobWorker:
-    """A slot for job runs, whose process with an engine exists only while there is work."""
+    """A slot for one job run at a time; its process is started on demand and ended when it is idle."""
 
     def __init__(self, context: Context, number: int) -> None:
         self._context = context
@@ -29,7 +29,7 @@ class JobWorker:
 
     @property
     def idle_seconds(self) -> float | None:
-        """Seconds after which the idle process should end; None if there is no process."""
+        """Seconds after which the idle process should end; None if no process is running."""
         alive = self._process is not None and self._process.is_alive
         return IDLE_SECONDS[self._context.engine] if alive else None
 
@@ -40,7 +40,7 @@ class JobWorker:
         return self._process
 
     def end(self) -> None:
-        """End the process and delete its temporary files."""
+        """End the process, if there is one, and delete its temporary files."""
         if self._process is not None:
             self._process.kill()
             self._process = None

@@ -1,4 +1,4 @@
-"""Lambda of the laptop cloud: run the deployed zip in its own process, with only the deployed environment."""
+"""Lambda of the laptop cloud: run each function's zip in its own process with its variables and role."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class LambdaEngine:
         context.on_stop.append(self.stop)
 
     def invoke(self, function: Any, body: str) -> tuple[bytes, bool]:
-        """Return the response payload, and whether it is an error."""
+        """Invoke a function with the JSON event `body`; return the payload, and whether it is an error."""
         warm = self._process(function)
         with warm.lock:
             try:
@@ -108,7 +108,7 @@ def install(context: Context) -> None:
         return payload
 
     def invoke_from_state(parameters: dict[str, Any], region: str, **_: Any) -> dict[str, Any]:
-        """Invoke a function without a client and an HTTP request, which take longer than most functions."""
+        """Invoke a function directly: a client and an HTTP request would take longer than most functions."""
         function = lambda_simple_backends[ACCOUNT][region].get_function(parameters["FunctionName"], None)
         payload, failed = engine.invoke(function, parameters.get("Payload", b"{}").decode())
         answer = {"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": json.loads(payload)}

@@ -15,7 +15,7 @@ _FIELDS = ("Name", "Description", "Database", "QueryString")
 
 
 def install(context: Context) -> None:
-    """Replace moto's named queries."""
+    """Make moto create, list, read in batches and delete named queries in the history store."""
     store = context.store
 
     def create(response: Any) -> Any:

@@ -20,7 +20,7 @@ class ProcessDied(Exception):
 
 
 class JsonProcess:
-    """Run `script` with this interpreter, but only with the packages on the environment's PYTHONPATH."""
+    """Run `script` with this interpreter, but only with the packages on the PYTHONPATH of `environment`."""
 
     def __init__(self, script: Path, arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ class JsonProcess:
         return self._process.poll() is None
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Send one request and return the answer; raise `ProcessDied` if the process ends."""
+        """Send one request and return the answer; raise `ProcessDied` if the process ends without one."""
         try:
             self._requests.write(json.dumps(request) + "\n")
             self._requests.flush()

@@ -37,7 +37,7 @@ SERVICES = {
     "scheduler": "scheduler.amazonaws.com",
     **{f"lambda-{name.replace('_', '-')}": "lambda.amazonaws.com" for name in FUNCTIONS},
 }
-"""Roles by name, each with the service that assumes it."""
+"""The service that assumes each role, by the role's name without prefix."""
 TOPICS = {
     "sns_notify_success": "run-succeeded",
     "sns_notify_failure": "run-failed",
@@ -238,7 +238,7 @@ class Provisioner:
     def schedule(self) -> None:
         """Create the nightly schedule, disabled.
 
-        The scheduled functions of AWS have no schedule on a laptop.
+        The functions that AWS runs on a schedule have none on a laptop.
         """
         scheduler = self._client("scheduler")
         scheduler.create_schedule(
@@ -255,7 +255,10 @@ class Provisioner:
 
 
 def lambda_files() -> dict[str, bytes]:
-    """Return the files of the Lambdas' zip by name; besides them, Lambdas import only stdlib and boto3."""
+    """Return the contents of the files in the Lambdas' zip, by name.
+
+    Apart from them, Lambdas import only boto3 and the standard library.
+    """
     shipped = {f"pipeline/{name}" for name in _LAMBDA_FILES}
     return {
         name: content

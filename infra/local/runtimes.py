@@ -22,7 +22,7 @@ requirements/glue.in pins the versions.
 
 
 def site(folder: Path, distributions: tuple[str, ...]) -> Path:
-    """Return `folder` with links to the packages of `distributions` and nothing else."""
+    """Fill `folder` with links to the packages of `distributions`, remove everything else, and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {}
     for name in distributions:

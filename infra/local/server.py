@@ -1,4 +1,4 @@
-"""The laptop cloud's process: `python -m infra.local.server --state DIR [--port N] [--prefix P]`.
+"""The laptop cloud's process: `python -m infra.local.server --state DIR [OPTIONS]`.
 
 It serves until the last lease on the state directory ends (see `infra.local.cloud`). It listens and announces
 itself before it loads its services; requests wait in `infra.local.gate` until setup is complete.
@@ -74,7 +74,7 @@ def serve(state: Path, port: int, prefix: str, workers: int, engine: str) -> Non
 
 
 def _take_environment(variables: dict[str, str], port: int) -> None:
-    """Replace the process environment; moto reads MOTO_PORT on import."""
+    """Replace the process environment by `variables` and MOTO_PORT, which moto reads on import."""
     os.environ.clear()
     os.environ.update({**variables, "MOTO_PORT": str(port)})
 
@@ -95,7 +95,7 @@ def _start(
 
 
 def _assemble(context: Context, keys: Keys, listening: socket.socket) -> Any:
-    """Return moto's server with our services installed, and its gate."""
+    """Return an HTTP server for moto with our services installed, and the gate that its requests pass."""
     _skip_unused_imports()
     from moto.core.config import default_user_config  # noqa: PLC0415
     from moto.moto_server.werkzeug_app import (  # noqa: PLC0415
@@ -134,13 +134,13 @@ def _assemble(context: Context, keys: Keys, listening: socket.socket) -> Any:
 
 
 def _workgroups(store: HistoryStore) -> dict[str, str]:
-    """Return the workgroup of each query and saved query from before the restart."""
+    """Return the workgroup of each query and saved query in the history store, by ID."""
     executed = {key: query["workgroup"] for key, query in store.all("query")}
     return executed | {key: query["WorkGroup"] for key, query in store.all("named_query")}
 
 
 def _skip_unused_imports() -> None:
-    """Replace moto's Batch and EC2, which no state uses, by a stub: importing them takes a second."""
+    """Replace `moto.batch.utils` by a stub: importing moto's Batch and EC2, unused here, takes a second."""
     batch = types.ModuleType("moto.batch.utils")
     JobStatus = enum.StrEnum("JobStatus", ["SUCCEEDED", "FAILED"])
     vars(batch)["JobStatus"] = JobStatus
@@ -161,7 +161,7 @@ def _announce(path: Path, document: dict[str, Any]) -> None:
 
 
 def _until_unused(state: Path, announcement: Path) -> None:
-    """Wait until no client holds a lease; remove the announcement before releasing the lock."""
+    """Wait until no client holds a lease, and remove the announcement while no client can take a new one."""
     lease = (state / "cloud" / "lease").open("a")
     while True:
         time.sleep(0.5)

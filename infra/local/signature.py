@@ -39,7 +39,7 @@ class SignatureError(Exception):
 
 @dataclass(frozen=True)
 class Claim:
-    """The signature fields of a request, not yet verified."""
+    """The signature fields of a request, not yet verified; only a presigned URL has a `lifetime`."""
 
     access_key: str
     scope: str
@@ -53,7 +53,10 @@ class Claim:
 
 
 def read_claim(environ: Mapping[str, Any]) -> Claim:
-    """Parse the signature fields from the Authorization header or the query string."""
+    """Return the signature fields in the Authorization header, or without that header in the query string.
+
+    Raise `SignatureError` if they are missing or cannot be read.
+    """
     query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
     if header := environ.get("HTTP_AUTHORIZATION"):
         found = _HEADER.fullmatch(header.strip())
@@ -105,7 +108,10 @@ def _claim(
 
 
 def check_time(claim: Claim, key: Key, now: datetime) -> None:
-    """Reject an expired signature or key, and a signature from the future."""
+    """Raise `SignatureError` if the key or the signature has expired, or the signature is from the future.
+
+    Clocks may differ by 15 minutes; the lifetime of a presigned URL is at most seven days.
+    """
     expired = SignatureError("ExpiredToken", "The request or its key has expired.")
     if key.expires_at is not None and key.expires_at <= now:
         raise expired
@@ -126,7 +132,7 @@ def check_time(claim: Claim, key: Key, now: datetime) -> None:
 def check(
     claim: Claim, key: Key, environ: Mapping[str, Any], raw_uri: str, body: Callable[[], bytes]
 ) -> None:
-    """Reject a request whose signature or body does not match the key."""
+    """Raise `SignatureError` unless the signature, session token and body match the request and its key."""
     if "host" not in claim.signed_headers or claim.token != key.token:
         raise _mismatch()
     payload = claim.payload or hashlib.sha256(body()).hexdigest()
@@ -166,7 +172,7 @@ def _mismatch() -> SignatureError:
 
 
 def _canonical_path(path: str, service: str) -> str:
-    """Return the path as sent for S3; other services normalize it and encode it again."""
+    """Return the path as sent for S3; for other services, normalize it and encode it once more."""
     return path if service == "s3" else quote(normalize_url_path(path), safe="/~")
 
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 _SCRATCH = ("duckdb", "sail/worker-*", "spark/worker-*")
-"""Shuffle and spill files of the engines, below `<state>/cloud`."""
+"""Patterns of the engines' directories for shuffle and spill files, below `<state>/cloud`."""
 _PARTIAL = ".pending-"
 _PARTIAL_FOLDERS = {"_temporary"}
 _OTHERS = 0o077
@@ -17,13 +17,16 @@ RESULT_DAYS = 7
 
 
 def identity(state: Path) -> str:
-    """Return an identifier that differs between directories, including copies."""
+    """Return an identifier of the directory, which differs from that of any copy."""
     stat = state.stat()
     return f"{stat.st_dev:x}-{stat.st_ino:x}"
 
 
 def make(state: Path) -> None:
-    """Create the directory for its owner only; remove permissions of others from an existing one."""
+    """Create the directory for its owner only; if it exists, remove the permissions of others from it.
+
+    Others who have permissions on the directory itself also lose those on everything in it.
+    """
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     if state.stat().st_mode & _OTHERS:
         for path in (state, *state.rglob("*")):
@@ -51,7 +54,7 @@ def sweep(state: Path) -> None:
 
 
 def _expire_results(state: Path) -> None:
-    """Remove query results after `RESULT_DAYS`: those of the review role can have identifiers in them."""
+    """Remove query results older than `RESULT_DAYS`: those of reviews can contain patient identifiers."""
     oldest = time.time() - RESULT_DAYS * 86_400
     for path in (state / "s3").glob("*-results/**/*"):
         if path.is_file() and path.stat().st_mtime < oldest:

@@ -99,7 +99,7 @@ def install(context: Context) -> None:
 
 
 def _parse_once() -> None:
-    """Parse a definition and its paths once instead of in every execution and state.
+    """Cache parsed definitions and JSON paths instead of parsing them in every execution and state.
 
     Parsed objects hold no data of an execution, except in Map states, which the template does not use.
     """
@@ -138,7 +138,7 @@ def _stop_execution(backend: Any, execution_arn: str, error: str = "", cause: st
 
 
 def _unless_stopped(change: Callable[..., None]) -> Callable[..., None]:
-    """Ignore an error or timeout of the current state after the execution was stopped."""
+    """Return `change` such that it ignores an error or timeout of a state after the execution was stopped."""
 
     def changed(environment: Any, *args: Any, **kwargs: Any) -> None:
         if not isinstance(environment.program_state(), ProgramStopped):
@@ -157,9 +157,9 @@ def _answer_stop(response: Any) -> Any:
 def _get_execution_history(response: Any) -> str:
     """Return a page of events as JSON text.
 
-    moto lacks reverseOrder, pagination and includeExecutionData. Its serializer looks up each field of each
-    event in the service model, which took two thirds of the server's time while pages watched a run; the
-    events already have AWS's field names.
+    Unlike moto, support reverseOrder, pagination and includeExecutionData. JSON text skips moto's
+    serializer, which looks up each field of each event in the service model; that took two thirds of the
+    server's time while portal pages watched a run. The events already have AWS's field names.
     """
     execution = response.stepfunction_backend.describe_execution(response._get_param("executionArn"))
     events = _events(execution)
@@ -178,7 +178,7 @@ def _get_execution_history(response: Any) -> str:
 
 
 def _encode(value: Any) -> Any:
-    """Encode a timestamp in seconds since 1970, as AWS does, and an enumeration by its value."""
+    """Return a timestamp as seconds since 1970, as AWS does, and an enumeration member as its value."""
     return value.timestamp() if isinstance(value, datetime) else value.value
 
 

@@ -17,7 +17,7 @@ from infra.local.context import ACCOUNT, Context
 
 
 def install(context: Context) -> None:
-    """Replace moto's Athena with the DuckDB engine."""
+    """Make moto run query executions in the DuckDB engine and return that engine's states and results."""
     engine = AthenaEngine(context)
 
     def start_query_execution(
@@ -86,7 +86,7 @@ def _read_results(engine: AthenaEngine) -> Callable[[Any, Query], dict[str, Any]
 
 
 class QueryNotReady(QueryError):
-    """Results were requested before the query succeeded."""
+    """Results were requested of a query that has not succeeded."""
 
     def __init__(self, query: Query) -> None:
         super().__init__(f"Query has not yet finished. Current state: {query.state}")

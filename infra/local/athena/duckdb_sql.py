@@ -41,7 +41,11 @@ class Prepared:
 def translate(
     tree: exp.Query, database: str | None, parameters: list[str] | None, catalog: Catalog
 ) -> Prepared:
-    """Translate a query to DuckDB over views of the files that it reads."""
+    """Return a query as DuckDB SQL, with a view of the Parquet files of each table that it reads.
+
+    Raise `QueryError` for an unknown table, a table function, views that refer to each other, or a wrong
+    number of parameters.
+    """
     _bind(tree, parameters or [])
     _expand_views(tree, database, catalog, depth=0)
     columns = _columns_read(tree)
@@ -93,7 +97,7 @@ class _View:
 
 
 def _view(table: Any) -> _View | None:
-    """Return a view's query and database, or None for a table."""
+    """Return the query and database of a view; None if `table` is not a view."""
     text = latest(table).get("ViewOriginalText")
     if not text:
         return None
@@ -102,7 +106,10 @@ def _view(table: Any) -> _View | None:
 
 
 def _physical_tables(tree: Any, database: str | None) -> list[exp.Table]:
-    """Return the catalog tables in a statement, without the names of its WITH clauses."""
+    """Return a statement's references to catalog tables, without those to its WITH queries.
+
+    Raise `QueryError` for a table function.
+    """
     ctes = {cte.alias_or_name for cte in tree.find_all(exp.CTE)}
     found = []
     for table in tree.find_all(exp.Table):
@@ -116,7 +123,10 @@ def _physical_tables(tree: Any, database: str | None) -> list[exp.Table]:
 
 
 def _partition_filters(table: exp.Table, found: Any) -> dict[str, set[str]]:
-    """Return the partition values that the WHERE clause allows: `key = 'x'` or `key IN ('x', 'y')`."""
+    """Return the partition values that `key = 'x'` or `key IN ('x', 'y')` in the WHERE clause allow, by key.
+
+    Only conditions on the top level of an AND count; if there is a join, the table must qualify the key.
+    """
     keys = {column["Name"] for column in latest(found).get("PartitionKeys", [])}
     select: Any = table.find_ancestor(exp.Select)
     where = select.args.get("where") if select else None
@@ -145,7 +155,10 @@ def _equality(condition: Any) -> tuple[exp.Column | None, set[str]]:
 
 
 def _columns_read(tree: exp.Query) -> set[str] | None:
-    """Return the columns that a query reads; None means all. `SELECT count(*)` reads none."""
+    """Return the names in lower case of the columns that a query reads; None means all columns.
+
+    If each `*` is that of a `count(*)`, the result is empty, even if the query also names columns.
+    """
     stars = list(tree.find_all(exp.Star))
     if stars and all(isinstance(star.parent, exp.Count) for star in stars):
         return set()
@@ -174,7 +187,7 @@ def duckdb_type(glue_type: str) -> str:
 
 
 def _bytes(file: Path, names: set[str] | None) -> int:
-    """Return the bytes of the column chunks that a query reads, as Athena counts them; None means all."""
+    """Return how many bytes of a file Athena counts for the columns `names`; None means the whole file."""
     if names is None:
         return file.stat().st_size
     metadata = pq.read_metadata(file)

@@ -1,4 +1,4 @@
-"""Query executions: state, limits and result files; each runs in DuckDB in its own thread."""
+"""Query executions: state, limits and result files. Each execution runs in DuckDB in its own thread."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ _REASONS = (
         "EXPRESSION_NOT_AGGREGATE: {at} '{name}' must be an aggregate expression or appear in GROUP BY",
     ),
 )
-"""Errors of DuckDB by their text, as Athena words them."""
+"""Patterns of DuckDB's error texts, each with Athena's wording of the error."""
 _HISTORY_LIMIT = 5000
 
 
 @dataclass
 class Query:
-    """One query execution; times are seconds since 1970, durations milliseconds."""
+    """One query execution; times are seconds since 1970, `scanned` is in bytes."""
 
     id: str
     sql: str
@@ -150,7 +150,10 @@ class AthenaEngine:
                 self._end(query, "SUCCEEDED", None)
 
     def _run(self, query: Query, prepared: Prepared) -> None:
-        """Run the translated SQL with access only to the files that it reads."""
+        """Set the query's columns and write its result file.
+
+        The translated SQL has access only to the data files that it reads and to its result file.
+        """
         target = self.result_file(query)
         target.parent.mkdir(parents=True, exist_ok=True)
         if prepared.rows is not None:
@@ -202,7 +205,10 @@ def _athena_type(type_: str) -> str:
 
 
 def _projection(position: int, name: str, type_: str) -> str:
-    """Cast lists to text, as in Athena's CSV, and integer sums to BIGINT."""
+    """Return the SQL of a result column, with its name.
+
+    HUGEINT and UBIGINT become BIGINT; types that Athena writes to its CSV files as text become VARCHAR.
+    """
     cast = {"HUGEINT": "BIGINT", "UBIGINT": "BIGINT"}.get(type_)
     cast = cast or ("VARCHAR" if _athena_type(type_) in _AS_TEXT else None)
     label = '"' + name.replace('"', '""') + '"'
@@ -229,7 +235,7 @@ def _column(name: str, type_: str) -> dict[str, Any]:
 
 
 def _reason(error: duckdb.Error) -> str:
-    """Return DuckDB's first error line as Athena words it."""
+    """Return an error of DuckDB as Athena words it; if unknown, as an error code and DuckDB's first line."""
     first = str(error).splitlines()[0]
     if isinstance(error, duckdb.InterruptException):
         return "Query cancelled by user"
@@ -241,7 +247,10 @@ def _reason(error: duckdb.Error) -> str:
 
 
 def _located(reason: str, sql: str) -> str:
-    """Return a reason with the line and column of the first name that it quotes."""
+    """Replace `line 1:1` in `reason` by the position in `sql` of the first name that `reason` quotes.
+
+    Return `reason` unchanged if it quotes none, or if `sql` does not contain the name.
+    """
     quoted = re.search(r"'(?:[^']*\.)?([^'.]+)'", reason)
     place = locate(sql, quoted[1]) if quoted else None
     return reason.replace("line 1:1:", f"line {place[0]}:{place[1]}:", 1) if place else reason

@@ -11,7 +11,7 @@ from infra.local.context import ACCOUNT, REGION, Context
 
 
 class QueryError(Exception):
-    """The message is Athena's StateChangeReason."""
+    """A query has failed; the message is Athena's StateChangeReason."""
 
 
 class Catalog:
@@ -56,7 +56,10 @@ class Catalog:
         self._backend.delete_table(database, table)
 
     def files(self, table: Any, wanted: dict[str, set[str]]) -> list[Path]:
-        """Return the Parquet files of the partitions that match `wanted`: allowed values by partition key."""
+        """Return a table's Parquet files; `wanted` gives the allowed values of some partition keys.
+
+        All files of a table without partition keys are returned.
+        """
         keys = [column["Name"] for column in latest(table).get("PartitionKeys", [])]
         folders = []
         for partition in list(table.partitions.values()):

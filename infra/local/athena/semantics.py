@@ -1,6 +1,6 @@
 """Make DuckDB compute as Athena does where the two differ.
 
-Each difference is pinned by tests/infra/local/test_athena_semantics.py with the page that documents it.
+tests/infra/local/test_athena_semantics.py tests each difference and names the page that documents it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SETUP = (
     """CREATE MACRO athena_timestamp(t, digits) AS
         make_timestamp(CAST(round(epoch_us(t) / pow(10, 6 - digits)) * pow(10, 6 - digits) AS BIGINT))""",
 )
-"""Statements that a DuckDB connection needs before one of `as_athena`."""
+"""Statements that a DuckDB connection must execute before it runs SQL that `as_athena` has rewritten."""
 
 _DAYS = frozenset({"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"})
 _DATES = (exp.Date, exp.CurrentDate, exp.LastDay)
@@ -34,7 +34,7 @@ _OF_ARGUMENT = (exp.Paren, exp.Min, exp.Max, exp.Coalesce, exp.DateTrunc, exp.Ti
 
 
 def as_athena(tree: exp.Query, types: Mapping[str, str]) -> None:
-    """Rewrite a statement to compute as Athena does; `types` are the Glue types of the columns it reads."""
+    """Change `tree` to compute in DuckDB as in Athena; `types` are the Glue types of columns by name."""
     for position, column in enumerate(tree.selects if isinstance(tree, exp.Select) else []):
         if not isinstance(column, exp.Alias | exp.Column | exp.Star):
             column.replace(exp.alias_(column.copy(), f"_col{position}"))
@@ -61,7 +61,7 @@ def _replacement(node: Any, types: Mapping[str, str]) -> Any:
 
 
 def _is_date(node: Any, types: Mapping[str, str]) -> bool:
-    """Return whether an expression is a date in Athena; a date plus whole days remains one."""
+    """Return whether an expression is a date in Athena; a date plus or minus days or longer units is one."""
     if isinstance(node, exp.Cast):
         return bool(node.to.this == exp.DataType.Type.DATE)
     if isinstance(node, exp.Column):
@@ -75,7 +75,11 @@ def _is_date(node: Any, types: Mapping[str, str]) -> bool:
 
 
 def _cast(node: exp.Cast) -> Any:
-    """Cut texts to their length, round timestamps to their precision and give decimals Athena's scale."""
+    """Return an expression that computes a cast as Athena does; None if DuckDB's own cast does so.
+
+    Texts are cut to their length and timestamps rounded to their precision. A decimal without precision keeps
+    the decimal places of a text literal, and rounds all other values to integers.
+    """
     kind, size = node.to.this, node.to.expressions
     is_text = isinstance(node.this, exp.Literal) and node.this.is_string
     if kind in {exp.DataType.Type.VARCHAR, exp.DataType.Type.TEXT} and size:
@@ -96,7 +100,10 @@ def _plain(node: exp.Cast, kind: str) -> exp.Cast:
 
 
 def _average(node: exp.Avg, types: Mapping[str, str]) -> Any:
-    """Return the average of a decimal column with the column's scale."""
+    """Return the average of a decimal column cast to the column's type; None leaves an average as it is.
+
+    That applies to averages of other columns, and to those with FILTER or OVER.
+    """
     kind = types.get(node.this.name.lower(), "")
     if not kind.startswith("decimal") or isinstance(node.parent, exp.Filter | exp.Window):
         return None

@@ -18,7 +18,10 @@ _HIVE = frozenset(["ALTER", "CREATE", "DESCRIBE", "DROP", "MSCK", "SHOW"])
 
 
 def prepare(sql: str, database: str | None, parameters: list[str] | None, catalog: Catalog) -> Prepared:
-    """Parse one statement, execute it if it is DDL, and return its result or its DuckDB translation."""
+    """Parse one statement, execute it if it is DDL, and return its result or its DuckDB translation.
+
+    Raise `QueryError` if Athena would reject the statement or the laptop cloud does not support it.
+    """
     _check(sql)
     try:
         statements = [tree for tree in sqlglot.parse(sql, read="athena") if tree is not None]
@@ -51,7 +54,10 @@ def prepare(sql: str, database: str | None, parameters: list[str] | None, catalo
 
 
 def _check(sql: str) -> None:
-    """Refuse what Trino does not know; DDL other than views has Hive's grammar in Athena."""
+    """Raise `QueryError` for several statements, or for one that Trino would reject.
+
+    DDL is checked only for views, because other DDL has Hive's grammar in Athena.
+    """
     tokens = tokenize(sql)
     if ";" in {token.text for token in tokens}:
         raise QueryError("Only one sql statement is allowed. Got: " + sql.strip()[:200])

@@ -12,7 +12,7 @@ from infra.local.s3.buckets import FileKeys
 from infra.local.s3.objects import FileKey
 
 _write_lock = threading.RLock()
-"""Makes checking a condition and writing atomic, as S3 guarantees for If-Match and If-None-Match."""
+"""Lock that makes checking If-Match or If-None-Match and writing the object one step, as in S3."""
 
 
 def install(context: Context) -> None:
@@ -51,7 +51,7 @@ def _make_atomic(name: str) -> None:
 def _list_objects(
     backend: Any, bucket: Any, prefix: str | None, delimiter: str | None, marker: str | None, max_keys: Any
 ) -> tuple[list[Any], list[str], bool, str | None]:
-    """List objects like moto, but walk only below the prefix and open only the keys returned."""
+    """List objects like moto, but walk only below the prefix, and do not open keys in common prefixes."""
     prefix = prefix or ""
     names, folders = [], set()
     for name in bucket.keys.below(prefix):

@@ -1,4 +1,4 @@
-"""The keys of a bucket, read from its directory."""
+"""The objects of a bucket by key, read from the bucket's directory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from infra.local.s3.objects import FileKey, is_object
 
 
 class BadKey(S3ClientError):
-    """A key that cannot be a file name."""
+    """The key cannot be a file path: a part of it is empty, `.` or `..`."""
 
     code = 400
 
@@ -23,7 +23,7 @@ class BadKey(S3ClientError):
 
 
 class FileKeys(dict):  # type: ignore[type-arg]
-    """The keys of a bucket, read from its directory; implements the interface of moto's version store."""
+    """The objects of a bucket by key, with the interface of moto's version store."""
 
     def __init__(self, bucket: str, root: Path, sidecars: Path) -> None:
         super().__init__()
@@ -84,7 +84,10 @@ class FileKeys(dict):  # type: ignore[type-arg]
         return self.sidecars / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
 
     def below(self, prefix: str) -> Iterator[str]:
-        """Return the keys that start with `prefix`, walking only directories that can contain them."""
+        """Yield the keys that start with `prefix`.
+
+        Walk only the directory that `prefix` names up to its last slash; without a slash, the whole bucket.
+        """
         start, _, _ = prefix.rpartition("/")
         top = self.folder / start if start else self.folder
         for folder, folders, names in os.walk(top):

@@ -20,7 +20,10 @@ _CHUNK = 1 << 20
 
 
 _SMALL = 1 << 18
-"""Objects up to this size may be replaced while they are read; larger ones are data files, written once."""
+"""Objects of up to this many bytes are read into memory, because they may be replaced while they are sent.
+
+Larger objects are data files, which are written only once.
+"""
 
 
 PENDING = ".pending-"
@@ -55,13 +58,16 @@ class FileContent:
 
 
 class FileKey(MemoryKey):
-    """An S3 object: in memory until `attach` writes it to a file. Its ETag is a hash of size and mtime."""
+    """An S3 object, in memory until `attach` writes it to a file.
+
+    The ETag of a file is a hash of its size, modification time and inode.
+    """
 
     _file: Path | None = None
     _content: bytes | None = None
 
     def attach(self, path: Path, sidecar: Path) -> None:
-        """Write to a temporary name, then rename: a reader sees either the old or the new object."""
+        """Write a temporary file and rename it to `path`: readers see either the old or the new object."""
         path.parent.mkdir(parents=True, exist_ok=True)
         pending = path.with_name(f"{PENDING}{os.getpid()}-{threading.get_ident()}-{path.name}"[:255])
         self._value_buffer.seek(0)
@@ -74,9 +80,10 @@ class FileKey(MemoryKey):
 
     @classmethod
     def read(cls, name: str, bucket: str, path: Path, sidecar: Path, with_content: bool = True) -> FileKey:
-        """Return the object at `path`.
+        """Return the object at `path`; raise `FileNotFoundError` if there is none.
 
-        With content, size, ETag and bytes are read from one open file, so they are consistent.
+        `with_content` takes size, ETag and, up to `_SMALL` bytes, the content from one open file, so that
+        they are consistent.
         """
         key = cls(name=name, value=b"", account_id=ACCOUNT, region_name=REGION, bucket_name=bucket)
         key._value_buffer.close()
@@ -135,5 +142,5 @@ class FileKey(MemoryKey):
 
 
 def is_object(name: str) -> bool:
-    """Return False for Hadoop checksum files and partly written files."""
+    """Return whether a file name is that of an object, not of a Hadoop checksum or a partly written file."""
     return not (name.startswith(PENDING) or (name.startswith(".") and name.endswith(".crc")))
