@@ -98,14 +98,17 @@ def _suppress(
 
 
 def _sums(frame: pd.DataFrame, by: Sequence[str]) -> Iterator[np.ndarray]:
-    """Yield the row indexes of each total that may be known: all rows, and each value of each dimension."""
+    """Yield the row indexes of each total that may be known.
+
+    These are the total over all rows and, if `by` has several columns, over each value of each column.
+    """
     yield np.arange(len(frame))
     if len(by) > 1:
         for name in by:
             codes = pd.factorize(frame[name], use_na_sentinel=False)[0]
             order = codes.argsort(kind="stable")
             parts = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
-            yield from (rows for rows in parts if len(rows) > 1)  # a total of one row discloses no other
+            yield from (rows for rows in parts if len(rows) > 1)  # a total of one row discloses no other row
 
 
 # rows about people
@@ -146,7 +149,7 @@ def _is_grouped(select: Any) -> bool:
 
 
 def _is_unique(column: Any) -> bool:
-    """Return whether a column is almost unique per row: a star, a key or an unmodified timestamp."""
+    """Return whether a column differs in almost every row: a star, a key or an unmodified timestamp."""
     names = (each.name.lower() for each in column.find_all(exp.Column))
     is_timestamp = isinstance(column.unalias(), exp.Column) and column.unalias().name.lower().endswith("_at")
     return is_timestamp or column.find(exp.Star) is not None or any(name.endswith("_key") for name in names)
@@ -159,6 +162,7 @@ def _outputs(query: Any, wanted: Any, clauses: Mapping[str, Names]) -> Names:
     """Return the output columns of `query` that contain a `wanted` expression or derive from such a column.
 
     Grouping keys are excluded, whatever they derive from: visits per patient are not a count of patients.
+    If aggregates are wanted, all other columns of a grouped query are included.
     """
     for cte in query.args["with_"].expressions if query.args.get("with_") else ():
         clauses = {**clauses, cte.alias.lower(): _source(cte, wanted, clauses)}

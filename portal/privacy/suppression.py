@@ -1,4 +1,4 @@
-"""Suppress small counts in tables whose totals are shown: minimum cell size, primary and complementary.
+"""Suppress small counts in tables whose totals are shown, by primary and complementary suppression.
 
 A small count (1 to 10) is never shown alone: it is pooled with others. Where a pool would be small itself, or
 where shown totals would bound a pooled cell more tightly than 1 to 10, the smallest safe neighbor joins the
@@ -16,7 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 MINIMUM_CELL_SIZE = 11
-"""Counts from 1 to 10 could identify a person: CMS cell size suppression policy (ResDAC, 2024)."""
+"""Smallest count above zero that is shown.
+
+Counts from 1 to 10 could identify a person: CMS cell size suppression policy (ResDAC, 2024).
+"""
 
 Counts = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -29,7 +32,7 @@ def is_small(count: int) -> bool:
 
 
 def pool_small(counts: Sequence[int] | Counts) -> Mask:
-    """Return a mask of the parts of a shown total to pool.
+    """Return a mask of the parts to pool, given that their total is shown.
 
     These are the small parts and, if their sum is small, too, the next smallest part.
     """
@@ -63,7 +66,7 @@ def pool_shares(parts: Counts) -> Mask:
 def merge_runs(totals: Sequence[int] | Counts) -> list[range]:
     """Merge consecutive rows into runs without small totals; if the total of all is small, into one run.
 
-    Rows without a count stay alone unless they lie inside a run.
+    Rows with a total of zero stay alone unless they lie inside a run.
     """
     runs: list[range] = []
     start, total = 0, 0
@@ -105,7 +108,7 @@ def fold(table: npt.NDArray[Number], folded: Mask) -> npt.NDArray[Number]:
 
 
 def _hide(table: Counts) -> tuple[Mask, int | None]:
-    """Return a mask of small cells and their complements, and the column of a cell left exposed, or None."""
+    """Return a mask of small cells and their complements, and the column of an exposed cell or None."""
     small = (table > 0) & (table < MINIMUM_CELL_SIZE)
     hidden = np.array([pool_small(row) for row in table], dtype=bool).reshape(table.shape)
     cells = [(int(row), int(column)) for row, column in np.argwhere(small)]
@@ -130,8 +133,8 @@ def _unknown(table: Counts, hidden: Mask) -> Mask:
 def _complement(table: Counts, hidden: Mask, row: int, column: int) -> list[tuple[int, int]]:
     """Return the cells to hide so that totals do not expose a small cell.
 
-    These are the cheapest cells that leave all values from 1 to 10 possible, else the smallest shown cell in
-    the same row or column, or no cell.
+    These are the cheapest cells that leave all values from 1 to 10 possible. If there are none, it is the
+    smallest shown cell in the same row or column; without one, the list is empty.
     """
     value = int(table[row, column])
     cost = np.where(hidden, 0, table)
@@ -145,7 +148,10 @@ def _complement(table: Counts, hidden: Mask, row: int, column: int) -> list[tupl
 
 
 def _rectangle(table: Counts, cost: Counts, row: int, column: int, value: int) -> list[tuple[int, int]]:
-    """Return the shown corners of the cheapest rectangle that can offset a change of the exposed cell."""
+    """Return the shown corners of the cheapest rectangle that can offset a change of the exposed cell.
+
+    The list is empty if there is no such rectangle.
+    """
     total = (cost + cost[row][None, :] + cost[:, column][:, None]).astype(float)
     can_give = np.minimum(table[row][None, :], table[:, column][:, None]) >= MINIMUM_CELL_SIZE - value
     total[~can_give | (table < value - 1)] = np.inf
@@ -159,7 +165,10 @@ def _rectangle(table: Counts, cost: Counts, row: int, column: int, value: int) -
 def _helper(
     table: Counts, hidden: Mask, cost: Counts, row: int, column: int, value: int
 ) -> list[tuple[int, int]]:
-    """Return the shown cells of the cheapest other row in the columns hidden in the exposed cell's row."""
+    """Return the shown cells of the cheapest helping row, in the columns that the exposed cell's row hides.
+
+    A helping row can offset a change of the exposed cell. The list is empty if there is none.
+    """
     columns = np.flatnonzero(hidden[row])
     total = cost[:, columns].sum(axis=1).astype(float)
     others = columns[columns != column]
@@ -225,7 +234,7 @@ def _flow(table: Counts, unknown: Mask, row: int, column: int, need: int, *, gro
 
 
 def _path(values: Counts, free: Mask, row: int, column: int, grows: bool) -> list[tuple[int, int]] | None:
-    """Return the shortest path over free cells from `row` to `column`."""
+    """Return the cells of the shortest path over free cells from `row` to `column`; None if there is none."""
     outward = free & (values > 0) if grows else free
     inward = free if grows else free & (values > 0)
     came: dict[tuple[str, int], tuple[tuple[str, int], tuple[int, int]]] = {}
