@@ -54,7 +54,7 @@ class RunningQueries:
                 self._queries[query_id].asked = self.now()
 
     def sweep(self) -> None:
-        """Stop the queries that run too long or that nobody waits for; retry failed stops in the next sweep."""
+        """Stop queries that run too long or that nobody waits for; the next sweep repeats a failed stop."""
         with self._lock:
             due = {key: query for key, query in self._queries.items() if self._is_due(query)}
         for query_id, query in due.items():

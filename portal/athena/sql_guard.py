@@ -42,7 +42,7 @@ _WRITES = (exp.DML, exp.DDL, exp.Command, exp.Into)
 
 @dataclass(frozen=True)
 class Statement:
-    """A validated statement as the user typed it and as Athena runs it; `tables` are pairs (database, table)."""
+    """A validated statement, as typed and as Athena runs it; `tables` are pairs of database and table."""
 
     user_sql: str
     athena_sql: str

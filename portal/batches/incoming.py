@@ -73,7 +73,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a delivery; "known" means that a batch has its content; `reason` says why it was refused."""
+    """The result of a delivery: "known" if its content was imported before, "refused" for a `reason`."""
 
     delivery: str
     outcome: Literal["imported", "known", "refused"]
@@ -83,7 +83,10 @@ class Outcome:
 
 @requires("import_data")
 def receive(context: Context, *, start_runs: bool = True, at: datetime | None = None) -> list[Outcome]:
-    """Import every complete delivery that is not claimed; start a run for each batch if `start_runs`."""
+    """Import every complete, unclaimed delivery and return the results.
+
+    If `start_runs`, start a run for each batch that a delivery brought, unless it was started before.
+    """
     at = at or datetime.now(UTC)
     waiting = [each for each in _deliveries(context) if each.is_complete(at) and not each.is_claimed(at)]
     return [_receive(context, each, start_runs) for each in waiting if _claim(context, each)]
@@ -120,7 +123,7 @@ def _receive(context: Context, delivery: Delivery, start_runs: bool) -> Outcome:
         _report(context, delivery, str(error))
         return Outcome(delivery.name, "refused", reason=str(error))
     if start_runs and batch.uploader.startswith(_UPLOADER):
-        _start_run(context, batch.batch_id)  # also for a known batch, because the process that imported it may have died
+        _start_run(context, batch.batch_id)  # also if known: its importer may have died
     _move(context, delivery, _RECEIVED)
     return Outcome(delivery.name, "imported" if batch.is_new else "known", batch.batch_id)
 

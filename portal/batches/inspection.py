@@ -211,7 +211,7 @@ def _line(file: dict[str, object]) -> str:
 
 
 def _reading(file: dict[str, object]) -> str:
-    """Return the encoding and delimiter of a file, if unusual: ", read as UTF-16, separated by semicolons"."""
+    """Return encoding and delimiter of a file, if unusual: ", read as UTF-16, separated by semicolons"."""
     encoding, delimiter = str(file["encoding"]), str(file["delimiter"])
     read_as = f", read as {LABELS[encoding]}" if encoding != "utf-8" else ""
     return read_as + (f", separated by {DELIMITERS[delimiter]}" if delimiter != "," else "")

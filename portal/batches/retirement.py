@@ -59,7 +59,10 @@ def retired(context: Context) -> dict[str, Retirement]:
 
 @requires("run_pipeline")
 def check_usable(context: Context, batch_ids: Sequence[str]) -> None:
-    """Raise `ServiceError` if a batch is missing or retired, or if all batches are; no ids: all new batches."""
+    """Raise `ServiceError` if one of the batches is missing or retired, or if no batch can be processed.
+
+    An empty list means all new batches.
+    """
     ids = _ids(context)
     if missing := [batch_id for batch_id in batch_ids if batch_id not in ids.all]:
         raise ServiceError(not_found(missing))

@@ -76,7 +76,10 @@ def create(
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Sample:
-    """Generate sample data and import it; if cancelled before the import, raise `Cancelled` and keep nothing."""
+    """Generate sample data and import it; if cancelled in time, raise `Cancelled` and keep nothing.
+
+    The import itself cannot be cancelled.
+    """
     with tempfile.TemporaryDirectory(prefix="hdp-sample-") as temporary:
         folder = Path(temporary) / "sample"
         written = generate(options, folder, progress=progress, cancelled=cancelled)
@@ -207,7 +210,7 @@ def _job_task(run: dict[str, Any]) -> JobTask:
 
 @requires("import_data")
 def job(context: Context, job_run_id: str) -> JobTask:
-    """Return the generation by this job run, running or ended; raise `ServiceError` if there is no such run."""
+    """Return the generation by this job run, running or ended; raise `ServiceError` if there is none."""
     return _job_task(_job_run(context, job_run_id))
 
 

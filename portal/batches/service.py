@@ -67,7 +67,10 @@ def import_folder(
     seed: int | None = None,
     progress: Progress | None = None,
 ) -> Batch:
-    """Import the tables of a directory or a ZIP archive as one batch; raise `ServiceError` if it cannot be."""
+    """Import the tables of a directory or a ZIP archive as one batch, and return the batch.
+
+    Raise `ServiceError` if it cannot be read or imported.
+    """
     if not folder.is_dir() and folder.suffix.lower() != ".zip":
         raise ServiceError(
             f"'{folder}' is neither a directory nor a ZIP archive. Pass the one that contains the CSV files."
@@ -167,7 +170,7 @@ def _inspected(given: SourceFile | Inspected, format: str, encoding: str, work: 
 
 
 def _loaded(inspected: Sequence[Inspected]) -> list[Inspected]:
-    """Return the files that are loaded into tables; raise `ServiceError` if the extract cannot be imported."""
+    """Return the files that are loaded into tables; raise `ServiceError` if the import is not possible."""
     loaded = [each for each in inspected if each.use == "loaded"]
     if stopping := next((each for each in inspected if each.stops), None):
         raise ServiceError(stopping.reason)
@@ -224,7 +227,7 @@ def _upload(context: Context, each: Inspected, batch_id: str, number: int) -> di
 
 @requires("see_charts")
 def synthetic(context: Context) -> dict[str, bool]:
-    """Return for each batch id whether the batch is synthetic: all that roles without "watch_runs" may see."""
+    """Return by batch id whether the batch is synthetic; only roles that watch runs see more of a batch."""
     return {batch.batch_id: batch.synthetic for batch in _all(context)}
 
 

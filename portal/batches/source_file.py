@@ -15,7 +15,7 @@ from portal.core.auth import User
 class SourceFile:
     """A file of an extract; `open` returns a new stream from the start of the file.
 
-    `supplier` is the subject of the user who supplied the file and who alone may see its values; it can be empty.
+    `supplier` is the subject of the user who supplied the file and alone may see its values; it can be empty.
     """
 
     name: str

@@ -114,12 +114,13 @@ def sign(
 ) -> SignOff:
     """Sign a release off and notify subscribers. Approval publishes a held release.
 
-    Raise `ServiceError` and record nothing if the user started the run or, for an approval, if a query is
-    open, a blocking finding is undecided or a finding must be fixed. Raise `Unconfirmed` unless `confirmed`
-    is the code of the other undecided findings. A deputy signs for the clinician
-    `signed_for`, given by name or id.
+    Raise `ServiceError` and record nothing if the signer, or the clinician for whom a deputy signs, started
+    the run. For an approval, raise it also if a query is open, a blocking finding is undecided, a finding
+    must be fixed, or a held release cannot be published (`releases.check_parent`, `releases.check_files`);
+    raise `Unconfirmed` unless `confirmed` is the code of the other undecided findings. A deputy signs for
+    the clinician `signed_for`, given by name or id.
 
-    After the signature was recorded, nothing raises: the result says what could not be done.
+    Once the signature is recorded, no error is raised: the result says what could not be done.
     """
     principal = _principal(context.user, signed_for)
     release = releases.get(context, run_id)
@@ -156,7 +157,10 @@ def meaning(verdict: Literal["approve", "reject"], principal: Principal | None) 
 
 
 def _principal(user: User, signed_for: str) -> Principal | None:
-    """Return the clinician for whom the user signs; None if they sign for themselves."""
+    """Return the clinician for whom the user signs as a deputy; None if users sign for themselves.
+
+    Raise `ServiceError` if the user is no deputy of `signed_for`, or must choose between several clinicians.
+    """
     named = [each for each in user.deputy_for if signed_for in {each.person_id, each.name}]
     if signed_for and not named:
         raise ServiceError(f"You are not a deputy of '{signed_for}' today. An administrator names deputies.")
@@ -197,7 +201,7 @@ def _check_reviewed(
 def _publish_and_notify(
     context: Context, release: Release, verdict: Literal["approve", "reject"], event: Event, publishes: bool
 ) -> str:
-    """Publish an approved release and notify subscribers; return what remains to be done."""
+    """Publish the release if `publishes`, and notify subscribers; return what remains to be done, or ""."""
     state = {"approve": "APPROVED", "reject": "REJECTED"}[verdict]
     publish_error = _publish(context, release, event) if publishes else ""
     if publishes and not publish_error:
@@ -217,16 +221,16 @@ def _is_published(context: Context, release_id: str) -> bool:
 
 
 def _is_superseded(context: Context, release_id: str) -> bool:
-    """Return whether a release that was published has been followed by another.
+    """Return whether a release is in the history of the published one.
 
-    It can be published again by a rollback.
+    Such a release was published before and is published again only by a rollback.
     """
     published = releases.current(context)
     return published is not None and release_id in published.history
 
 
 def _publish(context: Context, release: Release, event: Event) -> str:
-    """Publish the release that `event` approved; return the error message if that failed."""
+    """Publish the release that `event` approved; return an error message, or "" if it was published."""
     try:
         releases.check_parent(context, release)
         reason = f"approved by {event.by} (event {event.sequence})"
@@ -242,7 +246,10 @@ def _explained(error: Exception) -> str:
 
 
 def _notify(context: Context, release: Release, state: str, event: Event, why: str) -> str:
-    """Notify subscribers; return an error message instead of raising, because the signature was recorded."""
+    """Notify subscribers; return an error message, or "" if they were notified.
+
+    Errors are not raised, because the signature was recorded.
+    """
     outcome = {
         "release_id": release.release_id,
         "decision": release.decision,

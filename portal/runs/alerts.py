@@ -103,14 +103,14 @@ def _waiting(newest: Release, published: Published | None, is_signed: bool, is_m
 
 
 def _may_follow(newest: Release, published: Published | None) -> bool:
-    """Return whether the parent of `newest` is published, and was not published again since, by a rollback."""
+    """Return whether the parent of `newest` is published, and no rollback published it again since."""
     if published is None:
         return newest.parent_release_id is None
     return published.release_id == newest.parent_release_id and published.published_at <= newest.created_at
 
 
 def _is_overtaken(newest: Release, published: Published) -> bool:
-    """Return whether `newest` passed the audit and was never published, and its parent is not published now."""
+    """Return whether `newest` passed the audit, but neither it was ever published nor is its parent now."""
     seen = {newest.release_id, newest.parent_release_id}
     return (
         newest.decision != "hold"

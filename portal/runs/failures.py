@@ -22,9 +22,9 @@ _LINE = re.compile(r"(?:at |File \"?[^\n\"]*?)(\w+\.py)(?::|\", line )(\d+)")
 class Failure:
     """The explanation of a failed run.
 
-    `source_tables` are the silver tables whose quarantined rows may explain the failure, `published` is a sentence
-    about the release that analysts see, and `batch_id` is the batch that could not be processed, or None if that is
-    unknown.
+    `source_tables` are the silver tables whose quarantined rows may explain the failure, `published` is a
+    sentence about the release that analysts see, and `batch_id` is the batch that could not be processed
+    (None if that is unknown).
     """
 
     cause: Cause
@@ -112,7 +112,10 @@ def _stopped(run: Run, published: Published | None) -> Failure:
 
 
 def _batch(run: Run, message: str) -> str | None:
-    """Return the batch in the error message, else the only batch of a run whose silver job failed, else None."""
+    """Return the batch in the error message, else the only batch of a run whose silver job failed.
+
+    Return None if neither exists.
+    """
     if found := _BATCH.search(message):
         return found[1]
     failed = run.failed_job

@@ -150,7 +150,7 @@ class Comparison:
 
 @requires("watch_runs")
 def compare(context: Context, first: Run, second: Run) -> Comparison:
-    """Return a comparison of two runs, without jobs that neither run started and rules that did not change."""
+    """Return a comparison of two runs, without jobs that neither started and rules with equal results."""
     import pandas as pd  # noqa: PLC0415
 
     names = (first.run_id, second.run_id)

@@ -161,7 +161,7 @@ def _streams(logs: Any, group: str, job_run_id: str) -> list[str]:
 
 
 def _stream(logs: Any, group: str, stream: str, limit: int | None) -> list[Line]:
-    """Return at least the last `limit` lines of a log stream, or all if there are fewer or `limit` is None."""
+    """Return at least the last `limit` lines of a log stream; all if it has fewer, or if `limit` is None."""
     pages: list[list[Line]] = []
     options: dict[str, Any] = {"limit": min(limit or _LOG_PAGE, _LOG_PAGE), "startFromHead": False}
     token = None

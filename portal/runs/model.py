@@ -58,7 +58,7 @@ class Run:
 
     @property
     def failed_job(self) -> JobRun | None:
-        """Return the job run that started first among those that failed in the newest attempt; None if none did."""
+        """Return the job run that started first of those that failed in the newest attempt, or None."""
         failed = [
             job
             for job in self.jobs
