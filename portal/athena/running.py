@@ -13,10 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 MOST_SECONDS = 300
-"""Maximum duration of a user's query; most take a few seconds."""
+"""Maximum number of seconds that a user's query runs; most queries take a few seconds."""
 _ABANDONED_SECONDS = 80
 _SWEEP_SECONDS = 15
-"""Pause between two sweeps; with `_ABANDONED_SECONDS`, a query ends within two minutes after its page."""
+"""Seconds between two sweeps.
+
+With `_ABANDONED_SECONDS`, a query is stopped less than two minutes after its page was closed.
+"""
 
 log = logging.getLogger(__name__)
 

@@ -41,7 +41,7 @@ _SQL_COMMENT = "-- | "
 
 @dataclass(frozen=True)
 class SqlQuery:
-    """A query of a user from Athena's history: `sql` as typed, `scanned` in bytes, `reason` for its state."""
+    """A query of a user from Athena's history: `sql` as typed, `scanned` in bytes, `reason` for the state."""
 
     query_id: str
     sql: str
@@ -113,7 +113,7 @@ def wait(context: Context, query_id: str, seconds: float) -> SqlQuery:
 
 @requires("query")
 def cancel(context: Context, query_id: str) -> None:
-    """Cancel a query of the user."""
+    """Cancel a query of the user; raise `ServiceError` if the user has no query with this id."""
     get(context, query_id)  # raises for a query of another user
     _stop(context, query_id)
 
@@ -126,7 +126,7 @@ def _stop(context: Context, query_id: str) -> None:
 def fetch_result(context: Context, query_id: str) -> QueryResult:
     """Return the rows of a query, with exact counts.
 
-    Raise `ServiceError` if it has not succeeded, is not allowed now or has a column that cannot be shown.
+    Raise `ServiceError` if it has not succeeded, is no longer allowed or has a column that cannot be shown.
     """
     found = get(context, query_id)
     if found.state != "SUCCEEDED":
@@ -143,7 +143,10 @@ def fetch_result(context: Context, query_id: str) -> QueryResult:
 
 @requires("query")
 def safe_to_share(context: Context, found: QueryResult) -> tuple[pd.DataFrame | None, str]:
-    """Return the result with small counts suppressed (None if it lists patients), and a note or ""."""
+    """Return the result with small counts suppressed and a note, or None and a reason if it lists patients.
+
+    The note is empty if nothing was suppressed.
+    """
     statement = validate(context, found.sql, str(found.release_id))
     return sql_results.safe_to_share(statement.disclosure, found.frame)
 

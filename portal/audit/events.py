@@ -1,7 +1,6 @@
 """Events of the audit log: fields, actions, key in S3.
 
-The key has date, time and action, so that the events of a period can be listed and counted without reading
-them:
+The key has date, time and action, so that the events of a period can be listed and counted unread:
 ``audit_log/2026-11-28/124501123456-unmask-9f1c….json``.
 """
 

@@ -176,7 +176,7 @@ def _newest_first(event: AuditEvent) -> tuple[str, str]:
 
 
 def _keys(context: Context, wanted: Search) -> list[str]:
-    """Return the keys of events and of their marks in the wanted period, with one of the wanted actions."""
+    """Return the keys of the events, and of the marks of failed ones, of the wanted period and actions."""
     bucket, root = split(context.lake.audit_log())
     prefix = root + commonprefix([f"{wanted.since}", f"{wanted.until}"])  # noqa: RUF071  (of characters)
     pages = (

@@ -36,9 +36,9 @@ def is_zip(file: SourceFile) -> bool:
 def members(file: SourceFile) -> Iterator[SourceFile]:
     """Yield the files of a ZIP archive, without folders, hidden files and files that macOS adds.
 
-    A member is read from the archive when it is opened; nothing is unpacked to disk, so a path inside the
-    archive leads nowhere. Raise `NotUnderstood` if the archive is damaged or encrypted, or if
-    it holds too many files or too much data.
+    A member is read from the archive only when the member is opened; nothing is unpacked to disk, so a path
+    inside the archive leads nowhere. Raise `NotUnderstood` if the archive is damaged or encrypted, or if it
+    holds too many files or too much data.
     """
     try:
         archive = _opened(file)

@@ -146,7 +146,7 @@ def _file_name(item: dict[str, Any]) -> str:
 
 
 def _start_run(context: Context, batch_id: str) -> None:
-    """Start the run of a batch, unless it was started before: its name contains the batch id."""
+    """Start the run of a batch, unless it was started before; the batch id in its name identifies it."""
     states = context.client("stepfunctions")
     try:
         states.start_execution(

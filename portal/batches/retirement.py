@@ -29,7 +29,7 @@ class Retirement:
 def retire(context: Context, batch_id: str, *, reason: str) -> Retirement:
     """Retire a batch: later releases leave it out. The record cannot be changed.
 
-    Raise `ServiceError` without a reason, and if the batch does not exist or is retired already.
+    Raise `ServiceError` if `reason` is empty or too long, or if the batch does not exist or is retired.
     """
     cleaned = reason.strip()
     if not cleaned:

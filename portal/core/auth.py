@@ -139,7 +139,7 @@ def user_from_arn(arn: str, requested_role: str | None) -> User:
     The name is that of the role session (with IAM Identity Center the user's name) or of the IAM user. Only
     an IAM role whose name has the words of a role in `_PROVEN_BY_ARN`, for example ``clinician``, gives that
     role. Otherwise the role is `requested_role`, because IAM enforces the rights of the other roles; it is
-    viewer if `requested_role` is in `_PROVEN_BY_ARN` or no role. The trust policy of an IAM role should
+    viewer if `requested_role` is in `_PROVEN_BY_ARN` or is not a role. The trust policy of an IAM role should
     require ``sts:RoleSessionName``; otherwise a session can take any name.
     """
     kind, *path = arn.rpartition(":")[2].split("/")

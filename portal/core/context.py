@@ -59,7 +59,7 @@ class Context:
         return self.lake.review_workgroup if self._is_review_role else self.lake.workgroup
 
     def on_behalf_of(self, user: User, origin: str | None = None) -> Context:
-        """Return a context for `user` with the clients of this one, and with its origin unless given one."""
+        """Return a context for `user` that shares the clients of this one; `origin` None keeps the origin."""
         settings = replace(self.settings, user=user.name, role=user.role)
         return replace(self, settings=settings, origin=origin or self.origin, _user=user)
 

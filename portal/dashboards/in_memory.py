@@ -153,7 +153,7 @@ def _read(context: Context, table: str, release_id: str, sql: str) -> pa.Table:
 
 
 def _files(context: Context, contract: Contract, release_id: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield the URI of each file of a table in a release, and its partition values, as in the Glue catalog."""
+    """Yield the URI and the partition values of each file of a table in a release, from the Glue catalog."""
     keys = [column.name for column in contract.partition_columns]
     pages = (
         context.client("glue")

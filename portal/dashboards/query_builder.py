@@ -57,8 +57,9 @@ class Dimension:
 class Dataset:
     """A fact table, or the patients, to count.
 
-    `source` is the table (its alias is `f`), and `joins` are the joins by alias. `fields` are row-level expressions that measures use, `date_sql` is the local date of a row, and `rows`
-    are the columns of an export of records.
+    `source` is the table (its alias is `f`), and `joins` are the joins by alias. `fields` are row-level
+    expressions that measures use, `date_sql` is the local date of a row, and `rows` are the columns of an
+    export of records.
     """
 
     name: str
@@ -195,7 +196,7 @@ class QueryBuilder:
         )
 
     def filter_values(self, dataset: Dataset) -> str:
-        """Return SQL with one row: first and last date, and the values of each listed dimension."""
+        """Return SQL with one row: first and last date, if any, and the values of each listed dimension."""
         offered = [d for d in dataset.dimensions if d.filter == "listed"]
         listed = [f"array_join(array_agg(DISTINCT {d.name}), {_SEPARATOR}) AS {d.name}" for d in offered]
         if dataset.date_sql:

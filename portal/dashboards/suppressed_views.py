@@ -57,7 +57,7 @@ def whole_months(filters: Filters, first: date, last: date) -> bool:
 
 
 def refusal(filters: Filters, first: date | None, last: date | None) -> str:
-    """Return why views with these filters cannot be shared, or an empty string."""
+    """Return why charts with these filters are not safe to share, or an empty string."""
     if sum(1 for values in filters.chosen.values() if values) > 1:
         return "Filters on more than one attribute cannot be shared safely. Keep one of them."
     if first and last and not whole_months(filters, first, last):
@@ -264,5 +264,5 @@ def bounded_share(part: int, whole: int) -> str:
 
 
 def count_in_words(count: int) -> str:
-    """Return a count as text, with small counts suppressed."""
+    """Return a count as text; "fewer than 11" for a small count."""
     return f"fewer than {MINIMUM_CELL_SIZE}" if is_small(count) else f"{count:,}"

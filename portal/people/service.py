@@ -41,7 +41,10 @@ def list_people(context: Context) -> list[Person]:
 
 @requires("manage_roles")
 def grant(context: Context, person: str, roles: Sequence[Role], *, name: str = "", reason: str) -> Person:
-    """Give a person further roles, and add the person to the file if it does not name them."""
+    """Give a person further roles, and add the person to the file if it does not name them.
+
+    Raise `ServiceError` if the person is the user: only other administrators extend one's roles.
+    """
     person_id = checked_id(person)
     _refuse_own(context, person_id, "Your own roles")
     added = _checked_roles(roles)
@@ -57,9 +60,9 @@ def grant(context: Context, person: str, roles: Sequence[Role], *, name: str = "
 
 @requires("manage_roles")
 def revoke(context: Context, person: str, roles: Sequence[Role], *, reason: str) -> None:
-    """Take roles from a person; one who has none left is removed from the file with their deputies.
+    """Take roles from a person; without any role left, remove the person and their deputies from the file.
 
-    The file keeps at least one administrator, so the last one cannot remove themselves.
+    Raise `ServiceError` if the person lacks one of the roles, or is the last administrator of the file.
     """
     person_id = checked_id(person)
     removed = _checked_roles(roles)
@@ -85,7 +88,11 @@ def revoke(context: Context, person: str, roles: Sequence[Role], *, reason: str)
 def name_deputy(
     context: Context, person: str, deputy: str, first: date, last: date, *, reason: str
 ) -> Person:
-    """Name a deputy who may review and sign for a clinician from the first to the last day."""
+    """Name a deputy who may review and sign for a clinician from the first to the last day.
+
+    Raise `ServiceError` if the user would become the deputy, the person is not a clinician by the roles file,
+    or the days are not possible.
+    """
     person_id, deputy_id = checked_id(person), checked_id(deputy)
     _refuse_own(context, deputy_id, "Your own deputyships")
     named = _checked_deputy(person_id, deputy_id, first, last)
@@ -103,7 +110,7 @@ def name_deputy(
 
 @requires("manage_roles")
 def end_deputy(context: Context, person: str, deputy: str, *, reason: str) -> Person:
-    """End a deputyship at once."""
+    """End a deputyship at once; raise `ServiceError` if it does not exist."""
     person_id, deputy_id = checked_id(person), checked_id(deputy)
 
     def change(file: RolesFile) -> RolesFile:

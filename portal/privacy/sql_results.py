@@ -39,7 +39,7 @@ NO_DISCLOSURE = Disclosure()
 
 
 def classify(tree: Any, people: set[str]) -> Disclosure:
-    """Classify the columns of a parsed statement; `people` are its tables with rows about people.
+    """Return what the result of a parsed statement discloses; `people` are its tables about people.
 
     Every column of the statement must have a name.
     """
@@ -77,10 +77,10 @@ def _among(frame: pd.DataFrame, names: Names) -> list[str]:
 def _suppress(
     frame: pd.DataFrame, by: Sequence[str], counts: pd.DataFrame, values: Sequence[str]
 ) -> pd.DataFrame:
-    """Clear `values` in rows with a small count (primary) and in further rows (complementary suppression).
+    """Return `frame` with `values` cleared in rows with a small count, and in further rows.
 
-    Rows are added until no total discloses a suppressed count. The totals over all rows and over each value
-    of each column in `by` are assumed to be known.
+    Further rows are added until no total discloses a suppressed count (complementary suppression). The
+    totals over all rows and over each value of each column in `by` are assumed to be known.
     """
     numbers = counts.astype("float64").fillna(0).to_numpy()
     gone = np.asarray(((numbers > 0) & (numbers < MINIMUM_CELL_SIZE)).any(axis=1))

@@ -64,7 +64,7 @@ def pool_shares(parts: Counts) -> Mask:
 
 
 def merge_runs(totals: Sequence[int] | Counts) -> list[range]:
-    """Merge consecutive rows into runs without small totals; if the total of all is small, into one run.
+    """Return runs of consecutive rows without small totals; one run if the total of all rows is small.
 
     Rows with a total of zero stay alone unless they lie inside a run.
     """
@@ -84,10 +84,10 @@ def merge_runs(totals: Sequence[int] | Counts) -> list[range]:
 
 
 def suppress_table(table: Counts) -> tuple[Mask, Mask]:
-    """Suppress a table whose row and column totals are shown; no row total may be small.
+    """Return how to suppress a table whose row and column totals are shown; no row total may be small.
 
-    Return two masks: the columns to fold into one (their own totals are not shown), and the cells to hide in
-    the folded table (see `fold`).
+    The result is two masks: the columns to fold into one (their own totals are not shown), and the cells to
+    hide in the folded table (see `fold`).
     """
     folded = pool_small(table.sum(axis=0))
     while True:
@@ -108,7 +108,10 @@ def fold(table: npt.NDArray[Number], folded: Mask) -> npt.NDArray[Number]:
 
 
 def _hide(table: Counts) -> tuple[Mask, int | None]:
-    """Return a mask of small cells and their complements, and the column of an exposed cell or None."""
+    """Return a mask of the cells to hide, and the column of a cell that they leave exposed, or None.
+
+    The cells to hide are the small cells and their complements.
+    """
     small = (table > 0) & (table < MINIMUM_CELL_SIZE)
     hidden = np.array([pool_small(row) for row in table], dtype=bool).reshape(table.shape)
     cells = [(int(row), int(column)) for row, column in np.argwhere(small)]
@@ -165,7 +168,7 @@ def _rectangle(table: Counts, cost: Counts, row: int, column: int, value: int) -
 def _helper(
     table: Counts, hidden: Mask, cost: Counts, row: int, column: int, value: int
 ) -> list[tuple[int, int]]:
-    """Return the shown cells of the cheapest helping row, in the columns that the exposed cell's row hides.
+    """Return the shown cells of the cheapest helping row, in the columns hidden in the exposed cell's row.
 
     A helping row can offset a change of the exposed cell. The list is empty if there is none.
     """

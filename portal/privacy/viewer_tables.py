@@ -138,7 +138,7 @@ class ViewerTable:
         return self._with_other(rows, {name: m.by_period[period] for name, m in self.measures.items()})
 
     def _with_other(self, rows: pd.DataFrame, totals: Mapping[str, float]) -> pd.DataFrame:
-        """Add the row `OTHER` with the difference between `totals` and the rows, unless there is none."""
+        """Return the rows with a row `OTHER` for the difference between `totals` and their sums, if any."""
         rest = {name: total - rows[name].sum() for name, total in totals.items()}
         if not any(round(each, 6) for each in rest.values()):
             return rows
@@ -220,7 +220,7 @@ def _pivot(
 
 
 def _calendar(months: pd.Series) -> list[str]:
-    """Return all months from the first to the last."""
+    """Return all months from the first to the last of `months`."""
     return [str(each) for each in pd.period_range(months.min(), months.max(), freq="M")]
 
 

@@ -155,7 +155,7 @@ def first_and_last_seen(past: pd.DataFrame, run_ids: Sequence[str]) -> dict[tupl
 
 
 def false_alarms(queries: Iterable[DataQuery]) -> dict[tuple[str, str], tuple[int, int]]:
-    """Return the numbers of false alarms and closed queries, by table and rule, of rules that mostly err.
+    """Return (false alarms, closed queries) by table and rule, of rules with mostly false alarms.
 
     These rules have at least two false alarms, in more than half of their closed queries.
     """

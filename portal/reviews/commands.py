@@ -110,7 +110,8 @@ def accept(
 ) -> Event:
     """Accept a finding until a date; the acceptance lapses earlier if the rate worsens by more than `margin`.
 
-    The margin is a share (0 to 1) for rules in percent, else a number in the rule's unit.
+    The margin is a share (0 to 1) for rules in percent, else a number in the rule's unit. Raise
+    `ServiceError` if the rule did not fail, or if date or margin are out of range.
     """
     found = _result(context, run_id, table_name, rule_id)
     if found["status"] not in {"fail", "pass_with_failures"}:
@@ -223,7 +224,10 @@ def reject(
 def dismiss(
     context: Context, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
 ) -> Event:
-    """Mark a finding as "not a problem" in this run; later runs need a new decision."""
+    """Mark a finding as "not a problem" in this run; later runs need a new decision.
+
+    Raise `ServiceError` if the rule did not fail.
+    """
     found = _result(context, run_id, table_name, rule_id)
     if found["status"] not in {"fail", "pass_with_failures"}:
         raise ServiceError(

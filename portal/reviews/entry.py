@@ -47,9 +47,9 @@ def append_event(
     """Append an event and return it.
 
     `seen` is the sequence number of the newest event that the user has seen: raise `ReviewConflict` if there
-    are later ones about the subject. If `seen` is None, later events are
-    ignored. If one of them has the same author, kind, subject and content, return it: it is this event, sent
-    before, and its response was lost. `first_read` is the log if the caller has read and verified it.
+    are later ones about the subject. If `seen` is None, later events are ignored. If a later event equals
+    this one, return it: it was sent before, and the response was lost. `first_read` is the log if the caller
+    has read and verified it. Raise `ServiceError` if the user lacks the right or the log has a problem.
     """
     context.require(_RIGHTS.get(kind, "review"))
     event = new_event(context.settings.user, context.settings.role or "viewer", kind, subject, payload)
@@ -73,7 +73,7 @@ _writers: dict[str, threading.RLock] = {}
 
 
 def _content(event: Event) -> tuple[Any, ...]:
-    """Return what the author sent; without the id of a query being opened, which each attempt draws anew."""
+    """Return what the author sent, without the id of a query being opened: each attempt draws another id."""
     about = {name: value for name, value in event.subject.items() if name != "query_id"}
     return event.by, event.kind, about if event.kind == "query_opened" else event.subject, event.payload
 

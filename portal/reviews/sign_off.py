@@ -112,7 +112,7 @@ def sign(
     seen: int | None = None,
     signed_for: str = "",
 ) -> SignOff:
-    """Sign a release off and notify subscribers. Approval publishes a held release.
+    """Sign a release off and notify subscribers. Approval publishes a held release that none has followed.
 
     Raise `ServiceError` and record nothing if the signer, or the clinician for whom a deputy signs, started
     the run. For an approval, raise it also if a query is open, a blocking finding is undecided, a finding
@@ -223,7 +223,7 @@ def _is_published(context: Context, release_id: str) -> bool:
 def _is_superseded(context: Context, release_id: str) -> bool:
     """Return whether a release is in the history of the published one.
 
-    Such a release was published before and is published again only by a rollback.
+    Such a release was published and then followed by another; its approval does not publish it again.
     """
     published = releases.current(context)
     return published is not None and release_id in published.history

@@ -31,7 +31,7 @@ def timestamp(at: str) -> str:
 
 
 def summary(event: Event) -> str:
-    """Return the assignee, expiry, number of rows, reason and comment that an event has as text."""
+    """Return as text the assignee, expiry, number of rows, reason and comment of an event, where present."""
     payload = event.payload
     parts = [f"for {payload['assignee']}"] if payload.get("assignee") else []
     if "until" in payload:
@@ -71,5 +71,5 @@ def without_links(text: str) -> str:
 
 
 def _break_urls(text: str) -> str:
-    """Insert word joiners into bare URLs, because Streamlit turns even escaped URLs into links."""
+    """Return a text with word joiners in bare URLs, because Streamlit turns even escaped URLs into links."""
     return re.sub(r"(?<=:)(?=//)|(?<=www)(?=\.)", "\u2060", text, flags=re.IGNORECASE)

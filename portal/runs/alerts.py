@@ -110,7 +110,7 @@ def _may_follow(newest: Release, published: Published | None) -> bool:
 
 
 def _is_overtaken(newest: Release, published: Published) -> bool:
-    """Return whether `newest` passed the audit, but neither it was ever published nor is its parent now."""
+    """Return whether `newest` passed the audit but was not published, and its parent is not published."""
     seen = {newest.release_id, newest.parent_release_id}
     return (
         newest.decision != "hold"

@@ -84,9 +84,9 @@ def _after(context: Context, execution_arn: str, last_id: int) -> list[dict[str,
 
 
 def starting(events: Events) -> set[str]:
-    """Return the names of the jobs whose states were entered but not left.
+    """Return the names of the jobs whose start was requested but not confirmed.
 
-    A stopped execution never leaves them.
+    If the execution was stopped in between, the start is never confirmed.
     """
     with events.lock:
         return (events.entered.keys() - events.left.keys()) & {job.name for job in jobs()}
