@@ -122,8 +122,9 @@ def _receive(context: Context, delivery: Delivery, start_runs: bool) -> Outcome:
         _move(context, delivery, _REFUSED)
         _report(context, delivery, str(error))
         return Outcome(delivery.name, "refused", reason=str(error))
+    # a known batch may lack a run, if the process that imported it died
     if start_runs and batch.uploader.startswith(_UPLOADER):
-        _start_run(context, batch.batch_id)  # also if known: its importer may have died
+        _start_run(context, batch.batch_id)
     _move(context, delivery, _RECEIVED)
     return Outcome(delivery.name, "imported" if batch.is_new else "known", batch.batch_id)
 

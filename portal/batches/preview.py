@@ -101,8 +101,8 @@ def _readable_head(file: SourceFile) -> bytes:
 def undecodable_values(context: Context, file: SourceFile) -> list[UndecodableValue]:
     """Return the first values of a file that are not valid UTF-8, decoded in two encodings.
 
-    The list is empty if the format is unknown or the file is UTF-16. Raise `ServiceError` if the user did not supply
-    the file, or if it cannot be read.
+    The list is empty if the format is unknown or the file is UTF-16. Raise `ServiceError` if the user did not
+    supply the file, or if it cannot be read.
     """
     if not file.is_supplied_by(context.user):
         raise ServiceError(f"Values of '{file.name}' are shown only to the person who supplied the file.")

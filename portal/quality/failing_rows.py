@@ -11,7 +11,7 @@ from pipeline.reference import Medication, formulary
 from portal.quality.failing_sql import columns_of
 
 if TYPE_CHECKING:
-    import pandas as pd  # takes a second to import, so only the functions that need it do
+    import pandas as pd  # takes a second to import, so functions that need it import it
 
 HIDDEN = "•••"
 EXPECTED = "expected"

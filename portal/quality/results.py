@@ -24,7 +24,7 @@ from portal.reviews.read_model import DataQuery
 from portal.runs import service as runs
 
 if TYPE_CHECKING:
-    import pandas as pd  # takes a second to import, so only the functions that need it do
+    import pandas as pd  # takes a second to import, so functions that need it import it
 
 NO_KEY = "(none)"
 """Shown as the key of a row that was received without one."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.contracts.model import Rule, all_contracts
 
 if TYPE_CHECKING:
-    import pandas as pd  # takes a second to import, so only the functions that need it do
+    import pandas as pd  # takes a second to import, so functions that need it import it
 
 
 def scorecard(frame: pd.DataFrame) -> pd.DataFrame:

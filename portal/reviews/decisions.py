@@ -12,7 +12,7 @@ from pipeline.reviews.events import Event, fingerprint
 from pipeline.rules.outcomes import FOUND
 
 if TYPE_CHECKING:
-    import pandas as pd  # takes a second to import, so only the functions that need it do
+    import pandas as pd  # takes a second to import, so functions that need it import it
 
 Decision = Literal["accepted", "rows_confirmed", "not_a_problem", "must_fix", "undecided"]
 

@@ -146,7 +146,7 @@ def sign(
         event = append_event(context, "release_signed", {"run_id": run_id}, payload, seen, first_read=log)
     try:
         return SignOff(event, _publish_and_notify(context, release, verdict, event, publishes))
-    except Exception as error:  # the signature stands
+    except Exception as error:  # the signature remains recorded
         recorded = f"Your signature was recorded as event {event.sequence}."
         return SignOff(event, f"{recorded} A later step failed: {_explained(error)}")
 
@@ -235,7 +235,7 @@ def _publish(context: Context, release: Release, event: Event) -> str:
         releases.check_parent(context, release)
         reason = f"approved by {event.by} (event {event.sequence})"
         releases.publish_approved(context, release, reason=reason)
-    except Exception as error:  # the signature stands
+    except Exception as error:  # the signature remains recorded
         return _explained(error)
     return ""
 
@@ -265,6 +265,6 @@ def _notify(context: Context, release: Release, state: str, event: Event, why: s
             FunctionName=context.lake.function("sns_notify_success"),
             Payload=json.dumps({"run_id": release.run_id, "release": outcome}).encode(),
         )
-    except Exception as error:  # the signature stands
+    except Exception as error:  # the signature remains recorded
         return message.format(_explained(error).rstrip("."))
     return message.format("its Lambda failed") if answer.get("FunctionError") else ""

@@ -19,7 +19,7 @@ from portal.runs.job_runs import JobRun
 from portal.runs.model import Run
 
 if TYPE_CHECKING:
-    import pandas as pd  # takes a second to import, so only the functions that need it do
+    import pandas as pd  # takes a second to import, so functions that need it import it
 
 MEDIAN_RUNS = 20
 """Maximum number of runs in a median."""
