@@ -147,7 +147,7 @@ def _file_name(item: dict[str, Any]) -> str:
 
 
 def _start_run(context: Context, batch_id: str) -> None:
-    """Start the run of a batch, unless it was started before; the batch id in its name identifies it."""
+    """Start the run of a batch, unless a run exists whose name has the batch id."""
     states = context.client("stepfunctions")
     try:
         states.start_execution(

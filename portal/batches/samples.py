@@ -76,9 +76,9 @@ def create(
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Sample:
-    """Generate sample data and import it; if cancelled in time, raise `Cancelled` and keep nothing.
+    """Generate sample data and import it; raise `Cancelled` and keep nothing once `cancelled` returns True.
 
-    The import itself cannot be cancelled.
+    The import itself cannot be stopped.
     """
     with tempfile.TemporaryDirectory(prefix="hdp-sample-") as temporary:
         folder = Path(temporary) / "sample"

@@ -43,7 +43,7 @@ def list_people(context: Context) -> list[Person]:
 def grant(context: Context, person: str, roles: Sequence[Role], *, name: str = "", reason: str) -> Person:
     """Give a person further roles, and add the person to the file if it does not name them.
 
-    Raise `ServiceError` if the person is the user: only other administrators extend one's roles.
+    Raise `ServiceError` if the person is the user, because nobody may extend their own roles.
     """
     person_id = checked_id(person)
     _refuse_own(context, person_id, "Your own roles")

@@ -112,7 +112,9 @@ def sign(
     seen: int | None = None,
     signed_for: str = "",
 ) -> SignOff:
-    """Sign a release off and notify subscribers. Approval publishes a held release that none has followed.
+    """Sign a release off and notify subscribers. Approval publishes a held release.
+
+    A release that was published before and then followed by another one is not published again.
 
     Raise `ServiceError` and record nothing if the signer, or the clinician for whom a deputy signs, started
     the run. For an approval, raise it also if a query is open, a blocking finding is undecided, a finding

@@ -115,7 +115,7 @@ def _with_job_runs(context: Context, found: Sequence[Run]) -> list[Run]:
 
 
 def medians(past: Sequence[Run]) -> dict[str, float]:
-    """Return the median duration of each job, in seconds, over at most 20 of its newest successes."""
+    """Return the median duration of each job, in seconds, over its last 20 successful job runs."""
     durations: dict[str, list[float]] = defaultdict(list)
     for run in past:
         for job in run.jobs:
