@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class QueryResult:
-    """The rows of a query with its duration in seconds and the bytes it scanned.
+    """The rows of a query, its duration in seconds and how many bytes it scanned.
 
     `note` is set if the rows are incomplete ("the first 100,000 rows"). `rows` is the number of fact rows
     behind a grouped result, else None.
@@ -36,7 +36,7 @@ class QueryResult:
 
 
 class NoRelease(ServiceError):
-    """Nothing has been published yet."""
+    """No release has been published yet."""
 
     def __init__(self) -> None:
         super().__init__("No release has been published yet: start a run first.")
@@ -53,7 +53,10 @@ def published_release_id(context: Context) -> str:
 
 @requires("see_charts")
 def release_table(context: Context, name: str, release_id: str) -> str:
-    """Return a gold table of one release as a subquery."""
+    """Return the gold table `name` of one release as a SQL subquery.
+
+    Raise `ServiceError` if `release_id` is not a valid id.
+    """
     if not re.fullmatch(r"[A-Za-z0-9._-]+", release_id):
         raise ServiceError(f"'{release_id}' is not a release id.")
     database = context.lake.database("gold_releases")
@@ -69,9 +72,9 @@ def run_query(
     release_id: str | None = None,
     params: dict[str, Any] | None = None,
 ) -> QueryResult:
-    """Run a statement of the portal itself; `params` replace `:name` placeholders.
+    """Run a statement of the portal itself and return its rows; `params` replace `:name` placeholders.
 
-    Tables with patient identifiers need the review role, on a laptop as on AWS.
+    Raise `ServiceError` if it fails, or if it names tables with patient identifiers without the review role.
     """
     import awswrangler as wr  # noqa: PLC0415  (takes a second to import, and most commands do not query Athena)
     from awswrangler.exceptions import QueryCancelled, QueryFailed  # noqa: PLC0415
@@ -104,7 +107,7 @@ def run_query(
 
 
 def _check_role(context: Context, sql: str) -> None:
-    """Raise `ServiceError` if a statement outside of the review role names tables with identifiers."""
+    """Raise `ServiceError` if `sql` names tables with identifiers and the context lacks the review role."""
     named = rf"\b({context.lake.database('bronze')}|{context.lake.database('silver')})\b|\bquarantine_\w"
     if not context.is_review_role and re.search(named, sql, re.IGNORECASE):
         raise ServiceError("Only the review role reads tables with patient identifiers.")

@@ -1,4 +1,4 @@
-"""Estimate the bytes that a query of a user scans."""
+"""Estimate how many bytes a user's query scans."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ LIMITS = f"max. {MOST_ROWS:,} rows, {MOST_SECONDS // 60} minutes"
 
 @requires("query")
 def estimate_scan(context: Context, statement: Statement, release_id: str) -> int:
-    """Return the maximum bytes that a statement scans: the size of its tables in the release."""
+    """Return how many bytes a statement scans at most: the total size of its tables.
+
+    A gold table counts with its files of the release, or of all releases if it is read in `gold_releases`.
+    """
     return sum(_size(context, _uri(context, *named, release_id)) for named in statement.tables)
 
 

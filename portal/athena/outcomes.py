@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from portal.athena.sql_queries import SqlQuery
 
 _UNSUPPORTED = ("interval", "ipaddress", "time with", "unknown", "uuid")
-"""Types that awswrangler cannot read."""
+"""Beginnings of the names of types that awswrangler cannot read."""
 _PLACE = re.compile(r"line \d+:\d+: ")
 
 
 @requires("query")
 def unsupported(context: Context, query_id: str) -> str:
-    """Return which columns of a result have a type that cannot be shown, and what to do."""
+    """Return a message: which columns of a result have a type that cannot be shown, and what to do."""
     answer = context.client("athena").get_query_results(QueryExecutionId=query_id, MaxResults=1)
     columns = answer["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
     found = [column for column in columns if column["Type"].startswith(_UNSUPPORTED)]
@@ -43,7 +43,11 @@ def no_result(found: SqlQuery) -> str:
 
 
 def _as_typed(found: SqlQuery) -> str:
-    """Return the reason with line and column in the SQL as typed; Athena has those in the rewritten SQL."""
+    """Return why a query failed, with line and column in the SQL as typed.
+
+    Athena's own line and column refer to the rewritten SQL. They are removed if the place is not found in
+    the SQL as typed.
+    """
     name = re.search(r"'([^']+)'", found.reason)
     place = locate(found.sql, name[1].rpartition(".")[2]) if name else None
     return _PLACE.sub(f"line {place[0]}:{place[1]}: " if place else "", found.reason, count=1)

@@ -1,7 +1,7 @@
-"""Cancel queries of users that run too long or whose page was closed.
+"""Cancel users' queries that run too long or that nobody waits for.
 
 Athena goes on with a query that nobody waits for, and bills it. A page or command that waits asks for the
-state of its query again and again; a query that nobody has asked for is stopped.
+state of its query again and again; a query that nobody has asked for in `_ABANDONED_SECONDS` is stopped.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 MOST_SECONDS = 300
-"""Longest time of a user's query; most take seconds."""
+"""Maximum number of seconds that a user's query runs; most queries take a few seconds."""
 _ABANDONED_SECONDS = 80
 _SWEEP_SECONDS = 15
-"""Together with the seconds above less than two minutes from a page's end to its query's end."""
+"""Seconds between two sweeps.
+
+With `_ABANDONED_SECONDS`, a query is stopped less than two minutes after its page was closed.
+"""
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +57,7 @@ class RunningQueries:
                 self._queries[query_id].asked = self.now()
 
     def sweep(self) -> None:
-        """Stop the queries that run too long or that nobody waits for; try again later if that fails."""
+        """Stop queries that run too long or that nobody waits for; the next sweep repeats a failed stop."""
         with self._lock:
             due = {key: query for key, query in self._queries.items() if self._is_due(query)}
         for query_id, query in due.items():

@@ -1,8 +1,8 @@
-"""Validate and rewrite user SQL: one read-only statement over de-identified tables of a single release.
+"""Validate and rewrite user SQL: one read-only statement over de-identified tables.
 
-The statement is parsed, and its tables become WITH clauses that filter by a literal release id. Athena runs
-SQL generated from the parse tree, never the user's text: text that Athena parses differently cannot bypass
-the checks.
+The statement is parsed, and its tables become WITH clauses that filter by literal release ids. Athena runs
+SQL generated from the parse tree, never the user's text, so text that Athena would parse differently cannot
+bypass the checks.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _WRITES = (exp.DML, exp.DDL, exp.Command, exp.Into)
 
 @dataclass(frozen=True)
 class Statement:
-    """A validated statement as the user typed it and as Athena runs it; `tables` are (database, table)."""
+    """A validated statement, as typed and as Athena runs it; `tables` are pairs of database and table."""
 
     user_sql: str
     athena_sql: str
@@ -54,7 +54,7 @@ class Statement:
 def queryable_tables() -> dict[str, Contract]:
     """Return the tables that users can query, by name.
 
-    All gold tables, and the quality tables without a required column that identifies a patient.
+    These are all gold tables, and the quality tables without a required column that identifies a patient.
     """
     quality = [load("quality", name) for name in tables("quality")]
     return {
@@ -79,7 +79,7 @@ def _is_about_people(contract: Contract) -> bool:
 def validate(lake: Lake, sql: str, release_id: str, releases: Sequence[str] | None = None) -> Statement:
     """Validate and rewrite `sql` to read from `release_id`; raise `ServiceError` if it is not allowed.
 
-    In the database `gold_releases`, the statement reads only `releases`, or all of them if that is None.
+    From the database `gold_releases`, the statement reads only `releases`, or every release if it is None.
     """
     if _SHOW.fullmatch(sql):
         return Statement(sql, _listing())
@@ -125,7 +125,7 @@ def _parsed(sql: str) -> Any:
 
 
 def _check(sql: str) -> None:
-    """Refuse what Athena would refuse if it saw the statement as typed, on the laptop and on AWS."""
+    """Raise `ServiceError` if Athena would refuse the statement as typed, on a laptop as on AWS."""
     try:
         check(sql)
     except SyntaxFault as fault:
@@ -169,9 +169,9 @@ class _Source:
 
 
 def _named(lake: Lake, tree: Any) -> dict[str, _Source]:
-    """Rename the tables in `tree` to their WITH clauses, and return them by that name.
+    """Give the tables in `tree` the names of their WITH clauses, and return their sources by these names.
 
-    Raise `ServiceError` for a table that is not available.
+    Raise `ServiceError` for a table that is not available, and for a WITH clause with the name of a table.
     """
     own = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
     found: dict[str, _Source] = {}
@@ -215,7 +215,7 @@ def _refused(name: str) -> ServiceError:
 
 
 def _unqualify(tree: Any) -> None:
-    """Remove the database from column references, because WITH clauses belong to none."""
+    """Remove the database from column references, because a WITH clause belongs to no database."""
     for column in tree.find_all(exp.Column):
         if column.args.get("db"):
             column.set("db", None)
@@ -242,7 +242,10 @@ def _prepend_with_clauses(tree: Any, clauses: Sequence[str]) -> None:
 
 
 def _limit(tree: Any) -> None:
-    """Limit the result to `MOST_ROWS` rows, unless the statement has a lower limit."""
+    """Limit the result to `MOST_ROWS` rows, unless the statement has a limit that is not higher.
+
+    Raise `ServiceError` for FETCH FIRST … WITH TIES and PERCENT.
+    """
     present = tree.args.get("limit")
     key = "count" if isinstance(present, exp.Fetch) else "expression"
     number = present.args.get(key) if present else None

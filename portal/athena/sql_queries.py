@@ -41,7 +41,7 @@ _SQL_COMMENT = "-- | "
 
 @dataclass(frozen=True)
 class SqlQuery:
-    """A query of a user from Athena's history: `sql` as typed, `scanned` in bytes, `reason` of a failure."""
+    """A query of a user from Athena's history: `sql` as typed, `scanned` in bytes, `reason` for the state."""
 
     query_id: str
     sql: str
@@ -78,7 +78,7 @@ def validate(context: Context, sql: str, release_id: str) -> Statement:
 
 @requires("query")
 def start(context: Context, sql: str, release_id: str) -> str:
-    """Start a query on Athena and return its id."""
+    """Validate a query, start it on Athena and return its id; raise `ServiceError` if it is not allowed."""
     statement = validate(context, sql, release_id)
     started = context.client("athena").start_query_execution(
         QueryString=_with_comments(context, statement, release_id),
@@ -92,7 +92,7 @@ def start(context: Context, sql: str, release_id: str) -> str:
 
 @requires("query")
 def get(context: Context, query_id: str) -> SqlQuery:
-    """Return a query of the user; raise `ServiceError` if it is another user's or the portal's own."""
+    """Return a query of the user; raise `ServiceError` if the user has no query with this id."""
     athena = context.client("athena")
     found = list(_executions(athena, [query_id])) if re.fullmatch(r"[\w-]{1,128}", query_id) else []
     query = _as_query(found[0]) if found and _is_own(context, found[0]) else None
@@ -113,7 +113,7 @@ def wait(context: Context, query_id: str, seconds: float) -> SqlQuery:
 
 @requires("query")
 def cancel(context: Context, query_id: str) -> None:
-    """Cancel a query of the user."""
+    """Cancel a query of the user; raise `ServiceError` if the user has no query with this id."""
     get(context, query_id)  # raises for a query of another user
     _stop(context, query_id)
 
@@ -124,7 +124,10 @@ def _stop(context: Context, query_id: str) -> None:
 
 @requires("query")
 def fetch_result(context: Context, query_id: str) -> QueryResult:
-    """Return the rows of a query, with exact counts; raise `ServiceError` unless it succeeded."""
+    """Return the rows of a query, with exact counts.
+
+    Raise `ServiceError` if it has not succeeded, is no longer allowed or has a column that cannot be shown.
+    """
     found = get(context, query_id)
     if found.state != "SUCCEEDED":
         raise ServiceError(outcomes.no_result(found))
@@ -140,7 +143,10 @@ def fetch_result(context: Context, query_id: str) -> QueryResult:
 
 @requires("query")
 def safe_to_share(context: Context, found: QueryResult) -> tuple[pd.DataFrame | None, str]:
-    """Return the result with small counts suppressed (None if it lists patients), and a note on it."""
+    """Return the result with small counts suppressed and a note, or None and a reason if it lists patients.
+
+    The note is empty if nothing was suppressed.
+    """
     statement = validate(context, found.sql, str(found.release_id))
     return sql_results.safe_to_share(statement.disclosure, found.frame)
 
@@ -159,9 +165,9 @@ def run(context: Context, sql: str, release_id: str | None = None) -> QueryResul
 
 
 def _visible_releases(context: Context) -> Sequence[str] | None:
-    """Return the ids of the published and the previous release, or None for no restriction.
+    """Return the ids of the published and the previous release, as far as they exist.
 
-    Reviewers and publishers see all releases, including held ones.
+    Return None for reviewers and publishers, who see all releases, including held ones.
     """
     if context.user.may("publish") or context.user.may("review"):
         return None
@@ -258,7 +264,7 @@ def list_saved(context: Context) -> list[SavedQuery]:
 
 @requires("query")
 def save(context: Context, name: str, sql: str) -> None:
-    """Save a query for all users under a unique name."""
+    """Save a query for all users; raise `ServiceError` if the name is taken, empty or too long."""
     name = name.strip()
     if not 1 <= len(name) <= 100:
         raise ServiceError("A saved query needs a name of 1 to 100 characters.")

@@ -1,6 +1,6 @@
 """Events of the audit log: fields, actions, key in S3.
 
-The key has date, time and action, so that a period is listed by prefix and counted without reading objects:
+The key has date, time and action, so that the events of a period can be listed and counted unread:
 ``audit_log/2026-11-28/124501123456-unmask-9f1c….json``.
 """
 
@@ -40,7 +40,7 @@ LABELS: dict[Action, str] = {
 }
 
 _TARGET_ORDER = ("person", "deputy", "from", "to", "run", "table", "rule", "record", "verdict")
-"""Names in a target that come first in its text; S3 has them in alphabetical order."""
+"""Names that come first in the text of a target, in this order; others follow in alphabetical order."""
 
 
 def _rank(name: str) -> int:
@@ -87,7 +87,7 @@ class AuditEvent:
         return ", ".join(f"{name} {value}" for name, value in ordered if value)
 
     def document(self) -> dict[str, Any]:
-        """Return the event as it is stored."""
+        """Return the event as it is stored; `is_failed` is not, because a second object marks a failure."""
         content = asdict(self)
         del content["is_failed"]
         return content

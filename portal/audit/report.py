@@ -28,7 +28,7 @@ COLUMNS = ("Time (UTC)", "Person", "Subject", "Roles", "Action", "Object", "Pati
 
 
 def trend(events: Sequence[AuditEvent], since: date, until: date) -> list[dict[str, Any]]:
-    """Return the number of events by date and action, with zero where an action of the period has none."""
+    """Return the number of events per day, zero included, of each action that occurs in `events`."""
     counts: dict[tuple[date, Action], int] = {}
     for event in events:
         counts[event.date, event.action] = counts.get((event.date, event.action), 0) + 1

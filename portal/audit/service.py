@@ -24,7 +24,7 @@ from portal.core.errors import ServiceError, explain, is_aws_error
 from portal.core.rights import requires
 
 _READERS = 16
-"""Events that are read from S3 at the same time."""
+"""How many events are read from S3 at the same time."""
 
 
 @requires("see_charts")
@@ -59,7 +59,7 @@ def recorded(
 ) -> Iterator[AuditEvent]:
     """Record an action around the block that performs it; mark it as failed if the block raises.
 
-    The mark is written at best effort: without it the log says that something was done which was only tried.
+    If AWS refuses the mark, the log shows the action as done although it failed.
     """
     event = record(context, action, target, reason=reason, patients=patients)
     try:
@@ -101,7 +101,11 @@ def _event(
 
 
 def _write(context: Context, event: AuditEvent) -> None:
-    """Write an event; one that exists already was written by a request whose response was lost."""
+    """Write an event unless one with its id exists; raise `ServiceError` if it cannot be written.
+
+    One with its id exists after a request whose response was lost, and after an earlier call for the same
+    sign-in.
+    """
     s3, uri = context.client("s3"), _uri(context, event)
     try:
         is_written = write_json(s3, uri, event.document(), IfNoneMatch="*", **_lock()) or read_json(s3, uri)
@@ -151,7 +155,10 @@ class Search:
 
 @requires("see_audit_log")
 def search(context: Context, wanted: Search) -> list[AuditEvent]:
-    """Return the events that match, newest first."""
+    """Return the events that match, newest first.
+
+    Raise `ServiceError` if the period ends before it begins, or if an event cannot be read.
+    """
     if wanted.since > wanted.until:
         raise ServiceError(
             f"The period begins on {wanted.since}, after its end on {wanted.until}. Swap them."
@@ -169,7 +176,7 @@ def _newest_first(event: AuditEvent) -> tuple[str, str]:
 
 
 def _keys(context: Context, wanted: Search) -> list[str]:
-    """Return the keys of the period and actions; the listing begins and ends with the period."""
+    """Return the keys of the events, and of the marks of failed ones, of the wanted period and actions."""
     bucket, root = split(context.lake.audit_log())
     prefix = root + commonprefix([f"{wanted.since}", f"{wanted.until}"])  # noqa: RUF071  (of characters)
     pages = (

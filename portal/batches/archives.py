@@ -13,14 +13,17 @@ from portal.batches.source_file import SourceFile
 
 MOST_FILES = 10_000
 LARGEST_RATIO, LARGE = 1_000, 1 << 30
-"""An archive over 1 GiB unpacked and over 1,000 times its own size is refused: no table compresses so far."""
+"""An archive is refused if it unpacks to over 1 GiB and to over 1,000 times its size.
+
+No table compresses that far.
+"""
 
 _SIGNATURE = b"PK\x03\x04"
 _ENCRYPTED = 0x1
 
 
 def is_zip(file: SourceFile) -> bool:
-    """Return True if a file is a ZIP archive but no Office document, by its content and not its name."""
+    """Return whether the content of a file is a ZIP archive other than an Office document."""
     with file.open() as raw:
         if raw.read(len(_SIGNATURE)) != _SIGNATURE:
             return False
@@ -31,10 +34,11 @@ def is_zip(file: SourceFile) -> bool:
 
 
 def members(file: SourceFile) -> Iterator[SourceFile]:
-    """Yield the files of a ZIP archive, without folders, hidden files and what macOS adds.
+    """Yield the files of a ZIP archive, without folders, hidden files and files that macOS adds.
 
-    A member is read from the archive when it is opened; nothing is unpacked to disk, so a path inside the
-    archive leads nowhere. Raise `NotUnderstood` if the archive is damaged, encrypted or a ZIP bomb.
+    A member is read from the archive only when the member is opened; nothing is unpacked to disk, so a path
+    inside the archive leads nowhere. Raise `NotUnderstood` if the archive is damaged or encrypted, or if it
+    holds too many files or too much data.
     """
     try:
         archive = _opened(file)

@@ -1,4 +1,4 @@
-"""Import an extract in a background task, which continues when the user leaves the page."""
+"""Import an extract in a background thread, which continues when the user leaves the page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from portal.core.rights import requires
 
 @dataclass
 class Import:
-    """An import task: current step, progress (0 to 1) and, once it is over, the batch or an error."""
+    """An import in the background: current step, progress (0 to 1) and, in the end, a batch or an error."""
 
     step: str = "Reading …"
     progress: float = 0.0
@@ -27,7 +27,7 @@ class Import:
 
 
 _TASKS: dict[tuple[str, str], Import] = {}
-"""Import tasks of this process by lake prefix and user name; kept until acknowledged."""
+"""Imports of this process by lake prefix and user name, kept until they are acknowledged."""
 
 _START_LOCK = threading.Lock()
 
@@ -46,7 +46,7 @@ def acknowledge(context: Context) -> None:
 
 @requires("import_data")
 def start(context: Context, files: Sequence[SourceFile | Inspected], encoding: str = "utf-8") -> Import:
-    """Start an import in a thread and return its task; if the user already has one, return that."""
+    """Start an import in a thread and return it; if the user already has an import, return that instead."""
     with _START_LOCK:
         if present := current(context):
             return present

@@ -3,10 +3,10 @@
 A delivery is a folder `incoming/<source>/<delivery>/`. It is complete once it holds an object `_COMPLETE`,
 or once nothing was written to it for `QUIET`. Its files become a batch, for which a run is started, and are
 moved to `incoming/received/`; a delivery that cannot be read is moved to `incoming/refused/` and reported.
-A second delivery of the same files finds their batch and changes nothing.
+A second delivery of the same files creates no second batch.
 
-On AWS, `python -m portal.batches.incoming` runs as a task of the portal's image, on the event of a marker and
-by the hour. On a laptop, `hdp up` looks every half a minute, `hdp batches receive` once.
+On AWS, `python -m portal.batches.incoming` runs in a container of the portal's image, every hour and when a
+`_COMPLETE` object is written. On a laptop, `hdp up` checks every half minute, and `hdp batches receive` once.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from portal.core.rights import requires
 from portal.core.settings import Settings
 
 QUIET = timedelta(minutes=15)
-"""Time without a new file after which a delivery without a marker is complete."""
+"""A delivery without a `_COMPLETE` object is complete after this time without a new file."""
 
 _MARKER = "_COMPLETE"
 _CLAIM = "_CLAIMED.json"
 _CLAIM_HOURS = 1
-"""A claim that is older is of a task that died."""
+"""A claim that is older belongs to a process that died."""
 
 _REFUSED, _RECEIVED = "refused", "received"
 _UPLOADER = "delivery of "
@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Delivery:
-    """The objects of a folder of `incoming/`, by their key, size and time."""
+    """A folder of `incoming/`: `objects` are its objects as S3 lists them, `name` is its path."""
 
     source: str
     name: str
@@ -66,14 +66,14 @@ class Delivery:
         return is_marked or all(at - each["LastModified"] > QUIET for each in self.objects)
 
     def is_claimed(self, at: datetime) -> bool:
-        """Return whether another task is at work on the delivery."""
+        """Return whether another process is importing the delivery."""
         claims = [each for each in self.objects if _file_name(each) == _CLAIM]
         return any(at - each["LastModified"] < timedelta(hours=_CLAIM_HOURS) for each in claims)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a delivery; `reason` says why it was refused."""
+    """The result of a delivery: "known" if its content was imported before, "refused" for a `reason`."""
 
     delivery: str
     outcome: Literal["imported", "known", "refused"]
@@ -83,7 +83,10 @@ class Outcome:
 
 @requires("import_data")
 def receive(context: Context, *, start_runs: bool = True, at: datetime | None = None) -> list[Outcome]:
-    """Import every complete delivery; start a run for each new batch if `start_runs`."""
+    """Import every complete, unclaimed delivery and return the results.
+
+    If `start_runs`, start a run for each batch that a delivery brought, unless it was started before.
+    """
     at = at or datetime.now(UTC)
     waiting = [each for each in _deliveries(context) if each.is_complete(at) and not each.is_claimed(at)]
     return [_receive(context, each, start_runs) for each in waiting if _claim(context, each)]
@@ -105,7 +108,7 @@ def _deliveries(context: Context) -> Iterator[Delivery]:
 
 
 def _claim(context: Context, delivery: Delivery) -> bool:
-    """Mark a delivery as this task's; return False if another task was first."""
+    """Claim a delivery for this process; return False if another process was first."""
     s3, uri = context.client("s3"), f"{context.lake.incoming()}{delivery.name}/{_CLAIM}"
     stale = next((each for each in delivery.objects if _file_name(each) == _CLAIM), None)
     condition = {"IfMatch": stale["ETag"]} if stale else {"IfNoneMatch": "*"}
@@ -119,14 +122,15 @@ def _receive(context: Context, delivery: Delivery, start_runs: bool) -> Outcome:
         _move(context, delivery, _REFUSED)
         _report(context, delivery, str(error))
         return Outcome(delivery.name, "refused", reason=str(error))
+    # a known batch may lack a run, if the process that imported it died
     if start_runs and batch.uploader.startswith(_UPLOADER):
-        _start_run(context, batch.batch_id)  # of a known batch too, because its first task may have died
+        _start_run(context, batch.batch_id)
     _move(context, delivery, _RECEIVED)
     return Outcome(delivery.name, "imported" if batch.is_new else "known", batch.batch_id)
 
 
 def _import(context: Context, delivery: Delivery) -> Batch:
-    """Import the files from a copy on disk, which is read several times and can hold ZIP archives."""
+    """Import the files from a copy on disk, because they are read several times and may be ZIP archives."""
     bucket, _ = split(context.lake.incoming())
     with tempfile.TemporaryDirectory() as folder:
         for item in delivery.files:
@@ -143,7 +147,7 @@ def _file_name(item: dict[str, Any]) -> str:
 
 
 def _start_run(context: Context, batch_id: str) -> None:
-    """Start the run of a batch; its name has a run only once, however often it is asked for."""
+    """Start the run of a batch, unless a run exists whose name has the batch id."""
     states = context.client("stepfunctions")
     try:
         states.start_execution(
@@ -156,7 +160,7 @@ def _start_run(context: Context, batch_id: str) -> None:
 
 
 def _move(context: Context, delivery: Delivery, where: str) -> None:
-    """Move the files, the marker last, so that a task that died in between is taken up again."""
+    """Move the files and then delete marker and claim, so that an interrupted move is repeated."""
     s3 = context.client("s3")
     bucket, prefix = split(context.lake.incoming())
     for item in delivery.files:
@@ -182,7 +186,7 @@ def _report(context: Context, delivery: Delivery, reason: str) -> None:
 
 
 def main() -> None:
-    """Receive on AWS, as a task of its own."""
+    """Receive the deliveries on AWS; start no runs with the argument `--no-start-run`."""
     logging.basicConfig(level=logging.INFO, stream=sys.stdout)
     context = Context(Settings.from_environment()).on_behalf_of(User("incoming", "engineer"))
     for outcome in receive(context, start_runs="--no-start-run" not in sys.argv):

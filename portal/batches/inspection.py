@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Use = Literal["loaded", "not needed", "empty", "not understood"]
 
 ENDINGS = (".csv", ".tsv", ".psv", ".txt", ".csv.gz", ".tsv.gz", ".psv.gz", ".txt.gz", ".zip")
-"""Endings of the names of files that may be tables; others (documents, checksums) are passed over."""
+"""Endings of the names of files that may be tables; other files (documents, checksums) are ignored."""
 
 DAMAGED = (EOFError, zlib.error, zipfile.BadZipFile)
 
@@ -35,7 +35,7 @@ DAMAGED = (EOFError, zlib.error, zipfile.BadZipFile)
 class Inspected:
     """An inspected file: its use and, if it is not loaded, the reason.
 
-    `not_data` counts skipped lines by kind; `stops` is true if the file prevents the import.
+    `not_data` counts skipped lines by kind; `stops` is true if the file prevents the import of the extract.
     """
 
     file: SourceFile
@@ -66,7 +66,7 @@ class Inspected:
 def files_of(path: Path) -> Iterator[SourceFile | Inspected]:
     """Yield the files of a directory or a ZIP archive that may be tables.
 
-    A file that cannot be opened is yielded as not understood; ZIP archives in a directory are opened too.
+    An entry that cannot be opened is yielded as not understood; the files of ZIP archives are yielded, too.
     """
     for each in sorted(path.iterdir()) if path.is_dir() else [path]:
         if each.name[0] in "._" or not each.name.lower().endswith(ENDINGS):
@@ -79,7 +79,7 @@ def files_of(path: Path) -> Iterator[SourceFile | Inspected]:
 
 
 def expanded(file: SourceFile) -> Iterator[SourceFile | Inspected]:
-    """Yield the file itself or, of a ZIP archive, its files that may be tables."""
+    """Yield the file itself or, if it is a ZIP archive, its files that may be tables."""
     try:
         if not archives.is_zip(file):
             yield file
@@ -102,7 +102,7 @@ def _file_problem(path: Path) -> str:
 
 
 def inspect(file: SourceFile, format: str = "auto", encoding: str = "utf-8") -> Inspected:
-    """Identify a file and count its rows; decode it with `encoding` if it is not UTF-8.
+    """Identify a file, count its rows and hash it; decode it with `encoding` if it is not valid UTF-8.
 
     Raise `ServiceError` if there is no such `format`.
     """
@@ -121,7 +121,7 @@ def inspect(file: SourceFile, format: str = "auto", encoding: str = "utf-8") -> 
 
 
 def unreadable(file: SourceFile, error: Exception) -> str:
-    """Return the sentence about a file that cannot be read."""
+    """Return a message: why a file cannot be read, and what to do."""
     if isinstance(error, OSError) and error.strerror:
         return f"'{file.name}' cannot be read ({error.strerror}). Check the file and its permissions."
     return f"'{file.name}' cannot be read: the gzip archive is damaged or cut off. Copy it again."
@@ -161,7 +161,7 @@ def _reader() -> type[CsvReader]:
 
 
 def _not_needed(file: SourceFile, match: Match, layout: Layout) -> Inspected:
-    """Describe a file that no table needs; errors in it are ignored."""
+    """Return a description of a file that no table needs; its `rows` are None if it has errors."""
     rows = None
     try:
         with file.open() as raw:
@@ -211,7 +211,7 @@ def _line(file: dict[str, object]) -> str:
 
 
 def _reading(file: dict[str, object]) -> str:
-    """Return how a file was read where that is unusual: ", read as UTF-16, separated by semicolons"."""
+    """Return encoding and delimiter of a file, if unusual: ", read as UTF-16, separated by semicolons"."""
     encoding, delimiter = str(file["encoding"]), str(file["delimiter"])
     read_as = f", read as {LABELS[encoding]}" if encoding != "utf-8" else ""
     return read_as + (f", separated by {DELIMITERS[delimiter]}" if delimiter != "," else "")

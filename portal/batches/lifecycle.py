@@ -66,7 +66,10 @@ def get(context: Context, batch_id: str) -> BatchState:
 
 @requires("run_pipeline")
 def reprocess(context: Context, batch_ids: Sequence[str] | None) -> Run:
-    """Start a run that reads batches from bronze again; None means all that are not retired."""
+    """Start a run that reads batches from bronze again; `batch_ids` None means all that are not retired.
+
+    Raise `ServiceError` if there is no batch to reprocess, or if one of them is missing or retired.
+    """
     if batch_ids is None:
         batch_ids = [state.batch.batch_id for state in list_states(context) if not state.retirement]
     if not batch_ids:

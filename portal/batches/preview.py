@@ -25,7 +25,10 @@ _MOST_VALUES = 20
 
 @dataclass(frozen=True)
 class Contents:
-    """What a file is by its first bytes: "Synthea patients", numbers of columns, size in bytes, a problem."""
+    """What the first bytes of a file show: `contents` is for example "Synthea patients".
+
+    `used` and `ignored` are numbers of columns, None where they are unknown; `size` is in bytes.
+    """
 
     file: str
     contents: str
@@ -47,7 +50,7 @@ class UndecodableValue:
 
 @requires("import_data")
 def contents(_context: Context, file: SourceFile | Inspected) -> Contents:
-    """Return what a file is, without reading all of it."""
+    """Return the contents of a file, as far as its first bytes or an earlier inspection show them."""
     if isinstance(file, Inspected):
         return Contents(file.file.name, file.use.capitalize(), None, None, file.file.size, file.reason)
     try:
@@ -67,10 +70,10 @@ def contents(_context: Context, file: SourceFile | Inspected) -> Contents:
 
 @requires("import_data")
 def preview(context: Context, file: SourceFile, rows: int = 20) -> tuple[list[str], list[list[str]]]:
-    """Return the header of a CSV file and, for the user who supplied it, its first rows.
+    """Return the header of a CSV file and its first rows; no rows unless the user supplied the file.
 
-    A file of an unknown format may lack a header line, so other users see only the column names of known
-    formats.
+    A file of an unknown format may lack a header line, so other users see only those of its column names that
+    a known format has. Raise `ServiceError` if the file cannot be read.
     """
     sees_values = file.is_supplied_by(context.user)
     head = _readable_head(file)
@@ -98,7 +101,8 @@ def _readable_head(file: SourceFile) -> bytes:
 def undecodable_values(context: Context, file: SourceFile) -> list[UndecodableValue]:
     """Return the first values of a file that are not valid UTF-8, decoded in two encodings.
 
-    Raise `ServiceError` for other users than its supplier.
+    The list is empty if the format is unknown or the file is UTF-16. Raise `ServiceError` if the user did not
+    supply the file, or if it cannot be read.
     """
     if not file.is_supplied_by(context.user):
         raise ServiceError(f"Values of '{file.name}' are shown only to the person who supplied the file.")

@@ -27,7 +27,10 @@ class Retirement:
 
 @requires("run_pipeline")
 def retire(context: Context, batch_id: str, *, reason: str) -> Retirement:
-    """Retire a batch: later releases leave it out. The record cannot be changed."""
+    """Retire a batch: later releases leave it out. The record cannot be changed.
+
+    Raise `ServiceError` if `reason` is empty or too long, or if the batch does not exist or is retired.
+    """
     cleaned = reason.strip()
     if not cleaned:
         raise ServiceError(f"Enter why batch '{batch_id}' is retired. The audit log requires a reason.")
@@ -56,7 +59,10 @@ def retired(context: Context) -> dict[str, Retirement]:
 
 @requires("run_pipeline")
 def check_usable(context: Context, batch_ids: Sequence[str]) -> None:
-    """Raise `ServiceError` if a run cannot process these batches; an empty list means all new batches."""
+    """Raise `ServiceError` if one of the batches is missing or retired, or if no batch can be processed.
+
+    An empty list means all new batches.
+    """
     ids = _ids(context)
     if missing := [batch_id for batch_id in batch_ids if batch_id not in ids.all]:
         raise ServiceError(not_found(missing))
@@ -70,7 +76,7 @@ def check_usable(context: Context, batch_ids: Sequence[str]) -> None:
 
 
 def not_found(batch_ids: Sequence[str]) -> str:
-    """Return the message about batches that do not exist."""
+    """Return a message: the batches do not exist."""
     names = ", ".join(f"'{batch_id}'" for batch_id in batch_ids)
     return f"There is no batch {names}. 'hdp batches list' lists the batches."
 

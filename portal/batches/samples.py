@@ -1,4 +1,4 @@
-"""Generate sample data as a batch: small ones in this process, large ones in a Glue job."""
+"""Generate sample data as a batch: a small one in this process, a large one in a Glue job."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from portal.core.rights import requires
 JOB = "generate_sample"
 
 IN_PROCESS_LIMIT = 100_000
-"""Maximum patients to generate in this process, which takes about three seconds and 180 MB."""
+"""Maximum number of patients to generate in this process; this many take three seconds and 180 MB."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Sample:
 
 @dataclass
 class Task:
-    """A background task that generates sample data; it continues when the user leaves the page."""
+    """A generation of sample data in a thread, which continues when the user leaves the page."""
 
     options: Options
     cancel: threading.Event = field(default_factory=threading.Event)
@@ -61,7 +61,7 @@ class JobTask:
 
 
 _TASKS: dict[tuple[str, str], Task] = {}
-"""Tasks of this process by lake prefix and user name; kept until acknowledged."""
+"""Generations in this process by lake prefix and user name, kept until they are acknowledged."""
 
 _START_LOCK = threading.Lock()
 _ALIVE = frozenset({"STARTING", "WAITING", "RUNNING", "STOPPING"})
@@ -76,7 +76,10 @@ def create(
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Sample:
-    """Generate sample data and import it; if cancelled, raise `Cancelled` and keep nothing."""
+    """Generate sample data and import it; raise `Cancelled` and keep nothing once `cancelled` returns True.
+
+    The import itself cannot be stopped.
+    """
     with tempfile.TemporaryDirectory(prefix="hdp-sample-") as temporary:
         folder = Path(temporary) / "sample"
         written = generate(options, folder, progress=progress, cancelled=cancelled)
@@ -91,13 +94,13 @@ def create(
 
 @requires("import_data")
 def current(context: Context) -> Task | JobTask | None:
-    """Return the user's sample generation: a task of this process, else a running Glue job, else None."""
+    """Return the user's generation: the one of this process, else a running Glue job, else None."""
     return _TASKS.get(_owner(context)) or _running_job(context)
 
 
 @requires("import_data")
 def acknowledge(context: Context) -> None:
-    """Remove the user's sample generation after its result was shown to the user."""
+    """Remove the user's generation in this process after its result was shown to the user."""
     _TASKS.pop(_owner(context), None)
 
 
@@ -115,9 +118,10 @@ def _check_same(present: Task | JobTask, options: Options) -> None:
 
 @requires("import_data")
 def start(context: Context, options: Options) -> Task | JobTask:
-    """Start generating up to `IN_PROCESS_LIMIT` patients in a thread; return the task.
+    """Start to generate up to `IN_PROCESS_LIMIT` patients in a thread, and return the generation.
 
-    If the user already has a generation with these options, return that.
+    If the user already has one with these options, return that instead. Raise `ServiceError` if its options
+    differ, or for more patients.
     """
     options.checked()
     if options.patients > IN_PROCESS_LIMIT:
@@ -162,9 +166,10 @@ def _note(task: Task, progress: Progress) -> None:
 
 @requires("import_data")
 def start_job(context: Context, options: Options) -> JobTask | Task:
-    """Start the Glue job to generate a batch of any size; return the job run.
+    """Start the Glue job, which generates a batch of any size, and return its run.
 
-    If the user already has a generation with these options, return that.
+    If the user already has a generation with these options, return that instead. Raise `ServiceError` if its
+    options differ.
     """
     options.checked()
     with _START_LOCK:
@@ -205,7 +210,7 @@ def _job_task(run: dict[str, Any]) -> JobTask:
 
 @requires("import_data")
 def job(context: Context, job_run_id: str) -> JobTask:
-    """Return the generation with this job run, running or ended."""
+    """Return the generation by this job run, running or ended; raise `ServiceError` if there is none."""
     return _job_task(_job_run(context, job_run_id))
 
 
@@ -219,7 +224,7 @@ def _job_run(context: Context, job_run_id: str) -> dict[str, Any]:
 
 @requires("import_data")
 def job_state(context: Context, task: JobTask) -> tuple[str, str | None]:
-    """Return the state of the job run, and its error message if it failed."""
+    """Return the state of the job run, and its error message, or None if it has none."""
     run = _job_run(context, task.job_run_id)
     return run["JobRunState"], run.get("ErrorMessage")
 

@@ -24,7 +24,7 @@ from portal.core.rights import requires
 _TRANSFER = TransferConfig(multipart_threshold=16 << 20, multipart_chunksize=16 << 20, max_concurrency=4)
 
 Progress = Callable[[str, int, int], None]
-"""Called with the current step, the bytes done and the total bytes."""
+"""Called with the current step, the number of bytes done and the total number of bytes."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Batch:
 
     `tables` maps each table to its files and ignored columns, `files` describes every file of the extract,
     and `synthetic` marks generated data and Synthea exports, which contain no real patients. `is_new` is
-    false if an import found that its content had been imported before.
+    false if an import found that the content of the batch had been imported before.
     """
 
     batch_id: str
@@ -67,7 +67,10 @@ def import_folder(
     seed: int | None = None,
     progress: Progress | None = None,
 ) -> Batch:
-    """Import the tables of a directory or a ZIP archive as one batch."""
+    """Import the tables of a directory or a ZIP archive as one batch, and return the batch.
+
+    Raise `ServiceError` if it cannot be read or imported.
+    """
     if not folder.is_dir() and folder.suffix.lower() != ".zip":
         raise ServiceError(
             f"'{folder}' is neither a directory nor a ZIP archive. Pass the one that contains the CSV files."
@@ -96,9 +99,10 @@ def import_files(
     seed: int | None = None,
     progress: Progress | None = None,
 ) -> Batch:
-    """Upload an extract (ZIP archives are opened) and write its manifest last.
+    """Upload an extract (ZIP archives are opened), write its manifest last, and return the batch.
 
-    Return the existing batch if the same content was imported before and is not retired.
+    If the same content was imported before and is not retired, return that batch instead. Raise
+    `ServiceError` if a file stops the import, formats are mixed or no table is found.
     """
     files = [each for given in files for each in _expanded(given)]
     work = _Progress(progress or _silent, 2 * sum(_file(each).size for each in files))
@@ -166,7 +170,7 @@ def _inspected(given: SourceFile | Inspected, format: str, encoding: str, work: 
 
 
 def _loaded(inspected: Sequence[Inspected]) -> list[Inspected]:
-    """Return the files that are loaded into tables; raise `ServiceError` if a file stops the import."""
+    """Return the files that are loaded into tables; raise `ServiceError` if the import is not possible."""
     loaded = [each for each in inspected if each.use == "loaded"]
     if stopping := next((each for each in inspected if each.stops), None):
         raise ServiceError(stopping.reason)
@@ -223,7 +227,7 @@ def _upload(context: Context, each: Inspected, batch_id: str, number: int) -> di
 
 @requires("see_charts")
 def synthetic(context: Context) -> dict[str, bool]:
-    """Return for each batch whether it is synthetic; their row counts are for roles that watch runs."""
+    """Return by batch id whether the batch is synthetic; only roles that watch runs see more of a batch."""
     return {batch.batch_id: batch.synthetic for batch in _all(context)}
 
 
@@ -243,7 +247,7 @@ def _all(context: Context) -> list[Batch]:
 
 
 _manifests: dict[tuple[str, str, str], Batch] = {}
-"""Manifests cached by bucket, key and ETag, so that a listing reads only new ones."""
+"""Manifests cached by bucket, key and ETag, so that a listing reads only new or changed ones."""
 
 
 def _cached(s3: Any, bucket: str, key: str, etag: str) -> Batch | None:

@@ -1,4 +1,4 @@
-"""A file of an extract, wherever it lies."""
+"""A file of an extract: on disk, in a ZIP archive or in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from portal.core.auth import User
 class SourceFile:
     """A file of an extract; `open` returns a new stream from the start of the file.
 
-    `supplier` is the subject of the user who supplied it, the only one to whom values of it are shown.
+    `supplier` is the subject of the user who supplied the file and alone may see its values; it can be empty.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Authorization: roles, the rights of each role, users, and the user that a caller's ARN proves."""
+"""Authorization: roles and their rights, users, and the user whom a caller's ARN identifies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 Role = Literal["viewer", "analyst", "privacy_officer", "administrator", "clinician", "engineer"]
 ROLES: tuple[Role, ...] = get_args(Role)
-"""All roles; of several roles of a user, the last one is shown as theirs."""
+"""All roles. A user with several roles is shown with the one that comes last in this order."""
 
 Right = Literal[
     "see_charts",
@@ -52,7 +52,10 @@ _DESCRIPTIONS: dict[Right, str] = {
 }
 
 _PROVEN_BY_ARN: tuple[Role, ...] = ("privacy_officer", "administrator", "clinician")
-"""Roles that on AWS only the name of an IAM role gives, because IAM does not enforce all their rights."""
+"""Roles that a user on AWS has only through the name of an IAM role.
+
+IAM does not enforce all rights of these roles, so nobody may choose them.
+"""
 
 
 def describe(right: Right) -> str:
@@ -67,7 +70,7 @@ def label(role: Role) -> str:
 
 @dataclass(frozen=True)
 class Principal:
-    """A clinician whom a deputy stands in for: e-mail address or subject, and name."""
+    """A clinician for whom a deputy stands in; `person_id` is an e-mail address or a subject."""
 
     person_id: str
     name: str
@@ -78,9 +81,9 @@ class Principal:
 
 @dataclass(frozen=True)
 class User:
-    """A person: name for display, main role, stable `subject`, further roles and deputyships.
+    """A person who uses the portal, with a name for display, a main role and further roles.
 
-    `subject` is the name where there is no sign-in service; `email` is a verified address or empty.
+    `subject` is a stable id; if it is empty, it becomes the name. `email` is a verified address or empty.
     `deputy_for` are the clinicians whose deputy the user is today; a deputy may review and sign releases.
     """
 
@@ -108,7 +111,7 @@ class User:
         return any(right in _RIGHTS[role] for role in self.roles)
 
     def with_roles(self, roles: Iterable[Role]) -> User:
-        """Return the user with additional roles; the last one in `ROLES` is the main role."""
+        """Return the user with additional roles; of all roles, the last one in `ROLES` is the main role."""
         present = {*self.roles, *roles}
         *others, main = [role for role in ROLES if role in present]
         return replace(self, role=main, more_roles=tuple(role for role in others if role != "viewer"))
@@ -131,12 +134,13 @@ def parse_role(text: str | None) -> Role:
 
 
 def user_from_arn(arn: str, requested_role: str | None) -> User:
-    """Return the user with the caller ARN that STS reports; on AWS, HDP_USER is not trusted.
+    """Return the user for the caller ARN that STS reports; on AWS, HDP_USER is not trusted.
 
     The name is that of the role session (with IAM Identity Center the user's name) or of the IAM user. Only
     an IAM role whose name has the words of a role in `_PROVEN_BY_ARN`, for example ``clinician``, gives that
-    role. `requested_role` chooses between the other roles, because IAM enforces their rights. The trust
-    policy of a role should require ``sts:RoleSessionName``; otherwise a session can take any name.
+    role. Otherwise the role is `requested_role`, because IAM enforces the rights of the other roles; it is
+    viewer if `requested_role` is in `_PROVEN_BY_ARN` or is not a role. The trust policy of an IAM role should
+    require ``sts:RoleSessionName``; otherwise a session can take any name.
     """
     kind, *path = arn.rpartition(":")[2].split("/")
     words = set(re.split(r"[^a-z]+", path[0].lower())) if kind == "assumed-role" and path else set()

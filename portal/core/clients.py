@@ -14,12 +14,12 @@ from botocore.config import Config
 T = TypeVar("T")
 
 _MOST_CURSORS = 1000
-"""Maximum number of cached cursors, which are read positions of executions and job runs."""
+"""Maximum number of cached cursors, such as read positions of executions and job runs."""
 
 
 @dataclass(frozen=True)
 class Clients:
-    """A cache of clients. Clients are thread-safe, but creating one is not, so a lock guards it."""
+    """AWS clients by service, and a pool of sessions. Clients are thread-safe; creating them needs a lock."""
 
     new_session: Callable[[], boto3.session.Session] = boto3.session.Session
     _clients: dict[str, Any] = field(default_factory=dict)
@@ -47,13 +47,13 @@ class Clients:
 
 @dataclass(frozen=True)
 class Cursors:
-    """Read positions shared by all threads; beyond `_MOST_CURSORS`, the oldest are dropped."""
+    """Cursors shared by all threads, by class and key; beyond `_MOST_CURSORS`, the oldest are dropped."""
 
     _cursors: dict[tuple[type, str], Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, kind: type[T], key: str) -> T:
-        """Return the cursor of `key`; create it on first use."""
+        """Return the cursor of class `kind` for `key`; create it on first use."""
         with self._lock:
             found: T = self._cursors.setdefault((kind, key), None) or kind()
             self._cursors[kind, key] = found

@@ -25,11 +25,11 @@ class UndeclaredRight(Exception):
 
 @dataclass(frozen=True)
 class Context:
-    """One user on one installation. Every service takes it as its first argument.
+    """One user on one installation. Every service function takes it as its first argument.
 
     `origin` is where the user's requests come from: a client address, ``laptop`` or ``hdp`` (the terminal).
-    A sealed context gives no AWS clients. Pages and commands have one; `portal.core.rights` unseals it for
-    functions that declare the right that they require.
+    A sealed context gives no AWS clients. Pages and commands have a sealed one; `portal.core.rights` unseals
+    it for functions that declare the right that they require.
     """
 
     settings: Settings
@@ -59,12 +59,12 @@ class Context:
         return self.lake.review_workgroup if self._is_review_role else self.lake.workgroup
 
     def on_behalf_of(self, user: User, origin: str | None = None) -> Context:
-        """Return a context for `user` that shares the clients of this one."""
+        """Return a context for `user` that shares the clients of this one; `origin` None keeps the origin."""
         settings = replace(self.settings, user=user.name, role=user.role)
         return replace(self, settings=settings, origin=origin or self.origin, _user=user)
 
     def sealed(self) -> Context:
-        """Return a context that only functions with a declared right can use."""
+        """Return a context that gives AWS clients only to functions with a declared right."""
         return replace(self, _is_sealed=True)
 
     def unsealed(self) -> Context:
@@ -74,8 +74,9 @@ class Context:
     def assume_review_role(self) -> Context:
         """Return a context under the review role, the only one with access to direct identifiers.
 
-        The role session has the user's name, so that CloudTrail records who read identifiers. Roles without
-        rows are refused; those who see rows without identifiers get them masked by the service.
+        The role session has the user's name, so that CloudTrail records who read identifiers. Raise
+        `ServiceError` for users without the right to query. For those without the right to see identifiers,
+        the caller masks them.
         """
         self.require("query")
         _, partition, _, _, account, *_ = self.settings.state_machine_arn.split(":")
@@ -99,13 +100,13 @@ class Context:
 
     @contextmanager
     def session(self) -> Iterator[boto3.session.Session]:
-        """Lend a boto3 session to one thread."""
+        """Lend a boto3 session to one thread; raise `UndeclaredRight` if the context is sealed."""
         self._check_unsealed()
         with self._clients.session() as session:
             yield session
 
     def client(self, service: str) -> Any:
-        """Return the shared client of an AWS service."""
+        """Return the shared client of an AWS service; raise `UndeclaredRight` if the context is sealed."""
         self._check_unsealed()
         return self._clients.client(service)
 
@@ -117,10 +118,10 @@ class Context:
             )
 
     def cursor(self, kind: type[T], key: str) -> T:
-        """Return the shared read position of `key`."""
+        """Return the shared cursor of class `kind` for `key`; create it on first use."""
         return self._cursors.get(kind, key)
 
 
 def _session_name(user: str) -> str:
-    """Return a name that STS accepts: 2 to 64 letters, digits and ``=,.@-_+``."""
+    """Return `user` as a session name that STS accepts: 2 to 64 letters, digits and ``=,.@-_+``."""
     return re.sub(r"[^\w+=,.@-]", "_", user, flags=re.ASCII)[:64].ljust(2, "_")

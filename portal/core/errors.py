@@ -15,7 +15,7 @@ def is_aws_error(error: Exception) -> bool:
 
 
 def explain(error: Exception) -> str:
-    """Return an error as one sentence without a traceback; AWS errors include their code."""
+    """Return an error as one sentence without a traceback; an error returned by AWS includes its code."""
     if isinstance(error, ClientError):
         detail = error.response.get("Error", {})
         return f"AWS returned {detail.get('Code', 'an error')}: {detail.get('Message', 'no message')}"

@@ -1,4 +1,4 @@
-"""Labels of records for people who may not see their keys (`pipeline.lake.pseudonyms`)."""
+"""Labels that replace the keys of records for people who may not see keys (`pipeline.lake.pseudonyms`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Secret:
 
 @requires("query")
 def labels(context: Context, table: str, keys: Iterable[str]) -> list[str]:
-    """Return the labels of the records of a table with these keys, in their order."""
+    """Return the labels of the records of `table` with these keys, in the order of `keys`."""
     known = context.cursor(_Secret, context.lake.pseudonym_secret)
     wanted = list(keys)
     if wanted and not known.value:
@@ -29,7 +29,7 @@ def labels(context: Context, table: str, keys: Iterable[str]) -> list[str]:
 
 @requires("review")
 def labels_of_either(context: Context, table: str, rows: Iterable[str]) -> list[str]:
-    """Return the labels of records that are given by label or by key, sorted and without duplicates."""
+    """Return the labels of `rows`, each given by its label or its key, sorted and without duplicates."""
     given = set(rows)
     keys = {row for row in given if not pseudonyms.is_label(row)}
     return sorted({*(given - keys), *labels(context, table, keys)})

@@ -1,8 +1,8 @@
-"""Declare the right that a service function requires; a call without it is refused before the function runs.
+"""Declare the right that a service function requires; users without it are refused before the function runs.
 
 A service function is a public function that takes a `Context`. The contexts of pages and commands are sealed:
 they give AWS clients only to functions that declare a right, so a function without a declaration cannot read
-anything.
+anything from AWS.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ R = TypeVar("R")
 Service = Callable[Concatenate[Context, P], R]
 
 DECLARED = "required_right"
-"""The attribute of a service function with its right; None for a function that is open to all."""
+"""Name of the attribute with the right of a service function; its value is None if all may call it."""
 
 
 def requires(right: Right) -> Callable[[Service[P, R]], Service[P, R]]:

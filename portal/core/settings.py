@@ -24,7 +24,10 @@ class Settings:
     role: str | None
     sign_in_issuer: str = ""
     athena_poll_seconds: float = 0.4
-    """Athena's quotas of GetQueryExecution do not allow every page to ask more often."""
+    """Seconds between two requests for the state of a query.
+
+    If every page asked more often, Athena's quota of GetQueryExecution would be exceeded.
+    """
 
     @property
     def lake(self) -> Lake:

@@ -23,7 +23,7 @@ _GROUPS = ("cognito:groups", "groups", "roles")
 
 
 class SignInError(Exception):
-    """The request has no valid token; the message says what to do."""
+    """The user of a request cannot be verified; the message says what to do."""
 
 
 KeySet = Callable[[], Mapping[str, Any] | None]
@@ -32,13 +32,16 @@ KeySet = Callable[[], Mapping[str, Any] | None]
 
 @open_to_all
 def read_keys(context: Context) -> Any:
-    """Return the issuer's keys as stored by the refresh_sign_in_keys Lambda."""
+    """Return the issuer's keys that the refresh_sign_in_keys Lambda has stored; None if there are none."""
     found = read_json(context.client("s3"), context.lake.sign_in_keys())
     return found[0] if found else None
 
 
 def authenticate(headers: Mapping[str, str], keys: KeySet, issuer: str) -> User:
-    """Return the user of the token in `headers`; raise `SignInError` if it is missing, expired or invalid."""
+    """Return the user of the token in `headers`.
+
+    Raise `SignInError` if the token is missing, expired or invalid, or if the keys cannot be read.
+    """
     token = headers.get(HEADER)
     if not token:
         raise SignInError("You are not signed in. Open the portal at its own URL, which asks you to sign in.")
@@ -83,7 +86,7 @@ def _key(keys: KeySet, key_id: str | None) -> jwt.PyJWK:
 def verified_email(claims: Mapping[str, Any]) -> str:
     """Return the e-mail address of a token in lower case; empty unless the sign-in service verified it.
 
-    Anybody can enter another person's address as their own, so an unverified one never names a person.
+    Anybody can enter another person's address as their own, so an unverified address identifies nobody.
     """
     is_verified = claims.get("email_verified")
     if is_verified is True or is_verified == "true":  # Cognito and some providers write it as text
@@ -96,7 +99,7 @@ def _name(claims: Mapping[str, Any]) -> str:
 
 
 def _signed_in_at(claims: Mapping[str, Any]) -> datetime | None:
-    """Return when the person signed in, or when the token was issued if it does not say so."""
+    """Return when the person signed in, else when the token was issued; None if the token has neither."""
     seconds = claims.get("auth_time") or claims.get("iat")
     return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
 

@@ -10,7 +10,7 @@ PATIENT_JOIN = "LEFT JOIN {dim_patient} p ON f.patient_key = p.patient_key"
 PROVIDER_JOIN = "LEFT JOIN {dim_provider} w ON f.provider_key = w.provider_key"
 
 PATIENT = "nullif(p.patient_durable_key, -1)"
-"""Identifies a patient in all versions; `patient_key` identifies one version."""
+"""SQL for the key of a patient in all versions; `patient_key` is the key of one version of the patient."""
 
 
 def or_not_recorded(column: str) -> str:
@@ -19,7 +19,7 @@ def or_not_recorded(column: str) -> str:
 
 
 def capped(number: str, most: int) -> str:
-    """Return SQL for a number limited to `most`. NULL stays NULL; `least` ignores NULL on some engines."""
+    """Return SQL for a number limited to `most`. NULL stays NULL, unlike with `least` on some engines."""
     return f"CASE WHEN {number} > {most} THEN {most} ELSE {number} END"
 
 

@@ -29,7 +29,7 @@ from portal.core.rights import requires
 from portal.dashboards.query_builder import Dataset, QueryBuilder
 
 MOST_ROWS = 2_000_000
-"""Maximum number of rows of one table; larger releases are queried on Athena."""
+"""Maximum number of rows of one table; datasets with a larger table are queried on Athena."""
 
 Statement = Callable[[QueryBuilder, Dataset], str]
 """Returns the SQL of a chart or figure over a dataset."""
@@ -67,7 +67,7 @@ class DatasetInMemory:
             self._connection.execute(f"DROP TABLE {table}")
 
     def answer(self, dataset: Dataset, statement: Statement, athena_sql: str) -> QueryResult:
-        """Compute a statement; `athena_sql` is its counterpart on Athena, shown to the user."""
+        """Return the result of a statement; `athena_sql`, its counterpart on Athena, is shown to the user."""
         began = time.monotonic()
         sql = _in_duckdb(statement(self._builder, dataset.of_one_table(_TABLE)))
         with self._connection.cursor() as cursor:
@@ -76,7 +76,7 @@ class DatasetInMemory:
 
 
 class _LocalBuilder(QueryBuilder):
-    """Build SQL over tables of the same names in DuckDB."""
+    """Builds SQL over tables in DuckDB that have the names of the gold tables."""
 
     def _named(self, text: str) -> str:
         return re.sub(r"\{(\w+)\}", r"\1", text)
@@ -84,7 +84,7 @@ class _LocalBuilder(QueryBuilder):
 
 @lru_cache(maxsize=1000)
 def _in_duckdb(sql: str) -> str:
-    """Translate SQL; percentiles are exact, because the rows are in memory."""
+    """Return SQL for Athena as SQL for DuckDB; percentiles become exact, because the rows are in memory."""
     tree = sqlglot.parse_one(sql, read="athena")
     for found in list(tree.find_all(exp.ApproxQuantile)):
         found.replace(exp.PercentileCont(this=found.this, expression=found.args["quantile"]))
@@ -92,7 +92,7 @@ def _in_duckdb(sql: str) -> str:
 
 
 def _frame(relation: Any) -> pd.DataFrame:
-    """Return the rows with the column types that awswrangler gives to Athena's."""
+    """Return the rows with the column types that awswrangler gives to results of Athena."""
     columns = [
         f'CAST("{name}" AS BIGINT) AS "{name}"' if str(type_) == "HUGEINT" else f'"{name}"'
         for name, type_ in zip(relation.columns, relation.types, strict=True)
@@ -107,7 +107,10 @@ def _frame(relation: Any) -> pd.DataFrame:
 
 
 def _pack(connection: Any) -> None:
-    """Keep the rows of `joined` with texts as numbers, a third of the size, below a view of the texts."""
+    """Copy `joined` to a table with texts stored as numbers, and create a view that shows the texts.
+
+    The copy has a third of the size.
+    """
     shape = connection.execute("DESCRIBE joined").fetchall()
     packed, shown = [], []
     for name, type_, *_ in shape:
@@ -134,7 +137,7 @@ def _create(connection: Any, contract: Contract, rows: pa.Table) -> None:
 
 
 def _read(context: Context, table: str, release_id: str, sql: str) -> pa.Table:
-    """Return the columns of a gold table that `sql` names."""
+    """Return the rows of a gold table in a release, with the columns that `sql` names."""
     words = set(re.findall(r"\w+", sql))
     contract = load("gold", table)
     names = [column.name for column in contract.columns if column.name in words]
@@ -157,7 +160,7 @@ def _read(context: Context, table: str, release_id: str, sql: str) -> pa.Table:
 
 
 def _files(context: Context, contract: Contract, release_id: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Return the URI of each file with its partition values; partitions are where the catalog says."""
+    """Yield the URI and the partition values of each file of a table in a release, from the Glue catalog."""
     keys = [column.name for column in contract.partition_columns]
     pages = (
         context.client("glue")

@@ -34,7 +34,7 @@ STATUSES = {
     "unknown": "Unknown",
 }
 LATE_MINUTES = 60
-"""A first dose is late after one hour.
+"""A first dose is late if it is given more than this many minutes after its order.
 
 This limit is a working assumption, because orders have no due time.
 """

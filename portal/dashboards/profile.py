@@ -18,7 +18,7 @@ EXACT_ONLY = "Column profiles are available to analysts, clinicians and engineer
 
 @requires("see_charts")
 def statement(context: Context, name: str, release_id: str) -> str:
-    """Return SQL with one row: the empty and distinct values, minimum and maximum of each column.
+    """Return SQL with one row: numbers of empty and distinct values, minimum and maximum of each column.
 
     Only numbers and dates have a minimum and maximum, because those of a text could identify a patient.
     """

@@ -55,10 +55,11 @@ class Dimension:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A fact table to count: `source` is the table (its alias is `f`), `joins` are the joins by alias.
+    """A fact table, or the patients, to count.
 
-    `fields` are row-level expressions that measures use, `date_sql` is the local date of a row, and `rows`
-    are the columns of an export of records.
+    `source` is the table (its alias is `f`), and `joins` are the joins by alias. `fields` are row-level
+    expressions that measures use, `date_sql` is the local date of a row, and `rows` are the columns of an
+    export of records.
     """
 
     name: str
@@ -126,7 +127,7 @@ class Chart:
     """For a share per month: the dimension and the value of the numerator; all rows are the denominator."""
 
     def in_zone(self, zone: str) -> Chart:
-        """Return the chart with the hospital's time zone in its labels."""
+        """Return the chart with the hospital's time zone in its labels, or unchanged if `zone` is empty."""
         return replace(self, dataset=self.dataset.in_zone(zone))
 
     @property
@@ -154,7 +155,7 @@ class Filters:
         return parts
 
     def describe(self, dataset: Dataset) -> str:
-        """Return the filters as text for an export."""
+        """Return the filters as text for an export; "none" if there are none."""
         parts = [f"{self.start or 'the beginning'} to {self.end or 'the end'}"] if dataset.date_sql else []
         for name, values in self.chosen.items():
             if values:
@@ -195,7 +196,7 @@ class QueryBuilder:
         )
 
     def filter_values(self, dataset: Dataset) -> str:
-        """Return SQL with one row: first and last date, and the values of each listed dimension."""
+        """Return SQL with one row: first and last date, if any, and the values of each listed dimension."""
         offered = [d for d in dataset.dimensions if d.filter == "listed"]
         listed = [f"array_join(array_agg(DISTINCT {d.name}), {_SEPARATOR}) AS {d.name}" for d in offered]
         if dataset.date_sql:
@@ -204,12 +205,12 @@ class QueryBuilder:
         return f"SELECT {', '.join(listed)} FROM ({relation}) r"
 
     def every_column(self, dataset: Dataset) -> str:
-        """Return SQL with every dimension and field of a dataset, its days and time zone, by record."""
+        """Return SQL with one row per record: all dimensions and fields, and day and time zone if any."""
         used = " ".join([*dataset.fields, "day", "time_zone"])
         return self._relation(dataset, [d.name for d in dataset.dimensions], used, Filters())
 
     def rows(self, dataset: Dataset, filters: Filters) -> str:
-        """Return SQL for the newest `MOST_ROWS` de-identified records."""
+        """Return SQL for at most `MOST_ROWS` de-identified records, the newest if the dataset has dates."""
         named = [name for name in dataset.rows if any(d.name == name for d in dataset.dimensions)]
         relation = self._relation(dataset, named, " ".join(dataset.rows), filters)
         order = f" ORDER BY {dataset.rows[0]} DESC" if dataset.date_sql else ""
@@ -242,12 +243,12 @@ class QueryBuilder:
 
 @requires("query")
 def rows(context: Context, release_id: str, dataset: Dataset, filters: Filters) -> QueryResult:
-    """Return the newest records behind a chart, for roles with the right `query`."""
+    """Return at most `MOST_ROWS` de-identified records, the newest if the dataset has dates."""
     return run_query(context, QueryBuilder(context, release_id).rows(dataset, filters), release_id=release_id)
 
 
 def with_source_rows(answer: QueryResult) -> QueryResult:
-    """Move the number of fact rows from the column `SOURCE_ROWS` to the attribute `rows` of the result."""
+    """Return the result with the number of fact rows in `rows` instead of the column `SOURCE_ROWS`."""
     behind = answer.frame[SOURCE_ROWS].iloc[0] if len(answer.frame) else 0
     return replace(answer, frame=answer.frame.drop(columns=SOURCE_ROWS), rows=int(behind))
 

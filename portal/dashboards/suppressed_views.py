@@ -57,7 +57,7 @@ def whole_months(filters: Filters, first: date, last: date) -> bool:
 
 
 def refusal(filters: Filters, first: date | None, last: date | None) -> str:
-    """Return why views with these filters cannot be shared, or an empty string."""
+    """Return why charts with these filters are not safe to share, or an empty string."""
     if sum(1 for values in filters.chosen.values() if values) > 1:
         return "Filters on more than one attribute cannot be shared safely. Keep one of them."
     if first and last and not whole_months(filters, first, last):
@@ -66,14 +66,17 @@ def refusal(filters: Filters, first: date | None, last: date | None) -> str:
 
 
 def table_of(chart: Chart, run_chart: RunChart) -> ViewerTable | None:
-    """Return the viewer table of a chart, by month and its last dimension; None if the total is small."""
+    """Return the viewer table of a chart, by its last dimension and by month if the chart has months.
+
+    Return None if the total is less than `MINIMUM_CELL_SIZE`.
+    """
     count = next(name for name, measure in chart.measures.items() if measure.is_count)
     month = "month" if chart.by[0] == "month" else None
     return viewer_table(run_chart(chart), chart.by[-1], count, list(chart.measures), month)
 
 
 def by_dimension(chart: Chart, dimension: str) -> Chart:
-    """Return the chart of a viewer table: the same measures by month and `dimension`."""
+    """Return the chart of a viewer table: the measures by `dimension` and, if there are dates, by month."""
     return replace(chart, by=("month", dimension) if chart.dataset.date_sql else (dimension,))
 
 
@@ -174,7 +177,10 @@ def _line(chart: Chart, filters: Filters, tables: Tables) -> View:
 
 
 def _shares(chart: Chart, frame: pd.DataFrame) -> View:
-    """Pool groups with a small or zero part; if a part of the pool is small, too, show a bound or nothing."""
+    """Return a view with all groups that have a small or zero part pooled.
+
+    If a part of the pool is small, too, the view shows a bound of the pooled rate, or nothing.
+    """
     names = list(chart.measures)
     parts = frame[names].astype("int64").to_numpy()
     if chart.kind == "rate":
@@ -201,7 +207,7 @@ def _shares(chart: Chart, frame: pd.DataFrame) -> View:
 
 
 def _cells(chart: Chart, frame: pd.DataFrame) -> View:
-    """Suppress small cells of weekday and hour; if any cell is suppressed, zero cells are blank, too."""
+    """Return a view of weekday and hour without small cells; if there are any, zero cells are blank, too."""
     name = next(iter(chart.measures))
     if frame[name].sum() < MINIMUM_CELL_SIZE:
         return View(chart, None, TOO_FEW)
@@ -244,7 +250,10 @@ _WHOLE = {"rate": _shares, "parts": _shares, "week": _cells, "histogram": _stack
 
 
 def bounded_share(part: int, whole: int) -> str:
-    """Return a share as text; if the part or the rest is small, only its bound."""
+    """Return a share as text; if the part or the rest is small, only a bound.
+
+    Return "–" if `whole` is zero, or too small for a bound.
+    """
     if not whole or min(part, whole - part) >= MINIMUM_CELL_SIZE:
         return f"{part / whole:.1%}" if whole else "–"
     if whole < 3 * (MINIMUM_CELL_SIZE - 1):
@@ -255,5 +264,5 @@ def bounded_share(part: int, whole: int) -> str:
 
 
 def count_in_words(count: int) -> str:
-    """Return a count as text, with small counts suppressed."""
+    """Return a count as text; "fewer than 11" for a small count."""
     return f"fewer than {MINIMUM_CELL_SIZE}" if is_small(count) else f"{count:,}"

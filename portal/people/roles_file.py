@@ -56,7 +56,7 @@ class RolesFile:
         return found
 
     def with_person(self, person: Person) -> RolesFile:
-        """Return the file with a person; one without roles is removed."""
+        """Return the file with `person` added or replaced, or without them if they have no roles."""
         others = {key: each for key, each in self.people.items() if key != person.person_id}
         return RolesFile({**others, person.person_id: person} if person.roles else others)
 
@@ -77,7 +77,7 @@ class RolesFile:
         return replace(user.with_roles(own), deputy_for=tuple(dict.fromkeys(deputy_for)))
 
     def document(self) -> dict[str, Any]:
-        """Return the file as JSON."""
+        """Return the file as a JSON document, sorted by id."""
         return {
             "people": [
                 {**asdict(person), "deputies": [_deputy_document(each) for each in person.deputies]}
@@ -114,7 +114,10 @@ def _parse_person(document: Mapping[str, Any]) -> Person:
 
 
 def checked_id(text: str) -> str:
-    """Return the id of a person: an e-mail address in lower case, or a subject of the sign-in service."""
+    """Return the id of a person: an e-mail address in lower case, or a subject of the sign-in service.
+
+    Raise `ServiceError` for any other text.
+    """
     cleaned = text.strip()
     if len(cleaned) <= _LONGEST and _EMAIL.fullmatch(cleaned):
         return cleaned.lower()
@@ -127,7 +130,10 @@ def checked_id(text: str) -> str:
 
 
 def checked_name(text: str, person_id: str) -> str:
-    """Return the name of a person for signatures; the id if no name is given."""
+    """Return the name of a person for signatures, or the id if `text` is blank.
+
+    Raise `ServiceError` if the name is too long.
+    """
     cleaned = " ".join(text.split()) or person_id
     if len(cleaned) > _LONGEST:
         raise ServiceError(f"The name has {len(cleaned)} characters. The maximum is {_LONGEST}.")

@@ -1,7 +1,7 @@
 """List and change the roles and deputies of people.
 
-A change is recorded in the audit log first and written only if nobody has changed the file since it was read;
-otherwise it is applied to the file as it is now.
+A change is recorded in the audit log first. It is written only if nobody has changed the file since it was
+read; otherwise the file is read again, and the change is applied to it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ log = logging.getLogger("portal")
 
 LONGEST_DEPUTYSHIP = timedelta(days=366)
 CACHE_SECONDS = 30.0
-"""How long a sign-in may still see the roles from before a change."""
+"""How many seconds a person may keep the roles from before a change."""
 
 _TRIES = 5
 _LONGEST_REASON = 500
@@ -41,7 +41,10 @@ def list_people(context: Context) -> list[Person]:
 
 @requires("manage_roles")
 def grant(context: Context, person: str, roles: Sequence[Role], *, name: str = "", reason: str) -> Person:
-    """Give a person further roles; add them to the file if they are not in it."""
+    """Give a person further roles, and add the person to the file if it does not name them.
+
+    Raise `ServiceError` if the person is the user, because nobody may extend their own roles.
+    """
     person_id = checked_id(person)
     _refuse_own(context, person_id, "Your own roles")
     added = _checked_roles(roles)
@@ -57,9 +60,9 @@ def grant(context: Context, person: str, roles: Sequence[Role], *, name: str = "
 
 @requires("manage_roles")
 def revoke(context: Context, person: str, roles: Sequence[Role], *, reason: str) -> None:
-    """Take roles from a person; one who has none left is removed from the file with their deputies.
+    """Take roles from a person; without any role left, remove the person and their deputies from the file.
 
-    The file keeps at least one administrator, so the last one cannot remove themselves.
+    Raise `ServiceError` if the person lacks one of the roles, or is the last administrator of the file.
     """
     person_id = checked_id(person)
     removed = _checked_roles(roles)
@@ -85,7 +88,11 @@ def revoke(context: Context, person: str, roles: Sequence[Role], *, reason: str)
 def name_deputy(
     context: Context, person: str, deputy: str, first: date, last: date, *, reason: str
 ) -> Person:
-    """Name a deputy who may review and sign for a clinician from the first to the last day."""
+    """Name a deputy who may review and sign for a clinician from the first to the last day.
+
+    Raise `ServiceError` if the user would become the deputy, the person is not a clinician by the roles file,
+    or the days are not possible.
+    """
     person_id, deputy_id = checked_id(person), checked_id(deputy)
     _refuse_own(context, deputy_id, "Your own deputyships")
     named = _checked_deputy(person_id, deputy_id, first, last)
@@ -103,7 +110,7 @@ def name_deputy(
 
 @requires("manage_roles")
 def end_deputy(context: Context, person: str, deputy: str, *, reason: str) -> Person:
-    """End a deputyship at once."""
+    """End a deputyship at once; raise `ServiceError` if it does not exist."""
     person_id, deputy_id = checked_id(person), checked_id(deputy)
 
     def change(file: RolesFile) -> RolesFile:
@@ -122,7 +129,8 @@ def end_deputy(context: Context, person: str, deputy: str, *, reason: str) -> Pe
 def with_roles(context: Context, user: User) -> User:
     """Return a user with the roles and deputyships of the file, which is cached for `CACHE_SECONDS`.
 
-    The file only adds to what the sign-in service gives. If it cannot be read, the user has what that gives.
+    The file only adds to what the sign-in service gives. If it cannot be read, the user has only what
+    the sign-in service gives.
     """
     return _cached(context).applied_to(user, datetime.now(UTC).date())
 
@@ -162,9 +170,9 @@ def _read(context: Context) -> tuple[RolesFile, dict[str, Any]]:
 
 
 def _change(context: Context, change: Change, target: dict[str, str], reason: str) -> RolesFile:
-    """Apply a change to the present file and return the new one."""
+    """Apply a change to the roles file and return the new file; raise `ServiceError` if it is refused."""
     why = _checked_reason(reason)
-    change(_read(context)[0])  # refuse what is not possible before it is recorded
+    change(_read(context)[0])  # refuse an impossible change before recording it
     with audit_log.recorded(context, "change_roles", target, reason=why):
         for _ in range(_TRIES):
             present, condition = _read(context)
@@ -179,7 +187,7 @@ def _change(context: Context, change: Change, target: dict[str, str], reason: st
 
 
 def _refuse_own(context: Context, person_id: str, what: str) -> None:
-    """Refuse a change that would give the administrator themselves a right, for example to sign releases."""
+    """Raise `ServiceError` if the person is the user: administrators cannot extend their own rights."""
     if Person(person_id, "").is_user(context.user):
         raise ServiceError(f"{what} can only be extended by another administrator.")
 

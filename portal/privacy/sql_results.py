@@ -39,7 +39,7 @@ NO_DISCLOSURE = Disclosure()
 
 
 def classify(tree: Any, people: set[str]) -> Disclosure:
-    """Classify the columns of a parsed statement; `people` are its tables with rows about people.
+    """Return what the result of a parsed statement discloses; `people` are its tables about people.
 
     Every column of the statement must have a name.
     """
@@ -77,10 +77,10 @@ def _among(frame: pd.DataFrame, names: Names) -> list[str]:
 def _suppress(
     frame: pd.DataFrame, by: Sequence[str], counts: pd.DataFrame, values: Sequence[str]
 ) -> pd.DataFrame:
-    """Clear `values` in rows with a small count (primary) and in further rows (complementary suppression).
+    """Return `frame` with `values` cleared in rows with a small count, and in further rows.
 
-    Rows are added until no total discloses a suppressed count. The totals over all rows and over each value
-    of each column in `by` are assumed to be known.
+    Further rows are added until no total discloses a suppressed count (complementary suppression). The
+    totals over all rows and over each value of each column in `by` are assumed to be known.
     """
     numbers = counts.astype("float64").fillna(0).to_numpy()
     gone = np.asarray(((numbers > 0) & (numbers < MINIMUM_CELL_SIZE)).any(axis=1))
@@ -98,14 +98,17 @@ def _suppress(
 
 
 def _sums(frame: pd.DataFrame, by: Sequence[str]) -> Iterator[np.ndarray]:
-    """Yield the row indexes of each total that may be known: all rows, and each value of each dimension."""
+    """Yield the row indexes of each total that may be known.
+
+    These are the total over all rows and, if `by` has several columns, over each value of each column.
+    """
     yield np.arange(len(frame))
     if len(by) > 1:
         for name in by:
             codes = pd.factorize(frame[name], use_na_sentinel=False)[0]
             order = codes.argsort(kind="stable")
             parts = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
-            yield from (rows for rows in parts if len(rows) > 1)  # a total of one row discloses no other
+            yield from (rows for rows in parts if len(rows) > 1)  # a total of one row discloses no other row
 
 
 # rows about people
@@ -146,7 +149,7 @@ def _is_grouped(select: Any) -> bool:
 
 
 def _is_unique(column: Any) -> bool:
-    """Return whether a column is almost unique per row: a star, a key or an unmodified timestamp."""
+    """Return whether a column differs in almost every row: a star, a key or an unmodified timestamp."""
     names = (each.name.lower() for each in column.find_all(exp.Column))
     is_timestamp = isinstance(column.unalias(), exp.Column) and column.unalias().name.lower().endswith("_at")
     return is_timestamp or column.find(exp.Star) is not None or any(name.endswith("_key") for name in names)
@@ -159,6 +162,7 @@ def _outputs(query: Any, wanted: Any, clauses: Mapping[str, Names]) -> Names:
     """Return the output columns of `query` that contain a `wanted` expression or derive from such a column.
 
     Grouping keys are excluded, whatever they derive from: visits per patient are not a count of patients.
+    If aggregates are wanted, all other columns of a grouped query are included.
     """
     for cte in query.args["with_"].expressions if query.args.get("with_") else ():
         clauses = {**clauses, cte.alias.lower(): _source(cte, wanted, clauses)}

@@ -1,4 +1,4 @@
-"""Suppress small counts in tables whose totals are shown: minimum cell size, primary and complementary.
+"""Suppress small counts in tables whose totals are shown, by primary and complementary suppression.
 
 A small count (1 to 10) is never shown alone: it is pooled with others. Where a pool would be small itself, or
 where shown totals would bound a pooled cell more tightly than 1 to 10, the smallest safe neighbor joins the
@@ -16,7 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 MINIMUM_CELL_SIZE = 11
-"""Counts from 1 to 10 could identify a person: CMS cell size suppression policy (ResDAC, 2024)."""
+"""Smallest count above zero that is shown.
+
+Counts from 1 to 10 could identify a person: CMS cell size suppression policy (ResDAC, 2024).
+"""
 
 Counts = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -29,7 +32,7 @@ def is_small(count: int) -> bool:
 
 
 def pool_small(counts: Sequence[int] | Counts) -> Mask:
-    """Return a mask of the parts of a shown total to pool.
+    """Return a mask of the parts to pool, given that their total is shown.
 
     These are the small parts and, if their sum is small, too, the next smallest part.
     """
@@ -61,9 +64,9 @@ def pool_shares(parts: Counts) -> Mask:
 
 
 def merge_runs(totals: Sequence[int] | Counts) -> list[range]:
-    """Merge consecutive rows into runs without small totals; if the total of all is small, into one run.
+    """Return runs of consecutive rows without small totals; one run if the total of all rows is small.
 
-    Rows without a count stay alone unless they lie inside a run.
+    Rows with a total of zero stay alone unless they lie inside a run.
     """
     runs: list[range] = []
     start, total = 0, 0
@@ -81,10 +84,10 @@ def merge_runs(totals: Sequence[int] | Counts) -> list[range]:
 
 
 def suppress_table(table: Counts) -> tuple[Mask, Mask]:
-    """Suppress a table whose row and column totals are shown; no row total may be small.
+    """Return how to suppress a table whose row and column totals are shown; no row total may be small.
 
-    Return two masks: the columns to fold into one (their own totals are not shown), and the cells to hide in
-    the folded table (see `fold`).
+    The result is two masks: the columns to fold into one (their own totals are not shown), and the cells to
+    hide in the folded table (see `fold`).
     """
     folded = pool_small(table.sum(axis=0))
     while True:
@@ -105,7 +108,10 @@ def fold(table: npt.NDArray[Number], folded: Mask) -> npt.NDArray[Number]:
 
 
 def _hide(table: Counts) -> tuple[Mask, int | None]:
-    """Return a mask of small cells and their complements, and the column of a cell left exposed, or None."""
+    """Return a mask of the cells to hide, and the column of a cell that they leave exposed, or None.
+
+    The cells to hide are the small cells and their complements.
+    """
     small = (table > 0) & (table < MINIMUM_CELL_SIZE)
     hidden = np.array([pool_small(row) for row in table], dtype=bool).reshape(table.shape)
     cells = [(int(row), int(column)) for row, column in np.argwhere(small)]
@@ -130,8 +136,8 @@ def _unknown(table: Counts, hidden: Mask) -> Mask:
 def _complement(table: Counts, hidden: Mask, row: int, column: int) -> list[tuple[int, int]]:
     """Return the cells to hide so that totals do not expose a small cell.
 
-    These are the cheapest cells that leave all values from 1 to 10 possible, else the smallest shown cell in
-    the same row or column, or no cell.
+    These are the cheapest cells that leave all values from 1 to 10 possible. If there are none, it is the
+    smallest shown cell in the same row or column; without one, the list is empty.
     """
     value = int(table[row, column])
     cost = np.where(hidden, 0, table)
@@ -145,7 +151,10 @@ def _complement(table: Counts, hidden: Mask, row: int, column: int) -> list[tupl
 
 
 def _rectangle(table: Counts, cost: Counts, row: int, column: int, value: int) -> list[tuple[int, int]]:
-    """Return the shown corners of the cheapest rectangle that can offset a change of the exposed cell."""
+    """Return the shown corners of the cheapest rectangle that can offset a change of the exposed cell.
+
+    The list is empty if there is no such rectangle.
+    """
     total = (cost + cost[row][None, :] + cost[:, column][:, None]).astype(float)
     can_give = np.minimum(table[row][None, :], table[:, column][:, None]) >= MINIMUM_CELL_SIZE - value
     total[~can_give | (table < value - 1)] = np.inf
@@ -159,7 +168,10 @@ def _rectangle(table: Counts, cost: Counts, row: int, column: int, value: int) -
 def _helper(
     table: Counts, hidden: Mask, cost: Counts, row: int, column: int, value: int
 ) -> list[tuple[int, int]]:
-    """Return the shown cells of the cheapest other row in the columns hidden in the exposed cell's row."""
+    """Return the shown cells of the cheapest helping row, in the columns hidden in the exposed cell's row.
+
+    A helping row can offset a change of the exposed cell. The list is empty if there is none.
+    """
     columns = np.flatnonzero(hidden[row])
     total = cost[:, columns].sum(axis=1).astype(float)
     others = columns[columns != column]
@@ -225,7 +237,7 @@ def _flow(table: Counts, unknown: Mask, row: int, column: int, need: int, *, gro
 
 
 def _path(values: Counts, free: Mask, row: int, column: int, grows: bool) -> list[tuple[int, int]] | None:
-    """Return the shortest path over free cells from `row` to `column`."""
+    """Return the cells of the shortest path over free cells from `row` to `column`; None if there is none."""
     outward = free & (values > 0) if grows else free
     inward = free if grows else free & (values > 0)
     came: dict[tuple[str, int], tuple[tuple[str, int], tuple[int, int]]] = {}

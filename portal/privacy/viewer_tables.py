@@ -42,7 +42,7 @@ class Period:
 
 @dataclass(frozen=True)
 class Measure:
-    """Numbers of one measure: `cells` by period and value (NaN if suppressed), and the totals of each."""
+    """Numbers of one measure: `cells` by period and value (NaN if suppressed), and their totals."""
 
     cells: Figures
     by_period: Figures
@@ -78,7 +78,10 @@ class ViewerTable:
         ]
 
     def total(self, name: str, periods: Sequence[int], chosen: Sequence[str] = ()) -> tuple[float, bool]:
-        """Return the total of a measure over `periods`, and whether it leaves out suppressed cells."""
+        """Return the total of a measure over `periods`, and whether it leaves out suppressed cells.
+
+        The total is over the values `chosen`, or over all values if none is chosen.
+        """
         if not chosen:
             return float(self.measures[name].by_period[list(periods)].sum()), False
         rows = self.by_value(periods, chosen)
@@ -102,7 +105,7 @@ class ViewerTable:
         return self._with_other(rows, {name: self.total(name, periods)[0] for name in self.measures})
 
     def _columns(self, chosen: Sequence[str]) -> list[int]:
-        """Return the column indexes of the chosen values, by default of all named values."""
+        """Return the column indexes of the chosen values, or of all named values if none is chosen."""
         return [index for index, value in enumerate(self.values) if value in (chosen or self.named)]
 
     def by_month(self, periods: Sequence[int], chosen: Sequence[str] = ()) -> pd.DataFrame:
@@ -135,7 +138,7 @@ class ViewerTable:
         return self._with_other(rows, {name: m.by_period[period] for name, m in self.measures.items()})
 
     def _with_other(self, rows: pd.DataFrame, totals: Mapping[str, float]) -> pd.DataFrame:
-        """Add the row `OTHER` with the difference between `totals` and the rows."""
+        """Return the rows with a row `OTHER` for the difference between `totals` and their sums, if any."""
         rest = {name: total - rows[name].sum() for name, total in totals.items()}
         if not any(round(each, 6) for each in rest.values()):
             return rows
@@ -173,8 +176,8 @@ def viewer_table(
 ) -> ViewerTable | None:
     """Return `frame` by month and dimension with small values of its column `count` suppressed.
 
-    The columns `measures` are summed, too, and suppressed in the same cells. Return None if the total count
-    is small.
+    The columns `measures` are summed, too, and suppressed in the same cells. Without `month`, there is
+    one period. Return None if the total count is less than `MINIMUM_CELL_SIZE`.
     """
     rows = frame.assign(**{dimension: frame[dimension].astype(str)})
     months = _calendar(rows[month]) if month else [_ALL_MONTHS]
@@ -217,7 +220,7 @@ def _pivot(
 
 
 def _calendar(months: pd.Series) -> list[str]:
-    """Return all months from the first to the last."""
+    """Return all months from the first to the last of `months`."""
     return [str(each) for each in pd.period_range(months.min(), months.max(), freq="M")]
 
 
@@ -242,7 +245,7 @@ def viewer_stacks(
     """Return stacks with small rows merged and small parts of a stack pooled as `OTHER`.
 
     `order` lists all rows. Merged rows are labeled "3 to 7", or "15+" at the end of the order. Return no rows
-    if the total count is small.
+    if the total count is less than `MINIMUM_CELL_SIZE`.
     """
     table = frame.assign(**{row: frame[row].astype(str)}).pivot_table(
         index=row, columns=column, values=count, aggfunc="sum", fill_value=0, dropna=False

@@ -11,7 +11,7 @@ from pipeline.reference import Medication, formulary
 from portal.quality.failing_sql import columns_of
 
 if TYPE_CHECKING:
-    import pandas as pd  # a second to import: functions that need it do so
+    import pandas as pd  # takes a second to import, so functions that need it import it
 
 HIDDEN = "•••"
 EXPECTED = "expected"
@@ -24,9 +24,10 @@ _IDENTIFYING = re.compile(r"\d(?:[\s().-]*\d){6,}|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4
 def masked(
     frame: pd.DataFrame, contract: Contract, labels: Sequence[str], rule: Rule | None = None
 ) -> pd.DataFrame:
-    """Mask identifiers and exact dates; with `rule`, put checked columns first and add the expected value.
+    """Return the rows with identifiers and exact dates masked.
 
-    `labels` are the pseudonyms of the rows.
+    With `rule`, the columns that it checks come first, followed by the expected value; if it compares two
+    dates, their difference is added. `labels` are the pseudonyms of the rows, which replace their keys.
     """
     types = {column.name: column for column in contract.columns}
     shown = frame.assign(**{name: frame[name].map(_masking(types.get(name))) for name in frame.columns})
@@ -46,7 +47,7 @@ def masked(
 
 
 def fields(contract: Contract, rule: Rule) -> list[str]:
-    """Return the columns that a rule checks, with drug, dose and unit for rules on doses."""
+    """Return the columns that a rule checks, with the drug for formulary rules and the unit of a dose."""
     named = columns_of(contract, rule)
     if "formulary" in (rule.fails or ""):
         checked = named if "dose" in named or "route" in named else ["dose", "dose_unit", *named]
@@ -68,7 +69,7 @@ def _masking(column: Any) -> Any:
 
 
 def _form(text: str) -> str:
-    """Return the format of a date without its digits: ``••/••/••••``."""
+    """Return the format of a date without its digits (``••/••/••••``); `HIDDEN` for any other text."""
     form = re.sub(r"\d", "•", text)
     return form if re.fullmatch(r"[•\s:/.,+TZ-]*", form) else HIDDEN
 
@@ -93,7 +94,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def _difference(row: Mapping[Any, Any], first: str, second: str) -> str:
-    """Return the difference between two dates of a row, which discloses neither of them."""
+    """Return the difference between two dates of a row, without the dates; empty if one is not a date."""
     import pandas as pd  # noqa: PLC0415
 
     try:
@@ -108,7 +109,7 @@ def _difference(row: Mapping[Any, Any], first: str, second: str) -> str:
 
 
 def _expected(row: Mapping[Any, Any], rule: Rule) -> str:
-    """Return the value that a rule expects in a row: from the formulary, or the rule's description."""
+    """Return the value that a rule expects in a row: from the formulary, else the rule's description."""
     drug = next((m for m in formulary() if m.code == str(row.get("medication_code"))), None)
     fails = rule.fails or ""
     if drug and "formulary.routes" in fails:
@@ -121,7 +122,10 @@ def _expected(row: Mapping[Any, Any], rule: Rule) -> str:
 
 
 def _usual(row: Mapping[Any, Any], drug: Medication) -> str:
-    """Return the usual dose of a drug and the ratio of the row's dose to the exceeded limit."""
+    """Return the usual dose range of a drug as text.
+
+    If the row's dose is outside the range, in the unit of the range, add its ratio to the nearer end.
+    """
     usual = f"usual {drug.usual_low:g}–{drug.usual_high:g} {drug.unit}"
     try:
         dose = float(row.get("dose") or "nan")

@@ -35,7 +35,7 @@ def of_rule(
 
 
 def is_quarantined(rule: Rule) -> bool:
-    """Return whether rows that fail the rule are in quarantine: refused rows, and duplicates."""
+    """Return whether rows that fail the rule are in quarantine, as refused rows or as duplicates."""
     return rule.quarantines or rule.fails == "is_repeat"
 
 

@@ -28,7 +28,7 @@ _DECISIONS = {
 
 
 def html(release: Release, results: pd.DataFrame, changed: Iterable[str], review: Review) -> str:
-    """Return the report: decision, signature, findings, queries and all rules.
+    """Return the report on a release as HTML: decision, signature, findings, queries and all rules.
 
     `changed` is the change of each result since the previous run, in the order of `results`.
     """

@@ -24,10 +24,10 @@ from portal.reviews.read_model import DataQuery
 from portal.runs import service as runs
 
 if TYPE_CHECKING:
-    import pandas as pd  # a second to import: functions that need it do so
+    import pandas as pd  # takes a second to import, so functions that need it import it
 
 NO_KEY = "(none)"
-"""The key of a row that was received without a key."""
+"""Shown as the key of a row that was received without one."""
 _RUN_ID = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -50,7 +50,7 @@ def audit(context: Context, run_id: str) -> Audit | None:
 
 @requires("see_charts")
 def results(context: Context, run_id: str) -> pd.DataFrame:
-    """Return the rule results of a run: checked, failed, rate, threshold, status."""
+    """Return the rule results of a run, a row for each rule: checked, failed, rate, threshold, status."""
     return _rows(context, "rule_result", run_id).drop(columns="sample_keys")
 
 
@@ -66,7 +66,8 @@ def stored_rows(context: Context, run_id: str, table: str, rule_id: str) -> list
 def ended_results(context: Context, run_id: str) -> pd.DataFrame:
     """Return the rule results of a run that has ended.
 
-    Raise `ServiceError` if it is still running, ended before its audit, or its results were deleted.
+    Raise `ServiceError` if the run does not exist, is running or ended before its audit, or if its results
+    were deleted.
     """
     _checked(run_id)
     release = releases.find(context, run_id)
@@ -135,13 +136,16 @@ def _change(status: str, rate: float, status_before: object, rate_before: float)
 
 
 def previous_run(run_id: str, ended: Sequence[str]) -> str | None:
-    """Return the run before `run_id` among the successful runs `ended`, newest first."""
+    """Return the run before `run_id` in `ended`, the successful runs from newest to oldest.
+
+    Return None if `run_id` is the oldest of them or not one of them.
+    """
     later = ended.index(run_id) + 1 if run_id in ended else len(ended)
     return ended[later] if later < len(ended) else None
 
 
 def first_and_last_seen(past: pd.DataFrame, run_ids: Sequence[str]) -> dict[tuple[str, str], tuple[str, str]]:
-    """Return the first and the last of `run_ids` (oldest first) with a finding, by table and rule."""
+    """Return, by table and rule, the first and the last of `run_ids` (oldest first) that have the finding."""
     index = {run_id: n for n, run_id in enumerate(run_ids)}
     found = past[past["status"].isin(FOUND) & past["run_id"].isin(index)]
     seen: dict[tuple[str, str], list[int]] = {}
@@ -151,7 +155,7 @@ def first_and_last_seen(past: pd.DataFrame, run_ids: Sequence[str]) -> dict[tupl
 
 
 def false_alarms(queries: Iterable[DataQuery]) -> dict[tuple[str, str], tuple[int, int]]:
-    """Return the rules with mostly false alarms: (false alarms, closed queries) by table and rule.
+    """Return (false alarms, closed queries) by table and rule, of rules with mostly false alarms.
 
     These rules have at least two false alarms, in more than half of their closed queries.
     """
@@ -166,7 +170,7 @@ def false_alarms(queries: Iterable[DataQuery]) -> dict[tuple[str, str], tuple[in
 
 @requires("query")
 def failing_rows(context: Context, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
-    """Return up to 200 rows that fail a rule, with identifiers and exact dates masked."""
+    """Return up to 200 rows that fail a rule, masked; no rows for rules on whole tables or deleted rules."""
     rows = _failing(context, run_id, table, rule_id)
     if rows.empty:
         return rows
@@ -187,7 +191,7 @@ def identified_rows(context: Context, run_id: str, table: str, rule_id: str) -> 
 
 @requires("query")
 def failing_query(context: Context, run_id: str, table: str, rule_id: str) -> FailingQuery | None:
-    """Return the query for failing rows; None for rules on whole tables and deleted rules.
+    """Return the query for failing rows; None for rules on whole tables and rules that do not exist.
 
     Raise `ServiceError` if the run plan is missing.
     """
@@ -224,12 +228,12 @@ def _failing(context: Context, run_id: str, table: str, rule_id: str) -> pd.Data
 
 
 def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows sorted, so that a position identifies a row."""
+    """Return the rows sorted by the text of all columns, so that a position identifies a row."""
     return rows.sort_values(list(rows.columns), key=lambda column: column.astype(str), ignore_index=True)
 
 
 def received(raw: str) -> dict[str, Any]:
-    """Return the fields of a row as received; a malformed row is one field."""
+    """Return the fields of a row as received; a malformed row is the single field `as_received`."""
     try:
         document = json.loads(raw)
     except ValueError:
@@ -238,7 +242,7 @@ def received(raw: str) -> dict[str, Any]:
 
 
 def _keys(text: object) -> tuple[str, ...]:
-    """Parse an array in an Athena result: ``[a, b]``."""
+    """Return the elements of an array that Athena returned as text: ``[a, b]``."""
     listed = str(text or "").strip("[]")
     return tuple(key.strip() for key in listed.split(",")) if listed and text is not None else ()
 

@@ -36,7 +36,7 @@ def threshold_text(rule: Rule) -> str:
 
 
 def population(rule: Rule | None, table: str) -> str:
-    """Return a noun phrase for the rows that a rule checks; `rows of {table}` if it was deleted."""
+    """Return a noun phrase for the rows that a rule checks; `rows of {table}` if the rule was deleted."""
     return rule.population if rule else f"rows of {table}"
 
 
@@ -52,7 +52,7 @@ def count_text(rule: Rule | None, table: str, failed: int, checked: int) -> str:
 def measurement(
     rule: Rule | None, table: str, status: str, failed: int, checked: int, rate: float | None
 ) -> str:
-    """Return count, denominator, rate and threshold in one sentence."""
+    """Return a rule result as a sentence: count, denominator, rate and threshold, or why it has none."""
     if status == "error":
         return "Rule error: the rule could not be evaluated. This is not a pass."
     if not checked:
@@ -72,7 +72,7 @@ def null_markers(detail: object) -> str:
 
 
 def threshold_owner(rule: Rule) -> str:
-    """Return the owner of the threshold and its reason."""
+    """Return a text: the owner of a rule's threshold, and the reason for the threshold."""
     return f"Threshold owner: {rule.limit_owner}. {rule.limit_reason}"
 
 

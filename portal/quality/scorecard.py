@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.contracts.model import Rule, all_contracts
 
 if TYPE_CHECKING:
-    import pandas as pd  # a second to import: functions that need it do so
+    import pandas as pd  # takes a second to import, so functions that need it import it
 
 
 def scorecard(frame: pd.DataFrame) -> pd.DataFrame:
@@ -25,7 +25,7 @@ def scorecard(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def rescored(frame: pd.DataFrame) -> pd.DataFrame:
-    """Evaluate results with the present thresholds; rule errors and deleted rules keep their outcome."""
+    """Return results evaluated with present thresholds; rule errors and deleted rules keep their outcome."""
     rules = {(c.table, rule.id): rule for c in all_contracts() for rule in c.rules}
     return frame.assign(status=[_again(row, rules) for row in frame.to_dict("records")])
 

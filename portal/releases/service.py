@@ -29,7 +29,7 @@ def list_releases(context: Context) -> list[Release]:
 
 @requires("see_charts")
 def current(context: Context) -> Published | None:
-    """Return the published release, or None."""
+    """Return the published release, or None if nothing is published."""
     return release_model.current(context.client("s3"), context.lake)
 
 
@@ -41,7 +41,10 @@ def find(context: Context, release_id: str) -> Release | None:
 
 @requires("see_charts")
 def is_synthetic(context: Context, release_id: str) -> bool:
-    """Return whether all batches of a release are synthetic, so that small counts need no suppression."""
+    """Return whether all batches of a release are synthetic, so that small counts need no suppression.
+
+    Return False for a release without batches, or if there is no such release.
+    """
     synthetic = batches.synthetic(context)
     release = find(context, release_id)
     return (
@@ -71,9 +74,9 @@ def get(context: Context, release_id: str) -> Release:
 
 @requires("see_charts")
 def readable(context: Context, release_id: str) -> Release:
-    """Return a release.
+    """Return a release; raise `ServiceError` if it does not exist or the user may not view it.
 
-    Until a held one is approved, raise `ServiceError` unless the user may review or publish.
+    Until a held release is approved, only users who may review or publish can view it.
     """
     release = get(context, release_id)
     sees_held = context.user.may("review") or context.user.may("publish")
@@ -89,7 +92,8 @@ def readable(context: Context, release_id: str) -> Release:
 def publish(context: Context, release_id: str, *, reason: str) -> Published:
     """Publish a release that passed the audit or was approved; raise `ServiceError` for any other.
 
-    It must also contain all batches of the published release, unless it was published before.
+    Its files must be as recorded. Unless it was published before, it must contain all batches of the
+    published release that are not retired; if it was held, its parent must also be published.
     """
     release, published = get(context, release_id), current(context)
     check_approved(context, release)
@@ -104,7 +108,7 @@ def publish(context: Context, release_id: str, *, reason: str) -> Published:
 
 @requires("review")
 def publish_approved(context: Context, release: Release, *, reason: str) -> Published:
-    """Publish a held release after its approval, if its parent is still published."""
+    """Publish a held release after its approval; raise `ServiceError` unless its parent is published."""
     return _publish(context, "publish", release, expect=release.parent_release_id, reason=reason)
 
 
@@ -113,7 +117,8 @@ def rollback(context: Context, *, reason: str, shown: str | None = None) -> Publ
     """Publish the previous release again.
 
     `shown` is the id of the release that the user saw as published; raise `ServiceError` if another one is
-    published now.
+    published now. Raise it also if there is no previous release, or if that is damaged, rejected or not
+    validly approved.
     """
     try:
         published, release = publishing.rollback_target(context.client("s3"), context.lake)
@@ -131,7 +136,7 @@ def rollback(context: Context, *, reason: str, shown: str | None = None) -> Publ
 
 @requires("see_charts")
 def check_approved(context: Context, release: Release) -> None:
-    """Raise `ServiceError` unless the release passed the audit or is approved, and is not rejected."""
+    """Raise `ServiceError` if the release was rejected, or is held without a valid approval."""
     signature = _signature(context, release)
     if signature and signature.verdict == "reject":
         raise ServiceError(
@@ -148,14 +153,14 @@ def check_approved(context: Context, release: Release) -> None:
 
 @requires("see_charts")
 def check_files(context: Context, release: Release) -> None:
-    """Recompute the SHA-256 of each file; raise `ServiceError` if one is not as it was written."""
+    """Recompute the SHA-256 of each file of a release; raise `ServiceError` if one is not as recorded."""
     if found := file_problems(context, [release]):
         raise ServiceError(f"{found[0]} The release cannot be published. Start a new run.")
 
 
 @requires("see_charts")
 def file_problems(context: Context, checked: Sequence[Release]) -> list[str]:
-    """Recompute the SHA-256 of each file of releases; return a sentence for each that is not as recorded."""
+    """Recompute the SHA-256 of each file of releases; return a sentence for each file not as recorded."""
     return [
         problem
         for release in checked
@@ -165,7 +170,7 @@ def file_problems(context: Context, checked: Sequence[Release]) -> list[str]:
 
 @requires("see_charts")
 def signed_or_published(context: Context, log: Log) -> list[Release]:
-    """Return the releases that readers see or that somebody signed, unless they have expired."""
+    """Return the published release and those that somebody signed, except deleted ones."""
     signed = {e.subject["run_id"] for e in log.events if e.kind == "release_signed"}
     published = current(context)
     return [
@@ -189,7 +194,7 @@ def _is_approved(context: Context, release: Release) -> bool:
 def check_parent(context: Context, release: Release) -> None:
     """Raise `ServiceError` unless the release or its parent is published.
 
-    Publishing it would remove the data of a release that was published in between.
+    Otherwise, its publication would remove the data of a release that was published in between.
     """
     published = current(context)
     found = published.release_id if published else None

@@ -44,7 +44,10 @@ def version(context: Context, run_id: str) -> str:
 
 
 def of_run(log: Log, run_id: str, version: str) -> Signature | None:
-    """Return the last signature of a run's release, validated against its current fingerprint `version`."""
+    """Return the last signature of a run's release, or None if it was never signed.
+
+    The signature is validated against `version`, the current fingerprint of the release.
+    """
     events = log.of_run(run_id)
     signed = [event for event in events if event.kind == "release_signed"]
     if not signed:
@@ -88,9 +91,10 @@ _REVOKES = {"finding_rejected", "acceptance_withdrawn"}
 
 @requires("see_charts")
 def fingerprint(context: Context, release: Release) -> str:
-    """Return a hash of the release's document, with the recorded SHA-256 of each file, and of present sizes.
+    """Return a hash of the release's document and of the present sizes of its files.
 
-    Publishing and `hdp reviews verify` recompute the SHA-256 (`pipeline.releases.files`).
+    The document records the SHA-256 of each file. Only publishing and `hdp reviews verify` recompute these
+    (`pipeline.releases.files`).
     """
     sizes = files.sizes(context.client("s3"), context.lake, release)
     return review_events.fingerprint({"release": asdict(release), "sizes": sizes})

@@ -50,7 +50,7 @@ def open_query(
     rows: Sequence[str] = (),
     seen: int | None = None,
 ) -> Event:
-    """Raise a query on a finding, or on `rows`, given by their pseudonyms or keys."""
+    """Open a query on a finding, or on those of its rows whose pseudonyms or keys are in `rows`."""
     finding = finding_subject(run_id, table_name, rule_id)
     _result(context, run_id, table_name, rule_id)
     subject = {**finding, "query_id": f"Q-{secrets.token_hex(3)}"}
@@ -65,7 +65,7 @@ def open_query(
 
 @requires("review")
 def assign(context: Context, query_id: str, assignee: str, *, seen: int | None = None) -> Event:
-    """Assign a query to a user."""
+    """Assign an open or answered query to a user."""
     query = _query(context, query_id, {"open", "answered"})
     payload = {"assignee": clean_text(assignee, "A query needs an assignee")}
     return append_event(context, "query_assigned", _subject(query), payload, seen)
@@ -73,7 +73,7 @@ def assign(context: Context, query_id: str, assignee: str, *, seen: int | None =
 
 @requires("query")
 def answer(context: Context, query_id: str, text: str, *, seen: int | None = None) -> Event:
-    """Answer a query."""
+    """Answer an open or answered query."""
     query = _query(context, query_id, {"open", "answered"})
     payload = {"text": clean_text(text, "An answer needs a text")}
     return append_event(context, "query_answered", _subject(query), payload, seen)
@@ -81,7 +81,7 @@ def answer(context: Context, query_id: str, text: str, *, seen: int | None = Non
 
 @requires("review")
 def close(context: Context, query_id: str, reason: str, text: str, *, seen: int | None = None) -> Event:
-    """Close a query with a reason and a comment."""
+    """Close an open or answered query with a reason and a comment."""
     query = _query(context, query_id, {"open", "answered"})
     payload = {"reason": _reason(reason), "text": clean_text(text, "Closing needs a comment")}
     return append_event(context, "query_closed", _subject(query), payload, seen)
@@ -108,9 +108,10 @@ def accept(
     margin: float = 0.0,
     seen: int | None = None,
 ) -> Event:
-    """Accept a finding until a date; it lapses earlier if the rate worsens by more than `margin`.
+    """Accept a finding until a date; the acceptance lapses earlier if the rate worsens by more than `margin`.
 
-    The margin is a share (0 to 1) for rules in percent, else a number in the rule's unit.
+    The margin is a share (0 to 1) for rules in percent, else a number in the rule's unit. Raise
+    `ServiceError` if the rule did not fail, or if date or margin are out of range.
     """
     found = _result(context, run_id, table_name, rule_id)
     if found["status"] not in {"fail", "pass_with_failures"}:
@@ -150,7 +151,10 @@ def accept_rows(
     until: date,
     seen: int | None = None,
 ) -> Event:
-    """Confirm single rows as correct until a date: later runs do not count them as failing."""
+    """Confirm single rows as correct until a date: later runs do not count them as failing.
+
+    Raise `ServiceError` unless all of them are stored failing rows of the rule in this run.
+    """
     _result(context, run_id, table_name, rule_id)
     labelled = labels_of_either(context, table_name, rows)
     if not labelled:
@@ -180,7 +184,10 @@ def withdraw_rows(
     *,
     seen: int | None = None,
 ) -> Event:
-    """Withdraw the confirmation of single rows: later runs count them as failing again."""
+    """Withdraw the confirmation of single rows: later runs count them as failing again.
+
+    Raise `ServiceError` unless all of them are confirmed as correct.
+    """
     standing = row_acceptances(log(context).events).get((table_name, rule_id), {})
     labelled = labels_of_either(context, table_name, rows)
     if not labelled or not set(labelled) <= set(standing):
@@ -199,7 +206,7 @@ def reject(
 ) -> Event:
     """Mark a finding as "must be fixed".
 
-    This ends its acceptance and prevents approval. Open a query on the finding if none is open.
+    This ends its acceptance and prevents approval. If no query on the finding is open, one is opened.
     """
     _result(context, run_id, table_name, rule_id)
     subject = finding_subject(run_id, table_name, rule_id)
@@ -217,7 +224,10 @@ def reject(
 def dismiss(
     context: Context, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
 ) -> Event:
-    """Mark a finding as "not a problem" in this run; later runs need a new decision."""
+    """Mark a finding as "not a problem" in this run; later runs need a new decision.
+
+    Raise `ServiceError` if the rule did not fail.
+    """
     found = _result(context, run_id, table_name, rule_id)
     if found["status"] not in {"fail", "pass_with_failures"}:
         raise ServiceError(
@@ -232,7 +242,7 @@ def dismiss(
 def withdraw(
     context: Context, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
 ) -> Event:
-    """Withdraw the acceptance of a finding before it expires."""
+    """Withdraw the acceptance of a finding; raise `ServiceError` if it is not accepted."""
     if (table_name, rule_id) not in acceptances(log(context).events):
         raise ServiceError(f"{rule_id} of {table_name} has no acceptance to withdraw.")
     payload = {"text": clean_text(text, "A withdrawal needs a comment")}
@@ -244,7 +254,7 @@ def withdraw(
 def unmask(
     context: Context, run_id: str, table_name: str, rule_id: str, position: int, why: str
 ) -> dict[str, Any]:
-    """Record user and reason, then return the failing row at `position`, unmasked."""
+    """Record user and reason, then return the failing row at `position` (from 0), unmasked."""
     reason = clean_text(why, "A reason for access is required")
     rows = quality.identified_rows(context, run_id, table_name, rule_id)
     if not 0 <= position < len(rows):

@@ -12,7 +12,7 @@ from pipeline.reviews.events import Event, fingerprint
 from pipeline.rules.outcomes import FOUND
 
 if TYPE_CHECKING:
-    import pandas as pd  # a second to import: functions that need it do so
+    import pandas as pd  # takes a second to import, so functions that need it import it
 
 Decision = Literal["accepted", "rows_confirmed", "not_a_problem", "must_fix", "undecided"]
 
@@ -80,7 +80,7 @@ def of_results(
     decided: Mapping[Key, Event],
     on: date,
 ) -> tuple[Finding, ...]:
-    """Return the findings of a run, blocking ones first; `reasons` are those of its audit."""
+    """Return the findings of a run, blocking ones first; `reasons` are those of the run's audit."""
     confirmed = {
         (r["table"], r["rule_id"]) for r in reasons if r.get("accepted_rows") and r["status"] not in FAILED
     }
@@ -125,9 +125,9 @@ def _rate(rate: float | None) -> float | None:
 
 
 def confirmation_code(undecided: Iterable[Finding], version: str) -> str:
-    """Return a code for a list of undecided findings.
+    """Return a code for a list of undecided findings and the version of their release.
 
-    Repeating it confirms that the signer has seen the list.
+    By repeating the code, the signer confirms having seen the list.
     """
     listed = sorted(f"{f.table_name}:{f.rule_id}:{f.severity}:{f.failed}/{f.checked}" for f in undecided)
     return fingerprint({"undecided": listed, "release": version})[:8]

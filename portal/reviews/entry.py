@@ -21,7 +21,7 @@ from portal.reviews.read_model import log
 _LONGEST_TEXT = 2000
 
 _RIGHTS: dict[str, Right] = {"query_answered": "query", "rows_unmasked": "see_phi"}
-"""The rights to append events of a kind; all other kinds require the right to review."""
+"""The rights that events of these kinds require; all other kinds require the right to review."""
 
 
 class ReviewConflict(ServiceError):
@@ -47,8 +47,9 @@ def append_event(
     """Append an event and return it.
 
     `seen` is the sequence number of the newest event that the user has seen: raise `ReviewConflict` if there
-    are later ones about the subject. None skips this check. If one of them is this event, sent before by the
-    same user, return it: its response was lost. `first_read` is the log if it was read already.
+    are later ones about the subject. If `seen` is None, later events are ignored. If a later event equals
+    this one, return it: it was sent before, and the response was lost. `first_read` is the log if the caller
+    has read and verified it. Raise `ServiceError` if the user lacks the right or the log has a problem.
     """
     context.require(_RIGHTS.get(kind, "review"))
     event = new_event(context.settings.user, context.settings.role or "viewer", kind, subject, payload)
@@ -68,11 +69,11 @@ def append_event(
 
 
 _writers: dict[str, threading.RLock] = {}
-"""Let the writers of one process take turns; those of several processes wait for a random time."""
+"""Locks by log: writers of one process take turns; those of several processes retry at random times."""
 
 
 def _content(event: Event) -> tuple[Any, ...]:
-    """Return what the author sent; the id of a new query is made for each attempt to send it."""
+    """Return what the author sent, without the id of a query being opened: each attempt draws another id."""
     about = {name: value for name, value in event.subject.items() if name != "query_id"}
     return event.by, event.kind, about if event.kind == "query_opened" else event.subject, event.payload
 

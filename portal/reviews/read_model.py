@@ -25,9 +25,9 @@ QueryState = Literal["open", "answered", "closed"]
 
 @dataclass(frozen=True)
 class DataQuery:
-    """A reviewer's query on a finding or on some of its rows; its newest event defines its state.
+    """A reviewer's query on a finding or on some of its rows; its state follows from its events.
 
-    `rows` are the pseudonyms of the rows; a key that an older event has is not shown.
+    `rows` are the pseudonyms of the rows. Older events may have keys instead; these are left out.
     """
 
     query_id: str

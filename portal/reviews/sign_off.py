@@ -114,12 +114,15 @@ def sign(
 ) -> SignOff:
     """Sign a release off and notify subscribers. Approval publishes a held release.
 
-    Raise `ServiceError` and record nothing if the user started the run or, for an approval, if a query is
-    open, a blocking finding is undecided or a finding must be fixed. Raise `Unconfirmed` unless `confirmed`
-    is the code of the other undecided findings. A deputy signs for the clinician
-    `signed_for`, given by name or id.
+    A release that was published before and then followed by another one is not published again.
 
-    After the signature was recorded, nothing raises: the result says what could not be done.
+    Raise `ServiceError` and record nothing if the signer, or the clinician for whom a deputy signs, started
+    the run. For an approval, raise it also if a query is open, a blocking finding is undecided, a finding
+    must be fixed, or a held release cannot be published (`releases.check_parent`, `releases.check_files`);
+    raise `Unconfirmed` unless `confirmed` is the code of the other undecided findings. A deputy signs for
+    the clinician `signed_for`, given by name or id.
+
+    Once the signature is recorded, no error is raised: the result says what could not be done.
     """
     principal = _principal(context.user, signed_for)
     release = releases.get(context, run_id)
@@ -145,7 +148,7 @@ def sign(
         event = append_event(context, "release_signed", {"run_id": run_id}, payload, seen, first_read=log)
     try:
         return SignOff(event, _publish_and_notify(context, release, verdict, event, publishes))
-    except Exception as error:  # the signature stands
+    except Exception as error:  # the signature remains recorded
         recorded = f"Your signature was recorded as event {event.sequence}."
         return SignOff(event, f"{recorded} A later step failed: {_explained(error)}")
 
@@ -156,7 +159,10 @@ def meaning(verdict: Literal["approve", "reject"], principal: Principal | None) 
 
 
 def _principal(user: User, signed_for: str) -> Principal | None:
-    """Return the clinician for whom the user signs; None if they sign for themselves."""
+    """Return the clinician for whom the user signs as a deputy; None if users sign for themselves.
+
+    Raise `ServiceError` if the user is no deputy of `signed_for`, or must choose between several clinicians.
+    """
     named = [each for each in user.deputy_for if signed_for in {each.person_id, each.name}]
     if signed_for and not named:
         raise ServiceError(f"You are not a deputy of '{signed_for}' today. An administrator names deputies.")
@@ -197,7 +203,7 @@ def _check_reviewed(
 def _publish_and_notify(
     context: Context, release: Release, verdict: Literal["approve", "reject"], event: Event, publishes: bool
 ) -> str:
-    """Publish an approved release and notify subscribers; return what remains to be done."""
+    """Publish the release if `publishes`, and notify subscribers; return what remains to be done, or ""."""
     state = {"approve": "APPROVED", "reject": "REJECTED"}[verdict]
     publish_error = _publish(context, release, event) if publishes else ""
     if publishes and not publish_error:
@@ -217,21 +223,21 @@ def _is_published(context: Context, release_id: str) -> bool:
 
 
 def _is_superseded(context: Context, release_id: str) -> bool:
-    """Return whether a release that was published has been followed by another.
+    """Return whether a release is in the history of the published one.
 
-    It can be published again by a rollback.
+    Such a release was published and then followed by another; its approval does not publish it again.
     """
     published = releases.current(context)
     return published is not None and release_id in published.history
 
 
 def _publish(context: Context, release: Release, event: Event) -> str:
-    """Publish the release that `event` approved; return the error message if that failed."""
+    """Publish the release that `event` approved; return an error message, or "" if it was published."""
     try:
         releases.check_parent(context, release)
         reason = f"approved by {event.by} (event {event.sequence})"
         releases.publish_approved(context, release, reason=reason)
-    except Exception as error:  # the signature stands
+    except Exception as error:  # the signature remains recorded
         return _explained(error)
     return ""
 
@@ -242,7 +248,10 @@ def _explained(error: Exception) -> str:
 
 
 def _notify(context: Context, release: Release, state: str, event: Event, why: str) -> str:
-    """Notify subscribers; return an error message instead of raising, because the signature was recorded."""
+    """Notify subscribers; return an error message, or "" if they were notified.
+
+    Errors are not raised, because the signature was recorded.
+    """
     outcome = {
         "release_id": release.release_id,
         "decision": release.decision,
@@ -258,6 +267,6 @@ def _notify(context: Context, release: Release, state: str, event: Event, why: s
             FunctionName=context.lake.function("sns_notify_success"),
             Payload=json.dumps({"run_id": release.run_id, "release": outcome}).encode(),
         )
-    except Exception as error:  # the signature stands
+    except Exception as error:  # the signature remains recorded
         return message.format(_explained(error).rstrip("."))
     return message.format("its Lambda failed") if answer.get("FunctionError") else ""

@@ -31,7 +31,7 @@ def timestamp(at: str) -> str:
 
 
 def summary(event: Event) -> str:
-    """Return assignee, expiry, reason and comment of an event as text; empty if it has none."""
+    """Return as text the assignee, expiry, number of rows, reason and comment of an event, where present."""
     payload = event.payload
     parts = [f"for {payload['assignee']}"] if payload.get("assignee") else []
     if "until" in payload:
@@ -61,15 +61,15 @@ def as_markdown(event: Event) -> str:
 
 
 def escape_markdown(typed: str) -> str:
-    """Escape all Markdown syntax in user input."""
+    """Return user input on one line, with all Markdown syntax escaped."""
     return _break_urls(re.sub(r"[\\`*_{}\[\]()#+!|<>~$:&]", r"\\\g<0>", " ".join(typed.split())))
 
 
 def without_links(text: str) -> str:
-    """Escape links and images in a text that can contain user input."""
+    """Return a text that can contain user input, with links, images and HTML escaped."""
     return _break_urls(re.sub(r"[\\\[\]<>&]", r"\\\g<0>", text))
 
 
 def _break_urls(text: str) -> str:
-    """Insert word joiners into bare URLs, because Streamlit turns even escaped ones into links."""
+    """Return a text with word joiners in bare URLs, because Streamlit turns even escaped URLs into links."""
     return re.sub(r"(?<=:)(?=//)|(?<=www)(?=\.)", "\u2060", text, flags=re.IGNORECASE)

@@ -22,7 +22,7 @@ Kind = Literal["failed", "held", "rejected", "late", "never started", "no batch"
 
 @dataclass(frozen=True)
 class Alert:
-    """An alert; the page replaces `{at}` in `message` by the timestamp `at` in the user's time zone."""
+    """An alert; the page replaces `{at}` in `message` with the timestamp `at` in the user's time zone."""
 
     kind: Kind
     message: str
@@ -83,7 +83,7 @@ def _failed(past: Sequence[Run], published: Published | None) -> list[Alert]:
 
 
 def _waiting(newest: Release, published: Published | None, is_signed: bool, is_manual: bool) -> list[Alert]:
-    """Return alerts about a release that waits for a signature or for publication."""
+    """Return the alerts about the newest release if it waits for a signature or for publication."""
     name, found = newest.release_id, []
     is_published = published is not None and published.release_id == name
     if newest.decision == "hold" and not is_signed and not is_published:
@@ -103,14 +103,14 @@ def _waiting(newest: Release, published: Published | None, is_signed: bool, is_m
 
 
 def _may_follow(newest: Release, published: Published | None) -> bool:
-    """Return whether the parent of `newest` is published, and was not published again (rollback) since."""
+    """Return whether the parent of `newest` is published, and no rollback published it again since."""
     if published is None:
         return newest.parent_release_id is None
     return published.release_id == newest.parent_release_id and published.published_at <= newest.created_at
 
 
 def _is_overtaken(newest: Release, published: Published) -> bool:
-    """Return whether `newest` passed the audit, was never published, and its parent is not published."""
+    """Return whether `newest` passed the audit but was not published, and its parent is not published."""
     seen = {newest.release_id, newest.parent_release_id}
     return (
         newest.decision != "hold"

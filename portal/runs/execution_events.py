@@ -12,7 +12,7 @@ from portal.core.context import Context
 from portal.core.rights import requires
 
 _PAGE = 100
-"""Events per page of every read but the first; a job causes about twenty."""
+"""Events per page of every read but the first of an execution; a job causes about twenty events."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class Events:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, event: dict[str, Any]) -> None:
-        """Apply one event."""
+        """Update the times and states with one event; add events in the order of their ids."""
         if name := event.get("stateExitedEventDetails", {}).get("name"):
             self.left[name] = event["timestamp"]
-            if self.is_failing:  # a state with a caught error is exited, too
+            if self.is_failing:  # a state whose error is caught is exited, too
                 self.failed.add(name)
         if name := event.get("stateEnteredEventDetails", {}).get("name"):
             self.entered[name] = event["timestamp"]
@@ -84,7 +84,10 @@ def _after(context: Context, execution_arn: str, last_id: int) -> list[dict[str,
 
 
 def starting(events: Events) -> set[str]:
-    """Return the jobs whose start was requested but not confirmed; a stopped execution never confirms it."""
+    """Return the names of the jobs whose start was requested but not confirmed.
+
+    If the execution was stopped in between, the start is never confirmed.
+    """
     with events.lock:
         return (events.entered.keys() - events.left.keys()) & {job.name for job in jobs()}
 
@@ -93,7 +96,7 @@ _STEPS = ("PrepareRun", "PublishRelease", "NotifySuccess", "NotifyFailure")
 
 
 def steps(events: Events) -> tuple[StepState, ...]:
-    """Return the steps that are not Glue jobs."""
+    """Return the steps of an execution in order, each with its state and times."""
     found = []
     with events.lock:
         for name in _STEPS:

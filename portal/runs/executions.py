@@ -38,7 +38,7 @@ def split_name(name: str) -> tuple[str, int]:
 
 @requires("watch_runs")
 def arn(context: Context, name: str) -> str:
-    """Return the ARN of an execution."""
+    """Return the ARN of the execution `name`."""
     return context.settings.state_machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
 
 
@@ -53,7 +53,7 @@ class _NewestAttempt:
 def newest(context: Context, run_id: str) -> dict[str, Any]:
     """Return the description of a run's newest execution; raise `ServiceError` if there is none.
 
-    The search starts at the newest known attempt and stops at one that is running.
+    The search starts at the newest known attempt and stops at a running one or before a missing one.
     """
     states = context.client("stepfunctions")
     found: dict[str, Any] | None = None
@@ -85,6 +85,6 @@ def first_start(context: Context, run_id: str) -> datetime | None:
 
 @requires("watch_runs")
 def ending(context: Context, execution_arn: str) -> tuple[str | None, str | None]:
-    """Return error and cause of an execution that did not succeed."""
+    """Return error and cause of an execution; each is None if Step Functions has none."""
     execution = context.client("stepfunctions").describe_execution(executionArn=execution_arn)
     return execution.get("error"), execution.get("cause")

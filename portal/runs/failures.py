@@ -22,8 +22,9 @@ _LINE = re.compile(r"(?:at |File \"?[^\n\"]*?)(\w+\.py)(?::|\", line )(\d+)")
 class Failure:
     """The explanation of a failed run.
 
-    `source_tables` are the silver tables whose quarantined rows may explain it, `published` is a sentence
-    about the release that analysts see, and `batch_id` is the batch that could not be processed, if known.
+    `source_tables` are the silver tables whose quarantined rows may explain the failure, `published` is a
+    sentence about the release that analysts see, and `batch_id` is the batch that could not be processed
+    (None if that is unknown).
     """
 
     cause: Cause
@@ -37,7 +38,7 @@ class Failure:
     batch_id: str | None = None
 
     def advice(self, run_id: str) -> str:
-        """Return the commands to resume the run or to continue without its faulty batch."""
+        """Return the commands to resume the run and, if a batch is at fault, to continue without it."""
         resume = f"Fix the cause if needed, then resume: hdp runs resume {run_id}"
         if self.batch_id is None:
             return resume
@@ -61,7 +62,7 @@ class Failure:
 
 
 def explain(run: Run, log: str = "", published: Published | None = None) -> Failure:
-    """Explain a run that did not succeed.
+    """Return the explanation of a run that did not succeed.
 
     `log` is the log of the failed job, `published` the published release.
     """
@@ -98,7 +99,7 @@ def error_message(run: Run) -> str:
 
 
 def _stopped(run: Run, published: Published | None) -> Failure:
-    """Explain a stopped run: its message says who stopped it and when."""
+    """Return the explanation of a stopped run; its message says who stopped the run and when."""
     return Failure(
         cause=_STOPPED,
         message=run.cause or "Stopped.",
@@ -111,7 +112,10 @@ def _stopped(run: Run, published: Published | None) -> Failure:
 
 
 def _batch(run: Run, message: str) -> str | None:
-    """Return the batch in the error message, or the only batch of a run whose silver job failed."""
+    """Return the batch in the error message, else the only batch of a run whose silver job failed.
+
+    Return None if neither exists.
+    """
     if found := _BATCH.search(message):
         return found[1]
     failed = run.failed_job
@@ -124,14 +128,14 @@ def _tables() -> dict[str, str]:
 
 
 def _tables_written(run: Run) -> tuple[str, ...]:
-    """Return the tables that jobs of this run have written."""
+    """Return the tables that succeeded jobs of this run have written, each as "zone.table"."""
     tables = _tables()
     done = [job.job for job in run.jobs if job.state == "SUCCEEDED"]
     return tuple(dict.fromkeys(tables[name] for name in done if name in tables))
 
 
 def _sources(name: str) -> tuple[str, ...]:
-    """Return the silver tables that a job reads, directly or through other jobs."""
+    """Return the silver tables that a job writes or reads, directly or through other jobs."""
     found: list[str] = []
     by_table = {f"{job.zone}.{job.table}": job for job in jobs()}
     waiting = [job for job in jobs() if job.name == name]

@@ -19,21 +19,21 @@ from portal.runs.job_runs import JobRun
 from portal.runs.model import Run
 
 if TYPE_CHECKING:
-    import pandas as pd  # a second to import: functions that need it do so
+    import pandas as pd  # takes a second to import, so functions that need it import it
 
 MEDIAN_RUNS = 20
 """Maximum number of runs in a median."""
 
 SEARCH_RUNS, SEARCH_CAUSES = 10_000, 300
-"""Maximum runs, and causes of failed runs, that a search of depth 1 reads."""
+"""Maximum numbers of runs, and of causes of failed runs, that a search of depth 1 reads."""
 
 MOST_WITH_COST = job_runs.MOST
-"""Maximum number of runs with a known cost; job runs of older runs are not fetched."""
+"""Maximum number of runs with a known cost; older job runs are not fetched."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Duration (seconds) and cost (US $) of a run, estimated from the last `run_count` successful runs."""
+    """Duration (seconds) and cost (US $) of a run, estimated from `run_count` successful runs."""
 
     run_count: int
     seconds: float
@@ -53,7 +53,7 @@ class Found:
 
 @requires("watch_runs")
 def recent(context: Context, limit: int = 50) -> list[Run]:
-    """Return the newest runs with their job runs and the causes of failed ones."""
+    """Return the newest runs with their job runs and, if they did not succeed, error and cause."""
     return search(context, limit=limit).runs
 
 
@@ -71,6 +71,8 @@ def search(
     ending: Callable[[str], Ending] | None = None,
 ) -> Found:
     """Return the newest `limit` runs in one of `statuses` whose id, error or cause contains `text`.
+
+    Without `statuses`, runs in any status are returned; case is ignored in `text`.
 
     The search stops after `depth` × 10,000 runs or `depth` × 300 causes. `ending` returns error and cause of
     an execution by its ARN; pass a cached function.
@@ -123,7 +125,7 @@ def medians(past: Sequence[Run]) -> dict[str, float]:
 
 
 def estimate(past: Sequence[Run]) -> Estimate | None:
-    """Estimate a run from the last ones that succeeded at the first attempt; None if there are none."""
+    """Return an estimate from the newest runs that succeeded at the first attempt; None if there are none."""
     successful = [run for run in past if run.status == "SUCCEEDED" and run.attempt == 1][:MEDIAN_RUNS]
     if not successful:
         return None
@@ -148,7 +150,7 @@ class Comparison:
 
 @requires("watch_runs")
 def compare(context: Context, first: Run, second: Run) -> Comparison:
-    """Compare two runs."""
+    """Return a comparison of two runs, without jobs that neither started and rules with equal results."""
     import pandas as pd  # noqa: PLC0415
 
     names = (first.run_id, second.run_id)
@@ -188,7 +190,7 @@ def _rows(reconciliations: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
 
 
 def _rules(context: Context, names: tuple[str, str]) -> pd.DataFrame:
-    """Return the rules whose outcome or rate differs."""
+    """Return the rules whose outcome or rate differs between two runs, with both values."""
     import pandas as pd  # noqa: PLC0415
 
     found = quality.history(context, names)

@@ -51,7 +51,7 @@ class _Read:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def settled(self) -> list[tuple[str, JobRun]]:
-        """Return the job runs older than every unfinished one; they no longer change."""
+        """Return the job runs that are older than every unfinished one: these no longer change."""
         alive = [index for index, (_, run) in enumerate(self.runs) if run.state not in JOB_ENDED]
         return self.runs[alive[-1] + 1 :] if alive else self.runs
 
@@ -63,7 +63,11 @@ class _Read:
 def of_run(
     context: Context, run_id: str, start: datetime, changed_states: set[str] | None = None
 ) -> tuple[JobRun, ...]:
-    """Return the job runs of a run. With `changed_states`, fetch only changed or unfinished jobs."""
+    """Return the job runs of a run, oldest first.
+
+    With `changed_states`, fetch only the jobs of these states, and those that have unfinished job runs or
+    were never fetched.
+    """
     earliest = start - timedelta(minutes=1)
     found: list[JobRun] = []
     changed = None if changed_states is None else {name.split(" ")[0] for name in changed_states}
@@ -95,9 +99,9 @@ def since(context: Context, job: Job, start: datetime, is_quiet: bool = False) -
 def _newer(
     context: Context, job: Job, start: datetime, newest: str | None
 ) -> tuple[list[tuple[str, JobRun]], bool]:
-    """Return the attempts after the job run `newest`, and whether that was found.
+    """Return at most `MOST` attempts after the job run `newest`, newest first, and whether it was found.
 
-    Without `newest`, return the attempts since `start`.
+    Without `newest`, return the attempts since `start`, and False.
     """
     found: list[tuple[str, JobRun]] = []
     pages = (
@@ -135,7 +139,7 @@ Line = tuple[datetime, str]
 
 @requires("watch_runs")
 def log_lines(context: Context, job_run_id: str, log_group: str, limit: int | None = 1000) -> list[Line]:
-    """Return the last lines of a job run's log, oldest first; all lines if `limit` is None."""
+    """Return the last `limit` lines of a job run's log, oldest first; all lines if `limit` is None."""
     lines: list[Line] = []
     logs = context.client("logs")
     for group in (f"{log_group}/output", f"{log_group}/error"):
@@ -146,7 +150,7 @@ def log_lines(context: Context, job_run_id: str, log_group: str, limit: int | No
 
 
 def _streams(logs: Any, group: str, job_run_id: str) -> list[str]:
-    """Return the log streams of a job run: its id with the suffix `-driver` or an executor number."""
+    """Return the names of a job run's log streams: its id, then `-driver` or `-` and an executor number."""
     pages = logs.get_paginator("describe_log_streams").paginate(
         logGroupName=group, logStreamNamePrefix=f"{job_run_id}-"
     )
@@ -157,7 +161,7 @@ def _streams(logs: Any, group: str, job_run_id: str) -> list[str]:
 
 
 def _stream(logs: Any, group: str, stream: str, limit: int | None) -> list[Line]:
-    """Return the last lines of a log stream, reading backwards until there are `limit` of them."""
+    """Return at least the last `limit` lines of a log stream; all if it has fewer, or if `limit` is None."""
     pages: list[list[Line]] = []
     options: dict[str, Any] = {"limit": min(limit or _LOG_PAGE, _LOG_PAGE), "startFromHead": False}
     token = None

@@ -39,7 +39,7 @@ class Run:
     def is_at_rest(self) -> bool:
         """Return whether the run and all its jobs have ended.
 
-        When a job fails, jobs that run in parallel continue.
+        The run ends when a job fails, but jobs that run in parallel continue.
         """
         return self.is_over and all(job.state in JOB_ENDED for job in self.jobs)
 
@@ -48,7 +48,7 @@ class Run:
         return ((self.stopped_at or datetime.now(UTC)) - self.started_at).total_seconds()
 
     def latest(self, job: str) -> JobRun | None:
-        """Return the newest attempt of a job."""
+        """Return the newest attempt of a job, or None if it has none."""
         attempts = [each for each in self.jobs if each.job == job]
         return max(attempts, key=lambda each: each.started_at) if attempts else None
 
@@ -58,7 +58,7 @@ class Run:
 
     @property
     def failed_job(self) -> JobRun | None:
-        """Return the job that failed first in the newest attempt of the run."""
+        """Return the job run that started first of those that failed in the newest attempt, or None."""
         failed = [
             job
             for job in self.jobs

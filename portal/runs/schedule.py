@@ -23,14 +23,14 @@ TOPICS = {
 
 @requires("see_charts")
 def get(context: Context) -> Schedule:
-    """Return the schedule."""
+    """Return the schedule of the pipeline."""
     found = context.client("scheduler").get_schedule(Name=context.lake.schedule)
     return Schedule.read(found)
 
 
 @requires("see_charts")
 def find(context: Context) -> Schedule | None:
-    """Return the schedule, or None if it cannot be read, because alerts work without it."""
+    """Return the schedule, or None if it cannot be read; alerts work without it."""
     try:
         return get(context)
     except (ClientError, BotoCoreError):
@@ -59,7 +59,7 @@ def change(context: Context, *, is_on: bool, at: time, weekdays_only: bool) -> S
 
 @dataclass(frozen=True)
 class Subscription:
-    """An e-mail subscription; `is_confirmed` after the link in the confirmation e-mail was opened."""
+    """An e-mail subscription; it is confirmed once the link in the confirmation e-mail was opened."""
 
     topic: str
     endpoint: str
@@ -83,7 +83,10 @@ def subscriptions(context: Context) -> list[Subscription]:
 
 @requires("query")
 def subscribe(context: Context, topic: str, address: str) -> None:
-    """Subscribe an e-mail address to a topic; SNS sends a confirmation e-mail."""
+    """Subscribe an e-mail address to a topic; SNS sends a confirmation e-mail.
+
+    Raise `ServiceError` if the address is not valid or the topic does not exist.
+    """
     address = address.strip()
     if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address):
         raise ServiceError(f"'{address}' is not an e-mail address. Enter one like name@hospital.org.")
@@ -93,5 +96,5 @@ def subscribe(context: Context, topic: str, address: str) -> None:
 
 
 def topics() -> dict[str, str]:
-    """Return the topics of this installation, each with a description of its event."""
+    """Return the ARNs of the topics of this installation, each with a description of its event."""
     return {os.environ[name]: words for name, words in TOPICS.items() if os.environ.get(name)}

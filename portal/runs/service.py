@@ -32,7 +32,10 @@ def new_run_id() -> str:
 def start(
     context: Context, batch_ids: Sequence[str] = (), *, auto_publish: bool = True, run_id: str | None = None
 ) -> Run:
-    """Start a run; return the existing run if there is one with this `run_id`."""
+    """Start a run and return it; if there is a run with this `run_id`, return that instead.
+
+    Raise `ServiceError` if the input is not valid, a batch cannot be processed or another run is writing.
+    """
     wanted = {
         "batch_ids": list(batch_ids),
         "run_id": run_id or new_run_id(),
@@ -50,7 +53,11 @@ def start(
 
 @requires("run_pipeline")
 def resume(context: Context, run_id: str) -> Run:
-    """Start the next attempt of a failed run; jobs that have succeeded are not run again."""
+    """Start the next attempt of a run that failed or was stopped; jobs that succeeded are not run again.
+
+    Raise `ServiceError` if it is running, has succeeded or contains a retired batch, or if another run is
+    writing.
+    """
     last = get(context, run_id, details=False)
     run_id = last.run_id
     if not last.is_over:
@@ -70,7 +77,10 @@ def resume(context: Context, run_id: str) -> Run:
 
 @requires("run_pipeline")
 def stop(context: Context, run_id: str) -> Run:
-    """Stop a run and its Glue jobs, including a job that is being started or that outlives its failed run."""
+    """Stop a run and its Glue jobs, including a job that is being started or that outlives its failed run.
+
+    Raise `ServiceError` if the run and all its jobs have ended.
+    """
     run = get(context, run_id)
     if run.is_at_rest:
         raise ServiceError(f"Run '{run.run_id}' has ended already ({STATES[run.status].lower()}).")
@@ -82,7 +92,7 @@ def stop(context: Context, run_id: str) -> Run:
 
 
 _START_SECONDS = 20.0
-"""Maximum wait for Glue to list a job that was requested just before its execution was stopped."""
+"""Maximum seconds to wait until Glue lists a job that was requested just before its execution was stopped."""
 
 
 def _stop_jobs(context: Context, run_id: str) -> Run:
@@ -132,7 +142,7 @@ def newest_first(context: Context, page_size: int = 1000) -> Iterator[Run]:
 
 @requires("see_charts")
 def running(context: Context) -> Run | None:
-    """Return the running run, or None; if there are several, the oldest, because the others wait."""
+    """Return the running run that began first, because the others wait; None if no run is running."""
     answer = context.client("stepfunctions").list_executions(
         stateMachineArn=context.settings.state_machine_arn, statusFilter="RUNNING", maxResults=100
     )
@@ -142,7 +152,10 @@ def running(context: Context) -> Run | None:
 
 @requires("watch_runs")
 def get(context: Context, run_id: str, *, details: bool = True) -> Run:
-    """Return a run by its id or the name of one of its executions, with job runs and steps if `details`."""
+    """Return a run by its id or the name of an execution, with job runs and steps if `details`.
+
+    Raise `ServiceError` if there is no such run.
+    """
     run_id, _ = executions.split_name(run_id)
     execution = executions.newest(context, run_id)
     events = execution_events.read(context, execution["executionArn"]) if details else Events()
@@ -208,7 +221,7 @@ def wait(
 
 @requires("watch_runs")
 def plan(context: Context, run_id: str) -> dict[str, Any] | None:
-    """Return the run plan, or None if it is not written yet."""
+    """Return the plan of a run, or None if it is not written yet."""
     found = read_json(context.client("s3"), context.lake.run_plan(run_id))
     return found[0] if found else None
 
