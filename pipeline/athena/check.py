@@ -17,7 +17,7 @@ _MISREAD = frozenset(
         *("SEMI", "STRAIGHT_JOIN", "TABLESAMPLE"),
     ]
 )
-"""Names in Trino that sqlglot reads as other databases' keywords, like the alias in `FROM a SEMI JOIN b`."""
+"""Words that are names in Trino, like the alias in `FROM a SEMI JOIN b`, but keywords to sqlglot."""
 
 
 @cache
@@ -50,7 +50,7 @@ def _check_function(node: Node, tokens: list[Token], functions: frozenset[str]) 
 
 
 def _check_identifier(token: Token) -> None:
-    """Refuse names that Trino refuses although its grammar has them, and those that sqlglot misreads."""
+    """Raise `SyntaxFault` for a name that Trino refuses against its grammar, or that sqlglot misreads."""
     reason = ""
     if token.kind == terminal("<DIGIT_IDENTIFIER>"):
         reason = "identifiers must not start with a digit; surround the identifier with double quotes"

@@ -21,7 +21,7 @@ _GZIP = b"\x1f\x8b"
 
 
 def open_uri(uri: str) -> BinaryIO:
-    """Open an S3 object for reading; raise OSError if that fails.
+    """Open an S3 object for reading; raise `OSError` if it cannot be opened.
 
     A worker of the laptop cloud reads the file directly, without the HTTP server of the same machine.
     """

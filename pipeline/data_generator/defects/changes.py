@@ -1,7 +1,7 @@
 """Functions that change a row to seed a defect.
 
-Rows that rules on other rows depend on (a deceased patient, the encounter of an administration) stay clean,
-so that each defect is detected on its own.
+A defect that a rule detects by the row of a deceased patient, or by the encounter of an administration, is
+seeded only if that other row is clean, so that each defect is detected on its own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipeline.reference import formulary
 
 Row = dict[str, str | None]
 Change = Callable[[Row, "Context"], bool]
-"""Change the row in place; return False if this row cannot have this defect."""
+"""Function that changes a row in place; it returns False if this row cannot have the defect."""
 
 
 @dataclass
