@@ -12,7 +12,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any, Literal, Protocol
 
 LATE = 2.0
-"""A run is late if it takes over a minute and this many times as long as the slowest previous run."""
+"""A run is late once it has taken over a minute and this many times as long as the slowest previous run."""
 
 GRACE = timedelta(minutes=30)
 """Time from a missed start to the alert."""

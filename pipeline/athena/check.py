@@ -1,6 +1,6 @@
 """Check statements against Trino's grammar, functions and types, as Athena checks them.
 
-sqlglot, which rewrites and translates statements, also accepts what only other databases know.
+sqlglot, which rewrites and translates statements, also accepts syntax and functions of other databases.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _check_function(node: Node, tokens: list[Token], functions: frozenset[str]) 
 
 
 def _check_identifier(token: Token) -> None:
-    """Raise `SyntaxFault` for a name that Trino refuses against its grammar, or that sqlglot misreads."""
+    """Raise `SyntaxFault` for a name that begins with a digit (as Trino does), or that sqlglot misreads."""
     reason = ""
     if token.kind == terminal("<DIGIT_IDENTIFIER>"):
         reason = "identifiers must not start with a digit; surround the identifier with double quotes"

@@ -222,7 +222,10 @@ class _Parser:
             self.stuck.add((rule, state))
 
     def fault(self) -> SyntaxFault:
-        """Return the error at the furthest position, with what could stand there unless that is too much."""
+        """Return the error at the furthest position.
+
+        It lists what could stand there, unless that is more than `_MOST_EXPECTED` items.
+        """
         edges = [edge for rule, state in self.stuck for edge in self.grammar.rules[rule][state].edges]
         expected = set().union(*(self._shown(label) for label, _ in edges)) if edges else set()
         token = self.tokens[self.furthest]
@@ -243,7 +246,7 @@ class _Parser:
     def _path(
         self, rule: str, state: int, position: int, end: int, failed: set[tuple[int, int]]
     ) -> list[tuple[str, int, int]] | None:
-        """Return the rules, each with start and end, on a path from `position` to `end`; None without one."""
+        """Return the rules, each with start and end, on a path from `state` to `end`; None without one."""
         if position == end and self.grammar.rules[rule][state].is_final:
             return []
         if (state, position) in failed or position > end:

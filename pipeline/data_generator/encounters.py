@@ -168,8 +168,8 @@ def _without_overlap(who: Any, start: Any, end: Any) -> Any:
 def _deaths(people: People, time: Clock, who: Any, start: Any, end: Any, kind: Any) -> Any:
     """Return a mask of the stays that end in death.
 
-    These are, of each patient who dies in hospital, the last inpatient stay that begins by the date of death.
-    Move that date to the end of the stay."""
+    For a patient who dies in hospital, that is the last inpatient stay that begins on or before the date of
+    death; that date is moved to the end of the stay."""
     stays = np.flatnonzero((kind == IMP) & people.dies_in_hospital[who] & (people.death_day[who] >= 0))
     expired = np.zeros(len(who), dtype=bool)
     stays = stays[time.local_day(start[stays]) <= people.death_day[who[stays]]]

@@ -18,7 +18,10 @@ from pipeline.reference import Medication, formulary
 
 STATUSES = ("completed", "not-done", "stopped", "in-progress")
 STATUS_SHARES = np.array([0.945, 0.04, 0.01, 0.005])
-"""About 4 % of doses are missed or refused (Poon et al., NEJM 2010, BCMA); the rest is an estimate."""
+"""Share of each status.
+
+About 4 % of doses are missed or refused (Poon et al., NEJM 2010, BCMA); the rest is an estimate.
+"""
 
 ORDERS = {AMB: 0.22, EMER: 0.95, IMP: 1.6, OBSENC: 1.4, VR: 0.0}
 """Mean number of different medications per encounter, by class: an estimate below that of a real ward, to
@@ -76,7 +79,7 @@ def _steps(medication: Medication) -> list[float]:
 def table(
     stays: Stays, numbers: tuple[Any, Any], people: People, rng: np.random.Generator, pool: Pools
 ) -> tuple[pa.Table, Any]:
-    """Return the administrations as bronze rows, by encounter and time, and the index in `stays` of each."""
+    """Return the administrations as bronze rows, by encounter and time, and the index of each one's stay."""
     stay, drug, ordered, given_at = _schedule(rng, stays)
     n = len(stay)
     status = rng.choice(4, n, p=STATUS_SHARES)
@@ -139,7 +142,7 @@ def _schedule(rng: np.random.Generator, stays: Stays) -> tuple[Any, Any, Any, An
 
 
 def _due(rng: np.random.Generator, stays: Stays, stay: Any, ordered: Any) -> tuple[Any, Any]:
-    """Return index of the order and due time of each dose: the first when ordered, others at the rounds."""
+    """Return the order (as index) and due time of each dose: the first when ordered, others at the rounds."""
     pick = rng.choice(len(INTERVALS), len(stay), p=INTERVAL_SHARES)
     every, first_round = INTERVALS[pick] * 3600, FIRST_ROUND[pick] * 3600
     local = stays.clock.to_local(ordered)

@@ -117,7 +117,7 @@ def draw(rng: np.random.Generator, options: Options, block: int, pool: Pools) ->
 PAYERS = ("Medicare", "Medicaid", "Blue Cross Blue Shield", "UnitedHealthcare", "Aetna", "Cigna", "Self-pay")
 _OLD = np.cumsum([0.86, 0.05, 0.03, 0.03, 0.01, 0.01, 0.01])
 _YOUNG = np.cumsum([0.03, 0.24, 0.25, 0.19, 0.11, 0.09, 0.09])
-"""Cumulative shares of primary payers from 65 and under 65 (after Census, Health Insurance Coverage 2021)."""
+"""Cumulative shares of payers by age, from 65 and under 65 (after Census, Health Insurance Coverage 2021)."""
 
 
 def _payer(uniform: Any, age: Any) -> Any:
@@ -224,7 +224,7 @@ def _versions(people: People) -> tuple[Any, Any, Any, Any]:
 
 
 def _marital(uniform: Any, age: Any) -> Any:
-    """Return married, single, widowed or divorced (0 to 3) by age (after Census, ACS S1201)."""
+    """Return marital statuses by age: married, single, widowed, divorced (0 to 3; Census, ACS S1201)."""
     shares = np.where(age < 18, 1, np.where(age < 35, 2, np.where(age < 65, 3, 4)))
     table = np.array(
         [

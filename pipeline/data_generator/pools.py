@@ -1,4 +1,4 @@
-"""Names, streets, cities and providers to draw from, generated once with Faker."""
+"""Names, streets, cities and providers to draw from; names and streets come from Faker."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def pools(locale: str) -> Pools:
 
 
 def npi(number: int) -> str:
-    """Return a National Provider Identifier: 1, eight digits, Luhn check digit over 80840 + number (CMS)."""
+    """Return a National Provider Identifier: 1, eight digits, and the Luhn check digit after prefix 80840."""
     body = f"1{number % 10**8:08d}"
     total = 24
     for position, digit in enumerate(reversed(body)):

@@ -26,7 +26,7 @@ If-Match on a missing key gives NoSuchKey (404), a concurrent write ConditionalR
 """
 
 _TRIES = 3
-"""Maximum number of attempts: S3 may answer 409 to one of two concurrent writes, whatever its condition."""
+"""Maximum number of attempts: S3 answers 409 to a concurrent write without checking its condition."""
 
 
 def write_json(s3: Any, uri: str, document: dict[str, Any], **options: Any) -> bool:

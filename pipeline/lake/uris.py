@@ -17,7 +17,7 @@ DATABASES: tuple[Database, ...] = get_args(Database)
 
 
 RETIRED = ".retired"
-"""Suffix of the object that excludes a batch from later releases."""
+"""Suffix of the name of the object that excludes a batch from later releases."""
 
 
 def split(uri: str) -> tuple[str, str]:

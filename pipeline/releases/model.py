@@ -87,7 +87,7 @@ class Published:
 
 
 def current(s3: Any, lake: Lake) -> Published | None:
-    """Return the published release, or None before the first publication."""
+    """Return the record of the published release, or None before the first publication."""
     found = read_json(s3, lake.current_release())
     return Published(**found[0]) if found else None
 

@@ -24,7 +24,7 @@ def superseded(
 
     `releases` are sorted newest first. The published release, the previous release (rollback target) and
     releases whose parent is published (they may await review) are not returned. Before the first publication,
-    none is.
+    no release is returned.
     """
     if published is None:
         return []

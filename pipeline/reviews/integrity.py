@@ -1,6 +1,6 @@
 """Verify the hash chain of the review log and its head.
 
-Detected: an event that was altered, removed, moved or inserted does not match the hashes of its neighbours.
+Detected: an event that was altered, removed, moved or inserted does not match the hashes of its neighbors.
 The head, ``reviews/head.json``, names the newest event and never goes back, so that the removal of the newest
 events is detected too.
 
@@ -42,7 +42,8 @@ class Head:
 
 @dataclass(frozen=True)
 class StoredLog:
-    """The content of the bucket before verification: events by key (None if unreadable), and the head."""
+    """The content of the bucket before verification: events by key (None if unreadable), the
+    head, and problems of reading it."""
 
     events: tuple[tuple[str, Event | None], ...] = ()
     head: Head | None = None

@@ -40,7 +40,7 @@ class Result:
 
     @property
     def rate(self) -> float | None:
-        """The value compared with the limits: the measured value or the share of failing rows, or None."""
+        """The measured value, otherwise the share of failing rows; None if no row was checked."""
         if self.value is not None or not self.checked:
             return self.value
         return self.failed / self.checked

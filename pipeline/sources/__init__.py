@@ -13,7 +13,7 @@ TABLES = ("patients", "encounters", "medications")
 
 
 class UnknownFormat(ValueError):
-    """A header matches no format, or no format has the given name; the message says what is missing."""
+    """A header matches no format (the message says what it lacks), or no format has the given name."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Format:
     """A format of extracts; each field but `name` is by file type.
 
     A file type is recognized by its `required` columns and loaded with its `known` columns. In a row, the
-    columns `keys` have values and the columns `dates` contain dates. `not_needed` has the required columns of
+    columns `keys` have values and the columns `dates` contain dates or
+    nothing. `not_needed` has the required columns of
     file types that belong to such extracts but are not loaded.
     """
 

@@ -13,7 +13,7 @@ _DATE = re.compile(
 
 
 class CsvFault(ValueError):
-    """A CSV file cannot be read; the message starts with line and column and contains no value."""
+    """A CSV file cannot be read; the message says where, if that is known, and contains no value."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class _Quotes:
 
 
 def _scan_quotes(lines: Sequence[str], delimiter: str) -> _Quotes:
-    """Return the positions of the quotes of a record."""
+    """Return the last opening quote of a record and, where the scan ends, text after a closing quote."""
     opening, field, state = _Opening(0, 0, 0), 0, "start"
     for number, line in enumerate(lines):
         for column, character in enumerate(line):

@@ -66,7 +66,7 @@ class CsvReader:
         self._can_be_plain = can_be_plain and len(layout.header) > 1
 
     def count(self) -> None:
-        """Read the whole file without building columns."""
+        """Read the whole file to set `rows`, `not_data` and `sha256`, without returning rows."""
         for parsed in self._parsed(columns=1):
             self.rows += len(parsed)
 

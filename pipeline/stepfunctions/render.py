@@ -26,7 +26,7 @@ _SERVICE_ERRORS = [
     "ThrottlingException",
     "TooManyRequestsException",
 ]
-"""boto3 exceptions with a class of their own, whose name, not ClientError, is the error of the Lambda."""
+"""Names of boto3 exceptions with a class of their own: a Lambda fails with these, not with ClientError."""
 
 _RETRIED_ERRORS = [
     "Lambda.ClientExecutionTimeoutException",
@@ -81,7 +81,7 @@ def definition() -> dict[str, Any]:
             "Type": "Parallel",
             "Comment": "Bronze to silver, in parallel",
             "Branches": [_branch(job) for job in stage("silver")],
-            "ResultPath": None,  # each branch returns its whole input
+            "ResultPath": None,  # discarded: each branch returns its whole input
             "Next": ordered[0].name,
             "Catch": _CATCH,
         },

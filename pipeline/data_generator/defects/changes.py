@@ -1,7 +1,8 @@
 """Functions that change a row to seed a defect.
 
-A defect that a rule detects by the row of a deceased patient, or by the encounter of an administration, is
-seeded only if that other row is clean, so that each defect is detected on its own.
+A defect that a rule detects by comparison with a deceased patient, or with the encounter of an
+administration, is seeded only if the row of that patient or encounter is clean, so that each defect is
+detected on its own.
 """
 
 from __future__ import annotations

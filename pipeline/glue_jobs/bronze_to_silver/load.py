@@ -170,7 +170,7 @@ def _disposition(rules: Sequence[Rule]) -> Column:
 
 
 def _kept(evaluated: DataFrame, contract: Contract, key: str) -> DataFrame:
-    """Return the columns that later steps need; `AS_READ` is NULL unless a rule has quarantined the row."""
+    """Return the columns that later steps need; `AS_READ` is NULL unless a row rule quarantines the row."""
     rules = row_rules.row_rules(contract)
     silver = [column.name for column in contract.columns]
     needed = {"row_hash", "malformed", "null_marked", *ROW, *row_rules.columns_across(rules)} & {
@@ -251,9 +251,9 @@ def _explanations(contract: Contract) -> dict[str, Column]:
 def _reconcile(
     run: Run, contract: Contract, loaded: dict[str, int], quarantined: Counter[tuple[str, str]]
 ) -> None:
-    """Write the reconciliation; fail the run unless received = loaded + quarantined in every batch.
+    """Write the reconciliation; raise `JobError` unless received = loaded + quarantined in every batch.
 
-    Received rows are those counted in the manifest. Raise `JobError` to fail the run.
+    Received rows are those counted in the manifest.
     """
     entries = []
     for batch_id, rows_loaded in loaded.items():

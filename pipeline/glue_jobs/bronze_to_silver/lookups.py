@@ -11,7 +11,7 @@ from pipeline.reference import formulary, icd10cm_codes, zip_states
 
 
 def with_formulary(run: Run, frame: DataFrame) -> DataFrame:
-    """Return `frame` with the medication's `formulary` entry (a struct, NULL if none) and `formulary_dose`.
+    """Return `frame` with the medication's `formulary` entry (a struct or NULL) and `formulary_dose`.
 
     `formulary_dose` is the dose converted to the formulary's unit; NULL if the units are not convertible.
     """

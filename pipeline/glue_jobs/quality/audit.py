@@ -46,9 +46,9 @@ def measure(
     """Evaluate the table rules of `contracts` (default: all) over the views of `create_views`.
 
     Rules with the same relation are evaluated in one query. A rule that cannot be computed becomes a rule
-    error and does not affect others. A rule without rows to check is not applicable. A rule of level "run" is
-    not applicable either without a parent release, or if it reads ``arrived_…`` views and the run adds no
-    batch.
+    error and does not affect others. Not applicable are rules without
+    rows to check, rules of level "run" without a parent release, and rules of level "run" that read
+    ``arrived_…`` views if the run adds no batch.
     """
     wanted = [(c, rule) for c in contracts or all_contracts() for rule in c.rules if rule.is_whole]
     results = [Result(rule, contract.zone, contract.table, 0, 0) for contract, rule in wanted]
@@ -145,7 +145,8 @@ def _failed(result: Mapping[str, Any]) -> bool:
 def _without_accepted(result: Mapping[str, Any], rows: AcceptedRows, on: date) -> dict[str, Any]:
     """Return `result` with accepted rows not counted as failing, and with their number, `accepted_rows`.
 
-    Acceptances count if they cover the date `on` and the keys of all failing rows are known and distinct.
+    Acceptances count only if they cover the date `on` and the keys of all failing rows are known and
+    distinct.
     """
     failing, accepted = result["failing_rows"], rows.get((result["table_name"], result["rule_id"]), {})
     covering = (accepted.get(row) for row in failing)
