@@ -140,7 +140,7 @@ def _late(past: Sequence[Run]) -> list[Delay]:
 
 
 def _working(past: Sequence[Run]) -> dict[str, float]:
-    """Return by its id the seconds that the run with the write lock has worked; empty if none is running.
+    """Return the seconds that the run with the write lock has worked, by its id; empty if no run is running.
 
     The oldest running run has the lock. The time during which it waited for the lock does not count.
     """

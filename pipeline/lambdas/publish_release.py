@@ -40,7 +40,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
 
 
 def _publish(release_: Release) -> tuple[str, str]:
-    """Publish the release if its parent is still published; return its state and why it is OVERTAKEN.
+    """Publish the release if its parent is still published; return state and, for OVERTAKEN, reason.
 
     If the published release has changed during the run, publishing this one would silently revert that. The
     run still succeeds, and reports OVERTAKEN so that a person can decide.

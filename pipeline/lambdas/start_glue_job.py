@@ -1,4 +1,4 @@
-"""Start a Glue job for a run, unless its job run for this run is active or has succeeded."""
+"""Start a Glue job for a run, unless the job is active for that run or has succeeded for it."""
 
 from __future__ import annotations
 

@@ -78,8 +78,8 @@ class Published:
     def history_to(self, release_id: str) -> list[str]:
         """Return what the history becomes if `release_id` is published next.
 
-        If the history contains that release, it is cut off before it; otherwise the release that is published
-        now is appended, and the newest `HISTORY_LIMIT` are kept.
+        If the history contains that release, only the releases before it are kept; otherwise the release that
+        is published now is appended, and the newest `HISTORY_LIMIT` are kept.
         """
         if release_id in self.history:
             return self.history[: self.history.index(release_id)]

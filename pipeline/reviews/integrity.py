@@ -42,8 +42,11 @@ class Head:
 
 @dataclass(frozen=True)
 class StoredLog:
-    """The content of the bucket before verification: events by key (None if unreadable), the
-    head, and problems of reading it."""
+    """The content of the bucket before verification.
+
+    `events` are pairs of key and event (None if unreadable); `problems` are sentences about an unreadable
+    head.
+    """
 
     events: tuple[tuple[str, Event | None], ...] = ()
     head: Head | None = None
