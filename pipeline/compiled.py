@@ -1,6 +1,6 @@
-"""compiled.json: contracts and jobs as one document, the only one that jobs, portal and Terraform read.
+"""Read and render compiled.json: contracts and jobs in one file, which jobs, portal and Terraform read.
 
-`hdp contracts render` writes it from the YAML files (`pipeline.contracts.source`).
+`hdp contracts render` writes the file from YAML files (`pipeline.contracts.source`).
 """
 
 from __future__ import annotations

@@ -32,9 +32,10 @@ def stripped(sql: str) -> str:
 
 
 def of(spark: SparkSession, rows: Iterable[Mapping[str, object]], shape: StructType | str) -> DataFrame:
-    """Return `rows` (by column name) with the columns of `shape`, a schema or DDL; a missing name is NULL.
+    """Return a DataFrame of `rows` with the schema `shape`; a column that a row lacks is NULL.
 
-    Dates and timestamps may be ISO 8601 text; a timestamp without an offset is UTC.
+    `rows` map column names to values; `shape` may be DDL. Dates and timestamps may be ISO 8601 text; a
+    timestamp without an offset is UTC.
     """
     schema = shape if isinstance(shape, StructType) else spark.createDataFrame([], shape).schema
     return spark.createDataFrame([_tuple(row, schema) for row in rows], schema)
@@ -49,9 +50,9 @@ def union(frames: Sequence[DataFrame]) -> DataFrame:
 
 
 def hash_of(values: Sequence[Column]) -> Column:
-    """Return a 64-bit hash of the values and of which of them are NULL.
+    """Return a 64-bit hash of the values and, for each of them, of a flag that it is NULL.
 
-    ``xxhash64`` skips NULL: without the latter, ("a", NULL) and (NULL, "a") would be equal.
+    ``xxhash64`` skips NULL, so the hashes of ("a", NULL) and (NULL, "a") would be equal without these flags.
     """
     return F.xxhash64(*values, *(value.isNull() for value in values))
 

@@ -15,7 +15,7 @@ Stage = Literal["generate", "silver", "dimensions", "facts", "quality"]
 class Job:
     """One Glue job.
 
-    `script` is a path below `glue_jobs`; `reads` lists the tables it reads, as ``zone.table``.
+    `script` is a path below `glue_jobs`; `reads` lists the tables that the job reads, as ``zone.table``.
     """
 
     name: str
@@ -43,5 +43,5 @@ def declared() -> tuple[Job, ...]:
 
 
 def stage(name: Stage) -> tuple[Job, ...]:
-    """Return the jobs of one stage."""
+    """Return the jobs of one stage of a run in execution order; none for "generate"."""
     return tuple(job for job in jobs() if job.stage == name)

@@ -12,13 +12,13 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any, Literal, Protocol
 
 LATE = 2.0
-"""A run is late once it takes this many times as long as the slowest of the previous runs."""
+"""A run is late once it has taken over a minute and this many times as long as the slowest previous run."""
 
 GRACE = timedelta(minutes=30)
-"""Time between a missed start and the alert."""
+"""Time from a missed start to the alert."""
 
 LOOK_BACK = 20
-"""Number of previous runs that a run is compared with."""
+"""Number of previous runs, successful at the first attempt, that a run is compared with."""
 
 _DAILY = re.compile(r"cron\((\d{1,2}) (\d{1,2}) (?:\* \* \?|\? \* (MON-FRI)) \*\)")
 
@@ -27,8 +27,8 @@ _DAILY = re.compile(r"cron\((\d{1,2}) (\d{1,2}) (?:\* \* \?|\? \* (MON-FRI)) \*\
 class Schedule:
     """The schedule of runs.
 
-    `at` is the start time in UTC, None if the cron expression is not supported. `since` is the time of its
-    last change.
+    `at` is the start time in UTC, or None if the cron expression is not supported. `since` is the time when
+    the schedule was last changed.
     """
 
     is_on: bool
@@ -52,7 +52,10 @@ class Schedule:
         return next((due for due in later if due and due > now), None)
 
     def last_due(self, now: datetime) -> datetime | None:
-        """Return the last start time up to `now`; None if the schedule is off or not supported."""
+        """Return the last start time up to `now`.
+
+        Return None if the schedule is off, not supported, or was changed after that time.
+        """
         if not self.is_on or self.at is None:
             return None
         today = now.astimezone(UTC)
@@ -80,10 +83,10 @@ class Run(Protocol):
 
 @dataclass(frozen=True)
 class Delay:
-    """A late or missed run.
+    """A late run, a missed run or a silent source.
 
-    `about` identifies the delay: the attempt of a run, or the missed start time. `message` contains `{at}`
-    where the time `at` belongs.
+    `about` identifies it: the attempt of a run, the missed start time, or the source and its last batch.
+    `message` contains `{at}` where the time `at` belongs.
     """
 
     kind: Literal["late", "never started", "no batch"]
@@ -98,7 +101,10 @@ class Delay:
 
 
 def silent(newest: Mapping[str, datetime], hours: Mapping[str, float], at: datetime) -> list[Delay]:
-    """Return the sources without a new batch for their `hours`; `newest` is the time of each one's last."""
+    """Return a delay for each source without a batch in the last `hours` before `at`.
+
+    `hours` is by source; `newest` has the time of each source's last batch, if there is one.
+    """
     found = []
     for source, limit in sorted(hours.items()):
         last = newest.get(source)
@@ -112,7 +118,7 @@ def silent(newest: Mapping[str, datetime], hours: Mapping[str, float], at: datet
 
 
 def delays(past: Sequence[Run], starts: Schedule | None, at: datetime) -> list[Delay]:
-    """Return late and missed runs at the time `at`; `past` lists the newest runs first."""
+    """Return the delays of late and missed runs at the time `at`; `past` lists the newest runs first."""
     return [*_late(past), *_never_started(past, starts, at)]
 
 
@@ -134,9 +140,9 @@ def _late(past: Sequence[Run]) -> list[Delay]:
 
 
 def _working(past: Sequence[Run]) -> dict[str, float]:
-    """Return the id of the run with the write lock and the seconds since it could start working.
+    """Return the seconds that the run with the write lock has worked, by its id; empty if no run is running.
 
-    Runs that wait for the lock are not late.
+    The oldest running run has the lock. The time during which it waited for the lock does not count.
     """
     running = [run for run in past if run.status == "RUNNING"]
     if not running:

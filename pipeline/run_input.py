@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 AUTOMATIC = ("the schedule", "the arrival of a batch")
-"""Values of `started_by` of runs that nobody waits for; they wait for the write lock instead of failing."""
+"""Values of `started_by` of automatic runs, which wait for the write lock instead of failing."""
 
 MAX_BYTES = 240_000
 """Maximum size of the input: Step Functions allows 262,144 bytes, including what it adds for the Lambda."""
@@ -28,12 +28,12 @@ class BadRunInput(ValueError):
 
 @cache
 def schema() -> dict[str, Any]:
-    """Return the JSON Schema."""
+    """Return the JSON Schema of the input of a run."""
     return dict(json.loads((files("pipeline") / "run_input.schema.json").read_text()))
 
 
 def check(document: object) -> dict[str, Any]:
-    """Return the input with defaults filled in; raise `BadRunInput` if it is invalid."""
+    """Return the input of a run with defaults filled in; raise `BadRunInput` if it is invalid."""
     if not isinstance(document, dict):
         raise BadRunInput(f"A run's input must be a JSON object, not {type(document).__name__}.")
     properties: dict[str, Any] = schema()["properties"]

@@ -25,9 +25,11 @@ _TYPES = {
 
 
 def validate(path: Path) -> list[dict[str, Any]]:
-    """Return one entry per file: file, table, rows and problems (empty if it conforms to its contract).
+    """Return an entry per Parquet file at or below `path`: file, table, rows and problems.
 
-    Directories whose name starts with an underscore contain snapshots between jobs, which have no contract.
+    `table` is None if the path names no table. `problems` is empty if the file conforms to its contract.
+    Directories whose name starts with an underscore are left out: they contain snapshots between jobs, which
+    have no contract.
     """
     files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
     return [
@@ -40,7 +42,7 @@ def _is_snapshot(path: Path) -> bool:
 
 
 def contract_of(path: Path) -> Contract | None:
-    """Return the contract named by the directories of a path, such as …/gold/fact_encounter/…."""
+    """Return the contract of the table that a path such as …/gold/fact_encounter/… names, or None."""
     parts = [part.lower() for part in path.parts]
     for zone in ZONES:
         if not any(part == zone or part.endswith(f"-{zone}") for part in parts):

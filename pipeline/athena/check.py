@@ -1,6 +1,6 @@
 """Check statements against Trino's grammar, functions and types, as Athena checks them.
 
-sqlglot, which rewrites and translates statements, also accepts what only other databases know.
+sqlglot, which rewrites and translates statements, also accepts syntax and functions of other databases.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MISREAD = frozenset(
         *("SEMI", "STRAIGHT_JOIN", "TABLESAMPLE"),
     ]
 )
-"""Names in Trino that sqlglot reads as other databases' keywords, like the alias in `FROM a SEMI JOIN b`."""
+"""Words that are names in Trino, like the alias in `FROM a SEMI JOIN b`, but keywords to sqlglot."""
 
 
 @cache
@@ -50,7 +50,7 @@ def _check_function(node: Node, tokens: list[Token], functions: frozenset[str]) 
 
 
 def _check_identifier(token: Token) -> None:
-    """Refuse names that Trino refuses although its grammar has them, and those that sqlglot misreads."""
+    """Raise `SyntaxFault` for a name that begins with a digit (as Trino does), or that sqlglot misreads."""
     reason = ""
     if token.kind == terminal("<DIGIT_IDENTIFIER>"):
         reason = "identifiers must not start with a digit; surround the identifier with double quotes"

@@ -42,7 +42,7 @@ class SyntaxFault(Exception):
 
 
 class Token(NamedTuple):
-    """A word of a statement; `kind` is the number of its terminal in the grammar."""
+    """A word or sign of a statement; `kind` is the number of its terminal in the grammar."""
 
     kind: int
     text: str
@@ -52,7 +52,7 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True)
 class Node:
-    """A rule of the grammar that the tokens from `start` to before `end` match."""
+    """A match of a rule of the grammar with the tokens from `start` to before `end`."""
 
     rule: str
     start: int
@@ -72,7 +72,10 @@ class _State(NamedTuple):
 
 @dataclass(frozen=True)
 class _Grammar:
-    """Rules as automata; `first` holds the terminals that a rule can start with."""
+    """Rules as automata.
+
+    `first` has the terminals that each rule can start with; `steps` is the cache of `possible`.
+    """
 
     terminals: dict[str, int]
     names: list[str]
@@ -81,7 +84,7 @@ class _Grammar:
     steps: dict[tuple[str, int, int], list[tuple[Label, int]]] = field(default_factory=dict)
 
     def possible(self, rule: str, state: int, kind: int) -> list[tuple[Label, int]]:
-        """Return the edges of a state that a terminal of this kind can follow."""
+        """Return the edges of a state that can begin with a terminal of this kind, or match nothing."""
         key = (rule, state, kind)
         found = self.steps.get(key)
         if found is None:
@@ -108,7 +111,7 @@ def _grammar() -> _Grammar:
 
 
 def _first(rules: dict[str, list[_State]]) -> dict[str, set[int]]:
-    """Return the terminals that each rule can start with, `_EMPTY` among them if it can match nothing."""
+    """Return the terminals that each rule can start with, and `_EMPTY` for a rule that can match nothing."""
     first: dict[str, set[int]] = {name: set() for name in rules}
     while any(_grows(first, name, states) for name, states in rules.items()):
         pass
@@ -116,7 +119,7 @@ def _first(rules: dict[str, list[_State]]) -> dict[str, set[int]]:
 
 
 def _grows(first: dict[str, set[int]], name: str, states: list[_State]) -> bool:
-    """Add the terminals that a rule can start with, by those of the others; return whether any is new."""
+    """Add to a rule's terminals in `first` those that follow from other rules; return whether any is new."""
     before = len(first[name])
     todo = [0]
     for state in todo:
@@ -136,7 +139,7 @@ def terminal(name: str) -> int:
 
 
 def tokenize(sql: str) -> list[Token]:
-    """Return the words of a statement, without blanks, comments and closing semicolons, and its end."""
+    """Return the tokens of a statement without blanks, comments and closing semicolons, then an end token."""
     tokens, line, line_start = [], 1, 0
     for match in _LEXER.finditer(sql):
         text = match.group()
@@ -158,13 +161,13 @@ def _terminal(group: str, text: str) -> int:
 
 
 def locate(sql: str, name: str) -> tuple[int, int] | None:
-    """Return the line and column of the first use of a name in a statement."""
+    """Return line and column of the first use of a name in a statement, or None if it is not used."""
     found = (token for token in tokenize(sql) if token.text.strip('"').lower() == name.lower())
     return next(((token.line, token.column) for token in found), None)
 
 
 def parse(tokens: list[Token], rule: str = "statement") -> Node:
-    """Return the tree of a statement; raise `SyntaxFault` at the first token that cannot follow."""
+    """Return the tree of a statement; raise `SyntaxFault` if it does not match `rule` or is too large."""
     parser = _Parser(tokens)
     try:
         if len(tokens) - 1 not in parser.ends(rule, 0):
@@ -219,7 +222,10 @@ class _Parser:
             self.stuck.add((rule, state))
 
     def fault(self) -> SyntaxFault:
-        """Return the error at the furthest position, with the terminals that could stand there if few."""
+        """Return the error at the furthest position.
+
+        It lists what could stand there, unless that is more than `_MOST_EXPECTED` items.
+        """
         edges = [edge for rule, state in self.stuck for edge in self.grammar.rules[rule][state].edges]
         expected = set().union(*(self._shown(label) for label, _ in edges)) if edges else set()
         token = self.tokens[self.furthest]
@@ -233,14 +239,14 @@ class _Parser:
         return {name if len(name) > 1 and name[0] == "<" else f"'{name}'" for name in names}
 
     def tree(self, rule: str, start: int, end: int) -> Node:
-        """Return the first alternative of `rule` that matches exactly the tokens from `start` to `end`."""
+        """Return the tree of the first alternative of `rule` that matches tokens `start` to `end` - 1."""
         children = self._path(rule, 0, start, end, set()) or []
         return Node(rule, start, end, tuple(self.tree(*child) for child in children))
 
     def _path(
         self, rule: str, state: int, position: int, end: int, failed: set[tuple[int, int]]
     ) -> list[tuple[str, int, int]] | None:
-        """Return the rules on a way from a state to the end, or None."""
+        """Return the rules, each with start and end, on a path from `state` to `end`; None without one."""
         if position == end and self.grammar.rules[rule][state].is_final:
             return []
         if (state, position) in failed or position > end:

@@ -31,7 +31,7 @@ def entries() -> list[Entry]:
 
 
 def masked_columns(contract: Contract) -> frozenset[str]:
-    """Return the columns that are masked for roles without PHI access."""
+    """Return the names of the columns that are masked for roles without PHI access."""
     return frozenset(c.name for c in contract.columns if c.classification in IDENTIFYING)
 
 

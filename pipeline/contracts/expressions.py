@@ -1,6 +1,6 @@
-"""Derive from a rule's SQL, when contracts are compiled, what jobs and portal need to know of it.
+"""Derive from a rule's SQL, when contracts are compiled, what jobs and portal need to know about it.
 
-They read the result from compiled.json, because AWS Glue has no sqlglot.
+Jobs and portal read the result from compiled.json, because AWS Glue has no sqlglot.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _SAME_IN_ATHENA = (
 
 
 def derived(implementation: Mapping[str, Any], columns: Collection[str]) -> dict[str, Any]:
-    """Return what follows from the condition of a row rule on a table with `columns`.
+    """Return what follows from the SQL of a row rule on a table with `columns`; empty for other rules.
 
-    `reads` lists the columns of the condition and its groups, with their struct ("raw.dose"). `has_window` is
-    true if it looks at other rows. `athena` is the condition in Athena SQL, if silver can answer it row by
-    row.
+    `reads` lists the columns in `fails` and `among`, with their struct ("raw.dose"). `has_window` is true if
+    `fails` has a window. `athena` is `applies` and `fails` as a condition in Athena SQL, or None if the
+    silver columns of one row do not suffice.
     """
     if "fails" not in implementation:
         return {}
@@ -60,9 +60,9 @@ def _athena(conditions: Iterable[str], columns: Collection[str]) -> str | None:
 
 
 def _on_silver(tree: exp.Expr) -> exp.Expr:
-    """Replace ``raw.x IS NULL`` by ``x IS NULL``: what was not received is empty in silver.
+    """Replace ``raw.x IS NULL`` by ``x IS NULL``: a value that was not received is NULL in silver.
 
-    A negated test stays: silver is also empty where a value was received and could not be read.
+    A negated test is kept: in silver, a value that was received but could not be read is NULL too.
     """
     for test in tree.find_all(exp.Is):
         received = test.this

@@ -22,7 +22,7 @@ def steps() -> tuple[Step, ...]:
 
 
 def upstream(table: str) -> tuple[Step, ...]:
-    """Return the jobs that produce `table`, nearest first."""
+    """Return the jobs that produce `table`, directly or through other tables, nearest first."""
     found: list[Step] = []
     wanted = [table]
     for name in wanted:

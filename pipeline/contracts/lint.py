@@ -16,7 +16,7 @@ CATEGORIES = ("conformance", "completeness", "plausibility")
 
 
 def check() -> list[str]:
-    """Return every problem of the YAML files as a sentence; empty if there is none."""
+    """Return a sentence for each problem of the contracts in the YAML files."""
     return [
         f"{contract.zone}.{contract.table}: {problem}"
         for document, contract in declared()

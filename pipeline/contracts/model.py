@@ -1,7 +1,7 @@
 """Table contracts (Open Data Contract Standard v3): columns, keys, descriptions, PHI classes, rules.
 
-Spark schema, Glue columns, reference SQL and data dictionary are derived from them. They are declared in YAML
-files, and read from compiled.json.
+Spark schema, Glue columns, reference SQL and data dictionary are derived from the contracts, which are
+declared in YAML files and read from compiled.json.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ZONES: tuple[Zone, ...] = ("bronze", "silver", "gold", "quality")
 
 
 class ContractError(Exception):
-    """Data or a contract file violates a contract; the message says which, where and what is expected."""
+    """There is no contract of a table; the message lists the tables that have one."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class Rule:
     optionally a `value` that is compared with the limits instead of the failure rate.
 
     `reads` lists the columns of a row rule, with their struct ("raw.dose"); `has_window` is true if `fails`
-    has a window; `athena` is its condition in Athena SQL, if the silver columns of one row suffice.
+    has a window; `athena` is the rule's condition in Athena SQL, None unless the silver columns of one row
+    suffice.
 
     `floor` and `threshold` are the minimum and maximum of the accepted rate or value; `unit` is "percent" for
     rates (0 to 1 here), otherwise the unit of the value. `population` names the checked rows in the plural
@@ -97,7 +98,7 @@ class Rule:
         return self.fails or self.measure or f"select {counted} from {self.of}"
 
     def outcome(self, failed: int, rate: float | None) -> str:
-        """Compare a rate or value with the limits; None (nothing was checked) is `not_applicable`."""
+        """Return the outcome for a rate or value; "not_applicable" if it is None, as nothing was checked."""
         if rate is None:
             return "not_applicable"
         if not self.floor <= rate <= self.threshold:
@@ -145,14 +146,14 @@ class Contract:
 
 
 def tables(zone: Zone) -> tuple[str, ...]:
-    """Return the tables of a zone."""
+    """Return the names of the tables of a zone that have a contract."""
     prefix = f"contracts/{zone}/"
     return tuple(sorted(n.removeprefix(prefix) for n in compiled.documents() if n.startswith(prefix)))
 
 
 @cache
 def load(zone: Zone, table: str) -> Contract:
-    """Return the contract of a table."""
+    """Return the contract of a table; raise `ContractError` if there is none."""
     document = compiled.documents().get(f"contracts/{zone}/{table}")
     if document is None:
         raise ContractError(f"There is no contract {zone}.{table}; {zone} has {', '.join(tables(zone))}.")

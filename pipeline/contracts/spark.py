@@ -50,7 +50,7 @@ def data_type(name: str) -> DataType:
 
 
 def conform(frame: DataFrame, contract: Contract, partitions: bool = True) -> DataFrame:
-    """Select the contract's columns from `frame` in its order and cast them to its types.
+    """Return the contract's columns of `frame`, in the contract's order and cast to its types.
 
     If a column is missing, Spark's error names it.
     """

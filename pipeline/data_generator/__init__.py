@@ -18,7 +18,7 @@ MAX_PATIENTS = 5_000_000
 
 
 class BadOptions(ValueError):
-    """An option is out of range; the message names the value and the allowed range."""
+    """An option is not valid; the message names the value and says what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Options:
     """Size and content of a sample.
 
     Encounters begin from `start` to `end`, both local dates of the hospital in `time_zone`. `defect_rate` is
-    the share of rows that get a defect, 0 to 0.5; `defects` names the kinds, and none means all kinds.
+    the share of rows that get a defect, 0 to 0.5; `defects` names the kinds, or is empty for all kinds.
     """
 
     patients: int = 1000
@@ -39,7 +39,7 @@ class Options:
     time_zone: str = "America/New_York"
 
     def checked(self) -> Options:
-        """Return these options; raise `BadOptions` if one is out of range."""
+        """Return these options; raise `BadOptions` if one is not valid."""
         if not 1 <= self.patients <= MAX_PATIENTS:
             raise BadOptions(f"Cannot generate {self.patients} patients. Choose from 1 to {MAX_PATIENTS:,}.")
         if not 0 <= self.seed < 2**63:

@@ -3,22 +3,20 @@
 Sources:
 
 - Emergency (EMER) and observation (OBSENC): all 275,971 arrivals at the University of Iowa Hospital's
-  emergency department, July 2013 to March 2018, by hour (data set `uihc_ed_arrivals` of the R package fastTS
-  1.0.3; Peterson and Cavanaugh, Statistical Modelling 2024, doi:10.1177/1471082X231225307). Weekdays, hours,
-  months and holidays are its means; a holiday's factor is its mean over that of the same weekdays.
-- Inpatient (IMP): 19.4 of 100 admissions on Saturday or Sunday (7,660 of 39,542 thousand; HCUP Statistical
-  Brief 87, table 1); from Monday and Tuesday they fall through the week (1,692,090 admissions; Heslin et al.,
-  Cureus 2024, doi:10.7759/cureus.58404), the steps between the weekdays are an estimate. Hours: a quarter of
-  66,132 admissions each before 8:42, 14:48, 19:12 and midnight (Society of Hospital Medicine, abstract
-  "Impact of admission day and time on outcomes of hospitalized patients"). Public holidays as Sundays: an
-  estimate.
-- Ambulatory (AMB): Tuesday is the busiest day, 10 and 14 o'clock the busiest hours (ZocDoc's appointments,
-  2013); clinics are closed on Sundays and nearly so on Saturdays: the exact shares are an estimate. The week
-  of Independence Day has 20, that of Labor Day 13, that of Memorial Day 11 % fewer appointments (ZocDoc,
-  2023), which is 100, 65 and 55 % of the holiday; other holidays are estimates.
-- Virtual (VR): 76 of 100 visits Monday to Friday, 71 of 100 between 8 and 18 o'clock (2,216 visits; Davis et
-  al., Telehealth and Medicine Today 2019, doi:10.30953/tmt.v4.154); within these, an even spread is an
-  estimate.
+emergency department, July 2013 to March 2018, by hour (data set `uihc_ed_arrivals` of the R package fastTS
+1.0.3; Peterson and Cavanaugh, Statistical Modelling 2024, doi:10.1177/1471082X231225307). Weekdays, hours and
+months are means of the data set; the factor of a holiday is its mean divided by that of the same weekdays. -
+Inpatient (IMP): 19.4 of 100 admissions on Saturday or Sunday (7,660 of 39,542 thousand; HCUP Statistical
+Brief 87, table 1); from Tuesday to Friday their number falls (1,692,090 admissions; Heslin et al., Cureus
+2024, doi:10.7759/cureus.58404); how much from day to day is an estimate. Hours: the quartiles of 66,132
+admissions are 8:42, 14:48 and 19:12 (Society of Hospital Medicine, abstract "Impact of admission day and time
+on outcomes of hospitalized patients"). Holidays have as many admissions as Sundays: an estimate. - Ambulatory
+(AMB): Tuesday is the busiest day, 10 and 14 o'clock the busiest hours (ZocDoc's appointments, 2013); clinics
+are closed on Sundays and nearly so on Saturdays: the exact shares are an estimate. The week of Independence
+Day has 20, that of Labor Day 13, that of Memorial Day 11 % fewer appointments (ZocDoc, 2023): 100, 65 and 55
+% of the appointments of one day; other holidays are estimates. - Virtual (VR): 76 of 100 visits Monday to
+Friday, 71 of 100 between 8 and 18 o'clock (2,216 visits; Davis et al., Telehealth and Medicine Today 2019,
+doi:10.30953/tmt.v4.154); within these, an even spread is an estimate.
 """
 
 from __future__ import annotations
@@ -40,7 +38,7 @@ WEEKDAYS = {
     OBSENC: _ED_WEEKDAYS,
     VR: (15.2, 15.2, 15.2, 15.2, 15.2, 12.0, 12.0),
 }
-"""Percent of a week's encounters, Monday to Sunday."""
+"""Percent of a week's encounters that begin on each day from Monday to Sunday, by class."""
 
 _ED_HOURS = (
     2.83, 2.40, 2.01, 1.65, 1.40, 1.37, 1.55, 2.20, 3.49, 4.62, 5.38, 5.77,
@@ -56,11 +54,11 @@ HOURS = {
     OBSENC: _ED_HOURS,
     VR: (0, 0, 0, 0, 0, 0, 1.5, 3.5, *[7.1] * 10, 6, 6, 5, 4, 2, 1),
 }  # fmt: skip
-"""Percent of a day's encounters that begin in each hour from midnight."""
+"""Percent of a day's encounters that begin in each hour from midnight, by class."""
 
 _ED_MONTHS = (0.962, 0.973, 0.991, 1.022, 1.003, 0.976, 1.014, 1.033, 1.078, 1.021, 0.974, 0.952)
 MONTHS = {EMER: _ED_MONTHS, OBSENC: _ED_MONTHS}
-"""Encounters a day relative to the year's mean, January to December.
+"""Number of encounters a day relative to the year's mean, January to December, by class.
 
 The other classes have no seasonal pattern.
 """
@@ -76,7 +74,10 @@ HOLIDAYS = {
     OBSENC: _ED_HOLIDAYS,
     VR: dict.fromkeys((*_SHUT, "Labor Day", "Memorial Day"), 0.8),
 }
-"""Encounters on a federal holiday relative to the same weekday; default: `OTHER_HOLIDAYS`."""
+"""Number of encounters on a federal holiday relative to the same weekday, by class.
+
+`OTHER_HOLIDAYS` has the number on holidays that are not listed here.
+"""
 
 OTHER_HOLIDAYS = {AMB: 0.7, EMER: 1.0, IMP: 0.95, OBSENC: 1.0, VR: 1.0}
 
@@ -109,7 +110,7 @@ def federal_holidays(year: int) -> dict[date, str]:
 
 
 def _nth(year: int, month: int, weekday: int, n: int) -> date:
-    """Return the nth `weekday` (Monday is 0) of a month; if it has no fifth, the fourth."""
+    """Return the nth `weekday` (Monday is 0) of a month; the fourth if `n` is 5 and there are only four."""
     first = date(year, month, 1)
     day = first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (n - 1))
     return day if day.month == month else day - timedelta(days=7)
@@ -137,14 +138,17 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 
 def draw(rng: np.random.Generator, kind: int, first: int, last: int, n: int) -> Any:
-    """Draw `n` local times (seconds since 1970-01-01) of a class from day `first` to day `last`."""
+    """Draw when `n` encounters of a class begin from day `first` to day `last`.
+
+    Times are local, in seconds since 1970-01-01; days count from that date.
+    """
     edges = np.cumsum(day_weights(kind, first, last))
     day = first + np.searchsorted(edges, rng.random(n) * edges[-1], side="right")
     return np.minimum(day, last) * DAY + draw_seconds(rng, kind, n)
 
 
 def draw_seconds(rng: np.random.Generator, kind: int, n: int) -> Any:
-    """Draw `n` local times of day of a class, as seconds since midnight.
+    """Draw the local times of day, in seconds since midnight, at which `n` encounters of a class begin.
 
     Appointments (AMB, VR) start every five minutes.
     """
@@ -155,7 +159,10 @@ def draw_seconds(rng: np.random.Generator, kind: int, n: int) -> Any:
 
 
 def keep_pattern(rng: np.random.Generator, kind: int, days: Any) -> Any:
-    """For each row, pick one of its candidate days (columns) by the weekday pattern of the class."""
+    """Return one of the candidate days (columns) of each row, drawn by the weekday pattern of the class.
+
+    If the draw accepts none of them, return the first.
+    """
     shares = np.array(WEEKDAYS[kind])
     accepted = rng.random(days.shape) * shares.max() < shares[(days + 3) % 7]
     return days[np.arange(len(days)), accepted.argmax(axis=1)]

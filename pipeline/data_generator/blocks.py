@@ -14,7 +14,7 @@ TABLES = ("patients", "encounters", "medications")
 
 
 def make(options: Options, block: int) -> dict[str, pa.Table]:
-    """Return the rows of a block as text, with the columns of the bronze contracts.
+    """Return the rows of a block by table, as text, with the columns of the bronze contracts.
 
     A block is drawn as a whole and then cut to size, so its rows do not depend on the number of patients.
     """

@@ -23,19 +23,22 @@ Ambulatory: 41 visits to outpatient departments per 100 persons (NHAMCS 2011) an
 321 office visits (NAMCS 2019). Observation and virtual: estimates."""
 
 INPATIENT_BY_AGE = np.array([0.9, 0.3, 0.7, 0.8, 0.75, 0.95, 1.2, 1.8, 2.6, 3.4])
-"""Relative number of inpatient stays by decade of age: an estimate. Other classes follow half of it."""
+"""Relative number of inpatient and observation stays by decade of age: an estimate.
+
+Other classes depend on age half as much.
+"""
 
 READMITTED = 0.14
-"""Share of stays followed by another within 30 days, all causes (HCUP Statistical Brief 278, 2018)."""
+"""Share of stays followed by another stay within 30 days, all causes (HCUP Statistical Brief 278, 2018)."""
 
 STAY_MEDIAN_DAYS, STAY_SIGMA = 3.1, 0.90
-"""Inpatient stay, log-normal: mean 4.6 days, median 3 (HCUP NIS 2019)."""
+"""Median and log-normal spread of inpatient stays: mean 4.6 days, median 3 (HCUP NIS 2019)."""
 
 MINUTES = {AMB: (35, 0.4), EMER: (160, 0.6), OBSENC: (1500, 0.35), VR: (20, 0.35)}
-"""Median minutes and log-normal spread; EMER has the median of CMS OP-18, 160 minutes."""
+"""Median minutes and log-normal spread by class; EMER has the median of CMS OP-18, 160 minutes."""
 
 COSTS = {AMB: (260, 0.7), EMER: (620, 0.8), IMP: (2400, 0.5), OBSENC: (2500, 0.5), VR: (90, 0.4)}
-"""Median dollars and spread; for IMP, per day (HCUP: a mean stay costs about 14,000 dollars, 2019)."""
+"""Median dollars and log-normal spread by class; for IMP, per day (HCUP 2019: about $14,000 a stay)."""
 
 LONGEST_STAY = 180
 
@@ -61,7 +64,7 @@ class Stays:
 def draw(rng: np.random.Generator, options: Options, people: People, pool: Pools) -> Stays:
     """Draw all encounters of a whole block.
 
-    A death in hospital moves the patient's date of death to the end of that stay.
+    For a patient who dies in hospital, move the date of death in `people` to the end of the last stay.
     """
     first, last = day_of(options.start), day_of(options.end)
     time = clock(options.time_zone, first, last + LONGEST_STAY + 1)
@@ -153,7 +156,7 @@ def _final_stays(rng: np.random.Generator, time: Clock, people: People, first: i
 
 
 def _without_overlap(who: Any, start: Any, end: Any) -> Any:
-    """Return a mask that keeps the earlier of two overlapping encounters of a patient."""
+    """Return a mask of the encounters that begin after the end of all earlier ones of the patient."""
     if not len(who):
         return np.zeros(0, dtype=bool)
     far = 1 << 40
@@ -163,13 +166,14 @@ def _without_overlap(who: Any, start: Any, end: Any) -> Any:
 
 
 def _deaths(people: People, time: Clock, who: Any, start: Any, end: Any, kind: Any) -> Any:
-    """Return which stays end in death: for patients who die in hospital, the last one before that date.
+    """Return a mask of the stays that end in death.
 
-    Move the patient's date of death to the end of the stay."""
+    For a patient who dies in hospital, that is the last inpatient stay that begins on or before the date of
+    death; that date is moved to the end of the stay."""
     stays = np.flatnonzero((kind == IMP) & people.dies_in_hospital[who] & (people.death_day[who] >= 0))
     expired = np.zeros(len(who), dtype=bool)
     stays = stays[time.local_day(start[stays]) <= people.death_day[who[stays]]]
-    last = {int(who[i]): int(i) for i in stays}  # later stays come later
+    last = {int(who[i]): int(i) for i in stays}  # the last stay of a patient replaces earlier ones
     for patient, index in last.items():
         expired[index] = True
         people.death_day[patient] = time.local_day(end[index])

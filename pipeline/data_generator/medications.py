@@ -18,7 +18,10 @@ from pipeline.reference import Medication, formulary
 
 STATUSES = ("completed", "not-done", "stopped", "in-progress")
 STATUS_SHARES = np.array([0.945, 0.04, 0.01, 0.005])
-"""About 4 % of doses are missed or refused (Poon et al., NEJM 2010, BCMA); the rest is an estimate."""
+"""Share of each status.
+
+About 4 % of doses are missed or refused (Poon et al., NEJM 2010, BCMA); the rest is an estimate.
+"""
 
 ORDERS = {AMB: 0.22, EMER: 0.95, IMP: 1.6, OBSENC: 1.4, VR: 0.0}
 """Mean number of different medications per encounter, by class: an estimate below that of a real ward, to
@@ -27,7 +30,7 @@ keep samples small.
 
 INTERVALS = np.array([6, 8, 12, 24])
 INTERVAL_SHARES = np.array([0.2, 0.25, 0.3, 0.25])
-"""Hours between doses: an estimate."""
+"""Share of orders with each of the `INTERVALS`, in hours between doses: an estimate."""
 
 FIRST_ROUND = np.array([6, 6, 9, 9])
 """Hour of the first medication round of the day for each interval: 6-12-18-24, 6-14-22, 9-21 and 9 o'clock.
@@ -37,20 +40,20 @@ Guidelines for Timely Administration of Scheduled Medications, 2011); the hours 
 """
 
 STEP_SHARES = np.array([0.493, 0.345, 0.15, 0.007, 0.005])
-"""Share of the low, middle and high usual dose, of half the low and one and a half times the high one.
+"""Shares of five doses: low, middle and high usual dose, half the low one, one and a half times the high one.
 
 Doses outside the usual range are those of children, renal impairment or tolerance: an estimate.
 """
 
 LATE_MINUTES, LATE_SIGMA = 14.0, 0.9
-"""Delay of an administration, log-normal: nine in ten within an hour of its due time (CMS 60-minute rule)."""
+"""Median (minutes) and log-normal spread of delays: nine in ten are within an hour (CMS 60-minute rule)."""
 
 MAX_DOSES = 24
 
 
 @cache
 def _by_diagnosis() -> tuple[Any, Any]:
-    """Return indexes into the formulary by diagnosis, padded with -1, and the number of each diagnosis."""
+    """Return by diagnosis its medications, as indexes into the formulary padded with -1, and their number."""
     position = {m.code: i for i, m in enumerate(formulary())}
     lists = [[position[code] for code in d.medications] for d in diagnoses()]
     width = max(len(each) for each in lists)
@@ -76,7 +79,7 @@ def _steps(medication: Medication) -> list[float]:
 def table(
     stays: Stays, numbers: tuple[Any, Any], people: People, rng: np.random.Generator, pool: Pools
 ) -> tuple[pa.Table, Any]:
-    """Return the administrations as bronze rows, by encounter and time, and their encounters' indexes."""
+    """Return the administrations as bronze rows, by encounter and time, and the index of each one's stay."""
     stay, drug, ordered, given_at = _schedule(rng, stays)
     n = len(stay)
     status = rng.choice(4, n, p=STATUS_SHARES)
@@ -139,7 +142,7 @@ def _schedule(rng: np.random.Generator, stays: Stays) -> tuple[Any, Any, Any, An
 
 
 def _due(rng: np.random.Generator, stays: Stays, stay: Any, ordered: Any) -> tuple[Any, Any]:
-    """Return order and due time of each dose: the first when ordered, the others at the rounds."""
+    """Return the order (as index) and due time of each dose: the first when ordered, others at the rounds."""
     pick = rng.choice(len(INTERVALS), len(stay), p=INTERVAL_SHARES)
     every, first_round = INTERVALS[pick] * 3600, FIRST_ROUND[pick] * 3600
     local = stays.clock.to_local(ordered)

@@ -26,10 +26,10 @@ FEMALE_BY_BAND = np.array([
 
 RACES = ("White", "Black or African American", "Asian", "American Indian or Alaska Native", "Other")
 RACE_SHARES = np.array([0.64, 0.13, 0.06, 0.02, 0.15])
-"""Race alone (2020 Census, P1, rounded; two or more races counted as other)."""
+"""Share of each race alone (2020 Census, P1, rounded); two or more races count as other."""
 
 HISPANIC_SHARE = 0.187
-"""2020 Census, P2."""
+"""Share of Hispanic or Latino people (2020 Census, P2)."""
 
 MOVES_A_YEAR = 0.084
 """Share of people who move per year (Census, ACS 2021)."""
@@ -54,8 +54,8 @@ YEAR = 365.25
 class People:
     """One block of patients.
 
-    `tag` identifies the seed. Arrays have one element per patient; dates are days since 1970-01-01, and -1
-    means never.
+    `tag` is the part of identifiers that depends on the seed. Arrays have an element for each of `BLOCK`
+    patients, of whom the first `count` are used; dates are days since 1970-01-01, and -1 means never.
     """
 
     tag: str
@@ -79,7 +79,7 @@ class People:
 
 
 def draw(rng: np.random.Generator, options: Options, block: int, pool: Pools) -> People:
-    """Draw a whole block, even if only part of it is used."""
+    """Draw the patients of a whole block, even if only part of it is used."""
     start, end = day_of(options.start), day_of(options.end)
     n = BLOCK
     band = rng.choice(len(AGE_BANDS), n, p=AGE_BANDS / AGE_BANDS.sum())
@@ -117,7 +117,7 @@ def draw(rng: np.random.Generator, options: Options, block: int, pool: Pools) ->
 PAYERS = ("Medicare", "Medicaid", "Blue Cross Blue Shield", "UnitedHealthcare", "Aetna", "Cigna", "Self-pay")
 _OLD = np.cumsum([0.86, 0.05, 0.03, 0.03, 0.01, 0.01, 0.01])
 _YOUNG = np.cumsum([0.03, 0.24, 0.25, 0.19, 0.11, 0.09, 0.09])
-"""Primary payer over and under 65 (after Census, Health Insurance Coverage 2021)."""
+"""Cumulative shares of payers by age, from 65 and under 65 (after Census, Health Insurance Coverage 2021)."""
 
 
 def _payer(uniform: Any, age: Any) -> Any:
@@ -126,7 +126,7 @@ def _payer(uniform: Any, age: Any) -> Any:
 
 
 def table(people: People, rng: np.random.Generator, pool: Pools) -> pa.Table:
-    """Return the patients as bronze rows, one per version, ordered by patient and time."""
+    """Return the patients as bronze rows, one per version, ordered by patient and day."""
     n = BLOCK
     first_female, first_male = (
         rng.integers(0, len(pool.first_female), n),
@@ -224,7 +224,7 @@ def _versions(people: People) -> tuple[Any, Any, Any, Any]:
 
 
 def _marital(uniform: Any, age: Any) -> Any:
-    """Return married, single, widowed or divorced (0 to 3) by age (after Census, ACS S1201)."""
+    """Return marital statuses by age: married, single, widowed, divorced (0 to 3; Census, ACS S1201)."""
     shares = np.where(age < 18, 1, np.where(age < 35, 2, np.where(age < 65, 3, 4)))
     table = np.array(
         [
@@ -240,7 +240,7 @@ def _marital(uniform: Any, age: Any) -> Any:
 
 
 def tag(seed: int) -> str:
-    """Return four hexadecimal digits for all identifiers, so that samples of two seeds share no patients."""
+    """Return four hexadecimal digits for all identifiers, so that samples of two seeds rarely share any."""
     return f"{(seed * 2654435761 >> 12) & 0xFFFF:04x}"
 
 

@@ -1,4 +1,4 @@
-"""Names, streets, cities and providers to draw from, generated once with Faker."""
+"""Names, streets, cities and providers to draw from; names and streets come from Faker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROVIDERS = 480
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One row of tables/diagnoses.csv; `weights` is by encounter class."""
+    """One row of tables/diagnoses.csv; `weights` has a number for each encounter class."""
 
     code: str
     description: str
@@ -38,7 +38,8 @@ class Diagnosis:
 class Pools:
     """Arrow string arrays to draw from.
 
-    All `place_*` arrays share indexes, and so do all `provider_*` arrays.
+    All `place_*` arrays share indexes, and so do all `provider_*` arrays. `by_specialty` has the indexes of
+    the providers of each specialty.
     """
 
     first_female: pa.Array
@@ -80,12 +81,12 @@ _GIVEN: dict[str, Names] = {}
 
 
 def set_names(locale: str, names: Names) -> None:
-    """Set the names of a locale; AWS Glue has no Faker to generate them."""
+    """Set the names that `pools` uses for a locale, because AWS Glue has no Faker to draw them."""
     _GIVEN[locale] = names
 
 
 def draw_names(locale: str) -> Names:
-    """Return the names of a locale, the same on every machine; raise `BadOptions` if Faker lacks it."""
+    """Return names of a locale, the same on every machine; raise `BadOptions` if Faker lacks the locale."""
     from faker import Faker  # noqa: PLC0415  (not on Glue)
     from faker.config import AVAILABLE_LOCALES  # noqa: PLC0415
 
@@ -127,7 +128,7 @@ def pools(locale: str) -> Pools:
 
 
 def npi(number: int) -> str:
-    """Return a National Provider Identifier: 1, eight digits, Luhn check digit over 80840 + number (CMS)."""
+    """Return a National Provider Identifier: 1, eight digits, and the Luhn check digit after prefix 80840."""
     body = f"1{number % 10**8:08d}"
     total = 24
     for position, digit in enumerate(reversed(body)):

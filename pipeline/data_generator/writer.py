@@ -46,7 +46,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Written:
-    """Result of a generation: directory, rows by table, bytes, seeded defects."""
+    """Result of a generation: directory, rows by table, size in bytes, lines of the ground truth."""
 
     folder: Path
     rows: dict[str, int]
@@ -91,7 +91,7 @@ def piece(options: Options, block: int) -> Piece:
 
 
 def _replace_lines(text: bytes, replacements: list[Replacement]) -> bytes:
-    """Replace the lines at the given positions; no generated field contains a line break."""
+    """Return `text` with the lines of `replacements` replaced; no generated field contains a line break."""
     ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n")) + 1
     view, parts, done = memoryview(text), list[Any](), 0
     for each in replacements:
@@ -223,7 +223,7 @@ def _open(folder: Path, name: str, format: str, header: list[str]) -> Any:
         return _ParquetFile(folder / f"{name}.parquet", header)
     path = folder / f"{name}.{format}"
     file: Any = path.open("wb")
-    if format == "csv.gz":  # no timestamp in the header: the same rows give the same bytes
+    if format == "csv.gz":  # without a timestamp in the header, the same rows give the same file
         file.close()
         file = gzip.GzipFile(path, "wb", compresslevel=4, mtime=0)
     file.write((",".join(header) + "\n").encode())

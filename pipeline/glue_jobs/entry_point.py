@@ -26,10 +26,10 @@ SETTINGS = {
     "spark.sql.ansi.enabled": "false",
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    # write timestamps before 1900 unchanged: by default, one such row fails the job
+    # write timestamps before 1900 unchanged: Spark's default fails the job at the first one
     "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
-    # the JVM never compiles larger methods (HotSpot's HugeMethodLimit), so don't generate any
+    # the JVM never compiles larger methods (HotSpot's HugeMethodLimit), so none are generated
     "spark.sql.codegen.hugeMethodLimit": "8000",
     # Spark infers constraints for every alias of a column: with many rules, that takes minutes and gigabytes
     "spark.sql.constraintPropagation.enabled": "false",
@@ -51,7 +51,10 @@ def log_to_output() -> None:
 
 
 def main(work: Callable[[Run], None]) -> None:
-    """Run a job with the arguments Glue passes: ``--JOB_NAME … --prefix … --buckets … --run_id …``."""
+    """Run a job with the arguments that Glue passes: ``--JOB_NAME … --prefix … --buckets … --run_id …``.
+
+    Raise `JobError` or `ContractError`, without data values, if it fails.
+    """
     log_to_output()
     parser = argparse.ArgumentParser()
     for name in ("--JOB_NAME", "--prefix", "--buckets", "--run_id"):
@@ -78,7 +81,7 @@ def main(work: Callable[[Run], None]) -> None:
 def _without_data(error: Exception) -> str:
     """Return an error's class and line of code without its message, which may quote values.
 
-    Messages of AnalysisException, AssertionError and KeyError name only columns and types, so they are kept.
+    The first line of the message of an AnalysisException names only columns and types, so it is kept.
     """
     ours = [frame for frame in traceback.extract_tb(error.__traceback__) if "pipeline" in frame.filename]
     where = f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""

@@ -57,7 +57,7 @@ def aws_client(service: str) -> Any:
 
 @dataclass(frozen=True)
 class Run:
-    """One job of one run."""
+    """One job of one run, with its Spark session; `manifests` and `complete` cache what was read from S3."""
 
     spark: SparkSession
     lake: Lake
@@ -80,11 +80,11 @@ class Run:
         return aws_client("s3")
 
     def manifest(self, batch_id: str) -> dict[str, Any]:
-        """Return a batch's manifest."""
+        """Return a batch's manifest; raise `JobError` if the batch has none."""
         return self.manifests_of([batch_id])[0]
 
     def manifests_of(self, batch_ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Return the manifests of batches; each is read once per job, concurrently."""
+        """Return the manifests of batches, each read once per job; raise `JobError` if a batch has none."""
         for_each(self._read_manifest, set(batch_ids) - self.manifests.keys())
         return [self.manifests[batch_id] for batch_id in batch_ids]
 
@@ -114,7 +114,7 @@ class Run:
         return everything.where(F.col("batch_id").isin(*have))
 
     def _complete(self, table: str) -> frozenset[str]:
-        """Return the batches whose silver rows have been written completely."""
+        """Return the ids of the batches whose silver rows have been written completely."""
         if table not in self.complete:
             bucket, prefix = split(self.lake.silver_complete(table))
             pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -123,7 +123,7 @@ class Run:
         return self.complete[table]
 
     def snapshot(self, table: str) -> DataFrame:
-        """Return the newest admitted rows of the release, as an earlier job of the run wrote them."""
+        """Return a table's newest admitted rows in the release, as an earlier job of the run wrote them."""
         return self.parquet(SNAPSHOTS[table], self.lake.snapshot(table, self.run_id))
 
     def gold(self, table: str) -> DataFrame:
@@ -154,7 +154,7 @@ class Run:
         return self.parquet(shape, f"{self.lake.quarantine(table, self.run_id)}stage=release/")
 
     def parquet(self, shape: StructType | str, uri: str) -> DataFrame:
-        """Return the rows of the Parquet files below `uri`; if there are none, Spark alone would fail."""
+        """Return the rows of the Parquet files below `uri`; no rows without files, where Spark would fail."""
         if not self._has_files(uri):
             return frames.of(self.spark, [], shape)
         return self.spark.read.schema(shape).parquet(uri)  # same on both engines: files are there
@@ -193,7 +193,10 @@ class Run:
     def count_by(
         self, contract: Contract, uri: str, column: str, values: Sequence[str] = ()
     ) -> dict[str, int]:
-        """Return the number of rows by a partition column, counted by reading the files below `uri` back."""
+        """Return row counts by value of a partition column, counted by reading the files below `uri` back.
+
+        Count only the given `values`, or all if there are none.
+        """
         rows = self.parquet(schema(contract), uri)
         if values:
             rows = rows.where(F.col(column).isin(*values))
@@ -226,7 +229,10 @@ class Run:
         return sum(written.values())
 
     def register(self, contract: Contract, partitions: Sequence[tuple[list[str], str]]) -> None:
-        """Add partitions to the table in the Glue Data Catalog; existing ones stay unchanged."""
+        """Add partitions (values and URI) to the table in the Glue Data Catalog; existing ones are kept.
+
+        Raise `JobError` if the catalog refuses one.
+        """
         glue = aws_client("glue")
         database_name = database(contract, self.lake)
         table = glue.get_table(DatabaseName=database_name, Name=contract.table)["Table"]
@@ -265,7 +271,7 @@ class Run:
         self.write_quality("rule_result", rows)
 
     def _outcomes(self, run_id: str | None) -> dict[tuple[str, str], str]:
-        """Return the rule outcomes of a run by table and rule; none if `run_id` is None."""
+        """Return the rule outcomes of a run by (table, rule id); empty if `run_id` is None."""
         if run_id is None:
             return {}
         columns = ("table_name", "rule_id", "status")

@@ -23,7 +23,7 @@ _TYPES = {
 
 
 def write(s3: Any, uri: str, contract: Contract, rows: Iterable[dict[str, Any]]) -> None:
-    """Write `rows` as one Parquet object; each row must have exactly the contract's data columns."""
+    """Write `rows` as one Parquet object; raise `ValueError` if their columns differ from the contract."""
     names = [column.name for column in contract.data_columns]
     rows = list(rows)
     if wrong := sorted({name for row in rows for name in {*row} ^ {*names}}):

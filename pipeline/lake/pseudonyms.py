@@ -1,4 +1,4 @@
-"""Pseudonyms: labels of records that cannot be traced to their keys without the lake's secret.
+"""Pseudonyms: labels from which nobody can find a record's key without the lake's secret.
 
 A label is an HMAC of table and key: a record has the same label in all runs and releases, and without the
 secret nobody can find its key by computing the labels of all possible keys. Standard library only.
@@ -14,11 +14,14 @@ from typing import Any
 from pipeline.lake.uris import Lake
 
 _DIGITS = 16
-"""Hexadecimal digits of a label: two of a million records share one with a probability of 1 in 37 million."""
+"""Number of hexadecimal digits in a label.
+
+The probability that any two of a million records share a label is 1 in 37 million.
+"""
 
 
 def label(secret: bytes, table: str, key: str) -> str:
-    """Return the label of a record: "row 1f0a97c2b64d83e5"."""
+    """Return the label of a record, such as "row 1f0a97c2b64d83e5"."""
     message = f"{table}\0{key}".encode("utf-8", "surrogatepass")
     return f"row {hmac.new(secret, message, hashlib.sha256).hexdigest()[:_DIGITS]}"
 

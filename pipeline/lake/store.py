@@ -10,7 +10,7 @@ from pipeline.lake.uris import split
 
 
 def read_json(s3: Any, uri: str) -> tuple[dict[str, Any], str] | None:
-    """Return the JSON object at `uri` and its ETag, or None if it does not exist."""
+    """Return the JSON document at `uri` and the ETag of its object, or None if there is no object."""
     bucket, key = split(uri)
     try:
         response = s3.get_object(Bucket=bucket, Key=key)
@@ -20,14 +20,20 @@ def read_json(s3: Any, uri: str) -> tuple[dict[str, Any], str] | None:
 
 
 _CONDITION_ERRORS = {"PreconditionFailed", "NoSuchKey", "ConditionalRequestConflict"}
-"""Error codes of a failed condition: If-Match on a missing key is a 404, a concurrent write a 409."""
+"""Error codes of a conditional write that S3 refused.
+
+If-Match on a missing key gives NoSuchKey (404), a concurrent write ConditionalRequestConflict (409).
+"""
 
 _TRIES = 3
-"""Attempts of a write that conflicts with a concurrent one: S3 returns 409 without checking the condition."""
+"""Maximum number of attempts: S3 answers 409 to a concurrent write without checking its condition."""
 
 
 def write_json(s3: Any, uri: str, document: dict[str, Any], **options: Any) -> bool:
-    """Write `document`; return False if a condition (`IfMatch`, `IfNoneMatch` in `options`) is not met."""
+    """Write `document`; return False if a condition (`IfMatch`, `IfNoneMatch` in `options`) is not met.
+
+    Return False too if every attempt conflicts with a concurrent write.
+    """
     bucket, key = split(uri)
     body = json.dumps(document, indent=1, sort_keys=True).encode()
     request = {"Bucket": bucket, "Key": key, "Body": body, "ContentType": "application/json", **options}
@@ -39,7 +45,7 @@ def write_json(s3: Any, uri: str, document: dict[str, Any], **options: Any) -> b
 
 
 def _put(s3: Any, request: dict[str, Any]) -> str | None:
-    """Write an object; return the error code of a failed condition, or None."""
+    """Write an object; return None, or the error code if the conditional write was refused."""
     try:
         s3.put_object(**request)
     except s3.exceptions.ClientError as failure:

@@ -17,7 +17,7 @@ DATABASES: tuple[Database, ...] = get_args(Database)
 
 
 RETIRED = ".retired"
-"""Suffix of the object that excludes a batch from later releases."""
+"""Suffix of the name of the object that excludes a batch from later releases."""
 
 
 def split(uri: str) -> tuple[str, str]:
@@ -33,8 +33,8 @@ def split(uri: str) -> tuple[str, str]:
 class Lake:
     """The names of one installation; `prefix` is set by Terraform or by the laptop cloud.
 
-    `buckets` is the prefix of bucket names if it differs: bucket names are unique across AWS and contain the
-    account id.
+    `buckets` is the prefix of bucket names, or empty if that is `prefix`. On AWS it contains the account id,
+    because bucket names must be unique across AWS.
     """
 
     prefix: str
@@ -80,18 +80,18 @@ class Lake:
 
     @property
     def pseudonym_secret(self) -> str:
-        """Name of the secret that pseudonyms are made with, in AWS Secrets Manager."""
+        """Name, in AWS Secrets Manager, of the secret that pseudonyms are computed with."""
         return f"{self.prefix}/portal/pseudonym-secret"
 
     @property
     def job_logs(self) -> str:
-        """Prefix of the Glue jobs' log groups, `output` and `error`."""
+        """Prefix of the Glue jobs' two log groups, which end in ``/output`` and ``/error``."""
         return f"/{self.prefix}/jobs"
 
     # bronze: CSV as received
 
     def sample_names(self, locale: str) -> str:
-        """Return the URI of the names of a locale, for the job that generates samples."""
+        """Return the URI of the personal names of a locale, which the job that generates samples reads."""
         return f"s3://{self.bucket('bronze')}/_names/{locale}.json"
 
     def manifests(self) -> str:
@@ -101,7 +101,7 @@ class Lake:
         return self._uri("bronze", f"_manifests/{batch_id}.json")
 
     def retirement(self, batch_id: str) -> str:
-        """URI of the record that retires a batch; its suffix differs from the manifest's."""
+        """Return the URI of the record that retires a batch; it ends in `RETIRED`, unlike a manifest."""
         return self._uri("bronze", f"_manifests/{batch_id}{RETIRED}")
 
     def bronze_table(self, table: str) -> str:
@@ -111,7 +111,7 @@ class Lake:
         return self._uri("bronze", f"{table}/batch_id={batch_id}/")
 
     def incoming(self) -> str:
-        """Prefix that SFTP gateways write to: one folder per source, in it one per delivery."""
+        """Return the URI that SFTP gateways write below: a folder per source, in it a folder per delivery."""
         return self._uri("bronze", "incoming/")
 
     # silver: cleaned and typed, one prefix per batch
@@ -123,11 +123,11 @@ class Lake:
         return self._uri("silver", f"{table}/batch_id={batch_id}/")
 
     def silver_complete(self, table: str) -> str:
-        """Prefix of the markers of fully written batches: one empty object per batch."""
+        """Return the URI prefix of the markers of fully written batches: one empty object per batch."""
         return self._uri("silver", f"_complete/{table}/")
 
     def snapshot(self, table: str, run_id: str) -> str:
-        """URI of the newest version of each row that the run's release admits."""
+        """Return the URI of the newest version of each record that the run's release admits."""
         return self._uri("silver", f"_snapshots/{table}/run_id={run_id}/")
 
     # gold: immutable releases
@@ -171,7 +171,7 @@ class Lake:
         return self._uri("quality", f"audits/{run_id}.json")
 
     def gold_files(self, run_id: str, table: str) -> str:
-        """Return the URI of the record of a gold table's files, with their SHA-256."""
+        """Return the URI of the record that lists a gold table's files with size and SHA-256."""
         return self._uri("quality", f"audits/{run_id}/{table}.json")
 
     def releases(self) -> str:
@@ -193,15 +193,15 @@ class Lake:
         return self._uri("quality", "reviews/head.json")
 
     def audit_log(self) -> str:
-        """Prefix of the events of the audit log, by date."""
+        """Return the URI prefix of the events of the audit log, which are in folders by date."""
         return self._uri("quality", "audit_log/")
 
     def roles_file(self) -> str:
-        """URI of the roles and deputies of people."""
+        """Return the URI of the object that lists people's roles and deputies."""
         return self._uri("quality", "people/roles.json")
 
     def sent_alert(self, name: str) -> str:
-        """URI of the record that an alert was sent."""
+        """Return the URI of the record that an alert was sent."""
         return self._uri("quality", f"alerts/{name}.json")
 
     # results and code

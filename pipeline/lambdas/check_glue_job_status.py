@@ -1,4 +1,4 @@
-"""Check if a Glue job run has ended; raise an error if it failed, stop it if it exceeded its timeout."""
+"""Check whether a job run has ended; raise an error if it failed or, after stopping it, if it is overdue."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ glue = boto3.client("glue")
 lake = Lake.of(os.environ)
 
 FIRST_MINUTE = timedelta(minutes=1)
-"""Small jobs end within a minute, so they are polled more often."""
+"""Age up to which a job run is polled more often, because small jobs end within it."""
 
 GRACE = timedelta(minutes=15)
 """Time in addition to the job's timeout, to start workers and to shut down."""
@@ -30,7 +30,11 @@ class GlueJobOverdue(Exception):
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """Map ``{"job", "job_run_id", "poll_seconds"}`` to these and ``{"state", "done", "wait_seconds"}``."""
+    """Map ``{"job", "job_run_id", "poll_seconds"}`` to the state of the job run.
+
+    The result is ``{"job", "job_run_id", "state", "done", "wait_seconds"}``. Raise `GlueJobFailed` or
+    `GlueJobOverdue`.
+    """
     job, job_run_id = event["job"], event["job_run_id"]
     run = glue.get_job_run(JobName=lake.job(job), RunId=job_run_id)["JobRun"]
     state = run["JobRunState"]

@@ -1,4 +1,4 @@
-"""Delete releases superseded more than HDP_KEEP_DAYS ago; S3 keeps their object versions for some time."""
+"""Delete releases superseded more than HDP_KEEP_DAYS days ago; S3 keeps old object versions for a while."""
 
 from __future__ import annotations
 

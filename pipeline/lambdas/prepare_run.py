@@ -32,11 +32,11 @@ class NoBatches(Exception):
 
 
 class UnknownBatch(Exception):
-    """A batch id does not exist in the lake."""
+    """The run names a batch that is not in the lake."""
 
 
 class RetiredBatch(Exception):
-    """A batch is retired: no run processes it."""
+    """The run names a batch that is retired, which no run processes."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
@@ -44,8 +44,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
 
     `input`, `execution`, `name` and `since` are the execution's input, ARN, name and start time. The batches
     are listed only in the run plan in S3, because Step Functions limits the data of a state to 262,144 bytes.
-    `outcome` is "ready" if the run may write, "busy" while it waits for the lock, "skipped" after the maximum
-    wait. The run id defaults to the execution name (scheduled runs).
+    `outcome` is "ready" if the run may write. Without the lock, an automatic run is "busy" and, after
+    `MAX_WAIT`, "skipped"; for other runs, `LakeBusy` is raised. The run id defaults to `name`, as in
+    scheduled runs.
     """
     wanted = check({"run_id": event["name"], **event["input"]})
     run_id = wanted["run_id"]
@@ -63,7 +64,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
 
 
 def _turn(since: str, busy: str) -> dict[str, str]:
-    """Return the outcome of an automatic run without the lock: "busy", then "skipped"."""
+    """Return outcome and reason for a run without the lock: "busy" up to `MAX_WAIT`, then "skipped"."""
     if datetime.now(UTC) - datetime.fromisoformat(since) < MAX_WAIT:
         return {"outcome": "busy", "why": busy}
     minutes = int(MAX_WAIT.total_seconds() / 60)
@@ -105,7 +106,7 @@ def _listed(batch_ids: list[str]) -> str:
 
 
 def _batches() -> tuple[list[str], set[str]]:
-    """Return the ids of all batches of the lake, and of the retired ones."""
+    """Return the ids of all batches of the lake, and of those that are retired."""
     bucket, prefix = split(lake.manifests())
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     names = [item["Key"].removeprefix(prefix) for page in pages for item in page.get("Contents", [])]

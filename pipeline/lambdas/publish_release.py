@@ -1,4 +1,4 @@
-"""Last step of a run: publish the release, unless the audit decided to hold it or its parent is outdated."""
+"""Last step of a run: publish the release, unless it is held or its parent is no longer published."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ lake = Lake.of(os.environ)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """Map ``{"run_id", "auto_publish"}`` to the release's id, decision, state and rules with findings."""
+    """Publish a run's release, unless the audit decided to hold it or `auto_publish` is false.
+
+    Map ``{"run_id", "auto_publish"}`` to ``{"release_id", "decision", "published", "state", "why",
+    "reasons"}``. `why` explains the state OVERTAKEN and is empty otherwise; `reasons` are the ids of rules
+    with findings.
+    """
     release_ = release_model.get(s3, lake, event["run_id"])
     state, why = _publish(release_) if release_.decision != "hold" and event["auto_publish"] else ("HELD", "")
     outcome = {
@@ -35,10 +40,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
 
 
 def _publish(release_: Release) -> tuple[str, str]:
-    """Publish the release if its parent is still the published release; return state and reason.
+    """Publish the release if its parent is still published; return state and, for OVERTAKEN, reason.
 
-    If another release was published or rolled back during the run, publishing this one would silently revert
-    that. The run still succeeds, and reports OVERTAKEN so that a person can decide.
+    If the published release has changed during the run, publishing this one would silently revert that. The
+    run still succeeds, and reports OVERTAKEN so that a person can decide.
     """
     try:
         publishing.publish(

@@ -17,7 +17,7 @@ lake = Lake.of(os.environ)
 
 
 class NoKeys(Exception):
-    """The response is not a JSON Web Key Set; the previous keys stay."""
+    """The response is not a JSON Web Key Set with keys; the previous keys stay in the lake."""
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, int]:  # noqa: ARG001

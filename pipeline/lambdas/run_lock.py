@@ -1,4 +1,4 @@
-"""The write lock of the lake: an S3 object, which is stale once its execution has ended."""
+"""The write lock of the lake: an S3 object, which is stale once the execution that it names has ended."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from pipeline.lake.uris import Lake
 
 
 class LakeBusy(Exception):
-    """Another run is writing; this run changes nothing."""
+    """Another run has the write lock; this run changes nothing."""
 
 
 def take(s3: Any, states: Any, lake: Lake, run_id: str, execution: str) -> None:
-    """Acquire the lock for `execution`; raise `LakeBusy` if another running execution has it."""
+    """Acquire the lock for `execution`, unless it has the lock already.
+
+    Raise `LakeBusy` if another running execution has the lock, takes it first or has only just released it.
+    """
     mine = {"run_id": run_id, "execution": execution, "since": now()}
     if write_json(s3, lake.run_lock(), mine, IfNoneMatch="*"):
         return

@@ -20,7 +20,7 @@ _SUBJECTS = {
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """Publish a message about ``{"run_id", "release": {...}}``, without row data, and return the release."""
+    """Send a message about ``{"run_id", "release": {...}}``, without row data, and return the release."""
     outcome = event["release"]
     state = outcome["state"]
     subject = f"Health data: release {outcome['release_id']} {_SUBJECTS[state]}"

@@ -1,4 +1,4 @@
-"""Start a Glue job for a run; a repeated call returns the job run of the first."""
+"""Start a Glue job for a run, unless the job is active for that run or has succeeded for it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class JobBusy(Exception):
 def handler(event: dict[str, Any], context: object) -> dict[str, str]:  # noqa: ARG001
     """Map ``{"job": name, "run_id": id}`` to ``{"job", "job_run_id"}``.
 
-    Per run and job, at most one job run is active and at most one has succeeded, so a resumed run skips
-    finished jobs.
+    If a job run for the same run is active or has succeeded, it is returned and none is started: a resumed
+    run skips finished jobs. Raise `JobBusy` if the job cannot be started now.
     """
     job, run_id = event["job"], event["run_id"]
     name = lake.job(job)

@@ -1,4 +1,4 @@
-"""Notify subscribers once of each late run, each run that has not started and each silent source."""
+"""Notify subscribers once of each late run, each missed start of the schedule and each silent source."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ scheduler = boto3.client("scheduler")
 lake = Lake.of(os.environ)
 
 NEWEST = 100
-"""Number of newest executions, and of newest batches, to check: weeks of nightly ones."""
+"""Number of newest executions, and of newest batches, that are checked: those of several weeks."""
 
 _SUBJECT = {
     "late": "Health data: a run is late",
@@ -66,7 +66,10 @@ def _executions() -> list[Execution]:
 
 
 def _newest(sources: Iterable[str]) -> dict[str, datetime]:
-    """Return the time of the newest batch of each source: the SFTP source, or the uploader of its batches."""
+    """Return the time of each source's newest batch; a source without one among the newest is left out.
+
+    `sources` are sources of the SFTP gateway, or the uploaders of batches.
+    """
     bucket, prefix = split(lake.manifests())
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     items = [item for page in pages for item in page.get("Contents", []) if item["Key"].endswith(".json")]
@@ -96,7 +99,7 @@ def _execution(execution: Any) -> Execution:
 
 
 def _send_once(delay: Delay) -> bool:
-    """Send an alert unless it was sent before; return True if it was sent."""
+    """Send the alert about a delay; return False if it was sent before."""
     uri = lake.sent_alert(f"{delay.kind.replace(' ', '-')}-{delay.about}")
     if read_json(s3, uri):
         return False

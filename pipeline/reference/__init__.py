@@ -34,12 +34,15 @@ RESTRICTED_ZIP3 = frozenset(
         "893",
     ]
 )
-"""Prefixes with a population of 20,000 or less: Safe Harbor requires 000 instead."""
+"""ZIP prefixes with a population of 20,000 or less: Safe Harbor requires 000 instead."""
 
 
 @dataclass(frozen=True)
 class Medication:
-    """One medication of the formulary; the dose is a single usual adult dose, `unit` a UCUM unit."""
+    """One medication of the formulary; the usual single adult dose is from `usual_low` to `usual_high`.
+
+    `unit` is the UCUM unit of the dose.
+    """
 
     code: str
     name: str
@@ -100,13 +103,13 @@ def icd10cm_codes() -> tuple[str, ...]:
 
 @cache
 def code_systems() -> dict[str, str]:
-    """Return the names of code systems by lower-case spelling, OID or FHIR URL."""
+    """Return the standard names of code systems by lower-case spelling, OID or FHIR URL."""
     return {row["spelling"]: row["system"] for row in _rows("code_systems.csv")}
 
 
 @cache
 def units() -> dict[str, str]:
-    """Return the UCUM codes of dose units by lower-case spelling; rates (mL/h) are not doses."""
+    """Return the UCUM codes of dose units by lower-case spelling, without rates such as mL/h."""
     return {row["spelling"]: row["ucum"] for row in _rows("units.csv")}
 
 

@@ -1,1 +1,1 @@
-"""Releases: the model, publishing by one conditional write, retention."""
+"""Releases: the model, hashes of their files, publishing by one conditional write, retention."""

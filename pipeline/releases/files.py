@@ -1,4 +1,4 @@
-"""Files of a release: size and SHA-256 are recorded when a job writes them, and recomputed before publishing.
+"""Files of a release: their size and SHA-256 are recorded by the jobs, and recomputed for verification.
 
 Standard library only; the caller passes the S3 client. Files are named by zone and key, so that a lake that
 was copied, or restored under another prefix, keeps its approvals.
@@ -22,13 +22,13 @@ _CHUNK = 1 << 20
 
 
 def record_gold(s3: Any, lake: Lake, run_id: str, table: str) -> None:
-    """Record the files of a gold table that a job has just written."""
+    """Record size and SHA-256 of the files of a gold table, right after a job has written them."""
     written = hashed(s3, lake, [lake.gold_release(table, run_id)])
     write_json(s3, lake.gold_files(run_id, table), written)
 
 
 def of_run(s3: Any, lake: Lake, run_id: str) -> Files:
-    """Return the files of a release: gold as recorded by its jobs, rule results and audit as they are."""
+    """Return the files of a release: gold as its jobs recorded it, rule results and audit as stored now."""
     recorded = (read_json(s3, lake.gold_files(run_id, table)) for table in GOLD_TABLES)
     gold = {name: file for found in recorded if found for name, file in found[0].items()}
     return {**gold, **hashed(s3, lake, _measured(lake, run_id))}
@@ -42,7 +42,7 @@ def sizes(s3: Any, lake: Lake, release: Release) -> dict[str, int]:
 
 
 def problems(s3: Any, lake: Lake, release: Release) -> list[str]:
-    """Recompute the SHA-256 of each file; return a sentence for each that is not as recorded."""
+    """Return a sentence for each file that is missing, was added, or differs from its recorded SHA-256."""
     present = hashed(s3, lake, _folders(lake, release))
     names = sorted(present.keys() | release.files.keys())
     return [

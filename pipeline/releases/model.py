@@ -1,7 +1,7 @@
 """Releases and the record of the published release, as JSON objects in the lake.
 
-Standard library only; the caller passes the S3 and Athena clients. The publish_release Lambda and the portal
-use the same code.
+Standard library only; the caller passes the S3 client. The publish_release Lambda and the portal use the same
+code.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ GOLD_TABLES = (
 
 
 class ReleaseError(Exception):
-    """A release cannot be read or published; the message names it and says what to do."""
+    """A release does not exist, or cannot be published or rolled back; the message says what to do."""
 
 
 class ReleaseConflict(ReleaseError):
@@ -72,13 +72,14 @@ class Published:
 
     @property
     def previous_release_id(self) -> str | None:
-        """The release that a rollback publishes, or None."""
+        """Id of the release that a rollback publishes, or None if there is none."""
         return self.history[-1] if self.history else None
 
     def history_to(self, release_id: str) -> list[str]:
-        """Return the history if `release_id` is published next.
+        """Return what the history becomes if `release_id` is published next.
 
-        An earlier release truncates the history at its position; a new release follows all of it.
+        If the history contains that release, only the releases before it are kept; otherwise the release that
+        is published now is appended, and the newest `HISTORY_LIMIT` are kept.
         """
         if release_id in self.history:
             return self.history[: self.history.index(release_id)]
@@ -86,13 +87,13 @@ class Published:
 
 
 def current(s3: Any, lake: Lake) -> Published | None:
-    """Return the published release, or None before the first publication."""
+    """Return the record of the published release, or None before the first publication."""
     found = read_json(s3, lake.current_release())
     return Published(**found[0]) if found else None
 
 
 def find(s3: Any, lake: Lake, release_id: str) -> Release | None:
-    """Return the release, or None if it does not exist ('current' is the published record, not a release)."""
+    """Return the release, or None if no release has this id ('current' names the published record)."""
     if not re.fullmatch(r"[\w.-]{1,100}", release_id) or release_id == "current":
         return None
     found = read_json(s3, lake.release(release_id))

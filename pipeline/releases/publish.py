@@ -32,13 +32,14 @@ def publish(
     reason: str,
     refresh_views: Callable[[str], None],
 ) -> Published:
-    """Publish `release_id`, so that readers see it.
+    """Publish `release_id`, so that readers see it; return the published record.
 
-    `expect` is the id of the release that is expected to be published now (None: no release); if another one
-    is, `ReleaseConflict` is raised and nothing changes. Publishing the published release again only updates
-    the views, so an interrupted call can be repeated.
+    `expect` is the id of the release that the caller expects to be published now, None for no release. If
+    another one is, raise `ReleaseConflict` and change nothing. Raise `ReleaseError` if `release_id` does not
+    exist. Publishing the published release again only updates the views, so an interrupted call can be
+    repeated.
     """
-    get(s3, lake, release_id)  # raises if it does not exist
+    get(s3, lake, release_id)  # raises `ReleaseError` if it does not exist
     found = read_json(s3, lake.current_release())
     previous = Published(**found[0]) if found else None
     if previous and previous.release_id == release_id:
@@ -56,7 +57,10 @@ def publish(
 
 
 def rollback_target(s3: Any, lake: Lake) -> tuple[Published, Release]:
-    """Return the published release and the one that a rollback publishes; `ReleaseError` if there is none."""
+    """Return the published record and the release that a rollback publishes.
+
+    Raise `ReleaseError` if there is no earlier release.
+    """
     present = current(s3, lake)
     if present is None or present.previous_release_id is None:
         raise ReleaseError("There is no earlier published release to roll back to.")
@@ -64,13 +68,16 @@ def rollback_target(s3: Any, lake: Lake) -> tuple[Published, Release]:
 
 
 def batches_lost(s3: Any, lake: Lake, release: Release, present: Published) -> list[str]:
-    """Return the batches that readers see now and would not see in `release`."""
+    """Return the ids of the batches that readers see in `present` and would not see in `release`."""
     visible = find(s3, lake, present.release_id)
     return sorted(set(visible.batch_ids if visible else []) - set(release.batch_ids))
 
 
 def view_refresher(athena: Any, lake: Lake, seconds: float = 60) -> Callable[[str], None]:
-    """Return a function that points the Athena views at a release and waits up to `seconds` for Athena."""
+    """Return a function that points the Athena views at a release.
+
+    It raises `ReleaseError` if Athena fails, or has not updated the views within `seconds`.
+    """
 
     def refresh(release_id: str) -> None:
         queries = [

@@ -1,6 +1,6 @@
 """Expire superseded releases.
 
-Standard library only; the caller passes the clients. The expire_releases Lambda includes it.
+Standard library only; the caller passes the S3 client. The expire_releases Lambda includes it.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ _DELETE_LIMIT = 1000
 def superseded(
     releases: Sequence[Release], published: Published | None, keep: timedelta, now: datetime
 ) -> list[Release]:
-    """Return the releases to expire: those followed by a newer one more than `keep` ago.
+    """Return the releases to expire: those whose next newer release was created more than `keep` ago.
 
     `releases` are sorted newest first. The published release, the previous release (rollback target) and
-    releases whose parent is published (they may await review) are not returned.
+    releases whose parent is published (they may await review) are not returned. Before the first publication,
+    no release is returned.
     """
     if published is None:
         return []
@@ -38,7 +39,7 @@ def superseded(
 
 
 def remove(s3: Any, lake: Lake, release: Release) -> int:
-    """Delete a release's files, then its record, and return the number of files.
+    """Delete a release's gold files, then its record; return the number of files.
 
     The record is deleted last, so that an interrupted removal is repeated.
     """

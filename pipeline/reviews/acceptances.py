@@ -15,11 +15,13 @@ from pipeline.reviews.events import Event
 
 @dataclass(frozen=True)
 class Acceptance:
-    """A finding accepted by a reviewer, with a reason, an end date and limits.
+    """A reviewer's acceptance of a finding, with a reason, an end date and limits.
 
-    It covers later runs through the date `until`, as long as the measured value is at most `margin` worse
-    than `rate`; both have the unit `unit` ("percent" for shares from 0 to 1). `floor` and `threshold` are the
-    rule's limits when the finding was accepted. A value beyond the opposite limit is a different finding.
+    It covers runs up to and including the date `until`, as long as the measured value is at most `margin`
+    worse than `rate`, the value that was accepted. Both have the unit `unit` ("percent" for shares from 0 to
+    1). `floor` and `threshold` are the rule's limits when the finding was accepted; a value beyond the
+    opposite limit is a different finding. `event` is the sequence number of the event that records the
+    acceptance.
     """
 
     table_name: str
@@ -36,7 +38,7 @@ class Acceptance:
 
     @property
     def covered(self) -> tuple[float, float]:
-        """Minimum and maximum value that the acceptance covers."""
+        """Minimum and maximum of the values that the acceptance covers."""
         if self.rate < self.floor:
             return self.rate - self.margin, math.inf if self.threshold is None else self.threshold
         return self.floor, self.rate + self.margin
@@ -71,7 +73,10 @@ def _measure(value: float, unit: str) -> str:
 
 
 def acceptances(events: Iterable[Event]) -> dict[tuple[str, str], Acceptance]:
-    """Return the acceptances in force by table and rule: the last decision on a finding counts."""
+    """Return the acceptances by (table, rule), also those that have ended.
+
+    The last decision on a finding counts.
+    """
     in_force: dict[tuple[str, str], Acceptance] = {}
     for event in events:
         if event.finding is None:
@@ -102,7 +107,7 @@ def _acceptance(event: Event, table_name: str, rule_id: str) -> Acceptance:
 
 @dataclass(frozen=True)
 class RowAcceptance:
-    """One failing row that a reviewer has verified as correct, accepted through the date `until`.
+    """A failing row that a reviewer has verified as correct, accepted up to and including the date `until`.
 
     The row is identified by its pseudonym, so that the log contains no patient identifiers.
     """
@@ -116,12 +121,15 @@ class RowAcceptance:
     event: int
 
     def covers(self, on: date) -> bool:
-        """Return True if the acceptance is in force on a date."""
+        """Return True unless the acceptance has ended before the date `on`."""
         return on <= date.fromisoformat(self.until)
 
 
 def row_acceptances(events: Iterable[Event]) -> dict[tuple[str, str], dict[str, RowAcceptance]]:
-    """Return the accepted rows by table and rule, and by pseudonym: the last decision on a row counts."""
+    """Return the acceptances of rows, also those that have ended, by (table, rule) and then by pseudonym.
+
+    The last decision on a row counts.
+    """
     in_force: dict[tuple[str, str], dict[str, RowAcceptance]] = {}
     for event in events:
         if event.finding is None or event.kind not in {"rows_accepted", "row_acceptance_withdrawn"}:

@@ -28,9 +28,9 @@ def fingerprint(document: Mapping[str, Any]) -> str:
 class Event:
     """One action of one person.
 
-    `subject` names the run (``run_id``), and the finding (``table_name``, ``rule_id``) or the query
-    (``query_id``) where the event is about one. `payload` may contain keys of rows, but no other values of
-    rows. `id` is made by the author's process: a repeated write is recognised by it.
+    `subject` names the run (``run_id``). An event about a finding also names table and rule (``table_name``,
+    ``rule_id``), and one about a query names these and the query (``query_id``). `payload` may contain
+    pseudonyms of rows, but no values of rows. `id` is random: it shows whether a stored event is this one.
     """
 
     sequence: int
@@ -56,13 +56,16 @@ class Event:
 
     @property
     def finding(self) -> tuple[str, str] | None:
-        """Table and rule, or None if the event is not about a finding."""
+        """Table and rule that `subject` names, or None if it lacks one of them."""
         table, rule = self.subject.get("table_name"), self.subject.get("rule_id")
         return (table, rule) if table and rule else None
 
 
 def new_event(by: str, role: str, kind: str, subject: dict[str, str], payload: dict[str, Any]) -> Event:
-    """Return an event with the current time, without sequence number and hash: `append` sets both."""
+    """Return an event with the current time and a random id.
+
+    `pipeline.reviews.log.append` sets the sequence number, the previous event's hash and its own hash.
+    """
     at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return Event(0, at, by, role, kind, subject, payload, id=uuid4().hex)
 
@@ -91,14 +94,15 @@ _PAYLOADS: dict[str, dict[str, Any]] = {
     "row_acceptance_withdrawn": {"row_hashes": list},
     "release_signed": {"text": str, "verdict": str, "meaning": str, "release": str},
 }
-"""Required payload fields and their types, by kind of event.
+"""Required payload fields and their types, by kind of event; kinds not listed require none.
 
-`record_keys` and `row_hashes` are pseudonyms (`pipeline.lake.pseudonyms`); locked events keep the names.
+`record_keys` and `row_hashes` contain pseudonyms (`pipeline.lake.pseudonyms`). The fields keep these names,
+because stored events cannot be changed.
 """
 
 
 def parse_event(body: bytes) -> Event | None:
-    """Return the event, or None if a field is missing, unknown or of the wrong type."""
+    """Return the event, or None if it is not JSON or a field is missing, unknown or of the wrong type."""
     document = parse_json(body)
     if not isinstance(document, dict) or set(document) != set(_FIELDS):
         return None

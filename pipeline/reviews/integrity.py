@@ -1,6 +1,6 @@
 """Verify the hash chain of the review log and its head.
 
-Detected: an event that was altered, removed, moved or inserted does not match the hashes of its neighbours.
+Detected: an event that was altered, removed, moved or inserted does not match the hashes of its neighbors.
 The head, ``reviews/head.json``, names the newest event and never goes back, so that the removal of the newest
 events is detected too.
 
@@ -34,7 +34,7 @@ class Log:
 
 @dataclass(frozen=True)
 class Head:
-    """The record outside the chain that names its newest event."""
+    """The record that names the newest event of the chain; it is stored outside the chain."""
 
     sequence: int
     hash: str
@@ -42,7 +42,11 @@ class Head:
 
 @dataclass(frozen=True)
 class StoredLog:
-    """The content of the bucket before verification: events by key (None if unreadable), and the head."""
+    """The content of the bucket before verification.
+
+    `events` are pairs of key and event (None if unreadable); `problems` are sentences about an unreadable
+    head.
+    """
 
     events: tuple[tuple[str, Event | None], ...] = ()
     head: Head | None = None
@@ -50,7 +54,7 @@ class StoredLog:
 
 
 def unreadable(key: str) -> str:
-    """Return the problem of an object that cannot be parsed."""
+    """Return the sentence that reports an object that cannot be parsed."""
     return f"{key} cannot be read: it was altered or damaged."
 
 
@@ -63,7 +67,7 @@ def parse_head(document: Any) -> Head | None:
 
 
 def verify(stored: StoredLog) -> Log:
-    """Return the verified log: events with a valid hash, and every break of the chain or of its head."""
+    """Return the verified log: the events with a valid hash, and a sentence per problem of chain and head."""
     chain = _Chain()
     for key, event in stored.events:
         chain.add(key.rpartition("/")[2], event)
@@ -72,7 +76,10 @@ def verify(stored: StoredLog) -> Log:
 
 @dataclass
 class _Chain:
-    """The events verified so far; `previous_hash` is empty when the hash of the last event is unknown."""
+    """Events and problems found so far.
+
+    `last` is the sequence number of the last object, `previous_hash` the hash of its event; empty if unknown.
+    """
 
     events: list[Event] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -80,7 +87,7 @@ class _Chain:
     previous_hash: str = GENESIS
 
     def add(self, name: str, event: Event | None) -> None:
-        """Verify the next object, named `name`."""
+        """Verify the next object: its file name, and its event (None if unreadable)."""
         if not re.fullmatch(r"\d{8}\.json", name) or int(name[:8]) == 0:
             self.problems.append(f"{name} is not a valid event key: it was put there by hand.")
             return
@@ -106,7 +113,7 @@ class _Chain:
 
 
 def _head_problems(stored: StoredLog, chain: _Chain) -> list[str]:
-    """Return what is wrong with the head; it may lag behind events whose writers are still at work."""
+    """Return the problems of the head, which may lag behind events whose writers are still at work."""
     if stored.head is None:
         is_missing = chain.last > 1 and not stored.problems
         return [f"The head of the review log ({HEAD}) is missing."] if is_missing else []

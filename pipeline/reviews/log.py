@@ -21,7 +21,7 @@ RETENTION = timedelta(days=6 * 365 + 2)
 """Object Lock retention of an event: six years, as 45 CFR 164.316(b)(2)(i) requires for such records."""
 
 ObjectCache = dict[str, tuple[str, Event | None]]
-"""ETag and event of each object by key, so that only changed objects are read again."""
+"""ETag and event (None if unreadable) by key, so that only changed objects are read again."""
 
 
 class AppendConflict(Exception):
@@ -34,7 +34,7 @@ def read(s3: Any, lake: Lake) -> Log:
 
 
 def fetch(s3: Any, lake: Lake, cache: ObjectCache) -> StoredLog:
-    """Read the head and all events, and update `cache`.
+    """Return head and events as stored, reading only objects that `cache` lacks; add these to `cache`.
 
     The head is read first: it must not name an event that was written after the events were listed.
     """
@@ -43,7 +43,10 @@ def fetch(s3: Any, lake: Lake, cache: ObjectCache) -> StoredLog:
 
 
 def append(s3: Any, lake: Lake, log: Log, event: Event) -> Event:
-    """Write `event` after the last event of a verified `log`; raise `AppendConflict` if the log has grown."""
+    """Write `event` after the last event of a verified `log`; return it with its number and hashes.
+
+    Raise `AppendConflict` if another event was appended since `log` was read.
+    """
     last = log.events[-1] if log.events else None
     sequence = last.sequence + 1 if last else 1
     sealed = replace(event, sequence=sequence, previous_hash=last.hash if last else GENESIS).sealed()
@@ -55,9 +58,9 @@ def append(s3: Any, lake: Lake, log: Log, event: Event) -> Event:
 
 
 def _write(s3: Any, lake: Lake, event: Event) -> bool:
-    """Write an event unless another one has its sequence number.
+    """Write an event; return False if another one has its sequence number.
 
-    If the response was lost, or a retry of the SDK finds the event of the first try, its id tells.
+    After a lost response or an SDK retry, the stored event's id shows whether it is this one.
     """
     lock = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": datetime.now(UTC) + RETENTION}
     try:
@@ -75,7 +78,7 @@ def _is_there(s3: Any, lake: Lake, event: Event) -> bool:
 
 
 def advance_head(s3: Any, lake: Lake, event: Event) -> None:
-    """Make the head name `event`, unless it already names a later one."""
+    """Point the head at `event`, unless it already points at this or a later one."""
     while True:
         stored = read_json(s3, lake.review_head())
         if stored and stored[0]["sequence"] >= event.sequence:
@@ -87,7 +90,7 @@ def advance_head(s3: Any, lake: Lake, event: Event) -> None:
 
 
 def _read_events(s3: Any, lake: Lake, cache: ObjectCache) -> tuple[tuple[str, Event | None], ...]:
-    """Return key and event of each object, sorted by key."""
+    """Return key and event (None if unreadable) of each object except the head, sorted by key."""
     bucket, prefix = split(lake.reviews())
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     listed = [(item["Key"], item["ETag"]) for page in pages for item in page.get("Contents", [])]
@@ -101,7 +104,7 @@ def _read_events(s3: Any, lake: Lake, cache: ObjectCache) -> tuple[tuple[str, Ev
 
 
 def _read_head(s3: Any, lake: Lake) -> tuple[Head | None, tuple[str, ...]]:
-    """Return the head, or None, and a problem if it cannot be parsed."""
+    """Return the head (None if missing or unreadable), and a problem if it is unreadable."""
     try:
         stored = read_json(s3, lake.review_head())
     except ValueError:

@@ -9,8 +9,8 @@ FOUND = frozenset({"fail", "error", "pass_with_failures"})
 def change(status: str, previous: str | None) -> str:
     """Return the change since the parent release: new, still_there, resolved or stable.
 
-    `previous` is the outcome in the parent release, None without one. A rule that is not applicable does not
-    resolve a finding.
+    `previous` is the outcome in the parent release, or None if there is none. A rule that is not applicable
+    does not resolve a finding.
     """
     if status in FOUND:
         return "still_there" if previous in FOUND else "new"

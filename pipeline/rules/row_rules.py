@@ -15,10 +15,10 @@ from pipeline import frames
 from pipeline.contracts.model import Contract, Rule
 
 FAILING = "_failing"
-"""Column with the bits of failed rules: bit n of an array of 32-bit words is the n-th rule."""
+"""Column with a bit per rule, set if the row fails it: an array of 32-bit words, in order of the rules."""
 
 APPLYING = "_applying"
-"""Column with the bits of applicable rules."""
+"""Column like `FAILING` with the bits of the rules that apply to the row."""
 
 SAMPLE = 200
 _BITS = 32
@@ -40,7 +40,7 @@ class Result:
 
     @property
     def rate(self) -> float | None:
-        """The value compared with the limits: the measured value, or the share of failing rows."""
+        """The measured value, otherwise the share of failing rows; None if no row was checked."""
         if self.value is not None or not self.checked:
             return self.value
         return self.failed / self.checked
@@ -82,7 +82,7 @@ def release_rules(contract: Contract) -> tuple[Rule, ...]:
 def evaluate(frame: DataFrame, rules: Sequence[Rule]) -> DataFrame:
     """Return `frame` with the columns `_failing` and `_applying`.
 
-    Rules that depend on other rows are evaluated by `across`.
+    Here, rules that depend on other rows do not fail: `across` evaluates them.
     """
     fails = [F.lit(False) if rule.looks_across else _fails(rule) for rule in rules]
     return frame.withColumns({FAILING: _pack(fails), APPLYING: _pack([_applies(rule) for rule in rules])})
@@ -97,15 +97,15 @@ def _fails(rule: Rule) -> Column:
 
 
 def columns_across(rules: Sequence[Rule]) -> frozenset[str]:
-    """Return the columns that the rules depending on other rows read, structs as a whole."""
+    """Return the columns read by rules that depend on other rows; a struct counts as one column."""
     return frozenset(name.partition(".")[0] for rule in rules if rule.looks_across for name in rule.reads)
 
 
 def across(evaluated: DataFrame, rules: Sequence[Rule], identity: Sequence[str]) -> DataFrame:
-    """Return `evaluated` with the rules that depend on other rows evaluated too.
+    """Return `evaluated` with the failures of rules that depend on other rows added to `_failing`.
 
-    The `identity` columns identify a row and are never NULL. `evaluated` is read once per rule, so it should
-    be materialized.
+    The `identity` columns identify a row and are never NULL. `evaluated` is read once per such rule, so it
+    should be persisted.
     """
     failing = [
         _failing_across(evaluated.where(_bit(APPLYING, n) == 1), rule, identity).withColumn("_rule", F.lit(n))
@@ -124,7 +124,7 @@ def across(evaluated: DataFrame, rules: Sequence[Rule], identity: Sequence[str])
 
 
 def _failing_across(rows: DataFrame, rule: Rule, identity: Sequence[str]) -> DataFrame:
-    """Return the identities of the `rows` that fail one rule."""
+    """Return the `identity` columns of the `rows` that fail one rule."""
     if not rule.among:
         return rows.withColumn("_fails", F.expr(str(rule.fails))).where("_fails").select(*identity)
     grouped = rows.withColumn("_group", frames.hash_of([F.expr(sql) for sql in rule.among]))
@@ -158,7 +158,7 @@ def _bit(column: str, number: int) -> Column:
 
 
 def quarantined(rules: Sequence[Rule]) -> Column:
-    """Return True for a row that fails a quarantining rule."""
+    """Return a column that is true for a row that fails a quarantining rule."""
     words = []
     for start in range(0, len(rules), _BITS):
         mask = sum(1 << n for n, rule in enumerate(rules[start : start + _BITS]) if rule.quarantines)
@@ -186,7 +186,7 @@ def reasons(rules: Sequence[Rule]) -> Column:
 
 @dataclass(frozen=True)
 class Tally:
-    """Row counts by failed and applicable rules, batch and disposition."""
+    """Row counts by failed rules, applicable rules and further columns, such as batch and disposition."""
 
     patterns: tuple[dict[str, Any], ...]
 
@@ -213,7 +213,7 @@ class Tally:
 def results_of(
     tally: Tally, evaluated: DataFrame, rules: Sequence[Rule], contract: Contract, key: str
 ) -> list[Result]:
-    """Return the result of each rule; a second query collects the keys of failing rows."""
+    """Return the result of each rule; a second query collects a sample of the keys of failing rows."""
     failed = {n: tally.with_bit(FAILING, n) for n in range(len(rules))}
     samples = _samples(evaluated, failed, key)
     return [
@@ -225,7 +225,7 @@ def results_of(
 
 
 def _samples(evaluated: DataFrame, failed: dict[int, int], key: str) -> dict[int, tuple[str, ...]]:
-    """Return up to `SAMPLE` keys of failing rows per rule; of more, an even sample by the hash of the key."""
+    """Return up to `SAMPLE` keys of failing rows by rule number; if there are more, picked by their hash."""
     wanted = [n for n, number in failed.items() if number]
     if not wanted:
         return {}

@@ -13,15 +13,17 @@ TABLES = ("patients", "encounters", "medications")
 
 
 class UnknownFormat(ValueError):
-    """A header matches no format; the message lists missing and present columns."""
+    """A header matches no format (the message says what it lacks), or no format has the given name."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """A format of extracts, with properties by file type.
+    """A format of extracts; each field but `name` is by file type.
 
-    `required` and `known` are columns; `keys` and `dates` are the columns that identify a line as a row.
-    `not_needed` are file types that belong to such extracts but are not loaded.
+    A file type is recognized by its `required` columns and loaded with its `known` columns. In a row, the
+    columns `keys` have values and the columns `dates` contain dates or
+    nothing. `not_needed` has the required columns of
+    file types that belong to such extracts but are not loaded.
     """
 
     name: str
@@ -74,7 +76,10 @@ def format_named(name: str) -> Format:
 
 
 def match(header: Iterable[str], name: str, wanted: str = "auto") -> Match:
-    """Return format and type of a file by its header; `name` distinguishes types that are not needed."""
+    """Return format and type of a file by its header; raise `UnknownFormat` if none matches.
+
+    The file's `name` decides between types that are not needed.
+    """
     columns = set(header)
     allowed = list(formats()) if wanted == "auto" else [format_named(wanted)]
     fitting = [

@@ -17,7 +17,7 @@ from pipeline.sources.csv_reader import LINE, RAW, CsvReader
 from pipeline.sources.storage import open_uri
 
 FILE, BATCH, RECEIVED_AT, OTHERS = "_file", "batch_id", "_received_at", "_others"
-"""Added columns: file key, batch id, receipt time, the file's remaining columns."""
+"""Added columns: file key, batch id, receipt time, the file's other columns as members of a JSON object."""
 
 
 class SourceFault(Exception):
@@ -47,11 +47,11 @@ def reader(columns: Sequence[str]) -> Callable[[Iterable[pa.RecordBatch]], Itera
 
 
 def rows_of(file: Mapping[str, Any], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of one file: `columns` by name (NULL if missing), `LINE`, `RAW` and `FILE`.
+    """Yield the rows of one file: `columns` by name (NULL if missing) and the added columns.
 
-    `BATCH` and `RECEIVED_AT` come from the file's entry. All other columns are returned as one text, the
-    members of a JSON object, so that a run's plan does not grow with them. The file is hashed while it is
-    read; a file that differs from the manifest fails at its end, before any row is kept.
+    `OTHERS` has all other columns of the file in one text, so that a run's plan does not grow with their
+    number. The file is hashed while it is read. Raise `SourceFault` if it cannot be read or, at its end and
+    before any row is kept, if it differs from the manifest.
     """
     header = list(file["header"])
     positions = {name: header.index(name) if name in header else None for name in columns}
@@ -90,7 +90,7 @@ def _with_columns(
 
 
 def _members(batch: pa.RecordBatch, positions: Sequence[int]) -> pa.Array:
-    """Return ``"name":"value",…`` of the columns that have a value, as text; null where none has."""
+    """Return for each row the text ``"name":"value",…`` of the columns with a value; NULL if none has one."""
     named = [(batch.schema.field(number).name, batch.column(number)) for number in positions]
     members = [
         pc.fill_null(pc.binary_join_element_wise(f",{json.dumps(name)}:", _quoted(values), ""), "")
@@ -101,7 +101,7 @@ def _members(batch: pa.RecordBatch, positions: Sequence[int]) -> pa.Array:
 
 
 def _quoted(values: pa.Array) -> pa.Array:
-    """Return texts as JSON strings."""
+    """Return texts as JSON strings, and NULL as NULL."""
     if pc.any(pc.match_substring_regex(values, r"[\x00-\x1f]")).as_py():
         texts = [
             None if value is None else json.dumps(value, ensure_ascii=False) for value in values.to_pylist()

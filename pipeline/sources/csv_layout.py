@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pipeline.sources.csv_quoting import CsvFault
 
 ENCODINGS = {"utf-8": "UTF-8", "windows-1252": "Windows-1252"}
-"""Encodings that a person can choose, with their labels; UTF-16 is recognized by its bytes."""
+"""Encodings that a person can choose, with their labels; UTF-16 is recognized by the file's bytes."""
 
 LABELS = {**ENCODINGS, "utf-16-le": "UTF-16", "utf-16-be": "UTF-16"}
 
@@ -18,11 +18,11 @@ DELIMITERS = {
     "|": "vertical bars",
     "\x01": "Ctrl-A characters",
 }
-"""Delimiters of fields, in the order in which a header is tried with them, with their plural names."""
+"""Delimiters of fields with their plural names, in the order in which they are tried on a header."""
 
 
 class EncodingFault(CsvFault):
-    """A line contains bytes that are invalid in the file's encoding."""
+    """A file contains bytes that are invalid in its encoding."""
 
 
 @dataclass(frozen=True)

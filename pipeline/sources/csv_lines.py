@@ -1,8 +1,8 @@
 """Distinguish rows from other lines: blank lines, comma-only rows, footers, titles, repeated headers.
 
 Reports, spreadsheets and database clients add such lines to extracts. They are counted by kind in the
-manifest, never loaded and never quarantined. A line is only counted as such if it contains nothing that a row
-could contain.
+manifest, never loaded and never quarantined. A line is counted as one of them only if it contains nothing
+that a row could contain.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ START = (
     rf"(?i)^[^0-9a-z]*({_TOTAL}|total ?(rows|records)|[\d.,]+\s*{_COUNTED}|"
     r"end of (report|file|extract|data|export)\b|query ok\b)|^[-=_]{2,}$|^\([\d.,]+$"
 )
-"""Pattern of the first value of a footer, in the common syntax of Python's `re` and RE2."""
+"""Pattern of the first value of a footer, in syntax that both Python's `re` and RE2 accept."""
 
 _TOTAL_ROW = re.compile(rf"(?i)^[^0-9a-z]*({_TOTAL})[\s:.=]*(rows|records)?[\s:.=]*({_NUMBER})?$")
 _ROW_COUNT = re.compile(rf"(?i)^[^0-9a-z]*[\d.,]+\s*{_COUNTED}[^0-9]*(\([\d.]+ ?(s|sec|ms)\))?[^0-9a-z]*$")
@@ -63,7 +63,7 @@ def kind_of(fields: Sequence[str], header: Sequence[str]) -> str | None:
 
 
 def _is_footer(filled: Sequence[str]) -> bool:
-    """Return True for a total with only numbers, a row count, a ruler, or the end of a report."""
+    """Return True for a total followed by numbers only, a row count, a ruler, or the end of a report."""
     text = ",".join(filled)
     if _ROW_COUNT.match(text) or (len(filled) == 1 and _END.match(text)):
         return True
@@ -73,5 +73,8 @@ def _is_footer(filled: Sequence[str]) -> bool:
 
 
 def is_title(fields: Sequence[str], width: int) -> bool:
-    """Return True if a line above the header can be a title, a separator or blank: mostly empty."""
+    """Return True if a line above the header is so empty that it can be a title, a separator or blank.
+
+    `width` is the number of columns of the header.
+    """
     return sum(not is_blank(value) for value in fields) <= max(1, width // 3)

@@ -13,12 +13,12 @@ _DATE = re.compile(
 
 
 class CsvFault(ValueError):
-    """A CSV file cannot be read; the message starts with line and column and contains no value."""
+    """A CSV file cannot be read; the message says where, if that is known, and contains no value."""
 
 
 @dataclass(frozen=True)
 class RowShape:
-    """The shape of a row: number of fields, key columns (not empty), date columns (dates), delimiter."""
+    """What rows look like: as many fields as `header`, values at `keys`, dates or nothing at `dates`."""
 
     header: tuple[str, ...]
     keys: tuple[int, ...]
@@ -37,7 +37,7 @@ class RowShape:
         return cls(tuple(header), keys_at, dates_at, delimiter)
 
     def fits(self, line: str) -> bool:
-        """Return True if a line inside a quoted field is a row that the field has swallowed."""
+        """Return True if a line inside a quoted field looks like a row that the field has swallowed."""
         width = len(self.header)
         if width < 2 or line.count(self.delimiter) < width - 1:
             return False
@@ -53,9 +53,9 @@ def swallowed(
 ) -> CsvFault | None:
     """Return the fault of a record whose later lines are rows; None if its line breaks belong to a text.
 
-    The line on which a quoted field closes continues with the record's own columns, so a text with as many
-    commas as there are columns before it looks like a row. Such a line counts only if the line on which the
-    field opens is a row too.
+    The last line of a closed record continues after the quoted text with the record's own columns, so commas
+    in the text can make it look like a row. It counts as one only if the line on which the field opens,
+    without the quote, is a row too. `is_closed` is false for a record whose last quote is not closed.
     """
     for number, line in enumerate(lines[1:], 1):
         if not shape.fits(line):
@@ -113,7 +113,7 @@ class _Quotes:
 
 
 def _scan_quotes(lines: Sequence[str], delimiter: str) -> _Quotes:
-    """Return the positions of the quotes of a record."""
+    """Return the last opening quote of a record and, where the scan ends, text after a closing quote."""
     opening, field, state = _Opening(0, 0, 0), 0, "start"
     for number, line in enumerate(lines):
         for column, character in enumerate(line):

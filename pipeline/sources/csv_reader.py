@@ -1,8 +1,8 @@
 """Read CSV files as Arrow record batches of text, with the first line number of each row.
 
-Import and jobs use this reader, so the counts at import always equal the loaded rows. Two parsers share the
-work, block by block: pyarrow's if quotes enclose whole fields within one line and no line is blank or ragged,
-otherwise Python's `csv` in strict mode. A test compares them.
+Import and jobs use this reader, so both count the same rows. Two parsers share the work: pyarrow's reads
+blocks in which quotes enclose whole fields within one line; Python's `csv` in strict mode reads the other
+blocks, and ragged or suspect lines of all blocks. A test compares the parsers.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ class _Record:
 class CsvReader:
     """One pass over one file.
 
-    Afterwards, `rows`, `not_data` (by kind) and `sha256` are those of the whole file. With `shape`, a quoted
-    field that has swallowed rows is an error. `can_be_plain` allows the faster parser.
+    Afterwards, `rows` (their number), `not_data` (number of lines by kind) and `sha256` are those of the
+    whole file. `CsvFault` is raised for a file that cannot be read and, with `shape`, for a quoted field that
+    has swallowed rows. `can_be_plain` allows pyarrow's parser, which is faster.
     """
 
     def __init__(
@@ -65,12 +66,12 @@ class CsvReader:
         self._can_be_plain = can_be_plain and len(layout.header) > 1
 
     def count(self) -> None:
-        """Read the whole file without building columns."""
+        """Read the whole file to set `rows`, `not_data` and `sha256`, without returning rows."""
         for parsed in self._parsed(columns=1):
             self.rows += len(parsed)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the rows, not always in order: header columns as text (empty is NULL), `LINE`, `RAW`."""
+        """Yield the rows, not always in file order: columns as text (NULL if empty), `LINE` and `RAW`."""
         for parsed in self._parsed(columns=len(self._layout.header)):
             self.rows += len(parsed)
             if len(parsed):
@@ -78,7 +79,7 @@ class CsvReader:
                 yield to_batch(parsed, self._layout.header)
 
     def _parsed(self, columns: int) -> Iterator[pa.Table | list[_Record]]:
-        """Yield the rows block by block; the last column of a table contains line numbers."""
+        """Yield the rows block by block, as records or as a table whose last column is `LINE`."""
         begun, first_line = "", 1
         for text, line, is_last in self._blocks():
             first_line = first_line if begun else line
@@ -193,7 +194,10 @@ class CsvReader:
         return _Record(line, fields, None if is_whole else text.rstrip("\r\n"))
 
     def _exact(self, text: str, first_line: int, is_last: bool) -> tuple[list[_Record], str, int]:
-        """Parse a block with Python's parser; return its records, and text and line of an unfinished one."""
+        """Parse a block with Python's parser.
+
+        Return its records, and text and first line number of a record that is not finished.
+        """
         lines = _lines(text)
         reader = _records(lines, self._layout.delimiter)
         records, start = [], 0
@@ -215,7 +219,7 @@ class CsvReader:
             raise fault
 
     def _unfinished(self, lines: list[str], first_line: int, is_last: bool, error: csv.Error) -> str:
-        """Return the text of a record that continues in the next block; raise otherwise."""
+        """Return the text of a record that continues in the next block; raise `CsvFault` if it is broken."""
         text = "".join(lines)
         if "end of data" not in str(error):
             raise broken(lines, first_line, self._layout.header, self._layout.delimiter)
@@ -253,7 +257,7 @@ def _line_ends(data: bytes) -> int:
 
 
 def _last_line_end(data: bytes) -> int:
-    """Return the end of the last whole line; a final carriage return may be half of a line end."""
+    """Return the position after the last line end, or 0; a final \\r does not count: \\n may follow."""
     return (data.rfind(b"\n") + 1) or (data.rfind(b"\r", 0, -1) + 1)
 
 

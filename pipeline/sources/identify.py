@@ -12,7 +12,7 @@ from pipeline.sources.csv_layout import DELIMITERS, Layout
 from pipeline.sources.csv_lines import BLANK, is_blank, is_title
 
 HEAD = 1 << 18
-"""Bytes of the uncompressed file that are searched for the header."""
+"""Number of bytes, from the start of the uncompressed file, that are searched for the header."""
 
 _MAX_HEADER_LINES = 30
 
@@ -35,7 +35,7 @@ class EmptyFile(ValueError):
 
 
 class NotUnderstood(ValueError):
-    """A file cannot be read as a table; `may_be_needed` is True if it resembles one that is loaded."""
+    """A file cannot be read as a table; `may_be_needed` is False if it resembles no table that is loaded."""
 
     def __init__(self, text: str, *, may_be_needed: bool = True) -> None:
         super().__init__(text)
@@ -53,7 +53,10 @@ class Identified:
 
 
 def identify(head: bytes, name: str, wanted: str = "auto", encoding: str = "utf-8") -> Identified:
-    """Return type and layout of the file `name` that begins with `head`."""
+    """Return type and layout of the file `name` that begins with `head`.
+
+    Raise `EmptyFile` or `NotUnderstood` if it has none.
+    """
     encoding = utf_16(head) or encoding
     _reject_binary(head, name)
     text = decoded(head, encoding)
@@ -66,7 +69,10 @@ def identify(head: bytes, name: str, wanted: str = "auto", encoding: str = "utf-
 
 
 def _with_delimiter(text: str, name: str, wanted: str, layout: Layout) -> Identified | None:
-    """Return type and layout of a file if one of its first lines is a known header."""
+    """Return type and layout of a file by the known header among its first lines, or None without one.
+
+    Raise `NotUnderstood` if rows precede the header.
+    """
     above: list[list[str]] = []
     for fields, line in _records(text, layout.delimiter):
         header = tuple(value.strip(BLANK) for value in fields)
@@ -89,8 +95,8 @@ def _with_delimiter(text: str, name: str, wanted: str, layout: Layout) -> Identi
 def utf_16(head: bytes) -> str | None:
     """Return the UTF-16 encoding of a text by its byte order mark or its zero bytes, or None.
 
-    Half of the bytes of Latin letters, digits and delimiters in UTF-16 are zero: the second half of each
-    pair in little-endian order, the first half in big-endian order.
+    Half of the bytes of Latin letters, digits and delimiters in UTF-16 are zero: the second byte of each
+    pair in little-endian order, the first byte in big-endian order.
     """
     if head.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
         return None  # UTF-32
@@ -105,7 +111,7 @@ def utf_16(head: bytes) -> str | None:
 
 
 def decoded(head: bytes, encoding: str) -> str:
-    """Return the first bytes of a file as text, without its byte order mark."""
+    """Return the first bytes of a file as text, without the byte order mark."""
     codec = "cp1252" if encoding == "windows-1252" else encoding
     return head.removeprefix(b"\xef\xbb\xbf").decode(codec, errors="replace").removeprefix("\ufeff")
 
@@ -126,7 +132,7 @@ def _reject_binary(head: bytes, name: str) -> None:
 
 
 def _records(text: str, delimiter: str) -> Iterator[tuple[list[str], int]]:
-    """Yield the first records with the number of their last line, until an unclosed quote."""
+    """Yield the first records, each with the number of its last line, up to a quote that is not closed."""
     csv.field_size_limit(2**31 - 1)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
@@ -148,7 +154,7 @@ def _matched(header: Sequence[str], name: str, wanted: str) -> Match | None:
 
 
 def _cause(text: str, name: str, wanted: str) -> NotUnderstood:
-    """Return why none of the first lines is a known header."""
+    """Return the error that says why none of the first lines is a known header."""
     delimiter = max(DELIMITERS, key=text.partition("\n")[0].count)
     header = next((each for each, _ in _records(text, delimiter) if not all(map(is_blank, each))), [])
     columns = [value.strip(BLANK) for value in header]
@@ -162,7 +168,10 @@ def _cause(text: str, name: str, wanted: str) -> NotUnderstood:
 
 
 def _spelled(fields: tuple[str, ...], name: str, wanted: str) -> tuple[tuple[str, ...], Match | None]:
-    """Return a header with the formats' own names in place of other case or blanks, and its match."""
+    """Return a header with case, blanks and quotes as in a format's column names, and its match.
+
+    Return `fields` unchanged and None if the header matches no table that is loaded.
+    """
     for each in formats():
         spelled = {_plain(column): column for known in each.known.values() for column in known}
         header = tuple(spelled.get(_plain(value), value) for value in fields)

@@ -1,4 +1,4 @@
-"""Extracts with the columns of the bronze contracts."""
+"""SQL for extracts whose columns are those of the bronze contracts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pipeline.contracts.model import load
 
 
 def query(table: str) -> str:
-    """Return SQL over the file's columns (view `table`)."""
+    """Return SQL that selects the bronze and the added columns of a table from the view named `table`."""
     columns = ", ".join(f"`{column.name}`" for column in load("bronze", table).data_columns)
     return f"SELECT {columns}, _malformed, _file, _line, _as_read, batch_id, _received_at FROM {table}"

@@ -18,9 +18,9 @@ from pipeline.sources.batch_files import BATCH, FILE, OTHERS, RECEIVED_AT
 from pipeline.sources.csv_reader import LINE, RAW
 
 AS_READ = "_as_read"
-"""Array of the source, the text of a malformed row, its unknown columns as JSON, and its known columns.
+"""Column with a row as an array: source, text (if malformed), unknown columns as JSON, known columns.
 
-`received` makes the text of the row from it: few rows need their text.
+`received` builds the text of a row from it, because few rows need their text.
 """
 
 EXTRA = ("_malformed", FILE, LINE, AS_READ, BATCH, RECEIVED_AT)
@@ -31,7 +31,7 @@ _MAX_TASKS = 64
 
 
 def read(spark: SparkSession, lake: Lake, manifests: Sequence[dict[str, Any]], table: str) -> DataFrame:
-    """Return the rows of one table in batches of one source, with the `EXTRA` columns, in one plan."""
+    """Return a table's rows in batches of one source, with the columns `EXTRA` and `batch`, in one plan."""
     source = manifests[0]["source"]
     needed = (table, *(synthea.LOOKS_UP[table] if source == "synthea" else ()))
     # Spark Connect resolves a view when the DataFrame is computed, so each call has its own views
@@ -63,7 +63,7 @@ def _files(spark: SparkSession, lake: Lake, manifests: Sequence[dict[str, Any]],
 def received(as_read: str, table: str) -> Column:
     """Return the text of a row: as received if it is malformed, otherwise a JSON object, known columns first.
 
-    `as_read` is a column like `AS_READ`.
+    `as_read` names a column with the content of `AS_READ`.
     """
     source, raw, others = (F.col(as_read)[n] for n in range(3))
     json_ = F.lit(None).cast("string")

@@ -21,7 +21,7 @@ _GZIP = b"\x1f\x8b"
 
 
 def open_uri(uri: str) -> BinaryIO:
-    """Open an S3 object for reading; raise OSError if that fails.
+    """Open an S3 object for reading; raise `OSError` if it cannot be opened.
 
     A worker of the laptop cloud reads the file directly, without the HTTP server of the same machine.
     """
@@ -42,7 +42,7 @@ def _open_object(bucket: str, key: str) -> BinaryIO:
 
 
 class HashedStream(io.RawIOBase):
-    """Hash the bytes of a stream as they are read."""
+    """A stream that hashes the bytes of another stream as they are read."""
 
     def __init__(self, raw: BinaryIO) -> None:
         self._raw, self._digest = raw, hashlib.sha256()
@@ -78,7 +78,7 @@ def as_utf_8(raw: BinaryIO, encoding: str) -> BinaryIO:
 
 
 class _Recoded(io.RawIOBase):
-    """Decode a stream and encode it as UTF-8 while it is read."""
+    """A stream that decodes another stream and encodes it as UTF-8 while it is read."""
 
     def __init__(self, raw: BinaryIO, encoding: str) -> None:
         self._raw = raw

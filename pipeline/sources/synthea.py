@@ -1,9 +1,10 @@
-"""SQL from the CSV files of Synthea to the bronze columns.
+"""SQL that converts the CSV files of Synthea to the bronze columns.
 
 Data dictionary: https://github.com/synthetichealth/synthea/wiki/CSV-File-Data-Dictionary
 
-Medication rows are orders: START is used for both times; dose and route are missing. The identifier of an
-administration is the hash of its row, because patient, encounter, code and start can repeat.
+Medication rows are orders: START is the time of order and of administration; dose and route are missing. The
+identifier of an administration is a hash of start, patient, encounter and code and, because these can repeat,
+of the rank of its row among those with the same; for a malformed row, it is a hash of the whole row.
 """
 
 from __future__ import annotations
@@ -119,5 +120,5 @@ LOOKS_UP = {"patients": (), "encounters": ("providers",), "medications": ("encou
 
 
 def query(table: str) -> str:
-    """Return SQL over Synthea's columns (one view per file type) to the bronze columns."""
+    """Return SQL that converts Synthea's columns (one view per file type) to the bronze ones of `table`."""
     return _QUERIES[table]

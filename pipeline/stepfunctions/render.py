@@ -1,6 +1,6 @@
-"""Render the state machine's template from `jobs.yaml` (`hdp contracts render`).
+"""Render the state machine's template from the declared jobs (`hdp contracts render`).
 
-`${…}` are substituted per installation: ARNs of the Lambdas, and seconds between two polls of a job.
+Each installation substitutes the placeholders ``${…}``: ARNs of Lambdas, and seconds between polls of a job.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SERVICE_ERRORS = [
     "ThrottlingException",
     "TooManyRequestsException",
 ]
-"""boto3 exceptions that have their own class: a Lambda fails with its name, not with ClientError."""
+"""Names of boto3 exceptions with a class of their own: a Lambda fails with these, not with ClientError."""
 
 _RETRIED_ERRORS = [
     "Lambda.ClientExecutionTimeoutException",
@@ -47,7 +47,7 @@ _LOCK_POLL_SECONDS = 60
 """Seconds between two attempts of an automatic run to acquire the write lock."""
 
 _FIRST_POLL, _POLL = "${first_poll_seconds}", "${poll_seconds}"
-"""Seconds between two polls in the first minute of a job, and later."""
+"""Placeholders for the seconds between two polls of a job: in its first minute, and later."""
 
 _RETRY_ERRORS = {
     "ErrorEquals": _RETRIED_ERRORS,
@@ -58,7 +58,7 @@ _RETRY_ERRORS = {
     "JitterStrategy": "FULL",
 }
 _BUSY = ["JobBusy", "ConcurrentRunsExceededException", "ResourceNumberLimitExceededException"]
-"""The job is in use, or the account's Glue quota is exhausted; either can take minutes to clear."""
+"""Errors if the job is in use or the account's Glue quota is exhausted; either can last for minutes."""
 
 _RETRY_BUSY = {"ErrorEquals": _BUSY, "IntervalSeconds": 30, "BackoffRate": 1.5, "MaxAttempts": 6}
 _CATCH = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "NotifyFailure"}]
@@ -81,7 +81,7 @@ def definition() -> dict[str, Any]:
             "Type": "Parallel",
             "Comment": "Bronze to silver, in parallel",
             "Branches": [_branch(job) for job in stage("silver")],
-            "ResultPath": None,  # each branch returns its whole input
+            "ResultPath": None,  # discarded: each branch returns its whole input
             "Next": ordered[0].name,
             "Catch": _CATCH,
         },
@@ -98,10 +98,10 @@ def definition() -> dict[str, Any]:
 
 
 def _opening_states(then: str) -> States:
-    """Return the states that acquire the write lock.
+    """Return the states that prepare a run, acquire the write lock and continue with the state `then`.
 
-    If another run holds it, PrepareRun fails a run started by a person and lets an automatic run wait. The
-    batches are not part of the state data after this step; the run plan in S3 lists them.
+    If another run has the lock, a run that a person started fails; an automatic run waits, and is skipped if
+    that takes too long. The state data does not contain the batches: the run plan in S3 lists them.
     """
     execution = {"input": "Input", "execution": "Id", "name": "Name", "since": "StartTime"}
     given = {f"{name}.$": f"$$.Execution.{part}" for name, part in execution.items()}
@@ -135,7 +135,7 @@ def _branch(job: Job) -> dict[str, Any]:
 
 
 def _job_states(job: Job, then: str, catch: bool) -> States:
-    """Return the states that start a job, wait, check, and wait again until it has ended."""
+    """Return the states that start a job, check it until it has succeeded, and continue with `then`."""
     wait, check, done = f"{job.name} wait", f"{job.name} check", f"{job.name} done?"
     start = {"job": job.name, "run_id.$": "$.plan.run_id"}
     polls = {"first_minute": _FIRST_POLL, "later": _POLL}
@@ -183,14 +183,14 @@ def _closing_states() -> States:
 
 
 def _ignore_errors(then: str) -> list[State]:
-    """Catch all errors of a notification, so that they do not change the outcome of the run."""
+    """Return a Catch that continues with `then`: a failed notification must not change the run's outcome."""
     return [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.notification_error", "Next": then}]
 
 
 def _task(
     function: str, payload: dict[str, Any], result_path: str, *, keep: list[str], then: str, catch: bool
 ) -> State:
-    """Return a Lambda invocation whose response fields `keep` are stored at `result_path`."""
+    """Return a state that invokes a Lambda and stores the fields `keep` of its response at `result_path`."""
     state: State = {
         "Type": "Task",
         "Resource": "arn:aws:states:::lambda:invoke",

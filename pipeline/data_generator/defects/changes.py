@@ -1,7 +1,8 @@
 """Functions that change a row to seed a defect.
 
-Rows that rules on other rows depend on (a deceased patient, the encounter of an administration) stay clean,
-so that each defect is detected on its own.
+A defect that a rule detects by comparison with a deceased patient, or with the encounter of an
+administration, is seeded only if the row of that patient or encounter is clean, so that each defect is
+detected on its own.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pipeline.reference import formulary
 
 Row = dict[str, str | None]
 Change = Callable[[Row, "Context"], bool]
-"""Change the row in place; return False if this row cannot have this defect."""
+"""Function that changes a row in place; it returns False if this row cannot have the defect."""
 
 
 @dataclass

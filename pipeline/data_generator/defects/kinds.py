@@ -144,7 +144,10 @@ KINDS = (
 
 
 def chosen(options: Options) -> tuple[Kind, ...]:
-    """Return the kinds of defects named in the options, or all kinds if none is named."""
+    """Return the kinds of defects that the options name, all if they name none.
+
+    Raise `BadOptions` for an unknown kind.
+    """
     known = {kind.name: kind for kind in KINDS}
     unknown = [name for name in options.defects if name not in known]
     if unknown:

@@ -22,7 +22,7 @@ WHOLE_ROW = "*"
 class Defect(NamedTuple):
     """One changed cell, a line of the ground truth.
 
-    `row` is the number of its data row in the file, from 1.
+    `row` is the number of the data row, from 1 in each table.
     """
 
     table: str
@@ -50,7 +50,7 @@ class Replacement:
 class Seeded:
     """Seeded defects of a block.
 
-    Row numbers in `truth` are relative to the block; `keys` are the changed rows.
+    Row numbers in `truth` are relative to the block; `keys` are the keys of the changed rows.
     """
 
     replacements: list[Replacement]
@@ -59,7 +59,10 @@ class Seeded:
 
 
 def seed(table: str, clean: pa.Table, kinds: Sequence[Kind], rate: float, context: Context) -> Seeded:
-    """Seed a defect into about `rate` (0 to 1) of the block's rows; leave deceased patients clean."""
+    """Return defects for about `rate` (0 to 1) of the rows of a table in a block.
+
+    In the table patients, rows of deceased patients get no defect.
+    """
     usable = [kind for kind in kinds if table in kind.rules]
     selected = np.flatnonzero(context.rng.random(clean.num_rows) < rate)
     seeded, inserted = Seeded([], [], set()), 0
@@ -83,7 +86,10 @@ def seed(table: str, clean: pa.Table, kinds: Sequence[Kind], rate: float, contex
 
 
 def _apply_one(row: Row, usable: Sequence[Kind], context: Context) -> tuple[Kind, Row] | None:
-    """Apply the first possible kind, in random order after the rare one; return None if none is possible."""
+    """Return the first kind that is possible, and the changed row; None if no kind is possible.
+
+    The rare kind `deceased_then_seen` is tried first, the others in random order.
+    """
     order = context.rng.permutation(len(usable)).tolist()
     rare = [n for n in order if usable[n].name == "deceased_then_seen"]
     for index in [*rare, *order]:

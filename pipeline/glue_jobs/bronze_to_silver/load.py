@@ -24,13 +24,13 @@ from pipeline.rules.row_rules import Result, Tally
 from pipeline.sources import spark as sources
 
 ROW = ("_file", "_line")
-"""Identifies a row as received."""
+"""Columns that identify a received row: file and first line."""
 
 NULL_MARKED = "size(null_marked) > 0"
 """Condition by which the null marker rule is recognized."""
 
 LOADED, REFUSED, DUPLICATE = "loaded", "refused", "duplicate"
-"""Dispositions of a row received."""
+"""Dispositions of a received row."""
 
 
 def received(run: Run, table: str) -> DataFrame:
@@ -89,7 +89,7 @@ def _nothing(run: Run, table: str) -> DataFrame:
 def typed(frame: DataFrame, table: str, expressions: Mapping[str, str], time_zone: str) -> DataFrame:
     """Return `frame` with each silver column from its SQL expression, and columns that row rules need.
 
-    `updated_at` defaults to the time the batch was received; `updated_at_read` has no such default.
+    If no `updated_at` was received, it is the time the batch was received; `updated_at_read` is NULL then.
     `received_on` is the date the batch was received, in the hospital's time zone. `row_hash` is equal for
     rows of one batch that agree in every field; all of them but the first are duplicates.
     """
@@ -134,7 +134,7 @@ def run_table(run: Run, contract: Contract, transform: Callable[[DataFrame], Dat
 
 
 def with_duplicates(evaluated: DataFrame, rules: Sequence[Rule]) -> DataFrame:
-    """Return `evaluated` with duplicates marked in `is_repeat` and as failing the duplicate rule.
+    """Return `evaluated` with duplicates marked in `is_repeat` and by the bit of the duplicate rule.
 
     Rows are grouped by hash; only hashes that occur more than once are joined back to find the first row.
     """
@@ -170,7 +170,7 @@ def _disposition(rules: Sequence[Rule]) -> Column:
 
 
 def _kept(evaluated: DataFrame, contract: Contract, key: str) -> DataFrame:
-    """Return the columns that later steps need; the row as received only if a row rule quarantines it."""
+    """Return the columns that later steps need; `AS_READ` is NULL unless a row rule quarantines the row."""
     rules = row_rules.row_rules(contract)
     silver = [column.name for column in contract.columns]
     needed = {"row_hash", "malformed", "null_marked", *ROW, *row_rules.columns_across(rules)} & {
@@ -187,7 +187,7 @@ def _kept(evaluated: DataFrame, contract: Contract, key: str) -> DataFrame:
 
 
 def _as_received(refused: DataFrame, source: DataFrame, table: str) -> DataFrame:
-    """Return `refused` with the received text of each row in `raw`; read missing rows from `source` again."""
+    """Return `refused` with the received text in `raw`, read from `source` again where `AS_READ` is NULL."""
     lacking = refused.where(F.col(sources.AS_READ).isNull()).select(*ROW).persist()
     if not lacking.isEmpty():
         rows = source.select(*ROW, F.col(sources.AS_READ).alias("_again"))
@@ -204,7 +204,7 @@ def _batches(run: Run, contract: Contract) -> list[str]:
 
 
 def _write_silver(run: Run, contract: Contract, accepted: DataFrame, tally: Tally) -> dict[str, int]:
-    """Write one partition per batch; return rows by batch, counted by reading the files back."""
+    """Write one partition per batch; return row counts by batch, counted by reading the files back."""
     batch_ids = _batches(run, contract)
     for_each(run.delete, [run.lake.silver_batch(contract.table, batch_id) for batch_id in batch_ids])
     if tally.rows(_disposition=LOADED):
@@ -251,7 +251,7 @@ def _explanations(contract: Contract) -> dict[str, Column]:
 def _reconcile(
     run: Run, contract: Contract, loaded: dict[str, int], quarantined: Counter[tuple[str, str]]
 ) -> None:
-    """Write the reconciliation; fail the run unless received = loaded + quarantined in every batch.
+    """Write the reconciliation; raise `JobError` unless received = loaded + quarantined in every batch.
 
     Received rows are those counted in the manifest.
     """

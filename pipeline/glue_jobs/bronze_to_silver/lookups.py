@@ -11,7 +11,7 @@ from pipeline.reference import formulary, icd10cm_codes, zip_states
 
 
 def with_formulary(run: Run, frame: DataFrame) -> DataFrame:
-    """Return `frame` with the medication's `formulary` entry (a struct) and `formulary_dose`.
+    """Return `frame` with the medication's `formulary` entry (a struct or NULL) and `formulary_dose`.
 
     `formulary_dose` is the dose converted to the formulary's unit; NULL if the units are not convertible.
     """
@@ -54,7 +54,7 @@ def _grams(unit: str) -> Column:
 
 def with_icd10cm(frame: DataFrame) -> DataFrame:
     """Return `frame` with `is_icd10cm`: whether ICD-10-CM lists the code, with or without its point."""
-    one_row = frame.sparkSession.range(0, 1, 1, 1)  # all codes in one literal: a row each makes a plan of MBs
+    one_row = frame.sparkSession.range(0, 1, 1, 1)  # one literal: a row per code would add MBs to the plan
     codes = one_row.select(F.explode(F.split(F.lit(" ".join(icd10cm_codes())), " ")).alias("_code"))
     known = codes.withColumn("is_icd10cm", F.lit(True))
     plain = frame.withColumn("_code", F.replace("diagnosis_code", F.lit("."), F.lit("")))
@@ -63,7 +63,7 @@ def with_icd10cm(frame: DataFrame) -> DataFrame:
 
 
 def with_zip_states(run: Run, frame: DataFrame) -> DataFrame:
-    """Return `frame` with `zip_states`, the states of the ZIP code's prefix; NULL if it is unassigned."""
+    """Return `frame` with `zip_states`, the states of the ZIP code's prefix; NULL if no state has it."""
     rows = [{"_prefix": prefix, "zip_states": states} for prefix, states in zip_states().items()]
     lookup = frames.of(run.spark, rows, "_prefix string, zip_states array<string>")
     return frame.withColumn("_prefix", F.left("postal_code", F.lit(3))).join(

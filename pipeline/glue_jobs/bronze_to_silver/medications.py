@@ -47,8 +47,8 @@ def transform(received: DataFrame, time_zone: str) -> DataFrame:
     """Return the received rows with typed columns added.
 
     Columns for rules: the dates of administration (`local_date`) and order (`ordered_local_date`) in the
-    hospital's time zone, and `is_midnight` (the administration is at local midnight, as a date without a time
-    is).
+    hospital's time zone, and `is_midnight` (the administration is at local midnight, as it is if received as
+    a date without a time).
     """
     read = load.typed(received, "medications", expressions(time_zone), time_zone)
     given = local("administered_at", time_zone)

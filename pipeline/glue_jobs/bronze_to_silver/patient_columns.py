@@ -6,7 +6,7 @@ from pipeline.glue_jobs.bronze_to_silver.typing import SEX, code, date, state, t
 def expressions(time_zone: str) -> dict[str, str]:
     """Return SQL expressions by silver column.
 
-    An update that has only a date is at midnight in the hospital's time zone.
+    If `updated_at` is a date without a time, it is midnight in the hospital's time zone.
     """
     return {
         "patient_id": text("patient_id"),

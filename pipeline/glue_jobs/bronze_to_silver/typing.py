@@ -22,14 +22,17 @@ def upper(column: str) -> str:
 
 
 def date(column: str) -> str:
-    """Return SQL for an ISO 8601 date; of a timestamp, its date."""
+    """Return SQL for the date of a text in ISO 8601, which is a date or a timestamp."""
     day = f"left({text(column)}, 10)"
     is_date = f"{day} rlike '{_DATE}' and {text(column)} rlike '{_TIMESTAMP}'"
     return f"case when {is_date} then cast({day} as date) end"
 
 
 def timestamp(column: str, time_zone: str) -> str:
-    """Return SQL for an ISO 8601 timestamp, by default UTC; a date alone is midnight in `time_zone`."""
+    """Return SQL for an ISO 8601 timestamp.
+
+    Without an offset it is UTC, but a date alone is midnight in `time_zone`.
+    """
     value = text(column)
     day = f"when {value} rlike '{_DATE}' then to_utc_timestamp(cast({value} as timestamp), '{time_zone}')"
     return f"case {day} when {value} rlike '{_TIMESTAMP}' then cast({value} as timestamp) end"
@@ -46,7 +49,7 @@ def money(column: str) -> str:
 
 
 def code(column: str, codes: dict[str, str]) -> str:
-    """Return SQL that maps a column's text, regardless of case, to one of our codes; NULL if not listed."""
+    """Return SQL that maps a column's text, regardless of case, by `codes`; NULL if they do not list it."""
     whens = " ".join(f"when '{theirs}' then '{ours}'" for theirs, ours in codes.items())
     return f"case lower({text(column)}) {whens} end"
 
@@ -67,7 +70,7 @@ def _mapped(column: str, names: dict[str, str]) -> str:
 
 
 def diagnosis(column: str, system: str) -> str:
-    """Return SQL for a diagnosis code in capitals, with the point of its classification (E119 is E11.9)."""
+    """Return SQL for a diagnosis code in capitals; ICD-9-CM and ICD-10 codes get their point (E11.9)."""
     value, of = upper(column), code_system(system)
     is_icd10 = f"({of}) in ('ICD-10-CM', 'ICD-10', 'ICD-10-GM')"
     icd10 = f"{is_icd10} and {value} rlike '^[A-Z][0-9A][0-9A-Z][0-9A-Z]{{1,4}}\\\\z'"
@@ -97,7 +100,7 @@ SEX = {
     "unknown": "U",
     "unk": "U",
 }
-"""HL7 AdministrativeGender (v2 table 0001 and FHIR) to the contract's codes."""
+"""Codes and words of HL7 AdministrativeGender (v2 table 0001 and FHIR), mapped to the contract's codes."""
 
 ENCOUNTER_CLASS = {
     **_same("AMB", "EMER", "IMP", "ACUTE", "OBSENC", "VR", "HH"),
@@ -109,7 +112,7 @@ ENCOUNTER_CLASS = {
     "virtual": "VR",
     "home health": "HH",
 }
-"""HL7 v3 ActCode, ActEncounterCode."""
+"""Codes and words for encounter classes, mapped to HL7 v3 ActEncounterCode."""
 
 ROUTE = {
     **_same("PO", "IV", "IM", "SC", "INH", "TOP", "PR", "SL", "NAS", "OPH", "TD"),
@@ -136,14 +139,14 @@ ROUTE = {
     "transdermal": "TD",
     "45890007": "TD",
 }
-"""Short codes, words and SNOMED CT route codes."""
+"""Short codes, words and SNOMED CT codes of routes, mapped to the short codes."""
 
 STATUS = {
     **_same("in-progress", "not-done", "on-hold", "completed", "entered-in-error", "stopped", "unknown"),
     "not done": "not-done",
     "in progress": "in-progress",
 }
-"""FHIR R4 MedicationAdministration.status."""
+"""Codes and spellings of statuses, mapped to FHIR R4 MedicationAdministration.status."""
 
 CODE_LISTS = {"sex": SEX, "encounter_class": ENCOUNTER_CLASS, "route": ROUTE, "status": STATUS}
-"""Code lists by column. A value of the list is not a null marker in that column."""
+"""Code lists by column. A value in a column's list is not a null marker in that column."""

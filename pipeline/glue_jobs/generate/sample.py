@@ -126,7 +126,7 @@ _MAX_TASKS = 64
 
 
 def _names(lake: Lake, locale: str) -> Names:
-    """Return the names that the portal drew when it started the job, for the workers to use."""
+    """Return the names that the portal drew when it started the job; raise `BadOptions` if there are none."""
     found = read_json(boto3.client("s3"), lake.sample_names(locale))
     if found is None:
         raise BadOptions(

@@ -46,8 +46,9 @@ def measure(
     """Evaluate the table rules of `contracts` (default: all) over the views of `create_views`.
 
     Rules with the same relation are evaluated in one query. A rule that cannot be computed becomes a rule
-    error and does not affect others. A rule without rows to check is not applicable; neither is a rule of
-    level "run" if there is no parent release, or if it reads ``arrived_…`` views and the run adds no batch.
+    error and does not affect others. Not applicable are rules without
+    rows to check, rules of level "run" without a parent release, and rules of level "run" that read
+    ``arrived_…`` views if the run adds no batch.
     """
     wanted = [(c, rule) for c in contracts or all_contracts() for rule in c.rules if rule.is_whole]
     results = [Result(rule, contract.zone, contract.table, 0, 0) for contract, rule in wanted]
@@ -111,8 +112,8 @@ def decide(
     """Return the decision (`hold`, `publish_with_warnings` or `publish`) and the findings it is based on.
 
     Hold if a rule of severity "block" has failed or has an error and no acceptance covers it on the date `on`
-    (default: today, UTC). Failing rows that a reviewer has verified as true do not count as failing. Findings
-    with acceptances of either kind are returned too.
+    (default: today, UTC). Failing rows that a reviewer has verified as correct do not count as failing.
+    Findings are returned even if they, or all their rows, are accepted.
     """
     on = on or datetime.now(UTC).date()
     adjusted = [_without_accepted(result, rows or {}, on) for result in results]
@@ -142,9 +143,10 @@ def _failed(result: Mapping[str, Any]) -> bool:
 
 
 def _without_accepted(result: Mapping[str, Any], rows: AcceptedRows, on: date) -> dict[str, Any]:
-    """Return `result` without the failing rows accepted on the date `on`, and their number (`accepted_rows`).
+    """Return `result` with accepted rows not counted as failing, and with their number, `accepted_rows`.
 
-    Rows are only subtracted if the keys of all failing rows are known and distinct, not just a sample.
+    Acceptances count only if they cover the date `on` and the keys of all failing rows are known and
+    distinct.
     """
     failing, accepted = result["failing_rows"], rows.get((result["table_name"], result["rule_id"]), {})
     covering = (accepted.get(row) for row in failing)
@@ -158,7 +160,7 @@ def _without_accepted(result: Mapping[str, Any], rows: AcceptedRows, on: date) -
 
 
 def with_pseudonyms(result: Mapping[str, Any], secret: bytes) -> dict[str, Any]:
-    """`result` with the pseudonyms of its failing rows, by which reviewers accept them."""
+    """Return `result` with `failing_rows`, the pseudonyms of sampled failing rows, which reviewers accept."""
     keys = result["sample_keys"] or ()
     return {**result, "failing_rows": {pseudonyms.label(secret, result["table_name"], key) for key in keys}}
 
@@ -166,7 +168,7 @@ def with_pseudonyms(result: Mapping[str, Any], secret: bytes) -> dict[str, Any]:
 def _covering(
     result: Mapping[str, Any], accepted: Mapping[tuple[str, str], Acceptance], on: date
 ) -> dict[str, Any] | None:
-    """Return the acceptance that covers a failure, or None; a rule error cannot be accepted."""
+    """Return the acceptance that covers a failure on the date `on`, or None; it never covers a rule error."""
     found = accepted.get((result["table_name"], result["rule_id"]))
     if found is None or result["status"] == "error" or not found.covers(result["rate"], on):
         return None
@@ -174,7 +176,7 @@ def _covering(
 
 
 def _trusted(log: Log) -> tuple[Event, ...]:
-    """Return the events of the review log, or none if the log does not verify."""
+    """Return the events of the review log, or no events if the log has integrity problems."""
     if log.problems:
         describe(
             {
@@ -187,7 +189,7 @@ def _trusted(log: Log) -> tuple[Event, ...]:
 
 
 def _months(table: str, silver: str, month: str) -> str:
-    """Return SQL of a fact's rows and cost per month, next to those of silver and of the parent release."""
+    """Return SQL of rows and cost of a fact per month, next to those of silver and the parent's rows."""
     cost = "sum(total_cost)" if table == "fact_encounter" else "cast(null as double)"
     counted = f"SELECT {month}, count(*) AS {{0}}rows, {cost} AS {{0}}cost FROM {{1}} GROUP BY {month}"
     sides = ((counted.format("", table)), counted.format("silver_", f"newest_{silver}"))
@@ -197,7 +199,7 @@ def _months(table: str, silver: str, month: str) -> str:
 
 
 def with_local_times(frame: DataFrame, time_zone: str, columns: Iterable[str]) -> DataFrame:
-    """Return `frame` with a column `<name>_local` in hospital time for each UTC timestamp."""
+    """Return `frame` with a column `<name>_local` in hospital time for each UTC timestamp in `columns`."""
     return frame.select("*", *(F.from_utc_timestamp(c, time_zone).alias(f"{c}_local") for c in columns))
 
 
@@ -209,7 +211,7 @@ def create_views(run: Run, parent: Release | None) -> dict[str, DataFrame]:
     - ``arrived_…``, the silver rows of this run's batches
     - ``former_…``, the silver rows of the parent release's batches and the parent release's rows of a fact;
       empty without a parent release
-    - ``months_…``, rows per month of a fact, next to those of silver and of the parent release
+    - ``months_…``, rows and cost per month of a fact, next to those of silver and the parent release's rows
     - ``reconciliation`` of this run and, with `is_former`, of the parent release's run
     - the views of `recomputed`
 

@@ -24,7 +24,7 @@ MONTHS = {
         "coalesce(administered_at_local, ordered_at_local, updated_at_local)",
     ),
 }
-"""Partition column of the table's fact, and SQL of a silver row's timestamp in hospital time."""
+"""By silver table, the partition column of its fact, and SQL of the hospital time that decides the month."""
 
 _ROW = ("source_file", "source_line")
 
@@ -32,8 +32,8 @@ _ROW = ("source_file", "source_line")
 def newest(run: Run, table: str) -> DataFrame:
     """Return the silver rows that the release should contain, computed independently of the jobs.
 
-    That is the newest row of each key among those that do not conflict, unless the release has quarantined
-    it. Only keys with several rows are compared.
+    For each key, that is the newest of the rows that do not conflict, unless the release has quarantined it.
+    Only the columns that the rules use are returned. Only keys with several rows are compared.
     """
     contract = load("silver", table)
     key = contract.key[0]
@@ -54,7 +54,7 @@ def newest(run: Run, table: str) -> DataFrame:
 
 @cache
 def _words() -> frozenset[str]:
-    """Return the identifiers, columns among them, in the SQL of the rules on whole tables and their views."""
+    """Return all words, column names among them, in the SQL of rules on whole tables and of their views."""
     rules = [rule for contract in all_contracts() for rule in contract.rules if rule.is_whole]
     texts = [text for rule in rules for text in (rule.of, rule.measure, *rule.aggregates.values())]
     months = [word for pair in MONTHS.values() for word in pair]

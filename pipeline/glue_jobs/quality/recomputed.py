@@ -80,7 +80,7 @@ SELECT DISTINCT s.patient_id, s.last_day AS day
 FROM inpatient_stays s LEFT ANTI JOIN inpatient_stays o
   ON o.patient_id = s.patient_id AND o.first_day <= s.last_day AND o.last_day > s.last_day
 """
-"""Days on which an episode ends: a stay ends, and the patient has no other open stay."""
+"""Days on which an episode ends: a stay ends, and no other stay of the patient lasts beyond that day."""
 
 _STAY_ENDS = """
 SELECT s.encounter_id, s.patient_id, s.is_open, s.died, min(d.day) AS day

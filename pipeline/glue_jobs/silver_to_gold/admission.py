@@ -21,7 +21,7 @@ from pipeline.rules import row_rules as rows
 from pipeline.rules.row_rules import Tally
 
 ROW = ("source_file", "source_line")
-"""Identifies a silver row."""
+"""Columns that identify a silver row."""
 
 REFUSED = "refused in release"
 
@@ -52,9 +52,10 @@ def admit(run: Run, table: str, refer: Callable[[DataFrame], DataFrame]) -> Admi
 
 
 def evaluate(silver: DataFrame, contract: Contract, refer: Callable[[DataFrame], DataFrame]) -> DataFrame:
-    """Evaluate the release rules on newest and conflicting versions; `_is_refused` marks failing rows.
+    """Return newest and conflicting versions with the release rules evaluated and `_is_refused`.
 
-    The result of the rules on single rows is cached, because each rule across rows reads it.
+    `_is_refused` marks rows that fail a quarantining rule. The result of the rules on single rows is cached,
+    because each rule across rows reads it.
     """
     rules = rows.release_rules(contract)
     candidates = versions.with_status(silver, contract).where("is_newest or is_conflicting")
@@ -63,7 +64,10 @@ def evaluate(silver: DataFrame, contract: Contract, refer: Callable[[DataFrame],
 
 
 def reconcile(run: Run, admission: Admission, gold_rows: int) -> None:
-    """Write the reconciliation; fail unless silver rows = gold rows + superseded versions + quarantined."""
+    """Write the reconciliation of a table in the release.
+
+    Raise `JobError` unless silver rows = gold rows + superseded versions + quarantined rows.
+    """
     silver_rows = int(run.silver(admission.table).count())
     superseded = silver_rows - admission.admitted - admission.quarantined
     entry = {

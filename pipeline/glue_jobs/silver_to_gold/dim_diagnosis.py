@@ -13,7 +13,7 @@ from pipeline.glue_jobs.silver_to_gold import star
 from pipeline.reference import icd10_chapters
 
 _WITH_CHAPTERS = ("ICD-10-CM", "ICD-10", "ICD-10-GM")
-"""Code systems with the chapters of ICD-10: its national modifications have the same."""
+"""Code systems with the chapters of ICD-10, which its national modifications have too."""
 
 CONTRACT = load("gold", "dim_diagnosis")
 

@@ -30,7 +30,7 @@ TRACKED = (
 
 
 def transform(patients: DataFrame, as_of: str) -> DataFrame:
-    """Return the dimension's rows; ages are as of the date `as_of` (ISO 8601) or of death."""
+    """Return the dimension's rows; ages are on the date of death or, without one, on `as_of` (ISO 8601)."""
     versions = star.history(patients.withColumn("zip3", zip3("postal_code")), "patient_id", TRACKED)
     age = F.floor(F.months_between(F.coalesce("death_date", F.lit(as_of).cast("date")), "birth_date") / 12)
     rows = (
@@ -49,7 +49,7 @@ def transform(patients: DataFrame, as_of: str) -> DataFrame:
 
 
 def admitted_versions(patients: DataFrame, admitted: DataFrame) -> DataFrame:
-    """Return the non-conflicting versions of admitted patients; `admitted` has the newest of each."""
+    """Return all versions of admitted patients that do not conflict; `admitted` has the newest of each."""
     every = versions.with_status(patients, load("silver", "patients"))
     earlier = every.where("not is_conflicting and not is_newest").select(*patients.columns)
     of_admitted = earlier.join(admitted.select("patient_id"), "patient_id", "left_semi").persist()
@@ -61,7 +61,10 @@ def select(rows: DataFrame, release_id: str) -> DataFrame:
 
 
 def zip3(column: str) -> Column:
-    """Return a ZIP code's first three digits, or 000 if restricted (45 CFR 164.514(b)(2)(i)(B))."""
+    """Return a ZIP code's first three digits, or 000 if restricted (45 CFR 164.514(b)(2)(i)(B)).
+
+    Return NULL for other text.
+    """
     prefix = F.regexp_extract(column, r"^([0-9]{3})[0-9]{2}(-?[0-9]{4})?\z", 1)
     return F.when(prefix.isin(*RESTRICTED_ZIP3), "000").when(prefix != "", prefix)
 

@@ -1,4 +1,4 @@
-"""Glue job silver_to_gold_dim_provider: Type 2 history of the clinicians that encounters name."""
+"""Glue job silver_to_gold_dim_provider: Type 2 history of the providers of encounters and administrations."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ TRACKED = ("provider_name", "provider_specialty")
 
 
 def transform(encounters: DataFrame, medications: DataFrame) -> DataFrame:
-    """Return the providers of encounters, and those that only administrations name, by NPI alone.
+    """Return the dimension's rows: providers of encounters and administrations, and the unknown member.
 
-    If an encounter lacks a provider's name or specialty, the previous value applies.
+    If an encounter lacks a provider's name or specialty, the previous value applies. Of a provider that only
+    administrations name, only the NPI is known.
     """
     seen = _seen(encounters)
     known = seen.select("provider_npi").distinct()
@@ -53,9 +54,10 @@ def transform(encounters: DataFrame, medications: DataFrame) -> DataFrame:
 
 
 def _seen(encounters: DataFrame) -> DataFrame:
-    """Return what was known of each provider at the time of each of its encounters.
+    """Return what was known of each provider at the time of each of the provider's encounters.
 
-    Of a provider that all encounters describe alike, the first is enough: few are sorted.
+    A provider that all encounters describe alike gets one row, with the earliest time, so that few are
+    sorted.
     """
     named = encounters.where("provider_npi is not null").select("provider_npi", *TRACKED, "updated_at")
     alike = named.groupBy("provider_npi", *TRACKED).agg(F.min("updated_at").alias("updated_at")).persist()

@@ -66,7 +66,7 @@ def transform(encounters: DataFrame, dimensions: Dimensions, time_zone: str) -> 
 
 
 def age_on(day: str, birth_date: str) -> Column:
-    """Return the age in completed years, NULL if a date is missing; 90 means 90 and over (Safe Harbor).
+    """Return the age in completed years, from 0 to 90 (90 and over: Safe Harbor); NULL if a date is missing.
 
     A person born on 29 February completes a year on 1 March of other years.
     """

@@ -57,7 +57,10 @@ def _died() -> Column:
 
 
 def _numbered(stays: DataFrame) -> DataFrame:
-    """Return inpatient stays with `_episode`; a stay after all earlier discharges starts a new episode."""
+    """Return inpatient stays with `_episode`, the number of the patient's episode.
+
+    A stay that begins after the days of all earlier discharges starts a new episode.
+    """
     in_order = Window.partitionBy("patient_id").orderBy("local_date", "encounter_id")
     before = in_order.rowsBetween(Window.unboundedPreceding, -1)
     end = F.coalesce("discharged_local_date", F.lit(_STILL_OPEN).cast("date"))

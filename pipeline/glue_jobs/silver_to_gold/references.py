@@ -1,4 +1,4 @@
-"""Join the row of another table that a row refers to, as a struct whose field `found` is false if missing."""
+"""Join the row that a row refers to, as a struct whose field `found` is false if there is no such row."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ END = "9999-12-31 00:00:00"
 
 
 def newest_text(column: str) -> Column:
-    """Return an aggregate: the newest value of a column, by `updated_at`, that is not NULL."""
+    """Return an aggregate: the newest, by `updated_at`, of the values of a column that are not NULL."""
     order = F.struct("updated_at", column)
     return F.max_by(column, F.when(F.col(column).isNotNull(), order)).alias(column)
 
@@ -31,7 +31,7 @@ def key_of(*columns: str) -> Column:
 
 
 def history(versions: DataFrame, key: str, tracked: Sequence[str]) -> DataFrame:
-    """Return the Type 2 history of rows with `key`, `updated_at` and `tracked`: one row per change.
+    """Return the Type 2 history of rows with `key`, `updated_at` and `tracked`: one row per version.
 
     Added columns: valid_from and valid_to (open-ended for the first and the last version), is_current,
     version (from 1) and `_changed_at`, the timestamp that is part of the version's surrogate key. Only keys
@@ -120,7 +120,7 @@ def as_of(fact: DataFrame, dimension: DataFrame, durable: str, key: str, timesta
 
 
 def member(fact: DataFrame, dimension: DataFrame, key: str, type_: str) -> DataFrame:
-    """Return `fact` with `key` set to -1 if the dimension, in which `key` is unique, lacks it."""
+    """Return `fact` with `key` set to -1 where `dimension`, in which `key` is unique, lacks it."""
     members = dimension.select(F.col(key).alias("_member"))
     joined = fact.join(members, F.col(key) == F.col("_member"), "left")
     return joined.withColumn(key, F.coalesce("_member", F.lit(UNKNOWN).cast(type_))).drop("_member")

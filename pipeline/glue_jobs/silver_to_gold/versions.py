@@ -18,8 +18,8 @@ _PROVENANCE = {"batch_id", "source_file", "source_line"}
 def with_status(silver: DataFrame, contract: Contract) -> DataFrame:
     """Return every version with `is_conflicting` and `is_newest`.
 
-    Versions of a key with the same `updated_at` but different content conflict. The newest of the others is
-    the record's newest version. Only the few keys with several versions are sorted.
+    Versions of a key with the same `updated_at` but different content conflict. The newest version that does
+    not conflict has `is_newest`. Only the few keys with several versions are sorted.
     """
     key = contract.key[0]
     content = [F.col(c.name) for c in contract.columns if c.name not in _PROVENANCE]
