@@ -10,7 +10,7 @@ locals {
         source        = ["aws.s3"]
         "detail-type" = ["Object Created"]
         detail = {
-          bucket = { name = [aws_s3_bucket.zone["bronze"].id] }
+          bucket = { name = [aws_s3_bucket.zone["bronze"].bucket] }
           object = { key = [{ wildcard = "incoming/*/_COMPLETE" }] }
         }
       })

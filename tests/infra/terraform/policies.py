@@ -35,8 +35,12 @@ def _statement(given: dict) -> Statement:
         "a kind of rule that is not decided here"
     )
     conditions = given.get("Condition", {})
-    assert set(conditions) <= {"StringEquals", "Null"}, "a condition that is not decided here"
-    equals = {key: tuple(_listed(values)) for key, values in conditions.get("StringEquals", {}).items()}
+    assert set(conditions) <= {"StringEquals", "ArnEquals", "Null"}, "a condition that is not decided here"
+    wanted = {**conditions.get("StringEquals", {}), **conditions.get("ArnEquals", {})}
+    equals = {key: tuple(_listed(values)) for key, values in wanted.items()}
+    assert not any("*" in value or "?" in value for values in equals.values() for value in values), (
+        "a condition that is not decided here"
+    )
     nulls = conditions.get("Null", {})
     assert set(nulls.values()) <= {"false"}, "a condition that is not decided here"
     return Statement(

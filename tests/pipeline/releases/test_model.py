@@ -145,7 +145,7 @@ def end_of_run(lake, monkeypatch):
     monkeypatch.setenv("HDP_PREFIX", lake.prefix)
     monkeypatch.setenv("HDP_BUCKETS", lake.prefix)
     module = importlib.reload(importlib.import_module("pipeline.lambdas.publish_release"))
-    monkeypatch.setattr(module.publish, "view_refresher", lambda *_: Views())
+    monkeypatch.setattr(module.publishing, "view_refresher", lambda *_: Views())
 
     def handler(run_id, auto_publish=True):
         outcome = module.handler({"run_id": run_id, "auto_publish": auto_publish}, None)
