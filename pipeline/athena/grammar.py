@@ -246,7 +246,10 @@ class _Parser:
     def _path(
         self, rule: str, state: int, position: int, end: int, failed: set[tuple[int, int]]
     ) -> list[tuple[str, int, int]] | None:
-        """Return the rules, each with start and end, on a path from `state` to `end`; None without one."""
+        """Return the child rules, each with start and end, between `position` and token `end`.
+
+        They lead from the automaton state `state` to a final state; None if no path does.
+        """
         if position == end and self.grammar.rules[rule][state].is_final:
             return []
         if (state, position) in failed or position > end:

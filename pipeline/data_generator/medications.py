@@ -53,7 +53,7 @@ MAX_DOSES = 24
 
 @cache
 def _by_diagnosis() -> tuple[Any, Any]:
-    """Return by diagnosis its medications, as indexes into the formulary padded with -1, and their number."""
+    """Return two arrays by diagnosis: formulary indexes of its medications, padded with -1, and how many."""
     position = {m.code: i for i, m in enumerate(formulary())}
     lists = [[position[code] for code in d.medications] for d in diagnoses()]
     width = max(len(each) for each in lists)

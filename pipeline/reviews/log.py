@@ -34,7 +34,7 @@ def read(s3: Any, lake: Lake) -> Log:
 
 
 def fetch(s3: Any, lake: Lake, cache: ObjectCache) -> StoredLog:
-    """Return head and events as stored, reading only objects that `cache` lacks; add these to `cache`.
+    """Return head and events as stored; read only what is new or changed since `cache`, and update it.
 
     The head is read first: it must not name an event that was written after the events were listed.
     """

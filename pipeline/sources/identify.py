@@ -55,7 +55,7 @@ class Identified:
 def identify(head: bytes, name: str, wanted: str = "auto", encoding: str = "utf-8") -> Identified:
     """Return type and layout of the file `name` that begins with `head`.
 
-    Raise `EmptyFile` or `NotUnderstood` if it has none.
+    Raise `EmptyFile` if `head` is blank, and `NotUnderstood` if none of its first lines is a known header.
     """
     encoding = utf_16(head) or encoding
     _reject_binary(head, name)
@@ -164,7 +164,7 @@ def _cause(text: str, name: str, wanted: str) -> NotUnderstood:
         match(columns, name, wanted)
     except UnknownFormat as error:
         return NotUnderstood(str(error), may_be_needed=likeness(columns, wanted) >= 0.5)
-    raise AssertionError("a header that matches was found before")
+    raise AssertionError("unreachable: identify() would have returned this matching header")
 
 
 def _spelled(fields: tuple[str, ...], name: str, wanted: str) -> tuple[tuple[str, ...], Match | None]:

@@ -24,6 +24,8 @@ def unsupported(context: Context, query_id: str) -> str:
     answer = context.client("athena").get_query_results(QueryExecutionId=query_id, MaxResults=1)
     columns = answer["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
     found = [column for column in columns if column["Type"].startswith(_UNSUPPORTED)]
+    if not found:
+        return "The result cannot be shown. Use CAST(column AS varchar) for columns of unusual types."
     named = ", ".join(f"{column['Name']} ({column['Type']})" for column in found)
     return (
         f"The result cannot be shown because of the type of {named}. Use CAST({found[0]['Name']} AS varchar)."

@@ -91,7 +91,7 @@ def validate(lake: Lake, sql: str, release_id: str, releases: Sequence[str] | No
     if written := tree.find(*_WRITES):
         raise _not_read_only(written)
     if any(each.args.get("recursive") for each in tree.find_all(exp.With)):
-        raise ServiceError("WITH RECURSIVE is not allowed, because it has no bound. Remove RECURSIVE.")
+        raise ServiceError("WITH RECURSIVE is not allowed. Write the query without recursion.")
     _check(sql)
     named = _named(lake, tree)
     _refuse_identifiers(tree, named.values())

@@ -18,6 +18,9 @@ LARGEST_RATIO, LARGE = 1_000, 1 << 30
 No table compresses that far.
 """
 
+DAMAGED = (zipfile.BadZipFile, NotImplementedError, RuntimeError)
+"""Raised for an archive that is damaged, or packed by a method that Python does not know."""
+
 _SIGNATURE = b"PK\x03\x04"
 _ENCRYPTED = 0x1
 
@@ -29,7 +32,7 @@ def is_zip(file: SourceFile) -> bool:
             return False
     try:
         return "[Content_Types].xml" not in _opened(file).namelist()
-    except zipfile.BadZipFile:
+    except DAMAGED:
         return True
 
 
@@ -42,9 +45,10 @@ def members(file: SourceFile) -> Iterator[SourceFile]:
     """
     try:
         archive = _opened(file)
-    except zipfile.BadZipFile:
+    except DAMAGED:
         raise NotUnderstood(
-            f"'{file.name}' is a ZIP archive that is damaged or cut off. Copy it again."
+            f"'{file.name}' is a ZIP archive that is damaged, cut off or packed by an unknown method. "
+            "Copy it again, or unpack it."
         ) from None
     listed = [each for each in archive.infolist() if not each.is_dir() and not _is_hidden(each.filename)]
     _check(file, listed)
@@ -71,7 +75,7 @@ def _check(file: SourceFile, listed: list[zipfile.ZipInfo]) -> None:
         raise NotUnderstood(f"'{file.name}' is protected by a password. Unpack it and import the folder.")
     if len(listed) > MOST_FILES:
         raise NotUnderstood(
-            f"'{file.name}' contains {len(listed):,} files. At most {MOST_FILES:,} are read from one archive."
+            f"'{file.name}' contains {len(listed):,} files. At most {MOST_FILES:,} are allowed."
         )
     size = sum(each.file_size for each in listed)
     if size > LARGE and size > LARGEST_RATIO * file.size:

@@ -40,7 +40,7 @@ def current(context: Context) -> Import | None:
 
 @requires("import_data")
 def acknowledge(context: Context) -> None:
-    """Remove the user's import after its result was shown to the user."""
+    """Forget the user's finished import task after its result was shown; the batch stays."""
     _TASKS.pop(_owner(context), None)
 
 

@@ -73,7 +73,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a delivery: "known" if its content was imported before, "refused" for a `reason`."""
+    """What became of a delivery: "imported", "known" (imported before), or "refused" for a `reason`."""
 
     delivery: str
     outcome: Literal["imported", "known", "refused"]

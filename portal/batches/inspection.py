@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
+import lzma
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ Use = Literal["loaded", "not needed", "empty", "not understood"]
 ENDINGS = (".csv", ".tsv", ".psv", ".txt", ".csv.gz", ".tsv.gz", ".psv.gz", ".txt.gz", ".zip")
 """Endings of the names of files that may be tables; other files (documents, checksums) are ignored."""
 
-DAMAGED = (EOFError, zlib.error, zipfile.BadZipFile)
+DAMAGED = (EOFError, zlib.error, lzma.LZMAError, *archives.DAMAGED)
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,7 @@ def reopen_command(session: Session, query_id: str, text: str) -> None:
     "--margin",
     default=0.0,
     show_default=True,
-    help="Allowed worsening: a share (0 to 1) for rules in percent, else in the rule's own unit.",
+    help="Allowed worsening: 0.02 means 2 percentage points; for rules not in percent, in the rule's unit.",
 )
 @click.pass_obj
 def accept_command(

@@ -136,11 +136,11 @@ def parse_role(text: str | None) -> Role:
 def user_from_arn(arn: str, requested_role: str | None) -> User:
     """Return the user for the caller ARN that STS reports; on AWS, HDP_USER is not trusted.
 
-    The name is that of the role session (with IAM Identity Center the user's name) or of the IAM user. Only
-    an IAM role whose name has the words of a role in `_PROVEN_BY_ARN`, for example ``clinician``, gives that
-    role. Otherwise the role is `requested_role`, because IAM enforces the rights of the other roles; it is
-    viewer if `requested_role` is in `_PROVEN_BY_ARN` or is not a role. The trust policy of an IAM role should
-    require ``sts:RoleSessionName``; otherwise a session can take any name.
+    The name is that of the role session (with IAM Identity Center the user's name) or of the IAM user. Roles
+    in `_PROVEN_BY_ARN` come only from the IAM role's name, for example one with the word ``clinician``. All
+    other roles are taken from `requested_role`, because IAM enforces their rights; without one the user is a
+    viewer. The trust policy of an IAM role should require ``sts:RoleSessionName``; otherwise a session can
+    take any name.
     """
     kind, *path = arn.rpartition(":")[2].split("/")
     words = set(re.split(r"[^a-z]+", path[0].lower())) if kind == "assumed-role" and path else set()

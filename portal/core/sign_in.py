@@ -44,7 +44,9 @@ def authenticate(headers: Mapping[str, str], keys: KeySet, issuer: str) -> User:
     """
     token = headers.get(HEADER)
     if not token:
-        raise SignInError("You are not signed in. Open the portal at its own URL, which asks you to sign in.")
+        raise SignInError(
+            "You are not signed in. Open the portal at the address that your administrator gave you."
+        )
     try:
         key = _key(keys, jwt.get_unverified_header(token).get("kid"))
         claims = jwt.decode(

@@ -84,10 +84,9 @@ def merge_runs(totals: Sequence[int] | Counts) -> list[range]:
 
 
 def suppress_table(table: Counts) -> tuple[Mask, Mask]:
-    """Return how to suppress a table whose row and column totals are shown; no row total may be small.
+    """Return how to suppress a table whose row and column totals are shown.
 
-    The result is two masks: the columns to fold into one (their own totals are not shown), and the cells to
-    hide in the folded table (see `fold`).
+    The caller must have merged rows with small totals.
     """
     folded = pool_small(table.sum(axis=0))
     while True:

@@ -73,7 +73,7 @@ def assign(context: Context, query_id: str, assignee: str, *, seen: int | None =
 
 @requires("query")
 def answer(context: Context, query_id: str, text: str, *, seen: int | None = None) -> Event:
-    """Answer an open or answered query."""
+    """Answer a query; one that was answered before gets a further answer."""
     query = _query(context, query_id, {"open", "answered"})
     payload = {"text": clean_text(text, "An answer needs a text")}
     return append_event(context, "query_answered", _subject(query), payload, seen)

@@ -74,7 +74,7 @@ class Outstanding:
         return tuple(finding for finding in self.findings if finding.is_undecided)
 
 
-@requires("see_charts")
+@requires("query")
 def outstanding(context: Context, review: Review, release: Release) -> Outstanding:
     """Return the findings and open queries of a release, from its rule results in the lake."""
     return of_results(quality.results(context, release.run_id), review, release)

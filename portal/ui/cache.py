@@ -179,7 +179,7 @@ def batch_states(_context: Context) -> list[BatchState]:
 
 @shared("see_charts", ttl=600, most=200)
 def reconciliation(_context: Context, run_id: str) -> list[dict[str, Any]]:
-    """Return the rows received, loaded and quarantined by an ended run, by table and batch."""
+    """Return the numbers of rows that an ended run received, loaded and quarantined, by table and batch."""
     return quality.reconciliation(_context, run_id)
 
 

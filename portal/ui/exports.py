@@ -164,11 +164,12 @@ _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
 
 
 def _comment(text: str) -> str:
-    """Return a text as one line, with formulas escaped after commas and semicolons.
+    """Return a text as one line without a formula in any cell that a spreadsheet may split it into.
 
-    Spreadsheets may split a comment line into cells there.
+    Spreadsheets may split a comment line at commas and semicolons.
     """
-    return re.sub(r"(?<=[,;])(?=\"*[=+@-])", "'", " ".join(text.split()))
+    cells = re.split(r"([,;])", " ".join(text.split()))
+    return "".join(f"'{cell}" if _is_formula(cell.lstrip('" ')) else cell for cell in cells)
 
 
 def parquet(frame: pd.DataFrame, answer: QueryResult, filters: str, note: str = "none suppressed") -> bytes:

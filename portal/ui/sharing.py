@@ -33,7 +33,7 @@ def choice(key: str, is_synthetic: bool) -> bool:
         "Safe to share",
         True,
         key=f"safe-{key}",
-        help=f"Exports suppress counts below {MINIMUM_CELL_SIZE}. This page shows exact figures.",
+        help=f"If on, exports suppress counts from 1 to {MINIMUM_CELL_SIZE - 1}. The page is exact.",
     )
 
 

@@ -74,7 +74,7 @@ def _phrases(wanted: str) -> list[list[str]]:
 
 
 def matches(wanted: str, *texts: str) -> bool:
-    """Return whether the texts contain all words of the search or of a synonym of it, compared by stem."""
+    """Return whether the texts contain all words of the search, or of one synonym of it, by stem."""
     forms = [form for text in texts for word in _words(text) for form in (stem(word), word)]
     return any(phrase and all(_occurs(word, forms) for word in phrase) for phrase in _phrases(wanted))
 

@@ -242,9 +242,10 @@ def parts(figure, rows, before):
     if before is not None:
         was = {row[0]: row[1:] for row in before}
         for place, trace in enumerate(traces(figure, "scatter", previous=True)):
-            for (name,), x in zip(trace["customdata"], trace["x"], strict=True):
+            for (name, share), x in zip(trace["customdata"], trace["x"], strict=True):
                 if name in was and sum(was[name]):
                     assert x == near(100 * sum(was[name][: place + 1]) / sum(was[name]))
+                    assert share == near(100 * was[name][place] / sum(was[name]))
 
 
 def line(figure, rows, before):

@@ -45,7 +45,6 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         reviews.entry.verified
         reviews.read_model.log
         reviews.read_model.of_run
-        reviews.sign_off.outstanding
         runs.schedule.find
         runs.schedule.get
         runs.schedule.subscriptions
@@ -117,6 +116,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         ui.cache.run
         ui.cache.search
         ui.cache.whole_log
+        reviews.sign_off.outstanding
     """,
     ("clinician",): """
         core.pseudonyms.labels_of_either

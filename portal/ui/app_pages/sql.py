@@ -244,7 +244,7 @@ def chart(frame: pd.DataFrame) -> None:
         kind = right.segmented_control("Chart type", ["Bars", "Line", "Points"], default="Bars") or "Bars"
         draw = {"Bars": px.bar, "Line": px.line, "Points": px.scatter}[kind]
         figure = draw(frame.head(2000), x=x, y=y, color_discrete_sequence=list(SEQUENCE))
-        st.plotly_chart(figure, key="answer-chart", config={"displaylogo": False}, alt=f"{y} by {x}")
+        st.plotly_chart(figure, key="answer-chart", config={"displayModeBar": False}, alt=f"{y} by {x}")
         if len(frame) > 2000:
             st.caption("The chart shows the first 2,000 rows.")
 

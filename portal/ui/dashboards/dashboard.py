@@ -75,7 +75,10 @@ class Figure:
             return Figure(self.label, None, "–", "Available for the whole release only. Clear the filters.")
         part, base = self.share or (0, 0)
         if self.share and min(part, base - part) < MINIMUM_CELL_SIZE:
-            return Figure(self.label, None, suppressed_views.bounded_share(part, base), f"Of {base:,}")
+            bound = suppressed_views.bounded_share(part, base)
+            return Figure(
+                self.label, None, bound, suppressed_views.TOO_FEW if is_small(base) else f"Of {base:,}"
+            )
         if any(map(is_small, self.counts)):
             return Figure(self.label, None, "–", suppressed_views.TOO_FEW)
         return self
@@ -104,7 +107,7 @@ def _time_zone(dataset: Dataset, release_id: str) -> str:
 
 def _page(dataset: Dataset, charts: Sequence[Chart], release_id: str, previous: str | None) -> Page:
     """Draw the filters and, if counts are exact, the switch "Safe to share"; return the page's settings."""
-    is_synthetic = sharing.is_synthetic(release_id)
+    is_synthetic = all(sharing.is_synthetic(each) for each in (release_id, previous) if each)
     is_exact = is_synthetic or session.user().may("query")
     is_safe = sharing.choice(dataset.name, is_synthetic) if is_exact else True
     page = Page(Filters(), release_id, previous, is_exact, is_synthetic, is_safe)

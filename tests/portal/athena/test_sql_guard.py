@@ -192,7 +192,7 @@ def test_any_text_is_refused_in_one_sentence_or_reaches_readable_tables_alone(te
         ("SELECT sample_keys FROM rule_result", "sample_keys of rule_result is not available in SQL"),
         ('SELECT r."SAMPLE_KEYS" FROM rule_result r', "sample_keys of rule_result is not available in SQL"),
         ("WITH fact_encounter AS (SELECT 1) SELECT * FROM fact_encounter", "has the name of a table"),
-        ("WITH RECURSIVE t(n) AS (SELECT 1) SELECT * FROM t", "has no bound"),
+        ("WITH RECURSIVE t(n) AS (SELECT 1) SELECT * FROM t", "WITH RECURSIVE is not allowed"),
         ("SELECT 1 FETCH FIRST 5 ROWS WITH TIES", "are not allowed"),
         ("SELECT * FROM silver.patients", "not found. Available tables: dim_diagnosis, .*, rule_result"),
     ],

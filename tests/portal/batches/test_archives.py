@@ -45,7 +45,7 @@ def test_an_archive_is_known_by_its_content(name):
 
 def test_a_damaged_archive_is_one_sentence():
     whole = archive({"patients.csv": PATIENTS}).open().read()
-    with pytest.raises(NotUnderstood, match=r"'extract\.zip' is a ZIP archive that is damaged or cut off"):
+    with pytest.raises(NotUnderstood, match=r"'extract\.zip' is a ZIP archive that is damaged, cut off"):
         names(SourceFile.from_bytes("extract.zip", whole[:-10]))
 
 
@@ -75,4 +75,4 @@ def test_tables_of_an_archive_are_inspected_like_those_of_a_folder():
 def test_a_damaged_archive_stops_the_import():
     [found] = inspection.expanded(SourceFile.from_bytes("extract.zip", b"PK\x03\x04 and so on"))
     assert found.stops
-    assert "damaged or cut off" in found.reason
+    assert "damaged, cut off or packed by an unknown method" in found.reason

@@ -131,7 +131,7 @@ def test_without_a_token_the_portal_shows_a_message_and_no_page(cloud, monkeypat
     try:
         app = AppTest.from_file(str(Path(portal.__file__).parent / "ui" / "app.py"), default_timeout=60).run()
         assert [error.value for error in app.error] == [
-            "You are not signed in. Open the portal at its own URL, which asks you to sign in."
+            "You are not signed in. Open the portal at the address that your administrator gave you."
         ]
         assert [title.value for title in app.title] == ["Health data portal"]
         assert not app.metric

@@ -469,7 +469,9 @@ class AnyOrder(RuleBasedStateMachine):
     def sign(self, who, verdict, pick, is_old, seen, between, data):
         """Sign as anybody, with any code, and with another reviewer's action in the same second."""
         confirmed = (
-            self.codes[pick % len(self.codes)] if is_old else self._outstanding(self.hospital.aws).code
+            self.codes[pick % len(self.codes)]
+            if is_old
+            else self._outstanding(self.hospital.by("dr.lee")).code
         )
         if between:
             act = {"reject": self.reject, "withdraw": self.withdraw, "query": self.raise_query}[between]
