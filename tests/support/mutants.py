@@ -118,12 +118,12 @@ ENCOUNTER = """F.when(F.col("encounter.found"), star.key_of("encounter_id"))"""
 MINUTES = '(F.unix_timestamp("administered_at") - F.unix_timestamp("ordered_at")) / 60'
 GIVEN_HOUR = 'F.hour(local("administered_at", time_zone))'
 GIVEN_DAY = 'withColumn("local_date", local_date("administered_at", time_zone))'
-GIVEN_MONTH = 'local_month("_moment", time_zone)'
+GIVEN_MONTH = 'local_month("_event_at", time_zone)'
 ORDERED_KEY = 'star.date_key(local_date("ordered_at", time_zone))'
 GIVEN_KEY = '"administered_date_key": star.date_key("local_date")'
 MOMENT = 'F.coalesce("administered_at", "ordered_at", "updated_at")'
-PATIENT_THEN = '"patient_durable_key", "patient_key", "_moment"'
-PROVIDER_THEN = '"provider_durable_key", "provider_key", "_moment"'
+PATIENT_THEN = '"patient_durable_key", "patient_key", "_event_at"'
+PROVIDER_THEN = '"provider_durable_key", "provider_key", "_event_at"'
 MEDICATION = '"medication_key": medication_key()'
 
 
@@ -145,15 +145,15 @@ OF_ADMINISTRATION = {
     ],
     "patient_key": [
         ("operator", 'F.when(F.col("patient.found")', 'F.when(~F.col("patient.found")'),
-        ("boundary", PATIENT_THEN, PATIENT_THEN.replace("_moment", "updated_at")),
-        ("null", PATIENT_THEN, PATIENT_THEN.replace("_moment", "administered_at")),
+        ("boundary", PATIENT_THEN, PATIENT_THEN.replace("_event_at", "updated_at")),
+        ("null", PATIENT_THEN, PATIENT_THEN.replace("_event_at", "administered_at")),
         ("unit", PATIENT, PATIENT.replace('"patient_id"', '"patient_id", "encounter_id"')),
         ("join", PATIENT, PATIENT.replace('"patient_id"', '"encounter.patient_id"')),
     ],
     "provider_key": [
         ("operator", PROVIDER, PROVIDER.replace("provider_npi", "route")),
         ("boundary", "dimensions.provider, ", "dimensions.provider.where(\"provider_npi > '1234567893'\"), "),
-        ("null", PROVIDER_THEN, PROVIDER_THEN.replace("_moment", "administered_at")),
+        ("null", PROVIDER_THEN, PROVIDER_THEN.replace("_event_at", "administered_at")),
         ("unit", PROVIDER, '"provider_durable_key": star.key_of("provider_npi", "encounter_id")'),
         ("join", "dimensions.provider, ", 'dimensions.provider.where("version > 1"), '),
     ],
@@ -169,7 +169,7 @@ OF_ADMINISTRATION = {
     "ordered_date_key": [
         ("operator", ORDERED_KEY, ORDERED_KEY.replace("ordered_at", "administered_at")),
         ("boundary", ORDERED_KEY, 'star.date_key(F.date_add(local_date("ordered_at", time_zone), 1))'),
-        ("null", ORDERED_KEY, 'star.date_key(local_date("_moment", time_zone))'),
+        ("null", ORDERED_KEY, 'star.date_key(local_date("_event_at", time_zone))'),
         ("unit", ORDERED_KEY, 'star.date_key(F.last_day(local_date("ordered_at", time_zone)))'),
         ("join", ORDERED_KEY, 'star.date_key(F.to_date("ordered_at"))'),
     ],
@@ -177,14 +177,14 @@ OF_ADMINISTRATION = {
         ("operator", GIVEN_KEY,
          '"administered_date_key": star.date_key(local_date("ordered_at", time_zone))'),
         ("boundary", GIVEN_KEY, '"administered_date_key": star.date_key(F.date_sub("local_date", 1))'),
-        ("null", GIVEN_KEY, '"administered_date_key": star.date_key(local_date("_moment", time_zone))'),
+        ("null", GIVEN_KEY, '"administered_date_key": star.date_key(local_date("_event_at", time_zone))'),
         ("unit", GIVEN_KEY, '"administered_date_key": star.date_key(F.last_day("local_date"))'),
         ("join", GIVEN_KEY, '"administered_date_key": star.date_key(F.to_date("administered_at"))'),
     ],
     "local_hour": [
         ("operator", GIVEN_HOUR, GIVEN_HOUR.replace("F.hour", "F.minute")),
         ("boundary", GIVEN_HOUR, f"({GIVEN_HOUR} + 1) % 24"),
-        ("null", GIVEN_HOUR, GIVEN_HOUR.replace("administered_at", "_moment")),
+        ("null", GIVEN_HOUR, GIVEN_HOUR.replace("administered_at", "_event_at")),
         ("unit", GIVEN_HOUR, f"{GIVEN_HOUR} % 12"),
         ("join", GIVEN_HOUR, 'F.hour("administered_at")'),
     ],
@@ -199,10 +199,10 @@ OF_ADMINISTRATION = {
     "administered_month": [
         ("operator", MOMENT, 'F.coalesce("updated_at", "ordered_at", "administered_at")'),
         ("boundary", GIVEN_MONTH,
-         'F.date_format(F.date_add(local_date("_moment", time_zone), 1), "yyyy-MM")'),
+         'F.date_format(F.date_add(local_date("_event_at", time_zone), 1), "yyyy-MM")'),
         ("null", MOMENT, 'F.coalesce("administered_at", "updated_at")'),
-        ("unit", GIVEN_MONTH, 'F.date_format("_moment", "yyyy")'),
-        ("join", GIVEN_MONTH, 'F.date_format("_moment", "yyyy-MM")'),
+        ("unit", GIVEN_MONTH, 'F.date_format("_event_at", "yyyy")'),
+        ("join", GIVEN_MONTH, 'F.date_format("_event_at", "yyyy-MM")'),
     ],
 }  # fmt: skip
 
