@@ -100,6 +100,15 @@ def stuck_run(portal, broken, first_run):
         return runs.wait(portal, run_id, seconds=300)
 
 
+@pytest.fixture
+def nothing_goes_on(portal):
+    """A run that a failing test has left going is stopped: it would keep all later ones from starting."""
+    yield
+    for run in runs.list_runs(portal, 5):
+        if not run.is_over:
+            runs.stop(portal, run.run_id)
+
+
 @pytest.fixture(scope="session")
 def playwright():
     """Playwright, which starts once a process."""

@@ -16,17 +16,29 @@ from pipeline.data_generator import Options
 from pipeline.data_generator.writer import generate
 from portal.core.auth import User
 from portal.releases import service as releases
-from portal.reviews import commands as reviews
-from portal.reviews import read_model, sign_off
+from portal.reviews import read_model
 from portal.runs import service as runs
 from tests.e2e import graph_watch
 from tests.e2e.accessibility import serious
 from tests.e2e.conftest import session_ends, settle, shot
+from tests.e2e.steps import (
+    approve,
+    bar_beside,
+    choose_first_row,
+    click_on,
+    downloaded,
+    open_finding,
+    reads_why_it_failed,
+    settle_what_bars,
+    type_slowly,
+    visit,
+    wait_until_drawn,
+    watched_to_its_end,
+)
 from tests.support import lakes
 
 pytestmark = pytest.mark.e2e
 
-RULE = "patients:PAT-M01"
 HELD = {
     "silver_to_gold_dim_time": "silver_to_gold/dim_time",
     "silver_to_gold_fact_encounter": "silver_to_gold/fact_encounter",
@@ -38,93 +50,6 @@ Otherwise a run ends before two drawings. Name to script.
 """
 
 
-@pytest.fixture
-def nothing_goes_on(portal):
-    """A run that a failing test has left going is stopped: it would keep all later ones from starting."""
-    yield
-    for run in runs.list_runs(portal, 5):
-        if not run.is_over:
-            runs.stop(portal, run.run_id)
-
-
-def _taken(page, button):
-    """The text of the file that a button gives."""
-    settle(page)
-    with page.expect_download() as download:
-        page.get_by_role("button", name=button, exact=True).click()
-    return download.value.path().read_text()
-
-
-def _visit(page, name):
-    page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
-    expect(page.get_by_role("heading", name=name, exact=True, level=1)).to_be_visible()
-    settle(page)
-
-
-def _reads_why_it_failed(page, run):
-    """From the banner that is on every page to the cause, and back; going on is not for this person."""
-    address = page.url
-    # by its address: the banner may still name the run that failed before this one
-    link = page.get_by_role("link", name="See why").and_(page.locator(f"[href*='{run.run_id}']"))
-    for _ in range(20):  # alerts are asked for twice a minute
-        if link.count():
-            break
-        page.wait_for_timeout(2000)
-        page.reload()
-        settle(page)
-    link.click()
-    page.wait_for_url(f"**/run?*{run.run_id}*")
-    expect(page.get_by_text("Disk full").first).to_be_visible()
-    expect(page.get_by_text("about to fail").first).to_be_visible()
-    expect(page.get_by_text("Engineers can resume the run.")).to_be_visible()
-    assert page.get_by_role("button", name="Resume").count() == 0
-    taken = _taken(page, "Download the whole log")
-    assert re.search(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ about to fail$", taken, re.MULTILINE)
-    page.goto(address)
-    settle(page)
-
-
-def _click(page, part):
-    """Click on a part of a drawing: it listens to the mouse itself."""
-    part.scroll_into_view_if_needed()
-    box = part.bounding_box()
-    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(*middle)
-    page.wait_for_timeout(300)
-    page.mouse.click(*middle)
-
-
-def _middle(part):
-    box = part.bounding_box()
-    return box["y"] + box["height"] / 2
-
-
-def _bar(chart, label):
-    """The bar beside a label of a ranking."""
-    wanted = _middle(chart.locator(".ytick text", has_text=label))
-    return min(chart.locator(".bars .point path").all(), key=lambda bar: abs(_middle(bar) - wanted))
-
-
-def _watched_to_its_end(page, portal, run_id):
-    """The run once it is over; until then every look finds the page whole."""
-    for _ in range(600):
-        run = runs.get(portal, run_id)
-        assert page.get_by_text("could not be drawn").count() == 0
-        if run.is_over:
-            return run
-        page.wait_for_timeout(500)
-    pytest.fail(f"{run_id} did not end")
-
-
-def _drawn(page, seen, step, state):
-    """Wait until the graph, as the browser has drawn it last, shows a step in a state."""
-    for _ in range(120):
-        if seen and seen[-1][1][step] == state:
-            return
-        page.wait_for_timeout(500)
-    pytest.fail(f"{step} was not drawn as {state}; the last drawing: {seen[-1:]}")
-
-
 def _tick_trouble(page):
     page.get_by_test_id("stCheckbox").filter(has_text="Errors and warnings only").click()
 
@@ -133,7 +58,7 @@ def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end
     person, portal, cloud, broken, nothing_goes_on, tmp_path
 ):
     page = person("eve", "engineer")
-    _visit(page, "Data")
+    visit(page, "Data")
     page.get_by_role("spinbutton", name="Patients").fill("20")
     page.get_by_text("Advanced options").click()
     page.get_by_role("spinbutton", name="Seed").fill("99")
@@ -154,7 +79,7 @@ def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end
         shot(page, "run-live-1440")
 
         colleague = person("max", "engineer")
-        _visit(colleague, "Runs")
+        visit(colleague, "Runs")
         colleague.get_by_text("Start a run").first.click()
         expect(colleague.get_by_text("has been writing since")).to_be_visible()
         expect(colleague.get_by_role("button", name="Start", exact=True)).to_be_disabled()
@@ -185,18 +110,18 @@ def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end
         seen = graph_watch.record(page)
         page.reload()  # nobody touches the page from here on
         for job, let_go in go_on.items():
-            _drawn(page, seen, job, "Running")
+            wait_until_drawn(page, seen, job, "Running")
             let_go()
     try:
-        ended = _watched_to_its_end(page, portal, run_id)
+        ended = watched_to_its_end(page, portal, run_id)
         expect(page.get_by_text("was published at")).to_be_visible(timeout=60_000)
         told = graph_watch.history(portal, run_id, ended.execution_arn)
         settle(page)
-        _drawn(page, seen, "NotifySuccess", "Succeeded")
+        wait_until_drawn(page, seen, "NotifySuccess", "Succeeded")
         assert graph_watch.disagreements(seen, told) == []
         expect(page.get_by_role("button", name="Rerun")).to_be_visible()  # at rest
         settle(page)
-        _click(page, page.locator(".st-key-state-graph text", has_text="dim_time"))
+        click_on(page, page.locator(".st-key-state-graph text", has_text="dim_time"))
         expect(page.get_by_text("hdp-silver-to-gold-dim-time is done").first).to_be_visible()
         shot(page, "run-1440")
         colleague.reload()
@@ -221,9 +146,11 @@ def test_an_analyst_filters_reads_why_a_run_failed_asks_in_sql_and_takes_the_ans
     release_id = releases.current(portal).release_id
     page, colleague = person("ana", "analyst"), person("ben", "analyst")
     for each in (page, colleague):
-        _visit(each, "Encounters")
+        visit(each, "Encounters")
     everything = _first_figure(page)
-    _bar(page.get_by_role("figure", name=re.compile("^Cost by encounter class")), "(AMB)").click(force=True)
+    bar_beside(page.get_by_role("figure", name=re.compile("^Cost by encounter class")), "(AMB)").click(
+        force=True
+    )
     expect(page.get_by_role("button", name="Clear all filters")).to_be_visible()
     settle(page)
     filtered = _first_figure(page)
@@ -236,15 +163,15 @@ def test_an_analyst_filters_reads_why_a_run_failed_asks_in_sql_and_takes_the_ans
     settle(page)
     assert _first_figure(page) == filtered
     page.get_by_test_id("stCheckbox").filter(has_text="Show records").click()
-    taken = _taken(page, "CSV of these rows")
+    taken = downloaded(page, "CSV of these rows")
     assert "Class: " in taken
     assert release_id in taken
-    _reads_why_it_failed(page, stuck_run)
+    reads_why_it_failed(page, stuck_run)
     assert _first_figure(page) == filtered, "a run that failed changes nothing that is shown"
     page.get_by_role("button", name="Clear all filters").click()
     expect(page.get_by_role("button", name="Clear all filters")).to_have_count(0)
 
-    _visit(page, "SQL")
+    visit(page, "SQL")
     statement = page.get_by_label("SQL (read-only)")
     statement.fill("SELECT first_name FROM hdp_silver.patients")
     statement.press("Control+Enter")
@@ -264,13 +191,13 @@ def test_an_analyst_filters_reads_why_a_run_failed_asks_in_sql_and_takes_the_ans
     ).to_be_visible()
     assert serious(page) == []
     shot(page, "sql-answered-1440")
-    assert "encounter_class" in _taken(page, "CSV")
+    assert "encounter_class" in downloaded(page, "CSV")
 
     page.get_by_text("Saved queries", exact=True).click()
     page.get_by_label("Save the statement above as").fill("Encounters by class")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("Saved by ana")).to_be_visible()
-    _visit(colleague, "SQL")
+    visit(colleague, "SQL")
     colleague.get_by_text("Saved queries", exact=True).click()
     expect(colleague.get_by_text("Encounters by class")).to_be_visible()
     colleague.get_by_role("button", name="Use", exact=True).click()
@@ -283,59 +210,18 @@ def test_an_analyst_filters_reads_why_a_run_failed_asks_in_sql_and_takes_the_ans
     expect(colleague.get_by_text("This query belongs to someone else.")).to_be_visible()
 
 
-def _open(page, run_id):
-    page.goto(f"/quality?run={run_id}&rule={RULE}")
-    settle(page)
-    expect(page.get_by_role("heading", name="PAT-M01 · patients")).to_be_visible()
-    settle(page)
-
-
-def _type(field, text):
-    """As a person types: key by key, with a rest before the hand goes to the mouse."""
-    field.press("End")
-    field.press_sequentially(text, delay=40)
-    field.page.wait_for_timeout(600)
-
-
-def _choose_first_row(page):
-    """Tick the first failing row: the table is drawn on a canvas, with boxes to tick at its left."""
-    table = page.locator("[class*='st-key-rows-']").get_by_test_id("stDataFrame")
-    table.scroll_into_view_if_needed()
-    table.click(position={"x": 18, "y": 52})
-    settle(page)
-
-
-def _settle_what_bars(aws, run_id):
-    """A colleague closes the open queries and dismisses the findings that bar approval."""
-    for query in read_model.of_run(aws, run_id).open_queries:
-        reviews.close(aws, query.query_id, "verified", "Seen.")
-    made = releases.get(aws, run_id)
-    for finding in sign_off.outstanding(aws, read_model.of_run(aws, run_id), made).barring:
-        reviews.dismiss(aws, run_id, *finding.key, "The ward has confirmed it.")
-
-
-def _approve(page):
-    page.get_by_role("button", name="Approve and sign …").click()
-    dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text("Meaning of your signature")).to_be_visible()
-    expect(dialog.get_by_role("button", name="Sign", exact=True)).to_be_disabled()
-    dialog.get_by_test_id("stCheckbox").filter(has_text="I have seen these findings").click()
-    dialog.get_by_role("button", name="Sign", exact=True).click()
-    expect(dialog).to_have_count(0)
-
-
 def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     person, portal, held_run, on_its_base, stuck_run
 ):
     run_id, former = held_run.run_id, on_its_base
     page = person("kim", "clinician")
-    _visit(page, "Quality")
-    _open(page, run_id)
+    visit(page, "Quality")
+    open_finding(page, run_id)
     expect(page.get_by_text(re.compile(f"The release of {run_id} (is|was) held"))).to_be_visible()
     assert serious(page) == []
 
     expect(page.get_by_text("Select one row to unmask its record.")).to_be_visible()
-    _choose_first_row(page)
+    choose_first_row(page)
     page.get_by_role("button", name="Unmask patient identifiers").click()
     expect(page.get_by_text("A reason for access is required")).to_be_visible()
     page.get_by_label("Reason for access (audited)").fill("to call the ward")
@@ -348,15 +234,15 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     page.get_by_role("button", name="Raise a query").click()
     expect(page.get_by_text("The query was raised.")).to_be_visible()
     expect(page.get_by_text("Which ward sent a patient").first).to_be_visible()
-    _reads_why_it_failed(page, stuck_run)
+    reads_why_it_failed(page, stuck_run)
 
     colleague = person("lou", "clinician")
-    _open(colleague, run_id)
-    _type(colleague.get_by_label("Reply").first, "The second reviewer's ")
+    open_finding(colleague, run_id)
+    type_slowly(colleague.get_by_label("Reply").first, "The second reviewer's ")
     page.get_by_label("Reply").first.fill("Ward 4, a power cut.")
     page.get_by_role("button", name="Answer", exact=True).first.click()
     expect(page.get_by_text(re.compile("was answered"))).to_be_visible()
-    _type(colleague.get_by_label("Reply").first, "long answer")
+    type_slowly(colleague.get_by_label("Reply").first, "long answer")
     colleague.get_by_role("heading", name="Conversation").click()  # a click elsewhere reruns the page
     expect(colleague.get_by_text("Ward 4, a power cut.").first).to_be_visible()
     settle(colleague)
@@ -377,20 +263,20 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     assert releases.current(portal).release_id == former
     expect(page.get_by_label("Comment on the release")).to_have_value("Looks right.")
 
-    _settle_what_bars(portal.on_behalf_of(User("dr.lee", "clinician")), run_id)
+    settle_what_bars(portal.on_behalf_of(User("dr.lee", "clinician")), run_id)
     page.reload()
-    _open(page, run_id)
+    open_finding(page, run_id)
     shot(page, "quality-held-1440")
     page.get_by_label("Comment on the release").fill("The ward has confirmed it.")
-    _approve(page)
+    approve(page)
     expect(page.get_by_text("dr.lee made a change at the same time")).to_be_visible()
     expect(page.get_by_label("Comment on the release")).to_have_value("The ward has confirmed it.")
-    _approve(page)
+    approve(page)
     try:
         expect(page.get_by_text("Signed. The release is approved.")).to_be_visible()
         expect(page.get_by_text("I have reviewed this release and approve it").first).to_be_visible()
         assert releases.current(portal).release_id == run_id
-        text = _taken(page, "Printable report (HTML)")
+        text = downloaded(page, "Printable report (HTML)")
         assert "The ward has confirmed it." in text
         assert "03/09/1984" not in text, "no row of data is in the report"
     finally:
@@ -400,11 +286,11 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
 
 def test_who_may_not_review_sees_masked_rows_and_no_form(person, portal, held_run):
     page = person("ana", "analyst")
-    _open(page, held_run.run_id)
+    open_finding(page, held_run.run_id)
     is_signed = read_model.of_run(portal, held_run.run_id).signature is not None  # by a test before this one
     unsigned = page.get_by_text("A clinician who did not start the run can sign off the release.")
     expect(unsigned).to_have_count(0 if is_signed else 1)
     expect(page.get_by_text("I have reviewed this release and approve it")).to_have_count(int(is_signed))
-    assert "•••" in _taken(page, "Export masked rows (CSV)")
+    assert "•••" in downloaded(page, "Export masked rows (CSV)")
     for name in ("Approve and sign …", "Raise a query", "Save the decision", "Unmask patient identifiers"):
         assert page.get_by_role("button", name=name).count() == 0

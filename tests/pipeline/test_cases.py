@@ -12,7 +12,7 @@ from portal.core.errors import ServiceError
 from portal.releases import service as releases
 from portal.runs import failures
 from portal.runs import service as runs
-from tests.support.gold_model import found
+from tests.support.gold_by_key import found
 from tests.support.own_lake import own_lake
 
 pytestmark = pytest.mark.integration

@@ -11,7 +11,8 @@ from pipeline import frames
 from pipeline.contracts.model import load, tables
 from pipeline.contracts.spark import schema
 from tests.support.frames_run import star_of
-from tests.support.gold_model import Model, differences, found
+from tests.support.gold_by_key import found
+from tests.support.gold_model import Model, differences
 from tests.support.hospitals import hospital, placed
 
 HOSPITALS = int(os.environ.get("HDP_FUZZ", "500"))

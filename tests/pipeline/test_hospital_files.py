@@ -9,7 +9,8 @@ from collections import defaultdict
 import pytest
 
 from pipeline.contracts.model import tables
-from tests.support.gold_model import Model, differences, found
+from tests.support.gold_by_key import found
+from tests.support.gold_model import Model, differences
 from tests.support.hospital_files import export, with_texts
 from tests.support.hospitals import hospital
 from tests.support.own_lake import own_lake

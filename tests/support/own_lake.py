@@ -48,7 +48,7 @@ class OwnLake:
         return {(x["batch_id"], x["table_name"]): tuple(x[name] for name in names) for x in lines}
 
     def frames(self, spark: SparkSession, run_id: str) -> tuple[SimpleNamespace, dict]:
-        """Return a run's release and all silver tables as DataFrames, for `gold_model.found`."""
+        """Return a run's release and all silver tables as DataFrames, for `gold_by_key.found`."""
         gold = {
             table: spark.read.parquet(str(self.buckets / "hdp-gold" / table / f"release_id={run_id}"))
             for table in tables("gold")

@@ -11,45 +11,22 @@ from __future__ import annotations
 import json
 import os
 import re
-from contextlib import contextmanager
-from datetime import time
 from fnmatch import fnmatchcase
 
 import pytest
 
 from infra.local import arns, calls
 from infra.local.calls import Call
-from infra.local.history import HistoryStore
 from infra.local.provision import FUNCTIONS
-from pipeline.contracts import model
-from pipeline.contracts.glue import location
-from pipeline.data_generator import Options
-from pipeline.lake.store import read_json, write_json
-from pipeline.lake.uris import split
-from pipeline.releases.model import Release, write
-from pipeline.releases.retention import remove
-from portal.athena import client as athena_client
-from portal.athena import estimates, sql_queries
-from portal.audit import service as audit_log
-from portal.audit.service import Search
-from portal.batches import incoming, lifecycle, samples
-from portal.batches import service as batches
 from portal.core.auth import User
 from portal.core.context import Context
 from portal.core.settings import Settings
-from portal.people import service as people
-from portal.quality import results as quality
-from portal.releases import service as releases
-from portal.reviews import commands as reviews
-from portal.reviews import read_model, sign_off
-from portal.runs import history as run_history
-from portal.runs import job_runs, schedule
-from portal.runs import service as runs
 from tests.infra.terraform.policies import refused, unused
 from tests.support import lakes
-from tests.support.lambda_calls import answering, call, configured, never_started
 from tests.support.own_lake import own_lake
+from tests.support.portal_used import another_release, let_the_clock_call, use
 from tests.support.tokens import key_set
+from tests.support.unrecorded_calls import of_athena, of_spark
 
 ATHENA = {"portal", "review", "lambda-publish-release"}
 LAMBDAS = {f"lambda-{name.replace('_', '-')}": f'lambda["{name}"]' for name in FUNCTIONS}
@@ -105,191 +82,18 @@ def recorded(tmp_path_factory):
     history = lakes.copy(state)
     with own_lake(state) as own:
         portal = own.aws
-        with key_set(portal), _another_release(portal), pytest.MonkeyPatch.context() as patch:
+        with key_set(portal), another_release(portal), pytest.MonkeyPatch.context() as patch:
             for name, value in calls.caller(os.environ, "hdp-portal").items():
                 patch.setenv(name, value)
             engineer = Context(Settings.from_environment()).on_behalf_of(User("eve", "engineer"))
-            _use(engineer, history.held, history.first, tmp_path_factory.mktemp("extract"))
-        _let_the_clock_call(portal)
+            use(engineer, history.held, history.first, tmp_path_factory.mktemp("extract"))
+        let_the_clock_call(portal)
         seen = [
             each
             for each in calls.read(state / "cloud" / "calls.jsonl")
             if not any(place.endswith(":stateMachine:idle") for place in each.resources)  # a test's stand-in
         ]
-        return [*seen, *_of_athena(state, portal.lake), *_of_spark(state, portal.lake)]
-
-
-ANOTHER = "another"
-
-
-@contextmanager
-def _another_release(portal):
-    """A release to publish; afterwards all is as it was."""
-    s3, lake = portal.client("s3"), portal.lake
-    published, _ = read_json(s3, lake.current_release())
-    batches_seen = releases.get(portal, published["release_id"]).batch_ids
-    another = Release(ANOTHER, ANOTHER, batches_seen, "publish", published["published_at"])
-    write(s3, lake, another)
-    yield
-    write_json(s3, lake.current_release(), published)
-    remove(s3, lake, another)
-
-
-def _use(engineer, held_run, first_run, folder):
-    clinician = engineer.on_behalf_of(User("dr.lee", "clinician"))
-    (folder / "patients.csv").write_text(
-        "patient_id,birth_date,updated_at\nZ9,1980-01-01,2025-01-01T00:00:00Z\n"
-    )
-    batch = batches.import_folder(engineer, folder, uploader="eve")
-    batches.list_batches(engineer)
-    for name, content in {"patients.csv": b"PAR1", "_COMPLETE": b""}.items():
-        bucket, prefix = split(engineer.lake.incoming())
-        engineer.client("s3").put_object(Bucket=bucket, Key=f"{prefix}lab/a/{name}", Body=content)
-    incoming.receive(engineer, start_runs=False)
-    run = runs.start(engineer, [batch.batch_id], auto_publish=False)
-    runs.running(engineer)
-    while not runs.get(engineer, run.run_id).jobs:
-        pass
-    runs.stop(engineer, run.run_id)
-    runs.plan(engineer, run.run_id)
-    past = run_history.recent(engineer, 20)
-    for job in {job.job: job for each in past for job in each.jobs}.values():
-        job_runs.log_lines(engineer, job.job_run_id, job.log_group)
-        engineer.client("glue").batch_stop_job_run(
-            JobName=engineer.lake.job(job.job), JobRunIds=[job.job_run_id]
-        )
-    found = quality.results(engineer, held_run.run_id)
-    quality.reconciliation(engineer, held_run.run_id)
-    quality.audit(engineer, held_run.run_id)
-    failing = found[found["failed"] > 0]
-    for table, rule in zip(failing["table_name"], failing["rule_id"], strict=True):
-        quality.failing_rows(engineer, held_run.run_id, table, rule)
-    quality.quarantined_rows(engineer, held_run.run_id, "patients")
-    reviews.unmask(clinician, held_run.run_id, "patients", "PAT-M01", 0, "to prove a permission")
-    present = releases.current(engineer).release_id
-    releases.publish(engineer, ANOTHER, reason="to prove a permission")
-    releases.list_releases(engineer)
-    review, made = read_model.of_run(clinician, first_run.run_id), releases.get(clinician, first_run.run_id)
-    confirmed = sign_off.outstanding(clinician, review, made).code
-    sign_off.sign(clinician, first_run.run_id, "approve", "to prove a permission", confirmed=confirmed)
-    lifecycle.list_states(engineer)
-    releases.publish(engineer, present, reason="back")
-    people.grant(engineer.on_behalf_of(User("ada", "administrator")), "kim", ["viewer"], reason="to prove")
-    audit_log.search(engineer.on_behalf_of(User("pat", "privacy_officer")), Search.last_days(1))
-    athena_client.run_query(engineer, "SELECT count(*) AS n FROM dim_time")
-    athena_client.run_query(
-        engineer,
-        f"SELECT count(*) AS n FROM {athena_client.release_table(engineer, 'dim_time', present)} AS t",
-    )
-    read_json(engineer.client("s3"), engineer.lake.sign_in_keys())
-    sql_queries.history(engineer)
-    sql_queries.save(engineer, "to prove a permission", "SELECT 1")
-    sql_queries.remove(engineer, sql_queries.list_saved(engineer)[0].query_id)
-    estimates.estimate_scan(
-        engineer, sql_queries.validate(engineer, "select * from dim_time", present), present
-    )
-    sql_queries.run(engineer, "select * from rule_result")
-    sql_queries.cancel(engineer, sql_queries.start(engineer, "select 1", present))
-    task = samples.start_job(engineer, Options(patients=200_000, seed=3))
-    samples.job_state(engineer, task)
-    samples.cancel_job(engineer, task)
-    schedule.change(engineer, is_on=False, at=time(2), weekdays_only=False)
-    for topic in schedule.topics():
-        schedule.subscribe(engineer, topic, "eve@hospital.org")
-    schedule.subscriptions(engineer)
-
-
-def _let_the_clock_call(portal):
-    """Each function that the clock calls, with something to do."""
-    s3, lake = portal.client("s3"), portal.lake
-    gone, follower = (
-        Release(name, name, [], "publish", f"2001-01-0{day}T00:00:00Z")
-        for day, name in enumerate(("gone", "gone-too"), 1)
-    )
-    for each in (gone, follower):
-        write(s3, lake, each)
-    bucket, prefix = split(lake.gold_release("dim_time", gone.release_id))
-    s3.put_object(Bucket=bucket, Key=f"{prefix}part.parquet", Body=b"rows")
-    call(portal, "expire_releases")
-    remove(s3, lake, follower)
-    with configured(portal, "watch_schedule", HDP_FRESH_HOURS='{"eve": 1}'):
-        call(portal, "watch_schedule")
-    with never_started(portal, hours=2):
-        call(portal, "watch_schedule")
-    with (
-        answering(b'{"keys": [1]}') as keys,
-        configured(portal, "refresh_sign_in_keys", HDP_SIGN_IN_KEYS=keys),
-    ):
-        call(portal, "refresh_sign_in_keys")
-    bucket, key = split(lake.sign_in_keys())
-    s3.delete_object(Bucket=bucket, Key=key)
-
-
-# what Athena does for whoever asks
-
-
-def _of_athena(state, lake):
-    """Of each query what AWS documents: the catalog's tables and the files below them, and the results."""
-    groups = {lake.workgroup: ("portal", "lambda-publish-release"), lake.review_workgroup: ("review",)}
-    store = HistoryStore(state / "cloud" / "history.sqlite")
-    for _, query in store.all("query"):
-        for role in groups.get(query["workgroup"], ()):
-            is_view = query["sql"].startswith("CREATE")
-            if is_view or role != "lambda-publish-release":
-                yield from _of_query(f"{lake.prefix}-{role}", query, lake, is_view)
-    store.close()
-
-
-def _of_query(role, query, lake, is_view):
-    yield Call(role, "glue:GetDatabase", (arns.arn("glue", "catalog"), arns.arn("glue", "database/default")))
-    bucket, key = split(query["output"])
-    yield Call(role, "s3:GetBucketLocation", (arns.of_s3(bucket, ""),))
-    yield Call(role, "s3:PutObject", (arns.of_s3(bucket, key),))
-    yield Call(role, "s3:GetObject", (arns.of_s3(bucket, key),))
-    for database, table in re.findall(r'"(\w+)"\."(\w+)"', query["sql"]):
-        place = (arns.arn("glue", "catalog"), arns.arn("glue", f"database/{database}"))
-        yield Call(role, "glue:GetDatabase", place)
-        place = (*place, arns.arn("glue", f"table/{database}/{table}"))
-        yield Call(role, "glue:GetTable", place)
-        if is_view:
-            changes = ("glue:CreateTable", "glue:UpdateTable") if database == lake.database("gold") else ()
-            yield from (Call(role, action, place) for action in changes)
-        elif database != lake.database("gold"):  # its views have no partitions and no files
-            yield Call(role, "glue:GetPartitions", place)
-            yield from _of_files(role, database, table, lake)
-
-
-def _of_files(role, database, table, lake):
-    """The folder of a table is listed, its files are read."""
-    zone = "gold" if database == lake.database("gold_releases") else database.rpartition("_")[2]
-    contract = next(c for c in model.all_contracts() if (c.zone, c.table) == (zone, table))
-    bucket, prefix = split(location(contract, lake))
-    yield Call(role, "s3:ListBucket", (arns.of_s3(bucket, ""),))
-    yield Call(role, "s3:GetObject", (arns.of_s3(bucket, f"{prefix}part.parquet"),))
-
-
-# what Spark does in the jobs' name, as the files show
-
-
-def _of_spark(state, lake):
-    written = [lake.bucket(zone) for zone in ("silver", "gold")]
-    quarantine = [lake.quarantine_table(table) for table in ("patients", "encounters", "medications")]
-    folders = [(bucket, "") for bucket in written] + [split(place) for place in quarantine]
-    role = f"{lake.prefix}-glue"
-    for bucket, prefix in folders:
-        for path in (state / "s3" / bucket / prefix).rglob("*.parquet"):
-            place = arns.of_s3(bucket, path.relative_to(state / "s3" / bucket).as_posix())
-            for action in ("s3:PutObject", "s3:DeleteObject", "s3:GetObject"):  # _temporary comes and goes
-                yield Call(role, action, (place,))
-        yield Call(role, "s3:ListBucket", (arns.of_s3(bucket, ""),))
-    yield Call(role, "s3:GetObject", (arns.of_s3(*split(f"{lake.reconciliation('r')}part-0.parquet")),))
-    for action in ("s3:GetObject", "s3:PutObject"):  # a batch is read; a large sample is written
-        yield Call(role, action, (arns.of_s3(lake.bucket("bronze"), "patients/batch_id=b/part.csv"),))
-    yield Call(role, "s3:ListBucket", (arns.of_s3(lake.bucket("bronze"), ""),))
-    # Glue fetches the script and the package in the role's name
-    yield Call(role, "s3:GetObject", (arns.of_s3(*split(lake.wheel())),))
-    yield Call(role, "s3:GetObject", (arns.of_s3(*split(lake.script("quality/audit.py"))),))
-    yield Call(role, "s3:ListBucket", (arns.of_s3(lake.bucket("code"), ""),))
+        return [*seen, *of_athena(state, portal.lake), *of_spark(state, portal.lake)]
 
 
 @pytest.mark.parametrize("role", ROLES)

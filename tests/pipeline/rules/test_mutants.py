@@ -19,15 +19,8 @@ from pipeline.contracts.model import load, tables
 from pipeline.contracts.spark import schema
 from pipeline.glue_jobs.runtime import SNAPSHOTS
 from tests.support.frames_run import dose_dimensions, star_of, stay_dimensions
-from tests.support.gold_model import (
-    KEYS,
-    Model,
-    at,
-    differences,
-    found_encounters,
-    found_medications,
-    statuses,
-)
+from tests.support.gold_by_key import found_encounters, found_medications
+from tests.support.gold_model import KEYS, Model, at, differences, statuses
 from tests.support.hospitals import hospital, placed
 from tests.support.mutants import (
     OF_ADMINISTRATION,

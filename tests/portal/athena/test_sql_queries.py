@@ -1,10 +1,9 @@
-"""What people ask in SQL, by role; their history, saved queries, estimates; profiles; lineage."""
+"""What people ask in SQL, by role; their history, saved queries and estimates."""
 
 from __future__ import annotations
 
 import pytest
 
-from pipeline.contracts.lineage import downstream, upstream
 from pipeline.contracts.model import load
 from pipeline.releases.publish import view_refresher
 from portal.athena import client as athena_client
@@ -12,7 +11,6 @@ from portal.athena import estimates, sql_queries
 from portal.athena.running import RunningQueries
 from portal.athena.sql_guard import Statement, queryable_tables
 from portal.core.errors import ServiceError
-from portal.dashboards import profile
 from portal.releases import service as releases
 
 
@@ -109,65 +107,6 @@ def test_a_held_release_is_seen_by_those_who_decide_on_it_alone(acting, held_run
     assert on_its_base in seen
 
 
-SMALL = "SELECT department, count(*) AS n, avg(total_cost) AS cost FROM fact_encounter GROUP BY 1 ORDER BY 1"
-
-
-@pytest.mark.parametrize("role", ["analyst", "clinician", "engineer"])
-def test_answers_are_exact_and_what_is_safe_to_share_is_not(acting, first_run, role):
-    person = acting("x", role)
-    answer = sql_queries.run(person, SMALL)
-    assert (answer.frame["n"] < 11).any(), "the sample has a small department"
-    safe, note = sql_queries.safe_to_share(person, answer)
-    kept = safe["n"].notna()
-    assert not (answer.frame["n"][kept] < 11).any()
-    assert safe["cost"][~kept].isna().all()
-    assert (safe["n"][kept] == answer.frame["n"][kept]).all()
-    assert "values suppressed" in note
-
-
-def test_frequent_attenders_are_told_by_their_number_of_visits(acting, first_run):
-    """Finding 42: the number of visits was taken for a small count, and both columns were blank."""
-    person = acting("x", "analyst")
-    visits = "SELECT patient_key, count(*) AS visits FROM fact_encounter GROUP BY 1"
-    sql = f"SELECT visits, count(*) AS patients FROM ({visits}) GROUP BY visits ORDER BY visits"
-    answer = sql_queries.run(person, sql)
-    safe, _ = sql_queries.safe_to_share(person, answer)
-    assert safe["visits"].to_list() == answer.frame["visits"].to_list()
-    assert safe["visits"].notna().all()
-
-
-STAYS = (
-    "(VALUES ('a', 5), ('b', 40), ('c', 50), ('d', 60)) AS t (k, times), unnest(sequence(1, times)) AS u (x)"
-)
-TYPES = {
-    "double": "avg(x)",
-    "decimal": "sum(CAST(x AS decimal(12, 2)))",
-    "timestamp": "max(TIMESTAMP '2025-01-01 00:00:00' + x * INTERVAL '1' DAY)",
-    "date": "max(DATE '2025-01-01')",
-    "varchar": "max(k)",
-    "boolean": "count(*) < 100",
-    "array": "array_agg(x)",
-    "an aggregate that nobody here knows": "geometric_mean(x)",
-    "a count that is a decimal": "sum(CASE WHEN x > 0 THEN 1.0 ELSE 0 END)",
-    "a count that is a text": "CAST(count(*) AS varchar)",
-}
-
-
-@pytest.mark.parametrize("figure", TYPES.values(), ids=TYPES)
-def test_of_a_small_group_no_figure_of_any_type_is_shared(acting, figure):
-    ann = acting("ann", "analyst")
-    people = "(SELECT count(*) AS none FROM fact_encounter WHERE admitted_at IS NULL)"
-    sql = (
-        f"SELECT k, ARRAY[1, 2] AS list, count(*) AS n, {figure} FROM {STAYS}, {people} GROUP BY k ORDER BY k"
-    )
-    answer = sql_queries.run(ann, sql, "r1")
-    seen, _ = sql_queries.safe_to_share(ann, answer)
-    assert seen["k"].to_list() == ["a", "b", "c", "d"]
-    for name in seen.columns[2:]:
-        assert seen[name].isna().to_list() == [True, True, False, False], name
-        assert seen[name][2:].to_list() == answer.frame[name][2:].to_list()
-
-
 @pytest.mark.parametrize("names", [("o'brien@h.org", "o_brien@h.org"), ("a b", "a%20b"), ("zoë", "zo_")])
 def test_two_people_have_two_histories_however_their_names_are_written(acting, names):
     one, other = (acting(name, "analyst") for name in names)
@@ -176,16 +115,6 @@ def test_two_people_have_two_histories_however_their_names_are_written(acting, n
     assert sql_queries.history(other) == []
     with pytest.raises(ServiceError, match="You have no query"):
         sql_queries.get(other, query_id)
-
-
-@pytest.mark.parametrize("role", ["analyst", "clinician", "engineer"])
-def test_a_few_rows_about_people_are_shown_to_roles_that_may_open_rows_and_not_shared(
-    acting, first_run, role
-):
-    sql = "SELECT admitted_at, department FROM fact_encounter WHERE encounter_key IS NOT NULL LIMIT 3"
-    answer = sql_queries.run(acting("x", role), sql)
-    assert len(answer.frame) == 3
-    assert sql_queries.safe_to_share(acting("x", role), answer)[0] is None
 
 
 def test_a_question_that_runs_is_cancelled(acting, first_run):
@@ -275,29 +204,3 @@ def test_the_estimate_is_no_less_than_what_is_scanned(acting, first_run):
     assert 0 < sql_queries.run(ann, sql, first_run.run_id).scanned <= at_most
     nothing = sql_queries.validate(ann, "SELECT 'fact_encounter'", first_run.run_id)
     assert estimates.estimate_scan(ann, nothing, first_run.run_id) == 0
-
-
-def test_a_profile_agrees_with_plain_queries_and_tells_no_text(portal, acting, first_run):
-    lee = acting("lee", "clinician")
-    found = profile.of(lee, "fact_encounter", first_run.run_id).frame.set_index("column")
-    assert list(found.index) == [c.name for c in load("gold", "fact_encounter").data_columns]
-    table = athena_client.release_table(portal, "fact_encounter", first_run.run_id)
-    row = athena_client.run_query(
-        portal,
-        f"SELECT count(*) AS n, count(is_readmitted_30d) AS known, max(total_cost) AS most FROM {table} t",
-    ).frame.iloc[0]
-    assert found.loc["is_readmitted_30d", "empty"] == pytest.approx(1 - row["known"] / row["n"])
-    assert float(found.loc["total_cost", "greatest"]) == float(row["most"])
-    assert found.loc["department", "greatest"] is None
-
-
-def test_lineage_goes_from_the_extract_to_the_fact():
-    steps = {step.writes for step in upstream("gold.fact_encounter")}
-    assert {"gold.fact_encounter", "silver.encounters", "gold.dim_patient", "silver.patients"} <= steps
-    assert "gold.fact_medication_admin" not in steps
-    assert {step.writes for step in downstream("bronze.patients")} >= {
-        "silver.patients",
-        "gold.dim_patient",
-        "quality.rule_result",
-    }
-    assert upstream("bronze.patients") == ()

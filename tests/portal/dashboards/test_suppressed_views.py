@@ -1,61 +1,24 @@
-"""Views of viewers are sums of viewer tables with true totals that disclose no small count.
+"""Views of viewers are sums of viewer tables with true totals: shown as they are, or pooled.
 
-The true figures come from SQL written by hand; what may be inferred is bounded by a linear program over
-everything that such a role can see.
+The true figures come from SQL written by hand.
 """
 
 from __future__ import annotations
 
-import random
 from datetime import date
-from itertools import combinations_with_replacement
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.optimize import linprog
 
 from portal.dashboards import suppressed_views
-from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS
-from portal.dashboards.medication_charts import MEDICATION_CHARTS
-from portal.dashboards.patient_charts import PATIENT_CHARTS
 from portal.dashboards.query_builder import Filters
-from portal.privacy.viewer_tables import OTHER, viewer_stacks, viewer_table
+from portal.privacy.viewer_tables import OTHER
 from portal.ui.dashboards import figures
-from tests.support.attack import is_safe, on_page
-from tests.support.chart_truth import ADMITTED, CHARTS, Star
-from tests.support.gold import RELEASE, Athena, write
+from tests.support.chart_truth import ADMITTED, CHARTS
+from tests.support.viewer_desk import ALL, BY_KEY, Desk
 
-PAGES = {
-    "encounters": ENCOUNTER_CHARTS,
-    "medications": MEDICATION_CHARTS,
-    "patients": PATIENT_CHARTS,
-}
-ALL = [(page, chart) for page, charts in PAGES.items() for chart in charts]
-BY_KEY = {chart.key: chart for _, chart in ALL}
 SIZES = {"a small hospital": 150, "a larger hospital": 2500}
-
-
-class Desk:
-    """A viewer's desk: views over one star, and SQL by hand over the same files."""
-
-    def __init__(self, folder, patients):
-        write(folder, patients, seed=11)
-        self.athena, self.star = Athena(folder), Star(folder, RELEASE)
-        self.kept = {}
-
-    def ask(self, chart):
-        return self.athena.chart_sql(chart, Filters())
-
-    def table(self, chart):
-        key = chart.dataset.name, chart.dataset.noun, chart.by, tuple(chart.measures)
-        if key not in self.kept:
-            self.kept[key] = suppressed_views.table_of(chart, self.ask)
-        return self.kept[key]
-
-    def view(self, chart, filters=None):
-        return suppressed_views.view(chart, filters or Filters(), self.ask, self.table)
 
 
 @pytest.fixture(scope="module", params=SIZES, ids=lambda name: name.replace(" ", "-"))
@@ -253,179 +216,6 @@ def test_every_view_has_a_figure_or_says_why_not(desk, page, chart):
         assert view.note
     else:
         assert figures.figure(view.chart, view.frame).data
-
-
-def test_no_view_of_a_small_star_bounds_a_small_count_more_tightly_than_1_to_10():
-    """All month ranges, all dimensions, with and without a filter.
-
-    One linear program over the joint months.
-    """
-    rng = np.random.default_rng(2)
-    sizes = {"department": 5, "class": 4}
-    months = [f"2025-{n:02}" for n in range(1, 7)]
-    rows = pd.DataFrame({"month": rng.choice(months, 170, p=[0.02, 0.3, 0.05, 0.3, 0.3, 0.03])})
-    for name, size in sizes.items():
-        weights = 0.5 ** np.arange(size)
-        rows[name] = rng.choice([f"{name} {n}" for n in range(size)], len(rows), p=weights / weights.sum())
-    places, variables = {}, 0
-    for name, size in sizes.items():
-        for month in months:
-            for n in range(size):
-                places[name, month, f"{name} {n}"] = variables
-                variables += 1
-    equations, sums = [], []
-
-    def know(terms, total):
-        line = np.zeros(variables)
-        for place, factor in terms:
-            line[place] += factor
-        equations.append(line)
-        sums.append(total)
-
-    def cells(name, chosen_months, values):
-        return [(places[name, m, v], 1.0) for m in chosen_months for v in values]
-
-    everything = {name: [f"{name} {n}" for n in range(size)] for name, size in sizes.items()}
-    for month in months:  # the months' totals are the same whatever they are counted by
-        know(
-            cells("department", [month], everything["department"])
-            + [(p, -1.0) for p, _ in cells("class", [month], everything["class"])],
-            0,
-        )
-    for name in sizes:
-        grouped = rows.groupby(["month", name], as_index=False).size().rename(columns={"size": "n"})
-        table = viewer_table(grouped, name, "n", ["n"], "month")
-        for first, last in combinations_with_replacement(range(len(table.periods)), 2):
-            periods = list(range(first, last + 1))
-            inside = [m for p in periods for m in table.periods[p].months if m in months]
-            know(cells(name, inside, everything[name]), table.total("n", periods)[0])
-            for row in table.by_value(periods).to_dict("records"):
-                if row["value"] != OTHER and not row["is_partial"]:
-                    know(cells(name, inside, [row["value"]]), row["n"])
-        for place, period in enumerate(table.periods):
-            inside = [m for m in period.months if m in months]
-            stack = table.by_month([place]).groupby("value")["n"].sum()
-            for value, n in stack.items():
-                if value != OTHER:
-                    know(cells(name, inside, [value]), n)
-            if OTHER not in stack.index:
-                know(cells(name, inside, [v for v in everything[name] if v not in stack.index]), 0)
-    true = duckdb.sql(
-        "SELECT 'department' AS d, month, department AS v, count(*) AS n FROM rows GROUP BY ALL UNION ALL "
-        "SELECT 'class', month, class, count(*) FROM rows GROUP BY ALL"
-    ).fetchall()
-    small = [(places[d, month, v], n) for d, month, v, n in true if n < 11]
-    assert len(small) > 10
-    for place, _ in small:
-        ends = []
-        for sign in (1, -1):
-            goal = np.zeros(variables)
-            goal[place] = sign
-            answer = linprog(
-                goal, A_eq=np.array(equations), b_eq=np.array(sums), bounds=(0, None), method="highs"
-            )
-            assert answer.status == 0, answer.message
-            ends.append(sign * answer.fun)
-        assert ends[0] <= 1 + 1e-6, places
-        assert ends[1] >= 10 - 1e-6
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_all_views_of_a_page_together_bound_no_small_count_more_tightly_than_1_to_10(tmp_path_factory, page):
-    desk = Desk(tmp_path_factory.mktemp("gold"), 150)
-    attack, true = on_page(PAGES[page], desk.ask, desk.table)
-    small = sorted((cell for cell, n in true.items() if 0 < n < 11), key=str)
-    assert len(small) > 20
-    sample = random.Random(page).sample(small, 40)
-    assert [cell for cell in sample if not is_safe(attack, cell)] == []
-
-
-def test_the_attack_finds_a_count_that_the_others_of_its_month_give_away(tmp_path_factory):
-    desk = Desk(tmp_path_factory.mktemp("gold"), 150)
-    attack, true = on_page(PAGES["encounters"], desk.ask, desk.table)
-    shown = {
-        m
-        for period in desk.table(
-            suppressed_views.by_dimension(BY_KEY["encounters-by-month"], "class")
-        ).periods
-        if not period.is_merged
-        for m in period.months
-    }
-    lost = next(cell for cell, n in true.items() if cell[0] == "class" and 0 < n < 11 and cell[1] in shown)
-    for cell, n in true.items():
-        if cell[:2] == lost[:2] and cell != lost:
-            attack.know([cell], n)
-    assert attack.bounds(lost) == pytest.approx([true[lost]] * 2)
-    assert not is_safe(attack, lost)
-
-
-# by hand
-
-
-def test_a_month_of_71_inpatients_and_9_observations_keeps_its_total():
-    """Finding 21: June 2024 showed 1,203 of 1,283 encounters."""
-    june = {"AMB": 900, "EMER": 200, "VR": 103, "IMP": 71, "OBSENC": 9}
-    may = {"AMB": 880, "EMER": 210, "VR": 99, "IMP": 75, "OBSENC": 20}
-    rows = [
-        {"month": m, "class": c, "n": n}
-        for m, stack in (("2024-05", may), ("2024-06", june))
-        for c, n in stack.items()
-    ]
-    table = viewer_table(pd.DataFrame(rows), "class", "n", ["n"], "month")
-    drawn = table.by_month([0, 1]).groupby("month")["n"].sum()
-    assert drawn.to_dict() == {"2024-05": sum(may.values()), "2024-06": 1283}
-    whole = table.by_value([0, 1]).set_index("value")["n"].to_dict()
-    assert whole == {c: may[c] + june[c] for c in may}
-
-
-def test_a_day_with_one_observation_stay_keeps_its_228_inpatient_stays():
-    """Finding 22: the histogram had a hole at day 3."""
-    rows = [
-        (2, "IMP", 300),
-        (2, "OBSENC", 40),
-        (3, "IMP", 228),
-        (3, "EMER", 15),
-        (3, "OBSENC", 1),
-        (4, "IMP", 6),
-        (5, "IMP", 4),
-        (9, "IMP", 3),
-    ]
-    stacks = viewer_stacks(
-        pd.DataFrame(rows, columns=["days", "class", "n"]),
-        "days",
-        "class",
-        "n",
-        [str(n) for n in range(2, 10)],
-    )
-    found = {(day, name): n for day, name, n in stacks.itertuples(index=False)}
-    assert found == {
-        ("2", "IMP"): 300,
-        ("2", "OBSENC"): 40,
-        ("3", "IMP"): 228,
-        ("3", OTHER): 16,
-        ("4+", "IMP"): 13,
-    }
-
-
-def test_a_small_month_is_counted_with_its_neighbor_and_drawn_there():
-    rows = [
-        {"month": "2024-01", "class": "AMB", "n": 3},
-        {"month": "2024-02", "class": "AMB", "n": 800},
-        {"month": "2024-03", "class": "AMB", "n": 900},
-    ]
-    table = viewer_table(pd.DataFrame(rows), "class", "n", ["n"], "month")
-    assert [(p.label, p.anchor) for p in table.periods] == [
-        ("2024-01 to 2024-02", "2024-02"),
-        ("2024-03", None),
-    ]
-    assert table.by_month([0, 1])[["month", "n"]].to_numpy().tolist() == [["2024-02", 803], ["2024-03", 900]]
-
-
-def test_small_months_alone_are_spread_over_their_period():
-    rows = [{"month": f"2020-0{n}", "class": "AMB", "n": 4} for n in (1, 2, 4)]
-    table = viewer_table(pd.DataFrame(rows), "class", "n", ["n"], "month")
-    assert [p.label for p in table.periods] == ["2020-01 to 2020-04"]
-    assert table.by_month([0])["n"].to_list() == [3, 3, 3, 3]
 
 
 @pytest.mark.parametrize(

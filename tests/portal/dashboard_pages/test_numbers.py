@@ -1,0 +1,204 @@
+"""Each number of a dashboard page is what DuckDB finds in the files of the release that its address names.
+
+The SQL here is written by hand from the contracts, not made by the code that it tests.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from pipeline.releases import model as release_model
+from portal.privacy.suppression import MINIMUM_CELL_SIZE
+from portal.releases import service as releases
+from portal.ui import cache
+from tests.support.chart_truth import ADMITTED, CHARTS, CHECKS, GIVEN, GIVEN_OR_ORDERED, HEADLINES
+from tests.support.dashboard_pages import CHARTS_BY_KEY, PAGE_OF, figures, metrics
+from tests.support.links import PICTURE, assert_unlinked
+
+FILTERS = {
+    "encounters": {
+        "everything": ({}, "true"),
+        "a period and a list": (
+            {"from": "2025-01-10", "to": "2025-03-10", "class": ["AMB", "EMER", "IMP"]},
+            f"{ADMITTED} >= '2025-01-10' AND {ADMITTED} < '2025-03-11' AND encounter_class IN ('AMB', "
+            "'EMER', 'IMP')",
+        ),
+        "clicks and joins": (
+            {"weekday": ["1", "2", "3", "5"], "days": ["0", "1"], "payer": ["Medicare", "Medicaid", "Aetna"]},
+            f"""isodow({ADMITTED}) IN (1, 2, 3, 5) AND length_of_stay_days IN (0, 1)
+            AND payer IN ('Medicare', 'Medicaid', 'Aetna')""",
+        ),
+    },
+    "medications": {
+        "everything": ({}, "true"),
+        "a period and a list": (
+            {"from": "2025-01-20", "to": "2025-03-20", "route": ["IV", "PO"]},
+            f"""{GIVEN_OR_ORDERED} >= '2025-01-20'
+            AND {GIVEN_OR_ORDERED} < '2025-03-21' AND f.route IN ('IV', 'PO')""",
+        ),
+        "clicks and joins": (
+            {
+                "hour": [str(n) for n in range(6, 20)],
+                "wait": ["0", "10", "20"],
+                "therapeutic": ["Analgesic", "Antibacterial", "Antiemetic"],
+            },
+            f"""hour({GIVEN}) BETWEEN 6 AND 19 AND minutes_from_order >= 0 AND minutes_from_order < 30
+            AND therapeutic_class IN ('Analgesic', 'Antibacterial', 'Antiemetic')""",
+        ),
+    },
+    "patients": {
+        "everything": ({}, "true"),
+        "a list and a click": (
+            {"sex": ["F"], "age_band": ["40-44", "45-49", "50-54", "55-59", "60-64"]},
+            "sex = 'F' AND age_band IN ('40-44', '45-49', '50-54', '55-59', '60-64')",
+        ),
+    },
+}
+BESIDE = {"a period and a list", "a list and a click"}
+"""Filters with which the previous release is looked at too."""
+
+
+def told(page, row):
+    """The headline numbers as the page words them; those that Athena approximates are numbers."""
+    if page == "patients":
+        return dict(
+            zip(
+                ("Patients", "Deceased patients", "Patients with changed records"),
+                [f"{n:,}" for n in row],
+                strict=True,
+            )
+        )
+    if page == "medications":
+        names = ("Administrations", "Patients", "Medications")
+        share = "–" if row[3] is None else f"{row[3]:.1%}"
+        return {**{name: f"{n:,}" for name, n in zip(names, row, strict=False)}, "Doses not given": share}
+    back = f"{row[4] / row[3]:.1%}" if row[3] else "–"
+    return {
+        "Encounters": f"{row[0]:,}",
+        "Patients": f"{row[1]:,}",
+        "Total cost": f"${(row[2] or 0) / 1e6:,.2f} M",
+        "30-day readmission": back,
+    }
+
+
+@pytest.mark.parametrize(
+    ("page", "name"), [(page, name) for page, filters in FILTERS.items() for name in filters]
+)
+def test_every_figure_and_number_of_a_page_is_what_the_files_hold(lake, open_page, page, name):
+    beside = name in BESIDE
+    query, condition = FILTERS[page][name]
+    app = open_page(page, **query, **({"compare": lake.former_id} if beside else {}))
+    assert not app.error
+    drawn = figures(app)
+    for key in PAGE_OF[page]:
+        rows = lake.now.ask(page, condition, CHARTS[key])
+        before = lake.before.ask(page, condition, CHARTS[key]) if beside else None
+        assert (key in drawn) == bool(rows), key
+        if rows:
+            CHECKS[CHARTS_BY_KEY[key].kind](drawn[key], rows, before)
+    (row,) = lake.now.ask(page, condition, HEADLINES[page])
+    expected, shown = told(page, row), metrics(app)
+    assert {label: shown[label] for label in expected} == expected
+    assert any(f"{row[0]:,} rows" in caption.value for caption in app.caption)
+    if page != "patients" and row[-1] is not None and row[0] > 50:
+        label = {"encounters": "Median inpatient stay", "medications": "Median order to first dose"}[page]
+        assert float(re.sub(r"[^\d.]", "", shown[label])) == pytest.approx(row[-1], rel=0.1, abs=0.6)
+    if beside:
+        (was,) = lake.before.ask(page, condition, HEADLINES[page])
+        assert f"(was {was[0]:,})" in app.metric[0].delta
+
+
+@pytest.mark.parametrize("page", ["encounters", "medications"])
+def test_a_patient_with_two_versions_is_one_person(lake, page):
+    ((versions, persons),) = lake.now.ask(
+        page, "true", "SELECT count(DISTINCT patient_key), count(DISTINCT person) FROM r"
+    )
+    assert versions > persons > MINIMUM_CELL_SIZE, "or the pages' numbers above would be the same by either"
+
+
+@pytest.mark.parametrize(
+    ("page", "query"),
+    [
+        ("encounters", {"class": "VR", "days": "29"}),
+        ("medications", {"route": "PO", "wait": "7"}),
+        ("patients", {"sex": "F", "age_band": "none such"}),
+    ],
+)
+def test_filters_that_nothing_fits_are_told_in_words(lake, open_page, page, query):
+    app = open_page(page, "analyst", **query)
+    assert not app.error
+    assert not app.get("plotly_chart")
+    assert [i.value for i in app.info if lake.release_id not in i.value] == [
+        "No records match these filters. Widen the period or clear a filter."
+    ] * len(PAGE_OF[page])
+    assert app.metric[0].value == "0"
+
+
+# the release
+
+
+def test_the_address_names_the_release_and_an_older_one_says_that_there_is_a_newer(lake, open_page):
+    published = cache.published().release_id
+    app = open_page("patients", release="")
+    everything = metrics(app)
+    assert app.query_params["release"] == published
+    assert not [i for i in app.info if "is shown" in i.value]
+    app = open_page("patients", release=lake.former_id)
+    (patients,) = lake.before.ask("patients", "true", "SELECT count(*) FROM r")
+    assert metrics(app)["Patients"] == f"{patients[0]:,}"
+    assert app.query_params["release"] == lake.former_id
+    assert f"A newer release exists. The published release is {published}." in app.info[0].value
+    app.button[0].click().run()
+    assert app.query_params["release"] == published
+    assert metrics(app) == everything
+
+
+def test_a_release_that_is_not_there_or_not_for_this_role_is_one_sentence(lake, open_page, portal):
+    for name in ("run-nowhere", "current", "../x"):
+        app = open_page("patients", release=name)
+        assert [e.value.split(":")[0] for e in app.error] == [f"There is no release '{name}'"]
+    s3 = portal.client("s3")
+    held = replace(releases.get(portal, lake.former_id), decision="hold")
+    release_model.write(s3, portal.lake, held)
+    try:
+        for query in ({"release": lake.former_id}, {"compare": lake.former_id}):
+            for role in ("viewer", "analyst"):
+                (error,) = open_page("patients", role, **query).error
+                assert f"'{lake.former_id}' is held. {role.capitalize()}s can view it" in error.value
+            for role in ("clinician", "engineer"):
+                assert not open_page("patients", role, **query).error
+    finally:
+        release_model.write(s3, portal.lake, replace(held, decision="publish"))
+
+
+def test_a_name_in_the_address_is_no_picture_in_the_sentence_that_there_is_no_such_release(lake, open_page):
+    for query in ({"release": PICTURE}, {"compare": PICTURE}):
+        (error,) = open_page("encounters", **query).error
+        assert "There is no release" in error.value
+        assert_unlinked(error.value)
+
+
+def test_a_base_release_that_is_not_kept_any_longer_is_said_and_not_compared_with(lake, open_page, portal):
+    s3 = portal.client("s3")
+    made = releases.get(portal, lake.former_id)
+    release_model.write(s3, portal.lake, replace(made, parent_release_id="run-deleted"))
+    try:
+        for query in ({}, {"compare": "run-deleted"}):
+            app = open_page("patients", release=lake.former_id, **query)
+            assert not app.error
+            assert any("run-deleted, is no longer stored" in caption.value for caption in app.caption)
+            assert not [
+                toggle for toggle in app.toggle if toggle.label == "Compare with the previous release"
+            ]
+            assert not any(metric.delta for metric in app.metric)
+    finally:
+        release_model.write(s3, portal.lake, made)
+
+
+def test_nonsense_in_the_address_is_left_out(lake, open_page):
+    app = open_page("encounters", hour="x; DROP", weekday="", **{"class": "%00", "from": "never", "to": "1"})
+    assert not app.error
+    assert metrics(app)["Patients"] == metrics(open_page("encounters"))["Patients"]
