@@ -113,11 +113,7 @@ def accept(
     The margin is a share (0 to 1) for rules in percent, else a number in the rule's unit. Raise
     `ServiceError` if the rule did not fail, or if date or margin are out of range.
     """
-    found = _result(context, run_id, table_name, rule_id)
-    if found["status"] not in {"fail", "pass_with_failures"}:
-        raise ServiceError(
-            f"{rule_id} of {table_name} cannot be accepted, because its outcome is {found['status']}."
-        )
+    found = _failed_result(context, run_id, table_name, rule_id, "accepted")
     rule = rule_texts.rules().get((table_name, rule_id))
     unit = rule.unit if rule else "percent"
     if unit == "percent" and not 0 <= margin <= 1:
@@ -151,10 +147,7 @@ def accept_rows(
     until: date,
     seen: int | None = None,
 ) -> Event:
-    """Confirm single rows as correct until a date: later runs do not count them as failing.
-
-    Raise `ServiceError` unless all of them are stored failing rows of the rule in this run.
-    """
+    """Confirm stored failing rows of a rule as correct until a date: later runs do not count them."""
     _result(context, run_id, table_name, rule_id)
     labelled = labels_of_either(context, table_name, rows)
     if not labelled:
@@ -184,16 +177,12 @@ def withdraw_rows(
     *,
     seen: int | None = None,
 ) -> Event:
-    """Withdraw the confirmation of single rows: later runs count them as failing again.
-
-    Raise `ServiceError` unless all of them are confirmed as correct.
-    """
+    """Withdraw the confirmation of rows; raise `ServiceError` unless all of them are confirmed as correct."""
     standing = row_acceptances(log(context).events).get((table_name, rule_id), {})
     labelled = labels_of_either(context, table_name, rows)
     if not labelled or not set(labelled) <= set(standing):
         raise ServiceError(
-            f"Not all of these rows of {table_name} are confirmed as correct for {rule_id}. "
-            "Select confirmed rows."
+            f"Not all of these rows of {table_name} are confirmed for {rule_id}. Select confirmed rows."
         )
     payload = {"text": clean_text(text, "A withdrawal needs a comment"), "row_hashes": labelled}
     finding = finding_subject(run_id, table_name, rule_id)
@@ -213,9 +202,8 @@ def reject(
     payload = {"text": clean_text(text, "A finding that must be fixed needs a comment")}
     event = append_event(context, "finding_rejected", subject, payload, seen)
     queries = read_model.all_queries(log(context))
-    if not any(
-        finding_subject(q.run_id, q.table_name, q.rule_id) == subject and q.state != "closed" for q in queries
-    ):
+    asked = {(query.run_id, query.table_name, query.rule_id) for query in queries if query.state != "closed"}
+    if (run_id, table_name, rule_id) not in asked:
         open_query(context, run_id, table_name, rule_id, text)
     return event
 
@@ -224,15 +212,8 @@ def reject(
 def dismiss(
     context: Context, run_id: str, table_name: str, rule_id: str, text: str, *, seen: int | None = None
 ) -> Event:
-    """Mark a finding as "not a problem" in this run; later runs need a new decision.
-
-    Raise `ServiceError` if the rule did not fail.
-    """
-    found = _result(context, run_id, table_name, rule_id)
-    if found["status"] not in {"fail", "pass_with_failures"}:
-        raise ServiceError(
-            f"{rule_id} of {table_name} cannot be dismissed, because its outcome is {found['status']}."
-        )
+    """Mark a finding as "not a problem" in this run; raise `ServiceError` if the rule did not fail."""
+    _failed_result(context, run_id, table_name, rule_id, "dismissed")
     payload = {"text": clean_text(text, "A finding that is not a problem needs a comment")}
     finding = finding_subject(run_id, table_name, rule_id)
     return append_event(context, "finding_dismissed", finding, payload, seen)
@@ -292,6 +273,16 @@ def _result(context: Context, run_id: str, table_name: str, rule_id: str) -> dic
     if found.empty:
         raise ServiceError(f"Run '{run_id}' has no result of rule {rule_id} on {table_name}.")
     return {str(name): value for name, value in found.iloc[0].to_dict().items()}
+
+
+def _failed_result(
+    context: Context, run_id: str, table_name: str, rule_id: str, decision: str
+) -> dict[str, Any]:
+    found = _result(context, run_id, table_name, rule_id)
+    if found["status"] not in {"fail", "pass_with_failures"}:
+        outcome = found["status"]
+        raise ServiceError(f"{rule_id} of {table_name} cannot be {decision}: its outcome is {outcome}.")
+    return found
 
 
 def _until(day: date) -> str:

@@ -44,10 +44,7 @@ def _is_older(run_id: str, listed: list[Run]) -> bool:
 
 
 def pick_run() -> tuple[str | None, list[str]]:
-    """Draw the run selection; return the selected run and the successful runs up to it.
-
-    These are at most `RUNS_BACK` runs, oldest first. Before the first success, return None and an empty list.
-    """
+    """Draw the run selection; return the run and the `RUNS_BACK` successful runs up to it, oldest first."""
     every = cache.recent_runs(500)
     ended = [run.run_id for run in every if run.status == "SUCCEEDED"]
     if not ended:
