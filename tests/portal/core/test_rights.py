@@ -238,6 +238,7 @@ def arguments(portal, held_run, first_run):
     known = {
         "batch_id": run.batch_ids[0],
         "batch_ids": run.batch_ids,
+        "checked": [release],
         "dataset": encounter_charts.ENCOUNTERS,
         "execution_arn": run.execution_arn,
         "filters": Filters(),
@@ -246,6 +247,7 @@ def arguments(portal, held_run, first_run):
         "job": next(job for job in jobs() if job.zone == "silver"),
         "job_run_id": run.jobs[0].job_run_id,
         "keys": ["K1"],
+        "log": read_model.log(portal),
         "log_group": run.jobs[0].log_group,
         "release": release,
         "past": [run],

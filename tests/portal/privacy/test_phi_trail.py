@@ -188,11 +188,10 @@ def _pages(role):
 
 
 def _drawn(block):
+    """Yield what each element shows; a block of Streamlit's AppTest yields itself and all below it."""
     for element in block:
         value = getattr(element, "value", None)
         yield value.to_csv() if hasattr(value, "to_csv") else str(getattr(element, "proto", ""))
-        if getattr(element, "children", None):
-            yield from _drawn(element)
 
 
 def _hdp(state, *arguments, expect=0):
