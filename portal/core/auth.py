@@ -129,8 +129,9 @@ def role_choice_enabled() -> bool:
 
 
 def parse_role(text: str | None) -> Role:
-    """Return the role named `text`; return viewer for None or any other text."""
-    return next((role for role in ROLES if role == text), "viewer")
+    """Return the role named `text`, in any case and with blanks or underscores; otherwise viewer."""
+    named = (text or "").strip().casefold().replace(" ", "_")
+    return next((role for role in ROLES if role == named), "viewer")
 
 
 def user_from_arn(arn: str, requested_role: str | None) -> User:

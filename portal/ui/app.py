@@ -21,13 +21,21 @@ st.html(
     "{color: #06202f} }</style>"
 )
 
+
+def role_name(role: auth.Role) -> str:
+    return auth.label(role).capitalize()
+
+
 if auth.role_choice_enabled():
+    # Streamlit knows only the exact label in the address; for any other name it would choose the default role
+    if "role" not in st.session_state and (named := st.query_params.get("role")):
+        st.session_state["role"] = auth.parse_role(named)
     with st.sidebar:
         st.selectbox(
             "Role",
             auth.ROLES,
             index=auth.ROLES.index("engineer"),
-            format_func=lambda role: auth.label(role).capitalize(),
+            format_func=role_name,
             key="role",
             bind="query-params",
         )
