@@ -51,7 +51,7 @@ RUNTIME = "python3.13"
 BYTES_LIMIT = 10 << 30
 
 _LAMBDA_FILES = {"__init__.py", "lateness.py", "run_input.py", "run_input.schema.json"}
-_LAMBDA_FOLDERS = ("pipeline/lake/", "pipeline/lambdas/", "pipeline/releases/")
+_LAMBDA_FOLDERS = ("pipeline/lake/", "pipeline/lambdas/", "pipeline/releases/", "pipeline/reviews/")
 
 
 class Provisioner:

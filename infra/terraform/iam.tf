@@ -193,6 +193,7 @@ locals {
     publish_release = [
       { actions = ["s3:ListBucket"], resources = [local.bucket_arns["quality"]] },
       { actions = ["s3:GetObject", "s3:PutObject"], resources = ["${local.bucket_arns["quality"]}/releases/*"] },
+      { actions = ["s3:GetObject"], resources = ["${local.bucket_arns["quality"]}/reviews/*"] },
       { actions = ["athena:StartQueryExecution", "athena:GetQueryExecution"], resources = [local.athena_group] },
       {
         actions = ["glue:GetDatabase", "glue:GetTable"]

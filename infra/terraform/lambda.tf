@@ -6,7 +6,7 @@ data "archive_file" "lambda" {
   dynamic "source" {
     for_each = toset(concat(
       ["__init__.py", "lateness.py", "run_input.py", "run_input.schema.json"],
-      [for file in fileset(local.pipeline, "{lake,lambdas,releases}/*.py") : file]
+      [for file in fileset(local.pipeline, "{lake,lambdas,releases,reviews}/*.py") : file]
     ))
 
     content {

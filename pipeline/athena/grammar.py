@@ -119,7 +119,7 @@ def _first(rules: dict[str, list[_State]]) -> dict[str, set[int]]:
 
 
 def _grows(first: dict[str, set[int]], name: str, states: list[_State]) -> bool:
-    """Add to a rule's terminals in `first` those that follow from other rules; return whether any is new."""
+    """Add the terminals that the rule `name` can start with to `first`; return whether any is new."""
     before = len(first[name])
     todo = [0]
     for state in todo:

@@ -106,7 +106,7 @@ def _listed(batch_ids: list[str]) -> str:
 
 
 def _batches() -> tuple[list[str], set[str]]:
-    """Return the ids of all batches of the lake, and of those that are retired."""
+    """Return the ids of all batches in the lake, and of the retired ones among them."""
     bucket, prefix = split(lake.manifests())
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     names = [item["Key"].removeprefix(prefix) for page in pages for item in page.get("Contents", [])]

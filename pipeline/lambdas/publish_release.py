@@ -1,4 +1,4 @@
-"""Last step of a run: publish the release, unless it is held or its parent is no longer published."""
+"""Last step of a run: publish the release unless it is held, rejected or its parent is superseded."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pipeline.lake.uris import Lake
 from pipeline.releases import model as release_model
 from pipeline.releases import publish as publishing
 from pipeline.releases.model import Release, ReleaseConflict
+from pipeline.reviews import log as review_log
 
 s3 = boto3.client("s3")
 athena = boto3.client("athena")
@@ -19,14 +20,21 @@ lake = Lake.of(os.environ)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """Publish a run's release, unless the audit decided to hold it or `auto_publish` is false.
+    """Publish a run's release, unless the audit held it, a reviewer rejected it or `auto_publish` is false.
+
+    A release can be rejected before this step if the run was stopped and resumed.
 
     Map ``{"run_id", "auto_publish"}`` to ``{"release_id", "decision", "published", "state", "why",
-    "reasons"}``. `why` explains the state OVERTAKEN and is empty otherwise; `reasons` are the ids of rules
-    with findings.
+    "reasons"}``. `why` explains a rejection or the state OVERTAKEN and is empty otherwise; `reasons` are the
+    ids of rules with findings.
     """
     release_ = release_model.get(s3, lake, event["run_id"])
-    state, why = _publish(release_) if release_.decision != "hold" and event["auto_publish"] else ("HELD", "")
+    if release_.decision == "hold" or not event["auto_publish"]:
+        state, why = "HELD", ""
+    elif why := _rejection(release_.run_id):
+        state = "HELD"
+    else:
+        state, why = _publish(release_)
     outcome = {
         "release_id": release_.release_id,
         "decision": release_.decision,
@@ -37,6 +45,13 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
     }
     print(json.dumps(outcome))  # noqa: T201  (an alarm counts held releases)
     return outcome
+
+
+def _rejection(run_id: str) -> str:
+    """Return a sentence if the newest signature of the release is a rejection, else an empty text."""
+    signed = [e for e in review_log.read(s3, lake).events if e.kind == "release_signed"]
+    newest = next((e for e in reversed(signed) if e.subject["run_id"] == run_id), None)
+    return f"{newest.by} rejected it." if newest and newest.payload["verdict"] == "reject" else ""
 
 
 def _publish(release_: Release) -> tuple[str, str]:

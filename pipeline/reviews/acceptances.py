@@ -73,7 +73,7 @@ def _measure(value: float, unit: str) -> str:
 
 
 def acceptances(events: Iterable[Event]) -> dict[tuple[str, str], Acceptance]:
-    """Return the acceptances by (table, rule), also those that have ended.
+    """Return the acceptances by (table, rule), including expired ones.
 
     The last decision on a finding counts.
     """
@@ -126,7 +126,7 @@ class RowAcceptance:
 
 
 def row_acceptances(events: Iterable[Event]) -> dict[tuple[str, str], dict[str, RowAcceptance]]:
-    """Return the acceptances of rows, also those that have ended, by (table, rule) and then by pseudonym.
+    """Return the acceptances of rows, including expired ones, by (table, rule) and then by pseudonym.
 
     The last decision on a row counts.
     """

@@ -26,7 +26,7 @@ def audit_group() -> None:
 
 
 @audit_group.command("list")
-@click.option("--person", default="", help="Part of a name or subject.")
+@click.option("--person", default="", help="Part of a name or sign-in ID.")
 @click.option("--patient", default="", help="Pseudonym of a patient.")
 @click.option("--action", "actions", multiple=True, type=click.Choice(ACTIONS), help="Action (repeatable).")
 @click.option("--since", type=_DATE, help="First day, UTC. Default: 29 days before today.")

@@ -124,7 +124,7 @@ def checked_id(text: str) -> str:
     if _SUBJECT.fullmatch(cleaned):
         return cleaned
     raise ServiceError(
-        f"'{cleaned[:_LONGEST]}' is neither an e-mail address nor a subject of the sign-in service "
+        f"'{cleaned[:_LONGEST]}' is neither an e-mail address nor a sign-in ID "
         "(letters, digits and . : @ | + _ -). Copy it from the person's entry in the sign-in service."
     )
 

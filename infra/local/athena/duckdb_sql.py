@@ -157,12 +157,11 @@ def _equality(condition: Any) -> tuple[exp.Column | None, set[str]]:
 def _columns_read(tree: exp.Query) -> set[str] | None:
     """Return the names in lower case of the columns that a query reads; None means all columns.
 
-    If each `*` is that of a `count(*)`, the result is empty, even if the query also names columns.
+    The `*` of `count(*)` reads no column.
     """
-    stars = list(tree.find_all(exp.Star))
-    if stars and all(isinstance(star.parent, exp.Count) for star in stars):
-        return set()
-    return None if stars else {column.name.lower() for column in tree.find_all(exp.Column)}
+    if any(not isinstance(star.parent, exp.Count) for star in tree.find_all(exp.Star)):
+        return None
+    return {column.name.lower() for column in tree.find_all(exp.Column)}
 
 
 def _columns(table: Any) -> list[dict[str, str]]:

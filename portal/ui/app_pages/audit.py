@@ -23,7 +23,7 @@ if not person.may("see_audit_log"):
     st.stop()
 
 DAYS = 30
-COLOURS = dict(zip(LABELS.values(), (*SEQUENCE, NEUTRAL, MEASURE), strict=True))
+COLORS = dict(zip(LABELS.values(), (*SEQUENCE, NEUTRAL, MEASURE), strict=True))
 
 
 def filters() -> Search:
@@ -41,7 +41,7 @@ def filters() -> Search:
         "Action", ACTIONS, format_func=LABELS.__getitem__, placeholder="All actions", key="audit-actions"
     )
     left, right = st.columns(2)
-    name = left.text_input("Person", key="audit-person", placeholder="Part of a name or subject")
+    name = left.text_input("Person", key="audit-person", placeholder="Part of a name or sign-in ID")
     patient = right.text_input("Patient", key="audit-patient", placeholder="Pseudonym")
     since, until = _ends(period)
     return Search(since, until, tuple(actions), name, patient)
@@ -60,11 +60,12 @@ def _ends(period: object) -> tuple[date, date]:
 
 def trend(events: list[AuditEvent], wanted: Search) -> None:
     frame = pd.DataFrame(report.trend(events, wanted.since, wanted.until))
-    figure = px.bar(frame, x="Date", y="Events", color="Action", color_discrete_map=COLOURS)
+    figure = px.bar(frame, x="Date", y="Events", color="Action", color_discrete_map=COLORS)
     legend = {"orientation": "h", "y": -0.35, "title": None}
     figure.update_layout(height=300, margin={"t": 10, "b": 0}, legend=legend)
     figure.update_xaxes(title=None)
-    figure.update_yaxes(rangemode="tozero")
+    busiest = int(frame.groupby("Date")["Events"].sum().max())
+    figure.update_yaxes(rangemode="tozero", tickformat=",d", dtick=1 if busiest < 5 else None)
     st.plotly_chart(figure, key="audit-trend", config={"displaylogo": False}, alt="Events per day, by action")
 
 

@@ -65,11 +65,22 @@ def upload() -> None:
 
 
 def show_files(files: list[SourceFile | Inspected]) -> None:
-    """Draw a table of what each file is, without importing it or reading all of it."""
-    found = pd.DataFrame(asdict(preview.contents(session.context(), file)) for file in files)
-    found["size"] = found["size"].map(session.size)
-    found = found.rename(columns=str.capitalize)
-    st.dataframe(found, hide_index=True, width="stretch", column_config=session.numbers(found))
+    """Draw a table of what each file is, needed files first, without importing it or reading all of it."""
+    found = [preview.contents(session.context(), file) for file in files]
+    found.sort(key=lambda each: (not each.problem, each.used is None, each.file))
+    rows = [
+        {
+            "File": each.file,
+            "Contents": each.contents,
+            "Columns": "" if each.used is None else f"{each.used} used, {each.ignored} ignored",
+            "Size": session.size(each.size),
+        }
+        for each in found
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
+    for each in found:
+        if each.problem:
+            st.warning(without_links(each.problem))
 
 
 def show_preview(file: SourceFile) -> None:

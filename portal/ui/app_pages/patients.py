@@ -28,7 +28,7 @@ def figures(aggregate: Aggregate) -> list[Figure]:
             "Patients with changed records",
             changed,
             f"{changed:,}",
-            "Patients with more than one version (Type 2).",
+            "Patients whose record was changed after it was first received.",
             counts=[changed, total - changed],
         ),
     ]

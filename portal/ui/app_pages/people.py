@@ -29,7 +29,7 @@ def table(found: list[Person]) -> None:
     rows = [
         {
             "Person": person.name,
-            "E-mail or subject": person.person_id,
+            "E-mail or sign-in ID": person.person_id,
             "Roles": ", ".join(map(label, person.roles)),
             "Deputies": "; ".join(
                 f"{each.person}, {each.first} to {each.last}"
@@ -62,10 +62,10 @@ def change(act: Callable[[], object], done: str) -> None:
 def grant_form() -> None:
     with st.form("grant", clear_on_submit=False):
         who = st.text_input(
-            "E-mail or subject",
+            "E-mail or sign-in ID",
             key="grant-person",
             max_chars=254,
-            help="A verified e-mail address, or the subject of the person's sign-in (in Cognito: sub).",
+            help="A verified e-mail address, or the person's ID in the sign-in service (Cognito: sub).",
         )
         name = st.text_input("Name (in signatures of deputies)", key="grant-name", max_chars=254)
         roles = st.multiselect("Roles", ROLES, format_func=label, key="grant-roles")
@@ -96,7 +96,7 @@ def deputy_form(clinicians: list[Person]) -> None:
     today = datetime.now(UTC).date()
     with st.form("deputy"):
         chosen = st.selectbox("Clinician", clinicians, format_func=_named, key="deputy-for")
-        deputy = st.text_input("Deputy (e-mail or subject)", key="deputy-person", max_chars=254)
+        deputy = st.text_input("Deputy (e-mail or sign-in ID)", key="deputy-person", max_chars=254)
         left, right = st.columns(2)
         first = left.date_input("From", today, format="YYYY-MM-DD", key="deputy-from")
         last = right.date_input("To", today + timedelta(days=13), format="YYYY-MM-DD", key="deputy-to")

@@ -12,6 +12,8 @@ from pipeline.lake.uris import Lake
 from pipeline.releases import model as release_model
 from pipeline.releases import publish as publishing
 from pipeline.releases.model import Release, ReleaseConflict, ReleaseError
+from pipeline.reviews import log as review_log
+from pipeline.reviews.events import new_event
 
 
 @pytest.fixture
@@ -169,6 +171,25 @@ def test_a_run_holds_a_release_that_it_may_not_publish(s3, lake, end_of_run, dec
     add_release(s3, lake, "r1", decision)
     assert end_of_run("r1", auto_publish) == ("HELD", "")
     assert release_model.current(s3, lake) is None
+
+
+def test_a_resumed_run_does_not_publish_a_release_that_was_rejected_meanwhile(s3, lake, end_of_run):
+    add_release(s3, lake, "r1")
+    add_release(s3, lake, "r2", base="r1")
+    assert end_of_run("r1") == ("PUBLISHED", "")
+    for by, verdict, held in [("lee", "reject", "lee rejected it."), ("kim", "approve", "")]:
+        payload = {
+            "verdict": verdict,
+            "meaning": "",
+            "text": "",
+            "release": "",
+            "undecided": [],
+            "signed_for": "",
+        }
+        event = new_event(by, "clinician", "release_signed", {"run_id": "r2"}, payload)
+        review_log.append(s3, lake, review_log.read(s3, lake), event)
+        assert end_of_run("r2") == ("HELD" if held else "PUBLISHED", held)
+        assert release_model.current(s3, lake).release_id == ("r1" if held else "r2")
 
 
 def test_a_run_does_not_replace_a_release_published_in_the_meantime(s3, lake, end_of_run):

@@ -186,7 +186,7 @@ def test_a_deputyship_ends_when_it_is_ended_or_the_clinician_is_none_any_more(ad
         (KIM, 1, 0, "begins on .*, after its end"),
         (KIM, -2, -1, "must not be over already"),
         (KIM, 0, 367, "not last longer than 366 days"),
-        ("kim lee", 0, 0, "'kim lee' is neither an e-mail address nor a subject"),
+        ("kim lee", 0, 0, "'kim lee' is neither an e-mail address nor a sign-in ID"),
     ],
 )
 def test_an_impossible_deputyship_is_refused_and_not_recorded(person, admin, deputy, first, last, message):
@@ -207,8 +207,8 @@ def test_only_a_clinician_of_the_file_has_deputies(admin):
     [
         ("lee", ["surgeon"], {}, "'surgeon' is not a role. Use one of viewer, analyst"),
         ("lee", [], {}, "No role is selected"),
-        ("", ["analyst"], {}, "neither an e-mail address nor a subject"),
-        ("a/b@c.org", ["analyst"], {}, "neither an e-mail address nor a subject"),
+        ("", ["analyst"], {}, "neither an e-mail address nor a sign-in ID"),
+        ("a/b@c.org", ["analyst"], {}, "neither an e-mail address nor a sign-in ID"),
         ("lee", ["analyst"], {"reason": " "}, "Enter a reason"),
         ("lee", ["analyst"], {"reason": "x" * 501}, "The reason has 501 characters"),
         ("lee", ["analyst"], {"name": "x" * 255}, "The name has 255 characters"),

@@ -50,7 +50,7 @@ def test_a_role_is_granted_and_the_table_shows_it(page, admin):
     assert [s.value for s in page.success] == [
         "Granted analyst to kim@hospital.org. It takes effect within 30 seconds."
     ]
-    shown = page.dataframe[0].value[["Person", "E-mail or subject", "Roles"]].to_numpy().tolist()
+    shown = page.dataframe[0].value[["Person", "E-mail or sign-in ID", "Roles"]].to_numpy().tolist()
     assert shown == [["Dr. Lee", LEE, "clinician"], ["Kim", KIM, "analyst"]]
 
 
