@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from portal.batches import service as batches
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.core.sign_in import SignInError
+from portal.people import service as people
 from portal.ui import cache, session
 from tests.support.long_history import RUNS, remember_runs
 from tests.support.page_drivers import PAGES
@@ -39,6 +41,7 @@ def counted(monkeypatch):
 
     monkeypatch.setattr(Context, "client", client)
     monkeypatch.setattr(cache_utils, "TTLCACHE_TIMER", lambda: 1.0)
+    monkeypatch.setattr(people, "CACHE_SECONDS", math.inf)
     monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)  # its pages are known to app.py alone
     monkeypatch.setattr("streamlit.delta_generator.DeltaGenerator.page_link", lambda *_, **__: None)
     monkeypatch.setenv("HDP_ROLE_CHOICE", "true")
@@ -51,6 +54,7 @@ def _forget():
     st.cache_data.clear()
     session.process_context.clear()
     batches._manifests.clear()
+    people._files.clear()
 
 
 def _calls(calls, page, watchers, **query):
