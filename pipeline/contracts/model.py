@@ -144,6 +144,11 @@ class Contract:
         keys = [column for column in self.columns if column.key_position is not None]
         return tuple(column.name for column in sorted(keys, key=lambda column: column.key_position or 0))
 
+    @property
+    def record_key(self) -> tuple[str, ...]:
+        """The columns that identify a record of silver in all its versions: the key without `updated_at`."""
+        return tuple(name for name in self.key if name != "updated_at")
+
 
 def tables(zone: Zone) -> tuple[str, ...]:
     """Return the names of the tables of a zone that have a contract."""

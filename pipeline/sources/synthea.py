@@ -2,9 +2,10 @@
 
 Data dictionary: https://github.com/synthetichealth/synthea/wiki/CSV-File-Data-Dictionary
 
-Medication rows are orders: START is the time of order and of administration; dose and route are missing. The
-identifier of an administration is a hash of start, patient, encounter and code and, because these can repeat,
-of the rank of its row among those with the same; for a malformed row, it is a hash of the whole row.
+Medication rows are orders: START is the time of the order; dose and route are missing. An order with a STOP
+is completed, otherwise active. The identifier of an order is a hash of start, patient, encounter and code
+and, because these can repeat, of the rank of its row among those with the same; for a malformed row, it is a
+hash of the whole row.
 """
 
 from __future__ import annotations
@@ -106,8 +107,10 @@ _QUERIES = {
                m.CODE AS medication_code, 'RxNorm' AS medication_code_system,
                m.DESCRIPTION AS medication_name, CAST(NULL AS STRING) AS dose,
                CAST(NULL AS STRING) AS dose_unit, CAST(NULL AS STRING) AS route,
-               m.START AS ordered_at, m.START AS administered_at,
-               'completed' AS status, CAST(NULL AS STRING) AS updated_at,
+               m.START AS ordered_at, CAST(NULL AS STRING) AS administered_at,
+               CASE WHEN m.STOP IS NULL THEN 'active' ELSE 'completed' END AS status,
+               CAST(NULL AS STRING) AS updated_at, 'order' AS event_kind, CAST(NULL AS STRING) AS due_at,
+               CAST(NULL AS STRING) AS reason_not_given, CAST(NULL AS STRING) AS barcode_scanned,
                m._malformed, m._file, m._line, m._as_read, m.batch_id, m._received_at
         FROM medications m
         LEFT JOIN (SELECT batch_id, Id, any_value(PROVIDER) AS PROVIDER

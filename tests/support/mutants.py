@@ -263,13 +263,13 @@ OF_VERSIONS = {
         ("boundary", "_n > 1", "_n > 2"),
         ("null", "frames.hash_of(content)", "F.xxhash64(*content)"),
         ("unit", '"source_file", "source_line"}', '"source_file"}'),
-        ("join", 'Window.partitionBy(key, "updated_at")', "Window.partitionBy(key)"),
+        ("join", 'Window.partitionBy(*key, "updated_at")', "Window.partitionBy(*key)"),
     ],
     "is_newest": [
         ("operator", 'F.desc("updated_at")', 'F.asc("updated_at")'),
         ("boundary", 'F.col("_rank") == 1', 'F.col("_rank") == 2'),
         ("null", '~F.col("is_conflicting") & (F', "(F"),
-        ("unit", 'partitionBy(key, "is_conflicting")', "partitionBy(key)"),
+        ("unit", 'partitionBy(*key, "is_conflicting")', "partitionBy(*key)"),
         ("join", '"left_anti"', '"left_semi"'),
     ],
 }

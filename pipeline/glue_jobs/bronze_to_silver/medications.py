@@ -9,9 +9,12 @@ from pipeline.glue_jobs.bronze_to_silver import load, lookups
 from pipeline.glue_jobs.bronze_to_silver.typing import (
     ROUTE,
     STATUS,
+    boolean,
     code,
     code_system,
+    event_kind,
     number,
+    reason_not_given,
     text,
     timestamp,
     unit,
@@ -21,6 +24,9 @@ from pipeline.glue_jobs.runtime import Run
 from pipeline.glue_jobs.silver_to_gold.local_time import local, local_date
 
 CONTRACT = load_contract("silver", "medications")
+
+DEFAULT_KIND = "administration"
+"""Kind of an event whose source does not say: the queries of sources with orders do (`pipeline.sources`)."""
 
 
 def expressions(time_zone: str) -> dict[str, str]:
@@ -39,6 +45,10 @@ def expressions(time_zone: str) -> dict[str, str]:
         "ordered_at": timestamp("ordered_at", time_zone),
         "administered_at": timestamp("administered_at", time_zone),
         "status": code("status", STATUS),
+        "event_kind": event_kind("event_kind", DEFAULT_KIND),
+        "due_at": timestamp("due_at", time_zone),
+        "reason_not_given": reason_not_given("reason_not_given"),
+        "barcode_scanned": boolean("barcode_scanned"),
         "updated_at": timestamp("updated_at", time_zone),
     }
 

@@ -64,6 +64,25 @@ def unit(column: str) -> str:
     return _mapped(column, units())
 
 
+def reason_not_given(column: str) -> str:
+    """Return SQL for the contract's word for a reason; an unknown reason is kept as received."""
+    return _mapped(column, REASON_NOT_GIVEN)
+
+
+def event_kind(column: str, default: str) -> str:
+    """Return SQL for the kind of a medication event; `default` if none was received."""
+    return f"case when {text(column)} is null then '{default}' else {code(column, EVENT_KIND)} end"
+
+
+def boolean(column: str) -> str:
+    """Return SQL for a boolean written as true, yes, y, t or 1, or as false, no, n, f or 0."""
+    value = f"lower({text(column)})"
+    return (
+        f"case when {value} in ('true', 'yes', 'y', 't', '1') then true "
+        f"when {value} in ('false', 'no', 'n', 'f', '0') then false end"
+    )
+
+
 def _mapped(column: str, names: dict[str, str]) -> str:
     whens = " ".join(f"when '{theirs}' then '{ours}'" for theirs, ours in names.items())
     return f"coalesce(case lower({text(column)}) {whens} end, {text(column)})"
@@ -143,10 +162,45 @@ ROUTE = {
 
 STATUS = {
     **_same("in-progress", "not-done", "on-hold", "completed", "entered-in-error", "stopped", "unknown"),
+    **_same("active", "cancelled", "draft"),
+    **_same("preparation", "declined"),
     "not done": "not-done",
     "in progress": "in-progress",
+    "canceled": "cancelled",
 }
-"""Codes and spellings of statuses, mapped to FHIR R4 MedicationAdministration.status."""
+"""Codes and spellings of statuses, mapped to FHIR R4 statuses of administrations, requests and dispenses.
 
-CODE_LISTS = {"sex": SEX, "encounter_class": ENCOUNTER_CLASS, "route": ROUTE, "status": STATUS}
+A rule checks which of them the kind of event has.
+"""
+
+EVENT_KIND = {
+    **_same("administration", "order", "dispense"),
+    "medicationadministration": "administration",
+    "medicationrequest": "order",
+    "medicationdispense": "dispense",
+}
+"""Kinds of medication events and names of their FHIR resources, mapped to the contract's kinds."""
+
+REASON_NOT_GIVEN = {
+    **_same("refused", "asleep", "away", "vomiting", "fasting", "held", "unavailable", "no access", "other"),
+    "patient refused": "refused",
+    "vomit": "vomiting",
+    "npo": "fasting",
+    "off unit": "away",
+    "medication not available": "unavailable",
+    "no iv access": "no access",
+}
+"""Usual reasons for a dose not given, mapped to the contract's; Away, Asleep and Vomit are those of FHIR R4.
+
+http://terminology.hl7.org/CodeSystem/reason-medication-not-given
+"""
+
+CODE_LISTS = {
+    "sex": SEX,
+    "encounter_class": ENCOUNTER_CLASS,
+    "route": ROUTE,
+    "status": STATUS,
+    "event_kind": EVENT_KIND,
+    "reason_not_given": REASON_NOT_GIVEN,
+}
 """Code lists by column. A value in a column's list is not a null marker in that column."""

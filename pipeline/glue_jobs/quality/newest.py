@@ -36,19 +36,19 @@ def newest(run: Run, table: str) -> DataFrame:
     Only the columns that the rules use are returned. Only keys with several rows are compared.
     """
     contract = load("silver", table)
-    key = contract.key[0]
+    key = contract.record_key
     quarantined = run.refused_in_release(table)
     conflicting = quarantined.where(F.array_contains("rule_ids", conflict_rule(contract)))
     consistent = run.silver(table).join(conflicting.select(*_ROW), list(_ROW), "left_anti")
-    hashed = consistent.withColumn("_key", F.xxhash64(key))
+    hashed = consistent.withColumn("_key", F.xxhash64(*key))
     several = hashed.groupBy("_key").agg(F.count(F.lit(1)).alias("_n")).where("_n > 1").select("_key")
     of_several = hashed.join(several, "_key", "left_semi").drop("_key")
     content = F.xxhash64(*(c.name for c in contract.columns if c.name not in {"batch_id", *_ROW}))
     order = F.struct("updated_at", content.alias("content"), "batch_id", *_ROW)
-    last = of_several.groupBy(key).agg(F.max(order).alias("_order")).select("_order.*")
+    last = of_several.groupBy(*key).agg(F.max(order).alias("_order")).select("_order.*")
     latest = of_several.join(last.select(*_ROW), list(_ROW), "left_semi")
     rows = hashed.join(several, "_key", "left_anti").drop("_key").unionByName(latest)
-    wanted = [c.name for c in contract.columns if c.name in {key, *_ROW} | _words()]
+    wanted = [c.name for c in contract.columns if c.name in {*key, *_ROW} | _words()]
     return rows.join(quarantined.select(*_ROW), list(_ROW), "left_anti").select(*wanted)
 
 

@@ -21,11 +21,11 @@ def with_status(silver: DataFrame, contract: Contract) -> DataFrame:
     Versions of a key with the same `updated_at` but different content conflict. The newest version that does
     not conflict has `is_newest`. Only the few keys with several versions are sorted.
     """
-    key = contract.key[0]
+    key = contract.record_key
     content = [F.col(c.name) for c in contract.columns if c.name not in _PROVENANCE]
-    hashed = silver.withColumn("_key", F.xxhash64(key))
+    hashed = silver.withColumn("_key", F.xxhash64(*key))
     several = hashed.groupBy("_key").agg(F.count(F.lit(1)).alias("_n")).where("_n > 1").select("_key")
-    same_time = Window.partitionBy(key, "updated_at")
+    same_time = Window.partitionBy(*key, "updated_at")
     order = [
         F.desc("updated_at"),
         F.desc("_content"),
@@ -37,7 +37,7 @@ def with_status(silver: DataFrame, contract: Contract) -> DataFrame:
         hashed.join(several, "_key", "left_semi")
         .withColumn("_content", frames.hash_of(content))
         .withColumn("is_conflicting", F.min("_content").over(same_time) != F.max("_content").over(same_time))
-        .withColumn("_rank", F.row_number().over(Window.partitionBy(key, "is_conflicting").orderBy(*order)))
+        .withColumn("_rank", F.row_number().over(Window.partitionBy(*key, "is_conflicting").orderBy(*order)))
         .withColumn("is_newest", ~F.col("is_conflicting") & (F.col("_rank") == 1))
         .drop("_rank", "_content")
     )

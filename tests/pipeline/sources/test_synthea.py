@@ -8,7 +8,7 @@ from pipeline import frames
 from pipeline.sources import synthea
 
 SHAPE = (
-    "START string, PATIENT string, ENCOUNTER string, CODE string, DESCRIPTION string, "
+    "START string, STOP string, PATIENT string, ENCOUNTER string, CODE string, DESCRIPTION string, "
     "_malformed boolean, _file string, _line long, _received string, batch_id string, _received_at string, "
     "_as_read array<string>"
 )

@@ -43,8 +43,13 @@ MEDICATIONS = """
     '29046' as medication_code, 'RxNorm' as medication_code_system,
     'Lisinopril 10 MG Oral Tablet' as medication_name,
     10.0 as dose, 'mg' as dose_unit, 'PO' as route, admitted_at as ordered_at,
-    admitted_at + interval 1 hour as administered_at, 'completed' as status, updated_at,
-    'medications.csv' as source_file, source_line, batch_id from stays"""
+    if(kind = 'administration', admitted_at + interval 1 hour, null) as administered_at,
+    'completed' as status, updated_at, kind as event_kind,
+    if(kind = 'administration', admitted_at + interval 30 minutes, null) as due_at,
+    cast(null as string) as reason_not_given, if(kind = 'administration', true, null) as barcode_scanned,
+    concat(kind, '.csv') as source_file, source_line, batch_id
+    from stays cross join (select explode(array('administration')) as kind)"""
+"""Each stay has an order and its administration, with one identifier."""
 
 
 def _temporary(spark):
