@@ -93,8 +93,8 @@ def estimate(options: Options) -> Estimate:
     years = (options.end - options.start).days / 365.25
     patients = int(options.patients * (1 + 0.136 * years))
     encounters = int(options.patients * 1.66 * years)
-    medications = int(encounters * 1.22)
-    size = patients * 215 + encounters * 270 + medications * 176
+    medications = int(encounters * 1.66)
+    size = patients * 215 + encounters * 270 + medications * 230
     slower = 1.6 if options.defect_rate else 1
     seconds = 2 + (patients + encounters + medications) / 500_000 * slower
     return Estimate(

@@ -22,7 +22,8 @@ def make(options: Options, block: int) -> dict[str, pa.Table]:
     who = patients.draw(stream(options, block, 0), options, block, pool)
     visits = stays.draw(stream(options, block, 1), options, who, pool)
     encounters, numbers = stays.table(visits, who, stream(options, block, 2), pool)
-    medications, encounter_of = doses.table(visits, numbers, who, stream(options, block, 3), pool)
+    streams = stream(options, block, 3), stream(options, block, 5)
+    medications, encounter_of = doses.table(visits, numbers, who, streams, pool)
     kept = int(np.searchsorted(visits.who, who.count))
     return {
         "patients": patients.table(who, stream(options, block, 4), pool),

@@ -1,7 +1,8 @@
-"""The medication administrations of one block: medication, dose, times and status."""
+"""The medication orders, administrations and dispenses of one block."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.contracts.model import load
 from pipeline.data_generator.classes import AMB, EMER, IMP, OBSENC, VR
 from pipeline.data_generator.encounters import Stays
 from pipeline.data_generator.patients import People
@@ -50,6 +52,20 @@ LATE_MINUTES, LATE_SIGMA = 14.0, 0.9
 
 MAX_DOSES = 24
 
+REASONS = ("refused", "away", "asleep", "fasting", "held", "unavailable", "vomiting", "no access", None)
+REASON_SHARES = np.array([0.3, 0.12, 0.08, 0.1, 0.2, 0.07, 0.04, 0.03, 0.06])
+"""Share of each reason for a dose not given; None is not recorded. An estimate."""
+
+SCANNED = 0.94
+"""Share of doses given with a scanned barcode: just below the 95 % that Leapfrog's standard asks for."""
+
+ORDER_STATUSES = ("completed", "stopped", "cancelled")
+ORDER_STATUS_SHARES = np.array([0.95, 0.03, 0.02])
+"""Share of each status of an order: an estimate."""
+
+DISPENSED = 0.6
+"""Share of ambulatory orders that the hospital's pharmacy dispenses: an estimate."""
+
 
 @cache
 def _by_diagnosis() -> tuple[Any, Any]:
@@ -77,49 +93,162 @@ def _steps(medication: Medication) -> list[float]:
 
 
 def table(
-    stays: Stays, numbers: tuple[Any, Any], people: People, rng: np.random.Generator, pool: Pools
+    stays: Stays,
+    numbers: tuple[Any, Any],
+    people: People,
+    streams: tuple[np.random.Generator, np.random.Generator],
+    pool: Pools,
 ) -> tuple[pa.Table, Any]:
-    """Return the administrations as bronze rows, by encounter and time, and the index of each one's stay."""
-    stay, drug, ordered, given_at = _schedule(rng, stays)
-    n = len(stay)
+    """Return orders, administrations and dispenses as bronze rows, and the index of each one's stay.
+
+    Rows are sorted by encounter. The second stream is that of orders, dispenses, reasons and scans, so that
+    they do not change the administrations.
+    """
+    rng, more = streams
+    orders, doses = _schedule(rng, stays)
+    source = Source(stays, numbers, people, pool)
+    given = _administrations(source, orders, doses, rng, more)
+    ordered = _orders(source, orders, more)
+    dispensed = _dispenses(source, orders, more)
+    stay = np.concatenate([each[1] for each in (ordered, given, dispensed)])
+    rows = pa.concat_tables([each[0] for each in (ordered, given, dispensed)])
+    by_stay = np.argsort(stay, kind="stable")
+    return rows.take(pa.array(by_stay)), stay[by_stay]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The stays of a block with their numbers (patient, ordinal), people and pools."""
+
+    stays: Stays
+    numbers: tuple[Any, Any]
+    people: People
+    pool: Pools
+
+    def rows(self, prefix: str, stay: Any, drug: Any) -> dict[str, Any]:
+        """Return the columns that all events have; identifiers are numbered within each stay."""
+        number, ordinal = (each[stay] for each in self.numbers)
+        sequence = np.arange(len(stay)) - np.searchsorted(stay, stay) + 1
+        encounter, listed = (digits(number, 8), "-", digits(ordinal, 3)), formulary()
+        return {
+            "administration_id": column(f"{prefix}{self.people.tag}", *encounter, "-", digits(sequence, 3)),
+            "encounter_id": column(f"E{self.people.tag}", *encounter),
+            "patient_id": identifier(f"P{self.people.tag}", number),
+            "provider_npi": self.pool.provider_npi.take(pa.array(self.stays.provider[stay])),
+            "medication_code": choose(tuple(m.code for m in listed), drug),
+            "medication_code_system": pa.array(["RxNorm"] * len(stay), pa.string()),
+            "medication_name": choose(tuple(m.name for m in listed), drug),
+            "dose_unit": choose(tuple(m.unit for m in listed), drug),
+        }
+
+    def updated_at(self, stay: Any, event: Any) -> Any:
+        return timestamps(np.minimum(event + 600, self.stays.end[stay] + 3600))
+
+
+@dataclass(frozen=True)
+class Orders:
+    """Stay, medication (index of the formulary) and time of each order."""
+
+    stay: Any
+    drug: Any
+    at: Any
+
+
+@dataclass(frozen=True)
+class Doses:
+    """Order (index), due time and time of administration of each dose."""
+
+    order: Any
+    due: Any
+    given_at: Any
+
+
+def _administrations(
+    source: Source, orders: Orders, doses: Doses, rng: np.random.Generator, more: np.random.Generator
+) -> tuple[pa.Table, Any]:
+    """Return the administrations, by encounter and time, and the index of each one's stay."""
+    n = len(doses.order)
     status = rng.choice(4, n, p=STATUS_SHARES)
     step = rng.choice(len(STEP_SHARES), n, p=STEP_SHARES)
     route_pick = rng.random(n)
-    order = np.lexsort((drug, given_at, stay))
-    stay, drug, ordered, given_at = stay[order], drug[order], ordered[order], given_at[order]
-    listed = formulary()
-    dose = _dose_text()[drug * len(STEP_SHARES) + step]
-    routes = _routes()
-    route = routes[
-        drug, np.minimum((route_pick * (routes[drug] >= 0).sum(axis=1)).astype(int), routes.shape[1] - 1)
-    ]
-    number, ordinal = (each[stay] for each in numbers)
-    sequence = np.arange(n) - np.searchsorted(stay, stay) + 1
-    encounter = (digits(number, 8), "-", digits(ordinal, 3))
-    not_given = pa.array(status == 1)
-    rows = pa.table(
+    reason = more.choice(len(REASONS), n, p=REASON_SHARES)
+    scanned = more.random(n) < SCANNED
+    stay, drug = orders.stay[doses.order], orders.drug[doses.order]
+    by_time = np.lexsort((drug, doses.given_at, stay))
+    stay, drug, order = stay[by_time], drug[by_time], doses.order[by_time]
+    due, given_at = doses.due[by_time], doses.given_at[by_time]
+    is_missed = pa.array(status == 1)
+    nothing = pa.scalar(None, pa.string())
+    return _table(
         {
-            "administration_id": column(f"A{people.tag}", *encounter, "-", digits(sequence, 3)),
-            "encounter_id": column(f"E{people.tag}", *encounter),
-            "patient_id": identifier(f"P{people.tag}", number),
-            "provider_npi": pool.provider_npi.take(pa.array(stays.provider[stay])),
-            "medication_code": choose(tuple(m.code for m in listed), drug),
-            "medication_code_system": pa.array(["RxNorm"] * n, pa.string()),
-            "medication_name": choose(tuple(m.name for m in listed), drug),
-            "dose": pa.array(dose, pa.string()),
-            "dose_unit": choose(tuple(m.unit for m in listed), drug),
-            "route": choose(_ROUTE_NAMES, route),
-            "ordered_at": timestamps(ordered),
-            "administered_at": pc.if_else(not_given, pa.scalar(None, pa.string()), timestamps(given_at)),
+            **source.rows("A", stay, drug),
+            "dose": pa.array(_dose_text()[drug * len(STEP_SHARES) + step], pa.string()),
+            "route": choose(_ROUTE_NAMES, _route(drug, route_pick)),
+            "ordered_at": timestamps(orders.at[order]),
+            "administered_at": pc.if_else(is_missed, nothing, timestamps(given_at)),
             "status": choose(STATUSES, status),
-            "updated_at": timestamps(np.minimum(given_at + 600, stays.end[stay] + 3600)),
+            "updated_at": source.updated_at(stay, given_at),
+            "event_kind": pa.array(["administration"] * n, pa.string()),
+            "due_at": timestamps(due),
+            "reason_not_given": pc.if_else(is_missed, choose(REASONS, reason), nothing),
+            "barcode_scanned": pc.if_else(is_missed, nothing, choose(("false", "true"), scanned.astype(int))),
         }
-    )
-    return rows, stay
+    ), stay
 
 
-def _schedule(rng: np.random.Generator, stays: Stays) -> tuple[Any, Any, Any, Any]:
-    """Draw encounter, medication, order time and administration time of every dose."""
+def _orders(source: Source, orders: Orders, more: np.random.Generator) -> tuple[pa.Table, Any]:
+    """Return a row for each order and the index of its stay."""
+    status = more.choice(len(ORDER_STATUSES), len(orders.stay), p=ORDER_STATUS_SHARES)
+    updated_at = source.updated_at(orders.stay, orders.at)
+    common = _of_orders(source, "order", orders, more)
+    return _table({**common, "status": choose(ORDER_STATUSES, status), "updated_at": updated_at}), orders.stay
+
+
+def _dispenses(source: Source, orders: Orders, more: np.random.Generator) -> tuple[pa.Table, Any]:
+    """Return the dispenses of some ambulatory orders, by a pharmacy that does not know the encounter."""
+    kept = (more.random(len(orders.stay)) < DISPENSED) & (source.stays.kind[orders.stay] == AMB)
+    orders = Orders(orders.stay[kept], orders.drug[kept], orders.at[kept])
+    longest = source.stays.end[orders.stay] + 1800 - orders.at
+    handed_over = orders.at + (more.random(len(longest)) * longest).astype(np.int64)
+    rows = {
+        **_of_orders(source, "dispense", orders, more),
+        "encounter_id": pa.nulls(len(longest), pa.string()),
+        "administered_at": timestamps(handed_over),
+        "status": pa.array(["completed"] * len(longest), pa.string()),
+        "updated_at": source.updated_at(orders.stay, handed_over),
+    }
+    return _table(rows), orders.stay
+
+
+def _of_orders(source: Source, kind: str, orders: Orders, more: np.random.Generator) -> dict[str, Any]:
+    """Return the columns that orders and dispenses have, with the middle usual dose."""
+    return {
+        **source.rows(kind[0].upper(), orders.stay, orders.drug),
+        "dose": pa.array(_dose_text()[orders.drug * len(STEP_SHARES) + 1], pa.string()),
+        "route": choose(_ROUTE_NAMES, _route(orders.drug, more.random(len(orders.stay)))),
+        "ordered_at": timestamps(orders.at),
+        "event_kind": pa.array([kind] * len(orders.stay), pa.string()),
+    }
+
+
+_COLUMNS = tuple(column.name for column in load("bronze", "medications").data_columns)
+
+
+def _table(columns: dict[str, Any]) -> pa.Table:
+    """Return the columns in the order of the bronze contract; missing ones are empty."""
+    n = len(columns["administration_id"])
+    return pa.table({name: columns.get(name, pa.nulls(n, pa.string())) for name in _COLUMNS})
+
+
+def _route(drug: Any, pick: Any) -> Any:
+    """Return one of each medication's routes as an index into `_ROUTE_NAMES`, by a number from 0 to 1."""
+    routes = _routes()
+    last = (routes[drug] >= 0).sum(axis=1)
+    return routes[drug, np.minimum((pick * last).astype(int), routes.shape[1] - 1)]
+
+
+def _schedule(rng: np.random.Generator, stays: Stays) -> tuple[Orders, Doses]:
+    """Draw encounter, medication and time of every order, and due and administration time of its doses."""
     padded, available = _by_diagnosis()
     mean = np.array([ORDERS[kind] for kind in range(5)])[stays.kind]
     wanted = np.minimum(rng.poisson(mean), available[stays.diagnosis])
@@ -137,8 +266,7 @@ def _schedule(rng: np.random.Generator, stays: Stays) -> tuple[Any, Any, Any, An
     late = np.minimum(late, np.maximum(60, np.minimum(room, 6 * 3600) * 0.45))
     given_at = due + late.astype(np.int64)
     inside = given_at <= stays.end[stay[order]]
-    order, given_at = order[inside], given_at[inside]
-    return stay[order], drug[order], ordered[order], given_at
+    return Orders(stay, drug, ordered), Doses(order[inside], due[inside], given_at[inside])
 
 
 def _due(rng: np.random.Generator, stays: Stays, stay: Any, ordered: Any) -> tuple[Any, Any]:

@@ -117,21 +117,31 @@ def wrong_route(row: Row, _: Context) -> bool:
 
 def wrong_patient(row: Row, context: Context) -> bool:
     other = context.previous and context.previous["patient_id"]
-    if not other or other == row["patient_id"] or row["encounter_id"] in context.changed_encounters:
+    if not other or other == row["patient_id"] or not row["encounter_id"]:
+        return False
+    if row["encounter_id"] in context.changed_encounters:
         return False
     row["patient_id"] = other
     return True
 
 
 def year_before_encounter(row: Row, context: Context) -> bool:
-    if not row["administered_at"] or row["encounter_id"] in context.changed_encounters:
+    if (
+        not row["administered_at"]
+        or not _is_administration(row)
+        or row["encounter_id"] in context.changed_encounters
+    ):
         return False
     row["administered_at"] = _shifted(str(row["administered_at"]), -400)
     return True
 
 
+def _is_administration(row: Row) -> bool:
+    return row["event_kind"] == "administration"
+
+
 def missing_time(row: Row, _: Context) -> bool:
-    if row["status"] != "completed":
+    if row["status"] != "completed" or not _is_administration(row):
         return False
     row["administered_at"] = None
     return True

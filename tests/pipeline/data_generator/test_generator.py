@@ -181,7 +181,8 @@ def test_every_reference_resolves_and_every_time_lies_in_its_stay(made):
     assert encounters.index.is_unique
     assert made["medications"]["administration_id"].is_unique
     assert set(encounters["patient_id"]) <= set(made["patients"]["patient_id"])
-    doses = made["medications"].join(
+    doses = made["medications"].query("event_kind == 'administration'")
+    doses = doses.join(
         encounters[["patient_id", "admitted_at", "discharged_at"]], on="encounter_id", rsuffix="_of_stay"
     )
     assert (doses["patient_id"] == doses["patient_id_of_stay"]).all()
@@ -189,6 +190,34 @@ def test_every_reference_resolves_and_every_time_lies_in_its_stay(made):
     assert (given["administered_at"] >= given["admitted_at"]).all()
     assert (given["administered_at"] <= given["discharged_at"]).all()
     assert (given["administered_at"] >= given["ordered_at"]).all()
+
+
+def test_every_administration_has_its_order_and_a_dispense_no_encounter(made):
+    kinds = dict(iter(made["medications"].groupby("event_kind")))
+    named = ["encounter_id", "medication_code", "ordered_at"]
+    orders = set(kinds["order"][named].itertuples(index=False, name=None))
+    assert set(kinds["administration"][named].itertuples(index=False, name=None)) <= orders
+    assert kinds["order"]["administered_at"].isna().all()
+    dispenses = kinds["dispense"]
+    assert len(dispenses) > 20
+    assert dispenses["encounter_id"].isna().all()
+    assert (dispenses["administered_at"] >= dispenses["ordered_at"]).all()
+    of_orders = set(kinds["order"][["patient_id", *named[1:]]].itertuples(index=False, name=None))
+    assert set(dispenses[["patient_id", *named[1:]]].itertuples(index=False, name=None)) <= of_orders
+
+
+def test_due_times_reasons_and_scans_are_those_of_a_medication_administration_record(made):
+    doses = made["medications"].query("event_kind == 'administration'")
+    due = pd.to_datetime(doses["due_at"])
+    assert (due >= doses["ordered_at"]).all()
+    late = (doses["administered_at"] - due).dropna().dt.total_seconds() / 60
+    assert late.min() >= 0
+    assert 0.02 < (late > 60).mean() < 0.12  # CMS's 60 minutes, missed now and then
+    missed = doses["status"] == "not-done"
+    assert doses.loc[~missed, "reason_not_given"].isna().all()
+    assert 0.85 < doses.loc[missed, "reason_not_given"].notna().mean() < 1
+    assert doses.loc[missed, "barcode_scanned"].isna().all()
+    assert 0.92 < (doses.loc[~missed, "barcode_scanned"] == "true").mean() < 0.96
 
 
 def test_nobody_is_seen_after_death_or_in_two_places(made):
