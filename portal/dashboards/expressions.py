@@ -6,6 +6,24 @@ from portal.dashboards.query_builder import LOCAL_TIME, NOT_RECORDED, Dimension
 
 WEEKDAYS = dict(zip("1234567", ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), strict=True))
 
+ROUTES = {
+    "PO": "By mouth (PO)",
+    "IV": "Intravenous (IV)",
+    "IM": "Intramuscular (IM)",
+    "SC": "Subcutaneous (SC)",
+    "INH": "Inhaled (INH)",
+    "SL": "Under the tongue (SL)",
+}
+STATUSES = {
+    "completed": "Given (completed)",
+    "not-done": "Missed or refused (not-done)",
+    "stopped": "Stopped",
+    "in-progress": "In progress",
+    "on-hold": "On hold",
+    "entered-in-error": "Entered in error",
+    "unknown": "Unknown",
+}
+
 PATIENT_JOIN = "LEFT JOIN {dim_patient} p ON f.patient_key = p.patient_key"
 PROVIDER_JOIN = "LEFT JOIN {dim_provider} w ON f.provider_key = w.provider_key"
 

@@ -146,10 +146,12 @@ def _read(context: Context, table: str, release_id: str, sql: str) -> pa.Table:
         uri, partition = found
         bucket, key = split(uri)
         body = context.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-        inside = pq.read_table(BytesIO(body), columns=[name for name in names if name not in partition])
+        file = pq.ParquetFile(BytesIO(body))
+        inside = file.read(columns=[name for name in names if name in file.schema_arrow.names])
         for name in names:
-            if name in partition:
-                inside = inside.append_column(name, pa.repeat(partition[name], inside.num_rows))
+            if name not in inside.column_names:  # in the path, or newer than the file
+                value = pa.scalar(partition.get(name), pa.string() if name in partition else None)
+                inside = inside.append_column(name, pa.repeat(value, inside.num_rows))
         return inside.select(names)
 
     with ThreadPoolExecutor(_CONCURRENT_READS) as threads:

@@ -9,38 +9,33 @@ from portal.dashboards.expressions import (
     PATIENT,
     PATIENT_JOIN,
     PROVIDER_JOIN,
+    ROUTES,
     SPECIALTY,
+    STATUSES,
     WEEKDAY,
     capped,
     or_not_recorded,
 )
 from portal.dashboards.query_builder import NOT_RECORDED, Chart, Dataset, Dimension, Measure
 
-ROUTES = {
-    "PO": "By mouth (PO)",
-    "IV": "Intravenous (IV)",
-    "IM": "Intramuscular (IM)",
-    "SC": "Subcutaneous (SC)",
-    "INH": "Inhaled (INH)",
-    "SL": "Under the tongue (SL)",
-}
-STATUSES = {
-    "completed": "Given (completed)",
-    "not-done": "Missed or refused (not-done)",
-    "stopped": "Stopped",
-    "in-progress": "In progress",
-    "on-hold": "On hold",
-    "entered-in-error": "Entered in error",
-    "unknown": "Unknown",
-}
 LATE_MINUTES = 60
 """A first dose is late if it is given more than this many minutes after its order.
 
-This limit is a working assumption, because orders have no due time.
+This limit is a working assumption for sources that do not record when a dose is due.
 """
 
 LONGEST_WAIT_MINUTES = 120
 _WAIT = f"CAST({capped('floor(f.minutes_from_order / 10) * 10', LONGEST_WAIT_MINUTES)} AS integer)"
+EARLIEST_MINUTES = -60
+_DELAY = (
+    f"CAST(CASE WHEN f.minutes_from_due < {EARLIEST_MINUTES} THEN {EARLIEST_MINUTES} "
+    f"ELSE {capped('floor(f.minutes_from_due / 10) * 10', LONGEST_WAIT_MINUTES)} END AS integer)"
+)
+SCANNED = "Scanned"
+_SCAN = (
+    f"CASE WHEN f.barcode_scanned THEN '{SCANNED}' WHEN NOT f.barcode_scanned THEN 'Not scanned' "
+    f"ELSE '{NOT_RECORDED}' END"
+)
 _PROVIDER_NAME = (
     f"coalesce(w.provider_name || ' (' || w.provider_npi || ')', w.provider_npi, '{NOT_RECORDED}')"
 )
@@ -80,6 +75,15 @@ ADMINISTRATIONS = Dataset(
             filter="clicked",
             is_number=True,
         ),
+        Dimension(
+            "delay",
+            f"Minutes from due time ({EARLIEST_MINUTES} = earlier, {LONGEST_WAIT_MINUTES} = later)",
+            _DELAY,
+            filter="clicked",
+            is_number=True,
+        ),
+        Dimension("reason", "Reason not given", or_not_recorded("f.reason_not_given"), filter="clicked"),
+        Dimension("scan", "Barcode", _SCAN, filter="clicked"),
         Dimension("dose", "Dose", "f.dose"),
         Dimension("unit", "Unit", or_not_recorded("f.dose_unit")),
     ),
@@ -89,6 +93,9 @@ ADMINISTRATIONS = Dataset(
         "given": "f.administered_at",
         "state": "f.status",
         "minutes": "f.minutes_from_order",
+        "minutes_late": "f.minutes_from_due",
+        "why": "f.reason_not_given",
+        "scanned": "f.barcode_scanned",
         "amount": "f.dose",
         "is_comparable": (
             "f.dose IS NOT NULL AND d.usual_dose_low IS NOT NULL AND f.dose_unit = d.usual_dose_unit"
@@ -196,7 +203,7 @@ MEDICATION_CHARTS = (
         click=("month",),
         part=("status", "not-done"),
         note=(
-            "Status not-done. Includes missed and refused; the source does not record why. "
+            "Status not-done. Includes missed and refused. "
             "Stopped, on-hold and entered-in-error doses are counted by status."
         ),
     ),
@@ -227,6 +234,45 @@ MEDICATION_CHARTS = (
         where="minutes IS NOT NULL",
         click=("therapeutic",),
         note=f"Late: the first dose was given more than {LATE_MINUTES} minutes after the order.",
+    ),
+    Chart(
+        "due-to-dose",
+        "From due time to administration",
+        "histogram",
+        ADMINISTRATIONS,
+        ("delay", "route"),
+        _DOSES,
+        where="minutes_late IS NOT NULL",
+        click=("delay",),
+        note="Minutes in steps of 10 (0 = 0 to under 10); negative when given early.",
+        needs="minutes_late",
+    ),
+    Chart(
+        "reasons-not-given",
+        "Doses not given, by reason",
+        "ranking",
+        ADMINISTRATIONS,
+        ("reason",),
+        _DOSES,
+        where="state = 'not-done'",
+        click=("reason",),
+        needs="why",
+    ),
+    Chart(
+        "barcode-scans",
+        "Doses given with a scanned barcode, per month",
+        "line",
+        ADMINISTRATIONS,
+        ("month",),
+        {
+            "scanned_doses": Measure("sum(CASE WHEN scanned THEN 1 ELSE 0 END)", "Scanned"),
+            "administrations": Measure("count(*)", "Administrations"),
+        },
+        where="scanned IS NOT NULL",
+        click=("month",),
+        part=("scan", SCANNED),
+        note="Of the doses with a recorded scan, or none.",
+        needs="scanned",
     ),
     Chart(
         "administrations-by-hour",

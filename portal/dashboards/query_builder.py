@@ -126,6 +126,9 @@ class Chart:
     part: tuple[str, str] | None = None
     """For a share per month: the dimension and the value of the numerator; all rows are the denominator."""
 
+    needs: str = ""
+    """A field that not every source records; the chart is drawn only if a row of the release has a value."""
+
     def in_zone(self, zone: str) -> Chart:
         """Return the chart with the hospital's time zone in its labels, or unchanged if `zone` is empty."""
         return replace(self, dataset=self.dataset.in_zone(zone))

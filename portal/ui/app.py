@@ -51,6 +51,7 @@ PAGES = [
     st.Page("app_pages/overview.py", title="Overview", icon=":material/home:", default=True),
     st.Page("app_pages/encounters.py", title="Encounters", icon=":material/local_hospital:"),
     st.Page("app_pages/medications.py", title="Medications", icon=":material/medication:"),
+    st.Page("app_pages/orders.py", title="Orders", icon=":material/prescriptions:"),
     st.Page("app_pages/patients.py", title="Patients", icon=":material/group:"),
     st.Page("app_pages/quality.py", title="Quality", icon=":material/fact_check:"),
 ]

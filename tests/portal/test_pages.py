@@ -30,6 +30,7 @@ def open_page(name, **query):
         "overview",
         "encounters",
         "medications",
+        "orders",
         "patients",
         "quality",
         "data",

@@ -8,14 +8,25 @@ from datetime import timedelta
 
 from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS
 from portal.dashboards.medication_charts import MEDICATION_CHARTS
+from portal.dashboards.order_charts import ORDER_CHARTS
 from portal.dashboards.patient_charts import PATIENT_CHARTS
 from portal.dashboards.query_builder import Filters
 from portal.ui.dashboards import figures
-from tests.support.chart_truth import ADMITTED, CHARTS, CHECKS, GIVEN, GIVEN_OR_ORDERED, ROWS, decoded
+from tests.support.chart_truth import (
+    ADMITTED,
+    CHARTS,
+    CHECKS,
+    GIVEN,
+    GIVEN_OR_ORDERED,
+    ORDERED,
+    ROWS,
+    decoded,
+)
 
 PAGES = {
     "encounters": ENCOUNTER_CHARTS,
     "medications": MEDICATION_CHARTS,
+    "orders": ORDER_CHARTS,
     "patients": PATIENT_CHARTS,
 }
 ALL = [(page, chart) for page, charts in PAGES.items() for chart in charts]
@@ -40,7 +51,17 @@ MEANS = {
         "specialty": "coalesce(provider_specialty, 'Not recorded')",
         "weekday": f"isodow({GIVEN})",
         "hour": f"hour({GIVEN})",
+        "reason": "coalesce(reason_not_given, 'Not recorded')",
+        "scan": "if(barcode_scanned, 'Scanned', if(barcode_scanned IS NULL, 'Not recorded', 'Not scanned'))",
         "wait": "if(minutes_from_order >= 120, 120, floor(minutes_from_order / 10) * 10)",
+    },
+    "orders": {
+        "kind": "event_kind",
+        "route": "coalesce(f.route, 'Not recorded')",
+        "therapeutic": "coalesce(therapeutic_class, 'Not classified')",
+        "status": "coalesce(status, 'Not recorded')",
+        "medication": "coalesce(medication_name, 'Not recorded')",
+        "specialty": "coalesce(provider_specialty, 'Not recorded')",
     },
     "patients": {
         "sex": "coalesce(sex, 'Not recorded')",
@@ -52,7 +73,11 @@ MEANS = {
         "language": "coalesce(language, 'Not recorded')",
     },
 }
-DAY = {"encounters": f"{ADMITTED}::date", "medications": f"{GIVEN_OR_ORDERED}::date"}
+DAY = {
+    "encounters": f"{ADMITTED}::date",
+    "medications": f"{GIVEN_OR_ORDERED}::date",
+    "orders": f"{ORDERED}::date",
+}
 
 
 def chosen(star, page, seed):

@@ -15,6 +15,7 @@ import pytest
 
 ADMITTED = "timezone(f.time_zone, admitted_at::timestamptz)"
 GIVEN = "timezone(f.time_zone, administered_at::timestamptz)"
+ORDERED = "timezone(f.time_zone, coalesce(dispensed_at, ordered_at)::timestamptz)"
 GIVEN_OR_ORDERED = "timezone(f.time_zone, coalesce(administered_at, ordered_at)::timestamptz)"
 """Hospital time, derived from UTC by DuckDB, because the columns with local times are tested."""
 
@@ -36,6 +37,9 @@ ROWS = {
             coalesce(medication_name, 'Not recorded') AS medication,
             coalesce(provider_specialty, 'Not recorded') AS specialty,
             coalesce(provider_name || ' (' || provider_npi || ')', provider_npi, 'Not recorded') AS provider,
+            greatest(-60, least(120, floor(date_diff('second', due_at, administered_at) / 600) * 10))
+                AS delay,
+            coalesce(reason_not_given, 'Not recorded') AS reason,
             coalesce(dose_unit, 'Not recorded') AS unit, usual_dose_low AS low,
             usual_dose_high AS high, usual_dose_unit,
             strftime({GIVEN_OR_ORDERED}, '%Y-%m') AS month, isodow({GIVEN}) AS weekday,
@@ -46,6 +50,13 @@ ROWS = {
                 PARTITION BY encounter_key, medication_key, ordered_at
                 ORDER BY administered_at NULLS LAST, administration_key) = 1 AS is_first
         FROM fact_medication_admin f LEFT JOIN dim_medication USING (medication_key)
+        LEFT JOIN dim_patient USING (patient_key) LEFT JOIN dim_provider USING (provider_key)""",
+    "orders": f"""
+        SELECT f.*, coalesce(f.route, 'Not recorded') AS way, coalesce(status, 'Not recorded') AS state,
+            coalesce(therapeutic_class, 'Not classified') AS therapeutic,
+            coalesce(medication_name, 'Not recorded') AS medication,
+            strftime({ORDERED}, '%Y-%m') AS month, nullif(patient_durable_key, -1) AS person
+        FROM fact_medication_order f LEFT JOIN dim_medication USING (medication_key)
         LEFT JOIN dim_patient USING (patient_key) LEFT JOIN dim_provider USING (provider_key)""",
     "patients": """
         SELECT *, coalesce(sex, 'Not recorded') AS gender, coalesce(payer, 'Not recorded') AS who_pays,
@@ -82,6 +93,15 @@ CHARTS = {
         WHERE is_first AND minutes_from_order IS NOT NULL GROUP BY ALL""",
     "order-to-dose": """SELECT therapeutic, count(*), count(*) FILTER (minutes_from_order > 60) FROM r
         WHERE is_first AND minutes_from_order IS NOT NULL GROUP BY ALL""",
+    "due-to-dose": """SELECT way, delay::int, count(*) FROM r
+        WHERE due_at IS NOT NULL AND administered_at IS NOT NULL GROUP BY ALL""",
+    "reasons-not-given": "SELECT reason, count(*) FROM r WHERE status = 'not-done' GROUP BY ALL",
+    "barcode-scans": """SELECT month, count(*) FILTER (barcode_scanned), count(*) FROM r
+        WHERE barcode_scanned IS NOT NULL GROUP BY ALL""",
+    "orders-by-month": "SELECT event_kind, month, count(*) FROM r GROUP BY ALL",
+    "orders-by-medication": "SELECT medication, count(*) FROM r GROUP BY ALL",
+    "orders-by-class": "SELECT therapeutic, count(*) FROM r GROUP BY ALL",
+    "orders-by-status": "SELECT state, count(*) FROM r GROUP BY ALL",
     "administrations-by-hour": """SELECT weekday, hour, count(*) FROM r
         WHERE administered_at IS NOT NULL GROUP BY ALL""",
     "by-specialty": "SELECT specialty, count(*) FROM r GROUP BY ALL",
@@ -101,6 +121,9 @@ HEADLINES = {
     "medications": """SELECT count(*), count(DISTINCT person), count(DISTINCT medication_key),
         count(*) FILTER (status = 'not-done') / nullif(count(*), 0),
         median(minutes_from_order) FILTER (is_first) FROM r""",
+    "orders": """SELECT count(*), count(*) FILTER (event_kind = 'order'),
+        count(*) FILTER (event_kind = 'dispense'), count(DISTINCT person), count(DISTINCT medication_key)
+        FROM r""",
     "patients": "SELECT count(*), count(*) FILTER (is_deceased), count(*) FILTER (version > 1) FROM r",
 }
 

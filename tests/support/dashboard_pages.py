@@ -6,13 +6,15 @@ import json
 
 from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS
 from portal.dashboards.medication_charts import MEDICATION_CHARTS
+from portal.dashboards.order_charts import ORDER_CHARTS
 from portal.dashboards.patient_charts import PATIENT_CHARTS
 from tests.support.chart_truth import decoded
 
-CHARTS_BY_KEY = {q.key: q for q in (*ENCOUNTER_CHARTS, *MEDICATION_CHARTS, *PATIENT_CHARTS)}
+CHARTS_BY_KEY = {q.key: q for q in (*ENCOUNTER_CHARTS, *MEDICATION_CHARTS, *ORDER_CHARTS, *PATIENT_CHARTS)}
 PAGE_OF = {
     "encounters": [q.key for q in ENCOUNTER_CHARTS],
     "medications": [q.key for q in MEDICATION_CHARTS],
+    "orders": [q.key for q in ORDER_CHARTS],
     "patients": [q.key for q in PATIENT_CHARTS],
 }
 

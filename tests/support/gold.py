@@ -84,6 +84,7 @@ def tables(patients, seed):
         "dim_medication": medications,
         "fact_encounter": _encounters(random, patients),
         "fact_medication_admin": _administrations(random, patients),
+        "fact_medication_order": _orders(random, patients),
     }
 
 
@@ -162,6 +163,42 @@ def _administrations(random, patients):
             "time_zone": ZONE,
             "administered_month": _local(at).dt.strftime("%Y-%m"),
             "minutes_from_order": minutes.where(given.notna()),
+            "due_at": given - pd.to_timedelta(minutes - 25, "min"),
+            "minutes_from_due": (minutes - 25).where(given.notna()),
+            "reason_not_given": pd.Series(_skewed(random, ["refused", "held", "asleep", None], size)).where(
+                given.isna(), None
+            ),
+            "barcode_scanned": pd.array(
+                np.where(given.notna(), random.random(size) < 0.93, None), dtype="boolean"
+            ),
+        }
+    )
+
+
+def _orders(random, patients):
+    size = 6 * patients
+    kind = pd.Series(_skewed(random, ["order", "dispense"], size))
+    ordered = pd.Series(_timestamps(random, size))
+    dispensed = (ordered + pd.to_timedelta(random.integers(0, 4000, size), "min")).where(kind == "dispense")
+    local = _local(dispensed.fillna(ordered))
+    return pd.DataFrame(
+        {
+            "order_key": np.arange(size),
+            "event_kind": kind,
+            "encounter_key": random.integers(-1, 4 * patients, size),
+            "patient_key": random.integers(1, patients + 1, size),
+            "provider_key": random.integers(1, 17, size),
+            "medication_key": _skewed(random, list(range(1, 15)), size).astype(int),
+            "route": _skewed(random, ["PO", "IV", None], size),
+            "status": _skewed(random, ["completed", "active", "stopped", "cancelled"], size),
+            "dose": 100.0,
+            "dose_unit": "mg",
+            "ordered_at": ordered,
+            "dispensed_at": dispensed,
+            "local_date": local.dt.date,
+            "local_hour": local.dt.hour,
+            "time_zone": ZONE,
+            "ordered_month": local.dt.strftime("%Y-%m"),
         }
     )
 

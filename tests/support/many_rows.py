@@ -30,17 +30,35 @@ MANY = {
             % len(medication_keys)] AS medication_key, provider_keys[1 + (i * 7 + abs(encounter_key % 11)) %
             len(provider_keys)] AS provider_key, minutes_from_order + i % 4 * 17 AS minutes_from_order, if(i %
             5 = 0, 'not-done', status) AS status, ordered_at + i * INTERVAL 31 HOUR AS ordered_at,
-            administered_at + i * INTERVAL 31 HOUR AS administered_at, hour(timezone(time_zone,
+            administered_at + i * INTERVAL 31 HOUR AS administered_at,
+            due_at + i * INTERVAL 31 HOUR AS due_at, hour(timezone(time_zone,
             (administered_at + i * INTERVAL 31 HOUR)::timestamptz)) AS local_hour),
         strftime(timezone(time_zone,
             (coalesce(administered_at, ordered_at) + i * INTERVAL 31 HOUR)::timestamptz), '%Y-%m')
             AS administered_month""",
+    "fact_medication_order": """SELECT * EXCLUDE (ordered_month) REPLACE (
+            xor(order_key, i) AS order_key, if(patient_key = -1, -1, xor(patient_key, i % 10)) AS patient_key,
+            timezone(time_zone, (coalesce(dispensed_at, ordered_at)
+                + i * INTERVAL 31 HOUR)::timestamptz)::date AS local_date,
+            medication_keys[1 + (i // 2 + abs(order_key % 3)) % len(medication_keys)] AS medication_key,
+            ['PO', 'IV', NULL][1 + i % 3] AS route, if(i % 9 = 0, 'stopped', status) AS status,
+            ordered_at + i * INTERVAL 31 HOUR AS ordered_at,
+            dispensed_at + i * INTERVAL 31 HOUR AS dispensed_at),
+        strftime(timezone(time_zone, (coalesce(dispensed_at, ordered_at)
+            + i * INTERVAL 31 HOUR)::timestamptz), '%Y-%m') AS ordered_month""",
     "dim_patient": """SELECT * REPLACE (xor(patient_key, i % 10) AS patient_key,
             xor(patient_durable_key, i // 2) AS patient_durable_key,  -- each of two versions
             printf('%03d', 100 + (i + abs(patient_key % 4)) % 20) AS zip3,
             ['M', 'F', 'F', 'X', 'U'][1 + i % 5] AS sex,
             if(i = 2, NULL, ['40-44', '45-49', '50-54', '90+'][1 + (i + abs(patient_key % 3)) % 4])
             AS age_band)""",
+}
+
+
+MONTHS = {
+    "fact_encounter": "admitted_month",
+    "fact_medication_admin": "administered_month",
+    "fact_medication_order": "ordered_month",
 }
 
 
@@ -64,7 +82,7 @@ def multiply(root, release_id, many_id, times):
             )
             many = f"{MANY[table]} FROM {table}, range({times}) n(i), (SELECT {keys})"
             rows = f"SELECT * EXCLUDE (i, release_id, provider_keys, medication_keys) FROM ({many})"
-        month = {"fact_encounter": "admitted_month", "fact_medication_admin": "administered_month"}.get(table)
+        month = MONTHS.get(table)
         if month:
             star.execute(
                 f"COPY ({rows}) TO '{folder}' (FORMAT parquet, PARTITION_BY ({month}), OVERWRITE_OR_IGNORE)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from portal.dashboards import suppressed_views
 from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS
 from portal.dashboards.medication_charts import MEDICATION_CHARTS
+from portal.dashboards.order_charts import ORDER_CHARTS
 from portal.dashboards.patient_charts import PATIENT_CHARTS
 from portal.dashboards.query_builder import Filters
 from tests.support.chart_truth import Star
@@ -13,6 +14,7 @@ from tests.support.gold import RELEASE, Athena, write
 PAGES = {
     "encounters": ENCOUNTER_CHARTS,
     "medications": MEDICATION_CHARTS,
+    "orders": ORDER_CHARTS,
     "patients": PATIENT_CHARTS,
 }
 ALL = [(page, chart) for page, charts in PAGES.items() for chart in charts]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pipeline.releases.model import Release
 from portal.dashboards.medication_charts import ADMINISTRATIONS, FIRST_DOSES, MEDICATION_CHARTS
 from portal.ui.dashboards import dashboard
 from portal.ui.dashboards.dashboard import Aggregate, Figure, number, whole
@@ -40,7 +41,7 @@ def figures(aggregate: Aggregate) -> list[Figure]:
             "Doses not given",
             share,
             "–" if share is None else f"{share:.1%}",
-            "Includes missed and refused; the source does not record why.",
+            "Includes missed and refused.",
             share=(missed, total),
         ),
         Figure(
@@ -53,4 +54,13 @@ def figures(aggregate: Aggregate) -> list[Figure]:
     ]
 
 
-dashboard.draw(ADMINISTRATIONS, MEDICATION_CHARTS, figures)
+def why_empty(release: Release) -> str:
+    if release.tables["fact_medication_admin"] or not release.tables.get("fact_medication_order"):
+        return ""
+    return (
+        "This release has orders only: no source recorded administrations. Doses, delays and doses not given "
+        "cannot be shown. The page Orders shows the orders."
+    )
+
+
+dashboard.draw(ADMINISTRATIONS, MEDICATION_CHARTS, figures, why_empty)

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from pipeline.releases.model import Release
 from portal.core.errors import ServiceError
 from portal.dashboards import query_builder, suppressed_views
 from portal.dashboards.query_builder import Chart, Dataset, Filters, QueryBuilder
@@ -24,11 +25,19 @@ def draw(
     dataset: Dataset,
     charts: Sequence[Chart],
     figures: Callable[[Aggregate], list[Figure]],
+    why_empty: Callable[[Release], str] = lambda _: "",
 ) -> None:
-    """Draw the page; `figures` returns the headline figures above the charts."""
+    """Draw the page; `figures` returns the headline figures above the charts.
+
+    `why_empty` says why a release has no rows for this page. If it does, no chart is drawn.
+    """
     newest = cache.release_or_stop()
     try:
         release_id, previous = _release(newest)
+        if reason := why_empty(releases.get(session.context(), release_id)):
+            st.info(reason)
+            return
+        charts = _recorded(charts, release_id)
         zone = _time_zone(dataset, release_id)
         dataset, charts = dataset.in_zone(zone), [each.in_zone(zone) for each in charts]
         page = _page(dataset, charts, release_id, previous)
@@ -103,6 +112,20 @@ def _time_zone(dataset: Dataset, release_id: str) -> str:
         return ""
     found = cache.aggregate(dataset, QueryBuilder.time_zone, release_id).frame.iloc[0]
     return "several zones" if whole(found["zones"]) > 1 else str(found["zone"] or "")
+
+
+def _recorded(charts: Sequence[Chart], release_id: str) -> list[Chart]:
+    """Return the charts without those that need a field which no row of the release has."""
+    needed = {chart.needs: f"count({chart.needs})" for chart in charts if chart.needs}
+    if not needed:
+        return list(charts)
+
+    def statement(builder: QueryBuilder, rows: Dataset) -> str:
+        return builder.aggregates(rows, {f"n_{name}": sql for name, sql in needed.items()}, Filters())
+
+    dataset = next(chart.dataset for chart in charts if chart.needs)
+    found = cache.aggregate(dataset, statement, release_id).frame.iloc[0]
+    return [chart for chart in charts if not chart.needs or whole(found[f"n_{chart.needs}"])]
 
 
 def _page(dataset: Dataset, charts: Sequence[Chart], release_id: str, previous: str | None) -> Page:

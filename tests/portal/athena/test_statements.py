@@ -19,13 +19,14 @@ from portal.core.settings import Settings
 from portal.dashboards import profile
 from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS
 from portal.dashboards.medication_charts import MEDICATION_CHARTS
+from portal.dashboards.order_charts import ORDER_CHARTS
 from portal.dashboards.patient_charts import PATIENT_CHARTS
 from portal.dashboards.query_builder import Filters, QueryBuilder
 from portal.dashboards.suppressed_views import source
 from portal.quality import failing_sql
 
 CONTEXT = Context(Settings("my-hdp", "my-hdp", "arn:aws:states:us-east-1:1:stateMachine:x", "ann", "analyst"))
-CHARTS = (*ENCOUNTER_CHARTS, *MEDICATION_CHARTS, *PATIENT_CHARTS)
+CHARTS = (*ENCOUNTER_CHARTS, *MEDICATION_CHARTS, *ORDER_CHARTS, *PATIENT_CHARTS)
 DATASETS = {chart.dataset.name: chart.dataset for chart in CHARTS}
 BUILD = QueryBuilder(CONTEXT, "r-1")
 SENDERS = {

@@ -19,12 +19,13 @@ from portal.dashboards import in_memory
 from portal.dashboards.encounter_charts import ENCOUNTERS
 from portal.dashboards.in_memory import DatasetInMemory
 from portal.dashboards.medication_charts import ADMINISTRATIONS, FIRST_DOSES
+from portal.dashboards.order_charts import ORDERS
 from portal.dashboards.patient_charts import PATIENTS
 from portal.dashboards.query_builder import Filters, QueryBuilder, with_source_rows
 from tests.support.chart_filters import ALL
 from tests.support.gold import RELEASE, Athena, write
 
-DATASETS = (ENCOUNTERS, ADMINISTRATIONS, FIRST_DOSES, PATIENTS)
+DATASETS = (ENCOUNTERS, ADMINISTRATIONS, FIRST_DOSES, ORDERS, PATIENTS)
 
 
 class Files:

@@ -17,12 +17,13 @@ from portal.core.errors import ServiceError
 from portal.dashboards import query_builder
 from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS, ENCOUNTERS
 from portal.dashboards.medication_charts import ADMINISTRATIONS, MEDICATION_CHARTS
+from portal.dashboards.order_charts import ORDER_CHARTS, ORDERS
 from portal.dashboards.patient_charts import PATIENT_CHARTS, PATIENTS
 from portal.dashboards.query_builder import Filters, QueryBuilder
 from portal.releases import service as releases
 from portal.ui import exports
 
-CHARTS_BY_KEY = {q.key: q for q in (*ENCOUNTER_CHARTS, *MEDICATION_CHARTS, *PATIENT_CHARTS)}
+CHARTS_BY_KEY = {q.key: q for q in (*ENCOUNTER_CHARTS, *MEDICATION_CHARTS, *ORDER_CHARTS, *PATIENT_CHARTS)}
 SOME = Filters(date(2025, 1, 10), date(2025, 2, 20), {"class": ("AMB", "EMER", "IMP")})
 
 
@@ -82,7 +83,7 @@ def test_rows_are_for_roles_that_may_open_them_however_few(acting, release_id, e
         assert len(query_builder.rows(acting("x", role), release_id, ENCOUNTERS, few).frame) == counted[rare]
 
 
-@pytest.mark.parametrize("dataset", [ENCOUNTERS, ADMINISTRATIONS, PATIENTS], ids=lambda s: s.name)
+@pytest.mark.parametrize("dataset", [ENCOUNTERS, ADMINISTRATIONS, ORDERS, PATIENTS], ids=lambda s: s.name)
 def test_the_source_rows_a_dashboard_hold_no_identifier(acting, release_id, dataset):
     frame = query_builder.rows(acting("a", "analyst"), release_id, dataset, Filters()).frame
     assert len(frame)

@@ -11,13 +11,14 @@ import pytest
 
 from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS
 from portal.dashboards.medication_charts import MEDICATION_CHARTS
+from portal.dashboards.order_charts import ORDER_CHARTS
 from portal.dashboards.patient_charts import PATIENT_CHARTS
 from portal.privacy.viewer_tables import OTHER
 from portal.ui import theme
 from portal.ui.dashboards import figure_parts, figures
 from portal.ui.dashboards.card import _values
 
-CHARTS_BY_KEY = (*ENCOUNTER_CHARTS, *MEDICATION_CHARTS, *PATIENT_CHARTS)
+CHARTS_BY_KEY = (*ENCOUNTER_CHARTS, *MEDICATION_CHARTS, *ORDER_CHARTS, *PATIENT_CHARTS)
 BY_KEY = {chart.key: chart for chart in CHARTS_BY_KEY}
 VALUES = {
     "weekday": [1, 7, 3],
