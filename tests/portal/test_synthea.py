@@ -13,8 +13,8 @@ import pytest
 from portal.dashboards import suppressed_views
 from portal.dashboards.query_builder import Filters
 from portal.releases import service as releases
-from tests.support.attack import is_safe, on_page
 from tests.support import chart_filters
+from tests.support.attack import is_safe, on_page
 from tests.support.chart_filters import check, chosen
 from tests.support.chart_truth import CHARTS, Star
 from tests.support.gold import RELEASE, Athena

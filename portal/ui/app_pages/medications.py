@@ -55,7 +55,7 @@ def figures(aggregate: Aggregate) -> list[Figure]:
 
 
 def why_empty(release: Release) -> str:
-    if release.tables["fact_medication_admin"] or not release.tables.get("fact_medication_order"):
+    if release.tables.get("fact_medication_admin") or not release.tables.get("fact_medication_order"):
         return ""
     return (
         "This release has orders only: no source recorded administrations. Doses, delays and doses not given "

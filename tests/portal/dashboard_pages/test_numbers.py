@@ -213,3 +213,26 @@ def test_nonsense_in_the_address_is_left_out(lake, open_page):
     app = open_page("encounters", hour="x; DROP", weekday="", **{"class": "%00", "from": "never", "to": "1"})
     assert not app.error
     assert metrics(app)["Patients"] == metrics(open_page("encounters"))["Patients"]
+
+
+@pytest.fixture
+def orders_only(portal, lake):
+    """The id of a release whose record counts orders and no administrations."""
+    made = releases.get(portal, lake.release_id)
+    named = replace(made, release_id="run-orders", tables={**made.tables, "fact_medication_admin": 0})
+    release_model.write(portal.client("s3"), portal.lake, named)
+    yield named.release_id
+    portal.client("s3").delete_object(
+        Bucket=portal.lake.bucket("quality"), Key=f"releases/{named.release_id}.json"
+    )
+
+
+def test_a_release_of_orders_says_so_and_shows_no_delay_or_chart(open_page, orders_only):
+    app = open_page("medications", release=orders_only)
+    assert "This release has orders only" in app.info[0].value
+    assert figures(app) == metrics(app) == {}
+
+
+def test_charts_of_due_times_reasons_and_scans_are_drawn_where_the_release_has_them(lake, open_page):
+    drawn = figures(open_page("medications"))
+    assert {"due-to-dose", "reasons-not-given", "barcode-scans"} <= drawn.keys()

@@ -20,6 +20,8 @@ from tests.support.dashboard_pages import CHARTS_BY_KEY, figures, metrics
         ("encounters", {"from": "2025-02-03", "class": ["AMB"], "payer": ["Aetna"], "hour": ["7"]}),
         ("medications", {}),
         ("medications", {"therapeutic": ["Analgesic"]}),
+        ("orders", {}),
+        ("orders", {"kind": ["dispense"]}),
         ("patients", {"compare": "previous"}),
     ],
 )
@@ -63,6 +65,7 @@ def test_a_viewer_of_the_whole_release_is_shown_the_true_total(lake, open_page):
     for page, name in (
         ("encounters", "Encounters"),
         ("medications", "Administrations"),
+        ("orders", "Orders and dispenses"),
         ("patients", "Patients"),
     ):
         ((true,),) = lake.now.ask(page, "true", "SELECT count(*) FROM r")
