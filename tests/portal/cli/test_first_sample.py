@@ -69,7 +69,19 @@ def test_each_month_has_doses_that_were_not_given(sample):
         .min()
         >= SHOWN
     )
-    assert set(sample["medications"]["status"]) == {"completed", "not-done", "stopped", "in-progress"}
+    doses = sample["medications"].query("event_kind == 'administration'")
+    assert set(doses["status"]) == {"completed", "not-done", "stopped", "in-progress"}
+    reasons = missed["reason_not_given"].value_counts()
+    assert len(reasons) == 8
+    assert reasons.min() >= SHOWN
+
+
+def test_each_month_has_orders_and_dispenses(sample):
+    events = sample["medications"]
+    months = events["ordered_at"].dt.strftime("%Y-%m")
+    counted = pd.crosstab(months, events["event_kind"])
+    assert len(counted) == 24
+    assert counted.min().min() >= SHOWN
 
 
 def test_late_first_doses_and_doses_outside_the_usual_range_are_there(sample):

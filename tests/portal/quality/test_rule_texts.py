@@ -32,7 +32,11 @@ def test_a_count_above_zero_is_never_shown_as_no_percent(rate, unit, text):
     ("table", "rule_id", "condition"),
     [
         ("encounters", "ENC-M04", "(provider_npi IS NULL)"),
-        ("medications", "MED-M04", "(status = 'completed') AND (route IS NULL)"),
+        (
+            "medications",
+            "MED-M04",
+            "(status = 'completed' AND event_kind = 'administration') AND (route IS NULL)",
+        ),
         (
             "encounters",
             "ENC-C04",
