@@ -31,7 +31,9 @@ MANY = {
             len(provider_keys)] AS provider_key, minutes_from_order + i % 4 * 17 AS minutes_from_order, if(i %
             5 = 0, 'not-done', status) AS status, ordered_at + i * INTERVAL 31 HOUR AS ordered_at,
             administered_at + i * INTERVAL 31 HOUR AS administered_at,
-            due_at + i * INTERVAL 31 HOUR AS due_at, hour(timezone(time_zone,
+            due_at + i * INTERVAL 31 HOUR AS due_at,
+            if(i % 5 = 0, ['refused', 'held', NULL][1 + i // 5 % 3], reason_not_given) AS reason_not_given,
+            hour(timezone(time_zone,
             (administered_at + i * INTERVAL 31 HOUR)::timestamptz)) AS local_hour),
         strftime(timezone(time_zone,
             (coalesce(administered_at, ordered_at) + i * INTERVAL 31 HOUR)::timestamptz), '%Y-%m')
