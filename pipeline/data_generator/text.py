@@ -47,7 +47,7 @@ def identifier(prefix: str, numbers: Any) -> pa.Array:
     return column(prefix, digits(numbers, 8))
 
 
-def choose(values: tuple[str, ...], index: Any) -> pa.Array:
+def choose(values: tuple[str | None, ...], index: Any) -> pa.Array:
     return pa.array(values, pa.string()).take(pa.array(index))
 
 
