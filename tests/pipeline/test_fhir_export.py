@@ -6,6 +6,7 @@ import duckdb
 import pytest
 
 from portal.releases import service as releases
+from tests.support import import_ways
 from tests.support.own_lake import own_lake
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -142,3 +143,14 @@ def test_bronze_keeps_the_bytes_as_received(published):
             assert file["key"].endswith(".ndjson")
             stored = lake.buckets / "hdp-bronze" / file["key"]
             assert stored.read_bytes() == (folder / file["name"]).read_bytes()
+
+
+def test_the_command_and_the_page_import_the_same_batch(published):
+    folder, lake, batch = published
+    document, lines = import_ways.by_command(lake.buckets.parent, folder)
+    assert (document["batch_id"], document["medications"]) == (batch.batch_id, 1745)
+    assert "Patient.000.ndjson: patients, 13 rows, FHIR resources of the type Patient" in lines
+    uploaded, shown = import_ways.by_page(lake.aws, folder)
+    assert (uploaded.batch_id, uploaded.is_new) == (batch.batch_id, False)
+    assert shown["Encounter.000.ndjson"] == "FHIR encounters"
+    assert shown["log.ndjson"] == "Not needed: export log"

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from portal.releases import service as releases
+from tests.support import import_ways
 from tests.support.own_lake import own_lake
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -125,3 +126,15 @@ def test_every_file_is_listed_for_what_it_is(published):
         name: name.removesuffix(".csv").lower() for name in others
     }
     assert others["CONCEPT_RELATIONSHIP.csv"]["rows"] == 266_588
+
+
+def test_the_command_and_the_page_import_the_same_batch(published, shared):
+    _, lake, batch = published
+    [archive] = (shared / "data" / "omop").glob("*.zip")
+    document, lines = import_ways.by_command(lake.buckets.parent, archive)
+    assert (document["batch_id"], document["medications"]) == (batch.batch_id, 883)
+    assert "DRUG_EXPOSURE.csv: medications, 883 rows" in lines
+    uploaded, shown = import_ways.by_page(lake.aws, archive)
+    assert (uploaded.batch_id, uploaded.is_new) == (batch.batch_id, False)
+    assert shown["PERSON.csv"] == "OMOP patients"
+    assert shown["CONCEPT_RELATIONSHIP.csv"] == "Not needed: concept_relationship"
