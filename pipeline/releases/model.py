@@ -21,6 +21,7 @@ GOLD_TABLES = (
     "dim_diagnosis",
     "fact_encounter",
     "fact_medication_admin",
+    "fact_medication_order",
 )
 
 

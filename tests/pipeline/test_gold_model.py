@@ -11,7 +11,7 @@ from pipeline import frames
 from pipeline.contracts.model import load, tables
 from pipeline.contracts.spark import schema
 from tests.support.frames_run import star_of
-from tests.support.gold_by_key import found
+from tests.support.gold_by_key import found, found_orders
 from tests.support.gold_model import Model, differences
 from tests.support.hospitals import hospital, placed
 
@@ -43,14 +43,20 @@ def test_gold_is_that_of_the_model_for_any_order_and_split(spark, hospitals):
     encounters, medications = found(star, silver)
     assert differences(model.encounters(), encounters)[:5] == []
     assert differences(model.medications(), medications)[:5] == []
+    assert differences(model.orders(), found_orders(star, silver))[:5] == []
     _reconciles(star, spread)
 
 
 def _reconciles(star, spread):
     """Every silver row is in gold, superseded or quarantined."""
-    for table, fact in (("encounters", "fact_encounter"), ("medications", "fact_medication_admin")):
+    facts = {
+        "encounters": ["fact_encounter"],
+        "medications": ["fact_medication_admin", "fact_medication_order"],
+    }
+    for table, names in facts.items():
         judged, refused = star.evaluated[table].count(), star.refused(table).count()
-        assert star.gold[fact].count() + refused == judged <= len(spread[table])
+        rows = sum(star.gold[fact].count() for fact in names)
+        assert rows + refused == judged <= len(spread[table])
 
 
 def test_the_hospitals_have_what_they_should_try(hospitals):
@@ -67,5 +73,9 @@ def test_the_hospitals_have_what_they_should_try(hospitals):
     assert any(row["patient"] is None for row in stays)
     assert any(row["patient"] and row["patient"][1] > 1 for row in stays)
     assert any(row["encounter"] is None for row in doses)
+    orders = model.orders()
+    assert {row["event_kind"] for row in orders.values()} == {"order", "dispense"}
+    assert any(row["local_date"] is None for row in orders.values())
+    assert {key.partition(" ")[2] for key in orders} & set(model.medications()), "some have one identifier"
     assert len(stays) < len({row["encounter_id"] for row in rows["encounters"]}), "some are refused"
     assert len(doses) < len({row["administration_id"] for row in rows["medications"]})

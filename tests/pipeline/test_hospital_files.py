@@ -9,7 +9,7 @@ from collections import defaultdict
 import pytest
 
 from pipeline.contracts.model import tables
-from tests.support.gold_by_key import found
+from tests.support.gold_by_key import found, found_orders
 from tests.support.gold_model import Model, differences
 from tests.support.hospital_files import export, with_texts
 from tests.support.hospitals import hospital
@@ -60,9 +60,11 @@ def _as_modeled(spark, lake, run_id, names, extracts):
     assert lake.account(run_id) == expected
     assert all(received == loaded + kept for received, loaded, kept, _ in expected.values())
     model = Model({t: [row for each in extracts for row in each.loaded[t]] for t in tables("silver")}, ZONE)
-    encounters, medications = found(*lake.frames(spark, run_id))
+    star, silver = lake.frames(spark, run_id)
+    encounters, medications = found(star, silver)
     assert differences(model.encounters(), encounters)[:5] == []
     assert differences(model.medications(), medications)[:5] == []
+    assert differences(model.orders(), found_orders(star, silver))[:5] == []
 
 
 def test_the_files_have_what_they_should_try(exports):

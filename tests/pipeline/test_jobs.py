@@ -20,6 +20,7 @@ def test_the_ten_required_jobs_exist():
         "dim_diagnosis",
         "fact_encounter",
         "fact_medication_admin",
+        "fact_medication_order",
     ]
 
 

@@ -24,6 +24,7 @@ from pipeline.glue_jobs.silver_to_gold import (
     dim_time,
     fact_encounter,
     fact_medication_admin,
+    fact_medication_order,
 )
 from pipeline.rules import row_rules
 
@@ -107,9 +108,14 @@ def star_of(silver: Mapping[str, DataFrame], time_zone: str) -> Star:
         table: frame.persist() for table, frame in dimensions.items()
     }  # keeps the plans of the facts short
     of_stays = fact_encounter.transform(stays, stay_dimensions(gold), time_zone)
-    of_doses = fact_medication_admin.transform(doses, dose_dimensions(gold), time_zone)
+    is_order = fact_medication_admin.IS_ORDER
+    of_doses = fact_medication_admin.transform(
+        doses.where(f"not {is_order}"), dose_dimensions(gold), time_zone
+    )
+    of_orders = fact_medication_order.transform(doses.where(is_order), dose_dimensions(gold), time_zone)
     gold["fact_encounter"] = fact_encounter.select(of_stays, "r").persist()
     gold["fact_medication_admin"] = fact_medication_admin.select(of_doses, "r").persist()
+    gold["fact_medication_order"] = fact_medication_order.select(of_orders, "r").persist()
     return Star(gold, evaluated)
 
 

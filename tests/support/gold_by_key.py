@@ -33,6 +33,19 @@ def found_medications(fact: Any, gold: Mapping[str, Any], silver: Mapping[str, A
     return _collected(_named(rows, silver["medications"], key, "administration_key"), key)
 
 
+def found_orders(star: Star, silver: Mapping[str, Any]) -> dict[str, Row]:
+    """Return the orders and dispenses of gold by kind and identifier."""
+    gold, identity = star.gold, ("event_kind", "administration_id")
+    names = silver["medications"].select(
+        F.concat_ws(" ", *identity).alias("order"), F.xxhash64(*identity).alias("order_key")
+    )
+    medication = gold["dim_medication"].select("medication_key", F.col("medication_code").alias("medication"))
+    encounter = _names(silver["encounters"], "encounter_id").toDF("encounter", "encounter_key")
+    rows = _with_people(gold["fact_medication_order"], gold, silver).join(medication, "medication_key")
+    rows = rows.join(encounter, "encounter_key", "left").join(names.distinct(), "order_key", "left")
+    return _collected(rows, "order")
+
+
 def _with_people(fact: Any, gold: Mapping[str, Any], silver: Mapping[str, Any]) -> Any:
     names = _names(silver["patients"], "patient_id")
     patients = gold["dim_patient"].join(names, F.col("patient_durable_key") == F.col("_hash"), "left")

@@ -69,7 +69,17 @@ def _state(episode: Sequence[Row], of_patient: Sequence[Row], last_day: date | N
 
 
 def statuses(rows: Sequence[Row], key: str) -> list[tuple[Row, str]]:
-    """Return each row with its status: newest, superseded or conflicting."""
+    """Return each row with its status: newest, superseded or conflicting.
+
+    An identifier of a medication belongs to one event within its kind.
+    """
+    rows = [{**row, "_key": (row.get("event_kind"), row[key])} for row in rows]
+    return [
+        ({name: row[name] for name in row if name != "_key"}, status) for row, status in _judged(rows, "_key")
+    ]
+
+
+def _judged(rows: Sequence[Row], key: str) -> list[tuple[Row, str]]:
     contents, newest = defaultdict(set), {}
     for row in rows:
         contents[row[key], row["updated_at"]].add(_content(row))
@@ -107,7 +117,11 @@ class Model:
         stays = [row for row, status in with_status["encounters"] if status == "newest"]
         self.stays = {row["encounter_id"]: row for row in stays if self._is_possible_stay(row)}
         doses = [row for row, status in with_status["medications"] if status == "newest"]
-        self.doses = {row["administration_id"]: row for row in doses if self._is_possible_dose(row)}
+        possible = [row for row in doses if self._is_possible_dose(row)]
+        self.doses = {row["administration_id"]: row for row in possible if not _is_order(row)}
+        self.placed = {
+            f"{row['event_kind']} {row['administration_id']}": row for row in possible if _is_order(row)
+        }
         self.states = readmissions(list(self._inpatient()), self._last_day())
 
     @staticmethod
@@ -144,10 +158,9 @@ class Model:
             return True
         if stay["patient_id"] != row["patient_id"]:
             return False
-        is_order = row["dose"] is None and given is not None and given == row["ordered_at"]
         grace, left = timedelta(hours=24), stay["discharged_at"]
         outside = given and (given < stay["admitted_at"] - grace or (left and given > left + grace))
-        return is_order or not outside
+        return _is_order(row) or not outside
 
     def _inpatient(self) -> Iterable[Row]:
         for row in self.stays.values():
@@ -214,9 +227,41 @@ class Model:
             "local_date": self.day(given),
             "local_hour": given and given.astimezone(self.zone).hour,
             "administered_month": f"{self.day(timestamp):%Y-%m}",
-            "minutes_from_order": (given - ordered).total_seconds() / 60 if given and ordered else None,
+            "minutes_from_order": _minutes(ordered, given),
+            "minutes_from_due": _minutes(row.get("due_at"), given),
             "dose": row["dose"],
         }
+
+    def orders(self) -> dict[str, Row]:
+        """Return the orders and dispenses by kind and identifier."""
+        return {key: self._order(row) for key, row in self.placed.items()}
+
+    def _order(self, row: Row) -> Row:
+        ordered, dispensed = row["ordered_at"], row["administered_at"]
+        recorded = dispensed or ordered
+        timestamp = recorded or row["updated_at"]
+        return {
+            "patient": self._version(row, timestamp),
+            "provider": row["provider_npi"],
+            "medication": row["medication_code"],
+            "encounter": row["encounter_id"] if row["encounter_id"] in self.stays else None,
+            "event_kind": row["event_kind"],
+            "status": row["status"],
+            "ordered_date_key": _number(self.day(ordered)),
+            "dispensed_date_key": _number(self.day(dispensed)),
+            "local_date": self.day(recorded),
+            "local_hour": recorded and recorded.astimezone(self.zone).hour,
+            "ordered_month": f"{self.day(timestamp):%Y-%m}",
+            "dose": row["dose"],
+        }
+
+
+def _is_order(row: Row) -> bool:
+    return row.get("event_kind") in {"order", "dispense"}
+
+
+def _minutes(start: datetime | None, end: datetime | None) -> float | None:
+    return (end - start).total_seconds() / 60 if start and end else None
 
 
 def _history(versions: Sequence[Row]) -> list[datetime]:

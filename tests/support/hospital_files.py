@@ -29,7 +29,7 @@ TEXTS = (
     "x;y|z\t.",
 )
 KEYS = {"patients": "patient_id", "encounters": "encounter_id", "medications": "administration_id"}
-TIMES = {"updated_at", "admitted_at", "discharged_at", "ordered_at", "administered_at"}
+TIMES = {"updated_at", "admitted_at", "discharged_at", "ordered_at", "administered_at", "due_at"}
 DAMAGE = {
     "patients": ("birth_date", "1970-13-41"),
     "encounters": ("admitted_at", "soon"),

@@ -63,6 +63,29 @@ def _dose(rng, key, patients, stays):
         "ordered_at": rng.choice([None, ordered]),
         "administered_at": given,
         "status": "completed" if given else "not-done",
+        "event_kind": "administration",
+        "due_at": rng.choice([None, ordered + timedelta(minutes=rng.randrange(0, 600))]),
+        "updated_at": _timestamp(rng),
+    }
+
+
+def _order(rng, key, patients, stays):
+    """An order or a dispense, some without an encounter or a time."""
+    kind, ordered = rng.choice(["order", "order", "dispense"]), _timestamp(rng)
+    stay = rng.choice(stays) if stays and rng.random() < 0.6 else None
+    handed_over = rng.choice([None, ordered + _up_to(rng, 3)]) if kind == "dispense" else None
+    return {
+        "administration_id": key,
+        "encounter_id": stay["encounter_id"] if stay else rng.choice([None, f"lost-{key}"]),
+        "patient_id": stay["patient_id"] if stay else rng.choice(patients),
+        "provider_npi": rng.choice([None, "1234567893", "1003000126"]),
+        "medication_code": rng.choice(["29046", "197361"]),
+        "medication_code_system": "RxNorm",
+        "dose": rng.choice([None, 10.0]),
+        "ordered_at": rng.choice([None, ordered, ordered]),
+        "administered_at": handed_over,
+        "status": rng.choice(["completed", "cancelled"]),
+        "event_kind": kind,
         "updated_at": _timestamp(rng),
     }
 
@@ -89,6 +112,7 @@ def hospital(rng, number):
     patients = [_patient(rng, key, number) for key in keys if rng.random() < 0.85]  # the others are unknown
     stays = [_stay(rng, f"{number}-E{n}", keys) for n in range(rng.randrange(7))]
     doses = [_dose(rng, f"{number}-A{n}", keys, stays) for n in range(rng.randrange(6))]
+    doses += [_order(rng, f"{number}-A{n}", keys, stays) for n in range(rng.randrange(4))]  # with their ids
     return {
         "patients": _again(rng, patients, lambda r: {"payer": r.choice(["Cigna", "Medicaid"])}),
         "encounters": _again(rng, stays, lambda r: {"total_cost": Decimal(r.randrange(5, 99))}),

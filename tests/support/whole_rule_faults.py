@@ -107,6 +107,8 @@ def _of_fact(table, one, moment, names):
 STAY, DOSE = "encounter_key = xxhash64('E2')", "administration_key = xxhash64('AE2')"
 
 
+ORDER = "order_key = xxhash64('order', 'AE2')"
+
 NEXT = "encounter_key = xxhash64('E4')"
 
 
@@ -166,7 +168,11 @@ FAULTS = {
         also(
             {"fact_encounter": set_column("admitted_month", "'2025-02'", STAY)}, ("fact_encounter", "GLD-C12")
         ),
-        also({"newest_encounters": only("encounter_id <> 'E3'")}, LOST, ("fact_medication_admin", "GLD-C13")),
+        also(
+            {"newest_encounters": only("encounter_id <> 'E3'")},
+            LOST,
+            *((fact, "GLD-C13") for fact in ("fact_medication_admin", "fact_medication_order")),
+        ),
     ],
     ("fact_encounter", "GLD-C07"): [
         {"fact_encounter": set_column("length_of_stay_days", "length_of_stay_days + 1", STAY)},
@@ -215,12 +221,38 @@ FAULTS = {
     ("fact_medication_admin", "GLD-C07"): [
         {"fact_medication_admin": set_column("minutes_from_order", "minutes_from_order * 60", DOSE)},
         {"fact_medication_admin": set_column("minutes_from_order", "null", DOSE)},
+        {"fact_medication_admin": set_column("minutes_from_due", "minutes_from_due + 1", DOSE)},
     ],
     ("fact_medication_admin", "GLD-C11"): [
         {"fact_medication_admin": set_column("dose", "dose + 0.001", DOSE)},
         {"fact_medication_admin": set_column("dose_unit", "null", DOSE)},
         {"fact_medication_admin": set_column("status", "'stopped'", DOSE)},
         {"fact_medication_admin": set_column("ordered_at", "null", DOSE)},
+        {"fact_medication_admin": set_column("due_at", "null", DOSE)},
+        {"fact_medication_admin": set_column("barcode_scanned", "false", DOSE)},
+        {"fact_medication_admin": set_column("reason_not_given", "'other'", DOSE)},
+    ],
+    **_of_fact(
+        "fact_medication_order",
+        ORDER,
+        "ordered_at",
+        {
+            **KEYS,
+            "dim_medication": ["medication_key"],
+            "dim_time": ["ordered_date_key", "dispensed_date_key"],
+        },
+    ),
+    ("fact_medication_order", "GLD-C11"): [
+        {"fact_medication_order": set_column("event_kind", "'dispense'", ORDER)},
+        {"fact_medication_order": set_column("dose", "null", ORDER)},
+        {"fact_medication_order": set_column("status", "'stopped'", ORDER)},
+        {"fact_medication_order": set_column("dispensed_at", "ordered_at", ORDER)},
+    ],
+    ("fact_medication_order", "GLD-P03"): [
+        also(
+            {"fact_medication_order": set_column("route", "'123-45-6789'", ORDER)},
+            ("fact_medication_order", "GLD-C11"),
+        )
     ],
     ("fact_medication_admin", "GLD-P03"): [
         also(
@@ -237,6 +269,7 @@ FOLLOWS = {
     ("dim_provider", "GLD-C03"): {("dim_provider", "GLD-C04"), ("dim_provider", "GLD-C10")},
     ("fact_encounter", "GLD-C03"): {("fact_encounter", "GLD-C05")},
     ("fact_medication_admin", "GLD-C03"): {("fact_medication_admin", "GLD-C05")},
+    ("fact_medication_order", "GLD-C03"): {("fact_medication_order", "GLD-C05")},
     # stays are discharged on the day that is gone
     ("dim_time", "GLD-C06"): {("fact_encounter", "GLD-C02")},
     # a rate that is far off is one that recomputing does not give

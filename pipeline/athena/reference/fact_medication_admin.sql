@@ -16,6 +16,10 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `hdp_gold_releases`.`fact_medication_admin` 
   `ordered_at` timestamp COMMENT 'When it was ordered (UTC).',
   `administered_at` timestamp COMMENT 'When it was given (UTC).',
   `minutes_from_order` double COMMENT 'Minutes from the order to the administration; negative when given before the order.',
+  `due_at` timestamp COMMENT 'When it was due (UTC); empty if the source does not say.',
+  `minutes_from_due` double COMMENT 'Minutes from the due time to the administration; negative when given early.',
+  `reason_not_given` string COMMENT 'Why it was not given: refused, asleep, away, vomiting, fasting, held, unavailable, no access or other. A text that is not one of these is other.',
+  `barcode_scanned` boolean COMMENT 'Whether the barcode was scanned when it was given; empty if the source does not say.',
   `local_date` date COMMENT 'Day of administration by the hospital''s clock.',
   `local_hour` int COMMENT 'Hour of administration by the hospital''s clock, 0 to 23.',
   `time_zone` string COMMENT 'The hospital''s IANA time zone, of the local columns.'

@@ -31,8 +31,11 @@ from pipeline.rules.row_rules import Result
 
 _FACTS = {
     "fact_encounter": ("encounters", "admitted_month"),
-    "fact_medication_admin": ("medications", "administered_month"),
+    "fact_medication_admin": ("administrations", "administered_month"),
+    "fact_medication_order": ("orders", "ordered_month"),
 }
+"""By fact, the suffix of the ``newest_…`` view with its rows in silver, and its month."""
+
 AcceptedRows = Mapping[tuple[str, str], Mapping[str, RowAcceptance]]
 """Acceptances of rows by (table, rule id), then by the row's pseudonym."""
 
@@ -230,10 +233,10 @@ def create_views(run: Run, parent: Release | None) -> dict[str, DataFrame]:
         for side, batch_ids in sides.items():
             rows = with_local_times(run.silver(table, batch_ids), run.time_zone, timestamps)
             rows.createOrReplaceTempView(f"{side}_{table}")
+    recomputed.create_views(run.spark)
     for table, (silver, month) in _FACTS.items():
         run.released(table, parent_id).createOrReplaceTempView(f"former_{table}")
         run.spark.sql(_months(table, silver, month)).createOrReplaceTempView(f"months_{table}")
-    recomputed.create_views(run.spark)
     of_run = run.reconciliation(run.run_id).withColumn("is_former", F.lit(False))
     of_parent = run.reconciliation(parent_id).withColumn("is_former", F.lit(True))
     of_run.unionByName(of_parent).createOrReplaceTempView("reconciliation")

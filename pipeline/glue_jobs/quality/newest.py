@@ -17,13 +17,7 @@ TIMESTAMPS = {
     "encounters": ("admitted_at", "discharged_at"),
     "medications": ("administered_at", "ordered_at", "updated_at"),
 }
-MONTHS = {
-    "encounters": ("admitted_month", "admitted_at_local"),
-    "medications": (
-        "administered_month",
-        "coalesce(administered_at_local, ordered_at_local, updated_at_local)",
-    ),
-}
+MONTHS = {"encounters": ("admitted_month", "admitted_at_local")}
 """By silver table, the partition column of its fact, and SQL of the hospital time that decides the month."""
 
 _ROW = ("source_file", "source_line")

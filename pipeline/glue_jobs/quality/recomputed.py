@@ -38,11 +38,24 @@ FROM fact_encounter f
   ) s ON f.encounter_key = s.silver_key
 """
 
+_ADMINISTRATIONS = """
+SELECT *, date_format(coalesce(administered_at_local, ordered_at_local, updated_at_local), 'yyyy-MM')
+         AS administered_month
+FROM newest_medications WHERE event_kind IS NULL OR event_kind NOT IN ('order', 'dispense')
+"""
+
+_ORDERS = """
+SELECT *, coalesce(administered_at_local, ordered_at_local) AS recorded_at_local,
+       date_format(coalesce(administered_at_local, ordered_at_local, updated_at_local), 'yyyy-MM')
+         AS ordered_month
+FROM newest_medications WHERE event_kind IN ('order', 'dispense')
+"""
+
 COMPARED_ADMINISTRATIONS = """
 SELECT f.administration_key, f.encounter_key, f.medication_key, f.ordered_date_key, f.administered_date_key,
-       f.local_date, f.local_hour, f.administered_month, f.minutes_from_order, f.dose, f.dose_unit,
-       f.route, f.status,
-       f.ordered_at, f.administered_at,
+       f.local_date, f.local_hour, f.administered_month, f.minutes_from_order, f.minutes_from_due, f.dose,
+       f.dose_unit, f.route, f.status, f.ordered_at, f.administered_at, f.due_at, f.reason_not_given,
+       f.barcode_scanned,
        d.patient_durable_key AS patient_is, w.provider_durable_key AS provider_is,
        s.silver_moment >= d.valid_from AND s.silver_moment < d.valid_to
          AND s.silver_moment >= w.valid_from AND s.silver_moment < w.valid_to AS is_in_time,
@@ -53,16 +66,46 @@ FROM fact_medication_admin f
   FULL JOIN (
     SELECT xxhash64(m.administration_id) AS silver_key, m.dose AS silver_dose, m.dose_unit AS silver_unit,
            m.route AS silver_route, m.status AS silver_status, m.administered_at AS silver_administered_at,
-           m.ordered_at AS silver_ordered_at,
+           m.ordered_at AS silver_ordered_at, m.due_at AS silver_due_at, m.barcode_scanned AS silver_scanned,
+           CASE WHEN m.reason_not_given IN ('refused', 'asleep', 'away', 'vomiting', 'fasting', 'held',
+                                            'unavailable', 'no access') THEN m.reason_not_given
+                WHEN m.reason_not_given IS NOT NULL THEN 'other' END AS silver_reason,
            coalesce(m.administered_at, m.ordered_at, m.updated_at) AS silver_moment,
            m.administered_at_local, m.ordered_at_local, m.administered_month AS silver_month,
            if(p.patient_id IS NULL, bigint(-1), xxhash64(p.patient_id)) AS silver_patient,
            if(m.provider_npi IS NULL, bigint(-1), xxhash64(m.provider_npi)) AS silver_provider,
            if(e.encounter_id IS NULL, bigint(-1), xxhash64(e.encounter_id)) AS silver_encounter,
            xxhash64(m.medication_code_system, m.medication_code) AS silver_medication
-    FROM newest_medications m LEFT JOIN newest_patients p ON p.patient_id = m.patient_id
+    FROM newest_administrations m LEFT JOIN newest_patients p ON p.patient_id = m.patient_id
       LEFT JOIN newest_encounters e ON e.encounter_id = m.encounter_id
   ) s ON f.administration_key = s.silver_key
+"""
+
+COMPARED_ORDERS = """
+SELECT f.order_key, f.event_kind, f.encounter_key, f.medication_key, f.ordered_date_key, f.dispensed_date_key,
+       f.local_date, f.local_hour, f.ordered_month, f.dose, f.dose_unit, f.route, f.status, f.ordered_at,
+       f.dispensed_at, d.patient_durable_key AS patient_is, w.provider_durable_key AS provider_is,
+       s.silver_moment >= d.valid_from AND s.silver_moment < d.valid_to
+         AND s.silver_moment >= w.valid_from AND s.silver_moment < w.valid_to AS is_in_time,
+       f.order_key IS NOT NULL AND s.silver_key IS NOT NULL AS is_in_both, s.*
+FROM fact_medication_order f
+  LEFT JOIN dim_patient d ON d.patient_key = f.patient_key
+  LEFT JOIN dim_provider w ON w.provider_key = f.provider_key
+  FULL JOIN (
+    SELECT xxhash64(m.event_kind, m.administration_id) AS silver_key, m.event_kind AS silver_kind,
+           m.dose AS silver_dose, m.dose_unit AS silver_unit, m.route AS silver_route,
+           m.status AS silver_status, m.ordered_at AS silver_ordered_at,
+           m.administered_at AS silver_dispensed_at,
+           coalesce(m.administered_at, m.ordered_at, m.updated_at) AS silver_moment,
+           m.administered_at_local AS dispensed_at_local, m.ordered_at_local, m.recorded_at_local,
+           m.ordered_month AS silver_month,
+           if(p.patient_id IS NULL, bigint(-1), xxhash64(p.patient_id)) AS silver_patient,
+           if(m.provider_npi IS NULL, bigint(-1), xxhash64(m.provider_npi)) AS silver_provider,
+           if(e.encounter_id IS NULL, bigint(-1), xxhash64(e.encounter_id)) AS silver_encounter,
+           xxhash64(m.medication_code_system, m.medication_code) AS silver_medication
+    FROM newest_orders m LEFT JOIN newest_patients p ON p.patient_id = m.patient_id
+      LEFT JOIN newest_encounters e ON e.encounter_id = m.encounter_id
+  ) s ON f.order_key = s.silver_key
 """
 
 _INPATIENT = """
@@ -108,7 +151,10 @@ FROM stay_ends s JOIN episode_status t ON t.patient_id = s.patient_id AND t.day 
 
 VIEWS = {
     "compared_encounters": COMPARED_ENCOUNTERS,
+    "newest_administrations": _ADMINISTRATIONS,
+    "newest_orders": _ORDERS,
     "compared_administrations": COMPARED_ADMINISTRATIONS,
+    "compared_orders": COMPARED_ORDERS,
     "inpatient_stays": _INPATIENT,
     "episode_ends": _EPISODE_ENDS,
     "stay_ends": _STAY_ENDS,

@@ -28,27 +28,50 @@ REFUSED = "refused in release"
 
 @dataclass(frozen=True)
 class Admission:
-    """The newest version of each admitted record, with counts of admitted and quarantined rows."""
+    """The newest version of each admitted record, with counts of admitted and quarantined rows.
+
+    `part` is the SQL condition on silver rows that belong to the same gold table.
+    """
 
     table: str
     rows: DataFrame
     admitted: int
     quarantined: int
+    part: str = "true"
 
 
-def admit(run: Run, table: str, refer: Callable[[DataFrame], DataFrame]) -> Admission:
+def admit(run: Run, table: str, refer: Callable[[DataFrame], DataFrame], part: str = "true") -> Admission:
     """Evaluate the release rules on a silver table, quarantine failing rows and write the results.
 
-    `refer` joins the rows of other tables that rules and measures need.
+    `refer` joins the rows of other tables that rules and measures need. All rows are evaluated; those of
+    `part` are returned. A later job takes the others with `admitted`.
     """
     contract = load("silver", table)
-    evaluated = evaluate(run.silver(table), contract, refer)
+    evaluated = evaluate(run.silver(table), contract, refer).withColumn("_is_in_part", F.expr(part))
     rules = rows.release_rules(contract)
-    tally = Tally.of(evaluated, "_is_refused")
+    tally = Tally.of(evaluated, "_is_refused", "_is_in_part")
     run.write_results(rows.results_of(tally, evaluated, rules, contract, contract.key[0]))
-    quarantined = tally.rows(_is_refused=True)
-    _quarantine(run, contract, evaluated.where("_is_refused"), quarantined)
-    return Admission(table, evaluated.where("not _is_refused"), tally.rows(_is_refused=False), quarantined)
+    _quarantine(run, contract, evaluated.where("_is_refused"), tally.rows(_is_refused=True))
+    return Admission(
+        table,
+        evaluated.where("not _is_refused and _is_in_part"),
+        tally.rows(_is_refused=False, _is_in_part=True),
+        tally.rows(_is_refused=True, _is_in_part=True),
+        part,
+    )
+
+
+def admitted(run: Run, table: str, refer: Callable[[DataFrame], DataFrame], part: str) -> Admission:
+    """Return the rows of `part` that an earlier job of this run admitted; it evaluated the whole table.
+
+    Quarantined rows are those that this job wrote.
+    """
+    silver = run.silver(table).where(part)
+    refused = run.refused_in_release(table).select(*ROW)
+    newest = versions.with_status(silver, load("silver", table)).where("is_newest")
+    kept = newest.join(refused, list(ROW), "left_anti").persist()
+    quarantined = silver.join(refused, list(ROW), "left_semi").count()
+    return Admission(table, refer(kept), int(kept.count()), int(quarantined), part)
 
 
 def evaluate(silver: DataFrame, contract: Contract, refer: Callable[[DataFrame], DataFrame]) -> DataFrame:
@@ -63,15 +86,16 @@ def evaluate(silver: DataFrame, contract: Contract, refer: Callable[[DataFrame],
     return rows.across(evaluated, rules, ROW).withColumn("_is_refused", rows.quarantined(rules))
 
 
-def reconcile(run: Run, admission: Admission, gold_rows: int) -> None:
-    """Write the reconciliation of a table in the release.
+def reconcile(run: Run, admission: Admission, gold_table: str, gold_rows: int) -> None:
+    """Write the reconciliation of a gold table with the silver rows that belong to it.
 
     Raise `JobError` unless silver rows = gold rows + superseded versions + quarantined rows.
     """
-    silver_rows = int(run.silver(admission.table).count())
+    silver_rows = int(run.silver(admission.table).where(admission.part).count())
     superseded = silver_rows - admission.admitted - admission.quarantined
     entry = {
         "table_name": admission.table,
+        "gold_table": gold_table,
         "silver_rows": silver_rows,
         "gold_rows": gold_rows,
         "superseded": superseded,
@@ -81,7 +105,7 @@ def reconcile(run: Run, admission: Admission, gold_rows: int) -> None:
     describe(entry)
     if silver_rows != gold_rows + superseded + admission.quarantined:
         raise JobError(
-            f"Row counts of {admission.table} in release {run.run_id} do not reconcile: "
+            f"Row counts of {gold_table} in release {run.run_id} do not reconcile: "
             f"silver {silver_rows}, gold {gold_rows}, superseded {superseded}, "
             f"quarantined {admission.quarantined}. "
             "Nothing was published. Start the run again."

@@ -83,7 +83,7 @@ def work(run: Run) -> None:
     rows = transform(admitted_versions(run.silver("patients"), admitted.rows), max(received)[:10])
     run.write_gold(select(rows, run.run_id), CONTRACT)
     patients = run.gold("dim_patient").where(f"is_current and patient_key <> {star.UNKNOWN}")
-    admission.reconcile(run, admitted, int(patients.count()))
+    admission.reconcile(run, admitted, CONTRACT.table, int(patients.count()))
 
 
 if __name__ == "__main__":

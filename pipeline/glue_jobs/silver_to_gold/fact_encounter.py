@@ -92,7 +92,7 @@ def work(run: Run) -> None:
         run.gold("dim_patient"), run.gold("dim_time"), run.gold("dim_provider"), run.gold("dim_diagnosis")
     )
     rows = transform(admitted.rows, dimensions, run.time_zone)
-    admission.reconcile(run, admitted, run.write_gold(select(rows, run.run_id), CONTRACT))
+    admission.reconcile(run, admitted, CONTRACT.table, run.write_gold(select(rows, run.run_id), CONTRACT))
 
 
 if __name__ == "__main__":

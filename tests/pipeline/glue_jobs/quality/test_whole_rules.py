@@ -48,7 +48,7 @@ MEDICATIONS = """
     if(kind = 'administration', admitted_at + interval 30 minutes, null) as due_at,
     cast(null as string) as reason_not_given, if(kind = 'administration', true, null) as barcode_scanned,
     concat(kind, '.csv') as source_file, source_line, batch_id
-    from stays cross join (select explode(array('administration')) as kind)"""
+    from stays cross join (select explode(array('administration', 'order')) as kind)"""
 """Each stay has an order and its administration, with one identifier."""
 
 

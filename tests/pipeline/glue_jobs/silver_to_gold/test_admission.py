@@ -8,7 +8,7 @@ from pipeline import frames
 from pipeline.contracts.model import load
 from pipeline.contracts.spark import schema
 from pipeline.glue_jobs.runtime import SNAPSHOTS, JobError, Run
-from pipeline.glue_jobs.silver_to_gold import admission, fact_encounter
+from pipeline.glue_jobs.silver_to_gold import admission, fact_encounter, fact_medication_admin
 from pipeline.lake.uris import Lake
 
 UTC = "UTC"
@@ -118,10 +118,11 @@ def test_rows_that_a_release_refuses_are_set_aside_with_their_reasons(admit):
 
 def test_silver_rows_are_gold_rows_superseded_versions_and_quarantined_rows(admit):
     run, made = admit(MIXED)
-    admission.reconcile(run, made, gold_rows=2)
+    admission.reconcile(run, made, "fact_encounter", gold_rows=2)
     assert run.plan["quality"]["release_reconciliation"] == [
         {
             "table_name": "encounters",
+            "gold_table": "fact_encounter",
             "silver_rows": 6,
             "gold_rows": 2,
             "superseded": 1,
@@ -136,5 +137,63 @@ def test_a_row_lost_or_invented_on_the_way_to_gold_ends_the_job(admit, gold_rows
     with pytest.raises(
         JobError, match=f"do not reconcile: silver 6, gold {gold_rows}, superseded 1, quarantined 3"
     ):
-        admission.reconcile(run, made, gold_rows)
+        admission.reconcile(run, made, "fact_encounter", gold_rows)
     assert run.plan["quality"]["release_reconciliation"][0]["gold_rows"] == gold_rows, "the account is kept"
+
+
+MEDICATIONS = [
+    {"administration_id": "1", "event_kind": "administration"},
+    {"administration_id": "1", "event_kind": "order"},
+    {"administration_id": "1", "event_kind": "order", "updated_at": "2025-02-02 00:00:00"},
+    {"administration_id": "1", "event_kind": "dispense"},
+    {"administration_id": "2", "event_kind": "order", "dose": 1.0},
+    {"administration_id": "2", "event_kind": "order", "dose": 2.0},
+    {"administration_id": "3"},
+]
+
+
+class SharedRun(RecordingRun):
+    """A run whose jobs see what an earlier one quarantined."""
+
+    def refused_in_release(self, table):
+        lines = [(row.source_file, row.source_line) for rows in self.plan["written"].values() for row in rows]
+        shape = "source_file string, source_line bigint"
+        return frames.of(self.spark, [{"source_file": f, "source_line": n} for f, n in lines], shape)
+
+
+def test_two_facts_take_each_row_of_one_silver_table_once(spark):
+    given = [
+        {"updated_at": "2025-02-01 00:00:00", "patient_id": "P", "encounter_id": "E", "batch_id": "b",
+         "source_file": "m.csv", "source_line": n, **row}
+        for n, row in enumerate(MEDICATIONS, 2)
+    ]  # fmt: skip
+    silver = frames.of(spark, given, schema(load("silver", "medications")))
+    nobody, nowhere = (frames.of(spark, [], SNAPSHOTS[table]) for table in ("patients", "encounters"))
+    plan = {"run_id": "r1", "silver": silver, "quality": {}, "written": {}, "deleted": []}
+    run = SharedRun(spark, Lake("t"), "silver_to_gold_fact_medication_admin", plan)
+    refer = lambda frame: fact_medication_admin.refer(frame, nowhere, nobody, UTC)  # noqa: E731
+    is_order = fact_medication_admin.IS_ORDER
+    given_ = admission.admit(run, "medications", refer, part=f"not {is_order}")
+    ordered = admission.admitted(run, "medications", refer, part=is_order)
+    assert [(row.administration_id, row.source_line) for row in given_.rows.collect()] == [("1", 2), ("3", 8)]
+    assert sorted((row.event_kind, row.source_line) for row in ordered.rows.collect()) == [
+        ("dispense", 5),
+        ("order", 4),
+    ]
+    assert (given_.admitted, given_.quarantined) == (2, 0)
+    assert (ordered.admitted, ordered.quarantined) == (2, 2), "two orders of one identifier and time conflict"
+    admission.reconcile(run, ordered, "fact_medication_order", gold_rows=2)
+    assert run.plan["quality"]["release_reconciliation"] == [
+        {
+            "table_name": "medications",
+            "gold_table": "fact_medication_order",
+            "silver_rows": 5,
+            "gold_rows": 2,
+            "superseded": 1,
+            "quarantined": 2,
+        }
+    ]
+    with pytest.raises(
+        JobError, match="fact_medication_admin in release r1 do not reconcile: silver 2, gold 1"
+    ):
+        admission.reconcile(run, given_, "fact_medication_admin", gold_rows=1)
