@@ -113,6 +113,25 @@ def test_times_codes_names_and_references_are_those_of_the_files(published, quer
         assert _rows(found, queries[1]) == expected
 
 
+def test_gold_has_the_encounters_and_orders_and_no_administration(published):
+    folder, lake, _ = published
+    with duckdb.connect() as files, lake.sql(RUN) as found:
+        files.execute(FILES.format(folder))
+        orders = """SELECT (m.j->>'$.authoredOn')::timestamptz, m.j->>'$.status',
+            m.j->>'$.medicationCodeableConcept.coding[0].code', (e.j->>'$.period.start')::timestamptz
+            FROM files('MedicationRequest') m
+            JOIN files('Encounter') e ON (e.j->>'$.id') = id_of(m.j->>'$.encounter.reference')"""
+        published_orders = """SELECT ordered_at, status, medication_code, admitted_at
+            FROM gold.fact_medication_order o JOIN gold.dim_medication USING (medication_key)
+            JOIN gold.fact_encounter e ON e.encounter_key = o.encounter_key WHERE event_kind = 'order'"""
+        expected = _rows(files, orders)
+        assert len(expected) == 1745
+        assert _rows(found, published_orders) == expected
+        assert _rows(found, "SELECT count(*) FROM gold.fact_encounter") == [(1215,)]
+    administrations = lake.buckets / "hdp-gold" / "fact_medication_admin" / f"release_id={RUN}"
+    assert list(administrations.rglob("*.parquet")) == []
+
+
 def test_every_row_is_loaded(published):
     _, lake, batch = published
     assert lake.account(RUN) == {(batch.batch_id, t): (n, n, 0, 0) for t, n in COUNTS.items()}

@@ -99,6 +99,16 @@ def test_times_codes_names_and_references_are_those_of_the_files(published, quer
         assert _rows(found, queries[1]) == expected
 
 
+def test_gold_has_the_visits_and_dispenses_of_them_four_without_a_visit(published):
+    _, lake, _ = published
+    kinds = """SELECT event_kind, count(*), count(*) FILTER (WHERE encounter_key = -1),
+        count(*) FILTER (WHERE patient_key = -1) FROM gold.fact_medication_order GROUP BY ALL"""
+    classes = "SELECT encounter_class, count(*) FROM gold.fact_encounter GROUP BY ALL"
+    with lake.sql(RUN) as found:
+        assert _rows(found, kinds) == [("dispense", 883, 4, 0)]
+        assert _rows(found, classes) == [("AMB", 1722), ("EMER", 56), ("IMP", 13)]
+
+
 def test_every_row_is_loaded(published):
     _, lake, batch = published
     assert lake.account(RUN) == {(batch.batch_id, t): (n, n, 0, 0) for t, n in COUNTS.items()}
