@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 from pipeline.contracts.model import load
-from pipeline.sources import synthea
+from pipeline.sources import native, omop, synthea
+from pipeline.sources.fhir import query as fhir
+from pipeline.sources.fhir.resources import COLUMNS as FHIR_COLUMNS
+from pipeline.sources.fhir.resources import CONVERT
 
 TABLES = ("patients", "encounters", "medications")
 
@@ -23,14 +27,19 @@ class Format:
     A file type is recognized by its `required` columns and loaded with its `known` columns. In a row, the
     columns `keys` have values and the columns `dates` contain dates or
     nothing. `not_needed` has the required columns of
-    file types that belong to such extracts but are not loaded.
+    file types that belong to such extracts but are not loaded. `query` returns SQL for the bronze columns of
+    a table, which joins the file types `looks_up`. FHIR has no `required` columns: its file types are
+    recognized by resource type.
     """
 
     name: str
+    label: str
     required: Mapping[str, frozenset[str]]
     known: Mapping[str, frozenset[str]]
     keys: Mapping[str, tuple[str, ...]]
     dates: Mapping[str, tuple[str, ...]]
+    query: Callable[[str], str]
+    looks_up: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     not_needed: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
@@ -51,27 +60,52 @@ def _native() -> Format:
     }
     return Format(
         "native",
+        "Native",
         {table: frozenset(c.name for c in k.data_columns if c.required) for table, k in contracts.items()},
         {table: frozenset(names[table]) for table in TABLES},
         {table: (names[table][0],) for table in TABLES},
         {table: tuple(n for n in names[table] if n.endswith(("_at", "_date"))) for table in TABLES},
+        native.query,
+    )
+
+
+def _csv(name: str, label: str, source: Any) -> Format:
+    """Return the format that a module describes."""
+    return Format(
+        name,
+        label,
+        source.REQUIRED,
+        source.KNOWN,
+        source.KEYS,
+        source.DATES,
+        source.query,
+        source.LOOKS_UP,
+        source.NOT_NEEDED,
     )
 
 
 @cache
 def formats() -> tuple[Format, ...]:
     """Return the supported formats."""
+    columns = {table: frozenset(names) for table, names in FHIR_COLUMNS.items()}
     return (
         _native(),
-        Format("synthea", synthea.REQUIRED, synthea.KNOWN, synthea.KEYS, synthea.DATES, synthea.NOT_NEEDED),
+        _csv("synthea", "Synthea", synthea),
+        _csv("omop", "OMOP", omop),
+        Format("fhir", "FHIR", {}, columns, {}, {}, fhir.query, fhir.LOOKS_UP),
     )
+
+
+FORMATS = ("native", "synthea", "omop", "fhir")
 
 
 def format_named(name: str) -> Format:
     """Return a format by name; raise `UnknownFormat` if it does not exist."""
     found = next((each for each in formats() if each.name == name), None)
     if found is None:
-        raise UnknownFormat(f"Unknown format '{name}'. Choose auto, native or synthea.")
+        raise UnknownFormat(
+            f"Unknown format '{name}'. Choose {', '.join(('auto', *FORMATS[:-1]))} or {FORMATS[-1]}."
+        )
     return found
 
 
@@ -96,6 +130,20 @@ def match(header: Iterable[str], name: str, wanted: str = "auto") -> Match:
     raise UnknownFormat(_nearest(columns, name, allowed))
 
 
+def match_resource(resource_type: str, name: str, wanted: str = "auto") -> Match:
+    """Return format and type of an NDJSON file with FHIR resources of one type.
+
+    Raise `UnknownFormat` if another format is `wanted`.
+    """
+    if wanted not in ("auto", "fhir"):
+        raise UnknownFormat(
+            f"'{name}' contains FHIR resources, but the format {format_named(wanted).name} is chosen. "
+            "Choose the format fhir."
+        )
+    table = CONVERT[resource_type][0] if resource_type in CONVERT else resource_type
+    return Match("fhir", table, is_needed=resource_type in CONVERT)
+
+
 def _not_needed(columns: set[str], name: str, allowed: list[Format]) -> Match | None:
     stem = name.lower().partition(".")[0]
     fitting = [
@@ -113,15 +161,18 @@ def _not_needed(columns: set[str], name: str, allowed: list[Format]) -> Match | 
 def likeness(header: Iterable[str], wanted: str = "auto") -> float:
     """Return the largest share of a table's required columns that a header contains, ignoring case."""
     columns = {name.casefold() for name in header}
-    return max(
+    shares = (
         sum(name.casefold() in columns for name in required) / len(required)
         for each in formats()
         if wanted in {"auto", each.name}
         for required in each.required.values()
     )
+    return max(shares, default=0.0)
 
 
 def _nearest(columns: set[str], name: str, allowed: list[Format]) -> str:
+    if not any(each.required for each in allowed):
+        return f"'{name}' does not contain FHIR resources. Export NDJSON: one resource per line."
     _, nearest, table = max(
         (
             (len(required & columns) / len(required), each, table)
@@ -150,5 +201,7 @@ def describe(header: Iterable[str]) -> str:
 
 @cache
 def known_names() -> frozenset[str]:
-    """Return every column of every format."""
-    return frozenset(name for each in formats() for known in each.known.values() for name in known)
+    """Return every column of every format of CSV files."""
+    return frozenset(
+        name for each in formats() if each.required for known in each.known.values() for name in known
+    )

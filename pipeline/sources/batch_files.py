@@ -13,7 +13,9 @@ import pyarrow.compute as pc
 
 from pipeline.sources.csv_layout import Layout
 from pipeline.sources.csv_quoting import CsvFault
-from pipeline.sources.csv_reader import LINE, RAW, CsvReader
+from pipeline.sources.csv_reader import LINE, RAW
+from pipeline.sources.fhir.resources import FAULT
+from pipeline.sources.readers import reader_of
 from pipeline.sources.storage import open_uri
 
 FILE, BATCH, RECEIVED_AT, OTHERS = "_file", "batch_id", "_received_at", "_others"
@@ -32,7 +34,13 @@ def fault_in(error: Exception) -> str | None:
 
 def layout_of(file: Mapping[str, Any]) -> Layout:
     """Return the layout of a file from its manifest entry."""
-    return Layout(tuple(file["header"]), file["header_lines"], file["encoding"], file["delimiter"])
+    return Layout(
+        tuple(file["header"]),
+        file["header_lines"],
+        file["encoding"],
+        file["delimiter"],
+        file.get("resource", ""),
+    )
 
 
 def reader(columns: Sequence[str]) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
@@ -58,7 +66,7 @@ def rows_of(file: Mapping[str, Any], columns: Sequence[str]) -> Iterator[pa.Reco
     others = [number for number, name in enumerate(header) if name and name not in positions]
     try:
         with open_uri(file["uri"]) as raw:
-            source = CsvReader(raw, layout_of(file))
+            source = reader_of(raw, layout_of(file))
             for batch in source.batches():
                 yield _with_columns(batch, positions, others, file)
     except (OSError, EOFError, zlib.error) as error:
@@ -78,15 +86,22 @@ def _with_columns(
 ) -> pa.RecordBatch:
     rows = batch.num_rows
     empty = pa.nulls(rows, pa.string())
+    raw = batch.column(len(file["header"]) + 1)
     of_row = {
-        LINE: batch.column(batch.num_columns - 2),
-        RAW: batch.column(batch.num_columns - 1),
+        LINE: batch.column(len(file["header"])),
+        RAW: raw,
+        FAULT: batch.column(len(file["header"]) + 2) if file.get("resource") else _ragged(raw),
         OTHERS: _members(batch, others) if others else empty,
         **{name: pa.repeat(file[name.lstrip("_")], rows) for name in (BATCH, RECEIVED_AT)},
         FILE: pa.repeat(file["key"], rows),
     }
     values = [empty if position is None else batch.column(position) for position in positions.values()]
     return pa.RecordBatch.from_arrays([*values, *of_row.values()], [*positions, *of_row])
+
+
+def _ragged(raw: pa.Array) -> pa.Array:
+    """Return an empty text for each CSV row with a wrong number of fields, else NULL (its rule explains)."""
+    return pc.if_else(pc.is_valid(raw), "", pa.scalar(None, pa.string()))
 
 
 def _members(batch: pa.RecordBatch, positions: Sequence[int]) -> pa.Array:

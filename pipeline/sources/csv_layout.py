@@ -1,4 +1,4 @@
-"""Layout of a CSV file: header, number of header lines, encoding, delimiter."""
+"""Layout of a file: header, number of header lines, encoding, delimiter, or type of FHIR resources."""
 
 from __future__ import annotations
 
@@ -27,9 +27,14 @@ class EncodingFault(CsvFault):
 
 @dataclass(frozen=True)
 class Layout:
-    """How to read a file: columns, number of lines up to the end of the header, encoding, delimiter."""
+    """How to read a file: columns, number of lines up to the end of the header, encoding, delimiter.
+
+    `resource` is the FHIR resource type of the lines of an NDJSON file, which has no header line; it is empty
+    for CSV.
+    """
 
     header: tuple[str, ...]
     header_lines: int = 1
     encoding: str = "utf-8"
     delimiter: str = ","
+    resource: str = ""

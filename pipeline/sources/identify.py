@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pipeline.sources import Match, UnknownFormat, formats, likeness, match
 from pipeline.sources.csv_layout import DELIMITERS, Layout
 from pipeline.sources.csv_lines import BLANK, is_blank, is_title
+from pipeline.sources.fhir import identify as fhir
+from pipeline.sources.identified import EmptyFile, Identified, NotUnderstood
 
 HEAD = 1 << 18
 """Number of bytes, from the start of the uncompressed file, that are searched for the header."""
@@ -30,28 +32,6 @@ _MAGIC = (
 )
 
 
-class EmptyFile(ValueError):
-    """A file without content."""
-
-
-class NotUnderstood(ValueError):
-    """A file cannot be read as a table; `may_be_needed` is False if it resembles no table that is loaded."""
-
-    def __init__(self, text: str, *, may_be_needed: bool = True) -> None:
-        super().__init__(text)
-        self.may_be_needed = may_be_needed
-
-
-@dataclass(frozen=True)
-class Identified:
-    """A file's type and layout, and the number of title and blank lines above its header."""
-
-    match: Match
-    layout: Layout
-    titles: int
-    blanks: int
-
-
 def identify(head: bytes, name: str, wanted: str = "auto", encoding: str = "utf-8") -> Identified:
     """Return type and layout of the file `name` that begins with `head`.
 
@@ -62,6 +42,8 @@ def identify(head: bytes, name: str, wanted: str = "auto", encoding: str = "utf-
     text = decoded(head, encoding)
     if not text.strip(BLANK):
         raise EmptyFile(f"'{name}' is empty: it needs a header line with the columns' names.")
+    if fhir.is_json(text):
+        return fhir.identify(text, name, wanted, is_whole=len(head) < HEAD)
     for delimiter in DELIMITERS:
         if found := _with_delimiter(text, name, wanted, Layout((), 1, encoding, delimiter)):
             return found
@@ -126,7 +108,7 @@ def _reject_binary(head: bytes, name: str) -> None:
     if not utf_16(head) and start.count(0) * 3 > len(start) > 3:
         raise NotUnderstood(f"'{name}' is not text. Export it as CSV in UTF-8.")
     first = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if first in {b"{", b"[", b"<"}:
+    if first in {b"[", b"<"}:
         kind = "XML or HTML" if first == b"<" else "JSON"
         raise NotUnderstood(f"'{name}' is not CSV: it looks like {kind}. Export it as CSV.")
 
@@ -170,12 +152,15 @@ def _cause(text: str, name: str, wanted: str) -> NotUnderstood:
 def _spelled(fields: tuple[str, ...], name: str, wanted: str) -> tuple[tuple[str, ...], Match | None]:
     """Return a header with case, blanks and quotes as in a format's column names, and its match.
 
-    Return `fields` unchanged and None if the header matches no table that is loaded.
+    Return `fields` unchanged and None if the header matches no table that is loaded, or that has the file's
+    name.
     """
-    for each in formats():
-        spelled = {_plain(column): column for known in each.known.values() for column in known}
+    for each in (each for each in formats() if each.required):
+        columns = [*each.known.values(), *each.not_needed.values()]
+        spelled = {_plain(column): column for names in columns for column in names}
         header = tuple(spelled.get(_plain(value), value) for value in fields)
-        if wanted in {"auto", each.name} and (found := _matched(header, name, each.name)) and found.is_needed:
+        found = _matched(header, name, each.name) if wanted in {"auto", each.name} else None
+        if found and (found.is_needed or found.table == name.lower().partition(".")[0]):
             return header, found
     return fields, None
 

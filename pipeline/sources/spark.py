@@ -13,32 +13,46 @@ from pyspark.sql.types import LongType, StringType, StructField, StructType
 
 from pipeline import frames
 from pipeline.lake.uris import Lake
-from pipeline.sources import batch_files, format_named, formats, native, synthea
+from pipeline.sources import batch_files, format_named, formats
 from pipeline.sources.batch_files import BATCH, FILE, OTHERS, RECEIVED_AT
 from pipeline.sources.csv_reader import LINE, RAW
+from pipeline.sources.fhir.resources import FAULT
 
 AS_READ = "_as_read"
-"""Column with a row as an array: source, text (if malformed), unknown columns as JSON, known columns.
+"""Column with a row as an array: source, why it is malformed, text, unknown columns as JSON, known columns.
 
-`received` builds the text of a row from it, because few rows need their text.
+The text is that of a malformed row of CSV and of every line of NDJSON, whose known columns are left out.
+`received` builds the text of a row from the array, because few rows need their text.
 """
 
 EXTRA = ("_malformed", FILE, LINE, AS_READ, BATCH, RECEIVED_AT)
-"""Added columns: wrong field count, file key, first line number, row as received, batch id, receipt time."""
+"""Added columns: unreadable row, file key, first line number, row as received, batch id, receipt time."""
+
+TIME_ZONE = "{time_zone}"
+"""In a query: replaced by the name of the hospital's time zone."""
 
 _MAX_TASKS = 64
 """Maximum number of tasks that read files; each reads several."""
 
 
-def read(spark: SparkSession, lake: Lake, manifests: Sequence[dict[str, Any]], table: str) -> DataFrame:
-    """Return a table's rows in batches of one source, with the columns `EXTRA` and `batch`, in one plan."""
-    source = manifests[0]["source"]
-    needed = (table, *(synthea.LOOKS_UP[table] if source == "synthea" else ()))
+def read(
+    spark: SparkSession,
+    lake: Lake,
+    manifests: Sequence[dict[str, Any]],
+    table: str,
+    time_zone: str = "UTC",
+) -> DataFrame:
+    """Return a table's rows in batches of one source, with the columns `EXTRA` and `batch`, in one plan.
+
+    `time_zone` is that of the hospital, in which some sources write local times.
+    """
+    source = format_named(manifests[0]["source"])
+    needed = tuple(dict.fromkeys((table, *source.looks_up.get(table, ()))))
     # Spark Connect resolves a view when the DataFrame is computed, so each call has its own views
-    suffix = re.sub(r"\W", "_", f"{source}_{manifests[0]['batch_id']}_{len(manifests)}")
+    suffix = re.sub(r"\W", "_", f"{source.name}_{manifests[0]['batch_id']}_{len(manifests)}")
     for name in needed:
         _files(spark, lake, manifests, name).createOrReplaceTempView(f"{name}_{suffix}")
-    query = synthea.query(table) if source == "synthea" else native.query(table)
+    query = source.query(table).replace(TIME_ZONE, time_zone)
     frame = spark.sql(re.sub(rf"(?<=FROM )({'|'.join(needed)})\b", rf"\1_{suffix}", query))
     return frame.withColumn("batch", F.struct(F.col(RECEIVED_AT).cast("timestamp").alias("received_at")))
 
@@ -52,24 +66,32 @@ def _files(spark: SparkSession, lake: Lake, manifests: Sequence[dict[str, Any]],
         for file in manifest["tables"].get(table, {"files": []})["files"]
     ]
     values = [F.when(F.expr(frames.stripped(f"`{name}`")) != "", _column(name)).alias(name) for name in known]
-    source = F.lit(manifests[0]["source"])
-    as_read = F.array(source, F.col(RAW), F.col(OTHERS), *(_column(name) for name in known)).alias(AS_READ)
+    source = format_named(manifests[0]["source"])
+    kept = [_column(name) for name in known] if source.required else []
+    as_read = F.array(F.lit(source.name), F.col(FAULT), F.col(RAW), F.col(OTHERS), *kept).alias(AS_READ)
     rows = _rows(spark, lake, files, known).select(
-        *values, F.col(RAW).isNotNull().alias("_malformed"), FILE, LINE, as_read, BATCH, RECEIVED_AT
+        *values, F.col(FAULT).isNotNull().alias("_malformed"), FILE, LINE, as_read, BATCH, RECEIVED_AT
     )
     return rows.withColumn("_received", received(AS_READ, table))
 
 
+def fault(as_read: str) -> Column:
+    """Return why a row is malformed; NULL if it is not, or if the rule's description says it."""
+    return F.when(F.col(as_read)[1] != "", F.col(as_read)[1])
+
+
 def received(as_read: str, table: str) -> Column:
-    """Return the text of a row: as received if it is malformed, otherwise a JSON object, known columns first.
+    """Return the text of a row: as received if it is kept, otherwise a JSON object, known columns first.
 
     `as_read` names a column with the content of `AS_READ`.
     """
-    source, raw, others = (F.col(as_read)[n] for n in range(3))
+    source, _, raw, others = (F.col(as_read)[n] for n in range(4))
     json_ = F.lit(None).cast("string")
     for each in formats():
+        if not each.required:
+            continue  # the text of every row is kept
         known = sorted(each.known[table]) if table in each.known else []
-        fields = F.struct(*(F.col(as_read)[n].alias(name) for n, name in enumerate(known, 3)))
+        fields = F.struct(*(F.col(as_read)[n].alias(name) for n, name in enumerate(known, 4)))
         # same on both engines: every field is text
         object_ = F.to_json(fields) if known else json_
         json_ = F.when(source == each.name, object_).otherwise(json_)
@@ -81,7 +103,7 @@ def received(as_read: str, table: str) -> Column:
 def _rows(
     spark: SparkSession, lake: Lake, files: Sequence[dict[str, Any]], names: Sequence[str]
 ) -> DataFrame:
-    of_row = (LINE, RAW, OTHERS, BATCH, RECEIVED_AT, FILE)
+    of_row = (LINE, RAW, FAULT, OTHERS, BATCH, RECEIVED_AT, FILE)
     types = {LINE: LongType()}
     shape = StructType([StructField(name, types.get(name, StringType())) for name in (*names, *of_row)])
     if not files:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import BinaryIO, cast
 
-from pipeline.sources.identify import NotUnderstood
+from pipeline.sources.identified import NotUnderstood
 from portal.batches.source_file import SourceFile
 
 MOST_FILES = 10_000

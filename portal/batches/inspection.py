@@ -7,14 +7,15 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from pipeline import sources
-from pipeline.sources import TABLES, Match, UnknownFormat, format_named, synthea
+from pipeline.sources import TABLES, Match, UnknownFormat, format_named, formats
 from pipeline.sources.csv_layout import DELIMITERS, LABELS, EncodingFault, Layout
 from pipeline.sources.csv_lines import KINDS
 from pipeline.sources.csv_quoting import CsvFault, RowShape
-from pipeline.sources.identify import HEAD, EmptyFile, NotUnderstood, identify
+from pipeline.sources.identified import EmptyFile, Identified, NotUnderstood
+from pipeline.sources.identify import HEAD, identify
 from pipeline.sources.storage import unpacked
 from portal.batches import archives
 from portal.batches.source_file import SourceFile
@@ -22,10 +23,12 @@ from portal.core.errors import ServiceError
 
 if TYPE_CHECKING:
     from pipeline.sources.csv_reader import CsvReader
+    from pipeline.sources.fhir.ndjson_reader import NdjsonReader
 
 Use = Literal["loaded", "not needed", "empty", "not understood"]
 
-ENDINGS = (".csv", ".tsv", ".psv", ".txt", ".csv.gz", ".tsv.gz", ".psv.gz", ".txt.gz", ".zip")
+TYPES = ("csv", "tsv", "psv", "txt", "ndjson", "jsonl")
+ENDINGS = (*(f".{each}" for each in TYPES), *(f".{each}.gz" for each in TYPES), ".zip")
 """Endings of the names of files that may be tables; other files (documents, checksums) are ignored."""
 
 DAMAGED = (EOFError, zlib.error, lzma.LZMAError, *archives.DAMAGED)
@@ -59,6 +62,7 @@ class Inspected:
             "not_data": self.not_data,
             "encoding": self.layout.encoding if self.layout else None,
             "delimiter": self.layout.delimiter if self.layout else None,
+            "resource": self.layout.resource if self.layout else "",
             "reason": self.reason,
         }
 
@@ -142,22 +146,26 @@ def _read(file: SourceFile, format: str, encoding: str) -> Inspected:
     if not found.match.is_needed:
         return _not_needed(file, found.match, found.layout)
     _refuse_repeated(found.layout.header, file.name)
-    kind = format_named(found.match.format)
-    table = found.match.table
-    shape = RowShape.of(found.layout.header, kind.keys[table], kind.dates[table], found.layout.delimiter)
     with file.open() as raw:
-        reader = _reader()(raw, found.layout, shape)
+        reader = _reader_of(raw, found.layout, _shape(found))
         reader.count()
     above = {"title": found.titles, "blank": found.blanks + reader.not_data.pop("blank", 0)}
     not_data = {name: count for name, count in {**reader.not_data, **above}.items() if count}
     return Inspected(file, "loaded", found.match, found.layout, reader.rows, not_data, reader.sha256)
 
 
-def _reader() -> type[CsvReader]:
-    """Return the CSV reader; import it on use, because numpy and Arrow are slow to import."""
-    from pipeline.sources.csv_reader import CsvReader  # noqa: PLC0415
+def _shape(found: Identified) -> RowShape:
+    """Return what rows of the file look like."""
+    kind, table = format_named(found.match.format), found.match.table
+    keys, dates = kind.keys.get(table, ()), kind.dates.get(table, ())
+    return RowShape.of(found.layout.header, keys, dates, found.layout.delimiter)
 
-    return CsvReader
+
+def _reader_of(raw: BinaryIO, layout: Layout, shape: RowShape | None = None) -> CsvReader | NdjsonReader:
+    """Return the reader of a file; import it on use, because numpy and Arrow are slow to import."""
+    from pipeline.sources.readers import reader_of  # noqa: PLC0415
+
+    return reader_of(raw, layout, shape)
 
 
 def _not_needed(file: SourceFile, match: Match, layout: Layout) -> Inspected:
@@ -165,7 +173,7 @@ def _not_needed(file: SourceFile, match: Match, layout: Layout) -> Inspected:
     rows = None
     try:
         with file.open() as raw:
-            reader = _reader()(raw, layout)
+            reader = _reader_of(raw, layout)
             reader.count()
             rows = reader.rows
     except (CsvFault, *DAMAGED):
@@ -183,7 +191,7 @@ def _refuse_repeated(header: tuple[str, ...], name: str) -> None:
 
 def _not_understood(file: SourceFile, reason: str, may_be_needed: bool) -> Inspected:
     name = file.name.lower()
-    is_spare = name.partition(".")[0] in synthea.NOT_NEEDED
+    is_spare = any(name.partition(".")[0] in each.not_needed for each in formats())
     is_table = any(table in name for table in (*TABLES, "providers"))
     return Inspected(
         file, "not understood", reason=reason, stops=not is_spare and (may_be_needed or is_table)
@@ -211,9 +219,14 @@ def _line(file: dict[str, object]) -> str:
 
 
 def _reading(file: dict[str, object]) -> str:
-    """Return encoding and delimiter of a file, if unusual: ", read as UTF-16, separated by semicolons"."""
+    """Return encoding and delimiter of a file, if unusual: ", read as UTF-16, separated by semicolons".
+
+    For NDJSON, return the type of the resources.
+    """
     encoding, delimiter = str(file["encoding"]), str(file["delimiter"])
     read_as = f", read as {LABELS[encoding]}" if encoding != "utf-8" else ""
+    if file.get("resource"):
+        return f", FHIR resources of the type {file['resource']}"
     return read_as + (f", separated by {DELIMITERS[delimiter]}" if delimiter != "," else "")
 
 

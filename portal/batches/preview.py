@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO
 
-from pipeline.sources import known_names
+from pipeline.sources import format_named, known_names
 from pipeline.sources.csv_layout import Layout
 from pipeline.sources.csv_lines import BLANK
-from pipeline.sources.identify import EmptyFile, NotUnderstood, decoded, identify, utf_16
+from pipeline.sources.fhir.lines import row_of
+from pipeline.sources.fhir.resources import CONVERT
+from pipeline.sources.identified import EmptyFile, NotUnderstood
+from pipeline.sources.identify import decoded, identify, utf_16
 from pipeline.sources.storage import unpacked
 from portal.batches.inspection import DAMAGED, Inspected, head_of, unreadable
 from portal.batches.source_file import SourceFile
@@ -63,14 +66,15 @@ def contents(_context: Context, file: SourceFile | Inspected) -> Contents:
         return Contents(file.name, "Not understood", None, None, file.size, unreadable(file, error))
     if not found.match.is_needed:
         return Contents(file.name, f"Not needed: {found.match.table}", None, None, file.size)
+    kind = f"{format_named(found.match.format).label} {found.match.table}"
     ignored = len(found.match.ignored_columns)
-    kind = f"{found.match.format.capitalize()} {found.match.table}"
-    return Contents(file.name, kind, len(found.layout.header) - ignored, ignored, file.size)
+    used = None if found.layout.resource else len(found.layout.header) - ignored
+    return Contents(file.name, kind, used, None if used is None else ignored, file.size)
 
 
 @requires("import_data")
 def preview(context: Context, file: SourceFile, rows: int = 20) -> tuple[list[str], list[list[str]]]:
-    """Return the header of a CSV file and its first rows; no rows unless the user supplied the file.
+    """Return the header of a file and its first rows; no rows unless the user supplied the file.
 
     A file of an unknown format may lack a header line, so other users see only those of its column names that
     a known format has. Raise `ServiceError` if the file cannot be read.
@@ -82,12 +86,22 @@ def preview(context: Context, file: SourceFile, rows: int = 20) -> tuple[list[st
         layout = identify(head, file.name).layout
     except (EmptyFile, NotUnderstood):
         layout = None
+    if layout and layout.resource:
+        return list(layout.header), _resources(text, layout, rows) if sees_values else []
     lines = islice(io.StringIO(text, newline=""), layout.header_lines - 1 if layout else 0, None)
     delimiter = layout.delimiter if layout else ","
     header, *body = list(islice(csv.reader(lines, delimiter=delimiter), rows + 1)) or [[]]
     if not (sees_values or layout):
         header = [name if name in known_names() else f"column {n}" for n, name in enumerate(header, 1)]
     return [name.strip(BLANK) for name in header], body if sees_values else []
+
+
+def _resources(text: str, layout: Layout, rows: int) -> list[list[str]]:
+    """Return the rows of the first lines of FHIR resources."""
+    if layout.resource not in CONVERT:
+        return []
+    found = (row_of(line, layout.resource) for line in islice(text.splitlines(), rows))
+    return [[row.get(name) or "" for name in layout.header] for row in found]
 
 
 def _readable_head(file: SourceFile) -> bytes:
@@ -101,8 +115,8 @@ def _readable_head(file: SourceFile) -> bytes:
 def undecodable_values(context: Context, file: SourceFile) -> list[UndecodableValue]:
     """Return the first values of a file that are not valid UTF-8, decoded in two encodings.
 
-    The list is empty if the format is unknown or the file is UTF-16. Raise `ServiceError` if the user did not
-    supply the file, or if it cannot be read.
+    The list is empty if the format is unknown or the file is NDJSON or UTF-16. Raise `ServiceError` if the
+    user did not supply the file, or if it cannot be read.
     """
     if not file.is_supplied_by(context.user):
         raise ServiceError(f"Values of '{file.name}' are shown only to the person who supplied the file.")
@@ -110,7 +124,7 @@ def undecodable_values(context: Context, file: SourceFile) -> list[UndecodableVa
         layout = identify(_readable_head(file), file.name, encoding="windows-1252").layout
     except (EmptyFile, NotUnderstood):
         return []
-    if layout.encoding.startswith("utf-16"):
+    if layout.resource or layout.encoding.startswith("utf-16"):
         return []
     with file.open() as raw:
         found = _undecodable(unpacked(raw), layout)

@@ -73,7 +73,7 @@ def import_folder(
     """
     if not folder.is_dir() and folder.suffix.lower() != ".zip":
         raise ServiceError(
-            f"'{folder}' is neither a directory nor a ZIP archive. Pass the one that contains the CSV files."
+            f"'{folder}' is neither a directory nor a ZIP archive. Pass the one that contains the extract."
         )
     try:
         files = list(inspection.files_of(folder))
@@ -81,7 +81,7 @@ def import_folder(
         raise ServiceError(f"'{folder}' cannot be read ({error.strerror}). Check its permissions.") from None
     if not files:
         raise ServiceError(
-            f"'{folder}' contains no CSV file. Pass the directory that contains the CSV files."
+            f"'{folder}' contains no CSV or NDJSON file. Pass the directory that contains the extract."
         )
     return import_files(
         context, files, format=format, encoding=encoding, uploader=uploader, seed=seed, progress=progress
@@ -207,7 +207,8 @@ def _upload_all(
 
 
 def _upload(context: Context, each: Inspected, batch_id: str, number: int) -> dict[str, Any]:
-    suffix = ".csv.gz" if each.file.name.lower().endswith(".gz") else ".csv"
+    type_ = ".ndjson" if each.layout and each.layout.resource else ".csv"
+    suffix = f"{type_}.gz" if each.file.name.lower().endswith(".gz") else type_
     table = _table(each)
     uri = context.lake.bronze_batch(table, batch_id) + f"{table}{f'-{number}' if number else ''}{suffix}"
     bucket, key = split(uri)

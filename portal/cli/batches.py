@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.sources import FORMATS
 from pipeline.sources.csv_layout import ENCODINGS
 from portal.batches import incoming, inspection, lifecycle, retirement
 from portal.batches import service as batches
@@ -27,7 +28,7 @@ def batches_group() -> None:
 
 @batches_group.command("import")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--format", "format_", default="auto", show_default=True, help="auto, native or synthea.")
+@click.option("--format", "format_", default="auto", show_default=True, help=f"auto, {', '.join(FORMATS)}.")
 @click.option(
     "--encoding",
     type=click.Choice(tuple(ENCODINGS)),

@@ -46,3 +46,14 @@ def test_the_stock_synthea_export_is_the_same_on_both(tmp_path):
     lakes = parity.run_on_both([folder], tmp_path)
     assert parity.row_counts(lakes["sail"])["fact_encounter"] == 604
     assert parity.differences(lakes) == []
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+def test_real_fhir_and_omop_extracts_are_the_same_on_both(tmp_path):
+    folders = [SHARED / "fhir-bulk", SHARED / "omop" / "Synthea27Nj_5.4.zip"]
+    if missing := [str(each) for each in folders if not each.exists()]:
+        pytest.skip(f"real extracts are missing: {', '.join(missing)}")
+    lakes = parity.run_on_both(folders, tmp_path)
+    assert parity.row_counts(lakes["sail"])["encounters"] == 1215 + 1791
+    assert parity.differences(lakes) == []

@@ -40,7 +40,7 @@ def received(run: Run, table: str) -> DataFrame:
         if table in manifest["tables"]:
             by_source[manifest["source"]].append(manifest)
     found = [
-        as_raw(sources.read(run.spark, run.lake, manifests, table), table, source)
+        as_raw(sources.read(run.spark, run.lake, manifests, table, run.time_zone), table, source)
         for source, manifests in by_source.items()
     ]
     return frames.union(found or [as_raw(_nothing(run, table), table, "native")])
@@ -240,7 +240,10 @@ def _explanations(contract: Contract) -> dict[str, Column]:
     is_duplicate = F.col("_disposition") == DUPLICATE
     explanations = {
         "rule_ids": (duplicate_rule, row_rules.failing_ids(rules)),
-        "reasons": ("The same row was received before.", row_rules.reasons(rules)),
+        "reasons": (
+            "The same row was received before.",
+            F.array_compact(F.concat(F.array(sources.fault(sources.AS_READ)), row_rules.reasons(rules))),
+        ),
     }
     return {
         name: F.when(is_duplicate, F.array(F.lit(text))).otherwise(refusal)

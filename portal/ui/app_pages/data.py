@@ -38,11 +38,11 @@ def upload() -> None:
     with st.container(border=True):
         st.markdown("#### Import an extract")
         st.caption(
-            "Text files with a header line (commas, semicolons, tabs or vertical bars; also .gz), or a ZIP "
-            "archive of them: the portal's own columns, or a Synthea export. Columns are identified by name."
+            "Text files with a header line (commas, semicolons, tabs or vertical bars; also .gz), NDJSON, or "
+            "a ZIP archive of them: the portal's own columns, Synthea, OMOP, or a FHIR bulk export."
         )
         given = st.file_uploader(
-            "Files of one extract", type=["csv", "tsv", "psv", "txt", "gz", "zip"], accept_multiple_files=True
+            "Files of one extract", type=[*inspection.TYPES, "gz", "zip"], accept_multiple_files=True
         )
         if not given:
             return
