@@ -221,5 +221,9 @@ class Lake:
     def sign_in_keys(self) -> str:
         return self._uri("code", "sign-in/keys.json")
 
+    def balancer_key(self, key_id: str) -> str:
+        """Return the URI of a public key with which the load balancer signs who a user is."""
+        return self._uri("code", f"sign-in/balancer/{key_id}.json")
+
     def _uri(self, zone: Zone, key: str) -> str:
         return f"s3://{self.bucket(zone)}/{key}"

@@ -9,6 +9,7 @@ NOBODY_YET: tuple[str, ...] = ()
 
 FUNCTIONS: dict[tuple[str, ...], str] = {
     NOBODY_YET: """
+        core.sign_in.read_balancer_key
         core.sign_in.read_keys
         people.service.with_roles
     """,

@@ -38,8 +38,8 @@ def test_the_module_is_valid_with_the_registrys_provider(terraform, tmp_path, mo
 
 OIDC = json.dumps({
     name: f"https://login.example.org/{name}"
-    for name in ("issuer", "keys", "authorization_endpoint", "token_endpoint", "user_info_endpoint",
-                 "client_id")
+    for name in ("issuer", "end_session_endpoint", "authorization_endpoint", "token_endpoint",
+                 "user_info_endpoint", "client_id")
 })  # fmt: skip
 
 
@@ -87,6 +87,7 @@ def test_three_variables_are_enough_and_the_account_is_in_the_names_of_buckets(c
         ([f"oidc={OIDC}"], "oidc and oidc_client_secret must be set together"),
         (["size=tiny"], "size must be small or standard"),
         (['zone_letters=["a", "a"]'], "two different zones"),
+        ([f"oidc={OIDC}", "oidc_client_secret=s", "sign_within_minutes=15"], "requires Cognito"),
     ],
 )
 def test_a_value_that_aws_would_refuse_is_refused_in_a_sentence(checker, given, sentence):
