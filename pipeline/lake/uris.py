@@ -114,6 +114,10 @@ class Lake:
         """Return the URI that SFTP gateways write below: a folder per source, in it a folder per delivery."""
         return self._uri("bronze", "incoming/")
 
+    def uploads(self) -> str:
+        """Return the URI prefix of files that were uploaded on a page and are not imported yet."""
+        return self._uri("bronze", "_uploads/")
+
     # silver: cleaned and typed, one prefix per batch
 
     def silver_table(self, table: str) -> str:

@@ -1,4 +1,4 @@
-"""ASGI app of the portal (`streamlit run portal/ui/asgi.py`): Streamlit's with sign-out.
+"""ASGI app of the portal (`streamlit run portal/ui/asgi.py`): Streamlit's with sign-out and streamed uploads.
 
 Without a sign-in service, as on a laptop, it rejects foreign web pages: Streamlit checks neither the Host of
 a request nor WebSockets without an Origin, so a web page whose domain is rebound to 127.0.0.1 (DNS rebinding)
@@ -20,6 +20,7 @@ from starlette.routing import Route
 from streamlit.starlette import App
 
 from portal.ui import sign_out
+from portal.ui.uploads import StreamedUploads
 
 _OWN_SITES = {"same-origin", "none"}
 
@@ -79,5 +80,5 @@ has_sign_in = bool(os.environ.get("HDP_SIGN_IN_ISSUER"))
 app = App(
     Path(__file__).with_name("app.py"),
     routes=[Route(sign_out.path(), sign_out.respond)] if has_sign_in else [],
-    middleware=[] if has_sign_in else [Middleware(OwnPages)],
+    middleware=[*([] if has_sign_in else [Middleware(OwnPages)]), Middleware(StreamedUploads)],
 )

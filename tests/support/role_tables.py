@@ -169,6 +169,9 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         batches.samples.start_job
         batches.service.import_files
         batches.service.import_folder
+        batches.staging.begin
+        batches.staging.discard
+        batches.staging.source_file
         releases.service.publish
         releases.service.rollback
         runs.executions.start
