@@ -51,7 +51,7 @@ resource "aws_ecs_task_definition" "portal" {
 
   container_definitions = jsonencode([{
     name                   = "portal"
-    image                  = "${local.image}:${var.image_tag}"
+    image                  = "${local.image}${startswith(var.image_tag, "sha256:") ? "@" : ":"}${var.image_tag}"
     essential              = true
     user                   = "10001:10001"
     readonlyRootFilesystem = true

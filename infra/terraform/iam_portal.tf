@@ -76,11 +76,11 @@ data "aws_iam_policy_document" "portal" {
     resources = ["${local.bucket_arns["bronze"]}/*"]
   }
 
-  # Deliveries of SFTP gateways become batches; what cannot be read is reported.
+  # Deliveries of SFTP gateways and uploads of the page Data become batches; what cannot be read is reported.
   statement {
-    sid       = "ReceiveDeliveries"
+    sid       = "ReceiveDeliveriesAndUploads"
     actions   = ["s3:GetObject", "s3:DeleteObject"]
-    resources = ["${local.bucket_arns["bronze"]}/incoming/*"]
+    resources = [for place in ["_uploads", "incoming"] : "${local.bucket_arns["bronze"]}/${place}/*"]
   }
 
   statement {

@@ -248,7 +248,7 @@ variable "start_on_arrival" {
 }
 
 variable "image_tag" {
-  description = "Image tag of the portal's first deployment. Later tags are set by the release workflow."
+  description = "Tag or digest (sha256:…) of the portal's image in the task definition. The release workflow deploys later images; the workflow terraform keeps the deployed one."
   type        = string
   default     = "first"
 }

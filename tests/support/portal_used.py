@@ -14,7 +14,7 @@ from portal.athena import client as athena_client
 from portal.athena import estimates, sql_queries
 from portal.audit import service as audit_log
 from portal.audit.service import Search
-from portal.batches import incoming, lifecycle, samples
+from portal.batches import incoming, lifecycle, samples, staging
 from portal.batches import service as batches
 from portal.core import sign_in
 from portal.core.auth import User
@@ -53,6 +53,11 @@ def use(engineer, held_run, first_run, folder):
         "patient_id,birth_date,updated_at\nZ9,1980-01-01,2025-01-01T00:00:00Z\n"
     )
     batch = batches.import_folder(engineer, folder, uploader="eve")
+    upload = staging.begin(engineer)
+    upload.write(b"patient_id,birth_date,updated_at\nZ8,1980-01-01,2025-01-01T00:00:00Z\n")
+    staged = upload.finish("patients.csv")
+    batches.import_files(engineer, [staging.source_file(engineer, staged)], uploader="eve")
+    staging.discard(engineer, staged)
     batches.list_batches(engineer)
     for name, content in {"patients.csv": b"PAR1", "_COMPLETE": b""}.items():
         bucket, prefix = split(engineer.lake.incoming())
