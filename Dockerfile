@@ -27,4 +27,4 @@ USER 10001:10001
 ENV HOME=/tmp PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 EXPOSE 8501
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=4 CMD ["python", "-m", "portal.core.health"]
-CMD ["python", "-m", "streamlit", "run", "/venv/lib/python3.11/site-packages/portal/ui/app.py", "--server.address=0.0.0.0", "--server.port=8501", "--server.headless=true"]
+CMD ["python", "-m", "streamlit", "run", "/venv/lib/python3.11/site-packages/portal/ui/asgi.py", "--server.address=0.0.0.0", "--server.port=8501", "--server.headless=true"]

@@ -173,7 +173,8 @@ class Provisioner:
         own["watch_schedule"] |= {"HDP_STATE_MACHINE_ARN": self.state_machine_arn, "HDP_FRESH_HOURS": "{}"}
         own["prepare_run"] = {"HDP_TIME_ZONE": TIME_ZONE}
         own["expire_releases"] = {"HDP_KEEP_DAYS": str(KEEP_DAYS)}
-        own["refresh_sign_in_keys"] = {"HDP_SIGN_IN_KEYS": ""}  # a laptop has no sign-in
+        # a laptop has no sign-in
+        own["refresh_sign_in_keys"] = {"HDP_SIGN_IN_KEYS": "", "HDP_BALANCER_KEYS": ""}
         for name in FUNCTIONS:
             variables = {
                 "HDP_PREFIX": self.lake.prefix,

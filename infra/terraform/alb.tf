@@ -77,7 +77,7 @@ resource "aws_lb_listener" "https" {
         user_info_endpoint     = default_action.value.user_info_endpoint
         client_id              = default_action.value.client_id
         client_secret          = var.oidc_client_secret
-        scope                  = "openid"
+        scope                  = "openid email"
         session_timeout        = 28800
       }
     }

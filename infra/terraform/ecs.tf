@@ -51,7 +51,7 @@ resource "aws_ecs_task_definition" "portal" {
 
   container_definitions = jsonencode([{
     name                   = "portal"
-    image                  = "${local.image}:${var.image_tag}"
+    image                  = "${local.image}${startswith(var.image_tag, "sha256:") ? "@" : ":"}${var.image_tag}"
     essential              = true
     user                   = "10001:10001"
     readonlyRootFilesystem = true
@@ -70,6 +70,10 @@ resource "aws_ecs_task_definition" "portal" {
       { name = "HDP_TOPIC_FAILED_ARN", value = local.topic_arns["failed"] },
       { name = "HDP_TOPIC_SUCCEEDED_ARN", value = local.topic_arns["succeeded"] },
       { name = "HDP_SIGN_IN_ISSUER", value = local.sign_in_issuer },
+      { name = "HDP_SIGN_IN_CLIENT", value = local.sign_in_client },
+      { name = "HDP_SIGN_IN_SIGNER", value = local.balancer_arn },
+      { name = "HDP_SIGN_OUT_URL", value = local.sign_out_url },
+      { name = "HDP_SIGN_WITHIN_MINUTES", value = tostring(var.sign_within_minutes) },
     ]
     secrets = [{ name = "STREAMLIT_SERVER_COOKIE_SECRET", valueFrom = local.arns.cookie }]
     healthCheck = {

@@ -234,7 +234,7 @@ locals {
       { actions = ["s3:DeleteObject"], resources = ["${local.bucket_arns["gold"]}/*"] },
     ]
     refresh_sign_in_keys = [
-      { actions = ["s3:PutObject"], resources = ["${local.bucket_arns["code"]}/sign-in/keys.json"] },
+      { actions = ["s3:PutObject"], resources = ["${local.bucket_arns["code"]}/sign-in/*"] },
     ]
   }
 }

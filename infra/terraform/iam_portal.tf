@@ -41,7 +41,7 @@ data "aws_iam_policy_document" "portal" {
   statement {
     sid       = "ListBuckets"
     actions   = ["s3:ListBucket"]
-    resources = [for zone in ["bronze", "gold", "quality"] : local.bucket_arns[zone]]
+    resources = [for zone in ["bronze", "code", "gold", "quality"] : local.bucket_arns[zone]]
   }
 
   statement {
@@ -64,7 +64,7 @@ data "aws_iam_policy_document" "portal" {
         "${local.bucket_arns["bronze"]}/_manifests/*",
         "${local.bucket_arns["gold"]}/*",
         "${local.bucket_arns["results"]}/athena/*",
-        "${local.bucket_arns["code"]}/sign-in/keys.json",
+        "${local.bucket_arns["code"]}/sign-in/*",
       ],
       [for place in local.measured_prefixes : "${local.bucket_arns["quality"]}/${place}"],
     )
@@ -76,11 +76,11 @@ data "aws_iam_policy_document" "portal" {
     resources = ["${local.bucket_arns["bronze"]}/*"]
   }
 
-  # Deliveries of SFTP gateways become batches; what cannot be read is reported.
+  # Deliveries of SFTP gateways and uploads of the page Data become batches; what cannot be read is reported.
   statement {
-    sid       = "ReceiveDeliveries"
+    sid       = "ReceiveDeliveriesAndUploads"
     actions   = ["s3:GetObject", "s3:DeleteObject"]
-    resources = ["${local.bucket_arns["bronze"]}/incoming/*"]
+    resources = [for place in ["_uploads", "incoming"] : "${local.bucket_arns["bronze"]}/${place}/*"]
   }
 
   statement {
@@ -237,9 +237,12 @@ data "aws_iam_policy_document" "portal" {
   }
 
   statement {
-    sid       = "NotifySubscribers"
-    actions   = ["lambda:InvokeFunction"]
-    resources = ["arn:${local.partition}:lambda:${var.region}:${local.account}:function:${var.name}-sns-notify-success"]
+    sid     = "NotifySubscribersAndFetchSignInKeys"
+    actions = ["lambda:InvokeFunction"]
+    resources = [
+      for name in ["sns-notify-success", "refresh-sign-in-keys"] :
+      "arn:${local.partition}:lambda:${var.region}:${local.account}:function:${var.name}-${name}"
+    ]
   }
 
   # Labels of records whose keys a person may not see: portal/core/pseudonyms.py.

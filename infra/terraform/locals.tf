@@ -85,7 +85,7 @@ locals {
       HDP_FRESH_HOURS       = jsonencode(var.fresh_hours)
     }
     expire_releases      = { HDP_KEEP_DAYS = tostring(var.superseded_release_days) }
-    refresh_sign_in_keys = { HDP_SIGN_IN_KEYS = local.sign_in_keys }
+    refresh_sign_in_keys = { HDP_SIGN_IN_KEYS = local.sign_in_keys, HDP_BALANCER_KEYS = local.balancer_keys }
   }
 
   # Scheduled functions with their times in UTC.

@@ -149,6 +149,32 @@ resource "aws_s3_bucket_lifecycle_configuration" "zone" {
     }
   }
 
+  # What was uploaded on a page is copied to its batch; what was not imported is uploaded again.
+  dynamic "rule" {
+    for_each = each.key == "bronze" ? [1] : []
+
+    content {
+      id     = "uploads"
+      status = "Enabled"
+
+      filter {
+        prefix = "_uploads/"
+      }
+
+      expiration {
+        days = 1
+      }
+
+      noncurrent_version_expiration {
+        noncurrent_days = 1
+      }
+
+      abort_incomplete_multipart_upload {
+        days_after_initiation = 1
+      }
+    }
+  }
+
   dynamic "rule" {
     for_each = each.key == "results" ? [1] : []
 

@@ -201,20 +201,31 @@ variable "permissions_boundary" {
 }
 
 variable "oidc" {
-  description = "Your own sign-in provider instead of Cognito. Its access tokens must contain the groups; keys is the URL of its JSON Web Key Set."
+  description = "Your own sign-in provider instead of Cognito. People get their roles from the roles file. With end_session_endpoint, signing out of the portal also ends the provider's session."
   type = object({
     issuer                 = string
-    keys                   = string
     authorization_endpoint = string
     token_endpoint         = string
     user_info_endpoint     = string
     client_id              = string
+    end_session_endpoint   = optional(string)
   })
   default = null
 
   validation {
-    condition     = var.oidc == null || startswith(try(var.oidc.keys, ""), "https://")
-    error_message = "oidc.keys must be a URL that starts with https://."
+    condition     = var.oidc == null || startswith(try(coalesce(var.oidc.end_session_endpoint), "https://"), "https://")
+    error_message = "oidc.end_session_endpoint must be a URL that starts with https://."
+  }
+}
+
+variable "sign_within_minutes" {
+  description = "Longest time in minutes between sign-in and a signature; who signed in earlier signs in again first. 0: the whole session of 8 hours."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.sign_within_minutes >= 0 && (var.sign_within_minutes == 0 || var.oidc == null)
+    error_message = "sign_within_minutes must be 0 or more, and requires Cognito: the load balancer does not say when people signed in at another provider."
   }
 }
 
@@ -237,7 +248,7 @@ variable "start_on_arrival" {
 }
 
 variable "image_tag" {
-  description = "Image tag of the portal's first deployment. Later tags are set by the release workflow."
+  description = "Tag or digest (sha256:…) of the portal's image in the task definition. The release workflow deploys later images; the workflow terraform keeps the deployed one."
   type        = string
   default     = "first"
 }

@@ -114,6 +114,10 @@ class Lake:
         """Return the URI that SFTP gateways write below: a folder per source, in it a folder per delivery."""
         return self._uri("bronze", "incoming/")
 
+    def uploads(self) -> str:
+        """Return the URI prefix of files that were uploaded on a page and are not imported yet."""
+        return self._uri("bronze", "_uploads/")
+
     # silver: cleaned and typed, one prefix per batch
 
     def silver_table(self, table: str) -> str:
@@ -220,6 +224,10 @@ class Lake:
 
     def sign_in_keys(self) -> str:
         return self._uri("code", "sign-in/keys.json")
+
+    def balancer_key(self, key_id: str) -> str:
+        """Return the URI of a public key with which the load balancer signs who a user is."""
+        return self._uri("code", f"sign-in/balancer/{key_id}.json")
 
     def _uri(self, zone: Zone, key: str) -> str:
         return f"s3://{self.bucket(zone)}/{key}"

@@ -21,7 +21,9 @@ from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.core.rights import requires
 
-_TRANSFER = TransferConfig(multipart_threshold=16 << 20, multipart_chunksize=16 << 20, max_concurrency=4)
+_TRANSFER = TransferConfig(multipart_threshold=8 << 20, multipart_chunksize=8 << 20, max_concurrency=2)
+_TRANSFER.max_in_memory_upload_chunks = 3  # of files in archives, which boto3 reads ahead by 10 otherwise
+_COPY = TransferConfig(multipart_threshold=1 << 30, multipart_chunksize=1 << 28)
 
 Progress = Callable[[str, int, int], None]
 """Called with the current step, the number of bytes done and the total number of bytes."""
@@ -165,8 +167,12 @@ def _file(given: SourceFile | Inspected) -> SourceFile:
 
 
 def _inspected(given: SourceFile | Inspected, format: str, encoding: str, work: _Progress) -> Inspected:
-    work.begin("Reading", _file(given))
-    return given if isinstance(given, Inspected) else inspection.inspect(given, format, encoding)
+    file = _file(given)
+    work.begin("Reading", file)
+    found = given if isinstance(given, Inspected) else inspection.inspect(given, format, encoding)
+    if file.sha256 and found.sha256 and found.sha256 != file.sha256:
+        raise ServiceError(f"'{file.name}' was not read as it was received. Upload it again.")
+    return found
 
 
 def _loaded(inspected: Sequence[Inspected]) -> list[Inspected]:
@@ -212,8 +218,7 @@ def _upload(context: Context, each: Inspected, batch_id: str, number: int) -> di
     table = _table(each)
     uri = context.lake.bronze_batch(table, batch_id) + f"{table}{f'-{number}' if number else ''}{suffix}"
     bucket, key = split(uri)
-    with each.file.open() as content:
-        context.client("s3").upload_fileobj(content, bucket, key, Config=_TRANSFER)
+    _store(context.client("s3"), each.file, bucket, key)
     layout = {**asdict(each.layout), "header": list(each.layout.header)} if each.layout else {}
     return {
         "key": key,
@@ -224,6 +229,17 @@ def _upload(context: Context, each: Inspected, batch_id: str, number: int) -> di
         "not_data": each.not_data,
         **layout,
     }
+
+
+def _store(s3: Any, file: SourceFile, bucket: str, key: str) -> None:
+    """Copy a file that is in S3 inside S3, if it is still the one that was inspected; upload any other."""
+    if file.uri:
+        source_bucket, source_key = split(file.uri)
+        source, same = {"Bucket": source_bucket, "Key": source_key}, {"CopySourceIfMatch": file.etag}
+        s3.copy(source, bucket, key, ExtraArgs=same, Config=_COPY)
+        return
+    with file.open() as content:
+        s3.upload_fileobj(content, bucket, key, Config=_TRANSFER)
 
 
 @requires("see_charts")

@@ -1,4 +1,4 @@
-"""A file of an extract: on disk, in a ZIP archive or in memory."""
+"""A file of an extract: on disk, in S3, in a ZIP archive or in memory."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ class SourceFile:
     """A file of an extract; `open` returns a new stream from the start of the file.
 
     `supplier` is the subject of the user who supplied the file and alone may see its values; it can be empty.
+    A file that was uploaded to S3 has the `uri` and `etag` of its object and the hash of what was received.
     """
 
     name: str
     size: int
     open: Callable[[], BinaryIO]
     supplier: str = ""
+    uri: str = ""
+    etag: str = ""
+    sha256: str = ""
 
     def is_supplied_by(self, user: User) -> bool:
         return bool(self.supplier) and self.supplier == user.subject

@@ -8,9 +8,29 @@ from dataclasses import dataclass
 
 from pipeline.lake.uris import Lake
 
+_SIGN_IN = ("HDP_SIGN_IN_ISSUER", "HDP_SIGN_IN_CLIENT", "HDP_SIGN_IN_SIGNER")
+
 
 class SettingsError(ValueError):
     """A required environment variable is missing."""
+
+
+@dataclass(frozen=True)
+class SignInService:
+    """The sign-in service and the load balancer (`signer`, an ARN) whose tokens are accepted.
+
+    `sign_out_url` is the service's page that ends its own session, or empty.
+    """
+
+    issuer: str
+    client: str
+    signer: str
+    sign_out_url: str = ""
+
+    @property
+    def is_cognito(self) -> bool:
+        """Whether the access token can be verified: other providers' may be opaque or for themselves."""
+        return self.issuer.startswith("https://cognito-idp.")
 
 
 @dataclass(frozen=True)
@@ -22,7 +42,9 @@ class Settings:
     state_machine_arn: str
     user: str
     role: str | None
-    sign_in_issuer: str = ""
+    sign_in: SignInService | None = None
+    sign_within_minutes: float = 0
+    """Longest time between sign-in and a signature; 0 for the whole session."""
     athena_poll_seconds: float = 0.4
     """Seconds between two requests for the state of a query.
 
@@ -36,11 +58,9 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         """Read the settings; raise `SettingsError` if a required variable is not set."""
-        missing = [
-            name
-            for name in ("HDP_PREFIX", "HDP_BUCKETS", "HDP_STATE_MACHINE_ARN")
-            if not environment.get(name)
-        ]
+        sign_in = _SIGN_IN if environment.get("HDP_SIGN_IN_ISSUER") else ()
+        required = ("HDP_PREFIX", "HDP_BUCKETS", "HDP_STATE_MACHINE_ARN", *sign_in)
+        missing = [name for name in required if not environment.get(name)]
         if missing:
             raise SettingsError(
                 f"Not set: {', '.join(missing)}. Start the portal with 'hdp up', "
@@ -51,7 +71,13 @@ class Settings:
             state_machine_arn=environment["HDP_STATE_MACHINE_ARN"],
             user=environment.get("HDP_USER") or environment.get("USER") or "unknown",
             role=environment.get("HDP_ROLE"),
-            sign_in_issuer=environment.get("HDP_SIGN_IN_ISSUER", ""),
+            sign_in=_sign_in_service(environment) if sign_in else None,
+            sign_within_minutes=float(environment.get("HDP_SIGN_WITHIN_MINUTES") or 0),
             buckets=environment["HDP_BUCKETS"],
             athena_poll_seconds=float(environment.get("HDP_ATHENA_POLL_SECONDS") or cls.athena_poll_seconds),
         )
+
+
+def _sign_in_service(environment: Mapping[str, str]) -> SignInService:
+    issuer, client, signer = (environment[name] for name in _SIGN_IN)
+    return SignInService(issuer, client, signer, environment.get("HDP_SIGN_OUT_URL", ""))

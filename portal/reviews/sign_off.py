@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import pandas as pd
@@ -116,14 +116,15 @@ def sign(
 
     A release that was published before and then followed by another one is not published again.
 
-    Raise `ServiceError` and record nothing if the signer, or the clinician for whom a deputy signs, started
-    the run. For an approval, raise it also if a query is open, a blocking finding is undecided, a finding
-    must be fixed, or a held release cannot be published (`releases.check_parent`, `releases.check_files`);
-    raise `Unconfirmed` unless `confirmed` is the code of the other undecided findings. A deputy signs for
-    the clinician `signed_for`, given by name or id.
+    Raise `ServiceError` and record nothing if the signer must sign in again first, or if the signer or the
+    clinician for whom a deputy signs started the run. For an approval, raise it also if a query is open, a
+    blocking finding is undecided, a finding must be fixed, or a held release cannot be published
+    (`releases.check_parent`, `releases.check_files`); raise `Unconfirmed` unless `confirmed` is the code of
+    the other undecided findings. A deputy signs for the clinician `signed_for`, given by name or id.
 
     Once the signature is recorded, no error is raised: the result says what could not be done.
     """
+    _check_recent_sign_in(context)
     principal = _principal(context.user, signed_for)
     release = releases.get(context, run_id)
     log = verified(context)
@@ -172,6 +173,18 @@ def _principal(user: User, signed_for: str) -> Principal | None:
         names = ", ".join(each.person_id for each in user.deputy_for)
         raise ServiceError(f"You are a deputy of {names}. Choose for whom you sign (--for on the terminal).")
     return user.deputy_for[0]
+
+
+def _check_recent_sign_in(context: Context) -> None:
+    """Raise `ServiceError` if a signature needs a sign-in that is more recent than the user's."""
+    minutes, at = context.settings.sign_within_minutes, context.user.signed_in_at
+    if not minutes or (at and datetime.now(UTC) - at <= timedelta(minutes=minutes)):
+        return
+    when = f"at {at:%H:%M} UTC" if at else "at an unknown time"
+    raise ServiceError(
+        f"You signed in {when}. A release must be signed within {minutes:g} minutes of the sign-in: "
+        "sign out in the sidebar, sign in again, and then sign. Your comment is kept."
+    )
 
 
 def _check_not_own_run(context: Context, run_id: str, principal: Principal | None) -> None:

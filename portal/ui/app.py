@@ -9,7 +9,7 @@ import streamlit as st
 from portal.core import auth
 from portal.core.sign_in import SignInError
 from portal.reviews import wording
-from portal.ui import banner, session
+from portal.ui import banner, session, sign_out
 
 st.set_page_config(page_title="Health data portal", page_icon=":material/monitor_heart:", layout="wide")
 
@@ -45,6 +45,7 @@ try:
 except SignInError as error:
     st.title("Health data portal")
     st.error(str(error))
+    sign_out.link("Sign out and sign in again")
     st.stop()
 
 PAGES = [
@@ -74,6 +75,8 @@ if not auth.role_choice_enabled():
     st.sidebar.caption(f"{wording.escape_markdown(person.name)} · {', '.join(map(auth.label, person.roles))}")
 for principal in person.deputy_for:
     st.sidebar.caption(f"Deputy for {wording.escape_markdown(str(principal))}")
+with st.sidebar:
+    sign_out.link("Sign out")
 st.sidebar.caption(f"Health data portal {version('health-data-portal')}")
 if session.guarded(session.record_sign_in):
     if page.url_path != "alerts":  # the page Alerts lists them itself

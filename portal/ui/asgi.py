@@ -1,7 +1,8 @@
-"""ASGI app of the portal on a laptop (`streamlit run portal/ui/asgi.py`); it rejects foreign web pages.
+"""ASGI app of the portal (`streamlit run portal/ui/asgi.py`): Streamlit's with sign-out and streamed uploads.
 
-Streamlit checks neither the Host of a request nor WebSockets without an Origin, so a web page whose domain is
-rebound to 127.0.0.1 (DNS rebinding) could read patient data.
+Without a sign-in service, as on a laptop, it rejects foreign web pages: Streamlit checks neither the Host of
+a request nor WebSockets without an Origin, so a web page whose domain is rebound to 127.0.0.1 (DNS rebinding)
+could read patient data. Behind a load balancer the Host is another one, and each request carries a token.
 
 `HDP_STOP_WITH` is the file descriptor of a pipe from the process that started the portal; the portal ends
 with that process.
@@ -15,7 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from starlette.middleware import Middleware
+from starlette.routing import Route
 from streamlit.starlette import App
+
+from portal.ui import sign_out
+from portal.ui.uploads import StreamedUploads
 
 _OWN_SITES = {"same-origin", "none"}
 
@@ -71,4 +76,9 @@ def _stop_with_parent(pipe: int) -> None:
 if parent := os.environ.pop("HDP_STOP_WITH", ""):
     threading.Thread(target=_stop_with_parent, args=(int(parent),), daemon=True).start()
 
-app = App(Path(__file__).with_name("app.py"), middleware=[Middleware(OwnPages)])
+has_sign_in = bool(os.environ.get("HDP_SIGN_IN_ISSUER"))
+app = App(
+    Path(__file__).with_name("app.py"),
+    routes=[Route(sign_out.path(), sign_out.respond)] if has_sign_in else [],
+    middleware=[*([] if has_sign_in else [Middleware(OwnPages)]), Middleware(StreamedUploads)],
+)

@@ -16,7 +16,7 @@ from portal.core import auth, sign_in
 from portal.core.context import Context
 from portal.core.errors import ServiceError, explain, is_aws_error
 from portal.core.settings import Settings
-from portal.core.sign_in import SignInError
+from portal.core.sign_in import Keys, SignIn, SignInError
 from portal.dashboards.suppressed_views import count_in_words
 from portal.people import service as people
 from portal.reviews.wording import without_links
@@ -42,17 +42,56 @@ def _sign_in_keys() -> Any:
     return sign_in.read_keys(process_context())
 
 
+@st.cache_data(ttl=86_400, max_entries=16, show_spinner=False)
+def _balancer_key(key_id: str) -> str:
+    return sign_in.read_balancer_key(process_context(), key_id)
+
+
 def user() -> auth.User:
     """Return the signed-in user; on a laptop, a user with the chosen role.
 
     Raise `SignInError` if the user is not signed in or the session has ended.
     """
-    return _user(st.context.headers, st.session_state.get("role"))
+    return _with_roles(_signed_in())
 
 
-def _user(headers: Mapping[str, str], role: str | None) -> auth.User:
-    """Return the user of the headers (on a laptop, of `role`) with the rights that the roles file adds."""
-    return people.with_roles(process_context(), _authenticate(headers, role))
+def _with_roles(found: SignIn) -> auth.User:
+    """Return the user of a sign-in with the rights that the roles file adds."""
+    return people.with_roles(process_context(), found.current_user())
+
+
+def _signed_in() -> SignIn:
+    """Return the sign-in of the browser session.
+
+    The load balancer's token is verified once per connection, because it expires within minutes.
+    """
+    if not process_context().settings.sign_in:
+        return _on_laptop(st.session_state.get("role"))
+    headers = st.context.headers
+    token = headers.get(sign_in.IDENTITY)
+    verified: tuple[str | None, SignIn] | None = st.session_state.get("_sign_in")
+    if verified is None or verified[0] != token:
+        verified = token, authenticate(headers)
+        st.session_state["_sign_in"] = verified
+    return verified[1]
+
+
+def authenticate(headers: Mapping[str, str]) -> SignIn:
+    """Return the sign-in of a request that came through the load balancer; else raise `SignInError`."""
+    service = process_context().settings.sign_in
+    if service is None:
+        raise SignInError("This portal has no sign-in service.")
+    return sign_in.authenticate(headers, Keys(_sign_in_keys, _balancer_key), service)
+
+
+def _on_laptop(role: str | None) -> SignIn:
+    settings = process_context().settings
+    if auth.role_choice_enabled():
+        chosen = auth.parse_role(role or "engineer")
+        person = auth.User(f"{chosen}@{settings.user}", chosen)
+    else:
+        person = auth.User(settings.user, auth.parse_role(settings.role))
+    return SignIn(person, datetime.now(UTC), datetime.max.replace(tzinfo=UTC))
 
 
 def _origin(headers: Mapping[str, str]) -> str:
@@ -61,7 +100,7 @@ def _origin(headers: Mapping[str, str]) -> str:
     The load balancer appends the address that it sees to X-Forwarded-For; the client can forge what precedes
     it.
     """
-    if not process_context().settings.sign_in_issuer:
+    if not process_context().settings.sign_in:
         return "laptop"
     return headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or "unknown"
 
@@ -87,15 +126,15 @@ def record_sign_in() -> None:
 def deferred_download(make: Callable[[Context], R]) -> Callable[[], R]:
     """Return a callback for a download button that creates the file on click, on behalf of the current user.
 
-    Streamlit runs the callback outside of a page, without the browser's headers, so they are captured here.
+    Streamlit runs the callback outside of a page, so the sign-in is captured here.
     If the session has ended or `make` fails, the button shows "Failed to generate file", and only the type of
     the error is logged.
     """
-    headers, role = st.context.headers, st.session_state.get("role")
+    found, origin = _signed_in(), _origin(st.context.headers)
 
     def download() -> R:
         try:
-            return make(process_context().on_behalf_of(_user(headers, role), _origin(headers)))
+            return make(process_context().on_behalf_of(_with_roles(found), origin))
         except Exception as error:
             log.error("download failed: %s", type(error).__name__)  # noqa: TRY400  (a traceback may quote values)
             raise DownloadError from None
@@ -105,16 +144,6 @@ def deferred_download(make: Callable[[Context], R]) -> Callable[[], R]:
 
 class DownloadError(Exception):
     """A download failed; the log has the type of the error."""
-
-
-def _authenticate(headers: Mapping[str, str], role: str | None) -> auth.User:
-    settings = process_context().settings
-    if settings.sign_in_issuer:
-        return sign_in.authenticate(headers, _sign_in_keys, settings.sign_in_issuer)
-    if auth.role_choice_enabled():
-        role = auth.parse_role(role or "engineer")
-        return auth.User(f"{role}@{settings.user}", role)
-    return auth.User(settings.user, auth.parse_role(settings.role))
 
 
 def guarded(page: Callable[[], None]) -> bool:

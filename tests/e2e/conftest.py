@@ -17,10 +17,11 @@ from playwright.sync_api import expect, sync_playwright
 
 import portal as portal_package
 from infra.local.cloud import Cloud
-from portal.core.sign_in import HEADER
+from portal.core.sign_in import LONGEST_SESSION
 from portal.runs import service as runs
+from tests.support import tokens
 from tests.support.long_history import remember_runs
-from tests.support.tokens import ISSUER, key_set, token
+from tests.support.tokens import ENVIRONMENT, key_set
 
 PORTAL = Path(portal_package.__file__).parent
 SHOTS = Path(__file__).parents[2] / "screenshots"
@@ -78,7 +79,7 @@ def url(cloud, first_run):
 @pytest.fixture(scope="session")
 def signed_in_portal(portal, first_run):
     """The same, where people sign in."""
-    with key_set(portal), serving(HDP_SIGN_IN_ISSUER=ISSUER, HDP_ROLE="") as address:
+    with key_set(portal), serving(**ENVIRONMENT, HDP_ROLE="") as address:
         yield address
 
 
@@ -166,9 +167,14 @@ def person(open_page, signed_in_portal):
 
 
 def sign_in(page, name, role, seconds=3600):
-    """What the load balancer does: it sends the browser back to where it was, now with a token."""
-    claims = {"username": name, "cognito:groups": [role], "exp": time.time() + seconds}
-    page.context.set_extra_http_headers({HEADER: token(**claims)})
+    """What the load balancer does: it sends the browser back to where it was, now with tokens.
+
+    It sends new ones with each request; here the same ones last for an hour. `seconds` is what is left of the
+    session.
+    """
+    signed_in_at = time.time() + seconds - LONGEST_SESSION.total_seconds()
+    claims = {"sub": name, "username": name, "cognito:groups": [role]}
+    page.context.set_extra_http_headers(tokens.headers(signed_in_at, 3600, **claims))
     page.reload()
 
 

@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.accessibility import inspect
-from tests.e2e.conftest import settle
+from tests.e2e.conftest import ENDED, settle
+from tests.support import tokens
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -85,6 +86,18 @@ def test_screenshots_of_what_is_there_before_anybody_has_signed_in(open_page, si
     expect(page.get_by_text("You are not signed in")).to_be_visible()
     assert inspect(page, "sign-in") == {}
     assert page.get_by_test_id("stSidebarNav").count() == 0
+
+
+def test_who_signs_out_leaves_through_the_sign_in_service_and_every_tab_is_closed(person):
+    page = person("una", "analyst")
+    tab = page.context.new_page()
+    tab.goto("/medications")
+    settle(tab)
+    with page.expect_request(tokens.SIGN_OUT):
+        page.get_by_role("link", name="Sign out").click()
+    tab.get_by_test_id("stSidebarNav").get_by_role("link", name="Encounters").click()
+    expect(tab.get_by_text(ENDED).first).to_be_visible()
+    assert tab.get_by_test_id("stMetricValue").count() == 0
 
 
 def test_the_menu_shows_what_the_role_can_do(page):

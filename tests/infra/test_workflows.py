@@ -1,6 +1,7 @@
 """Properties of the workflows and of the image's health check that no linter verifies."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,24 @@ def test_lambdas_wheel_and_scripts_are_of_one_commit():
     objects = re.findall(r'resource "aws_s3_object" .*?\n}', glue, re.S)
     assert len(objects) == 2
     assert all("source_hash" in each and "ignore_changes" not in each for each in objects)
+
+
+@pytest.mark.parametrize(
+    ("deployed", "tag"),
+    [
+        ("1.dkr.ecr.us-east-1.amazonaws.com/hdp-prod-portal:first", "first"),
+        ("1.dkr.ecr.us-east-1.amazonaws.com/hdp-prod-portal@sha256:ab12", "sha256:ab12"),
+    ],
+)
+def test_an_apply_keeps_the_image_that_the_last_release_deployed(tmp_path, deployed, tag):
+    [step] = [each for each in _jobs("terraform")["apply"]["steps"] if "Keep" in each.get("name", "")]
+    (tmp_path / "aws").write_text(
+        f'#!/bin/sh\ncase "$2" in describe-services) echo arn:task;; *) echo {deployed};; esac\n'
+    )
+    (tmp_path / "aws").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "GITHUB_ENV": str(tmp_path / "env")}
+    subprocess.run(["bash", "-eo", "pipefail", "-c", step["run"]], env=environment, check=True)
+    assert (tmp_path / "env").read_text() == f"TF_VAR_image_tag={tag}\n"
 
 
 def test_tasks_and_images_are_of_one_architecture():

@@ -13,9 +13,10 @@ from pipeline.lateness import Schedule
 ROLE = "arn:aws:iam::123456789012:role/hdp-states"
 
 
-def call(portal, function):
+def call(portal, function, **event):
     """Return the function's response or error."""
-    answer = portal.client("lambda").invoke(FunctionName=portal.lake.function(function), Payload=b"{}")
+    name, payload = portal.lake.function(function), json.dumps(event).encode()
+    answer = portal.client("lambda").invoke(FunctionName=name, Payload=payload)
     return json.loads(answer["Payload"].read())
 
 

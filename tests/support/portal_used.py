@@ -14,8 +14,9 @@ from portal.athena import client as athena_client
 from portal.athena import estimates, sql_queries
 from portal.audit import service as audit_log
 from portal.audit.service import Search
-from portal.batches import incoming, lifecycle, samples
+from portal.batches import incoming, lifecycle, samples, staging
 from portal.batches import service as batches
+from portal.core import sign_in
 from portal.core.auth import User
 from portal.people import service as people
 from portal.quality import results as quality
@@ -28,6 +29,8 @@ from portal.runs import service as runs
 from tests.support.lambda_calls import answering, call, configured, never_started
 
 ANOTHER = "another"
+NEW_KEY_ID = "00000000-0000-4000-8000-000000000000"
+"""A key of the load balancer that is not in the lake yet."""
 
 
 @contextmanager
@@ -50,6 +53,11 @@ def use(engineer, held_run, first_run, folder):
         "patient_id,birth_date,updated_at\nZ9,1980-01-01,2025-01-01T00:00:00Z\n"
     )
     batch = batches.import_folder(engineer, folder, uploader="eve")
+    upload = staging.begin(engineer)
+    upload.write(b"patient_id,birth_date,updated_at\nZ8,1980-01-01,2025-01-01T00:00:00Z\n")
+    staged = upload.finish("patients.csv")
+    batches.import_files(engineer, [staging.source_file(engineer, staged)], uploader="eve")
+    staging.discard(engineer, staged)
     batches.list_batches(engineer)
     for name, content in {"patients.csv": b"PAR1", "_COMPLETE": b""}.items():
         bucket, prefix = split(engineer.lake.incoming())
@@ -90,7 +98,8 @@ def use(engineer, held_run, first_run, folder):
         engineer,
         f"SELECT count(*) AS n FROM {athena_client.release_table(engineer, 'dim_time', present)} AS t",
     )
-    read_json(engineer.client("s3"), engineer.lake.sign_in_keys())
+    sign_in.read_keys(engineer)
+    sign_in.read_balancer_key(engineer, NEW_KEY_ID)
     sql_queries.history(engineer)
     sql_queries.save(engineer, "to prove a permission", "SELECT 1")
     sql_queries.remove(engineer, sql_queries.list_saved(engineer)[0].query_id)

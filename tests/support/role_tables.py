@@ -9,6 +9,7 @@ NOBODY_YET: tuple[str, ...] = ()
 
 FUNCTIONS: dict[tuple[str, ...], str] = {
     NOBODY_YET: """
+        core.sign_in.read_balancer_key
         core.sign_in.read_keys
         people.service.with_roles
     """,
@@ -168,6 +169,9 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         batches.samples.start_job
         batches.service.import_files
         batches.service.import_folder
+        batches.staging.begin
+        batches.staging.discard
+        batches.staging.source_file
         releases.service.publish
         releases.service.rollback
         runs.executions.start

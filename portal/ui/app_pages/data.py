@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from io import BytesIO
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from pipeline.sources.csv_layout import ENCODINGS
-from portal.batches import imports, inspection, preview
+from portal.batches import imports, inspection, preview, staging
 from portal.batches.imports import Import
 from portal.batches.inspection import Inspected
 from portal.batches.source_file import SourceFile
 from portal.core.errors import ServiceError
 from portal.reviews.wording import without_links
 from portal.runs import service as runs
-from portal.ui import exports, session
+from portal.ui import exports, session, uploads
 from portal.ui.batches import batch_list, sample_form
 
 st.title("Data")
@@ -29,9 +28,10 @@ if not person.may("import_data"):
 
 def _source(file: Any) -> SourceFile:
     """Return an uploaded file, supplied by the user who uploaded it, even after another user signs in."""
-    suppliers: dict[str, str] = st.session_state.setdefault("suppliers", {})
-    supplier = suppliers.setdefault(file.file_id, person.subject)
-    return SourceFile(file.name, file.size, lambda: BytesIO(file.getbuffer()), supplier)
+    staged = uploads.staged(file.file_id)
+    if staged is None:
+        raise ServiceError(f"'{file.name}' is no longer stored. Remove it from the list and upload it again.")
+    return staging.source_file(session.context(), staged)
 
 
 def upload() -> None:
@@ -41,8 +41,12 @@ def upload() -> None:
             "Text files with a header line (commas, semicolons, tabs or vertical bars; also .gz), NDJSON, or "
             "a ZIP archive of them: the portal's own columns, Synthea, OMOP, or a FHIR bulk export."
         )
+        uploads.accept(session.context())
         given = st.file_uploader(
-            "Files of one extract", type=[*inspection.TYPES, "gz", "zip"], accept_multiple_files=True
+            "Files of one extract",
+            type=[*inspection.TYPES, "gz", "zip"],
+            accept_multiple_files=True,
+            key=f"upload-{st.session_state.get('imports', 0)}",
         )
         if not given:
             return
@@ -119,6 +123,8 @@ def watch_import(task: Import) -> None:
         imports.acknowledge(session.context())
         if task.batch:
             st.session_state["new_batch"] = (task.batch, "")
+            st.session_state["imports"] = st.session_state.get("imports", 0) + 1  # an empty list of files
+            uploads.discard_all()
         else:
             st.session_state["import_error"] = task.error
         st.rerun()
@@ -159,7 +165,7 @@ first, second = st.columns(2)
 with first:
     sample_form.generate(generating)
 with second:
-    upload()
+    session.guarded(upload)
 if generating:
     sample_form.watch(generating)
 if importing:

@@ -35,6 +35,9 @@ locals {
     name => "arn:aws:lambda:${var.region}:${local.account}:function:${var.name}-${replace(name, "_", "-")}"
   }
   cognito_issuer = "https://cognito-idp.${var.region}.amazonaws.com/${var.region}_people"
+  cognito_client_id    = "portal-client"
+  cognito_sign_out_url = "https://${var.name}.auth.${var.region}.amazoncognito.com/logout"
+  balancer_arn         = "arn:aws:elasticloadbalancing:${var.region}:${local.account}:loadbalancer/app/x/0"
   portal_role_arn  = "arn:aws:iam::${local.account}:role/${var.name}-portal"
   image          = "${local.account}.dkr.ecr.${var.region}.amazonaws.com/${var.name}-portal"
 

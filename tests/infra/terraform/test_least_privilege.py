@@ -23,9 +23,10 @@ from portal.core.context import Context
 from portal.core.settings import Settings
 from tests.infra.terraform.policies import refused, unused
 from tests.support import lakes
+from tests.support.lambda_calls import answering, configured
 from tests.support.own_lake import own_lake
 from tests.support.portal_used import another_release, let_the_clock_call, use
-from tests.support.tokens import key_set
+from tests.support.tokens import key_set, pem
 from tests.support.unrecorded_calls import of_athena, of_spark
 
 ATHENA = {"portal", "review", "lambda-publish-release"}
@@ -82,7 +83,13 @@ def recorded(tmp_path_factory):
     history = lakes.copy(state)
     with own_lake(state) as own:
         portal = own.aws
-        with key_set(portal), another_release(portal), pytest.MonkeyPatch.context() as patch:
+        with (
+            key_set(portal),
+            another_release(portal),
+            answering(pem().encode()) as url,
+            configured(portal, "refresh_sign_in_keys", HDP_BALANCER_KEYS=url),
+            pytest.MonkeyPatch.context() as patch,
+        ):
             for name, value in calls.caller(os.environ, "hdp-portal").items():
                 patch.setenv(name, value)
             engineer = Context(Settings.from_environment()).on_behalf_of(User("eve", "engineer"))

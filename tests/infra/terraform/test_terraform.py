@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.infra.terraform.conftest import CHECK, FOLDER, planned_with
+from tests.infra.terraform.conftest import CHECK, FOLDER, KNOWN_AFTER_APPLY, planned_with
 
 
 def _run(*words, **options):
@@ -38,8 +38,8 @@ def test_the_module_is_valid_with_the_registrys_provider(terraform, tmp_path, mo
 
 OIDC = json.dumps({
     name: f"https://login.example.org/{name}"
-    for name in ("issuer", "keys", "authorization_endpoint", "token_endpoint", "user_info_endpoint",
-                 "client_id")
+    for name in ("issuer", "end_session_endpoint", "authorization_endpoint", "token_endpoint",
+                 "user_info_endpoint", "client_id")
 })  # fmt: skip
 
 
@@ -87,6 +87,7 @@ def test_three_variables_are_enough_and_the_account_is_in_the_names_of_buckets(c
         ([f"oidc={OIDC}"], "oidc and oidc_client_secret must be set together"),
         (["size=tiny"], "size must be small or standard"),
         (['zone_letters=["a", "a"]'], "two different zones"),
+        ([f"oidc={OIDC}", "oidc_client_secret=s", "sign_within_minutes=15"], "requires Cognito"),
     ],
 )
 def test_a_value_that_aws_would_refuse_is_refused_in_a_sentence(checker, given, sentence):
@@ -117,7 +118,7 @@ def test_superseded_versions_go_and_results_go_soonest(plan):
     days = {}
     for address, values in plan.resources.items():
         if address.startswith("aws_s3_bucket_lifecycle_configuration."):
-            [rule] = [r for r in values["rule"] if r.get("noncurrent_version_expiration")]
+            [rule] = [r for r in values["rule"] if r.get("noncurrent_version_expiration") and not _prefix(r)]
             days[values["rule"][0]["id"], address] = rule["noncurrent_version_expiration"][0][
                 "noncurrent_days"
             ]
@@ -126,6 +127,18 @@ def test_superseded_versions_go_and_results_go_soonest(plan):
     }
     assert by_bucket["results"] == by_bucket["access"] == 1
     assert by_bucket["gold"] == 30
+
+
+def _prefix(rule):
+    return next((each["prefix"] for each in rule.get("filter") or [] if each.get("prefix")), None)
+
+
+def test_uploads_that_were_not_imported_go_within_a_day_or_two_with_their_versions(plan):
+    bronze = plan.resources['aws_s3_bucket_lifecycle_configuration.zone["bronze"]']
+    [rule] = [each for each in bronze["rule"] if _prefix(each) == "_uploads/"]
+    assert rule["expiration"][0]["days"] == 1
+    assert rule["noncurrent_version_expiration"][0]["noncurrent_days"] == 1
+    assert rule["abort_incomplete_multipart_upload"][0]["days_after_initiation"] == 1
 
 
 def test_the_key_lets_log_delivery_read_what_step_functions_encrypted(plan):
@@ -176,6 +189,40 @@ def test_the_small_size_has_one_task_and_one_way_out_and_no_endpoint(checker, te
     assert planned.all_of("aws_wafv2_web_acl") == []
     [cluster] = planned.all_of("aws_ecs_cluster")
     assert cluster["setting"][0]["value"] == "disabled"
+
+
+def test_a_digest_names_the_image_that_is_deployed(checker, terraform):
+    planned = planned_with(terraform, KNOWN_AFTER_APPLY, [*SMALLEST, "-var=image_tag=sha256:ab12"])
+    [task] = planned.all_of("aws_ecs_task_definition")
+    [container] = json.loads(task["container_definitions"])
+    assert container["image"] == "123456789012.dkr.ecr.us-east-1.amazonaws.com/hdp-portal@sha256:ab12"
+
+
+def test_the_portal_knows_whose_tokens_it_accepts_and_where_sign_out_leads(checker, terraform):
+    flags = [*SMALLEST, "-var=domain=portal.hospital.org", "-var=zone_id=Z1", "-var=base_path=hdp"]
+    oidc = ["-var", f"oidc={OIDC}", "-var", "oidc_client_secret=s"]
+    signer = {
+        "HDP_SIGN_IN_SIGNER": "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/x/0"
+    }
+    assert _sign_in(planned_with(terraform, KNOWN_AFTER_APPLY, flags)) == signer | {
+        "HDP_SIGN_IN_ISSUER": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_people",
+        "HDP_SIGN_IN_CLIENT": "portal-client",
+        "HDP_SIGN_OUT_URL": "https://hdp.auth.us-east-1.amazoncognito.com/logout",
+    }
+    assert _sign_in(planned_with(terraform, KNOWN_AFTER_APPLY, [*flags, *oidc])) == signer | {
+        "HDP_SIGN_IN_ISSUER": "https://login.example.org/issuer",
+        "HDP_SIGN_IN_CLIENT": "https://login.example.org/client_id",
+        "HDP_SIGN_OUT_URL": "https://login.example.org/end_session_endpoint"
+        "?client_id=https%3A%2F%2Flogin.example.org%2Fclient_id"
+        "&post_logout_redirect_uri=https%3A%2F%2Fportal.hospital.org%2Fhdp%2F",
+    }
+
+
+def _sign_in(planned):
+    [task] = planned.all_of("aws_ecs_task_definition")
+    [container] = json.loads(task["container_definitions"])
+    told = {each["name"]: each["value"] for each in container["environment"]}
+    return {name: value for name, value in told.items() if name.startswith(("HDP_SIGN_IN", "HDP_SIGN_OUT"))}
 
 
 def test_the_standard_size_has_an_endpoint_for_each_service_that_is_called_from_inside(plan):
@@ -252,3 +299,20 @@ def test_the_on_call_page_names_every_alarm(plan):
         name for name in names if f"`{name}`" not in page and f"`…-{name.rpartition('-')[2]}`" not in page
     }
     assert unnamed == set()
+
+
+def test_the_readme_says_what_a_new_account_lacks():
+    """Quotas of a new account are too small for a first run, and ECS's service-linked role may not exist."""
+    page = (FOLDER.parent / "README.md").read_text()
+    steps, quotas = page.partition("## Deploy")[2].partition("**A new account**")[::2]
+    role = steps.index("aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com")
+    assert role < steps.index("apply -target=aws_ecr_repository.portal")
+    for quota in ("L-B99A9384", "L-08F90136", "L-3032A538"):  # Lambda, Glue, Fargate
+        assert quota in quotas.partition("### From GitHub")[0]
+
+
+def test_no_hash_of_a_provider_is_committed_that_was_not_downloaded():
+    """The workflow `pins` makes lock files for four platforms; a hand-made one would stop init elsewhere."""
+    for lock in FOLDER.rglob(".terraform.lock.hcl"):
+        hashes = re.findall(r'"(h1|zh):', lock.read_text())
+        assert hashes.count("h1") >= 4, f"{lock} lacks platforms"

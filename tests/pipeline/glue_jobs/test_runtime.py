@@ -41,3 +41,36 @@ def test_a_release_without_a_dimensions_files_ends_the_job_and_a_fact_may_have_n
     assert run.gold("fact_encounter").count() == 0
     with pytest.raises(JobError, match=r"dim_patient of release r1 has no files\. Start a new run"):
         run.gold("dim_patient")
+
+
+class Listed:
+    """An S3 client whose bucket holds these keys, and manifests of batch b with patients."""
+
+    def __init__(self, *keys):
+        self.keys, self.put = list(keys), []
+
+    def get_paginator(self, _):
+        return self
+
+    def paginate(self, Prefix, **_):
+        return [{"Contents": [{"Key": key} for key in self.keys if key.startswith(Prefix)]}]
+
+    def put_object(self, Key, **_):
+        self.keys.append(Key)
+
+
+def test_files_and_a_marker_of_a_committer_do_not_make_a_batch_complete_but_the_jobs_own_marker(monkeypatch):
+    """Which marker a committer leaves, if any, differs by engine: _SUCCESS proves nothing."""
+    s3 = Listed("patients/batch_id=b/part-0.parquet", "patients/batch_id=b/_SUCCESS", "patients/_SUCCESS")
+    monkeypatch.setattr(Run, "s3", s3)
+    manifest = {"batch_id": "b", "tables": {"patients": {}}}
+
+    def run():
+        return Run(
+            None, Lake("t"), "job", {"run_id": "r", "release_batch_ids": ["b"]}, manifests={"b": manifest}
+        )
+
+    with pytest.raises(JobError, match="Batch b has no complete silver patients"):
+        run().silver("patients")
+    run().mark_complete("patients", "b")
+    assert run()._complete("patients") == {"b"}

@@ -14,9 +14,12 @@ from pipeline.lake.uris import split
 from pipeline.releases import model as release_model
 from pipeline.releases.model import GOLD_TABLES, Release
 from pipeline.releases.retention import remove
+from portal.core import sign_in
 from portal.core.auth import User
+from portal.core.sign_in import SignInError
 from portal.runs import alerts, schedule
 from tests.support.lambda_calls import answering, call, configured, idle_machine, never_started
+from tests.support.tokens import pem
 
 
 @pytest.fixture
@@ -110,5 +113,26 @@ def test_sign_in_keys_are_copied_into_the_lake_unless_they_are_invalid(portal):
     assert refresh(b'{"keys": [{"kid": "one"}]}') == {"keys": 1}
     assert "did not return a JSON Web Key Set" in refresh(b'{"message": "not found"}')["errorMessage"]
     assert store.read_json(s3, uri)[0] == {"keys": [{"kid": "one"}]}
+    assert call(portal, "refresh_sign_in_keys") == {"keys": 0}, "on a laptop and with another provider"
     bucket, key = split(uri)
     s3.delete_object(Bucket=bucket, Key=key)
+
+
+def test_a_key_of_the_load_balancer_is_fetched_once_and_kept_in_the_lake(portal):
+    def fetch(body, key_id):
+        with answering(body) as url, configured(portal, "refresh_sign_in_keys", HDP_BALANCER_KEYS=url):
+            return call(portal, "refresh_sign_in_keys", key_id=key_id)
+
+    new = "00000000-0000-4000-8000-000000000000"
+    assert "did not return a public key" in fetch(b"<Error/>", new)["errorMessage"]
+    assert "is not the id of" in fetch(pem().encode(), "../keys.json")["errorMessage"]
+    with (
+        answering(pem().encode()) as url,
+        configured(portal, "refresh_sign_in_keys", HDP_BALANCER_KEYS=url),
+    ):
+        assert sign_in.read_balancer_key(portal, new) == pem()
+    assert sign_in.read_balancer_key(portal, new) == pem(), "from the lake: its address answers no more"
+    bucket, key = split(portal.lake.balancer_key(new))
+    portal.client("s3").delete_object(Bucket=bucket, Key=key)
+    with pytest.raises(SignInError, match="keys of the sign-in service cannot be read"):
+        sign_in.read_balancer_key(portal, new)

@@ -36,6 +36,7 @@ from portal.runs import service as runs
 from portal.ui import cache
 from portal.ui.cache import Shared
 from tests.support import role_tables
+from tests.support.tokens import BALANCER_KEY_ID, key_set
 
 ALLOWED = role_tables.functions()
 APART = ("portal.ui", "portal.cli")
@@ -139,6 +140,7 @@ CHANGES_THE_LAKE = """
     batches.lifecycle.reprocess batches.retirement.retire
     batches.samples.acknowledge batches.samples.as_zip batches.samples.cancel_job batches.samples.create
     batches.samples.start batches.samples.start_job batches.service.import_files batches.service.import_folder
+    batches.staging.begin batches.staging.discard batches.staging.source_file
     people.service.end_deputy people.service.grant people.service.name_deputy people.service.revoke
     releases.service.publish releases.service.publish_approved releases.service.rollback
     reviews.commands.accept reviews.commands.accept_rows reviews.commands.answer reviews.commands.assign
@@ -254,6 +256,7 @@ def arguments(portal, held_run, first_run):
         "found": QueryResult(pd.DataFrame(), sql, query_id, 0, 0.0, first_run.run_id),
         "job": next(job for job in jobs() if job.zone == "silver"),
         "job_run_id": run.jobs[0].job_run_id,
+        "key_id": BALANCER_KEY_ID,
         "keys": ["K1"],
         "log": read_model.log(portal),
         "log_group": run.jobs[0].log_group,
@@ -279,7 +282,8 @@ def arguments(portal, held_run, first_run):
         "wanted": Search.last_days(1),
         "why": "to prove that the test sees names",
     }
-    return _Arguments(known)
+    with key_set(portal):
+        yield _Arguments(known)
 
 
 class _Arguments:

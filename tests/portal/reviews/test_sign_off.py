@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -22,6 +23,23 @@ TODAY = datetime.now(UTC).date()
 @pytest.fixture
 def lee(hospital):
     return hospital.by("dr.lee")
+
+
+@pytest.mark.parametrize(
+    ("limit", "ago", "is_signed"),
+    [(0, 400, True), (15, 14, True), (15, 16, False), (15, None, False), (0, None, True)],
+)
+def test_a_signature_needs_a_recent_sign_in_where_a_limit_is_set(hospital, lee, limit, ago, is_signed):
+    hospital.audited({})
+    at = None if ago is None else datetime.now(UTC) - timedelta(minutes=ago)
+    lee = replace(lee, settings=replace(lee.settings, sign_within_minutes=limit))
+    lee = lee.on_behalf_of(replace(lee.user, signed_in_at=at))
+    if is_signed:
+        sign_off.sign(lee, RUN, "reject", "No.")
+    else:
+        with pytest.raises(ServiceError, match="within 15 minutes of the sign-in: sign out in the"):
+            sign_off.sign(lee, RUN, "reject", "No.")
+    assert len(signed(hospital)) == is_signed
 
 
 ONE_BLOCKS = {RULES[0]: ("block", "fail", 1, 10), RULES[1]: ("warning", "fail", 2, 10)}

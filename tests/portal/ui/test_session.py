@@ -18,8 +18,9 @@ from portal.audit.service import Search
 from portal.core.auth import User
 from portal.people import service as people
 from portal.ui import session
+from tests.support import tokens
 from tests.support.page_drivers import forget_caches
-from tests.support.tokens import ISSUER, key_set, token
+from tests.support.tokens import ENVIRONMENT, key_set
 
 APP = str(Path(portal.__file__).parent / "ui" / "app.py")
 
@@ -28,13 +29,14 @@ APP = str(Path(portal.__file__).parent / "ui" / "app.py")
 def signed_in(empty_lake, aws, lake_prefix, monkeypatch):
     """Open the app with a token and the headers of the load balancer."""
     aws.client("s3").create_bucket(Bucket=f"{lake_prefix}-code")
-    monkeypatch.setenv("HDP_SIGN_IN_ISSUER", ISSUER)
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.delenv("HDP_ROLE_CHOICE")
     session._recorded_sign_ins.clear()
     forget_caches()
 
     def opened(addresses="198.51.100.7, 203.0.113.9", **claims):
-        given = {"X-Amzn-Oidc-Accesstoken": token(**claims)}
+        given = tokens.headers(claims.pop("auth_time", None), **claims)
         headers = StreamlitHeaders([*given.items(), ("X-Forwarded-For", addresses)])
         monkeypatch.setattr(type(st.context), "headers", headers)
         return AppTest.from_file(APP, default_timeout=60).run()
