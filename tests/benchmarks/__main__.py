@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import first_start, generator, pages, quality, runs
+from tests.benchmarks import first_start, generator, increments, pages, quality, runs
 from tests.benchmarks.figures import SCALE, TINY, USUAL, Figure, Size
 
 PROJECT = Path(__file__).parents[2]
@@ -28,6 +28,8 @@ SMALL: dict[str, Bench] = {
 LARGE: dict[str, Bench] = {
     "runs": runs.laptop,
     "engines": runs.engines,
+    "nights": increments.nights,
+    "shapes": increments.shapes,
     "quality": quality.cost,
     "pages": pages.scripts,
     "generator": generator.speed,
