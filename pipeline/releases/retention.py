@@ -5,12 +5,13 @@ Standard library only; the caller passes the S3 client. The expire_releases Lamb
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from pipeline.lake.uris import Lake, split
+from pipeline.releases import files
 from pipeline.releases.model import GOLD_TABLES, Published, Release
 
 _DELETE_LIMIT = 1000
@@ -38,25 +39,19 @@ def superseded(
     ]
 
 
-def remove(s3: Any, lake: Lake, release: Release) -> int:
+def remove(s3: Any, lake: Lake, release: Release, others: Iterable[Release]) -> int:
     """Delete a release's gold files, then its record; return the number of files.
 
-    The record is deleted last, so that an interrupted removal is repeated.
+    Files that one of the `others`, all remaining releases, has too are kept until the last of these is
+    removed. The record is deleted last, so that an interrupted removal is repeated.
     """
-    removed = sum(_delete_objects(s3, lake.gold_release(table, release.release_id)) for table in GOLD_TABLES)
+    own = files.listed(s3, lake, [lake.gold_release(table, release.release_id) for table in GOLD_TABLES])
+    recorded = {name for name in release.files if name.startswith("gold/")}
+    used = {name for other in others if other.release_id != release.release_id for name in other.files}
+    removed = sorted((own.keys() | recorded) - used)
+    for start in range(0, len(removed), _DELETE_LIMIT):
+        keys = [{"Key": name.partition("/")[2]} for name in removed[start : start + _DELETE_LIMIT]]
+        s3.delete_objects(Bucket=lake.bucket("gold"), Delete={"Objects": keys, "Quiet": True})
     bucket, key = split(lake.release(release.release_id))
     s3.delete_object(Bucket=bucket, Key=key)
-    return removed
-
-
-def _delete_objects(s3: Any, uri: str) -> int:
-    bucket, prefix = split(uri)
-    pages = s3.get_paginator("list_objects_v2").paginate(
-        Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": _DELETE_LIMIT}
-    )
-    removed = 0
-    for page in pages:
-        if found := [{"Key": item["Key"]} for item in page.get("Contents", [])]:
-            s3.delete_objects(Bucket=bucket, Delete={"Objects": found, "Quiet": True})
-            removed += len(found)
-    return removed
+    return len(removed)
