@@ -242,6 +242,10 @@ locals {
       { actions = ["s3:ListBucket"], resources = [local.bucket_arns["quality"], local.bucket_arns["gold"]] },
       { actions = ["s3:GetObject", "s3:DeleteObject"], resources = ["${local.bucket_arns["quality"]}/releases/*"] },
       { actions = ["s3:DeleteObject"], resources = ["${local.bucket_arns["gold"]}/*"] },
+      {
+        actions   = ["glue:GetPartitions", "glue:BatchDeletePartition"]
+        resources = [local.catalog_arn, local.database_arns["gold_releases"], "${local.table_arns["gold_releases"]}/*"]
+      },
     ]
     refresh_sign_in_keys = [
       { actions = ["s3:PutObject"], resources = ["${local.bucket_arns["code"]}/sign-in/keys.json"] },

@@ -47,6 +47,7 @@ def write(run: Run, frame: DataFrame, contract: Contract) -> int:
     parent_id = run.plan["parent_release_id"]
     computed: Months = {}
     if parent_id and months.recorded(s3, lake, parent_id, table):
+        frame = frame.persist()  # it is read twice: hashed, then written
         computed = contents(frame, contract)
     shared = months.shared(s3, lake, parent_id, table, computed)
     kept = {months.month_of(name) for name in shared}

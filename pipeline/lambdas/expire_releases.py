@@ -14,6 +14,7 @@ from pipeline.releases.model import all_releases, current
 from pipeline.releases.retention import remove, superseded
 
 s3 = boto3.client("s3")
+glue = boto3.client("glue")
 lake = Lake.of(os.environ)
 
 
@@ -24,6 +25,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, list[str]]:  # 
     old = superseded(remaining, current(s3, lake), keep, datetime.now(UTC))
     for release in old:
         remaining.remove(release)
-        removed = remove(s3, lake, release, remaining)
+        removed = remove(s3, glue, lake, release, remaining)
         print(json.dumps({"expired": release.release_id, "files": removed}))  # noqa: T201
     return {"expired": [release.release_id for release in old]}

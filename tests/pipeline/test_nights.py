@@ -187,7 +187,8 @@ def test_retention_keeps_the_files_that_a_remaining_release_uses(nights):
     assert "night-1" in {each.release_id for each in expired}
     for release in expired:
         remaining.remove(release)
-        retention.remove(s3, lake, release, remaining)
+        retention.remove(s3, aws.client("glue"), lake, release, remaining)
+    assert nights.count("night-1", "fact_encounter") == 0
     kept = releases.get(aws, nights.published)
     assert any("release_id=night-1/" in name for name in kept.files)
     assert releases.file_problems(aws, [kept]) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from pipeline.lake.store import write_json
@@ -32,6 +34,13 @@ def lake(portal, lake_prefix):
     files.record_gold(s3, found.lake, "r1", TABLE)
     months.record(s3, found.lake, "r1", TABLE, {"2025-01": JANUARY, "2025-02": FEBRUARY})
     return found
+
+
+class NoPartitions:
+    """A Glue client of tables without partitions."""
+
+    def get_paginator(self, _):
+        return SimpleNamespace(paginate=lambda **_: [])
 
 
 def put(aws, name, body):
@@ -112,8 +121,8 @@ def test_a_file_is_deleted_with_the_last_release_that_has_it(lake, second):
         found = s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
         return {f"gold/{item['Key']}" for item in found}
 
-    assert retention.remove(s3, lake.lake, first, model.all_releases(s3, lake.lake)) == 1
+    assert retention.remove(s3, NoPartitions(), lake.lake, first, model.all_releases(s3, lake.lake)) == 1
     assert present() == {name_of("r1", "2025-01"), name_of("r2", "2025-02")}
     assert files.problems(s3, lake.lake, last) == []
-    assert retention.remove(s3, lake.lake, last, model.all_releases(s3, lake.lake)) == 2
+    assert retention.remove(s3, NoPartitions(), lake.lake, last, model.all_releases(s3, lake.lake)) == 2
     assert present() == set()
