@@ -11,7 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import first_start, generator, increments, pages, quality, runs
+from tests.benchmarks import (
+    crowd,
+    first_start,
+    generator,
+    history,
+    increments,
+    pages,
+    quality,
+    runs,
+    throughput,
+)
 from tests.benchmarks.figures import SCALE, TINY, USUAL, Figure, Size
 
 PROJECT = Path(__file__).parents[2]
@@ -26,6 +36,10 @@ SMALL: dict[str, Bench] = {
     "generator": generator.speed,
 }
 LARGE: dict[str, Bench] = {
+    "published": throughput.published,
+    "import": throughput.imports,
+    "history": history.cost,
+    "crowd": crowd.filtering,
     "runs": runs.laptop,
     "engines": runs.engines,
     "nights": increments.nights,

@@ -39,11 +39,24 @@ def start(size: Size) -> Iterator[Figure]:
 
 @contextmanager
 def _up(folder: Path, size: Size) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    with _command(folder / "state", [] if size.first_sample else ["--no-sample"]) as started:
+        yield started
+
+
+@contextmanager
+def opened(state: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Yield the port and the process of a portal on a state folder, once it answers."""
+    with _command(state, ["--no-sample"]) as (port, process):
+        _until(lambda: _answers(port), process)
+        yield port, process
+
+
+@contextmanager
+def _command(state: Path, options: list[str]) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [str(HDP), "--state", str(folder / "state"), "up", "--no-browser", "--port", str(port)]
-    command += [] if size.first_sample else ["--no-sample"]
+    command = [str(HDP), "--state", str(state), "up", "--no-browser", "--port", str(port), *options]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         yield port, process

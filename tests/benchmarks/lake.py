@@ -27,6 +27,7 @@ class Lake:
     cloud: Cloud
     aws: Context
     batch_id: str
+    files: Path
 
     def run(self) -> dict[str, float]:
         """Processor seconds that the engine spent on each job of one run over the sample.
@@ -74,15 +75,15 @@ def _at(spent: list[tuple[float, float]], moment: float) -> float:
 
 
 @contextmanager
-def large(size: Size) -> Iterator[Lake]:
-    """Jobs run one at a time, so that each has its time."""
+def large(size: Size, workers: int | None = 1, engine: str | None = None) -> Iterator[Lake]:
+    """Yield a lake of so many patients; with one worker, jobs run one at a time, so each has its time."""
     sample = Options(patients=size.patients, start=date(2024, 1, 1), end=date(2025, 12, 31))
     before = dict(os.environ)
-    with scratch_folder() as folder, Cloud(folder / "state", workers=1) as cloud:
+    with scratch_folder() as folder, Cloud(folder / "state", workers=workers, engine=engine) as cloud:
         os.environ.update(cloud.environment())
         aws = Context(Settings.from_environment())
         made = generate(sample, folder / "sample")
         batch = batches.import_folder(aws, made.folder, uploader="bench")
-        yield Lake(cloud, aws, batch.batch_id)
+        yield Lake(cloud, aws, batch.batch_id, made.folder)
         os.environ.clear()
         os.environ.update(before)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import portal
@@ -22,6 +23,8 @@ _AGAIN = 5
 
 def scripts(size: Size) -> Iterator[Figure]:
     os.environ["HDP_ROLE_CHOICE"] = "true"
+    st.cache_resource.clear()  # the pages' context is that of the process's first cloud
+    st.cache_data.clear()
     link = "streamlit.{}page_link"  # where it leads to is known to app.py alone
     with (
         lake.large(size) as sample,

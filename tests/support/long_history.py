@@ -9,13 +9,13 @@ from infra.local.history import HistoryStore
 RUNS = 10_000
 
 
-def remember_runs(folder):
-    """Write 10,000 runs, of which every tenth failed, to the state directory `folder`, and return it."""
+def remember_runs(folder, number_of_runs=RUNS):
+    """Write finished runs, of which every tenth failed, to the state directory `folder`, and return it."""
     newest = datetime.now(UTC)
     store = HistoryStore(folder / "cloud" / "history.sqlite")
     arn = "arn:aws:states:us-east-1:123456789012:{}:hdp-pipeline"
-    for number in range(RUNS):
-        started = newest - timedelta(hours=RUNS - number)
+    for number in range(number_of_runs):
+        started = newest - timedelta(hours=number_of_runs - number)
         status = "ABORTED" if number == 0 else "FAILED" if number % 10 == 0 else "SUCCEEDED"
         name = f"run-{number:05d}"
         document = {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
+import numpy as np
 import pandas as pd
-import plotly.express as px
 import plotly.graph_objects as go
 
 from portal.dashboards.expressions import WEEKDAYS
@@ -21,8 +22,8 @@ from portal.ui.dashboards.figure_parts import (
     PREVIOUS_MARK,
     bar_colors,
     largest,
-    mark_previous,
     named,
+    previous_marks,
     tall,
 )
 from portal.ui.dashboards.pyramid import pyramid
@@ -65,85 +66,114 @@ def stacked(
     frame: pd.DataFrame, x: str, y: str, color: str, labels: dict[str, str], click: tuple[str, ...] = ()
 ) -> go.Figure:
     """Return bars of `y` by `x`, stacked by `color`; the custom data are the columns `click`."""
-    drawn = px.bar(
-        frame,
-        x=x,
-        y=y,
-        color=color,
-        labels=labels,
-        custom_data=list(click) or None,
-        color_discrete_map={**MEMBERS, NOT_RECORDED: NEUTRAL, OTHER: SUPPRESSED},
-        color_discrete_sequence=list(SEQUENCE),
-    )
-    return drawn.update_layout(**LAYOUT, bargap=0.05)
+    return go.Figure(_stacks(frame, (x, y, color), labels, click), _stacked_layout(labels[x], labels[y]))
+
+
+def _stacks(
+    frame: pd.DataFrame, columns: tuple[str, str, str], labels: dict[str, str], click: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """Return a trace of bars for each value of the third of `columns` (x, y, color), in the frame's order."""
+    x, y, color = columns
+    rest = cycle(SEQUENCE)
+    colors = {**MEMBERS, NOT_RECORDED: NEUTRAL, OTHER: SUPPRESSED}
+    return [
+        {
+            "type": "bar",
+            "name": str(name),
+            "x": rows[x].to_numpy(),
+            "y": rows[y].to_numpy(),
+            "customdata": rows[list(click)].to_numpy() if click else None,
+            "marker": {"color": colors.get(str(name)) or next(rest)},
+            "hovertemplate": f"{labels[x]}: %{{x}}<br>{name}: %{{y:,}} {labels[y].lower()}<extra></extra>",
+        }
+        for name, rows in frame.groupby(color, sort=False)
+    ]
+
+
+def _stacked_layout(x_title: str, y_title: str) -> dict[str, Any]:
+    axes = {"xaxis": {"title": {"text": x_title}}, "yaxis": {"title": {"text": y_title}}}
+    return {**LAYOUT, **axes, "barmode": "relative", "bargap": 0.05, "showlegend": True}
 
 
 def _bars(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
     """Return stacked bars by month or by bin."""
     x, color, y = chart.by[0], chart.by[1], next(iter(chart.measures))
-    drawn = stacked(frame, x, y, color, chart.labels, chart.click)
+    traces = _stacks(frame, (x, y, color), chart.labels, chart.click)
+    layout = _stacked_layout(chart.labels[x], chart.labels[y])
     is_binned = chart.kind == "histogram" and any(isinstance(each, str) for each in frame[x])
     if is_binned:  # merged bins have text labels
-        drawn.update_xaxes(
-            type="category", categoryorder="array", categoryarray=list(dict.fromkeys(frame[x]))
-        )
-    _hatch(drawn, frame.attrs.get("merged_months", ()))
+        order = {"categoryorder": "array", "categoryarray": list(dict.fromkeys(frame[x]))}
+        layout["xaxis"] = {**layout["xaxis"], "type": "category", **order}
+    if months := frame.attrs.get("merged_months", ()):
+        traces.append(_hatched(months))
+        layout["yaxis2"] = {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
     if previous is not None:
-        total = previous.groupby(x, as_index=False)[y].sum()
-        drawn.add_scatter(
-            x=total[x],
-            y=total[y],
-            mode="markers",
-            name="Previous release, total",
-            marker=PREVIOUS_MARK,
-            customdata=total[[x]],
-        )
+        traces.append(_previous_totals(previous, x, y))
     if x == "wait" and not is_binned:
-        drawn.add_vline(
-            x=LATE_MINUTES, line={"color": REFERENCE, "dash": "dash"}, annotation_text="Late: over 60 min"
-        )
-    return drawn
+        layout |= _late_line()
+    return go.Figure(traces, layout)
 
 
-def _hatch(drawn: go.Figure, months: Sequence[str]) -> None:
-    """Hatch `months`, which were merged with their neighbors because their totals are small."""
-    if not months:
-        return
+def _hatched(months: Sequence[str]) -> dict[str, Any]:
+    """Return hatched bars over `months`, which were merged with neighbors because their totals are small."""
     fewer = f"fewer than {MINIMUM_CELL_SIZE}"
-    drawn.add_bar(
-        x=list(months),
-        y=[1] * len(months),
-        yaxis="y2",
-        width=27 * 86_400_000,  # 27 days in milliseconds; Plotly cannot infer the width of a single bar
-        name=f"{fewer.capitalize()}: counted with neighbors",
-        marker={
+    return {
+        "type": "bar",
+        "x": list(months),
+        "y": [1] * len(months),
+        "yaxis": "y2",
+        "width": 27 * 86_400_000,  # 27 days in milliseconds; Plotly cannot infer the width of a single bar
+        "name": f"{fewer.capitalize()}: counted with neighbors",
+        "marker": {
             "color": "rgba(0, 0, 0, 0)",
             "line": {"width": 0},
             "pattern": {"shape": "/", "fgcolor": NEUTRAL, "size": 9},
         },
-        hovertemplate="%{x}: " + fewer + " or counted with its neighbors<extra></extra>",
-    )
-    drawn.update_layout(yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True})
+        "hovertemplate": "%{x}: " + fewer + " or counted with its neighbors<extra></extra>",
+    }
+
+
+def _previous_totals(previous: pd.DataFrame, x: str, y: str) -> dict[str, Any]:
+    total = previous.groupby(x)[y].sum()
+    return {
+        "type": "scatter",
+        "x": total.index.to_numpy(),
+        "y": total.to_numpy(),
+        "mode": "markers",
+        "name": "Previous release, total",
+        "marker": PREVIOUS_MARK,
+        "customdata": total.index.to_numpy()[:, None],
+    }
+
+
+def _late_line() -> dict[str, Any]:
+    """Return the shape and the annotation of a vertical line at the limit of a late administration."""
+    line = {"type": "line", "x0": LATE_MINUTES, "x1": LATE_MINUTES, "yref": "y domain", "y0": 0, "y1": 1}
+    note = {"x": LATE_MINUTES, "y": 1, "yref": "y domain", "showarrow": False, "xanchor": "left"}
+    return {
+        "shapes": [{**line, "line": {"color": REFERENCE, "dash": "dash"}}],
+        "annotations": [{**note, "yanchor": "top", "text": "Late: over 60 min"}],
+    }
 
 
 def _ranking(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
     """Return the largest groups as horizontal bars, the largest on top."""
     name, value = chart.by[0], next(iter(chart.measures))
     top = named(chart, largest(frame, name, value))
-    drawn = px.bar(
-        top,
-        x=value,
-        y="_short",
-        orientation="h",
-        labels={**chart.labels, "_short": ""},
-        custom_data=[name],
-        hover_name="_long",
-        hover_data={"_short": False},
-    )
     hatches = ["/" if is_partial else "" for is_partial in top.get("is_partial", [False] * len(top))]
-    drawn.update_traces(marker={"color": bar_colors(top[name]), "pattern": {"shape": hatches}})
-    mark_previous(drawn, chart, top, previous, value)
-    return drawn.update_layout(**tall(len(top)))
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "x": top[value].to_numpy(),
+        "y": top["_short"].to_numpy(),
+        "customdata": top[[name]].to_numpy(),
+        "hovertext": top["_long"].to_numpy(),
+        "marker": {"color": bar_colors(top[name]), "pattern": {"shape": hatches}},
+        "hovertemplate": f"<b>%{{hovertext}}</b><br>{chart.labels[value]}: %{{x:,}}<extra></extra>",
+    }
+    marks = previous_marks(chart, top, previous, value)
+    title = {"xaxis": {"title": {"text": chart.labels[value]}}}
+    return go.Figure([bars, *marks], {**tall(len(top)), **title, "showlegend": bool(marks)})
 
 
 def _week(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
@@ -158,32 +188,30 @@ def _week(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
         grid, label = grid - _grid(chart, previous), f"{label} more or fewer than in the previous release"
         colors = {"colorscale": [[0, PREVIOUS], [0.5, NO_CHANGE], [1, MEASURE]], "zmid": 0}
     hours, days = [f"{hour:02d}" for hour in grid.columns], list(WEEKDAYS.values())
-    drawn = go.Figure(
-        go.Heatmap(
-            z=grid.to_numpy(), x=hours, y=days, xgap=1, ygap=1, hoverinfo="skip", showscale=True, **colors
-        )
-    )
+    heat = {"type": "heatmap", "z": grid.to_numpy(), "x": hours, "y": days, "xgap": 1, "ygap": 1}
     cells = [(d, h, n) for d, row in zip(WEEKDAYS, grid.to_numpy(), strict=True) for h, n in enumerate(row)]
     shown = [cell for cell in cells if not math.isnan(cell[2])]
-    drawn.add_scatter(
-        x=[hours[hour] for _, hour, _ in shown],
-        y=[WEEKDAYS[weekday] for weekday, _, _ in shown],
-        mode="markers",
-        showlegend=False,
-        marker={"symbol": "square", "size": 14, "color": "rgba(0, 0, 0, 0)"},
-        customdata=[[weekday, str(hour), count] for weekday, hour, count in shown],
-        hovertemplate="%{y} %{x}:00, %{customdata[2]:,} " + label + "<extra></extra>",
-    )
-    return drawn.update_layout(**LAYOUT, yaxis_autorange="reversed", xaxis_title=chart.labels[chart.by[1]])
+    marks = {
+        "type": "scatter",
+        "x": [hours[hour] for _, hour, _ in shown],
+        "y": [WEEKDAYS[weekday] for weekday, _, _ in shown],
+        "mode": "markers",
+        "showlegend": False,
+        "marker": {"symbol": "square", "size": 14, "color": "rgba(0, 0, 0, 0)"},
+        "customdata": [[weekday, str(hour), count] for weekday, hour, count in shown],
+        "hovertemplate": "%{y} %{x}:00, %{customdata[2]:,} " + label + "<extra></extra>",
+    }
+    axes = {"xaxis": {"title": {"text": chart.labels[chart.by[1]]}}, "yaxis": {"autorange": "reversed"}}
+    return go.Figure([{**heat, "hoverinfo": "skip", "showscale": True, **colors}, marks], {**LAYOUT, **axes})
 
 
 def _grid(chart: Chart, frame: pd.DataFrame) -> pd.DataFrame:
     """Return counts by weekday (rows) and hour (columns): 0 without events, NaN if suppressed."""
     weekdays, hours = (frame[name] for name in chart.by)
-    grid = pd.DataFrame(0.0, index=range(1, 8), columns=range(24))
+    grid = np.zeros((7, 24))
     for weekday, hour, count in zip(weekdays, hours, frame[next(iter(chart.measures))], strict=True):
-        grid.loc[int(weekday), int(hour)] = float("nan") if pd.isna(count) else float(count)
-    return grid
+        grid[int(weekday) - 1, int(hour)] = math.nan if pd.isna(count) else float(count)
+    return pd.DataFrame(grid, index=range(1, 8))
 
 
 def _dose(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
@@ -193,45 +221,48 @@ def _dose(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
     name, of = counted.loc[counted["administrations"].idxmax(), [medication, unit]]
 
     mine = frame[(frame[medication] == name) & (frame[unit] == of)]
-    drawn = go.Figure(
-        go.Bar(
-            x=mine[dose].astype(float),
-            y=mine["administrations"],
-            name="This release",
-            marker_color=MEASURE,
-            hovertemplate="%{x} " + of + ": %{y:,}<extra></extra>",
-        )
-    )
+    traces: list[dict[str, Any]] = [
+        {
+            "type": "bar",
+            "x": mine[dose].to_numpy(float),
+            "y": mine["administrations"].to_numpy(),
+            "name": "This release",
+            "marker": {"color": MEASURE},
+            "hovertemplate": "%{x} " + of + ": %{y:,}<extra></extra>",
+        }
+    ]
     if previous is not None:
         was = previous[(previous[medication] == name) & (previous[unit] == of)]
-        drawn.add_scatter(
-            x=was[dose].astype(float),
-            y=was["administrations"],
-            mode="markers",
-            name="Previous release",
-            marker=PREVIOUS_MARK,
-            hovertemplate="Previous release, %{x} " + of + ": %{y:,}<extra></extra>",
+        traces.append(
+            {
+                "type": "scatter",
+                "x": was[dose].to_numpy(float),
+                "y": was["administrations"].to_numpy(),
+                "mode": "markers",
+                "name": "Previous release",
+                "marker": PREVIOUS_MARK,
+                "hovertemplate": "Previous release, %{x} " + of + ": %{y:,}<extra></extra>",
+            }
         )
-    _shade_usual_range(drawn, mine["low_end"].min(), mine["high_end"].max())
-    return drawn.update_layout(
-        **{**LAYOUT, "showlegend": previous is not None},
-        xaxis_title=f"{name}, {of}",
-        yaxis_title="Administrations",
-    )
+    layout = {
+        **LAYOUT,
+        "showlegend": previous is not None,
+        "xaxis": {"title": {"text": f"{name}, {of}"}},
+        "yaxis": {"title": {"text": "Administrations"}},
+    }
+    return go.Figure(traces, layout | _usual_range(mine["low_end"].min(), mine["high_end"].max()))
 
 
-def _shade_usual_range(drawn: go.Figure, low: Any, high: Any) -> None:
+def _usual_range(low: Any, high: Any) -> dict[str, Any]:
+    """Return the shaded area of the usual doses and its label, or nothing if they are not known."""
     if pd.isna(low) or pd.isna(high):
-        return
-    drawn.add_vrect(x0=float(low), x1=float(high), fillcolor=REFERENCE, opacity=0.2, line_width=0)
-    drawn.add_annotation(
-        x=(float(low) + float(high)) / 2,
-        y=1,
-        yref="paper",
-        showarrow=False,
-        text="usual range",
-        yanchor="bottom",
-    )
+        return {}
+    area = {"type": "rect", "x0": float(low), "x1": float(high), "yref": "y domain", "y0": 0, "y1": 1}
+    note = {"x": (float(low) + float(high)) / 2, "y": 1, "yref": "paper", "showarrow": False}
+    return {
+        "shapes": [{**area, "fillcolor": REFERENCE, "opacity": 0.2, "line": {"width": 0}}],
+        "annotations": [{**note, "text": "usual range", "yanchor": "bottom"}],
+    }
 
 
 _FIGURES = {

@@ -10,10 +10,7 @@ import plotly.graph_objects as go
 
 from portal.dashboards.query_builder import NOT_RECORDED, Chart
 from portal.privacy.viewer_tables import OTHER
-from portal.ui.dashboards.figure_parts import (
-    PREVIOUS_MARK,
-    tall,
-)
+from portal.ui.dashboards.figure_parts import PREVIOUS_MARK, tall
 from portal.ui.theme import MEMBERS, NEUTRAL, SUPPRESSED
 
 _SEXES = (("M", -1), ("F", 1), ("X", 1), ("U", 1), (NOT_RECORDED, 1), (OTHER, 1))
@@ -27,49 +24,57 @@ def pyramid(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) ->
     words = chart.dataset.dimension(sex).value_labels
     order = sorted(set(frame[band]) | set([] if previous is None else previous[band]), key=_age)
     ends = [str(each) for each in order]
-    drawn = go.Figure()
+    traces: list[dict[str, Any]] = []
     before = {-1: pd.Series(0, order), 1: pd.Series(0, order)}
     marks: list[tuple[Any, ...]] = []
     for code, side in _SEXES:
         part = _counts_of(frame, sex, code, band, value, order)
         if part.any():
-            drawn.add_bar(
-                x=side * part,
-                y=ends,
-                orientation="h",
-                name=words.get(code, code),
-                marker_color=SUPPRESSED if code == OTHER else MEMBERS.get(code, NEUTRAL),
-                customdata=[[each, number] for each, number in part.items()],
-                hovertemplate="%{y}, " + words.get(code, code) + ": %{customdata[1]:,}<extra></extra>",
-            )
+            traces.append(_bars(side * part, part, ends, (code, words.get(code, code))))
         if previous is not None:
             was = side * _counts_of(previous, sex, code, band, value, order)
             before[side] += was
             rows = zip(before[side], ends, order, abs(was), strict=True)
             marks += [(*row, words.get(code, code)) for row in rows if row[3]]
     if previous is not None:
-        _mark_previous(drawn, marks)
-    ticks = _ticks(drawn)
-    return drawn.update_layout(
-        **tall(len(order)),
-        barmode="relative",
-        bargap=0.08,
-        yaxis_title=chart.labels[band],
-        xaxis={"tickvals": ticks, "ticktext": [f"{abs(tick):,}" for tick in ticks], "title": "Patients"},
-    )
+        traces.append(_previous_marks(marks))
+    ticks = _ticks(traces)
+    shown = {"tickvals": ticks, "ticktext": [f"{abs(tick):,}" for tick in ticks]}
+    base = tall(len(order))
+    axes = {
+        "xaxis": {**shown, "title": {"text": "Patients"}},
+        "yaxis": {**base["yaxis"], "title": {"text": chart.labels[band]}},
+    }
+    return go.Figure(traces, {**base, **axes, "barmode": "relative", "bargap": 0.08})
 
 
-def _mark_previous(drawn: go.Figure, marks: Sequence[tuple[Any, ...]]) -> None:
-    """Mark the ends of the previous release's bars; each mark is x, y, age band, count and sex."""
-    drawn.add_scatter(
-        x=[x for x, *_ in marks],
-        y=[y for _, y, *_ in marks],
-        mode="markers",
-        name="Previous release",
-        marker=PREVIOUS_MARK,
-        customdata=[rest for _, _, *rest in marks],
-        hovertemplate="Previous release, %{y}, %{customdata[2]}: %{customdata[1]:,}<extra></extra>",
-    )
+def _bars(lengths: pd.Series, part: pd.Series, bands: list[str], sex: tuple[str, str]) -> dict[str, Any]:
+    """Return the bars of one sex (code and words), whose signed lengths are `lengths`."""
+    code, words = sex
+    return {
+        "type": "bar",
+        "x": lengths.to_numpy(),
+        "y": bands,
+        "orientation": "h",
+        "name": words,
+        "marker": {"color": SUPPRESSED if code == OTHER else MEMBERS.get(code, NEUTRAL)},
+        "customdata": [[each, number] for each, number in part.items()],
+        "hovertemplate": "%{y}, " + words + ": %{customdata[1]:,}<extra></extra>",
+    }
+
+
+def _previous_marks(marks: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    """Return marks at the ends of the previous release's bars; each is x, y, age band, count and sex."""
+    return {
+        "type": "scatter",
+        "x": [x for x, *_ in marks],
+        "y": [y for _, y, *_ in marks],
+        "mode": "markers",
+        "name": "Previous release",
+        "marker": PREVIOUS_MARK,
+        "customdata": [rest for _, _, *rest in marks],
+        "hovertemplate": "Previous release, %{y}, %{customdata[2]}: %{customdata[1]:,}<extra></extra>",
+    }
 
 
 def _counts_of(
@@ -79,9 +84,9 @@ def _counts_of(
     return frame[frame[sex] == code].set_index(band)[value].reindex(order).fillna(0).astype(int)
 
 
-def _ticks(drawn: go.Figure) -> list[int]:
+def _ticks(traces: Sequence[dict[str, Any]]) -> list[int]:
     """Return round tick values on both sides of zero, up to just beyond the longest bar."""
-    most = max([1, *(abs(int(x)) for trace in drawn.data for x in trace.x)])
+    most = max([1, *(abs(int(x)) for trace in traces for x in trace["x"])])
     step = 10 ** (len(str(most)) - 1)
     return list(range(-(most // step + 1) * step, (most // step + 2) * step, step))
 

@@ -15,9 +15,9 @@ from portal.ui.dashboards.figure_parts import (
     PREVIOUS_MARK,
     bar_colors,
     largest,
-    mark_previous,
     named,
     percent,
+    previous_marks,
     tall,
     wilson,
 )
@@ -35,32 +35,28 @@ def rate(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go
     rates = [_rate_of(*row) for row in zip(top[hits], top[total], is_high, strict=True)]
     top["_share"] = [each.share for each in rates]
     hatches = ["/" if pd.isna(count) else "" for count in top[hits]]
-    drawn = go.Figure(
-        go.Bar(
-            x=top["_share"],
-            y=top["_short"],
-            orientation="h",
-            marker={"color": bar_colors(top[chart.by[0]]), "pattern": {"shape": hatches}},
-            customdata=[
-                [name, int(whole), None if pd.isna(part) else int(part), _in_words(part, int(whole), high)]
-                for name, whole, part, high in zip(
-                    top[chart.by[0]], top[total], top[hits], is_high, strict=True
-                )
-            ],
-            error_x={
-                "array": [each.high - each.share for each in rates],
-                "arrayminus": [each.share - each.low for each in rates],
-                "color": NEUTRAL,
-                "thickness": 2,
-            },
-            hovertemplate="%{y}: %{customdata[3]} of %{customdata[1]:,}<extra></extra>",
-        )
-    )
-    if previous is not None:
-        before = previous.assign(_share=percent(previous[hits], previous[total]))
-        mark_previous(drawn, chart, top, before, "_share")
-    title = f"{chart.measures[hits].label}, percent"
-    return drawn.update_layout(**tall(len(top)), xaxis={"title": title, "rangemode": "tozero"})
+    bars = {
+        "type": "bar",
+        "x": top["_share"].to_numpy(),
+        "y": top["_short"].to_numpy(),
+        "orientation": "h",
+        "marker": {"color": bar_colors(top[chart.by[0]]), "pattern": {"shape": hatches}},
+        "customdata": [
+            [name, int(whole), None if pd.isna(part) else int(part), _in_words(part, int(whole), high)]
+            for name, whole, part, high in zip(top[chart.by[0]], top[total], top[hits], is_high, strict=True)
+        ],
+        "error_x": {
+            "array": [each.high - each.share for each in rates],
+            "arrayminus": [each.share - each.low for each in rates],
+            "color": NEUTRAL,
+            "thickness": 2,
+        },
+        "hovertemplate": "%{y}: %{customdata[3]} of %{customdata[1]:,}<extra></extra>",
+    }
+    before = None if previous is None else previous.assign(_share=percent(previous[hits], previous[total]))
+    marks = previous_marks(chart, top, before, "_share")
+    axis = {"title": {"text": f"{chart.measures[hits].label}, percent"}, "rangemode": "tozero"}
+    return go.Figure([bars, *marks], {**tall(len(top)), "xaxis": axis, "showlegend": bool(marks)})
 
 
 @dataclass(frozen=True)
@@ -94,60 +90,75 @@ def parts(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
     names = list(chart.measures)
     counted = frame.assign(_all=frame[names].sum(axis=1))
     top = named(chart, largest(counted[counted["_all"] > 0], chart.by[0], "_all"))
-    drawn = go.Figure()
-    for name, color in zip(names, (BELOW, REFERENCE, ABOVE), strict=True):
-        drawn.add_bar(
-            x=percent(top[name], top["_all"]),
-            y=top["_short"],
-            orientation="h",
-            name=chart.measures[name].label,
-            marker_color=color,
-            customdata=top[[chart.by[0], name]],
-            hovertemplate="%{y}: %{customdata[1]:,} (%{x:.1f} %)"
-            f"<extra>{chart.measures[name].label}</extra>",
-        )
+    colors = zip(names, (BELOW, REFERENCE, ABOVE), strict=True)
+    traces = [_part(chart, top, name, color) for name, color in colors]
     if previous is not None:
-        was = previous.set_index(chart.by[0])[names].reindex(top[chart.by[0]]).astype(float)
-        shares = was.div(was.sum(axis=1), axis=0).mul(100)
-        ends = shares.cumsum(axis=1)
-        for name in names[:-1]:
-            label = chart.measures[name].label.lower()
-            drawn.add_scatter(
-                x=ends[name],
-                y=top["_short"],
-                mode="markers",
-                name="Previous release",
-                marker=PREVIOUS_MARK,
-                customdata=top[[chart.by[0]]].assign(share=shares[name].to_numpy()),
-                showlegend=name == names[0],
-                hovertemplate=f"Previous release: {label} %{{customdata[1]:.1f}} %<extra></extra>",
-            )
-    return drawn.update_layout(**tall(len(top)), barmode="stack", xaxis={"title": "Percent of doses"})
+        traces += _previous_parts(chart, top, previous)
+    layout = {**tall(len(top)), "barmode": "stack", "xaxis": {"title": {"text": "Percent of doses"}}}
+    return go.Figure(traces, layout)
+
+
+def _part(chart: Chart, top: pd.DataFrame, name: str, color: str) -> dict[str, Any]:
+    label = chart.measures[name].label
+    return {
+        "type": "bar",
+        "x": percent(top[name], top["_all"]).to_numpy(),
+        "y": top["_short"].to_numpy(),
+        "orientation": "h",
+        "name": label,
+        "marker": {"color": color},
+        "customdata": top[[chart.by[0], name]].to_numpy(),
+        "hovertemplate": f"%{{y}}: %{{customdata[1]:,}} (%{{x:.1f}} %)<extra>{label}</extra>",
+    }
+
+
+def _previous_parts(chart: Chart, top: pd.DataFrame, previous: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return marks at the ends of all parts but the last in the previous release."""
+    names = list(chart.measures)
+    was = previous.set_index(chart.by[0])[names].reindex(top[chart.by[0]]).astype(float)
+    shares = was.div(was.sum(axis=1), axis=0).mul(100)
+    ends = shares.cumsum(axis=1)
+    return [
+        {
+            "type": "scatter",
+            "x": ends[name].to_numpy(),
+            "y": top["_short"].to_numpy(),
+            "mode": "markers",
+            "name": "Previous release",
+            "marker": PREVIOUS_MARK,
+            "customdata": top[[chart.by[0]]].assign(share=shares[name].to_numpy()).to_numpy(),
+            "showlegend": name == names[0],
+            "hovertemplate": f"Previous release: {chart.measures[name].label.lower()} "
+            "%{customdata[1]:.1f} %<extra></extra>",
+        }
+        for name in names[:-1]
+    ]
 
 
 def line(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
     """Return a line over time of the first measure as a percentage of the second."""
     hits, total = chart.measures
-    drawn = go.Figure()
-    for name, rows, look in (
+    releases = (
         ("This release", frame, {"color": MEASURE}),
         ("Previous release", previous, {"color": PREVIOUS, "dash": "dot"}),
-    ):
-        if rows is not None:
-            drawn.add_scatter(
-                x=rows[chart.by[0]],
-                y=percent(rows[hits], rows[total]),
-                mode="lines+markers",
-                name=name,
-                line=look,
-                customdata=rows[[chart.by[0], hits, total]],
-                marker={"symbol": _symbols(rows)},
-                hovertemplate="%{x}: %{y:.1f} %, %{customdata[1]:,} of %{customdata[2]:,}<extra></extra>",
-            )
-    title = f"{chart.measures[hits].label}, percent"
-    return drawn.update_layout(
-        **{**LAYOUT, "showlegend": previous is not None}, yaxis={"title": title, "rangemode": "tozero"}
     )
+    traces = [
+        {
+            "type": "scatter",
+            "x": rows[chart.by[0]].to_numpy(),
+            "y": percent(rows[hits], rows[total]).to_numpy(),
+            "mode": "lines+markers",
+            "name": name,
+            "line": look,
+            "customdata": rows[[chart.by[0], hits, total]].to_numpy(),
+            "marker": {"symbol": _symbols(rows)},
+            "hovertemplate": "%{x}: %{y:.1f} %, %{customdata[1]:,} of %{customdata[2]:,}<extra></extra>",
+        }
+        for name, rows, look in releases
+        if rows is not None
+    ]
+    axis = {"title": {"text": f"{chart.measures[hits].label}, percent"}, "rangemode": "tozero"}
+    return go.Figure(traces, {**LAYOUT, "showlegend": previous is not None, "yaxis": axis})
 
 
 def _symbols(rows: pd.DataFrame) -> list[str]:
