@@ -57,7 +57,7 @@ def shapes(size: Size) -> Iterator[Figure]:
 
 def _split(size: Size, folder: Path) -> Path:
     """Generate three years and take a nightly batch out of them; return the folder with both."""
-    patients = size.patients * 11 // 20  # three years of these have as many encounters as two years of all
+    patients = max(60, size.patients * 11 // 20)  # three years have as many encounters as two years of all
     options = Options(patients=patients, start=date(2023, 1, 1), end=date(2025, 12, 31))
     sample = generate(options, folder / "sample").folder
     with duckdb.connect() as sql:
