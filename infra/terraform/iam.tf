@@ -126,6 +126,16 @@ data "aws_iam_policy_document" "glue" {
     )
   }
 
+  # A repeated job replaces the partitions of its release that an earlier attempt registered elsewhere.
+  statement {
+    sid     = "ReplacePartitionsOfReleases"
+    actions = ["glue:GetPartitions", "glue:BatchDeletePartition"]
+    resources = concat(
+      [local.catalog_arn, local.database_arns["gold_releases"]],
+      [for table in [for job in local.jobs : job.table if job.stage == "facts"] : "${local.table_arns["gold_releases"]}/${table}"]
+    )
+  }
+
   # The audit job recognizes confirmed rows by their pseudonyms.
   statement {
     sid       = "Pseudonyms"
@@ -232,6 +242,10 @@ locals {
       { actions = ["s3:ListBucket"], resources = [local.bucket_arns["quality"], local.bucket_arns["gold"]] },
       { actions = ["s3:GetObject", "s3:DeleteObject"], resources = ["${local.bucket_arns["quality"]}/releases/*"] },
       { actions = ["s3:DeleteObject"], resources = ["${local.bucket_arns["gold"]}/*"] },
+      {
+        actions   = ["glue:GetPartitions", "glue:BatchDeletePartition"]
+        resources = [local.catalog_arn, local.database_arns["gold_releases"], "${local.table_arns["gold_releases"]}/*"]
+      },
     ]
     refresh_sign_in_keys = [
       { actions = ["s3:PutObject"], resources = ["${local.bucket_arns["code"]}/sign-in/*"] },

@@ -13,7 +13,8 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 from pipeline.contracts.model import ContractError
-from pipeline.glue_jobs.runtime import JobError, Run, aws_client
+from pipeline.glue_jobs.errors import JobError
+from pipeline.glue_jobs.runtime import Run, aws_client
 from pipeline.lake.store import read_json
 from pipeline.lake.uris import Lake
 from pipeline.sources.batch_files import fault_in

@@ -19,10 +19,11 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from pipeline import frames
-from pipeline.contracts.glue import database, location
+from pipeline.contracts.glue import location
 from pipeline.contracts.model import Contract, load
 from pipeline.contracts.spark import schema
-from pipeline.glue_jobs import small_tables
+from pipeline.glue_jobs import catalog, fact_months, small_tables
+from pipeline.glue_jobs.errors import JobError
 from pipeline.lake.store import read_json
 from pipeline.lake.uris import Lake, split
 from pipeline.releases import files
@@ -37,10 +38,6 @@ SNAPSHOTS = {
     "encounters": "encounter_id string, patient_id string, admitted_at timestamp, discharged_at timestamp",
 }
 """Columns of the newest admitted rows that later jobs of the run need, by table."""
-
-
-class JobError(Exception):
-    """The job cannot continue; the message says why and contains no patient data."""
 
 
 def for_each(call: Callable[[str], None], values: Iterable[str]) -> None:
@@ -79,6 +76,10 @@ class Run:
     def s3(self) -> Any:
         return aws_client("s3")
 
+    @property
+    def glue(self) -> Any:
+        return aws_client("glue")
+
     def manifest(self, batch_id: str) -> dict[str, Any]:
         """Return a batch's manifest; raise `JobError` if the batch has none."""
         return self.manifests_of([batch_id])[0]
@@ -103,8 +104,9 @@ class Run:
         """
         contract = load("silver", table)
         wanted = self.plan["release_batch_ids"] if batch_ids is None else batch_ids
-        have = [each["batch_id"] for each in self.manifests_of(wanted) if table in each["tables"]]
-        if lacking := [batch_id for batch_id in have if batch_id not in self._complete(table)]:
+        have = [batch_id for batch_id in wanted if batch_id in self._complete(table)]
+        others = [batch_id for batch_id in wanted if batch_id not in self._complete(table)]
+        if lacking := [each["batch_id"] for each in self.manifests_of(others) if table in each["tables"]]:
             raise JobError(
                 f"Batch {lacking[0]} has no complete silver {table}. Start a run that names this batch."
             )
@@ -144,9 +146,14 @@ class Run:
             raise JobError(
                 f"{table} of release {release_id} has no files. Start a new run, which writes it again."
             )
-        within = StructType([field for field in schema(contract) if field.name != "release_id"])
-        rows = self.parquet(within, uri)
+        is_fact = len(contract.partition_columns) > 1
+        rows = fact_months.read(self, contract, release_id) if is_fact else self.released_in(contract, uri)
         return rows.withColumn("release_id", F.lit(release_id)).select(*schema(contract).names)
+
+    def released_in(self, contract: Contract, uri: str) -> DataFrame:
+        """Return the rows of a gold table in one release folder, without `release_id`."""
+        within = StructType([field for field in schema(contract) if field.name != "release_id"])
+        return self.parquet(within, uri)
 
     def refused_in_release(self, table: str) -> DataFrame:
         """Return the rows quarantined by release rules: `source_file`, `source_line`, `rule_ids`."""
@@ -202,6 +209,22 @@ class Run:
             rows = rows.where(F.col(column).isin(*values))
         return {row[0]: int(row[1]) for row in rows.groupBy(column).count().collect()}
 
+    def prepare_silver(self, table: str, batch_ids: Sequence[str]) -> None:
+        """Delete what an earlier run or attempt wrote of the batches: first the markers, then the rows.
+
+        Until all rows are written again, readers refuse the batches instead of reading a part of them.
+        """
+        bucket, prefix = split(self.lake.silver_complete(table))
+        marked = [prefix + batch_id for batch_id in batch_ids if batch_id in self._complete(table)]
+        for_each(lambda key: self.s3.delete_object(Bucket=bucket, Key=key), marked)
+        self.complete.pop(table, None)
+        bucket, prefix = split(self.lake.silver_table(table))
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+        present = {
+            f"s3://{bucket}/{each['Prefix']}" for page in pages for each in page.get("CommonPrefixes", [])
+        }
+        for_each(self.delete, present & {self.lake.silver_batch(table, batch_id) for batch_id in batch_ids})
+
     def mark_complete(self, table: str, batch_id: str) -> None:
         """Mark a batch's silver rows as complete (the markers that committers leave differ by engine)."""
         bucket, key = split(self.lake.silver_complete(table) + batch_id)
@@ -209,51 +232,18 @@ class Run:
 
     def write_gold(self, frame: DataFrame, contract: Contract) -> int:
         """Write, record and register a table of this run's release; return its row count, read back."""
+        frame = frame.select(*(column.name for column in contract.columns if column.name != "release_id"))
+        if len(contract.partition_columns) > 1:
+            return fact_months.write(self, frame, contract)
         uri = self.lake.gold_release(contract.table, self.run_id)
-        month = [column.name for column in contract.partition_columns if column.name != "release_id"]
-        columns = [column.name for column in contract.columns if column.name != "release_id"]
-        frame = frame.select(*columns)
-        if not month:
-            self.write(frame.coalesce(1), uri)
-            files.record_gold(self.s3, self.lake, self.run_id, contract.table)
-            self.register(contract, [([self.run_id], uri)])
-            return int(self.gold(contract.table).count())
-        self.write(frame.repartition(month[0]), uri, month[0])
+        self.write(frame.coalesce(1), uri)
         files.record_gold(self.s3, self.lake, self.run_id, contract.table)
-        written = {
-            row[0]: int(row[1]) for row in self.gold(contract.table).groupBy(month[0]).count().collect()
-        }
-        partitions = [([self.run_id, value], f"{uri}{month[0]}={value}/") for value in sorted(written)]
-        self.register(contract, partitions)
-        log.info("%s: release %s written", contract.table, self.run_id)
-        return sum(written.values())
+        self.register(contract, [([self.run_id], uri)])
+        return int(self.gold(contract.table).count())
 
     def register(self, contract: Contract, partitions: Sequence[tuple[list[str], str]]) -> None:
-        """Add partitions (values and URI) to the table in the Glue Data Catalog; existing ones are kept.
-
-        Raise `JobError` if the catalog refuses one.
-        """
-        glue = aws_client("glue")
-        database_name = database(contract, self.lake)
-        table = glue.get_table(DatabaseName=database_name, Name=contract.table)["Table"]
-        storage = table["StorageDescriptor"]
-        for start in range(0, len(partitions), 100):
-            inputs: list[Any] = [
-                {"Values": values, "StorageDescriptor": {**storage, "Location": uri}}
-                for values, uri in partitions[start : start + 100]
-            ]
-            response = glue.batch_create_partition(
-                DatabaseName=database_name, TableName=contract.table, PartitionInputList=inputs
-            )
-            failures = [
-                error["ErrorDetail"]["ErrorCode"]
-                for error in response.get("Errors", [])
-                if error["ErrorDetail"]["ErrorCode"] != "AlreadyExistsException"
-            ]
-            if failures:
-                raise JobError(
-                    f"Cannot add a partition of {contract.table} to the Glue Data Catalog: {failures[0]}."
-                )
+        """Add partitions (values and URI) to the table in the Glue Data Catalog; existing ones are kept."""
+        catalog.add(self.glue, self.lake, contract, partitions)
 
     def write_quality(self, table: str, rows: Iterable[dict[str, Any]]) -> None:
         """Write this job's rows of a quality table to its own folder in the run's partition."""
@@ -285,13 +275,6 @@ class Run:
         for page in pages:
             if found := [{"Key": item["Key"]} for item in page.get("Contents", [])]:
                 self.s3.delete_objects(Bucket=bucket, Delete={"Objects": found})
-
-    def _folders(self, uri: str, column: str) -> list[str]:
-        bucket, prefix = split(uri)
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
-        found = [entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", [])]
-        marker = f"{column}="
-        return sorted(p.rstrip("/").rpartition("/")[2].removeprefix(marker) for p in found if marker in p)
 
 
 def describe(document: dict[str, Any]) -> None:

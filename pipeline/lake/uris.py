@@ -178,6 +178,10 @@ class Lake:
         """Return the URI of the record that lists a gold table's files with size and SHA-256."""
         return self._uri("quality", f"audits/{run_id}/{table}.json")
 
+    def gold_months(self, run_id: str, table: str) -> str:
+        """Return the URI of the record that lists a fact's months with rows and a hash of their content."""
+        return self._uri("quality", f"audits/{run_id}/{table}.months.json")
+
     def releases(self) -> str:
         return self._uri("quality", "releases/")
 

@@ -14,13 +14,17 @@ from pipeline.releases.model import all_releases, current
 from pipeline.releases.retention import remove, superseded
 
 s3 = boto3.client("s3")
+glue = boto3.client("glue")
 lake = Lake.of(os.environ)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, list[str]]:  # noqa: ARG001
     """Map ``{}`` to ``{"expired": [release ids]}``."""
     keep = timedelta(days=float(os.environ["HDP_KEEP_DAYS"]))
-    old = superseded(all_releases(s3, lake), current(s3, lake), keep, datetime.now(UTC))
+    remaining = all_releases(s3, lake)
+    old = superseded(remaining, current(s3, lake), keep, datetime.now(UTC))
     for release in old:
-        print(json.dumps({"expired": release.release_id, "files": remove(s3, lake, release)}))  # noqa: T201
+        remaining.remove(release)
+        removed = remove(s3, glue, lake, release, remaining)
+        print(json.dumps({"expired": release.release_id, "files": removed}))  # noqa: T201
     return {"expired": [release.release_id for release in old]}

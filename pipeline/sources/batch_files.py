@@ -22,6 +22,10 @@ FILE, BATCH, RECEIVED_AT, OTHERS = "_file", "batch_id", "_received_at", "_others
 """Added columns: file key, batch id, receipt time, the file's other columns as members of a JSON object."""
 
 
+_ROWS_PER_BATCH = 8_192
+"""Minimum number of rows per record batch, except for the last."""
+
+
 class SourceFault(Exception):
     """A file of a batch cannot be loaded; the message contains no value."""
 
@@ -47,11 +51,22 @@ def reader(columns: Sequence[str]) -> Callable[[Iterable[pa.RecordBatch]], Itera
     """Return a function for `mapInArrow` that maps file entries (JSON) to the rows of those files."""
 
     def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for entry in batch.column(0).to_pylist():
-                yield from rows_of(json.loads(entry), columns)
+        entries = (json.loads(entry) for batch in batches for entry in batch.column(0).to_pylist())
+        return _merged(batch for entry in entries for batch in rows_of(entry, columns))
 
     return read
+
+
+def _merged(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Join small batches, because each costs the engine a pass over all expressions of its plan."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(each.num_rows for each in waiting) >= _ROWS_PER_BATCH:
+            yield from pa.Table.from_batches(waiting).combine_chunks().to_batches()
+            waiting = []
+    if waiting:
+        yield from pa.Table.from_batches(waiting).combine_chunks().to_batches()
 
 
 def rows_of(file: Mapping[str, Any], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:

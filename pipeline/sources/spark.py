@@ -31,8 +31,8 @@ EXTRA = ("_malformed", FILE, LINE, AS_READ, BATCH, RECEIVED_AT)
 TIME_ZONE = "{time_zone}"
 """In a query: replaced by the name of the hospital's time zone."""
 
-_MAX_TASKS = 64
-"""Maximum number of tasks that read files; each reads several."""
+_MAX_TASKS, _ROWS_PER_TASK = 64, 5_000
+"""Maximum number of tasks that read files, and minimum number of rows of each; a task reads several files."""
 
 
 def read(
@@ -110,7 +110,8 @@ def _rows(
         return frames.of(spark, [], shape)
     bucket = lake.bucket("bronze")
     entries = [{"entry": json.dumps({**file, "uri": f"s3://{bucket}/{file['key']}"})} for file in files]
-    listed = frames.of(spark, entries, "entry string").repartition(min(len(files), _MAX_TASKS))
+    tasks = min(len(files), _MAX_TASKS, 1 + sum(file["rows"] for file in files) // _ROWS_PER_TASK)
+    listed = frames.of(spark, entries, "entry string").repartition(tasks)
     return listed.mapInArrow(batch_files.reader(names), shape)
 
 

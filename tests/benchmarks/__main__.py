@@ -11,7 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import crowd, first_start, generator, history, pages, quality, runs, throughput
+from tests.benchmarks import (
+    crowd,
+    first_start,
+    generator,
+    history,
+    increments,
+    pages,
+    quality,
+    runs,
+    throughput,
+)
 from tests.benchmarks.figures import SCALE, TINY, USUAL, Figure, Size
 
 PROJECT = Path(__file__).parents[2]
@@ -32,6 +42,8 @@ LARGE: dict[str, Bench] = {
     "crowd": crowd.filtering,
     "runs": runs.laptop,
     "engines": runs.engines,
+    "nights": increments.nights,
+    "shapes": increments.shapes,
     "quality": quality.cost,
     "pages": pages.scripts,
     "generator": generator.speed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +11,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import duckdb
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from infra.local.cloud import Cloud
 from pipeline.contracts.model import tables
+from pipeline.frames import union
 from portal.batches import service as batches
 from portal.core.context import Context
 from portal.core.settings import Settings
@@ -47,12 +50,18 @@ class OwnLake:
         lines = quality.reconciliation(self.aws, run_id)
         return {(x["batch_id"], x["table_name"]): tuple(x[name] for name in names) for x in lines}
 
+    def gold_files(self, run_id: str, table: str) -> list[str]:
+        """Return the paths of a gold table's files in a release, some of which earlier releases wrote."""
+        release = json.loads((self.buckets / "hdp-quality" / "releases" / f"{run_id}.json").read_text())
+        names = [name.partition("/")[2] for name in release["files"] if name.startswith(f"gold/{table}/")]
+        return [str(self.buckets / "hdp-gold" / name) for name in names]
+
     def frames(self, spark: SparkSession, run_id: str) -> tuple[SimpleNamespace, dict]:
         """Return a run's release and all silver tables as DataFrames, for `gold_by_key.found`."""
-        gold = {
-            table: spark.read.parquet(str(self.buckets / "hdp-gold" / table / f"release_id={run_id}"))
-            for table in tables("gold")
-        }
+        gold = {}
+        for table in tables("gold"):
+            folders = sorted({Path(file).parent for file in self.gold_files(run_id, table)})
+            gold[table] = union([_with_month(spark.read.parquet(str(each)), each) for each in folders])
         silver = {
             table: spark.read.parquet(str(self.buckets / "hdp-silver" / table)) for table in tables("silver")
         }
@@ -62,8 +71,14 @@ class OwnLake:
         """Return DuckDB with views of the lake: `gold.*` of the run's release, `silver.*`, `quality.*`."""
         db = duckdb.connect()
         db.execute("SET TimeZone = 'UTC'")
+        db.execute("CREATE SCHEMA gold")
+        for table in tables("gold"):
+            if files := self.gold_files(run_id, table):
+                scan = f"read_parquet({files}, {PARQUET_OPTIONS})"
+                db.execute(
+                    f"CREATE VIEW gold.{table} AS SELECT * REPLACE ('{run_id}' AS release_id) FROM {scan}"
+                )
         folders = {
-            "gold": {t: f"hdp-gold/{t}/release_id={run_id}" for t in tables("gold")},
             "silver": {t: f"hdp-silver/{t}" for t in tables("silver")},
             "quality": {
                 **{t: f"hdp-quality/quarantine/{t}/run_id={run_id}" for t in tables("silver")},
@@ -78,6 +93,12 @@ class OwnLake:
                     scan = f"read_parquet({files}, {PARQUET_OPTIONS})"
                     db.execute(f"CREATE VIEW {schema}.{table} AS FROM {scan}")
         return db
+
+
+def _with_month(frame: DataFrame, folder: Path) -> DataFrame:
+    """Return `frame` with the partition column of the folder of a month."""
+    column, _, value = folder.name.partition("=")
+    return frame if column == "release_id" else frame.withColumn(column, F.lit(value))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from datetime import time
 from pipeline.data_generator import Options
 from pipeline.lake.store import read_json, write_json
 from pipeline.lake.uris import split
-from pipeline.releases.model import Release, write
+from pipeline.releases.model import Release, all_releases, write
 from pipeline.releases.retention import remove
 from portal.athena import client as athena_client
 from portal.athena import estimates, sql_queries
@@ -43,7 +43,7 @@ def another_release(portal):
     write(s3, lake, another)
     yield
     write_json(s3, lake.current_release(), published)
-    remove(s3, lake, another)
+    remove(s3, portal.client("glue"), lake, another, all_releases(s3, lake))
 
 
 def use(engineer, held_run, first_run, folder):
@@ -128,8 +128,12 @@ def let_the_clock_call(portal):
         write(s3, lake, each)
     bucket, prefix = split(lake.gold_release("dim_time", gone.release_id))
     s3.put_object(Bucket=bucket, Key=f"{prefix}part.parquet", Body=b"rows")
+    partition = {"Values": [gone.release_id], "StorageDescriptor": {"Location": f"s3://{bucket}/{prefix}"}}
+    portal.client("glue").create_partition(
+        DatabaseName=lake.database("gold_releases"), TableName="dim_time", PartitionInput=partition
+    )
     call(portal, "expire_releases")
-    remove(s3, lake, follower)
+    remove(s3, portal.client("glue"), lake, follower, all_releases(s3, lake))
     with configured(portal, "watch_schedule", HDP_FRESH_HOURS='{"eve": 1}'):
         call(portal, "watch_schedule")
     with never_started(portal, hours=2):

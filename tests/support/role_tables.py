@@ -189,7 +189,7 @@ def functions() -> dict[str, tuple[str, ...]]:
 
 
 PAGES: dict[tuple[str, ...], str] = {
-    ALL: "Overview, Encounters, Medications, Patients, Quality, Alerts, Dictionary",
+    ALL: "Overview, Encounters, Medications, Orders, Patients, Quality, Alerts, Dictionary",
     ROWS: "Runs, Run, SQL",
     ("engineer",): "Data",
     ("privacy_officer",): "Audit log",

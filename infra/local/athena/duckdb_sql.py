@@ -56,8 +56,8 @@ def translate(
         selected = catalog.files(found, _partition_filters(table, found))
         types |= {column["Name"].lower(): column["Type"] for column in _columns(found)}
         setup.append(f"CREATE VIEW scan.t{index} AS {_scan(found, selected)}")
-        files += selected
-        scanned += sum(_bytes(file, columns) for file in selected)
+        files += [file for file, _ in selected]
+        scanned += sum(_bytes(file, columns) for file, _ in selected)
         alias = table.alias or table.name
         table.replace(exp.to_table(f"scan.t{index}", alias=alias))
     as_athena(tree, types)
@@ -169,16 +169,35 @@ def _columns(table: Any) -> list[dict[str, str]]:
     return [*definition["StorageDescriptor"]["Columns"], *definition.get("PartitionKeys", [])]
 
 
-def _scan(table: Any, files: Iterable[Path]) -> str:
+def _scan(table: Any, files: Iterable[tuple[Path, dict[str, str]]]) -> str:
+    """Return SQL of the rows of files; a partition's values count, not those in the path of its folder."""
     columns = _columns(table)
-    files = list(files)
-    if not files:
+    groups: dict[tuple[tuple[str, str], ...], list[Path]] = {}
+    for file, values in files:
+        elsewhere = tuple(
+            (name, value) for name, value in values.items() if f"{name}={value}" not in file.parts
+        )
+        groups.setdefault(elsewhere, []).append(file)
+    if not groups:
         empty = ", ".join(f'CAST(NULL AS {duckdb_type(c["Type"])}) AS "{c["Name"]}"' for c in columns)
         return f"SELECT {empty} WHERE false"
-    listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
-    selected = ", ".join(f'CAST("{c["Name"]}" AS {duckdb_type(c["Type"])}) AS "{c["Name"]}"' for c in columns)
+    return " UNION ALL ".join(_rows(columns, dict(values), found) for values, found in groups.items())
+
+
+def _rows(columns: list[dict[str, Any]], values: dict[str, str], files: list[Path]) -> str:
+    names = {
+        c["Name"]: _quote(values[c["Name"]]) if c["Name"] in values else f'"{c["Name"]}"' for c in columns
+    }
+    selected = ", ".join(
+        f'CAST({names[c["Name"]]} AS {duckdb_type(c["Type"])}) AS "{c["Name"]}"' for c in columns
+    )
+    listed = ", ".join(_quote(str(file)) for file in files)
     options = "hive_partitioning = true, hive_types_autocast = false, union_by_name = true"
     return f"SELECT {selected} FROM read_parquet([{listed}], {options})"
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def duckdb_type(glue_type: str) -> str:

@@ -55,22 +55,24 @@ class Catalog:
     def drop_table(self, database: str, table: str) -> None:
         self._backend.delete_table(database, table)
 
-    def files(self, table: Any, wanted: dict[str, set[str]]) -> list[Path]:
-        """Return a table's Parquet files; `wanted` gives the allowed values of some partition keys.
+    def files(self, table: Any, wanted: dict[str, set[str]]) -> list[tuple[Path, dict[str, str]]]:
+        """Return a table's Parquet files, each with the values of its partition.
 
-        All files of a table without partition keys are returned.
+        `wanted` gives the allowed values of some partition keys. A file that several partitions have is
+        returned for each of them. All files of a table without partition keys are returned.
         """
         keys = [column["Name"] for column in latest(table).get("PartitionKeys", [])]
-        folders = []
+        folders: list[tuple[Path, dict[str, str]]] = []
         for partition in list(table.partitions.values()):
             values = dict(zip(keys, partition.values, strict=False))
             if all(values.get(name) in allowed for name, allowed in wanted.items() if name in values):
-                folders.append(self.context.path(partition.partition_input["StorageDescriptor"]["Location"]))
+                location = partition.partition_input["StorageDescriptor"]["Location"]
+                folders.append((self.context.path(location), values))
         if not keys:
-            folders = [self.context.path(latest(table)["StorageDescriptor"]["Location"])]
+            folders = [(self.context.path(latest(table)["StorageDescriptor"]["Location"]), {})]
         return [
-            file
-            for folder in folders
+            (file, values)
+            for folder, values in folders
             for file in sorted(folder.rglob("*.parquet"))
             if "_temporary" not in file.parts and not file.name.startswith((".", "_"))
         ]

@@ -17,7 +17,8 @@ from pipeline import frames
 from pipeline.contracts.model import Contract, Rule, load
 from pipeline.contracts.spark import conform, schema
 from pipeline.glue_jobs.bronze_to_silver.typing import CODE_LISTS
-from pipeline.glue_jobs.runtime import JobError, Run, describe, for_each
+from pipeline.glue_jobs.errors import JobError
+from pipeline.glue_jobs.runtime import Run, describe, for_each
 from pipeline.glue_jobs.silver_to_gold.local_time import local_date
 from pipeline.rules import row_rules
 from pipeline.rules.row_rules import Result, Tally
@@ -206,7 +207,7 @@ def _batches(run: Run, contract: Contract) -> list[str]:
 def _write_silver(run: Run, contract: Contract, accepted: DataFrame, tally: Tally) -> dict[str, int]:
     """Write one partition per batch; return row counts by batch, counted by reading the files back."""
     batch_ids = _batches(run, contract)
-    for_each(run.delete, [run.lake.silver_batch(contract.table, batch_id) for batch_id in batch_ids])
+    run.prepare_silver(contract.table, batch_ids)
     if tally.rows(_disposition=LOADED):
         run.append(conform(accepted, contract), run.lake.silver_table(contract.table), "batch_id")
     run.register(contract, [([b], run.lake.silver_batch(contract.table, b)) for b in batch_ids])

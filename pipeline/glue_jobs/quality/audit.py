@@ -236,7 +236,8 @@ def create_views(run: Run, parent: Release | None) -> dict[str, DataFrame]:
     recomputed.create_views(run.spark)
     for table, (silver, month) in _FACTS.items():
         run.released(table, parent_id).createOrReplaceTempView(f"former_{table}")
-        run.spark.sql(_months(table, silver, month)).createOrReplaceTempView(f"months_{table}")
+        months = run.spark.sql(_months(table, silver, month)).persist()  # few rows that several rules read
+        months.createOrReplaceTempView(f"months_{table}")
     of_run = run.reconciliation(run.run_id).withColumn("is_former", F.lit(False))
     of_parent = run.reconciliation(parent_id).withColumn("is_former", F.lit(True))
     of_run.unionByName(of_parent).createOrReplaceTempView("reconciliation")

@@ -15,7 +15,8 @@ from pyspark.sql import functions as F
 
 from pipeline.contracts.model import Contract, load
 from pipeline.contracts.spark import conform
-from pipeline.glue_jobs.runtime import JobError, Run, describe
+from pipeline.glue_jobs.errors import JobError
+from pipeline.glue_jobs.runtime import Run, describe
 from pipeline.glue_jobs.silver_to_gold import versions
 from pipeline.rules import row_rules as rows
 from pipeline.rules.row_rules import Tally

@@ -58,6 +58,19 @@ def test_only_registered_partitions_are_seen(ask):
     assert rows == [("total", "n"), ("6", "3")]
 
 
+def test_a_partition_has_the_rows_of_its_location_and_the_values_of_the_catalog(ask, aws, lake_prefix):
+    location = f"s3://{lake_prefix}/t/part=a/"
+    aws.client("glue").create_partition(
+        DatabaseName=lake_prefix.replace("-", "_"),
+        TableName="t",
+        PartitionInput={"Values": ["it's c"], "StorageDescriptor": {"Location": location}},
+    )
+    _, rows = ask("SELECT part, sum(n) AS total FROM t GROUP BY part ORDER BY part")
+    assert rows == [("part", "total"), ("a", "3"), ("b", "3"), ("it's c", "3")]
+    _, rows = ask("SELECT n FROM t WHERE part = 'it''s c' ORDER BY n")
+    assert rows == [("n",), ("1",), ("2",)]
+
+
 def test_text_with_quotes_is_returned_unchanged(ask):
     _, rows = ask("SELECT word FROM t WHERE n = 3")
     assert rows == [("word",), ('it\'s "3"',)]

@@ -1,10 +1,12 @@
 """What every job sets of the engine, and how it reads a release."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
-from pipeline.glue_jobs.runtime import JobError, Run
+from pipeline.glue_jobs.errors import JobError
+from pipeline.glue_jobs.runtime import Run
 from pipeline.lake.uris import Lake
 
 
@@ -27,6 +29,11 @@ def test_a_timestamp_of_the_year_1_can_be_written_and_read(spark, tmp_path):
 
 class NoObjects:
     """An S3 client of empty buckets."""
+
+    exceptions = SimpleNamespace(NoSuchKey=LookupError)
+
+    def get_object(self, **_):
+        raise LookupError
 
     def list_objects_v2(self, **_):
         return {"KeyCount": 0}

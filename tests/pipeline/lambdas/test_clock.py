@@ -93,7 +93,7 @@ def test_only_a_release_superseded_long_ago_is_deleted(portal, first_run):
         assert _files(s3, lake, "old-2") == 2
         assert _files(s3, lake, first_run.run_id) > 7
     finally:
-        remove(s3, lake, followed)
+        remove(s3, portal.client("glue"), lake, followed, release_model.all_releases(s3, lake))
 
 
 def _files(s3, lake, release_id):

@@ -7,7 +7,8 @@ import pytest
 from pipeline import frames
 from pipeline.contracts.model import load
 from pipeline.contracts.spark import schema
-from pipeline.glue_jobs.runtime import SNAPSHOTS, JobError, Run
+from pipeline.glue_jobs.errors import JobError
+from pipeline.glue_jobs.runtime import SNAPSHOTS, Run
 from pipeline.glue_jobs.silver_to_gold import admission, fact_encounter, fact_medication_admin
 from pipeline.lake.uris import Lake
 
