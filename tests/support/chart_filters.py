@@ -12,16 +12,8 @@ from portal.dashboards.order_charts import ORDER_CHARTS
 from portal.dashboards.patient_charts import PATIENT_CHARTS
 from portal.dashboards.query_builder import Filters
 from portal.ui.dashboards import figures
-from tests.support.chart_truth import (
-    ADMITTED,
-    CHARTS,
-    CHECKS,
-    GIVEN,
-    GIVEN_OR_ORDERED,
-    ORDERED,
-    ROWS,
-    decoded,
-)
+from tests.support.chart_truth import ADMITTED, CHARTS, GIVEN, GIVEN_OR_ORDERED, ORDERED, ROWS
+from tests.support.figure_checks import CHECKS, decoded
 
 PAGES = {
     "encounters": ENCOUNTER_CHARTS,

@@ -292,9 +292,8 @@ def differences(expected: Mapping[str, Row], got: Mapping[str, Row]) -> list[tup
 
 
 def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, float) and other is not None:
-        return abs(one - other) < 1e-9
-    return bool(one == other)
+    is_close = isinstance(one, float) and other is not None and abs(one - other) < 1e-9
+    return is_close or bool(one == other)
 
 
 def at(text: str) -> datetime:

@@ -240,11 +240,11 @@ def _text(answer):
 @pytest.fixture
 def arguments(portal, held_run, first_run):
     """Return the arguments of a service function by its name, of the run whose release is held."""
-    run = runs.get(portal, held_run.run_id)
-    release = releases.get(portal, held_run.run_id)
+    run, release = runs.get(portal, held_run.run_id), releases.get(portal, held_run.run_id)
     sql = "SELECT * FROM fact_encounter"
-    query_id = sql_queries.start(portal.on_behalf_of(User("somebody", "analyst")), sql, first_run.run_id)
-    sql_queries.wait(portal.on_behalf_of(User("somebody", "analyst")), query_id, 60)
+    analyst = portal.on_behalf_of(User("somebody", "analyst"))
+    query_id = sql_queries.start(analyst, sql, first_run.run_id)
+    sql_queries.wait(analyst, query_id, 60)
     known = {
         "batch_id": run.batch_ids[0],
         "batch_ids": run.batch_ids,
@@ -297,6 +297,4 @@ class _Arguments:
         module = function.__module__.removeprefix("portal.")
         if name == "name":
             return self._known["run_id"] if module == "runs.executions" else "dim_patient"
-        if name == "task":
-            return JobTask("b", "jr", Options())
-        return self._known[name]
+        return JobTask("b", "jr", Options()) if name == "task" else self._known[name]

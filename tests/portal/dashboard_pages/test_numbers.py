@@ -14,8 +14,9 @@ from pipeline.releases import model as release_model
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.releases import service as releases
 from portal.ui import cache
-from tests.support.chart_truth import ADMITTED, CHARTS, CHECKS, GIVEN, GIVEN_OR_ORDERED, HEADLINES, ORDERED
+from tests.support.chart_truth import ADMITTED, CHARTS, GIVEN, GIVEN_OR_ORDERED, HEADLINES, ORDERED
 from tests.support.dashboard_pages import CHARTS_BY_KEY, PAGE_OF, figures, metrics
+from tests.support.figure_checks import CHECKS
 from tests.support.links import PICTURE, assert_unlinked
 
 FILTERS = {
