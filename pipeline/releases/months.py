@@ -60,7 +60,10 @@ def shared(s3: Any, lake: Lake, parent_id: str | None, table: str, months: Month
 
 
 def month_of(name: str) -> str:
-    """Return the month of a file by its name, ``gold/<table>/release_id=<id>/<column>=<month>/<file>``."""
+    """Return the month of a file by its name, ``gold/<table>/release_id=<id>/<column>=<month>/<file>``.
+
+    Empty for a file of the whole release, such as Spark's marker ``_SUCCESS``.
+    """
     return name.split("/")[3].partition("=")[2]
 
 
@@ -69,12 +72,13 @@ def folders(lake: Lake, names: Iterable[str]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for name in names:
         _, table, release, *_ = name.split("/")
-        uri = lake.gold_release(table, release.partition("=")[2])
-        found.setdefault(uri, set()).add(month_of(name))
+        if month := month_of(name):
+            uri = lake.gold_release(table, release.partition("=")[2])
+            found.setdefault(uri, set()).add(month)
     return found
 
 
 def locations(lake: Lake, names: Iterable[str]) -> dict[str, str]:
     """Return the URI of the folder with the files of each month."""
-    folder = {month_of(name): name.partition("/")[2].rpartition("/")[0] for name in names}
+    folder = {month: name.partition("/")[2].rpartition("/")[0] for name in names if (month := month_of(name))}
     return {month: f"s3://{lake.bucket('gold')}/{key}/" for month, key in folder.items()}

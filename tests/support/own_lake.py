@@ -15,7 +15,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from infra.local.cloud import Cloud
-from pipeline.contracts.model import tables
+from pipeline.contracts.model import load, tables
+from pipeline.contracts.spark import schema as schema_of
 from pipeline.frames import union
 from portal.batches import service as batches
 from portal.core.context import Context
@@ -61,7 +62,8 @@ class OwnLake:
         gold = {}
         for table in tables("gold"):
             folders = sorted({Path(file).parent for file in self.gold_files(run_id, table)})
-            gold[table] = union([_with_month(spark.read.parquet(str(each)), each) for each in folders])
+            read = [_with_month(spark.read.parquet(str(each)), each) for each in folders]
+            gold[table] = union(read) if read else spark.createDataFrame([], schema_of(load("gold", table)))
         silver = {
             table: spark.read.parquet(str(self.buckets / "hdp-silver" / table)) for table in tables("silver")
         }

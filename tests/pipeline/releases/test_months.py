@@ -126,3 +126,13 @@ def test_a_file_is_deleted_with_the_last_release_that_has_it(lake, second):
     assert files.problems(s3, lake.lake, last) == []
     assert retention.remove(s3, NoPartitions(), lake.lake, last, model.all_releases(s3, lake.lake)) == 2
     assert present() == set()
+
+
+def test_the_marker_that_spark_writes_for_the_whole_release_is_no_month(lake):
+    marker = f"gold/{TABLE}/release_id=r1/_SUCCESS"
+    put(lake, marker, b"")
+    named = files.record_gold(lake.client("s3"), lake.lake, "r1", TABLE)
+    assert marker in named
+    assert months.locations(lake.lake, named).keys() == {"2025-01", "2025-02"}
+    assert list(months.folders(lake.lake, named).values()) == [{"2025-01", "2025-02"}]
+    assert shared(lake, {"2025-01": JANUARY, "2025-02": FEBRUARY}) == {"2025-01", "2025-02"}
