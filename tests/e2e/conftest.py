@@ -190,7 +190,7 @@ def session_ends(page, name, role, touch):
     if not page.get_by_text(ENDED).first.is_visible():
         touch(page)
     expect(page.get_by_text(ENDED).first).to_be_visible()
-    assert page.get_by_test_id("stMetricValue").count() == 0
+    expect(page.get_by_test_id("stMetricValue")).to_have_count(0)
     sign_in(page, name, role)
     settle(page)
     assert page.url == address
