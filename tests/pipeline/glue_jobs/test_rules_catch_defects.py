@@ -62,6 +62,7 @@ def judge(spark, tmp_path):
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         manifest = {"batch_id": "b1", "source": "native", "received_at": now, "tables": tables}
         plan = {"run_id": "r", "batch_ids": ["b1"], "release_batch_ids": ["b1"], "manifest": manifest}
+        plan["time_zone"] = ZONE
         job = FilesRun(spark, Lake(prefix), "test", plan)
         return _evaluated(job), defects
 
