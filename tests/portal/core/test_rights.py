@@ -183,12 +183,11 @@ def _typed_in_tests():
 @pytest.fixture(scope="module")
 def markers(portal, held_run):
     """Return the identifiers, keys and birth dates of all rows in bronze."""
-    s3, bucket = portal.client("s3"), f"{portal.lake.buckets}-bronze"
-    found = set()
+    s3, bucket, found = portal.client("s3"), f"{portal.lake.buckets}-bronze", set()
     for table in ("patients", "encounters", "medications"):
         columns = load("bronze", table).columns
-        named = [c.name for c in columns if c.classification == "direct_identifier"]
-        named = {"birth_date", *named} - {"city", "postal_code"}  # which are also words and numbers
+        named = {"birth_date", *(c.name for c in columns if c.classification == "direct_identifier")}
+        named -= {"city", "postal_code"}  # which are also words and numbers
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{table}/")
         for item in (item for page in pages for item in page.get("Contents", [])):
             text = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read().decode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -103,7 +104,8 @@ def _send(app, chunks, session="s-1", method="PUT", breaks_off=False):
         "headers": [(b"content-type", b"multipart/form-data; boundary=" + BOUNDARY)], "root_path": "",
         "http_version": "1.1", "scheme": "http", "server": ("127.0.0.1", 8501),
     }  # fmt: skip
-    asyncio.run(app(scope, receive, send))
+    with ThreadPoolExecutor(1) as pool:  # Playwright leaves a running loop in the thread of other tests
+        pool.submit(asyncio.run, app(scope, receive, send)).result()
     return next((each["status"] for each in told if each["type"] == "http.response.start"), None)
 
 
