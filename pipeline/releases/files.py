@@ -48,7 +48,7 @@ def of_run(s3: Any, lake: Lake, run_id: str) -> Files:
 def sizes(s3: Any, lake: Lake, release: Release) -> dict[str, int]:
     """Return the present size of each file of a release, from listings alone.
 
-    Of the folders of other releases, only those that contain files of this one count.
+    Folders of other releases are listed only if they hold files of this release.
     """
     own = _own_folders(lake, release)
     prefixes = tuple(name_of(lake, uri) for uri in own)

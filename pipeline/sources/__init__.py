@@ -26,10 +26,9 @@ class Format:
 
     A file type is recognized by its `required` columns and loaded with its `known` columns. In a row, the
     columns `keys` have values and the columns `dates` contain dates or
-    nothing. `not_needed` has the required columns of
-    file types that belong to such extracts but are not loaded. `query` returns SQL for the bronze columns of
-    a table, which joins the file types `looks_up`. FHIR has no `required` columns: its file types are
-    recognized by resource type.
+    nothing. `query` returns SQL for the bronze columns of a table, which joins the file types `looks_up`.
+    `not_needed` has the required columns of file types that belong to such extracts but are not loaded. FHIR
+    has no `required` columns: its file types are recognized by resource type.
     """
 
     name: str

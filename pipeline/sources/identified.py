@@ -1,4 +1,4 @@
-"""What a file is recognized as, and why it is not."""
+"""The recognized type and layout of a file, or why it was not recognized."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline.contracts.glue import quality_location
 from pipeline.lake.uris import split
+from pipeline.releases.files import Files
 from pipeline.releases.model import find
 from portal.athena.running import MOST_SECONDS
 from portal.athena.sql_guard import MOST_ROWS, Statement
@@ -20,13 +21,13 @@ def estimate_scan(context: Context, statement: Statement, release_id: str) -> in
     A gold table counts with the files of the release, which earlier releases may have written, or with those
     of all releases if it is read in `gold_releases`.
     """
-    return sum(_size(context, *named, release_id) for named in statement.tables)
+    release = find(context.client("s3"), context.lake, release_id)
+    files = release.files if release else {}
+    return sum(_size(context, *named, files) for named in statement.tables)
 
 
-def _size(context: Context, database: str, table: str, release_id: str) -> int:
+def _size(context: Context, database: str, table: str, files: Files) -> int:
     if database == "gold":
-        release = find(context.client("s3"), context.lake, release_id)
-        files = release.files if release else {}
         return sum(int(file["size"]) for name, file in files.items() if name.startswith(f"gold/{table}/"))
     lake = context.lake
     uri = lake.gold_table(table) if database == "gold_releases" else quality_location(table, lake)

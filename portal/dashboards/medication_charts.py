@@ -271,7 +271,7 @@ MEDICATION_CHARTS = (
         where="scanned IS NOT NULL",
         click=("month",),
         part=("scan", SCANNED),
-        note="Of the doses with a recorded scan, or none.",
+        note="Of the doses for which the source recorded whether the barcode was scanned.",
         needs="scanned",
     ),
     Chart(

@@ -54,11 +54,12 @@ ORDER_CHARTS = (
         ("month", "kind"),
         _EVENTS,
         click=("month",),
-        note="By the date of the order or, for a dispense, of the handing over.",
+        note="By the date of the order or, for a dispense, the date of handing over. "
+        "Filter by kind to count only orders or only dispenses.",
     ),
     Chart(
         "orders-by-medication",
-        "Most ordered medications",
+        "By medication",
         "ranking",
         ORDERS,
         ("medication",),
@@ -67,12 +68,12 @@ ORDER_CHARTS = (
     ),
     Chart(
         "orders-by-class",
-        "Orders by therapeutic class",
+        "By therapeutic class",
         "ranking",
         ORDERS,
         ("therapeutic",),
         _EVENTS,
         click=("therapeutic",),
     ),
-    Chart("orders-by-status", "Orders by status", "ranking", ORDERS, ("status",), _EVENTS, click=("status",)),
+    Chart("orders-by-status", "By status", "ranking", ORDERS, ("status",), _EVENTS, click=("status",)),
 )

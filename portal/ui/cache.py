@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
+from pipeline.releases.model import Release
 from portal.athena import client as athena_client
 from portal.athena.client import QueryResult
 from portal.batches import lifecycle
@@ -247,6 +248,12 @@ def forget_runs() -> None:
 @st.cache_data(ttl=2, max_entries=2, show_spinner=False)
 def published() -> Any:
     return releases.current(session.process_context())
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def release(release_id: str) -> Release:
+    """Return a release; it never changes once it is written."""
+    return releases.get(session.context(), release_id)
 
 
 def release_or_stop() -> str:

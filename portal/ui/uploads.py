@@ -121,7 +121,7 @@ class _Body:
             raise
 
     async def _stage(self, session: _Session, upload: Upload) -> Any:
-        """Stage the content, and return the message with which Streamlit goes on."""
+        """Stage the content, and return the ASGI message that Streamlit receives instead."""
         form = _Form(self._headers.get("content-type", ""), upload)
         message = await self._stream(form, upload)
         if message["type"] != "http.request":  # the browser is gone

@@ -7,7 +7,7 @@ import pytest
 
 from portal.releases import service as releases
 from tests.support import import_ways
-from tests.support.own_lake import own_lake
+from tests.support.own_lake import own_lake, rows_of_both, sorted_rows
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -91,10 +91,6 @@ def published(shared, tmp_path_factory):
         yield folder, lake, batch
 
 
-def _rows(db, query):
-    return sorted(db.execute(query).fetchall(), key=str)
-
-
 def test_the_release_is_published(published):
     assert releases.current(published[1].aws).release_id == RUN
 
@@ -106,11 +102,9 @@ def test_the_release_is_published(published):
 )
 def test_times_codes_names_and_references_are_those_of_the_files(published, queries, count):
     folder, lake, _ = published
-    with duckdb.connect() as files, lake.sql(RUN) as found:
-        files.execute(FILES.format(folder))
-        expected = _rows(files, queries[0])
-        assert len(expected) == count
-        assert _rows(found, queries[1]) == expected
+    expected, found = rows_of_both(FILES.format(folder), lake, RUN, queries)
+    assert len(expected) == count
+    assert found == expected
 
 
 def test_gold_has_the_encounters_and_orders_and_no_administration(published):
@@ -124,10 +118,10 @@ def test_gold_has_the_encounters_and_orders_and_no_administration(published):
         published_orders = """SELECT ordered_at, status, medication_code, admitted_at
             FROM gold.fact_medication_order o JOIN gold.dim_medication USING (medication_key)
             JOIN gold.fact_encounter e ON e.encounter_key = o.encounter_key WHERE event_kind = 'order'"""
-        expected = _rows(files, orders)
+        expected = sorted_rows(files, orders)
         assert len(expected) == 1745
-        assert _rows(found, published_orders) == expected
-        assert _rows(found, "SELECT count(*) FROM gold.fact_encounter") == [(1215,)]
+        assert sorted_rows(found, published_orders) == expected
+        assert sorted_rows(found, "SELECT count(*) FROM gold.fact_encounter") == [(1215,)]
     administrations = lake.buckets / "hdp-gold" / "fact_medication_admin" / f"release_id={RUN}"
     assert list(administrations.rglob("*.parquet")) == []
 

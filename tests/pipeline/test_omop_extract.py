@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import zipfile
 
-import duckdb
 import pytest
 
 from portal.releases import service as releases
 from tests.support import import_ways
-from tests.support.own_lake import own_lake
+from tests.support.own_lake import own_lake, rows_of_both, sorted_rows
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -77,10 +76,6 @@ def published(shared, tmp_path_factory):
         yield folder, lake, batch
 
 
-def _rows(db, query):
-    return sorted(db.execute(query).fetchall(), key=str)
-
-
 def test_the_release_is_published(published):
     assert releases.current(published[1].aws).release_id == RUN
 
@@ -92,11 +87,9 @@ def test_the_release_is_published(published):
 )
 def test_times_codes_names_and_references_are_those_of_the_files(published, queries, count):
     folder, lake, _ = published
-    with duckdb.connect() as files, lake.sql(RUN) as found:
-        files.execute(FILES.format(folder))
-        expected = _rows(files, queries[0])
-        assert len(expected) == count
-        assert _rows(found, queries[1]) == expected
+    expected, found = rows_of_both(FILES.format(folder), lake, RUN, queries)
+    assert len(expected) == count
+    assert found == expected
 
 
 def test_gold_has_the_visits_and_dispenses_of_them_four_without_a_visit(published):
@@ -105,8 +98,8 @@ def test_gold_has_the_visits_and_dispenses_of_them_four_without_a_visit(publishe
         count(*) FILTER (WHERE patient_key = -1) FROM gold.fact_medication_order GROUP BY ALL"""
     classes = "SELECT encounter_class, count(*) FROM gold.fact_encounter GROUP BY ALL"
     with lake.sql(RUN) as found:
-        assert _rows(found, kinds) == [("dispense", 883, 4, 0)]
-        assert _rows(found, classes) == [("AMB", 1722), ("EMER", 56), ("IMP", 13)]
+        assert sorted_rows(found, kinds) == [("dispense", 883, 4, 0)]
+        assert sorted_rows(found, classes) == [("AMB", 1722), ("EMER", 56), ("IMP", 13)]
 
 
 def test_every_row_is_loaded(published):

@@ -114,3 +114,17 @@ def own_lake(state: Path, engine: str | None = None) -> Iterator[OwnLake]:
         finally:
             os.environ.clear()
             os.environ.update(before)
+
+
+def sorted_rows(db: duckdb.DuckDBPyConnection, query: str) -> list[tuple]:
+    return sorted(db.execute(query).fetchall(), key=str)
+
+
+def rows_of_both(setup: str, lake: OwnLake, run_id: str, queries: tuple[str, str]) -> tuple[list, list]:
+    """Return the rows of the first query over the received files, and of the second over the lake.
+
+    `setup` is SQL that prepares the files for the first query.
+    """
+    with duckdb.connect() as files, lake.sql(run_id) as published:
+        files.execute(setup)
+        return sorted_rows(files, queries[0]), sorted_rows(published, queries[1])

@@ -63,9 +63,9 @@ def admit(run: Run, table: str, refer: Callable[[DataFrame], DataFrame], part: s
 
 
 def admitted(run: Run, table: str, refer: Callable[[DataFrame], DataFrame], part: str) -> Admission:
-    """Return the rows of `part` that an earlier job of this run admitted; it evaluated the whole table.
+    """Return the rows of `part` that an earlier job of this run admitted.
 
-    Quarantined rows are those that this job wrote.
+    That job called `admit` for the same table: it evaluated all rows and wrote the quarantined ones.
     """
     silver = run.silver(table).where(part)
     refused = run.refused_in_release(table).select(*ROW)

@@ -16,7 +16,7 @@ from portal.batches.source_file import SourceFile
 from portal.core.errors import ServiceError
 from portal.reviews.wording import without_links
 from portal.runs import service as runs
-from portal.ui import exports, session, uploads
+from portal.ui import cache, exports, session, uploads
 from portal.ui.batches import batch_list, sample_form
 
 st.title("Data")
@@ -125,6 +125,7 @@ def watch_import(task: Import) -> None:
             st.session_state["new_batch"] = (task.batch, "")
             st.session_state["imports"] = st.session_state.get("imports", 0) + 1  # an empty list of files
             uploads.discard_all()
+            cache.batch_states.clear()
         else:
             st.session_state["import_error"] = task.error
         st.rerun()
@@ -141,11 +142,11 @@ def next_step() -> None:
     else:
         st.info(f"This extract was already imported as batch {batch.batch_id}. Nothing was changed.")
     if batch.files:
+        ignored = {t: e["ignored_columns"] for t, e in batch.tables.items() if e["ignored_columns"]}
         with st.expander("Files of this extract"):
             st.text("\n".join(inspection.describe(batch.files)))
-    ignored = {t: e["ignored_columns"] for t, e in batch.tables.items() if e["ignored_columns"]}
-    for table, columns in ignored.items():
-        st.caption(f"{table}: ignored the columns {', '.join(columns)}")
+            for table, columns in ignored.items():
+                st.caption(f"{table}: ignored the columns {', '.join(columns)}")
     left, right, _ = st.columns([1, 1, 2])
     if left.button("Run the pipeline on this batch", type="primary", disabled=not person.may("run_pipeline")):
         try:

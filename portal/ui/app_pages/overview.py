@@ -9,15 +9,9 @@ from pipeline.releases.model import Release
 from portal.core.errors import ServiceError
 from portal.core.vocabulary import state_label
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
-from portal.releases import service as releases
 from portal.ui import cache, formats, session, sharing
 
 st.title("Overview")
-
-
-@st.cache_data(ttl=300, max_entries=50, show_spinner=False)
-def release_of(release_id: str) -> Release:
-    return releases.get(session.context(), release_id)
 
 
 @session.live(5)
@@ -50,7 +44,9 @@ def latest() -> None:
     count = len(cache.received())
     right.metric("Batches received", f"{count:,}")
     if current:
-        right.caption(f"{len(release_of(current.release_id).batch_ids):,} of them in the published release")
+        right.caption(
+            f"{len(cache.release(current.release_id).batch_ids):,} of them in the published release"
+        )
 
 
 def published_totals(release: Release) -> dict[str, int]:
@@ -69,7 +65,7 @@ def rows_by_zone() -> None:
     current = cache.published()
     if current is None:
         return
-    release = release_of(current.release_id)
+    release = cache.release(current.release_id)
     st.subheader("Rows by zone")
     is_exact = sharing.sees_exact(release.release_id)
     account = pd.DataFrame(cache.reconciliation(release.run_id) if is_exact else [])

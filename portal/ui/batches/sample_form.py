@@ -18,7 +18,7 @@ from portal.batches import service as batches
 from portal.batches.samples import JobTask, Task
 from portal.core.errors import ServiceError
 from portal.runs import job_runs
-from portal.ui import exports, session
+from portal.ui import cache, exports, session
 from portal.ui.dashboards import figures
 
 MOST_ZIPPED = 20_000
@@ -207,6 +207,7 @@ def watch(task: Task | JobTask) -> None:
         samples.acknowledge(session.context())
         if task.sample:
             st.session_state["new_batch"] = (task.sample.batch, task.sample.ground_truth)
+            cache.batch_states.clear()
         else:
             st.session_state["generate_error"] = task.error
         st.rerun()
@@ -226,6 +227,7 @@ def _watch_job(task: JobTask) -> None:
             every = batches.list_batches(session.context())
             found = next(batch for batch in every if batch.batch_id == task.batch_id)
             st.session_state["new_batch"] = (found, samples.ground_truth(session.context(), task.batch_id))
+            cache.batch_states.clear()
         else:
             reason = message or "no message"
             st.session_state["generate_error"] = (

@@ -34,7 +34,7 @@ def draw(
     newest = cache.release_or_stop()
     try:
         release_id, previous = _release(newest)
-        if reason := why_empty(releases.get(session.context(), release_id)):
+        if reason := why_empty(cache.release(release_id)):
             st.info(reason)
             return
         charts = _recorded(charts, release_id)
@@ -115,7 +115,7 @@ def _time_zone(dataset: Dataset, release_id: str) -> str:
 
 
 def _recorded(charts: Sequence[Chart], release_id: str) -> list[Chart]:
-    """Return the charts without those that need a field which no row of the release has."""
+    """Return the charts, except those that need a field that is empty in the whole release."""
     needed = {chart.needs: f"count({chart.needs})" for chart in charts if chart.needs}
     if not needed:
         return list(charts)
@@ -163,7 +163,7 @@ def _release(newest: str) -> tuple[str, str | None]:
     if shown != newest:
         st.button(f"Show the published release, {newest}", on_click=_show, args=(newest,))
         release = releases.readable(session.context(), shown)
-        is_older = release.created_at <= _created_at(newest)
+        is_older = release.created_at <= cache.release(newest).created_at
         age = "A newer release exists" if is_older else "It is not published"
         st.info(f"Release {shown} is shown. {age}. The published release is {newest}.")
         before = release.parent_release_id
@@ -171,11 +171,6 @@ def _release(newest: str) -> tuple[str, str | None]:
         before = cache.published().previous_release_id
     st.query_params["release"] = shown
     return shown, _previous(shown, before)
-
-
-@st.cache_data(max_entries=50, show_spinner=False)
-def _created_at(release_id: str) -> str:
-    return releases.get(session.process_context(), release_id).created_at
 
 
 def _show(release_id: str) -> None:

@@ -59,6 +59,7 @@ def test_a_generation_is_begun_once_found_after_a_reload_and_told(empty_lake, as
         time.sleep(0.02)
     again.run()
     assert any("imported" in s.value for s in again.success)
+    assert not any("No batches yet" in i.value for i in again.info), "the list has the new batch at once"
     assert len(begun) == 1
     assert samples._TASKS == {}
 
@@ -150,6 +151,7 @@ def test_an_import_goes_on_while_its_page_is_left_and_is_told_to_who_began_it(
         time.sleep(0.02)
     app.run()
     assert any("imported: 1 patients" in s.value for s in app.success)
+    assert not any("No batches yet" in i.value for i in app.info), "the list has the new batch at once"
     assert not as_role("data", "engineer").success, "it was told"
     task = imports.start(eve, [SourceFile.from_bytes("empty.csv", b"")])
     while not task.is_over:
