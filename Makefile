@@ -31,7 +31,7 @@ test-all: .venv/.dev ## All tests but the large parity samples, within an hour
 	@$(PYTEST) -m "not parity"
 
 parity: .venv/.dev ## Compare Sail with Spark on everything there is, value by value
-	@$(BIN)/pytest tests/parity
+	@$(BIN)/pytest tests/parity tests/benchmarks -m "parity or integration"
 
 fuzz: .venv/.dev ## Try each property with other examples at each call, many more than `make test`
 	@echo "HDP_FUZZ_SEED=$(HDP_FUZZ_SEED) makes the same hospitals again"
