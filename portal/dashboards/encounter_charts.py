@@ -24,6 +24,8 @@ CLASSES = {
     "HH": "Home health (HH)",
 }
 
+DIED = "Died in hospital"
+
 ENCOUNTERS = Dataset(
     name="encounters",
     noun="encounters",
@@ -47,6 +49,12 @@ ENCOUNTERS = Dataset(
             filter="clicked",
         ),
         SPECIALTY,
+        Dimension(
+            "outcome",
+            "Outcome",
+            f"CASE WHEN f.discharge_disposition IS NULL THEN '{NOT_RECORDED}' "
+            f"WHEN lower(f.discharge_disposition) = 'expired' THEN '{DIED}' ELSE 'Discharged alive' END",
+        ),
         Dimension("diagnosis", "Diagnosis", or_not_recorded("d.diagnosis_description")),
         Dimension("month", "Month of admission", "f.admitted_month", filter="period"),
         WEEKDAY,
@@ -54,14 +62,25 @@ ENCOUNTERS = Dataset(
         Dimension(
             "days", "Days (30 = 30+)", capped("f.length_of_stay_days", 30), filter="clicked", is_number=True
         ),
+        Dimension(
+            "stay",
+            "Hours (24 = 24+)",
+            f"CAST({capped('floor(f.length_of_stay_hours)', 24)} AS integer)",
+            filter="clicked",
+            is_number=True,
+        ),
     ),
     fields={
         "person": PATIENT,
         "cost": "f.total_cost",
         "stay_hours": "f.length_of_stay_hours",
         "is_inpatient": "f.encounter_class IN ('IMP', 'ACUTE')",
-        "is_bedded": (
-            "f.encounter_class IN ('IMP', 'ACUTE', 'OBSENC', 'EMER') AND f.length_of_stay_days IS NOT NULL"
+        "has_days": "f.encounter_class IN ('IMP', 'ACUTE') AND f.length_of_stay_days IS NOT NULL",
+        "has_hours": "f.encounter_class IN ('EMER', 'OBSENC') AND f.length_of_stay_hours IS NOT NULL",
+        "bed_days": "CASE WHEN f.encounter_class IN ('IMP', 'ACUTE') THEN f.length_of_stay_days END",
+        "has_died": (
+            "CASE WHEN f.encounter_class IN ('IMP', 'ACUTE') AND f.discharge_disposition IS NOT NULL "
+            "THEN lower(f.discharge_disposition) = 'expired' END"
         ),
         "is_readmitted": "f.is_readmitted_30d",
         "admitted_at": "f.admitted_at",
@@ -88,6 +107,10 @@ _READMITTED = {
     "stays": Measure("count(is_readmitted)", "Stays"),
     "readmitted": Measure("sum(CASE WHEN is_readmitted THEN 1 ELSE 0 END)", "Readmitted within 30 days"),
 }
+_DIED = {
+    "died": Measure("sum(CASE WHEN has_died THEN 1 ELSE 0 END)", "Deaths in hospital"),
+    "ended": Measure("count(has_died)", "Inpatient stays with a discharge disposition"),
+}
 _COST = {
     "cost": Measure("CAST(sum(cost) AS double)", "Cost (US $)", is_count=False),
     "encounters": Measure("count(*)", "Encounters"),
@@ -105,7 +128,7 @@ ENCOUNTER_CHARTS = (
     ),
     Chart(
         "encounters-by-department",
-        "By department",
+        "Encounters by department",
         "ranking",
         ENCOUNTERS,
         ("department",),
@@ -123,17 +146,29 @@ ENCOUNTER_CHARTS = (
     ),
     Chart(
         "length-of-stay",
-        "Length of stay",
+        "Length of inpatient stays, in days",
         "histogram",
         ENCOUNTERS,
         ("days", "class"),
-        _COUNT,
-        where="is_bedded",
+        {"stays": Measure("count(*)", "Stays")},
+        where="has_days",
         click=("days",),
+        note="Inpatient stays that have ended, in midnights of the hospital's clock.",
+    ),
+    Chart(
+        "emergency-stay",
+        "Length of emergency and observation stays, in hours",
+        "histogram",
+        ENCOUNTERS,
+        ("stay", "class"),
+        {"stays": Measure("count(*)", "Stays")},
+        where="has_hours",
+        click=("stay",),
+        note="In whole hours (0 = under one hour).",
     ),
     Chart(
         "arrivals",
-        "Arrivals by weekday and hour",
+        "Encounters by weekday and hour of arrival",
         "week",
         ENCOUNTERS,
         ("weekday", "hour"),
@@ -157,5 +192,20 @@ ENCOUNTER_CHARTS = (
     Chart(
         "cost-by-class", "Cost by encounter class", "ranking", ENCOUNTERS, ("class",), _COST, click=("class",)
     ),
-    Chart("payers", "By payer", "ranking", ENCOUNTERS, ("payer",), _COUNT, click=("payer",)),
+    Chart("payers", "Encounters by payer", "ranking", ENCOUNTERS, ("payer",), _COUNT, click=("payer",)),
+    Chart(
+        "mortality",
+        "Deaths in hospital, per month",
+        "line",
+        ENCOUNTERS,
+        ("month",),
+        _DIED,
+        where="has_died IS NOT NULL",
+        click=("month",),
+        part=("outcome", DIED),
+        note=(
+            "Of inpatient stays with a discharge disposition, by month of admission. "
+            "Not adjusted for age or diagnosis."
+        ),
+    ),
 )

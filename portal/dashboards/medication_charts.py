@@ -144,7 +144,7 @@ MEDICATION_CHARTS = (
     ),
     Chart(
         "by-class",
-        "By therapeutic class",
+        "Administrations by therapeutic class",
         "ranking",
         ADMINISTRATIONS,
         ("therapeutic",),
@@ -153,7 +153,7 @@ MEDICATION_CHARTS = (
     ),
     Chart(
         "by-medication",
-        "By medication",
+        "Administrations by medication",
         "ranking",
         ADMINISTRATIONS,
         ("medication",),
@@ -162,7 +162,7 @@ MEDICATION_CHARTS = (
     ),
     Chart(
         "dose-range",
-        "Doses against the usual range",
+        "Doses outside the usual range",
         "parts",
         ADMINISTRATIONS,
         ("medication",),
@@ -173,7 +173,8 @@ MEDICATION_CHARTS = (
         },
         where="is_comparable",
         click=("medication",),
-        note="Includes doses in the formulary's unit only. The usual range is that of a single adult dose.",
+        note="Medications with at least one such dose, the highest share first. "
+        "Includes doses in the formulary's unit only; the usual range is that of a single adult dose.",
     ),
     Chart(
         "dose-distribution",
@@ -189,7 +190,15 @@ MEDICATION_CHARTS = (
         where="dose IS NOT NULL",
         note="Shows the most frequent medication. Click a medication in another chart to show it here.",
     ),
-    Chart("by-status", "By status", "ranking", ADMINISTRATIONS, ("status",), _DOSES, click=("status",)),
+    Chart(
+        "by-status",
+        "Administrations by status",
+        "ranking",
+        ADMINISTRATIONS,
+        ("status",),
+        _DOSES,
+        click=("status",),
+    ),
     Chart(
         "not-given",
         "Doses not given, per month",
@@ -209,7 +218,7 @@ MEDICATION_CHARTS = (
     ),
     Chart(
         "order-to-dose-minutes",
-        "From order to first dose",
+        "Minutes from order to first dose",
         "histogram",
         FIRST_DOSES,
         ("wait", "route"),
@@ -237,7 +246,7 @@ MEDICATION_CHARTS = (
     ),
     Chart(
         "due-to-dose",
-        "From due time to administration",
+        "Minutes from due time to administration",
         "histogram",
         ADMINISTRATIONS,
         ("delay", "route"),
@@ -276,7 +285,7 @@ MEDICATION_CHARTS = (
     ),
     Chart(
         "administrations-by-hour",
-        "By weekday and hour",
+        "Administrations by weekday and hour",
         "week",
         ADMINISTRATIONS,
         ("weekday", "hour"),
@@ -286,7 +295,7 @@ MEDICATION_CHARTS = (
     ),
     Chart(
         "by-specialty",
-        "By the clinician's specialty",
+        "Administrations by the clinician's specialty",
         "ranking",
         ADMINISTRATIONS,
         ("specialty",),
@@ -294,6 +303,12 @@ MEDICATION_CHARTS = (
         click=("specialty",),
     ),
     Chart(
-        "by-provider", "By clinician", "ranking", ADMINISTRATIONS, ("provider",), _DOSES, click=("provider",)
+        "by-provider",
+        "Administrations by clinician",
+        "ranking",
+        ADMINISTRATIONS,
+        ("provider",),
+        _DOSES,
+        click=("provider",),
     ),
 )

@@ -59,7 +59,7 @@ ORDER_CHARTS = (
     ),
     Chart(
         "orders-by-medication",
-        "By medication",
+        "Orders and dispenses by medication",
         "ranking",
         ORDERS,
         ("medication",),
@@ -68,12 +68,20 @@ ORDER_CHARTS = (
     ),
     Chart(
         "orders-by-class",
-        "By therapeutic class",
+        "Orders and dispenses by therapeutic class",
         "ranking",
         ORDERS,
         ("therapeutic",),
         _EVENTS,
         click=("therapeutic",),
     ),
-    Chart("orders-by-status", "By status", "ranking", ORDERS, ("status",), _EVENTS, click=("status",)),
+    Chart(
+        "orders-by-status",
+        "Orders and dispenses by status",
+        "ranking",
+        ORDERS,
+        ("status",),
+        _EVENTS,
+        click=("status",),
+    ),
 )

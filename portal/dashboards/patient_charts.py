@@ -39,11 +39,15 @@ PATIENT_CHARTS = (
         _PEOPLE,
         click=("age_band",),
     ),
-    Chart("patients-by-payer", "Payer mix", "ranking", PATIENTS, ("payer",), _PEOPLE, click=("payer",)),
-    Chart("patients-by-state", "By state", "ranking", PATIENTS, ("state",), _PEOPLE, click=("state",)),
+    Chart(
+        "patients-by-payer", "Patients by payer", "ranking", PATIENTS, ("payer",), _PEOPLE, click=("payer",)
+    ),
+    Chart(
+        "patients-by-state", "Patients by state", "ranking", PATIENTS, ("state",), _PEOPLE, click=("state",)
+    ),
     Chart(
         "patients-by-zip3",
-        "3-digit ZIP",
+        "Patients by 3-digit ZIP code",
         "ranking",
         PATIENTS,
         ("zip3",),
@@ -51,10 +55,18 @@ PATIENT_CHARTS = (
         click=("zip3",),
         note="000 stands for all areas with 20,000 or fewer people (Safe Harbor).",
     ),
-    Chart("patients-by-race", "Race (as recorded)", "ranking", PATIENTS, ("race",), _PEOPLE, click=("race",)),
+    Chart(
+        "patients-by-race",
+        "Patients by race (as recorded)",
+        "ranking",
+        PATIENTS,
+        ("race",),
+        _PEOPLE,
+        click=("race",),
+    ),
     Chart(
         "patients-by-language",
-        "By preferred language",
+        "Patients by preferred language",
         "ranking",
         PATIENTS,
         ("language",),

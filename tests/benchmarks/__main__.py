@@ -20,6 +20,7 @@ from tests.benchmarks import (
     pages,
     quality,
     runs,
+    slopes,
     throughput,
 )
 from tests.benchmarks.figures import SCALE, TINY, USUAL, Figure, Size
@@ -42,6 +43,7 @@ LARGE: dict[str, Bench] = {
     "crowd": crowd.filtering,
     "runs": runs.laptop,
     "engines": runs.engines,
+    "growth": slopes.growth,
     "nights": increments.nights,
     "shapes": increments.shapes,
     "quality": quality.cost,

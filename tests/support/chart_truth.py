@@ -67,7 +67,11 @@ CHARTS = {
     "encounters-by-department": "SELECT dep, count(*) FROM r GROUP BY ALL",
     "case-mix": "SELECT chapter, count(*) FROM r GROUP BY ALL",
     "length-of-stay": """SELECT class, days, count(*) FROM r
-        WHERE class IN ('IMP', 'ACUTE', 'OBSENC', 'EMER') AND days IS NOT NULL GROUP BY ALL""",
+        WHERE class IN ('IMP', 'ACUTE') AND days IS NOT NULL GROUP BY ALL""",
+    "emergency-stay": """SELECT class, least(24, floor(length_of_stay_hours))::int AS hours, count(*) FROM r
+        WHERE class IN ('EMER', 'OBSENC') AND length_of_stay_hours IS NOT NULL GROUP BY ALL""",
+    "mortality": """SELECT month, count(*) FILTER (discharge_disposition ILIKE 'expired'), count(*) FROM r
+        WHERE class IN ('IMP', 'ACUTE') AND discharge_disposition IS NOT NULL GROUP BY ALL""",
     "arrivals": "SELECT weekday, hour, count(*) FROM r GROUP BY ALL",
     "readmissions": """SELECT dep, count(*), count(*) FILTER (is_readmitted_30d) FROM r
         WHERE is_readmitted_30d IS NOT NULL GROUP BY ALL""",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 
 import numpy as np
 import pytest
@@ -54,6 +55,14 @@ def stacked(figure, rows, before):
         assert dict(zip(marks["x"], marks["y"], strict=True)) == total
 
 
+def histogram(figure, rows, before):
+    stacked(figure, rows, before)
+    values = sorted(x for _, x, n in rows for _ in range(n))
+    expected = [values[math.ceil(share * len(values)) - 1] for share in (0.5, 0.9)]
+    drawn = [shape["x0"] for shape in figure["layout"].get("shapes", []) if shape["line"]["dash"] == "dot"]
+    assert drawn == [each for each in expected if each < values[-1]]
+
+
 def ranking(figure, rows, before):
     (bars,) = traces(figure)
     shown = [(data[0], x) for data, x in zip(bars["customdata"], bars["x"], strict=True)]
@@ -70,12 +79,17 @@ def marked(figure, before, was):
 
 def rate(figure, rows, before):
     (bars,) = traces(figure)
-    top = largest(rows)[::-1]
+    top = largest(rows)
+    top.reverse()
+    top.sort(key=lambda row: row[2] / row[1])
     assert [tuple(data[:3]) for data in bars["customdata"]] == top
     assert bars["x"] == near([100 * hits / total for _, total, hits in top])
+    assert [label.rpartition("n = ")[2] for label in bars["y"]] == [f"{total:,}" for _, total, _ in top]
     ends = [wilson(hits, total) for _, total, hits in top]
     whiskers = zip(bars["x"], bars["error_x"]["arrayminus"], bars["error_x"]["array"], strict=True)
     assert [(x - low, x + high) for x, low, high in whiskers] == [near(end) for end in ends]
+    (line,) = figure["layout"]["shapes"]
+    assert line["x0"] == near(100 * sum(row[2] for row in rows) / sum(row[1] for row in rows))
     marked(figure, before, {name: 100 * hits / total for name, total, hits in before or []})
 
 
@@ -115,7 +129,7 @@ def pyramid(figure, rows, before):
 
 
 def parts(figure, rows, before):
-    top = largest([row for row in rows if sum(row[1:])], value=lambda row: sum(row[1:]))[::-1]
+    top = largest([row for row in rows if row[1] + row[3]], value=lambda row: 1 - row[2] / sum(row[1:]))[::-1]
     for place, (name, trace) in enumerate(zip(("Below", "Usual", "Above"), traces(figure), strict=True)):
         assert trace["name"] == name
         assert [data[0] for data in trace["customdata"]] == [row[0] for row in top]
@@ -130,6 +144,14 @@ def parts(figure, rows, before):
 
 
 def line(figure, rows, before):
+    shares = [100 * hits / total for _, hits, total in sorted(rows)]
+    levels = [shape["y0"] for shape in figure["layout"].get("shapes", [])]
+    if len(shares) < 12:
+        assert levels == []
+    else:
+        spread = 2.66 * float(np.abs(np.diff(shares)).mean())
+        expected = [np.mean(shares), min(100, np.mean(shares) + spread), max(0, np.mean(shares) - spread)]
+        assert levels == pytest.approx(expected, rel=1e-3, abs=1e-3)
     for previous, expected in ((False, rows), (True, before)):
         if expected is not None:
             (drawn,) = traces(figure, "scatter", previous)
@@ -162,7 +184,7 @@ def dose(figure, rows, before):
 
 CHECKS = {
     "months": stacked,
-    "histogram": stacked,
+    "histogram": histogram,
     "ranking": ranking,
     "rate": rate,
     "week": week,

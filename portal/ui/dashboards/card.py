@@ -1,4 +1,4 @@
-"""A chart on a dashboard with its downloads: CSV, Parquet and PNG."""
+"""A chart on a dashboard with its menu: table, CSV, Parquet, PNG, definition and SQL."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import streamlit as st
 
 from portal.athena import client as athena_client
 from portal.athena.client import QueryResult
+from portal.athena.readable_sql import readable
 from portal.core.context import Context
 from portal.dashboards import query_builder, suppressed_views
 from portal.dashboards.in_memory import Statement
@@ -56,25 +57,22 @@ class Page:
 
 
 def draw(chart: Chart, page: Page) -> None:
-    """Draw a chart with notes, downloads and, if the chart shows only the largest groups, a table of all."""
+    """Draw a chart with its title, a menu (table, downloads, definition, SQL) and one line of notes."""
     shown = _view(chart, page, page.release_id)
     answer = _result(chart, page, page.release_id)
     before = _view(chart, page, page.previous).frame if page.previous else None
-    with st.container(border=True):
-        st.markdown(f"#### {shown.chart.title}")
+    with st.container(border=True, height="stretch"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"#### {shown.chart.title}", help=chart.note or None, width="stretch")
+            if shown.frame is not None and not shown.frame.empty:
+                _menu(chart, page, answer, shown, before)
         if shown.frame is None or shown.frame.empty:
             st.info(shown.note or "No records match these filters. Widen the period or clear a filter.")
             return
         figure = figures.figure(shown.chart, shown.frame, before)
         _plot(shown.chart, figure, page)
-        cut = figures.cut(shown.chart, shown.frame)
-        for note in filter(None, (chart.note, shown.note, cut, session.as_of(answer))):
-            st.caption(note)
-        if cut:
-            listed = figures.table(shown.chart, shown.frame, before)
-            with st.expander(f"All {len(listed):,} as a table"):
-                st.dataframe(listed, hide_index=True, width="stretch", column_config=session.numbers(listed))
-        _downloads(chart, page, answer, shown, before)
+        if notes := " ".join(filter(None, (shown.note, figures.cut(shown.chart, shown.frame)))):
+            st.caption(notes)
 
 
 # groups
@@ -178,18 +176,13 @@ def _values(data: Any) -> list[str]:
     return [str(each) for each in data] if is_list else [str(data)]
 
 
-# downloads
+# the menu
 
 
-def _downloads(
-    chart: Chart, page: Page, answer: QueryResult, shown: View, before: pd.DataFrame | None
-) -> None:
-    """Draw the SQL and the download buttons; "Safe to share" suppresses small counts in the files."""
+def _menu(chart: Chart, page: Page, answer: QueryResult, shown: View, before: pd.DataFrame | None) -> None:
+    """Draw the menu of a chart; "Safe to share" suppresses small counts in its files."""
     is_suppressed_now = page.is_exact and page.is_safe and not page.is_synthetic
     reason = refusal(chart, page) if is_suppressed_now else ""
-    columns = st.columns(4)
-    with columns[0].popover("SQL", width="stretch"):
-        st.code(answer.sql, language="sql", wrap_lines=True)
     words, name = page.filters.describe(chart.dataset), f"{chart.key}-{answer.release_id}"
 
     def frame(context: Context) -> pd.DataFrame:
@@ -198,16 +191,36 @@ def _downloads(
         safe = _deferred_view(context, chart, page).frame
         return pd.DataFrame(columns=[*chart.by, *chart.measures]) if safe is None else safe
 
-    exports.answer_buttons(
-        columns[1:3], frame, answer, (words, page.small_counts), name, refusal=reason, key=chart.key
-    )
-    if columns[3].button(
-        "PNG", key=f"{chart.key}-png", width="stretch", disabled=bool(reason), help=reason or None
-    ):
-        if is_suppressed_now:
-            _picture(published(chart, page.shared, page.release_id), page, None)
-        else:
-            _picture(shown, page, before)
+    with st.popover("⋮", type="tertiary", help=f"Table, downloads, SQL and definition: {chart.title}"):
+        if st.button("Table", key=f"{chart.key}-table", width="stretch"):
+            _listed(shown, before)
+        exports.answer_buttons(
+            (st, st), frame, answer, (words, page.small_counts), name, refusal=reason, key=chart.key
+        )
+        if st.button(
+            "PNG", key=f"{chart.key}-png", width="stretch", disabled=bool(reason), help=reason or None
+        ):
+            if is_suppressed_now:
+                _picture(published(chart, page.shared, page.release_id), page, None)
+            else:
+                _picture(shown, page, before)
+        if chart.note:
+            st.markdown(chart.note)
+        st.caption(session.as_of(answer))
+        sql = readable(answer.sql)
+        if session.user().may("query") and st.button("Open in SQL", key=f"{chart.key}-sql", width="stretch"):
+            st.session_state["sql"] = sql
+            st.switch_page("app_pages/sql.py")
+        st.code(sql, language="sql", wrap_lines=True)
+
+
+@st.dialog("Table", width="large")
+def _listed(shown: View, before: pd.DataFrame | None) -> None:
+    """Show all groups of a chart, the largest first."""
+    assert shown.frame is not None
+    listed = figures.table(shown.chart, shown.frame, before)
+    st.markdown(f"**{shown.chart.title}** · {len(listed):,} rows")
+    st.dataframe(listed, hide_index=True, width="stretch", column_config=session.numbers(listed))
 
 
 def refusal(chart: Chart, page: Page) -> str:

@@ -28,6 +28,9 @@ LAYOUT: dict[str, Any] = {
     "separators": ".,",
 }
 
+VALUE_ON_BAR: dict[str, Any] = {"textposition": "outside", "cliponaxis": False, "texttemplate": "%{text}"}
+"""The value of a bar as text beside its end."""
+
 PREVIOUS_MARK = {"color": PREVIOUS, "symbol": "diamond-open", "size": 10, "line": {"width": 2}}
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
+from portal.dashboards.control_limits import Limits, limits
 from portal.dashboards.query_builder import Chart
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.ui.dashboards.figure_parts import (
@@ -25,16 +27,21 @@ from portal.ui.theme import ABOVE, BELOW, MEASURE, NEUTRAL, PREVIOUS, REFERENCE
 
 
 def rate(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
-    """Return the rates of the largest groups as bars with 95 % intervals.
+    """Return the rates of the largest groups as bars with 95 % intervals, the highest rate on top.
 
-    The measures of the chart are the total, then the hits.
+    The measures of the chart are the total, then the hits. A dashed line is the rate of all groups together.
     """
     total, hits = chart.measures
     top = named(chart, largest(frame[frame[total] > 0], chart.by[0], total))
-    is_high = top.get("is_high", pd.Series([None] * len(top)))
-    rates = [_rate_of(*row) for row in zip(top[hits], top[total], is_high, strict=True)]
-    top["_share"] = [each.share for each in rates]
+    is_high = top.get("is_high", pd.Series([None] * len(top), index=top.index))
+    rates = pd.Series(
+        [_rate_of(*row) for row in zip(top[hits], top[total], is_high, strict=True)], index=top.index
+    )
+    top = top.assign(_share=[each.share for each in rates], _rate=rates, _is_high=is_high)
+    top = top.assign(_short=[f"{name}, n = {n:,}" for name, n in zip(top["_short"], top[total], strict=True)])
+    top = top.sort_values("_share", kind="stable")
     hatches = ["/" if pd.isna(count) else "" for count in top[hits]]
+    columns = (top[name] for name in (chart.by[0], total, hits, "_is_high"))
     bars = {
         "type": "bar",
         "x": top["_share"].to_numpy(),
@@ -43,11 +50,11 @@ def rate(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go
         "marker": {"color": bar_colors(top[chart.by[0]]), "pattern": {"shape": hatches}},
         "customdata": [
             [name, int(whole), None if pd.isna(part) else int(part), _in_words(part, int(whole), high)]
-            for name, whole, part, high in zip(top[chart.by[0]], top[total], top[hits], is_high, strict=True)
+            for name, whole, part, high in zip(*columns, strict=True)
         ],
         "error_x": {
-            "array": [each.high - each.share for each in rates],
-            "arrayminus": [each.share - each.low for each in rates],
+            "array": [each.high - each.share for each in top["_rate"]],
+            "arrayminus": [each.share - each.low for each in top["_rate"]],
             "color": NEUTRAL,
             "thickness": 2,
         },
@@ -56,7 +63,41 @@ def rate(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go
     before = None if previous is None else previous.assign(_share=percent(previous[hits], previous[total]))
     marks = previous_marks(chart, top, before, "_share")
     axis = {"title": {"text": f"{chart.measures[hits].label}, percent"}, "rangemode": "tozero"}
-    return go.Figure([bars, *marks], {**tall(len(top)), "xaxis": axis, "showlegend": bool(marks)})
+    layout = {**tall(len(top)), "xaxis": axis, "showlegend": bool(marks)}
+    return go.Figure([bars, *_shares_as_text(top, hits), *marks], layout | _overall(frame, hits, total))
+
+
+def _shares_as_text(top: pd.DataFrame, hits: str) -> list[dict[str, Any]]:
+    """Return a trace of texts beside the intervals, without one for a suppressed rate; none without texts."""
+    texts = [
+        "" if pd.isna(count) else f" {share:.1f} %"
+        for count, share in zip(top[hits], top["_share"], strict=True)
+    ]
+    trace = {
+        "type": "scatter",
+        "mode": "text",
+        "x": [each.high for each in top["_rate"]],
+        "y": top["_short"].to_numpy(),
+        "text": texts,
+        "textposition": "middle right",
+        "cliponaxis": False,
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    return [trace] if any(texts) else []
+
+
+def _overall(frame: pd.DataFrame, hits: str, total: str) -> dict[str, Any]:
+    """Return a line at the rate of all groups together, or nothing if a group's hits are suppressed."""
+    if frame[hits].isna().any() or not frame[total].sum():
+        return {}
+    share = 100 * float(frame[hits].sum()) / float(frame[total].sum())
+    line = {"type": "line", "x0": share, "x1": share, "yref": "y domain", "y0": 0, "y1": 1}
+    note = {"x": share, "y": 1, "yref": "y domain", "showarrow": False, "yanchor": "bottom"}
+    return {
+        "shapes": [{**line, "line": {"color": REFERENCE, "dash": "dash"}}],
+        "annotations": [{**note, "text": f"all: {share:.1f} %"}],
+    }
 
 
 @dataclass(frozen=True)
@@ -85,16 +126,30 @@ def _in_words(hits: Any, total: int, is_high: Any) -> str:
     return f"fewer than {MINIMUM_CELL_SIZE}"
 
 
+def outside(chart: Chart, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the groups with at least one row in the first or the last part, with all rows in `_all`."""
+    first, *_, last = chart.measures
+    counted = frame.assign(_all=frame[list(chart.measures)].sum(axis=1))
+    return counted[counted[first] + counted[last] > 0]
+
+
 def parts(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
-    """Return horizontal bars of parts that add up to 100 %, the largest group on top."""
+    """Return horizontal bars of parts that add up to 100 %, the least share of the middle part on top.
+
+    Groups that lie in the middle part alone are left out.
+    """
     names = list(chart.measures)
-    counted = frame.assign(_all=frame[names].sum(axis=1))
-    top = named(chart, largest(counted[counted["_all"] > 0], chart.by[0], "_all"))
+    shown = outside(chart, frame)
+    worst = shown.assign(_outside=1 - shown[names[1]].astype(float) / shown["_all"].astype(float))
+    top = named(chart, largest(worst, chart.by[0], "_outside"))
     colors = zip(names, (BELOW, REFERENCE, ABOVE), strict=True)
     traces = [_part(chart, top, name, color) for name, color in colors]
     if previous is not None:
         traces += _previous_parts(chart, top, previous)
     layout = {**tall(len(top)), "barmode": "stack", "xaxis": {"title": {"text": "Percent of doses"}}}
+    if top.empty:
+        note = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper", "showarrow": False}
+        layout["annotations"] = [{**note, "text": "No dose lies outside its usual range."}]
     return go.Figure(traces, layout)
 
 
@@ -136,12 +191,15 @@ def _previous_parts(chart: Chart, top: pd.DataFrame, previous: pd.DataFrame) -> 
 
 
 def line(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
-    """Return a line over time of the first measure as a percentage of the second."""
+    """Return a line over time of the first measure as a percentage of the second, with XmR limits."""
     hits, total = chart.measures
     releases = (
         ("This release", frame, {"color": MEASURE}),
         ("Previous release", previous, {"color": PREVIOUS, "dash": "dot"}),
     )
+    is_pooled = bool(frame.get("is_pooled", pd.Series([False])).any())
+    found = None if is_pooled else limits(percent(frame[hits], frame[total]).to_list(), most=100.0)
+    signals = found.signals if found else (False,) * len(frame)
     traces = [
         {
             "type": "scatter",
@@ -151,14 +209,52 @@ def line(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go
             "name": name,
             "line": look,
             "customdata": rows[[chart.by[0], hits, total]].to_numpy(),
-            "marker": {"symbol": _symbols(rows)},
+            "marker": _markers(rows, signals if rows is frame else ()),
             "hovertemplate": "%{x}: %{y:.1f} %, %{customdata[1]:,} of %{customdata[2]:,}<extra></extra>",
         }
         for name, rows, look in releases
         if rows is not None
     ]
     axis = {"title": {"text": f"{chart.measures[hits].label}, percent"}, "rangemode": "tozero"}
-    return go.Figure(traces, {**LAYOUT, "showlegend": previous is not None, "yaxis": axis})
+    layout = {**LAYOUT, "showlegend": previous is not None, "yaxis": axis}
+    return go.Figure(traces, layout | _limit_lines(found))
+
+
+def _limit_lines(found: Limits | None) -> dict[str, Any]:
+    """Return lines at the mean and the limits of a series with their labels, or nothing without limits."""
+    if found is None:
+        return {}
+    levels = {"mean": found.mean, "upper limit": found.upper, "lower limit": found.lower}
+    lines = [
+        {
+            "type": "line",
+            "xref": "x domain",
+            "x0": 0,
+            "x1": 1,
+            "y0": level,
+            "y1": level,
+            "line": {"color": REFERENCE if name == "mean" else NEUTRAL, "dash": "dot", "width": 1},
+        }
+        for name, level in levels.items()
+    ]
+    note = {"xref": "x domain", "x": 1, "xanchor": "right", "yanchor": "bottom", "showarrow": False}
+    notes = [
+        {**note, "y": level, "text": f"{name} {level:.1f} %", "font": {"size": 11}}
+        for name, level in levels.items()
+        if name != "lower limit" or level > 0
+    ]
+    return {"shapes": lines, "annotations": notes}
+
+
+def _markers(rows: pd.DataFrame, signals: Sequence[bool]) -> dict[str, Any]:
+    """Return the marks of the months: larger and in another color for a signal."""
+    if not any(signals):
+        return {"symbol": _symbols(rows)}
+    return {
+        "symbol": _symbols(rows),
+        "size": [12 if each else 6 for each in signals],
+        "color": [ABOVE if each else MEASURE for each in signals],
+    }
 
 
 def _symbols(rows: pd.DataFrame) -> list[str]:

@@ -41,7 +41,7 @@ def draw(dataset: Dataset, release_id: str) -> Filters:
             if dimension.filter == "clicked" and (present := _present(dataset, dimension)):
                 chosen[dimension.name] = _pick(dataset, dimension, present)
         filters = Filters(start, end, {name: values for name, values in chosen.items() if values})
-        if filters.chosen or st.query_params.get("from") or st.query_params.get("to"):
+        if filters.chosen or any(st.query_params.get(name) for name in ("from", "to", "period")):
             st.button("Clear all filters", on_click=_clear, args=(dataset,))
     return filters
 
@@ -143,8 +143,9 @@ def _pick(dataset: Dataset, dimension: Dimension, options: Sequence[str]) -> tup
 def _clear(dataset: Dataset) -> None:
     for dimension in dataset.filters:
         st.session_state[_key(dataset, dimension)] = []
-    st.session_state.pop(_period_key(dataset), None)
-    for name in ("from", "to", *(d.name for d in dataset.filters)):
+    for key in (_period_key(dataset), _preset_key(dataset)):
+        st.session_state.pop(key, None)
+    for name in ("from", "to", "period", *(d.name for d in dataset.filters)):
         st.query_params.pop(name, None)
 
 
@@ -152,35 +153,94 @@ def _period_key(dataset: Dataset) -> str:
     return f"filter-{dataset.name}-period"
 
 
+def _preset_key(dataset: Dataset) -> str:
+    return f"filter-{dataset.name}-preset"
+
+
 def _range_key(dataset: Dataset) -> str:
     """Return the session-state key of the first and last date of the data."""
     return f"range-{dataset.name}"
 
 
-def _period(dataset: Dataset, first: Any, last: Any) -> tuple[date | None, date | None]:
-    """Draw the period picker and return the period, or (None, None) without data.
+PRESETS = {
+    "24m": "Last 24 full months",
+    "12m": "Last 12 full months",
+    "year": "This year",
+    "all": "All data",
+    "custom": "Custom",
+}
+"""Periods by their value in the URL; a custom one has its first and last date there instead."""
 
-    While the user has picked only the start, return the previous period.
+
+def preset_period(preset: str, low: date, high: date) -> tuple[date, date]:
+    """Return the first and last date of a preset, for data from `low` to `high`.
+
+    The last full month is that of `high`, if `high` is its last day, else the month before.
+    """
+    if preset == "year":
+        return max(date(high.year, 1, 1), low), high
+    if preset not in {"12m", "24m"}:
+        return low, high
+    newest = pd.Period(high, "M")
+    last = newest if newest.end_time.date() == high else newest - 1
+    if last.end_time.date() < low:
+        return low, high
+    first = last - (int(preset[:-1]) - 1)
+    return max(first.start_time.date(), low), last.end_time.date()
+
+
+def default_preset(low: date, high: date) -> str:
+    """Return the period of a dashboard that is opened without one: 24 months, or all of less data."""
+    return "24m" if preset_period("24m", low, high)[0] > low else "all"
+
+
+def _preset(dataset: Dataset, low: date, high: date) -> str:
+    """Draw the choice of a preset, initially that of the URL, and return it."""
+    key, usual = _preset_key(dataset), default_preset(low, high)
+    if key not in st.session_state:
+        has_dates = any(_parse_date(st.query_params.get(name)) for name in ("from", "to"))
+        in_url = "custom" if has_dates else str(st.query_params.get("period", usual))
+        st.session_state[key] = in_url if in_url in PRESETS else usual
+    chosen = st.selectbox("Period", list(PRESETS), format_func=lambda name: PRESETS[name], key=key)
+    if chosen in {usual, "custom"}:
+        st.query_params.pop("period", None)
+    else:
+        st.query_params["period"] = chosen
+    return str(chosen)
+
+
+def _period(dataset: Dataset, first: Any, last: Any) -> tuple[date | None, date | None]:
+    """Draw the choice of the period and return its first and last date, or (None, None) without data.
+
+    While the user has picked only the start of a custom period, return the previous period.
     """
     if pd.isna(first) or pd.isna(last):
         return None, None
     low, high = pd.Timestamp(first).date(), pd.Timestamp(last).date()
-    key = _period_key(dataset)
     st.session_state[_range_key(dataset)] = low, high
+    preset = _preset(dataset, low, high)
+    if preset != "custom":
+        for name in ("from", "to"):
+            st.query_params.pop(name, None)
+        start, end = st.session_state[_period_key(dataset)] = preset_period(preset, low, high)
+        st.caption(f"{start:%-d %b %Y} to {end:%-d %b %Y}")
+        return start, end
+    return _custom_period(dataset, low, high)
+
+
+def _custom_period(dataset: Dataset, low: date, high: date) -> tuple[date, date]:
+    key = _period_key(dataset)
     in_url = [_parse_date(st.query_params.get(name)) for name in ("from", "to")]
     start, end = _between(in_url, low, high)
     stored = st.session_state.get(key)
     if stored is None or len(stored) == 2:
         start, end = _between(stored or in_url, low, high)
         st.session_state[key] = (start, end)
-    picked = st.date_input("Period", min_value=low, max_value=high, key=key, format="YYYY-MM-DD")
+    picked = st.date_input("First and last date", min_value=low, max_value=high, key=key, format="YYYY-MM-DD")
     if not isinstance(picked, tuple) or len(picked) != 2:
         return start, end
-    for name, value, edge in (("from", picked[0], low), ("to", picked[1], high)):
-        if value == edge:
-            st.query_params.pop(name, None)
-        else:
-            st.query_params[name] = str(value)
+    for name, value in zip(("from", "to"), picked, strict=True):
+        st.query_params[name] = str(value)
     return picked[0], picked[1]
 
 
@@ -197,13 +257,14 @@ def _parse_date(text: str | None) -> date | None:
         return None
 
 
-def _stored_filter(dataset: Dataset, dimension: Dimension, values: Sequence[str]) -> tuple[str, Any]:
-    """Return the session-state key and value of a filter by `values`; months become a period."""
+def _stored_filter(dataset: Dataset, dimension: Dimension, values: Sequence[str]) -> dict[str, Any]:
+    """Return the session-state keys and values of a filter by `values`; months become a custom period."""
     if dimension.filter != "period":
-        return _key(dataset, dimension), list(values)
+        return {_key(dataset, dimension): list(values)}
     first, last = (pd.Period(value, "M") for value in (values[0], values[-1]))
     days = first.start_time.date(), last.end_time.date()
-    return _period_key(dataset), _between(days, *st.session_state[_range_key(dataset)])
+    period = _between(days, *st.session_state[_range_key(dataset)])
+    return {_period_key(dataset): period, _preset_key(dataset): "custom"}
 
 
 def _click_key(dataset: Dataset) -> str:
@@ -213,7 +274,7 @@ def _click_key(dataset: Dataset) -> str:
 
 def choose(dataset: Dataset, chosen: Sequence[tuple[Dimension, list[str]]]) -> bool:
     """Store the filters of a click for the next draw and return True, or False if they are already set."""
-    wanted = dict(_stored_filter(dataset, *each) for each in chosen)
+    wanted = {key: value for each in chosen for key, value in _stored_filter(dataset, *each).items()}
     if all(_present_value(key) == value for key, value in wanted.items()):
         return False
     st.session_state[_click_key(dataset)] = wanted
@@ -223,4 +284,4 @@ def choose(dataset: Dataset, chosen: Sequence[tuple[Dimension, list[str]]]) -> b
 def _present_value(key: str) -> Any:
     """Return the current value of a filter; lists are sorted, as those of a click are."""
     stored = st.session_state.get(key, [])
-    return stored if isinstance(stored, tuple) else sorted(stored)
+    return sorted(stored) if isinstance(stored, list) else stored
