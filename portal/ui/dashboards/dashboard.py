@@ -43,10 +43,24 @@ def draw(
         page = _page(dataset, charts, release_id, previous)
         with st.spinner("Running queries …"):
             _numbers(page, charts, figures)
+            if _is_empty(dataset, page):
+                st.info("No records match these filters. Widen the period or clear a filter.")
+                return
             _charts(charts, page)
         _records(dataset, page)
     except ServiceError as error:
         session.show_error(error)
+
+
+def _is_empty(dataset: Dataset, page: Page) -> bool:
+    """Return whether no record matches the filters; False for viewers, who see suppressed counts."""
+    if not page.is_exact:
+        return False
+
+    def statement(builder: QueryBuilder, rows: Dataset) -> str:
+        return builder.aggregates(rows, {"records": "count(*)"}, page.filters)
+
+    return not whole(cache.aggregate(dataset, statement, page.release_id).frame.iloc[0]["records"])
 
 
 Aggregate = Callable[[Dataset, Mapping[str, str]], pd.Series]
