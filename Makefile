@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE  # bytecode that is kept starts everything three times as fast
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-all parity fuzz screenshots bench bench-scale audit image install lint lock clean
+.PHONY: help run check test test-all parity fuzz screenshots bench bench-scale bench-tiny audit image install lint lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,16 +22,16 @@ check: .venv/.dev ## Lint, types and unit tests, in two to five minutes: for eac
 test: .venv/.dev ## Install, then lint, types and tests, in minutes: for each pull request
 	@scripts/install-test-packages
 	@$(MAKE) --no-print-directory lint
-	@$(PYTEST) -m "not slow and not parity"
+	@$(PYTEST) -m "not slow and not parity and not bench"
 
 test-all: .venv/.dev ## All tests but the large parity samples, within an hour
 	@scripts/install-test-packages
 	@$(MAKE) --no-print-directory lint
 	@rm -rf build/test-lakes
-	@$(PYTEST) -m "not parity"
+	@$(PYTEST) -m "not parity and not bench"
 
 parity: .venv/.dev ## Compare Sail with Spark on everything there is, value by value
-	@$(BIN)/pytest tests/parity tests/benchmarks -m "parity or integration"
+	@$(BIN)/pytest tests/parity
 
 fuzz: .venv/.dev ## Try each property with other examples at each call, many more than `make test`
 	@echo "HDP_FUZZ_SEED=$(HDP_FUZZ_SEED) makes the same hospitals again"
@@ -47,6 +47,9 @@ bench: .venv/.dev ## Measure against peers into bench.json and the README; ONLY=
 
 bench-scale: .venv/.dev ## Measure at large sizes: a million encounters, for an hour or so
 	@$(BIN)/python -m tests.benchmarks --scale $(ONLY)
+
+bench-tiny: .venv/.dev ## Try each benchmark of `make bench-scale` at a tiny size, so that none breaks unseen
+	@$(PYTEST) -m bench tests/benchmarks
 
 audit: .venv-audit/.done ## The linters that security teams use: Terraform, Dockerfile, workflows
 	@$(AUDIT)/checkov --directory . --skip-path '\.venv' --framework terraform dockerfile github_actions --quiet --compact

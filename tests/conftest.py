@@ -3,7 +3,7 @@
 Tests are in tiers, told by their fixtures and markers:
 - `unit`: needs neither engine nor cloud, browser or Terraform (`make check`);
 - no marker, or `integration`, for a test that starts a cloud or an engine by itself: `make test`;
-- `slow`, `parity`: `make test-all` too, or a target of their own.
+- `slow`: `make test-all` too; `parity` and `bench`: a target of their own.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SHARED = next((p / "shared" for p in Path(__file__).parents if (p / "shared" / "
 """Input that nobody here wrote; it is no part of the repository."""
 
 NOT_UNIT = {"cloud", "long_history", "spark", "browser", "chromium", "terraform", "clean_python"}
-TIERS = ("integration", "slow", "parity")
+TIERS = ("integration", "slow", "parity", "bench")
 
 # Streamlit says so of each cache, for no page is being served.
 logging.getLogger("streamlit.runtime.caching.cache_data_api").addFilter(

@@ -9,8 +9,8 @@ from tests.benchmarks.figures import TINY, Figure
 
 
 def _marked(name):
-    """Leave the benchmark that starts Spark to `make parity`: a JVM on two busy cores takes minutes."""
-    return pytest.param(name, marks=pytest.mark.parity) if name == "engines" else name
+    """Leave those that `make bench` does not run to `make bench-tiny`: they take minutes at any size."""
+    return name if name in SMALL else pytest.param(name, marks=pytest.mark.bench)
 
 
 @pytest.mark.slow
