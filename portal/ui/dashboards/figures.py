@@ -203,8 +203,11 @@ def _ranking(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -
         "hovertemplate": f"<b>%{{hovertext}}</b><br>{chart.labels[value]}: %{{x:,}}<extra></extra>",
     }
     marks = previous_marks(chart, top, previous, value)
-    title = {"xaxis": {"title": {"text": chart.labels[value]}}}
-    return go.Figure([bars, *marks], {**tall(len(top)), **title, "showlegend": bool(marks)})
+    axis: dict[str, Any] = {"title": {"text": chart.labels[value]}}
+    ends = [top[value].max(), *(mark for trace in marks for mark in trace["x"])]
+    if (longest := max((float(end) for end in ends if not pd.isna(end)), default=0.0)) > 0:
+        axis["range"] = [min(0.0, float(top[value].min())), 1.15 * longest]  # room for the value of a bar
+    return go.Figure([bars, *marks], {**tall(len(top)), "xaxis": axis, "showlegend": bool(marks)})
 
 
 def _week(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
