@@ -162,7 +162,7 @@ def test_the_address_names_the_release_and_an_older_one_says_that_there_is_a_new
     (patients,) = lake.before.ask("patients", "true", "SELECT count(*) FROM r")
     assert metrics(app)["Patients"] == f"{patients[0]:,}"
     assert app.query_params["release"] == lake.former_id
-    assert "is shown. A newer release exists." in app.info[0].value
+    assert f"A newer release exists. The published release is {published}." in app.info[0].value
     app.button[0].click().run()
     assert app.query_params["release"] == published
     assert metrics(app) == everything
@@ -201,7 +201,7 @@ def test_a_base_release_that_is_not_kept_any_longer_is_said_and_not_compared_wit
         for query in ({}, {"compare": "run-deleted"}):
             app = open_page("patients", release=lake.former_id, **query)
             assert not app.error
-            assert any("previous release is no longer stored" in caption.value for caption in app.caption)
+            assert any("run-deleted, is no longer stored" in caption.value for caption in app.caption)
             assert not [
                 toggle for toggle in app.toggle if toggle.label == "Compare with the previous release"
             ]
