@@ -77,7 +77,6 @@ ENCOUNTERS = Dataset(
         "is_inpatient": "f.encounter_class IN ('IMP', 'ACUTE')",
         "has_days": "f.encounter_class IN ('IMP', 'ACUTE') AND f.length_of_stay_days IS NOT NULL",
         "has_hours": "f.encounter_class IN ('EMER', 'OBSENC') AND f.length_of_stay_hours IS NOT NULL",
-        "bed_days": "CASE WHEN f.encounter_class IN ('IMP', 'ACUTE') THEN f.length_of_stay_days END",
         "has_died": (
             "CASE WHEN f.encounter_class IN ('IMP', 'ACUTE') AND f.discharge_disposition IS NOT NULL "
             "THEN lower(f.discharge_disposition) = 'expired' END"
@@ -108,7 +107,7 @@ _READMITTED = {
     "readmitted": Measure("sum(CASE WHEN is_readmitted THEN 1 ELSE 0 END)", "Readmitted within 30 days"),
 }
 _DIED = {
-    "died": Measure("sum(CASE WHEN has_died THEN 1 ELSE 0 END)", "Deaths in hospital"),
+    "died": Measure("sum(CASE WHEN has_died THEN 1 ELSE 0 END)", "In-hospital deaths"),
     "ended": Measure("count(has_died)", "Inpatient stays with a discharge disposition"),
 }
 _COST = {
@@ -153,17 +152,19 @@ ENCOUNTER_CHARTS = (
         {"stays": Measure("count(*)", "Stays")},
         where="has_days",
         click=("days",),
+        has_percentiles=True,
         note="Inpatient stays that have ended, in midnights of the hospital's clock.",
     ),
     Chart(
         "emergency-stay",
-        "Emergency length of stay",
+        "Emergency and observation stays",
         "histogram",
         ENCOUNTERS,
         ("stay", "class"),
         {"stays": Measure("count(*)", "Stays")},
         where="has_hours",
         click=("stay",),
+        has_percentiles=True,
         note="Emergency and observation stays that have ended, in whole hours (0 = under one hour).",
     ),
     Chart(
@@ -195,7 +196,7 @@ ENCOUNTER_CHARTS = (
     Chart("payers", "Encounters by payer", "ranking", ENCOUNTERS, ("payer",), _COUNT, click=("payer",)),
     Chart(
         "mortality",
-        "Deaths in hospital, per month",
+        "In-hospital mortality, per month",
         "line",
         ENCOUNTERS,
         ("month",),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from portal.dashboards.administrations import ADMINISTRATIONS
 from portal.dashboards.expressions import PATIENT, or_not_recorded
-from portal.dashboards.medication_charts import ADMINISTRATIONS
 from portal.dashboards.query_builder import Chart, Dataset, Dimension, Measure
 
 KINDS = {"order": "Order", "dispense": "Dispense"}

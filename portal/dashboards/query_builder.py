@@ -126,6 +126,9 @@ class Chart:
     part: tuple[str, str] | None = None
     """For a share per month: the dimension and the value of the numerator; all rows are the denominator."""
 
+    has_percentiles: bool = False
+    """Whether a histogram, whose bins are single values, marks its median and 90th percentile."""
+
     needs: str = ""
     """A field that not every source records; the chart is drawn only if a row of the release has a value."""
 

@@ -15,12 +15,12 @@ from tests.benchmarks import (
     crowd,
     first_start,
     generator,
+    growth,
     history,
     increments,
     pages,
     quality,
     runs,
-    slopes,
     throughput,
 )
 from tests.benchmarks.figures import SCALE, TINY, USUAL, Figure, Size
@@ -43,7 +43,7 @@ LARGE: dict[str, Bench] = {
     "crowd": crowd.filtering,
     "runs": runs.laptop,
     "engines": runs.engines,
-    "growth": slopes.growth,
+    "growth": growth.growth,
     "nights": increments.nights,
     "shapes": increments.shapes,
     "quality": quality.cost,

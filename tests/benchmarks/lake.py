@@ -6,11 +6,12 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
 from infra.local.cloud import Cloud
 from pipeline.data_generator import Options
@@ -20,6 +21,8 @@ from portal.core.context import Context
 from portal.core.settings import Settings
 from portal.runs import service as runs
 from tests.benchmarks.figures import Size, cpu_seconds, processes_of, scratch_folder
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Lake:
 
         Processor time, because a machine that is shared makes the time on the clock that of its other guests.
         """
-        with _spent_by(self.cloud.state) as spent:
+        with watched(0.2, lambda: (time.time(), _processor_seconds(self.cloud.state))) as spent:
             run = runs.wait(self.aws, runs.start(self.aws, [self.batch_id]).run_id, poll=1)
         if run.status != "SUCCEEDED":
             sys.exit(f"The benchmark's run ended {run.status}: {run.cause}")
@@ -44,22 +47,23 @@ class Lake:
 
 
 @contextmanager
-def _spent_by(state: Path) -> Iterator[list[tuple[float, float]]]:
-    """Yield a list of timestamps and of the CPU seconds that the workers have used by then."""
-    spent: list[tuple[float, float]] = []
+def watched(seconds: float, look: Callable[[], T]) -> Iterator[list[T]]:
+    """Yield a list to which `look` adds a value every so many seconds, and once at the end."""
+    seen: list[T] = []
     over = threading.Event()
 
     def watch() -> None:
-        while not over.wait(0.2):
-            spent.append((time.time(), _processor_seconds(state)))
+        while not over.wait(seconds):
+            seen.append(look())
 
     watching = threading.Thread(target=watch)
     watching.start()
     try:
-        yield spent
+        yield seen
     finally:
         over.set()
         watching.join()
+        seen.append(look())
 
 
 def _processor_seconds(state: Path) -> float:

@@ -9,7 +9,7 @@ from tests.benchmarks.figures import TINY, Figure
 
 
 def _marked(name):
-    """Leave those that `make bench` does not run to `make bench-tiny`: they take minutes at any size."""
+    """Mark a benchmark that only `make bench-scale` runs: it takes minutes even at a tiny size."""
     return name if name in SMALL else pytest.param(name, marks=pytest.mark.bench)
 
 

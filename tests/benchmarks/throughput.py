@@ -6,10 +6,8 @@ import resource
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from portal.batches import service as batches
@@ -24,14 +22,14 @@ def published(size: Size) -> Iterator[Figure]:
     """Compare a run to published, every rule on, with a DuckDB script that makes the same tables."""
     with lake.large(size, workers=None) as sample:
         before = _spent(sample)
-        with _peak_memory(sample) as peak:
+        with lake.watched(1, lambda: megabytes(sample.cloud.pid)) as memory:
             took = _run(sample)
         spent = _spent(sample) - before
         rows = f"{batches.list_batches(sample.aws)[0].rows['encounters']:,} encounters"
         peer_took, peer_spent, peer_peak = _duckdb(sample.files)
     yield Figure(f"{rows} to published", took, "s", PEER, peer_took)
     yield Figure(f"{rows} to published, CPU", spent, "s", PEER, peer_spent)
-    yield Figure(f"{rows} to published, peak memory", peak[0], "MB", PEER, peer_peak)
+    yield Figure(f"{rows} to published, peak memory", max(memory), "MB", PEER, peer_peak)
 
 
 def imports(size: Size) -> Iterator[Figure]:
@@ -57,25 +55,6 @@ def _run(sample: lake.Lake) -> float:
 
 def _spent(sample: lake.Lake) -> float:
     return cpu_seconds(sample.cloud.pid) + sum(map(cpu_seconds, processes_of(sample.cloud.state)))
-
-
-@contextmanager
-def _peak_memory(sample: lake.Lake) -> Iterator[list[float]]:
-    """Yield a list whose only element is the peak memory (MB, PSS) of the cloud with its engine so far."""
-    peak, over = [0.0], threading.Event()
-
-    def watch() -> None:
-        while not over.wait(1):
-            peak[0] = max(peak[0], megabytes(sample.cloud.pid))
-
-    watching = threading.Thread(target=watch)
-    watching.start()
-    try:
-        yield peak
-    finally:
-        peak[0] = max(peak[0], megabytes(sample.cloud.pid))
-        over.set()
-        watching.join()
 
 
 def _duckdb(files: Path) -> tuple[float, float, float]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from pipeline.releases.model import Release
-from portal.dashboards.medication_charts import ADMINISTRATIONS, FIRST_DOSES, MEDICATION_CHARTS
+from portal.dashboards.administrations import ADMINISTRATIONS, FIRST_DOSES
+from portal.dashboards.medication_charts import MEDICATION_CHARTS
 from portal.ui.dashboards import dashboard
 from portal.ui.dashboards.dashboard import Aggregate, Figure, number, whole
 

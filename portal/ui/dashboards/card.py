@@ -193,7 +193,7 @@ def _menu(chart: Chart, page: Page, answer: QueryResult, shown: View, before: pd
 
     with st.popover("⋮", type="tertiary", help=f"Table, downloads, SQL and definition: {chart.title}"):
         if st.button("Table", key=f"{chart.key}-table", width="stretch"):
-            _listed(shown, before)
+            _table_of(shown, before)
         exports.answer_buttons(
             (st, st), frame, answer, (words, page.small_counts), name, refusal=reason, key=chart.key
         )
@@ -206,21 +206,30 @@ def _menu(chart: Chart, page: Page, answer: QueryResult, shown: View, before: pd
                 _picture(shown, page, before)
         if chart.note:
             st.markdown(chart.note)
+        if st.button("SQL", key=f"{chart.key}-sql", width="stretch"):
+            _sql_of(chart, answer)
         st.caption(session.as_of(answer))
-        sql = readable(answer.sql)
-        if session.user().may("query") and st.button("Open in SQL", key=f"{chart.key}-sql", width="stretch"):
-            st.session_state["sql"] = sql
-            st.switch_page("app_pages/sql.py")
-        st.code(sql, language="sql", wrap_lines=True)
 
 
 @st.dialog("Table", width="large")
-def _listed(shown: View, before: pd.DataFrame | None) -> None:
+def _table_of(shown: View, before: pd.DataFrame | None) -> None:
     """Show all groups of a chart, the largest first."""
     assert shown.frame is not None
     listed = figures.table(shown.chart, shown.frame, before)
     st.markdown(f"**{shown.chart.title}** · {len(listed):,} rows")
     st.dataframe(listed, hide_index=True, width="stretch", column_config=session.numbers(listed))
+
+
+@st.dialog("SQL", width="large")
+def _sql_of(chart: Chart, answer: QueryResult) -> None:
+    """Show the statement of a chart; the page SQL, which reads the published release, can open it."""
+    sql = readable(answer.sql)
+    st.markdown(f"**{chart.title}**")
+    st.code(sql, language="sql", wrap_lines=True)
+    is_published = cache.published().release_id == answer.release_id
+    if session.user().may("query") and is_published and st.button("Open in SQL", key=f"{chart.key}-open"):
+        st.session_state["sql"] = sql
+        st.switch_page("app_pages/sql.py")
 
 
 def refusal(chart: Chart, page: Page) -> str:

@@ -42,25 +42,14 @@ def draw(
         dataset, charts = dataset.in_zone(zone), [each.in_zone(zone) for each in charts]
         page = _page(dataset, charts, release_id, previous)
         with st.spinner("Running queries …"):
-            _numbers(page, charts, figures)
-            if _is_empty(dataset, page):
+            records = _numbers(page, charts, figures)
+            if page.is_exact and not records:
                 st.info("No records match these filters. Widen the period or clear a filter.")
                 return
             _charts(charts, page)
         _records(dataset, page)
     except ServiceError as error:
         session.show_error(error)
-
-
-def _is_empty(dataset: Dataset, page: Page) -> bool:
-    """Return whether no record matches the filters; False for viewers, who see suppressed counts."""
-    if not page.is_exact:
-        return False
-
-    def statement(builder: QueryBuilder, rows: Dataset) -> str:
-        return builder.aggregates(rows, {"records": "count(*)"}, page.filters)
-
-    return not whole(cache.aggregate(dataset, statement, page.release_id).frame.iloc[0]["records"])
 
 
 Aggregate = Callable[[Dataset, Mapping[str, str]], pd.Series]
@@ -129,7 +118,7 @@ def _time_zone(dataset: Dataset, release_id: str) -> str:
 
 
 def _recorded(charts: Sequence[Chart], release_id: str) -> list[Chart]:
-    """Return the charts, except those that need a field that is empty in the whole release."""
+    """Return the charts that need no optional field, or one that has a value in the release."""
     needed = {chart.needs: f"count({chart.needs})" for chart in charts if chart.needs}
     if not needed:
         return list(charts)
@@ -222,7 +211,11 @@ def _previous(release_id: str, before: str | None) -> str | None:
 # numbers and charts
 
 
-def _numbers(page: Page, charts: Sequence[Chart], figures: Callable[[Aggregate], list[Figure]]) -> None:
+def _numbers(
+    page: Page, charts: Sequence[Chart], figures: Callable[[Aggregate], list[Figure]]
+) -> float | None:
+    """Draw the headline figures; return the number of the first one, which counts the records."""
+
     def of(release: str) -> list[Figure]:
         filters = page.filters if page.is_exact else Filters()
 
@@ -246,6 +239,7 @@ def _numbers(page: Page, charts: Sequence[Chart], figures: Callable[[Aggregate],
         column.metric(figure.label, figure.text, delta=change, delta_color="off")
         if figure.note:
             column.caption(figure.note)
+    return now[0].number
 
 
 def _totals(

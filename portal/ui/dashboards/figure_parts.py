@@ -14,7 +14,7 @@ import pandas as pd
 
 from portal.dashboards.query_builder import Chart
 from portal.privacy.viewer_tables import OTHER
-from portal.ui.theme import MEASURE, PREVIOUS, SEQUENCE, SUPPRESSED
+from portal.ui.theme import MEASURE, NEUTRAL, PREVIOUS, SEQUENCE, SUPPRESSED
 
 MOST_BARS = 12
 
@@ -92,6 +92,29 @@ def tall(bars: int) -> dict[str, Any]:
         "height": max(220, 90 + 26 * bars),
         "yaxis": {"type": "category", "title": {"text": ""}},
     }
+
+
+PERCENTILES = {"median": 0.5, "90th percentile": 0.9}
+
+
+def percentile_lines(counts: pd.Series, layout: dict[str, Any]) -> dict[str, Any]:
+    """Return the shapes and annotations of `layout`, and those of the median and the 90th percentile.
+
+    `counts` are the numbers of rows by value. A percentile is the smallest value that this share of the rows
+    does not exceed (nearest rank). The last value has no line, because it can stand for all larger ones.
+    """
+    counts = counts.sort_index()
+    reached = counts.cumsum() / counts.sum() if counts.sum() else counts
+    shapes, notes = list(layout.get("shapes", [])), list(layout.get("annotations", []))
+    for row, (name, share) in enumerate(PERCENTILES.items()):
+        at = reached.index[reached >= share - 1e-9]
+        if not len(at) or at[0] == counts.index[-1]:
+            continue
+        line = {"type": "line", "x0": float(at[0]), "x1": float(at[0]), "yref": "y domain", "y0": 0, "y1": 1}
+        shapes.append({**line, "line": {"color": NEUTRAL, "dash": "dot"}})
+        note = {"x": float(at[0]), "y": 1 - 0.09 * (row + 1), "yref": "y domain", "showarrow": False}
+        notes.append({**note, "xanchor": "left", "yanchor": "top", "text": f" {name} {float(at[0]):g}"})
+    return {"shapes": shapes, "annotations": notes}
 
 
 def wilson(hits: int, total: int) -> tuple[float, float]:

@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from portal.dashboards.administrations import LATE_MINUTES
 from portal.dashboards.expressions import WEEKDAYS
-from portal.dashboards.medication_charts import LATE_MINUTES
 from portal.dashboards.query_builder import NOT_RECORDED, Chart
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.privacy.viewer_tables import OTHER
-from portal.ui.dashboards import share_figures
 from portal.ui.dashboards.figure_parts import (
     LAYOUT,
     MOST_BARS,
@@ -25,11 +24,12 @@ from portal.ui.dashboards.figure_parts import (
     bar_colors,
     largest,
     named,
+    percentile_lines,
     previous_marks,
     tall,
 )
 from portal.ui.dashboards.pyramid import pyramid
-from portal.ui.dashboards.share_figures import line, parts, rate
+from portal.ui.dashboards.share_figures import line, outside, parts, rate
 from portal.ui.theme import MEASURE, MEMBERS, NEUTRAL, NO_CHANGE, PREVIOUS, REFERENCE, SEQUENCE, SUPPRESSED
 
 
@@ -44,7 +44,7 @@ def figure(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None = No
 def cut(chart: Chart, frame: pd.DataFrame) -> str:
     """Return the caption that only the largest groups are shown, or an empty string if all are shown."""
     if chart.kind == "parts":
-        frame = share_figures.outside(chart, frame)
+        frame = outside(chart, frame)
     groups = int((frame[chart.by[0]] != OTHER).sum())
     if chart.kind not in {"ranking", "rate", "parts"} or groups <= MOST_BARS:
         return ""
@@ -115,32 +115,9 @@ def _bars(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> g
         traces.append(_previous_totals(previous, x, y))
     if x == "wait" and not is_binned:
         layout |= _late_line()
-    if chart.kind == "histogram" and not is_binned:
-        layout |= _percentile_lines(frame, x, y, layout)
+    if chart.has_percentiles and not is_binned:
+        layout |= percentile_lines(frame.groupby(x)[y].sum(), layout)
     return go.Figure(traces, layout)
-
-
-PERCENTILES = {"median": 0.5, "90th percentile": 0.9}
-
-
-def _percentile_lines(frame: pd.DataFrame, x: str, y: str, layout: dict[str, Any]) -> dict[str, Any]:
-    """Return shapes and annotations at the median and the 90th percentile of a histogram of numbers.
-
-    A percentile is the smallest value that the share of the rows does not exceed (nearest rank). There is no
-    line in the last bin, which holds all larger values.
-    """
-    counts = frame.groupby(x)[y].sum().sort_index()
-    reached = counts.cumsum() / counts.sum() if counts.sum() else counts
-    shapes, notes = list(layout.get("shapes", [])), list(layout.get("annotations", []))
-    for row, (name, share) in enumerate(PERCENTILES.items()):
-        at = reached.index[reached >= share - 1e-9]
-        if not len(at) or at[0] == counts.index[-1]:
-            continue
-        line = {"type": "line", "x0": float(at[0]), "x1": float(at[0]), "yref": "y domain", "y0": 0, "y1": 1}
-        shapes.append({**line, "line": {"color": NEUTRAL, "dash": "dot"}})
-        note = {"x": float(at[0]), "y": 1 - 0.09 * (row + 1), "yref": "y domain", "showarrow": False}
-        notes.append({**note, "xanchor": "left", "yanchor": "top", "text": f" {name} {float(at[0]):g}"})
-    return {"shapes": shapes, "annotations": notes}
 
 
 def _hatched(months: Sequence[str]) -> dict[str, Any]:

@@ -136,7 +136,7 @@ def outside(chart: Chart, frame: pd.DataFrame) -> pd.DataFrame:
 def parts(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
     """Return horizontal bars of parts that add up to 100 %, the least share of the middle part on top.
 
-    Groups that lie in the middle part alone are left out.
+    Groups with rows in the middle part only are left out.
     """
     names = list(chart.measures)
     shown = outside(chart, frame)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -237,3 +238,38 @@ def test_a_release_of_orders_says_so_and_shows_no_delay_or_chart(open_page, orde
 def test_charts_of_due_times_reasons_and_scans_are_drawn_where_the_release_has_them(lake, open_page):
     drawn = figures(open_page("medications"))
     assert {"due-to-dose", "reasons-not-given", "barcode-scans"} <= drawn.keys()
+
+
+# the period and the menu of a chart
+
+
+def test_a_preset_is_in_the_address_and_a_custom_period_has_its_dates_there(lake, open_page):
+    def period():
+        return next(each for each in app.selectbox if each.label == "Period")
+
+    app = open_page("encounters", period="12m")
+    assert period().value == "12m"
+    full = (
+        f"{ADMITTED} < (SELECT date_trunc('month', max({ADMITTED}) + INTERVAL 1 DAY) FROM fact_encounter f)"
+    )
+    (row,) = lake.now.ask("encounters", full, HEADLINES["encounters"])
+    assert metrics(app)["Encounters"] == f"{row[0]:,}"
+    period().select("all").run()
+    assert "period" not in app.query_params, "all is the default of less than 24 months"
+    period().select("custom").run()
+    app.date_input[0].set_value((date(2025, 2, 1), date(2025, 2, 28))).run()
+    (row,) = lake.now.ask(
+        "encounters", f"{ADMITTED} >= '2025-02-01' AND {ADMITTED} < '2025-03-01'", HEADLINES["encounters"]
+    )
+    assert metrics(app)["Encounters"] == f"{row[0]:,}"
+    assert (app.query_params["from"], app.query_params["to"]) == ("2025-02-01", "2025-02-28")
+
+
+def test_the_menu_of_a_chart_lists_its_groups_and_its_sql(lake, open_page):
+    app = open_page("encounters")
+    app.button(key="encounters-by-department-table").click().run()
+    rows = lake.now.ask("encounters", "true", CHARTS["encounters-by-department"])
+    assert dict(app.dataframe[-1].value.to_numpy().tolist()) == dict(rows)
+    app.button(key="encounters-by-department-sql").click().run()
+    assert "fact_encounter AS f" in app.code[-1].value
+    assert "release_id" not in app.code[-1].value

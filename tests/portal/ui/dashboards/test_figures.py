@@ -199,3 +199,25 @@ def test_colours_of_one_figure_are_told_apart_by_everybody(sight):
     for colours in TOGETHER:
         for one, other in combinations(colours, 2):
             assert np.linalg.norm(_lab(one, SIGHTS[sight]) - _lab(other, SIGHTS[sight])) > 12, (one, other)
+
+
+def test_a_month_outside_the_limits_is_marked_and_the_limits_are_drawn():
+    chart = BY_KEY["not-given"]
+    shares = [10, 12, 11, 13, 10, 12, 11, 13, 10, 12, 11, 25]  # limits by hand: 4.5, 12.5, 20.5
+    months = [f"2025-{month:02}" for month in range(1, 13)]
+    frame = pd.DataFrame({"month": months, "not_given": shares, "administrations": 100})
+    drawn = figures.figure(chart, frame)
+    assert [round(shape.y0, 1) for shape in drawn.layout.shapes] == [12.5, 20.5, 4.5]
+    assert list(drawn.data[0].marker.color) == [*[theme.MEASURE] * 11, theme.ABOVE]
+    pooled = figures.figure(chart, frame.assign(is_pooled=[True] * 2 + [False] * 10))
+    assert not pooled.layout.shapes, "pooled months have no rate of their own"
+
+
+def test_medications_with_all_doses_in_range_are_left_out_and_the_worst_is_on_top():
+    chart = BY_KEY["dose-range"]
+    frame = pd.DataFrame(
+        {"medication": ["a", "b", "c"], "below": [0, 1, 5], "usual": [50, 99, 5], "above": [0, 0, 0]}
+    )
+    assert list(figures.figure(chart, frame).data[0].y) == ["b", "c"]
+    (note,) = figures.figure(chart, frame.head(1)).layout.annotations
+    assert note.text == "No dose lies outside its usual range."
