@@ -178,7 +178,7 @@ ENCOUNTER_CHARTS = (
     ),
     Chart(
         "readmissions",
-        "Readmission within 30 days by department",
+        "30-day readmission by department",
         "rate",
         ENCOUNTERS,
         ("department",),

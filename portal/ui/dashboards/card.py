@@ -62,9 +62,10 @@ def draw(chart: Chart, page: Page) -> None:
     answer = _result(chart, page, page.release_id)
     before = _view(chart, page, page.previous).frame if page.previous else None
     with st.container(border=True, height="stretch"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"#### {shown.chart.title}", help=chart.note or None, width="stretch")
-            if shown.frame is not None and not shown.frame.empty:
+        title, menu = st.columns([7, 1], vertical_alignment="center")
+        title.markdown(f"#### {shown.chart.title}", help=chart.note or None)
+        if shown.frame is not None and not shown.frame.empty:
+            with menu:
                 _menu(chart, page, answer, shown, before)
         if shown.frame is None or shown.frame.empty:
             st.info(shown.note or "No records match these filters. Widen the period or clear a filter.")

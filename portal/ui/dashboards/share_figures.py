@@ -62,7 +62,9 @@ def rate(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go
     }
     before = None if previous is None else previous.assign(_share=percent(previous[hits], previous[total]))
     marks = previous_marks(chart, top, before, "_share")
-    axis = {"title": {"text": f"{chart.measures[hits].label}, percent"}, "rangemode": "tozero"}
+    axis: dict[str, Any] = {"title": {"text": f"{chart.measures[hits].label}, percent"}}
+    if len(top):  # room for the texts beside the intervals
+        axis["range"] = [0, 1.2 * max(each.high for each in top["_rate"])]
     layout = {**tall(len(top)), "xaxis": axis, "showlegend": bool(marks)}
     return go.Figure([bars, *_shares_as_text(top, hits), *marks], layout | _overall(frame, hits, total))
 
