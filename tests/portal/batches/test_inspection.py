@@ -93,12 +93,7 @@ def test_an_empty_file_is_empty_and_stops_nothing(content):
     ("name", "content", "use", "stops"),
     [
         ("allergies.csv", "START,STOP,PATIENT,ENCOUNTER,CODE,DESCRIPTION\n1,,2,3,4,5\n", "not needed", False),
-        (
-            "conditions.csv",
-            "START,STOP,PATIENT,ENCOUNTER,CODE,DESCRIPTION\n1,,2,3,4,5\n",
-            "not needed",
-            False,
-        ),
+        ("2024-02.csv", "START,STOP,PATIENT,ENCOUNTER,CODE,DESCRIPTION\n1,,2,3,4,5\n", "not needed", False),
         ("allergies.csv", PLAIN.encode("utf-32"), "not understood", False),
         ("laboratory.csv", "test,result\n1,2\n", "not understood", False),
         ("patients_old.csv", "test,result\n1,2\n", "not understood", True),
@@ -111,8 +106,17 @@ def test_a_file_that_is_not_needed_stops_nothing(name, content, use, stops):
     assert (found.use, found.stops) == (use, stops)
 
 
+@pytest.mark.parametrize("name", ["conditions.csv", "2024_Conditions.csv.gz"])
+@pytest.mark.parametrize("system", ["", "SYSTEM,"])
+def test_conditions_of_synthea_are_diagnoses(name, system):
+    found = look(
+        f"START,STOP,PATIENT,ENCOUNTER,{system}CODE,DESCRIPTION\n2024-01-01,,2,{system}3,4,5\n", name
+    )
+    assert (found.use, found.match.table, found.match.ignored_columns) == ("loaded", "diagnoses", ())
+
+
 def test_a_fault_in_a_file_that_is_not_needed_concerns_nobody():
-    found = look('START,STOP,PATIENT,ENCOUNTER,CODE,DESCRIPTION\n1,"2\n', "conditions.csv")
+    found = look('START,STOP,PATIENT,ENCOUNTER,CODE,DESCRIPTION\n1,"2\n', "allergies.csv")
     assert (found.use, found.rows) == ("not needed", None)
 
 
@@ -170,7 +174,13 @@ def test_every_file_of_a_synthea_export_is_named_and_counted():
             rows[path.name] = sum(1 for _ in csv.reader(file)) - 1
     assert {name: each.rows for name, each in found.items()} == rows
     used = {name: each.rows for name, each in found.items() if each.use == "loaded"}
-    assert used == {"patients.csv": 27, "encounters.csv": 604, "medications.csv": 663, "providers.csv": 166}
+    assert used == {
+        "patients.csv": 27,
+        "encounters.csv": 604,
+        "medications.csv": 663,
+        "providers.csv": 166,
+        "conditions.csv": 438,
+    }
     others = {each.match.table for each in found.values() if each.use == "not needed"}
     assert others == {name.removesuffix(".csv") for name in set(found) - set(used)}
 
