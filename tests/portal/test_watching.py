@@ -17,7 +17,7 @@ from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.core.sign_in import SignInError
 from portal.people import service as people
-from portal.ui import cache, session
+from portal.ui import cache, names, session
 from tests.support.long_history import RUNS, remember_runs
 from tests.support.page_drivers import PAGES
 
@@ -200,9 +200,10 @@ def test_two_runs_are_compared_swapped_closed_and_stay_closed(runs_page, monkeyp
     app.session_state["runs-table-0"] = {"selection": {"rows": [0, 1], "columns": [], "cells": []}}
     app.query_params["compare"] = [f"run-{RUNS - 1:05d}", "run-00007"]  # one of them far out of the list
     app.run()
-    assert any(m.value == f"#### A run-{RUNS - 1:05d} against B run-00007" for m in app.markdown)
+    newest, older = names.run(f"run-{RUNS - 1:05d}"), names.run("run-00007")
+    assert any(m.value == f"#### {newest} (A) against {older} (B)" for m in app.markdown)
     _press(app, "Swap")
-    assert any(m.value == f"#### A run-00007 against B run-{RUNS - 1:05d}" for m in app.markdown)
+    assert any(m.value == f"#### {older} (A) against {newest} (B)" for m in app.markdown)
     _press(app, "Close the comparison")
     app.run()
     assert "compare" not in app.query_params
