@@ -17,6 +17,7 @@ from pipeline.sources import TABLES
 from portal.batches import inspection, retirement
 from portal.batches.inspection import Inspected
 from portal.batches.source_file import SourceFile
+from portal.core import room
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.core.rights import requires
@@ -115,6 +116,7 @@ def import_files(
     same = [known for known in _all(context) if known.content_sha256 == content]
     if known := next((each for each in same if each.batch_id not in retired), None):
         return replace(known, is_new=False)
+    room.check(context, sum(each.file.size for each in loaded))
     received = datetime.now(UTC)
     suffix = (content * 2)[8 * len(same) % 64 :][:8]  # differs from that of a retired batch with this content
     batch_id = f"{received:%Y%m%dT%H%M%S}-{suffix}"
