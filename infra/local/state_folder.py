@@ -9,6 +9,8 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+from infra.local.credentials import private
+
 _SCRATCH = ("duckdb", "sail/worker-*", "spark/worker-*")
 """Patterns of the engines' directories for shuffle and spill files, below `<state>/cloud`."""
 _PARTIAL = ".pending-"
@@ -31,7 +33,8 @@ def check_format(state: Path) -> None:
     path = state / "cloud" / "format.json"
     ours = {"format": FORMAT, "version": version("health-data-portal")}
     if not path.exists():
-        path.write_text(json.dumps(ours))
+        with open(path, "w", encoding="utf-8", opener=private) as file:
+            json.dump(ours, file)
         return
     try:
         found = dict(json.loads(path.read_text()))
