@@ -14,6 +14,7 @@ from boto3.s3.transfer import TransferConfig
 from pipeline.lake.store import read_json, write_json
 from pipeline.lake.uris import split
 from pipeline.sources import TABLES
+from pipeline.sources.csv_layout import Layout
 from portal.batches import inspection, retirement
 from portal.batches.inspection import Inspected
 from portal.batches.source_file import SourceFile
@@ -83,9 +84,7 @@ def import_folder(
     except OSError as error:
         raise ServiceError(f"'{folder}' cannot be read ({error.strerror}). Check its permissions.") from None
     if not files:
-        raise ServiceError(
-            f"'{folder}' contains no CSV or NDJSON file. Pass the directory that contains the extract."
-        )
+        raise ServiceError(f"'{folder}' contains no files. Pass the directory that contains the extract.")
     return import_files(
         context, files, format=format, encoding=encoding, uploader=uploader, seed=seed, progress=progress
     )
@@ -215,7 +214,7 @@ def _upload_all(
 
 
 def _upload(context: Context, each: Inspected, batch_id: str, number: int) -> dict[str, Any]:
-    type_ = ".ndjson" if each.layout and each.layout.resource else ".csv"
+    type_ = _type(each.layout)
     suffix = f"{type_}.gz" if each.file.name.lower().endswith(".gz") else type_
     table = _table(each)
     uri = context.lake.bronze_batch(table, batch_id) + f"{table}{f'-{number}' if number else ''}{suffix}"
@@ -231,6 +230,13 @@ def _upload(context: Context, each: Inspected, batch_id: str, number: int) -> di
         "not_data": each.not_data,
         **layout,
     }
+
+
+def _type(layout: Layout | None) -> str:
+    """Return the ending of the name of a file in bronze."""
+    if layout and layout.parquet:
+        return ".parquet"
+    return ".ndjson" if layout and layout.resource else ".csv"
 
 
 def _store(s3: Any, file: SourceFile, bucket: str, key: str) -> None:
