@@ -103,6 +103,8 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         runs.service.get
         runs.service.plan
         runs.service.wait
+        runs.without_history.of_plan
+        runs.without_history.plan
         ui.cache._ending
         ui.cache.alerts
         ui.cache.audit
@@ -170,6 +172,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         batches.service.import_files
         batches.service.import_folder
         batches.staging.begin
+        core.room.check
         batches.staging.discard
         batches.staging.source_file
         releases.service.publish

@@ -38,13 +38,12 @@ def upload() -> None:
     with st.container(border=True):
         st.markdown("#### Import an extract")
         st.caption(
-            "Text files with a header line (commas, semicolons, tabs or vertical bars; also .gz), NDJSON, or "
-            "a ZIP archive of them: the portal's own columns, Synthea, OMOP, or a FHIR bulk export."
+            "Text files with a header line (commas, semicolons, tabs or vertical bars; also .gz), Parquet or "
+            "NDJSON files, or a ZIP archive: the portal's own columns, Synthea, OMOP, or a FHIR bulk export."
         )
         uploads.accept(session.context())
         given = st.file_uploader(
             "Files of one extract",
-            type=[*inspection.TYPES, "gz", "zip"],
             accept_multiple_files=True,
             key=f"upload-{st.session_state.get('imports', 0)}",
         )

@@ -216,7 +216,7 @@ def test_no_answer_to_a_role_without_the_right_to_names_has_one(acting, markers,
             seen[name] = text[max(0, found.start() - 40) : found.end() + 40]
     assert len(called) > 30
     if role == "clinician":
-        assert seen.keys() == SEES_NAMES, "the test sees names where they are"
+        assert seen.keys() >= SEES_NAMES, "the test sees names where they are"
     else:
         assert seen == {}
 
