@@ -7,6 +7,7 @@ is readable only by its owner.
 from __future__ import annotations
 
 import configparser
+import fcntl
 import os
 import secrets
 import threading
@@ -46,12 +47,22 @@ def read(path: Path) -> dict[str, Key]:
 
 
 def ensure(path: Path, roles: Iterable[str]) -> dict[str, Key]:
-    """Return all keys in the file `path`, by role; first add a new key for each of `roles` without one."""
+    """Return all keys in the file `path`, by role; first add a new key for each of `roles` without one.
+
+    Jobs and Lambdas start in parallel, each adding its role: a lock keeps one from overwriting another's key.
+    """
+    roles = list(roles)
     found = read(path) if path.exists() else {}
-    missing = [role for role in roles if role not in found]
-    if not missing:
+    if all(role in found for role in roles):
         return found
-    found |= {role: new(role) for role in missing}
+    with open(path.with_suffix(".lock"), "w", encoding="utf-8", opener=private) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _add(path, roles)
+
+
+def _add(path: Path, roles: Iterable[str]) -> dict[str, Key]:
+    found = read(path) if path.exists() else {}
+    found = {role: new(role) for role in roles} | found
     parser = configparser.ConfigParser(interpolation=None)
     for key in found.values():
         parser[key.role] = {"aws_access_key_id": key.access_key, "aws_secret_access_key": key.secret}
@@ -90,7 +101,7 @@ class Keys:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._read_at = 0
+        self._read_version: tuple[int, ...] = ()
         self._keys: dict[str, Key] = {}
         self._lock = threading.Lock()
 
@@ -101,10 +112,16 @@ class Keys:
             return self._keys.get(access_key)
 
     def _read_again(self) -> None:
-        """Add the keys in the credentials file if the file has changed: roles may have been added to it."""
-        changed_at = self._path.stat().st_mtime_ns if self._path.exists() else 0
-        if changed_at != self._read_at:
-            self._read_at = changed_at
+        """Add the keys in the credentials file if the file has changed: roles may have been added to it.
+
+        The time of the change alone does not tell: files written within one tick of the clock have the same.
+        """
+        if not self._path.exists():
+            return
+        found = self._path.stat()
+        version = (found.st_mtime_ns, found.st_ino, found.st_size)
+        if version != self._read_version:
+            self._read_version = version
             self._keys |= {key.access_key: key for key in read(self._path).values()}
 
     def issue(self, key: Key) -> None:

@@ -175,9 +175,10 @@ def test_each_night_equals_a_full_rebuild_and_writes_only_the_months_that_change
     nights.published = releases.current(nights.lake.aws).release_id
     assert nights.published == "night-6"
     assert nights.run("night-8") == {("fact_encounter", "2025-01"), ("fact_encounter", "2025-02")}
+    _assert_retention_keeps_the_files_that_a_remaining_release_uses(nights)
 
 
-def test_retention_keeps_the_files_that_a_remaining_release_uses(nights):
+def _assert_retention_keeps_the_files_that_a_remaining_release_uses(nights):
     aws = nights.lake.aws
     s3, lake = aws.client("s3"), aws.lake
     remaining = release_model.all_releases(s3, lake)

@@ -92,7 +92,7 @@ def _by_audit(spark, rows):
         "newest_patients"
     )
     for name, sql in recomputed.VIEWS.items():
-        if not name.startswith("compared"):
+        if not name.startswith(("compared", "newest")):  # those of facts and medications
             spark.sql(sql).createOrReplaceTempView(name)
     found = spark.sql(
         "select e.encounter_id, coalesce(r.status, 'not an index stay'), r.readmitted "
