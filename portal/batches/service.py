@@ -18,6 +18,7 @@ from pipeline.sources.csv_layout import Layout
 from portal.batches import inspection, retirement
 from portal.batches.inspection import Inspected
 from portal.batches.source_file import SourceFile
+from portal.core import room
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.core.rights import requires
@@ -114,6 +115,7 @@ def import_files(
     same = [known for known in _all(context) if known.content_sha256 == content]
     if known := next((each for each in same if each.batch_id not in retired), None):
         return replace(known, is_new=False)
+    room.check(context, sum(each.file.size for each in loaded))
     received = datetime.now(UTC)
     suffix = (content * 2)[8 * len(same) % 64 :][:8]  # differs from that of a retired batch with this content
     batch_id = f"{received:%Y%m%dT%H%M%S}-{suffix}"
@@ -252,6 +254,17 @@ def _store(s3: Any, file: SourceFile, bucket: str, key: str) -> None:
 def synthetic(context: Context) -> dict[str, bool]:
     """Return by batch id whether the batch is synthetic; only roles that watch runs see more of a batch."""
     return {batch.batch_id: batch.synthetic for batch in _all(context)}
+
+
+@requires("see_charts")
+def ids(context: Context) -> list[str]:
+    """Return the ids of all batches, newest first, without reading their manifests."""
+    bucket, prefix = split(context.lake.manifests())
+    pages = context.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    keys = [
+        item["Key"] for page in pages for item in page.get("Contents", []) if item["Key"].endswith(".json")
+    ]
+    return sorted((key.removeprefix(prefix).removesuffix(".json") for key in keys), reverse=True)
 
 
 @requires("watch_runs")
