@@ -1,8 +1,8 @@
 """SQL that converts an extract from Epic Clarity (PATIENT, PAT_ENC_HSP, …) to the bronze columns.
 
 Times without an offset are the hospital's local times. A medication row is an order (ORDER_MED) or an
-administration (MAR_ADMIN_INFO), which takes patient, encounter and medication from its order. Barcode scans are
-not in these tables.
+administration (MAR_ADMIN_INFO), which takes patient, encounter and medication from its order. Barcode scans
+are not in these tables.
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
 """An Epic Clarity extract: code tables, local times, orders and administrations.
 
-The headers of PAT_ENC_HSP, CLARITY_ADT, ORDER_MED and MAR_ADMIN_INFO in `EHI` and the MAR actions were copied by
-hand from https://open.epic.com/EHITables/GetTable/MAR_ADMIN_INFO.htm and its neighbours; the headers of the
-numeric extract are those of public Clarity queries and, for some columns, from memory (`clarity_fields.py`).
+MAR actions and the columns of the EHI export were copied by hand from Epic's public table descriptions,
+https://open.epic.com/EHITables/GetTable/MAR_ADMIN_INFO.htm and its neighbors; the numeric columns of
+`clarity_extract.txt` are those of public Clarity queries and, for some, from memory (`clarity_fields.py`).
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
@@ -14,42 +16,9 @@ from portal.batches import inspection
 from portal.batches.source_file import SourceFile
 from tests.support import extract_rows
 
+EXTRACT = (Path(__file__).parent / "clarity_extract.txt").read_text()
 FILES = {
-    "PATIENT": """PAT_ID|PAT_MRN_ID|PAT_FIRST_NAME|PAT_LAST_NAME|BIRTH_DATE|DEATH_DATE|SEX_C|STATE_C|ZIP|ADD_LINE_1
-Z1|M1|Ann|Lovel|1970-05-05 00:00:00||1|22|02139|1 Main St
-Z2|M2|Bo|Ray|1980-01-02 00:00:00|2024-03-09 00:00:00|9|22|02139|""",
-    "ZC_SEX": "RCPT_MEM_SEX_C|NAME|TITLE|ABBR|INTERNAL_ID\n1|Female|FEMALE|F|1\n2|Male|MALE|M|2",
-    "ZC_STATE": "STATE_C|NAME|TITLE|ABBR|INTERNAL_ID\n22|Massachusetts|MASSACHUSETTS|MA|22",
-    "PATIENT_RACE": "PAT_ID|LINE|PATIENT_RACE_C\nZ1|2|3\nZ1|1|1",
-    "ZC_PATIENT_RACE": "PATIENT_RACE_C|NAME|TITLE\n1|White|WHITE\n3|Asian|ASIAN",
-    "PAT_ENC_HSP": """PAT_ENC_CSN_ID|PAT_ID|HOSP_ADMSN_TIME|HOSP_DISCH_TIME|ADT_PAT_CLASS_C|DISCH_DISP_C|BILL_ATTEND_PROV_ID
-1001|Z1|2024-07-01 08:30:00|2024-07-03 00:00:00|101|1|500
-1002|Z2|2024-12-01 23:15:00.000||777||""",
-    "ZC_PAT_CLASS": "ADT_PAT_CLASS_C|NAME|TITLE\n101|Inpatient|INPATIENT",
-    "ZC_DISCH_DISP": "DISCH_DISP_C|NAME|TITLE\n1|Home or Self Care|HOME",
-    "CLARITY_ADT": """EVENT_ID|EVENT_TYPE_C|EVENT_SUBTYPE_C|PAT_ENC_CSN_ID|DEPARTMENT_ID|EFFECTIVE_TIME
-1|1|1|1001|10|2024-07-01 08:30:00
-2|3|1|1001|11|2024-07-02 10:00:00
-3|3|2|1001|12|2024-07-02 11:00:00""",
-    "CLARITY_DEP": "DEPARTMENT_ID|DEPARTMENT_NAME|SPECIALTY\n10|EMERGENCY|Emergency\n11|5 WEST|Cardiology\n12|ICU|x",
-    "CLARITY_SER": "PROV_ID|PROV_NAME|PROV_TYPE\n500|DOC, A|Physician",
-    "CLARITY_SER_2": "PROV_ID|NPI\n500|1234567893",
-    "PAT_ENC_DX": "PAT_ENC_CSN_ID|LINE|DX_ID|PRIMARY_DX_YN\n1001|1|70|N\n1001|2|71|Y",
-    "EDG_CURRENT_ICD10": "DX_ID|LINE|CODE\n70|1|I10\n71|1|I50.9",
-    "CLARITY_EDG": "DX_ID|DX_NAME\n71|Heart failure",
-    "ORDER_MED": """ORDER_MED_ID|PAT_ID|PAT_ENC_CSN_ID|ORDERING_DATE|ORDER_INST|MEDICATION_ID|HV_DISCRETE_DOSE|HV_DOSE_UNIT_C|MED_ROUTE_C|ORDER_STATUS_C|MED_PRESC_PROV_ID
-900|Z1|1001|2024-07-01 00:00:00|2024-07-01 09:00:00|31|5|3|15|2|500""",
-    "ZC_ORDER_STATUS": "ORDER_STATUS_C|NAME|TITLE\n2|Sent|SENT",
-    "ZC_ADMIN_ROUTE": "MED_ROUTE_C|NAME|TITLE\n15|Oral|ORAL",
-    "ZC_MED_UNIT": "DISP_QTYUNIT_C|NAME|TITLE\n3|mg|MG",
-    "CLARITY_MEDICATION": "MEDICATION_ID|NAME|GENERIC_NAME\n31|LISINOPRIL 5 MG TABLET|lisinopril",
-    "RXNORM_CODES": "MEDICATION_ID|RXNORM_CODE|RXNORM_TERM_TYPE_C\n31|311354|1",
-    "MAR_ADMIN_INFO": """ORDER_MED_ID|LINE|TAKEN_TIME|SCHEDULED_TIME|SAVED_TIME|MAR_ACTION_C|SIG|DOSE_UNIT_C|REASON_C|ROUTE_C
-900|1|2024-07-01 09:20:00|2024-07-01 09:00:00|2024-07-01 09:25:00|1|5|3||15
-900|2|2024-07-02 09:00:00|2024-07-02 09:00:00|2024-07-02 09:01:00|3||||
-900|3|2024-07-02 21:00:00|2024-07-02 21:00:00|2024-07-02 21:01:00|2|||8|""",
-    "ZC_MAR_RSLT": "RESULT_C|NAME|TITLE\n1|Given|GIVEN\n2|Missed|MISSED\n3|Refused|REFUSED",
-    "ZC_MAR_RSN": "REASON_C|NAME|TITLE\n8|NPO|NPO",
+    name: text.rstrip("\n") for name, _, text in (part.partition("\n") for part in EXTRACT.split("== ")[1:])
 }
 
 
@@ -134,8 +103,8 @@ def test_orders_and_administrations_are_events_of_one_table(read):
 
 DOCUMENTED_ACTIONS = (
     "Given", "Missed", "Refused", "Canceled Entry", "Held", "New Bag", "Restarted", "Stopped", "Rate Change",
-    "MAR Hold", "MAR Unhold", "Bolus", "Push", "Rate Verify", "See Alternative", "Paused", "Prepared", "Pending",
-    "Automatically Held", "Due",
+    "MAR Hold", "MAR Unhold", "Bolus", "Push", "Rate Verify", "See Alternative", "Paused", "Prepared",
+    "Pending", "Automatically Held", "Due",
 )  # fmt: skip
 
 
@@ -145,8 +114,9 @@ def test_every_documented_action_has_a_status():
 
 def test_names_of_epics_ehi_export_are_read_without_code_tables(read):
     ehi = {
-        "PAT_ENC_HSP": "PAT_ENC_CSN_ID\tADT_PAT_CLASS_C_NAME\tADT_PATIENT_STAT_C_NAME\tPAT_ID\tHOSP_ADMSN_TIME\t"
-        "HOSP_DISCH_TIME\tDISCH_DISP_C_NAME\n7\tEmergency\tDischarged\tZ1\t2024-07-01 08:30:00\t"
+        "PAT_ENC_HSP": "PAT_ENC_CSN_ID\tADT_PAT_CLASS_C_NAME\tADT_PATIENT_STAT_C_NAME\tPAT_ID\t"
+        "HOSP_ADMSN_TIME\tHOSP_DISCH_TIME\tDISCH_DISP_C_NAME\n"
+        "7\tEmergency\tDischarged\tZ1\t2024-07-01 08:30:00\t"
         "2024-07-01 10:00:00\tHome or Self Care"
     }
     [row] = read("encounters", **ehi)
