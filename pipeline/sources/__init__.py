@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from pipeline.contracts.model import load
-from pipeline.sources import native, omop, synthea
+from pipeline.sources import clarity, native, omop, synthea
 from pipeline.sources.fhir import query as fhir
 from pipeline.sources.fhir.resources import COLUMNS as FHIR_COLUMNS
 from pipeline.sources.fhir.resources import CONVERT
@@ -27,8 +27,10 @@ class Format:
     A file type is recognized by its `required` columns and loaded with its `known` columns. In a row, the
     columns `keys` have values and the columns `dates` contain dates or
     nothing. `query` returns SQL for the bronze columns of a table, which joins the file types `looks_up`.
-    `not_needed` has the required columns of file types that belong to such extracts but are not loaded. FHIR
-    has no `required` columns: its file types are recognized by resource type.
+    Files of two kinds that become one table have keys such as "medications/administrations" in `required`.
+    `not_needed` has the required columns of file types that belong to such extracts but are not loaded. A
+    file type of `named` shares its columns with others: its files have the word in their name and no unknown
+    column. FHIR has no `required` columns: its file types are recognized by resource type.
     """
 
     name: str
@@ -40,6 +42,14 @@ class Format:
     query: Callable[[str], str]
     looks_up: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     not_needed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    named: Mapping[str, str] = field(default_factory=dict)
+
+    def fits(self, table: str, columns: set[str], name: str) -> bool:
+        """Return whether a header, and the file's name if it must decide, are those of a file type."""
+        if not self.required[table] <= columns:
+            return False
+        word = self.named.get(table)
+        return word is None or (columns <= self.known[table] | {""} and word in name.lower())
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,7 @@ def _csv(name: str, label: str, source: Any) -> Format:
         source.query,
         source.LOOKS_UP,
         source.NOT_NEEDED,
+        getattr(source, "NAMED", {}),
     )
 
 
@@ -91,11 +102,12 @@ def formats() -> tuple[Format, ...]:
         _native(),
         _csv("synthea", "Synthea", synthea),
         _csv("omop", "OMOP", omop),
+        _csv("clarity", "Clarity", clarity),
         Format("fhir", "FHIR", {}, columns, {}, {}, fhir.query, fhir.LOOKS_UP),
     )
 
 
-FORMATS = ("native", "synthea", "omop", "fhir")
+FORMATS = ("native", "synthea", "omop", "clarity", "fhir")
 
 
 def format_named(name: str) -> Format:
@@ -111,7 +123,7 @@ def format_named(name: str) -> Format:
 def match(header: Iterable[str], name: str, wanted: str = "auto") -> Match:
     """Return format and type of a file by its header; raise `UnknownFormat` if none matches.
 
-    The file's `name` decides between types that are not needed.
+    The file's `name` decides between types with the same columns.
     """
     columns = set(header)
     allowed = list(formats()) if wanted == "auto" else [format_named(wanted)]
@@ -119,10 +131,11 @@ def match(header: Iterable[str], name: str, wanted: str = "auto") -> Match:
         (len(required), each, table)
         for each in allowed
         for table, required in each.required.items()
-        if required <= columns
+        if each.fits(table, columns, name)
     ]
     if fitting:
-        _, found, table = max(fitting, key=lambda candidate: candidate[0])
+        _, found, kind = max(fitting, key=lambda candidate: candidate[0])
+        table = kind.partition("/")[0]
         return Match(found.name, table, tuple(sorted(columns - found.known[table] - {""})))
     if spare := _not_needed(columns, name, allowed):
         return spare

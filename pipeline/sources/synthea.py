@@ -6,6 +6,9 @@ Medication rows are orders: START is the time of the order; dose and route are m
 is completed, otherwise active. The identifier of an order is a hash of start, patient, encounter and code
 and, because these can repeat, of the rank of its row among those with the same; for a malformed row, it is a
 hash of the whole row.
+
+The diagnosis of an encounter is its reason. If it has none, it is the first of its conditions, those whose
+description names a disorder before findings and situations.
 """
 
 from __future__ import annotations
@@ -15,7 +18,11 @@ REQUIRED = {
     "encounters": frozenset({"Id", "START", "STOP", "PATIENT", "ENCOUNTERCLASS"}),
     "medications": frozenset({"START", "PATIENT", "ENCOUNTER", "CODE", "DESCRIPTION", "DISPENSES"}),
     "providers": frozenset({"Id", "NAME", "SPECIALITY"}),
+    "diagnoses": frozenset({"START", "STOP", "PATIENT", "ENCOUNTER", "CODE", "DESCRIPTION"}),
 }
+
+NAMED = {"diagnoses": "condition"}
+"""Word in the name of conditions.csv, because former versions of allergies.csv have the same columns."""
 
 _CODED = frozenset({"PATIENT", "ENCOUNTER", "CODE", "DESCRIPTION"})
 
@@ -42,6 +49,7 @@ KEYS = {
     "encounters": ("Id", "PATIENT"),
     "medications": ("PATIENT", "ENCOUNTER", "CODE"),
     "providers": ("Id",),
+    "diagnoses": ("PATIENT", "CODE"),
 }
 
 DATES = {
@@ -49,6 +57,7 @@ DATES = {
     "encounters": ("START", "STOP"),
     "medications": ("START", "STOP"),
     "providers": (),
+    "diagnoses": ("START", "STOP"),
 }
 
 _USED = {
@@ -56,6 +65,7 @@ _USED = {
     "encounters": "PROVIDER TOTAL_CLAIM_COST REASONCODE REASONDESCRIPTION",
     "medications": "STOP TOTALCOST BASE_COST PAYER PAYER_COVERAGE REASONCODE REASONDESCRIPTION",
     "providers": "",
+    "diagnoses": "SYSTEM",
 }
 
 KNOWN = {table: required | frozenset(_USED[table].split()) for table, required in REQUIRED.items()}
@@ -75,6 +85,13 @@ _CLASSES = {
 
 _WHENS = " ".join(f"WHEN '{theirs}' THEN '{ours}'" for theirs, ours in _CLASSES.items())
 
+_CONDITIONS = """(
+    SELECT batch_id, ENCOUNTER,
+           min(struct(CASE WHEN DESCRIPTION LIKE '%(disorder)' THEN 0 ELSE 1 END AS place, START, CODE,
+                      coalesce(SYSTEM, 'SNOMED-CT') AS code_system, DESCRIPTION)) AS it
+    FROM diagnoses WHERE ENCOUNTER IS NOT NULL AND CODE IS NOT NULL AND NOT _malformed
+    GROUP BY batch_id, ENCOUNTER)"""
+
 _QUERIES = {
     "patients": """
         SELECT Id AS patient_id, CAST(NULL AS STRING) AS mrn, FIRST AS first_name, LAST AS last_name,
@@ -88,15 +105,20 @@ _QUERIES = {
         SELECT e.Id AS encounter_id, e.PATIENT AS patient_id, e.PROVIDER AS provider_npi,
                p.NAME AS provider_name, p.SPECIALITY AS provider_specialty, p.SPECIALITY AS department,
                CASE lower(e.ENCOUNTERCLASS) {_WHENS} ELSE e.ENCOUNTERCLASS END AS encounter_class,
-               e.START AS admitted_at, e.STOP AS discharged_at, e.REASONCODE AS diagnosis_code,
-               CASE WHEN e.REASONCODE IS NOT NULL THEN 'SNOMED-CT' END AS diagnosis_code_system,
-               e.REASONDESCRIPTION AS diagnosis_description, CAST(NULL AS STRING) AS discharge_disposition,
+               e.START AS admitted_at, e.STOP AS discharged_at,
+               coalesce(e.REASONCODE, c.it.CODE) AS diagnosis_code,
+               CASE WHEN e.REASONCODE IS NOT NULL THEN 'SNOMED-CT' ELSE c.it.code_system END
+                 AS diagnosis_code_system,
+               CASE WHEN e.REASONCODE IS NOT NULL THEN e.REASONDESCRIPTION ELSE c.it.DESCRIPTION END
+                 AS diagnosis_description,
+               CAST(NULL AS STRING) AS discharge_disposition,
                e.TOTAL_CLAIM_COST AS total_cost, CAST(NULL AS STRING) AS updated_at,
                e._malformed, e._file, e._line, e._as_read, e.batch_id, e._received_at
         FROM encounters e
         LEFT JOIN (SELECT batch_id, Id, any_value(NAME) AS NAME, any_value(SPECIALITY) AS SPECIALITY
                    FROM providers GROUP BY batch_id, Id) p
-               ON e.PROVIDER = p.Id AND e.batch_id = p.batch_id""",
+               ON e.PROVIDER = p.Id AND e.batch_id = p.batch_id
+        LEFT JOIN {_CONDITIONS} c ON e.Id = c.ENCOUNTER AND e.batch_id = c.batch_id""",
     "medications": """
         SELECT sha2(CASE WHEN m._malformed THEN m._received
                     ELSE concat_ws('|', m.START, m.PATIENT, m.ENCOUNTER, m.CODE,
@@ -118,7 +140,7 @@ _QUERIES = {
                ON m.ENCOUNTER = e.Id AND m.batch_id = e.batch_id""",
 }
 
-LOOKS_UP = {"patients": (), "encounters": ("providers",), "medications": ("encounters",)}
+LOOKS_UP = {"patients": (), "encounters": ("providers", "diagnoses"), "medications": ("encounters",)}
 """File types that a table's query joins."""
 
 

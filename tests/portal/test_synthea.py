@@ -31,6 +31,9 @@ FILES = """
     CREATE TABLE e AS SELECT *, timezone('America/New_York', START::timestamptz)::date AS day FROM
     read_csv('{0}/encounters.csv', all_varchar = true); CREATE TABLE m AS FROM read_csv('{0}/medications.csv',
     all_varchar = true); CREATE TABLE p AS FROM read_csv('{0}/patients.csv', all_varchar = true); CREATE TABLE
+    c AS SELECT ENCOUNTER AS of_encounter, arg_min(struct_pack(code := CODE, name := DESCRIPTION),
+        (DESCRIPTION NOT LIKE '%(disorder)', START, CODE)) AS earliest
+        FROM read_csv('{0}/conditions.csv', all_varchar = true) GROUP BY ALL; CREATE TABLE
     classes AS FROM (VALUES ('wellness', 'AMB'), ('ambulatory', 'AMB'), ('outpatient', 'AMB'), ('urgentcare',
     'AMB'),
         ('emergency', 'EMER'), ('inpatient', 'IMP'), ('hospice', 'IMP'), ('snf', 'IMP'), ('virtual', 'VR'),
@@ -38,12 +41,14 @@ FILES = """
 """
 
 ENCOUNTERS = (
-    """SELECT START::timestamptz, STOP::timestamptz, classes.value, REASONCODE, REASONDESCRIPTION, PROVIDER,
+    """SELECT START::timestamptz, STOP::timestamptz, classes.value, coalesce(REASONCODE, earliest.code),
+        if(REASONCODE IS NULL, earliest.name, REASONDESCRIPTION), PROVIDER,
         TOTAL_CLAIM_COST::decimal(12, 2), day, timezone('America/New_York', STOP::timestamptz)::date - day,
         date_diff('second', START::timestamptz, STOP::timestamptz) / 3600, least(90, date_diff('year',
         BIRTHDATE::date, day) - if(strftime(day, '%m%d') < strftime(BIRTHDATE::date, '%m%d'), 1, 0)), GENDER,
         DEATHDATE IS NOT NULL
-    FROM e JOIN p ON PATIENT = p.Id JOIN classes ON ENCOUNTERCLASS = key""",
+    FROM e JOIN p ON PATIENT = p.Id JOIN classes ON ENCOUNTERCLASS = key
+        LEFT JOIN c ON e.Id = of_encounter""",
     """SELECT admitted_at, discharged_at, encounter_class, diagnosis_code, diagnosis_description,
             provider_npi,
         total_cost, local_date, length_of_stay_days, length_of_stay_hours, age_at_admission, sex, is_deceased

@@ -8,8 +8,10 @@ from __future__ import annotations
 import csv
 import gzip
 import os
+import tempfile
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from portal.batches import inspection
@@ -63,7 +65,7 @@ def test_lines_that_are_not_data_are_counted_by_kind_and_are_no_rows(content, ro
         (PLAIN.encode("utf-32"), "is encoded in UTF-32"),
         (f"{ROW}\n{ROW}\n{PLAIN}", "has its header in line 3, below lines that look like rows"),
         (b"PK\x03\x04 and so on", "it is a ZIP archive or an Excel workbook"),
-        (b"PAR1 and so on", "it is a Parquet file"),
+        (b"PAR1 and so on", "the Parquet file is damaged or cut off. Copy it again."),
         (b"\xd0\xcf\x11\xe0 and so on", "it is an Excel workbook"),
         ('[{"patient_id": 1}]', "it looks like JSON"),
         ("<html><table>", "it looks like XML or HTML"),
@@ -91,12 +93,7 @@ def test_an_empty_file_is_empty_and_stops_nothing(content):
     ("name", "content", "use", "stops"),
     [
         ("allergies.csv", "START,STOP,PATIENT,ENCOUNTER,CODE,DESCRIPTION\n1,,2,3,4,5\n", "not needed", False),
-        (
-            "conditions.csv",
-            "START,STOP,PATIENT,ENCOUNTER,CODE,DESCRIPTION\n1,,2,3,4,5\n",
-            "not needed",
-            False,
-        ),
+        ("2024-02.csv", "START,STOP,PATIENT,ENCOUNTER,CODE,DESCRIPTION\n1,,2,3,4,5\n", "not needed", False),
         ("allergies.csv", PLAIN.encode("utf-32"), "not understood", False),
         ("laboratory.csv", "test,result\n1,2\n", "not understood", False),
         ("patients_old.csv", "test,result\n1,2\n", "not understood", True),
@@ -109,8 +106,17 @@ def test_a_file_that_is_not_needed_stops_nothing(name, content, use, stops):
     assert (found.use, found.stops) == (use, stops)
 
 
+@pytest.mark.parametrize("name", ["conditions.csv", "2024_Conditions.csv.gz"])
+@pytest.mark.parametrize("system", ["", "SYSTEM,"])
+def test_conditions_of_synthea_are_diagnoses(name, system):
+    found = look(
+        f"START,STOP,PATIENT,ENCOUNTER,{system}CODE,DESCRIPTION\n2024-01-01,,2,{system}3,4,5\n", name
+    )
+    assert (found.use, found.match.table, found.match.ignored_columns) == ("loaded", "diagnoses", ())
+
+
 def test_a_fault_in_a_file_that_is_not_needed_concerns_nobody():
-    found = look('START,STOP,PATIENT,ENCOUNTER,CODE,DESCRIPTION\n1,"2\n', "conditions.csv")
+    found = look('START,STOP,PATIENT,ENCOUNTER,CODE,DESCRIPTION\n1,"2\n', "allergies.csv")
     assert (found.use, found.rows) == ("not needed", None)
 
 
@@ -142,6 +148,7 @@ def test_directories_broken_links_and_pipes_named_csv_are_one_sentence_each(tmp_
     os.mkfifo(tmp_path / "medications.csv")
     (tmp_path / "supplies.csv").mkdir()
     (tmp_path / "march.csv").write_text(PLAIN)
+    (tmp_path / "patients.csv" / "march").mkdir()
     found = folder(tmp_path)
     assert "is a directory, not a file" in found["patients.csv"].reason
     assert "is a broken link" in found["encounters.csv"].reason
@@ -167,7 +174,13 @@ def test_every_file_of_a_synthea_export_is_named_and_counted():
             rows[path.name] = sum(1 for _ in csv.reader(file)) - 1
     assert {name: each.rows for name, each in found.items()} == rows
     used = {name: each.rows for name, each in found.items() if each.use == "loaded"}
-    assert used == {"patients.csv": 27, "encounters.csv": 604, "medications.csv": 663, "providers.csv": 166}
+    assert used == {
+        "patients.csv": 27,
+        "encounters.csv": 604,
+        "medications.csv": 663,
+        "providers.csv": 166,
+        "conditions.csv": 438,
+    }
     others = {each.match.table for each in found.values() if each.use == "not needed"}
     assert others == {name.removesuffix(".csv") for name in set(found) - set(used)}
 
@@ -239,3 +252,58 @@ def test_the_shared_files_of_other_formats_are_read(case, delimiter, encoding):
         text = (path / file.file.name).read_bytes().decode("utf-16" if "16" in encoding else encoding)
         lines = [line for line in text.splitlines() if line and not line.startswith("sep=")]
         assert file.rows == len(lines) - 1
+
+
+def parquet(sql):
+    """The rows of a query as a Parquet file, written by DuckDB."""
+    with tempfile.TemporaryDirectory() as made, duckdb.connect() as db:
+        path = Path(made) / "made"
+        db.execute(f"COPY ({sql}) TO '{path}' (FORMAT parquet)")
+        return path.read_bytes()
+
+
+PEOPLE = (
+    "SELECT 'c' || i AS patient_id, DATE '1970-05-05' AS birth_date, now() AS updated_at FROM range(3) t(i)"
+)
+
+
+@pytest.mark.parametrize("name", ["patients.parquet", "patients.csv", "x"])
+def test_a_parquet_file_is_read_whatever_it_is_called(name):
+    found = look(parquet(PEOPLE), name)
+    assert (found.use, found.match.table, found.rows) == ("loaded", "patients", 3)
+    assert inspection.describe([found.summary()]) == [f"{name}: patients, 3 rows, read as Parquet"]
+
+
+def test_a_parquet_file_of_no_known_table_is_listed_and_stops_nothing():
+    found = look(parquet("SELECT 1 AS shoe_size"), "shoes.parquet")
+    assert (found.use, found.stops) == ("not understood", False)
+    assert "is not a table of a known format" in found.reason
+
+
+def test_the_parts_of_a_table_that_spark_wrote_as_a_directory_are_files_of_the_table(tmp_path):
+    (tmp_path / "patients.parquet").mkdir()
+    (tmp_path / "patients.parquet" / "_SUCCESS").write_bytes(b"")
+    for n in range(2):
+        (tmp_path / "patients.parquet" / f"part-{n}.parquet").write_bytes(parquet(PEOPLE))
+    found = folder(tmp_path)
+    assert {name: (each.match.table, each.rows) for name, each in found.items()} == {
+        "patients.parquet/part-0.parquet": ("patients", 3),
+        "patients.parquet/part-1.parquet": ("patients", 3),
+    }
+
+
+def test_every_file_is_listed_and_only_tables_stop_the_import(tmp_path):
+    (tmp_path / "patients").write_text(PLAIN)
+    (tmp_path / "README.md").write_text("# The patients of March")
+    (tmp_path / "data dictionary.pdf").write_bytes(b"%PDF-1.7")
+    (tmp_path / "older").mkdir()
+    (tmp_path / ".hidden").write_text("x")
+    (tmp_path / "encounters.xlsx").write_bytes(b"\xd0\xcf\x11\xe0 a workbook")
+    found = folder(tmp_path)
+    assert {name: (each.use, each.stops) for name, each in found.items()} == {
+        "patients": ("loaded", False),
+        "README.md": ("not understood", False),
+        "data dictionary.pdf": ("not understood", False),
+        "older": ("not understood", False),
+        "encounters.xlsx": ("not understood", True),
+    }
