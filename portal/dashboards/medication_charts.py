@@ -78,7 +78,7 @@ MEDICATION_CHARTS = (
         ("status",),
         _DOSES,
         click=("status",),
-        section="Not given",
+        section="Doses not given",
     ),
     Chart(
         "not-given",
@@ -96,7 +96,7 @@ MEDICATION_CHARTS = (
             "Status not-done. Includes missed and refused. "
             "Stopped, on-hold and entered-in-error doses are counted by status."
         ),
-        section="Not given",
+        section="Doses not given",
     ),
     Chart(
         "order-to-dose-minutes",
@@ -151,7 +151,7 @@ MEDICATION_CHARTS = (
         where="state = 'not-done'",
         click=("reason",),
         needs="why",
-        section="Not given",
+        section="Doses not given",
     ),
     Chart(
         "barcode-scans",
