@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from pipeline.contracts import source
-from pipeline.contracts.model import ZONES, Contract, Rule, parse
+from pipeline.contracts.model import HARMS, ZONES, Contract, Rule, parse
 
 CLASSIFICATIONS = frozenset({"direct_identifier", "phi", "limited", "none"})
 SEVERITIES = frozenset({"info", "warning", "error", "block"})
@@ -64,7 +65,8 @@ def _convention_problems(contract: Contract) -> Iterator[str]:
     ids = Counter(rule.id for rule in contract.rules)
     yield from (f"rule {rule_id} is declared twice" for rule_id, count in ids.items() if count > 1)
     for rule in contract.rules:
-        yield from (f"rule {rule.id} {text}" for text in _rule_problems(rule))
+        problems = (*_rule_problems(rule), *_review_problems(rule, {c.name for c in contract.columns}))
+        yield from (f"rule {rule.id} {text}" for text in problems)
 
 
 def _rule_problems(rule: Rule) -> Iterator[str]:
@@ -83,3 +85,20 @@ def _rule_problems(rule: Rule) -> Iterator[str]:
         yield "needs exactly one of `fails`, `measure` and `of` in its implementation"
     if rule.of and not {"checked", "failed"} <= set(rule.aggregates):
         yield "needs the aggregates `checked` and `failed`"
+
+
+def _review_problems(rule: Rule, columns: Set[str]) -> Iterator[str]:
+    """Yield problems of the properties that reviewers see: finding, harm, expected, shows."""
+    if not rule.finding.strip():
+        yield "has no finding: a sentence such as '{n} [encounter ends|encounters end] before …'"
+    elif ("{n}" in rule.finding) == ("{value}" in rule.finding):
+        yield "needs either {n} or {value} in its finding"
+    if re.search(r"[\[\]|]", re.sub(r"\[[^\[\]|]*\|[^\[\]|]*\]", "", rule.finding)):
+        yield "needs a singular and a plural in each bracket of its finding: [encounter ends|encounters end]"
+    if rule.harm not in HARMS:
+        yield f"has the unknown harm '{rule.harm}'; expected one of {', '.join(HARMS)}"
+    if not rule.expected.strip():
+        yield "has no expected: the value of a correct row"
+    if not rule.is_whole and not rule.shows:
+        yield "has no shows: the columns that a reviewer needs to see"
+    yield from (f"shows the unknown column {name}" for name in rule.shows if name not in columns)

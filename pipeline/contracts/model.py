@@ -15,6 +15,8 @@ from pipeline import compiled
 
 Zone = Literal["bronze", "silver", "gold", "quality"]
 ZONES: tuple[Zone, ...] = ("bronze", "silver", "gold", "quality")
+HARMS = ("patient_safety", "privacy", "attribution", "statistics", "format")
+"""Harm classes of rules, the worst first."""
 
 
 class ContractError(Exception):
@@ -54,6 +56,11 @@ class Rule:
     rates (0 to 1 here), otherwise the unit of the value. `population` names the checked rows in the plural
     ("inpatient stays"), `limit_owner` the person who may change the limits and `limit_reason` the reason for
     them. `keeps_rows` exempts failing rows from quarantine whatever the severity.
+
+    `finding` states a failing result in clinical language: ``{n} [encounter ends|encounters end] before …``,
+    with the number of failing rows or the measured `{value}`, and singular and plural in brackets. `harm` is
+    one of `HARMS`, `expected` the value that a correct row has, `shows` the columns of a row that a reviewer
+    needs to see, the failing ones first.
     """
 
     id: str
@@ -80,6 +87,10 @@ class Rule:
     reads: tuple[str, ...] = ()
     has_window: bool = False
     athena: str | None = None
+    finding: str = ""
+    harm: str = ""
+    expected: str = ""
+    shows: tuple[str, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -225,6 +236,10 @@ def _rule(entry: dict[str, Any]) -> Rule:
         reads=tuple(implementation.get("reads", ())),
         has_window=bool(implementation.get("has_window", False)),
         athena=implementation.get("athena"),
+        finding=custom.get("finding", ""),
+        harm=custom.get("harm", ""),
+        expected=custom.get("expected", ""),
+        shows=tuple(custom.get("shows", ())),
         aggregates={
             name: str(implementation[name])
             for name in ("checked", "failed", "value")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 import pandas as pd
 
+from pipeline.rules.outcomes import FOUND
 from portal.cli.output import emit_json, emit_table, json_option
 from portal.cli.session import Session
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.quality import results as quality
-from portal.quality import scorecard
+from portal.quality import rule_texts, scorecard
 from portal.releases import service as releases
 from portal.runs import service as runs
 
@@ -25,9 +28,10 @@ _COLUMNS = [
     "rate",
     "threshold",
     "detail",
+    "finding",
 ]
 
-_COUNTS = {"change", "failed", "checked", "rate", "detail"}
+_COUNTS = {"change", "failed", "checked", "rate", "detail", "finding"}
 """Columns shown only to users who see exact counts."""
 
 
@@ -55,6 +59,9 @@ def show_command(session: Session, run_id: str | None, everything: bool, today: 
         frame = scorecard.rescored(frame)
     if not everything:
         frame = frame[~frame["status"].isin(["pass", "not_applicable"])]
+    frame = frame.assign(
+        finding=pd.Series(list(map(_finding, frame.to_dict("records"))), frame.index, dtype=object)
+    )
     is_exact = releases.sees_exact(context, run_id)
     shown = frame[_COLUMNS if is_exact else [name for name in _COLUMNS if name not in _COUNTS]]
     rows = shown.astype(object).where(shown.notna(), None).to_dict("records")
@@ -65,6 +72,15 @@ def show_command(session: Session, run_id: str | None, everything: bool, today: 
         emit_table(rows, empty=f"{run_id} has no findings.")
     if any(row["status"] in {"fail", "error"} and row["severity"] in {"error", "block"} for row in rows):
         raise click.exceptions.Exit(1)
+
+
+def _finding(row: dict[Any, Any]) -> str | None:
+    """Return the finding as a sentence; None if the rule passed or was not applicable."""
+    if row["status"] not in FOUND:
+        return None
+    key = (row["table_name"], row["rule_id"])
+    rate = None if pd.isna(row["rate"]) else row["rate"]
+    return rule_texts.finding(rule_texts.rules().get(key), key, int(row["failed"]), rate, row["status"])
 
 
 def _published(context: Context) -> str:

@@ -45,6 +45,15 @@ SEVERITIES = {
 }
 """Severities of a rule, the highest first."""
 
+HARMS = {
+    "patient_safety": "Patient safety",
+    "privacy": "Privacy",
+    "attribution": "Attribution",
+    "statistics": "Statistics",
+    "format": "Format",
+}
+"""Harm classes of rules, the worst first: a wrong dose, a wrong patient, a wrong figure, a wrong format."""
+
 OUTCOMES = {
     "fail": "✕ Failed",
     "error": "! Rule error",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.contracts.model import Contract, Rule
 from pipeline.reference import Medication, formulary
-from portal.quality.failing_sql import columns_of
 
 if TYPE_CHECKING:
     import pandas as pd  # takes a second to import, so functions that need it import it
@@ -26,8 +25,8 @@ def masked(
 ) -> pd.DataFrame:
     """Return the rows with identifiers and exact dates masked.
 
-    With `rule`, the columns that it checks come first, followed by the expected value; if it compares two
-    dates, their difference is added. `labels` are the pseudonyms of the rows, which replace their keys.
+    With `rule`, the columns that it shows come first, with the expected value after the failing ones; if two
+    of them are dates, their difference is added. `labels` are the pseudonyms that replace their keys.
     """
     types = {column.name: column for column in contract.columns}
     shown = frame.assign(**{name: frame[name].map(_masking(types.get(name))) for name in frame.columns})
@@ -36,25 +35,23 @@ def masked(
     if rule is None:
         return shown
     shown[EXPECTED] = [_expected(row, rule) for row in frame.to_dict("records")]
-    checked = [name for name in fields(contract, rule) if name in frame]
+    checked = [name for name in rule.shows if name in frame]
     dates = [name for name in checked if types[name].type in {"date", "timestamp"}]
     if len(dates) == 2:
         shown["difference"] = [_difference(row, *dates) for row in frame.to_dict("records")]
-    first = [name for name in ("row", *checked, "difference", EXPECTED, *SOURCE) if name in shown]
+    failing, context = _parted(checked, rule)
+    wanted = ("row", *failing, "difference", EXPECTED, *context, *SOURCE)
+    first = list(dict.fromkeys(name for name in wanted if name in shown))
     rest = [name for name in shown if name not in first]
     is_hidden = {name: bool((shown[name].isna() | (shown[name] == HIDDEN)).all()) for name in rest}
     return shown[[*first, *sorted(rest, key=is_hidden.__getitem__)]]
 
 
-def fields(contract: Contract, rule: Rule) -> list[str]:
-    """Return the columns that a rule checks, with the drug for formulary rules and the unit of a dose."""
-    named = columns_of(contract, rule)
-    if "formulary" in (rule.fails or ""):
-        checked = named if "dose" in named or "route" in named else ["dose", "dose_unit", *named]
-        named = ["medication_name", *checked]
-    if "dose" in named and "dose_unit" not in named:
-        named.insert(named.index("dose") + 1, "dose_unit")
-    return list(dict.fromkeys(named))
+def _parted(shows: Sequence[str], rule: Rule) -> tuple[Sequence[str], Sequence[str]]:
+    """Split columns after the last one that the rule reads; if it reads none of them, after the last one."""
+    read = {name.removeprefix("raw.") for name in rule.reads}
+    last = max((n for n, name in enumerate(shows, 1) if name in read), default=len(shows))
+    return shows[:last], shows[last:]
 
 
 def _masking(column: Any) -> Any:
@@ -109,7 +106,7 @@ def _difference(row: Mapping[Any, Any], first: str, second: str) -> str:
 
 
 def _expected(row: Mapping[Any, Any], rule: Rule) -> str:
-    """Return the value that a rule expects in a row: from the formulary, else the rule's description."""
+    """Return the value that a rule expects in a row: from the formulary, else from its contract."""
     drug = next((m for m in formulary() if m.code == str(row.get("medication_code"))), None)
     fails = rule.fails or ""
     if drug and "formulary.routes" in fails:
@@ -118,7 +115,7 @@ def _expected(row: Mapping[Any, Any], rule: Rule) -> str:
         return f"a route for the form {drug.form}"
     if drug and "formulary" in fails:
         return _usual(row, drug)
-    return rule.description
+    return rule.expected
 
 
 def _usual(row: Mapping[Any, Any], drug: Medication) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import date
 from functools import cache
 
 import pandas as pd
 
-from pipeline.contracts.model import Rule, all_contracts
+from pipeline.contracts.model import HARMS, Rule, all_contracts
 from pipeline.reviews.acceptances import Acceptance, lapsed
 
 
@@ -64,6 +66,32 @@ def measurement(
     if failed == 0 and rate:  # a measured share without failing rows
         return f"Measured {rate_text(rate)} over {checked:,} {population(rule, table)}{threshold}."
     return f"{count_text(rule, table, failed, checked)} fail ({rate_text(rate)}){threshold}."
+
+
+def finding(
+    rule: Rule | None, key: tuple[str, str], failed: int, rate: float | None, status: str = "fail"
+) -> str:
+    """Return a rule result as a factual clause: ``33 encounters end before they begin``.
+
+    `key` is the table and the id of the rule, for rules that were deleted.
+    """
+    if rule is None:
+        return f"{failed:,} rows of {key[0]} fail the deleted rule {key[1]}"
+    if status == "error":
+        return f"Not evaluated because of a rule error: {rule.description.rstrip('.')}"
+    sentence = re.sub(r"\[([^|\]]*)\|([^\]]*)\]", r"\1" if failed == 1 else r"\2", rule.finding)
+    return sentence.format(n=f"{failed:,}", value=rate_text(rate, rule.unit))
+
+
+def harm_rank(rule: Rule | None) -> int:
+    """Return the rank of a rule's harm class, 0 for the worst; deleted rules come last."""
+    return HARMS.index(rule.harm) if rule and rule.harm in HARMS else len(HARMS)
+
+
+def and_more(sentences: Sequence[str], most: int) -> str:
+    """Return up to `most` sentences as one list: ``a, b, and 3 more``."""
+    listed, rest = list(sentences[:most]), len(sentences) - most
+    return ", ".join(listed) + (f", and {rest} more" if rest > 0 else "")
 
 
 def null_markers(detail: object) -> str:

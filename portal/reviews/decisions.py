@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipeline.contracts.model import Rule
 from pipeline.reviews.acceptances import Acceptance, acceptances
 from pipeline.reviews.events import Event, fingerprint
 from pipeline.rules.outcomes import FOUND
+from portal.quality import rule_texts
 
 if TYPE_CHECKING:
     import pandas as pd  # takes a second to import, so functions that need it import it
@@ -41,6 +43,21 @@ class Finding:
     failed: int
     checked: int
     decision: Decision
+    rate: float | None = None
+
+    @property
+    def rule(self) -> Rule | None:
+        """Return the rule, or None if it was deleted."""
+        return rule_texts.rules().get(self.key)
+
+    @property
+    def harm(self) -> int:
+        """Return the rank of the harm class, 0 for the worst."""
+        return rule_texts.harm_rank(self.rule)
+
+    @property
+    def sentence(self) -> str:
+        return rule_texts.finding(self.rule, self.key, self.failed, self.rate, self.status)
 
     @property
     def key(self) -> Key:
@@ -80,7 +97,10 @@ def of_results(
     decided: Mapping[Key, Event],
     on: date,
 ) -> tuple[Finding, ...]:
-    """Return the findings of a run, blocking ones first; `reasons` are those of the run's audit."""
+    """Return the findings of a run: blocking ones first, then by decision and harm.
+
+    `reasons` are those of the run's audit.
+    """
     confirmed = {
         (r["table"], r["rule_id"]) for r in reasons if r.get("accepted_rows") and r["status"] not in FAILED
     }
@@ -94,11 +114,12 @@ def of_results(
             int(row["failed"]),
             int(row["checked"]),
             _decision(row, decided.get((row["table_name"], row["rule_id"])), confirmed, on),
+            _rate(row["rate"]),
         )
         for row in found.to_dict("records")
     ]
     order = list(LABELS)
-    return tuple(sorted(listed, key=lambda f: (not f.is_blocking, order.index(f.decision), f.key)))
+    return tuple(sorted(listed, key=lambda f: (not f.is_blocking, order.index(f.decision), f.harm, f.key)))
 
 
 def _decision(row: Mapping[Any, Any], event: Event | None, confirmed: set[Key], on: date) -> Decision:

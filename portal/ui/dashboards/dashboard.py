@@ -15,7 +15,7 @@ from portal.dashboards import query_builder, suppressed_views
 from portal.dashboards.query_builder import Chart, Dataset, Filters, QueryBuilder
 from portal.privacy.suppression import MINIMUM_CELL_SIZE, is_small
 from portal.releases import service as releases
-from portal.ui import cache, exports, session, sharing
+from portal.ui import cache, exports, names, session, sharing
 from portal.ui.dashboards import card, url_filters
 from portal.ui.dashboards.card import Page
 from portal.ui.exports import SingleRows
@@ -164,11 +164,11 @@ def _release(newest: str) -> tuple[str, str | None]:
     """
     shown = st.query_params.get("release") or newest
     if shown != newest:
-        st.button(f"Show the published release, {newest}", on_click=_show, args=(newest,))
+        st.button(f"Show the published release, {names.release(newest)}", on_click=_show, args=(newest,))
         release = releases.readable(session.context(), shown)
         is_older = release.created_at <= cache.release(newest).created_at
         age = "A newer release exists" if is_older else "It is not published"
-        st.info(f"Release {shown} is shown. {age}. The published release is {newest}.")
+        st.info(f"{names.release(shown)} is shown. {age}. The published release is {names.release(newest)}.")
         before = release.parent_release_id
     else:
         before = cache.published().previous_release_id
@@ -191,7 +191,10 @@ def _previous(release_id: str, before: str | None) -> str | None:
     if named and named != before:
         before = releases.readable(session.context(), named).release_id
     elif before and releases.find(session.context(), before) is None:
-        st.caption(f"The previous release, {before}, is no longer stored. There is nothing to compare with.")
+        st.caption(
+            f"The previous release, {names.release(before)}, is no longer stored. There is nothing to "
+            "compare with."
+        )
         before = None
     if before is None:
         return None
@@ -199,7 +202,7 @@ def _previous(release_id: str, before: str | None) -> str | None:
         "Compare with the previous release",
         bool(named),
         key=f"compare-{release_id}",
-        help=f"Release {before}",
+        help=names.release(before),
     )
     if compare:
         st.query_params["compare"] = before
@@ -285,7 +288,7 @@ def _records(dataset: Dataset, page: Page) -> None:
     st.dataframe(answer.frame, hide_index=True, width="stretch", column_config=session.numbers(answer.frame))
     most = query_builder.MOST_ROWS
     limit = f"The newest {most:,}; " if len(answer.frame) == most else ""
-    st.caption(f"{limit}{session.as_of(answer)}")
+    st.caption(f"{limit}{names.as_of(answer)}")
     words = page.filters.describe(dataset)
     exports.button(
         "CSV of these rows",

@@ -11,15 +11,14 @@ import streamlit as st
 from portal.core.auth import Principal, User
 from portal.core.context import Context
 from portal.core.errors import ServiceError
-from portal.core.vocabulary import SEVERITIES
-from portal.quality import rule_texts
+from portal.core.vocabulary import HARMS, SEVERITIES
 from portal.releases import service as releases
 from portal.releases import signatures
 from portal.releases.signatures import Signature
 from portal.reviews import decisions, sign_off, wording
 from portal.reviews.read_model import Review
 from portal.reviews.sign_off import Outstanding
-from portal.ui import cache, drafts
+from portal.ui import cache, drafts, names
 
 
 def draw(context: Context, review: Review, results: pd.DataFrame) -> None:
@@ -102,16 +101,14 @@ def _within_thresholds(found: Outstanding) -> str:
 
 
 def _listed(listed: Sequence[decisions.Finding]) -> None:
-    rules = rule_texts.rules()
     rows = [
         {
+            "Finding": each.sentence,
             "Decision": decisions.LABELS[each.decision],
+            "Harm": list(HARMS.values())[each.harm] if each.harm < len(HARMS) else "–",
             "Severity": SEVERITIES[each.severity],
-            "Rule": each.rule_id,
-            "What is checked": rules[each.key].description
-            if each.key in rules
-            else "No longer in the contracts",
             "Records": f"{each.failed:,} of {each.checked:,}",
+            "Rule": f"{each.rule_id} of {each.table_name}",
         }
         for each in listed
     ]
@@ -120,7 +117,7 @@ def _listed(listed: Sequence[decisions.Finding]) -> None:
         hide_index=True,
         width="stretch",
         height="content",
-        column_config={"What is checked": st.column_config.TextColumn(width="large")},
+        column_config={"Finding": st.column_config.TextColumn(width="large", pinned=True)},
     )
 
 
@@ -133,7 +130,7 @@ def confirm(
         st.rerun()
     principal = _sign_for(context.user)
     signed = wording.escape_markdown(sign_off.meaning(verdict, principal))
-    st.markdown(f"Release **{review.run_id}**. Meaning of your signature: “{signed}”")
+    st.markdown(f"**{names.release(review.run_id)}**. Meaning of your signature: “{signed}”")
     has_seen = True
     if verdict == "approve" and found.undecided:
         st.warning(f"{len(found.undecided)} findings are undecided:")

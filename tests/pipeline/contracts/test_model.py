@@ -161,6 +161,42 @@ def test_a_rule_that_lacks_a_word_is_found(name):
     assert list(lint._rule_problems(rule)) == [f"has no {name}"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        (
+            {"finding": " "},
+            "has no finding: a sentence such as '{n} [encounter ends|encounters end] before …'",
+        ),
+        ({"finding": "Encounters end early"}, "needs either {n} or {value} in its finding"),
+        (
+            {"finding": "{n} [encounter ends] early"},
+            "needs a singular and a plural in each bracket of its finding: [encounter ends|encounters end]",
+        ),
+        (
+            {"harm": "severe"},
+            "has the unknown harm 'severe'; "
+            "expected one of patient_safety, privacy, attribution, statistics, format",
+        ),
+        ({"expected": ""}, "has no expected: the value of a correct row"),
+        ({"shows": ()}, "has no shows: the columns that a reviewer needs to see"),
+        ({"shows": ("dose",)}, "shows the unknown column dose"),
+    ],
+)
+def test_a_rule_that_a_reviewer_cannot_judge_is_found(changes, problem):
+    contract = load("silver", "patients")
+    rule = replace(contract.rules[0], **changes)
+    assert list(lint._review_problems(rule, {c.name for c in contract.columns})) == [problem]
+
+
+@pytest.mark.parametrize(("table", "rule"), RULES, ids=lambda v: v if isinstance(v, str) else v.id)
+def test_a_finding_is_a_sentence_of_its_own_and_no_negated_rule(table, rule):
+    assert rule.finding != rule.description
+    assert not rule.finding.endswith(".")
+    assert rule.finding.startswith(("{", "The ", "Encounters or", "Administrations of", "Orders of"))
+    assert not re.search(r"\b(fail|violat|rule|null|silver|gold|dim_|fact_)", rule.finding), "clinical words"
+
+
 def test_the_icd10cm_codes_are_those_of_the_release_that_is_named():
     theirs = {code for code in simple_icd_10_cm.get_all_codes(with_dots=False) if not _is_group(code)}
     assert set(icd10cm_codes()) == theirs

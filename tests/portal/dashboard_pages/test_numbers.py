@@ -14,7 +14,7 @@ import pytest
 from pipeline.releases import model as release_model
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.releases import service as releases
-from portal.ui import cache
+from portal.ui import cache, names
 from tests.support.chart_truth import ADMITTED, CHARTS, GIVEN, GIVEN_OR_ORDERED, HEADLINES, ORDERED
 from tests.support.dashboard_pages import CHARTS_BY_KEY, PAGE_OF, figures, metrics
 from tests.support.figure_checks import CHECKS
@@ -163,7 +163,9 @@ def test_the_address_names_the_release_and_an_older_one_says_that_there_is_a_new
     (patients,) = lake.before.ask("patients", "true", "SELECT count(*) FROM r")
     assert metrics(app)["Patients"] == f"{patients[0]:,}"
     assert app.query_params["release"] == lake.former_id
-    assert f"A newer release exists. The published release is {published}." in app.info[0].value
+    assert (
+        f"A newer release exists. The published release is {names.release(published)}." in app.info[0].value
+    )
     app.button[0].click().run()
     assert app.query_params["release"] == published
     assert metrics(app) == everything

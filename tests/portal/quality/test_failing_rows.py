@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 from pipeline.contracts.model import load
-from portal.quality import failing_rows
 from portal.quality.failing_rows import masked
 
 ROW = {
@@ -86,7 +85,7 @@ def test_a_tenfold_dose_shows_drug_dose_unit_and_the_usual_range_first():
         ({"dose": None}, "usual 1–2 g"),
         (
             {"medication_code": "unknown"},
-            "Dose is above 0 and within ten times the usual range of the medication.",
+            "within ten times the usual range",
         ),
     ],
 )
@@ -156,11 +155,3 @@ def test_an_identifier_in_a_field_where_none_belongs_is_masked(changes, shown):
 def test_a_long_number_is_a_dose_and_no_telephone():
     assert _masked("medications", "MED-P03", dose="1000000")[1]["dose"] == "1000000"
     assert _masked("medications", "MED-P03", dose="617 555 0100")[1]["dose"] == "•••"
-
-
-def test_every_row_rule_of_every_table_names_fields_that_its_table_has():
-    for table in ROW:
-        contract = load("silver", table)
-        known = {column.name for column in contract.columns}
-        for rule in (rule for rule in contract.rules if not rule.is_whole):
-            assert set(failing_rows.fields(contract, rule)) <= known, rule.id

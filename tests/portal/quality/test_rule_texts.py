@@ -104,3 +104,47 @@ def test_an_acceptance_that_lapsed_says_why(rate, on, words):
 )
 def test_null_markers_are_told_by_column(detail, words):
     assert rule_texts.null_markers(detail) == words
+
+
+@pytest.mark.parametrize(
+    ("key", "failed", "rate", "status", "sentence"),
+    [
+        (("encounters", "ENC-P03"), 33, 0.01, "fail", "33 encounters end before they begin"),
+        (("encounters", "ENC-P03"), 1, 0.01, "fail", "1 encounter ends before it begins"),
+        (("medications", "MED-P07"), 1204, 0.5, "fail", "1,204 doses were given before they were ordered"),
+        (
+            ("encounters", "ENC-P13"),
+            0,
+            0.314,
+            "fail",
+            "31.40 % of inpatient stays are followed by a readmission within 30 days",
+        ),
+        (
+            ("encounters", "ENC-P03"),
+            0,
+            None,
+            "error",
+            "Not evaluated because of a rule error: Discharge is not before admission",
+        ),
+        (("encounters", "ENC-X99"), 2, 0.1, "fail", "2 rows of encounters fail the deleted rule ENC-X99"),
+    ],
+)
+def test_a_finding_is_a_fact_with_its_count(key, failed, rate, status, sentence):
+    assert rule_texts.finding(rule_texts.rules().get(key), key, failed, rate, status) == sentence
+
+
+def test_harm_to_patients_ranks_before_format_and_deleted_rules_come_last():
+    rules = rule_texts.rules()
+    ranked = [
+        rules["medications", "MED-P03"],
+        rules["encounters", "ENC-C06"],
+        rules["encounters", "ENC-C07"],
+        None,
+    ]
+    assert [rule_texts.harm_rank(rule) for rule in ranked] == sorted(map(rule_texts.harm_rank, ranked))
+    assert len(set(map(rule_texts.harm_rank, ranked))) == 4
+
+
+def test_a_long_list_says_how_many_more_there_are():
+    assert rule_texts.and_more(["a", "b", "c"], 2) == "a, b, and 1 more"
+    assert rule_texts.and_more(["a", "b"], 2) == "a, b"
