@@ -193,7 +193,9 @@ def test_a_rule_that_a_reviewer_cannot_judge_is_found(changes, problem):
 def test_a_finding_is_a_sentence_of_its_own_and_no_negated_rule(table, rule):
     assert rule.finding != rule.description
     assert not rule.finding.endswith(".")
-    assert rule.finding.startswith(("{", "The ", "Encounters or", "Administrations of", "Orders of"))
+    assert rule.finding.startswith(
+        ("{", "The ", "Encounters or", "Administrations of", "Orders of", "Diagnoses of")
+    )
     assert not re.search(r"\b(fail|violat|rule|null|silver|gold|dim_|fact_)", rule.finding), "clinical words"
 
 
