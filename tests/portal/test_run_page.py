@@ -59,7 +59,7 @@ def test_an_analyst_watches_and_changes_nothing(run_page, held_run):
     app = run_page(held_run.run_id, role="analyst")
     assert not app.error
     labels = {button.label for button in app.button}
-    assert not labels & {"Publish this release", "Rerun", "Resume"}
+    assert not labels & {"Publish this release …", "Rerun", "Resume"}
 
 
 def test_a_run_that_failed_is_watched_while_a_job_beside_the_failed_one_goes_on(
@@ -164,7 +164,7 @@ def test_an_engineer_publishes_with_a_reason(run_page, held_run, monkeypatch):
     pressed = st.button
     monkeypatch.setattr("streamlit.dialog", lambda _: lambda body: body)
     monkeypatch.setattr(
-        "streamlit.button", lambda label, **how: pressed(label, **how) or label == "Publish this release"
+        "streamlit.button", lambda label, **how: pressed(label, **how) or label == "Publish this release …"
     )
     app = _press(run_page(held_run.run_id), "Publish")
     assert [e.value for e in app.error] == ["A reason is required for the audit log."]
