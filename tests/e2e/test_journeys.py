@@ -148,6 +148,8 @@ def test_an_analyst_filters_reads_why_a_run_failed_asks_in_sql_and_takes_the_ans
     for each in (page, colleague):
         visit(each, "Encounters")
     everything = _first_figure(page)
+    page.get_by_test_id("stButtonGroup").get_by_text("Cost", exact=True).click()
+    settle(page)
     bar_beside(page.get_by_role("figure", name=re.compile("^Cost by encounter class")), "(AMB)").click(
         force=True
     )

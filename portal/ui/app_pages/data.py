@@ -39,7 +39,7 @@ def upload() -> None:
         st.markdown("#### Import an extract")
         st.caption(
             "Text files with a header line (commas, semicolons, tabs or vertical bars; also .gz), Parquet or "
-            "NDJSON files, or a ZIP archive: the portal's own columns, Synthea, OMOP, or a FHIR bulk export."
+            "NDJSON files, or a ZIP archive: the portal's own columns, Synthea, OMOP, Epic Clarity, or FHIR."
         )
         uploads.accept(session.context())
         given = st.file_uploader(
