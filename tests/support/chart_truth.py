@@ -154,6 +154,8 @@ class Star:
         self.sql = duckdb.connect()
         self.sql.execute("SET TimeZone = 'UTC'")
         for folder in (each for each in root.iterdir() if each.is_dir()):
+            if not any((folder / f"release_id={release_id}").rglob("*.parquet")):
+                continue  # a table without rows
             files = f"{folder}/release_id={release_id}/**/*.parquet"
             self.sql.execute(
                 f"CREATE TABLE {folder.name} AS SELECT * FROM "
