@@ -41,6 +41,7 @@ CLASSES = {
     "42898160": "IMP",  # Non-hospital institution Visit
     "38004311": "IMP",  # Inpatient Hospice
     "9203": "EMER",  # Emergency Room Visit
+    "581385": "OBSENC",  # Observation Room
     "9202": "AMB",  # Outpatient Visit
     "581477": "AMB",  # Office Visit
     "32036": "AMB",  # Laboratory Visit
