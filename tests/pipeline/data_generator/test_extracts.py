@@ -1,6 +1,6 @@
 """A sample written in another system's format and imported gives the gold facts of the native sample.
 
-`LOST` lists the columns, and `ABSENT` the rows, that a format cannot express, as `docs/sample-formats.md` does.
+`LOST` and `ABSENT` list the columns and rows that a format cannot express, as `docs/sample-formats.md` does.
 """
 
 from __future__ import annotations
