@@ -42,7 +42,21 @@ def of_release(
     if signature and signature.is_valid:
         seen = "Analysts see this release." if is_published else "Analysts see another release."
         return Headline("success", f"Approved by {signature.by}.", seen)
+    if is_published:
+        why = signature.invalid_reason if signature else "It was not approved."
+        return Headline("warning", "Published without a valid approval.", why)
     return _held(findings)
+
+
+def next_steps(findings: Sequence[Finding], open_queries: int) -> str:
+    """Return the steps that remain before a held release can be approved."""
+    barring = sum(finding.bars_approval for finding in findings)
+    steps = [
+        f"decide {barring} finding{'s' if barring > 1 else ''}" if barring else "",
+        f"close {open_queries} quer{'ies' if open_queries > 1 else 'y'}" if open_queries else "",
+        "sign off",
+    ]
+    return f"Next: {', '.join(filter(None, steps))}."
 
 
 def _held(findings: Sequence[Finding]) -> Headline:

@@ -13,6 +13,8 @@ from portal.quality import rule_texts
 from portal.reviews import decisions
 from portal.reviews.decisions import Finding, Key
 from portal.reviews.read_model import DataQuery
+from portal.ui import session
+from portal.ui.quality import bulk_form
 from portal.ui.quality.shown import Shown
 
 ORDERS = {
@@ -30,6 +32,7 @@ def draw(shown: Shown) -> Key | None:
     if not shown.findings:
         st.success("All rules passed. This run has no findings.")
         return None
+    bulk_form.outcome(shown.run_id)
     table = overview(shown)
     undecided = table["_undecided"]
     with st.container(horizontal=True):
@@ -52,14 +55,21 @@ def draw(shown: Shown) -> Key | None:
         hide_index=True,
         height=min(420, 38 + 35 * len(table)),
         on_select="rerun",
-        selection_mode="single-cell",
-        key=f"findings-{show}-{order}",
+        selection_mode=["multi-row", "single-cell"],
+        key=f"findings-{show}-{order}-{shown.review.seen}",  # a decision changes the rows: start anew
         column_config={
             "Finding": st.column_config.TextColumn(width=520),
             "Of": st.column_config.NumberColumn(format="localized"),
         },
     )
-    return _opened(table, [row for row, _ in picked["selection"]["cells"]])
+    selection = picked["selection"]
+    ticked = [table["_key"].iloc[row] for row in selection["rows"] if row < len(table)]
+    if session.user().may("review"):
+        if ticked:
+            bulk_form.draw(shown, ticked)
+        else:
+            st.caption("Click a finding to open it. Tick several to decide them together.")
+    return _opened(table, [row for row, _ in selection["cells"]])
 
 
 def overview(shown: Shown) -> pd.DataFrame:

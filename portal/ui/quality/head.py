@@ -33,8 +33,9 @@ def draw(shown: Shown) -> None:
     )
     if is_published:
         _published()
-    elif line.is_waiting:
-        st.caption(_next(shown))
+    if line.is_waiting:
+        waiting = "" if session.user().may("review") else " A clinician signs off."
+        st.caption(headline.next_steps(shown.findings, len(shown.review.open_queries)) + waiting)
     _accepted(shown)
 
 
@@ -48,19 +49,6 @@ def _published() -> None:
             width="content",
         )
         st.page_link("app_pages/encounters.py", label="See the charts", icon=":material/bar_chart:")
-
-
-def _next(shown: Shown) -> str:
-    """Return the steps that remain before a held release can be approved."""
-    barring = sum(finding.bars_approval for finding in shown.findings)
-    queries = len(shown.review.open_queries)
-    steps = [
-        f"decide {barring} finding{'s' if barring > 1 else ''}" if barring else "",
-        f"close {queries} quer{'ies' if queries > 1 else 'y'}" if queries else "",
-        "sign off",
-    ]
-    waiting = "" if session.user().may("review") else " A clinician signs off."
-    return f"Next: {', '.join(filter(None, steps))}.{waiting}"
 
 
 def _accepted(shown: Shown) -> None:

@@ -42,6 +42,14 @@ def signed(verdict, invalid=""):
         ("hold", [MISSING], signed("reject"), False, "Rejected by dr.lee. Analysts do not see this release."),
         ("publish", [], signed("reject"), True, "Rejected by dr.lee. Analysts still see this release."),
         (
+            "hold",
+            [MISSING],
+            signed("approve", "The decision on PAT-M01 of patients changed after the signature."),
+            True,
+            "Published without a valid approval. The decision on PAT-M01 of patients changed after the "
+            "signature.",
+        ),
+        (
             "publish_with_warnings",
             [DOSES, SWAPPED, SWAPPED, SWAPPED, TOLERATED],
             None,
@@ -63,3 +71,16 @@ def test_the_headline_names_the_worst_findings_with_their_records(
     decision, findings, signature, is_published, said
 ):
     assert headline.of_release(decision, findings, signature, is_published=is_published).text == said
+
+
+@pytest.mark.parametrize(
+    ("findings", "open_queries", "said"),
+    [
+        ([MISSING, DOSES, TOLERATED], 0, "Next: decide 1 finding, sign off."),
+        ([MISSING, MISSING], 2, "Next: decide 2 findings, close 2 queries, sign off."),
+        ([NO_KEY], 1, "Next: close 1 query, sign off."),
+        ([], 0, "Next: sign off."),
+    ],
+)
+def test_the_next_steps_lead_to_the_signature(findings, open_queries, said):
+    assert headline.next_steps(findings, open_queries) == said
