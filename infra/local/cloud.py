@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -24,6 +25,8 @@ from infra.local.context import REGION
 from infra.local.credentials import private
 from infra.local.engine import ENGINES
 from infra.local.environment import clean, environment
+from infra.local.state_folder import StateError
+from pipeline.lake.room import FULL, no_space
 
 START_SECONDS = 90
 
@@ -65,18 +68,32 @@ class Cloud:
         Without `wait`, return when the cloud has announced its endpoint; requests block until it is ready.
         Raise `CloudError` if the start fails, or if a cloud runs with another port or engine than requested.
         """
-        state_folder.make(self.state)
         try:
+            state_folder.make(self.state)
             self._lease = self._open("lease")
             fcntl.flock(self._lease, fcntl.LOCK_SH)
             with self._starting():
                 found = self._running() or self._launch(wait)
             self._check_options(found)
+        except (OSError, StateError) as error:
+            self.stop()
+            raise CloudError(self._unusable(error)) from None
         except BaseException:
             self.stop()
             raise
         self.endpoint, self.pid, self.prefix = found["endpoint"], found["pid"], found["prefix"]
         return self
+
+    def _unusable(self, error: OSError | StateError) -> str:
+        """Return why the state directory cannot be used, as one sentence."""
+        if isinstance(error, StateError):
+            return str(error)
+        if error.errno in FULL:
+            return no_space(shutil.disk_usage(_existing(self.state)).free, None, str(self.state))
+        return (
+            f"The state directory {self.state} cannot be used ({error.strerror}). "
+            "Check its permissions, or choose another one with --state."
+        )
 
     def _check_options(self, found: dict[str, Any]) -> None:
         """Raise `CloudError` if the running cloud has another port or engine than requested."""
@@ -159,6 +176,9 @@ class Cloud:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if found := self._announcement() if not wait else self._running():
+                if found["pid"] != process.pid:  # a server that was not announced for a moment
+                    process.kill()
+                    process.wait()
                 return found
             if process.poll() is not None:
                 raise CloudError(f"The laptop cloud did not start: {_last_line(log)} Its log is {log}.")
@@ -182,6 +202,11 @@ class Cloud:
 def _server_environment() -> dict[str, str]:
     repository = str(Path(__file__).parents[2])
     return {**clean(), "PYTHONPATH": os.pathsep.join([repository, os.environ.get("PYTHONPATH", "")])}
+
+
+def _existing(path: Path) -> Path:
+    """Return the path, or the nearest directory above it that exists."""
+    return path if path.exists() else _existing(path.parent)
 
 
 def _health(endpoint: str, keys: Path) -> Any:

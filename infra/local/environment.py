@@ -30,6 +30,7 @@ def variables(endpoint: str, prefix: str, state: Path) -> dict[str, str]:
         "HDP_PREFIX": prefix,
         "HDP_BUCKETS": prefix,
         "HDP_ROLE": "engineer",
+        "HDP_LAKE_FOLDER": str(state),
         "HDP_ATHENA_POLL_SECONDS": "0.05",
         "HDP_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{lake.state_machine}",
         "HDP_TOPIC_SUCCEEDED_ARN": f"arn:aws:sns:{REGION}:{ACCOUNT}:{prefix}-run-succeeded",

@@ -12,9 +12,9 @@ import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
-from xml.sax.saxutils import escape
 
 from infra.local import credentials, signature
+from infra.local.answers import answer, refuse
 from infra.local.credentials import LAPTOP, Key, Keys
 from infra.local.signature import SignatureError
 
@@ -24,7 +24,6 @@ ROLE, SERVICE = "hdp.role", "hdp.service"
 HEALTH = "/_hdp/health"
 _OWN_SITES = {"none", "same-origin"}
 _NOT_OF_AWS = ("/moto-api", "/latest/")
-_XML = {"s3", "sts", "iam", "sns"}
 
 Application = Callable[..., Iterable[bytes]]
 
@@ -57,18 +56,16 @@ class Gate:
             self._check_sender(environ)
             key, service = self._verify(environ)
         except Refused as error:
-            return _refuse(environ, start_response, "AccessDenied", str(error))
+            return refuse(environ, start_response, "AccessDenied", str(error))
         except SignatureError as error:
-            return _refuse(environ, start_response, error.code, str(error))
+            return refuse(environ, start_response, error.code, str(error))
         if key is not self.own_key:
             self._is_open.wait()
         path = environ.get("PATH_INFO", "")
         if path == HEALTH and key.role == LAPTOP:
-            return _answer(
-                start_response, "200 OK", "application/json", json.dumps({"state": self._state_id})
-            )
+            return answer(start_response, "200 OK", "application/json", json.dumps({"state": self._state_id}))
         if path == HEALTH or path.startswith(_NOT_OF_AWS):
-            return _refuse(environ, start_response, "AccessDenied", "The laptop cloud serves AWS APIs only.")
+            return refuse(environ, start_response, "AccessDenied", "The laptop cloud serves AWS APIs only.")
         environ[ROLE], environ[SERVICE] = key.role, service
 
         def without_cors(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
@@ -109,23 +106,3 @@ def _body(environ: dict[str, Any]) -> bytes:
         read = stream.read() if is_chunked else stream.read(int(environ.get("CONTENT_LENGTH") or 0))
         stream = environ["wsgi.input"] = io.BytesIO(read)
     return stream.getvalue()
-
-
-def _refuse(environ: dict[str, Any], start_response: Any, code: str, message: str) -> list[bytes]:
-    """Answer 403 in the error format of the service, and close the connection: the body may be unread."""
-    service = environ.get("HTTP_AUTHORIZATION", "").partition("/aws4_request")[0].rpartition("/")[2]
-    headers = [("Connection", "close"), ("x-amzn-errortype", code)]
-    if service in _XML or not service:
-        detail = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
-        body = f"<ErrorResponse><Error>{detail}</Error></ErrorResponse>"
-        return _answer(start_response, "403 Forbidden", "application/xml", body, headers)
-    document = json.dumps({"__type": code, "message": message})
-    return _answer(start_response, "403 Forbidden", "application/json", document, headers)
-
-
-def _answer(
-    start_response: Any, status: str, kind: str, text: str, headers: Iterable[tuple[str, str]] = ()
-) -> list[bytes]:
-    body = text.encode()
-    start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body))), *headers])
-    return [body]

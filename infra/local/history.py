@@ -18,12 +18,7 @@ class HistoryStore:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.execute(
-            "CREATE TABLE IF NOT EXISTS document (kind TEXT, key TEXT, body TEXT, PRIMARY KEY (kind, key))"
-        )
+        self._db = _opened(path)
 
     def put(self, kind: str, key: str, document: dict[str, Any]) -> None:
         body = json.dumps(document, default=str)
@@ -52,3 +47,30 @@ class HistoryStore:
     def close(self) -> None:
         with self._lock:
             self._db.close()
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """Open the file; set a damaged one aside and begin a new one, because runs can be shown without it."""
+    try:
+        return _connected(path)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:
+        for part in ("", "-wal", "-shm"):
+            if (found := path.with_name(path.name + part)).exists():
+                found.replace(path.with_name(f"damaged-{path.name}{part}"))
+        return _connected(path)
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    try:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
+        db.execute(
+            "CREATE TABLE IF NOT EXISTS document (kind TEXT, key TEXT, body TEXT, PRIMARY KEY (kind, key))"
+        )
+    except BaseException:
+        db.close()
+        raise
+    return db

@@ -7,6 +7,7 @@ itself before it loads its services; requests wait in `infra.local.gate` until s
 from __future__ import annotations
 
 import argparse
+import contextlib
 import enum
 import fcntl
 import functools
@@ -15,12 +16,14 @@ import logging
 import os
 import signal
 import socket
+import sqlite3
 import sys
 import threading
 import time
 import types
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from infra.local import credentials, state_folder
 from infra.local.context import Context
@@ -30,6 +33,9 @@ from infra.local.environment import environment
 from infra.local.history import HistoryStore
 
 HOST = "127.0.0.1"
+
+SURPLUS_SECONDS = 10.0
+"""Seconds after which a server that is not announced any more is ended by the next one."""
 
 
 def main() -> None:
@@ -43,10 +49,55 @@ def main() -> None:
     os.umask(0o077)  # inherited by workers and Lambdas
     work = options.state / "cloud"
     work.mkdir(parents=True, exist_ok=True)
-    lock = (work / "server.lock").open("w")
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    state_folder.sweep(options.state)
-    serve(options.state.resolve(), options.port, options.prefix, options.workers, options.engine)
+    with _only_server(work / "server.lock"), _disk_errors_explained(options.state):
+        state_folder.sweep(options.state)
+        serve(options.state.resolve(), options.port, options.prefix, options.workers, options.engine)
+
+
+@contextlib.contextmanager
+def _only_server(path: Path) -> Iterator[None]:
+    """Hold the lock of the state directory's server; the file names the process that holds it.
+
+    A server that still runs although no command can find it any more is ended after `SURPLUS_SECONDS`.
+    """
+    with path.open("a+") as lock:
+        deadline = time.monotonic() + SURPLUS_SECONDS
+        while not _locked(lock):
+            if time.monotonic() > deadline:
+                _end_holder(lock)
+            time.sleep(0.05)
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _locked(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _end_holder(lock: IO[str]) -> None:
+    """Kill the process that the lock file names, which holds the lock."""
+    lock.seek(0)
+    with contextlib.suppress(ValueError, ProcessLookupError):
+        os.kill(int(lock.read()), signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _disk_errors_explained(state: Path) -> Iterator[None]:
+    """End with one sentence on standard error if the disk stops the start."""
+    from infra.local.faults import explained  # noqa: PLC0415
+
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        if sentence := explained(error, state):
+            sys.exit(sentence)
+        raise
 
 
 def serve(state: Path, port: int, prefix: str, workers: int, engine: str) -> None:
@@ -63,7 +114,7 @@ def serve(state: Path, port: int, prefix: str, workers: int, engine: str) -> Non
     try:
         context = _start(state, prefix, workers, engine, endpoint, listening)
         try:
-            _until_unused(state, announcement)
+            _until_unused(state, announcement, ours)
         finally:
             announcement.unlink(missing_ok=True)
             _stop(context)
@@ -108,6 +159,7 @@ def _assemble(context: Context, keys: Keys, listening: socket.socket) -> Any:
 
     from infra.local import athena, catalog, glue, lambdas, named_queries, s3, stepfunctions  # noqa: PLC0415
     from infra.local.calls import Calls  # noqa: PLC0415
+    from infra.local.faults import Faults  # noqa: PLC0415
     from infra.local.gate import Gate  # noqa: PLC0415
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -133,7 +185,7 @@ def _assemble(context: Context, keys: Keys, listening: socket.socket) -> Any:
         keys,
         _workgroups(context.store),
     )
-    gate = Gate(app, port, keys, state_folder.identity(context.state))
+    gate = Gate(Faults(app, context.state), port, keys, state_folder.identity(context.state))
     server = make_server(HOST, port, gate, threaded=True, request_handler=Handler, fd=listening.fileno())
     return server, gate
 
@@ -165,14 +217,19 @@ def _announce(path: Path, document: dict[str, Any]) -> None:
     pending.replace(path)
 
 
-def _until_unused(state: Path, announcement: Path) -> None:
-    """Wait until no client holds a lease, and remove the announcement while no client can take a new one."""
+def _until_unused(state: Path, announcement: Path, ours: dict[str, Any]) -> None:
+    """Wait until no client holds a lease, and remove the announcement while no client can take a new one.
+
+    An announcement that somebody deleted is written again, so that no second server is started.
+    """
     lease = (state / "cloud" / "lease").open("a")
     while True:
         time.sleep(0.5)
         try:
             fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            if not announcement.exists():
+                _announce(announcement, ours)
             continue
         announcement.unlink(missing_ok=True)
         return

@@ -44,6 +44,7 @@ def layout_of(file: Mapping[str, Any]) -> Layout:
         file["encoding"],
         file["delimiter"],
         file.get("resource", ""),
+        file.get("parquet", False),
     )
 
 

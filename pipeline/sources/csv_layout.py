@@ -30,7 +30,7 @@ class Layout:
     """How to read a file: columns, number of lines up to the end of the header, encoding, delimiter.
 
     `resource` is the FHIR resource type of the lines of an NDJSON file, which has no header line; it is empty
-    for CSV.
+    for CSV. A Parquet file (`parquet`) has neither lines nor encoding nor delimiter.
     """
 
     header: tuple[str, ...]
@@ -38,3 +38,4 @@ class Layout:
     encoding: str = "utf-8"
     delimiter: str = ","
     resource: str = ""
+    parquet: bool = False

@@ -21,7 +21,7 @@ _MAX_HEADER_LINES = 30
 _MAGIC = (
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook (.xlsx)"),
     (b"\xd0\xcf\x11\xe0", "an Excel workbook (.xls)"),
-    (b"PAR1", "a Parquet file"),
+    (b"PARE", "an encrypted Parquet file"),
     (b"%PDF", "a PDF document"),
     (b"SQLite format 3", "a SQLite database"),
     (b"ORC", "an ORC file"),
@@ -48,6 +48,24 @@ def identify(head: bytes, name: str, wanted: str = "auto", encoding: str = "utf-
         if found := _with_delimiter(text, name, wanted, Layout((), 1, encoding, delimiter)):
             return found
     raise _cause(text, name, wanted)
+
+
+def is_parquet(head: bytes) -> bool:
+    return head.startswith(b"PAR1")
+
+
+def identify_parquet(columns: Sequence[str], name: str, wanted: str = "auto") -> Identified:
+    """Return type and layout of the Parquet file `name` with these columns.
+
+    Raise `NotUnderstood` if they belong to no known table.
+    """
+    header = tuple(value.strip(BLANK) for value in columns)
+    found = _matched(header, name, wanted)
+    if found is None:
+        header, found = _spelled(header, name, wanted)
+    if found is None:
+        raise _unknown(header, name, wanted)
+    return Identified(found, Layout(header, 0, delimiter="", parquet=True), 0, 0)
 
 
 def _with_delimiter(text: str, name: str, wanted: str, layout: Layout) -> Identified | None:
@@ -142,6 +160,11 @@ def _cause(text: str, name: str, wanted: str) -> NotUnderstood:
     columns = [value.strip(BLANK) for value in header]
     if not columns:
         return NotUnderstood(f"'{name}' has a quote in its header line that is never closed. Remove it.")
+    return _unknown(columns, name, wanted)
+
+
+def _unknown(columns: Sequence[str], name: str, wanted: str) -> NotUnderstood:
+    """Return the error that says what columns without a match lack."""
     try:
         match(columns, name, wanted)
     except UnknownFormat as error:

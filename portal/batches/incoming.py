@@ -138,9 +138,7 @@ def _import(context: Context, delivery: Delivery) -> Batch:
             context.client("s3").download_file(bucket, item["Key"], str(target))
         files = list(files_of(Path(folder)))
         if not files:
-            raise ServiceError(
-                "The delivery contains no CSV file, NDJSON file or ZIP archive. Deliver the tables."
-            )
+            raise ServiceError("The delivery contains no files. Deliver the tables.")
         return batches.import_files(context, files, uploader=f"{_UPLOADER}{delivery.source}")
 
 

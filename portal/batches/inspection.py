@@ -15,21 +15,22 @@ from pipeline.sources.csv_layout import DELIMITERS, LABELS, EncodingFault, Layou
 from pipeline.sources.csv_lines import KINDS
 from pipeline.sources.csv_quoting import CsvFault, RowShape
 from pipeline.sources.identified import EmptyFile, Identified, NotUnderstood
-from pipeline.sources.identify import HEAD, identify
+from pipeline.sources.identify import HEAD, identify, identify_parquet, is_parquet
 from pipeline.sources.storage import unpacked
 from portal.batches import archives
 from portal.batches.source_file import SourceFile
 from portal.core.errors import ServiceError
 
 if TYPE_CHECKING:
-    from pipeline.sources.csv_reader import CsvReader
-    from pipeline.sources.fhir.ndjson_reader import NdjsonReader
+    from pipeline.sources.readers import Reader
 
 Use = Literal["loaded", "not needed", "empty", "not understood"]
 
-TYPES = ("csv", "tsv", "psv", "txt", "ndjson", "jsonl")
-ENDINGS = (*(f".{each}" for each in TYPES), *(f".{each}.gz" for each in TYPES), ".zip")
-"""Endings of the names of files that may be tables; other files (documents, checksums) are ignored."""
+_TYPES = ("csv", "tsv", "psv", "txt", "ndjson", "jsonl", "parquet", "dat")
+ENDINGS = (*(f".{each}" for each in _TYPES), *(f".{each}.gz" for each in _TYPES), ".zip")
+"""Endings of the names of tables. Other files are inspected, too, but only a spreadsheet stops an import."""
+
+_SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
 DAMAGED = (EOFError, zlib.error, lzma.LZMAError, *archives.DAMAGED)
 
@@ -68,29 +69,38 @@ class Inspected:
 
 
 def files_of(path: Path) -> Iterator[SourceFile | Inspected]:
-    """Yield the files of a directory or a ZIP archive that may be tables.
+    """Yield the files of a directory or a ZIP archive, but no hidden files.
 
-    An entry that cannot be opened is yielded as not understood; the files of ZIP archives are yielded, too.
+    An entry that cannot be opened is yielded as not understood; the files of ZIP archives are yielded, too,
+    and the parts of a table that Spark wrote as a directory.
     """
-    for each in sorted(path.iterdir()) if path.is_dir() else [path]:
-        if each.name[0] in "._" or not each.name.lower().endswith(ENDINGS):
-            continue
-        if problem := _file_problem(each):
+    for each in _visible(path) if path.is_dir() else [path]:
+        if parts := _parts(each):
+            yield from (SourceFile.of(part, f"{each.name}/{part.name}") for part in parts)
+        elif problem := _file_problem(each):
             empty = SourceFile.from_bytes(each.name, b"")
             yield _not_understood(empty, f"'{each.name}' {problem}", may_be_needed=True)
         else:
             yield from expanded(SourceFile.of(each))
 
 
+def _visible(folder: Path) -> list[Path]:
+    return [each for each in sorted(folder.iterdir()) if each.name[0] not in "._"]
+
+
+def _parts(path: Path) -> list[Path]:
+    """Return the files of a directory if all are parts of one table, as Spark writes them; else none."""
+    found = _visible(path) if path.is_dir() else []
+    return found if all(each.name.startswith("part-") and each.is_file() for each in found) else []
+
+
 def expanded(file: SourceFile) -> Iterator[SourceFile | Inspected]:
-    """Yield the file itself or, if it is a ZIP archive, its files that may be tables."""
+    """Yield the file itself or, if it is a ZIP archive, its files."""
     try:
         if not archives.is_zip(file):
             yield file
             return
-        for each in archives.members(file):
-            if each.name.lower().endswith(ENDINGS):
-                yield each
+        yield from archives.members(file)
     except NotUnderstood as error:
         yield _not_understood(file, str(error), may_be_needed=True)
     except OSError as error:
@@ -99,7 +109,7 @@ def expanded(file: SourceFile) -> Iterator[SourceFile | Inspected]:
 
 def _file_problem(path: Path) -> str:
     if path.is_dir():
-        return "is a directory, not a file. Pass that directory, or move its CSV files up into this one."
+        return "is a directory, not a file. Import it by itself, or move its files up into this one."
     if path.is_symlink() and not path.exists():
         return "is a broken link. Restore the file that it points to, or remove the link."
     return "" if path.is_file() else "is not a regular file. Replace it with the CSV file."
@@ -142,7 +152,7 @@ def _read_in(file: SourceFile, format: str, encoding: str) -> Inspected:
 
 
 def _read(file: SourceFile, format: str, encoding: str) -> Inspected:
-    found = identify(head_of(file), file.name, format, encoding)
+    found = identified(file, format, encoding)
     if not found.match.is_needed:
         return _not_needed(file, found.match, found.layout)
     _refuse_repeated(found.layout.header, file.name)
@@ -154,6 +164,21 @@ def _read(file: SourceFile, format: str, encoding: str) -> Inspected:
     return Inspected(file, "loaded", found.match, found.layout, reader.rows, not_data, reader.sha256)
 
 
+def identified(file: SourceFile, format: str = "auto", encoding: str = "utf-8") -> Identified:
+    """Return type and layout of a file by its content; a name such as `patients.csv` decides nothing.
+
+    Raise `EmptyFile` or `NotUnderstood` like `identify`, and `CsvFault` for a damaged Parquet file.
+    """
+    head = head_of(file)
+    if not is_parquet(head):
+        return identify(head, file.name, format, encoding)
+    from pipeline.sources.parquet_reader import columns_of, copied  # noqa: PLC0415  (slow to import)
+
+    with file.open() as raw:
+        content = raw if raw.seekable() and is_parquet(raw.read(4)) else copied(raw)
+        return identify_parquet(columns_of(content), file.name, format)
+
+
 def _shape(found: Identified) -> RowShape:
     """Return what rows of the file look like."""
     kind, table = format_named(found.match.format), found.match.table
@@ -161,7 +186,7 @@ def _shape(found: Identified) -> RowShape:
     return RowShape.of(found.layout.header, keys, dates, found.layout.delimiter)
 
 
-def _reader_of(raw: BinaryIO, layout: Layout, shape: RowShape | None = None) -> CsvReader | NdjsonReader:
+def _reader_of(raw: BinaryIO, layout: Layout, shape: RowShape | None = None) -> Reader:
     """Return the reader of a file; import it on use, because numpy and Arrow are slow to import."""
     from pipeline.sources.readers import reader_of  # noqa: PLC0415
 
@@ -190,12 +215,13 @@ def _refuse_repeated(header: tuple[str, ...], name: str) -> None:
 
 
 def _not_understood(file: SourceFile, reason: str, may_be_needed: bool) -> Inspected:
+    """Return a description of a file that cannot be read; it stops the import if a table may need it."""
     name = file.name.lower()
     is_spare = any(name.partition(".")[0] in each.not_needed for each in formats())
     is_table = any(table in name for table in (*TABLES, "providers"))
-    return Inspected(
-        file, "not understood", reason=reason, stops=not is_spare and (may_be_needed or is_table)
-    )
+    may_be_table = name.endswith(ENDINGS) or (is_table and name.endswith(_SPREADSHEETS))
+    stops = may_be_table and not is_spare and (may_be_needed or is_table)
+    return Inspected(file, "not understood", reason=reason, stops=stops)
 
 
 def head_of(file: SourceFile) -> bytes:
@@ -224,6 +250,8 @@ def _reading(file: dict[str, object]) -> str:
     For NDJSON, return the type of the resources.
     """
     encoding, delimiter = str(file["encoding"]), str(file["delimiter"])
+    if not delimiter:
+        return ", read as Parquet"
     read_as = f", read as {LABELS[encoding]}" if encoding != "utf-8" else ""
     if file.get("resource"):
         return f", FHIR resources of the type {file['resource']}"

@@ -12,12 +12,13 @@ from typing import BinaryIO
 from pipeline.sources import format_named, known_names
 from pipeline.sources.csv_layout import Layout
 from pipeline.sources.csv_lines import BLANK
+from pipeline.sources.csv_quoting import CsvFault
 from pipeline.sources.fhir.lines import row_of
 from pipeline.sources.fhir.resources import CONVERT
 from pipeline.sources.identified import EmptyFile, NotUnderstood
-from pipeline.sources.identify import decoded, identify, utf_16
+from pipeline.sources.identify import decoded, identify, is_parquet, utf_16
 from pipeline.sources.storage import unpacked
-from portal.batches.inspection import DAMAGED, Inspected, head_of, unreadable
+from portal.batches.inspection import DAMAGED, Inspected, head_of, identified, unreadable
 from portal.batches.source_file import SourceFile
 from portal.core.context import Context
 from portal.core.errors import ServiceError
@@ -57,13 +58,15 @@ def contents(_context: Context, file: SourceFile | Inspected) -> Contents:
     if isinstance(file, Inspected):
         return Contents(file.file.name, file.use.capitalize(), None, None, file.file.size, file.reason)
     try:
-        found = identify(head_of(file), file.name)
+        found = identified(file)
     except EmptyFile:
         return Contents(file.name, "Empty", None, None, file.size)
     except NotUnderstood as error:
         return Contents(file.name, "Not understood", None, None, file.size, str(error))
-    except (OSError, *DAMAGED) as error:
-        return Contents(file.name, "Not understood", None, None, file.size, unreadable(file, error))
+    except (CsvFault, OSError, *DAMAGED) as error:
+        is_fault = isinstance(error, CsvFault)
+        reason = f"'{file.name}', {error}" if is_fault else unreadable(file, error)
+        return Contents(file.name, "Not understood", None, None, file.size, reason)
     if not found.match.is_needed:
         return Contents(file.name, f"Not needed: {found.match.table}", None, None, file.size)
     kind = f"{format_named(found.match.format).label} {found.match.table}"
@@ -81,6 +84,8 @@ def preview(context: Context, file: SourceFile, rows: int = 20) -> tuple[list[st
     """
     sees_values = file.is_supplied_by(context.user)
     head = _readable_head(file)
+    if is_parquet(head):
+        return _parquet(file, rows if sees_values else 0)
     text = decoded(head, utf_16(head) or "utf-8")
     try:
         layout = identify(head, file.name).layout
@@ -94,6 +99,21 @@ def preview(context: Context, file: SourceFile, rows: int = 20) -> tuple[list[st
     if not (sees_values or layout):
         header = [name if name in known_names() else f"column {n}" for n, name in enumerate(header, 1)]
     return [name.strip(BLANK) for name in header], body if sees_values else []
+
+
+def _parquet(file: SourceFile, rows: int) -> tuple[list[str], list[list[str]]]:
+    from pipeline.sources.readers import reader_of  # noqa: PLC0415  (slow to import)
+
+    try:
+        layout = identified(file).layout
+    except NotUnderstood:
+        return [], []
+    except CsvFault as error:
+        raise ServiceError(f"'{file.name}', {error}") from None
+    with file.open() as raw:
+        first = next(reader_of(raw, layout).batches(), None) if rows else None
+    found = first.slice(0, rows).to_pylist() if first else []
+    return list(layout.header), [[row[name] or "" for name in layout.header] for row in found]
 
 
 def _resources(text: str, layout: Layout, rows: int) -> list[list[str]]:
@@ -115,13 +135,16 @@ def _readable_head(file: SourceFile) -> bytes:
 def undecodable_values(context: Context, file: SourceFile) -> list[UndecodableValue]:
     """Return the first values of a file that are not valid UTF-8, decoded in two encodings.
 
-    The list is empty if the format is unknown or the file is NDJSON or UTF-16. Raise `ServiceError` if the
-    user did not supply the file, or if it cannot be read.
+    The list is empty if the format is unknown or the file is NDJSON, Parquet or UTF-16. Raise `ServiceError`
+    if the user did not supply the file, or if it cannot be read.
     """
     if not file.is_supplied_by(context.user):
         raise ServiceError(f"Values of '{file.name}' are shown only to the person who supplied the file.")
+    head = _readable_head(file)
+    if is_parquet(head):
+        return []
     try:
-        layout = identify(_readable_head(file), file.name, encoding="windows-1252").layout
+        layout = identify(head, file.name, encoding="windows-1252").layout
     except (EmptyFile, NotUnderstood):
         return []
     if layout.resource or layout.encoding.startswith("utf-16"):

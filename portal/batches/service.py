@@ -14,9 +14,11 @@ from boto3.s3.transfer import TransferConfig
 from pipeline.lake.store import read_json, write_json
 from pipeline.lake.uris import split
 from pipeline.sources import TABLES
+from pipeline.sources.csv_layout import Layout
 from portal.batches import inspection, retirement
 from portal.batches.inspection import Inspected
 from portal.batches.source_file import SourceFile
+from portal.core import room
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.core.rights import requires
@@ -82,9 +84,7 @@ def import_folder(
     except OSError as error:
         raise ServiceError(f"'{folder}' cannot be read ({error.strerror}). Check its permissions.") from None
     if not files:
-        raise ServiceError(
-            f"'{folder}' contains no CSV or NDJSON file. Pass the directory that contains the extract."
-        )
+        raise ServiceError(f"'{folder}' contains no files. Pass the directory that contains the extract.")
     return import_files(
         context, files, format=format, encoding=encoding, uploader=uploader, seed=seed, progress=progress
     )
@@ -115,6 +115,7 @@ def import_files(
     same = [known for known in _all(context) if known.content_sha256 == content]
     if known := next((each for each in same if each.batch_id not in retired), None):
         return replace(known, is_new=False)
+    room.check(context, sum(each.file.size for each in loaded))
     received = datetime.now(UTC)
     suffix = (content * 2)[8 * len(same) % 64 :][:8]  # differs from that of a retired batch with this content
     batch_id = f"{received:%Y%m%dT%H%M%S}-{suffix}"
@@ -213,7 +214,7 @@ def _upload_all(
 
 
 def _upload(context: Context, each: Inspected, batch_id: str, number: int) -> dict[str, Any]:
-    type_ = ".ndjson" if each.layout and each.layout.resource else ".csv"
+    type_ = _type(each.layout)
     suffix = f"{type_}.gz" if each.file.name.lower().endswith(".gz") else type_
     table = _table(each)
     uri = context.lake.bronze_batch(table, batch_id) + f"{table}{f'-{number}' if number else ''}{suffix}"
@@ -231,6 +232,13 @@ def _upload(context: Context, each: Inspected, batch_id: str, number: int) -> di
     }
 
 
+def _type(layout: Layout | None) -> str:
+    """Return the ending of the name of a file in bronze."""
+    if layout and layout.parquet:
+        return ".parquet"
+    return ".ndjson" if layout and layout.resource else ".csv"
+
+
 def _store(s3: Any, file: SourceFile, bucket: str, key: str) -> None:
     """Copy a file that is in S3 inside S3, if it is still the one that was inspected; upload any other."""
     if file.uri:
@@ -246,6 +254,17 @@ def _store(s3: Any, file: SourceFile, bucket: str, key: str) -> None:
 def synthetic(context: Context) -> dict[str, bool]:
     """Return by batch id whether the batch is synthetic; only roles that watch runs see more of a batch."""
     return {batch.batch_id: batch.synthetic for batch in _all(context)}
+
+
+@requires("see_charts")
+def ids(context: Context) -> list[str]:
+    """Return the ids of all batches, newest first, without reading their manifests."""
+    bucket, prefix = split(context.lake.manifests())
+    pages = context.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    keys = [
+        item["Key"] for page in pages for item in page.get("Contents", []) if item["Key"].endswith(".json")
+    ]
+    return sorted((key.removeprefix(prefix).removesuffix(".json") for key in keys), reverse=True)
 
 
 @requires("watch_runs")

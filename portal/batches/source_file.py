@@ -31,8 +31,9 @@ class SourceFile:
         return bool(self.supplier) and self.supplier == user.subject
 
     @classmethod
-    def of(cls, path: Path) -> SourceFile:
-        return cls(path.name, path.stat().st_size, lambda: path.open("rb"))
+    def of(cls, path: Path, name: str = "") -> SourceFile:
+        """Return a file on disk, named `name` or as on disk."""
+        return cls(name or path.name, path.stat().st_size, lambda: path.open("rb"))
 
     @classmethod
     def from_bytes(cls, name: str, content: bytes) -> SourceFile:

@@ -20,7 +20,7 @@ from pipeline.data_generator import BadOptions
 from pipeline.releases.model import ReleaseError
 from portal.cli.lazy import LazyGroup
 from portal.cli.session import Session
-from portal.core.errors import ServiceError, explain
+from portal.core.errors import ServiceError, explain, explain_disk
 from portal.core.settings import SettingsError
 
 NOUNS = (
@@ -60,6 +60,9 @@ def main() -> None:
         fail(explain(error), 2)
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as error:
+        sentence = explain_disk(error)
+        fail(sentence or unexpected(error), 2 if sentence else 1)
     except Exception as error:
         fail(unexpected(error), 1)
 
@@ -68,9 +71,12 @@ def unexpected(error: Exception) -> str:
     """Write an error's type and stack, without data, to a file; return a message with the file's path."""
     frames = traceback.extract_tb(error.__traceback__)
     locations = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
-    with tempfile.NamedTemporaryFile("w", prefix="hdp-fault-", suffix=".txt", delete=False) as log:
-        log.write("\n".join([type(error).__name__, *locations]) + "\n")
     name = type(error).__name__
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="hdp-fault-", suffix=".txt", delete=False) as log:
+            log.write("\n".join([name, *locations]) + "\n")
+    except OSError:  # no room for the file
+        return f"Internal error ({name}) at {locations[-1] if locations else 'an unknown place'}."
     return f"Internal error ({name}). Its location in the code is in {log.name}; the file contains no data."
 
 

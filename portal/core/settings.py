@@ -51,6 +51,9 @@ class Settings:
     If every page asked more often, Athena's quota of GetQueryExecution would be exceeded.
     """
 
+    lake_folder: str = ""
+    """Directory on this machine that contains the lake; empty if S3 has no limit of space."""
+
     @property
     def lake(self) -> Lake:
         return Lake(self.prefix, self.buckets)
@@ -74,6 +77,7 @@ class Settings:
             sign_in=_sign_in_service(environment) if sign_in else None,
             sign_within_minutes=float(environment.get("HDP_SIGN_WITHIN_MINUTES") or 0),
             buckets=environment["HDP_BUCKETS"],
+            lake_folder=environment.get("HDP_LAKE_FOLDER", ""),
             athena_poll_seconds=float(environment.get("HDP_ATHENA_POLL_SECONDS") or cls.athena_poll_seconds),
         )
 

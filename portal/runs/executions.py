@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from portal.core.context import Context
-from portal.core.errors import ServiceError
 from portal.core.rights import requires
 
 
@@ -50,8 +49,8 @@ class _NewestAttempt:
 
 
 @requires("watch_runs")
-def newest(context: Context, run_id: str) -> dict[str, Any]:
-    """Return the description of a run's newest execution; raise `ServiceError` if there is none.
+def newest(context: Context, run_id: str) -> dict[str, Any] | None:
+    """Return the description of a run's newest execution; None if Step Functions has none.
 
     The search starts at the newest known attempt and stops at a running one or before a missing one.
     """
@@ -66,8 +65,21 @@ def newest(context: Context, run_id: str) -> dict[str, Any]:
             break
         known.number = attempt
         attempt += 1
-    if found is None:
-        raise ServiceError(f"There is no run '{run_id}'. 'hdp runs list' lists the runs.")
+    return found or _later_attempt(context, run_id)
+
+
+def _later_attempt(context: Context, run_id: str) -> dict[str, Any] | None:
+    """Return the newest execution of a run whose first one was deleted or lost; None if there is none."""
+    states = context.client("stepfunctions")
+    pages = states.get_paginator("list_executions").paginate(
+        stateMachineArn=context.settings.state_machine_arn
+    )
+    names = [split_name(each["name"]) for page in pages for each in page["executions"]]
+    attempts = [attempt for name, attempt in names if name == run_id]
+    if not attempts:
+        return None
+    number = context.cursor(_NewestAttempt, run_id).number = max(attempts)
+    found: dict[str, Any] = states.describe_execution(executionArn=arn(context, attempt_name(run_id, number)))
     return found
 
 

@@ -10,14 +10,13 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from pipeline.lake.store import read_json
 from pipeline.run_input import BadRunInput, check
 from portal.batches import retirement
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.core.rights import requires
 from portal.core.vocabulary import STATES
-from portal.runs import execution_events, executions, job_runs
+from portal.runs import execution_events, executions, job_runs, without_history
 from portal.runs.execution_events import Events
 from portal.runs.job_runs import JOB_ENDED, JobRun
 from portal.runs.model import Run
@@ -158,6 +157,8 @@ def get(context: Context, run_id: str, *, details: bool = True) -> Run:
     """
     run_id, _ = executions.split_name(run_id)
     execution = executions.newest(context, run_id)
+    if execution is None:
+        return without_history.of_plan(context, run_id)
     events = execution_events.read(context, execution["executionArn"]) if details else Events()
     document = json.loads(execution["input"])
     output = json.loads(execution["output"]) if execution.get("output") else {}
@@ -222,8 +223,7 @@ def wait(
 @requires("watch_runs")
 def plan(context: Context, run_id: str) -> dict[str, Any] | None:
     """Return the plan of a run, or None if it is not written yet."""
-    found = read_json(context.client("s3"), context.lake.run_plan(run_id))
-    return found[0] if found else None
+    return without_history.plan(context, run_id)
 
 
 def _execute(context: Context, name: str, document: dict[str, Any]) -> Run:

@@ -238,7 +238,6 @@ def test_17_a_field_of_any_length_is_read(sql):
         ),
         ("12", "line 2: byte 0xC4 is not UTF-8"),
         ("12/35_latin1", "line 2: byte 0xFC is not UTF-8"),
-        ("14/60b_spark_folder", "is a directory, not a file"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_by_its_true_cause_and_no_batch_is_made(made, case, sentence):

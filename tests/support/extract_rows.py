@@ -18,11 +18,11 @@ COLUMN = "text"
 """Column with the text of a row as received."""
 
 
-def manifest(files: Mapping[str, str], batch_id: str) -> dict:
+def manifest(files: Mapping[str, str | bytes], batch_id: str) -> dict:
     """Store files (content by name) in bronze; return the manifest of their batch."""
     tables: dict[str, dict] = {}
     for name, content in files.items():
-        data = content.encode()
+        data = content.encode() if isinstance(content, str) else content
         found = inspection.inspect(SourceFile.from_bytes(name, data))
         assert found.use == "loaded", found.reason
         key = f"{found.match.table}/batch_id={batch_id}/{name}"
@@ -38,7 +38,7 @@ def manifest(files: Mapping[str, str], batch_id: str) -> dict:
 
 
 def rows(
-    spark: SparkSession, files: Mapping[str, str], table: str, batch_id: str, zone: str = "UTC"
+    spark: SparkSession, files: Mapping[str, str | bytes], table: str, batch_id: str, zone: str = "UTC"
 ) -> list[dict]:
     """Return the rows of a table in file order, each with the text that was received."""
     frame = sources.read(spark, Lake("t"), [manifest(files, batch_id)], table, zone)

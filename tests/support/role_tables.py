@@ -21,7 +21,9 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         audit.service.record_sign_in
         audit.service.recorded
         batches.retirement.retired
+        batches.service.ids
         batches.service.synthetic
+        core.numbers.number
         dashboards.in_memory.read_dataset
         dashboards.profile.of
         dashboards.profile.statement
@@ -38,6 +40,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         releases.service.current
         releases.service.find
         releases.service.get
+        releases.service.ids
         releases.service.is_synthetic
         releases.service.readable
         releases.service.sees_exact
@@ -103,6 +106,8 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         runs.service.get
         runs.service.plan
         runs.service.wait
+        runs.without_history.of_plan
+        runs.without_history.plan
         ui.cache._ending
         ui.cache.alerts
         ui.cache.audit
@@ -171,6 +176,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         batches.service.import_files
         batches.service.import_folder
         batches.staging.begin
+        core.room.check
         batches.staging.discard
         batches.staging.source_file
         releases.service.publish

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -46,8 +47,12 @@ class FileKeys(dict):  # type: ignore[type-arg]
             if not path.is_file() or not is_object(path.name):
                 return default
             return FileKey.read(key, self.bucket, path, self._sidecar(key), with_content)
-        except (FileNotFoundError, BadKey, OSError):
+        except (FileNotFoundError, NotADirectoryError, BadKey):
             return default
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return default
+            raise  # an object that cannot be read is not a missing object: it must not be written anew
 
     def __getitem__(self, key: str) -> Any:
         found = self.get(key)

@@ -71,10 +71,14 @@ class FileKey(MemoryKey):
         path.parent.mkdir(parents=True, exist_ok=True)
         pending = path.with_name(f"{PENDING}{os.getpid()}-{threading.get_ident()}-{path.name}"[:255])
         self._value_buffer.seek(0)
-        with pending.open("wb") as file:
-            shutil.copyfileobj(self._value_buffer, file, _CHUNK)
-        path.with_name(f".{path.name}.crc").unlink(missing_ok=True)
-        pending.replace(path)
+        try:
+            with pending.open("wb") as file:
+                shutil.copyfileobj(self._value_buffer, file, _CHUNK)
+            path.with_name(f".{path.name}.crc").unlink(missing_ok=True)
+            pending.replace(path)
+        except OSError:
+            pending.unlink(missing_ok=True)  # on a full disk its space is needed
+            raise
         self._value_buffer.close()
         self._point_at(path, sidecar, path.stat())
 

@@ -14,7 +14,7 @@ from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.reviews import decisions, read_model, wording
 from portal.runs.model import Run
-from portal.ui import cache, exports, query_params, session, sharing
+from portal.ui import cache, exports, names, query_params, session, sharing
 from portal.ui.quality import (
     charts_tab,
     failing_rows_table,
@@ -47,12 +47,12 @@ def pick_run() -> tuple[str | None, list[str]]:
     named = st.query_params.get("run")
     if named and _is_older(named, every):
         ended.append(named)
-    chosen = query_params.one_of("Run", ended, "run", ended[0])
+    chosen = query_params.one_of("Run", ended, "run", ended[0], format_func=names.run)
     if named and named not in ended and chosen == ended[0]:
         status = next((state_label(run.status) for run in every if run.run_id == named), "unknown")
         st.warning(
             f"Run {wording.escape_markdown(named)} has no results to review (state: {status}). "
-            f"The newest run with results is shown: {chosen}."
+            f"The newest run with results is shown: {names.run(chosen)}."
         )
     return chosen, ended[ended.index(chosen) : ended.index(chosen) + RUNS_BACK][::-1]
 
@@ -63,7 +63,7 @@ def read(run_id: str, run_ids: list[str]) -> Shown | None:
     frame = cache.results(run_id, review.version)
     past = cache.past_results(tuple(run_ids), review.version)
     if frame.empty:
-        st.info(f"The rule results of {run_id} were deleted. Select another run.")
+        st.info(f"The rule results of {names.run(run_id)} were deleted. Select another run.")
         return None
     before = past[past["run_id"] == run_ids[-2]] if len(run_ids) > 1 else past.iloc[0:0]
     audit = cache.decision(run_id, review.version)

@@ -15,6 +15,7 @@ def test_query_results_expire_and_nothing_else_does(tmp_path):
         ("s3/hdp-results/athena/old.csv.metadata", 8),
         ("s3/hdp-results/review/new.csv", 6),
         ("s3/hdp-bronze/patients/batch_id=b/patients.csv", 400),
+        ("s3/hdp-bronze/_manifests/b.json", 400),
         ("s3/hdp-gold/results/part.parquet", 400),
     ):
         path = tmp_path / name
@@ -26,6 +27,7 @@ def test_query_results_expire_and_nothing_else_does(tmp_path):
     assert left == {
         "s3/hdp-results/review/new.csv",
         "s3/hdp-bronze/patients/batch_id=b/patients.csv",
+        "s3/hdp-bronze/_manifests/b.json",
         "s3/hdp-gold/results/part.parquet",
     }
 

@@ -68,8 +68,10 @@ def test_tables_of_an_archive_are_inspected_like_those_of_a_folder():
     file = archive({"patients.csv": PATIENTS, "notes.pdf": b"%PDF", "observations.csv": b"a,b\n1,2\n"})
     found = [inspection.inspect(each) for each in inspection.expanded(file)]
     assert [(each.file.name, each.use, each.stops) for each in found] == [
-        ("patients.csv", "loaded", False), ("observations.csv", "not understood", False),
-    ]  # fmt: skip
+        ("patients.csv", "loaded", False),
+        ("notes.pdf", "not understood", False),
+        ("observations.csv", "not understood", False),
+    ]
 
 
 def test_a_damaged_archive_stops_the_import():

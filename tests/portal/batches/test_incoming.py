@@ -111,7 +111,7 @@ def test_what_cannot_be_read_is_moved_and_reported_without_its_content(context):
     deliver(context, "ward/bad", {"patients.csv": b"PAR1 Doe,Jane", "notes.txt": b"Jane Doe"})
     [outcome] = incoming.receive(context)
     assert outcome.outcome == "refused"
-    assert outcome.reason == ("'patients.csv' is not CSV: it is a Parquet file. Export it as CSV.")
+    assert outcome.reason == ("'patients.csv', the Parquet file is damaged or cut off. Copy it again.")
     assert keys(context) == ["refused/ward/bad/notes.txt", "refused/ward/bad/patients.csv"]
     [mail] = mails(context)
     assert (mail["delivery"], mail["cause"]) == ("ward/bad", outcome.reason)

@@ -8,8 +8,10 @@ from __future__ import annotations
 import csv
 import gzip
 import os
+import tempfile
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from portal.batches import inspection
@@ -63,7 +65,7 @@ def test_lines_that_are_not_data_are_counted_by_kind_and_are_no_rows(content, ro
         (PLAIN.encode("utf-32"), "is encoded in UTF-32"),
         (f"{ROW}\n{ROW}\n{PLAIN}", "has its header in line 3, below lines that look like rows"),
         (b"PK\x03\x04 and so on", "it is a ZIP archive or an Excel workbook"),
-        (b"PAR1 and so on", "it is a Parquet file"),
+        (b"PAR1 and so on", "the Parquet file is damaged or cut off. Copy it again."),
         (b"\xd0\xcf\x11\xe0 and so on", "it is an Excel workbook"),
         ('[{"patient_id": 1}]', "it looks like JSON"),
         ("<html><table>", "it looks like XML or HTML"),
@@ -146,6 +148,7 @@ def test_directories_broken_links_and_pipes_named_csv_are_one_sentence_each(tmp_
     os.mkfifo(tmp_path / "medications.csv")
     (tmp_path / "supplies.csv").mkdir()
     (tmp_path / "march.csv").write_text(PLAIN)
+    (tmp_path / "patients.csv" / "march").mkdir()
     found = folder(tmp_path)
     assert "is a directory, not a file" in found["patients.csv"].reason
     assert "is a broken link" in found["encounters.csv"].reason
@@ -249,3 +252,58 @@ def test_the_shared_files_of_other_formats_are_read(case, delimiter, encoding):
         text = (path / file.file.name).read_bytes().decode("utf-16" if "16" in encoding else encoding)
         lines = [line for line in text.splitlines() if line and not line.startswith("sep=")]
         assert file.rows == len(lines) - 1
+
+
+def parquet(sql):
+    """The rows of a query as a Parquet file, written by DuckDB."""
+    with tempfile.TemporaryDirectory() as made, duckdb.connect() as db:
+        path = Path(made) / "made"
+        db.execute(f"COPY ({sql}) TO '{path}' (FORMAT parquet)")
+        return path.read_bytes()
+
+
+PEOPLE = (
+    "SELECT 'c' || i AS patient_id, DATE '1970-05-05' AS birth_date, now() AS updated_at FROM range(3) t(i)"
+)
+
+
+@pytest.mark.parametrize("name", ["patients.parquet", "patients.csv", "x"])
+def test_a_parquet_file_is_read_whatever_it_is_called(name):
+    found = look(parquet(PEOPLE), name)
+    assert (found.use, found.match.table, found.rows) == ("loaded", "patients", 3)
+    assert inspection.describe([found.summary()]) == [f"{name}: patients, 3 rows, read as Parquet"]
+
+
+def test_a_parquet_file_of_no_known_table_is_listed_and_stops_nothing():
+    found = look(parquet("SELECT 1 AS shoe_size"), "shoes.parquet")
+    assert (found.use, found.stops) == ("not understood", False)
+    assert "is not a table of a known format" in found.reason
+
+
+def test_the_parts_of_a_table_that_spark_wrote_as_a_directory_are_files_of_the_table(tmp_path):
+    (tmp_path / "patients.parquet").mkdir()
+    (tmp_path / "patients.parquet" / "_SUCCESS").write_bytes(b"")
+    for n in range(2):
+        (tmp_path / "patients.parquet" / f"part-{n}.parquet").write_bytes(parquet(PEOPLE))
+    found = folder(tmp_path)
+    assert {name: (each.match.table, each.rows) for name, each in found.items()} == {
+        "patients.parquet/part-0.parquet": ("patients", 3),
+        "patients.parquet/part-1.parquet": ("patients", 3),
+    }
+
+
+def test_every_file_is_listed_and_only_tables_stop_the_import(tmp_path):
+    (tmp_path / "patients").write_text(PLAIN)
+    (tmp_path / "README.md").write_text("# The patients of March")
+    (tmp_path / "data dictionary.pdf").write_bytes(b"%PDF-1.7")
+    (tmp_path / "older").mkdir()
+    (tmp_path / ".hidden").write_text("x")
+    (tmp_path / "encounters.xlsx").write_bytes(b"\xd0\xcf\x11\xe0 a workbook")
+    found = folder(tmp_path)
+    assert {name: (each.use, each.stops) for name, each in found.items()} == {
+        "patients": ("loaded", False),
+        "README.md": ("not understood", False),
+        "data dictionary.pdf": ("not understood", False),
+        "older": ("not understood", False),
+        "encounters.xlsx": ("not understood", True),
+    }
