@@ -68,7 +68,7 @@ def draw(shown: Shown) -> Key | None:
         if ticked:
             bulk_form.draw(shown, ticked)
         else:
-            st.caption("Click a finding to open it. Tick several to decide them together.")
+            st.caption("Click a finding for its records. Tick several to decide them together.")
     return _opened(table, [row for row, _ in selection["cells"]])
 
 
