@@ -128,6 +128,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         core.pseudonyms.labels_of_either
         quality.results.identified_rows
         releases.service.publish_approved
+        reviews.bulk.decide
         reviews.commands.accept
         reviews.commands.accept_rows
         reviews.commands.assign
@@ -196,7 +197,7 @@ def functions() -> dict[str, tuple[str, ...]]:
 
 PAGES: dict[tuple[str, ...], str] = {
     ALL: "Overview, Encounters, Medications, Orders, Patients, Quality, Alerts, Dictionary",
-    ROWS: "Runs, Run, SQL",
+    ROWS: "Releases, Runs, Run, SQL",
     ("engineer",): "Data",
     ("privacy_officer",): "Audit log",
     ("administrator",): "People and roles",

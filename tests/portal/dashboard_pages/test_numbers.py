@@ -267,6 +267,26 @@ def test_a_preset_is_in_the_address_and_a_custom_period_has_its_dates_there(lake
     assert (app.query_params["from"], app.query_params["to"]) == ("2025-02-01", "2025-02-28")
 
 
+def test_a_page_opens_with_its_first_section_and_the_address_names_another(lake, open_page):
+    app = open_page("encounters", section="", days="0")
+    assert {CHARTS_BY_KEY[key].section for key in figures(app)} == {"Activity"}
+    app.button(key="chip-encounters-days-0").click().run()
+    assert "days" not in app.query_params
+    assert {CHARTS_BY_KEY[key].section for key in figures(open_page("encounters", section="stays"))} == {
+        "Stays"
+    }
+
+
+def test_the_page_follows_its_address_as_after_back(lake, open_page):
+    app = open_page("encounters", section="stays", department="Cardiology")
+    filtered = metrics(app)
+    del app.query_params["department"]
+    app.query_params["section"] = "cost"
+    app.run()
+    assert metrics(app) == metrics(open_page("encounters")) != filtered
+    assert {CHARTS_BY_KEY[key].section for key in figures(app)} == {"Cost"}
+
+
 def test_the_menu_of_a_chart_lists_its_groups_and_its_sql(lake, open_page):
     app = open_page("encounters")
     app.button(key="encounters-by-department-table").click().run()
