@@ -212,6 +212,10 @@ class Lake:
         """Return the URI of the object that lists people's roles and deputies."""
         return self._uri("quality", "people/roles.json")
 
+    def numbers(self, kind: str) -> str:
+        """Return the URI of the numbers of all runs, releases or batches by id; `kind` is one of these."""
+        return self._uri("quality", f"numbers/{kind}.json")
+
     def sent_alert(self, name: str) -> str:
         """Return the URI of the record that an alert was sent."""
         return self._uri("quality", f"alerts/{name}.json")

@@ -109,13 +109,19 @@ def get(s3: Any, lake: Lake, release_id: str) -> Release:
     return found
 
 
-def all_releases(s3: Any, lake: Lake) -> list[Release]:
-    """Return every release, newest first."""
+def ids(s3: Any, lake: Lake) -> list[str]:
+    """Return the id of every release, newest first by the time of its object."""
     bucket, prefix = split(lake.releases())
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
-    ids = [key.removeprefix(prefix).removesuffix(".json") for key in keys if key.endswith(".json")]
-    releases = [get(s3, lake, release_id) for release_id in ids if release_id != "current"]
+    items = [item for page in pages for item in page.get("Contents", []) if item["Key"].endswith(".json")]
+    items.sort(key=lambda item: (item["LastModified"], item["Key"]), reverse=True)
+    found = [str(item["Key"]).removeprefix(prefix).removesuffix(".json") for item in items]
+    return [release_id for release_id in found if release_id != "current"]
+
+
+def all_releases(s3: Any, lake: Lake) -> list[Release]:
+    """Return every release, newest first."""
+    releases = [get(s3, lake, release_id) for release_id in ids(s3, lake)]
     return sorted(releases, key=lambda release: (release.created_at, release.release_id), reverse=True)
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from pipeline.contracts.model import load
-from pipeline.sources import native, omop, synthea
+from pipeline.sources import clarity, native, omop, synthea
 from pipeline.sources.fhir import query as fhir
 from pipeline.sources.fhir.resources import COLUMNS as FHIR_COLUMNS
 from pipeline.sources.fhir.resources import CONVERT
@@ -27,6 +27,7 @@ class Format:
     A file type is recognized by its `required` columns and loaded with its `known` columns. In a row, the
     columns `keys` have values and the columns `dates` contain dates or
     nothing. `query` returns SQL for the bronze columns of a table, which joins the file types `looks_up`.
+    Files of two kinds that become one table have keys such as "medications/administrations" in `required`.
     `not_needed` has the required columns of file types that belong to such extracts but are not loaded. A
     file type of `named` shares its columns with others: its files have the word in their name and no unknown
     column. FHIR has no `required` columns: its file types are recognized by resource type.
@@ -101,11 +102,12 @@ def formats() -> tuple[Format, ...]:
         _native(),
         _csv("synthea", "Synthea", synthea),
         _csv("omop", "OMOP", omop),
+        _csv("clarity", "Clarity", clarity),
         Format("fhir", "FHIR", {}, columns, {}, {}, fhir.query, fhir.LOOKS_UP),
     )
 
 
-FORMATS = ("native", "synthea", "omop", "fhir")
+FORMATS = ("native", "synthea", "omop", "clarity", "fhir")
 
 
 def format_named(name: str) -> Format:
@@ -132,7 +134,8 @@ def match(header: Iterable[str], name: str, wanted: str = "auto") -> Match:
         if each.fits(table, columns, name)
     ]
     if fitting:
-        _, found, table = max(fitting, key=lambda candidate: candidate[0])
+        _, found, kind = max(fitting, key=lambda candidate: candidate[0])
+        table = kind.partition("/")[0]
         return Match(found.name, table, tuple(sorted(columns - found.known[table] - {""})))
     if spare := _not_needed(columns, name, allowed):
         return spare

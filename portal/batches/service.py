@@ -256,6 +256,17 @@ def synthetic(context: Context) -> dict[str, bool]:
     return {batch.batch_id: batch.synthetic for batch in _all(context)}
 
 
+@requires("see_charts")
+def ids(context: Context) -> list[str]:
+    """Return the ids of all batches, newest first, without reading their manifests."""
+    bucket, prefix = split(context.lake.manifests())
+    pages = context.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    keys = [
+        item["Key"] for page in pages for item in page.get("Contents", []) if item["Key"].endswith(".json")
+    ]
+    return sorted((key.removeprefix(prefix).removesuffix(".json") for key in keys), reverse=True)
+
+
 @requires("watch_runs")
 def list_batches(context: Context) -> list[Batch]:
     """Return all batches, newest first."""

@@ -124,6 +124,7 @@ ENCOUNTER_CHARTS = (
         ("month", "class"),
         _COUNT,
         click=("month",),
+        section="Activity",
     ),
     Chart(
         "encounters-by-department",
@@ -133,6 +134,7 @@ ENCOUNTER_CHARTS = (
         ("department",),
         _COUNT,
         click=("department",),
+        section="Activity",
     ),
     Chart(
         "case-mix",
@@ -142,6 +144,7 @@ ENCOUNTER_CHARTS = (
         ("chapter",),
         _COUNT,
         click=("chapter",),
+        section="Activity",
     ),
     Chart(
         "length-of-stay",
@@ -154,6 +157,7 @@ ENCOUNTER_CHARTS = (
         click=("days",),
         has_percentiles=True,
         note="Inpatient stays that have ended, in midnights of the hospital's clock.",
+        section="Stays",
     ),
     Chart(
         "emergency-stay",
@@ -166,6 +170,7 @@ ENCOUNTER_CHARTS = (
         click=("stay",),
         has_percentiles=True,
         note="Emergency and observation stays that have ended, in whole hours (0 = under one hour).",
+        section="Stays",
     ),
     Chart(
         "arrivals",
@@ -175,6 +180,7 @@ ENCOUNTER_CHARTS = (
         ("weekday", "hour"),
         _COUNT,
         click=("weekday", "hour"),
+        section="Activity",
     ),
     Chart(
         "readmissions",
@@ -189,11 +195,28 @@ ENCOUNTER_CHARTS = (
             "Inpatient stays that ended at least 30 days before the newest admission. "
             "Error bars show the 95 % interval (Wilson)."
         ),
+        section="Outcomes",
     ),
     Chart(
-        "cost-by-class", "Cost by encounter class", "ranking", ENCOUNTERS, ("class",), _COST, click=("class",)
+        "cost-by-class",
+        "Cost by encounter class",
+        "ranking",
+        ENCOUNTERS,
+        ("class",),
+        _COST,
+        click=("class",),
+        section="Cost",
     ),
-    Chart("payers", "Encounters by payer", "ranking", ENCOUNTERS, ("payer",), _COUNT, click=("payer",)),
+    Chart(
+        "payers",
+        "Encounters by payer",
+        "ranking",
+        ENCOUNTERS,
+        ("payer",),
+        _COUNT,
+        click=("payer",),
+        section="Cost",
+    ),
     Chart(
         "mortality",
         "In-hospital mortality, per month",
@@ -208,5 +231,6 @@ ENCOUNTER_CHARTS = (
             "Of inpatient stays with a discharge disposition, by month of admission. "
             "Not adjusted for age or diagnosis."
         ),
+        section="Outcomes",
     ),
 )

@@ -16,6 +16,7 @@ MEDICATION_CHARTS = (
         ("month", "route"),
         _DOSES,
         click=("month",),
+        section="Activity",
     ),
     Chart(
         "by-class",
@@ -25,6 +26,7 @@ MEDICATION_CHARTS = (
         ("therapeutic",),
         _DOSES,
         click=("therapeutic",),
+        section="Activity",
     ),
     Chart(
         "by-medication",
@@ -34,6 +36,7 @@ MEDICATION_CHARTS = (
         ("medication",),
         _DOSES,
         click=("medication",),
+        section="Activity",
     ),
     Chart(
         "dose-range",
@@ -50,6 +53,7 @@ MEDICATION_CHARTS = (
         click=("medication",),
         note="Medications with at least one such dose, the highest share first. "
         "Includes doses in the formulary's unit only; the usual range is that of a single adult dose.",
+        section="Doses",
     ),
     Chart(
         "dose-distribution",
@@ -64,6 +68,7 @@ MEDICATION_CHARTS = (
         },
         where="dose IS NOT NULL",
         note="Shows the most frequent medication. Click a medication in another chart to show it here.",
+        section="Doses",
     ),
     Chart(
         "by-status",
@@ -73,6 +78,7 @@ MEDICATION_CHARTS = (
         ("status",),
         _DOSES,
         click=("status",),
+        section="Doses not given",
     ),
     Chart(
         "not-given",
@@ -90,6 +96,7 @@ MEDICATION_CHARTS = (
             "Status not-done. Includes missed and refused. "
             "Stopped, on-hold and entered-in-error doses are counted by status."
         ),
+        section="Doses not given",
     ),
     Chart(
         "order-to-dose-minutes",
@@ -101,6 +108,7 @@ MEDICATION_CHARTS = (
         where="minutes IS NOT NULL",
         click=("wait",),
         note="Minutes in steps of 10 (0 = 0 to under 10). Counts the first dose of each order.",
+        section="Timing",
     ),
     Chart(
         "order-to-dose",
@@ -118,6 +126,7 @@ MEDICATION_CHARTS = (
         where="minutes IS NOT NULL",
         click=("therapeutic",),
         note=f"Late: the first dose was given more than {LATE_MINUTES} minutes after the order.",
+        section="Timing",
     ),
     Chart(
         "due-to-dose",
@@ -130,6 +139,7 @@ MEDICATION_CHARTS = (
         click=("delay",),
         note="Minutes in steps of 10 (0 = 0 to under 10); negative when given early.",
         needs="minutes_late",
+        section="Timing",
     ),
     Chart(
         "reasons-not-given",
@@ -141,6 +151,7 @@ MEDICATION_CHARTS = (
         where="state = 'not-done'",
         click=("reason",),
         needs="why",
+        section="Doses not given",
     ),
     Chart(
         "barcode-scans",
@@ -157,6 +168,7 @@ MEDICATION_CHARTS = (
         part=("scan", SCANNED),
         note="Of the doses for which the source recorded whether the barcode was scanned.",
         needs="scanned",
+        section="Timing",
     ),
     Chart(
         "administrations-by-hour",
@@ -167,6 +179,7 @@ MEDICATION_CHARTS = (
         _DOSES,
         where="given IS NOT NULL",
         click=("weekday", "hour"),
+        section="Activity",
     ),
     Chart(
         "by-specialty",
@@ -176,6 +189,7 @@ MEDICATION_CHARTS = (
         ("specialty",),
         _DOSES,
         click=("specialty",),
+        section="Activity",
     ),
     Chart(
         "by-provider",
@@ -185,5 +199,6 @@ MEDICATION_CHARTS = (
         ("provider",),
         _DOSES,
         click=("provider",),
+        section="Activity",
     ),
 )

@@ -129,6 +129,9 @@ class Chart:
     has_percentiles: bool = False
     """Whether a histogram, whose bins are single values, marks its median and 90th percentile."""
 
+    section: str = ""
+    """The part of the page that shows the chart."""
+
     needs: str = ""
     """A field that not every source records; the chart is drawn only if a row of the release has a value."""
 

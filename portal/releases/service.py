@@ -28,6 +28,12 @@ def list_releases(context: Context) -> list[Release]:
 
 
 @requires("see_charts")
+def ids(context: Context) -> list[str]:
+    """Return the ids of all stored releases, newest first, without reading the releases."""
+    return release_model.ids(context.client("s3"), context.lake)
+
+
+@requires("see_charts")
 def current(context: Context) -> Published | None:
     """Return the published release, or None if nothing is published."""
     return release_model.current(context.client("s3"), context.lake)

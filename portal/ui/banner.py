@@ -6,12 +6,13 @@ import streamlit as st
 
 from portal.core.errors import ServiceError, is_aws_error
 from portal.runs.alerts import Alert
-from portal.ui import cache, formats, session
+from portal.ui import cache, formats, names, session
 
 
 def _message(alert: Alert) -> str:
     """Return the text of an alert with its timestamp in the user's time zone."""
-    message = alert.message.replace("{at}", formats.when(alert.at)) if alert.at else alert.message
+    message = names.in_text(alert.message)
+    message = message.replace("{at}", formats.when(alert.at)) if alert.at else message
     return f"**{alert.kind.capitalize()}.** {message}"
 
 

@@ -56,6 +56,31 @@ def when(timestamp: datetime) -> str:
     return f"{local:%Y-%m-%d %H:%M}{utc or ' UTC'}"
 
 
+def short(timestamp: datetime) -> str:
+    """Return day, month and time in the time zone of the browser: "27 Nov 19:40", or with the year."""
+    local = timestamp.astimezone(ZoneInfo(zone()))
+    is_this_year = local.year == datetime.now(local.tzinfo).year
+    return f"{local.day} {local:%b %H:%M}" if is_this_year else f"{local.day} {local:%b %Y %H:%M}"
+
+
+def day(timestamp: datetime) -> str:
+    """Return the date in the time zone of the browser: "27 Nov 2026"."""
+    local = timestamp.astimezone(ZoneInfo(zone()))
+    return f"{local.day} {local:%b %Y}"
+
+
+def share(part: float, whole: float) -> str:
+    """Return a share in percent with one decimal, without a blank: "13.4%"; "–" of nothing."""
+    return f"{part / whole:.1%}" if whole else "–"
+
+
+def change(now: float, before: float) -> str:
+    """Return a difference with its sign and, if there was something before, in percent: "+120 (+13.4%)"."""
+    difference = now - before
+    text = f"{difference:+,.0f}" if float(difference).is_integer() else f"{difference:+,.1f}"
+    return "0" if not difference else f"{text} ({difference / abs(before):+.1%})" if before else text
+
+
 def duration(seconds: float) -> str:
     """Return a duration as text, in seconds, minutes or hours."""
     if seconds < 120:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 
 def one_of(
-    label: str, options: Sequence[str], name: str, default: str, where: DeltaGenerator | None = None
+    label: str,
+    options: Sequence[str],
+    name: str,
+    default: str,
+    where: DeltaGenerator | None = None,
+    *,
+    format_func: Callable[[str], str] = str,
 ) -> str:
     """Draw a select box and return the chosen option, which the query parameter `name` stores.
 
@@ -21,7 +27,7 @@ def one_of(
     if named != st.session_state.get(synced_key) or st.session_state.get(chosen_key) not in options:
         st.session_state[chosen_key] = named if named in options else default
     draw = where.selectbox if where else st.selectbox
-    chosen = str(draw(label, options, key=chosen_key))
+    chosen = str(draw(label, options, format_func=format_func, key=chosen_key))
     if named is None or named in options or chosen != default:
         st.query_params[name] = named = chosen
     st.session_state[synced_key] = named

@@ -10,14 +10,12 @@ from typing import Any, TypeVar
 import pandas as pd
 import streamlit as st
 
-from portal.athena.client import QueryResult
 from portal.audit import service as audit_log
 from portal.core import auth, sign_in
 from portal.core.context import Context
 from portal.core.errors import ServiceError, explain, is_aws_error
 from portal.core.settings import Settings
 from portal.core.sign_in import Keys, SignIn, SignInError
-from portal.dashboards.suppressed_views import count_in_words
 from portal.people import service as people
 from portal.reviews.wording import without_links
 
@@ -195,20 +193,6 @@ def numbers(frame: pd.DataFrame) -> dict[str, Any]:
 def show_error(error: Exception) -> None:
     """Show the message of an error without links."""
     st.error(without_links(str(error)))
-
-
-def as_of(answer: QueryResult) -> str:
-    """Return the caption of a query result: release, rows, bytes scanned by Athena if any, and duration.
-
-    Viewers see a small number of rows only as an upper bound.
-    """
-    rows = len(answer.frame) if answer.rows is None else answer.rows
-    is_exact = answer.rows is None or user().may("query")
-    source = f"{size(answer.scanned)} scanned" if answer.query_id else "computed in memory"
-    return (
-        f"As of release {answer.release_id}: {f'{rows:,}' if is_exact else count_in_words(rows)} rows, "
-        f"{source}, {answer.seconds:.1f} s"
-    )
 
 
 def size(number: float) -> str:

@@ -28,10 +28,15 @@ NO_CHANGE = "rgba(128, 144, 154, 0.15)"
 SEQUENCE = ("#6688DD", "#EE3377", "#B8A200", "#00A6CA", "#AA4499", "#90C987", "#A0522D")
 """Colors of the members of a category, in order; Plotly uses them for members that have no color below."""
 
+ROUTE_SEQUENCE = ("#2F4B7C", "#FFA600", "#CC8844", "#99DDFF", "#EEDD88", "#332288")
+KIND_SEQUENCE = ("#882255", "#88CCEE")
+"""Colors of routes, and of orders and dispenses: no color of a class has a second meaning on another page."""
+
 CLASSES = dict(zip(("AMB", "EMER", "OBSENC", "VR", "IMP", "HH", "ACUTE"), SEQUENCE, strict=True))
-ROUTES = dict(zip(("PO", "IV", "IM", "SC", "INH", "SL"), SEQUENCE, strict=False))
+ROUTES = dict(zip(("PO", "IV", "IM", "SC", "INH", "SL"), ROUTE_SEQUENCE, strict=True))
+KINDS = dict(zip(("order", "dispense"), KIND_SEQUENCE, strict=True))
 SEXES = {"M": "#00A6CA", "F": "#B8A200", "X": "#AA4499", "U": NEUTRAL}
-MEMBERS = {**CLASSES, **ROUTES, **SEXES}
+MEMBERS = {**CLASSES, **ROUTES, **KINDS, **SEXES}
 
 STATE_COLORS = {
     "NOT_STARTED": ("#eef1f3", "#3b4a54"),

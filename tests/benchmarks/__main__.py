@@ -18,6 +18,7 @@ from tests.benchmarks import (
     growth,
     history,
     increments,
+    mappings,
     pages,
     quality,
     runs,
@@ -35,6 +36,7 @@ SMALL: dict[str, Bench] = {
     "runs": runs.laptop,
     "commands": runs.commands,
     "generator": generator.speed,
+    "mappings": mappings.columns,
 }
 LARGE: dict[str, Bench] = {
     "published": throughput.published,

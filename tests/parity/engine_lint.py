@@ -53,7 +53,7 @@ def of_project() -> Iterator[Text]:
         path = PIPELINE / place
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             yield from of_python(file.read_text(), str(file.relative_to(PIPELINE.parent)))
-    for file in sorted((PIPELINE / "contracts").rglob("*.yaml")):
+    for file in sorted((PIPELINE / "contracts").rglob("*.odcs.yaml")):
         yield from of_contract(file.read_text(), str(file.relative_to(PIPELINE.parent)))
 
 

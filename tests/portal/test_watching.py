@@ -17,7 +17,7 @@ from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.core.sign_in import SignInError
 from portal.people import service as people
-from portal.ui import cache, session
+from portal.ui import cache, names, session
 from tests.support.long_history import RUNS, remember_runs
 from tests.support.page_drivers import PAGES
 
@@ -77,6 +77,7 @@ def _calls(calls, page, watchers, **query):
 @pytest.mark.parametrize("page", ["overview", "run"])
 def test_twenty_watchers_cost_as_many_api_calls_as_one(first_run, counted, page):
     query = {"run": first_run.run_id} if page == "run" else {}
+    _calls(counted, page, 0, **query)  # gives numbers to runs and releases, once for all
     alone = _calls(counted, page, 1, **query)
     assert alone > 2
     assert _calls(counted, page, 20, **query) == alone
@@ -149,7 +150,8 @@ def runs_page(long_history, monkeypatch):
 
 
 def _listed(app):
-    return app.dataframe[0].value["Run"].to_list()
+    """The ids of the listed runs: Run 1 is run-00000."""
+    return [f"run-{int(name.split()[1]) - 1:05d}" for name in app.dataframe[0].value["Run"]]
 
 
 def _press(app, label):
@@ -200,9 +202,10 @@ def test_two_runs_are_compared_swapped_closed_and_stay_closed(runs_page, monkeyp
     app.session_state["runs-table-0"] = {"selection": {"rows": [0, 1], "columns": [], "cells": []}}
     app.query_params["compare"] = [f"run-{RUNS - 1:05d}", "run-00007"]  # one of them far out of the list
     app.run()
-    assert any(m.value == f"#### A run-{RUNS - 1:05d} against B run-00007" for m in app.markdown)
+    newest, older = names.run(f"run-{RUNS - 1:05d}"), names.run("run-00007")
+    assert any(m.value == f"#### {newest} (A) against {older} (B)" for m in app.markdown)
     _press(app, "Swap")
-    assert any(m.value == f"#### A run-00007 against B run-{RUNS - 1:05d}" for m in app.markdown)
+    assert any(m.value == f"#### {older} (A) against {newest} (B)" for m in app.markdown)
     _press(app, "Close the comparison")
     app.run()
     assert "compare" not in app.query_params

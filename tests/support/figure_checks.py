@@ -43,9 +43,29 @@ def traces(figure, type_="bar", previous=False):
     return [t for t in figure["data"] if t["type"] == type_ and ("revious" in str(t.get("name"))) == previous]
 
 
+WORDS = {
+    "AMB": "Ambulatory (AMB)",
+    "EMER": "Emergency (EMER)",
+    "IMP": "Inpatient (IMP)",
+    "ACUTE": "Inpatient acute (ACUTE)",
+    "OBSENC": "Observation (OBSENC)",
+    "VR": "Virtual (VR)",
+    "HH": "Home health (HH)",
+    "PO": "By mouth (PO)",
+    "IV": "Intravenous (IV)",
+    "IM": "Intramuscular (IM)",
+    "SC": "Subcutaneous (SC)",
+    "INH": "Inhaled (INH)",
+    "SL": "Under the tongue (SL)",
+    "order": "Order",
+    "dispense": "Dispense",
+}
+"""What legends say for codes."""
+
+
 def stacked(figure, rows, before):
     assert {(t["name"], x): y for t in traces(figure) for x, y in zip(t["x"], t["y"], strict=True)} == {
-        (color, x): n for color, x, n in rows
+        (WORDS.get(color, color), x): n for color, x, n in rows
     }
     if before is not None:
         (marks,) = traces(figure, "scatter", previous=True)

@@ -21,8 +21,10 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         audit.service.record_sign_in
         audit.service.recorded
         batches.retirement.retired
+        batches.service.ids
         batches.service.synthetic
         core.room.check
+        core.numbers.number
         dashboards.in_memory.read_dataset
         dashboards.profile.of
         dashboards.profile.statement
@@ -39,6 +41,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         releases.service.current
         releases.service.find
         releases.service.get
+        releases.service.ids
         releases.service.is_synthetic
         releases.service.readable
         releases.service.sees_exact

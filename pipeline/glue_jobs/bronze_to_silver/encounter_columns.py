@@ -1,7 +1,6 @@
 """SQL expressions that convert received text to the silver columns of encounters."""
 
 from pipeline.glue_jobs.bronze_to_silver.typing import (
-    ENCOUNTER_CLASS,
     code,
     code_system,
     diagnosis,
@@ -9,6 +8,7 @@ from pipeline.glue_jobs.bronze_to_silver.typing import (
     text,
     timestamp,
 )
+from pipeline.reference.code_lists import ENCOUNTER_CLASS
 
 
 def expressions(time_zone: str) -> dict[str, str]:

@@ -16,10 +16,10 @@ from pyspark.sql import functions as F
 from pipeline import frames
 from pipeline.contracts.model import Contract, Rule, load
 from pipeline.contracts.spark import conform, schema
-from pipeline.glue_jobs.bronze_to_silver.typing import CODE_LISTS
 from pipeline.glue_jobs.errors import JobError
 from pipeline.glue_jobs.runtime import Run, describe, for_each
 from pipeline.glue_jobs.silver_to_gold.local_time import local_date
+from pipeline.reference.code_lists import CODE_LISTS
 from pipeline.rules import row_rules
 from pipeline.rules.row_rules import Result, Tally
 from pipeline.sources import spark as sources

@@ -7,8 +7,6 @@ from pyspark.sql import DataFrame
 from pipeline.contracts.model import load as load_contract
 from pipeline.glue_jobs.bronze_to_silver import load, lookups
 from pipeline.glue_jobs.bronze_to_silver.typing import (
-    ROUTE,
-    STATUS,
     boolean,
     code,
     code_system,
@@ -22,6 +20,7 @@ from pipeline.glue_jobs.bronze_to_silver.typing import (
 from pipeline.glue_jobs.entry_point import main
 from pipeline.glue_jobs.runtime import Run
 from pipeline.glue_jobs.silver_to_gold.local_time import local, local_date
+from pipeline.reference.code_lists import ROUTE, STATUS
 
 CONTRACT = load_contract("silver", "medications")
 

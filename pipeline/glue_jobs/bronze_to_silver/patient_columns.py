@@ -1,6 +1,7 @@
 """SQL expressions that convert received text to the silver columns of patients."""
 
-from pipeline.glue_jobs.bronze_to_silver.typing import SEX, code, date, state, text, timestamp
+from pipeline.glue_jobs.bronze_to_silver.typing import code, date, state, text, timestamp
+from pipeline.reference.code_lists import SEX
 
 
 def expressions(time_zone: str) -> dict[str, str]:

@@ -9,12 +9,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from pipeline.contracts.model import load
-from pipeline.glue_jobs.bronze_to_silver.typing import REASON_NOT_GIVEN
 from pipeline.glue_jobs.entry_point import main
 from pipeline.glue_jobs.runtime import Run
 from pipeline.glue_jobs.silver_to_gold import admission, references, star
 from pipeline.glue_jobs.silver_to_gold.dim_medication import medication_key
 from pipeline.glue_jobs.silver_to_gold.local_time import local, local_date, local_month
+from pipeline.reference.code_lists import REASON_NOT_GIVEN
 
 CONTRACT = load("gold", "fact_medication_admin")
 

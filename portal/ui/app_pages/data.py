@@ -16,7 +16,7 @@ from portal.batches.source_file import SourceFile
 from portal.core.errors import ServiceError
 from portal.reviews.wording import without_links
 from portal.runs import service as runs
-from portal.ui import cache, exports, session, uploads
+from portal.ui import cache, exports, names, session, uploads
 from portal.ui.batches import batch_list, sample_form
 
 st.title("Data")
@@ -39,7 +39,7 @@ def upload() -> None:
         st.markdown("#### Import an extract")
         st.caption(
             "Text files with a header line (commas, semicolons, tabs or vertical bars; also .gz), Parquet or "
-            "NDJSON files, or a ZIP archive: the portal's own columns, Synthea, OMOP, or a FHIR bulk export."
+            "NDJSON files, or a ZIP archive: the portal's own columns, Synthea, OMOP, Epic Clarity, or FHIR."
         )
         uploads.accept(session.context())
         given = st.file_uploader(
@@ -137,9 +137,9 @@ def next_step() -> None:
     batch, ground_truth = st.session_state["new_batch"]
     rows = ", ".join(f"{n:,} {t}" for t, n in batch.rows.items())
     if batch.is_new:
-        st.success(f"Batch {batch.batch_id} imported: {rows}.")
+        st.success(f"{names.batch(batch.batch_id)} imported: {rows}.")
     else:
-        st.info(f"This extract was already imported as batch {batch.batch_id}. Nothing was changed.")
+        st.info(f"This extract was already imported as {names.batch(batch.batch_id)}. Nothing was changed.")
     if batch.files:
         ignored = {t: e["ignored_columns"] for t, e in batch.tables.items() if e["ignored_columns"]}
         with st.expander("Files of this extract"):

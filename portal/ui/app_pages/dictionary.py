@@ -13,7 +13,7 @@ from portal.core.vocabulary import SEVERITIES
 from portal.dashboards import profile
 from portal.quality import rule_texts
 from portal.reviews import wording
-from portal.ui import cache, query_params, session, sharing, word_search
+from portal.ui import cache, names, query_params, session, sharing, word_search
 
 PHI = {
     "direct_identifier": "Direct identifier",
@@ -136,7 +136,7 @@ def column_profiles(contract: Contract) -> None:
             "greatest": "Max",
         },
     )
-    st.caption(f"As of release {current.release_id}.")
+    st.caption(f"As of {names.release(current.release_id)}.", help=current.release_id)
 
 
 contracts = {f"{c.zone}.{c.table}": c for c in all_contracts()}

@@ -6,8 +6,8 @@ import streamlit as st
 
 from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS, ENCOUNTERS
 from portal.ui.dashboards import dashboard
-from portal.ui.dashboards.dashboard import Aggregate, Figure, number, whole
 from portal.ui.dashboards.figure_parts import wilson
+from portal.ui.dashboards.headline import Aggregate, Figure, number, whole
 
 st.title("Encounters")
 

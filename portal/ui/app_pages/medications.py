@@ -8,7 +8,7 @@ from pipeline.releases.model import Release
 from portal.dashboards.administrations import ADMINISTRATIONS, FIRST_DOSES
 from portal.dashboards.medication_charts import MEDICATION_CHARTS
 from portal.ui.dashboards import dashboard
-from portal.ui.dashboards.dashboard import Aggregate, Figure, number, whole
+from portal.ui.dashboards.headline import Aggregate, Figure, number, whole
 
 st.title("Medications")
 

@@ -7,7 +7,7 @@ import streamlit as st
 from pipeline.releases.model import Release
 from portal.dashboards.order_charts import ORDER_CHARTS, ORDERS
 from portal.ui.dashboards import dashboard
-from portal.ui.dashboards.dashboard import Aggregate, Figure, whole
+from portal.ui.dashboards.headline import Aggregate, Figure, whole
 
 st.title("Orders")
 

@@ -9,7 +9,7 @@ from pipeline.releases.model import Release
 from portal.core.errors import ServiceError
 from portal.core.vocabulary import state_label
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
-from portal.ui import cache, formats, session, sharing
+from portal.ui import cache, formats, names, session, sharing
 
 st.title("Overview")
 
@@ -25,7 +25,7 @@ def latest() -> None:
     left, middle, right = st.columns(3)
     left.metric("Latest run", state_label(run.status), help=run.run_id)
     left.caption(
-        f"{run.run_id}, started {formats.ago(run.started_at)}, {formats.duration(run.seconds)}",
+        f"{names.run(run.run_id)}, started {formats.ago(run.started_at)}, {formats.duration(run.seconds)}",
         help=formats.when(run.started_at),
     )
     if session.user().may("watch_runs"):
@@ -37,8 +37,11 @@ def latest() -> None:
         )
     if current:
         published_at = formats.parse_timestamp(current.published_at)
-        middle.metric("Published release", formats.ago(published_at), help=current.release_id)
-        middle.caption(f"{current.release_id}, by {current.published_by}", help=formats.when(published_at))
+        middle.metric("Published release", names.release(current.release_id), help=current.release_id)
+        middle.caption(
+            f"Published {formats.ago(published_at)} by {current.published_by}",
+            help=formats.when(published_at),
+        )
     else:
         middle.metric("Published release", "None yet")
     count = len(cache.received())

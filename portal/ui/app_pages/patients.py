@@ -6,7 +6,7 @@ import streamlit as st
 
 from portal.dashboards.patient_charts import PATIENT_CHARTS, PATIENTS
 from portal.ui.dashboards import dashboard
-from portal.ui.dashboards.dashboard import Aggregate, Figure, whole
+from portal.ui.dashboards.headline import Aggregate, Figure, whole
 
 st.title("Patients")
 

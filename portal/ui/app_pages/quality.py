@@ -17,7 +17,7 @@ from portal.releases import service as releases
 from portal.reviews import read_model, wording
 from portal.reviews.read_model import Review
 from portal.runs.model import Run
-from portal.ui import cache, exports, query_params, session, sharing
+from portal.ui import cache, exports, names, query_params, session, sharing
 from portal.ui.quality import failing_rows_table, findings, rule_detail, sign_off_form, work_list
 from portal.ui.quality.conversation import Finding
 from portal.ui.quality.shown import Shown
@@ -53,12 +53,12 @@ def pick_run() -> tuple[str | None, list[str]]:
     named = st.query_params.get("run")
     if named and _is_older(named, every):
         ended.append(named)
-    chosen = query_params.one_of("Run", ended, "run", ended[0])
+    chosen = query_params.one_of("Run", ended, "run", ended[0], format_func=names.run)
     if named and named not in ended and chosen == ended[0]:
         status = next((state_label(run.status) for run in every if run.run_id == named), "unknown")
         st.warning(
             f"Run {wording.escape_markdown(named)} has no results to review (state: {status}). "
-            f"The newest run with results is shown: {chosen}."
+            f"The newest run with results is shown: {names.run(chosen)}."
         )
     return chosen, ended[ended.index(chosen) : ended.index(chosen) + RUNS_BACK][::-1]
 
@@ -80,7 +80,7 @@ def banner(run_id: str, review: Review) -> None:
         show = st.success if approved else st.warning
         verdict = "approved" if approved else "rejected"
         decision = f"was held, and {verdict} by {wording.escape_markdown(signature.by)}"
-    show(f"The release of {run_id} {decision}.")
+    show(f"{names.release(run_id)} {decision}.")
     for reason in audit.reasons:
         if by := reason.get("accepted"):
             st.info(

@@ -18,7 +18,7 @@ from portal.runs import history as run_history
 from portal.runs import service as runs
 from portal.runs.job_runs import DPU_HOUR_DOLLARS
 from portal.runs.model import Run
-from portal.ui import cache, formats, session
+from portal.ui import cache, formats, names, session
 from portal.ui.runs import failure_card, gantt, graph, run_log
 
 person = session.user()
@@ -37,7 +37,7 @@ def head(run: Run) -> None:
         f"${dollars:,.2f}",
         help=f"{hours:.2f} DPU hours at ${DPU_HOUR_DOLLARS}; a laptop costs nothing.",
     )
-    batches = ", ".join(run.batch_ids) or "all new batches"
+    batches = ", ".join(map(names.batch, run.batch_ids)) or "all new batches"
     st.caption(f"Started {formats.when(run.started_at)} by {run.started_by}. Batches: {batches}.")
 
 
@@ -176,10 +176,10 @@ def outcome(run: Run) -> None:
     published = cache.published()
     if published and published.release_id == run.run_id:
         at = formats.when(formats.parse_timestamp(published.published_at))
-        st.success(f"Release {run.run_id} was published at {at} by {published.published_by}.")
+        st.success(f"{names.release(run.run_id)} was published at {at} by {published.published_by}.")
     elif run.status == "SUCCEEDED":
-        present = published.release_id if published else "none"
-        st.info(f"Release {run.run_id} was built. The published release is {present}.")
+        present = names.release(published.release_id) if published else "none"
+        st.info(f"{names.release(run.run_id)} was built. The published release is {present}.")
     if run.is_over and person.may("publish"):
         change_release(run, published)
 
@@ -213,8 +213,12 @@ def change_release(run: Run, published: Published | None) -> None:
 
 @st.dialog("Publish this release")
 def publish(run: Run, published: Published | None) -> None:
-    now = f"Analysts see {published.release_id} now." if published else "No release is published now."
-    st.markdown(f"Analysts will see release **{run.run_id}**. {now}")
+    now = (
+        f"Analysts see {names.release(published.release_id)} now."
+        if published
+        else "No release is published now."
+    )
+    st.markdown(f"Analysts will see **{names.release(run.run_id)}**. {now}")
     if reason := _reason("Publish"):
         _apply(lambda: releases.publish(session.context(), run.run_id, reason=reason))
 
@@ -222,8 +226,8 @@ def publish(run: Run, published: Published | None) -> None:
 @st.dialog("Roll back")
 def roll_back(published: Published) -> None:
     st.markdown(
-        f"Analysts will see release **{published.previous_release_id}** again, which was published before "
-        f"{published.release_id}. Nothing is deleted."
+        f"Analysts will see **{names.release(str(published.previous_release_id))}** again, which was "
+        f"published before {names.release(published.release_id)}. Nothing is deleted."
     )
     if reason := _reason("Roll back"):
         _apply(lambda: releases.rollback(session.context(), reason=reason, shown=published.release_id))
@@ -285,7 +289,10 @@ try:
         st.info("Select a run in the list.")
     else:
         current = cache.run(run_id)
-        st.markdown(f"### {run_id}")
+        left, right = st.columns([6, 1], vertical_alignment="center")
+        left.markdown(f"### {names.run_at(current)}")
+        with right:
+            names.ids({"Run": run_id})
         if current.is_at_rest:
             draw(current)
             if current.status == "SUCCEEDED" and person.may("run_pipeline"):

@@ -11,7 +11,7 @@ from portal.runs import failures
 from portal.runs import history as run_history
 from portal.runs.history import Found
 from portal.runs.model import Run
-from portal.ui import cache, session
+from portal.ui import cache, names, session
 from portal.ui import formats as times
 from portal.ui.runs import start_form
 
@@ -27,7 +27,7 @@ def table(found: list[Run]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Run": run.run_id,
+                "Run": names.run(run.run_id),
                 "State": state_label(run.status),
                 "Started": pd.Timestamp(run.started_at),
                 "Duration": times.duration(run.seconds),
@@ -98,13 +98,13 @@ def selectable(found: list[Run]) -> None:
     """Draw the table of runs, and a selection to open one; selecting two rows compares these runs."""
     frame = table(found)
     key = f"runs-table-{st.session_state.setdefault('runs-turn', 0)}"
-    names = [run.run_id for run in found]
+    run_ids = [run.run_id for run in found]
     picked = st.dataframe(
         frame,
         hide_index=True,
         width="stretch",
         height=min(560, 38 + 35 * len(frame)),
-        on_select=lambda: compare_chosen(key, names),
+        on_select=lambda: compare_chosen(key, run_ids),
         selection_mode="multi-row",
         key=key,
         column_config={
@@ -116,9 +116,11 @@ def selectable(found: list[Run]) -> None:
             "Error": st.column_config.TextColumn(width="large"),
         },
     )["selection"]["rows"]
-    chosen = [names[n] for n in picked if n < len(names)]
+    chosen = [run_ids[n] for n in picked if n < len(run_ids)]
     left, right = st.columns([3, 1], vertical_alignment="bottom")
-    opened = left.selectbox("Open a run", names, index=names.index(chosen[0]) if chosen else 0)
+    opened = left.selectbox(
+        "Open a run", run_ids, format_func=names.run, index=run_ids.index(chosen[0]) if chosen else 0
+    )
     right.button("Open", type="primary", width="stretch", on_click=open_run, args=(opened,))
     if "open-run" in st.session_state:
         st.switch_page("app_pages/run.py", query_params={"run": st.session_state.pop("open-run")})
@@ -148,7 +150,7 @@ def comparison() -> None:
     if len(named) != 2 or named[0] == named[1]:
         return
     first, second = (cache.run(name) for name in named)
-    st.markdown(f"#### A {named[0]} against B {named[1]}")
+    st.markdown(f"#### {names.run(named[0])} (A) against {names.run(named[1])} (B)")
     with st.container(horizontal=True):
         if st.button("Swap"):
             st.query_params["compare"] = named[::-1]

@@ -12,7 +12,7 @@ from portal.athena.sql_queries import SqlQuery
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.reviews import wording
-from portal.ui import cache, drafts, exports, formats, session, sharing
+from portal.ui import cache, drafts, exports, formats, names, session, sharing
 from portal.ui.exports import SingleRows
 from portal.ui.theme import SEQUENCE
 
@@ -190,7 +190,7 @@ def result(query: SqlQuery | None) -> None:
 
 def shown(answer: QueryResult) -> None:
     frame = answer.frame
-    caption = session.as_of(answer) + (f". Note: {answer.note}." if answer.note else "")
+    caption = names.as_of(answer) + (f". Note: {answer.note}." if answer.note else "")
     if frame.empty:
         st.info("The query returned no rows.")
         st.caption(caption)
@@ -256,7 +256,7 @@ def estimate() -> str:
     except ServiceError as error:
         return str(error)
     size = session.size(estimates.estimate_scan(session.context(), checked, release_id))
-    return f"Scans up to {size} of release {release_id} · {estimates.LIMITS}"
+    return f"Scans up to {size} of {names.release(release_id)} · {estimates.LIMITS}"
 
 
 def write() -> SqlQuery | None:

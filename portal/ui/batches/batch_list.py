@@ -10,7 +10,7 @@ from portal.batches.lifecycle import BatchState
 from portal.core.errors import ServiceError
 from portal.core.vocabulary import BATCH_STATES
 from portal.reviews import wording
-from portal.ui import cache, formats, query_params, session
+from portal.ui import cache, formats, names, query_params, session
 
 _COUNTS = ("Patients", "Encounters", "Medications")
 
@@ -32,17 +32,23 @@ def draw() -> None:
         },
     )
     by_id = {state.batch.batch_id: state for state in found}
-    chosen = query_params.one_of("Batch", list(by_id), "batch", found[0].batch.batch_id)
+    chosen = query_params.one_of(
+        "Batch",
+        list(by_id),
+        "batch",
+        found[0].batch.batch_id,
+        format_func=lambda name: names.batch_state(by_id[name]),
+    )
     _detail(by_id[chosen])
 
 
 def _line(state: BatchState) -> dict[str, object]:
     batch = state.batch
     return {
-        "Batch": batch.batch_id,
+        "Batch": names.batch(batch.batch_id),
         "Status": f"{BATCH_STATES[state.status]}{', published' if state.is_published else ''}",
         "Received": pd.Timestamp(batch.received_at),
-        "Source": batch.source,
+        "Source": names.source(batch),
         **{name: batch.rows.get(name.lower(), 0) for name in _COUNTS},
         "Size": batch.bytes,
         "By": batch.uploader,
@@ -52,7 +58,10 @@ def _line(state: BatchState) -> dict[str, object]:
 def _detail(state: BatchState) -> None:
     batch = state.batch
     with st.container(border=True):
-        st.markdown(f"**Batch {batch.batch_id}** · {BATCH_STATES[state.status]}")
+        left, right = st.columns([6, 1])
+        left.markdown(f"**{names.batch_contents(batch)}** · {BATCH_STATES[state.status]}")
+        with right:
+            names.ids({"Batch": batch.batch_id})
         files = [
             {
                 "Table": table,
@@ -70,7 +79,8 @@ def _detail(state: BatchState) -> None:
             height="content",
             column_config={"Size": st.column_config.NumberColumn(format="bytes")},
         )
-        st.caption(f"Releases with this batch: {', '.join(state.releases) or 'none'}.")
+        listed = ", ".join(map(names.release, state.releases))
+        st.caption(f"Releases with this batch: {listed or 'none'}.")
         if record := state.retirement:
             by = wording.escape_markdown(record.retired_by)
             at = formats.when(formats.parse_timestamp(record.retired_at))
@@ -116,8 +126,8 @@ def _reprocess(batch_id: str) -> None:
 @st.dialog("Retire the batch", on_dismiss=_close)
 def _retire(batch_id: str) -> None:
     st.markdown(
-        f"The next release leaves batch **{batch_id}** out. Its files stay in bronze, and the published "
-        "release does not change. This cannot be undone, but you can import the same extract again."
+        f"The next release leaves **{names.batch(batch_id)}** out. Its files stay in bronze, and the "
+        "published release does not change. This cannot be undone, but you can import the same extract again."
     )
     with st.form(f"retire-form-{batch_id}", border=False):
         reason = st.text_input("Reason", max_chars=500, help="Recorded with the batch.")

@@ -235,7 +235,7 @@ def _watch_job(task: JobTask) -> None:
             )
         st.rerun()
     st.query_params["job"] = task.job_run_id
-    st.info(f"The Glue job generate_sample generates batch {task.batch_id}: {state.lower()}.")
+    st.info(f"The Glue job generate_sample generates a batch: {state.lower()}.")
     if st.button("Cancel", key="cancel-job"):
         samples.cancel_job(session.context(), task)
 

@@ -20,7 +20,7 @@ from portal.dashboards.in_memory import Statement
 from portal.dashboards.query_builder import Chart, Filters, QueryBuilder
 from portal.dashboards.suppressed_views import View
 from portal.privacy.viewer_tables import ViewerTable
-from portal.ui import cache, exports, session, sharing
+from portal.ui import cache, exports, names, session, sharing
 from portal.ui.dashboards import figures, picture, url_filters
 
 
@@ -209,7 +209,7 @@ def _menu(chart: Chart, page: Page, answer: QueryResult, shown: View, before: pd
             st.markdown(chart.note)
         if st.button("SQL", key=f"{chart.key}-sql", width="stretch"):
             _sql_of(chart, answer)
-        st.caption(session.as_of(answer))
+        st.caption(names.as_of(answer))
 
 
 @st.dialog("Table", width="large")

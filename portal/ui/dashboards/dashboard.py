@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
@@ -13,11 +12,11 @@ from pipeline.releases.model import Release
 from portal.core.errors import ServiceError
 from portal.dashboards import query_builder, suppressed_views
 from portal.dashboards.query_builder import Chart, Dataset, Filters, QueryBuilder
-from portal.privacy.suppression import MINIMUM_CELL_SIZE, is_small
 from portal.releases import service as releases
-from portal.ui import cache, exports, session, sharing
-from portal.ui.dashboards import card, url_filters
+from portal.ui import cache, exports, names, session, sharing
+from portal.ui.dashboards import card, url_filters, viewer_filters
 from portal.ui.dashboards.card import Page
+from portal.ui.dashboards.headline import Aggregate, Figure, whole
 from portal.ui.exports import SingleRows
 
 
@@ -46,64 +45,10 @@ def draw(
             if page.is_exact and not records:
                 st.info("No records match these filters. Widen the period or clear a filter.")
                 return
-            _charts(charts, page)
+            _charts(_in_section(charts, dataset), page)
         _records(dataset, page)
     except ServiceError as error:
         session.show_error(error)
-
-
-Aggregate = Callable[[Dataset, Mapping[str, str]], pd.Series]
-"""Called with a dataset and SQL aggregates by name; returns their values, for viewers without the filters."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A headline figure, whose `number` is compared with that of the previous release.
-
-    `counts` are the numbers of rows or people behind the figure, `share` is the part and the whole of a rate.
-    If a count, the part or its complement is small, the figure is suppressed for viewers. `adds` is the
-    measure that the figure totals, and a function that formats the total; for viewers, filters apply only to
-    figures with `adds`.
-    """
-
-    label: str
-    number: float | None
-    text: str
-    note: str = ""
-    counts: Sequence[int] = ()
-    share: tuple[int, int] | None = None
-    adds: tuple[str, Callable[[float], str]] | None = None
-
-    def published(self, total: Callable[[str], tuple[float, bool]] | None) -> Figure:
-        """Return the figure with small counts suppressed.
-
-        `total` is None without filters. Else it returns the total of a measure under the filters, and whether
-        that total leaves out suppressed counts.
-        """
-        if total and self.adds:
-            number, is_partial = total(self.adds[0])
-            return Figure(self.label, number, ("≥ " if is_partial else "") + self.adds[1](number))
-        if total:
-            return Figure(self.label, None, "–", "Available for the whole release only. Clear the filters.")
-        part, base = self.share or (0, 0)
-        if self.share and min(part, base - part) < MINIMUM_CELL_SIZE:
-            bound = suppressed_views.bounded_share(part, base)
-            return Figure(
-                self.label, None, bound, suppressed_views.TOO_FEW if is_small(base) else f"Of {base:,}"
-            )
-        if any(map(is_small, self.counts)):
-            return Figure(self.label, None, "–", suppressed_views.TOO_FEW)
-        return self
-
-
-def whole(value: Any) -> int:
-    """Return an aggregate as a whole number; NULL is 0."""
-    return 0 if pd.isna(value) else int(value)
-
-
-def number(value: Any) -> float | None:
-    """Return an aggregate as a number; NULL is None."""
-    return None if pd.isna(value) else float(value)
 
 
 # the release
@@ -139,7 +84,7 @@ def _page(dataset: Dataset, charts: Sequence[Chart], release_id: str, previous: 
     page = Page(Filters(), release_id, previous, is_exact, is_synthetic, is_safe)
     if not is_exact:
         main = _main_chart(charts)
-        published = url_filters.draw_for_viewers(
+        published = viewer_filters.draw(
             main.dataset, lambda name: card.table(suppressed_views.by_dimension(main, name), release_id)
         )
         return replace(page, filters=published)
@@ -164,11 +109,11 @@ def _release(newest: str) -> tuple[str, str | None]:
     """
     shown = st.query_params.get("release") or newest
     if shown != newest:
-        st.button(f"Show the published release, {newest}", on_click=_show, args=(newest,))
+        st.button(f"Show the published release, {names.release(newest)}", on_click=_show, args=(newest,))
         release = releases.readable(session.context(), shown)
         is_older = release.created_at <= cache.release(newest).created_at
         age = "A newer release exists" if is_older else "It is not published"
-        st.info(f"Release {shown} is shown. {age}. The published release is {newest}.")
+        st.info(f"{names.release(shown)} is shown. {age}. The published release is {names.release(newest)}.")
         before = release.parent_release_id
     else:
         before = cache.published().previous_release_id
@@ -191,7 +136,10 @@ def _previous(release_id: str, before: str | None) -> str | None:
     if named and named != before:
         before = releases.readable(session.context(), named).release_id
     elif before and releases.find(session.context(), before) is None:
-        st.caption(f"The previous release, {before}, is no longer stored. There is nothing to compare with.")
+        st.caption(
+            f"The previous release, {names.release(before)}, is no longer stored. There is nothing to "
+            "compare with."
+        )
         before = None
     if before is None:
         return None
@@ -199,7 +147,7 @@ def _previous(release_id: str, before: str | None) -> str | None:
         "Compare with the previous release",
         bool(named),
         key=f"compare-{release_id}",
-        help=f"Release {before}",
+        help=names.release(before),
     )
     if compare:
         st.query_params["compare"] = before
@@ -255,16 +203,49 @@ def _totals(
     return lambda name: table.total(name, periods, values)
 
 
+ALL = "All"
+"""Section with the charts of all sections, to print or to search the page."""
+
+
+def _in_section(charts: Sequence[Chart], dataset: Dataset) -> list[Chart]:
+    """Draw the choice of a section, initially that of the URL; return its charts.
+
+    Without sections, draw nothing and return all charts.
+    """
+    names = list(dict.fromkeys(chart.section for chart in charts))
+    if len(names) < 2:
+        return list(charts)
+    by_address = {name.lower(): name for name in (*names, ALL)}
+    key, drawn_key = f"section-{dataset.name}", f"section-drawn-{dataset.name}"
+    named = st.query_params.get("section", names[0].lower())
+    if named != st.session_state.get(drawn_key):  # at first, and after Back
+        st.session_state[key] = by_address.get(named, names[0])
+    chosen = st.segmented_control(
+        "Charts", [*names, ALL], key=key, required=True, label_visibility="collapsed"
+    )
+    if chosen == names[0]:
+        st.query_params.pop("section", None)
+    else:
+        st.query_params["section"] = str(chosen).lower()
+    st.session_state[drawn_key] = str(chosen).lower()
+    return [chart for chart in charts if chosen in (chart.section, ALL)]
+
+
 def _charts(charts: Sequence[Chart], page: Page) -> None:
-    """Draw the first chart across the page and the others in two columns."""
+    """Draw the charts in two columns, the first across the page if it is by month."""
     wanted = [release for release in (page.release_id, page.previous) if release]
     cache.prefetch([(chart.dataset, card.statement(chart, page), r) for r in wanted for chart in charts])
-    sides: list[Any] = []
-    for number, chart in enumerate(charts):
-        if number % 2 == 1:
-            sides = list(st.columns(2))
-        with st.container() if number == 0 else sides[(number - 1) % 2]:
-            card.draw(chart, page)
+    wide, paired = (charts[:1], charts[1:]) if charts and charts[0].kind in _WIDE else ([], charts)
+    for chart in wide:
+        card.draw(chart, page)
+    for first in range(0, len(paired), 2):
+        for side, chart in zip(st.columns(2), paired[first : first + 2], strict=False):
+            with side:
+                card.draw(chart, page)
+
+
+_WIDE = {"months", "pyramid"}
+"""Kinds of charts that are drawn across the page where they come first."""
 
 
 # the rows behind the charts
@@ -285,7 +266,7 @@ def _records(dataset: Dataset, page: Page) -> None:
     st.dataframe(answer.frame, hide_index=True, width="stretch", column_config=session.numbers(answer.frame))
     most = query_builder.MOST_ROWS
     limit = f"The newest {most:,}; " if len(answer.frame) == most else ""
-    st.caption(f"{limit}{session.as_of(answer)}")
+    st.caption(f"{limit}{names.as_of(answer)}")
     words = page.filters.describe(dataset)
     exports.button(
         "CSV of these rows",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -66,29 +67,35 @@ def table(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None = Non
     return rows.rename(columns=labels)
 
 
-def stacked(
-    frame: pd.DataFrame, x: str, y: str, color: str, labels: dict[str, str], click: tuple[str, ...] = ()
-) -> go.Figure:
-    """Return bars of `y` by `x`, stacked by `color`; the custom data are the columns `click`."""
-    return go.Figure(_stacks(frame, (x, y, color), labels, click), _stacked_layout(labels[x], labels[y]))
+def stacked(frame: pd.DataFrame, x: str, y: str, color: str, labels: Mapping[str, str]) -> go.Figure:
+    """Return bars of `y` by `x`, stacked by `color`."""
+    return go.Figure(_stacks(frame, (x, y, color), labels), _stacked_layout(labels[x], labels[y]))
 
 
 def _stacks(
-    frame: pd.DataFrame, columns: tuple[str, str, str], labels: dict[str, str], click: tuple[str, ...]
+    frame: pd.DataFrame,
+    columns: tuple[str, str, str],
+    labels: Mapping[str, str],
+    click: tuple[str, ...] = (),
+    words: Mapping[str, str] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
-    """Return a trace of bars for each value of the third of `columns` (x, y, color), in the frame's order."""
+    """Return a trace of bars for each value of the third of `columns` (x, y, color), in the frame's order.
+
+    `words` are the names of values in the legend; the custom data are the columns `click`.
+    """
     x, y, color = columns
     rest = cycle(SEQUENCE)
     colors = {**MEMBERS, NOT_RECORDED: NEUTRAL, OTHER: SUPPRESSED}
     return [
         {
             "type": "bar",
-            "name": str(name),
+            "name": words.get(str(name), str(name)),
             "x": rows[x].to_numpy(),
             "y": rows[y].to_numpy(),
             "customdata": rows[list(click)].to_numpy() if click else None,
             "marker": {"color": colors.get(str(name)) or next(rest)},
-            "hovertemplate": f"{labels[x]}: %{{x}}<br>{name}: %{{y:,}} {labels[y].lower()}<extra></extra>",
+            "hovertemplate": f"{labels[x]}: %{{x}}<br>{words.get(str(name), name)}: %{{y:,}} "
+            f"{labels[y].lower()}<extra></extra>",
         }
         for name, rows in frame.groupby(color, sort=False)
     ]
@@ -102,7 +109,8 @@ def _stacked_layout(x_title: str, y_title: str) -> dict[str, Any]:
 def _bars(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
     """Return stacked bars by month or by bin."""
     x, color, y = chart.by[0], chart.by[1], next(iter(chart.measures))
-    traces = _stacks(frame, (x, y, color), chart.labels, chart.click)
+    words = chart.dataset.dimension(color).value_labels
+    traces = _stacks(frame, (x, y, color), chart.labels, chart.click, words)
     layout = _stacked_layout(chart.labels[x], chart.labels[y])
     is_binned = chart.kind == "histogram" and any(isinstance(each, str) for each in frame[x])
     if is_binned:  # merged bins have text labels

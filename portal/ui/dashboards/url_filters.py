@@ -11,7 +11,7 @@ import streamlit as st
 
 from portal.dashboards import query_builder
 from portal.dashboards.query_builder import Dataset, Dimension, Filters, QueryBuilder
-from portal.privacy.viewer_tables import ViewerTable
+from portal.reviews import wording
 from portal.ui import cache
 
 
@@ -22,6 +22,7 @@ def _key(dataset: Dataset, dimension: Dimension) -> str:
 def draw(dataset: Dataset, release_id: str) -> Filters:
     """Draw the filters, initially with the values in the URL, and return them."""
     choices = cache.aggregate(dataset, QueryBuilder.filter_values, release_id).frame
+    _follow_address(dataset)
     for key, value in st.session_state.pop(_click_key(dataset), {}).items():
         st.session_state[key] = value
     with st.container(border=True):
@@ -37,82 +38,80 @@ def draw(dataset: Dataset, release_id: str) -> Filters:
                 chosen[dimension.name] = _pick(
                     dataset, dimension, query_builder.split_values(choices[dimension.name].iloc[0])
                 )
-        for dimension in dataset.filters:
-            if dimension.filter == "clicked" and (present := _present(dataset, dimension)):
-                chosen[dimension.name] = _pick(dataset, dimension, present)
+        chosen |= _clicked(dataset)
         filters = Filters(start, end, {name: values for name, values in chosen.items() if values})
-        if filters.chosen or any(st.query_params.get(name) for name in ("from", "to", "period")):
-            st.button("Clear all filters", on_click=_clear, args=(dataset,))
+        if filters.chosen or any(st.query_params.get(name) for name in _PERIOD):
+            _chips(dataset, filters)
+    st.session_state[_address_key(dataset)] = _address(dataset)
     return filters
+
+
+_PERIOD = ("from", "to", "period")
+"""Parameters of the URL that hold the period."""
+
+
+def _address(dataset: Dataset) -> dict[str, list[str]]:
+    """Return the parameters of the URL that hold filters, with their values."""
+    names = (*_PERIOD, *(dimension.name for dimension in dataset.filters))
+    return {name: found for name in names if (found := st.query_params.get_all(name))}
+
+
+def _follow_address(dataset: Dataset) -> None:
+    """Take the filters from the URL if it is not the one of the last draw, as after Back."""
+    drawn = st.session_state.get(_address_key(dataset))
+    if drawn is None or drawn == _address(dataset):
+        return
+    for key in (_period_key(dataset), _preset_key(dataset), *(_key(dataset, d) for d in dataset.filters)):
+        st.session_state.pop(key, None)
+
+
+def _clicked(dataset: Dataset) -> dict[str, tuple[str, ...]]:
+    """Return the values of filters that only clicks set, and keep them in the URL."""
+    chosen = {}
+    for dimension in dataset.filters:
+        if dimension.filter == "clicked":
+            values = _present(dataset, dimension)
+            st.session_state[_key(dataset, dimension)] = values
+            st.query_params[dimension.name] = values
+            chosen[dimension.name] = tuple(values)
+    return chosen
+
+
+def _chips(dataset: Dataset, filters: Filters) -> None:
+    """Draw a button for each chosen value and for a period of one's own; a click on it removes the filter."""
+    with st.container(horizontal=True, gap="small"):
+        if st.query_params.get("from"):
+            label = f"{filters.start:%-d %b %Y} to {filters.end:%-d %b %Y}"
+            _chip(f"chip-{dataset.name}-period", label, _forget_period, dataset)
+        for name, values in filters.chosen.items():
+            dimension = dataset.dimension(name)
+            for value in values:
+                label = f"{dimension.label}: {dimension.value_labels.get(value, value)}"
+                _chip(f"chip-{dataset.name}-{name}-{value}", label, _remove, dataset, dimension, value)
+        st.button("Clear all filters", on_click=_clear, args=(dataset,), type="tertiary")
+
+
+def _chip(key: str, label: str, action: Callable[..., None], *args: Any) -> None:
+    st.button(f"{wording.escape_markdown(label)} ✕", key=key, on_click=action, args=args)
+
+
+def _remove(dataset: Dataset, dimension: Dimension, value: str) -> None:
+    key = _key(dataset, dimension)
+    st.session_state[key] = [each for each in st.session_state.get(key, []) if each != value]
+
+
+def _forget_period(dataset: Dataset) -> None:
+    """Return to the period that the page opens with."""
+    for key in (_period_key(dataset), _preset_key(dataset)):
+        st.session_state.pop(key, None)
+    for name in _PERIOD:
+        st.query_params.pop(name, None)
 
 
 def data_range(dataset: Dataset) -> tuple[date | None, date | None]:
     """Return the first and the last date of the data as stored by `draw`, or (None, None)."""
     low, high = st.session_state.get(_range_key(dataset), (None, None))
     return low, high
-
-
-# filters for viewers: whole months, and values of one dimension
-
-
-def draw_for_viewers(dataset: Dataset, tables: Callable[[str], ViewerTable | None]) -> Filters:
-    """Draw and return filters by month and by one dimension; `tables` returns a dimension's viewer table."""
-    offered = [d for d in dataset.filters if not d.is_number]
-    named = next((d for d in offered if st.query_params.get_all(d.name)), None)
-    with st.container(border=True):
-        columns = st.columns(3 if dataset.date_sql else 2)
-        dimension = columns[-2].selectbox(
-            "Filter by",
-            [None, *offered],
-            index=offered.index(named) + 1 if named else 0,
-            format_func=lambda d: d.label if d else "Nothing",
-            key=f"by-{dataset.name}",
-        )
-        table = tables((dimension or offered[0]).name)
-        chosen = _values(dimension, table, columns[-1]) if dimension and table else ()
-        start, end = _months(dataset, table, columns[0]) if dataset.date_sql and table else (None, None)
-    for other in dataset.filters:
-        if other is not dimension:
-            st.query_params.pop(other.name, None)
-    return Filters(start, end, {dimension.name: chosen} if dimension and chosen else {})
-
-
-def _values(dimension: Dimension, table: ViewerTable, column: Any) -> tuple[str, ...]:
-    """Draw a multiple choice of a dimension's unsuppressed values; return the chosen ones."""
-    present = [value for value in st.query_params.get_all(dimension.name) if value in table.named]
-    chosen = column.multiselect(
-        dimension.label,
-        table.named,
-        present,
-        format_func=lambda v: dimension.value_labels.get(v, v),
-        placeholder="All",
-        key=f"published-{dimension.name}",
-    )
-    st.query_params[dimension.name] = chosen
-    return tuple(chosen)
-
-
-def _months(dataset: Dataset, table: ViewerTable, column: Any) -> tuple[date | None, date | None]:
-    """Draw a month range; return its first and last day, or None for an end that excludes no data."""
-    months = table.months
-    if len(months) < 2:
-        return None, None
-    in_url = [
-        (_parse_date(st.query_params.get(name)), edge)
-        for name, edge in (("from", months[0]), ("to", months[-1]))
-    ]
-    wanted = [f"{day:%Y-%m}" if day and f"{day:%Y-%m}" in months else edge for day, edge in in_url]
-    first, last = column.select_slider(
-        "Months", months, (min(wanted), max(wanted)), key=f"months-{dataset.name}"
-    )
-    start = None if first == months[0] else pd.Period(first, "M").start_time.date()
-    end = None if last == months[-1] else pd.Period(last, "M").end_time.date()
-    for name, day in (("from", start), ("to", end)):
-        if day:
-            st.query_params[name] = str(day)
-        else:
-            st.query_params.pop(name, None)
-    return start, end
 
 
 # filters of roles that see exact counts
@@ -143,10 +142,12 @@ def _pick(dataset: Dataset, dimension: Dimension, options: Sequence[str]) -> tup
 def _clear(dataset: Dataset) -> None:
     for dimension in dataset.filters:
         st.session_state[_key(dataset, dimension)] = []
-    for key in (_period_key(dataset), _preset_key(dataset)):
-        st.session_state.pop(key, None)
-    for name in ("from", "to", "period", *(d.name for d in dataset.filters)):
-        st.query_params.pop(name, None)
+        st.query_params.pop(dimension.name, None)
+    _forget_period(dataset)
+
+
+def _address_key(dataset: Dataset) -> str:
+    return f"address-{dataset.name}"
 
 
 def _period_key(dataset: Dataset) -> str:
@@ -198,7 +199,7 @@ def _preset(dataset: Dataset, low: date, high: date) -> str:
     """Draw the choice of a preset, initially that of the URL, and return it."""
     key, usual = _preset_key(dataset), default_preset(low, high)
     if key not in st.session_state:
-        has_dates = any(_parse_date(st.query_params.get(name)) for name in ("from", "to"))
+        has_dates = any(parse_date(st.query_params.get(name)) for name in ("from", "to"))
         in_url = "custom" if has_dates else str(st.query_params.get("period", usual))
         st.session_state[key] = in_url if in_url in PRESETS else usual
     chosen = st.selectbox("Period", list(PRESETS), format_func=lambda name: PRESETS[name], key=key)
@@ -230,7 +231,7 @@ def _period(dataset: Dataset, first: Any, last: Any) -> tuple[date | None, date 
 
 def _custom_period(dataset: Dataset, low: date, high: date) -> tuple[date, date]:
     key = _period_key(dataset)
-    in_url = [_parse_date(st.query_params.get(name)) for name in ("from", "to")]
+    in_url = [parse_date(st.query_params.get(name)) for name in ("from", "to")]
     start, end = _between(in_url, low, high)
     stored = st.session_state.get(key)
     if stored is None or len(stored) == 2:
@@ -250,7 +251,7 @@ def _between(days: Sequence[date | None], low: date, high: date) -> tuple[date, 
     return start, max(min(days[1] or high, high), start)
 
 
-def _parse_date(text: str | None) -> date | None:
+def parse_date(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:

@@ -18,7 +18,7 @@ from portal.releases.signatures import Signature
 from portal.reviews import decisions, sign_off, wording
 from portal.reviews.read_model import Review
 from portal.reviews.sign_off import Outstanding
-from portal.ui import cache, drafts
+from portal.ui import cache, drafts, names
 
 
 def draw(context: Context, review: Review, results: pd.DataFrame) -> None:
@@ -130,7 +130,7 @@ def confirm(
         st.rerun()
     principal = _sign_for(context.user)
     signed = wording.escape_markdown(sign_off.meaning(verdict, principal))
-    st.markdown(f"Release **{review.run_id}**. Meaning of your signature: “{signed}”")
+    st.markdown(f"**{names.release(review.run_id)}**. Meaning of your signature: “{signed}”")
     has_seen = True
     if verdict == "approve" and found.undecided:
         st.warning(f"{len(found.undecided)} findings are undecided:")

@@ -11,7 +11,7 @@ from portal.runs import failures
 from portal.runs import service as runs
 from portal.runs.failures import Failure
 from portal.runs.model import Run
-from portal.ui import cache, session
+from portal.ui import cache, names, session
 
 NEXT = {
     "resume": "Fix the cause if needed, then resume.",
@@ -55,7 +55,7 @@ def _safety(found: Failure) -> None:
 
 def batch(batch_id: str) -> None:
     """Draw the batch that could not be processed and, for engineers, how to retire or reprocess it."""
-    st.markdown(f"**Batch {batch_id} could not be processed.**")
+    st.markdown(f"**{names.batch(batch_id)} could not be processed.**")
     if not session.user().may("import_data"):  # other roles cannot open the Data page
         return
     st.markdown("Retire it to publish the other batches, or reprocess it after the cause is fixed.")

@@ -9,7 +9,7 @@ import streamlit as st
 from pipeline.run_input import schema
 from portal.runs import history as run_history
 from portal.runs import service as runs
-from portal.ui import cache, formats, session
+from portal.ui import cache, formats, names, session
 
 NOT_IN_FORM = ("run_id", "started_by")
 """Properties of the run input that the user does not set."""
@@ -37,7 +37,7 @@ def presets(every: list[str]) -> dict[str, dict[str, Any]]:
     if like := st.query_params.get("like"):
         run = runs.get(session.context(), like, details=False)
         same = {"batch_ids": [b for b in run.batch_ids if b in every], "auto_publish": run.auto_publish}
-        found = {f"As {like}": {**defaults(), **same}, **found}
+        found = {f"As {names.run(like)}": {**defaults(), **same}, **found}
     return found
 
 
@@ -114,8 +114,8 @@ def start(wanted: dict[str, Any]) -> None:
     busy = next((run for run in cache.recent_runs() if not run.is_over), None)
     if busy:
         st.warning(
-            f"Run {busy.run_id} has been writing since {formats.when(busy.started_at)}. Only one run writes "
-            "at a time."
+            f"{names.run(busy.run_id)} has been writing since {formats.when(busy.started_at)}. Only one run "
+            "writes at a time."
         )
         st.page_link(
             "app_pages/run.py",

@@ -141,6 +141,7 @@ CHANGES_THE_LAKE = """
     batches.samples.acknowledge batches.samples.as_zip batches.samples.cancel_job batches.samples.create
     batches.samples.start batches.samples.start_job batches.service.import_files batches.service.import_folder
     batches.staging.begin batches.staging.discard batches.staging.source_file
+    core.numbers.number
     people.service.end_deputy people.service.grant people.service.name_deputy people.service.revoke
     releases.service.publish releases.service.publish_approved releases.service.rollback
     reviews.commands.accept reviews.commands.accept_rows reviews.commands.answer reviews.commands.assign

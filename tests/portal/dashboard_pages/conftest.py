@@ -56,7 +56,7 @@ def lake(cloud, portal, first_run):
 
 @pytest.fixture
 def open_page(lake, monkeypatch):
-    """A page over that lake, opened at an address by a role."""
+    """A page over that lake, opened with its charts of all sections at an address by a role."""
     monkeypatch.setenv("HDP_ROLE_CHOICE", "true")
     session.process_context.clear()
     cache.published.clear()
@@ -64,7 +64,7 @@ def open_page(lake, monkeypatch):
     def opened(page, role="clinician", **query):
         app = AppTest.from_file(str(PAGES / f"{page}.py"), default_timeout=120)
         app.session_state["role"] = role
-        for name, value in {"release": lake.release_id, **query}.items():
+        for name, value in {"release": lake.release_id, "section": "all", **query}.items():
             app.query_params[name] = value
         app.run()
         assert not app.exception

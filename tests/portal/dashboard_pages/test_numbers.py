@@ -14,7 +14,7 @@ import pytest
 from pipeline.releases import model as release_model
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.releases import service as releases
-from portal.ui import cache
+from portal.ui import cache, names
 from tests.support.chart_truth import ADMITTED, CHARTS, GIVEN, GIVEN_OR_ORDERED, HEADLINES, ORDERED
 from tests.support.dashboard_pages import CHARTS_BY_KEY, PAGE_OF, figures, metrics
 from tests.support.figure_checks import CHECKS
@@ -163,7 +163,9 @@ def test_the_address_names_the_release_and_an_older_one_says_that_there_is_a_new
     (patients,) = lake.before.ask("patients", "true", "SELECT count(*) FROM r")
     assert metrics(app)["Patients"] == f"{patients[0]:,}"
     assert app.query_params["release"] == lake.former_id
-    assert f"A newer release exists. The published release is {published}." in app.info[0].value
+    assert (
+        f"A newer release exists. The published release is {names.release(published)}." in app.info[0].value
+    )
     app.button[0].click().run()
     assert app.query_params["release"] == published
     assert metrics(app) == everything
@@ -263,6 +265,26 @@ def test_a_preset_is_in_the_address_and_a_custom_period_has_its_dates_there(lake
     )
     assert metrics(app)["Encounters"] == f"{row[0]:,}"
     assert (app.query_params["from"], app.query_params["to"]) == ("2025-02-01", "2025-02-28")
+
+
+def test_a_page_opens_with_its_first_section_and_the_address_names_another(lake, open_page):
+    app = open_page("encounters", section="", days="0")
+    assert {CHARTS_BY_KEY[key].section for key in figures(app)} == {"Activity"}
+    app.button(key="chip-encounters-days-0").click().run()
+    assert "days" not in app.query_params
+    assert {CHARTS_BY_KEY[key].section for key in figures(open_page("encounters", section="stays"))} == {
+        "Stays"
+    }
+
+
+def test_the_page_follows_its_address_as_after_back(lake, open_page):
+    app = open_page("encounters", section="stays", department="Cardiology")
+    filtered = metrics(app)
+    del app.query_params["department"]
+    app.query_params["section"] = "cost"
+    app.run()
+    assert metrics(app) == metrics(open_page("encounters")) != filtered
+    assert {CHARTS_BY_KEY[key].section for key in figures(app)} == {"Cost"}
 
 
 def test_the_menu_of_a_chart_lists_its_groups_and_its_sql(lake, open_page):

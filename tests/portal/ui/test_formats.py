@@ -44,3 +44,23 @@ def test_a_zones_distance_is_that_of_the_moment(monkeypatch):
 )
 def test_a_duration_is_said_in_the_unit_that_fits(seconds, told):
     assert formats.duration(seconds) == told
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "told"),
+    [(1134, 1000, "+134 (+13.4%)"), (5, 0, "+5"), (7, 7, "0"), (1.5, 2.0, "-0.5 (-25.0%)"), (0, 0, "0")],
+)
+def test_a_change_has_a_sign_and_a_share_of_what_was_before(now, before, told):
+    assert formats.change(now, before) == told
+
+
+def test_a_share_is_a_percentage_with_one_decimal_and_of_nothing_a_dash():
+    assert (formats.share(24, 9853), formats.share(1, 1), formats.share(0, 0)) == ("0.2%", "100.0%", "–")
+
+
+def test_a_short_time_has_the_year_only_if_it_is_another(monkeypatch):
+    monkeypatch.setattr(formats.st, "context", SimpleNamespace(timezone="Europe/Berlin"))
+    now = datetime.now(UTC)
+    assert formats.short(datetime(1999, 7, 1, 12, 5, tzinfo=UTC)) == "1 Jul 1999 14:05"
+    assert str(now.year) not in formats.short(datetime(now.year, 7, 1, 12, 5, tzinfo=UTC))
+    assert formats.day(datetime(1999, 7, 1, 23, 5, tzinfo=UTC)) == "2 Jul 1999"

@@ -34,7 +34,7 @@ def test_an_answer_is_shown_paged_and_charted(page, role):
     app.number_input[0].set_value(2).run()
     assert len(app.dataframe[0].value) == 50
     assert app.get("plotly_chart")
-    assert any("250 rows" in c.value and "As of release run-" in c.value for c in app.caption)
+    assert any("250 rows" in c.value and "As of Release " in c.value for c in app.caption)
 
 
 def test_the_address_has_the_question_s_id_and_a_reload_shows_statement_and_answer(page, as_role):

@@ -157,6 +157,8 @@ STATE_COLORS = {colour for pair in theme.STATE_COLORS.values() for colour in pai
 )
 TOGETHER = (
     (*theme.SEQUENCE, theme.PREVIOUS, theme.NEUTRAL, theme.SUPPRESSED),
+    (*theme.ROUTE_SEQUENCE, theme.PREVIOUS, theme.NEUTRAL, theme.SUPPRESSED),
+    (*theme.KIND_SEQUENCE, theme.PREVIOUS, theme.NEUTRAL, theme.SUPPRESSED),
     (theme.BELOW, theme.REFERENCE, theme.ABOVE, theme.PREVIOUS),
     (theme.MEASURE, theme.PREVIOUS, theme.REFERENCE, theme.NEUTRAL),
     tuple(theme.SEVERITY_COLORS.values()),
@@ -185,13 +187,14 @@ def _lab(colour, sight):
 
 
 def test_no_colour_has_two_meanings():
-    meanings = [*MARKS.values(), *theme.SEVERITY_COLORS.values(), *theme.SEQUENCE]
+    palettes = (*theme.SEQUENCE, *theme.ROUTE_SEQUENCE, *theme.KIND_SEQUENCE)
+    meanings = [*MARKS.values(), *theme.SEVERITY_COLORS.values(), *palettes]
     assert len(set(meanings)) == len(meanings)
     assert not STATE_COLORS & set(meanings)
-    for members in (theme.CLASSES, theme.ROUTES, theme.SEXES):
+    for members in (theme.CLASSES, theme.ROUTES, theme.KINDS, theme.SEXES):
         assert len(set(members.values())) == len(members)
-        assert set(members.values()) <= {*theme.SEQUENCE, theme.NEUTRAL}
-    assert len(theme.MEMBERS) == len(theme.CLASSES) + len(theme.ROUTES) + len(theme.SEXES)
+        assert set(members.values()) <= {*palettes, theme.NEUTRAL}
+    assert len(theme.MEMBERS) == sum(map(len, (theme.CLASSES, theme.ROUTES, theme.KINDS, theme.SEXES)))
 
 
 @pytest.mark.parametrize("sight", SIGHTS)

@@ -1,0 +1,1 @@
+"""Files with columns of no known format, converted by a mapping that a person confirmed."""
