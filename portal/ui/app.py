@@ -61,6 +61,7 @@ if person.may("import_data"):
 if person.may("watch_runs"):
     PAGES.append(st.Page("app_pages/runs.py", title="Runs", icon=":material/account_tree:"))
     PAGES.append(st.Page("app_pages/run.py", title="Run", visibility="hidden"))
+    PAGES.append(st.Page("app_pages/releases.py", title="Releases", icon=":material/new_releases:"))
 if person.may("query"):
     PAGES.append(st.Page("app_pages/sql.py", title="SQL", icon=":material/database:"))
 if person.may("see_audit_log"):

@@ -201,7 +201,7 @@ def functions() -> dict[str, tuple[str, ...]]:
 
 PAGES: dict[tuple[str, ...], str] = {
     ALL: "Overview, Encounters, Medications, Orders, Patients, Quality, Alerts, Dictionary",
-    ROWS: "Runs, Run, SQL",
+    ROWS: "Releases, Runs, Run, SQL",
     ("engineer",): "Data",
     ("privacy_officer",): "Audit log",
     ("administrator",): "People and roles",
