@@ -79,7 +79,7 @@ def _links(release: Release, state: timeline.State, published: Published | None)
         if state not in {"held", "rejected"}:
             change.draw(release, published)
     if state == "held":
-        st.info("A clinician must approve this release before it is published.")
+        st.info("This release can be published once a clinician has approved it.")
 
 
 def _measures(release: Release, before: Release | None) -> None:
