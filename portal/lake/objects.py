@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -113,9 +114,11 @@ class FolderS3:
         folder = self._folders[Bucket]
         paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
         yield {
-            "Contents": [
-                {"Key": key, "Size": path.stat().st_size, "ETag": f"{path.stat().st_mtime_ns}"}
-                for key, path in sorted(paths.items())
-                if key.startswith(Prefix)
-            ]
+            "Contents": [_item(key, path) for key, path in sorted(paths.items()) if key.startswith(Prefix)]
         }
+
+
+def _item(key: str, path: Path) -> dict[str, Any]:
+    stat = path.stat()
+    changed = datetime.fromtimestamp(stat.st_mtime, UTC)
+    return {"Key": key, "Size": stat.st_size, "ETag": f"{stat.st_mtime_ns}", "LastModified": changed}
