@@ -22,6 +22,7 @@ GOLD_TABLES = (
     "fact_encounter",
     "fact_medication_admin",
     "fact_medication_order",
+    "bridge_encounter_diagnosis",
 )
 
 
