@@ -38,6 +38,7 @@ def test_a_sample_run_is_published_and_every_row_is_accounted_for(portal, first_
         ("fact_encounter", "patient_key", "dim_patient"),
         ("fact_encounter", "provider_key", "dim_provider"),
         ("fact_encounter", "diagnosis_key", "dim_diagnosis"),
+        ("fact_encounter", "department_key", "dim_department"),
         ("fact_medication_admin", "patient_key", "dim_patient"),
         ("fact_medication_admin", "medication_key", "dim_medication"),
         ("fact_medication_admin", "provider_key", "dim_provider"),
