@@ -18,6 +18,7 @@ from pipeline.glue_jobs.runtime import SNAPSHOTS, Run
 from pipeline.glue_jobs.silver_to_gold import (
     admission,
     bridge_encounter_diagnosis,
+    charlson,
     dim_department,
     dim_diagnosis,
     dim_medication,
@@ -106,7 +107,9 @@ def star_of(silver: Mapping[str, DataFrame], time_zone: str) -> Star:
     coded = admit("diagnoses", lambda frame: bridge_encounter_diagnosis.refer(frame, known_stays, known))
     versions = dim_patient.admitted_versions(silver["patients"], people)
     dimensions = {
-        "dim_patient": dim_patient.select(dim_patient.transform(versions, AS_OF), "r"),
+        "dim_patient": dim_patient.select(
+            dim_patient.transform(versions, AS_OF, charlson.index(visits, silver["diagnoses"])), "r"
+        ),
         "dim_provider": dim_provider.select(dim_provider.transform(visits, given), "r"),
         "dim_time": dim_time.select(dim_time.transform(visits, given, time_zone), "r"),
         "dim_diagnosis": dim_diagnosis.select(dim_diagnosis.transform(visits, silver["diagnoses"]), "r"),
