@@ -27,6 +27,13 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         core.numbers.number
         dashboards.in_memory.read_dataset
         dashboards.profile.of
+        dashboards.shared_notes.all_annotations
+        dashboards.shared_notes.remove_view
+        dashboards.shared_notes.save_view
+        dashboards.shared_notes.view
+        dashboards.shared_notes.views
+        ui.cache.chart_annotations
+        ui.cache.saved_views
         dashboards.profile.statement
         quality.results.audit
         quality.results.ended_results
@@ -83,6 +90,8 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         batches.service.list_batches
         core.pseudonyms.labels
         dashboards.query_builder.rows
+        dashboards.shared_notes.annotate
+        dashboards.shared_notes.remove_annotation
         quality.results.failing_query
         quality.results.failing_rows
         quality.results.quarantined_rows

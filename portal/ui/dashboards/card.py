@@ -14,6 +14,7 @@ from portal.athena import client as athena_client
 from portal.athena.client import QueryResult
 from portal.athena.readable_sql import readable
 from portal.core.context import Context
+from portal.core.errors import ServiceError
 from portal.dashboards import comparison, query_builder, suppressed_views
 from portal.dashboards.in_memory import Statement
 from portal.dashboards.query_builder import Chart, Filters, QueryBuilder
@@ -40,6 +41,7 @@ def draw(chart: Chart, page: Page) -> None:
             st.info(shown.note or "No records match these filters. Widen the period or clear a filter.")
             return
         figure = figures.figure(shown.chart, shown.frame, before, page.before_name)
+        _annotate(figure, shown)
         _plot(shown.chart, figure, page)
         if notes := " ".join(filter(None, (shown.note, figures.cut(shown.chart, shown.frame)))):
             st.caption(notes)
@@ -54,6 +56,17 @@ def _as_chosen(shown: View) -> View:
         "View", ["Bars", "Funnel plot"], default="Bars", required=True, key=key, label_visibility="collapsed"
     )
     return replace(shown, chart=replace(shown.chart, kind="funnel")) if chosen == "Funnel plot" else shown
+
+
+def _annotate(figure: go.Figure, shown: View) -> None:
+    """Mark the annotated months of a chart by month, unless the annotations cannot be read."""
+    if shown.chart.by[0] != "month" or shown.frame is None:
+        return
+    try:
+        notes = cache.chart_annotations()
+    except ServiceError:
+        return
+    figures.annotate(figure, [(each.month, each.text) for each in notes], shown.frame["month"].to_list())
 
 
 def _before(chart: Chart, page: Page) -> pd.DataFrame | None:
@@ -249,8 +262,10 @@ def _picture(shown: View, page: Page, before: pd.DataFrame | None) -> None:
         return
     previous = page.previous if before is not None and page.previous_filters is None else None
     note = picture.footnote(page.release_id, previous, shown.note, f"small counts: {page.small_counts}")
+    drawn = figures.figure(shown.chart, shown.frame, before, page.before_name)
+    _annotate(drawn, shown)
     figure = picture.standalone(
-        figures.figure(shown.chart, shown.frame, before, page.before_name),
+        drawn,
         shown.chart.title,
         f"Filters: {page.filters.describe(shown.chart.dataset)}",
         note,

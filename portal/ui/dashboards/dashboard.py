@@ -14,7 +14,7 @@ from portal.dashboards import query_builder, suppressed_views
 from portal.dashboards.query_builder import Chart, Dataset, Filters, QueryBuilder
 from portal.releases import service as releases
 from portal.ui import cache, exports, names, session, sharing
-from portal.ui.dashboards import card, comparison_table, url_filters, viewer_filters
+from portal.ui.dashboards import card, comparison_table, saved_views, url_filters, viewer_filters
 from portal.ui.dashboards.headline import Aggregate, Figure, whole
 from portal.ui.dashboards.page import Page
 from portal.ui.exports import SingleRows
@@ -32,6 +32,7 @@ def draw(
     """
     newest = cache.release_or_stop()
     try:
+        saved_views.open_from_url()
         release_id, previous = _release(newest)
         if reason := why_empty(cache.release(release_id)):
             st.info(reason)
@@ -45,6 +46,7 @@ def draw(
             if page.is_exact and not records:
                 st.info("No records match these filters. Widen the period or clear a filter.")
                 return
+            saved_views.menu(dataset)
             comparison_table.draw(page, charts)
             _charts(_in_section(charts, dataset), page)
         _records(dataset, page)

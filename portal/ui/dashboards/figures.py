@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -62,6 +63,18 @@ def _rename(drawn: go.Figure, previous_name: str) -> None:
             if text := trace[name]:
                 text = text.replace(PREVIOUS_RELEASE, previous_name).replace("This release", "This period")
                 trace[name] = text.replace(PREVIOUS_RELEASE.lower(), previous_name.lower())
+
+
+def annotate(drawn: go.Figure, notes: Sequence[tuple[str, str]], months: Sequence[str]) -> None:
+    """Draw a line and a text at each annotated month that the chart shows."""
+    for place, (month, text) in enumerate(note for note in notes if note[0] in months):
+        line = {"color": NEUTRAL, "dash": "dash", "width": 1}
+        at = {"x": month, "yref": "y domain"}
+        ends = {"x0": month, "x1": month, "yref": "y domain", "y0": 0, "y1": 1}
+        drawn.add_shape({"type": "line", **ends, "line": line})
+        shown = f"⚑ {text if len(text) <= 40 else text[:39] + '…'}"
+        where = {"y": 1 - 0.1 * (place % 4), "xanchor": "left", "yanchor": "top", "showarrow": False}
+        drawn.add_annotation({**at, **where, "text": html.escape(shown), "hovertext": html.escape(text)})
 
 
 def cut(chart: Chart, frame: pd.DataFrame) -> str:
