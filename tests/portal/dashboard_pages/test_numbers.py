@@ -298,9 +298,8 @@ def test_a_saved_view_opens_by_its_link_and_an_annotation_is_on_charts_by_month(
     assert opened.query_params["department"] == ["Cardiology"]
     assert "view" not in opened.query_params
     assert metrics(opened)["Encounters"], "under the viewer's own rights"
-    note = shared_notes.annotate(
-        session.process_context().on_behalf_of(User("ana", "analyst")), "2025-02", "New ward"
-    )
+    ana = portal.on_behalf_of(User("ana", "analyst"))
+    note = shared_notes.annotate(ana, "2025-02", "New ward")
     cache.chart_annotations.clear()
     drawn = figures(open_page("encounters"))["encounters-by-month"]
     assert "⚑ New ward" in [each["text"] for each in drawn["layout"]["annotations"]]
