@@ -190,7 +190,7 @@ def _numbers(
     for column, figure, was in zip(st.columns(len(now)), now, before, strict=True):
         change = None
         if was is not None and figure.number is not None and was.number:
-            change = f"{(figure.number - was.number) / abs(was.number):+.1%} (was {was.text})"
+            change = f"{figure.change_since(was.number)} (was {was.text})"
         column.metric(figure.label, figure.text, delta=change, delta_color="off")
         if figure.note:
             column.caption(figure.note)

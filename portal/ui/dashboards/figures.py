@@ -217,6 +217,7 @@ def _ranking(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -
     hatches = ["/" if is_partial else "" for is_partial in top.get("is_partial", [False] * len(top))]
     bars = {
         "type": "bar",
+        "name": "This release",
         "orientation": "h",
         "x": top[value].to_numpy(),
         "y": top["_short"].to_numpy(),
