@@ -208,6 +208,10 @@ class Lake:
         """Return the URI prefix of the events of the audit log, which are in folders by date."""
         return self._uri("quality", "audit_log/")
 
+    def purges(self) -> str:
+        """Return the URI prefix of requests, approvals and certificates of purges."""
+        return self._uri("quality", "purges/")
+
     def roles_file(self) -> str:
         """Return the URI of the object that lists people's roles and deputies."""
         return self._uri("quality", "people/roles.json")

@@ -24,6 +24,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         batches.service.ids
         batches.service.synthetic
         core.room.check
+        lake.purge.certificate
         core.numbers.number
         dashboards.in_memory.read_dataset
         dashboards.profile.of
@@ -145,6 +146,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
     """,
     ("privacy_officer",): """
         audit.service.search
+        lake.purge.approve
     """,
     ("administrator",): """
         people.service.end_deputy
@@ -181,7 +183,10 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         batches.staging.source_file
         lake.backup.back_up
         lake.catalog.register
+        lake.purge.request
+        lake.purge.run
         lake.restore.restore
+        lake.review_texts.redact
         lake.verify.lake
         lake.versions.restore_at
         releases.service.publish
