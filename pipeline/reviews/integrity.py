@@ -79,8 +79,8 @@ def verify(stored: StoredLog) -> Log:
 REDACTED = "text_redacted"
 """Kind of the event that records that an earlier one lost texts in a purge.
 
-Its payload has the sequence number of that event, and the hash that its content has since then. The redacted event
-keeps its own hash, so that the chain stays whole.
+Its payload has the sequence number of that event, and the hash that its content has since then. The redacted
+event keeps its own hash, so that the chain stays whole.
 """
 
 

@@ -1,7 +1,7 @@
 """Erase what was derived from batches: silver, snapshots, quarantine, samples in results, releases.
 
-Folders come from the partition columns of the lake (``batch_id=``, ``run_id=``, ``release_id=``), so a new table is
-covered without a change here.
+Folders come from the partition columns of the lake (``batch_id=``, ``run_id=``, ``release_id=``), so a new
+table is covered without a change here.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def withdraw(s3: Any, glue: Any, lake: Lake, batch_ids: Sequence[str], done: Era
 
 
 def remove(s3: Any, lake: Lake, batch_ids: Sequence[str], done: Erased) -> None:
-    """Erase rows of the batches in quarantine and in samples, then snapshots and silver, and query results."""
+    """Erase rows of the batches in quarantine and samples, then snapshots, silver and query results."""
     run_ids = runs_of(s3, lake, batch_ids)
     of_runs = tuple(f"/run_id={run_id}/" for run_id in run_ids)
     of_batches = tuple(f"/batch_id={batch_id}/" for batch_id in batch_ids)

@@ -45,7 +45,7 @@ def is_versioned(s3: Any, bucket: str) -> bool:
 
 
 def former_versions(s3: Any, lake: Lake, name: str, done: Erased, *, is_all: bool) -> None:
-    """Delete the former versions of an object, and the present one if `is_all`; note those that are locked."""
+    """Delete the former versions of an object, and the present one if `is_all`; note locked ones."""
     bucket, key = objects.bucket_of(lake, name)
     if not is_versioned(s3, bucket):
         return

@@ -1,6 +1,6 @@
 """Purge a batch, or one patient: one person requests it, another approves it, then it is run and certified.
 
-Neither request nor certificate names the patient: they have the pseudonym. Whoever runs the purge of a patient
+Neither request nor certificate names the patient: they have the pseudonym. Whoever runs the purge of one
 gives the id again. A purge that was interrupted is run again.
 """
 

@@ -28,7 +28,7 @@ FILE = f"patients/batch_id={small_lake.BATCH}/patients.csv"
 
 @pytest.fixture
 def lake(monkeypatch):
-    """The small lake with real keys: two rows of one patient, one of them quarantined, and a review about them."""
+    """The small lake with real keys: two rows of one patient, one of them quarantined, and a review."""
     monkeypatch.setattr(small_lake, "CSV", HEADER + b"".join(LINES))
     with small_lake.moto(monkeypatch) as context:
         small_lake.fill(context)
@@ -40,7 +40,9 @@ def lake(monkeypatch):
         ]
         for each in silver:
             del each["batch_id"]
-        small_lake.put(context, f"{names.silver_batch('patients', small_lake.BATCH)}a.parquet", parquet(silver))
+        small_lake.put(
+            context, f"{names.silver_batch('patients', small_lake.BATCH)}a.parquet", parquet(silver)
+        )
         raw = json.dumps({"patient_id": PATIENT})
         refused = [{**row, "record_key": PATIENT, "raw": raw, "source_line": 5}]
         uri = f"{names.quarantine('patients', small_lake.RUN)}stage=silver/a.parquet"
@@ -55,7 +57,12 @@ def lake(monkeypatch):
             "due": "2026-02-01",
             "record_keys": [label, "row 0000000000000000"],
         }
-        subject = {"run_id": small_lake.RUN, "query_id": "Q-1", "table_name": "patients", "rule_id": "PAT-C02"}
+        subject = {
+            "run_id": small_lake.RUN,
+            "query_id": "Q-1",
+            "table_name": "patients",
+            "rule_id": "PAT-C02",
+        }
         log = review_log.read(context.client("s3"), names)
         event = new_event("lee", "clinician", "query_opened", subject, payload)
         review_log.append(context.client("s3"), names, log, event)
@@ -83,7 +90,11 @@ def stored(lake):
     for bucket in (each["Name"] for each in s3.list_buckets()["Buckets"]):
         for item in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
             body = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
-            text = str(pq.read_table(io.BytesIO(body)).to_pylist()) if body.startswith(b"PAR1") else body.decode()
+            text = (
+                str(pq.read_table(io.BytesIO(body)).to_pylist())
+                if body.startswith(b"PAR1")
+                else body.decode()
+            )
             found[f"{bucket}/{item['Key']}"] = text
     return found
 
@@ -93,7 +104,9 @@ def test_one_patient_is_removed_from_everything(lake, officer):
     left = stored(lake)
     assert [name for name, text in left.items() if PATIENT in text or "MRN-77" in text or "Ada" in text] == []
     assert left[f"hdp-bronze/{FILE}"].encode() == HEADER + LINES[1]
-    file = json.loads(left[f"hdp-bronze/_manifests/{small_lake.BATCH}.json"])["tables"]["patients"]["files"][0]
+    file = json.loads(left[f"hdp-bronze/_manifests/{small_lake.BATCH}.json"])["tables"]["patients"]["files"][
+        0
+    ]
     assert (file["rows"], file["bytes"], "purging" in file) == (1, len(HEADER + LINES[1]), False)
     assert certificate["erased"]["rows in received files"] == 2
     assert certificate["withdrawn_releases"] == [small_lake.RUN]
@@ -184,7 +197,9 @@ def test_an_interrupted_purge_is_finished_by_another_run(lake, officer, monkeypa
 
 def test_what_still_has_an_identifier_is_no_certificate(lake, officer, monkeypatch):
     monkeypatch.setattr(derived, "remove", lambda *_: None)
-    with pytest.raises(ServiceError, match=r"is not complete: \d objects of quality, results, silver still have"):
+    with pytest.raises(
+        ServiceError, match=r"is not complete: \d objects of quality, results, silver still have"
+    ):
         purged(lake, officer, patient_id=PATIENT)
 
 
@@ -195,7 +210,9 @@ def test_former_versions_go_too(monkeypatch):
         monkeypatch.setattr(purge, "_rebuild", lambda _: "")
         purged(lake, small_lake.acting(lake, "pat", "privacy_officer"), batch_id=small_lake.BATCH)
         listed = lake.client("s3").list_object_versions(Bucket="hdp-bronze")
-        assert [each["Key"] for each in listed.get("Versions", [])] == [f"_manifests/{small_lake.BATCH}.retired"]
+        assert [each["Key"] for each in listed.get("Versions", [])] == [
+            f"_manifests/{small_lake.BATCH}.retired"
+        ]
 
 
 @pytest.mark.parametrize(
