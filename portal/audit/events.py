@@ -23,6 +23,9 @@ Action = Literal[
     "rollback",
     "sign_off",
     "retire_batch",
+    "save_mapping",
+    "approve_mapping",
+    "withdraw_mapping",
     "export_audit_log",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -36,6 +39,9 @@ LABELS: dict[Action, str] = {
     "rollback": "Rollback",
     "sign_off": "Sign-off",
     "retire_batch": "Retire batch",
+    "save_mapping": "Save mapping",
+    "approve_mapping": "Approve mapping",
+    "withdraw_mapping": "Withdraw mapping",
     "export_audit_log": "Audit log export",
 }
 

@@ -17,6 +17,8 @@ from pipeline.sources import TABLES
 from pipeline.sources.csv_layout import Layout
 from portal.batches import inspection, retirement
 from portal.batches.inspection import Inspected
+from portal.batches.mapping import use as mapped
+from portal.batches.mapping.use import MappedFile
 from portal.batches.source_file import SourceFile
 from portal.core import room
 from portal.core.context import Context
@@ -109,6 +111,8 @@ def import_files(
     files = [each for given in files for each in _expanded(given)]
     work = _Progress(progress or _silent, 2 * sum(_file(each).size for each in files))
     inspected = [_inspected(each, format, encoding, work) for each in files]
+    if format == "auto":
+        inspected = mapped.with_mappings(context, inspected, encoding)
     loaded = _loaded(inspected)
     content = _content_hash(loaded)
     retired = retirement.retired(context)
@@ -141,8 +145,13 @@ def _write_manifest(context: Context, batch: Batch) -> None:
 
 
 def _content_hash(loaded: Sequence[Inspected]) -> str:
-    hashes = sorted(f"{_table(each)} {each.sha256}" for each in loaded)
+    hashes = sorted(f"{_table(each)} {each.sha256}{_mapping_version(each)}" for each in loaded)
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def _mapping_version(each: Inspected) -> str:
+    """Return the mapping of a file: the same file by another mapping is another batch."""
+    return f" {each.version}" if isinstance(each, MappedFile) else ""
 
 
 class _Progress:
@@ -229,6 +238,7 @@ def _upload(context: Context, each: Inspected, batch_id: str, number: int) -> di
         "sha256": each.sha256,
         "not_data": each.not_data,
         **layout,
+        **({"mapping": each.mapping} if isinstance(each, MappedFile) else {}),
     }
 
 
