@@ -22,6 +22,7 @@ GOLD_TABLES = (
     "fact_encounter",
     "fact_medication_admin",
     "fact_medication_order",
+    "bridge_encounter_diagnosis",
 )
 
 
@@ -54,11 +55,27 @@ class Release:
 HISTORY_LIMIT = 100
 """Maximum number of previous releases in the history."""
 
+LOG_LIMIT = 500
+"""Maximum number of publications in the log."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A publication or rollback; `before` is the release that was published until then."""
+
+    release_id: str
+    at: str
+    by: str
+    reason: str
+    is_rollback: bool = False
+    before: str | None = None
+
 
 @dataclass(frozen=True)
 class Published:
     """The content of ``releases/current.json``: the published release and its history.
 
+    `log` lists all publications and rollbacks, oldest first, for the page Releases.
     `history` lists the previously published releases, oldest first. Publishing appends to it; rolling back
     truncates it, so a rolled-back release is not in it and a second rollback goes further back. Release and
     history are in one object because one conditional write must change both or neither. S3 object versions
@@ -70,6 +87,22 @@ class Published:
     published_by: str
     reason: str
     history: list[str] = field(default_factory=list)
+    log: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def publications(self) -> list[Publication]:
+        """Return all publications and rollbacks, newest first; of older installations the last one alone."""
+        stored = [Publication(**each) for each in self.log]
+        return stored[::-1] or [
+            Publication(self.release_id, self.published_at, self.published_by, self.reason)
+        ]
+
+    def followed_by(self, release_id: str, at: str, by: str, reason: str) -> Published:
+        """Return the record after `release_id` is published next."""
+        is_rollback = release_id in self.history
+        next_ = Publication(release_id, at, by, reason, is_rollback, self.release_id)
+        log = [asdict(each) for each in (next_, *self.publications)][:LOG_LIMIT][::-1]
+        return Published(release_id, at, by, reason, self.history_to(release_id), log)
 
     @property
     def previous_release_id(self) -> str | None:

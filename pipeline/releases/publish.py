@@ -47,8 +47,10 @@ def publish(
         return previous
     if expect != (previous.release_id if previous else None):
         raise ReleaseConflict(_conflict(release_id, previous))
-    history = previous.history_to(release_id) if previous else []
-    published = Published(release_id, now(), by, reason, history)
+    if previous:
+        published = previous.followed_by(release_id, now(), by, reason)
+    else:
+        published = Published(release_id, now(), by, reason)
     condition = {"IfMatch": found[1]} if found else {"IfNoneMatch": "*"}
     if not write_json(s3, lake.current_release(), asdict(published), **condition):
         raise ReleaseConflict(_conflict(release_id, current(s3, lake)))

@@ -240,6 +240,18 @@ _QUERIES = {
         {_category("zc_med_unit", "uo", "x.HV_DOSE_UNIT_C")}
         {_category("zc_admin_route", "ra", "x.ROUTE_C")}
         {_category("zc_admin_route", "ro", "o.it.MED_ROUTE_C")}""",
+    "diagnoses": f"""
+        SELECT concat(x.PAT_ENC_CSN_ID, '-', x.LINE) AS diagnosis_id, x.PAT_ENC_CSN_ID AS encounter_id,
+               v.it.PAT_ID AS patient_id, coalesce(i.it.CODE, x.DX_ID) AS diagnosis_code,
+               CASE WHEN i.it.CODE IS NOT NULL THEN 'ICD-10-CM' END AS diagnosis_code_system,
+               dn.it.DX_NAME AS diagnosis_description,
+               CASE WHEN g.it.LINE = x.LINE THEN 'true' ELSE 'false' END AS is_principal,
+               {_null("diagnosed_at")}, {_null("updated_at")}, {_EXTRA}
+        FROM diagnoses x
+        {_join(_one("encounters", "PAT_ENC_CSN_ID", "PAT_ID"), "v", "PAT_ENC_CSN_ID", "x.PAT_ENC_CSN_ID")}
+        {_join(_DIAGNOSES, "g", "PAT_ENC_CSN_ID", "x.PAT_ENC_CSN_ID")}
+        {_join(_ICD10, "i", "DX_ID", "x.DX_ID")}
+        {_join(_one("diagnosis_names", "DX_ID", "DX_NAME"), "dn", "DX_ID", "x.DX_ID")}""",
 }
 
 LOOKS_UP = {
@@ -274,6 +286,7 @@ LOOKS_UP = {
         "zc_med_unit",
         "zc_admin_route",
     ),
+    "diagnoses": ("encounters", "diagnosis_names", "icd10_codes"),
 }
 """File types that a table's query joins."""
 

@@ -31,6 +31,9 @@ EXTRA = ("_malformed", FILE, LINE, AS_READ, BATCH, RECEIVED_AT)
 TIME_ZONE = "{time_zone}"
 """In a query: replaced by the name of the hospital's time zone."""
 
+FORMER_TYPES = {"diagnoses": "conditions"}
+"""Former names of file types, in manifests of batches that were imported before: they are looked up only."""
+
 _MAX_TASKS, _ROWS_PER_TASK = 64, 5_000
 """Maximum number of tasks that read files, and minimum number of rows of each; a task reads several files."""
 
@@ -63,7 +66,7 @@ def _files(spark: SparkSession, lake: Lake, manifests: Sequence[dict[str, Any]],
     files = [
         {**file, **{name: manifest[name] for name in ("batch_id", "received_at")}}
         for manifest in manifests
-        for file in manifest["tables"].get(table, {"files": []})["files"]
+        for file in _listed(manifest, table)
     ]
     values = [F.when(F.expr(frames.stripped(f"`{name}`")) != "", _column(name)).alias(name) for name in known]
     source = format_named(manifests[0]["source"])
@@ -73,6 +76,12 @@ def _files(spark: SparkSession, lake: Lake, manifests: Sequence[dict[str, Any]],
         *values, F.col(FAULT).isNotNull().alias("_malformed"), FILE, LINE, as_read, BATCH, RECEIVED_AT
     )
     return rows.withColumn("_received", received(AS_READ, table))
+
+
+def _listed(manifest: dict[str, Any], table: str) -> list[dict[str, Any]]:
+    """Return the files of a type in a manifest."""
+    found = manifest["tables"].get(table) or manifest["tables"].get(FORMER_TYPES.get(table, ""))
+    return list(found["files"]) if found else []
 
 
 def fault(as_read: str) -> Column:

@@ -27,6 +27,8 @@ Action = Literal[
     "approve_mapping",
     "withdraw_mapping",
     "export_audit_log",
+    "back_up",
+    "restore",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
@@ -43,6 +45,8 @@ LABELS: dict[Action, str] = {
     "approve_mapping": "Approve mapping",
     "withdraw_mapping": "Withdraw mapping",
     "export_audit_log": "Audit log export",
+    "back_up": "Backup",
+    "restore": "Restore",
 }
 
 _TARGET_ORDER = ("person", "deputy", "from", "to", "run", "table", "rule", "record", "verdict")

@@ -17,7 +17,8 @@ st.set_page_config(page_title="Health data portal", page_icon=":material/monitor
 # but Streamlit writes it in white
 st.html(
     "<style>@media (prefers-color-scheme: dark) { "
-    '[data-testid^="stBaseButton-primary"] p, [data-testid="stMultiSelectTagsContainer"] [data-tag] * '
+    '[data-testid^="stBaseButton-primary"]:not(:disabled) p, '
+    '[data-testid="stMultiSelectTagsContainer"] [data-tag] * '
     "{color: #06202f} }</style>"
 )
 
@@ -61,6 +62,7 @@ if person.may("import_data"):
 if person.may("watch_runs"):
     PAGES.append(st.Page("app_pages/runs.py", title="Runs", icon=":material/account_tree:"))
     PAGES.append(st.Page("app_pages/run.py", title="Run", visibility="hidden"))
+    PAGES.append(st.Page("app_pages/releases.py", title="Releases", icon=":material/new_releases:"))
 if person.may("query"):
     PAGES.append(st.Page("app_pages/sql.py", title="SQL", icon=":material/database:"))
 if person.may("see_audit_log"):

@@ -10,8 +10,8 @@ def test_stages_are_run_in_order():
     assert order == sorted(order, key=["silver", "dimensions", "facts", "quality"].index)
 
 
-def test_the_ten_required_jobs_exist():
-    assert [job.table for job in stage("silver")] == ["patients", "encounters", "medications"]
+def test_each_table_has_its_job():
+    assert [job.table for job in stage("silver")] == ["patients", "encounters", "medications", "diagnoses"]
     assert [job.table for job in stage("dimensions") + stage("facts")] == [
         "dim_patient",
         "dim_time",
@@ -21,6 +21,7 @@ def test_the_ten_required_jobs_exist():
         "fact_encounter",
         "fact_medication_admin",
         "fact_medication_order",
+        "bridge_encounter_diagnosis",
     ]
 
 

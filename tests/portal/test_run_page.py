@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from portal.releases import service as releases
 from portal.runs import service as runs
 from portal.runs.model import Run
-from portal.ui import cache, session
+from portal.ui import cache, names, session
 from tests.support.page_drivers import PAGES
 
 BEGAN = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -59,7 +59,7 @@ def test_an_analyst_watches_and_changes_nothing(run_page, held_run):
     app = run_page(held_run.run_id, role="analyst")
     assert not app.error
     labels = {button.label for button in app.button}
-    assert not labels & {"Publish this release", "Rerun", "Resume"}
+    assert not labels & {"Publish this release …", "Rerun", "Resume"}
 
 
 def test_a_run_that_failed_is_watched_while_a_job_beside_the_failed_one_goes_on(
@@ -85,7 +85,7 @@ def test_the_batch_that_failed_a_run_is_named_to_all_and_linked_for_who_has_its_
     failed = replace(failed_run.run, status="FAILED", error=None, cause=None, jobs=(loading,))
     monkeypatch.setattr(cache, "run", lambda _: failed)
     app = run_page(failed.run_id, role=role)
-    assert any(f"Batch {batch_id} could not be processed." in each.value for each in app.markdown)
+    assert any(f"{names.batch(batch_id)} could not be processed." in each.value for each in app.markdown)
     assert not [error.value for error in app.error if "could not be drawn" in error.value]
     is_engineer = role == "engineer"
     assert ("app_pages/data.py" in run_page.links) is is_engineer
@@ -150,7 +150,7 @@ def test_the_log_is_searched_from_its_first_line_and_read_back_to_it(run_page, f
     _press(app, "Load earlier lines")
     assert len(shown()) == 2500
     app.checkbox[0].check().run()
-    assert [c.value for c in app.code] == ["09:00:00 ValueError: the disk is full"]
+    assert app.code[-1].value == "09:00:00 ValueError: the disk is full"
 
 
 def test_an_engineer_publishes_with_a_reason(run_page, held_run, monkeypatch):
@@ -164,7 +164,7 @@ def test_an_engineer_publishes_with_a_reason(run_page, held_run, monkeypatch):
     pressed = st.button
     monkeypatch.setattr("streamlit.dialog", lambda _: lambda body: body)
     monkeypatch.setattr(
-        "streamlit.button", lambda label, **how: pressed(label, **how) or label == "Publish this release"
+        "streamlit.button", lambda label, **how: pressed(label, **how) or label == "Publish this release …"
     )
     app = _press(run_page(held_run.run_id), "Publish")
     assert [e.value for e in app.error] == ["A reason is required for the audit log."]

@@ -1,4 +1,4 @@
-"""Load received batches into silver and quarantine, the same way for all three tables.
+"""Load received batches into silver and quarantine, the same way for all tables.
 
 One Spark plan reads and types the rows of all batches of a run and evaluates the rules. It is computed once;
 silver and quarantine are written from it, with one write each.
@@ -118,6 +118,9 @@ def run_table(run: Run, contract: Contract, transform: Callable[[DataFrame], Dat
     Type the rows (`transform`), evaluate the rules, then write silver, quarantine, results and
     reconciliation.
     """
+    if not _batches(run, contract):
+        _load_nothing(run, contract)
+        return
     rules, key = row_rules.row_rules(contract), contract.key[0]
     source = received(run, contract.table)
     kept = _kept(row_rules.evaluate(transform(source), rules), contract, key).persist()
@@ -132,6 +135,16 @@ def run_table(run: Run, contract: Contract, transform: Callable[[DataFrame], Dat
     run.write_results(_with_columns_marked(results, whole))
     _reconcile(run, contract, loaded, quarantined)
     kept.unpersist()
+
+
+def _load_nothing(run: Run, contract: Contract) -> None:
+    """Write what a run without rows of the table leaves behind, without a query."""
+    uri = run.lake.quarantine(contract.table, run.run_id)
+    run.delete(uri)
+    run.register(load("quality", f"quarantine_{contract.table}"), [([run.run_id], uri)])
+    rules = row_rules.row_rules(contract)
+    run.write_results(Result(rule, contract.zone, contract.table, 0, 0) for rule in rules)
+    run.write_quality("reconciliation", [])
 
 
 def with_duplicates(evaluated: DataFrame, rules: Sequence[Rule]) -> DataFrame:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pandas as pd
 import streamlit as st
 
 from pipeline.jobs import jobs
-from pipeline.releases.model import Published
 from pipeline.rules.outcomes import FOUND
 from portal.core.errors import ServiceError
 from portal.core.vocabulary import SEVERITIES, state_label
 from portal.quality.results import Audit
-from portal.releases import service as releases
 from portal.runs import history as run_history
 from portal.runs import service as runs
 from portal.runs.job_runs import DPU_HOUR_DOLLARS
 from portal.runs.model import Run
 from portal.ui import cache, formats, names, session
+from portal.ui.releases import change
 from portal.ui.runs import failure_card, gantt, graph, run_log
 
 person = session.user()
@@ -180,8 +177,15 @@ def outcome(run: Run) -> None:
     elif run.status == "SUCCEEDED":
         present = names.release(published.release_id) if published else "none"
         st.info(f"{names.release(run.run_id)} was built. The published release is {present}.")
-    if run.is_over and person.may("publish"):
-        change_release(run, published)
+    if run.is_over and run.status == "SUCCEEDED":
+        with st.container(horizontal=True, vertical_alignment="center"):
+            change.draw(cache.release(run.run_id), published)
+            st.page_link(
+                "app_pages/releases.py",
+                label="Open the release",
+                icon=":material/new_releases:",
+                query_params={"release": run.run_id},
+            )
 
 
 def verdict(audit: Audit) -> None:
@@ -200,58 +204,6 @@ def verdict(audit: Audit) -> None:
         table["severity"] = table["severity"].map(SEVERITIES)
         table.columns = ["Severity", "Rule", "Table", "Failing", "Of"]
         st.dataframe(table, hide_index=True, width="stretch", column_config=session.numbers(table))
-
-
-def change_release(run: Run, published: Published | None) -> None:
-    """Draw the button to publish the run's release or, once published, to roll back to the previous one."""
-    if published and published.release_id == run.run_id:
-        if published.previous_release_id and st.button("Roll back to previous release"):
-            roll_back(published)
-    elif run.status == "SUCCEEDED" and st.button("Publish this release"):
-        publish(run, published)
-
-
-@st.dialog("Publish this release")
-def publish(run: Run, published: Published | None) -> None:
-    now = (
-        f"Analysts see {names.release(published.release_id)} now."
-        if published
-        else "No release is published now."
-    )
-    st.markdown(f"Analysts will see **{names.release(run.run_id)}**. {now}")
-    if reason := _reason("Publish"):
-        _apply(lambda: releases.publish(session.context(), run.run_id, reason=reason))
-
-
-@st.dialog("Roll back")
-def roll_back(published: Published) -> None:
-    st.markdown(
-        f"Analysts will see **{names.release(str(published.previous_release_id))}** again, which was "
-        f"published before {names.release(published.release_id)}. Nothing is deleted."
-    )
-    if reason := _reason("Roll back"):
-        _apply(lambda: releases.rollback(session.context(), reason=reason, shown=published.release_id))
-
-
-def _reason(action: str) -> str | None:
-    """Draw a form for a reason; return the reason once the action is confirmed with one, else None."""
-    with st.form(f"confirm-{action}", border=False):
-        reason = st.text_input("Reason", help="Recorded with the release.").strip()
-        is_confirmed = st.form_submit_button(action, type="primary")
-    if is_confirmed and not reason:
-        st.error("A reason is required for the audit log.")
-    return reason if is_confirmed and reason else None
-
-
-def _apply(change: Callable[[], object]) -> None:
-    try:
-        change()
-    except ServiceError as error:
-        session.show_error(error)
-        return
-    cache.published.clear()
-    cache.forget_runs()
-    st.rerun()
 
 
 # the page

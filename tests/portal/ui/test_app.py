@@ -50,7 +50,7 @@ def _app(monkeypatch, navigation):
     monkeypatch.setenv("HDP_ROLE_CHOICE", "true")
     monkeypatch.setattr(st, "navigation", navigation)
     page_drivers.forget_caches()
-    return AppTest.from_file(str(Path(portal.__file__).parent / "ui" / "app.py"))
+    return AppTest.from_file(str(Path(portal.__file__).parent / "ui" / "app.py"), default_timeout=60)
 
 
 @pytest.mark.parametrize("role", ROLES)

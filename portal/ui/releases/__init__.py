@@ -1,0 +1,1 @@
+"""Components of the page Releases, which the page Run uses too."""

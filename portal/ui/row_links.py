@@ -1,0 +1,48 @@
+"""Tables whose rows open a page with one click."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+
+def table(
+    frame: pd.DataFrame,
+    ids: Sequence[str],
+    key: str,
+    *,
+    column_config: Mapping[str, Any] | None = None,
+    height: int | None = None,
+    several: bool = False,
+) -> tuple[str | None, list[str]]:
+    """Draw a table; return the id of the row that was clicked on, if any, and the ids of the ticked rows.
+
+    `ids` has an id for each row. A click is reported once, so that a page can be left and opened again.
+    """
+    first = frame.columns[0]
+    style = frame.style.set_properties(subset=[first], **{"color": "#0b6bcb"})
+    modes: Any = ["multi-row", "single-cell"] if several else ["single-cell"]
+    state = st.dataframe(
+        style,
+        hide_index=True,
+        width="stretch",
+        height=height or "content",
+        key=key,
+        on_select=lambda: _clicked(key, ids),
+        selection_mode=modes,
+        column_config=dict(column_config or {}),
+    )["selection"]
+    ticked = [ids[n] for n in state.get("rows", []) if n < len(ids)]
+    return st.session_state.pop(f"{key}-clicked", None), ticked
+
+
+def _clicked(key: str, ids: Sequence[str]) -> None:
+    """Store the id of the row that was clicked on: the list may change before the page is drawn again."""
+    cells = st.session_state[key]["selection"].get("cells", [])
+    cell = tuple(cells[0]) if cells else None
+    if cell and cell != st.session_state.get(f"{key}-cell") and cell[0] < len(ids):
+        st.session_state[f"{key}-clicked"] = ids[cell[0]]
+    st.session_state[f"{key}-cell"] = cell
