@@ -187,6 +187,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         batches.samples.start_job
         batches.service.import_files
         batches.service.import_folder
+        batches.service.newest_origin
         batches.staging.begin
         batches.staging.discard
         batches.staging.source_file

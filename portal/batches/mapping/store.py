@@ -142,7 +142,9 @@ def withdraw(context: Context, mapping_id: str, version: int | None = None, *, r
 def _replaced(context: Context, new: StoredMapping, etag: str) -> StoredMapping:
     uri = context.lake.mapping(new.mapping_id, new.version)
     if not write_json(context.client("s3"), uri, new.document(), IfMatch=etag):
-        raise ServiceError(f"The mapping {new.label} was changed at the same time. Compare the versions, and repeat.")
+        raise ServiceError(
+            f"The mapping {new.label} was changed at the same time. Compare the versions, and repeat."
+        )
     return new
 
 
