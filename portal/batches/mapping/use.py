@@ -31,12 +31,26 @@ class MappedFile(Inspected):
         return {**super().summary(), "mapping": self.version}
 
 
+def version_of(given: Inspected) -> str:
+    """Return the mapping of a file for the hash of an extract: by another mapping, it is another batch."""
+    return f" {given.version}" if isinstance(given, MappedFile) else ""
+
+
+def entry_of(given: Inspected) -> dict[str, Any]:
+    """Return what the manifest adds to the entry of a file that is loaded by a mapping."""
+    return {"mapping": given.mapping} if isinstance(given, MappedFile) else {}
+
+
 @requires("import_data")
-def with_mappings(context: Context, inspected: Sequence[Inspected], encoding: str) -> list[Inspected]:
+def with_mappings(
+    context: Context, inspected: Sequence[Inspected], encoding: str, format: str = "auto"
+) -> list[Inspected]:
     """Return the files of an extract, with those of no known format loaded by their approved mapping.
 
-    In an extract with such files, the others must have the bronze columns themselves.
+    If a person chose a `format`, no file is mapped. In an extract with such files, the others must have the bronze columns themselves.
     """
+    if format != "auto":
+        return list(inspected)
     found = [
         _mapped(context, each, encoding) if each.use == "not understood" and each.file.size else each
         for each in inspected
