@@ -47,7 +47,8 @@ def with_mappings(
 ) -> list[Inspected]:
     """Return the files of an extract, with those of no known format loaded by their approved mapping.
 
-    If a person chose a `format`, no file is mapped. In an extract with such files, the others must have the bronze columns themselves.
+    If a person chose a `format`, no file is mapped. In an extract with mapped files, the others must have the
+    bronze columns themselves.
     """
     if format != "auto":
         return list(inspected)
