@@ -55,7 +55,7 @@ def test_a_renamed_extract_is_mapped_confirmed_imported_run_and_charted(
 ):
     began = time.monotonic()
     page = open_page(address)
-    page.goto("/data")
+    page.goto("/data", timeout=120_000)
     settle(page)
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(extract)
     for name in FILES:
