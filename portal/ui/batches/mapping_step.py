@@ -141,10 +141,10 @@ def _columns(step: Step) -> tuple[FileMapping, bool]:
         {
             "Column": each.column or _EVERY_ROW,
             "Becomes": label,
+            "Confirmed": everything or not each.needs_confirmation,
             "Confidence": f"{each.confidence:.0%}",
             "Samples": ", ".join(each.samples),
             "Note": each.note,
-            "Confirmed": everything or not each.needs_confirmation,
         }
         for each, label in zip(proposals, labels, strict=True)
     ]
