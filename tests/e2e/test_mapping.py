@@ -50,6 +50,17 @@ def address(tmp_path):
         yield found
 
 
+def _open_chart(page):
+    """Open the charts of encounters, again and again until the run has published its release."""
+    chart = page.locator("[data-testid=stPlotlyChart]").filter(visible=True)
+    until = time.monotonic() + 60 * MOST_MINUTES
+    while not chart.count() and time.monotonic() < until:
+        page.wait_for_timeout(3000)
+        page.goto("/encounters")
+        settle(page)
+    expect(chart.first).to_be_visible()
+
+
 def test_a_renamed_extract_is_mapped_confirmed_imported_run_and_charted(
     address, extract, open_page, record_property
 ):
@@ -76,10 +87,7 @@ def test_a_renamed_extract_is_mapped_confirmed_imported_run_and_charted(
     expect(page.get_by_text("imported:")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="Run the pipeline on this batch").click()
     page.wait_for_url("**/run?run=*", timeout=30_000)
-    expect(page.get_by_text("Published").first).to_be_visible(timeout=300_000)
-    page.goto("/encounters")
-    settle(page)
-    expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=60_000)
+    _open_chart(page)
     minutes = (time.monotonic() - began) / 60
     record_property("minutes from dropping the file to the chart", round(minutes, 1))
     print(f"{minutes:.1f} minutes from dropping the file to the chart")
