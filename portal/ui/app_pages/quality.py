@@ -16,8 +16,8 @@ from portal.reviews import decisions, read_model, wording
 from portal.runs.model import Run
 from portal.ui import cache, exports, names, query_params, session, sharing
 from portal.ui.quality import (
+    acceptances,
     charts_tab,
-    failing_rows_table,
     findings_list,
     head,
     rule_detail,
@@ -94,7 +94,8 @@ def sign_off(shown: Shown) -> None:
 
 def queries(shown: Shown) -> None:
     seen = quality.first_and_last_seen(shown.past, shown.run_ids)
-    work_list.draw(shown.review, session.user(), seen, failing_rows_table.identified)
+    work_list.draw(shown.review, session.user(), seen)
+    acceptances.draw(shown.review)
 
 
 TABS = {
