@@ -19,6 +19,7 @@ GOLD_TABLES = (
     "dim_medication",
     "dim_provider",
     "dim_diagnosis",
+    "dim_department",
     "fact_encounter",
     "fact_medication_admin",
     "fact_medication_order",

@@ -176,7 +176,9 @@ _QUERIES = {
         SELECT x.PAT_ENC_CSN_ID AS encounter_id, x.PAT_ID AS patient_id,
                coalesce(np.it.NPI, x.BILL_ATTEND_PROV_ID) AS provider_npi, p.it.PROV_NAME AS provider_name,
                d.it.SPECIALTY AS provider_specialty,
-               coalesce(d.it.DEPARTMENT_NAME, t.it.DEPARTMENT_ID, x.DEPARTMENT_ID) AS department,
+               coalesce(d.it.DEPARTMENT_NAME, t.it.DEPARTMENT_ID, x.DEPARTMENT_ID) AS department, {
+        _null("facility")
+    },
                {_mapped(_name("ADT_PAT_CLASS_C", "c"), CLASSES)} AS encounter_class,
                {_at("x.HOSP_ADMSN_TIME")} AS admitted_at, {_at("x.HOSP_DISCH_TIME")} AS discharged_at,
                i.it.CODE AS diagnosis_code,

@@ -41,6 +41,7 @@ CLASSES = {
     "42898160": "IMP",  # Non-hospital institution Visit
     "38004311": "IMP",  # Inpatient Hospice
     "9203": "EMER",  # Emergency Room Visit
+    "581385": "OBSENC",  # Observation Room
     "9202": "AMB",  # Outpatient Visit
     "581477": "AMB",  # Office Visit
     "32036": "AMB",  # Laboratory Visit
@@ -209,7 +210,7 @@ _QUERIES = {
         SELECT x.visit_occurrence_id AS encounter_id, x.person_id AS patient_id,
                coalesce(p.it.npi, x.provider_id) AS provider_npi, p.it.provider_name AS provider_name,
                coalesce(p.it.specialty_source_value, s.it.concept_name) AS provider_specialty,
-               k.it.care_site_name AS department,
+               k.it.care_site_name AS department, {_null("facility")},
                {
         _mapped(
             "x.visit_concept_id",

@@ -20,6 +20,7 @@ REQUIRED = {
     "medications": frozenset({"START", "PATIENT", "ENCOUNTER", "CODE", "DESCRIPTION", "DISPENSES"}),
     "providers": frozenset({"Id", "NAME", "SPECIALITY"}),
     "diagnoses": frozenset({"START", "STOP", "PATIENT", "ENCOUNTER", "CODE", "DESCRIPTION"}),
+    "organizations": frozenset({"Id", "NAME", "ADDRESS", "REVENUE", "UTILIZATION"}),
 }
 
 NAMED = {"diagnoses": "condition"}
@@ -51,6 +52,7 @@ KEYS = {
     "medications": ("PATIENT", "ENCOUNTER", "CODE"),
     "providers": ("Id",),
     "diagnoses": ("PATIENT", "CODE"),
+    "organizations": ("Id",),
 }
 
 DATES = {
@@ -59,14 +61,16 @@ DATES = {
     "medications": ("START", "STOP"),
     "providers": (),
     "diagnoses": ("START", "STOP"),
+    "organizations": (),
 }
 
 _USED = {
     "patients": "DEATHDATE RACE ETHNICITY MARITAL ADDRESS CITY STATE ZIP",
-    "encounters": "PROVIDER TOTAL_CLAIM_COST REASONCODE REASONDESCRIPTION",
+    "encounters": "PROVIDER ORGANIZATION TOTAL_CLAIM_COST REASONCODE REASONDESCRIPTION",
     "medications": "STOP TOTALCOST BASE_COST PAYER PAYER_COVERAGE REASONCODE REASONDESCRIPTION",
     "providers": "",
     "diagnoses": "SYSTEM",
+    "organizations": "CITY STATE ZIP LAT LON PHONE",
 }
 
 KNOWN = {table: required | frozenset(_USED[table].split()) for table, required in REQUIRED.items()}
@@ -108,6 +112,7 @@ _QUERIES = {
     "encounters": f"""
         SELECT e.Id AS encounter_id, e.PATIENT AS patient_id, e.PROVIDER AS provider_npi,
                p.NAME AS provider_name, p.SPECIALITY AS provider_specialty, p.SPECIALITY AS department,
+               o.NAME AS facility,
                CASE lower(e.ENCOUNTERCLASS) {_WHENS} ELSE e.ENCOUNTERCLASS END AS encounter_class,
                e.START AS admitted_at, e.STOP AS discharged_at,
                coalesce(e.REASONCODE, c.it.CODE) AS diagnosis_code,
@@ -122,6 +127,8 @@ _QUERIES = {
         LEFT JOIN (SELECT batch_id, Id, any_value(NAME) AS NAME, any_value(SPECIALITY) AS SPECIALITY
                    FROM providers GROUP BY batch_id, Id) p
                ON e.PROVIDER = p.Id AND e.batch_id = p.batch_id
+        LEFT JOIN (SELECT batch_id, Id, any_value(NAME) AS NAME FROM organizations GROUP BY batch_id, Id) o
+               ON e.ORGANIZATION = o.Id AND e.batch_id = o.batch_id
         LEFT JOIN {_CONDITIONS} c ON e.Id = c.ENCOUNTER AND e.batch_id = c.batch_id""",
     "medications": """
         SELECT sha2(CASE WHEN m._malformed THEN m._received
@@ -160,7 +167,7 @@ _QUERIES = {
 
 LOOKS_UP = {
     "patients": (),
-    "encounters": ("providers", "diagnoses"),
+    "encounters": ("providers", "organizations", "diagnoses"),
     "medications": ("encounters",),
     "diagnoses": ("encounters",),
 }

@@ -18,6 +18,7 @@ def test_each_table_has_its_job():
         "dim_medication",
         "dim_provider",
         "dim_diagnosis",
+        "dim_department",
         "fact_encounter",
         "fact_medication_admin",
         "fact_medication_order",

@@ -18,6 +18,8 @@ from pipeline.glue_jobs.runtime import SNAPSHOTS, Run
 from pipeline.glue_jobs.silver_to_gold import (
     admission,
     bridge_encounter_diagnosis,
+    charlson,
+    dim_department,
     dim_diagnosis,
     dim_medication,
     dim_patient,
@@ -105,10 +107,13 @@ def star_of(silver: Mapping[str, DataFrame], time_zone: str) -> Star:
     coded = admit("diagnoses", lambda frame: bridge_encounter_diagnosis.refer(frame, known_stays, known))
     versions = dim_patient.admitted_versions(silver["patients"], people)
     dimensions = {
-        "dim_patient": dim_patient.select(dim_patient.transform(versions, AS_OF), "r"),
+        "dim_patient": dim_patient.select(
+            dim_patient.transform(versions, AS_OF, charlson.index(visits, silver["diagnoses"])), "r"
+        ),
         "dim_provider": dim_provider.select(dim_provider.transform(visits, given), "r"),
         "dim_time": dim_time.select(dim_time.transform(visits, given, time_zone), "r"),
         "dim_diagnosis": dim_diagnosis.select(dim_diagnosis.transform(visits, silver["diagnoses"]), "r"),
+        "dim_department": dim_department.select(dim_department.transform(visits), "r"),
         "dim_medication": dim_medication.select(dim_medication.transform(given), "r"),
     }
     gold = {
@@ -129,7 +134,7 @@ def star_of(silver: Mapping[str, DataFrame], time_zone: str) -> Star:
 
 
 def stay_dimensions(gold: Mapping[str, DataFrame]) -> fact_encounter.Dimensions:
-    names = ("patient", "time", "provider", "diagnosis")
+    names = ("patient", "time", "provider", "diagnosis", "department")
     return fact_encounter.Dimensions(*(gold[f"dim_{name}"] for name in names))
 
 
@@ -155,7 +160,10 @@ def silver_of(
     frame = frames.of(run.spark, lines, shape).withColumns(
         {
             "batch_id": F.lit(batch_id),
-            "batch": F.struct(F.lit(RECEIVED_AT).cast("timestamp").alias("received_at")),
+            "batch": F.struct(
+                F.lit(RECEIVED_AT).cast("timestamp").alias("received_at"),
+                F.lit("General").alias("facility"),
+            ),
             "_as_read": F.lit(None).cast("array<string>"),
         }
     )

@@ -179,6 +179,7 @@ FAULTS = {
     **_of_dimension("dim_patient", "patient_key", "payer"),
     **_of_dimension("dim_provider", "provider_key", "provider_specialty"),
     **_of_dimension("dim_diagnosis", "diagnosis_key", "diagnosis_description"),
+    **_of_dimension("dim_department", "department_key", "department"),
     **_of_dimension("dim_medication", "medication_key", "medication_name"),
     **_of_dimension("dim_time", "date_key", None),
     ("dim_time", "GLD-C06"): [{"dim_time": only("date_key <> 20250329")}],
@@ -308,6 +309,12 @@ FOLLOWS = {
     # a rate that is far off is one that recomputing does not give
     ("encounters", "ENC-P13"): {("fact_encounter", "GLD-C09")},
 }
+
+
+FAULTS["fact_encounter", "GLD-C02"].append(
+    also({"fact_encounter": set_column("department_key", 42, STAY)}, ("fact_encounter", "GLD-C13"))
+)
+FAULTS["fact_encounter", "GLD-C13"].append({"fact_encounter": set_column("department_key", -1, STAY)})
 
 
 TOLERATED = {

@@ -39,10 +39,10 @@ def received(run: Run, table: str) -> DataFrame:
     by_source = defaultdict(list)
     for manifest in run.manifests_of(run.plan["batch_ids"]):
         if table in manifest["tables"]:
-            by_source[manifest["source"]].append(manifest)
+            by_source[manifest["source"], manifest.get("time_zone")].append(manifest)
     found = [
         as_raw(sources.read(run.spark, run.lake, manifests, table, run.time_zone), table, source)
-        for source, manifests in by_source.items()
+        for (source, _), manifests in by_source.items()
     ]
     return frames.union(found or [as_raw(_nothing(run, table), table, "native")])
 
@@ -83,7 +83,9 @@ def _nothing(run: Run, table: str) -> DataFrame:
         F.lit("").alias("_file"),
         F.lit(0).cast("long").alias("_line"),
         F.lit(None).cast("array<string>").alias(sources.AS_READ),
-        F.struct(F.current_timestamp().alias("received_at")).alias("batch"),
+        F.struct(
+            F.current_timestamp().alias("received_at"), F.lit(None).cast("string").alias("facility")
+        ).alias("batch"),
     )
 
 

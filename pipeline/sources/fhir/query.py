@@ -57,6 +57,7 @@ _QUERIES = {
                coalesce(d.npi, e.provider_id) AS provider_npi,
                coalesce(d.name, e.provider_name) AS provider_name, d.specialty AS provider_specialty,
                coalesce(e.service, l.it.name, e.location_name, o.it.name, e.organization_name) AS department,
+               coalesce(o.it.name, e.organization_name) AS facility,
                e.encounter_class, e.admitted_at, e.discharged_at,
                coalesce(c.it.code, e.reason_code, r.it.code) AS diagnosis_code,
                CASE WHEN c.it.code IS NOT NULL THEN c.it.system WHEN e.reason_code IS NOT NULL

@@ -56,7 +56,10 @@ def _typed(run, table, given, time_zone):
     received = frames.of(run.spark, found, shape).withColumns(
         {
             "batch_id": F.lit("b"),
-            "batch": F.struct(F.lit(RECEIVED_AT).cast("timestamp").alias("received_at")),
+            "batch": F.struct(
+                F.lit(RECEIVED_AT).cast("timestamp").alias("received_at"),
+                F.lit("General").alias("facility"),
+            ),
             "_as_read": F.lit(None).cast("array<string>"),
         }
     )

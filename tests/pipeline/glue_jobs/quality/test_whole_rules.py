@@ -30,7 +30,8 @@ PATIENTS = """
 ENCOUNTERS = """
     select concat('E', id) as encounter_id, concat('P', if(id % 20 = 0, id % 200, id)) as patient_id,
     '1234567893' as provider_npi, 'Dr Who' as provider_name, 'Cardiology' as provider_specialty,
-    'Cardiology' as department, if(id % 2 = 0, 'IMP', 'AMB') as encounter_class, admitted_at,
+    'Cardiology' as department, 'General' as facility,
+    if(id % 2 = 0, 'IMP', 'AMB') as encounter_class, admitted_at,
     if(id % 2 = 0, admitted_at + interval 2 days, admitted_at + interval 1 hour) as discharged_at,
     'J18.9' as diagnosis_code, 'ICD-10-CM' as diagnosis_code_system, 'Pneumonia' as diagnosis_description,
     'home' as discharge_disposition, 100.00 as total_cost, admitted_at as updated_at,

@@ -35,8 +35,9 @@ def made(spark):
     people = frames.of(spark, known, schema(load("silver", "patients")))
     stays = [{"encounter_id": "e1", "patient_id": "p1", "admitted_at": datetime(2024, 12, 31, 12)}]
     snapshots = (frames.of(spark, stays, SNAPSHOTS["encounters"]), people.selectExpr(*_names("patients")))
-    patients = dim_patient.select(dim_patient.transform(people, "2025-02-01"), "r")
     encounters = frames.of(spark, [], schema(load("silver", "encounters")))
+    comorbidity = frames.of(spark, [], "patient_id string, charlson_index int")
+    patients = dim_patient.select(dim_patient.transform(people, "2025-02-01", comorbidity), "r")
     codes = dim_diagnosis.select(dim_diagnosis.transform(encounters, silver), "r")
     rows = bridge.transform(bridge.refer(silver, *snapshots), patients, "America/New_York")
     named = (
