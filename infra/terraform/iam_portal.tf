@@ -62,6 +62,7 @@ data "aws_iam_policy_document" "portal" {
     resources = concat(
       [
         "${local.bucket_arns["bronze"]}/_manifests/*",
+        "${local.bucket_arns["bronze"]}/_mappings/*",
         "${local.bucket_arns["gold"]}/*",
         "${local.bucket_arns["results"]}/athena/*",
         "${local.bucket_arns["code"]}/sign-in/*",

@@ -229,6 +229,12 @@ variable "sign_within_minutes" {
   }
 }
 
+variable "mapping_second_person" {
+  description = "Whether a second engineer approves each mapping of files with columns of no known format before files are loaded by it."
+  type        = bool
+  default     = false
+}
+
 variable "oidc_client_secret" {
   description = "Client secret for var.oidc. Set it with the environment variable TF_VAR_oidc_client_secret, so that no file contains it."
   type        = string

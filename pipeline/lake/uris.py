@@ -110,6 +110,13 @@ class Lake:
     def bronze_batch(self, table: str, batch_id: str) -> str:
         return self._uri("bronze", f"{table}/batch_id={batch_id}/")
 
+    def mappings(self) -> str:
+        """Return the URI prefix of mappings of unknown columns: a folder each, an object per version."""
+        return self._uri("bronze", "_mappings/")
+
+    def mapping(self, mapping_id: str, version: int) -> str:
+        return self._uri("bronze", f"_mappings/{mapping_id}/{version:04d}.json")
+
     def incoming(self) -> str:
         """Return the URI that SFTP gateways write below: a folder per source, in it a folder per delivery."""
         return self._uri("bronze", "incoming/")

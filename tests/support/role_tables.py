@@ -156,6 +156,17 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
     """,
     ("engineer",): """
         batches.imports.acknowledge
+        batches.mapping.service.check
+        batches.mapping.service.steps
+        batches.mapping.service.to_map
+        batches.mapping.store.approve
+        batches.mapping.store.for_header
+        batches.mapping.store.get
+        batches.mapping.store.list_all
+        batches.mapping.store.most_alike
+        batches.mapping.store.save
+        batches.mapping.store.withdraw
+        batches.mapping.use.with_mappings
         batches.imports.current
         batches.imports.start
         batches.incoming.receive
