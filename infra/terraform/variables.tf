@@ -276,3 +276,9 @@ variable "portal_most_tasks" {
   type        = number
   default     = null
 }
+
+variable "lake_keepers" {
+  description = "ARNs of IAM principals that may back up, restore and purge the lake as the role `<name>-lake-keeper`; without any, the role is not created."
+  type        = list(string)
+  default     = []
+}

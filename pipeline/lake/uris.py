@@ -215,6 +215,10 @@ class Lake:
         """Return the URI prefix of the events of the audit log, which are in folders by date."""
         return self._uri("quality", "audit_log/")
 
+    def purges(self) -> str:
+        """Return the URI prefix of requests, approvals and certificates of purges."""
+        return self._uri("quality", "purges/")
+
     def roles_file(self) -> str:
         """Return the URI of the object that lists people's roles and deputies."""
         return self._uri("quality", "people/roles.json")
@@ -222,6 +226,10 @@ class Lake:
     def numbers(self, kind: str) -> str:
         """Return the URI of the numbers of all runs, releases or batches by id; `kind` is one of these."""
         return self._uri("quality", f"numbers/{kind}.json")
+
+    def shared_notes(self, kind: str) -> str:
+        """Return the URI of the saved views or the annotations of dashboards; `kind` is one of these."""
+        return self._uri("quality", f"notes/{kind}.json")
 
     def sent_alert(self, name: str) -> str:
         """Return the URI of the record that an alert was sent."""

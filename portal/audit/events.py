@@ -29,6 +29,9 @@ Action = Literal[
     "export_audit_log",
     "back_up",
     "restore",
+    "request_purge",
+    "approve_purge",
+    "purge",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
@@ -47,6 +50,9 @@ LABELS: dict[Action, str] = {
     "export_audit_log": "Audit log export",
     "back_up": "Backup",
     "restore": "Restore",
+    "request_purge": "Purge request",
+    "approve_purge": "Purge approval",
+    "purge": "Purge",
 }
 
 _TARGET_ORDER = ("person", "deputy", "from", "to", "run", "table", "rule", "record", "verdict")
