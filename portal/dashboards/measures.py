@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from portal.dashboards.administrations import ADMINISTRATIONS
-from portal.dashboards.encounter_charts import ENCOUNTERS
+from portal.dashboards.encounters import ENCOUNTERS
 from portal.dashboards.query_builder import Dataset
 
 

@@ -119,7 +119,8 @@ def test_a_record_ends_if_a_later_full_extract_of_its_feed_lacks_it(spark):
         spark, "encounters",
         *({"encounter_id": key, "batch_id": batch} for key, batch in [
             ("in both", "b1"), ("in both", "b3"), ("missing", "b1"), ("refused", "b1"),
-            ("of another feed", "b2"), ("missing, then back", "b1"), ("missing, then back", "b4"), ("new", "b4"),
+            ("of another feed", "b2"), ("missing, then back", "b1"),
+            ("missing, then back", "b4"), ("new", "b4"),
         ]),
     )  # fmt: skip
     quarantine = frames.of(
