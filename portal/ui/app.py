@@ -9,7 +9,7 @@ import streamlit as st
 from portal.core import auth
 from portal.core.sign_in import SignInError
 from portal.reviews import wording
-from portal.ui import banner, session, sign_out
+from portal.ui import banner, click_feedback, session, sign_out
 
 st.set_page_config(page_title="Health data portal", page_icon=":material/monitor_heart:", layout="wide")
 
@@ -20,6 +20,9 @@ st.html(
     '[data-testid^="stBaseButton-primary"] p, [data-testid="stMultiSelectTagsContainer"] [data-tag] * '
     "{color: #06202f} }</style>"
 )
+
+
+click_feedback.install()
 
 
 def role_name(role: auth.Role) -> str:

@@ -155,9 +155,9 @@ def _ending(_context: Context, execution_arn: str) -> tuple[str | None, str | No
     return executions.ending(_context, execution_arn)
 
 
-def medians() -> dict[str, float]:
-    """Return the median duration of each job in seconds, from its successful job runs in recent runs."""
-    return run_history.medians(history())
+def medians(but: str = "") -> dict[str, float]:
+    """Return the median duration of each job in seconds in recent runs, without the run `but`."""
+    return run_history.medians(history(), but)
 
 
 @shared("watch_runs", ttl=30, most=2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -67,6 +67,11 @@ def day(timestamp: datetime) -> str:
     """Return the date in the time zone of the browser: "27 Nov 2026"."""
     local = timestamp.astimezone(ZoneInfo(zone()))
     return f"{local.day} {local:%b %Y}"
+
+
+def local_day(text: str) -> date:
+    """Return the date of a timestamp in the time zone of the pages."""
+    return parse_timestamp(text).astimezone(ZoneInfo(zone())).date()
 
 
 def share(part: float, whole: float) -> str:
