@@ -83,6 +83,5 @@ with st.sidebar:
     sign_out.link("Sign out")
 st.sidebar.caption(f"Health data portal {version('health-data-portal')}")
 if session.guarded(session.record_sign_in):
-    if page.url_path != "alerts":  # the page Alerts lists them itself
-        session.guarded(banner.draw)
+    session.guarded(lambda: banner.draw(page.url_path))
     session.guarded(page.run)

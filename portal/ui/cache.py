@@ -264,6 +264,8 @@ def release_or_stop() -> str:
         session.show_error(error)
         st.stop()
     if current is None:
-        session.nothing_yet("Nothing has been published yet.")
+        from portal.ui.home import first_start  # noqa: PLC0415  (it uses this module)
+
+        first_start.draw("Nothing has been published yet.")
         st.stop()
     return str(current.release_id)

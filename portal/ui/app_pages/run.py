@@ -81,7 +81,6 @@ def job_runs(run: Run, medians: dict[str, float]) -> None:
             "Running": st.column_config.NumberColumn("Execution (s)", help="Without waiting for a worker"),
         },
     )
-    draw_gantt(run, medians)
 
 
 def draw_gantt(run: Run, medians: dict[str, float]) -> None:
@@ -119,6 +118,7 @@ def rows(run: Run) -> None:
     left, right = st.columns([3, 1])
     if account:
         frame = pd.DataFrame(account)
+        frame["batch_id"] = frame["batch_id"].map(names.batch)
         frame["out of balance"] = frame["received"] - frame["loaded"] - frame["quarantined"]
         frame.columns = [
             "Table",
@@ -228,10 +228,17 @@ def draw(run: Run) -> None:
     head(run)
     failure_card.draw(run)
     graph.draw(run, medians, lambda name: run_log.select(run, name))
-    job_runs(run, medians)
-    run_log.draw(run)
-    rows(run)
     outcome(run)
+    log, times, listed, counted = st.tabs(["Log", "Timeline", "Job runs", "Rows"])
+    with log:
+        run_log.draw(run)
+    with times:
+        if run.jobs:
+            draw_gantt(run, medians)
+    with listed:
+        job_runs(run, medians)
+    with counted:
+        rows(run)
 
 
 @session.live(2)
