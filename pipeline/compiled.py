@@ -14,7 +14,7 @@ from typing import Any
 
 @cache
 def documents() -> dict[str, Any]:
-    """Return the documents by name: ``contracts/<zone>/<table>`` and ``jobs``."""
+    """Return the documents by name: ``contracts/<zone>/<table>``, ``measures/<page>`` and ``jobs``."""
     return dict(json.loads((files("pipeline") / "compiled.json").read_text(encoding="utf-8")))
 
 

@@ -89,11 +89,17 @@ def lake_secret(state: Path) -> str:
     """
     path = state / "pseudonym-secret"
     if not path.exists():
-        pending = path.with_suffix(".pending")
-        with open(pending, "w", encoding="utf-8", opener=private) as file:
-            file.write(secrets.token_hex(32))
-        pending.replace(path)
+        keep_lake_secret(state, secrets.token_hex(32))
     return path.read_text(encoding="utf-8")
+
+
+def keep_lake_secret(state: Path, secret: str) -> None:
+    """Write the secret of the lake's pseudonyms, as a restored lake needs that of the backup."""
+    path = state / "pseudonym-secret"
+    pending = path.with_suffix(".pending")
+    with open(pending, "w", encoding="utf-8", opener=private) as file:
+        file.write(secret)
+    pending.replace(path)
 
 
 class Keys:

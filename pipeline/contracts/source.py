@@ -23,7 +23,10 @@ def documents() -> dict[str, Any]:
         file.relative_to(package).as_posix().removesuffix(SUFFIX): _contract(file)
         for file in (package / "contracts").rglob(f"*{SUFFIX}")
     }
-    return {**found, "jobs": _read(package / "jobs.yaml")["jobs"]}
+    measures = {
+        f"measures/{file.stem}": _read(file) for file in (package / "contracts" / "measures").glob("*.yaml")
+    }
+    return {**found, **measures, "jobs": _read(package / "jobs.yaml")["jobs"]}
 
 
 def _contract(file: Path) -> Any:

@@ -65,6 +65,14 @@ def write(run: Run, frame: DataFrame, contract: Contract) -> int:
     return sum(each.rows for each in every.values())
 
 
+def write_nothing(run: Run, contract: Contract) -> None:
+    """Record and register a fact without rows."""
+    run.delete(run.lake.gold_release(contract.table, run.run_id))
+    files.record_gold(run.s3, run.lake, run.run_id, contract.table)
+    months.record(run.s3, run.lake, run.run_id, contract.table, {})
+    catalog.replace(run.glue, run.lake, contract, run.run_id, {})
+
+
 def read(run: Run, contract: Contract, release_id: str) -> DataFrame:
     """Return the rows of a fact in a release, from the release folders that hold its months."""
     month, own = contract.partition_columns[-1].name, run.lake.gold_release(contract.table, release_id)

@@ -115,6 +115,13 @@ class Run:
         everything = self.parquet(schema(contract), self.lake.silver_table(table))
         return everything.where(F.col("batch_id").isin(*have))
 
+    def has_silver(self, table: str) -> bool:
+        """Return whether a batch of the release contains a table, which may be optional."""
+        batch_ids = self.plan["release_batch_ids"]
+        return not self._complete(table).isdisjoint(batch_ids) or any(
+            table in each["tables"] for each in self.manifests_of(batch_ids)
+        )
+
     def _complete(self, table: str) -> frozenset[str]:
         """Return the ids of the batches whose silver rows have been written completely."""
         if table not in self.complete:

@@ -165,6 +165,10 @@ class Lake:
     def release_reconciliation_table(self) -> str:
         return self._uri("quality", "release_reconciliation/")
 
+    def runs(self) -> str:
+        """Return the URI prefix of the plans of runs and of the write lock."""
+        return self._uri("quality", "runs/")
+
     def run_plan(self, run_id: str) -> str:
         return self._uri("quality", f"runs/{run_id}.json")
 

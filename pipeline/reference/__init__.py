@@ -64,6 +64,28 @@ class Chapter:
     title: str
 
 
+@dataclass(frozen=True)
+class Comorbidity:
+    """A condition of the Charlson index: points, severe grade that replaces it, and ICD-10 codes.
+
+    A code stands for all codes that begin with it; ``I60-I69`` is a range.
+    """
+
+    name: str
+    weight: int
+    replaced_by: str
+    codes: tuple[str, ...]
+
+
+@cache
+def charlson() -> tuple[Comorbidity, ...]:
+    """Return the conditions of the Charlson index with the codes of Quan 2005."""
+    return tuple(
+        Comorbidity(row["condition"], int(row["weight"]), row["replaced_by"], tuple(row["codes"].split()))
+        for row in _rows("charlson.csv")
+    )
+
+
 @cache
 def formulary() -> tuple[Medication, ...]:
     """Return the medications of the formulary."""

@@ -19,9 +19,11 @@ GOLD_TABLES = (
     "dim_medication",
     "dim_provider",
     "dim_diagnosis",
+    "dim_department",
     "fact_encounter",
     "fact_medication_admin",
     "fact_medication_order",
+    "bridge_encounter_diagnosis",
 )
 
 

@@ -13,7 +13,8 @@ from pipeline.sources.fhir import query as fhir
 from pipeline.sources.fhir.resources import COLUMNS as FHIR_COLUMNS
 from pipeline.sources.fhir.resources import CONVERT
 
-TABLES = ("patients", "encounters", "medications")
+TABLES = ("patients", "encounters", "medications", "diagnoses")
+"""Tables that a batch may contain; one of them suffices."""
 
 
 class UnknownFormat(ValueError):

@@ -176,7 +176,9 @@ _QUERIES = {
         SELECT x.PAT_ENC_CSN_ID AS encounter_id, x.PAT_ID AS patient_id,
                coalesce(np.it.NPI, x.BILL_ATTEND_PROV_ID) AS provider_npi, p.it.PROV_NAME AS provider_name,
                d.it.SPECIALTY AS provider_specialty,
-               coalesce(d.it.DEPARTMENT_NAME, t.it.DEPARTMENT_ID, x.DEPARTMENT_ID) AS department,
+               coalesce(d.it.DEPARTMENT_NAME, t.it.DEPARTMENT_ID, x.DEPARTMENT_ID) AS department, {
+        _null("facility")
+    },
                {_mapped(_name("ADT_PAT_CLASS_C", "c"), CLASSES)} AS encounter_class,
                {_at("x.HOSP_ADMSN_TIME")} AS admitted_at, {_at("x.HOSP_DISCH_TIME")} AS discharged_at,
                i.it.CODE AS diagnosis_code,
@@ -240,6 +242,18 @@ _QUERIES = {
         {_category("zc_med_unit", "uo", "x.HV_DOSE_UNIT_C")}
         {_category("zc_admin_route", "ra", "x.ROUTE_C")}
         {_category("zc_admin_route", "ro", "o.it.MED_ROUTE_C")}""",
+    "diagnoses": f"""
+        SELECT concat(x.PAT_ENC_CSN_ID, '-', x.LINE) AS diagnosis_id, x.PAT_ENC_CSN_ID AS encounter_id,
+               v.it.PAT_ID AS patient_id, coalesce(i.it.CODE, x.DX_ID) AS diagnosis_code,
+               CASE WHEN i.it.CODE IS NOT NULL THEN 'ICD-10-CM' END AS diagnosis_code_system,
+               dn.it.DX_NAME AS diagnosis_description,
+               CASE WHEN g.it.LINE = x.LINE THEN 'true' ELSE 'false' END AS is_principal,
+               {_null("diagnosed_at")}, {_null("updated_at")}, {_EXTRA}
+        FROM diagnoses x
+        {_join(_one("encounters", "PAT_ENC_CSN_ID", "PAT_ID"), "v", "PAT_ENC_CSN_ID", "x.PAT_ENC_CSN_ID")}
+        {_join(_DIAGNOSES, "g", "PAT_ENC_CSN_ID", "x.PAT_ENC_CSN_ID")}
+        {_join(_ICD10, "i", "DX_ID", "x.DX_ID")}
+        {_join(_one("diagnosis_names", "DX_ID", "DX_NAME"), "dn", "DX_ID", "x.DX_ID")}""",
 }
 
 LOOKS_UP = {
@@ -274,6 +288,7 @@ LOOKS_UP = {
         "zc_med_unit",
         "zc_admin_route",
     ),
+    "diagnoses": ("encounters", "diagnosis_names", "icd10_codes"),
 }
 """File types that a table's query joins."""
 

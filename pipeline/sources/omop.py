@@ -41,6 +41,7 @@ CLASSES = {
     "42898160": "IMP",  # Non-hospital institution Visit
     "38004311": "IMP",  # Inpatient Hospice
     "9203": "EMER",  # Emergency Room Visit
+    "581385": "OBSENC",  # Observation Room
     "9202": "AMB",  # Outpatient Visit
     "581477": "AMB",  # Office Visit
     "32036": "AMB",  # Laboratory Visit
@@ -151,7 +152,7 @@ _DIAGNOSES = f"""(
                       condition_start_date, length(condition_occurrence_id) AS digits,
                       condition_occurrence_id,
                       condition_concept_id, condition_source_concept_id, condition_source_value)) AS it
-    FROM conditions WHERE visit_occurrence_id IS NOT NULL GROUP BY batch_id, visit_occurrence_id)"""
+    FROM diagnoses WHERE visit_occurrence_id IS NOT NULL GROUP BY batch_id, visit_occurrence_id)"""
 
 
 def _coded(source: str, standard: str, preferred: str, field: str, otherwise: str) -> str:
@@ -174,6 +175,7 @@ def _drug(field: str, otherwise: str) -> str:
     )
 
 
+_CONDITION = "coalesce(nullif(x.condition_source_value, ''), x.condition_concept_id)"
 _NO_CONCEPT = "coalesce(x.drug_concept_id, '0') = '0'"
 _DISCHARGED_TO = "coalesce(x.discharged_to_concept_id, x.discharge_to_concept_id)"
 
@@ -208,7 +210,7 @@ _QUERIES = {
         SELECT x.visit_occurrence_id AS encounter_id, x.person_id AS patient_id,
                coalesce(p.it.npi, x.provider_id) AS provider_npi, p.it.provider_name AS provider_name,
                coalesce(p.it.specialty_source_value, s.it.concept_name) AS provider_specialty,
-               k.it.care_site_name AS department,
+               k.it.care_site_name AS department, {_null("facility")},
                {
         _mapped(
             "x.visit_concept_id",
@@ -259,12 +261,29 @@ _QUERIES = {
         {_concept("c", "nullif(x.drug_concept_id, '0')")}
         {_concept("cs", "nullif(x.drug_source_concept_id, '0')")}
         {_concept("r", "nullif(x.route_concept_id, '0')")}""",
+    "diagnoses": f"""
+        SELECT x.condition_occurrence_id AS diagnosis_id, x.visit_occurrence_id AS encounter_id,
+               x.person_id AS patient_id,
+               {_diagnosis("concept_code", _CONDITION)}
+                 AS diagnosis_code,
+               {_diagnosis("vocabulary_id", "CAST(NULL AS STRING)")} AS diagnosis_code_system,
+               {_diagnosis("concept_name", "CAST(NULL AS STRING)")} AS diagnosis_description,
+               CASE WHEN x.visit_occurrence_id IS NULL THEN CAST(NULL AS STRING)
+                    WHEN g.it.condition_occurrence_id = x.condition_occurrence_id THEN 'true' ELSE 'false' END
+                 AS is_principal,
+               {_local("x.condition_start_datetime", "x.condition_start_date")} AS diagnosed_at,
+               {_null("updated_at")}, {_EXTRA}
+        FROM diagnoses x
+        {_join(_DIAGNOSES, "g", "visit_occurrence_id", "x.visit_occurrence_id")}
+        {_concept("c", "nullif(x.condition_concept_id, '0')")}
+        {_concept("cs", "nullif(x.condition_source_concept_id, '0')")}""",
 }
 
 LOOKS_UP = {
     "patients": ("deaths", "locations", "concepts"),
-    "encounters": ("providers", "care_sites", "conditions", "concepts"),
+    "encounters": ("providers", "care_sites", "diagnoses", "concepts"),
     "medications": ("providers", "concepts"),
+    "diagnoses": ("concepts",),
 }
 """File types that a table's query joins."""
 

@@ -11,7 +11,7 @@ _REQUIRED = {
     "encounters": "visit_occurrence_id person_id visit_concept_id visit_start_date visit_end_date "
     "visit_type_concept_id",
     "medications": "drug_exposure_id person_id drug_concept_id drug_exposure_start_date drug_type_concept_id",
-    "conditions": "condition_occurrence_id person_id condition_concept_id condition_start_date "
+    "diagnoses": "condition_occurrence_id person_id condition_concept_id condition_start_date "
     "condition_type_concept_id",
     "providers": "provider_id provider_name npi specialty_concept_id specialty_source_value",
     "care_sites": "care_site_id care_site_name place_of_service_concept_id",
@@ -32,8 +32,8 @@ _USED = {
     "discharge_to_concept_id discharge_to_source_value discharged_to_concept_id discharged_to_source_value",
     "medications": "drug_exposure_start_datetime provider_id visit_occurrence_id drug_source_value "
     "drug_source_concept_id route_concept_id route_source_value",
-    "conditions": "visit_occurrence_id condition_status_concept_id condition_source_concept_id "
-    "condition_source_value",
+    "diagnoses": "condition_start_datetime visit_occurrence_id condition_status_concept_id "
+    "condition_source_concept_id condition_source_value",
     "providers": "",
     "care_sites": "",
     "locations": "",

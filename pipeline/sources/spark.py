@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
 from pipeline import frames
+from pipeline.contracts.model import load
 from pipeline.lake.uris import Lake
 from pipeline.sources import batch_files, format_named, formats
 from pipeline.sources.batch_files import BATCH, FILE, OTHERS, RECEIVED_AT
@@ -31,6 +32,11 @@ EXTRA = ("_malformed", FILE, LINE, AS_READ, BATCH, RECEIVED_AT)
 TIME_ZONE = "{time_zone}"
 """In a query: replaced by the name of the hospital's time zone."""
 
+FORMER_TYPES = {"diagnoses": "conditions"}
+"""Former names of file types, in manifests of batches that were imported before: they are looked up only."""
+
+_LOCAL_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?\z"
+
 _MAX_TASKS, _ROWS_PER_TASK = 64, 5_000
 """Maximum number of tasks that read files, and minimum number of rows of each; a task reads several files."""
 
@@ -44,7 +50,7 @@ def read(
 ) -> DataFrame:
     """Return a table's rows in batches of one source, with the columns `EXTRA` and `batch`, in one plan.
 
-    `time_zone` is that of the hospital, in which some sources write local times.
+    All batches have the same time zone: the one stated at the import, or `time_zone`, that of the hospital.
     """
     source = format_named(manifests[0]["source"])
     needed = tuple(dict.fromkeys((table, *source.looks_up.get(table, ()))))
@@ -52,9 +58,33 @@ def read(
     suffix = re.sub(r"\W", "_", f"{source.name}_{manifests[0]['batch_id']}_{len(manifests)}")
     for name in needed:
         _files(spark, lake, manifests, name).createOrReplaceTempView(f"{name}_{suffix}")
-    query = source.query(table).replace(TIME_ZONE, time_zone)
+    stated = manifests[0].get("time_zone")
+    query = source.query(table).replace(TIME_ZONE, stated or time_zone)
     frame = spark.sql(re.sub(rf"(?<=FROM )({'|'.join(needed)})\b", rf"\1_{suffix}", query))
-    return frame.withColumn("batch", F.struct(F.col(RECEIVED_AT).cast("timestamp").alias("received_at")))
+    if stated and TIME_ZONE not in source.query(table):
+        frame = frame.withColumns(_in_utc(table, stated))
+    received_at = F.col(RECEIVED_AT).cast("timestamp").alias("received_at")
+    return frame.withColumn("batch", F.struct(received_at, _facility(manifests).alias("facility")))
+
+
+def _in_utc(table: str, time_zone: str) -> dict[str, Column]:
+    """Return columns with times without an offset converted from local time to UTC; dates stay dates."""
+    names = [each.name for each in load("bronze", table).data_columns if each.name.endswith("_at")]
+    found = {}
+    for name in names:
+        text = F.expr(frames.stripped(name))
+        in_utc = F.to_utc_timestamp(text.cast("timestamp"), time_zone).cast("string")
+        found[name] = F.when(text.rlike(_LOCAL_TIME), in_utc).otherwise(F.col(name))
+    return found
+
+
+def _facility(manifests: Sequence[dict[str, Any]]) -> Column:
+    """Return the facility of each row's batch, as stated at the import."""
+    found = F.lit(None).cast("string")
+    for manifest in manifests:
+        if manifest.get("facility"):
+            found = F.when(F.col(BATCH) == manifest["batch_id"], manifest["facility"]).otherwise(found)
+    return found
 
 
 def _files(spark: SparkSession, lake: Lake, manifests: Sequence[dict[str, Any]], table: str) -> DataFrame:
@@ -63,7 +93,7 @@ def _files(spark: SparkSession, lake: Lake, manifests: Sequence[dict[str, Any]],
     files = [
         {**file, **{name: manifest[name] for name in ("batch_id", "received_at")}}
         for manifest in manifests
-        for file in manifest["tables"].get(table, {"files": []})["files"]
+        for file in _listed(manifest, table)
     ]
     values = [F.when(F.expr(frames.stripped(f"`{name}`")) != "", _column(name)).alias(name) for name in known]
     source = format_named(manifests[0]["source"])
@@ -73,6 +103,12 @@ def _files(spark: SparkSession, lake: Lake, manifests: Sequence[dict[str, Any]],
         *values, F.col(FAULT).isNotNull().alias("_malformed"), FILE, LINE, as_read, BATCH, RECEIVED_AT
     )
     return rows.withColumn("_received", received(AS_READ, table))
+
+
+def _listed(manifest: dict[str, Any], table: str) -> list[dict[str, Any]]:
+    """Return the files of a type in a manifest."""
+    found = manifest["tables"].get(table) or manifest["tables"].get(FORMER_TYPES.get(table, ""))
+    return list(found["files"]) if found else []
 
 
 def fault(as_read: str) -> Column:

@@ -7,8 +7,9 @@ is completed, otherwise active. The identifier of an order is a hash of start, p
 and, because these can repeat, of the rank of its row among those with the same; for a malformed row, it is a
 hash of the whole row.
 
-The diagnosis of an encounter is its reason. If it has none, it is the first of its conditions, those whose
-description names a disorder before findings and situations.
+The principal diagnosis of an encounter is its reason. If it has none, it is the first of its conditions,
+those whose description names a disorder before findings and situations. The identifier of a condition is a
+hash of start, patient, encounter and code.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ REQUIRED = {
     "medications": frozenset({"START", "PATIENT", "ENCOUNTER", "CODE", "DESCRIPTION", "DISPENSES"}),
     "providers": frozenset({"Id", "NAME", "SPECIALITY"}),
     "diagnoses": frozenset({"START", "STOP", "PATIENT", "ENCOUNTER", "CODE", "DESCRIPTION"}),
+    "organizations": frozenset({"Id", "NAME", "ADDRESS", "REVENUE", "UTILIZATION"}),
 }
 
 NAMED = {"diagnoses": "condition"}
@@ -50,6 +52,7 @@ KEYS = {
     "medications": ("PATIENT", "ENCOUNTER", "CODE"),
     "providers": ("Id",),
     "diagnoses": ("PATIENT", "CODE"),
+    "organizations": ("Id",),
 }
 
 DATES = {
@@ -58,14 +61,16 @@ DATES = {
     "medications": ("START", "STOP"),
     "providers": (),
     "diagnoses": ("START", "STOP"),
+    "organizations": (),
 }
 
 _USED = {
     "patients": "DEATHDATE RACE ETHNICITY MARITAL ADDRESS CITY STATE ZIP",
-    "encounters": "PROVIDER TOTAL_CLAIM_COST REASONCODE REASONDESCRIPTION",
+    "encounters": "PROVIDER ORGANIZATION TOTAL_CLAIM_COST REASONCODE REASONDESCRIPTION",
     "medications": "STOP TOTALCOST BASE_COST PAYER PAYER_COVERAGE REASONCODE REASONDESCRIPTION",
     "providers": "",
     "diagnoses": "SYSTEM",
+    "organizations": "CITY STATE ZIP LAT LON PHONE",
 }
 
 KNOWN = {table: required | frozenset(_USED[table].split()) for table, required in REQUIRED.items()}
@@ -92,6 +97,9 @@ _CONDITIONS = """(
     FROM diagnoses WHERE ENCOUNTER IS NOT NULL AND CODE IS NOT NULL AND NOT _malformed
     GROUP BY batch_id, ENCOUNTER)"""
 
+_NAME_OF_CONDITION = """sha2(CASE WHEN x._malformed THEN x._received
+                    ELSE concat_ws('|', x.START, x.PATIENT, x.ENCOUNTER, x.CODE) END, 256)"""
+
 _QUERIES = {
     "patients": """
         SELECT Id AS patient_id, CAST(NULL AS STRING) AS mrn, FIRST AS first_name, LAST AS last_name,
@@ -104,6 +112,7 @@ _QUERIES = {
     "encounters": f"""
         SELECT e.Id AS encounter_id, e.PATIENT AS patient_id, e.PROVIDER AS provider_npi,
                p.NAME AS provider_name, p.SPECIALITY AS provider_specialty, p.SPECIALITY AS department,
+               o.NAME AS facility,
                CASE lower(e.ENCOUNTERCLASS) {_WHENS} ELSE e.ENCOUNTERCLASS END AS encounter_class,
                e.START AS admitted_at, e.STOP AS discharged_at,
                coalesce(e.REASONCODE, c.it.CODE) AS diagnosis_code,
@@ -118,6 +127,8 @@ _QUERIES = {
         LEFT JOIN (SELECT batch_id, Id, any_value(NAME) AS NAME, any_value(SPECIALITY) AS SPECIALITY
                    FROM providers GROUP BY batch_id, Id) p
                ON e.PROVIDER = p.Id AND e.batch_id = p.batch_id
+        LEFT JOIN (SELECT batch_id, Id, any_value(NAME) AS NAME FROM organizations GROUP BY batch_id, Id) o
+               ON e.ORGANIZATION = o.Id AND e.batch_id = o.batch_id
         LEFT JOIN {_CONDITIONS} c ON e.Id = c.ENCOUNTER AND e.batch_id = c.batch_id""",
     "medications": """
         SELECT sha2(CASE WHEN m._malformed THEN m._received
@@ -138,9 +149,28 @@ _QUERIES = {
         LEFT JOIN (SELECT batch_id, Id, any_value(PROVIDER) AS PROVIDER
                    FROM encounters GROUP BY batch_id, Id) e
                ON m.ENCOUNTER = e.Id AND m.batch_id = e.batch_id""",
+    "diagnoses": f"""
+        SELECT {_NAME_OF_CONDITION} AS diagnosis_id,
+               x.ENCOUNTER AS encounter_id, x.PATIENT AS patient_id, x.CODE AS diagnosis_code,
+               coalesce(x.SYSTEM, 'SNOMED-CT') AS diagnosis_code_system,
+               x.DESCRIPTION AS diagnosis_description,
+               CASE WHEN coalesce(e.REASONCODE, c.it.CODE) = x.CODE THEN 'true' ELSE 'false' END
+                 AS is_principal,
+               x.START AS diagnosed_at, CAST(NULL AS STRING) AS updated_at,
+               x._malformed, x._file, x._line, x._as_read, x.batch_id, x._received_at
+        FROM diagnoses x
+        LEFT JOIN (SELECT batch_id, Id, any_value(REASONCODE) AS REASONCODE
+                   FROM encounters GROUP BY batch_id, Id) e
+               ON x.ENCOUNTER = e.Id AND x.batch_id = e.batch_id
+        LEFT JOIN {_CONDITIONS} c ON x.ENCOUNTER = c.ENCOUNTER AND x.batch_id = c.batch_id""",
 }
 
-LOOKS_UP = {"patients": (), "encounters": ("providers", "diagnoses"), "medications": ("encounters",)}
+LOOKS_UP = {
+    "patients": (),
+    "encounters": ("providers", "organizations", "diagnoses"),
+    "medications": ("encounters",),
+    "diagnoses": ("encounters",),
+}
 """File types that a table's query joins."""
 
 

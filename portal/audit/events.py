@@ -24,6 +24,8 @@ Action = Literal[
     "sign_off",
     "retire_batch",
     "export_audit_log",
+    "back_up",
+    "restore",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
@@ -37,6 +39,8 @@ LABELS: dict[Action, str] = {
     "sign_off": "Sign-off",
     "retire_batch": "Retire batch",
     "export_audit_log": "Audit log export",
+    "back_up": "Backup",
+    "restore": "Restore",
 }
 
 _TARGET_ORDER = ("person", "deputy", "from", "to", "run", "table", "rule", "record", "verdict")

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import BinaryIO, cast
 
+from pipeline.data_generator.extracts import TRUTH
 from pipeline.sources.identified import NotUnderstood
 from portal.batches.source_file import SourceFile
 
@@ -67,7 +68,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
 
 def _is_hidden(path: str) -> bool:
     parts = PurePosixPath(path).parts
-    return "__MACOSX" in parts or any(part.startswith((".", "_")) for part in parts[-1:])
+    return bool({"__MACOSX", TRUTH} & set(parts)) or any(part.startswith((".", "_")) for part in parts[-1:])
 
 
 def _check(file: SourceFile, listed: list[zipfile.ZipInfo]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from portal.batches import service as batches
 from portal.batches.inspection import Inspected
+from portal.batches.origin import NOT_STATED, Origin
 from portal.batches.service import Batch
 from portal.batches.source_file import SourceFile
 from portal.core.context import Context
@@ -45,23 +46,34 @@ def acknowledge(context: Context) -> None:
 
 
 @requires("import_data")
-def start(context: Context, files: Sequence[SourceFile | Inspected], encoding: str = "utf-8") -> Import:
+def start(
+    context: Context,
+    files: Sequence[SourceFile | Inspected],
+    encoding: str = "utf-8",
+    origin: Origin = NOT_STATED,
+) -> Import:
     """Start an import in a thread and return it; if the user already has an import, return that instead."""
     with _START_LOCK:
         if present := current(context):
             return present
         task = _TASKS[_owner(context)] = Import()
-    threading.Thread(target=_import, args=(context, files, encoding, task), daemon=True).start()
+    threading.Thread(target=_import, args=(context, files, encoding, origin, task), daemon=True).start()
     return task
 
 
-def _import(context: Context, files: Sequence[SourceFile | Inspected], encoding: str, task: Import) -> None:
+def _import(
+    context: Context,
+    files: Sequence[SourceFile | Inspected],
+    encoding: str,
+    origin: Origin,
+    task: Import,
+) -> None:
     def note(step: str, done: int, total: int) -> None:
         task.step, task.progress = step, done / max(total, 1)
 
     try:
         task.batch = batches.import_files(
-            context, files, encoding=encoding, uploader=context.user.name, progress=note
+            context, files, encoding=encoding, uploader=context.user.name, origin=origin, progress=note
         )
     except Exception as error:
         if isinstance(error, ServiceError) or is_aws_error(error):

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.data_generator import BadOptions, Options
+from pipeline.data_generator import BadOptions, Options, extracts
 from pipeline.data_generator.pools import draw_names
 from pipeline.data_generator.writer import GROUND_TRUTH, Cancelled, Progress, Written, generate
 from pipeline.lake.store import write_json
@@ -44,6 +44,7 @@ class Task:
     """A generation of sample data in a thread, which continues when the user leaves the page."""
 
     options: Options
+    format: str = extracts.NATIVE
     cancel: threading.Event = field(default_factory=threading.Event)
     progress: Progress | None = None
     sample: Sample | None = None
@@ -73,12 +74,13 @@ def create(
     options: Options,
     *,
     uploader: str,
+    format: str = extracts.NATIVE,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Sample:
-    """Generate sample data and import it; raise `Cancelled` and keep nothing once `cancelled` returns True.
+    """Generate sample data as an extract in `format` and import it.
 
-    The import itself cannot be stopped.
+    Raise `Cancelled` and keep nothing once `cancelled` returns True. The import itself cannot be stopped.
     """
     with tempfile.TemporaryDirectory(prefix="hdp-sample-") as temporary:
         folder = Path(temporary) / "sample"
@@ -88,7 +90,8 @@ def create(
         path = folder / GROUND_TRUTH
         truth = path.read_text(encoding="utf-8") if path.is_file() else ""
         path.unlink(missing_ok=True)
-        batch = batches.import_folder(context, folder, format="native", uploader=uploader, seed=options.seed)
+        extracts.convert(folder, format, options.time_zone)
+        batch = batches.import_folder(context, folder, format=format, uploader=uploader, seed=options.seed)
         return Sample(batch, written, truth)
 
 
@@ -108,22 +111,24 @@ def _owner(context: Context) -> tuple[str, str]:
     return context.lake.prefix, context.user.name
 
 
-def _check_same(present: Task | JobTask, options: Options) -> None:
+def _check_same(present: Task | JobTask, options: Options, format: str = extracts.NATIVE) -> None:
     """Raise `ServiceError` if the user's present generation has other options."""
-    if present.options != options:
+    is_same = isinstance(present, JobTask) or present.format == format
+    if present.options != options or not is_same:
         raise ServiceError(
             "You are already generating sample data with other options. Wait until it ends, or cancel it."
         )
 
 
 @requires("import_data")
-def start(context: Context, options: Options) -> Task | JobTask:
+def start(context: Context, options: Options, format: str = extracts.NATIVE) -> Task | JobTask:
     """Start to generate up to `IN_PROCESS_LIMIT` patients in a thread, and return the generation.
 
     If the user already has one with these options, return that instead. Raise `ServiceError` if its options
     differ, or for more patients.
     """
     options.checked()
+    extracts.check(format, options.patients, options.defect_rate)
     if options.patients > IN_PROCESS_LIMIT:
         raise ServiceError(
             f"{options.patients:,} patients need the Glue job; this process generates up to "
@@ -131,9 +136,9 @@ def start(context: Context, options: Options) -> Task | JobTask:
         )
     with _START_LOCK:
         if present := current(context):
-            _check_same(present, options)
+            _check_same(present, options, format)
             return present
-        task = _TASKS[_owner(context)] = Task(options)
+        task = _TASKS[_owner(context)] = Task(options, format)
     threading.Thread(target=_generate, args=(context, task), daemon=True).start()
     return task
 
@@ -144,6 +149,7 @@ def _generate(context: Context, task: Task) -> None:
             context,
             task.options,
             uploader=context.user.name,
+            format=task.format,
             progress=lambda progress: _note(task, progress),
             cancelled=task.cancel.is_set,
         )
@@ -247,12 +253,13 @@ def ground_truth(context: Context, batch_id: str) -> str:
 
 
 @requires("import_data")
-def as_zip(_context: Context, options: Options) -> bytes:
-    """Generate sample data and return its files as a zip archive."""
+def as_zip(_context: Context, options: Options, format: str = extracts.NATIVE) -> bytes:
+    """Generate sample data as an extract in `format` and return files and truth as a zip archive."""
     with tempfile.TemporaryDirectory(prefix="hdp-sample-") as temporary:
         folder = generate(options, Path(temporary) / "sample").folder
+        extracts.convert(folder, format, options.time_zone)
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
-            for file in sorted(folder.iterdir()):
-                archive.write(file, file.name)
+            for file in sorted(each for each in folder.rglob("*") if each.is_file()):
+                archive.write(file, file.relative_to(folder))
         return buffer.getvalue()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,8 @@ from pipeline.sources import TABLES
 from pipeline.sources.csv_layout import Layout
 from portal.batches import inspection, retirement
 from portal.batches.inspection import Inspected
+from portal.batches.origin import NOT_STATED, Origin, remembered
+from portal.batches.progress import Progress, Report
 from portal.batches.source_file import SourceFile
 from portal.core import room
 from portal.core.context import Context
@@ -27,17 +29,15 @@ _TRANSFER = TransferConfig(multipart_threshold=8 << 20, multipart_chunksize=8 <<
 _TRANSFER.max_in_memory_upload_chunks = 3  # of files in archives, which boto3 reads ahead by 10 otherwise
 _COPY = TransferConfig(multipart_threshold=1 << 30, multipart_chunksize=1 << 28)
 
-Progress = Callable[[str, int, int], None]
-"""Called with the current step, the number of bytes done and the total number of bytes."""
-
 
 @dataclass(frozen=True)
 class Batch:
     """A batch as recorded in its manifest.
 
     `tables` maps each table to its files and ignored columns, `files` describes every file of the extract,
-    and `synthetic` marks generated data and Synthea exports, which contain no real patients. `is_new` is
-    false if an import found that the content of the batch had been imported before.
+    and `synthetic` marks generated data and Synthea exports, which contain no real patients. `facility` and
+    `time_zone` are its `Origin`. `is_new` is false if an import found that the content of the batch had been
+    imported before.
     """
 
     batch_id: str
@@ -49,6 +49,8 @@ class Batch:
     seed: int | None = None
     files: list[dict[str, Any]] = field(default_factory=list)
     synthetic: bool = False
+    facility: str | None = None
+    time_zone: str | None = None
     is_new: bool = field(default=True, compare=False)
 
     @property
@@ -69,7 +71,8 @@ def import_folder(
     encoding: str = "utf-8",
     uploader: str,
     seed: int | None = None,
-    progress: Progress | None = None,
+    origin: Origin = NOT_STATED,
+    progress: Report | None = None,
 ) -> Batch:
     """Import the tables of a directory or a ZIP archive as one batch, and return the batch.
 
@@ -85,9 +88,8 @@ def import_folder(
         raise ServiceError(f"'{folder}' cannot be read ({error.strerror}). Check its permissions.") from None
     if not files:
         raise ServiceError(f"'{folder}' contains no files. Pass the directory that contains the extract.")
-    return import_files(
-        context, files, format=format, encoding=encoding, uploader=uploader, seed=seed, progress=progress
-    )
+    options: dict[str, Any] = {"format": format, "encoding": encoding, "seed": seed, "origin": origin}
+    return import_files(context, files, uploader=uploader, progress=progress, **options)
 
 
 @requires("import_data")
@@ -99,20 +101,24 @@ def import_files(
     encoding: str = "utf-8",
     uploader: str,
     seed: int | None = None,
-    progress: Progress | None = None,
+    origin: Origin = NOT_STATED,
+    progress: Report | None = None,
 ) -> Batch:
     """Upload an extract (ZIP archives are opened), write its manifest last, and return the batch.
 
     If the same content was imported before and is not retired, return that batch instead. Raise
-    `ServiceError` if a file stops the import, formats are mixed or no table is found.
+    `ServiceError` if a file stops the import, formats are mixed or no table is found. What `origin` leaves
+    open (None) is that of the uploader's newest batch of the format.
     """
+    origin.checked()
     files = [each for given in files for each in _expanded(given)]
-    work = _Progress(progress or _silent, 2 * sum(_file(each).size for each in files))
+    work = Progress(progress, 2 * sum(_file(each).size for each in files))
     inspected = [_inspected(each, format, encoding, work) for each in files]
     loaded = _loaded(inspected)
     content = _content_hash(loaded)
     retired = retirement.retired(context)
-    same = [known for known in _all(context) if known.content_sha256 == content]
+    batches = _all(context)
+    same = [known for known in batches if known.content_sha256 == content]
     if known := next((each for each in same if each.batch_id not in retired), None):
         return replace(known, is_new=False)
     room.check(context, sum(each.file.size for each in loaded))
@@ -121,6 +127,7 @@ def import_files(
     batch_id = f"{received:%Y%m%dT%H%M%S}-{suffix}"
     batch = Batch(
         batch_id=batch_id,
+        **asdict(_origin(origin, batches, uploader, _formats(loaded)[0])),
         source=_formats(loaded)[0],
         received_at=received.strftime("%Y-%m-%dT%H:%M:%SZ"),
         uploader=uploader,
@@ -135,6 +142,12 @@ def import_files(
     return batch
 
 
+def _origin(origin: Origin, batches: Iterable[Batch], uploader: str, source: str) -> Origin:
+    """Return the origin of a batch: as stated, otherwise as remembered."""
+    before = ((each.uploader, each.source, Origin(each.facility, each.time_zone)) for each in batches)
+    return origin.or_else(remembered(before, uploader, source)).checked()
+
+
 def _write_manifest(context: Context, batch: Batch) -> None:
     document = {name: value for name, value in asdict(batch).items() if name != "is_new"}
     write_json(context.client("s3"), context.lake.manifest(batch.batch_id), document)
@@ -145,20 +158,6 @@ def _content_hash(loaded: Sequence[Inspected]) -> str:
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
-class _Progress:
-    """Reports the progress of an import in bytes."""
-
-    def __init__(self, report: Progress, total: int) -> None:
-        self._report, self._total, self._done = report, total, 0
-
-    def begin(self, what: str, file: SourceFile) -> None:
-        self._report(f"{what} {file.name}", self._done, self._total)
-        self._done += file.size
-
-    def end(self) -> None:
-        self._report("Done", self._total, self._total)
-
-
 def _expanded(given: SourceFile | Inspected) -> Iterable[SourceFile | Inspected]:
     return [given] if isinstance(given, Inspected) else inspection.expanded(given)
 
@@ -167,7 +166,7 @@ def _file(given: SourceFile | Inspected) -> SourceFile:
     return given.file if isinstance(given, Inspected) else given
 
 
-def _inspected(given: SourceFile | Inspected, format: str, encoding: str, work: _Progress) -> Inspected:
+def _inspected(given: SourceFile | Inspected, format: str, encoding: str, work: Progress) -> Inspected:
     file = _file(given)
     work.begin("Reading", file)
     found = given if isinstance(given, Inspected) else inspection.inspect(given, format, encoding)
@@ -200,7 +199,7 @@ def _table(inspected: Inspected) -> str:
 
 
 def _upload_all(
-    context: Context, loaded: Sequence[Inspected], batch_id: str, work: _Progress
+    context: Context, loaded: Sequence[Inspected], batch_id: str, work: Progress
 ) -> dict[str, Any]:
     """Upload the files and return their manifest entries by table."""
     tables: dict[str, Any] = {}
@@ -250,6 +249,13 @@ def _store(s3: Any, file: SourceFile, bucket: str, key: str) -> None:
         s3.upload_fileobj(content, bucket, key, Config=_TRANSFER)
 
 
+@requires("import_data")
+def newest_origin(context: Context) -> Origin:
+    """Return the origin of the user's newest batch."""
+    own = (each for each in _all(context) if each.uploader == context.user.name)
+    return next((Origin(each.facility, each.time_zone) for each in own), NOT_STATED)
+
+
 @requires("see_charts")
 def synthetic(context: Context) -> dict[str, bool]:
     """Return by batch id whether the batch is synthetic; only roles that watch runs see more of a batch."""
@@ -291,7 +297,3 @@ def _cached(s3: Any, bucket: str, key: str, etag: str) -> Batch | None:
     if known is None and (document := read_json(s3, f"s3://{bucket}/{key}")):
         known = _manifests[bucket, key, etag] = Batch(**document[0])
     return known
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    """Report nothing."""

@@ -13,6 +13,7 @@ from pipeline.sources.csv_layout import ENCODINGS
 from portal.batches import incoming, inspection, lifecycle, retirement
 from portal.batches import service as batches
 from portal.batches.lifecycle import BatchState
+from portal.batches.origin import Origin
 from portal.batches.service import Batch
 from portal.cli.lazy import LazyGroup
 from portal.cli.output import emit_json, emit_table, json_option
@@ -36,13 +37,32 @@ def batches_group() -> None:
     show_default=True,
     help="Encoding of files that are not UTF-8; by default they are rejected.",
 )
+@click.option("--facility", help="Hospital of encounters that name none; remembered for your next import.")
+@click.option(
+    "--time-zone",
+    help="IANA time zone of times without an offset, for example America/New_York; remembered.",
+)
 @json_option
 @click.pass_obj
-def import_command(session: Session, folder: Path, format_: str, encoding: str, as_json: bool) -> None:
+def import_command(
+    session: Session,
+    folder: Path,
+    format_: str,
+    encoding: str,
+    facility: str | None,
+    time_zone: str | None,
+    as_json: bool,
+) -> None:
     """Import a directory or ZIP archive of text files as a batch; list how each file was recognized."""
     batch = batches.import_folder(
-        session.context, folder, format=format_, encoding=encoding, uploader=user(session)
+        session.context,
+        folder,
+        format=format_,
+        encoding=encoding,
+        uploader=user(session),
+        origin=Origin(facility, time_zone),
     )
+    click.echo(f"Origin: {Origin(batch.facility, batch.time_zone)}", err=True)
     for line in inspection.describe(batch.files):
         click.echo(line, err=True)
     if not batch.is_new:
@@ -158,6 +178,7 @@ def summary(batch: Batch) -> dict[str, object]:
         "source": batch.source,
         "received_at": batch.received_at,
         "uploader": batch.uploader,
+        **{name: value for name in ("facility", "time_zone") if (value := getattr(batch, name))},
         **batch.rows,
     }
 

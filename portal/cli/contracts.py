@@ -62,8 +62,11 @@ def _stale(wanted: dict[Path, str], only_check: bool) -> list[Path]:
 
 def derived() -> dict[Path, str]:
     """Return the content of every file that is generated from compiled.json, by path."""
+    from portal.dashboards.catalog import reference_sql  # noqa: PLC0415  # charts read compiled.json on import
+
     sql = {PACKAGE / "athena" / "reference" / name: text for name, text in render_sql().items()}
-    return {**sql, PACKAGE / "stepfunctions" / "state_machine_def.template.json": template()}
+    measures = {PACKAGE / "athena" / "reference" / "measures.sql": reference_sql()}
+    return {**sql, **measures, PACKAGE / "stepfunctions" / "state_machine_def.template.json": template()}
 
 
 def _source() -> ModuleType:

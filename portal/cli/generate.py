@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.data_generator import Options
+from pipeline.data_generator import Options, extracts
 from pipeline.data_generator.defects.kinds import KINDS
 from pipeline.data_generator.writer import FORMATS, Progress, generate
 from portal.batches import samples
@@ -48,10 +48,17 @@ _DEFAULT = Options()
 @click.option(
     "--format",
     "format_",
+    type=click.Choice(extracts.NAMES),
+    default=extracts.NATIVE,
+    show_default=True,
+    help="System whose extract is generated; its native rows, the ground truth, are in _truth with --out.",
+)
+@click.option(
+    "--file-type",
     type=click.Choice(FORMATS),
     default="csv",
     show_default=True,
-    help="With --out: file format.",
+    help="With --out and the native format: type of the files.",
 )
 @click.option(
     "--parts", default=1, show_default=True, type=click.IntRange(1, 1000), help="With --out: files per table."
@@ -77,6 +84,7 @@ def generate_command(
     defects: str,
     out: Path | None,
     format_: str,
+    file_type: str,
     parts: int,
     processes: int,
     as_json: bool,
@@ -86,10 +94,14 @@ def generate_command(
     options = Options(
         patients, seed, _parse_date(start), _parse_date(end), locale, defect_rate, kinds, time_zone
     ).checked()
+    extracts.check(format_, patients, defect_rate)
     if out:
+        if format_ != extracts.NATIVE and (file_type, parts) != ("csv", 1):
+            raise click.BadParameter("--file-type and --parts apply to --format native only.")
         written = generate(
-            options, out, format=format_, parts=parts, processes=processes, progress=_show_progress
+            options, out, format=file_type, parts=parts, processes=processes, progress=_show_progress
         )
+        extracts.convert(out, format_, time_zone)
         emit_document(
             as_json,
             {
@@ -100,7 +112,9 @@ def generate_command(
             },
         )
         return
-    sample = samples.create(session.context, options, uploader=user(session), progress=_show_progress)
+    sample = samples.create(
+        session.context, options, uploader=user(session), format=format_, progress=_show_progress
+    )
     emit_document(as_json, {**summary(sample.batch), "defects": sample.written.defects})
 
 

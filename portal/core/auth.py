@@ -24,6 +24,7 @@ Right = Literal[
     "publish",
     "see_audit_log",
     "manage_roles",
+    "back_up",
 ]
 
 _RIGHTS: dict[Role, frozenset[Right]] = {
@@ -32,7 +33,9 @@ _RIGHTS: dict[Role, frozenset[Right]] = {
     "privacy_officer": frozenset({"see_charts", "see_audit_log"}),
     "administrator": frozenset({"see_charts", "manage_roles"}),
     "clinician": frozenset({"see_charts", "watch_runs", "query", "see_phi", "review"}),
-    "engineer": frozenset({"see_charts", "watch_runs", "query", "import_data", "run_pipeline", "publish"}),
+    "engineer": frozenset(
+        {"see_charts", "watch_runs", "query", "import_data", "run_pipeline", "publish", "back_up"}
+    ),
 }
 
 _DEPUTY_RIGHTS: frozenset[Right] = frozenset({"see_charts", "watch_runs", "query", "review"})
@@ -49,6 +52,7 @@ _DESCRIPTIONS: dict[Right, str] = {
     "publish": "publish or roll back releases",
     "see_audit_log": "view the audit log",
     "manage_roles": "change the roles of people",
+    "back_up": "back up, restore or verify the lake",
 }
 
 _PROVEN_BY_ARN: tuple[Role, ...] = ("privacy_officer", "administrator", "clinician")

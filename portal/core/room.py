@@ -10,7 +10,7 @@ from portal.core.errors import ServiceError
 from portal.core.rights import requires
 
 
-@requires("import_data")
+@requires("see_charts")
 def check(context: Context, needed: int) -> None:
     """Raise `ServiceError` unless the disk of the lake has `needed` bytes free; S3 on AWS has no limit."""
     folder = context.settings.lake_folder

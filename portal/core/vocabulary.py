@@ -63,6 +63,13 @@ OUTCOMES = {
 }
 """Outcomes of a rule, the worst first."""
 
+DECISIONS = {
+    "publish": "passed the audit",
+    "publish_with_warnings": "passed the audit with warnings",
+    "hold": "was held by the audit for review",
+}
+"""Decisions of the audit about a release, as the end of a sentence."""
+
 CHANGES = {
     "new": "★ New",
     "worse": "↑ Worse",

@@ -10,7 +10,7 @@ import pandas as pd
 
 from portal.dashboards import query_builder
 from portal.dashboards.administrations import ADMINISTRATIONS
-from portal.dashboards.encounter_charts import ENCOUNTERS
+from portal.dashboards.encounters import ENCOUNTERS
 from portal.dashboards.query_builder import Chart, Dataset
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from portal.dashboards.administrations import ADMINISTRATIONS, FIRST_DOSES, LATE_MINUTES, SCANNED
+from portal.dashboards.measured import measured
 from portal.dashboards.query_builder import Chart, Measure
 
 _DOSES = {"administrations": Measure("count(*)", "Administrations")}
@@ -17,6 +18,7 @@ MEDICATION_CHARTS = (
         _DOSES,
         click=("month",),
         section="Activity",
+        measure="administrations",
     ),
     Chart(
         "by-class",
@@ -27,6 +29,7 @@ MEDICATION_CHARTS = (
         _DOSES,
         click=("therapeutic",),
         section="Activity",
+        measure="administrations",
     ),
     Chart(
         "by-medication",
@@ -37,6 +40,7 @@ MEDICATION_CHARTS = (
         _DOSES,
         click=("medication",),
         section="Activity",
+        measure="administrations",
     ),
     Chart(
         "dose-range",
@@ -54,6 +58,7 @@ MEDICATION_CHARTS = (
         note="Medications with at least one such dose, the highest share first. "
         "Includes doses in the formulary's unit only; the usual range is that of a single adult dose.",
         section="Doses",
+        measure="doses_outside_range",
     ),
     Chart(
         "dose-distribution",
@@ -69,6 +74,7 @@ MEDICATION_CHARTS = (
         where="dose IS NOT NULL",
         note="Shows the most frequent medication. Click a medication in another chart to show it here.",
         section="Doses",
+        measure="doses_outside_range",
     ),
     Chart(
         "by-status",
@@ -79,24 +85,30 @@ MEDICATION_CHARTS = (
         _DOSES,
         click=("status",),
         section="Doses not given",
+        measure="administrations",
     ),
-    Chart(
+    measured(
+        "doses_not_given",
         "not-given",
         "Doses not given, per month",
         "line",
         ADMINISTRATIONS,
         ("month",),
-        {
-            "not_given": Measure("sum(CASE WHEN state = 'not-done' THEN 1 ELSE 0 END)", "Doses not given"),
-            "administrations": Measure("count(*)", "Administrations"),
-        },
         click=("month",),
         part=("status", "not-done"),
-        note=(
-            "Status not-done. Includes missed and refused. "
-            "Stopped, on-hold and entered-in-error doses are counted by status."
-        ),
         section="Doses not given",
+    ),
+    measured(
+        "doses_not_given",
+        "not-given-by-class",
+        "Doses not given by therapeutic class",
+        "rate",
+        ADMINISTRATIONS,
+        ("therapeutic",),
+        click=("therapeutic",),
+        section="Doses not given",
+        exact_only=True,
+        note="Error bars show the 95 % interval (Wilson).",
     ),
     Chart(
         "order-to-dose-minutes",
@@ -109,21 +121,15 @@ MEDICATION_CHARTS = (
         click=("wait",),
         note="Minutes in steps of 10 (0 = 0 to under 10). Counts the first dose of each order.",
         section="Timing",
+        measure="order_to_dose",
     ),
-    Chart(
+    measured(
+        "late_first_doses",
         "order-to-dose",
         "Late first doses by therapeutic class",
         "rate",
         FIRST_DOSES,
         ("therapeutic",),
-        {
-            "doses": Measure("count(minutes)", "First doses"),
-            "late": Measure(
-                f"sum(CASE WHEN minutes > {LATE_MINUTES} THEN 1 ELSE 0 END)",
-                f"More than {LATE_MINUTES} minutes after the order",
-            ),
-        },
-        where="minutes IS NOT NULL",
         click=("therapeutic",),
         note=f"Late: the first dose was given more than {LATE_MINUTES} minutes after the order.",
         section="Timing",
@@ -140,6 +146,7 @@ MEDICATION_CHARTS = (
         note="Minutes in steps of 10 (0 = 0 to under 10); negative when given early.",
         needs="minutes_late",
         section="Timing",
+        measure="due_to_dose",
     ),
     Chart(
         "reasons-not-given",
@@ -152,21 +159,17 @@ MEDICATION_CHARTS = (
         click=("reason",),
         needs="why",
         section="Doses not given",
+        measure="doses_not_given",
     ),
-    Chart(
+    measured(
+        "barcode_scans",
         "barcode-scans",
         "Doses given with a scanned barcode, per month",
         "line",
         ADMINISTRATIONS,
         ("month",),
-        {
-            "scanned_doses": Measure("sum(CASE WHEN scanned THEN 1 ELSE 0 END)", "Scanned"),
-            "administrations": Measure("count(*)", "Administrations"),
-        },
-        where="scanned IS NOT NULL",
         click=("month",),
         part=("scan", SCANNED),
-        note="Of the doses for which the source recorded whether the barcode was scanned.",
         needs="scanned",
         section="Timing",
     ),
@@ -180,6 +183,7 @@ MEDICATION_CHARTS = (
         where="given IS NOT NULL",
         click=("weekday", "hour"),
         section="Activity",
+        measure="administrations",
     ),
     Chart(
         "by-specialty",
@@ -190,6 +194,7 @@ MEDICATION_CHARTS = (
         _DOSES,
         click=("specialty",),
         section="Activity",
+        measure="administrations",
     ),
     Chart(
         "by-provider",
@@ -200,5 +205,6 @@ MEDICATION_CHARTS = (
         _DOSES,
         click=("provider",),
         section="Activity",
+        measure="administrations",
     ),
 )

@@ -56,6 +56,7 @@ ORDER_CHARTS = (
         click=("month",),
         note="By the date of the order or, for a dispense, the date of handing over. "
         "Filter by kind to count only orders or only dispenses.",
+        measure="orders_and_dispenses",
     ),
     Chart(
         "orders-by-medication",
@@ -65,6 +66,7 @@ ORDER_CHARTS = (
         ("medication",),
         _EVENTS,
         click=("medication",),
+        measure="orders_and_dispenses",
     ),
     Chart(
         "orders-by-class",
@@ -74,6 +76,7 @@ ORDER_CHARTS = (
         ("therapeutic",),
         _EVENTS,
         click=("therapeutic",),
+        measure="orders_and_dispenses",
     ),
     Chart(
         "orders-by-status",
@@ -83,5 +86,6 @@ ORDER_CHARTS = (
         ("status",),
         _EVENTS,
         click=("status",),
+        measure="orders_and_dispenses",
     ),
 )

@@ -38,12 +38,27 @@ PATIENT_CHARTS = (
         ("age_band", "sex"),
         _PEOPLE,
         click=("age_band",),
+        measure="patients",
     ),
     Chart(
-        "patients-by-payer", "Patients by payer", "ranking", PATIENTS, ("payer",), _PEOPLE, click=("payer",)
+        "patients-by-payer",
+        "Patients by payer",
+        "ranking",
+        PATIENTS,
+        ("payer",),
+        _PEOPLE,
+        click=("payer",),
+        measure="patients",
     ),
     Chart(
-        "patients-by-state", "Patients by state", "ranking", PATIENTS, ("state",), _PEOPLE, click=("state",)
+        "patients-by-state",
+        "Patients by state",
+        "ranking",
+        PATIENTS,
+        ("state",),
+        _PEOPLE,
+        click=("state",),
+        measure="patients",
     ),
     Chart(
         "patients-by-zip3",
@@ -54,6 +69,7 @@ PATIENT_CHARTS = (
         _PEOPLE,
         click=("zip3",),
         note="000 stands for all areas with 20,000 or fewer people (Safe Harbor).",
+        measure="patients",
     ),
     Chart(
         "patients-by-race",
@@ -63,6 +79,7 @@ PATIENT_CHARTS = (
         ("race",),
         _PEOPLE,
         click=("race",),
+        measure="patients",
     ),
     Chart(
         "patients-by-language",
@@ -72,5 +89,6 @@ PATIENT_CHARTS = (
         ("language",),
         _PEOPLE,
         click=("language",),
+        measure="patients",
     ),
 )

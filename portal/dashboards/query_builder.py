@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from pipeline.contracts.measures import MeasureContract, measure
 from portal.athena.client import QueryResult, release_table, run_query
 from portal.athena.literals import literal
 from portal.core.context import Context
@@ -26,7 +27,9 @@ MOST_ROWS = 500
 SOURCE_ROWS = "source_rows"
 _SEPARATOR = "chr(31)"
 
-Kind = Literal["months", "ranking", "rate", "week", "histogram", "pyramid", "parts", "line", "dose"]
+Kind = Literal[
+    "months", "ranking", "rate", "week", "histogram", "pyramid", "parts", "line", "dose", "series", "funnel"
+]
 
 
 @dataclass(frozen=True)
@@ -132,8 +135,24 @@ class Chart:
     section: str = ""
     """The part of the page that shows the chart."""
 
+    measure: str = ""
+    """Id of the measure (`pipeline.contracts.measures`) that defines what the chart counts."""
+
+    exact_only: bool = False
+    """Whether only roles that see exact counts see the chart."""
+
     needs: str = ""
     """A field that not every source records; the chart is drawn only if a row of the release has a value."""
+
+    @property
+    def contract(self) -> MeasureContract | None:
+        """The measure that defines what the chart counts, if it is declared."""
+        return measure(self.measure) if self.measure else None
+
+    @property
+    def explanation(self) -> str:
+        """The meaning of the measure and the note of the chart, as one line."""
+        return " ".join(filter(None, (self.contract.meaning if self.contract else "", self.note)))
 
     def in_zone(self, zone: str) -> Chart:
         """Return the chart with the hospital's time zone in its labels, or unchanged if `zone` is empty."""
@@ -197,6 +216,12 @@ class QueryBuilder:
         """Return SQL with one row: aggregates over all filtered rows."""
         listed = ", ".join(f"{sql} AS {name}" for name, sql in values.items())
         return f"SELECT {listed} FROM ({self._relation(dataset, (), ' '.join(values.values()), filters)}) r"
+
+    def value(self, dataset: Dataset, contract: MeasureContract, filters: Filters) -> str:
+        """Return SQL with one row: the value of a measure over the filtered rows of its population."""
+        relation = self._relation(dataset, (), f"{contract.sql} {contract.population}", filters)
+        where = f" WHERE {contract.population}" if contract.population else ""
+        return f"SELECT {contract.sql} AS {contract.measure_id} FROM ({relation}) r{where}"
 
     def time_zone(self, dataset: Dataset) -> str:
         """Return SQL with one row: the hospital's time zone and the number of time zones in the release."""

@@ -26,6 +26,7 @@ PARTIAL = "Hatched bars leave out suppressed months: the true number is at least
 BLANK = f"Blank cells: fewer than {MINIMUM_CELL_SIZE}, or suppressed as their complement."
 SHARED = f"Hatched points: months with fewer than {MINIMUM_CELL_SIZE} share one rate."
 WHOLE_ONLY = "This chart is available only for all months and without filters. Clear the filters to see it."
+EXACT_ONLY = "This chart is available to analysts, clinicians and engineers."
 ROWS_ONLY = "Doses of single medications are available to analysts, clinicians and engineers."
 
 RunChart = Callable[[Chart], pd.DataFrame]
@@ -83,6 +84,8 @@ def by_dimension(chart: Chart, dimension: str) -> Chart:
 def unavailable(chart: Chart, filters: Filters) -> str:
     """Return why a chart is not available with these filters, or an empty string."""
     chosen = _chosen(filters)
+    if chart.exact_only:
+        return EXACT_ONLY
     if chart.kind == "dose":
         return ROWS_ONLY
     if chart.kind in {"months", "ranking", "line"}:

@@ -29,6 +29,8 @@ def masked(
     of them are dates, their difference is added. `labels` are the pseudonyms that replace their keys.
     """
     types = {column.name: column for column in contract.columns}
+    if rule is not None and "as_received" not in frame:  # a quarantined row has no field for a missing value
+        frame = frame.assign(**{name: None for name in rule.shows if name not in frame})
     shown = frame.assign(**{name: frame[name].map(_masking(types.get(name))) for name in frame.columns})
     if "row" in frame:
         shown["row"] = list(labels)

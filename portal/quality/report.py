@@ -15,16 +15,10 @@ from markupsafe import Markup
 from pipeline.releases.model import Release
 from pipeline.reviews.events import Event
 from pipeline.rules.outcomes import FOUND
-from portal.core.vocabulary import OUTCOMES, QUERY_STATES, SEVERITIES, without_symbol
+from portal.core.vocabulary import DECISIONS, OUTCOMES, QUERY_STATES, SEVERITIES, without_symbol
 from portal.quality import rule_texts
 from portal.reviews import wording
 from portal.reviews.read_model import DataQuery, Review
-
-_DECISIONS = {
-    "publish": "passed the audit",
-    "publish_with_warnings": "passed the audit with warnings",
-    "hold": "was held by the audit for review",
-}
 
 
 def html(release: Release, results: pd.DataFrame, changed: Iterable[str], review: Review) -> str:
@@ -40,7 +34,7 @@ def html(release: Release, results: pd.DataFrame, changed: Iterable[str], review
     return _template().render(
         release=release,
         review=review,
-        decision=_DECISIONS[release.decision],
+        decision=DECISIONS[release.decision],
         summary="; ".join(f"{counted.get(k, 0)} {without_symbol(v).lower()}" for k, v in OUTCOMES.items()),
         findings=[_result(row, review, now.date()) for row in found.to_dict("records")],
         decisions=list(_decisions(review)),

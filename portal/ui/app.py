@@ -17,7 +17,8 @@ st.set_page_config(page_title="Health data portal", page_icon=":material/monitor
 # but Streamlit writes it in white
 st.html(
     "<style>@media (prefers-color-scheme: dark) { "
-    '[data-testid^="stBaseButton-primary"] p, [data-testid="stMultiSelectTagsContainer"] [data-tag] * '
+    '[data-testid^="stBaseButton-primary"]:not(:disabled) p, '
+    '[data-testid="stMultiSelectTagsContainer"] [data-tag] * '
     "{color: #06202f} }</style>"
 )
 

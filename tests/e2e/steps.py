@@ -99,7 +99,12 @@ def wait_until_drawn(page, seen, step, state):
 def open_finding(page, run_id):
     page.goto(f"/quality?run={run_id}&rule={RULE}")
     settle(page)
-    expect(page.get_by_role("heading", name="PAT-M01 · patients")).to_be_visible()
+    expect(page.get_by_role("heading", name="1 patient has no identifier")).to_be_visible()
+    settle(page)
+
+
+def open_tab(page, name):
+    page.get_by_role("tab", name=name).click()
     settle(page)
 
 

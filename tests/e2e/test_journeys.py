@@ -28,6 +28,7 @@ from tests.e2e.steps import (
     click_on,
     downloaded,
     open_finding,
+    open_tab,
     reads_why_it_failed,
     settle_what_bars,
     type_slowly,
@@ -253,22 +254,26 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
     expect(colleague.get_by_text("Ward 4, a power cut.").first).to_be_visible()
     expect(colleague.get_by_label("Reply").first).to_have_value("The second reviewer's long answer")
 
+    open_tab(page, "Sign-off")
     comment = page.get_by_label("Comment on the release")
     comment.fill("Looks right.")
     comment.press("Tab")  # the button that would take the focus is disabled
     settle(page)
     expect(page.get_by_text(re.compile("open (query prevents|queries prevent) approval"))).to_be_visible()
     expect(page.get_by_role("button", name="Approve and sign …")).to_be_disabled()
+    open_tab(page, "Findings")
     session_ends(
         page, "kim", "clinician", touch=lambda page: page.get_by_role("button", name="Raise a query").click()
     )
     assert releases.current(portal).release_id == former
+    open_tab(page, "Sign-off")
     expect(page.get_by_label("Comment on the release")).to_have_value("Looks right.")
 
     settle_what_bars(portal.on_behalf_of(User("dr.lee", "clinician")), run_id)
     page.reload()
     open_finding(page, run_id)
     shot(page, "quality-held-1440")
+    open_tab(page, "Sign-off")
     page.get_by_label("Comment on the release").fill("The ward has confirmed it.")
     approve(page)
     expect(page.get_by_text("dr.lee made a change at the same time")).to_be_visible()
@@ -289,10 +294,11 @@ def test_a_clinician_reviews_row_by_row_and_signs_and_only_then_is_it_published(
 def test_who_may_not_review_sees_masked_rows_and_no_form(person, portal, held_run):
     page = person("ana", "analyst")
     open_finding(page, held_run.run_id)
+    assert "•••" in downloaded(page, "Export masked rows (CSV)")
+    open_tab(page, "Sign-off")
     is_signed = read_model.of_run(portal, held_run.run_id).signature is not None  # by a test before this one
     unsigned = page.get_by_text("A clinician who did not start the run can sign off the release.")
     expect(unsigned).to_have_count(0 if is_signed else 1)
     expect(page.get_by_text("I have reviewed this release and approve it")).to_have_count(int(is_signed))
-    assert "•••" in downloaded(page, "Export masked rows (CSV)")
     for name in ("Approve and sign …", "Raise a query", "Save the decision", "Unmask patient identifiers"):
         assert page.get_by_role("button", name=name).count() == 0

@@ -78,7 +78,16 @@ ORDERS = (
     FROM silver.medications""",
 )
 
-COUNTS = {"patients": 13, "encounters": 1215, "medications": 1745}
+DIAGNOSES = (
+    """SELECT j->>'$.id', id_of(j->>'$.encounter.reference'), id_of(j->>'$.subject.reference'),
+        j->>'$.code.coding[0].code', j->>'$.code.coding[0].display', (j->>'$.recordedDate')::timestamptz, line
+    FROM files('Condition')""",
+    """SELECT diagnosis_id, encounter_id, patient_id, diagnosis_code, diagnosis_description, diagnosed_at,
+        source_line
+    FROM silver.diagnoses""",
+)
+
+COUNTS = {"patients": 13, "encounters": 1215, "medications": 1745, "diagnoses": 555}
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +106,8 @@ def test_the_release_is_published(published):
 
 @pytest.mark.parametrize(
     ("queries", "count"),
-    [(PATIENTS, 13), (ENCOUNTERS, 1215), (ORDERS, 1745)],
-    ids=["patients", "encounters", "orders"],
+    [(PATIENTS, 13), (ENCOUNTERS, 1215), (ORDERS, 1745), (DIAGNOSES, 555)],
+    ids=["patients", "encounters", "orders", "diagnoses"],
 )
 def test_times_codes_names_and_references_are_those_of_the_files(published, queries, count):
     folder, lake, _ = published
@@ -126,6 +135,25 @@ def test_gold_has_the_encounters_and_orders_and_no_administration(published):
     assert list(administrations.rglob("*.parquet")) == []
 
 
+def test_the_principal_diagnosis_of_the_bridge_is_that_of_the_encounter(published):
+    folder, lake, _ = published
+    with duckdb.connect() as files, lake.sql(RUN) as found:
+        files.execute(FILES.format(folder))
+        with_conditions = sorted_rows(
+            files,
+            """SELECT count(DISTINCT j->>'$.encounter.reference'), count(*) FROM files('Condition')""",
+        )
+        bridge = "SELECT count(DISTINCT encounter_key), count(*) FROM gold.bridge_encounter_diagnosis"
+        assert sorted_rows(found, bridge) == with_conditions
+        principal = """SELECT count(*) FROM gold.bridge_encounter_diagnosis b
+            JOIN gold.fact_encounter f USING (encounter_key)
+            WHERE is_principal AND b.diagnosis_key <> f.diagnosis_key"""
+        assert sorted_rows(found, principal) == [(0,)]
+        weights = """SELECT DISTINCT round(sum(weight), 9) FROM gold.bridge_encounter_diagnosis
+            GROUP BY encounter_key"""
+        assert sorted_rows(found, weights) == [(1.0,)]
+
+
 def test_every_row_is_loaded(published):
     _, lake, batch = published
     assert lake.account(RUN) == {(batch.batch_id, t): (n, n, 0, 0) for t, n in COUNTS.items()}
@@ -140,7 +168,7 @@ def test_every_file_is_listed_for_what_it_is(published):
         "Patient": ("loaded", "patients", 13),
         "Encounter": ("loaded", "encounters", 1215),
         "MedicationRequest": ("loaded", "medications", 1745),
-        "Condition": ("loaded", "conditions", 555),
+        "Condition": ("loaded", "diagnoses", 555),
         "Location": ("loaded", "locations", 44),
         "Organization": ("loaded", "organizations", 43),
         "Practitioner": ("loaded", "practitioners", 43),

@@ -10,17 +10,19 @@ def test_stages_are_run_in_order():
     assert order == sorted(order, key=["silver", "dimensions", "facts", "quality"].index)
 
 
-def test_the_ten_required_jobs_exist():
-    assert [job.table for job in stage("silver")] == ["patients", "encounters", "medications"]
+def test_each_table_has_its_job():
+    assert [job.table for job in stage("silver")] == ["patients", "encounters", "medications", "diagnoses"]
     assert [job.table for job in stage("dimensions") + stage("facts")] == [
         "dim_patient",
         "dim_time",
         "dim_medication",
         "dim_provider",
         "dim_diagnosis",
+        "dim_department",
         "fact_encounter",
         "fact_medication_admin",
         "fact_medication_order",
+        "bridge_encounter_diagnosis",
     ]
 
 

@@ -58,7 +58,20 @@ DISPENSES = (
     FROM silver.medications""",
 )
 
-COUNTS = {"patients": 28, "encounters": 1791, "medications": 883}
+DIAGNOSES = (
+    """SELECT condition_occurrence_id, visit_occurrence_id, person_id, concept_code, vocabulary_id,
+        concept_name, if(visit_occurrence_id IS NULL, NULL,
+            condition_occurrence_id = first_value(condition_occurrence_id) OVER (
+                PARTITION BY visit_occurrence_id
+                ORDER BY condition_start_date, condition_occurrence_id::int)),
+        midnight(condition_start_date)
+    FROM files('CONDITION_OCCURRENCE') JOIN concept ON concept_id = condition_concept_id""",
+    """SELECT diagnosis_id, encounter_id, patient_id, diagnosis_code,
+        replace(diagnosis_code_system, '-CT', ''), diagnosis_description, is_principal, diagnosed_at
+    FROM silver.diagnoses""",
+)
+
+COUNTS = {"patients": 28, "encounters": 1791, "medications": 883, "diagnoses": 470}
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +95,8 @@ def test_the_release_is_published(published):
 
 @pytest.mark.parametrize(
     ("queries", "count"),
-    [(PATIENTS, 28), (ENCOUNTERS, 1791), (DISPENSES, 883)],
-    ids=["patients", "encounters", "dispenses"],
+    [(PATIENTS, 28), (ENCOUNTERS, 1791), (DISPENSES, 883), (DIAGNOSES, 470)],
+    ids=["patients", "encounters", "dispenses", "diagnoses"],
 )
 def test_times_codes_names_and_references_are_those_of_the_files(published, queries, count):
     folder, lake, _ = published
@@ -116,7 +129,7 @@ def test_every_file_is_listed_for_what_it_is(published):
         "PERSON.csv": ("patients", 28),
         "VISIT_OCCURRENCE.csv": ("encounters", 1791),
         "DRUG_EXPOSURE.csv": ("medications", 883),
-        "CONDITION_OCCURRENCE.csv": ("conditions", 470),
+        "CONDITION_OCCURRENCE.csv": ("diagnoses", 470),
         "PROVIDER.csv": ("providers", 67),
         "CARE_SITE.csv": ("care_sites", 0),
         "LOCATION.csv": ("locations", 0),

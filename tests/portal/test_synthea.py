@@ -71,6 +71,18 @@ MEDICATIONS = (
 )
 
 
+DIAGNOSES = (
+    """SELECT timezone('America/New_York', x.START::date::timestamp), x.CODE, x.DESCRIPTION,
+        e.START::timestamptz, GENDER, coalesce(REASONCODE, earliest.code) = x.CODE
+    FROM read_csv('{0}/conditions.csv', all_varchar = true) x JOIN e ON x.ENCOUNTER = e.Id
+        JOIN p ON x.PATIENT = p.Id JOIN c ON e.Id = of_encounter""",
+    """SELECT diagnosed_at, diagnosis_code, diagnosis_description, admitted_at, sex, is_principal
+    FROM gold.bridge_encounter_diagnosis b JOIN gold.fact_encounter USING (encounter_key)
+        JOIN gold.dim_diagnosis d ON d.diagnosis_key = b.diagnosis_key
+        JOIN gold.dim_patient g ON g.patient_key = b.patient_key""",
+)
+
+
 @pytest.fixture(scope="module", params=["synthea", "synthea-export"])
 def export(request, shared, tmp_path_factory):
     """A folder of files, and the lake in which they are published."""
@@ -86,21 +98,23 @@ def _rows(db, query):
     return sorted(db.execute(query).fetchall(), key=str)
 
 
-@pytest.mark.parametrize("queries", [ENCOUNTERS, MEDICATIONS], ids=["encounters", "medications"])
+@pytest.mark.parametrize(
+    "queries", [ENCOUNTERS, MEDICATIONS, DIAGNOSES], ids=["encounters", "medications", "diagnoses"]
+)
 def test_times_costs_codes_and_references_are_those_of_the_files(export, queries):
     folder, lake, _ = export
     with duckdb.connect() as files, lake.sql(RELEASE) as published:
         files.execute("SET TimeZone = 'UTC'")
         files.execute(FILES.format(folder))
-        expected, found = _rows(files, queries[0]), _rows(published, queries[1])
-    assert len(expected) == {0: 604, 1: 663}[queries is MEDICATIONS]
+        expected, found = _rows(files, queries[0].replace("{0}", str(folder))), _rows(published, queries[1])
+    assert len(expected) == {id(ENCOUNTERS): 604, id(MEDICATIONS): 663, id(DIAGNOSES): 438}[id(queries)]
     assert [row[:9] for row in found] == [row[:9] for row in expected]
     assert [row[9:] for row in found] == [tuple(map(pytest.approx, row[9:])) for row in expected]
 
 
 def test_every_row_is_accounted_for(export):
     _, lake, batch = export
-    rows = {"patients": 27, "encounters": 604, "medications": 663}
+    rows = {"patients": 27, "encounters": 604, "medications": 663, "diagnoses": 438}
     assert lake.account(RELEASE) == {(batch.batch_id, t): (n, n, 0, 0) for t, n in rows.items()}
     with lake.sql(RELEASE) as published:
         people = (

@@ -10,6 +10,7 @@ import duckdb
 # expected values
 
 ADMITTED = "timezone(f.time_zone, admitted_at::timestamptz)"
+DISCHARGED = "timezone(f.time_zone, discharged_at::timestamptz)"
 GIVEN = "timezone(f.time_zone, administered_at::timestamptz)"
 ORDERED = "timezone(f.time_zone, coalesce(dispensed_at, ordered_at)::timestamptz)"
 GIVEN_OR_ORDERED = "timezone(f.time_zone, coalesce(administered_at, ordered_at)::timestamptz)"
@@ -23,6 +24,10 @@ ROWS = {
             coalesce(icd10_chapter_title, diagnosis_description, 'Not recorded') AS chapter,
             coalesce(provider_specialty, 'Not recorded') AS specialty, strftime({ADMITTED}, '%Y-%m') AS month,
             isodow({ADMITTED}) AS weekday, hour({ADMITTED}) AS hour,
+            strftime({DISCHARGED}, '%Y-%m') AS discharge_month,
+            coalesce(diagnosis_description, 'Not recorded') AS diagnosis,
+            nullif(patient_durable_key, -1) IS NOT NULL AND row_number() OVER (
+                PARTITION BY patient_durable_key ORDER BY admitted_at, encounter_key) = 1 AS is_first,
             CASE WHEN length_of_stay_days > 30 THEN 30 ELSE length_of_stay_days END AS days
         FROM fact_encounter f LEFT JOIN dim_patient USING (patient_key)
         LEFT JOIN dim_diagnosis USING (diagnosis_key)
@@ -75,6 +80,18 @@ CHARTS = {
     "arrivals": "SELECT weekday, hour, count(*) FROM r GROUP BY ALL",
     "readmissions": """SELECT dep, count(*), count(*) FILTER (is_readmitted_30d) FROM r
         WHERE is_readmitted_30d IS NOT NULL GROUP BY ALL""",
+    "emergency-arrivals": "SELECT class, hour, count(*) FROM r WHERE class = 'EMER' GROUP BY ALL",
+    "admissions": "SELECT month, count(*) FROM r WHERE class IN ('IMP', 'ACUTE') GROUP BY ALL",
+    "discharges": "SELECT discharge_month, count(*) FROM discharged GROUP BY ALL",
+    "inpatient-days": "SELECT discharge_month, sum(length_of_stay_days)::int FROM discharged GROUP BY ALL",
+    "mortality-by-department": """SELECT dep, count(*),
+        count(*) FILTER (discharge_disposition ILIKE 'expired') FROM r
+        WHERE class IN ('IMP', 'ACUTE') AND discharge_disposition IS NOT NULL GROUP BY ALL""",
+    "cost-per-case": "SELECT dep, avg(total_cost)::double FROM r WHERE total_cost IS NOT NULL GROUP BY ALL",
+    "active-patients": "SELECT month, count(DISTINCT person) FROM r WHERE person IS NOT NULL GROUP BY ALL",
+    "new-patients": "SELECT month, count(*) FROM r WHERE is_first GROUP BY ALL",
+    "patients-by-diagnosis": """SELECT diagnosis, count(DISTINCT person) FROM r
+        WHERE person IS NOT NULL GROUP BY ALL""",
     "cost-by-class": "SELECT class, sum(total_cost)::double FROM r GROUP BY ALL",
     "payers": "SELECT who_pays, count(*) FROM r GROUP BY ALL",
     "administrations-by-month": "SELECT way, month, count(*) FROM r GROUP BY ALL",
@@ -89,6 +106,8 @@ CHARTS = {
         FROM r WHERE dose IS NOT NULL GROUP BY medication, unit, dose""",
     "by-status": "SELECT state, count(*) FROM r GROUP BY ALL",
     "not-given": "SELECT month, count(*) FILTER (status = 'not-done'), count(*) FROM r GROUP BY ALL",
+    "not-given-by-class": """SELECT therapeutic, count(*), count(*) FILTER (status = 'not-done') FROM r
+        GROUP BY ALL""",
     "order-to-dose-minutes": """SELECT way, wait, count(*) FROM r
         WHERE is_first AND minutes_from_order IS NOT NULL GROUP BY ALL""",
     "order-to-dose": """SELECT therapeutic, count(*), count(*) FILTER (minutes_from_order > 60) FROM r
@@ -135,6 +154,8 @@ class Star:
         self.sql = duckdb.connect()
         self.sql.execute("SET TimeZone = 'UTC'")
         for folder in (each for each in root.iterdir() if each.is_dir()):
+            if not any((folder / f"release_id={release_id}").rglob("*.parquet")):
+                continue  # a table without rows
             files = f"{folder}/release_id={release_id}/**/*.parquet"
             self.sql.execute(
                 f"CREATE TABLE {folder.name} AS SELECT * FROM "
@@ -142,9 +163,23 @@ class Star:
             )
 
     def ask(self, page, condition, query):
-        """Return the rows of `query` over `r`, the filtered rows of the page; `is_first` ignores filters."""
-        kept = "administration_key" if page == "medications" else "*"
-        fits = f"{ROWS[page]} {'AND' if page == 'patients' else 'WHERE'} {condition}"
-        if page == "medications":
-            fits = f"SELECT * FROM ({ROWS[page]}) WHERE administration_key IN (SELECT {kept} FROM ({fits}))"
-        return self.sql.execute(f"WITH r AS ({fits}) {query}").fetchall()
+        """Return the rows of `query` over `r`, the filtered rows of the page; `is_first` ignores filters.
+
+        Of encounters, `discharged` are the inpatient stays whose discharge lies in the period.
+        """
+        r = _fitting(page, condition)
+        if page == "encounters":
+            ended = condition.replace(f"{ADMITTED} ", f"{DISCHARGED} ")
+            ended = ended.replace(f"{ADMITTED}::date", f"{DISCHARGED}::date")
+            stays = "class IN ('IMP', 'ACUTE') AND discharged_at IS NOT NULL"
+            r += f"), discharged AS (SELECT * FROM ({_fitting(page, ended)}) WHERE {stays}"
+        return self.sql.execute(f"WITH r AS ({r}) {query}").fetchall()
+
+
+def _fitting(page, condition):
+    """Return SQL for the rows of a page that a condition keeps, with columns computed over all rows."""
+    fits = f"{ROWS[page]} {'AND' if page == 'patients' else 'WHERE'} {condition}"
+    keys = {"medications": "administration_key", "encounters": "encounter_key"}
+    if page not in keys:
+        return fits
+    return f"SELECT * FROM ({ROWS[page]}) WHERE {keys[page]} IN (SELECT {keys[page]} FROM ({fits}))"

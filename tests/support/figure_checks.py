@@ -16,7 +16,7 @@ def largest(rows, value=lambda row: row[1], most=12):
 
 def wilson(hits, total):
     """Return the Wilson score interval in percent, from its quadratic equation (Wilson 1927)."""
-    z2, p = 1.96**2, hits / total
+    z2, p = 1.959964**2, hits / total
     roots = np.roots([1 + z2 / total, -(2 * p + z2 / total), p * p])
     return 100 * max(0, min(roots)), 100 * min(1, max(roots))
 
@@ -78,7 +78,8 @@ def stacked(figure, rows, before):
 def histogram(figure, rows, before):
     stacked(figure, rows, before)
     drawn = [shape["x0"] for shape in figure["layout"].get("shapes", []) if shape["line"]["dash"] == "dot"]
-    if figure["layout"]["xaxis"]["title"]["text"].startswith("Minutes"):  # bins of ten have no percentiles
+    # bins of ten minutes and hours of the day have no percentiles
+    if figure["layout"]["xaxis"]["title"]["text"].startswith(("Minutes", "Hour (")):
         assert drawn == []
         return
     values = sorted(x for _, x, n in rows for _ in range(n))
@@ -167,21 +168,33 @@ def parts(figure, rows, before):
                     assert share == near(100 * was[name][place] / sum(was[name]))
 
 
+def series(figure, rows, before):
+    _limits(figure, [float(n) for _, n in sorted(rows)], most=math.inf)
+    for previous, expected in ((False, rows), (True, before)):
+        if expected is not None:
+            (drawn,) = traces(figure, "scatter", previous)
+            assert dict(zip(drawn["x"], drawn["y"], strict=True)) == {month: near(n) for month, n in expected}
+
+
 def line(figure, rows, before):
     shares = [100 * hits / total for _, hits, total in sorted(rows)]
-    levels = [shape["y0"] for shape in figure["layout"].get("shapes", [])]
-    if len(shares) < 12:
-        assert levels == []
-    else:
-        spread = 2.66 * float(np.abs(np.diff(shares)).mean())
-        expected = [np.mean(shares), min(100, np.mean(shares) + spread), max(0, np.mean(shares) - spread)]
-        assert levels == pytest.approx(expected, rel=1e-3, abs=1e-3)
+    _limits(figure, shares, most=100)
     for previous, expected in ((False, rows), (True, before)):
         if expected is not None:
             (drawn,) = traces(figure, "scatter", previous)
             assert dict(zip(drawn["x"], drawn["y"], strict=True)) == {
                 month: near(100 * hits / total) for month, hits, total in expected
             }
+
+
+def _limits(figure, shares, most):
+    levels = [shape["y0"] for shape in figure["layout"].get("shapes", [])]
+    if len(shares) < 12:
+        assert levels == []
+    else:
+        spread = 2.66 * float(np.abs(np.diff(shares)).mean())
+        expected = [np.mean(shares), min(most, np.mean(shares) + spread), max(0, np.mean(shares) - spread)]
+        assert levels == pytest.approx(expected, rel=1e-3, abs=1e-3)
 
 
 def dose(figure, rows, before):
@@ -215,5 +228,6 @@ CHECKS = {
     "pyramid": pyramid,
     "parts": parts,
     "line": line,
+    "series": series,
     "dose": dose,
 }

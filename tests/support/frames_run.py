@@ -12,11 +12,14 @@ from pyspark.sql import functions as F
 from pipeline import frames
 from pipeline.contracts.model import load, tables
 from pipeline.contracts.spark import conform, schema
-from pipeline.glue_jobs.bronze_to_silver import encounters, lookups, medications, patients
+from pipeline.glue_jobs.bronze_to_silver import diagnoses, encounters, lookups, medications, patients
 from pipeline.glue_jobs.bronze_to_silver import load as loading
 from pipeline.glue_jobs.runtime import SNAPSHOTS, Run
 from pipeline.glue_jobs.silver_to_gold import (
     admission,
+    bridge_encounter_diagnosis,
+    charlson,
+    dim_department,
     dim_diagnosis,
     dim_medication,
     dim_patient,
@@ -30,7 +33,12 @@ from pipeline.rules import row_rules
 
 AS_OF = "2025-04-01"
 RECEIVED_AT = "2026-01-01T00:00:00Z"
-JOBS = {"patients": patients, "encounters": encounters, "medications": medications}
+JOBS = {
+    "patients": patients,
+    "encounters": encounters,
+    "medications": medications,
+    "diagnoses": diagnoses,
+}
 
 
 @dataclass(frozen=True)
@@ -96,12 +104,16 @@ def star_of(silver: Mapping[str, DataFrame], time_zone: str) -> Star:
     doses = admit(
         "medications", lambda frame: fact_medication_admin.refer(frame, known_stays, known, time_zone)
     )
+    coded = admit("diagnoses", lambda frame: bridge_encounter_diagnosis.refer(frame, known_stays, known))
     versions = dim_patient.admitted_versions(silver["patients"], people)
     dimensions = {
-        "dim_patient": dim_patient.select(dim_patient.transform(versions, AS_OF), "r"),
+        "dim_patient": dim_patient.select(
+            dim_patient.transform(versions, AS_OF, charlson.index(visits, silver["diagnoses"])), "r"
+        ),
         "dim_provider": dim_provider.select(dim_provider.transform(visits, given), "r"),
         "dim_time": dim_time.select(dim_time.transform(visits, given, time_zone), "r"),
-        "dim_diagnosis": dim_diagnosis.select(dim_diagnosis.transform(visits), "r"),
+        "dim_diagnosis": dim_diagnosis.select(dim_diagnosis.transform(visits, silver["diagnoses"]), "r"),
+        "dim_department": dim_department.select(dim_department.transform(visits), "r"),
         "dim_medication": dim_medication.select(dim_medication.transform(given), "r"),
     }
     gold = {
@@ -116,11 +128,13 @@ def star_of(silver: Mapping[str, DataFrame], time_zone: str) -> Star:
     gold["fact_encounter"] = fact_encounter.select(of_stays, "r").persist()
     gold["fact_medication_admin"] = fact_medication_admin.select(of_doses, "r").persist()
     gold["fact_medication_order"] = fact_medication_order.select(of_orders, "r").persist()
+    of_codes = bridge_encounter_diagnosis.transform(coded, gold["dim_patient"], time_zone)
+    gold["bridge_encounter_diagnosis"] = bridge_encounter_diagnosis.select(of_codes, "r").persist()
     return Star(gold, evaluated)
 
 
 def stay_dimensions(gold: Mapping[str, DataFrame]) -> fact_encounter.Dimensions:
-    names = ("patient", "time", "provider", "diagnosis")
+    names = ("patient", "time", "provider", "diagnosis", "department")
     return fact_encounter.Dimensions(*(gold[f"dim_{name}"] for name in names))
 
 
@@ -146,7 +160,10 @@ def silver_of(
     frame = frames.of(run.spark, lines, shape).withColumns(
         {
             "batch_id": F.lit(batch_id),
-            "batch": F.struct(F.lit(RECEIVED_AT).cast("timestamp").alias("received_at")),
+            "batch": F.struct(
+                F.lit(RECEIVED_AT).cast("timestamp").alias("received_at"),
+                F.lit("General").alias("facility"),
+            ),
             "_as_read": F.lit(None).cast("array<string>"),
         }
     )

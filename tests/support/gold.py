@@ -109,6 +109,7 @@ def _encounters(random, patients):
     admitted = pd.Series(_timestamps(random, size))
     kind = _skewed(random, CLASSES, size)
     days = pd.Series(np.minimum(random.geometric(0.35, size) - 1, 45)).where(random.random(size) > 0.05, None)
+    discharged = admitted + pd.to_timedelta(days.astype(float), "D")
     return pd.DataFrame(
         {
             "encounter_key": np.arange(size),
@@ -118,7 +119,8 @@ def _encounters(random, patients):
             "encounter_class": kind,
             "department": _skewed(random, DEPARTMENTS, size),
             "admitted_at": admitted,
-            "discharged_at": admitted + pd.to_timedelta(days.fillna(0).astype(float), "D"),
+            "discharged_at": discharged,
+            "discharged_local_date": _local(discharged).dt.date,
             "local_date": _local(admitted).dt.date,
             "local_hour": _local(admitted).dt.hour,
             "time_zone": ZONE,

@@ -116,6 +116,7 @@ def hospital(rng, number):
     return {
         "patients": _again(rng, patients, lambda r: {"payer": r.choice(["Cigna", "Medicaid"])}),
         "encounters": _again(rng, stays, lambda r: {"total_cost": Decimal(r.randrange(5, 99))}),
+        "diagnoses": [],
         "medications": _again(rng, doses, lambda r: {"dose": float(r.randrange(20, 40))}),
     }
 

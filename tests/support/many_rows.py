@@ -67,7 +67,10 @@ MONTHS = {
 def multiply(root, release_id, many_id, times):
     """The files of a release, its facts and patients so many times over, as files of another."""
     star = Star(root, release_id).sql
+    held = {name for (name,) in star.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     for table in release_model.GOLD_TABLES:
+        if table not in held:
+            continue  # a table without rows
         folder = root / table / f"release_id={many_id}"
         folder.mkdir(parents=True)
         rows = f"SELECT * EXCLUDE (release_id) FROM {table}"
@@ -100,6 +103,8 @@ def partitions(glue, database, table, release_id):
 
 def register(glue, database, table, folder, like):
     """Add the folder's partitions to the catalog, as those of the release `like` are."""
+    if not folder.is_dir():
+        return
     known = partitions(glue, database, table, like)[0]
     storage, values = known["StorageDescriptor"], known["Values"]
     root = storage["Location"].split(f"release_id={like}")[0]

@@ -14,12 +14,13 @@ from tests.support.own_lake import own_lake
 
 RUN = "run-parity"
 ZONES = {
-    "hdp-silver": ("patients", "encounters", "medications"),
+    "hdp-silver": ("patients", "encounters", "medications", "diagnoses"),
     "hdp-gold": GOLD_TABLES,
     "hdp-quality": (
         "quarantine/patients",
         "quarantine/encounters",
         "quarantine/medications",
+        "quarantine/diagnoses",
         "results",
         "reconciliation",
         "release_reconciliation",

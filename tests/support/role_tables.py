@@ -23,6 +23,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         batches.retirement.retired
         batches.service.ids
         batches.service.synthetic
+        core.room.check
         core.numbers.number
         dashboards.in_memory.read_dataset
         dashboards.profile.of
@@ -128,6 +129,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         core.pseudonyms.labels_of_either
         quality.results.identified_rows
         releases.service.publish_approved
+        reviews.bulk.decide
         reviews.commands.accept
         reviews.commands.accept_rows
         reviews.commands.assign
@@ -174,10 +176,15 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         batches.samples.start_job
         batches.service.import_files
         batches.service.import_folder
+        batches.service.newest_origin
         batches.staging.begin
-        core.room.check
         batches.staging.discard
         batches.staging.source_file
+        lake.backup.back_up
+        lake.catalog.register
+        lake.restore.restore
+        lake.verify.lake
+        lake.versions.restore_at
         releases.service.publish
         releases.service.rollback
         runs.executions.start

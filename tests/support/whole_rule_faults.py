@@ -44,8 +44,11 @@ def _of_silver(table, prefix, column, moment):
             {"reconciliation": both(set_column("quarantined", 60, now), set_column("loaded", 940, now))}
         ],
         "GLD-P04-growth": [{"reconciliation": set_column("quarantined", 15, before)}],
-        f"{prefix}-M06": [{f"arrived_{table}": set_column(column, "null", "pmod(hash(patient_id), 5) = 0")}],
     }
+    if column:
+        cases[f"{prefix}-M06"] = [
+            {f"arrived_{table}": set_column(column, "null", "pmod(hash(patient_id), 5) = 0")}
+        ]
     if moment:
         cases["GLD-P05"] = [{f"arrived_{table}": only(f"{moment} < '2025-03-15'")}]
     return {(table, rule): changes for rule, changes in cases.items()}
@@ -65,7 +68,8 @@ def _of_dimension(table, key, identifying):
         cases["GLD-P03"] = [{table: set_column(identifying, leak)} for leak in leaks]
     if table in {"dim_patient", "dim_provider"}:
         ended = {table: set_column("valid_to", "timestamp '2025-01-01'", f"{key} <> -1")}
-        cases["GLD-C04"] = [also(ended, *((fact, "GLD-C13") for fact in audit._FACTS))]
+        linked = [fact for fact in audit._FACTS if fact.startswith("fact") or table == "dim_patient"]
+        cases["GLD-C04"] = [also(ended, *((fact, "GLD-C13") for fact in linked))]
         cases["GLD-C10"] = [{table: set_column("is_current", "false", f"{key} <> -1")}]
     return {(table, rule): changes for rule, changes in cases.items()}
 
@@ -104,6 +108,31 @@ def _of_fact(table, one, moment, names):
     return {(table, rule): changes for rule, changes in cases.items()}
 
 
+def _of_bridge(table):
+    """The faults that the bridge of diagnoses may have."""
+    cases = _of_fact(table, CODE, "diagnosed_at", {"dim_patient": ["patient_key"]})
+    cases[table, "GLD-C02"].append(also({table: set_column("diagnosis_key", 42, CODE)}, (table, "GLD-C13")))
+    cases[table, "GLD-C12"] = [
+        {table: set_column("local_date", "date_add(local_date, 1)", CODE)},
+        {table: set_column("local_date", "null", CODE)},
+    ]
+    some = "cast(diagnosed_at as date) = '2025-01-07' and is_principal"
+    cases[table, "GLD-P02"] = [{f"former_{table}": set_column("diagnosis_month", "'2024-12'", some)}]
+    cases[table, "GLD-C13"] += [
+        {table: set_column("encounter_key", -1, CODE)},
+        {table: set_column("diagnosis_key", -1, CODE)},
+    ]
+    cases[table, "GLD-C11"] = [
+        {table: set_column("is_principal", "false", CODE)},
+        {table: set_column("weight", "1.0", CODE)},
+        {table: set_column("diagnosed_at", "null", CODE)},
+    ]
+    cases[table, "GLD-P03"] = [{table: set_column("time_zone", "'123-45-6789'", CODE)}]
+    return cases
+
+
+CODE = "diagnosis_record_key = xxhash64('DE21')"
+
 STAY, DOSE = "encounter_key = xxhash64('E2')", "administration_key = xxhash64('AE2')"
 
 
@@ -133,6 +162,7 @@ FAULTS = {
     **_of_silver("patients", "PAT", "email", None),
     **_of_silver("encounters", "ENC", "department", "admitted_at"),
     **_of_silver("medications", "MED", "route", "administered_at"),
+    **_of_silver("diagnoses", "DIA", None, None),
     ("patients", "PAT-P08-age"): [
         {"arrived_patients": set_column("birth_date", "add_months(birth_date, 240)")}
     ],
@@ -149,6 +179,7 @@ FAULTS = {
     **_of_dimension("dim_patient", "patient_key", "payer"),
     **_of_dimension("dim_provider", "provider_key", "provider_specialty"),
     **_of_dimension("dim_diagnosis", "diagnosis_key", "diagnosis_description"),
+    **_of_dimension("dim_department", "department_key", "department"),
     **_of_dimension("dim_medication", "medication_key", "medication_name"),
     **_of_dimension("dim_time", "date_key", None),
     ("dim_time", "GLD-C06"): [{"dim_time": only("date_key <> 20250329")}],
@@ -171,7 +202,8 @@ FAULTS = {
         also(
             {"newest_encounters": only("encounter_id <> 'E3'")},
             LOST,
-            *((fact, "GLD-C13") for fact in ("fact_medication_admin", "fact_medication_order")),
+            *((fact, "GLD-C13") for fact in audit._FACTS if fact != "fact_encounter"),
+            ("bridge_encounter_diagnosis", "GLD-C11"),
         ),
     ],
     ("fact_encounter", "GLD-C07"): [
@@ -248,6 +280,7 @@ FAULTS = {
         {"fact_medication_order": set_column("status", "'stopped'", ORDER)},
         {"fact_medication_order": set_column("dispensed_at", "ordered_at", ORDER)},
     ],
+    **_of_bridge("bridge_encounter_diagnosis"),
     ("fact_medication_order", "GLD-P03"): [
         also(
             {"fact_medication_order": set_column("route", "'123-45-6789'", ORDER)},
@@ -270,6 +303,7 @@ FOLLOWS = {
     ("fact_encounter", "GLD-C03"): {("fact_encounter", "GLD-C05")},
     ("fact_medication_admin", "GLD-C03"): {("fact_medication_admin", "GLD-C05")},
     ("fact_medication_order", "GLD-C03"): {("fact_medication_order", "GLD-C05")},
+    ("bridge_encounter_diagnosis", "GLD-C03"): {("bridge_encounter_diagnosis", "GLD-C05")},
     # stays are discharged on the day that is gone
     ("dim_time", "GLD-C06"): {("fact_encounter", "GLD-C02")},
     # a rate that is far off is one that recomputing does not give
@@ -277,5 +311,13 @@ FOLLOWS = {
 }
 
 
-TOLERATED = {(t, "GLD-P04"): "pass_with_failures" for t in ("patients", "encounters", "medications")}
+FAULTS["fact_encounter", "GLD-C02"].append(
+    also({"fact_encounter": set_column("department_key", 42, STAY)}, ("fact_encounter", "GLD-C13"))
+)
+FAULTS["fact_encounter", "GLD-C13"].append({"fact_encounter": set_column("department_key", -1, STAY)})
+
+
+TOLERATED = {
+    (t, "GLD-P04"): "pass_with_failures" for t in ("patients", "encounters", "medications", "diagnoses")
+}
 """Some rows are refused of every extract."""

@@ -15,6 +15,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `hdp_gold_releases`.`dim_patient` (
   `zip3` string COMMENT 'First three digits of the ZIP code; 000 for the 17 areas of 20,000 people or fewer (Safe Harbor).',
   `payer` string COMMENT 'Who pays.',
   `is_deceased` boolean COMMENT 'True from the version that carries a date of death.',
+  `charlson_index` int COMMENT 'Charlson comorbidity index without points for age, 0 to 29, from all ICD-10 diagnoses of the release; ICD-10 codes of Quan 2005 (doi:10.1097/01.mlr.0000182534.19832.83), weights of Charlson 1987. Empty without an ICD-10 diagnosis. The same in all versions of a patient.',
   `valid_from` timestamp COMMENT 'Start of validity of this version (inclusive).',
   `valid_to` timestamp COMMENT 'End of validity of this version (exclusive); 9999-12-31 for the current version.',
   `is_current` boolean COMMENT 'True for the newest version.',

@@ -6,6 +6,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `hdp_gold_releases`.`fact_encounter` (
   `patient_key` bigint COMMENT 'The patient''s version at admission; -1 where there is none.',
   `provider_key` bigint COMMENT 'The responsible clinician''s version at admission; -1 where there is none.',
   `diagnosis_key` bigint COMMENT 'The principal diagnosis; -1 where there is none.',
+  `department_key` bigint COMMENT 'Department and facility, key of dim_department; -1 where there is none.',
   `admitted_date_key` int COMMENT 'Day of admission, key of dim_time.',
   `discharged_date_key` int COMMENT 'Day of discharge, key of dim_time; -1 while the encounter goes on.',
   `encounter_class` string COMMENT 'HL7 v3 ActCode: AMB, EMER, IMP, ACUTE, OBSENC, VR, HH.',

@@ -20,6 +20,7 @@ def expressions(time_zone: str) -> dict[str, str]:
         "provider_name": text("provider_name"),
         "provider_specialty": text("provider_specialty"),
         "department": text("department"),
+        "facility": f"coalesce({text('facility')}, batch.facility)",
         "encounter_class": code("encounter_class", ENCOUNTER_CLASS),
         "admitted_at": timestamp("admitted_at", time_zone),
         "discharged_at": timestamp("discharged_at", time_zone),

@@ -1,4 +1,4 @@
-"""Load received batches into silver and quarantine, the same way for all three tables.
+"""Load received batches into silver and quarantine, the same way for all tables.
 
 One Spark plan reads and types the rows of all batches of a run and evaluates the rules. It is computed once;
 silver and quarantine are written from it, with one write each.
@@ -39,10 +39,10 @@ def received(run: Run, table: str) -> DataFrame:
     by_source = defaultdict(list)
     for manifest in run.manifests_of(run.plan["batch_ids"]):
         if table in manifest["tables"]:
-            by_source[manifest["source"]].append(manifest)
+            by_source[manifest["source"], manifest.get("time_zone")].append(manifest)
     found = [
         as_raw(sources.read(run.spark, run.lake, manifests, table, run.time_zone), table, source)
-        for source, manifests in by_source.items()
+        for (source, _), manifests in by_source.items()
     ]
     return frames.union(found or [as_raw(_nothing(run, table), table, "native")])
 
@@ -83,7 +83,9 @@ def _nothing(run: Run, table: str) -> DataFrame:
         F.lit("").alias("_file"),
         F.lit(0).cast("long").alias("_line"),
         F.lit(None).cast("array<string>").alias(sources.AS_READ),
-        F.struct(F.current_timestamp().alias("received_at")).alias("batch"),
+        F.struct(
+            F.current_timestamp().alias("received_at"), F.lit(None).cast("string").alias("facility")
+        ).alias("batch"),
     )
 
 
@@ -118,6 +120,9 @@ def run_table(run: Run, contract: Contract, transform: Callable[[DataFrame], Dat
     Type the rows (`transform`), evaluate the rules, then write silver, quarantine, results and
     reconciliation.
     """
+    if not _batches(run, contract):
+        _load_nothing(run, contract)
+        return
     rules, key = row_rules.row_rules(contract), contract.key[0]
     source = received(run, contract.table)
     kept = _kept(row_rules.evaluate(transform(source), rules), contract, key).persist()
@@ -132,6 +137,16 @@ def run_table(run: Run, contract: Contract, transform: Callable[[DataFrame], Dat
     run.write_results(_with_columns_marked(results, whole))
     _reconcile(run, contract, loaded, quarantined)
     kept.unpersist()
+
+
+def _load_nothing(run: Run, contract: Contract) -> None:
+    """Write what a run without rows of the table leaves behind, without a query."""
+    uri = run.lake.quarantine(contract.table, run.run_id)
+    run.delete(uri)
+    run.register(load("quality", f"quarantine_{contract.table}"), [([run.run_id], uri)])
+    rules = row_rules.row_rules(contract)
+    run.write_results(Result(rule, contract.zone, contract.table, 0, 0) for rule in rules)
+    run.write_quality("reconciliation", [])
 
 
 def with_duplicates(evaluated: DataFrame, rules: Sequence[Rule]) -> DataFrame:

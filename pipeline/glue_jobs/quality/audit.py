@@ -33,6 +33,7 @@ _FACTS = {
     "fact_encounter": ("encounters", "admitted_month"),
     "fact_medication_admin": ("administrations", "administered_month"),
     "fact_medication_order": ("orders", "ordered_month"),
+    "bridge_encounter_diagnosis": ("dated_diagnoses", "diagnosis_month"),
 }
 """By fact, the suffix of the ``newest_…`` view with its rows in silver, and its month."""
 

@@ -16,6 +16,7 @@ TIMESTAMPS = {
     "patients": (),
     "encounters": ("admitted_at", "discharged_at"),
     "medications": ("administered_at", "ordered_at", "updated_at"),
+    "diagnoses": ("diagnosed_at", "updated_at"),
 }
 MONTHS = {"encounters": ("admitted_month", "admitted_at_local")}
 """By silver table, the partition column of its fact, and SQL of the hospital time that decides the month."""

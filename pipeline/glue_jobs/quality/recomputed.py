@@ -9,7 +9,8 @@ from __future__ import annotations
 from pyspark.sql import SparkSession
 
 COMPARED_ENCOUNTERS = """
-SELECT f.encounter_key, f.diagnosis_key, f.encounter_class, f.department, f.discharge_disposition,
+SELECT f.encounter_key, f.diagnosis_key, f.department_key, f.encounter_class, f.department,
+       f.discharge_disposition,
        f.admitted_at,
        f.discharged_at, f.admitted_date_key, f.discharged_date_key, f.local_date, f.local_hour,
        f.discharged_local_date,
@@ -31,6 +32,8 @@ FROM fact_encounter f
            if(e.provider_npi IS NULL, bigint(-1), xxhash64(e.provider_npi)) AS silver_provider,
            if(e.diagnosis_code IS NULL, bigint(-1), xxhash64(e.diagnosis_code_system, e.diagnosis_code))
              AS silver_diagnosis,
+           if(e.facility IS NULL AND e.department IS NULL, bigint(-1),
+              xxhash64(coalesce(e.facility, ''), coalesce(e.department, ''))) AS silver_department_key,
            year(e.admitted_at_local) - year(p.birth_date)
              - if(month(e.admitted_at_local) * 100 + day(e.admitted_at_local)
                   < month(p.birth_date) * 100 + day(p.birth_date), 1, 0) AS years
@@ -108,6 +111,36 @@ FROM fact_medication_order f
   ) s ON f.order_key = s.silver_key
 """
 
+_DATED_DIAGNOSES = """
+SELECT d.*, coalesce(d.diagnosed_at, e.admitted_at, d.updated_at) AS moment,
+       date_format(coalesce(d.diagnosed_at_local, e.admitted_at_local, d.updated_at_local), 'yyyy-MM')
+         AS diagnosis_month,
+       if(e.encounter_id IS NULL, bigint(-1), xxhash64(e.encounter_id)) AS silver_encounter
+FROM newest_diagnoses d LEFT JOIN newest_encounters e ON e.encounter_id = d.encounter_id
+"""
+
+COMPARED_DIAGNOSES = """
+SELECT f.diagnosis_record_key, f.encounter_key, f.diagnosis_key, f.is_principal, f.weight, f.diagnosed_at,
+       f.local_date, f.diagnosis_month, p.patient_durable_key AS patient_is,
+       s.moment >= p.valid_from AND s.moment < p.valid_to AS is_in_time,
+       f.diagnosis_record_key IS NOT NULL AND s.silver_key IS NOT NULL AS is_in_both, s.*
+FROM bridge_encounter_diagnosis f
+  LEFT JOIN dim_patient p ON p.patient_key = f.patient_key
+  FULL JOIN (
+    SELECT xxhash64(d.diagnosis_id) AS silver_key, coalesce(d.is_principal, false) AS silver_principal,
+           d.diagnosed_at AS silver_diagnosed_at, d.diagnosed_at_local, d.moment, d.silver_encounter,
+           d.diagnosis_month AS silver_month,
+           xxhash64(d.diagnosis_code_system, d.diagnosis_code) AS silver_diagnosis,
+           if(p.patient_id IS NULL, bigint(-1), xxhash64(p.patient_id)) AS silver_patient,
+           if(d.silver_encounter = -1, NULL, 1 / n.diagnoses) AS silver_weight
+    FROM newest_dated_diagnoses d LEFT JOIN newest_patients p ON p.patient_id = d.patient_id
+      LEFT JOIN (
+        SELECT silver_encounter, count(*) AS diagnoses
+        FROM newest_dated_diagnoses GROUP BY silver_encounter) n
+        ON n.silver_encounter = d.silver_encounter
+  ) s ON f.diagnosis_record_key = s.silver_key
+"""
+
 _INPATIENT = """
 SELECT e.encounter_id, e.patient_id, cast(e.admitted_at_local AS date) AS first_day,
        coalesce(cast(e.discharged_at_local AS date), date '9000-01-01') AS last_day,
@@ -153,8 +186,10 @@ VIEWS = {
     "compared_encounters": COMPARED_ENCOUNTERS,
     "newest_administrations": _ADMINISTRATIONS,
     "newest_orders": _ORDERS,
+    "newest_dated_diagnoses": _DATED_DIAGNOSES,
     "compared_administrations": COMPARED_ADMINISTRATIONS,
     "compared_orders": COMPARED_ORDERS,
+    "compared_diagnoses": COMPARED_DIAGNOSES,
     "inpatient_stays": _INPATIENT,
     "episode_ends": _EPISODE_ENDS,
     "stay_ends": _STAY_ENDS,

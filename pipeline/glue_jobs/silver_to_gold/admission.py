@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from pipeline.contracts.model import Contract, load
 from pipeline.contracts.spark import conform
+from pipeline.glue_jobs import fact_months
 from pipeline.glue_jobs.errors import JobError
 from pipeline.glue_jobs.runtime import Run, describe
 from pipeline.glue_jobs.silver_to_gold import versions
@@ -73,6 +74,22 @@ def admitted(run: Run, table: str, refer: Callable[[DataFrame], DataFrame], part
     kept = newest.join(refused, list(ROW), "left_anti").persist()
     quarantined = silver.join(refused, list(ROW), "left_semi").count()
     return Admission(table, refer(kept), int(kept.count()), int(quarantined), part)
+
+
+def nothing(run: Run, table: str, gold: Contract) -> None:
+    """Write an empty gold table and results of rules that were not applicable, without a query.
+
+    For a release without batches that contain the optional silver `table`.
+    """
+    contract = load("silver", table)
+    rules = rows.release_rules(contract)
+    run.write_results(rows.Result(rule, contract.zone, table, 0, 0) for rule in rules)
+    uri = run.lake.quarantine(table, run.run_id)
+    run.delete(f"{uri}stage=release/")
+    run.register(load("quality", f"quarantine_{table}"), [([run.run_id], uri)])
+    fact_months.write_nothing(run, gold)
+    entry = {"silver_rows": 0, "gold_rows": 0, "superseded": 0, "quarantined": 0}
+    run.write_quality("release_reconciliation", [{"table_name": table, "gold_table": gold.table, **entry}])
 
 
 def evaluate(silver: DataFrame, contract: Contract, refer: Callable[[DataFrame], DataFrame]) -> DataFrame:

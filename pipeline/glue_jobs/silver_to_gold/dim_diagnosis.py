@@ -18,10 +18,15 @@ _WITH_CHAPTERS = ("ICD-10-CM", "ICD-10", "ICD-10-GM")
 CONTRACT = load("gold", "dim_diagnosis")
 
 
-def transform(encounters: DataFrame) -> DataFrame:
-    """Return the diagnoses of silver encounters, each with its newest description, and the unknown member."""
+_NAMED = ("diagnosis_code_system", "diagnosis_code", "diagnosis_description", "updated_at")
+
+
+def transform(encounters: DataFrame, diagnoses: DataFrame) -> DataFrame:
+    """Return the codes of silver encounters and diagnoses with their newest description, and the unknown."""
     described = (
-        encounters.where("diagnosis_code is not null")
+        encounters.select(*_NAMED)
+        .unionByName(diagnoses.select(*_NAMED))
+        .where("diagnosis_code is not null")
         .groupBy("diagnosis_code_system", "diagnosis_code")
         .agg(star.newest_text("diagnosis_description"))
     )
@@ -52,7 +57,8 @@ def select(rows: DataFrame, release_id: str) -> DataFrame:
 
 
 def work(run: Run) -> None:
-    run.write_gold(select(transform(run.silver("encounters")), run.run_id), CONTRACT)
+    rows = transform(run.silver("encounters"), run.silver("diagnoses"))
+    run.write_gold(select(rows, run.run_id), CONTRACT)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from pipeline.contracts.model import load
 from pipeline.glue_jobs.entry_point import main
 from pipeline.glue_jobs.runtime import Run
-from pipeline.glue_jobs.silver_to_gold import admission, star, versions
+from pipeline.glue_jobs.silver_to_gold import admission, charlson, star, versions
 from pipeline.reference import RESTRICTED_ZIP3
 
 CONTRACT = load("gold", "dim_patient")
@@ -29,8 +29,11 @@ TRACKED = (
 )
 
 
-def transform(patients: DataFrame, as_of: str) -> DataFrame:
-    """Return the dimension's rows; ages are on the date of death or, without one, on `as_of` (ISO 8601)."""
+def transform(patients: DataFrame, as_of: str, comorbidity: DataFrame) -> DataFrame:
+    """Return the dimension's rows; ages are on the date of death or, without one, on `as_of` (ISO 8601).
+
+    `comorbidity` has `patient_id` and `charlson_index`, which is the same in all versions of a patient.
+    """
     versions = star.history(patients.withColumn("zip3", zip3("postal_code")), "patient_id", TRACKED)
     age = F.floor(F.months_between(F.coalesce("death_date", F.lit(as_of).cast("date")), "birth_date") / 12)
     rows = (
@@ -40,6 +43,7 @@ def transform(patients: DataFrame, as_of: str) -> DataFrame:
         .withColumn("birth_year", F.when(F.col("_age") < 90, F.year("birth_date")))
         .withColumn("age_band", age_band("_age"))
         .withColumn("is_deceased", F.col("death_date").isNotNull())
+        .join(comorbidity, "patient_id", "left")
     )
     forever = {
         "valid_from": datetime.fromisoformat(star.BEGINNING),
@@ -80,7 +84,12 @@ def work(run: Run) -> None:
     admitted = admission.admit(run, "patients", lambda rows: rows)
     run.write_snapshot("patients", admitted.rows)
     received = [each["received_at"] for each in run.manifests_of(run.plan["release_batch_ids"])]
-    rows = transform(admitted_versions(run.silver("patients"), admitted.rows), max(received)[:10])
+    admitted_rows = admitted_versions(run.silver("patients"), admitted.rows)
+    newest = (
+        versions.with_status(run.silver(table), load("silver", table)).where("is_newest")
+        for table in ("encounters", "diagnoses")
+    )
+    rows = transform(admitted_rows, max(received)[:10], charlson.index(*newest))
     run.write_gold(select(rows, run.run_id), CONTRACT)
     patients = run.gold("dim_patient").where(f"is_current and patient_key <> {star.UNKNOWN}")
     admission.reconcile(run, admitted, CONTRACT.table, int(patients.count()))

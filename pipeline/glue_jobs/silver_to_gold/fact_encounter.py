@@ -11,6 +11,7 @@ from pipeline.contracts.model import load
 from pipeline.glue_jobs.entry_point import main
 from pipeline.glue_jobs.runtime import Run
 from pipeline.glue_jobs.silver_to_gold import admission, references, star
+from pipeline.glue_jobs.silver_to_gold.dim_department import department_key
 from pipeline.glue_jobs.silver_to_gold.dim_diagnosis import diagnosis_key
 from pipeline.glue_jobs.silver_to_gold.local_time import local, local_date, local_month
 from pipeline.glue_jobs.silver_to_gold.readmission import with_readmission
@@ -24,6 +25,7 @@ class Dimensions:
     time: DataFrame
     provider: DataFrame
     diagnosis: DataFrame
+    department: DataFrame
 
 
 def refer(encounters: DataFrame, patients: DataFrame, time_zone: str) -> DataFrame:
@@ -47,6 +49,7 @@ def transform(encounters: DataFrame, dimensions: Dimensions, time_zone: str) -> 
             "patient_durable_key": F.when(F.col("patient.found"), star.key_of("patient_id")),
             "provider_durable_key": star.key_of("provider_npi"),
             "diagnosis_key": F.when(F.col("diagnosis_code").isNotNull(), diagnosis_key()),
+            "department_key": department_key(),
             "admitted_date_key": star.date_key("local_date"),
             "discharged_date_key": star.date_key("discharged_local_date"),
             "local_hour": F.hour(local("admitted_at", time_zone)),
@@ -60,6 +63,7 @@ def transform(encounters: DataFrame, dimensions: Dimensions, time_zone: str) -> 
     keyed = star.as_of(measured, dimensions.patient, "patient_durable_key", "patient_key", "admitted_at")
     keyed = star.as_of(keyed, dimensions.provider, "provider_durable_key", "provider_key", "admitted_at")
     keyed = star.member(keyed, dimensions.diagnosis, "diagnosis_key", "bigint")
+    keyed = star.member(keyed, dimensions.department, "department_key", "bigint")
     for key in ("admitted_date_key", "discharged_date_key"):
         keyed = star.member(keyed, dimensions.time.withColumnRenamed("date_key", key), key, "int")
     return keyed
@@ -89,7 +93,7 @@ def work(run: Run) -> None:
     admitted = admission.admit(run, "encounters", lambda rows: refer(rows, patients, run.time_zone))
     run.write_snapshot("encounters", admitted.rows)
     dimensions = Dimensions(
-        run.gold("dim_patient"), run.gold("dim_time"), run.gold("dim_provider"), run.gold("dim_diagnosis")
+        *(run.gold(f"dim_{name}") for name in ("patient", "time", "provider", "diagnosis", "department"))
     )
     rows = transform(admitted.rows, dimensions, run.time_zone)
     admission.reconcile(run, admitted, CONTRACT.table, run.write_gold(select(rows, run.run_id), CONTRACT))

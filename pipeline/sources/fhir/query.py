@@ -41,7 +41,7 @@ PROVIDERS = f"""(
 
 _RECORDED = """(
     SELECT batch_id, encounter_id, min(struct(recorded_at, _file, _line, code, system, display)) AS it
-    FROM (SELECT batch_id, encounter_id, recorded_at, _file, _line, code, system, display FROM conditions)
+    FROM (SELECT batch_id, encounter_id, recorded_at, _file, _line, code, system, display FROM diagnoses)
     WHERE code IS NOT NULL AND encounter_id IS NOT NULL GROUP BY batch_id, encounter_id)"""
 
 _NULLS = {name: f"CAST(NULL AS STRING) AS {name}" for name in ("payer", "total_cost", "barcode_scanned")}
@@ -57,6 +57,7 @@ _QUERIES = {
                coalesce(d.npi, e.provider_id) AS provider_npi,
                coalesce(d.name, e.provider_name) AS provider_name, d.specialty AS provider_specialty,
                coalesce(e.service, l.it.name, e.location_name, o.it.name, e.organization_name) AS department,
+               coalesce(o.it.name, e.organization_name) AS facility,
                e.encounter_class, e.admitted_at, e.discharged_at,
                coalesce(c.it.code, e.reason_code, r.it.code) AS diagnosis_code,
                CASE WHEN c.it.code IS NOT NULL THEN c.it.system WHEN e.reason_code IS NOT NULL
@@ -73,7 +74,7 @@ _QUERIES = {
                ON e.location_key = l.name_of AND e.batch_id = l.batch_id
         LEFT JOIN {_named("organizations", "name")} o
                ON e.organization_key = o.name_of AND e.batch_id = o.batch_id
-        LEFT JOIN {_named("conditions", "code", "system", "display")} c
+        LEFT JOIN {_named("diagnoses", "code", "system", "display")} c
                ON e.condition_key = c.name_of AND e.batch_id = c.batch_id
         LEFT JOIN {_RECORDED} r ON e.encounter_id = r.encounter_id AND e.batch_id = r.batch_id""",
     "medications": f"""
@@ -97,6 +98,23 @@ _QUERIES = {
                ON m.product_key = g.name_of AND m.batch_id = g.batch_id
         LEFT JOIN {_named("medications", "ordered_at")} q
                ON m.request_key = q.name_of AND m.batch_id = q.batch_id""",
+    "diagnoses": f"""
+        SELECT x.diagnosis_id, coalesce(x.encounter_id, e.it.encounter_id) AS encounter_id,
+               coalesce(x.patient_id, p.it.patient_id) AS patient_id, x.code AS diagnosis_code,
+               x.system AS diagnosis_code_system, x.display AS diagnosis_description,
+               CASE WHEN e.it.condition_key IS NOT NULL
+                    THEN CAST(array_contains(split(x.names, '\n'), e.it.condition_key) AS STRING)
+                    WHEN e.it.reason_code IS NOT NULL THEN CAST(x.code = e.it.reason_code AS STRING)
+                    WHEN r.it._file IS NOT NULL
+                    THEN CAST(r.it._file = x._file AND r.it._line = x._line AS STRING) END AS is_principal,
+               x.recorded_at AS diagnosed_at, x.updated_at,
+               x._malformed, x._file, x._line, x._as_read, x.batch_id, x._received_at
+        FROM diagnoses x
+        LEFT JOIN {_named("patients", "patient_id")} p
+               ON x.patient_key = p.name_of AND x.batch_id = p.batch_id
+        LEFT JOIN {_named("encounters", "encounter_id", "condition_key", "reason_code")} e
+               ON x.encounter_key = e.name_of AND x.batch_id = e.batch_id
+        LEFT JOIN {_RECORDED} r ON x.encounter_id = r.encounter_id AND x.batch_id = r.batch_id""",
 }
 
 LOOKS_UP = {
@@ -107,8 +125,9 @@ LOOKS_UP = {
         "practitioner_roles",
         "locations",
         "organizations",
-        "conditions",
+        "diagnoses",
     ),
+    "diagnoses": ("patients", "encounters"),
     "medications": ("patients", "encounters", "practitioners", "practitioner_roles", "products"),
 }
 """File types that a table's query joins."""

@@ -202,17 +202,23 @@ def _principal(resource: Element) -> str | None:
 
 
 def condition(resource: Element) -> Row:
-    """https://hl7.org/fhir/R4/condition.html; a refuted condition has no code."""
-    concept = child(resource, "code")
+    """https://hl7.org/fhir/R4/condition.html; a refuted condition has no code and is not loaded."""
+    concept, subject, visit = (child(resource, name) for name in ("code", "subject", "encounter"))
     status = coding(child(resource, "verificationStatus")).get("code")
     is_diagnosis = status not in NO_DIAGNOSIS
     return {
         "names": names(resource),
-        "encounter_id": reference_id(child(resource, "encounter"), "Encounter") if is_diagnosis else None,
+        "diagnosis_id": text(resource, "id"),
+        "patient_id": reference_id(subject, "Patient"),
+        "patient_key": reference_key(subject, "Patient"),
+        "encounter_id": reference_id(visit, "Encounter") if is_diagnosis else None,
+        "encounter_key": reference_key(visit, "Encounter") if is_diagnosis else None,
         "code": text(coding(concept), "code") if is_diagnosis else None,
         "system": text(coding(concept), "system"),
         "display": text(coding(concept), "display") or text(concept, "text"),
         "recorded_at": _in_utc(text(resource, "recordedDate") or text(resource, "onsetDateTime")),
+        "updated_at": text(child(resource, "meta"), "lastUpdated"),
+        "fault": None if is_diagnosis else f"The condition is no diagnosis: its status is {status}.",
     }
 
 
@@ -261,7 +267,7 @@ CONVERT: dict[str, tuple[str, Callable[[Element], Row]]] = {
     "MedicationRequest": ("medications", medications.request),
     "MedicationAdministration": ("medications", medications.administration),
     "MedicationDispense": ("medications", medications.dispense),
-    "Condition": ("conditions", condition),
+    "Condition": ("diagnoses", condition),
     "Practitioner": ("practitioners", practitioner),
     "PractitionerRole": ("practitioner_roles", practitioner_role),
     "Location": ("locations", named),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
+from zoneinfo import available_timezones
 
 import pandas as pd
 import streamlit as st
 
 from pipeline.sources.csv_layout import ENCODINGS
 from portal.batches import imports, inspection, preview, staging
+from portal.batches import service as batches
 from portal.batches.imports import Import
 from portal.batches.inspection import Inspected
+from portal.batches.origin import Origin
 from portal.batches.source_file import SourceFile
 from portal.core.errors import ServiceError
 from portal.reviews.wording import without_links
@@ -62,9 +65,24 @@ def upload() -> None:
         )
         if encoding != "utf-8":
             show_undecodable_values(readable)
+        origin = ask_origin()
         if st.button("Import", type="primary", disabled=importing is not None):
-            imports.start(session.context(), files, encoding)
+            imports.start(session.context(), files, encoding, origin)
             st.rerun()
+
+
+def ask_origin() -> Origin:
+    """Ask for facility and time zone; offer those of the user's newest batch."""
+    newest = batches.newest_origin(session.context())
+    facility = st.text_input("Facility of encounters that name none", newest.facility or "", max_chars=100)
+    zones = sorted(available_timezones())
+    zone = st.selectbox(
+        "Time zone of times without an offset",
+        zones,
+        index=zones.index(newest.time_zone) if newest.time_zone in zones else None,
+        placeholder="As usual for the format: UTC, or the hospital's time zone",
+    )
+    return Origin(facility, zone or "")
 
 
 def show_files(files: list[SourceFile | Inspected]) -> None:

@@ -13,7 +13,7 @@ from portal.core.vocabulary import SEVERITIES
 from portal.dashboards import profile
 from portal.quality import rule_texts
 from portal.reviews import wording
-from portal.ui import cache, names, query_params, session, sharing, word_search
+from portal.ui import cache, measure_glossary, names, query_params, session, sharing, word_search
 
 PHI = {
     "direct_identifier": "Direct identifier",
@@ -144,7 +144,11 @@ everything = pd.DataFrame([vars(entry) for entry in entries()])
 everything["where"] = everything["zone"] + "." + everything["table"]
 left, right = st.columns([1, 2])
 where = query_params.one_of("Table", list(contracts), "table", "gold.fact_encounter", left)
-wanted = right.text_input("Find a column or a meaning", placeholder=f"for example: {EXAMPLE}")
+wanted = right.text_input("Find a measure, a column or a meaning", placeholder=f"for example: {EXAMPLE}")
+listed = measure_glossary.found(wanted)
+st.markdown("#### Measures")
+measure_glossary.draw(listed)
+st.markdown("#### Columns")
 if wanted:
     hit = pd.Series(
         [
@@ -152,10 +156,10 @@ if wanted:
             for texts in zip(everything["column"], everything["meaning"], everything["table"], strict=True)
         ]
     )
-    st.caption(f"{hit.sum():,} matching columns in all tables")
+    st.caption(f"{len(listed):,} matching measures, {hit.sum():,} matching columns in all tables")
     if hit.any():
         columns(everything[hit])
-    else:
+    elif not listed:
         st.info(f"No column matches '{wording.escape_markdown(wanted)}'. Try another word.")
 else:
     st.caption(contracts[where].grain)

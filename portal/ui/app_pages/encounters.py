@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS, ENCOUNTERS
+from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS
+from portal.dashboards.encounters import ENCOUNTERS
 from portal.ui.dashboards import dashboard
 from portal.ui.dashboards.figure_parts import wilson
 from portal.ui.dashboards.headline import Aggregate, Figure, number, whole

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pipeline.data_generator import MAX_PATIENTS, BadOptions, Options, estimate
+from pipeline import sources
+from pipeline.data_generator import MAX_PATIENTS, BadOptions, Options, estimate, extracts
 from pipeline.data_generator.blocks import make
 from pipeline.data_generator.defects.kinds import KINDS
 from pipeline.data_generator.writer import Progress
@@ -92,8 +93,10 @@ def generate(running: Task | JobTask | None) -> None:
     with st.container(border=True):
         st.markdown("#### Generate sample data")
         options = _options_from_page()
+        format = _format()
         try:
             options.checked()
+            extracts.check(format, options.patients, options.defect_rate)
         except BadOptions as error:
             session.show_error(error)
             return
@@ -104,9 +107,8 @@ def generate(running: Task | JobTask | None) -> None:
         st.caption(f"About {rows}; {session.size(guess.bytes)}; {how}.")
         left, right = st.columns(2)
         if left.button("Generate", type="primary", disabled=running is not None, width="stretch"):
-            start = samples.start_job if by_job else samples.start
             try:
-                _rerun_with(start(session.context(), options))
+                _rerun_with(_start(options, format, by_job))
             except ServiceError as error:
                 session.show_error(error)
         if right.button(
@@ -115,27 +117,43 @@ def generate(running: Task | JobTask | None) -> None:
             help=f"Up to {MOST_ZIPPED:,} patients, without a batch in the lake.",
             width="stretch",
         ):
-            _pack(options)
-        _packed(options)
+            _pack(options, format)
+        _packed(options, format)
         _preview(options)
 
 
-def _pack(options: Options) -> None:
+def _format() -> str:
+    return st.selectbox(
+        "Format",
+        extracts.NAMES,
+        format_func=lambda name: sources.format_named(name).label,
+        help="System whose extract is generated. Formats but Native leave out what they cannot express.",
+    )
+
+
+def _start(options: Options, format: str, by_job: bool) -> Task | JobTask:
+    if by_job:
+        return samples.start_job(session.context(), options)
+    return samples.start(session.context(), options, format)
+
+
+def _pack(options: Options, format: str) -> None:
     """Create the zip archive that `_packed` offers.
 
     A download button alone would miss a change in the field that is still being edited.
     """
     try:
         with st.spinner("Creating the zip file …"):
-            st.session_state["packed"] = options, samples.as_zip(session.context(), options)
+            archive = samples.as_zip(session.context(), options, format)
+            st.session_state["packed"] = (options, format), archive
     except ServiceError as error:
         session.show_error(error)
 
 
-def _packed(options: Options) -> None:
+def _packed(options: Options, format: str) -> None:
     """Offer the zip archive if it was created from exactly these options."""
     of, files = st.session_state.get("packed", (None, b""))
-    if of == options:
+    if of == (options, format):
         exports.button(
             f"Save the zip file ({session.size(len(files))})",
             lambda _: files,

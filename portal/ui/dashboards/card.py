@@ -63,7 +63,8 @@ def draw(chart: Chart, page: Page) -> None:
     before = _view(chart, page, page.previous).frame if page.previous else None
     with st.container(border=True, height="stretch"):
         title, menu = st.columns([7, 1], vertical_alignment="center")
-        title.markdown(f"#### {shown.chart.title}", help=chart.note or None)
+        title.markdown(f"#### {shown.chart.title}", help=chart.explanation or None)
+        shown = _as_chosen(shown)
         if shown.frame is not None and not shown.frame.empty:
             with menu:
                 _menu(chart, page, answer, shown, before)
@@ -74,6 +75,17 @@ def draw(chart: Chart, page: Page) -> None:
         _plot(shown.chart, figure, page)
         if notes := " ".join(filter(None, (shown.note, figures.cut(shown.chart, shown.frame)))):
             st.caption(notes)
+
+
+def _as_chosen(shown: View) -> View:
+    """Draw the choice of a funnel plot below a rate without suppressed groups; return the view as chosen."""
+    frame, key = shown.frame, f"{shown.chart.key}-view"
+    if shown.chart.kind != "rate" or frame is None or frame[list(shown.chart.measures)].isna().any(axis=None):
+        return shown
+    chosen = st.segmented_control(
+        "View", ["Bars", "Funnel plot"], default="Bars", required=True, key=key, label_visibility="collapsed"
+    )
+    return replace(shown, chart=replace(shown.chart, kind="funnel")) if chosen == "Funnel plot" else shown
 
 
 # groups
@@ -205,8 +217,8 @@ def _menu(chart: Chart, page: Page, answer: QueryResult, shown: View, before: pd
                 _picture(published(chart, page.shared, page.release_id), page, None)
             else:
                 _picture(shown, page, before)
-        if chart.note:
-            st.markdown(chart.note)
+        if st.button("Definition", key=f"{chart.key}-definition", width="stretch"):
+            _definition_of(chart)
         if st.button("SQL", key=f"{chart.key}-sql", width="stretch"):
             _sql_of(chart, answer)
         st.caption(names.as_of(answer))
@@ -219,6 +231,18 @@ def _table_of(shown: View, before: pd.DataFrame | None) -> None:
     listed = figures.table(shown.chart, shown.frame, before)
     st.markdown(f"**{shown.chart.title}** · {len(listed):,} rows")
     st.dataframe(listed, hide_index=True, width="stretch", column_config=session.numbers(listed))
+
+
+@st.dialog("Definition", width="large")
+def _definition_of(chart: Chart) -> None:
+    """Show what the chart counts, of what and without what, with a link to the measure in the dictionary."""
+    if contract := chart.contract:
+        st.markdown(f"**{contract.name}**")
+        st.markdown(contract.definition)
+    if chart.note:
+        st.markdown(chart.note)
+    if chart.contract and st.button("Open in dictionary", key=f"{chart.key}-dictionary"):
+        st.switch_page("app_pages/dictionary.py", query_params={"measure": chart.measure})
 
 
 @st.dialog("SQL", width="large")

@@ -98,7 +98,7 @@ def _main_chart(charts: Sequence[Chart]) -> Chart:
 
     The filters and the headline figures of viewers use its viewer tables.
     """
-    counts = [chart for chart in charts if chart.kind in {"months", "ranking"}]
+    counts = [chart for chart in charts if chart.kind in {"months", "ranking"} and not chart.exact_only]
     return max(counts, key=lambda chart: len(chart.measures))
 
 

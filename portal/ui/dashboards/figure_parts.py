@@ -121,7 +121,7 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
     """Return the 95 % confidence interval of `hits` in `total`, from 0 to 1 (Wilson 1927)."""
     if not total:
         return 0.0, 1.0
-    z, share = 1.96, hits / total
+    z, share = 1.959964, hits / total
     middle = share + z * z / (2 * total)
     spread = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
     scale = 1 + z * z / total

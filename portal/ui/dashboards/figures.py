@@ -29,8 +29,10 @@ from portal.ui.dashboards.figure_parts import (
     previous_marks,
     tall,
 )
+from portal.ui.dashboards.funnel import funnel
 from portal.ui.dashboards.pyramid import pyramid
-from portal.ui.dashboards.share_figures import line, outside, parts, rate
+from portal.ui.dashboards.share_figures import outside, parts, rate
+from portal.ui.dashboards.time_figures import line, series
 from portal.ui.theme import MEASURE, MEMBERS, NEUTRAL, NO_CHANGE, PREVIOUS, REFERENCE, SEQUENCE, SUPPRESSED
 
 
@@ -290,6 +292,8 @@ _FIGURES = {
     "ranking": _ranking,
     "rate": rate,
     "line": line,
+    "series": series,
+    "funnel": funnel,
     "week": _week,
     "pyramid": pyramid,
     "parts": parts,

@@ -15,9 +15,10 @@ import streamlit as st
 from pipeline.contracts.model import Rule
 from pipeline.reviews.acceptances import Acceptance
 from pipeline.rules.outcomes import FOUND
-from portal.core.vocabulary import CHANGES, OUTCOMES, QUERY_STATES, SEVERITIES
+from portal.core.vocabulary import CHANGES, OUTCOMES, SEVERITIES
 from portal.quality import rule_texts
 from portal.reviews.read_model import DataQuery
+from portal.ui.quality.findings_list import most_urgent
 from portal.ui.theme import GRID, MEASURE, REFERENCE, SEVERITY_COLORS
 
 _RANKED = {
@@ -61,7 +62,7 @@ def overview(
                 "What is counted": rule_texts.population(rule, row["table_name"]),
                 "Rate": rule_texts.rate_text(row["rate"], unit),
                 "Threshold": rule_texts.threshold_text(rule) if rule else "–",
-                "Queries": _most_urgent(by_finding[finding]),
+                "Queries": most_urgent(by_finding[finding]),
                 "Review": rule_texts.acceptance_status(acceptance, row["rate"], on) if acceptance else "",
             }
         )
@@ -93,15 +94,6 @@ def _by_finding(queries: Iterable[DataQuery]) -> dict[tuple[str, str], list[Data
     for query in queries:
         found[query.table_name, query.rule_id].append(query)
     return found
-
-
-def _most_urgent(queries: list[DataQuery]) -> str:
-    """Return the most urgent state of the queries, with its count if there are several; empty without any."""
-    states = [query.state for query in queries]
-    for state, words in QUERY_STATES.items():
-        if number := states.count(state):  # type: ignore[arg-type]
-            return f"{words} ({number})" if len(states) > 1 else words
-    return ""
 
 
 def trend(frame: pd.DataFrame, run_ids: list[str]) -> go.Figure:

@@ -28,7 +28,10 @@ def draw(shown: Shown, chosen: Finding) -> None:
     row = shown.frame[is_chosen].iloc[0]
     rule = rule_texts.rules().get(chosen)
     with st.container(border=True):
-        st.markdown(f"### {rule_id} · {table}")
+        key = (table, rule_id)
+        status, failed = str(row["status"]), int(row["failed"])
+        rate = None if pd.isna(row["rate"]) else float(row["rate"])
+        st.markdown(f"### {rule_texts.finding(rule, key, failed, rate, status)}")
         if rule is None:
             st.info("This rule is no longer in the contracts. Its result is still shown.")
         else:
@@ -57,8 +60,8 @@ def _measure(rule: Rule, table: str, row: pd.Series, change: str) -> None:
     sentence = rule_texts.measurement(
         rule, table, row["status"], int(row["failed"]), int(row["checked"]), row["rate"]
     )
-    st.markdown(f"**{rule.description}**")
-    st.markdown(f"{sentence} Change since the previous run: {CHANGES[change]}.")
+    st.markdown(f"{sentence} Expected: {rule.expected}. Change since the previous run: {CHANGES[change]}.")
+    st.caption(f"Rule {rule.id} of {table}: {rule.description}")
     if detail := rule_texts.null_markers(row.get("detail")):
         st.markdown(detail)
     st.caption(rule_texts.threshold_owner(rule))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from portal.quality.results import Audit
+from portal.reviews.decisions import Finding
 from portal.reviews.read_model import Review
 
 
@@ -13,8 +15,9 @@ from portal.reviews.read_model import Review
 class Shown:
     """The selected run with its rule results and review.
 
-    `frame` has the rule results of the run, `changed` the change of each result since the run before.
-    `run_ids` are the runs up to the selected one, oldest first; `past` has the results of all of them.
+    `frame` has the rule results of the run, `changed` the change of each result since the run before, and
+    `findings` those results that need attention, the worst first. `run_ids` are the runs up to the selected
+    one, oldest first; `past` has the results of all of them. `audit` is None if it was deleted.
     """
 
     run_id: str
@@ -23,3 +26,5 @@ class Shown:
     past: pd.DataFrame
     changed: pd.Series
     review: Review
+    audit: Audit | None = None
+    findings: tuple[Finding, ...] = ()

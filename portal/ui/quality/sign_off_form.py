@@ -117,7 +117,7 @@ def _listed(listed: Sequence[decisions.Finding]) -> None:
         hide_index=True,
         width="stretch",
         height="content",
-        column_config={"Finding": st.column_config.TextColumn(width="large", pinned=True)},
+        column_config={"Finding": st.column_config.TextColumn(width="large")},
     )
 
 

@@ -35,12 +35,14 @@ BEYOND = (
     | {"MED-C11", "MED-C12", "MED-P13", "PAT-C08", "PAT-P12"}
     | {"MED-M07", "MED-P14", *(f"MED-C{number}" for number in range(13, 18))}
     | {f"GLD-C{number}" for number in (10, 11, 12, 13)}
+    | {"DIA-M01", *(f"DIA-P{number:02}" for number in (1, 2, 3, 4, 17, 18))}
+    | {f"DIA-C{number:02}" for number in (1, 2, 3, 5, 6, 7, 8, 9, 12, 13)}
 )
 """Rules that the catalogue has not thought of."""
 
-FACTS = {"fact_encounter", "fact_medication_admin", "fact_medication_order"}
+FACTS = {"fact_encounter", "fact_medication_admin", "fact_medication_order", "bridge_encounter_diagnosis"}
 TABLES = {
-    "GLD-C01": {"patients", "encounters", "medications"},
+    "GLD-C01": {"patients", "encounters", "medications", "diagnoses"},
     "GLD-C02": FACTS,
     "GLD-C04": {"dim_patient", "dim_provider"},
     "GLD-C05": FACTS,
@@ -51,8 +53,8 @@ TABLES = {
     "GLD-C13": FACTS,
     "GLD-P01": FACTS,
     "GLD-P02": FACTS,
-    "GLD-P04": {"patients", "encounters", "medications"},
-    "GLD-P04-growth": {"patients", "encounters", "medications"},
+    "GLD-P04": {"patients", "encounters", "medications", "diagnoses"},
+    "GLD-P04-growth": {"patients", "encounters", "medications", "diagnoses"},
     "GLD-P05": {"encounters", "medications"},
 }
 """Where the rules stand that belong to several tables; GLD-C03 and GLD-P03 are checked below."""
@@ -118,6 +120,7 @@ def test_every_gold_table_has_one_row_a_grain_and_no_identifier_in_its_texts():
         "admitted_month",
         "administered_month",
         "ordered_month",
+        "diagnosis_month",
         "release_id",
     }
     free |= {"diagnosis_code_system", "medication_code_system", "icd10_chapter_title", "usual_dose_unit"}
@@ -190,7 +193,9 @@ def test_a_rule_that_a_reviewer_cannot_judge_is_found(changes, problem):
 def test_a_finding_is_a_sentence_of_its_own_and_no_negated_rule(table, rule):
     assert rule.finding != rule.description
     assert not rule.finding.endswith(".")
-    assert rule.finding.startswith(("{", "The ", "Encounters or", "Administrations of", "Orders of"))
+    assert rule.finding.startswith(
+        ("{", "The ", "Encounters or", "Administrations of", "Orders of", "Diagnoses of")
+    )
     assert not re.search(r"\b(fail|violat|rule|null|silver|gold|dim_|fact_)", rule.finding), "clinical words"
 
 

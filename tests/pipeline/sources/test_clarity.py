@@ -121,3 +121,12 @@ def test_names_of_epics_ehi_export_are_read_without_code_tables(read):
     }
     [row] = read("encounters", **ehi)
     assert (row["encounter_class"], row["discharge_disposition"]) == ("EMER", "home")
+
+
+def test_diagnoses_have_their_code_and_name_and_one_of_an_encounter_is_principal(read):
+    rows = read("diagnoses")
+    columns = ("diagnosis_id", "patient_id", "diagnosis_code", "diagnosis_code_system", "is_principal")
+    assert picked(rows, *columns) == [
+        ("1001-1", "Z1", "I10", "ICD-10-CM", "false"),
+        ("1001-2", "Z1", "I50.9", "ICD-10-CM", "true"),
+    ]

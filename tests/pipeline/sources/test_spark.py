@@ -14,6 +14,7 @@ import pytest
 from pipeline.lake.uris import Lake
 from pipeline.sources import spark as sources
 from pipeline.sources.batch_files import fault_in
+from tests.support import extract_rows
 
 CONTENT = (
     "patient_id,birth_date,updated_at,we`ird\nP1,1980-01-01,2025-01-01, \n\n"
@@ -127,3 +128,23 @@ def test_columns_that_no_table_has_make_the_plan_no_wider(spark, received):
     assert len(frame.columns) < 40
     text = frame.select(sources.received(sources.AS_READ, "patients").alias("text")).collect()[0].text
     assert json.loads(text)["c4999"] == "x"
+
+
+def test_times_without_offset_are_those_of_the_time_zone_that_was_stated(spark, lake_prefix):
+    header = "encounter_id,patient_id,encounter_class,admitted_at,discharged_at,facility,updated_at"
+    rows = [
+        "e1,p1,IMP,2025-01-31 23:30,2025-07-01T08:00:00Z,,2025-07-02",
+        "e2,p1,IMP,2025-07-01T23:30:15.5,2025-07-01T08:00:00-04:00,North,2025-07-02 noon",
+    ]
+    text = "\n".join([header, *rows, ""])
+    made = extract_rows.manifest({"encounters.csv": text}, lake_prefix)
+    stated = {**made, "time_zone": "America/Chicago", "facility": "General"}
+    for manifest, expected in (
+        (made, [("2025-01-31 23:30", None), ("2025-07-01T23:30:15.5", None)]),
+        (stated, [("2025-02-01 05:30:00", "General"), ("2025-07-02 04:30:15.5", "General")]),
+    ):
+        found = sources.read(spark, Lake("t"), [manifest], "encounters", "UTC").orderBy("_line")
+        rows = found.select("admitted_at", "batch.facility", "discharged_at", "updated_at").collect()
+        assert [(row.admitted_at, row.facility) for row in rows] == expected
+        assert [row.discharged_at for row in rows] == ["2025-07-01T08:00:00Z", "2025-07-01T08:00:00-04:00"]
+        assert [row.updated_at for row in rows] == ["2025-07-02", "2025-07-02 noon"]

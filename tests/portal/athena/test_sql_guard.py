@@ -194,7 +194,10 @@ def test_any_text_is_refused_in_one_sentence_or_reaches_readable_tables_alone(te
         ("WITH fact_encounter AS (SELECT 1) SELECT * FROM fact_encounter", "has the name of a table"),
         ("WITH RECURSIVE t(n) AS (SELECT 1) SELECT * FROM t", "WITH RECURSIVE is not allowed"),
         ("SELECT 1 FETCH FIRST 5 ROWS WITH TIES", "are not allowed"),
-        ("SELECT * FROM silver.patients", "not found. Available tables: dim_diagnosis, .*, rule_result"),
+        (
+            "SELECT * FROM silver.patients",
+            "not found. Available tables: bridge_encounter_diagnosis, .*, rule_result",
+        ),
     ],
 )
 def test_what_may_not_be_asked_is_told_with_what_may(sql, sentence):

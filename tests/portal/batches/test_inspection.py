@@ -180,6 +180,7 @@ def test_every_file_of_a_synthea_export_is_named_and_counted():
         "medications.csv": 663,
         "providers.csv": 166,
         "conditions.csv": 438,
+        "organizations.csv": 63,
     }
     others = {each.match.table for each in found.values() if each.use == "not needed"}
     assert others == {name.removesuffix(".csv") for name in set(found) - set(used)}

@@ -12,6 +12,7 @@ from pipeline.lake.uris import split
 from pipeline.run_input import check
 from portal.batches import preview
 from portal.batches import service as batches
+from portal.batches.origin import Origin
 from portal.batches.source_file import SourceFile
 from portal.core.context import Context
 from portal.core.errors import ServiceError
@@ -189,3 +190,36 @@ def test_a_later_batch_of_the_day_has_a_later_name(lake, monkeypatch):
         made.append(load(lake, ("p.csv", f"{HEADER}\n,{hour}\n")).batch_id)
     assert made == sorted(made)
     assert check({"run_id": "run-x", "batch_ids": made})["batch_ids"] == made
+
+
+def _with_origin(lake, number, uploader="tester", **origin):
+    file = SourceFile.from_bytes("a.csv", f"{HEADER}\nP{number},1980-01-01,2025-01-01\n".encode())
+    batch = batches.import_files(lake, [file], uploader=uploader, origin=Origin(**origin))
+    return batch.facility, batch.time_zone
+
+
+def test_facility_and_time_zone_are_in_the_manifest_and_remembered_for_the_next_extract_of_the_sender(lake):
+    stated = {"facility": " General Hospital ", "time_zone": "America/Chicago"}
+    assert _with_origin(lake, 1, **stated) == ("General Hospital", "America/Chicago")
+    assert batches.list_batches(lake)[0].facility == "General Hospital"
+    assert _with_origin(lake, 2) == ("General Hospital", "America/Chicago")
+    assert _with_origin(lake, 3, uploader="another") == (None, None)
+
+
+def test_an_empty_facility_or_time_zone_is_not_replaced_by_the_previous_one(lake):
+    _with_origin(lake, 1, facility="General Hospital", time_zone="America/Chicago")
+    assert _with_origin(lake, 2, facility="", time_zone="") == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("origin", "sentence"),
+    [
+        ({"time_zone": "Chicago"}, "Unknown time zone 'Chicago'. Choose an IANA name"),
+        ({"facility": "x" * 101}, "has 101 characters"),
+        ({"facility": "a\nb"}, "line break"),
+    ],
+)
+def test_an_origin_that_cannot_be_used_is_refused(lake, origin, sentence):
+    with pytest.raises(ServiceError, match=sentence):
+        _with_origin(lake, 1, **origin)
+    assert batches.list_batches(lake) == []

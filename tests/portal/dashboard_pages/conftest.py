@@ -51,7 +51,7 @@ def lake(cloud, portal, first_run):
                 glue.delete_partition(
                     DatabaseName=database, TableName=table, PartitionValues=partition["Values"]
                 )
-            shutil.rmtree(root / table / f"release_id={release_id}")
+            shutil.rmtree(root / table / f"release_id={release_id}", ignore_errors=True)
 
 
 @pytest.fixture

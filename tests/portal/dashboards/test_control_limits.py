@@ -22,6 +22,14 @@ def test_the_limits_of_a_year_are_those_worked_out_by_hand():
     assert found.signals[-1]
 
 
+def test_the_limits_equal_those_of_an_independent_library():
+    # statprocon 2.0.0, XmR(counts): x_central_line, natural process limits, rule_1_x_indices_beyond_limits
+    found = limits([12, 15, 11, 14, 18, 13, 12, 16, 14, 15, 13, 40, 14, 12], least=-100)
+    assert found.mean == pytest.approx(15.643, abs=5e-4)
+    assert (found.lower, found.upper) == (pytest.approx(-1.546, abs=0.02), pytest.approx(32.832, abs=0.02))
+    assert [place for place, signal in enumerate(found.signals) if signal] == [11]
+
+
 def test_eight_months_in_a_row_on_one_side_are_a_signal_and_seven_are_not():
     eight = [5, 9, 5, 9] + [6, 6.5] * 4 + [9, 9, 9, 9]
     found = limits(eight)

@@ -17,7 +17,7 @@ from pipeline.releases.model import Release
 from portal.athena.client import QueryResult
 from portal.dashboards import in_memory
 from portal.dashboards.administrations import ADMINISTRATIONS, FIRST_DOSES
-from portal.dashboards.encounter_charts import ENCOUNTERS
+from portal.dashboards.encounters import ENCOUNTERS
 from portal.dashboards.in_memory import DatasetInMemory
 from portal.dashboards.order_charts import ORDERS
 from portal.dashboards.patient_charts import PATIENTS

@@ -16,7 +16,8 @@ from portal.athena import client as athena_client
 from portal.core.errors import ServiceError
 from portal.dashboards import query_builder
 from portal.dashboards.administrations import ADMINISTRATIONS
-from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS, ENCOUNTERS
+from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS
+from portal.dashboards.encounters import ENCOUNTERS
 from portal.dashboards.medication_charts import MEDICATION_CHARTS
 from portal.dashboards.order_charts import ORDER_CHARTS, ORDERS
 from portal.dashboards.patient_charts import PATIENT_CHARTS, PATIENTS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from portal.core.auth import User
@@ -19,13 +20,15 @@ from tests.support.quality_page import PAGE, forget, state_of
 def open_page(held_run, monkeypatch):
     """Opens the page as somebody of a role; every call is a browser session of its own."""
     monkeypatch.setenv("HDP_ROLE_CHOICE", "true")
+    monkeypatch.setattr(st, "page_link", lambda page, *, label, **_: st.markdown(f"[{label}]({page})"))
     forget()
 
-    def open_as(role="clinician", run=held_run.run_id, finding=MISSING):
+    def open_as(role="clinician", run=held_run.run_id, finding=MISSING, tab="Findings"):
         app = AppTest.from_file(PAGE, default_timeout=60)
         app.session_state["role"] = role
         app.query_params["run"] = run
         app.query_params["rule"] = ":".join(finding)
+        app.query_params["tab"] = tab
         return app.run()
 
     yield open_as

@@ -8,7 +8,7 @@ from portal.reviews import commands as reviews
 from portal.reviews import read_model
 from portal.ui import drafts
 from tests.support.held import FINDING as MISSING
-from tests.support.quality_page import choose_rows, press, said
+from tests.support.quality_page import choose_rows, press, said, shown_table
 
 pytestmark = pytest.mark.usefixtures("held_run")
 
@@ -68,3 +68,27 @@ def test_a_chosen_row_is_verified_as_true_and_taken_back(open_page, portal, held
     ).run()
     press(app, "Undo the confirmation of 1")
     assert finding not in read_model.of_run(portal, held_run.run_id).accepted_rows
+
+
+@pytest.mark.usefixtures("none_left_open")
+def test_several_findings_are_decided_together(open_page, portal, held_run):
+    app = open_page()
+    table = shown_table(app, "Finding")
+    ticked = [n for n, outcome in enumerate(table["Outcome"]) if outcome == "✕ Failed"][:2]
+    chosen = {(table["Table"][n], table["Rule"][n]) for n in ticked}
+    seen = read_model.of_run(portal, held_run.run_id).seen
+    app.session_state[f"findings-All findings-Harm-{seen}"] = {
+        "selection": {"rows": ticked, "columns": [], "cells": []}
+    }
+    app.run()
+    assert "2 findings selected" in said(app)
+    key = f"bulk-{held_run.run_id}"
+    app.text_area(key=key).set_value("Known to the ward.").run()
+    press(app, "Apply to 2 findings")
+    assert "Select a decision first" in said(app), "nothing is preselected"
+    app.segmented_control(key=f"{key}-verdict").set_value("dismiss").run()
+    press(app, "Apply to 2 findings")
+    assert "Applied to 2 findings." in said(app)
+    decided = read_model.of_run(portal, held_run.run_id).decided
+    assert {finding for finding in chosen if decided[finding].kind == "finding_dismissed"} == chosen
+    assert "2 findings selected" not in said(app), "the next decision begins with an empty selection"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from portal.core.vocabulary import CHANGES, HARMS
 from portal.quality import results as quality
 from portal.reviews import read_model
 from portal.ui import cache
@@ -13,32 +14,63 @@ from tests.support.quality_page import choose_rows, label_of, press_key, said, s
 pytestmark = pytest.mark.usefixtures("held_run")
 
 
-def test_findings_come_with_count_denominator_rate_limit_and_change(open_page):
+def test_findings_are_sentences_with_records_share_and_harm_and_the_worst_come_first(open_page):
     app = open_page("analyst")
-    table = shown_table(app, "What is checked")
+    table = shown_table(app, "Finding")
     row = table[table["Rule"] == "PAT-M01"].iloc[0]
-    assert (row["Failing"], row["What is counted"], row["Threshold"]) == (1, "patient records", "none")
-    assert row["Severity"] == 0, "a rank, so that the column sorts by how serious it is"
-    assert list(table["Severity"]) == sorted(table["Severity"])
+    assert row["Finding"] == "1 patient has no identifier"
+    assert (row["What is counted"], row["Harm"], row["Outcome"]) == (
+        "patient records",
+        "Attribution",
+        "■ Blocks",
+    )
+    assert list(table["Outcome"]).index("■ Blocks") == 0, "what holds the release comes first"
+    rest = table[table["Outcome"] != "■ Blocks"]["Harm"].map(list(HARMS.values()).index)
+    assert list(rest) == sorted(rest)
+    assert row["Share"] == "2.27 %"
+    assert "patient records fail" in said(app)
+    assert "Change since the previous run: ★ New." in said(app)
+
+
+def test_all_rules_are_in_a_tab_with_their_numbers(open_page):
+    app = open_page("analyst", tab="Rules")
     assert {m.label for m in app.metric} >= {
         "Rules passed",
         "Rules failed",
         "Rule errors",
         "Not applicable",
     }
-    assert "1 of " in said(app)
-    assert "patient records fail" in said(app)
-    assert "Change since the previous run: ★ New." in said(app)
+    table = shown_table(app, "What is checked")
+    row = table[table["Rule"] == "PAT-M01"].iloc[0]
+    assert (row["Failing"], row["What is counted"], row["Threshold"]) == (1, "patient records", "none")
+    assert row["Severity"] == 0, "a rank, so that the column sorts by how serious it is"
+    app.segmented_control(key="trend-by").set_value("By table and category").run()
+    assert any("by table and category" in each.proto.alt for each in app.get("plotly_chart"))
 
 
-def test_rules_are_ordered_by_change_or_by_number(open_page):
+def test_the_charts_show_the_release_before_and_after(open_page):
+    app = open_page(tab="Charts")
+    table = shown_table(app, "Measure").set_index("Measure")
+    assert list(table.columns) == ["Published release", "This release", "Change"]
+    assert int(table.loc["Encounters", "This release"].replace(",", "")) > 0
+    assert {each.proto.alt for each in app.get("plotly_chart")} == {
+        "Encounters per month, before and after this release",
+        "Administrations per month, before and after this release",
+    }
+    assert "[Encounters](app_pages/encounters.py)" in said(app)
+
+
+def test_findings_are_ordered_by_change_or_by_number_and_filtered_to_undecided_ones(open_page):
     app = open_page()
-    app.segmented_control(key="order").set_value("Most failing").run()
-    failing = list(shown_table(app, "What is checked")["Failing"])
-    assert failing == sorted(failing, reverse=True)
+    app.segmented_control(key="order").set_value("Most records").run()
+    sentences = shown_table(app, "Finding")["Finding"]
+    numbers = [int(text.split()[0].replace(",", "")) for text in sentences if text[0].isdigit()]
+    assert numbers == sorted(numbers, reverse=True)
     app.segmented_control(key="order").set_value("Change").run()
-    changes = list(shown_table(app, "What is checked")["Change"])
+    changes = [list(CHANGES.values()).index(each) for each in shown_table(app, "Finding")["Change"][1:]]
     assert changes == sorted(changes)
+    app.segmented_control(key="show").set_value("To decide").run()
+    assert set(shown_table(app, "Finding")["Decision"]) == {"Undecided"}
 
 
 def test_a_rule_says_what_to_do_and_gives_the_query_for_its_rows(open_page, portal):
@@ -92,12 +124,9 @@ def test_one_record_is_unmasked_with_a_reason_that_is_written_down(open_page, po
     assert not other.table, "it was shown to one person alone"
 
 
-def test_the_trend_counts_the_runs_before(open_page):
-    app = open_page()
-    charts = [each for each in app.get("plotly_chart") if "PAT-M01" in each.proto.alt]
+def test_the_history_of_a_rule_has_a_text(open_page):
+    charts = [each for each in open_page().get("plotly_chart") if "PAT-M01" in each.proto.alt]
     assert charts, "the rule's history is told in words too"
-    app.segmented_control(key="trend-by").set_value("By table and category").run()
-    assert any("by table and category" in each.proto.alt for each in app.get("plotly_chart"))
 
 
 @pytest.mark.parametrize("name", ["run-nowhere", "../run"])

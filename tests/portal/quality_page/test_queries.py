@@ -61,7 +61,7 @@ def test_the_second_reviewer_is_told_what_changed_however_slowly_they_type(open_
     with as_another():
         reply = second.text_area(key=f"reply-{query}").set_value("A long answer")
         reply.run()  # leaving the field draws the page, with what the first one wrote
-        second.segmented_control(key="show").set_value("All rules").run()
+        second.segmented_control(key="order").set_value("Change").run()
         press_key(second, f"answer-{query}")
         assert "made a change at the same time" in second.error[0].value
         assert "Ward 4, a power cut" in second.error[0].value
@@ -80,7 +80,7 @@ def test_another_tab_takes_neither_what_was_typed_nor_what_is_news_to_it(open_pa
     first.text_area(key=name).set_value("Ward 4, a power cut.").run()
     press_key(first, f"answer-{query}")
     with as_another():
-        other.segmented_control(key="show").set_value("All rules").run()
+        other.segmented_control(key="order").set_value("Change").run()
         assert open_page().text_area(key=name).value == "A long answer"
         press_key(tab, f"answer-{query}")
         assert "made a change at the same time" in tab.error[0].value
@@ -90,7 +90,7 @@ def test_the_work_list_sorts_queries_out_and_names_no_record(open_page, query, a
     lee = acting("dr.lee", "clinician")
     rows = reviews.open_query(lee, held_run.run_id, "patients", "PAT-C01", "Which?", rows=["Q2"])
     try:
-        app = open_page()
+        app = open_page(tab="Queries")
         listed = shown_table(app, "Days open").set_index("Query")
         assert listed.loc[query, ["Record", "Assignee", "Days open", "Comments"]].tolist() == [
             "the whole finding",

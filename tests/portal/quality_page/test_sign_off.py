@@ -22,10 +22,12 @@ def test_the_sign_off_lists_what_bars_it_and_offers_no_approval(open_page, actin
     lee = acting("dr.lee", "clinician")
     decide_all(lee, held_run.run_id)
     reviews.reject(lee, held_run.run_id, *MISSING, "It must be fixed.")
-    app = open_page()
+    app = open_page(tab="Sign-off")
     assert "1 finding prevents approval" in said(app)
     listed = shown_table(app, "Decision")
-    assert listed[["Decision", "Rule"]].to_numpy().tolist() == [["Must be fixed", "PAT-M01"]]
+    assert listed[["Finding", "Decision"]].to_numpy().tolist() == [
+        ["1 patient has no identifier", "Must be fixed"]
+    ]
     assert "open query prevents approval" in said(app)
     assert app.button(key=f"approve-{held_run.run_id}").disabled
     assert not app.button(key=f"reject-{held_run.run_id}").disabled
@@ -37,7 +39,7 @@ def test_a_signature_is_confirmed_over_the_undecided_findings(
 ):
     run_id = held_run.run_id
     decide_all(acting("dr.lee", "clinician"), run_id)
-    app = open_page()
+    app = open_page(tab="Sign-off")
     app.text_area(key=f"sign-{run_id}").set_value("Seen by me.").run()
     app.button(key=f"approve-{run_id}").click().run()
     undecided = sign_off.outstanding(
@@ -55,6 +57,8 @@ def test_a_signature_is_confirmed_over_the_undecided_findings(
     assert not app.exception
     signature = read_model.of_run(portal, run_id).signature
     assert (signature.by, signature.verdict, signature.is_valid) == ("clinician@tester", "approve", True)
+    assert "**Approved by clinician@tester.** Analysts see this release." in said(app).replace("\\", "")
+    assert "[See the charts](app_pages/encounters.py)" in said(app)
     last = read_model.log(portal).events[-1]
     assert len(last.payload["undecided"]) == len(undecided)
     sign_off.sign(
@@ -84,14 +88,14 @@ def test_who_started_the_run_cannot_sign_it(open_page, held_run, portal, monkeyp
     monkeypatch.setenv("HDP_USER", starter)
     monkeypatch.setenv("HDP_ROLE", "clinician")
     forget()
-    app = _sign(open_page(), held_run.run_id, "reject", "My own run.")
+    app = _sign(open_page(tab="Sign-off"), held_run.run_id, "reject", "My own run.")
     assert f"{starter} started run" in said(app)
     assert "Another person must sign" in said(app)
     assert app.text_area(key=f"sign-{held_run.run_id}").value == "My own run."
 
 
 def test_what_was_made_anew_since_the_page_was_drawn_is_not_signed(open_page, held_run, monkeypatch):
-    app = open_page()
+    app = open_page(tab="Sign-off")
     run_id = held_run.run_id
     app.text_area(key=f"sign-{run_id}").set_value("Fine.").run()
     app.button(key=f"reject-{run_id}").click().run()
@@ -109,7 +113,7 @@ def test_an_event_altered_by_hand_is_told_and_nothing_can_be_signed(
     document["payload"]["text"] = "Something else was asked."
     file.write_text(json.dumps(document))
     try:
-        app = open_page()
+        app = open_page(tab="Sign-off")
         assert any("Audit trail integrity check failed" in error.value for error in app.error)
         assert "Signing is disabled, because the integrity check of the audit trail failed." in said(app)
         assert not any(button.label == "Approve and sign …" for button in app.button)

@@ -58,7 +58,8 @@ def test_jobs_whose_start_was_under_way_when_a_run_was_stopped_are_stopped_too(
     portal, first_run, start_halts
 ):
     run = runs.start(portal, list(first_run.batch_ids))
-    first = {"bronze_to_silver_patients", "bronze_to_silver_encounters", "bronze_to_silver_medications"}
+    tables = ("patients", "encounters", "medications", "diagnoses")
+    first = {f"bronze_to_silver_{table}" for table in tables}
     while not first <= execution_events.read(portal, run.execution_arn).entered.keys():
         time.sleep(0.05)
     assert runs.get(portal, run.run_id).jobs == (), "none is there yet"

@@ -43,6 +43,16 @@ SOUND = {
         "status": "completed",
         "updated_at": "2025-02-02T00:00:00Z",
     },
+    "diagnoses": {
+        "encounter_id": "stay",
+        "patient_id": "woman",
+        "diagnosis_code": "J18.9",
+        "diagnosis_code_system": "ICD-10-CM",
+        "diagnosis_description": "Pneumonia",
+        "is_principal": "true",
+        "diagnosed_at": "2025-02-01",
+        "updated_at": "2025-02-02T00:00:00Z",
+    },
 }
 """Default values of a row; its key, and a patient's name and number, are set per case."""
 

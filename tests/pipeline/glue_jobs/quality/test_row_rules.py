@@ -8,15 +8,20 @@ from pyspark.sql import functions as F
 from pipeline import frames
 from pipeline.contracts.model import load, tables
 from pipeline.contracts.spark import conform, schema
-from pipeline.glue_jobs.bronze_to_silver import encounters, lookups, medications, patients
+from pipeline.glue_jobs.bronze_to_silver import diagnoses, encounters, lookups, medications, patients
 from pipeline.glue_jobs.bronze_to_silver import load as loading
 from pipeline.glue_jobs.runtime import SNAPSHOTS
-from pipeline.glue_jobs.silver_to_gold import admission, fact_encounter, fact_medication_admin
+from pipeline.glue_jobs.silver_to_gold import (
+    admission,
+    bridge_encounter_diagnosis,
+    fact_encounter,
+    fact_medication_admin,
+)
 from pipeline.rules import row_rules
 from tests.support.rule_cases import CASES, EMPTY
 from tests.support.rule_cases.rows import PEOPLE, SOUND, STAYS
 
-KEYS = {"patients": "patient_id", "encounters": "encounter_id", "medications": "administration_id"}
+KEYS = {table: load("silver", table).key[0] for table in tables("silver")}
 RECEIVED_AT = "2025-03-01T00:00:00Z"
 RULES = [(table, kind) for table in tables("silver") for kind in ("batch", "release")]
 
@@ -51,7 +56,10 @@ def _typed(run, table, given, time_zone):
     received = frames.of(run.spark, found, shape).withColumns(
         {
             "batch_id": F.lit("b"),
-            "batch": F.struct(F.lit(RECEIVED_AT).cast("timestamp").alias("received_at")),
+            "batch": F.struct(
+                F.lit(RECEIVED_AT).cast("timestamp").alias("received_at"),
+                F.lit("General").alias("facility"),
+            ),
             "_as_read": F.lit(None).cast("array<string>"),
         }
     )
@@ -61,7 +69,12 @@ def _typed(run, table, given, time_zone):
     return lookups.with_formulary(run, typed) if table == "medications" else typed
 
 
-JOBS = {"patients": patients, "encounters": encounters, "medications": medications}
+JOBS = {
+    "patients": patients,
+    "encounters": encounters,
+    "medications": medications,
+    "diagnoses": diagnoses,
+}
 
 
 def _of_batch(run, table, given, time_zone):
@@ -93,6 +106,7 @@ def _of_release(run, table, given, time_zone):
         "patients": lambda frame: frame,
         "encounters": lambda frame: fact_encounter.refer(frame, people, time_zone),
         "medications": lambda frame: fact_medication_admin.refer(frame, stays, people, time_zone),
+        "diagnoses": lambda frame: bridge_encounter_diagnosis.refer(frame, stays, people),
     }
     silver = conform(_typed(run, table, given, time_zone), JOBS[table].CONTRACT)
     return admission.evaluate(silver, load("silver", table), refer[table])

@@ -30,7 +30,8 @@ PATIENTS = """
 ENCOUNTERS = """
     select concat('E', id) as encounter_id, concat('P', if(id % 20 = 0, id % 200, id)) as patient_id,
     '1234567893' as provider_npi, 'Dr Who' as provider_name, 'Cardiology' as provider_specialty,
-    'Cardiology' as department, if(id % 2 = 0, 'IMP', 'AMB') as encounter_class, admitted_at,
+    'Cardiology' as department, 'General' as facility,
+    if(id % 2 = 0, 'IMP', 'AMB') as encounter_class, admitted_at,
     if(id % 2 = 0, admitted_at + interval 2 days, admitted_at + interval 1 hour) as discharged_at,
     'J18.9' as diagnosis_code, 'ICD-10-CM' as diagnosis_code_system, 'Pneumonia' as diagnosis_description,
     'home' as discharge_disposition, 100.00 as total_cost, admitted_at as updated_at,
@@ -51,6 +52,14 @@ MEDICATIONS = """
     from stays cross join (select explode(array('administration', 'order')) as kind)"""
 """Each stay has an order and its administration, with one identifier."""
 
+DIAGNOSES = """
+    select concat('D', encounter_id, rank) as diagnosis_id, encounter_id, patient_id,
+    if(rank = 1, 'J18.9', 'I10') as diagnosis_code, 'ICD-10-CM' as diagnosis_code_system,
+    'As coded' as diagnosis_description, rank = 1 as is_principal, admitted_at as diagnosed_at, updated_at,
+    'diagnoses.csv' as source_file, source_line * 2 + rank as source_line, batch_id
+    from stays cross join (select explode(array(1, 2)) as rank)"""
+"""Each stay has a principal and another diagnosis."""
+
 
 def _temporary(spark):
     return [row.tableName for row in spark.sql("show tables").collect() if row.isTemporary]
@@ -63,7 +72,12 @@ def views(spark, frames_run):
         spark.catalog.dropTempView(name)
     stays = spark.sql(ENCOUNTERS)
     stays.createOrReplaceTempView("stays")
-    found = {"patients": PATIENTS, "encounters": ENCOUNTERS, "medications": MEDICATIONS}
+    found = {
+        "patients": PATIENTS,
+        "encounters": ENCOUNTERS,
+        "medications": MEDICATIONS,
+        "diagnoses": DIAGNOSES,
+    }
     silver = {table: conform(spark.sql(sql), load("silver", table)) for table, sql in found.items()}
     audit.create_views(*frames_run(silver, {"r1": _account(spark, 30), "r0": _account(spark, 50)}))
     # cut off from the jobs' plans: each query would be planned with all of them
@@ -83,7 +97,7 @@ def _account(spark, quarantined):
             "quarantined": quarantined,
             "duplicates": 5,
         }
-        for table in ("patients", "encounters", "medications")
+        for table in ("patients", "encounters", "medications", "diagnoses")
     ]
     return frames.of(spark, rows, schema(load("quality", "reconciliation"), partitions=False))
 

@@ -28,7 +28,7 @@ def resource(type_, **elements):
         ("MedicationAdministration", "medications"),
         ("MedicationDispense", "medications"),
         ("Practitioner", "practitioners"),
-        ("Condition", "conditions"),
+        ("Condition", "diagnoses"),
     ],
 )
 def test_a_file_is_the_table_of_its_resources_whatever_its_name(type_, table):

@@ -127,7 +127,7 @@ def test_what_is_packed_is_offered_for_just_those_options(empty_lake, as_role):
 def test_a_preset_fills_the_form_and_the_labels_are_those_of_the_field(empty_lake, as_role):
     app = as_role("data", "engineer")
     labels = {each.label for each in (*app.number_input, *app.selectbox)}
-    assert labels == {"Patients", "Defect rate (%)", "Seed", "Locale", "Time zone"}
+    assert labels == {"Patients", "Defect rate (%)", "Format", "Seed", "Locale", "Time zone"}
     app.pills(key="sample-preset").set_value("With defects").run()
     assert not app.exception
     assert [each.value for each in app.number_input] == [1000, 4, 7]

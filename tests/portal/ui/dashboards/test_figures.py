@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 
 from portal.dashboards.encounter_charts import ENCOUNTER_CHARTS
 from portal.dashboards.medication_charts import MEDICATION_CHARTS
@@ -15,7 +17,7 @@ from portal.dashboards.order_charts import ORDER_CHARTS
 from portal.dashboards.patient_charts import PATIENT_CHARTS
 from portal.privacy.viewer_tables import OTHER
 from portal.ui import theme
-from portal.ui.dashboards import figure_parts, figures
+from portal.ui.dashboards import figure_parts, figures, funnel
 from portal.ui.dashboards.card import _values
 
 CHARTS_BY_KEY = (*ENCOUNTER_CHARTS, *MEDICATION_CHARTS, *ORDER_CHARTS, *PATIENT_CHARTS)
@@ -144,6 +146,25 @@ def test_the_interval_of_a_share_is_wilsons():
     assert [round(end, 4) for end in figure_parts.wilson(81, 263)] == [0.2553, 0.3662]
     assert [round(end, 4) for end in figure_parts.wilson(0, 20)] == [0.0, 0.1611]
     assert figure_parts.wilson(0, 0) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(("hits", "total"), [(0, 20), (3, 17), (81, 263), (500, 1000), (9, 9)])
+def test_the_interval_of_a_share_is_that_of_scipy(hits, total):
+    expected = binomtest(hits, total).proportion_ci(method="wilson")
+    assert figure_parts.wilson(hits, total) == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+
+def test_a_group_outside_of_the_funnel_is_one_whose_interval_leaves_out_the_overall_rate():
+    chart = BY_KEY["readmissions"]
+    frame = pd.DataFrame({"department": ["a", "b", "c"], "stays": [1000, 400, 100], "back": [100, 80, 10]})
+    drawn = figures.figure(replace(chart, kind="funnel"), frame, frame)
+    outer, marks, before = drawn.data[1], drawn.data[2], drawn.data[3]
+    assert list(marks.x) == [1000, 400, 100]
+    assert list(marks.y) == pytest.approx([10, 20, 10])
+    assert list(marks.text) == ["", "b", ""], "190 of 1,500 are 12.7 %; 20 % of 400 is beyond 17.8 %"
+    assert (before.name, outer.name) == ("Previous release", "99.8 % limits")
+    # limits by hand: 0.12667 ± 3.0902 * sqrt(0.12667 * 0.87333 / 400)
+    assert funnel.funnel_limits(190 / 1500, 400, 3.090232) == pytest.approx((0.07527, 0.17806), abs=1e-5)
 
 
 # colours

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from portal.dashboards.encounter_charts import ENCOUNTERS
+from portal.dashboards.encounters import ENCOUNTERS
 from portal.ui.dashboards import url_filters
 
 

@@ -44,10 +44,11 @@ def test_without_a_run_every_step_is_there_and_not_started():
 
 def test_the_transitions_are_those_of_the_state_machine():
     ahead = {(e.source, e.target) for e in graph.edges() if not e.is_failure}
-    silver = {"bronze_to_silver_patients", "bronze_to_silver_encounters", "bronze_to_silver_medications"}
+    tables = ("patients", "encounters", "medications", "diagnoses")
+    silver = {f"bronze_to_silver_{table}" for table in tables}
     assert {target for source, target in ahead if source == "PrepareRun"} == silver
     assert {source for source, target in ahead if target == "silver_to_gold_dim_patient"} == silver
-    assert ("silver_to_gold_dim_diagnosis", "silver_to_gold_fact_encounter") in ahead
+    assert ("silver_to_gold_dim_department", "silver_to_gold_fact_encounter") in ahead
     assert ("quality_audit", "PublishRelease") in ahead
     assert ("PublishRelease", "NotifySuccess") in ahead
     fails = {e.source: e.target for e in graph.edges() if e.is_failure}

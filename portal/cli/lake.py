@@ -1,0 +1,83 @@
+"""hdp lake backup, restore, verify."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from infra.local.credentials import keep_lake_secret
+from portal.cli.output import emit_json, emit_table, json_option
+from portal.cli.session import Session
+from portal.core.errors import ServiceError
+from portal.lake import backup as backups
+from portal.lake import restore as restoring
+from portal.lake import verify as verifying
+from portal.lake import versions
+from portal.lake.backup import SECRET
+
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.group("lake")
+def lake_group() -> None:
+    """Back up, restore and verify the whole lake."""
+
+
+@lake_group.command("backup")
+@click.argument("folder", type=_FOLDER)
+@click.pass_obj
+def backup_command(session: Session, folder: Path) -> None:
+    """Copy the lake to a new directory. It contains patient identifiers: protect it as the lake."""
+    made = backups.back_up(session.context, folder.resolve())
+    click.echo(f"Backed up {len(made.objects):,} objects ({made.bytes / 1e6:,.1f} MB) to {folder}.")
+
+
+@lake_group.command("restore")
+@click.argument("folder", type=_FOLDER, required=False)
+@click.option("--at", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ"]), help="Time in UTC, on versioned buckets.")
+@click.pass_obj
+def restore_command(session: Session, folder: Path | None, at: datetime | None) -> None:
+    """Restore a backup into an empty lake: hdp --state NEW lake restore DIR.
+
+    On AWS, where buckets keep versions, --at restores the lake to an earlier time instead.
+    """
+    if (folder is None) == (at is None):
+        raise ServiceError(
+            "Pass the directory of a backup, or --at with a time such as 2026-11-28T06:00:00Z."
+        )
+    if at:
+        done = versions.restore_at(session.context, at.replace(tzinfo=UTC))
+        click.echo(
+            f"Restored {done.copied:,} objects of {at:%Y-%m-%d %H:%M:%S} UTC; removed {done.deleted:,}."
+        )
+    elif folder:
+        _restore(session, folder)
+
+
+def _restore(session: Session, folder: Path) -> None:
+    made = restoring.restore(session.context, folder.resolve())
+    if session.target == "laptop":
+        keep_lake_secret(session.state, (folder / SECRET).read_text())
+    click.echo(f"Restored {len(made.objects):,} objects of the backup of {made.created_at}.")
+
+
+@lake_group.command("verify")
+@click.argument("folder", type=_FOLDER, required=False)
+@json_option
+@click.pass_obj
+def verify_command(session: Session, folder: Path | None, as_json: bool) -> None:
+    """Verify the lake, or the backup in a directory: hashes, releases, reviews, audit log, row counts."""
+    found = verifying.backup(folder) if folder else verifying.lake(session.context)
+    if as_json:
+        emit_json(found)
+    else:
+        emit_table([{"verified": kind, "count": count} for kind, count in found.counts.items()])
+        click.echo()
+        click.echo("\n".join(found.problems) or "No problem found.")
+    if found.problems:
+        raise click.exceptions.Exit(1)
+
+
+COMMANDS = (lake_group,)
