@@ -49,8 +49,6 @@ class Settings:
     """Name of the installation, shown on every page: "Laptop", "dev", "prod"."""
     hospital: str = ""
     """Name of the hospital, shown beside the product's name."""
-    time_zone: str = ""
-    """IANA time zone in which pages show times; empty for that of the browser."""
     is_billed: bool = True
     """Whether runs cost money, so that pages show what they cost."""
     starts_by_schedule: bool = True
@@ -89,7 +87,6 @@ class Settings:
             buckets=environment["HDP_BUCKETS"],
             environment=environment.get("HDP_ENVIRONMENT", ""),
             hospital=environment.get("HDP_HOSPITAL", ""),
-            time_zone=environment.get("HDP_PAGE_TIME_ZONE", ""),
             is_billed=environment.get("HDP_BILLED", "true") != "false",
             starts_by_schedule=environment.get("HDP_STARTS_BY_SCHEDULE", "true") != "false",
             lake_folder=environment.get("HDP_LAKE_FOLDER", ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -24,8 +25,8 @@ def parse_timestamp(text: str) -> datetime:
 
 
 def zone() -> str:
-    """Return the time zone of the browser, or UTC if the browser sends none or Python does not know it."""
-    named = st.context.timezone or "UTC"
+    """Return the time zone of the hospital, if set, else of the browser; UTC if Python does not know it."""
+    named = os.environ.get("HDP_PAGE_TIME_ZONE") or st.context.timezone or "UTC"
     try:
         ZoneInfo(named)
     except (ZoneInfoNotFoundError, ValueError):

@@ -103,7 +103,7 @@ def reach(found: Found) -> str:
             text = f"{found.searched:,} run{'s' if found.searched != 1 else ''}."
     else:
         text = f"{len(found.runs):,} of the newest {found.searched:,} runs; there are older ones."
-    return f"{text} Click a run to open it; tick two to compare." if len(found.runs) > 1 else text
+    return f"{text} Click a run to show it; tick two to compare." if len(found.runs) > 1 else text
 
 
 def selectable(found: list[Run]) -> None:
