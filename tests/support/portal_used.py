@@ -16,7 +16,7 @@ from portal.audit import service as audit_log
 from portal.audit.service import Search
 from portal.batches import incoming, lifecycle, samples, staging
 from portal.batches import service as batches
-from portal.core import sign_in
+from portal.core import numbers, sign_in
 from portal.core.auth import User
 from portal.people import service as people
 from portal.quality import results as quality
@@ -114,7 +114,11 @@ def use(engineer, held_run, first_run, folder):
     schedule.change(engineer, is_on=False, at=time(2), weekdays_only=False)
     for topic in schedule.topics():
         schedule.subscribe(engineer, topic, "eve@hospital.org")
-    schedule.subscriptions(engineer)
+        schedule.send_test(engineer, topic)
+    for subscription in schedule.subscriptions(engineer):
+        schedule.unsubscribe(engineer, subscription.arn)
+    numbers.number(engineer, "release", present, lambda: releases.ids(engineer))
+    numbers.number(engineer, "batch", batch.batch_id, lambda: batches.ids(engineer))
 
 
 def let_the_clock_call(portal):
