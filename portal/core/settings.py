@@ -53,6 +53,8 @@ class Settings:
     """Whether runs cost money, so that pages show what they cost."""
     starts_by_schedule: bool = True
     """Whether the schedule starts runs; a laptop cloud stores it only."""
+    mapping_second_person: bool = False
+    """Whether a second person must approve a mapping of unknown columns before files are loaded by it."""
     athena_poll_seconds: float = 0.4
     """Seconds between two requests for the state of a query.
 
@@ -84,6 +86,7 @@ class Settings:
             role=environment.get("HDP_ROLE"),
             sign_in=_sign_in_service(environment) if sign_in else None,
             sign_within_minutes=float(environment.get("HDP_SIGN_WITHIN_MINUTES") or 0),
+            mapping_second_person=environment.get("HDP_MAPPING_SECOND_PERSON") == "true",
             buckets=environment["HDP_BUCKETS"],
             environment=environment.get("HDP_ENVIRONMENT", ""),
             hospital=environment.get("HDP_HOSPITAL", ""),
