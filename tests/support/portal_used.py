@@ -16,7 +16,7 @@ from portal.audit import service as audit_log
 from portal.audit.service import Search
 from portal.batches import incoming, lifecycle, samples, staging
 from portal.batches import service as batches
-from portal.core import sign_in
+from portal.core import numbers, sign_in
 from portal.core.auth import User
 from portal.people import service as people
 from portal.quality import results as quality
@@ -64,6 +64,7 @@ def use(engineer, held_run, first_run, folder):
         engineer.client("s3").put_object(Bucket=bucket, Key=f"{prefix}lab/a/{name}", Body=content)
     incoming.receive(engineer, start_runs=False)
     run = runs.start(engineer, [batch.batch_id], auto_publish=False)
+    numbers.number(engineer, "run", run.run_id, lambda: [run.run_id])
     runs.running(engineer)
     while not runs.get(engineer, run.run_id).jobs:
         pass
