@@ -74,6 +74,7 @@ resource "aws_ecs_task_definition" "portal" {
       { name = "HDP_SIGN_IN_SIGNER", value = local.balancer_arn },
       { name = "HDP_SIGN_OUT_URL", value = local.sign_out_url },
       { name = "HDP_SIGN_WITHIN_MINUTES", value = tostring(var.sign_within_minutes) },
+      { name = "HDP_MAPPING_SECOND_PERSON", value = tostring(var.mapping_second_person) },
     ]
     secrets = [{ name = "STREAMLIT_SERVER_COOKIE_SECRET", valueFrom = local.arns.cookie }]
     healthCheck = {

@@ -34,7 +34,7 @@ locals {
 
   # All of the quality bucket except quarantined rows, which contain identifiers.
   measured_tables   = ["rule_result", "reconciliation"]
-  measured_prefixes = ["audit_log/*", "audits/*", "numbers/*", "people/roles.json", "reconciliation/*", "releases/*", "results/*", "reviews/*", "runs/*"]
+  measured_prefixes = ["audit_log/*", "audits/*", "notes/*", "numbers/*", "people/roles.json", "reconciliation/*", "releases/*", "results/*", "reviews/*", "runs/*"]
 }
 
 data "aws_iam_policy_document" "portal" {
@@ -62,6 +62,7 @@ data "aws_iam_policy_document" "portal" {
     resources = concat(
       [
         "${local.bucket_arns["bronze"]}/_manifests/*",
+        "${local.bucket_arns["bronze"]}/_mappings/*",
         "${local.bucket_arns["gold"]}/*",
         "${local.bucket_arns["results"]}/athena/*",
         "${local.bucket_arns["code"]}/sign-in/*",
@@ -93,6 +94,7 @@ data "aws_iam_policy_document" "portal" {
     sid     = "PublishReviewAndWriteQueryResults"
     actions = ["s3:PutObject"]
     resources = [
+      "${local.bucket_arns["quality"]}/notes/*",
       "${local.bucket_arns["quality"]}/numbers/*",
       "${local.bucket_arns["quality"]}/people/roles.json",
       "${local.bucket_arns["quality"]}/releases/current.json",

@@ -229,6 +229,12 @@ variable "sign_within_minutes" {
   }
 }
 
+variable "mapping_second_person" {
+  description = "Whether a second engineer approves each mapping of files with columns of no known format before files are loaded by it."
+  type        = bool
+  default     = false
+}
+
 variable "oidc_client_secret" {
   description = "Client secret for var.oidc. Set it with the environment variable TF_VAR_oidc_client_secret, so that no file contains it."
   type        = string
@@ -269,4 +275,10 @@ variable "portal_most_tasks" {
   description = "Maximum number of portal tasks. Null: according to size."
   type        = number
   default     = null
+}
+
+variable "lake_keepers" {
+  description = "ARNs of IAM principals that may back up, restore and purge the lake as the role `<name>-lake-keeper`; without any, the role is not created."
+  type        = list(string)
+  default     = []
 }

@@ -110,6 +110,13 @@ class Lake:
     def bronze_batch(self, table: str, batch_id: str) -> str:
         return self._uri("bronze", f"{table}/batch_id={batch_id}/")
 
+    def mappings(self) -> str:
+        """Return the URI prefix of mappings of unknown columns: a folder each, an object per version."""
+        return self._uri("bronze", "_mappings/")
+
+    def mapping(self, mapping_id: str, version: int) -> str:
+        return self._uri("bronze", f"_mappings/{mapping_id}/{version:04d}.json")
+
     def incoming(self) -> str:
         """Return the URI that SFTP gateways write below: a folder per source, in it a folder per delivery."""
         return self._uri("bronze", "incoming/")
@@ -208,6 +215,10 @@ class Lake:
         """Return the URI prefix of the events of the audit log, which are in folders by date."""
         return self._uri("quality", "audit_log/")
 
+    def purges(self) -> str:
+        """Return the URI prefix of requests, approvals and certificates of purges."""
+        return self._uri("quality", "purges/")
+
     def roles_file(self) -> str:
         """Return the URI of the object that lists people's roles and deputies."""
         return self._uri("quality", "people/roles.json")
@@ -215,6 +226,10 @@ class Lake:
     def numbers(self, kind: str) -> str:
         """Return the URI of the numbers of all runs, releases or batches by id; `kind` is one of these."""
         return self._uri("quality", f"numbers/{kind}.json")
+
+    def shared_notes(self, kind: str) -> str:
+        """Return the URI of the saved views or the annotations of dashboards; `kind` is one of these."""
+        return self._uri("quality", f"notes/{kind}.json")
 
     def sent_alert(self, name: str) -> str:
         """Return the URI of the record that an alert was sent."""

@@ -92,6 +92,7 @@ _PAYLOADS: dict[str, dict[str, Any]] = {
     "finding_accepted": {"reason": str, "until": date, "rate": _NUMBER, "margin": _NUMBER},
     "rows_accepted": {"reason": str, "until": date, "row_hashes": list},
     "row_acceptance_withdrawn": {"row_hashes": list},
+    "text_redacted": {"event": int, "content": str, "purge": str},
     "release_signed": {"text": str, "verdict": str, "meaning": str, "release": str},
 }
 """Required payload fields and their types, by kind of event; kinds not listed require none.

@@ -4,6 +4,8 @@ Detected: an event that was altered, removed, moved or inserted does not match t
 The head, ``reviews/head.json``, names the newest event and never goes back, so that the removal of the newest
 events is detected too.
 
+An event that lost texts in a purge is accepted if a later event of the chain records its present content.
+
 Not detected: no secret key is involved, so a person who can rewrite every object of the bucket can write a
 different history that verifies, or remove the newest events with the head. On AWS, Object Lock (six years)
 and object versions prevent both; on a laptop the owner of the directory is trusted.
@@ -68,10 +70,26 @@ def parse_head(document: Any) -> Head | None:
 
 def verify(stored: StoredLog) -> Log:
     """Return the verified log: the events with a valid hash, and a sentence per problem of chain and head."""
-    chain = _Chain()
+    chain = _Chain(redacted=_redacted(stored))
     for key, event in stored.events:
         chain.add(key.rpartition("/")[2], event)
     return Log(tuple(chain.events), (*stored.problems, *chain.problems, *_head_problems(stored, chain)))
+
+
+REDACTED = "text_redacted"
+"""Kind of the event that records that an earlier one lost texts in a purge.
+
+Its payload has the sequence number of that event, and the hash that its content has since then. The redacted
+event keeps its own hash, so that the chain stays whole.
+"""
+
+
+def _redacted(stored: StoredLog) -> dict[int, str]:
+    """Return the hash of the present content of each redacted event, by sequence number."""
+    events = [event for _, event in stored.events if event and event.kind == REDACTED]
+    return {
+        event.payload["event"]: event.payload["content"] for event in events if event.digest() == event.hash
+    }
 
 
 @dataclass
@@ -83,6 +101,7 @@ class _Chain:
 
     events: list[Event] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    redacted: dict[int, str] = field(default_factory=dict)
     last: int = 0
     previous_hash: str = GENESIS
 
@@ -104,7 +123,7 @@ class _Chain:
             self.problems.append(f"Event {name} cannot be read: it was altered or damaged.")
         elif event.sequence != sequence:
             self.problems.append(f"{name} contains event {event.sequence}: it was moved or copied there.")
-        elif event.digest() != event.hash:
+        elif event.digest() != event.hash and event.digest() != self.redacted.get(sequence):
             self.problems.append(f"Event {sequence} was altered after it was written.")
         else:
             if self.previous_hash and event.previous_hash != self.previous_hash:

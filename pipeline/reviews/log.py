@@ -62,14 +62,18 @@ def _write(s3: Any, lake: Lake, event: Event) -> bool:
 
     After a lost response or an SDK retry, the stored event's id shows whether it is this one.
     """
-    lock = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": datetime.now(UTC) + RETENTION}
     try:
-        is_written = write_json(s3, lake.review(event.sequence), asdict(event), IfNoneMatch="*", **lock)
+        is_written = write_json(s3, lake.review(event.sequence), asdict(event), IfNoneMatch="*", **lock())
     except Exception:
         if _is_there(s3, lake, event):
             return True
         raise
     return is_written or _is_there(s3, lake, event)
+
+
+def lock() -> dict[str, Any]:
+    """Return the options of a write that lock the object until the end of the retention."""
+    return {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": datetime.now(UTC) + RETENTION}
 
 
 def _is_there(s3: Any, lake: Lake, event: Event) -> bool:

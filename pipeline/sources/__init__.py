@@ -31,7 +31,8 @@ class Format:
     Files of two kinds that become one table have keys such as "medications/administrations" in `required`.
     `not_needed` has the required columns of file types that belong to such extracts but are not loaded. A
     file type of `named` shares its columns with others: its files have the word in their name and no unknown
-    column. FHIR has no `required` columns: its file types are recognized by resource type.
+    column. FHIR has no `required` columns: its file types are recognized by resource type. Mapped files have
+    none either: they are recognized by a mapping.
     """
 
     name: str
@@ -105,8 +106,12 @@ def formats() -> tuple[Format, ...]:
         _csv("omop", "OMOP", omop),
         _csv("clarity", "Clarity", clarity),
         Format("fhir", "FHIR", {}, columns, {}, {}, fhir.query, fhir.LOOKS_UP),
+        Format(MAPPED, "Mapped", {}, _native().known, {}, {}, native.query),
     )
 
+
+MAPPED = "mapped"
+"""Format of files of other formats; each file's entry in the manifest has the mapping to bronze columns."""
 
 FORMATS = ("native", "synthea", "omop", "clarity", "fhir")
 

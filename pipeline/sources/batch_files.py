@@ -15,6 +15,8 @@ from pipeline.sources.csv_layout import Layout
 from pipeline.sources.csv_quoting import CsvFault
 from pipeline.sources.csv_reader import LINE, RAW
 from pipeline.sources.fhir.resources import FAULT
+from pipeline.sources.mapped.apply import bronze_columns
+from pipeline.sources.mapped.model import FileMapping
 from pipeline.sources.readers import reader_of
 from pipeline.sources.storage import open_uri
 
@@ -79,12 +81,17 @@ def rows_of(file: Mapping[str, Any], columns: Sequence[str]) -> Iterator[pa.Reco
     """
     header = list(file["header"])
     positions = {name: header.index(name) if name in header else None for name in columns}
+    mapping = FileMapping.of(file["mapping"]) if file.get("mapping") else None
     others = [number for number, name in enumerate(header) if name and name not in positions]
     try:
         with open_uri(file["uri"]) as raw:
             source = reader_of(raw, layout_of(file))
             for batch in source.batches():
-                yield _with_columns(batch, positions, others, file)
+                yield (
+                    _mapped(batch, mapping, columns, file)
+                    if mapping
+                    else _with_columns(batch, positions, others, file)
+                )
     except (OSError, EOFError, zlib.error) as error:
         raise SourceFault(f"{file['key']} cannot be read ({type(error).__name__}).") from None
     except CsvFault as error:
@@ -95,6 +102,26 @@ def rows_of(file: Mapping[str, Any], columns: Sequence[str]) -> Iterator[pa.Reco
             "its SHA-256 or number of rows differs from the manifest. "
             "Restore the object, or retire the batch and import it again."
         )
+
+
+def _mapped(
+    batch: pa.RecordBatch, mapping: FileMapping, columns: Sequence[str], file: Mapping[str, Any]
+) -> pa.RecordBatch:
+    """Return the rows with the columns that a mapping computes, and with their text as received."""
+    header = file["header"]
+    raw = batch.column(len(header) + 1)
+    members = _members(batch, [number for number, name in enumerate(header) if name])
+    object_ = pc.binary_join_element_wise("{", pc.fill_null(members, ""), "}", "")
+    of_row = {
+        LINE: batch.column(len(header)),
+        RAW: pc.coalesce(raw, object_),
+        FAULT: _ragged(raw),
+        OTHERS: pa.nulls(batch.num_rows, pa.string()),
+        **{name: pa.repeat(file[name.lstrip("_")], batch.num_rows) for name in (BATCH, RECEIVED_AT)},
+        FILE: pa.repeat(file["key"], batch.num_rows),
+    }
+    values = bronze_columns(batch, mapping, columns)
+    return pa.RecordBatch.from_arrays([*values, *of_row.values()], [*columns, *of_row])
 
 
 def _with_columns(

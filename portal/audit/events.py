@@ -23,9 +23,15 @@ Action = Literal[
     "rollback",
     "sign_off",
     "retire_batch",
+    "save_mapping",
+    "approve_mapping",
+    "withdraw_mapping",
     "export_audit_log",
     "back_up",
     "restore",
+    "request_purge",
+    "approve_purge",
+    "purge",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
@@ -38,9 +44,15 @@ LABELS: dict[Action, str] = {
     "rollback": "Rollback",
     "sign_off": "Sign-off",
     "retire_batch": "Retire batch",
+    "save_mapping": "Save mapping",
+    "approve_mapping": "Approve mapping",
+    "withdraw_mapping": "Withdraw mapping",
     "export_audit_log": "Audit log export",
     "back_up": "Backup",
     "restore": "Restore",
+    "request_purge": "Purge request",
+    "approve_purge": "Purge approval",
+    "purge": "Purge",
 }
 
 _TARGET_ORDER = ("person", "deputy", "from", "to", "run", "table", "rule", "record", "verdict")

@@ -238,7 +238,8 @@ def describe(files: list[dict[str, object]]) -> list[str]:
 def _line(file: dict[str, object]) -> str:
     rows = "" if file["rows"] is None else f", {file['rows']:,} rows"
     if file["use"] == "loaded":
-        return f"{file['name']}: {file['kind']}{rows}{_reading(file)}{_skipped(file['not_data'])}"
+        by = f", by the mapping {file['mapping']}" if file.get("mapping") else ""
+        return f"{file['name']}: {file['kind']}{rows}{_reading(file)}{by}{_skipped(file['not_data'])}"
     if file["use"] == "not needed":
         return f"{file['name']}: not needed, {file['reason']}{rows}"
     return f"{file['name']}: {file['use']}. {file['reason']}"

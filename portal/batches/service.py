@@ -17,6 +17,7 @@ from pipeline.sources import TABLES
 from pipeline.sources.csv_layout import Layout
 from portal.batches import inspection, retirement
 from portal.batches.inspection import Inspected
+from portal.batches.mapping import use as mapped
 from portal.batches.origin import NOT_STATED, Origin, remembered
 from portal.batches.progress import Progress, Report
 from portal.batches.source_file import SourceFile
@@ -114,6 +115,7 @@ def import_files(
     files = [each for given in files for each in _expanded(given)]
     work = Progress(progress, 2 * sum(_file(each).size for each in files))
     inspected = [_inspected(each, format, encoding, work) for each in files]
+    inspected = mapped.with_mappings(context, inspected, encoding, format)
     loaded = _loaded(inspected)
     content = _content_hash(loaded)
     retired = retirement.retired(context)
@@ -154,7 +156,7 @@ def _write_manifest(context: Context, batch: Batch) -> None:
 
 
 def _content_hash(loaded: Sequence[Inspected]) -> str:
-    hashes = sorted(f"{_table(each)} {each.sha256}" for each in loaded)
+    hashes = sorted(f"{_table(each)} {each.sha256}{mapped.version_of(each)}" for each in loaded)
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
@@ -228,6 +230,7 @@ def _upload(context: Context, each: Inspected, batch_id: str, number: int) -> di
         "sha256": each.sha256,
         "not_data": each.not_data,
         **layout,
+        **mapped.entry_of(each),
     }
 
 

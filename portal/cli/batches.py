@@ -1,4 +1,4 @@
-"""hdp batches generate, import, receive, list, show, retire, reprocess."""
+"""hdp batches generate, map, import, receive, list, show, retire, reprocess."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from portal.cli.session import Session
 from portal.core.errors import ServiceError
 
 
-@click.group("batches", cls=LazyGroup, modules={"generate": "portal.cli.generate"})
+@click.group(
+    "batches", cls=LazyGroup, modules={"generate": "portal.cli.generate", "map": "portal.cli.mappings"}
+)
 def batches_group() -> None:
     """Generate, import and manage batches."""
 

@@ -1,4 +1,4 @@
-"""hdp lake backup, restore, verify."""
+"""hdp lake backup, restore, verify, purge."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from portal.cli.output import emit_json, emit_table, json_option
 from portal.cli.session import Session
 from portal.core.errors import ServiceError
 from portal.lake import backup as backups
+from portal.lake import purge as purging
 from portal.lake import restore as restoring
 from portal.lake import verify as verifying
 from portal.lake import versions
@@ -22,7 +23,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 @click.group("lake")
 def lake_group() -> None:
-    """Back up, restore and verify the whole lake."""
+    """Back up, restore and verify the whole lake; purge a batch or a patient."""
 
 
 @lake_group.command("backup")
@@ -78,6 +79,56 @@ def verify_command(session: Session, folder: Path | None, as_json: bool) -> None
         click.echo("\n".join(found.problems) or "No problem found.")
     if found.problems:
         raise click.exceptions.Exit(1)
+
+
+@lake_group.group("purge")
+def purge_group() -> None:
+    """Remove a batch, or one patient, from the lake for good: request, approve, run."""
+
+
+@purge_group.command("request")
+@click.option("--batch", "batch_id", default="", help="Id of the batch.")
+@click.option("--patient", "is_patient", is_flag=True, help="Ask for a patient's id.")
+@click.option("--reason", required=True, help="Why; recorded in the audit log.")
+@click.pass_obj
+def request_command(session: Session, batch_id: str, is_patient: bool, reason: str) -> None:
+    """Request a purge. The id of a patient is asked for, so that it is not in the shell's history."""
+    patient_id = _ask_patient() if is_patient else ""
+    made = purging.request(session.context, batch_id=batch_id, patient_id=patient_id, reason=reason)
+    click.echo(
+        f"Requested {made.purge_id}. A privacy officer approves it: hdp lake purge approve {made.purge_id}"
+    )
+
+
+@purge_group.command("approve")
+@click.argument("purge_id")
+@click.pass_obj
+def approve_command(session: Session, purge_id: str) -> None:
+    """Approve a purge that another person requested, as a privacy officer."""
+    made = purging.approve(session.context, purge_id)
+    click.echo(f"Approved {made.purge_id}. An engineer runs it: hdp lake purge run {made.purge_id}")
+
+
+@purge_group.command("run")
+@click.argument("purge_id")
+@click.option("--patient", "is_patient", is_flag=True, help="Ask for the patient's id again.")
+@click.pass_obj
+def run_command(session: Session, purge_id: str, is_patient: bool) -> None:
+    """Run an approved purge, rebuild the release, and print the certificate."""
+    patient_id = _ask_patient() if is_patient else ""
+    emit_json(purging.run(session.context, purge_id, patient_id=patient_id))
+
+
+@purge_group.command("show")
+@click.argument("purge_id")
+@click.pass_obj
+def show_command(session: Session, purge_id: str) -> None:
+    """Print the certificate of a purge."""
+    emit_json(purging.certificate(session.context, purge_id))
+
+
+def _ask_patient() -> str:
+    return str(click.prompt("Patient id", hide_input=True, err=True))
 
 
 COMMANDS = (lake_group,)

@@ -24,8 +24,8 @@ from portal.core.errors import ServiceError, explain, explain_disk
 from portal.core.settings import SettingsError
 
 NOUNS = (
-    "audit", "batches", "cloud", "contracts", "lake", "parquet", "quality", "releases", "reviews", "roles",
-    "runs", "sql",
+    "audit", "batches", "cloud", "contracts", "lake", "mappings", "parquet", "quality", "releases", "reviews",
+    "roles", "runs", "sql",
 )  # fmt: skip
 MODULES = {"up": "portal.cli.cloud", **{noun: f"portal.cli.{noun}" for noun in NOUNS}}
 """Module of each command, by the command's name."""

@@ -13,6 +13,9 @@ from portal.core.errors import ServiceError
 from portal.core.settings import Settings
 from portal.people import service as people
 
+_KEPT = ("HDP_MAPPING_SECOND_PERSON",)
+"""Settings of an installation that a laptop cloud takes from the terminal."""
+
 
 class Session:
     """The installation that a command uses. A laptop cloud is started on first use, unless one is running."""
@@ -53,11 +56,12 @@ class Session:
             self._cloud.start(wait=wait)
             user = os.environ.get("HDP_USER")
             role = os.environ.get("HDP_ROLE")
+            kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
             name = user or os.environ.get("USER") or "laptop"
             variables = self._cloud.environment()
             for variable in [v for v in os.environ if v.startswith(("AWS_", "HDP_"))]:
                 del os.environ[variable]
-            os.environ.update(variables)
+            os.environ.update({**variables, **kept})
             os.environ["HDP_USER"] = name
             if role:
                 os.environ["HDP_ROLE"] = role

@@ -25,16 +25,18 @@ Right = Literal[
     "see_audit_log",
     "manage_roles",
     "back_up",
+    "purge",
+    "approve_purge",
 ]
 
 _RIGHTS: dict[Role, frozenset[Right]] = {
     "viewer": frozenset({"see_charts"}),
     "analyst": frozenset({"see_charts", "watch_runs", "query"}),
-    "privacy_officer": frozenset({"see_charts", "see_audit_log"}),
+    "privacy_officer": frozenset({"see_charts", "see_audit_log", "approve_purge"}),
     "administrator": frozenset({"see_charts", "manage_roles"}),
     "clinician": frozenset({"see_charts", "watch_runs", "query", "see_phi", "review"}),
     "engineer": frozenset(
-        {"see_charts", "watch_runs", "query", "import_data", "run_pipeline", "publish", "back_up"}
+        {"see_charts", "watch_runs", "query", "import_data", "run_pipeline", "publish", "back_up", "purge"}
     ),
 }
 
@@ -53,6 +55,8 @@ _DESCRIPTIONS: dict[Right, str] = {
     "see_audit_log": "view the audit log",
     "manage_roles": "change the roles of people",
     "back_up": "back up, restore or verify the lake",
+    "purge": "request or run a purge",
+    "approve_purge": "approve a purge",
 }
 
 _PROVEN_BY_ARN: tuple[Role, ...] = ("privacy_officer", "administrator", "clinician")

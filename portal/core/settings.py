@@ -45,6 +45,8 @@ class Settings:
     sign_in: SignInService | None = None
     sign_within_minutes: float = 0
     """Longest time between sign-in and a signature; 0 for the whole session."""
+    mapping_second_person: bool = False
+    """Whether a second person must approve a mapping of unknown columns before files are loaded by it."""
     athena_poll_seconds: float = 0.4
     """Seconds between two requests for the state of a query.
 
@@ -76,6 +78,7 @@ class Settings:
             role=environment.get("HDP_ROLE"),
             sign_in=_sign_in_service(environment) if sign_in else None,
             sign_within_minutes=float(environment.get("HDP_SIGN_WITHIN_MINUTES") or 0),
+            mapping_second_person=environment.get("HDP_MAPPING_SECOND_PERSON") == "true",
             buckets=environment["HDP_BUCKETS"],
             lake_folder=environment.get("HDP_LAKE_FOLDER", ""),
             athena_poll_seconds=float(environment.get("HDP_ATHENA_POLL_SECONDS") or cls.athena_poll_seconds),

@@ -20,7 +20,7 @@ from portal.reviews.read_model import log
 
 _LONGEST_TEXT = 2000
 
-_RIGHTS: dict[str, Right] = {"query_answered": "query", "rows_unmasked": "see_phi"}
+_RIGHTS: dict[str, Right] = {"query_answered": "query", "rows_unmasked": "see_phi", "text_redacted": "purge"}
 """The rights that events of these kinds require; all other kinds require the right to review."""
 
 
@@ -98,7 +98,7 @@ def _touches(event: Event, subject: dict[str, str]) -> bool:
     """
     is_of_all_runs = event.kind.startswith(("finding_", "rows_accepted", "row_acceptance", "acceptance_"))
     is_of_run = event.subject.get("run_id") == subject["run_id"]
-    if event.kind == "rows_unmasked" or not (is_of_run or is_of_all_runs):
+    if event.kind in {"rows_unmasked", "text_redacted"} or not (is_of_run or is_of_all_runs):
         return False
     shared = {"table_name", "rule_id"} & set(event.subject) & set(subject)
     return all(event.subject[name] == subject[name] for name in shared)

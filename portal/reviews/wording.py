@@ -22,6 +22,7 @@ EVENT_LABELS = {
     "row_acceptance_withdrawn": "withdrew a confirmation",
     "release_signed": "signed",
     "rows_unmasked": "unmasked identifiers",
+    "text_redacted": "removed texts in a purge",
 }
 
 

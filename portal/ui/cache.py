@@ -20,9 +20,10 @@ from portal.batches.lifecycle import BatchState
 from portal.core.auth import Right
 from portal.core.context import Context
 from portal.core.errors import ServiceError
-from portal.dashboards import in_memory
+from portal.dashboards import in_memory, shared_notes
 from portal.dashboards.in_memory import DatasetInMemory, Statement
 from portal.dashboards.query_builder import Dataset, QueryBuilder
+from portal.dashboards.shared_notes import Annotation, SavedView
 from portal.quality import results as quality
 from portal.quality.results import Audit
 from portal.releases import service as releases
@@ -243,6 +244,18 @@ def forget_runs() -> None:
     """Clear the cached runs, alerts and batch states; call it after an action that changes them."""
     for cached in (run, recent_runs, history, search, alerts, batch_states):
         cached.clear()
+
+
+@shared("see_charts", ttl=10, most=10)
+def saved_views(_context: Context, page: str) -> list[SavedView]:
+    """Return the saved views of a dashboard page."""
+    return shared_notes.views(_context, page)
+
+
+@shared("see_charts", ttl=10, most=2)
+def chart_annotations(_context: Context) -> list[Annotation]:
+    """Return the annotations of charts by month."""
+    return shared_notes.all_annotations(_context)
 
 
 @st.cache_data(ttl=2, max_entries=2, show_spinner=False)

@@ -16,6 +16,9 @@ from portal.audit import service as audit_log
 from portal.audit.service import Search
 from portal.batches import incoming, lifecycle, samples, staging
 from portal.batches import service as batches
+from portal.batches.mapping import service as mapping
+from portal.batches.mapping import store as mappings
+from portal.batches.source_file import SourceFile
 from portal.core import numbers, sign_in
 from portal.core.auth import User
 from portal.people import service as people
@@ -58,6 +61,10 @@ def use(engineer, held_run, first_run, folder):
     staged = upload.finish("patients.csv")
     batches.import_files(engineer, [staging.source_file(engineer, staged)], uploader="eve")
     staging.discard(engineer, staged)
+    renamed = SourceFile.from_bytes("people.csv", b"Pt,Born\nZ7,1980-01-01\n")
+    step = mapping.steps(engineer, [renamed])[0]
+    saved = mappings.save(engineer, "people.csv", step.proposal.mapping())
+    mappings.withdraw(engineer, saved.mapping_id, reason="for a test")
     batches.list_batches(engineer)
     for name, content in {"patients.csv": b"PAR1", "_COMPLETE": b""}.items():
         bucket, prefix = split(engineer.lake.incoming())

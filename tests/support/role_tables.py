@@ -24,9 +24,17 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         batches.service.ids
         batches.service.synthetic
         core.room.check
+        lake.purge.certificate
         core.numbers.number
         dashboards.in_memory.read_dataset
         dashboards.profile.of
+        dashboards.shared_notes.all_annotations
+        dashboards.shared_notes.remove_view
+        dashboards.shared_notes.save_view
+        dashboards.shared_notes.view
+        dashboards.shared_notes.views
+        ui.cache.chart_annotations
+        ui.cache.saved_views
         dashboards.profile.statement
         quality.results.audit
         quality.results.ended_results
@@ -83,6 +91,8 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         batches.service.list_batches
         core.pseudonyms.labels
         dashboards.query_builder.rows
+        dashboards.shared_notes.annotate
+        dashboards.shared_notes.remove_annotation
         quality.results.failing_query
         quality.results.failing_rows
         quality.results.quarantined_rows
@@ -145,6 +155,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
     """,
     ("privacy_officer",): """
         audit.service.search
+        lake.purge.approve
     """,
     ("administrator",): """
         people.service.end_deputy
@@ -155,6 +166,17 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
     """,
     ("engineer",): """
         batches.imports.acknowledge
+        batches.mapping.service.check
+        batches.mapping.service.steps
+        batches.mapping.service.to_map
+        batches.mapping.store.approve
+        batches.mapping.store.for_header
+        batches.mapping.store.get
+        batches.mapping.store.list_all
+        batches.mapping.store.most_alike
+        batches.mapping.store.save
+        batches.mapping.store.withdraw
+        batches.mapping.use.with_mappings
         batches.imports.current
         batches.imports.start
         batches.incoming.receive
@@ -182,7 +204,10 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         batches.staging.source_file
         lake.backup.back_up
         lake.catalog.register
+        lake.purge.request
+        lake.purge.run
         lake.restore.restore
+        lake.review_texts.redact
         lake.verify.lake
         lake.versions.restore_at
         releases.service.publish

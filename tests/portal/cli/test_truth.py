@@ -93,6 +93,11 @@ def test_the_commands_are_nouns_with_verbs_and_each_says_what_it_does():
         "batches retire",
         "batches reprocess",
         "batches receive",
+        "batches map",
+        "mappings list",
+        "mappings show",
+        "mappings approve",
+        "mappings withdraw",
         "runs start",
         "runs list",
         "runs show",
@@ -106,6 +111,7 @@ def test_the_commands_are_nouns_with_verbs_and_each_says_what_it_does():
         "contracts render",
         "parquet validate",
         "audit list",
+        *(f"lake {verb}" for verb in ("backup", "restore", "verify")),
         *(f"roles {verb}" for verb in ("list", "grant", "revoke", "deputy")),
         *(
             f"reviews {verb}"

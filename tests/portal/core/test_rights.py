@@ -138,6 +138,9 @@ CHANGES_THE_LAKE = """
     batches.imports.acknowledge batches.imports.start batches.preview.contents batches.preview.preview
     batches.preview.undecodable_values batches.incoming.receive
     batches.lifecycle.reprocess batches.retirement.retire
+    batches.mapping.service.check batches.mapping.service.steps batches.mapping.service.to_map
+    batches.mapping.store.approve batches.mapping.store.save batches.mapping.store.withdraw
+    batches.mapping.use.with_mappings
     batches.samples.acknowledge batches.samples.as_zip batches.samples.cancel_job batches.samples.create
     batches.samples.start batches.samples.start_job batches.service.import_files batches.service.import_folder
     batches.staging.begin batches.staging.discard batches.staging.source_file
