@@ -71,6 +71,7 @@ def use(engineer, held_run, first_run, folder):
         engineer.client("s3").put_object(Bucket=bucket, Key=f"{prefix}lab/a/{name}", Body=content)
     incoming.receive(engineer, start_runs=False)
     run = runs.start(engineer, [batch.batch_id], auto_publish=False)
+    numbers.number(engineer, "run", run.run_id, lambda: [run.run_id])
     runs.running(engineer)
     while not runs.get(engineer, run.run_id).jobs:
         pass

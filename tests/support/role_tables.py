@@ -141,6 +141,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         core.pseudonyms.labels_of_either
         quality.results.identified_rows
         releases.service.publish_approved
+        people.service.assignees
         reviews.bulk.decide
         reviews.commands.accept
         reviews.commands.accept_rows
