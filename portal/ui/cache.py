@@ -63,7 +63,7 @@ def _answer(sql: str, release_id: str, _dataset: Dataset, _statement: Statement)
     return found.answer(_dataset, _statement, sql)
 
 
-@st.cache_resource(max_entries=6, show_spinner=False)
+@st.cache_resource(max_entries=10, show_spinner=False)
 def _in_memory(release_id: str, source: str, _dataset: Dataset) -> DatasetInMemory | None:  # noqa: ARG001
     context = session.process_context()
     if not in_memory.fits(_dataset, releases.get(context, release_id)):
