@@ -115,7 +115,9 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         runs.job_runs.log_lines
         runs.job_runs.of_run
         runs.job_runs.since
+        runs.schedule.send_test
         runs.schedule.subscribe
+        runs.schedule.unsubscribe
         runs.service.get
         runs.service.plan
         runs.service.wait
@@ -141,6 +143,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         core.pseudonyms.labels_of_either
         quality.results.identified_rows
         releases.service.publish_approved
+        people.service.assignees
         reviews.bulk.decide
         reviews.commands.accept
         reviews.commands.accept_rows

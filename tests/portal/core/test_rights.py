@@ -153,7 +153,8 @@ CHANGES_THE_LAKE = """
     reviews.commands.close reviews.commands.dismiss reviews.commands.open_query reviews.commands.reject
     reviews.commands.reopen reviews.commands.withdraw reviews.commands.withdraw_rows
     reviews.entry.append_event reviews.sign_off.sign runs.executions.start
-    runs.schedule.change runs.schedule.subscribe runs.service.resume runs.service.start runs.service.stop
+    runs.schedule.change runs.schedule.send_test
+    runs.schedule.subscribe runs.schedule.unsubscribe runs.service.resume runs.service.start runs.service.stop
 """
 """Functions that write, or that read a file of their caller; their tests are in the services' folders."""
 
