@@ -34,7 +34,7 @@ locals {
 
   # All of the quality bucket except quarantined rows, which contain identifiers.
   measured_tables   = ["rule_result", "reconciliation"]
-  measured_prefixes = ["audit_log/*", "audits/*", "numbers/*", "people/roles.json", "reconciliation/*", "releases/*", "results/*", "reviews/*", "runs/*"]
+  measured_prefixes = ["audit_log/*", "audits/*", "notes/*", "numbers/*", "people/roles.json", "reconciliation/*", "releases/*", "results/*", "reviews/*", "runs/*"]
 }
 
 data "aws_iam_policy_document" "portal" {
@@ -85,15 +85,16 @@ data "aws_iam_policy_document" "portal" {
   }
 
   statement {
-    sid       = "ReportRefusedDeliveries"
+    sid       = "ReportRefusedDeliveriesAndSendTestMessages"
     actions   = ["sns:Publish"]
-    resources = [local.topic_arns["failed"]]
+    resources = values(local.topic_arns)
   }
 
   statement {
     sid     = "PublishReviewAndWriteQueryResults"
     actions = ["s3:PutObject"]
     resources = [
+      "${local.bucket_arns["quality"]}/notes/*",
       "${local.bucket_arns["quality"]}/numbers/*",
       "${local.bucket_arns["quality"]}/people/roles.json",
       "${local.bucket_arns["quality"]}/releases/current.json",
@@ -223,6 +224,12 @@ data "aws_iam_policy_document" "portal" {
   statement {
     sid       = "ListSubscriptions"
     actions   = ["sns:ListSubscriptionsByTopic"]
+    resources = values(local.topic_arns)
+  }
+
+  statement {
+    sid       = "Unsubscribe"
+    actions   = ["sns:Unsubscribe"]
     resources = values(local.topic_arns)
   }
 

@@ -227,6 +227,10 @@ class Lake:
         """Return the URI of the numbers of all runs, releases or batches by id; `kind` is one of these."""
         return self._uri("quality", f"numbers/{kind}.json")
 
+    def shared_notes(self, kind: str) -> str:
+        """Return the URI of the saved views or the annotations of dashboards; `kind` is one of these."""
+        return self._uri("quality", f"notes/{kind}.json")
+
     def sent_alert(self, name: str) -> str:
         """Return the URI of the record that an alert was sent."""
         return self._uri("quality", f"alerts/{name}.json")

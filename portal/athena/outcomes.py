@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.athena.grammar import locate
 from portal.athena.running import MOST_SECONDS
+from portal.athena.sql_guard import queryable_columns, queryable_tables
+from portal.athena.suggestions import nearest
 from portal.core.context import Context
 from portal.core.rights import requires
 
@@ -41,7 +43,20 @@ def no_result(found: SqlQuery) -> str:
         )
     if found.state == "CANCELLED":
         return "The query was cancelled."
-    return f"Athena query failed: {_as_typed(found)}"
+    return f"Athena query failed: {_as_typed(found)}{_suggestion(found)}"
+
+
+def _suggestion(found: SqlQuery) -> str:
+    """Return which column was meant, if a column was not found and a table of the query has a similar one."""
+    name = re.search(r"COLUMN_NOT_FOUND.*?Column '([^']+)'", found.reason)
+    if name is None:
+        return ""
+    words = set(re.findall(r"\w+", found.sql.lower()))
+    tables = queryable_tables()
+    used = [tables[table] for table in tables if table in words]
+    columns = dict.fromkeys(column.name for table in used for column in queryable_columns(table))
+    meant = nearest(name[1].rpartition(".")[2], columns)
+    return f" Did you mean {meant}?" if meant else ""
 
 
 def _as_typed(found: SqlQuery) -> str:

@@ -24,6 +24,7 @@ from pipeline.athena.grammar import SyntaxFault
 from pipeline.contracts.model import Column, Contract, load, tables
 from pipeline.lake.uris import Lake
 from portal.athena.literals import literal
+from portal.athena.suggestions import nearest
 from portal.core.errors import ServiceError
 from portal.privacy import sql_results
 from portal.privacy.sql_results import NO_DISCLOSURE, Disclosure
@@ -211,7 +212,9 @@ def _plain(name: Any) -> str:
 
 def _refused(name: str) -> ServiceError:
     listed = sorted(queryable_tables())
-    return ServiceError(f"Table '{name[:200]}' not found. Available tables: {', '.join(listed)}.")
+    meant = nearest(name.rpartition(".")[2], listed)
+    question = f" Did you mean {meant}?" if meant else ""
+    return ServiceError(f"Table '{name[:200]}' not found.{question} Available tables: {', '.join(listed)}.")
 
 
 def _unqualify(tree: Any) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from portal.dashboards.administrations import ADMINISTRATIONS, FIRST_DOSES
-from portal.dashboards.encounter_charts import ENCOUNTERS
+from portal.dashboards.encounters import ENCOUNTERS
 from portal.dashboards.order_charts import ORDERS
 from portal.dashboards.patient_charts import PATIENTS
 from portal.dashboards.query_builder import Chart, Dataset, Measure

@@ -125,6 +125,17 @@ def end_deputy(context: Context, person: str, deputy: str, *, reason: str) -> Pe
     )
 
 
+@requires("review")
+def assignees(context: Context) -> list[Person]:
+    """Return the people of the roles file who may answer a query, by name; none without a roles file."""
+    able = [each for each in _cached(context).people.values() if _may_answer(each)]
+    return sorted(able, key=lambda person: (person.name, person.person_id))
+
+
+def _may_answer(person: Person) -> bool:
+    return User(person.name, "viewer").with_roles(person.roles).may("query")
+
+
 @open_to_all
 def with_roles(context: Context, user: User) -> User:
     """Return a user with the roles and deputyships of the file, which is cached for `CACHE_SECONDS`.

@@ -9,6 +9,8 @@ from pipeline.contracts.model import Contract, Rule
 from pipeline.lake.uris import Lake
 
 MOST_ROWS = 200
+MOST_CORRECTIONS = 100_000
+"""Maximum number of rows of a correction list."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +26,19 @@ class FailingQuery:
 
 
 def of_rule(
-    lake: Lake, contract: Contract, rule: Rule, run_id: str, batch_ids: Sequence[str]
+    lake: Lake,
+    contract: Contract,
+    rule: Rule,
+    run_id: str,
+    batch_ids: Sequence[str],
+    most: int = MOST_ROWS,
 ) -> FailingQuery | None:
-    """Return the query of a rule; None for a rule on whole tables, which has no failing rows."""
+    """Return the query of a rule for up to `most` rows; None for a rule on whole tables."""
     if rule.is_whole:
         return None
     if is_quarantined(rule):
-        return FailingQuery(_quarantined(lake, contract.table, rule.id, run_id), True)
-    return FailingQuery(_loaded(lake, contract, rule, run_id, batch_ids), rule.athena is not None)
+        return FailingQuery(_quarantined(lake, contract.table, rule.id, run_id, most), True)
+    return FailingQuery(_loaded(lake, contract, rule, run_id, batch_ids, most), rule.athena is not None)
 
 
 def is_quarantined(rule: Rule) -> bool:
@@ -39,19 +46,28 @@ def is_quarantined(rule: Rule) -> bool:
     return rule.quarantines or rule.fails == "is_repeat"
 
 
-def _quarantined(lake: Lake, table: str, rule_id: str, run_id: str) -> str:
+def _quarantined(lake: Lake, table: str, rule_id: str, run_id: str, most: int) -> str:
     return f"""SELECT record_key, raw, source_file, source_line
 FROM "{lake.database("quality")}"."quarantine_{table}"
 WHERE run_id = '{run_id}'
   AND contains(rule_ids, '{rule_id}')
 ORDER BY record_key
-LIMIT {MOST_ROWS}"""
+LIMIT {most}"""
 
 
-def _loaded(lake: Lake, contract: Contract, rule: Rule, run_id: str, batch_ids: Sequence[str]) -> str:
+def _loaded(
+    lake: Lake, contract: Contract, rule: Rule, run_id: str, batch_ids: Sequence[str], most: int
+) -> str:
+    """Return SQL for the stored failing rows or, if more are wanted and a row suffices to tell, for all."""
     key = contract.key[0]
     batches = ", ".join(f"'{batch_id}'" for batch_id in batch_ids)
     more = f"\n  AND ({rule.athena})" if rule.athena else ""
+    if most > MOST_ROWS and rule.athena:
+        return f"""SELECT silver.*
+FROM "{lake.database("silver")}"."{contract.table}" AS silver
+WHERE silver.batch_id IN ({batches}){more}
+ORDER BY silver.{key}
+LIMIT {most}"""
     return f"""SELECT silver.*
 FROM "{lake.database("silver")}"."{contract.table}" AS silver
 WHERE silver.batch_id IN ({batches})
@@ -62,7 +78,7 @@ WHERE silver.batch_id IN ({batches})
     WHERE run_id = '{run_id}' AND table_name = '{contract.table}' AND rule_id = '{rule.id}'
   ){more}
 ORDER BY silver.{key}
-LIMIT {MOST_ROWS}"""
+LIMIT {most}"""
 
 
 def columns_of(contract: Contract, rule: Rule) -> list[str]:

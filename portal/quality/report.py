@@ -15,34 +15,85 @@ from markupsafe import Markup
 from pipeline.releases.model import Release
 from pipeline.reviews.events import Event
 from pipeline.rules.outcomes import FOUND
-from portal.core.vocabulary import DECISIONS, OUTCOMES, QUERY_STATES, SEVERITIES, without_symbol
+from portal.core.vocabulary import DECISIONS, HARMS, OUTCOMES, QUERY_STATES, SEVERITIES, without_symbol
 from portal.quality import rule_texts
-from portal.reviews import wording
+from portal.reviews import decisions, headline, wording
 from portal.reviews.read_model import DataQuery, Review
 
+_MOST_ON_FIRST_PAGE = 12
+"""Findings on the first page; all of them are in the annex."""
 
-def html(release: Release, results: pd.DataFrame, changed: Iterable[str], review: Review) -> str:
-    """Return the report on a release as HTML: decision, signature, findings, queries and all rules.
+FINDING_HEAD = ("Finding", "Share", "Harm", "Decision")
+RULE_HEAD = (
+    "Rule",
+    "Table",
+    "What is checked",
+    "Severity",
+    "Outcome",
+    "Change",
+    "Failing",
+    "Rate",
+    "Threshold",
+    "Review",
+)
+QUERY_HEAD = ("Query", "Table", "Rule", "State", "Assignee", "Due", "About", "Conversation")
+DECISION_HEAD = ("Time", "Table", "Rule", "User", "Role", "Action", "Details")
 
-    `changed` is the change of each result since the previous run, in the order of `results`.
+
+def html(content: Mapping[str, Any]) -> str:
+    """Return the report as HTML, from the result of the function `content`."""
+    return _template().render(content)
+
+
+def content(
+    release: Release, results: pd.DataFrame, changed: Iterable[str], review: Review, *, is_published: bool
+) -> dict[str, Any]:
+    """Return what the report says in both of its formats: one page with the decision, and an annex.
+
+    The annex has the findings, decisions, queries and all rules. `changed` is the change of each result since
+    the previous run, in the order of `results`.
     """
     results = results.assign(change=list(changed)).sort_values(["table_name", "rule_id"])
     counted = results["status"].value_counts()
     severe = results["severity"].map(list(SEVERITIES).index)
     found = results[results["status"].isin(FOUND)].assign(rank=severe).sort_values("rank", kind="stable")
     now = datetime.now(UTC)
-    return _template().render(
-        release=release,
-        review=review,
-        decision=DECISIONS[release.decision],
-        summary="; ".join(f"{counted.get(k, 0)} {without_symbol(v).lower()}" for k, v in OUTCOMES.items()),
-        findings=[_result(row, review, now.date()) for row in found.to_dict("records")],
-        decisions=list(_decisions(review)),
-        queries=[_query(query) for query in review.queries],
-        rules=[_result(row, review, now.date()) for row in results.to_dict("records")],
-        printed=f"{now:%Y-%m-%d %H:%M} UTC",
-        timestamp=wording.timestamp,
+    ranked = sorted(
+        decisions.of_results(results, release.reasons, review.decided, now.date()),
+        key=lambda each: (not each.is_blocking, not each.is_undecided, each.harm, -each.failed),
     )
+    line = headline.of_release(release.decision, ranked, review.signature, is_published=is_published)
+    return {
+        "release": release,
+        "review": review,
+        "headline": line,
+        "first": [_first(each) for each in ranked[:_MOST_ON_FIRST_PAGE]],
+        "rest": max(0, len(ranked) - _MOST_ON_FIRST_PAGE),
+        "decision": DECISIONS[release.decision],
+        "summary": "; ".join(f"{counted.get(k, 0)} {without_symbol(v).lower()}" for k, v in OUTCOMES.items()),
+        "findings": [_result(row, review, now.date()) for row in found.to_dict("records")],
+        "decisions": list(_decisions(review)),
+        "queries": [_query(query) for query in review.queries],
+        "rules": [_result(row, review, now.date()) for row in results.to_dict("records")],
+        "printed": f"{now:%Y-%m-%d %H:%M} UTC",
+        "timestamp": wording.timestamp,
+        "finding_head": FINDING_HEAD,
+        "rule_head": RULE_HEAD,
+        "query_head": QUERY_HEAD,
+        "decision_head": DECISION_HEAD,
+    }
+
+
+def _first(finding: decisions.Finding) -> list[str]:
+    """Return a finding as a row of the first page."""
+    unit = finding.rule.unit if finding.rule else "percent"
+    blocks = " (blocking)" if finding.is_blocking else ""
+    return [
+        finding.sentence + blocks,
+        rule_texts.rate_text(finding.rate, unit),
+        list(HARMS.values())[finding.harm] if finding.harm < len(HARMS) else "–",
+        decisions.LABELS[finding.decision],
+    ]
 
 
 @cache

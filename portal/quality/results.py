@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from portal.core.errors import ServiceError
 from portal.core.pseudonyms import labels
 from portal.core.rights import requires
 from portal.quality import failing_rows as failing_rows_
-from portal.quality import failing_sql
+from portal.quality import failing_sql, received_rows
 from portal.quality.failing_sql import FailingQuery
 from portal.releases import service as releases
 from portal.reviews.read_model import DataQuery
@@ -26,8 +25,6 @@ from portal.runs import service as runs
 if TYPE_CHECKING:
     import pandas as pd  # takes a second to import, so functions that need it import it
 
-NO_KEY = "(none)"
-"""Shown as the key of a row that was received without one."""
 _RUN_ID = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -169,9 +166,11 @@ def false_alarms(queries: Iterable[DataQuery]) -> dict[tuple[str, str], tuple[in
 
 
 @requires("query")
-def failing_rows(context: Context, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
-    """Return up to 200 rows that fail a rule, masked; no rows for rules on whole tables or deleted rules."""
-    rows = _failing(context, run_id, table, rule_id)
+def failing_rows(
+    context: Context, run_id: str, table: str, rule_id: str, most: int = failing_sql.MOST_ROWS
+) -> pd.DataFrame:
+    """Return up to `most` rows that fail a rule, masked; none for rules on whole tables or deleted rules."""
+    rows = _failing(context, run_id, table, rule_id, most)
     if rows.empty:
         return rows
     contract = load("silver", table)
@@ -190,7 +189,9 @@ def identified_rows(context: Context, run_id: str, table: str, rule_id: str) -> 
 
 
 @requires("query")
-def failing_query(context: Context, run_id: str, table: str, rule_id: str) -> FailingQuery | None:
+def failing_query(
+    context: Context, run_id: str, table: str, rule_id: str, most: int = failing_sql.MOST_ROWS
+) -> FailingQuery | None:
     """Return the query for failing rows; None for rules on whole tables and rules that do not exist.
 
     Raise `ServiceError` if the run plan is missing.
@@ -207,21 +208,23 @@ def failing_query(context: Context, run_id: str, table: str, rule_id: str) -> Fa
             f"The run plan of run '{run_id}' is missing, so its failing rows cannot be found. "
             "Choose a newer run."
         )
-    return failing_sql.of_rule(context.lake, contract, rule, run_id, batches)
+    return failing_sql.of_rule(context.lake, contract, rule, run_id, batches, most)
 
 
-def _failing(context: Context, run_id: str, table: str, rule_id: str) -> pd.DataFrame:
+def _failing(
+    context: Context, run_id: str, table: str, rule_id: str, most: int = failing_sql.MOST_ROWS
+) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415
 
-    query = failing_query(context, run_id, table, rule_id)
+    query = failing_query(context, run_id, table, rule_id, most)
     if query is None:
         return pd.DataFrame()
     found = athena_client.run_query(
         context.assume_review_role(), query.sql, database=context.lake.database("quality")
     ).frame
     if "raw" in found and "record_key" in found:
-        rows = pd.DataFrame([received(raw) for raw in found["raw"]])
-        rows.insert(0, "row", found["record_key"].fillna(NO_KEY).to_list())
+        rows = pd.DataFrame([received_rows.fields(raw) for raw in found["raw"]])
+        rows.insert(0, "row", received_rows.keys(found))
         return _ordered(rows.assign(**{name: found[name].to_list() for name in failing_rows_.SOURCE}))
     found.insert(0, "row", found[load("silver", table).key[0]])
     return _ordered(found)
@@ -230,15 +233,6 @@ def _failing(context: Context, run_id: str, table: str, rule_id: str) -> pd.Data
 def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows sorted by the text of all columns, so that a position identifies a row."""
     return rows.sort_values(list(rows.columns), key=lambda column: column.astype(str), ignore_index=True)
-
-
-def received(raw: str) -> dict[str, Any]:
-    """Return the fields of a row as received; a malformed row is the single field `as_received`."""
-    try:
-        document = json.loads(raw)
-    except ValueError:
-        return {"as_received": raw}
-    return document if isinstance(document, dict) else {"as_received": raw}
 
 
 def _keys(text: object) -> tuple[str, ...]:
@@ -277,8 +271,8 @@ def quarantined_rows(context: Context, run_id: str, table: str) -> pd.DataFrame:
     found = _rows(context.assume_review_role(), f"quarantine_{table}", run_id, failing_sql.MOST_ROWS)
     if found.empty:
         return pd.DataFrame()
-    rows = pd.DataFrame([received(raw) for raw in found["raw"]])
-    rows.insert(0, "row", found["record_key"].fillna(NO_KEY).to_list())
+    rows = pd.DataFrame([received_rows.fields(raw) for raw in found["raw"]])
+    rows.insert(0, "row", received_rows.keys(found))
     masked = failing_rows_.masked(rows, load("silver", table), labels(context, table, rows["row"]))
     masked.insert(1, "refused by", [str(ids).strip("[]") for ids in found["rule_ids"]])
     return masked

@@ -53,6 +53,13 @@ def text(label: str, key: str, seen: int, *, is_short: bool = False) -> None:
         st.text_area(label, key=key, max_chars=2000, height=80, on_change=_keep, args=mine)
 
 
+def without_text(key: str, seen: int) -> None:
+    """Prepare a form that has no text, only other fields, to be sent; draw the outcome of the last one."""
+    st.session_state[_mine(key)] = "", seen
+    st.session_state.setdefault(key, "")
+    show_outcome(key)
+
+
 def _keep(key: str, texts: dict[str, Any], seen: dict[str, Any]) -> None:
     """Store a changed draft at once, because the script may end before it draws the form again."""
     typed, had_seen = str(st.session_state[key]), st.session_state.get(_mine(key), ("", None))[1]

@@ -28,6 +28,7 @@ _MIME = {
     "csv": "text/csv",
     "html": "text/html",
     "log": "text/plain",
+    "pdf": "application/pdf",
     "parquet": "application/vnd.apache.parquet",
     "zip": "application/zip",
 }

@@ -28,6 +28,13 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         core.numbers.number
         dashboards.in_memory.read_dataset
         dashboards.profile.of
+        dashboards.shared_notes.all_annotations
+        dashboards.shared_notes.remove_view
+        dashboards.shared_notes.save_view
+        dashboards.shared_notes.view
+        dashboards.shared_notes.views
+        ui.cache.chart_annotations
+        ui.cache.saved_views
         dashboards.profile.statement
         quality.results.audit
         quality.results.ended_results
@@ -84,6 +91,10 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         batches.service.list_batches
         core.pseudonyms.labels
         dashboards.query_builder.rows
+        dashboards.shared_notes.annotate
+        reviews.open_findings.of_release
+        ui.cache.open_findings
+        dashboards.shared_notes.remove_annotation
         quality.results.failing_query
         quality.results.failing_rows
         quality.results.quarantined_rows
@@ -104,7 +115,9 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         runs.job_runs.log_lines
         runs.job_runs.of_run
         runs.job_runs.since
+        runs.schedule.send_test
         runs.schedule.subscribe
+        runs.schedule.unsubscribe
         runs.service.get
         runs.service.plan
         runs.service.wait
@@ -130,6 +143,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         core.pseudonyms.labels_of_either
         quality.results.identified_rows
         releases.service.publish_approved
+        people.service.assignees
         reviews.bulk.decide
         reviews.commands.accept
         reviews.commands.accept_rows

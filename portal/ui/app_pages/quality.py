@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 import streamlit as st
 
+from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.core.vocabulary import CHANGES, state_label
-from portal.quality import report
+from portal.quality import report, report_pdf
 from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.reviews import decisions, read_model, wording
 from portal.runs.model import Run
 from portal.ui import cache, exports, names, query_params, session, sharing
 from portal.ui.quality import (
+    acceptances,
     charts_tab,
-    failing_rows_table,
     findings_list,
     head,
     rule_detail,
@@ -80,21 +82,35 @@ def findings(shown: Shown) -> None:
 
 def sign_off(shown: Shown) -> None:
     sign_off_form.draw(session.context(), shown.review, shown.frame)
-    exports.button(
-        "Printable report (HTML)",
-        lambda context: report.html(
-            releases.get(context, shown.run_id),
-            shown.frame,
-            shown.changed.map(lambda change: CHANGES[change]),
-            read_model.of_run(context, shown.run_id),
-        ),
-        f"quality-{shown.run_id}.html",
+    with st.container(horizontal=True):
+        exports.button(
+            "Report (PDF)",
+            lambda context: report_pdf.pdf(_report(context, shown)),
+            f"quality-{shown.run_id}.pdf",
+        )
+        exports.button(
+            "Printable report (HTML)",
+            lambda context: report.html(_report(context, shown)),
+            f"quality-{shown.run_id}.html",
+        )
+
+
+def _report(context: Context, shown: Shown) -> dict[str, Any]:
+    """Return the content of the report from the present state of release and review."""
+    published = releases.current(context)
+    return report.content(
+        releases.get(context, shown.run_id),
+        shown.frame,
+        shown.changed.map(lambda change: CHANGES[change]),
+        read_model.of_run(context, shown.run_id),
+        is_published=published is not None and published.release_id == shown.run_id,
     )
 
 
 def queries(shown: Shown) -> None:
     seen = quality.first_and_last_seen(shown.past, shown.run_ids)
-    work_list.draw(shown.review, session.user(), seen, failing_rows_table.identified)
+    work_list.draw(shown.review, session.user(), seen)
+    acceptances.draw(shown.review)
 
 
 TABS = {

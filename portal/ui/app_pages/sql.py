@@ -46,11 +46,15 @@ def own_query() -> SqlQuery | None:
 
 
 def first_text() -> str:
-    """Return the initial SQL: the query in the URL, unless the draft was begun beside it; else the draft.
+    """Return the initial SQL: the saved query or the user's own query in the URL, else the draft.
 
-    Without a draft, it is `DEFAULT`.
+    A draft that was begun beside that query comes first. Without a draft, it is `DEFAULT`.
     """
     draft = drafts.kept("sql")
+    if saved_id := st.query_params.get("saved"):
+        found = [each for each in sql_queries.list_saved(session.context()) if each.query_id == saved_id]
+        if found:
+            return found[0].sql
     query = own_query() if asked_id() != draft.get("beside") else None
     return query.sql if query else str(draft.get("text", DEFAULT))
 
@@ -70,8 +74,8 @@ def browser() -> None:
     for name, contract in sql_guard.queryable_tables().items():
         with st.expander(name):
             st.caption(contract.grain)
-            columns = (f"{c.name}  {c.type}" for c in sql_guard.queryable_columns(contract))
-            st.code("\n".join(columns), language=None)
+            listed = sql_guard.queryable_columns(contract)
+            st.markdown("\n".join(f"- `{c.name}` {c.type}: {c.description}" for c in listed))
             first = (f"SELECT *\nFROM {name}\nLIMIT 20",)
             st.button("Show 20 rows", on_click=edit, args=first, key=f"look-{name}", width="stretch")
 
@@ -82,7 +86,7 @@ def saved() -> None:
         for query in found:
             left, middle, right = st.columns([3, 1, 1])
             name, description = map(wording.escape_markdown, (query.name, query.description))
-            left.markdown(f"**{name}**  \n{description}")
+            left.markdown(f"[{name}](?saved={query.query_id})  \n{description}")
             key = f"take-{query.query_id}"
             middle.button("Use", on_click=edit, args=(query.sql,), key=key, width="stretch")
             if right.button("Remove", key=f"remove-{query.query_id}", width="stretch"):

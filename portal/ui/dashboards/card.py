@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -15,52 +14,22 @@ from portal.athena import client as athena_client
 from portal.athena.client import QueryResult
 from portal.athena.readable_sql import readable
 from portal.core.context import Context
-from portal.dashboards import query_builder, suppressed_views
+from portal.core.errors import ServiceError
+from portal.dashboards import comparison, query_builder, suppressed_views
 from portal.dashboards.in_memory import Statement
 from portal.dashboards.query_builder import Chart, Filters, QueryBuilder
 from portal.dashboards.suppressed_views import View
 from portal.privacy.viewer_tables import ViewerTable
-from portal.ui import cache, exports, names, session, sharing
-from portal.ui.dashboards import figures, picture, url_filters
-
-
-@dataclass(frozen=True)
-class Page:
-    """Settings that all charts of a dashboard share.
-
-    `previous` is the release to compare with, if any. `is_exact` means that the user sees exact counts,
-    `is_safe` that downloads suppress small counts. `first` and `last` are the first and the last date of the
-    data.
-    """
-
-    filters: Filters
-    release_id: str
-    previous: str | None = None
-    is_exact: bool = True
-    is_synthetic: bool = False
-    is_safe: bool = True
-    first: date | None = None
-    last: date | None = None
-
-    @property
-    def shared(self) -> Filters:
-        """Return the filters for suppressed views, without a start or end that excludes no data."""
-        filters = self.filters
-        start = filters.start if filters.start and self.first and filters.start > self.first else None
-        end = filters.end if filters.end and self.last and filters.end < self.last else None
-        return replace(filters, start=start, end=end) if self.is_exact else filters
-
-    @property
-    def small_counts(self) -> str:
-        """Return the note on small counts in exports."""
-        return sharing.small_counts_note(self.is_safe, self.is_synthetic)
+from portal.ui import cache, exports, names, session
+from portal.ui.dashboards import figures, picture, quality_badge, url_filters
+from portal.ui.dashboards.page import Page
 
 
 def draw(chart: Chart, page: Page) -> None:
     """Draw a chart with its title, a menu (table, downloads, definition, SQL) and one line of notes."""
     shown = _view(chart, page, page.release_id)
     answer = _result(chart, page, page.release_id)
-    before = _view(chart, page, page.previous).frame if page.previous else None
+    before = _before(chart, page)
     with st.container(border=True, height="stretch"):
         title, menu = st.columns([7, 1], vertical_alignment="center")
         title.markdown(f"#### {shown.chart.title}", help=chart.explanation or None)
@@ -71,8 +40,10 @@ def draw(chart: Chart, page: Page) -> None:
         if shown.frame is None or shown.frame.empty:
             st.info(shown.note or "No records match these filters. Widen the period or clear a filter.")
             return
-        figure = figures.figure(shown.chart, shown.frame, before)
+        figure = figures.figure(shown.chart, shown.frame, before, page.before_name)
+        _annotate(figure, shown)
         _plot(shown.chart, figure, page)
+        quality_badge.draw(chart, page.release_id)
         if notes := " ".join(filter(None, (shown.note, figures.cut(shown.chart, shown.frame)))):
             st.caption(notes)
 
@@ -86,6 +57,27 @@ def _as_chosen(shown: View) -> View:
         "View", ["Bars", "Funnel plot"], default="Bars", required=True, key=key, label_visibility="collapsed"
     )
     return replace(shown, chart=replace(shown.chart, kind="funnel")) if chosen == "Funnel plot" else shown
+
+
+def _annotate(figure: go.Figure, shown: View) -> None:
+    """Mark the annotated months of a chart by month, unless the annotations cannot be read."""
+    if shown.chart.by[0] != "month" or shown.frame is None:
+        return
+    try:
+        notes = cache.chart_annotations()
+    except ServiceError:
+        return
+    figures.annotate(figure, [(each.month, each.text) for each in notes], shown.frame["month"].to_list())
+
+
+def _before(chart: Chart, page: Page) -> pd.DataFrame | None:
+    """Return the groups to compare with, months of a previous period moved over the present ones."""
+    if page.before is None:
+        return None
+    frame = _view(chart, page.before, page.before.release_id).frame
+    if frame is None or page.previous_filters is None or not (page.filters.start and page.filters.end):
+        return frame
+    return comparison.later_by(frame, comparison.months_in(page.filters.start, page.filters.end))
 
 
 # groups
@@ -206,7 +198,7 @@ def _menu(chart: Chart, page: Page, answer: QueryResult, shown: View, before: pd
 
     with st.popover("⋮", type="tertiary", help=f"Table, downloads, SQL and definition: {chart.title}"):
         if st.button("Table", key=f"{chart.key}-table", width="stretch"):
-            _table_of(shown, before)
+            _table_of(shown, before, page.before_name)
         exports.answer_buttons(
             (st, st), frame, answer, (words, page.small_counts), name, refusal=reason, key=chart.key
         )
@@ -225,10 +217,10 @@ def _menu(chart: Chart, page: Page, answer: QueryResult, shown: View, before: pd
 
 
 @st.dialog("Table", width="large")
-def _table_of(shown: View, before: pd.DataFrame | None) -> None:
+def _table_of(shown: View, before: pd.DataFrame | None, before_name: str) -> None:
     """Show all groups of a chart, the largest first."""
     assert shown.frame is not None
-    listed = figures.table(shown.chart, shown.frame, before)
+    listed = figures.table(shown.chart, shown.frame, before, before_name)
     st.markdown(f"**{shown.chart.title}** · {len(listed):,} rows")
     st.dataframe(listed, hide_index=True, width="stretch", column_config=session.numbers(listed))
 
@@ -269,10 +261,12 @@ def _picture(shown: View, page: Page, before: pd.DataFrame | None) -> None:
     if shown.frame is None:
         st.info(shown.note)
         return
-    previous = page.previous if before is not None else None
+    previous = page.previous if before is not None and page.previous_filters is None else None
     note = picture.footnote(page.release_id, previous, shown.note, f"small counts: {page.small_counts}")
+    drawn = figures.figure(shown.chart, shown.frame, before, page.before_name)
+    _annotate(drawn, shown)
     figure = picture.standalone(
-        figures.figure(shown.chart, shown.frame, before),
+        drawn,
         shown.chart.title,
         f"Filters: {page.filters.describe(shown.chart.dataset)}",
         note,

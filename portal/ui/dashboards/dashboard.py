@@ -14,9 +14,9 @@ from portal.dashboards import query_builder, suppressed_views
 from portal.dashboards.query_builder import Chart, Dataset, Filters, QueryBuilder
 from portal.releases import service as releases
 from portal.ui import cache, exports, names, session, sharing
-from portal.ui.dashboards import card, url_filters, viewer_filters
-from portal.ui.dashboards.card import Page
+from portal.ui.dashboards import card, comparison_table, saved_views, url_filters, viewer_filters
 from portal.ui.dashboards.headline import Aggregate, Figure, whole
+from portal.ui.dashboards.page import Page
 from portal.ui.exports import SingleRows
 
 
@@ -32,6 +32,7 @@ def draw(
     """
     newest = cache.release_or_stop()
     try:
+        saved_views.open_from_url()
         release_id, previous = _release(newest)
         if reason := why_empty(cache.release(release_id)):
             st.info(reason)
@@ -45,6 +46,8 @@ def draw(
             if page.is_exact and not records:
                 st.info("No records match these filters. Widen the period or clear a filter.")
                 return
+            saved_views.menu(dataset)
+            comparison_table.draw(page, charts)
             _charts(_in_section(charts, dataset), page)
         _records(dataset, page)
     except ServiceError as error:
@@ -90,7 +93,8 @@ def _page(dataset: Dataset, charts: Sequence[Chart], release_id: str, previous: 
         return replace(page, filters=published)
     filters = url_filters.draw(dataset, release_id)
     first, last = url_filters.data_range(dataset)
-    return replace(page, filters=filters, first=first, last=last)
+    page = replace(page, filters=filters, first=first, last=last)
+    return comparison_table.choose_period(page, dataset)
 
 
 def _main_chart(charts: Sequence[Chart]) -> Chart:
@@ -133,6 +137,8 @@ def _previous(release_id: str, before: str | None) -> str | None:
     and return None.
     """
     named = st.query_params.get("compare")
+    if named == "period":
+        named = None
     if named and named != before:
         before = releases.readable(session.context(), named).release_id
     elif before and releases.find(session.context(), before) is None:
@@ -151,7 +157,7 @@ def _previous(release_id: str, before: str | None) -> str | None:
     )
     if compare:
         st.query_params["compare"] = before
-    else:
+    elif named:
         st.query_params.pop("compare", None)
     return before if compare else None
 
@@ -164,8 +170,9 @@ def _numbers(
 ) -> float | None:
     """Draw the headline figures; return the number of the first one, which counts the records."""
 
-    def of(release: str) -> list[Figure]:
-        filters = page.filters if page.is_exact else Filters()
+    def of(shown: Page) -> list[Figure]:
+        release = shown.release_id
+        filters = shown.filters if page.is_exact else Filters()
 
         def aggregate(dataset: Dataset, values: Mapping[str, str]) -> pd.Series:
             def statement(builder: QueryBuilder, rows: Dataset) -> str:
@@ -178,12 +185,12 @@ def _numbers(
             return exact
         return [figure.published(_totals(page, charts, release)) for figure in exact]
 
-    now = of(page.release_id)
-    before = of(page.previous) if page.previous else [None] * len(now)
+    now = of(page)
+    before = of(page.before) if page.before else [None] * len(now)
     for column, figure, was in zip(st.columns(len(now)), now, before, strict=True):
         change = None
         if was is not None and figure.number is not None and was.number:
-            change = f"{(figure.number - was.number) / abs(was.number):+.1%} (was {was.text})"
+            change = f"{figure.change_since(was.number)} (was {was.text})"
         column.metric(figure.label, figure.text, delta=change, delta_color="off")
         if figure.note:
             column.caption(figure.note)
@@ -233,8 +240,9 @@ def _in_section(charts: Sequence[Chart], dataset: Dataset) -> list[Chart]:
 
 def _charts(charts: Sequence[Chart], page: Page) -> None:
     """Draw the charts in two columns, the first across the page if it is by month."""
-    wanted = [release for release in (page.release_id, page.previous) if release]
-    cache.prefetch([(chart.dataset, card.statement(chart, page), r) for r in wanted for chart in charts])
+    charts = [chart for chart in charts if page.is_exact or not chart.exact_only]
+    wanted = [each for each in (page, page.before) if each]
+    cache.prefetch([(c.dataset, card.statement(c, each), each.release_id) for each in wanted for c in charts])
     wide, paired = (charts[:1], charts[1:]) if charts and charts[0].kind in _WIDE else ([], charts)
     for chart in wide:
         card.draw(chart, page)

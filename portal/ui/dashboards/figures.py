@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -17,6 +18,7 @@ from portal.dashboards.expressions import WEEKDAYS
 from portal.dashboards.query_builder import NOT_RECORDED, Chart
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.privacy.viewer_tables import OTHER
+from portal.ui.dashboards.dose_figure import dose
 from portal.ui.dashboards.figure_parts import (
     LAYOUT,
     MOST_BARS,
@@ -35,13 +37,44 @@ from portal.ui.dashboards.share_figures import outside, parts, rate
 from portal.ui.dashboards.time_figures import line, series
 from portal.ui.theme import MEASURE, MEMBERS, NEUTRAL, NO_CHANGE, PREVIOUS, REFERENCE, SEQUENCE, SUPPRESSED
 
+PREVIOUS_RELEASE = "Previous release"
 
-def figure(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None = None) -> go.Figure:
-    """Return the figure of a chart; `previous` has the groups of the previous release, to compare with.
+
+def figure(
+    chart: Chart,
+    frame: pd.DataFrame,
+    previous: pd.DataFrame | None = None,
+    previous_name: str = PREVIOUS_RELEASE,
+) -> go.Figure:
+    """Return the figure of a chart; `previous` has the groups to compare with, named `previous_name`.
 
     If a chart can be clicked, the custom data of each point start with the values that a click filters by.
     """
-    return _FIGURES[chart.kind](chart, frame, previous)
+    drawn = _FIGURES[chart.kind](chart, frame, previous)
+    if previous is not None and previous_name != PREVIOUS_RELEASE:
+        _rename(drawn, previous_name)
+    return drawn
+
+
+def _rename(drawn: go.Figure, previous_name: str) -> None:
+    """Name another comparison than that with the previous release in legends and hover texts."""
+    for trace in drawn.data:
+        for name in ("name", "hovertemplate"):
+            if text := trace[name]:
+                text = text.replace(PREVIOUS_RELEASE, previous_name).replace("This release", "This period")
+                trace[name] = text.replace(PREVIOUS_RELEASE.lower(), previous_name.lower())
+
+
+def annotate(drawn: go.Figure, notes: Sequence[tuple[str, str]], months: Sequence[str]) -> None:
+    """Draw a line and a text at each annotated month that the chart shows."""
+    for place, (month, text) in enumerate(note for note in notes if note[0] in months):
+        line = {"color": NEUTRAL, "dash": "dash", "width": 1}
+        at = {"x": month, "yref": "y domain"}
+        ends = {"x0": month, "x1": month, "yref": "y domain", "y0": 0, "y1": 1}
+        drawn.add_shape({"type": "line", **ends, "line": line})
+        shown = f"⚑ {text if len(text) <= 40 else text[:39] + '…'}"
+        where = {"y": 1 - 0.1 * (place % 4), "xanchor": "left", "yanchor": "top", "showarrow": False}
+        drawn.add_annotation({**at, **where, "text": html.escape(shown), "hovertext": html.escape(text)})
 
 
 def cut(chart: Chart, frame: pd.DataFrame) -> str:
@@ -54,7 +87,12 @@ def cut(chart: Chart, frame: pd.DataFrame) -> str:
     return f"Top {MOST_BARS} of {groups:,}. Full list in table and exports."
 
 
-def table(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None = None) -> pd.DataFrame:
+def table(
+    chart: Chart,
+    frame: pd.DataFrame,
+    previous: pd.DataFrame | None = None,
+    previous_name: str = PREVIOUS_RELEASE,
+) -> pd.DataFrame:
     """Return all groups of a chart with labels, the largest first, with columns for `previous` if given."""
     by, most = list(chart.by), next(iter(chart.measures))
     rows = frame.sort_values(most, ascending=False, kind="stable")[[*by, *chart.measures]]
@@ -64,7 +102,7 @@ def table(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None = Non
     words = {name: chart.dataset.dimension(name).value_labels for name in by}
     rows = rows.assign(**{name: [words[name].get(str(v), str(v)) for v in rows[name]] for name in by})
     labels = chart.labels | {
-        f"{n}_previous": f"{v.label}, previous release" for n, v in chart.measures.items()
+        f"{n}_previous": f"{v.label}, {previous_name.lower()}" for n, v in chart.measures.items()
     }
     return rows.rename(columns=labels)
 
@@ -179,6 +217,7 @@ def _ranking(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -
     hatches = ["/" if is_partial else "" for is_partial in top.get("is_partial", [False] * len(top))]
     bars = {
         "type": "bar",
+        "name": "This release",
         "orientation": "h",
         "x": top[value].to_numpy(),
         "y": top["_short"].to_numpy(),
@@ -235,57 +274,6 @@ def _grid(chart: Chart, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(grid, index=range(1, 8))
 
 
-def _dose(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go.Figure:
-    """Return bars of doses for the most frequent pair of medication and unit, with the usual range shaded."""
-    dose, unit, medication = chart.by
-    counted = frame.groupby([medication, unit], as_index=False)["administrations"].sum()
-    name, of = counted.loc[counted["administrations"].idxmax(), [medication, unit]]
-
-    mine = frame[(frame[medication] == name) & (frame[unit] == of)]
-    traces: list[dict[str, Any]] = [
-        {
-            "type": "bar",
-            "x": mine[dose].to_numpy(float),
-            "y": mine["administrations"].to_numpy(),
-            "name": "This release",
-            "marker": {"color": MEASURE},
-            "hovertemplate": "%{x} " + of + ": %{y:,}<extra></extra>",
-        }
-    ]
-    if previous is not None:
-        was = previous[(previous[medication] == name) & (previous[unit] == of)]
-        traces.append(
-            {
-                "type": "scatter",
-                "x": was[dose].to_numpy(float),
-                "y": was["administrations"].to_numpy(),
-                "mode": "markers",
-                "name": "Previous release",
-                "marker": PREVIOUS_MARK,
-                "hovertemplate": "Previous release, %{x} " + of + ": %{y:,}<extra></extra>",
-            }
-        )
-    layout = {
-        **LAYOUT,
-        "showlegend": previous is not None,
-        "xaxis": {"title": {"text": f"{name}, {of}"}},
-        "yaxis": {"title": {"text": "Administrations"}},
-    }
-    return go.Figure(traces, layout | _usual_range(mine["low_end"].min(), mine["high_end"].max()))
-
-
-def _usual_range(low: Any, high: Any) -> dict[str, Any]:
-    """Return the shaded area of the usual doses and its label, or nothing if they are not known."""
-    if pd.isna(low) or pd.isna(high):
-        return {}
-    area = {"type": "rect", "x0": float(low), "x1": float(high), "yref": "y domain", "y0": 0, "y1": 1}
-    note = {"x": (float(low) + float(high)) / 2, "y": 1, "yref": "paper", "showarrow": False}
-    return {
-        "shapes": [{**area, "fillcolor": REFERENCE, "opacity": 0.2, "line": {"width": 0}}],
-        "annotations": [{**note, "text": "usual range", "yanchor": "bottom"}],
-    }
-
-
 _FIGURES = {
     "months": _bars,
     "histogram": _bars,
@@ -297,5 +285,5 @@ _FIGURES = {
     "week": _week,
     "pyramid": pyramid,
     "parts": parts,
-    "dose": _dose,
+    "dose": dose,
 }

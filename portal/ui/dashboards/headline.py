@@ -34,6 +34,11 @@ class Figure:
     share: tuple[int, int] | None = None
     adds: tuple[str, Callable[[float], str]] | None = None
 
+    def change_since(self, was: float) -> str:
+        """Return the change since a former number as text: in points for a rate, else in percent."""
+        now = self.number or 0.0
+        return f"{100 * (now - was):+.1f} points" if self.share else f"{(now - was) / abs(was):+.1%}"
+
     def published(self, total: Callable[[str], tuple[float, bool]] | None) -> Figure:
         """Return the figure with small counts suppressed.
 

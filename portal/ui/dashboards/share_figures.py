@@ -41,6 +41,7 @@ def rate(chart: Chart, frame: pd.DataFrame, previous: pd.DataFrame | None) -> go
     columns = (top[name] for name in (chart.by[0], total, hits, "_is_high"))
     bars = {
         "type": "bar",
+        "name": "This release",
         "x": top["_share"].to_numpy(),
         "y": top["_short"].to_numpy(),
         "orientation": "h",
@@ -92,10 +93,17 @@ def _overall(frame: pd.DataFrame, hits: str, total: str) -> dict[str, Any]:
         return {}
     share = 100 * float(frame[hits].sum()) / float(frame[total].sum())
     line = {"type": "line", "x0": share, "x1": share, "yref": "y domain", "y0": 0, "y1": 1}
-    note = {"x": share, "y": 1, "yref": "y domain", "showarrow": False, "yanchor": "bottom"}
+    note = {
+        "x": share,
+        "y": 0,
+        "yref": "y domain",
+        "showarrow": False,
+        "yanchor": "bottom",
+        "xanchor": "left",
+    }
     return {
         "shapes": [{**line, "line": {"color": REFERENCE, "dash": "dash"}}],
-        "annotations": [{**note, "text": f"all: {share:.1f} %"}],
+        "annotations": [{**note, "text": f" all: {share:.1f} %"}],
     }
 
 

@@ -15,6 +15,7 @@ from portal.reviews import commands as reviews
 from portal.reviews import wording
 from portal.reviews.read_model import DataQuery
 from portal.ui import drafts
+from portal.ui.quality import assignee
 
 Finding = tuple[str, str]
 
@@ -120,16 +121,17 @@ def _close(context: Context, query_id: str, key: str) -> None:
 
 
 def _assign(context: Context, query_id: str, seen: int) -> None:
-    key = f"assignee-{query_id}"
+    key, field = f"assign-to-{query_id}", f"assignee-{query_id}"
     with st.popover("Assign"):
-        drafts.text("Assignee", key, seen, is_short=True)
+        drafts.without_text(key, seen)
+        assignee.draw("Assignee", field)
         _button(
             "Save assignee",
             "assign",
             key,
             query_id,
             f"{query_id} has a new assignee.",
-            lambda name, seen: reviews.assign(context, query_id, name, seen=seen),
+            lambda _, seen: reviews.assign(context, query_id, assignee.chosen(field), seen=seen),
         )
 
 
@@ -145,12 +147,12 @@ def raise_form(context: Context, run_id: str, finding: Finding, keys: tuple[str,
     key, who = f"ask-{name}", f"who-{name}"
 
     def act(text: str, seen: int) -> None:
-        assignee = st.session_state[who]
-        reviews.open_query(context, run_id, *finding, text, assignee=assignee, rows=keys, seen=seen)
-        st.session_state[who] = ""
+        name = assignee.chosen(who)
+        reviews.open_query(context, run_id, *finding, text, assignee=name, rows=keys, seen=seen)
+        st.session_state.pop(who, None)
 
     drafts.text("Question", key, seen)
-    st.text_input("Assignee (optional)", key=who, max_chars=100)
+    assignee.draw("Assignee (optional)", who)
     st.button(
         "Raise a query",
         key=f"open-{name}",

@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.quality import failing_sql, rule_texts
 from portal.quality import results as quality
 from portal.reviews import commands as reviews
 from portal.reviews import wording
-from portal.reviews.read_model import DataQuery
 from portal.ui import cache, exports, session
 from portal.ui.exports import SingleRows
 from portal.ui.quality.conversation import Finding
@@ -42,8 +42,10 @@ def draw(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ...]]:
     if rows.empty:
         return rows, ()
     _heading(run_id, chosen, len(rows))
+    order = [str(name) for name in rows if name != "row"]
     picked = st.dataframe(
-        rows,
+        rows.assign(record=range(1, len(rows) + 1)),
+        column_order=["record", *order, "row"],
         hide_index=True,
         width="stretch",
         height=min(330, 38 + 35 * len(rows)),
@@ -54,12 +56,15 @@ def draw(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ...]]:
         column_config={"expected": st.column_config.TextColumn(width="large")},
     )["selection"]["rows"]
     picked = [n for n in picked if n < len(rows)]
-    exports.button(
-        "Export masked rows (CSV)",
-        lambda _: export(rows, run_id, chosen),
-        f"{rule_id}-{table}-{run_id}.csv",
-        rows=SingleRows({"run": run_id, "table": table, "rule": rule_id}, list(rows["row"])),
-    )
+    with st.container(horizontal=True):
+        exports.button(
+            "Export masked rows (CSV)",
+            lambda _: export(rows, run_id, chosen),
+            f"{rule_id}-{table}-{run_id}.csv",
+            rows=SingleRows({"run": run_id, "table": table, "rule": rule_id}, list(rows["row"])),
+        )
+        if len(rows) >= failing_sql.MOST_ROWS:
+            _correction_list(run_id, chosen)
     _unmask(run_id, chosen, picked)
     return rows, tuple(dict.fromkeys(str(rows["row"].iloc[n]) for n in picked))
 
@@ -74,14 +79,33 @@ def _heading(run_id: str, chosen: Finding, number: int) -> None:
     st.caption("Failing fields first. Identifiers and exact dates are masked (•).")
 
 
-def export(rows: pd.DataFrame, run_id: str, chosen: Finding) -> str:
+def _correction_list(run_id: str, chosen: Finding) -> None:
+    """Draw the button for all failing rows, with file and line, for the people who correct them."""
+    table, rule_id = chosen
+    most = failing_sql.MOST_CORRECTIONS
+
+    def make(context: Context) -> str:
+        rows = quality.failing_rows(context, run_id, table, rule_id, most)
+        return export(rows, run_id, chosen, most)
+
+    exports.button(
+        "Correction list, all rows (CSV)",
+        make,
+        f"corrections-{rule_id}-{table}-{run_id}.csv",
+        rows=SingleRows({"run": run_id, "table": table, "rule": rule_id, "rows": "all"}),
+        help=f"All failing rows, at most {most:,}, masked, with the file and line to correct. Rules that "
+        "depend on other rows list the first 200 only.",
+    )
+
+
+def export(rows: pd.DataFrame, run_id: str, chosen: Finding, most: int = failing_sql.MOST_ROWS) -> str:
     """Return the rows as CSV, whose first lines give run, rule, timestamp and number of rows."""
     table, rule_id = chosen
     head = {
         "run": run_id,
         "rule": f"{rule_id} of {table}",
         "exported": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "rows": f"{len(rows)}, masked, at most {failing_sql.MOST_ROWS}",
+        "rows": f"{len(rows)}, masked, at most {most}",
     }
     return exports.sheet(head, rows)
 
@@ -130,9 +154,3 @@ def _unmasked() -> dict[tuple[str, ...], dict[int, Record]]:
     """Return this session's unmasked records, each with its reason, by (run, finding, user) and row index."""
     unmasked: dict[tuple[str, ...], dict[int, Record]] = st.session_state.setdefault("unmasked", {})
     return unmasked
-
-
-def identified(query: DataQuery) -> pd.DataFrame:
-    """Return the records of a query's rule and run that the user unmasked in this session."""
-    key = (query.run_id, query.table_name, query.rule_id, session.user().name)
-    return pd.DataFrame([record for _, record in _unmasked().get(key, {}).values()])

@@ -35,18 +35,31 @@ def draw(context: Context, review: Review, results: pd.DataFrame) -> None:
         if not review.signature:
             st.info("Not signed yet. A clinician who did not start the run can sign off the release.")
         return
+    is_approved = bool(
+        review.signature and review.signature.is_valid and review.signature.verdict == "approve"
+    )
+    if is_approved:
+        with st.expander("Revoke the approval"):
+            _form(context, review, found, is_approved=True)
+    else:
+        _form(context, review, found, is_approved=False)
+
+
+def _form(context: Context, review: Review, found: Outstanding, *, is_approved: bool) -> None:
+    """Draw comment and buttons; an approved release can only be rejected."""
     key = f"sign-{review.run_id}"
     drafts.text("Comment on the release", key, review.seen)
     is_barred = bool(found.barring or found.open_queries)
     with st.container(horizontal=True):
-        st.button(
-            "Approve and sign …",
-            key=f"approve-{review.run_id}",
-            type="primary",
-            disabled=is_barred,
-            on_click=_open,
-            args=(review.run_id, "approve"),
-        )
+        if not is_approved:
+            st.button(
+                "Approve and sign …",
+                key=f"approve-{review.run_id}",
+                type="primary",
+                disabled=is_barred,
+                on_click=_open,
+                args=(review.run_id, "approve"),
+            )
         st.button(
             "Reject and sign …", key=f"reject-{review.run_id}", on_click=_open, args=(review.run_id, "reject")
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -20,11 +20,8 @@ LISTS = ("Open", "Assigned to me", "Due", "Closed")
 Sightings = Mapping[tuple[str, str], tuple[str, str]]
 """First and last run with a finding, by table and rule."""
 
-Rows = Callable[[DataQuery], pd.DataFrame]
-"""Called with a query; returns the rows of its rule and run that the user unmasked in this session."""
 
-
-def draw(review: Review, person: User, seen_in: Sightings, rows_of: Rows) -> None:
+def draw(review: Review, person: User, seen_in: Sightings) -> None:
     today = datetime.now(UTC).date()
     by_list = {name: of_list(name, review.work_list, person, today) for name in LISTS}
     which = st.segmented_control(
@@ -39,7 +36,7 @@ def draw(review: Review, person: User, seen_in: Sightings, rows_of: Rows) -> Non
         st.caption("No queries.")
         return
     st.dataframe(
-        table(shown, seen_in, rows_of, today),
+        table(shown, seen_in, today),
         hide_index=True,
         width="stretch",
         column_config={
@@ -52,7 +49,7 @@ def draw(review: Review, person: User, seen_in: Sightings, rows_of: Rows) -> Non
 
 def of_list(name: str, queries: tuple[DataQuery, ...], person: User, today: date) -> list[DataQuery]:
     """Return the queries of the list `name`, which is one of `LISTS`."""
-    mine = {person.name, person.name.split("@")[0]}
+    mine = {person.name, person.name.split("@")[0], person.subject, person.email} - {""}
     pending = [query for query in queries if query.state != "closed"]
     return {
         "Open": pending,
@@ -62,26 +59,25 @@ def of_list(name: str, queries: tuple[DataQuery, ...], person: User, today: date
     }[name]
 
 
-def table(queries: list[DataQuery], seen_in: Sightings, rows_of: Rows, today: date) -> pd.DataFrame:
-    """Return one row per query; values are masked unless the user unmasked the record in this session."""
-    return pd.DataFrame([_row(query, seen_in, rows_of(query), today) for query in queries])
+def table(queries: list[DataQuery], seen_in: Sightings, today: date) -> pd.DataFrame:
+    """Return one row per query, without values of records: the table can be downloaded."""
+    return pd.DataFrame([_row(query, seen_in, today) for query in queries])
 
 
-def _row(query: DataQuery, seen_in: Sightings, rows: pd.DataFrame, today: date) -> dict[str, Any]:
+def _row(query: DataQuery, seen_in: Sightings, today: date) -> dict[str, Any]:
     first, last = seen_in.get((query.table_name, query.rule_id), (query.run_id, query.run_id))
     comments = [event for event in query.events if event.payload.get("text")]
     return {
         "Open": f"?run={query.run_id}&rule={query.table_name}:{query.rule_id}",
         "State": QUERY_STATES[query.state],
+        "Question": query.question,
         "Rule": query.rule_id,
         "Table": query.table_name,
         "Record": _record(query),
         "Field": ", ".join(fields(query.table_name, query.rule_id)),
-        "Value": _value(query, rows),
         "Assignee": query.assignee or "Unassigned",
         "Due": query.due,
         "Days open": days_open(query, today),
-        "Question": query.question,
         "Comments": len(comments),
         "Last comment": f"{comments[-1].by}: {comments[-1].payload['text']}",
         "First seen": first,
@@ -95,18 +91,6 @@ def _record(query: DataQuery) -> str:
         return "the whole finding"
     more = len(query.rows) - 1
     return f"{query.rows[0]} and {more} more" if more else query.rows[0]
-
-
-def _value(query: DataQuery, rows: pd.DataFrame) -> str:
-    """Return the values of a query's first record in the columns that the rule checks, or ••• if masked.
-
-    If the query is about the whole finding, the text is empty.
-    """
-    if not query.rows:
-        return ""
-    found = rows[rows["pseudonym"] == query.rows[0]] if "pseudonym" in rows else rows
-    names = [name for name in fields(query.table_name, query.rule_id) if name in found]
-    return ", ".join(str(found[name].iloc[0]) for name in names) if len(found) and names else "•••"
 
 
 def days_open(query: DataQuery, today: date) -> int:

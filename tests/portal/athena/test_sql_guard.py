@@ -196,7 +196,7 @@ def test_any_text_is_refused_in_one_sentence_or_reaches_readable_tables_alone(te
         ("SELECT 1 FETCH FIRST 5 ROWS WITH TIES", "are not allowed"),
         (
             "SELECT * FROM silver.patients",
-            "not found. Available tables: bridge_encounter_diagnosis, .*, rule_result",
+            r"not found. Did you mean dim_patient\? Available tables: bridge_encounter_diagnosis, .*, rule_",
         ),
     ],
 )

@@ -12,6 +12,8 @@ from datetime import date
 import pytest
 
 from pipeline.releases import model as release_model
+from portal.core.auth import User
+from portal.dashboards import shared_notes
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
 from portal.releases import service as releases
 from portal.ui import cache, names
@@ -285,6 +287,40 @@ def test_the_page_follows_its_address_as_after_back(lake, open_page):
     app.run()
     assert metrics(app) == metrics(open_page("encounters")) != filtered
     assert {CHARTS_BY_KEY[key].section for key in figures(app)} == {"Cost"}
+
+
+def test_a_saved_view_opens_by_its_link_and_an_annotation_is_on_charts_by_month(lake, open_page, portal):
+    app = open_page("encounters", section="stays", department="Cardiology")
+    app.text_input(key="view-name-encounters").set_value("Cardiology stays").run()
+    app.button(key="save-view-encounters").click().run()
+    (link,) = [m.value for m in app.markdown if "?view=" in m.value]
+    opened = open_page("encounters", "viewer", section="", view=link.partition("?view=")[2].rstrip(")"))
+    assert opened.query_params["department"] == "Cardiology"
+    assert "view" not in opened.query_params
+    assert metrics(opened)["Encounters"], "under the viewer's own rights"
+    ana = portal.on_behalf_of(User("ana", "analyst"))
+    note = shared_notes.annotate(ana, "2025-02", "New ward")
+    cache.chart_annotations.clear()
+    drawn = figures(open_page("encounters"))["encounters-by-month"]
+    assert "⚑ New ward" in [each["text"] for each in drawn["layout"]["annotations"]]
+    shared_notes.remove_annotation(ana, note.annotation_id)
+    cache.chart_annotations.clear()
+
+
+def test_the_previous_period_is_compared_in_a_table_and_on_the_charts(lake, open_page):
+    period = {"from": "2025-03-01", "to": "2025-03-31"}
+    app = open_page("encounters", compare="period", **period)
+    march, february = (
+        lake.now.ask("encounters", f"strftime({ADMITTED}, '%Y-%m') = '2025-0{n}'", "SELECT count(*) FROM r")[
+            0
+        ][0]
+        for n in (3, 2)
+    )
+    row = app.table[0].value.loc["Encounters"]
+    assert (row["Before"], row["Now"]) == (f"{february:,}", f"{march:,}")
+    names = {t.get("name") for t in figures(app)["encounters-by-month"]["data"]}
+    assert "Previous period, total" in names
+    assert not any("release" in str(name) for name in names)
 
 
 def test_the_menu_of_a_chart_lists_its_groups_and_its_sql(lake, open_page):

@@ -274,3 +274,13 @@ def test_a_person_of_the_file_is_shown_with_dates(admin):
     (found,) = people.list_people(admin)
     assert [(d.person, d.first, d.last) for d in found.deputies] == [(KIM, first, last)]
     assert isinstance(found.deputies[0].first, date)
+
+
+def test_a_query_is_assigned_to_somebody_who_may_answer_it_and_only_a_reviewer_sees_the_list(person, admin):
+    people.grant(admin, LEE, ["clinician"], name="Dr. Lee", reason="new ward")
+    people.grant(admin, KIM, ["analyst"], name="Kim", reason="new ward")
+    people.grant(admin, "s-1", ["privacy_officer"], reason="law")
+    listed = people.assignees(person("lou", "clinician"))
+    assert [(each.person_id, each.name) for each in listed] == [(LEE, "Dr. Lee"), (KIM, "Kim")]
+    with pytest.raises(ServiceError):
+        people.assignees(person("ana", "analyst"))

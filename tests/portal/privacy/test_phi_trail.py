@@ -168,7 +168,12 @@ def _reviewed(aws, state):
     yield "hdp reviews list", _hdp(state, "reviews", "list", "--json")
     yield "hdp quality show", _hdp(state, "quality", "show", "run-held", "--all", "--json", expect=None)
     made = releases.get(aws, "run-held")
-    yield "report", report.html(made, found, ["new"] * len(found), read_model.of_run(aws, "run-held"))
+    yield (
+        "report",
+        report.html(
+            made, found, ["new"] * len(found), read_model.of_run(aws, "run-held"), is_published=False
+        ),
+    )
     answer = sql_queries.run(aws, "SELECT * FROM dim_patient", "run-held")
     yield "SQL export", exports.csv(answer.frame, answer, "by SQL")
     for refused in ("SELECT last_name FROM hdp_silver.patients", "SELECT mrn FROM dim_patient"):

@@ -18,7 +18,7 @@ from portal.reviews import read_model, wording
 def _report(portal, run_id):
     results, made = quality.results(portal, run_id), releases.get(portal, run_id)
     review = read_model.of_run(portal, run_id)
-    return report.html(made, results, ["new"] * len(results), review)
+    return report.html(report.content(made, results, ["new"] * len(results), review, is_published=False))
 
 
 def test_the_report_is_whole_and_carries_no_row(portal, acting, held_run):
@@ -39,6 +39,8 @@ def test_the_report_is_whole_and_carries_no_row(portal, acting, held_run):
     made = releases.get(portal, run_id)
     for words in (
         "was held by the audit for review",
+        "patient has no identifier (blocking)",
+        "Findings that matter most",
         "Blocks the release",
         "<td>new</td>",
         " patient records</td>",
@@ -65,7 +67,15 @@ def test_the_report_is_whole_and_carries_no_row(portal, acting, held_run):
 def test_a_report_over_an_altered_log_says_so_first(portal, held_run):
     review = replace(read_model.of_run(portal, held_run.run_id), problems=("Event 3 was <altered>.",))
     results = quality.results(portal, held_run.run_id)
-    page = report.html(releases.get(portal, held_run.run_id), results, ["stable"] * len(results), review)
+    page = report.html(
+        report.content(
+            releases.get(portal, held_run.run_id),
+            results,
+            ["stable"] * len(results),
+            review,
+            is_published=False,
+        )
+    )
     assert "Audit trail integrity check failed." in page
     assert "Event 3 was &lt;altered&gt;." in page
 

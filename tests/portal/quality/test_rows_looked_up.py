@@ -14,6 +14,7 @@ from portal.core.clients import Clients
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.core.settings import Settings
+from portal.quality import failing_sql
 from portal.quality import results as quality
 from tests.support import quarantine
 
@@ -141,3 +142,19 @@ def test_failing_rows_say_in_which_line_of_which_file_they_are(portal, acting, h
         assert (key, 3) in set(zip(whole["row"], whole["source_line"].astype(int), strict=True)), (
             "the line of Q2"
         )
+
+
+@pytest.mark.parametrize(
+    ("table", "rule", "has_all"),
+    [("encounters", "ENC-M04", True), ("encounters", "ENC-P01", True), ("encounters", "ENC-P07", False)],
+)
+def test_a_correction_list_has_more_rows_than_the_page_where_a_row_tells_that_it_fails(
+    monkeypatch, table, rule, has_all
+):
+    plan = {"batch_ids": ["b"], "release_batch_ids": ["b"]}
+    monkeypatch.setattr(quality, "read_json", lambda *_: (plan, ""))
+    aws = Context(Settings("t", "t", "", "ann", "analyst"), Clients(_clients={"s3": None}))
+    listed = quality.failing_query(aws, "run-1", table, rule, failing_sql.MOST_CORRECTIONS).sql
+    assert listed.endswith("LIMIT 100000")
+    assert ("sample_keys" not in listed) == has_all
+    assert quality.failing_query(aws, "run-1", table, rule).sql.endswith("LIMIT 200")

@@ -100,7 +100,7 @@ def test_the_work_list_sorts_queries_out_and_names_no_record(open_page, query, a
         ]
         about = listed.loc[rows.subject["query_id"]]
         assert about["Record"] == label_of(portal, "Q2")
-        assert about["Value"] == "•••"
+        assert "Value" not in listed, "the table can be downloaded, so it has no value of a record"
         assert "birth_date" in about["Field"]
         assert "Q2" not in listed.astype(str).to_numpy().ravel().tolist()
         app.segmented_control(key="work").set_value("Assigned to me").run()

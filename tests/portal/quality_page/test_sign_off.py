@@ -59,6 +59,8 @@ def test_a_signature_is_confirmed_over_the_undecided_findings(
     assert (signature.by, signature.verdict, signature.is_valid) == ("clinician@tester", "approve", True)
     assert "**Approved by clinician@tester.** Analysts see this release." in said(app).replace("\\", "")
     assert "[See the charts](app_pages/encounters.py)" in said(app)
+    assert "Approve and sign …" not in {button.label for button in app.button}, "it is signed already"
+    assert [each.label for each in app.expander if "Revoke" in each.label] == ["Revoke the approval"]
     last = read_model.log(portal).events[-1]
     assert len(last.payload["undecided"]) == len(undecided)
     sign_off.sign(

@@ -11,6 +11,7 @@ import pytest
 from pipeline.lake.uris import split
 from portal.core import pseudonyms
 from portal.core.errors import ServiceError
+from portal.quality import received_rows
 from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.reviews import commands as reviews
@@ -130,7 +131,8 @@ def test_unmasking_is_written_down(lee, acting, held_run):
     record = reviews.unmask(lee, held_run.run_id, *FINDING, 0, "to call the ward")
     assert record["birth_date"] == "1990-01-02"
     last = read_model.log(lee).events[-1]
-    [label] = pseudonyms.labels(lee, "patients", [quality.NO_KEY])
+    key = received_rows.no_key(record["source_line"], record["source_file"])
+    [label] = pseudonyms.labels(lee, "patients", [key])
     assert (last.kind, last.by, last.payload) == (
         "rows_unmasked",
         "dr.lee",

@@ -167,6 +167,29 @@ def test_a_group_outside_of_the_funnel_is_one_whose_interval_leaves_out_the_over
     assert funnel.funnel_limits(190 / 1500, 400, 3.090232) == pytest.approx((0.07527, 0.17806), abs=1e-5)
 
 
+def test_annotated_months_that_a_chart_shows_are_marked_with_their_text_and_others_are_not():
+    chart = BY_KEY["encounters-by-month"]
+    frame = _rows(chart)
+    drawn = figures.figure(chart, frame)
+    notes = [("2025-02", "New <ward> opened"), ("2024-01", "Before the data"), ("2025-03", "x" * 60)]
+    figures.annotate(drawn, notes, frame["month"].to_list())
+    assert [(shape.x0, shape.x1) for shape in drawn.layout.shapes] == [("2025-02",) * 2, ("2025-03",) * 2]
+    assert [note.text for note in drawn.layout.annotations] == [
+        "⚑ New &lt;ward&gt; opened",
+        f"⚑ {'x' * 39}…",
+    ]
+
+
+def test_a_comparison_is_named_by_what_it_is_with():
+    chart = BY_KEY["readmissions"]
+    drawn = figures.figure(chart, _rows(chart), _rows(chart), "Previous period")
+    texts = [str(trace.name) + str(trace.hovertemplate) for trace in drawn.data]
+    assert any("Previous period" in text for text in texts)
+    assert not any("release" in text for text in texts)
+    listed = figures.table(chart, _rows(chart), _rows(chart), "Previous period")
+    assert any(name.endswith(", previous period") for name in listed.columns)
+
+
 # colours
 
 MARKS = {
