@@ -89,6 +89,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         quality.results.stored_rows
         releases.service.list_releases
         reviews.commands.answer
+        reviews.notifications.notify_assignee
         reviews.entry.append_event
         runs.alerts.now
         runs.execution_events.read
