@@ -128,6 +128,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
     """,
     ("clinician",): """
         core.pseudonyms.labels_of_either
+        quality.patient_timeline.of_record
         quality.results.identified_rows
         releases.service.publish_approved
         people.service.assignees
