@@ -72,6 +72,8 @@ def _logs(action: str, parameters: Parameters) -> list[str]:
 
 
 def _topic(action: str, parameters: Parameters) -> list[str]:
+    if subscription := parameters.get("SubscriptionArn"):  # that of its topic with an id behind it
+        return [subscription.rpartition(":")[0]]
     return [parameters["TopicArn"]]
 
 

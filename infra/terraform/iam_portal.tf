@@ -85,9 +85,9 @@ data "aws_iam_policy_document" "portal" {
   }
 
   statement {
-    sid       = "ReportRefusedDeliveries"
+    sid       = "ReportRefusedDeliveriesAndSendTestMessages"
     actions   = ["sns:Publish"]
-    resources = [local.topic_arns["failed"]]
+    resources = values(local.topic_arns)
   }
 
   statement {
@@ -224,6 +224,12 @@ data "aws_iam_policy_document" "portal" {
   statement {
     sid       = "ListSubscriptions"
     actions   = ["sns:ListSubscriptionsByTopic"]
+    resources = values(local.topic_arns)
+  }
+
+  statement {
+    sid       = "Unsubscribe"
+    actions   = ["sns:Unsubscribe"]
     resources = values(local.topic_arns)
   }
 

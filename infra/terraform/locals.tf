@@ -40,14 +40,9 @@ locals {
   }
 
   # Location of each table's files, the same as in pipeline/contracts/glue.py.
-  quality_folders = {
-    rule_result            = "results"
-    reconciliation         = "reconciliation"
-    release_reconciliation = "release_reconciliation"
-    quarantine_patients    = "quarantine/patients"
-    quarantine_encounters  = "quarantine/encounters"
-    quarantine_medications = "quarantine/medications"
-  }
+  quality_folders = { for key, contract in local.contracts : contract.table => (
+    contract.table == "rule_result" ? "results" : replace(contract.table, "/^quarantine_/", "quarantine/")
+  ) if contract.zone == "quality" }
 
   tables = {
     for key, contract in local.contracts : key => {

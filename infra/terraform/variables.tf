@@ -57,8 +57,14 @@ variable "poll_seconds" {
   default     = 30
 }
 
+variable "hospital" {
+  description = "Name of the hospital, shown on every page beside the product's name; empty for none."
+  type        = string
+  default     = ""
+}
+
 variable "time_zone" {
-  description = "The hospital's IANA time zone, used for local dates, hours and months in gold."
+  description = "The hospital's IANA time zone, used for local dates, hours and months in gold, and for times on pages."
   type        = string
   default     = "America/New_York"
 

@@ -22,7 +22,7 @@ from pipeline import frames
 from pipeline.contracts.glue import location
 from pipeline.contracts.model import Contract, load
 from pipeline.contracts.spark import schema
-from pipeline.glue_jobs import catalog, fact_months, small_tables
+from pipeline.glue_jobs import catalog, fact_months, small_tables, standing
 from pipeline.glue_jobs.errors import JobError
 from pipeline.lake.store import read_json
 from pipeline.lake.uris import Lake, split
@@ -62,6 +62,7 @@ class Run:
     plan: dict[str, Any]
     manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
     complete: dict[str, frozenset[str]] = field(default_factory=dict)
+    notices: dict[str, standing.Changes] = field(default_factory=dict)
 
     @property
     def run_id(self) -> str:
@@ -98,12 +99,15 @@ class Run:
     # reading
 
     def silver(self, table: str, batch_ids: Sequence[str] | None = None) -> DataFrame:
-        """Return the silver rows of the given batches (default: those of the release).
+        """Return the silver rows of the given batches (default: those that stand in the release).
 
         Raise `JobError` if the silver rows of a batch are not complete.
         """
+        return standing.rows(self, table) if batch_ids is None else self.every_version(table, batch_ids)
+
+    def every_version(self, table: str, wanted: Sequence[str]) -> DataFrame:
+        """Return the silver rows of batches, whether or not they stand in the release."""
         contract = load("silver", table)
-        wanted = self.plan["release_batch_ids"] if batch_ids is None else batch_ids
         have = [batch_id for batch_id in wanted if batch_id in self._complete(table)]
         others = [batch_id for batch_id in wanted if batch_id not in self._complete(table)]
         if lacking := [each["batch_id"] for each in self.manifests_of(others) if table in each["tables"]]:

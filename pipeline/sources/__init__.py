@@ -72,10 +72,13 @@ def _native() -> Format:
     return Format(
         "native",
         "Native",
-        {table: frozenset(c.name for c in k.data_columns if c.required) for table, k in contracts.items()},
-        {table: frozenset(names[table]) for table in TABLES},
-        {table: (names[table][0],) for table in TABLES},
-        {table: tuple(n for n in names[table] if n.endswith(("_at", "_date"))) for table in TABLES},
+        {table: frozenset(c.name for c in k.data_columns if c.required) for table, k in contracts.items()}
+        | {native.CHANGES: frozenset(native.CHANGE_COLUMNS)},
+        {table: frozenset(names[table]) for table in TABLES}
+        | {native.CHANGES: frozenset({*native.CHANGE_COLUMNS, native.SURVIVOR})},
+        {table: (names[table][0],) for table in TABLES} | {native.CHANGES: ("record_id",)},
+        {table: tuple(n for n in names[table] if n.endswith(("_at", "_date"))) for table in TABLES}
+        | {native.CHANGES: ("updated_at",)},
         native.query,
     )
 

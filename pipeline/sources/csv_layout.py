@@ -39,3 +39,10 @@ class Layout:
     delimiter: str = ","
     resource: str = ""
     parquet: bool = False
+
+    @property
+    def ending(self) -> str:
+        """The ending of the name of such a file in bronze, uncompressed."""
+        if self.parquet:
+            return ".parquet"
+        return ".ndjson" if self.resource else ".csv"

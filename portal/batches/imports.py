@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from portal.batches import service as batches
 from portal.batches.inspection import Inspected
-from portal.batches.origin import NOT_STATED, Origin
+from portal.batches.origin import NOT_STATED, Extract, Origin
 from portal.batches.service import Batch
 from portal.batches.source_file import SourceFile
 from portal.core.context import Context
@@ -51,13 +51,15 @@ def start(
     files: Sequence[SourceFile | Inspected],
     encoding: str = "utf-8",
     origin: Origin = NOT_STATED,
+    extract: Extract = "delta",
 ) -> Import:
     """Start an import in a thread and return it; if the user already has an import, return that instead."""
     with _START_LOCK:
         if present := current(context):
             return present
         task = _TASKS[_owner(context)] = Import()
-    threading.Thread(target=_import, args=(context, files, encoding, origin, task), daemon=True).start()
+    arguments = (context, files, encoding, origin, extract, task)
+    threading.Thread(target=_import, args=arguments, daemon=True).start()
     return task
 
 
@@ -66,6 +68,7 @@ def _import(
     files: Sequence[SourceFile | Inspected],
     encoding: str,
     origin: Origin,
+    extract: Extract,
     task: Import,
 ) -> None:
     def note(step: str, done: int, total: int) -> None:
@@ -73,7 +76,13 @@ def _import(
 
     try:
         task.batch = batches.import_files(
-            context, files, encoding=encoding, uploader=context.user.name, origin=origin, progress=note
+            context,
+            files,
+            encoding=encoding,
+            uploader=context.user.name,
+            origin=origin,
+            extract=extract,
+            progress=note,
         )
     except Exception as error:
         if isinstance(error, ServiceError) or is_aws_error(error):

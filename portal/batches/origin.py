@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 from zoneinfo import available_timezones
 
 from portal.core.errors import ServiceError
 
 _LONGEST = 100
+
+Extract = Literal["full", "delta"]
+"""Whether a batch has all records of its source and facility, so that others have ended, or changed ones."""
 
 
 @dataclass(frozen=True)

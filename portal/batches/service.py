@@ -14,11 +14,11 @@ from boto3.s3.transfer import TransferConfig
 from pipeline.lake.store import read_json, write_json
 from pipeline.lake.uris import split
 from pipeline.sources import TABLES
-from pipeline.sources.csv_layout import Layout
+from pipeline.sources.native import CHANGES
 from portal.batches import inspection, retirement
 from portal.batches.inspection import Inspected
 from portal.batches.mapping import use as mapped
-from portal.batches.origin import NOT_STATED, Origin, remembered
+from portal.batches.origin import NOT_STATED, Extract, Origin, remembered
 from portal.batches.progress import Progress, Report
 from portal.batches.source_file import SourceFile
 from portal.core import room
@@ -52,6 +52,7 @@ class Batch:
     synthetic: bool = False
     facility: str | None = None
     time_zone: str | None = None
+    extract: Extract = "delta"
     is_new: bool = field(default=True, compare=False)
 
     @property
@@ -73,6 +74,7 @@ def import_folder(
     uploader: str,
     seed: int | None = None,
     origin: Origin = NOT_STATED,
+    extract: Extract = "delta",
     progress: Report | None = None,
 ) -> Batch:
     """Import the tables of a directory or a ZIP archive as one batch, and return the batch.
@@ -89,8 +91,8 @@ def import_folder(
         raise ServiceError(f"'{folder}' cannot be read ({error.strerror}). Check its permissions.") from None
     if not files:
         raise ServiceError(f"'{folder}' contains no files. Pass the directory that contains the extract.")
-    options: dict[str, Any] = {"format": format, "encoding": encoding, "seed": seed, "origin": origin}
-    return import_files(context, files, uploader=uploader, progress=progress, **options)
+    options: dict[str, Any] = {"encoding": encoding, "seed": seed, "origin": origin, "extract": extract}
+    return import_files(context, files, format=format, uploader=uploader, progress=progress, **options)
 
 
 @requires("import_data")
@@ -103,6 +105,7 @@ def import_files(
     uploader: str,
     seed: int | None = None,
     origin: Origin = NOT_STATED,
+    extract: Extract = "delta",
     progress: Report | None = None,
 ) -> Batch:
     """Upload an extract (ZIP archives are opened), write its manifest last, and return the batch.
@@ -138,6 +141,7 @@ def import_files(
         seed=seed,
         files=[each.summary() for each in inspected],
         synthetic=seed is not None or _formats(loaded)[0] == "synthea",
+        extract=extract,
     )
     _write_manifest(context, batch)
     work.end()
@@ -145,7 +149,7 @@ def import_files(
 
 
 def _origin(origin: Origin, batches: Iterable[Batch], uploader: str, source: str) -> Origin:
-    """Return the origin of a batch: as stated, otherwise as remembered."""
+    """Return the origin as stated, otherwise as remembered."""
     before = ((each.uploader, each.source, Origin(each.facility, each.time_zone)) for each in batches)
     return origin.or_else(remembered(before, uploader, source)).checked()
 
@@ -185,7 +189,7 @@ def _loaded(inspected: Sequence[Inspected]) -> list[Inspected]:
     if len(_formats(loaded)) > 1:
         names = ", ".join(f"{each.file.name} is {each.match.format}" for each in loaded if each.match)
         raise ServiceError(f"The files have different formats: {names}. Import them separately.")
-    if not any(_table(each) in TABLES for each in loaded):
+    if not any(_table(each) in (*TABLES, CHANGES) for each in loaded):
         faulty = [each.reason for each in inspected if each.use in {"empty", "not understood"}]
         nothing = f"The extract contains none of {', '.join(TABLES)}. Add at least one of them."
         raise ServiceError(faulty[0] if faulty else nothing)
@@ -215,7 +219,7 @@ def _upload_all(
 
 
 def _upload(context: Context, each: Inspected, batch_id: str, number: int) -> dict[str, Any]:
-    type_ = _type(each.layout)
+    type_ = each.layout.ending if each.layout else ".csv"
     suffix = f"{type_}.gz" if each.file.name.lower().endswith(".gz") else type_
     table = _table(each)
     uri = context.lake.bronze_batch(table, batch_id) + f"{table}{f'-{number}' if number else ''}{suffix}"
@@ -232,13 +236,6 @@ def _upload(context: Context, each: Inspected, batch_id: str, number: int) -> di
         **layout,
         **mapped.entry_of(each),
     }
-
-
-def _type(layout: Layout | None) -> str:
-    """Return the ending of the name of a file in bronze."""
-    if layout and layout.parquet:
-        return ".parquet"
-    return ".ndjson" if layout and layout.resource else ".csv"
 
 
 def _store(s3: Any, file: SourceFile, bucket: str, key: str) -> None:

@@ -13,7 +13,7 @@ from pipeline.sources.csv_layout import ENCODINGS
 from portal.batches import incoming, inspection, lifecycle, retirement
 from portal.batches import service as batches
 from portal.batches.lifecycle import BatchState
-from portal.batches.origin import Origin
+from portal.batches.origin import Extract, Origin
 from portal.batches.service import Batch
 from portal.cli.lazy import LazyGroup
 from portal.cli.output import emit_json, emit_table, json_option
@@ -44,6 +44,13 @@ def batches_group() -> None:
     "--time-zone",
     help="IANA time zone of times without an offset, for example America/New_York; remembered.",
 )
+@click.option(
+    "--extract",
+    type=click.Choice(("full", "delta")),
+    default="delta",
+    show_default=True,
+    help="full: records of this source and facility that it lacks end in the next release.",
+)
 @json_option
 @click.pass_obj
 def import_command(
@@ -53,6 +60,7 @@ def import_command(
     encoding: str,
     facility: str | None,
     time_zone: str | None,
+    extract: Extract,
     as_json: bool,
 ) -> None:
     """Import a directory or ZIP archive of text files as a batch; list how each file was recognized."""
@@ -63,6 +71,7 @@ def import_command(
         encoding=encoding,
         uploader=user(session),
         origin=Origin(facility, time_zone),
+        extract=extract,
     )
     click.echo(f"Origin: {Origin(batch.facility, batch.time_zone)}", err=True)
     for line in inspection.describe(batch.files):

@@ -45,6 +45,14 @@ class Settings:
     sign_in: SignInService | None = None
     sign_within_minutes: float = 0
     """Longest time between sign-in and a signature; 0 for the whole session."""
+    environment: str = ""
+    """Name of the installation, shown on every page: "Laptop", "dev", "prod"."""
+    hospital: str = ""
+    """Name of the hospital, shown beside the product's name."""
+    is_billed: bool = True
+    """Whether runs cost money, so that pages show what they cost."""
+    starts_by_schedule: bool = True
+    """Whether the schedule starts runs; a laptop cloud stores it only."""
     mapping_second_person: bool = False
     """Whether a second person must approve a mapping of unknown columns before files are loaded by it."""
     athena_poll_seconds: float = 0.4
@@ -80,6 +88,10 @@ class Settings:
             sign_within_minutes=float(environment.get("HDP_SIGN_WITHIN_MINUTES") or 0),
             mapping_second_person=environment.get("HDP_MAPPING_SECOND_PERSON") == "true",
             buckets=environment["HDP_BUCKETS"],
+            environment=environment.get("HDP_ENVIRONMENT", ""),
+            hospital=environment.get("HDP_HOSPITAL", ""),
+            is_billed=environment.get("HDP_BILLED", "true") != "false",
+            starts_by_schedule=environment.get("HDP_STARTS_BY_SCHEDULE", "true") != "false",
             lake_folder=environment.get("HDP_LAKE_FOLDER", ""),
             athena_poll_seconds=float(environment.get("HDP_ATHENA_POLL_SECONDS") or cls.athena_poll_seconds),
         )

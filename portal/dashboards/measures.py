@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from portal.dashboards import query_builder
 from portal.dashboards.administrations import ADMINISTRATIONS
 from portal.dashboards.encounters import ENCOUNTERS
-from portal.dashboards.query_builder import Dataset
+from portal.dashboards.query_builder import Chart, Dataset
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Measure:
         if not self.whole:
             return None if pd.isna(part) else float(part)
         whole = row[f"{name}_whole"]
-        return float(part) / float(whole) if whole and not pd.isna(part) else None
+        return None if pd.isna(part) or pd.isna(whole) or not whole else float(part) / float(whole)
 
     def text(self, value: float | None) -> str:
         """Return a value as text: "1,234", "13.4%" or "3.0 days"."""
@@ -90,3 +91,9 @@ def _aggregates(dataset: Dataset) -> dict[str, str]:
             if measure.whole:
                 found[f"{name}_whole"] = measure.whole
     return found
+
+
+def by_month(dataset: Dataset) -> Chart:
+    """Return a chart whose SQL has the aggregates of all measures of a dataset by month."""
+    named = {name: query_builder.Measure(sql, name) for name, sql in _aggregates(dataset).items()}
+    return Chart("measures", "Measures by month", "months", dataset, ("month",), named)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MEDIAN_RUNS = 20
 """Maximum number of runs in a median."""
 
+LEAST_RUNS = 3
+"""Minimum number of former runs in a median: fewer do not tell what is usual."""
+
 SEARCH_RUNS, SEARCH_CAUSES = 10_000, 300
 """Maximum numbers of runs, and of causes of failed runs, that a search of depth 1 reads."""
 
@@ -114,14 +117,17 @@ def _with_job_runs(context: Context, found: Sequence[Run]) -> list[Run]:
     return [replace(run, jobs=tuple(of_run[run.run_id])) for run in found]
 
 
-def medians(past: Sequence[Run]) -> dict[str, float]:
-    """Return the median duration of each job, in seconds, over its last 20 successful job runs."""
+def medians(past: Sequence[Run], but: str = "") -> dict[str, float]:
+    """Return the median duration of each job, in seconds, over its last 20 successful job runs.
+
+    The run `but`, which is compared with the medians, and jobs with fewer than three job runs are left out.
+    """
     durations: dict[str, list[float]] = defaultdict(list)
-    for run in past:
+    for run in (run for run in past if run.run_id != but):
         for job in run.jobs:
             if job.state == "SUCCEEDED" and len(durations[job.job]) < MEDIAN_RUNS:
                 durations[job.job].append(job.seconds)
-    return {job: median(seconds) for job, seconds in durations.items()}
+    return {job: median(seconds) for job, seconds in durations.items() if len(seconds) >= LEAST_RUNS}
 
 
 def estimate(past: Sequence[Run]) -> Estimate | None:

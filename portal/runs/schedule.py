@@ -59,11 +59,18 @@ def change(context: Context, *, is_on: bool, at: time, weekdays_only: bool) -> S
 
 @dataclass(frozen=True)
 class Subscription:
-    """An e-mail subscription; it is confirmed once the link in the confirmation e-mail was opened."""
+    """An e-mail subscription; it is confirmed once the link in the confirmation e-mail was opened.
+
+    `arn` is empty until then, because SNS gives none before.
+    """
 
     topic: str
     endpoint: str
-    is_confirmed: bool
+    arn: str = ""
+
+    @property
+    def is_confirmed(self) -> bool:
+        return bool(self.arn)
 
 
 @requires("see_charts")
@@ -73,12 +80,39 @@ def subscriptions(context: Context) -> list[Subscription]:
     for topic in topics():
         pages = context.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
         found += [
-            Subscription(topic, each["Endpoint"], each["SubscriptionArn"].startswith("arn:"))
+            Subscription(topic, each["Endpoint"], _arn(each["SubscriptionArn"]))
             for page in pages
             for each in page["Subscriptions"]
             if each["Protocol"] == "email"
         ]
     return found
+
+
+def _arn(stored: str) -> str:
+    return stored if stored.startswith("arn:") else ""  # else "PendingConfirmation"
+
+
+@requires("query")
+def unsubscribe(context: Context, subscription: str) -> None:
+    """End a confirmed subscription, named by its ARN.
+
+    Raise `ServiceError` if it is not one of this installation's topics.
+    """
+    if subscription.rpartition(":")[0] not in topics():
+        raise ServiceError(f"There is no subscription '{subscription}'. Reload the page and select one.")
+    context.client("sns").unsubscribe(SubscriptionArn=subscription)
+
+
+@requires("query")
+def send_test(context: Context, topic: str) -> None:
+    """Send a test message to the subscribers of a topic; raise `ServiceError` if the topic does not exist."""
+    if topic not in topics():
+        raise ServiceError(f"There is no topic '{topic}'. Reload the page and select one.")
+    context.client("sns").publish(
+        TopicArn=topic,
+        Subject="Test message of the Health Data Portal",
+        Message=f"{context.user.name} sent this test message. It needs no action.",
+    )
 
 
 @requires("query")

@@ -9,18 +9,9 @@ import streamlit as st
 from portal.core import auth
 from portal.core.sign_in import SignInError
 from portal.reviews import wording
-from portal.ui import banner, session, sign_out
+from portal.ui import banner, frame, search, session, sign_out
 
-st.set_page_config(page_title="Health data portal", page_icon=":material/monitor_heart:", layout="wide")
-
-# on dark pages, the primary color is light, so that links are readable; text on that color must then be dark,
-# but Streamlit writes it in white
-st.html(
-    "<style>@media (prefers-color-scheme: dark) { "
-    '[data-testid^="stBaseButton-primary"]:not(:disabled) p, '
-    '[data-testid="stMultiSelectTagsContainer"] [data-tag] * '
-    "{color: #06202f} }</style>"
-)
+frame.configure()
 
 
 def role_name(role: auth.Role) -> str:
@@ -44,7 +35,7 @@ if auth.role_choice_enabled():
 try:
     person = session.user()
 except SignInError as error:
-    st.title("Health data portal")
+    st.title("Health Data Portal")
     st.error(str(error))
     sign_out.link("Sign out and sign in again")
     st.stop()
@@ -73,6 +64,8 @@ PAGES.append(st.Page("app_pages/alerts.py", title="Alerts", icon=":material/noti
 PAGES.append(st.Page("app_pages/dictionary.py", title="Dictionary", icon=":material/menu_book:"))
 
 page = st.navigation(PAGES)
+frame.installation()
+search.button()
 if not auth.role_choice_enabled():
     st.sidebar.caption(f"{wording.escape_markdown(person.name)} · {', '.join(map(auth.label, person.roles))}")
 for principal in person.deputy_for:
@@ -81,6 +74,5 @@ with st.sidebar:
     sign_out.link("Sign out")
 st.sidebar.caption(f"Health data portal {version('health-data-portal')}")
 if session.guarded(session.record_sign_in):
-    if page.url_path != "alerts":  # the page Alerts lists them itself
-        session.guarded(banner.draw)
+    session.guarded(lambda: banner.draw(page.url_path))
     session.guarded(page.run)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from portal.core.auth import Right, Role
 from portal.core.errors import ServiceError, is_aws_error
-from portal.runs.alerts import Alert
+from portal.runs.alerts import Alert, Kind
 from portal.ui import cache, formats, names, session
 
 
@@ -16,9 +17,13 @@ def _message(alert: Alert) -> str:
     return f"**{alert.kind.capitalize()}.** {message}"
 
 
-def draw() -> None:
-    """Draw the alerts for roles that can view runs; if the alerts cannot be read, draw a caption."""
-    if not session.user().may("watch_runs"):
+def draw(page: str = "") -> None:
+    """Draw the alerts that the user can act on, unless `page` shows them itself; else draw nothing.
+
+    If the alerts cannot be read, draw a caption.
+    """
+    person = session.user()
+    if not person.may("watch_runs") or page in _SHOW_THEM.get(person.role, _ALERTS):
         return
     try:
         found = cache.alerts()
@@ -28,7 +33,13 @@ def draw() -> None:
         st.caption("Alerts are temporarily unavailable.")
         return
     for alert in found:
-        show(alert)
+        if any(person.may(right) for right in _ACT[alert.kind]) and not _is_shown(alert, page):
+            show(alert)
+
+
+def _is_shown(alert: Alert, page: str) -> bool:
+    """Return whether the page is the one that the alert leads to."""
+    return page == _PAGES[alert.kind][0] and st.query_params.get("run") == alert.run_id
 
 
 def show(alert: Alert) -> None:
@@ -53,3 +64,20 @@ _PAGES = {
     "no batch": ("runs", "See the runs"),
 }
 """Page and label of the link, by kind of alert."""
+
+_ACT: dict[Kind, tuple[Right, ...]] = {
+    "failed": ("run_pipeline",),
+    "late": ("run_pipeline",),
+    "held": ("review", "publish"),
+    "rejected": ("publish",),
+    "never started": ("run_pipeline",),
+    "no batch": ("import_data",),
+}
+"""Rights of those who can act on an alert: others find it on the page Alerts."""
+
+_ALERTS = frozenset({"alerts"})
+_SHOW_THEM: dict[Role, frozenset[str]] = {
+    "engineer": _ALERTS | {"overview", ""},
+    "clinician": _ALERTS | {"overview", ""},
+}
+"""Pages that show the alerts of a role themselves."""

@@ -27,6 +27,8 @@ from portal.dashboards.shared_notes import Annotation, SavedView
 from portal.quality import results as quality
 from portal.quality.results import Audit
 from portal.releases import service as releases
+from portal.reviews import open_findings as findings
+from portal.reviews.decisions import Finding
 from portal.runs import alerts as alerting
 from portal.runs import executions, job_runs
 from portal.runs import history as run_history
@@ -61,7 +63,7 @@ def _answer(sql: str, release_id: str, _dataset: Dataset, _statement: Statement)
     return found.answer(_dataset, _statement, sql)
 
 
-@st.cache_resource(max_entries=6, show_spinner=False)
+@st.cache_resource(max_entries=10, show_spinner=False)
 def _in_memory(release_id: str, source: str, _dataset: Dataset) -> DatasetInMemory | None:  # noqa: ARG001
     context = session.process_context()
     if not in_memory.fits(_dataset, releases.get(context, release_id)):
@@ -156,9 +158,9 @@ def _ending(_context: Context, execution_arn: str) -> tuple[str | None, str | No
     return executions.ending(_context, execution_arn)
 
 
-def medians() -> dict[str, float]:
-    """Return the median duration of each job in seconds, from its successful job runs in recent runs."""
-    return run_history.medians(history())
+def medians(but: str = "") -> dict[str, float]:
+    """Return the median duration of each job in seconds in recent runs, without the run `but`."""
+    return run_history.medians(history(), but)
 
 
 @shared("watch_runs", ttl=30, most=2)
@@ -246,6 +248,12 @@ def forget_runs() -> None:
         cached.clear()
 
 
+@shared("query", ttl=120, most=20)
+def open_findings(_context: Context, release_id: str) -> tuple[Finding, ...]:
+    """Return the open findings of a release, the worst first."""
+    return findings.of_release(_context, release_id)
+
+
 @shared("see_charts", ttl=10, most=10)
 def saved_views(_context: Context, page: str) -> list[SavedView]:
     """Return the saved views of a dashboard page."""
@@ -277,6 +285,8 @@ def release_or_stop() -> str:
         session.show_error(error)
         st.stop()
     if current is None:
-        session.nothing_yet("Nothing has been published yet.")
+        from portal.ui.home import first_start  # noqa: PLC0415  (it uses this module)
+
+        first_start.draw("Nothing has been published yet.")
         st.stop()
     return str(current.release_id)

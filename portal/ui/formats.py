@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import os
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -24,8 +25,8 @@ def parse_timestamp(text: str) -> datetime:
 
 
 def zone() -> str:
-    """Return the time zone of the browser, or UTC if the browser sends none or Python does not know it."""
-    named = st.context.timezone or "UTC"
+    """Return the time zone of the hospital, if set, else of the browser; UTC if Python does not know it."""
+    named = os.environ.get("HDP_PAGE_TIME_ZONE") or st.context.timezone or "UTC"
     try:
         ZoneInfo(named)
     except (ZoneInfoNotFoundError, ValueError):
@@ -67,6 +68,11 @@ def day(timestamp: datetime) -> str:
     """Return the date in the time zone of the browser: "27 Nov 2026"."""
     local = timestamp.astimezone(ZoneInfo(zone()))
     return f"{local.day} {local:%b %Y}"
+
+
+def local_day(text: str) -> date:
+    """Return the date of a timestamp in the time zone of the pages."""
+    return parse_timestamp(text).astimezone(ZoneInfo(zone())).date()
 
 
 def share(part: float, whole: float) -> str:

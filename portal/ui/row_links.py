@@ -23,7 +23,7 @@ def table(
     `ids` has an id for each row. A click is reported once, so that a page can be left and opened again.
     """
     first = frame.columns[0]
-    style = frame.style.set_properties(subset=[first], **{"color": "#0b6bcb"})
+    style = frame.style.set_properties(subset=[first], **{"color": _color()})
     modes: Any = ["multi-row", "single-cell"] if several else ["single-cell"]
     state = st.dataframe(
         style,
@@ -37,6 +37,11 @@ def table(
     )["selection"]
     ticked = [ids[n] for n in state.get("rows", []) if n < len(ids)]
     return st.session_state.pop(f"{key}-clicked", None), ticked
+
+
+def _color() -> str:
+    """Return the color of the first column; Streamlit draws it at 60 %, and 4.5 : 1 remain."""
+    return "#9fd4ff" if st.context.theme.type == "dark" else "#00134d"
 
 
 def _clicked(key: str, ids: Sequence[str]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import pandas as pd
 import streamlit as st
@@ -154,14 +156,17 @@ def guarded(page: Callable[[], None]) -> bool:
     except SignInError as error:
         st.error(str(error))
     except Exception as error:
-        log.error("page failed: %s", type(error).__name__)  # noqa: TRY400  (a traceback may quote values)
+        reference = uuid4().hex[:8]
+        kind = type(error).__name__
+        log.error("page failed: %s, reference %s", kind, reference)  # noqa: TRY400  (a traceback may quote values)
         known = (
             str(error) if isinstance(error, ServiceError) else explain(error) if is_aws_error(error) else None
         )
         st.error(
-            without_links(known)
+            without_links(without_commands(known))
             if known
-            else "This page could not be drawn. Reload it. If that does not help, contact an engineer."
+            else "This page could not be drawn. Reload it. If that does not help, give an engineer the "
+            f"reference {reference}."
         )
     else:
         return True
@@ -191,8 +196,17 @@ def numbers(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def show_error(error: Exception) -> None:
-    """Show the message of an error without links."""
-    st.error(without_links(str(error)))
+    """Show the message of an error, without links and without commands of the terminal."""
+    st.error(without_links(without_commands(str(error))))
+
+
+_COMMAND = re.compile(r"(?: ?\('hdp [^')]*'\)|[:.]? 'hdp [^']*' (?:lists|shows|writes)[^.]*)(?=\.|$)")
+"""Advice to use the command line: people at a page use its links."""
+
+
+def without_commands(text: str) -> str:
+    """Return a message without its advice to use the command line."""
+    return _COMMAND.sub("", text)
 
 
 def size(number: float) -> str:

@@ -31,8 +31,10 @@ def visit(page, name):
 
 
 def reads_why_it_failed(page, run):
-    """From the banner that is on every page to the cause, and back; going on is not for this person."""
+    """From the alerts to the cause, and back; going on is not for this person, who has no banner either."""
     address = page.url
+    page.goto("/alerts")
+    settle(page)
     # by its address: the banner may still name the run that failed before this one
     link = page.get_by_role("link", name="See why").and_(page.locator(f"[href*='{run.run_id}']"))
     for _ in range(20):  # alerts are asked for twice a minute

@@ -127,7 +127,7 @@ def test_an_engineer_generates_starts_stops_mends_goes_on_and_watches_to_the_end
         shot(page, "run-1440")
         colleague.reload()
         settle(colleague)
-        expect(colleague.get_by_text("Select two runs")).to_be_visible()
+        expect(colleague.get_by_text("tick two to compare")).to_be_visible()
     finally:
         if releases.current(portal).release_id == run_id:
             releases.rollback(portal, reason="the test is over")

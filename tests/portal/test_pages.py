@@ -50,7 +50,7 @@ def test_an_empty_lake_is_told_in_words_not_in_errors(empty_lake, name):
 
 def test_a_run_that_does_not_exist_is_one_sentence(empty_lake):
     app = open_page("run", run="run-nowhere")
-    assert [e.value for e in app.error] == ["There is no run 'run-nowhere'. 'hdp runs list' lists the runs."]
+    assert [e.value for e in app.error] == ["There is no run 'run-nowhere'."]
 
 
 @pytest.mark.parametrize(("page", "parameter"), [("run", "run"), ("runs", "like"), ("data", "job")])

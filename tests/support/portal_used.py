@@ -19,7 +19,7 @@ from portal.batches import service as batches
 from portal.batches.mapping import service as mapping
 from portal.batches.mapping import store as mappings
 from portal.batches.source_file import SourceFile
-from portal.core import sign_in
+from portal.core import numbers, sign_in
 from portal.core.auth import User
 from portal.people import service as people
 from portal.quality import results as quality
@@ -71,6 +71,7 @@ def use(engineer, held_run, first_run, folder):
         engineer.client("s3").put_object(Bucket=bucket, Key=f"{prefix}lab/a/{name}", Body=content)
     incoming.receive(engineer, start_runs=False)
     run = runs.start(engineer, [batch.batch_id], auto_publish=False)
+    numbers.number(engineer, "run", run.run_id, lambda: [run.run_id])
     runs.running(engineer)
     while not runs.get(engineer, run.run_id).jobs:
         pass
@@ -121,7 +122,11 @@ def use(engineer, held_run, first_run, folder):
     schedule.change(engineer, is_on=False, at=time(2), weekdays_only=False)
     for topic in schedule.topics():
         schedule.subscribe(engineer, topic, "eve@hospital.org")
-    schedule.subscriptions(engineer)
+        schedule.send_test(engineer, topic)
+    for subscription in schedule.subscriptions(engineer):
+        schedule.unsubscribe(engineer, subscription.arn)
+    numbers.number(engineer, "release", present, lambda: releases.ids(engineer))
+    numbers.number(engineer, "batch", batch.batch_id, lambda: batches.ids(engineer))
 
 
 def let_the_clock_call(portal):

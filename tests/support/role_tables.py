@@ -92,6 +92,8 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         core.pseudonyms.labels
         dashboards.query_builder.rows
         dashboards.shared_notes.annotate
+        reviews.open_findings.of_release
+        ui.cache.open_findings
         dashboards.shared_notes.remove_annotation
         quality.results.failing_query
         quality.results.failing_rows
@@ -114,7 +116,9 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         runs.job_runs.log_lines
         runs.job_runs.of_run
         runs.job_runs.since
+        runs.schedule.send_test
         runs.schedule.subscribe
+        runs.schedule.unsubscribe
         runs.service.get
         runs.service.plan
         runs.service.wait

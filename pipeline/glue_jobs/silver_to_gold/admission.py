@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from pipeline.contracts.model import Contract, load
 from pipeline.contracts.spark import conform
-from pipeline.glue_jobs import fact_months
+from pipeline.glue_jobs import fact_months, standing
 from pipeline.glue_jobs.errors import JobError
 from pipeline.glue_jobs.runtime import Run, describe
 from pipeline.glue_jobs.silver_to_gold import versions
@@ -54,6 +54,7 @@ def admit(run: Run, table: str, refer: Callable[[DataFrame], DataFrame], part: s
     tally = Tally.of(evaluated, "_is_refused", "_is_in_part")
     run.write_results(rows.results_of(tally, evaluated, rules, contract, contract.key[0]))
     _quarantine(run, contract, evaluated.where("_is_refused"), tally.rows(_is_refused=True))
+    _list_ended(run, contract)
     return Admission(
         table,
         evaluated.where("not _is_refused and _is_in_part"),
@@ -151,6 +152,26 @@ def _quarantine(run: Run, contract: Contract, refused: DataFrame, number: int) -
         }
     )
     run.write(conform(explained, quarantine, partitions=False).coalesce(1), stage_uri)
+
+
+def _list_ended(run: Run, contract: Contract) -> None:
+    """Write the records that are missing from a full extract to the quarantine of the run."""
+    quarantine = load("quality", f"quarantine_{contract.table}")
+    uri = f"{run.lake.quarantine(contract.table, run.run_id)}stage={standing.ENDED}/"
+    run.delete(uri)
+    gone = standing.ended(run, contract)
+    if gone is None or gone.isEmpty():
+        return
+    listed = gone.withColumns(
+        {
+            "record_key": F.col(contract.key[0]),
+            "rule_ids": F.array().cast("array<string>"),
+            "disposition": F.lit(standing.ENDED),
+            # same on both engines: every field is text
+            "raw": F.to_json(F.struct(*(_text(c.name, c.type) for c in contract.data_columns))),
+        }
+    )
+    run.write(conform(listed, quarantine, partitions=False).coalesce(1), uri)
 
 
 def _text(name: str, type_: str) -> Column:

@@ -39,6 +39,9 @@ def starts() -> None:
             if present.is_on
             else "**Off:** runs start by hand."
         )
+        if not session.process_context().settings.starts_by_schedule:
+            st.caption("On a laptop the schedule starts no runs. Start them on the page Runs.")
+            return
         if due := present.next_due(datetime.now(UTC)):
             st.caption(f"Next run: {formats.when(due)}.")
         if not person.may("run_pipeline"):
@@ -53,7 +56,29 @@ def starts() -> None:
                 schedule.change(session.context(), is_on=is_on, at=at or time(2), weekdays_only=weekdays)
                 cache.forget_schedule()
                 st.rerun()
-        st.caption("On a laptop the schedule starts no runs.")
+
+
+def state(subscription: schedule.Subscription) -> str:
+    """Return the state of a subscription; a laptop cloud stores it and sends no mail."""
+    if not session.process_context().settings.starts_by_schedule:
+        return "Stored; a laptop sends no mail"
+    return "Confirmed" if subscription.is_confirmed else "Awaiting confirmation"
+
+
+def test_message(topics: dict[str, str]) -> None:
+    with st.popover("Send a test message", icon=":material/send:"):
+        topic = st.selectbox("To subscribers of", list(topics), format_func=lambda arn: topics[arn])
+        if st.button("Send", type="primary"):
+            schedule.send_test(session.context(), topic)
+            st.success("Sent. It arrives within a minute.")
+
+
+def unsubscribe(confirmed: dict[str, str]) -> None:
+    with st.popover("Unsubscribe an address", icon=":material/unsubscribe:"):
+        arn = st.selectbox("Subscription", list(confirmed), format_func=lambda arn: confirmed[arn])
+        if st.button("Unsubscribe", type="primary"):
+            schedule.unsubscribe(session.context(), arn)
+            st.rerun()
 
 
 def subscribers() -> None:
@@ -69,7 +94,7 @@ def subscribers() -> None:
                 {
                     "Event": topics[s.topic],
                     "E-mail address": s.endpoint,
-                    "State": "Confirmed" if s.is_confirmed else "Awaiting confirmation",
+                    "State": state(s),
                 }
                 for s in found
             ]
@@ -79,6 +104,11 @@ def subscribers() -> None:
         st.caption("No subscribers yet.")
     if not person.may("query"):
         return
+    confirmed = {s.arn: f"{s.endpoint}, {topics[s.topic].lower()}" for s in found if s.is_confirmed}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        test_message(topics)
+        if confirmed:
+            unsubscribe(confirmed)
     with st.form("subscribe", clear_on_submit=True):
         left, right = st.columns(2)
         topic = left.selectbox("Notify me about", list(topics), format_func=lambda arn: topics[arn])

@@ -14,7 +14,7 @@ from portal.batches import imports, inspection, preview, staging
 from portal.batches import service as batches
 from portal.batches.imports import Import
 from portal.batches.inspection import Inspected
-from portal.batches.origin import Origin
+from portal.batches.origin import Extract, Origin
 from portal.batches.source_file import SourceFile
 from portal.core.errors import ServiceError
 from portal.reviews.wording import without_links
@@ -66,8 +66,15 @@ def upload() -> None:
         if encoding != "utf-8":
             show_undecodable_values(readable)
         origin = ask_origin()
+        extract: Extract = st.radio(
+            "Extract",
+            ("delta", "full"),
+            format_func={"delta": "New and changed records", "full": "All records"}.__getitem__,
+            help="With all records, those of this source and facility that it lacks end in the next release.",
+            horizontal=True,
+        )
         if st.button("Import", type="primary", disabled=importing is not None):
-            imports.start(session.context(), files, encoding, origin)
+            imports.start(session.context(), files, encoding, origin, extract)
             st.rerun()
 
 

@@ -1,55 +1,61 @@
-"""Page Overview: latest run, row counts by zone, freshness of the published data."""
+"""Page Overview: the home of the person's role, and row counts by zone of the published release."""
 
 from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
 
-from pipeline.releases.model import Release
+from pipeline.releases.model import Published, Release
 from portal.core.errors import ServiceError
-from portal.core.vocabulary import state_label
 from portal.privacy.suppression import MINIMUM_CELL_SIZE
+from portal.reviews import wording
 from portal.ui import cache, formats, names, session, sharing
+from portal.ui.home import analyst, clinician, engineer, first_start
+from portal.ui.releases import listing
 
 st.title("Overview")
 
 
-@session.live(5)
-def latest() -> None:
-    found = cache.recent_runs(1)
-    if not found:
-        session.nothing_yet("No runs yet.")
-        return
-    run = found[0]
-    current = cache.published()
-    left, middle, right = st.columns(3)
-    left.metric("Latest run", state_label(run.status), help=run.run_id)
-    left.caption(
-        f"{names.run(run.run_id)}, started {formats.ago(run.started_at)}, {formats.duration(run.seconds)}",
-        help=formats.when(run.started_at),
+def page_line(published: Published, release: Release) -> None:
+    """Draw what the page shows: the published release, who published it, and a rollback with its reason."""
+    last = published.publications[0]
+    at = formats.when(formats.parse_timestamp(last.at))
+    by = wording.escape_markdown(last.by)
+    text = (
+        f"{names.release(release.release_id)} · published {at} by {by} · {len(release.batch_ids):,} batches"
     )
-    if session.user().may("watch_runs"):
-        left.page_link(
-            "app_pages/run.py",
-            label="Open the run" if run.is_over else "View live",
-            icon=":material/visibility:",
-            query_params={"run": run.run_id},
-        )
-    if current:
-        published_at = formats.parse_timestamp(current.published_at)
-        middle.metric("Published release", names.release(current.release_id), help=current.release_id)
-        middle.caption(
-            f"Published {formats.ago(published_at)} by {current.published_by}",
-            help=formats.when(published_at),
-        )
-    else:
-        middle.metric("Published release", "None yet")
-    count = len(cache.received())
-    right.metric("Batches received", f"{count:,}")
-    if current:
-        right.caption(
-            f"{len(cache.release(current.release_id).batch_ids):,} of them in the published release"
-        )
+    if last.is_rollback and last.before:
+        reason = wording.escape_markdown(last.reason)
+        before = names.release(last.before)
+        text = f"{names.release(release.release_id)} · rolled back from {before} {at} by {by}: “{reason}”"
+    st.caption(text, help=release.release_id)
+
+
+@session.live(5)
+def watched(shown: str) -> None:
+    """Draw the home of roles that watch runs; draw the whole page again when another release is published."""
+    published = cache.published()
+    if published is None or published.release_id != shown:
+        st.rerun()
+    engineer.draw()
+
+
+def home() -> None:
+    """Draw what the person's main role came for."""
+    published = cache.published()
+    if published is None:
+        first_start.draw("No release is published yet.")
+        return
+    release = cache.release(published.release_id)
+    page_line(published, release)
+    role = session.user().role
+    if role == "engineer":
+        watched(published.release_id)
+    elif role == "clinician":
+        clinician.draw()
+        analyst.draw(published, release)
+    elif sharing.sees_exact(release.release_id):
+        analyst.draw(published, release)
 
 
 def published_totals(release: Release) -> dict[str, int]:
@@ -96,14 +102,12 @@ def rows_by_zone() -> None:
             gold, hide_index=True, width="stretch", height="content", column_config=session.numbers(gold)
         )
     if release.reasons:
-        listed = ", ".join(reason["rule_id"] for reason in release.reasons)
-        number = len(release.reasons)
-        st.warning(f"Published with {number} finding{'s' if number > 1 else ''}: {listed}.")
+        st.caption(f"Published with {listing.findings(release)}.")
         st.page_link("app_pages/quality.py", label="Review findings", icon=":material/fact_check:")
 
 
 try:
-    latest()
+    home()
     rows_by_zone()
 except ServiceError as error:
     session.show_error(error)

@@ -16,26 +16,29 @@ from portal.runs.job_runs import DPU_HOUR_DOLLARS
 from portal.runs.model import Run
 from portal.ui import cache, formats, names, session
 from portal.ui.releases import change
-from portal.ui.runs import failure_card, gantt, graph, run_log
+from portal.ui.runs import failure_card, gantt, graph, run_log, run_rows
 
 person = session.user()
 
 
 def head(run: Run) -> None:
-    columns = st.columns([2, 1, 1, 1, 1])
-    columns[0].metric("State", state_label(run.status))
-    columns[1].metric("Attempt", run.attempt)
-    columns[2].metric("Duration", formats.duration(run.seconds))
+    is_billed = session.process_context().settings.is_billed
+    columns = st.columns([2, 1, 1, 1] if is_billed else [2, 1, 1])
+    columns[0].metric("State", run_rows.state(run))
+    columns[1].metric("Duration", formats.duration(run.seconds))
     done = {j.job for j in run.jobs if j.state == "SUCCEEDED"}
-    columns[3].metric("Jobs done", f"{len(done)} of {len(jobs())}")
-    hours, dollars = run.dpu_hours, run.cost_dollars
-    columns[4].metric(
-        "Cost in AWS",
-        f"${dollars:,.2f}",
-        help=f"{hours:.2f} DPU hours at ${DPU_HOUR_DOLLARS}; a laptop costs nothing.",
-    )
+    columns[2].metric("Jobs done", f"{len(done)} of {len(jobs())}")
+    if is_billed:
+        columns[3].metric(
+            "Cost", f"${run.cost_dollars:,.2f}", help=f"{run.dpu_hours:.2f} DPU hours at ${DPU_HOUR_DOLLARS}"
+        )
     batches = ", ".join(map(names.batch, run.batch_ids)) or "all new batches"
-    st.caption(f"Started {formats.when(run.started_at)} by {run.started_by}. Batches: {batches}.")
+    started = f"Started {formats.when(run.started_at)} by {run.started_by}"
+    if run.attempt > 1 and run.jobs:
+        first = formats.when(min(job.started_at for job in run.jobs))
+        started = f"Attempt {run.attempt}: resumed {formats.when(run.started_at)}, first started {first}"
+        started += f" by {run.started_by}"
+    st.caption(f"{started}. Batches: {batches}.")
 
 
 # job runs
@@ -46,6 +49,7 @@ def job_runs(run: Run, medians: dict[str, float]) -> None:
     if not run.jobs:
         st.caption("No job has been started yet." if not run.is_over else "No job was started.")
         return
+    is_billed = session.process_context().settings.is_billed
     frame = pd.DataFrame(
         [
             {
@@ -56,7 +60,7 @@ def job_runs(run: Run, medians: dict[str, float]) -> None:
                 "Seconds": round(job.seconds, 1),
                 "Median": medians.get(job.job),
                 "Running": job.execution_seconds,
-                "DPU hours": round(job.dpu_seconds / 3600, 3),
+                **({"DPU hours": round(job.dpu_seconds / 3600, 3)} if is_billed else {}),
                 "Error": job.error or "",
             }
             for job in run.jobs
@@ -70,12 +74,13 @@ def job_runs(run: Run, medians: dict[str, float]) -> None:
         column_config={
             "Started": formats.time_column("HH:mm:ss"),
             "Median": st.column_config.NumberColumn(
-                "Median (s)", format="%.1f", help=f"Median of the last {run_history.MEDIAN_RUNS} runs"
+                "Median (s)",
+                format="%.1f",
+                help=f"Median of up to {run_history.MEDIAN_RUNS} former runs, from three on",
             ),
             "Running": st.column_config.NumberColumn("Execution (s)", help="Without waiting for a worker"),
         },
     )
-    draw_gantt(run, medians)
 
 
 def draw_gantt(run: Run, medians: dict[str, float]) -> None:
@@ -113,6 +118,7 @@ def rows(run: Run) -> None:
     left, right = st.columns([3, 1])
     if account:
         frame = pd.DataFrame(account)
+        frame["batch_id"] = frame["batch_id"].map(names.batch)
         frame["out of balance"] = frame["received"] - frame["loaded"] - frame["quarantined"]
         frame.columns = [
             "Table",
@@ -189,6 +195,8 @@ def outcome(run: Run) -> None:
 
 
 def verdict(audit: Audit) -> None:
+    published = cache.published()
+    is_published = bool(published and published.release_id == audit.run_id)
     held = audit.decision == "hold"
     accepted = [r for r in audit.reasons if r.get("accepted")]
     blocked = [r for r in audit.reasons if r["severity"] == "block" and r not in accepted]
@@ -197,7 +205,13 @@ def verdict(audit: Audit) -> None:
     if found:
         summary = f"{found} finding{'s' if found > 1 else ''}, {len(blocked) or 'none'} blocking"
         summary += f", {len(accepted)} accepted in an earlier review" if accepted else ""
-    decision = "The release is held for review." if held else "The release can be published."
+    decision = (
+        "The release is published."
+        if is_published
+        else "The release is held for review."
+        if held
+        else "The release can be published."
+    )
     (st.warning if audit.reasons else st.success)(f"Audit: {summary}. {decision}")
     if audit.reasons:
         table = pd.DataFrame(audit.reasons)[["severity", "rule_id", "table", "failed", "checked"]]
@@ -210,14 +224,21 @@ def verdict(audit: Audit) -> None:
 
 
 def draw(run: Run) -> None:
-    medians = cache.medians()
+    medians = cache.medians(but=run.run_id)
     head(run)
     failure_card.draw(run)
     graph.draw(run, medians, lambda name: run_log.select(run, name))
-    job_runs(run, medians)
-    run_log.draw(run)
-    rows(run)
     outcome(run)
+    log, times, listed, counted = st.tabs(["Log", "Timeline", "Job runs", "Rows"])
+    with log:
+        run_log.draw(run)
+    with times:
+        if run.jobs:
+            draw_gantt(run, medians)
+    with listed:
+        job_runs(run, medians)
+    with counted:
+        rows(run)
 
 
 @session.live(2)

@@ -11,9 +11,10 @@ from portal.runs import failures
 from portal.runs import history as run_history
 from portal.runs.history import Found
 from portal.runs.model import Run
-from portal.ui import cache, names, session
+from portal.ui import cache, names, row_links, session
 from portal.ui import formats as times
-from portal.ui.runs import start_form
+from portal.ui.releases import listing as listing_of_releases
+from portal.ui.runs import comparing, run_rows, start_form, strip
 
 PAGE = 50
 STATES = ("RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
@@ -24,21 +25,30 @@ st.title("Runs")
 
 
 def table(found: list[Run]) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                "Run": names.run(run.run_id),
-                "State": state_label(run.status),
-                "Started": pd.Timestamp(run.started_at),
-                "Duration": times.duration(run.seconds),
-                "Attempt": run.attempt,
-                "DPU hours": round(run.dpu_hours, 3) if run.jobs else None,
-                "Cost (US $)": round(run.cost_dollars, 2) if run.jobs else None,
-                "Error": failures.error_message(run),
-            }
-            for run in found
-        ]
-    )
+    """Return the list as a table; what a run has read and built comes from its plan and its release."""
+    rows_of = {state.batch.batch_id: sum(state.batch.rows.values()) for state in cache.batch_states()}
+    published = cache.published()
+    costs = session.process_context().settings.is_billed
+    return pd.DataFrame([row(run, rows_of, published and published.release_id, costs) for run in found])
+
+
+def row(run: Run, rows_of: dict[str, int], published: str | None, costs: bool) -> dict[str, object]:
+    plan, built = run_rows.plan(run), run_rows.release(run)
+    batches = plan.get("batch_ids", ())
+    return {
+        "Run": names.run(run.run_id),
+        "State": run_rows.state(run),
+        "Started": pd.Timestamp(run.started_at),
+        "Duration": times.duration(run.seconds),
+        "Started by": plan.get("started_by", ""),
+        "Batches": len(batches) if plan else None,
+        "Rows received": run_rows.received(batches, rows_of),
+        "Findings": listing_of_releases.findings(built) if built else "",
+        "Release": f"{names.release(run.run_id)}{' ●' if run.run_id == published else ''}" if built else "",
+        "Attempt": run.attempt,
+        **({"Cost (US $)": round(run.cost_dollars, 2) if run.jobs else None} if costs else {}),
+        "Error": failures.error_message(run),
+    }
 
 
 def number_in_url(name: str, default: int) -> int:
@@ -89,57 +99,43 @@ def reach(found: Found) -> str:
     """Return a caption with the number of runs found and searched."""
     if found.is_all:
         text = f"{len(found.runs):,} of all {found.searched:,} runs."
+        if len(found.runs) == found.searched:
+            text = f"{found.searched:,} run{'s' if found.searched != 1 else ''}."
     else:
         text = f"{len(found.runs):,} of the newest {found.searched:,} runs; there are older ones."
-    return f"{text} Select two runs to compare." if len(found.runs) > 1 else text
+    return f"{text} Click a run to show it; tick two to compare." if len(found.runs) > 1 else text
 
 
 def selectable(found: list[Run]) -> None:
-    """Draw the table of runs, and a selection to open one; selecting two rows compares these runs."""
+    """Draw the table of runs: a click on a row opens the run, two ticked rows are compared."""
     frame = table(found)
     key = f"runs-table-{st.session_state.setdefault('runs-turn', 0)}"
     run_ids = [run.run_id for run in found]
-    picked = st.dataframe(
+    opened, ticked = row_links.table(
         frame,
-        hide_index=True,
-        width="stretch",
+        run_ids,
+        key,
         height=min(560, 38 + 35 * len(frame)),
-        on_select=lambda: compare_chosen(key, run_ids),
-        selection_mode="multi-row",
-        key=key,
+        several=True,
         column_config={
-            "Run": st.column_config.TextColumn(width="medium", pinned=True),
+            "Run": st.column_config.TextColumn(pinned=True),
             "Started": times.time_column("YYYY-MM-DD HH:mm"),
-            "DPU hours": st.column_config.NumberColumn(
-                help=f"Known for the newest {run_history.MOST_WITH_COST:,} runs"
-            ),
+            "Rows received": st.column_config.NumberColumn(format="localized"),
             "Error": st.column_config.TextColumn(width="large"),
         },
-    )["selection"]["rows"]
-    chosen = [run_ids[n] for n in picked if n < len(run_ids)]
-    left, right = st.columns([3, 1], vertical_alignment="bottom")
-    opened = left.selectbox(
-        "Open a run", run_ids, format_func=names.run, index=run_ids.index(chosen[0]) if chosen else 0
     )
-    right.button("Open", type="primary", width="stretch", on_click=open_run, args=(opened,))
-    if "open-run" in st.session_state:
-        st.switch_page("app_pages/run.py", query_params={"run": st.session_state.pop("open-run")})
+    if opened:
+        st.switch_page("app_pages/run.py", query_params={"run": opened})
+    compare_chosen(key, ticked)
 
 
-def open_run(run_id: str) -> None:
-    """Store the run to open, because the list may change before the page is drawn again."""
-    st.session_state["open-run"] = run_id
-
-
-def compare_chosen(key: str, names: list[str]) -> None:
-    """Write the selected runs to the URL if there are two.
-
-    Streamlit calls this only when the selection changes, so that a comparison can be closed while its runs
-    are still selected.
-    """
-    rows = [n for n in st.session_state[key]["selection"]["rows"] if n < len(names)]
-    if len(rows) == 2:
-        st.query_params["compare"] = [names[n] for n in rows]
+def compare_chosen(key: str, ticked: list[str]) -> None:
+    """Write the ticked runs to the URL if there are two, once, so that a comparison can be closed."""
+    if len(ticked) == 2 and st.session_state.get(f"{key}-compared") != ticked:
+        st.query_params["compare"] = ticked
+        st.session_state[f"{key}-compared"] = ticked
+        st.rerun()  # the comparison is drawn above the list
+    st.session_state[f"{key}-compared"] = ticked
 
 
 # two runs side by side
@@ -161,35 +157,16 @@ def comparison() -> None:
             st.session_state["runs-turn"] = st.session_state.get("runs-turn", 0) + 1
             st.rerun()
     compared = run_history.compare(session.context(), first, second)
-    times, rows, rules = (lettered(frame, named) for frame in (compared.times, compared.rows, compared.rules))
-    left, right = st.columns(2)
-    left.markdown("**Seconds by job**")
-    left.dataframe(times, hide_index=True, width="stretch", height="content")
-    right.markdown("**Rows**")
-    right.dataframe(
-        rows, hide_index=True, width="stretch", height="content", column_config=session.numbers(rows)
-    )
-    st.markdown("**Rules with different results**")
-    if rules.empty:
-        st.caption("Every rule has the same result in both runs.")
-    else:
-        st.dataframe(rules, hide_index=True, width="stretch")
+    shown = {name: f"{letter} · {names.run(name)}" for name, letter in zip(named, "AB", strict=True)}
+    comparing.draw(compared, first, second, shown)
 
 
-def lettered(frame: pd.DataFrame, named: list[str]) -> pd.DataFrame:
-    """Return `frame` with readable column names: A and B for the runs `named`, whose ids are too long."""
-    first, second = named
-    heads = {"table_name": "Table", "rule_id": "Rule"}
-    return frame.rename(
-        columns=lambda name: (
-            heads.get(name, name.replace(second, "B").replace(first, "A").capitalize())
-            if name not in named
-            else "AB"[named.index(name)]
-        )
-    )
+def latest() -> None:
+    """Draw the strip of the last 30 runs."""
+    strip.draw(cache.recent_runs(strip.RUNS))
 
 
-for part in (start_form.draw, listing, comparison):
+for part in (latest, start_form.draw, comparison, listing):
     try:
         part()
     except ServiceError as error:

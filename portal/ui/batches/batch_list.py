@@ -10,7 +10,7 @@ from portal.batches.lifecycle import BatchState
 from portal.core.errors import ServiceError
 from portal.core.vocabulary import BATCH_STATES
 from portal.reviews import wording
-from portal.ui import cache, formats, names, query_params, session
+from portal.ui import cache, formats, names, query_params, row_links, session
 
 _COUNTS = ("Patients", "Encounters", "Medications")
 
@@ -21,17 +21,21 @@ def draw() -> None:
     if not found:
         st.info("No batches yet. Generate sample data or import an extract above.")
         return
-    st.dataframe(
-        pd.DataFrame([_line(state) for state in found]),
-        hide_index=True,
-        width="stretch",
+    by_id = {state.batch.batch_id: state for state in found}
+    frame = pd.DataFrame([_line(state) for state in found])
+    opened, _ = row_links.table(
+        frame,
+        list(by_id),
+        "batches-table",
+        height=min(38 + 35 * len(frame), 400),
         column_config={
             "Received": formats.time_column("YYYY-MM-DD HH:mm"),
             "Size": st.column_config.NumberColumn(format="bytes"),
             **{name: st.column_config.NumberColumn(format="localized") for name in _COUNTS},
         },
     )
-    by_id = {state.batch.batch_id: state for state in found}
+    if opened:
+        st.query_params["batch"] = opened
     chosen = query_params.one_of(
         "Batch",
         list(by_id),
@@ -81,12 +85,25 @@ def _detail(state: BatchState) -> None:
         )
         listed = ", ".join(map(names.release, state.releases))
         st.caption(f"Releases with this batch: {listed or 'none'}.")
+        if state.releases:
+            _links(state.releases[-1], state.releases[0])
         if record := state.retirement:
             by = wording.escape_markdown(record.retired_by)
             at = formats.when(formats.parse_timestamp(record.retired_at))
             st.warning(f"Retired by {by}, {at}: {wording.escape_markdown(record.reason)}")
         elif session.user().may("run_pipeline"):
             _actions(batch.batch_id)
+
+
+def _links(first: str, newest: str) -> None:
+    """Draw links to the run that loaded a batch first, its findings, and the newest release with it."""
+    with st.container(horizontal=True):
+        for page, label, query in (
+            ("run", f"Loaded by {names.run(first)}", {"run": first}),
+            ("quality", "Findings of that run", {"run": first}),
+            ("releases", names.release(newest), {"release": newest}),
+        ):
+            st.page_link(f"app_pages/{page}.py", label=label, query_params=query)
 
 
 def _actions(batch_id: str) -> None:

@@ -181,7 +181,7 @@ def _center(name: str) -> tuple[int, int]:
 def _link(edge: Edge, found: Mapping[str, str]) -> dict[str, Any]:
     """Return the link of a transition.
 
-    A transition after a failure is dashed, and faint unless its source step failed.
+    A transition after a failure is dashed, and almost invisible unless its source step failed.
     """
     (source, _), (target, _) = positions()[edge.source], positions()[edge.target]
     out, into = ("bottom", "top") if source == target else ("right", "left")
@@ -189,7 +189,7 @@ def _link(edge: Edge, found: Mapping[str, str]) -> dict[str, Any]:
     if edge.is_failure:
         taken = found[edge.source] in _FAILED
         style |= {"type": "dashed", "color": FAILED_MARK if taken else NEUTRAL}
-        style |= {"width": 2.5 if taken else 1, "opacity": 1 if taken else 0.35}
+        style |= {"width": 2.5 if taken else 1, "opacity": 1 if taken else 0.08}
     return {"source": f"{edge.source} {out}", "target": f"{edge.target} {into}", "lineStyle": style}
 
 

@@ -12,6 +12,7 @@ from portal.runs import job_runs
 from portal.runs.job_runs import JOB_ENDED, JobRun, Line
 from portal.runs.model import Run
 from portal.ui import cache, exports, formats
+from portal.ui.runs import run_rows
 
 LINES = 1000
 _TROUBLE = re.compile(r"error|exception|traceback|\bfail|\bwarn|critical|fatal", re.IGNORECASE)
@@ -53,6 +54,8 @@ def draw(run: Run) -> None:
         key=f"{key}-trouble",
     )
     job = next(job for job in run.jobs if job.job_run_id == picked)
+    if rows := run_rows.of_job(run, job):
+        st.caption(rows)
     shown = st.session_state.setdefault(f"{key}-lines-{picked}", LINES)
     is_tail = job.state not in JOB_ENDED and not wanted and not only_trouble and shown == LINES
     read = cache.log_tail if is_tail else cache.whole_log

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
 from pipeline.run_input import schema
+from portal.batches.lifecycle import BatchState
 from portal.runs import history as run_history
 from portal.runs import service as runs
+from portal.runs.history import Estimate
 from portal.ui import cache, formats, names, session
 
 NOT_IN_FORM = ("run_id", "started_by")
@@ -70,7 +73,8 @@ def draw() -> None:
     like = st.query_params.get("like")
     is_open = st.session_state.setdefault("launch-open", bool(like or in_url()))
     with st.expander("Start a run", icon=":material/play_arrow:", expanded=is_open):
-        every = [state.batch.batch_id for state in cache.batch_states() if not state.retirement]
+        states = {state.batch.batch_id: state for state in cache.batch_states() if not state.retirement}
+        every = list(states)
         known = presets(every)
         first = next(iter(known.values()))
         is_new = any(f"launch-{name}" not in st.session_state for name in fields())
@@ -81,29 +85,56 @@ def draw() -> None:
         with st.container(horizontal=True):
             for name, chosen in known.items():
                 st.button(name, on_click=apply, args=(chosen,), width="stretch")
-        wanted = {name: field(name, part, every) for name, part in fields().items()}
+        wanted = {name: field(name, part, states) for name, part in fields().items()}
+        backfill(states)
         write_url(wanted, first)
-        if past := run_history.estimate(cache.history()):
-            st.caption(
-                f"The last {past.run_count} successful runs took {formats.duration(past.fastest)} to "
-                f"{formats.duration(past.slowest)} "
-                f"(median {formats.duration(past.seconds)}) and cost ${past.dollars:,.2f} in AWS."
-            )
-        else:
-            st.caption("Duration and cost cannot be estimated: no recent run succeeded at the first attempt.")
+        st.caption(expected(run_history.estimate(cache.history())))
         start(wanted)
 
 
-def field(name: str, part: dict[str, Any], every: list[str]) -> Any:
+def expected(past: Estimate | None) -> str:
+    """Return what a run is expected to take and, where runs cost money, to cost."""
+    if past is None:
+        return "The duration cannot be estimated: no recent run succeeded at the first attempt."
+    cost = f" and cost ${past.dollars:,.2f}" if session.process_context().settings.is_billed else ""
+    if past.run_count == 1:
+        return f"The last successful run took {formats.duration(past.seconds)}{cost}."
+    return (
+        f"The last {past.run_count} successful runs took {formats.duration(past.fastest)} to "
+        f"{formats.duration(past.slowest)} (median {formats.duration(past.seconds)}{cost})."
+    )
+
+
+def backfill(states: Mapping[str, BatchState]) -> None:
+    """Draw a period and a button that selects the batches received in it, to process them again."""
+    with st.popover("Select batches by period", icon=":material/date_range:"):
+        received = {name: formats.local_day(each.batch.received_at) for name, each in states.items()}
+        if not received:
+            st.caption("There is no batch yet.")
+            return
+        first, last = min(received.values()), max(received.values())
+        period = st.date_input("Received", (first, last), first, last, format="YYYY-MM-DD")
+        if not isinstance(period, tuple) or len(period) != 2:
+            st.caption("Select the last day.")
+            return
+        found = [name for name, day in received.items() if period[0] <= day <= period[1]]
+        st.button(
+            f"Select {len(found):,} batch{'es' if len(found) != 1 else ''}",
+            on_click=lambda: st.session_state.update({"launch-batch_ids": found}),
+        )
+
+
+def field(name: str, part: dict[str, Any], states: Mapping[str, BatchState]) -> Any:
     """Draw the widget of a setting, whose schema is `part`, and return the value of the widget."""
     key = f"launch-{name}"
     if part["type"] == "boolean":
         return st.checkbox(part["title"], key=key, help=part["description"])
-    st.session_state[key] = [value for value in st.session_state[key] if value in every]
+    st.session_state[key] = [value for value in st.session_state[key] if value in states]
     return st.multiselect(
         part["title"],
-        every,
+        list(states),
         key=key,
+        format_func=lambda batch_id: names.batch_state(states[batch_id]),
         help=part["description"],
         placeholder="All batches not yet published",
     )

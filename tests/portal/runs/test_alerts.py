@@ -162,3 +162,17 @@ def test_subscribing_needs_an_address(acting):
     assert (topic, "ann@hospital.org") in [(s.topic, s.endpoint) for s in schedule.subscriptions(analyst)]
     with pytest.raises(ServiceError, match="Viewers cannot"):
         schedule.subscribe(acting("v", "viewer"), topic, "v@hospital.org")
+
+
+def test_a_subscription_ends_and_a_test_message_goes_to_a_topic_of_this_installation(acting):
+    analyst = acting("a", "analyst")
+    topic = os.environ["HDP_TOPIC_FAILED_ARN"]
+    schedule.subscribe(analyst, topic, "gone@hospital.org")
+    (mine,) = [s for s in schedule.subscriptions(analyst) if s.endpoint == "gone@hospital.org"]
+    assert mine.is_confirmed
+    schedule.send_test(analyst, topic)
+    schedule.unsubscribe(analyst, mine.arn)
+    assert "gone@hospital.org" not in [s.endpoint for s in schedule.subscriptions(analyst)]
+    for refused in (schedule.unsubscribe, schedule.send_test):
+        with pytest.raises(ServiceError, match="Reload the page and select one"):
+            refused(analyst, "arn:aws:sns:us-east-1:1:elsewhere:1")

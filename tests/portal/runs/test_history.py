@@ -48,6 +48,13 @@ def test_a_median_is_of_the_last_twenty():
     assert run_history.medians(past) == {"quality_audit": 10}
 
 
+def test_nothing_is_usual_before_three_former_runs_and_a_run_is_not_compared_with_itself():
+    past = [_run(n, 10 * n) for n in (1, 2, 3)]
+    assert run_history.medians(past[:2]) == {}
+    assert run_history.medians(past) == {"quality_audit": 20}
+    assert run_history.medians(past, but="run-3") == {}
+
+
 def test_the_list_has_each_runs_jobs_and_the_cause_of_a_failure(portal, failed_run, held_run):
     found = {run.run_id: run for run in run_history.recent(portal)}
     run = found[held_run.run_id]

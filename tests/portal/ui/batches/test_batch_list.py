@@ -13,7 +13,7 @@ from portal.batches.retirement import Retirement
 from portal.batches.service import Batch
 from portal.core.auth import User
 from portal.core.errors import ServiceError
-from portal.ui import cache, session
+from portal.ui import cache, names, session
 
 
 def _batch(batch_id):
@@ -41,6 +41,8 @@ def lake(monkeypatch):
     kept = lambda: found  # noqa: E731
     kept.clear = lambda: None
     monkeypatch.setattr(cache, "batch_states", kept)
+    monkeypatch.setattr(names, "_number", lambda _kind, name: int(name[-1]))
+    monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)
     monkeypatch.setattr(session, "user", lambda: User("eve", "engineer"))
     monkeypatch.setattr(session, "context", lambda: None)
 
@@ -74,9 +76,9 @@ def test_every_batch_is_listed_with_its_status(lake):
     assert not app.exception
     listed = app.dataframe[0].value
     assert listed[["Batch", "Status"]].to_numpy().tolist() == [
-        ["b1", "New"],
-        ["b2", "Loaded, published"],
-        ["b3", "Retired"],
+        ["Batch 1", "New"],
+        ["Batch 2", "Loaded, published"],
+        ["Batch 3", "Retired"],
     ]
     assert app.dataframe[1].value[["Table", "File", "Rows"]].to_numpy().tolist() == [
         ["patients", "patients.csv", 3]

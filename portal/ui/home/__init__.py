@@ -1,0 +1,1 @@
+"""Homes by role, and what a page shows before the first release."""
