@@ -27,7 +27,8 @@ def check() -> list[str]:
 
 def declared() -> list[tuple[Mapping[str, Any], Contract]]:
     """Return the contracts of the YAML files, with the documents that they were read from."""
-    found = {tuple(name.split("/")[1:]): each for name, each in source.documents().items() if name != "jobs"}
+    named = {name: each for name, each in source.documents().items() if name.startswith("contracts/")}
+    found = {tuple(name.split("/")[1:]): each for name, each in named.items()}
     return [
         (document, parse(zone, table, document))
         for zone in ZONES

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from portal.dashboards.expressions import or_not_recorded
-from portal.dashboards.query_builder import Chart, Dataset, Dimension, Measure
+from portal.dashboards.query_builder import NOT_RECORDED, Chart, Dataset, Dimension, Measure
 
 SEXES = {"F": "Female", "M": "Male", "X": "Non-binary", "U": "Unknown"}
+
+_CHARLSON = (
+    f"CASE WHEN f.charlson_index IS NULL THEN '{NOT_RECORDED}' WHEN f.charlson_index >= 5 THEN '5 and more' "
+    "ELSE CAST(f.charlson_index AS varchar) END"
+)
 
 PATIENTS = Dataset(
     name="patients",
@@ -17,10 +22,12 @@ PATIENTS = Dataset(
         Dimension("payer", "Payer", or_not_recorded("f.payer"), filter="listed"),
         Dimension("age_band", "Age", or_not_recorded("f.age_band"), filter="clicked"),
         Dimension("zip3", "ZIP code, first three digits", or_not_recorded("f.zip3"), filter="clicked"),
+        Dimension("comorbidity", "Charlson index", _CHARLSON, filter="clicked"),
         Dimension("race", "Race", or_not_recorded("f.race"), filter="clicked"),
         Dimension("language", "Language", or_not_recorded("f.language"), filter="clicked"),
     ),
     fields={
+        "charlson": "f.charlson_index",
         "is_deceased": "f.is_deceased",
         "version": "f.version",
     },
@@ -90,5 +97,18 @@ PATIENT_CHARTS = (
         _PEOPLE,
         click=("language",),
         measure="patients",
+    ),
+    Chart(
+        "patients-by-comorbidity",
+        "Patients by comorbidity",
+        "ranking",
+        PATIENTS,
+        ("comorbidity",),
+        _PEOPLE,
+        click=("comorbidity",),
+        note="Charlson index without points for age, from all ICD-10 diagnoses of the release.",
+        needs="charlson",
+        exact_only=True,
+        measure="comorbidity",
     ),
 )

@@ -27,6 +27,8 @@ from portal.dashboards.shared_notes import Annotation, SavedView
 from portal.quality import results as quality
 from portal.quality.results import Audit
 from portal.releases import service as releases
+from portal.reviews import open_findings as findings
+from portal.reviews.decisions import Finding
 from portal.runs import alerts as alerting
 from portal.runs import executions, job_runs
 from portal.runs import history as run_history
@@ -61,7 +63,7 @@ def _answer(sql: str, release_id: str, _dataset: Dataset, _statement: Statement)
     return found.answer(_dataset, _statement, sql)
 
 
-@st.cache_resource(max_entries=6, show_spinner=False)
+@st.cache_resource(max_entries=10, show_spinner=False)
 def _in_memory(release_id: str, source: str, _dataset: Dataset) -> DatasetInMemory | None:  # noqa: ARG001
     context = session.process_context()
     if not in_memory.fits(_dataset, releases.get(context, release_id)):
@@ -244,6 +246,12 @@ def forget_runs() -> None:
     """Clear the cached runs, alerts and batch states; call it after an action that changes them."""
     for cached in (run, recent_runs, history, search, alerts, batch_states):
         cached.clear()
+
+
+@shared("query", ttl=120, most=20)
+def open_findings(_context: Context, release_id: str) -> tuple[Finding, ...]:
+    """Return the open findings of a release, the worst first."""
+    return findings.of_release(_context, release_id)
 
 
 @shared("see_charts", ttl=10, most=10)

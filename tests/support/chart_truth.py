@@ -63,7 +63,9 @@ ROWS = {
         SELECT *, coalesce(sex, 'Not recorded') AS gender, coalesce(payer, 'Not recorded') AS who_pays,
             coalesce(state, 'Not recorded') AS home, coalesce(zip3, 'Not recorded') AS zip,
             coalesce(age_band, 'Not recorded') AS age, coalesce(race, 'Not recorded') AS origin,
-            coalesce(language, 'Not recorded') AS speaks
+            coalesce(language, 'Not recorded') AS speaks,
+            if(charlson_index >= 5, '5 and more', coalesce(charlson_index::int::text, 'Not recorded'))
+                AS points
         FROM dim_patient WHERE is_current AND patient_key <> -1""",
 }
 
@@ -129,6 +131,7 @@ CHARTS = {
     "patients-by-payer": "SELECT who_pays, count(*) FROM r GROUP BY ALL",
     "patients-by-state": "SELECT home, count(*) FROM r GROUP BY ALL",
     "patients-by-zip3": "SELECT zip, count(*) FROM r GROUP BY ALL",
+    "patients-by-comorbidity": "SELECT points, count(*) FROM r GROUP BY ALL",
     "patients-by-race": "SELECT origin, count(*) FROM r GROUP BY ALL",
     "patients-by-language": "SELECT speaks, count(*) FROM r GROUP BY ALL",
 }

@@ -46,6 +46,7 @@ def tables(patients, seed):
             "payer": _skewed(random, ["Medicare", "Aetna", "O'Hara's", "Medicaid", "None", None], patients),
             "age_band": random.choice([*(f"{n}-{n + 4}" for n in range(0, 90, 5)), "90+"], patients),
             "race": _skewed(random, ["white", "black", "asian", None], patients),
+            "charlson_index": np.where(np.arange(patients) % 7 == 3, None, np.arange(patients) % 9 % 8),
             "language": _skewed(random, ["en", "es", "vi", "zh"], patients),
             "is_current": random.random(patients) > 0.1,
             "is_deceased": random.random(patients) < 0.03,

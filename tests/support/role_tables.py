@@ -92,6 +92,8 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         core.pseudonyms.labels
         dashboards.query_builder.rows
         dashboards.shared_notes.annotate
+        reviews.open_findings.of_release
+        ui.cache.open_findings
         dashboards.shared_notes.remove_annotation
         quality.results.failing_query
         quality.results.failing_rows

@@ -354,3 +354,21 @@ FROM (
       is_current AND patient_key <> -1
   ) AS f
 ) AS r;
+
+-- comorbidity: Comorbidity, points of the Charlson index. Mean Charlson comorbidity index of patients, without points for age.
+-- Excluded: Patients without an ICD-10 diagnosis.
+SELECT
+  CAST(SUM(charlson) AS DOUBLE) / COUNT(*) AS comorbidity
+FROM (
+  SELECT
+    f.charlson_index AS charlson
+  FROM (
+    SELECT
+      *
+    FROM dim_patient
+    WHERE
+      is_current AND patient_key <> -1
+  ) AS f
+) AS r
+WHERE
+  NOT charlson IS NULL;

@@ -9,7 +9,8 @@ from __future__ import annotations
 from pyspark.sql import SparkSession
 
 COMPARED_ENCOUNTERS = """
-SELECT f.encounter_key, f.diagnosis_key, f.department_key, f.encounter_class, f.department,
+SELECT f.encounter_key, f.diagnosis_key, x.facility AS facility_is,
+       if(x.department_key = -1, NULL, x.department) AS department_is, f.encounter_class, f.department,
        f.discharge_disposition,
        f.admitted_at,
        f.discharged_at, f.admitted_date_key, f.discharged_date_key, f.local_date, f.local_hour,
@@ -22,6 +23,7 @@ SELECT f.encounter_key, f.diagnosis_key, f.department_key, f.encounter_class, f.
 FROM fact_encounter f
   LEFT JOIN dim_patient d ON d.patient_key = f.patient_key
   LEFT JOIN dim_provider w ON w.provider_key = f.provider_key
+  LEFT JOIN dim_department x ON x.department_key = f.department_key
   FULL JOIN (
     SELECT xxhash64(e.encounter_id) AS silver_key, e.encounter_class AS silver_class,
            e.department AS silver_department, e.discharge_disposition AS silver_disposition,
@@ -32,8 +34,7 @@ FROM fact_encounter f
            if(e.provider_npi IS NULL, bigint(-1), xxhash64(e.provider_npi)) AS silver_provider,
            if(e.diagnosis_code IS NULL, bigint(-1), xxhash64(e.diagnosis_code_system, e.diagnosis_code))
              AS silver_diagnosis,
-           if(e.facility IS NULL AND e.department IS NULL, bigint(-1),
-              xxhash64(coalesce(e.facility, ''), coalesce(e.department, ''))) AS silver_department_key,
+           e.facility AS silver_facility,
            year(e.admitted_at_local) - year(p.birth_date)
              - if(month(e.admitted_at_local) * 100 + day(e.admitted_at_local)
                   < month(p.birth_date) * 100 + day(p.birth_date), 1, 0) AS years

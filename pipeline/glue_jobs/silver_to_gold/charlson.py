@@ -23,11 +23,14 @@ ICD_10 = ("ICD-10-CM", "ICD-10", "ICD-10-GM")
 
 
 def index(encounters: DataFrame, diagnoses: DataFrame) -> DataFrame:
-    """Return `patient_id` and `charlson_index` of patients with an ICD-10 diagnosis, however long ago."""
+    """Return `patient_id` and `charlson_index` of patients with an ICD-10 diagnosis, however long ago.
+
+    A diagnosis that names another patient than its encounter does not count: a rule will refuse it.
+    """
     columns = ("patient_id", "diagnosis_code_system", "diagnosis_code")
     coded = (
         encounters.select(*columns)
-        .unionByName(diagnoses.select(*columns))
+        .unionByName(_of_their_patient(diagnoses, encounters).select(*columns))
         .where(F.col("diagnosis_code_system").isin(*ICD_10) & F.col("diagnosis_code").isNotNull())
         .select("patient_id", F.replace("diagnosis_code", F.lit("."), F.lit("")).alias("_code"))
         .where("patient_id is not null")
@@ -43,6 +46,14 @@ def index(encounters: DataFrame, diagnoses: DataFrame) -> DataFrame:
     by_patient = found.groupBy("patient_id").agg(F.collect_set("_condition").alias("_conditions"))
     points = reduce(add, [_points(each) for each in charlson()])
     return by_patient.select("patient_id", points.cast("int").alias("charlson_index"))
+
+
+def _of_their_patient(diagnoses: DataFrame, encounters: DataFrame) -> DataFrame:
+    owners = encounters.where("patient_id is not null").select(
+        F.col("encounter_id").alias("_encounter"), F.col("patient_id").alias("_owner")
+    )
+    others = (F.col("encounter_id") == F.col("_encounter")) & (F.col("patient_id") != F.col("_owner"))
+    return diagnoses.join(owners, others, "left_anti")
 
 
 def _points(comorbidity: Comorbidity) -> Column:

@@ -11,7 +11,7 @@ from pipeline.contracts.model import load
 from pipeline.glue_jobs.entry_point import main
 from pipeline.glue_jobs.runtime import Run
 from pipeline.glue_jobs.silver_to_gold import admission, references, star
-from pipeline.glue_jobs.silver_to_gold.dim_department import department_key
+from pipeline.glue_jobs.silver_to_gold.dim_department import with_department_key
 from pipeline.glue_jobs.silver_to_gold.dim_diagnosis import diagnosis_key
 from pipeline.glue_jobs.silver_to_gold.local_time import local, local_date, local_month
 from pipeline.glue_jobs.silver_to_gold.readmission import with_readmission
@@ -49,7 +49,6 @@ def transform(encounters: DataFrame, dimensions: Dimensions, time_zone: str) -> 
             "patient_durable_key": F.when(F.col("patient.found"), star.key_of("patient_id")),
             "provider_durable_key": star.key_of("provider_npi"),
             "diagnosis_key": F.when(F.col("diagnosis_code").isNotNull(), diagnosis_key()),
-            "department_key": department_key(),
             "admitted_date_key": star.date_key("local_date"),
             "discharged_date_key": star.date_key("discharged_local_date"),
             "local_hour": F.hour(local("admitted_at", time_zone)),
@@ -63,7 +62,7 @@ def transform(encounters: DataFrame, dimensions: Dimensions, time_zone: str) -> 
     keyed = star.as_of(measured, dimensions.patient, "patient_durable_key", "patient_key", "admitted_at")
     keyed = star.as_of(keyed, dimensions.provider, "provider_durable_key", "provider_key", "admitted_at")
     keyed = star.member(keyed, dimensions.diagnosis, "diagnosis_key", "bigint")
-    keyed = star.member(keyed, dimensions.department, "department_key", "bigint")
+    keyed = with_department_key(keyed, dimensions.department)
     for key in ("admitted_date_key", "discharged_date_key"):
         keyed = star.member(keyed, dimensions.time.withColumnRenamed("date_key", key), key, "int")
     return keyed

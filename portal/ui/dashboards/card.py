@@ -21,7 +21,7 @@ from portal.dashboards.query_builder import Chart, Filters, QueryBuilder
 from portal.dashboards.suppressed_views import View
 from portal.privacy.viewer_tables import ViewerTable
 from portal.ui import cache, exports, names, session
-from portal.ui.dashboards import figures, picture, url_filters
+from portal.ui.dashboards import figures, picture, quality_badge, url_filters
 from portal.ui.dashboards.page import Page
 
 
@@ -43,6 +43,7 @@ def draw(chart: Chart, page: Page) -> None:
         figure = figures.figure(shown.chart, shown.frame, before, page.before_name)
         _annotate(figure, shown)
         _plot(shown.chart, figure, page)
+        quality_badge.draw(chart, page.release_id)
         if notes := " ".join(filter(None, (shown.note, figures.cut(shown.chart, shown.frame)))):
             st.caption(notes)
 

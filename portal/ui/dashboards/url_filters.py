@@ -80,7 +80,7 @@ def _clicked(dataset: Dataset) -> dict[str, tuple[str, ...]]:
 def _chips(dataset: Dataset, filters: Filters) -> None:
     """Draw a button for each chosen value and for a period of one's own; a click on it removes the filter."""
     with st.container(horizontal=True, gap="small"):
-        if st.query_params.get("from"):
+        if st.query_params.get("from") and filters.start and filters.end:
             label = f"{filters.start:%-d %b %Y} to {filters.end:%-d %b %Y}"
             _chip(f"chip-{dataset.name}-period", label, _forget_period, dataset)
         for name, values in filters.chosen.items():

@@ -145,6 +145,8 @@ CHANGES_THE_LAKE = """
     batches.samples.start batches.samples.start_job batches.service.import_files batches.service.import_folder
     batches.staging.begin batches.staging.discard batches.staging.source_file
     core.numbers.number
+    dashboards.shared_notes.annotate dashboards.shared_notes.remove_annotation
+    dashboards.shared_notes.remove_view dashboards.shared_notes.save_view
     people.service.end_deputy people.service.grant people.service.name_deputy people.service.revoke
     releases.service.publish releases.service.publish_approved releases.service.rollback
     reviews.commands.accept reviews.commands.accept_rows reviews.commands.answer reviews.commands.assign
@@ -266,6 +268,7 @@ def arguments(portal, held_run, first_run):
         "log": read_model.log(portal),
         "log_group": run.jobs[0].log_group,
         "release": release,
+        "page": "encounters",
         "past": [run],
         "position": 0,
         "query_id": query_id,
@@ -284,6 +287,7 @@ def arguments(portal, held_run, first_run):
         "table": "patients",
         "table_name": "patients",
         "user": User("mallory", "viewer"),
+        "view_id": "0a1b2c3d",
         "wanted": Search.last_days(1),
         "why": "to prove that the test sees names",
     }

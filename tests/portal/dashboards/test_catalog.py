@@ -46,6 +46,7 @@ BY_HAND = {
     "barcode_scans": "SELECT avg(barcode_scanned::int) FROM fact_medication_admin",
     "orders_and_dispenses": "SELECT count(*) FROM fact_medication_order",
     "patients": "SELECT count(*) FROM dim_patient WHERE is_current AND patient_key <> -1",
+    "comorbidity": "SELECT avg(charlson_index) FROM dim_patient WHERE is_current AND patient_key <> -1",
     "deceased_patients": "SELECT avg(is_deceased::int) FROM dim_patient "
     "WHERE is_current AND patient_key <> -1",
 }

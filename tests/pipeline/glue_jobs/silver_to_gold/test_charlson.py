@@ -44,8 +44,10 @@ def found(spark):
         {"patient_id": "not coded"},
         {"diagnosis_code": "I50.9", "diagnosis_code_system": "ICD-10-CM"},
     ]
-    first = frames.of(spark, [*codes[::2], *others], schema(load("silver", "encounters")))
-    more = frames.of(spark, [*codes[1::2], codes[0]], schema(load("silver", "diagnoses")))
+    stay = {"encounter_id": "of another", "patient_id": "not coded"}
+    first = frames.of(spark, [*codes[::2], *others, stay], schema(load("silver", "encounters")))
+    wrong = {**codes[0], "encounter_id": "of another", "diagnosis_code": "B20"}
+    more = frames.of(spark, [*codes[1::2], codes[0], wrong], schema(load("silver", "diagnoses")))
     rows = charlson.index(first, more).collect()
     assert len({row.patient_id for row in rows}) == len(rows)
     return {row.patient_id: row.charlson_index for row in rows}
