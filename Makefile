@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE  # bytecode that is kept starts everything three times as fast
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-all parity fuzz screenshots bench bench-scale bench-tiny audit image install lint lock clean
+.PHONY: help run check test test-all parity fuzz chaos screenshots bench bench-scale bench-tiny audit image install lint lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ parity: .venv/.dev ## Compare Sail with Spark on everything there is, value by v
 fuzz: .venv/.dev ## Try each property with other examples at each call, many more than `make test`
 	@echo "HDP_FUZZ_SEED=$(HDP_FUZZ_SEED) makes the same hospitals again"
 	@HDP_FUZZ=20000 HDP_FUZZ_SEED=$(HDP_FUZZ_SEED) $(PYTEST) -m "hypothesis or fuzz" --hypothesis-profile=fuzz
+
+chaos: .venv/.dev ## Kill each writing operation before every write; lose and double every response
+	@HDP_CHAOS=1 $(PYTEST) tests/portal/lake/test_chaos.py
 
 screenshots: .venv/.dev ## Take a picture of every page and state, and the README's
 	@scripts/install-test-packages

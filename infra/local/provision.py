@@ -170,7 +170,11 @@ class Provisioner:
         own: dict[str, dict[str, str]] = {
             name: {"HDP_TOPIC_ARN": self.topic_arn(topic)} for name, topic in TOPICS.items()
         }
-        own["watch_schedule"] |= {"HDP_STATE_MACHINE_ARN": self.state_machine_arn, "HDP_FRESH_HOURS": "{}"}
+        own["watch_schedule"] |= {
+            "HDP_STATE_MACHINE_ARN": self.state_machine_arn,
+            "HDP_FRESH_HOURS": "{}",
+            "HDP_TOPIC_REVIEWS_ARN": self.topic_arn("run-succeeded"),
+        }
         own["prepare_run"] = {"HDP_TIME_ZONE": TIME_ZONE}
         own["expire_releases"] = {"HDP_KEEP_DAYS": str(KEEP_DAYS)}
         # a laptop has no sign-in

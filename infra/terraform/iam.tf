@@ -236,7 +236,8 @@ locals {
       { actions = ["s3:ListBucket"], resources = [local.bucket_arns["quality"], local.bucket_arns["bronze"]] },
       { actions = ["s3:GetObject"], resources = ["${local.bucket_arns["bronze"]}/_manifests/*"] },
       { actions = ["s3:GetObject", "s3:PutObject"], resources = ["${local.bucket_arns["quality"]}/alerts/*"] },
-      { actions = ["sns:Publish"], resources = [local.topic_arns["failed"]] },
+      { actions = ["s3:GetObject"], resources = ["${local.bucket_arns["quality"]}/reviews/*"] },
+      { actions = ["sns:Publish"], resources = [local.topic_arns["failed"], local.topic_arns["succeeded"]] },
     ]
     expire_releases = [
       { actions = ["s3:ListBucket"], resources = [local.bucket_arns["quality"], local.bucket_arns["gold"]] },

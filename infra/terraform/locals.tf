@@ -76,6 +76,7 @@ locals {
     sns_notify_failure    = { HDP_TOPIC_ARN = local.topic_arns["failed"] }
     watch_schedule = {
       HDP_TOPIC_ARN         = local.topic_arns["failed"]
+      HDP_TOPIC_REVIEWS_ARN = local.topic_arns["succeeded"]
       HDP_STATE_MACHINE_ARN = local.machine_arn
       HDP_FRESH_HOURS       = jsonencode(var.fresh_hours)
     }

@@ -105,6 +105,10 @@ class Run:
         """
         return standing.rows(self, table) if batch_ids is None else self.every_version(table, batch_ids)
 
+    def ended(self, contract: Contract) -> DataFrame | None:
+        """Return the records that are missing from a full extract; None without one."""
+        return standing.ended(self, contract)
+
     def every_version(self, table: str, wanted: Sequence[str]) -> DataFrame:
         """Return the silver rows of batches, whether or not they stand in the release."""
         contract = load("silver", table)

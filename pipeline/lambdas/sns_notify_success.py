@@ -1,4 +1,4 @@
-"""Notify subscribers that a release was published, is held for review, or was approved or rejected."""
+"""Notify subscribers of the state of a release, or the assignee of a query."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ _SUBJECTS = {
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """Send a message about ``{"run_id", "release": {...}}``, without row data, and return the release."""
+    """Send a message about ``{"run_id", "release": {...}}`` or ``{"query": {...}}``; return release or query.
+
+    Messages have no data of rows and no text of a reviewer.
+    """
+    if "query" in event:
+        return _query_assigned(event["query"])
     outcome = event["release"]
     state = outcome["state"]
     subject = f"Health data: release {outcome['release_id']} {_SUBJECTS[state]}"
@@ -28,3 +33,16 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
     message |= {name: outcome[name] for name in ("why", "reviewed_by") if outcome.get(name)}
     sns.publish(TopicArn=os.environ["HDP_TOPIC_ARN"], Subject=subject[:100], Message=json.dumps(message))
     return dict(outcome)
+
+
+def _query_assigned(query: dict[str, str]) -> dict[str, Any]:
+    """Notify the assignee; the attribute `assignee` lets a subscription filter for one person."""
+    subject = f"Health data: query {query['query_id']} was assigned to {query['assignee']}"
+    message = {**query, "state": "ASSIGNED", "next": "Open the portal. The Quality page lists the queries."}
+    sns.publish(
+        TopicArn=os.environ["HDP_TOPIC_ARN"],
+        Subject=subject[:100],
+        Message=json.dumps(message),
+        MessageAttributes={"assignee": {"DataType": "String", "StringValue": query["assignee"]}},
+    )
+    return dict(query)

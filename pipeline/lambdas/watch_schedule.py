@@ -1,4 +1,4 @@
-"""Notify subscribers once of each late run, each missed start of the schedule and each silent source."""
+"""Notify subscribers once of each late run, missed start, silent source and overdue query."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import boto3
@@ -14,6 +14,8 @@ import boto3
 from pipeline.lake.store import now, read_json, write_json
 from pipeline.lake.uris import Lake, split
 from pipeline.lateness import Delay, Schedule, delays, silent
+from pipeline.reviews import log
+from pipeline.reviews.queries import Pending, overdue
 
 s3 = boto3.client("s3")
 sns = boto3.client("sns")
@@ -33,6 +35,7 @@ _RUNS = "Open the portal. The Runs page lists the runs; the Alerts page shows th
 _NEXT = {
     "late": _RUNS,
     "never started": _RUNS,
+    "overdue": "Open the portal. The Quality page lists the queries: answer it, or close it.",
     "no batch": "Ask the source whether its export ran, and look into incoming/ and incoming/refused/.",
 }
 
@@ -55,7 +58,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
     late = delays(_executions(), schedule, at)
     if hours := json.loads(os.environ["HDP_FRESH_HOURS"]):
         late += silent(_newest(hours), hours, at)
-    return {"sent": [delay.message_in_utc for delay in late if _send_once(delay)]}
+    sent = [delay.message_in_utc for delay in late if _send_once(delay)]
+    return {"sent": [*sent, *_send_overdue(at.date())]}
 
 
 def _executions() -> list[Execution]:
@@ -96,6 +100,35 @@ def _execution(execution: Any) -> Execution:
         execution["startDate"],
         (ended - execution["startDate"]).total_seconds(),
     )
+
+
+_events: log.ObjectCache = {}
+"""Events of the review log that earlier calls have read."""
+
+
+def _send_overdue(on: date) -> list[str]:
+    """Notify once of each query that is overdue; return the messages sent by this call."""
+    events = [event for _, event in log.fetch(s3, lake, _events).events if event is not None]
+    return [message for each in overdue(events, on) if (message := _send_overdue_once(each))]
+
+
+def _send_overdue_once(query: Pending) -> str:
+    """Send the reminder about a query and return it; return "" if it was sent before."""
+    uri = lake.sent_alert(f"overdue-{query.query_id}-{query.due}")
+    if read_json(s3, uri):
+        return ""
+    who = query.assignee or "nobody"
+    about = f"Query {query.query_id} on {query.rule_id} of {query.table_name}"
+    text = f"{about} was due on {query.due}; assignee: {who}."
+    message = {"run_id": query.run_id, "alert": "overdue", "cause": text, "next": _NEXT["overdue"]}
+    sns.publish(
+        TopicArn=os.environ["HDP_TOPIC_REVIEWS_ARN"],
+        Subject="Health data: a query is overdue",
+        Message=json.dumps(message),
+        MessageAttributes={"assignee": {"DataType": "String", "StringValue": who}},
+    )
+    write_json(s3, uri, {"sent_at": now(), "message": text})
+    return text
 
 
 def _send_once(delay: Delay) -> bool:

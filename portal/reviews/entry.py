@@ -16,6 +16,7 @@ from portal.core.auth import Right
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.core.rights import requires
+from portal.reviews.notifications import notify_assignee
 from portal.reviews.read_model import log
 
 _LONGEST_TEXT = 2000
@@ -44,7 +45,7 @@ def append_event(
     seen: int | None,
     first_read: Log | None = None,
 ) -> Event:
-    """Append an event and return it.
+    """Append an event and return it; notify the assignee of a query.
 
     `seen` is the sequence number of the newest event that the user has seen: raise `ReviewConflict` if there
     are later ones about the subject. If `seen` is None, later events are ignored. If a later event equals
@@ -62,10 +63,12 @@ def append_event(
             if changes := [e for e in later if _touches(e, subject)]:
                 raise ReviewConflict(changes)
             try:
-                return review_log.append(context.client("s3"), context.lake, verified_log, event)
+                recorded = review_log.append(context.client("s3"), context.lake, verified_log, event)
+                break
             except review_log.AppendConflict:
                 time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 6)))  # noqa: S311
-    raise AssertionError  # count() never ends
+    notify_assignee(context, recorded)
+    return recorded
 
 
 _writers: dict[str, threading.RLock] = {}

@@ -17,7 +17,7 @@ from portal.core.rights import requires
 
 TOPICS = {
     "HDP_TOPIC_FAILED_ARN": "A run failed",
-    "HDP_TOPIC_SUCCEEDED_ARN": "A run ended: published, or held for a review",
+    "HDP_TOPIC_SUCCEEDED_ARN": "A run ended, or a query was assigned or is overdue",
 }
 
 

@@ -18,14 +18,15 @@ def table(
     height: int | None = None,
     several: bool = False,
 ) -> tuple[str | None, list[str]]:
-    """Draw a table; return the id of the row that was clicked on, if any, and the ids of the ticked rows.
+    """Draw a table; return the id of the row that was clicked on, if any, and the ids of newly ticked rows.
 
-    `ids` has an id for each row. A click is reported once, so that a page can be left and opened again.
+    `ids` has an id for each row. A click or tick is reported once, so that a page can be left and opened
+    again.
     """
     first = frame.columns[0]
     style = frame.style.set_properties(subset=[first], **{"color": _color()})
     modes: Any = ["multi-row", "single-cell"] if several else ["single-cell"]
-    state = st.dataframe(
+    st.dataframe(
         style,
         hide_index=True,
         width="stretch",
@@ -34,9 +35,8 @@ def table(
         on_select=lambda: _clicked(key, ids),
         selection_mode=modes,
         column_config=dict(column_config or {}),
-    )["selection"]
-    ticked = [ids[n] for n in state.get("rows", []) if n < len(ids)]
-    return st.session_state.pop(f"{key}-clicked", None), ticked
+    )
+    return st.session_state.pop(f"{key}-clicked", None), st.session_state.pop(f"{key}-ticked", [])
 
 
 def _color() -> str:
@@ -45,8 +45,12 @@ def _color() -> str:
 
 
 def _clicked(key: str, ids: Sequence[str]) -> None:
-    """Store the id of the row that was clicked on: the list may change before the page is drawn again."""
-    cells = st.session_state[key]["selection"].get("cells", [])
+    """Store the ids of the clicked and ticked rows: the list may change before the page is drawn again."""
+    selection = st.session_state[key]["selection"]
+    ticked = [ids[n] for n in selection.get("rows", []) if n < len(ids)]
+    if ticked != st.session_state.get(f"{key}-ticks", []):
+        st.session_state[f"{key}-ticked"] = st.session_state[f"{key}-ticks"] = ticked
+    cells = selection.get("cells", [])
     cell = tuple(cells[0]) if cells else None
     if cell and cell != st.session_state.get(f"{key}-cell") and cell[0] < len(ids):
         st.session_state[f"{key}-clicked"] = ids[cell[0]]

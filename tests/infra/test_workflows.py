@@ -124,3 +124,14 @@ def test_health_is_asked_below_the_prefix(prefix, path):
 def test_health_fails_where_nothing_answers(monkeypatch):
     monkeypatch.setattr(health, "PORT", 9)
     assert health.main() == 1
+
+
+def test_every_action_is_pinned_by_its_hash():
+    uses = [
+        line.split("uses:")[1]
+        for path in (PROJECT / ".github" / "workflows").glob("*.yml")
+        for line in path.read_text().splitlines()
+        if "uses:" in line
+    ]
+    assert len(uses) > 5
+    assert [each for each in uses if not re.fullmatch(r" [\w./-]+@[0-9a-f]{40} # v[\d.]+", each)] == []

@@ -101,6 +101,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
         quality.results.stored_rows
         releases.service.list_releases
         reviews.commands.answer
+        reviews.notifications.notify_assignee
         reviews.entry.append_event
         runs.alerts.now
         runs.execution_events.read
@@ -141,6 +142,7 @@ FUNCTIONS: dict[tuple[str, ...], str] = {
     """,
     ("clinician",): """
         core.pseudonyms.labels_of_either
+        quality.patient_timeline.of_record
         quality.results.identified_rows
         releases.service.publish_approved
         people.service.assignees

@@ -158,8 +158,7 @@ def _list_ended(run: Run, contract: Contract) -> None:
     """Write the records that are missing from a full extract to the quarantine of the run."""
     quarantine = load("quality", f"quarantine_{contract.table}")
     uri = f"{run.lake.quarantine(contract.table, run.run_id)}stage={standing.ENDED}/"
-    run.delete(uri)
-    gone = standing.ended(run, contract)
+    gone = run.ended(contract)
     if gone is None or gone.isEmpty():
         return
     listed = gone.withColumns(

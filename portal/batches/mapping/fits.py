@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.reference import code_systems
+from pipeline.sources.mapped.functions import parse
 from pipeline.sources.mapped.model import ColumnMapping
 from portal.batches.mapping import local_codes
 from portal.batches.mapping.values import Values
@@ -26,6 +27,7 @@ class Fit:
 
 
 NONE = Fit(0.0)
+_SOME = "some values do not fit"
 _EMPTY = Fit(0.6, note="no value in the first rows")
 
 
@@ -57,6 +59,8 @@ def _timestamp(_target: str, values: Values, _name: str) -> Fit:
 def _when(values: Values, function: str) -> Fit:
     if values.is_iso:
         return Fit(1.0, is_clear=True)
+    if values.is_mostly_iso:
+        return Fit(0.95, note=_SOME)
     if values.dates:
         return _format(values, function)
     if values.is_serial:
@@ -77,7 +81,8 @@ def _format(values: Values, function: str) -> Fit:
         return Fit(0.85, function, options, note="the century is a guess: check the years")
     if _is_day_first_possible(values.dates):
         return Fit(0.8, function, options, note="day and month could be the other way round")
-    return Fit(0.97, function, options, is_clear=False)
+    is_whole = values.all(lambda text: parse(text, format_))
+    return Fit(0.97, function, options) if is_whole else Fit(0.92, function, options, note=_SOME)
 
 
 def _preferred(formats: tuple[str, ...]) -> str:
@@ -97,6 +102,10 @@ def _code(target: str, values: Values, name: str) -> Fit:
         and target != "discharge_disposition"
     ):
         return Fit(1.0, is_clear=True)
+    if values.mostly(lambda text: local_codes.is_contract_code(target, text)) and (
+        target != "discharge_disposition"
+    ):
+        return Fit(0.93, note=_SOME)
     codes = local_codes.table(target, values.different)
     if codes is None:
         return NONE
@@ -163,6 +172,8 @@ def _email(_target: str, values: Values, _name: str) -> Fit:
 def _number(_target: str, values: Values, _name: str) -> Fit:
     if values.is_number:
         return Fit(1.0, is_clear=True)
+    if values.is_mostly_number:
+        return Fit(0.95, note=_SOME)
     if not values.is_written_number:
         return NONE
     for decimal in (".", ","):

@@ -6,16 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from pipeline.contracts.model import load
 from pipeline.sources.csv_quoting import CsvFault
-from pipeline.sources.mapped.model import FileMapping, InvalidMapping, lacking
+from pipeline.sources.mapped.model import ColumnMapping, FileMapping, InvalidMapping, lacking
 from pipeline.sources.mapped.model import check as check_mapping
 from portal.batches.inspection import Inspected
 from portal.batches.mapping import check as checks
 from portal.batches.mapping import files, store, use
 from portal.batches.mapping.check import Preview
 from portal.batches.mapping.files import Unknown
+from portal.batches.mapping.fits import fit, mappings
 from portal.batches.mapping.propose import FileProposal, propose, without_samples
 from portal.batches.mapping.store import StoredMapping
+from portal.batches.mapping.targets import TARGETS
 from portal.batches.source_file import SourceFile
 from portal.core.context import Context
 from portal.core.errors import ServiceError
@@ -90,12 +93,29 @@ def check(context: Context, unknown: Unknown, mapping: FileMapping) -> Preview:
 
 
 @requires("import_data")
-def to_map(context: Context, given: Sequence[SourceFile | Inspected], encoding: str) -> list[Step]:
-    """Return the files of an extract that no known format has and that a table seems to need."""
+def to_map(
+    context: Context,
+    given: Sequence[SourceFile | Inspected],
+    encoding: str,
+    tables: Mapping[str, str] | None = None,
+) -> list[Step]:
+    """Return the files of an extract that no known format has."""
     from portal.batches.preview import contents  # noqa: PLC0415  (imports this package)
 
     candidates = [each for each in given if isinstance(each, SourceFile) and contents(context, each).problem]
-    return steps(context, candidates, encoding=encoding)
+    return steps(context, candidates, encoding=encoding, tables=tables)
+
+
+def targets(table: str) -> list[str]:
+    """Return the bronze columns of a table, in the order of its contract."""
+    return [column.name for column in load("bronze", table).data_columns] if table else []
+
+
+def as_target(step: Step, column: str, target: str) -> tuple[ColumnMapping, ...]:
+    """Return how a column becomes the bronze column that a person chose, as its values allow."""
+    kinds = {each.name: each.kind for each in TARGETS[step.proposal.table]}
+    values = files.table(step.unknown).values[column]
+    return mappings(target, column, fit(kinds.get(target, "text"), target, values, column))
 
 
 def problem(mapping: FileMapping) -> str:

@@ -27,7 +27,7 @@ _PATTERNS = {
     "name": re.compile(r"[^\W\d_][^\d@]*\Z"),
     "yes or no": re.compile(r"(?i)(y|n|yes|no|true|false|t|f|0|1)\Z"),
 }
-_MOST = 1000
+_MOST, _MOST_OF = 1000, 0.9
 
 
 @dataclass(eq=False)
@@ -61,6 +61,14 @@ class Values:
     def all(self, test: Callable[[str], object]) -> bool:
         return bool(self.different) and all(test(text) for text in self.different)
 
+    def share(self, test: Callable[[str], object]) -> float:
+        """Return the share of different values that pass a test."""
+        return sum(bool(test(text)) for text in self.different) / max(len(self.different), 1)
+
+    def mostly(self, test: Callable[[str], object]) -> bool:
+        """Return whether at least nine of ten different values pass a test; a file has a few wrong ones."""
+        return bool(self.different) and self.share(test) >= _MOST_OF
+
     def are(self, kind: str) -> bool:
         """Return whether all values have the form of a kind."""
         return self.all(_PATTERNS[kind].match)
@@ -68,6 +76,14 @@ class Values:
     @cached_property
     def is_iso(self) -> bool:
         return self.all(ISO.match) and self.all(_is_plausible_iso)
+
+    @cached_property
+    def is_mostly_iso(self) -> bool:
+        return self.mostly(lambda text: ISO.match(text) and _is_plausible_iso(text))
+
+    @cached_property
+    def is_mostly_number(self) -> bool:
+        return self.mostly(_NUMBER.match)
 
     @cached_property
     def is_number(self) -> bool:
@@ -122,11 +138,16 @@ class Values:
 
     @cached_property
     def dates(self) -> tuple[str, ...]:
-        """The formats in which all values are dates or times, ISO 8601 left out."""
-        if not self.different or self.is_iso:
+        """The formats in which most values are dates or times, of those with the highest share; not ISO 8601.
+
+        At least nine of ten different values have such a format.
+        """
+        if not self.different or self.is_mostly_iso:
             return ()
         both = [f"{date} {time}" for date in (ISO_DATE, *DATE_FORMATS) for time in TIME_FORMATS]
-        return tuple(each for each in (*DATE_FORMATS, *both) if self.all(partial(_is_time, format_=each)))
+        shares = {each: self.share(partial(_is_time, format_=each)) for each in (*DATE_FORMATS, *both)}
+        best = max(shares.values())
+        return tuple(each for each, share in shares.items() if share == best) if best >= _MOST_OF else ()
 
     @cached_property
     def times(self) -> tuple[str, ...]:
@@ -140,7 +161,7 @@ class Values:
 
     @property
     def is_date(self) -> bool:
-        return self.is_iso or bool(self.dates)
+        return self.is_mostly_iso or bool(self.dates)
 
     def converted(self, function: str, options: dict[str, object]) -> list[str | None]:
         return [converted(text, function, options) for text in self.different]

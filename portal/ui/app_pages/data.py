@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 from zoneinfo import available_timezones
@@ -14,13 +15,14 @@ from portal.batches import imports, inspection, preview, staging
 from portal.batches import service as batches
 from portal.batches.imports import Import
 from portal.batches.inspection import Inspected
+from portal.batches.mapping.service import Step
 from portal.batches.origin import Extract, Origin
 from portal.batches.source_file import SourceFile
 from portal.core.errors import ServiceError
 from portal.reviews.wording import without_links
 from portal.runs import service as runs
 from portal.ui import cache, exports, names, session, uploads
-from portal.ui.batches import batch_list, sample_form
+from portal.ui.batches import batch_list, mapping_step, sample_form
 
 st.title("Data")
 person = session.user()
@@ -54,7 +56,8 @@ def upload() -> None:
             return
         files = [each for file in given for each in inspection.expanded(_source(file))]
         readable = [file for file in files if isinstance(file, SourceFile)]
-        show_files(files)
+        steps = mapping_step.steps(files, st.session_state.get("import-encoding", "utf-8"))
+        show_files(files, {step.file.name: step for step in steps})
         with st.expander("Preview"):
             for file in readable:
                 show_preview(file)
@@ -62,6 +65,7 @@ def upload() -> None:
             "Encoding of files that are not UTF-8",
             list(ENCODINGS),
             format_func=lambda name: "Reject such files" if name == "utf-8" else ENCODINGS[name],
+            key="import-encoding",
         )
         if encoding != "utf-8":
             show_undecodable_values(readable)
@@ -73,7 +77,9 @@ def upload() -> None:
             help="With all records, those of this source and facility that it lacks end in the next release.",
             horizontal=True,
         )
-        if st.button("Import", type="primary", disabled=importing is not None):
+        with below_columns:
+            files, is_waiting = mapping_step.draw(steps, files)
+        if st.button("Import", type="primary", disabled=importing is not None or is_waiting):
             imports.start(session.context(), files, encoding, origin, extract)
             st.rerun()
 
@@ -92,14 +98,17 @@ def ask_origin() -> Origin:
     return Origin(facility, zone or "")
 
 
-def show_files(files: list[SourceFile | Inspected]) -> None:
-    """Draw a table of what each file is, needed files first, without importing it or reading all of it."""
+def show_files(files: list[SourceFile | Inspected], steps: Mapping[str, Step]) -> None:
+    """Draw a table of what each file is, needed files first, without importing it or reading all of it.
+
+    `steps` are the files that are mapped, by name.
+    """
     found = [preview.contents(session.context(), file) for file in files]
     found.sort(key=lambda each: (not each.problem, each.used is None, each.file))
     rows = [
         {
             "File": each.file,
-            "Contents": each.contents,
+            "Contents": mapping_step.contents(steps[each.file]) if each.file in steps else each.contents,
             "Columns": "" if each.used is None else f"{each.used} used, {each.ignored} ignored",
             "Size": session.size(each.size),
         }
@@ -107,7 +116,7 @@ def show_files(files: list[SourceFile | Inspected]) -> None:
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
     for each in found:
-        if each.problem:
+        if each.problem and not (each.file in steps and steps[each.file].proposal.table):
             st.warning(without_links(each.problem))
 
 
@@ -187,6 +196,7 @@ def next_step() -> None:
 
 generating, importing = sample_form.current(), imports.current(session.context())
 first, second = st.columns(2)
+below_columns = st.container()
 with first:
     sample_form.generate(generating)
 with second:

@@ -126,16 +126,9 @@ def selectable(found: list[Run]) -> None:
     )
     if opened:
         st.switch_page("app_pages/run.py", query_params={"run": opened})
-    compare_chosen(key, ticked)
-
-
-def compare_chosen(key: str, ticked: list[str]) -> None:
-    """Write the ticked runs to the URL if there are two, once, so that a comparison can be closed."""
-    if len(ticked) == 2 and st.session_state.get(f"{key}-compared") != ticked:
+    if len(ticked) == 2:
         st.query_params["compare"] = ticked
-        st.session_state[f"{key}-compared"] = ticked
         st.rerun()  # the comparison is drawn above the list
-    st.session_state[f"{key}-compared"] = ticked
 
 
 # two runs side by side

@@ -10,7 +10,7 @@ import streamlit as st
 
 from portal.core.context import Context
 from portal.core.errors import ServiceError
-from portal.quality import failing_sql, rule_texts
+from portal.quality import failing_sql, patient_timeline, rule_texts
 from portal.quality import results as quality
 from portal.reviews import commands as reviews
 from portal.reviews import wording
@@ -66,6 +66,8 @@ def draw(shown: Shown, chosen: Finding) -> tuple[pd.DataFrame, tuple[str, ...]]:
         if len(rows) >= failing_sql.MOST_ROWS:
             _correction_list(run_id, chosen)
     _unmask(run_id, chosen, picked)
+    if len(picked) == 1 and person.may("see_phi"):
+        _timeline(run_id, chosen, picked[0])
     return rows, tuple(dict.fromkeys(str(rows["row"].iloc[n]) for n in picked))
 
 
@@ -108,6 +110,25 @@ def export(rows: pd.DataFrame, run_id: str, chosen: Finding, most: int = failing
         "rows": f"{len(rows)}, masked, at most {most}",
     }
     return exports.sheet(head, rows)
+
+
+def _timeline(run_id: str, chosen: Finding, position: int) -> None:
+    """Draw the switch for the patient's other records and, if it is on, these records side by side."""
+    table, rule_id = chosen
+    if not st.toggle("Show the patient's other records", key=f"timeline-{table}-{rule_id}-{position}"):
+        return
+    try:
+        records = patient_timeline.of_record(session.context(), run_id, table, rule_id, position)
+    except ServiceError as error:
+        session.show_error(error)
+        return
+    if records.empty:
+        st.info("No other record of this patient is loaded.")
+        return
+    st.dataframe(records, hide_index=True, height=min(330, 38 + 35 * len(records)), placeholder="–")
+    st.caption(
+        "Loaded encounters and medications of the same patient, the oldest first, without identifiers."
+    )
 
 
 def _unmask(run_id: str, chosen: Finding, picked: list[int]) -> None:

@@ -70,7 +70,7 @@ def test_files_and_a_marker_of_a_committer_do_not_make_a_batch_complete_but_the_
     """Which marker a committer leaves, if any, differs by engine: _SUCCESS proves nothing."""
     s3 = Listed("patients/batch_id=b/part-0.parquet", "patients/batch_id=b/_SUCCESS", "patients/_SUCCESS")
     monkeypatch.setattr(Run, "s3", s3)
-    manifest = {"batch_id": "b", "tables": {"patients": {}}}
+    manifest = {"batch_id": "b", "received_at": "2025", "source": "native", "tables": {"patients": {}}}
 
     def run():
         return Run(

@@ -34,3 +34,12 @@ def test_the_same_cell_counts_again_only_after_another_click(clicked):
 
 def test_a_row_that_is_gone_opens_nothing(clicked):
     assert clicked(5, ["a"]) is None
+
+
+def test_ticks_are_reported_once_and_only_when_they_change(monkeypatch):
+    state = {"t": {"selection": {"rows": [0, 2], "cells": []}}}
+    monkeypatch.setattr(row_links.st, "session_state", state)
+    row_links._clicked("t", ["c", "b", "a"])
+    assert state.pop("t-ticked") == ["c", "a"]
+    row_links._clicked("t", ["c", "b", "a"])
+    assert "t-ticked" not in state

@@ -62,3 +62,11 @@ def test_columns_of_unknown_names_are_recognized_as_keys_of_another_file_by_thei
     found = propose([patients, stays])[1]
     assert found.table == "encounters"
     assert targets(found)["wer"] == ["patient_id"]
+
+
+def test_a_few_wrong_values_do_not_hide_what_a_column_is_and_are_never_certain():
+    rows = [f"p{n},{1 + n % 12:02}/{13 + n % 15}/1980,F" for n in range(30)]
+    found = one("patient_id,birth_date,sex", *rows, "p31,soon,F")
+    date = next(each for each in found.columns if each.column == "birth_date")
+    assert date.mappings[0].options["format"] == "%m/%d/%Y"
+    assert (date.note, date.needs_confirmation) == ("some values do not fit", True)
