@@ -88,7 +88,7 @@ def saved() -> None:
             name, description = map(wording.escape_markdown, (query.name, query.description))
             left.markdown(f"**{name}**  \n{description}")
             link.link_button(
-                "Link", f"?saved={query.query_id}", width="stretch", help="Open it, or copy it to share"
+                "Link", f"?saved={query.query_id}", width="stretch", help="Copy this link to share the query"
             )
             key = f"take-{query.query_id}"
             middle.button("Use", on_click=edit, args=(query.sql,), key=key, width="stretch")
