@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from datetime import date
 from functools import cache
-
-import pandas as pd
 
 from pipeline.contracts.model import HARMS, Rule, all_contracts
 from pipeline.reviews.acceptances import Acceptance, lapsed
@@ -21,7 +20,7 @@ def rules() -> dict[tuple[str, str], Rule]:
 
 def rate_text(rate: float | None, unit: str = "percent") -> str:
     """Return a rate as text; a positive rate is never shown as 0 %."""
-    if rate is None or pd.isna(rate):
+    if rate is None or math.isnan(rate):
         return "–"
     if unit != "percent":
         return f"{rate:.2f}"
@@ -122,7 +121,7 @@ def advice(rule: Rule) -> tuple[str, str]:
 
 def acceptance_status(acceptance: Acceptance, rate: float | None, on: date) -> str:
     """Return a text that says until when an acceptance is valid, or why it lapsed."""
-    measured = None if rate is None or pd.isna(rate) else rate
+    measured = None if rate is None or math.isnan(rate) else rate
     why = lapsed(acceptance, measured, on)
     if not why:
         return f"Accepted until {acceptance.until}"

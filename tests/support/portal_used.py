@@ -21,6 +21,7 @@ from portal.batches.mapping import store as mappings
 from portal.batches.source_file import SourceFile
 from portal.core import numbers, sign_in
 from portal.core.auth import User
+from portal.dashboards import shared_notes
 from portal.people import service as people
 from portal.quality import results as quality
 from portal.releases import service as releases
@@ -106,6 +107,7 @@ def use(engineer, held_run, first_run, folder):
         engineer,
         f"SELECT count(*) AS n FROM {athena_client.release_table(engineer, 'dim_time', present)} AS t",
     )
+    shared_notes.annotate(engineer, "2025-03", "to prove a permission")
     sign_in.read_keys(engineer)
     sign_in.read_balancer_key(engineer, NEW_KEY_ID)
     sql_queries.history(engineer)

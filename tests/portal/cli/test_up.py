@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.engine import ENGINES
+from portal.cli.batches import batches
 from portal.cli.main import MODULES
 
 pytestmark = pytest.mark.integration
@@ -111,7 +112,7 @@ def test_the_engine_of_a_running_cloud_is_not_replaced_silently(cloud, port, com
 def test_every_command_is_in_its_module(name):
     commands = import_module(MODULES[name]).COMMANDS
     assert name in {command.name for command in commands}
-    assert {command.name for command in commands} <= set(MODULES)
+    assert {command.name for command in commands} <= {*MODULES, *batches.list_commands(None)}
 
 
 @pytest.mark.parametrize("command", ["runs list", "runs stop", "batches list", "releases list"])
