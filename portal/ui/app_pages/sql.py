@@ -84,9 +84,12 @@ def saved() -> None:
     found = sql_queries.list_saved(session.context())
     with st.expander("Saved queries"):  # a title that changes would close the expander
         for query in found:
-            left, middle, right = st.columns([3, 1, 1])
+            left, link, middle, right = st.columns([3, 1, 1, 1])
             name, description = map(wording.escape_markdown, (query.name, query.description))
-            left.markdown(f"[{name}](?saved={query.query_id})  \n{description}")
+            left.markdown(f"**{name}**  \n{description}")
+            link.link_button(
+                "Link", f"?saved={query.query_id}", width="stretch", help="Copy this link to share the query"
+            )
             key = f"take-{query.query_id}"
             middle.button("Use", on_click=edit, args=(query.sql,), key=key, width="stretch")
             if right.button("Remove", key=f"remove-{query.query_id}", width="stretch"):
