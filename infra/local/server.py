@@ -157,7 +157,7 @@ def _assemble(context: Context, keys: Keys, listening: socket.socket) -> Any:
     )
     from werkzeug.serving import make_server  # noqa: PLC0415
 
-    from infra.local import athena, catalog, glue, lambdas, named_queries, s3, stepfunctions  # noqa: PLC0415
+    from infra.local import athena, catalog, glue, lambdas, named_queries, s3, sns, stepfunctions  # noqa: PLC0415
     from infra.local.calls import Calls  # noqa: PLC0415
     from infra.local.faults import Faults  # noqa: PLC0415
     from infra.local.gate import Gate  # noqa: PLC0415
@@ -165,7 +165,7 @@ def _assemble(context: Context, keys: Keys, listening: socket.socket) -> Any:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     default_user_config["lambda"] = {"use_docker": False}
-    for engine in (s3, catalog, glue, lambdas, stepfunctions, athena, named_queries):
+    for engine in (s3, catalog, glue, lambdas, stepfunctions, athena, named_queries, sns):
         engine.install(context)
 
     class Dispatcher(DomainDispatcherApplication):  # type: ignore[misc]

@@ -35,12 +35,12 @@ def of_record(context: Context, run_id: str, table: str, rule_id: str, position:
     if not isinstance(patient, str) or not patient:
         raise ServiceError("This record does not name its patient, so there are no other records to show.")
     found = athena_client.run_query(
-        context.assume_review_role(), statement(context, patient), database=context.lake.database("quality")
+        context.assume_review_role(), _statement(context, patient), database=context.lake.database("quality")
     ).frame
     return relative(found, _time(record))
 
 
-def statement(context: Context, patient: str) -> str:
+def _statement(context: Context, patient: str) -> str:
     """Return SQL for the loaded records of a patient: kind, time and what was recorded."""
     silver = context.lake.database("silver")
     return f"""SELECT DISTINCT kind, at, class_or_drug, details, status FROM (

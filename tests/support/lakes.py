@@ -251,8 +251,8 @@ def subscribed(portal: Context) -> Iterator[list[dict]]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if document.get("Type") == "Notification":
-                received.append(json.loads(document["Message"]))
+            if document.get("Type") == "Notification" and document["Message"].startswith("{"):
+                received.append(json.loads(document["Message"]))  # a test message is plain text
             self.send_response(200)
             self.end_headers()
 
@@ -261,13 +261,16 @@ def subscribed(portal: Context) -> Iterator[list[dict]]:
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    sns = portal.client("sns")
+    sns, subscriptions = portal.client("sns"), []
     for topic in ("HDP_TOPIC_FAILED_ARN", "HDP_TOPIC_SUCCEEDED_ARN"):
         endpoint = f"http://127.0.0.1:{server.server_port}/"
-        sns.subscribe(TopicArn=os.environ[topic], Protocol="http", Endpoint=endpoint)
+        made = sns.subscribe(TopicArn=os.environ[topic], Protocol="http", Endpoint=endpoint)
+        subscriptions.append(made["SubscriptionArn"])
     try:
         yield received
     finally:
+        for arn in subscriptions:
+            sns.unsubscribe(SubscriptionArn=arn)
         server.shutdown()
         server.server_close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import cycle
 
 import pandas as pd
 import plotly.express as px
@@ -14,7 +15,7 @@ from portal.audit.events import ACTIONS, LABELS, AuditEvent
 from portal.audit.service import Search
 from portal.core.context import Context
 from portal.ui import exports, session
-from portal.ui.theme import MEASURE, NEUTRAL, SEQUENCE
+from portal.ui.theme import KIND_SEQUENCE, MEASURE, NEUTRAL, ROUTE_SEQUENCE, SEQUENCE
 
 st.title("Audit log")
 person = session.user()
@@ -23,7 +24,13 @@ if not person.may("see_audit_log"):
     st.stop()
 
 DAYS = 30
-COLORS = dict(zip(LABELS.values(), (*SEQUENCE, NEUTRAL, MEASURE), strict=True))
+COLORS = dict(
+    zip(
+        LABELS.values(),
+        cycle((*SEQUENCE, NEUTRAL, MEASURE, *ROUTE_SEQUENCE, *KIND_SEQUENCE)),
+        strict=False,  # an action beyond the last color shares one
+    )
+)
 
 
 def filters() -> Search:

@@ -215,3 +215,15 @@ def test_everything_is_provisioned(cloud, service):
             ],
         }[service]
     )
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9/", "https://subscriber.invalid/"])
+def test_a_subscriber_that_cannot_be_reached_fails_no_publisher(cloud, endpoint):
+    sns = client(cloud, "sns")
+    topic = sns.create_topic(Name="hdp-unreachable")["TopicArn"]
+    made = sns.subscribe(TopicArn=topic, Protocol=endpoint.partition(":")[0], Endpoint=endpoint)
+    try:
+        assert sns.publish(TopicArn=topic, Message="a message")["MessageId"]
+    finally:
+        sns.unsubscribe(SubscriptionArn=made["SubscriptionArn"])
+        sns.delete_topic(TopicArn=topic)

@@ -41,7 +41,7 @@ def test_reading_commands_answer_as_json(hdp, first_run, sample):
     counted = hdp("sql", "select count(*) as n from fact_encounter", "--json")
     assert json.loads(counted.stdout) == [{"n": sample.rows["encounters"]}]
     detail = json.loads(hdp("runs", "show", first_run.run_id, "--json").stdout)
-    assert len({job["job"] for job in detail["run"]["jobs"]}) == 12
+    assert len({job["job"] for job in detail["run"]["jobs"]}) == 15
     assert hdp("quality", "show", first_run.run_id).returncode == 0
     (batch_id,) = first_run.batch_ids
     batch = json.loads(hdp("batches", "show", batch_id, "--json").stdout)

@@ -145,10 +145,13 @@ CHANGES_THE_LAKE = """
     batches.samples.start batches.samples.start_job batches.service.import_files batches.service.import_folder
     batches.staging.begin batches.staging.discard batches.staging.source_file
     core.numbers.number
+    lake.backup.back_up lake.catalog.register lake.purge.approve lake.purge.request lake.purge.run
+    lake.restore.restore lake.review_texts.redact lake.versions.restore_at
     dashboards.shared_notes.annotate dashboards.shared_notes.remove_annotation
     dashboards.shared_notes.remove_view dashboards.shared_notes.save_view
     people.service.end_deputy people.service.grant people.service.name_deputy people.service.revoke
     releases.service.publish releases.service.publish_approved releases.service.rollback
+    reviews.bulk.decide reviews.notifications.notify_assignee
     reviews.commands.accept reviews.commands.accept_rows reviews.commands.answer reviews.commands.assign
     reviews.commands.close reviews.commands.dismiss reviews.commands.open_query reviews.commands.reject
     reviews.commands.reopen reviews.commands.withdraw reviews.commands.withdraw_rows
@@ -261,12 +264,16 @@ def arguments(portal, held_run, first_run):
         "filters": Filters(),
         "first": run,
         "found": QueryResult(pd.DataFrame(), sql, query_id, 0, 0.0, first_run.run_id),
+        "header": ["patient_id", "birth_date"],
         "job": next(job for job in jobs() if job.zone == "silver"),
         "job_run_id": run.jobs[0].job_run_id,
         "key_id": BALANCER_KEY_ID,
         "keys": ["K1"],
         "log": read_model.log(portal),
         "log_group": run.jobs[0].log_group,
+        "mapping_id": "0a1b2c3d",
+        "needed": 1,
+        "purge_id": "0a1b2c3d",
         "release": release,
         "page": "encounters",
         "past": [run],

@@ -267,6 +267,6 @@ def test_without_a_token_the_portal_shows_a_message_and_no_page(cloud, portal_wi
     assert [error.value for error in app.error] == [
         "You are not signed in. Open the portal at the address that your administrator gave you."
     ]
-    assert [title.value for title in app.title] == ["Health data portal"]
+    assert [title.value for title in app.title] == ["Health Data Portal"]
     assert not app.metric
     assert not app.exception

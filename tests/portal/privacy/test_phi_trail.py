@@ -25,7 +25,7 @@ from portal.athena import sql_queries
 from portal.batches import service as batches
 from portal.core.auth import User
 from portal.core.errors import ServiceError
-from portal.quality import report
+from portal.quality import report, report_pdf
 from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.reviews import commands as reviews
@@ -168,12 +168,10 @@ def _reviewed(aws, state):
     yield "hdp reviews list", _hdp(state, "reviews", "list", "--json")
     yield "hdp quality show", _hdp(state, "quality", "show", "run-held", "--all", "--json", expect=None)
     made = releases.get(aws, "run-held")
-    yield (
-        "report",
-        report.html(
-            made, found, ["new"] * len(found), read_model.of_run(aws, "run-held"), is_published=False
-        ),
-    )
+    review = read_model.of_run(aws, "run-held")
+    said = report.content(made, found, ["new"] * len(found), review, is_published=False)
+    yield "report", report.html(said)
+    yield "text of the PDF report", repr(report_pdf.document(said))
     answer = sql_queries.run(aws, "SELECT * FROM dim_patient", "run-held")
     yield "SQL export", exports.csv(answer.frame, answer, "by SQL")
     for refused in ("SELECT last_name FROM hdp_silver.patients", "SELECT mrn FROM dim_patient"):

@@ -40,7 +40,7 @@ def test_times_are_days_from_the_failing_record():
 
 
 def test_the_statement_reads_columns_that_silver_has_and_quotes_the_patient(lee):
-    sql = patient_timeline.statement(lee, "P'1")
+    sql = patient_timeline._statement(lee, "P'1")
     assert "patient_id = 'P''1'" in sql
     for table, names in {
         "encounters": ("admitted_at", "encounter_class", "diagnosis_code", "discharge_disposition"),
