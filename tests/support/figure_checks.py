@@ -192,7 +192,7 @@ def _limits(figure, shares, most):
     if len(shares) < 12:
         assert levels == []
     else:
-        spread = 2.66 * float(np.abs(np.diff(shares)).mean())
+        spread = 3 / 1.128 * float(np.abs(np.diff(shares)).mean())
         expected = [np.mean(shares), min(most, np.mean(shares) + spread), max(0, np.mean(shares) - spread)]
         assert levels == pytest.approx(expected, rel=1e-3, abs=1e-3)
 

@@ -16,16 +16,12 @@ from pipeline.lake.uris import Lake
 from pipeline.releases.model import Release
 from portal.athena.client import QueryResult
 from portal.dashboards import in_memory
-from portal.dashboards.administrations import ADMINISTRATIONS, FIRST_DOSES
+from portal.dashboards.catalog import DATASETS
 from portal.dashboards.encounters import ENCOUNTERS
 from portal.dashboards.in_memory import DatasetInMemory
-from portal.dashboards.order_charts import ORDERS
-from portal.dashboards.patient_charts import PATIENTS
 from portal.dashboards.query_builder import Filters, QueryBuilder, with_source_rows
 from tests.support.chart_filters import ALL
 from tests.support.gold import RELEASE, Athena, write
-
-DATASETS = (ENCOUNTERS, ADMINISTRATIONS, FIRST_DOSES, ORDERS, PATIENTS)
 
 
 class Files:
@@ -56,7 +52,7 @@ class Files:
 @pytest.fixture(scope="module")
 def gold(tmp_path_factory):
     folder = write(tmp_path_factory.mktemp("gold"), patients=800, seed=7)
-    memory = {each.noun: DatasetInMemory(Files(folder), each, RELEASE) for each in DATASETS}
+    memory = {each.noun: DatasetInMemory(Files(folder), each, RELEASE) for each in DATASETS.values()}
     return Athena(folder), memory
 
 
@@ -118,7 +114,7 @@ def test_a_chart_from_memory_has_the_numbers_of_the_sql_that_its_card_shows(gold
         assert with_source_rows(answer).rows == expected["source_rows"].iloc[0]
 
 
-@pytest.mark.parametrize("dataset", DATASETS, ids=lambda each: each.noun)
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda each: each.noun)
 def test_the_choices_of_filters_are_those_of_athena(gold, dataset):
     expected, answer, _ = both(gold, dataset, QueryBuilder.filter_values)
     for name in expected.columns:

@@ -26,8 +26,13 @@ def desk(request, tmp_path_factory):
     return Desk(tmp_path_factory.mktemp("gold"), SIZES[request.param])
 
 
+EXACT = [q for _, q in ALL if q.exact_only]
+"""Charts that viewers are never shown."""
+
+
 def of_kind(*kinds):
-    return [pytest.param(page, q, id=q.key) for page, q in ALL if q.kind in kinds]
+    """Return the charts of these kinds that viewers are shown."""
+    return [pytest.param(page, q, id=q.key) for page, q in ALL if q.kind in kinds and not q.exact_only]
 
 
 def truth(desk, page, chart):
@@ -124,11 +129,11 @@ def test_rates_are_pooled_and_no_zero_stands_beside_a_pool(desk, page, chart):
 
 def test_a_rate_of_fewer_than_11_events_is_an_interval_and_not_left_out():
     chart = BY_KEY["readmissions"]
-    frame = pd.DataFrame({"department": ["a", "b"], "stays": [90, 50], "readmitted": [4, 0]})
+    frame = pd.DataFrame({"department": ["a", "b"], "stays": [90, 50], "back": [4, 0]})
     view = suppressed_views.view(chart, Filters(), lambda _: frame, lambda _: None)
     row = view.frame.iloc[0]
     assert (row["department"], row["stays"]) == (OTHER, 140)
-    assert pd.isna(row["readmitted"])
+    assert pd.isna(row["back"])
     (bar,) = figures.figure(chart, view.frame).data
     assert bar.error_x.array[0] == pytest.approx(100 * 10 / 140)
     assert "fewer than 11" in bar.customdata[0][3]
@@ -162,6 +167,33 @@ def test_arrivals_are_blank_where_small_and_exact_where_not(desk):
         assert not (0 < n < 11) or pd.isna(row.encounters)
     if frame["encounters"].isna().any():
         assert not (frame["encounters"] == 0).any(), "or absent cells would be known to be 1 to 10"
+
+
+@pytest.mark.parametrize("chart", EXACT, ids=lambda chart: chart.key)
+@pytest.mark.parametrize(
+    "filters",
+    [Filters(), Filters(date(2024, 5, 1), date(2024, 9, 30)), Filters(chosen={"class": ("IMP",)})],
+    ids=["no-filter", "months", "a-value"],
+)
+def test_a_chart_of_exact_counts_has_no_view_and_is_not_even_counted(chart, filters):
+    def ask(chart):
+        raise AssertionError(f"{chart.key} is counted for a viewer")
+
+    assert suppressed_views.view(chart, filters, ask, ask) == suppressed_views.View(
+        chart, None, suppressed_views.EXACT_ONLY
+    )
+
+
+def test_every_chart_whose_parts_a_viewer_table_cannot_hold_is_for_exact_counts_only():
+    """A viewer table sums over months and values: distinct people, averages and new series are no sums."""
+    unsafe = {
+        chart.key
+        for _, chart in ALL
+        if chart.kind == "series"
+        or any("DISTINCT" in each.sql.upper() or "/" in each.sql for each in chart.measures.values())
+    }
+    assert {"active-patients", "patients-by-diagnosis", "cost-per-case", "discharges"} <= unsafe
+    assert unsafe <= {chart.key for chart in EXACT}
 
 
 def test_doses_of_a_single_medication_are_for_roles_that_may_open_rows(desk):
