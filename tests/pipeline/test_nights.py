@@ -108,6 +108,13 @@ def _without_release(db, table):
     return db.execute(f"SELECT * EXCLUDE (release_id) FROM gold.{table}").arrow().read_all()
 
 
+def _diagnosis(stay):
+    """Return the diagnosis of a stay as a row of its own, as the generator writes no diagnoses."""
+    copied = ("encounter_id", "patient_id", "diagnosis_code", "diagnosis_code_system", "updated_at")
+    row = {column: stay[column] for column in copied}
+    return {"diagnosis_id": f"d-{stay['encounter_id']}", "diagnosed_at": stay["admitted_at"], **row}
+
+
 @pytest.fixture(scope="module")
 def nights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("nights")
@@ -123,7 +130,8 @@ def test_each_night_equals_a_full_rebuild_and_writes_only_the_months_that_change
     # the whole sample, with an encounter whose patient has not arrived
     orphan = {**first, "encounter_id": "late-1", "patient_id": "late"}
     everything = {table: nights.rows(table) for table in ("patients", "encounters", "medications")}
-    nights.batch("one", **{**everything, "encounters": [*everything["encounters"], orphan]})
+    coded = [_diagnosis(stay) for stay in everything["encounters"]]
+    nights.batch("one", **{**everything, "encounters": [*everything["encounters"], orphan]}, diagnoses=coded)
     wrote = nights.run("night-1")
     assert wrote == nights.months()
     facts = {table for table, _ in wrote}

@@ -24,7 +24,6 @@ from pipeline.glue_jobs.quality import audit
 from pipeline.glue_jobs.runtime import Run
 from pipeline.lake.uris import Lake
 from pipeline.rules import row_rules as rows
-from pipeline.sources import TABLES
 from pipeline.sources import spark as sources
 from tests.support.frames_run import star_of
 
@@ -47,11 +46,11 @@ def judge(spark, tmp_path):
     root = os.environ["HDP_S3_ROOT"]
 
     def run(every, prefix):
-        tables = {table: {"files": []} for table in TABLES}
+        tables = {table: {"files": []} for table in JOBS}
         defects = []
         for options in every:
             folder = generate(options, tmp_path / f"{prefix}{options.seed}").folder
-            for table in TABLES:
+            for table in JOBS:
                 target = Path(root) / f"{prefix}-bronze" / table
                 target.mkdir(parents=True, exist_ok=True)
                 content = (folder / f"{table}.csv").read_bytes()
@@ -88,8 +87,9 @@ def _evaluated(job):
 
     A row fails rules of its batch, or those of the release that it would be part of.
     """
-    loaded = {table: _loaded(job, table) for table in TABLES}
-    star = star_of({table: silver for table, (*_, silver) in loaded.items()}, ZONE)
+    loaded = {table: _loaded(job, table) for table in JOBS}
+    silver = {table: silver for table, (*_, silver) in loaded.items()} | _no_diagnoses(job.spark)
+    star = star_of(silver, ZONE)
     found = {}
     for table, (results, failing, silver) in loaded.items():
         contract = load_contract("silver", table)
@@ -98,6 +98,11 @@ def _evaluated(job):
         of_release = rows.results_of(rows.Tally.of(judged), judged, rules, contract, KEYS[table])
         found[table] = (results + of_release, failing + _failing(judged, rules), silver)
     return found
+
+
+def _no_diagnoses(spark):
+    """The generator writes the diagnosis of an encounter in the encounter's row only."""
+    return {"diagnoses": frames.of(spark, [], schema(load_contract("silver", "diagnoses")))}
 
 
 def _loaded(job, table):
@@ -127,7 +132,7 @@ def _failing(evaluated, rules):
 def test_each_defect_of_three_seeds_is_caught_by_its_rule(judge, recall):
     judged, defects = judge([Options(patients=1000, seed=seed, defect_rate=0.08) for seed in SEEDS], "dirty")
     tally = defaultdict(lambda: [0, 0])
-    for table in TABLES:
+    for table in JOBS:
         flagged = defaultdict(set)
         for received, failing in judged[table][1]:
             flagged[_key(received, KEYS[table])] |= failing
@@ -176,6 +181,7 @@ def test_clean_data_of_three_seeds_raise_no_error(spark, judge, frames_run):
     judged, _ = judge([Options(patients=1000, seed=seed) for seed in SEEDS], "clean")
     results = [result for found, *_ in judged.values() for result in found]
     silver = {table: _in_two_batches(frame) for table, (*_, frame) in judged.items()}
+    silver |= _no_diagnoses(spark)
     received = {table: found[0].checked for table, (found, *_) in judged.items()}
     audit.create_views(*frames_run(silver, {run: _account(spark, received) for run in ("r0", "r1")}))
     results += audit.measure(spark, has_parent=True, has_new=True)

@@ -110,7 +110,7 @@ def sound(spark):
     """Random hospitals: silver, gold made by the sound jobs, and what the model expects."""
     rng = random.Random(16)
     made = [hospital(rng, number) for number in range(80)]
-    made.append({"patients": [], "encounters": EDGES, "medications": [LATE_DOSE]})
+    made.append({"patients": [], "encounters": EDGES, "diagnoses": [], "medications": [LATE_DOSE]})
     rows = {table: placed(rng, [row for each in made for row in each[table]]) for table in tables("silver")}
     silver = {t: frames.of(spark, rows[t], schema(load("silver", t))).persist() for t in rows}
     star, model = star_of(silver, ZONE), Model(rows, ZONE)

@@ -30,7 +30,7 @@ def _typed(spark, table, values, source="native"):
         "*",
         "cast(null as array<string>) as _as_read",
         "'b' as batch_id",
-        "named_struct('received_at', timestamp '2025-01-01 00:00:00') as batch",
+        "named_struct('received_at', timestamp '2025-01-01 00:00:00', 'facility', 'General') as batch",
     )
     typed = JOBS[table].transform(load.as_raw(frame, table, source), ZONE)
     return typed.orderBy("_line")
