@@ -39,6 +39,7 @@ def draw(context: Context, review: Review, results: pd.DataFrame) -> None:
         review.signature and review.signature.is_valid and review.signature.verdict == "approve"
     )
     if is_approved:
+        drafts.show_outcome(f"sign-{review.run_id}")  # above the expander, which is closed
         with st.expander("Revoke the approval"):
             _form(context, review, found, is_approved=True)
     else:
