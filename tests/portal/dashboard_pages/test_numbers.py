@@ -176,7 +176,7 @@ def test_the_address_names_the_release_and_an_older_one_says_that_there_is_a_new
 def test_a_release_that_is_not_there_or_not_for_this_role_is_one_sentence(lake, open_page, portal):
     for name in ("run-nowhere", "current", "../x"):
         app = open_page("patients", release=name)
-        assert [e.value.split(":")[0] for e in app.error] == [f"There is no release '{name}'"]
+        assert [each.value for each in app.error] == [f"There is no release '{name}'."]
     s3 = portal.client("s3")
     held = replace(releases.get(portal, lake.former_id), decision="hold")
     release_model.write(s3, portal.lake, held)
