@@ -227,10 +227,11 @@ data "aws_iam_policy_document" "portal" {
     resources = values(local.topic_arns)
   }
 
+  # Unsubscribe knows no resource; the portal ends subscriptions of its own topics only.
   statement {
     sid       = "Unsubscribe"
     actions   = ["sns:Unsubscribe"]
-    resources = values(local.topic_arns)
+    resources = ["*"]
   }
 
   statement {

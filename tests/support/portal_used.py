@@ -27,6 +27,7 @@ from portal.quality import results as quality
 from portal.releases import service as releases
 from portal.reviews import commands as reviews
 from portal.reviews import read_model, sign_off
+from portal.reviews.entry import append_event, finding_subject
 from portal.runs import history as run_history
 from portal.runs import job_runs, schedule
 from portal.runs import service as runs
@@ -96,6 +97,9 @@ def use(engineer, held_run, first_run, folder):
     releases.publish(engineer, ANOTHER, reason="to prove a permission")
     releases.list_releases(engineer)
     review, made = read_model.of_run(clinician, first_run.run_id), releases.get(clinician, first_run.run_id)
+    late = {**finding_subject(held_run.run_id, "patients", "PAT-M01"), "query_id": "Q-late"}
+    asked = {"text": "Why?", "assignee": "", "due": "2020-01-01", "record_keys": []}
+    append_event(clinician, "query_opened", late, asked, None)
     confirmed = sign_off.outstanding(clinician, review, made).code
     sign_off.sign(clinician, first_run.run_id, "approve", "to prove a permission", confirmed=confirmed)
     lifecycle.list_states(engineer)

@@ -63,6 +63,7 @@ def test_no_role_is_allowed_a_wildcard_action(plan):
 NO_RESOURCE = {
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
+    "sns:Unsubscribe",
     *("xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules",
       "xray:GetSamplingTargets"),
     *(f"logs:{name}" for name in (

@@ -219,10 +219,13 @@ def test_the_portal_is_told_the_same(plan, cloud):
     [container] = json.loads(task["container_definitions"])
     told = {each["name"]: each["value"] for each in container["environment"]}
     laptop = variables(cloud.endpoint, cloud.prefix, cloud.state)
-    shared = {name: value for name, value in laptop.items() if name in told}
+    assert (told["HDP_ENVIRONMENT"], laptop["HDP_ENVIRONMENT"]) == ("hdp", "Laptop")  # the badge of each page
+    shared = {n: value for n, value in laptop.items() if n in told and n != "HDP_ENVIRONMENT"}
     assert {name: told[name] for name in shared} == shared
     assert {name for name in laptop if name.startswith("HDP_")} - set(told) == {
         "HDP_ROLE",  # on AWS signed in, not chosen
         "HDP_LAKE_FOLDER",  # on AWS S3 has no disk that can be full
+        "HDP_BILLED",  # on AWS the default: each run costs money
+        "HDP_STARTS_BY_SCHEDULE",  # on AWS the default: EventBridge Scheduler starts runs
         "HDP_ATHENA_POLL_SECONDS",  # on AWS the default, for each request there costs time and quota
     }
