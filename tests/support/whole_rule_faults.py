@@ -304,6 +304,8 @@ FOLLOWS = {
     ("fact_medication_admin", "GLD-C03"): {("fact_medication_admin", "GLD-C05")},
     ("fact_medication_order", "GLD-C03"): {("fact_medication_order", "GLD-C05")},
     ("bridge_encounter_diagnosis", "GLD-C03"): {("bridge_encounter_diagnosis", "GLD-C05")},
+    # encounters of a department refer to one of another name
+    ("dim_department", "GLD-P03"): {("fact_encounter", "GLD-C13")},
     # stays are discharged on the day that is gone
     ("dim_time", "GLD-C06"): {("fact_encounter", "GLD-C02")},
     # a rate that is far off is one that recomputing does not give

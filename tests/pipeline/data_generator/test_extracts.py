@@ -28,8 +28,8 @@ NO_DOSE = {"dose", "dose_unit"}
 LOST = {
     "synthea": {
         "fact_encounter": {
-            "department", "diagnosis_key", "discharge_disposition", "encounter_class", "length_of_stay_days",
-            "readmission_status", "is_readmitted_30d",
+            "department", "department_key", "diagnosis_key", "discharge_disposition", "encounter_class",
+            "length_of_stay_days", "readmission_status", "is_readmitted_30d",
         },
         "fact_medication_order": {*NO_DOSE, "order_key", "route", "status", "provider_key"},
     },
