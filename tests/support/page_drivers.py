@@ -39,11 +39,16 @@ def empty_lake(aws, lake_prefix, cloud, monkeypatch):
     monkeypatch.setenv("HDP_BUCKETS", lake_prefix)
     monkeypatch.setenv("HDP_STATE_MACHINE_ARN", machine)
     monkeypatch.setenv("HDP_ROLE_CHOICE", "true")
-    monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)  # only app.py registers pages
-    monkeypatch.setattr("streamlit.delta_generator.DeltaGenerator.page_link", lambda *_, **__: None)
+    without_page_links(monkeypatch)
     forget_caches()
     yield Context(Settings.from_environment())
     forget_caches()
+
+
+def without_page_links(monkeypatch):
+    """Let a page that is opened alone draw no links to others: only app.py registers pages."""
+    monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)
+    monkeypatch.setattr("streamlit.delta_generator.DeltaGenerator.page_link", lambda *_, **__: None)
 
 
 def forget_caches():

@@ -112,6 +112,7 @@ def test_the_commands_are_nouns_with_verbs_and_each_says_what_it_does():
         "parquet validate",
         "audit list",
         *(f"lake {verb}" for verb in ("backup", "restore", "verify")),
+        *(f"lake purge {verb}" for verb in ("request", "approve", "run", "show")),
         *(f"roles {verb}" for verb in ("list", "grant", "revoke", "deputy")),
         *(
             f"reviews {verb}"

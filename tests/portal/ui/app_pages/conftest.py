@@ -12,6 +12,7 @@ from tests.support import page_drivers
 def filled_lake(portal, first_run, monkeypatch):
     """The pages over the lake that the first run has filled; gives its services."""
     monkeypatch.setenv("HDP_ROLE_CHOICE", "true")
+    page_drivers.without_page_links(monkeypatch)
     page_drivers.forget_caches()
     yield portal
     page_drivers.forget_caches()

@@ -15,6 +15,7 @@ from portal.core.auth import User
 from portal.core.context import Context
 from portal.core.settings import Settings
 from portal.runs.job_runs import JOB_ENDED
+from portal.ui import names
 from tests.portal.ui.app_pages.conftest import parameter, press
 from tests.support import lakes
 
@@ -87,14 +88,14 @@ def test_a_job_is_found_after_a_reload_by_who_began_it_and_by_its_address(filled
     task = samples.start_job(eve, Options(patients=BLOCK + 5, seed=77))
     assert samples.start_job(eve, Options(patients=BLOCK + 5, seed=77)) == task
     app = as_role("data", "engineer")
-    assert any(task.batch_id in i.value for i in app.info)
+    assert any("generates a batch" in i.value for i in app.info)
     assert parameter(app, "job") == task.job_run_id
     let_go()
     while (state := samples.job_state(eve, task))[0] not in JOB_ENDED:
         time.sleep(0.2)
     assert state == ("SUCCEEDED", None)
     over = as_role("data", "engineer", job=task.job_run_id)
-    assert any(task.batch_id in s.value for s in over.success)
+    assert any(f"{names.batch(task.batch_id)} imported" in s.value for s in over.success)
     assert "job" not in over.query_params
     nowhere = as_role("data", "engineer", job="jr_nowhere")
     assert not nowhere.exception
