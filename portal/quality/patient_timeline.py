@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pipeline.lake.uris import Lake
 from portal.athena import client as athena_client
 from portal.athena.literals import literal
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.core.rights import requires
+from portal.quality import failing_sql
 from portal.quality import results as quality
+from portal.quality.rule_texts import rules
 
 if TYPE_CHECKING:
     import pandas as pd  # takes a second to import, so functions that need it import it
@@ -34,23 +38,34 @@ def of_record(context: Context, run_id: str, table: str, rule_id: str, position:
     patient = record.get("patient_id")
     if not isinstance(patient, str) or not patient:
         raise ServiceError("This record does not name its patient, so there are no other records to show.")
-    found = athena_client.run_query(
-        context.assume_review_role(), _statement(context, patient), database=context.lake.database("quality")
-    ).frame
+    sql = _statement(context.lake, run_id, table, rule_id, record)
+    database = context.lake.database("quality")
+    found = athena_client.run_query(context.assume_review_role(), sql, database=database).frame
     return relative(found, _time(record))
 
 
-def _statement(context: Context, patient: str) -> str:
-    """Return SQL for the loaded records of a patient: kind, time and what was recorded."""
-    silver = context.lake.database("silver")
+def _statement(lake: Lake, run_id: str, table: str, rule_id: str, record: Mapping[str, Any]) -> str:
+    """Return SQL for the loaded records of the patient of `record`: kind, time and what was recorded.
+
+    The record is named by file and line, because Athena and CloudTrail keep the text of each statement.
+    """
+    silver = lake.database("silver")
+    place = (
+        f"source_file = {literal(str(record['source_file']))} AND source_line = {int(record['source_line'])}"
+    )
+    if failing_sql.is_quarantined(rules()[table, rule_id]):
+        patient = f"""SELECT max(json_extract_scalar(raw, '$.patient_id'))
+  FROM "{lake.database("quality")}"."quarantine_{table}" WHERE run_id = {literal(run_id)} AND {place}"""
+    else:
+        patient = f'SELECT max(patient_id) FROM "{silver}"."{table}" WHERE {place}'
     return f"""SELECT DISTINCT kind, at, class_or_drug, details, status FROM (
 SELECT 'Encounter' AS kind, admitted_at AS at, encounter_class AS class_or_drug,
   concat_ws(' ', diagnosis_code, diagnosis_description) AS details, discharge_disposition AS status
-FROM "{silver}"."encounters" WHERE patient_id = {literal(patient)}
+FROM "{silver}"."encounters" WHERE patient_id = ({patient})
 UNION ALL
 SELECT event_kind AS kind, coalesce(administered_at, ordered_at) AS at, medication_name AS class_or_drug,
   concat_ws(' ', CAST(dose AS varchar), dose_unit, route) AS details, status
-FROM "{silver}"."medications" WHERE patient_id = {literal(patient)}
+FROM "{silver}"."medications" WHERE patient_id = ({patient})
 ) ORDER BY at LIMIT {MOST_ROWS}"""
 
 

@@ -32,12 +32,13 @@ BUILD = QueryBuilder(CONTEXT, "r-1")
 SENDERS = {
     "dashboards/profile.py": 1,
     "dashboards/query_builder.py": 1,
+    "quality/patient_timeline.py": 1,
     "quality/results.py": 3,
     "runs/history.py": 1,
     "ui/cache.py": 1,
     "ui/dashboards/card.py": 1,
 }
-"""Where the portal sends a statement of its own; a new place needs a test of its statement here."""
+"""Where the portal sends a statement of its own; a new place needs a test of its statement."""
 
 
 def every_filter(dataset):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from pipeline.athena.check import check
 from pipeline.contracts.model import load
+from pipeline.lake.uris import Lake
 from portal.core.auth import User
 from portal.core.clients import Clients
 from portal.core.context import Context
@@ -39,9 +41,19 @@ def test_times_are_days_from_the_failing_record():
     assert patient_timeline.relative(FOUND, None)["Days from this record"].tolist() == ["", "", ""]
 
 
-def test_the_statement_reads_columns_that_silver_has_and_quotes_the_patient(lee):
-    sql = patient_timeline._statement(lee, "P'1")
-    assert "patient_id = 'P''1'" in sql
+RECORD = {"patient_id": "P-4711", "source_file": "encounters/o'clock.csv", "source_line": 12}
+
+
+@pytest.mark.parametrize(
+    ("rule_id", "source"),
+    [("ENC-C04", '"t_silver"."encounters"'), ("ENC-P01", '"t_quality"."quarantine_encounters"')],
+)
+def test_the_statement_reads_columns_that_silver_has_and_names_no_patient(rule_id, source):
+    sql = patient_timeline._statement(Lake("t"), "run-1", "encounters", rule_id, RECORD)
+    assert "P-4711" not in sql, "Athena and CloudTrail keep the text"
+    assert f"FROM {source} WHERE" in sql
+    assert sql.count("source_file = 'encounters/o''clock.csv' AND source_line = 12") == 2
+    check(sql)
     for table, names in {
         "encounters": ("admitted_at", "encounter_class", "diagnosis_code", "discharge_disposition"),
         "medications": ("event_kind", "administered_at", "ordered_at", "medication_name", "dose", "route"),
@@ -49,7 +61,6 @@ def test_the_statement_reads_columns_that_silver_has_and_quotes_the_patient(lee)
         known = {column.name for column in load("silver", table).columns}
         assert set(names) <= known
         assert all(name in sql for name in names)
-        assert f'"{lee.lake.database("silver")}"."{table}"' in sql
 
 
 @pytest.mark.parametrize(

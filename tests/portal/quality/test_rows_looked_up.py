@@ -14,7 +14,7 @@ from portal.core.clients import Clients
 from portal.core.context import Context
 from portal.core.errors import ServiceError
 from portal.core.settings import Settings
-from portal.quality import failing_sql
+from portal.quality import failing_sql, patient_timeline
 from portal.quality import results as quality
 from tests.support import quarantine
 
@@ -128,6 +128,24 @@ def test_every_query_for_failing_rows_is_understood_by_athena(portal, held_run):
 def test_exact_repeats_are_found_where_they_were_kept(acting, held_run):
     rows = quality.identified_rows(acting("dr.lee", "clinician"), held_run.run_id, "encounters", "ENC-P01")
     assert list(rows["row"]) == ["R3"]
+
+
+@pytest.mark.parametrize("rule_id", ["ENC-P01", "ENC-M04"])
+def test_the_patient_s_other_records_are_found_by_the_line_of_a_refused_and_of_a_loaded_row(
+    portal, acting, held_run, rule_id
+):
+    clinician, silver = acting("dr.lee", "clinician"), portal.lake.database("silver")
+    rows = quality.identified_rows(clinician, held_run.run_id, "encounters", rule_id)
+    found = patient_timeline.of_record(clinician, held_run.run_id, "encounters", rule_id, 0)
+    mine = f"WHERE patient_id = '{rows['patient_id'].iloc[0]}'"
+    expected = athena_client.run_query(
+        portal.assume_review_role(),
+        "SELECT DISTINCT encounter_class, admitted_at, diagnosis_code, diagnosis_description, "
+        f'discharge_disposition FROM "{silver}"."encounters" {mine}',
+    ).frame
+    assert len(expected)
+    classes = found[found["Record"] == "Encounter"]["Class or drug"]
+    assert sorted(classes) == sorted(expected["encounter_class"])
 
 
 @pytest.mark.parametrize(("rule_id", "key"), [("PAT-C01", "Q2"), ("PAT-M01", None), ("ENC-M04", None)])
