@@ -7,6 +7,15 @@ from portal.dashboards.query_builder import NOT_RECORDED, Chart, Dataset, Dimens
 
 SEXES = {"F": "Female", "M": "Male", "X": "Non-binary", "U": "Unknown"}
 
+LANGUAGES = {
+    "ar": "Arabic", "ase": "American Sign Language", "bn": "Bengali", "de": "German", "en": "English",
+    "es": "Spanish", "fa": "Persian", "fr": "French", "gu": "Gujarati", "hi": "Hindi", "ht": "Haitian Creole",
+    "it": "Italian", "ja": "Japanese", "ko": "Korean", "pa": "Punjabi", "pl": "Polish", "pt": "Portuguese",
+    "ru": "Russian", "so": "Somali", "ta": "Tamil", "te": "Telugu", "tl": "Tagalog", "tr": "Turkish",
+    "uk": "Ukrainian", "ur": "Urdu", "vi": "Vietnamese", "zh": "Chinese",
+}  # fmt: skip
+"""English names of BCP 47 language tags (IANA Language Subtag Registry); other tags are shown as they are."""
+
 _CHARLSON = (
     f"CASE WHEN f.charlson_index IS NULL THEN '{NOT_RECORDED}' WHEN f.charlson_index >= 5 THEN '5 and more' "
     "ELSE CAST(f.charlson_index AS varchar) END"
@@ -24,7 +33,9 @@ PATIENTS = Dataset(
         Dimension("zip3", "ZIP code, first three digits", or_not_recorded("f.zip3"), filter="clicked"),
         Dimension("comorbidity", "Charlson index", _CHARLSON, filter="clicked"),
         Dimension("race", "Race", or_not_recorded("f.race"), filter="clicked"),
-        Dimension("language", "Language", or_not_recorded("f.language"), filter="clicked"),
+        Dimension(
+            "language", "Language", or_not_recorded("f.language"), filter="clicked", value_labels=LANGUAGES
+        ),
     ),
     fields={
         "charlson": "f.charlson_index",

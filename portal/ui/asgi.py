@@ -19,7 +19,6 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 from streamlit.starlette import App
 
-from portal.ui import sign_out
 from portal.ui.uploads import StreamedUploads
 
 _OWN_SITES = {"same-origin", "none"}
@@ -76,9 +75,17 @@ def _stop_with_parent(pipe: int) -> None:
 if parent := os.environ.pop("HDP_STOP_WITH", ""):
     threading.Thread(target=_stop_with_parent, args=(int(parent),), daemon=True).start()
 
+
+def _sign_out() -> list[Route]:
+    """Return the route to sign out. Its module creates caches, which warns before Streamlit has started."""
+    from portal.ui import sign_out  # noqa: PLC0415
+
+    return [Route(sign_out.path(), sign_out.respond)]
+
+
 has_sign_in = bool(os.environ.get("HDP_SIGN_IN_ISSUER"))
 app = App(
     Path(__file__).with_name("app.py"),
-    routes=[Route(sign_out.path(), sign_out.respond)] if has_sign_in else [],
+    routes=_sign_out() if has_sign_in else [],
     middleware=[*([] if has_sign_in else [Middleware(OwnPages)]), Middleware(StreamedUploads)],
 )

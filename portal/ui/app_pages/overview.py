@@ -21,9 +21,9 @@ def page_line(published: Published, release: Release) -> None:
     last = published.publications[0]
     at = formats.when(formats.parse_timestamp(last.at))
     by = wording.escape_markdown(last.by)
-    text = (
-        f"{names.release(release.release_id)} · published {at} by {by} · {len(release.batch_ids):,} batches"
-    )
+    number = len(release.batch_ids)
+    batches = f"{number:,} batch{'es' if number != 1 else ''}"
+    text = f"{names.release(release.release_id)} · published {at} by {by} · {batches}"
     if last.is_rollback and last.before:
         reason = wording.escape_markdown(last.reason)
         before = names.release(last.before)

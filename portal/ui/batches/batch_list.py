@@ -81,7 +81,10 @@ def _detail(state: BatchState) -> None:
             hide_index=True,
             width="stretch",
             height="content",
-            column_config={"Size": st.column_config.NumberColumn(format="bytes")},
+            column_config={
+                "Rows": st.column_config.NumberColumn(format="localized"),
+                "Size": st.column_config.NumberColumn(format="bytes"),
+            },
         )
         listed = ", ".join(map(names.release, state.releases))
         st.caption(f"Releases with this batch: {listed or 'none'}.")

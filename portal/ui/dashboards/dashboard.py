@@ -224,7 +224,7 @@ def _in_section(charts: Sequence[Chart], dataset: Dataset) -> list[Chart]:
         return list(charts)
     by_address = {name.lower(): name for name in (*names, ALL)}
     key, drawn_key = f"section-{dataset.name}", f"section-drawn-{dataset.name}"
-    named = st.query_params.get("section", names[0].lower())
+    named = st.query_params.get("section", names[0]).lower()
     if named != st.session_state.get(drawn_key):  # at first, and after Back
         st.session_state[key] = by_address.get(named, names[0])
     chosen = st.segmented_control(

@@ -18,6 +18,7 @@ from pipeline.rules.outcomes import FOUND
 from portal.core.vocabulary import CHANGES, OUTCOMES, SEVERITIES
 from portal.quality import rule_texts
 from portal.reviews.read_model import DataQuery
+from portal.ui.names import run as run_name
 from portal.ui.quality.findings_list import most_urgent
 from portal.ui.theme import GRID, MEASURE, REFERENCE, SEVERITY_COLORS
 
@@ -106,7 +107,7 @@ def trend(frame: pd.DataFrame, run_ids: list[str]) -> go.Figure:
     for severity in SEVERITIES:
         if severity in counted:
             figure.add_bar(
-                x=[_short(run_id) for run_id in counted.index],
+                x=[run_name(run_id) for run_id in counted.index],
                 y=counted[severity],
                 name=SEVERITIES[severity],
                 marker_color=SEVERITY_COLORS[severity],
@@ -128,7 +129,7 @@ def pass_rates(card: pd.DataFrame) -> go.Figure:
     figure = go.Figure(
         go.Heatmap(
             z=share.to_numpy(),
-            x=[_short(run_id) for run_id in card.columns],
+            x=[run_name(run_id) for run_id in card.columns],
             y=names,
             text=[["" if pd.isna(cell) else f"{cell:.0f} %" for cell in row] for row in share.to_numpy()],
             texttemplate="%{text}",
@@ -154,27 +155,14 @@ def rule_history(frame: pd.DataFrame, rule: Rule, run_ids: list[str]) -> go.Figu
     scale = 100 if rule.unit == "percent" else 1
     rates = frame.set_index("run_id")["rate"].reindex(run_ids) * scale
     figure = go.Figure()
-    names = [_short(run_id) for run_id in run_ids]
+    names = [run_name(run_id) for run_id in run_ids]
     figure.add_scatter(x=names, y=rates, mode="lines+markers", name="Measured", line_color=MEASURE)
-    figure.add_scatter(
-        x=names,
-        y=[rule.threshold * scale] * len(names),
-        mode="lines",
-        name="Threshold",
-        line={"color": REFERENCE, "dash": "dash"},
-    )
+    line = {"color": REFERENCE, "dash": "dash"}
+    figure.add_hline(y=rule.threshold * scale, line=line, annotation_text="Threshold")
     title = "Failing rows, percent" if rule.unit == "percent" else rule.unit
     return figure.update_layout(
         height=270,
-        margin={"l": 8, "r": 8, "t": 56, "b": 8},
-        legend={"orientation": "h", "y": 1.04, "yanchor": "bottom", "x": 0},
+        margin={"l": 8, "r": 8, "t": 24, "b": 8},
         yaxis={"title": title, "rangemode": "tozero", "gridcolor": GRID},
         xaxis={"type": "category"},
     )
-
-
-def _short(run_id: str) -> str:
-    """Return a short label of a run id for an axis: month, day, time and suffix; else the whole id."""
-    parts = run_id.split("-")
-    stamp = parts[1] if len(parts) > 2 and len(parts[1]) == 16 else ""
-    return f"{stamp[4:6]}-{stamp[6:8]} {stamp[9:11]}:{stamp[11:13]} {parts[-1]}" if stamp else run_id
